@@ -1,0 +1,66 @@
+"""Recurrent sequence models on Keras 3 by recipe.
+
+    from seq2seq_kit import train, load
+
+    result = train("recipes/forecast_traffic.yaml", overrides={"training.epochs": 5})
+    forecast = load(result.run_id).predict(frame)
+
+Names are resolved on first use, so importing the package is light.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seq2seq_kit.bundle import Bundle
+    from seq2seq_kit.models import build_autoencoder, build_encoder_decoder, split_autoencoder
+    from seq2seq_kit.recipe import Recipe, json_schema, load_recipe, parse_recipe
+    from seq2seq_kit.runs import TrainResult, evaluate, load, train
+    from seq2seq_kit.ui import open_ui
+    from seq2seq_kit.validation import validate
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Bundle": "bundle",
+    "Recipe": "recipe",
+    "TrainResult": "runs",
+    "build_autoencoder": "models",
+    "build_encoder_decoder": "models",
+    "evaluate": "runs",
+    "json_schema": "recipe",
+    "load": "runs",
+    "load_recipe": "recipe",
+    "open_ui": "ui",
+    "parse_recipe": "recipe",
+    "split_autoencoder": "models",
+    "train": "runs",
+    "validate": "validation",
+}
+
+__all__ = [
+    "Bundle",
+    "Recipe",
+    "TrainResult",
+    "build_autoencoder",
+    "build_encoder_decoder",
+    "evaluate",
+    "json_schema",
+    "load",
+    "load_recipe",
+    "open_ui",
+    "parse_recipe",
+    "split_autoencoder",
+    "train",
+    "validate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'seq2seq_kit' has no attribute {name!r}")
+    return getattr(import_module(f"seq2seq_kit.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

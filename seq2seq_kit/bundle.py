@@ -1,0 +1,264 @@
+"""The trained thing: model, scalers, columns, baselines and recipe; it predicts, encodes and scores new rows.
+
+On disk a bundle is a folder of JSON, YAML, NumPy arrays and Keras' own format, nothing that could run code, with the digest
+of every file and a golden input with its output: what loads is what was saved, or is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.data.prepare import Prepared, prepare_ahead, prepare_new
+from seq2seq_kit.data.scaling import Scaler
+from seq2seq_kit.errors import ArgumentError, SeriesTooShortError
+from seq2seq_kit.evaluation import Baseline, Evaluation, evaluate_part
+from seq2seq_kit.recipe.schema import AutoencodeRecipe, ForecastRecipe, Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+_CHUNK = 4_096
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained model that takes frames and gives frames.
+
+    Attributes:
+        recipe: What it was trained by, resolved.
+        model: The Keras model; works in scaled units.
+        scaler: Fitted on the training rows.
+        baselines: Its fitted peers, for `evaluate`.
+        naive: MASE's denominators by series, shape `(targets,)` each.
+        info: Where it comes from: versions, run, digest of the data.
+    """
+
+    recipe: Recipe
+    model: keras.Model
+    scaler: Scaler
+    baselines: list[Baseline]
+    naive: dict[str, np.ndarray] = field(default_factory=dict)
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def predict(
+        self, frame: pd.DataFrame, *, future: pd.DataFrame | None = None, all_windows: bool = False, origin: str = "the data"
+    ) -> pd.DataFrame:
+        """Forecasts the steps after the newest rows of each series.
+
+        Args:
+            frame: Rows with the recipe's columns, at least `input_steps` for each series; other columns are left alone.
+            future: Values of the recipe's `known_future` columns for the steps ahead, where it has any.
+            all_windows: From every window whose steps ahead lie in the rows or right behind them, not only the newest.
+            origin: Name of the file for messages.
+
+        Returns:
+            A row for each series and step: the series (if the recipe has any), the time (or `row`, counted from 1, where
+            the recipe has no time), `step` from 1 to `output_steps`, and one column for each target in original units.
+
+        Raises:
+            ArgumentError: The bundle is no forecast.
+            DataError: The rows do not fit; the message names column, row or series.
+        """
+        recipe = self._forecast()
+        prepared = prepare_ahead(recipe.data, frame, self.scaler, future=future, origin=origin)
+        windows = prepared.windows["test"]
+        picked = np.arange(windows.count) if all_windows else _newest(prepared)
+        parts = [
+            self._labelled(prepared, chunk, windows.target_rows(chunk), self.forecast(prepared, "test", chunk))
+            for chunk in _chunks(picked)
+        ]
+        return pd.concat(parts, ignore_index=True)
+
+    def encode(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
+        """One row of latent values for each window: series, first and last time (or row), `latent_0..n`.
+
+        `stride` is the number of rows between windows, the recipe's `window_stride` by default.
+        """
+        from seq2seq_kit.models.inference import compile_forward
+
+        prepared = self._windows_of(frame, stride, origin)
+        forward = compile_forward(self.halves[0])
+        parts = []
+        for chunk in _chunks(np.arange(prepared.windows["test"].count)):
+            latent = forward(prepared.arrays("test", chunk))
+            names = [f"latent_{position}" for position in range(latent.shape[1])]
+            values = pd.DataFrame(latent, columns=names)
+            parts.append(pd.concat([self._window_labels(prepared, chunk), values], axis=1))
+        return pd.concat(parts, ignore_index=True)
+
+    def reconstruct(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
+        """What the autoencoder makes of each window: series, time (or row), `step`, each column in original units."""
+        prepared = self._windows_of(frame, stride, origin)
+        windows = prepared.windows["test"]
+        parts = [
+            self._labelled(prepared, chunk, windows.target_rows(chunk), self.forecast(prepared, "test", chunk))
+            for chunk in _chunks(np.arange(windows.count))
+        ]
+        return pd.concat(parts, ignore_index=True)
+
+    def score(
+        self,
+        frame: pd.DataFrame,
+        *,
+        by: Literal["window", "step"] = "window",
+        stride: int | None = None,
+        origin: str = "the data",
+    ) -> pd.DataFrame:
+        """How badly each window is reconstructed.
+
+        Args:
+            frame: Rows with the recipe's columns.
+            by: `window`: one row for each window with root mean squares over its steps; `step`: one row for each window and
+                step with absolute errors.
+            stride: Rows between windows; the recipe's `window_stride` by default.
+            origin: Name of the file for messages.
+
+        Returns:
+            Series, first and last time (or row) of the window, `step` where asked for, `reconstruction_error` (root mean
+            square over columns, in scaled units), and for each column `<column>_error` in original and
+            `<column>_error_scaled` in scaled units. Cells that were missing do not count.
+        """
+        if by not in ("window", "step"):
+            raise ArgumentError(f"by must be 'window' or 'step'. Received: by={by!r}")
+        prepared = self._windows_of(frame, stride, origin)
+        return pd.concat(
+            [self._scored(prepared, chunk, by) for chunk in _chunks(np.arange(prepared.windows["test"].count))],
+            ignore_index=True,
+        )
+
+    def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> Evaluation:
+        """The result table on other rows: the model and the baselines fitted in training, on every window of `frame`."""
+        prepared = prepare_new(self.recipe.data, frame, self.scaler, origin=origin)
+        _require_some(prepared)
+        return self.evaluate_part(prepared, "test")
+
+    def evaluate_part(self, prepared: Prepared, part: str) -> Evaluation:
+        """The same on a part of prepared data."""
+        unknown = np.full(len(prepared.columns.targets), np.nan)
+        naive = np.array([self.naive.get(name, unknown) for name in prepared.table.series])
+        return evaluate_part(prepared, part, self.forecast, self.baselines, naive=naive)
+
+    def forecast(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
+        """The model as a predictor of windows, in original units, shape `(windows, output_steps, targets)`."""
+        return prepared.restore(self.forward(prepared.arrays(part, windows)), part, windows)
+
+    @cached_property
+    def forward(self) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
+        """The model as a function of scaled arrays."""
+        from seq2seq_kit.models.inference import compile_forward
+
+        return compile_forward(self.model)
+
+    @cached_property
+    def halves(self) -> tuple[keras.Model, keras.Model]:
+        """Encoder and decoder of an autoencoder, on the model's own weights."""
+        from seq2seq_kit.models import split_autoencoder
+
+        self._autoencode()
+        return split_autoencoder(self.model)
+
+    def save(self, folder: str | Path) -> Path:
+        """Writes the bundle to a new folder, whole or not at all; see `bundle_files.write_bundle`."""
+        from seq2seq_kit.bundle_files import write_bundle
+
+        return write_bundle(self, Path(folder))
+
+    def _forecast(self) -> ForecastRecipe:
+        if not isinstance(self.recipe, ForecastRecipe):
+            raise ArgumentError("this bundle is an autoencoder: it can encode, reconstruct and score, not predict")
+        return self.recipe
+
+    def _autoencode(self) -> AutoencodeRecipe:
+        if not isinstance(self.recipe, AutoencodeRecipe):
+            raise ArgumentError("this bundle is a forecast: it can predict, not encode, reconstruct or score")
+        return self.recipe
+
+    def _windows_of(self, frame: pd.DataFrame, stride: int | None, origin: str) -> Prepared:
+        data = self._autoencode().data
+        if stride is not None and stride < 1:
+            raise ArgumentError(f"stride must be at least 1. Received: stride={stride}")
+        data = data.model_copy(update={"window_stride": stride}) if stride else data
+        prepared = prepare_new(data, frame, self.scaler, origin=origin)
+        _require_some(prepared)
+        return prepared
+
+    def _scored(self, prepared: Prepared, chunk: np.ndarray, by: str) -> pd.DataFrame:
+        error = self.forecast(prepared, "test", chunk) - prepared.truth("test", chunk)
+        scaled = error / prepared.target_scale[prepared.series_of("test", chunk)][:, None, :]
+        steps = error.shape[1]
+        labels = self._window_labels(prepared, chunk)
+        if by == "window":
+            error, scaled = _rms(error, 1), _rms(scaled, 1)
+        else:
+            labels = labels.loc[labels.index.repeat(steps)].reset_index(drop=True)
+            labels["step"] = np.tile(np.arange(1, steps + 1), len(chunk))
+            error, scaled = np.abs(error).reshape(len(labels), -1), np.abs(scaled).reshape(len(labels), -1)
+        labels["reconstruction_error"] = _rms(scaled, 1)
+        for position, name in enumerate(prepared.columns.targets):
+            labels[f"{name}_error"] = error[:, position]
+            labels[f"{name}_error_scaled"] = scaled[:, position]
+        return labels
+
+    def _labelled(self, prepared: Prepared, chunk: np.ndarray, rows: np.ndarray, values: np.ndarray) -> pd.DataFrame:
+        steps = rows.shape[1]
+        labels: dict[str, Any] = {}
+        if prepared.data.series:
+            names = np.array(prepared.table.series, dtype=object)
+            labels[prepared.data.series] = np.repeat(names[prepared.series_of("test", chunk)], steps)
+        labels |= self._when(prepared, rows.ravel(), "")
+        labels["step"] = np.tile(np.arange(1, steps + 1), len(chunk))
+        for position, name in enumerate(prepared.columns.targets):
+            labels[name] = values[:, :, position].ravel()
+        return pd.DataFrame(labels)
+
+    def _window_labels(self, prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
+        rows = prepared.windows["test"].input_rows(chunk)
+        labels: dict[str, Any] = {}
+        if prepared.data.series:
+            names = np.array(prepared.table.series, dtype=object)
+            labels[prepared.data.series] = names[prepared.series_of("test", chunk)]
+        labels |= self._when(prepared, rows[:, 0], "first_")
+        labels |= self._when(prepared, rows[:, -1], "last_")
+        return pd.DataFrame(labels)
+
+    def _when(self, prepared: Prepared, rows: np.ndarray, prefix: str) -> dict[str, Any]:
+        if prepared.table.times is not None:
+            return {f"{prefix}{prepared.data.time}": prepared.table.times[rows]}
+        series = np.searchsorted(prepared.table.bounds, rows, side="right") - 1
+        return {f"{prefix}row": rows - prepared.table.bounds[series] + 1}
+
+
+def _newest(prepared: Prepared) -> np.ndarray:
+    """The last window of each series."""
+    windows = prepared.windows["test"]
+    last_run = [int(np.flatnonzero(windows.series == series)[-1]) for series in range(len(prepared.table.series))]
+    return windows.ends[last_run] - 1
+
+
+def _chunks(windows: np.ndarray) -> list[np.ndarray]:
+    return [windows[first : first + _CHUNK] for first in range(0, len(windows), _CHUNK)]
+
+
+def _rms(values: np.ndarray, axis: int) -> np.ndarray:
+    """Root mean square of the known cells, NaN where there is none."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=axis)
+    squares = np.where(known, values, 0.0) ** 2
+    return np.sqrt(squares.sum(axis=axis) / np.where(count, count, np.nan))
+
+
+def _require_some(prepared: Prepared) -> None:
+    windows = prepared.windows["test"]
+    if not windows.count:
+        longest = int((prepared.segments[:, 1] - prepared.segments[:, 0]).max(initial=0))
+        raise SeriesTooShortError(
+            f"{prepared.table.origin}: not one window fits. One window spans {windows.shape.span} rows without a gap; the "
+            f"longest stretch has {longest}. Give more rows"
+        )

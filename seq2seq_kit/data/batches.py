@@ -1,0 +1,121 @@
+"""Batches for Keras, gathered from the series by row number inside tf.data.
+
+The series is handed to TensorFlow without a copy, a shuffled order is computed instead of stored, and a batch is cut out
+when it is needed: memory is the series and two batches, whatever `input_steps` is. `tf.data`'s autotuning is off, because
+its thread holds up the end of every epoch on a CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seq2seq_kit.data.windows import Windows
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the columns of the series stand.
+
+    Attributes:
+        columns: Names of all columns of the matrix.
+        inputs: Number of leading columns that the encoder reads.
+        future: Positions of the columns that the decoder is given for the steps ahead.
+        targets: Positions of the columns to predict.
+    """
+
+    columns: list[str]
+    inputs: int
+    future: list[int]
+    targets: list[int]
+
+
+def aligned(shape: tuple[int, int]) -> np.ndarray:
+    """An empty float32 matrix on a 64-byte border, which TensorFlow can use in place."""
+    size = int(np.prod(shape)) * 4
+    raw = np.empty(size + 64, dtype=np.uint8)
+    offset = -raw.ctypes.data % 64
+    return raw[offset : offset + size].view(np.float32).reshape(shape)
+
+
+def as_tensor(matrix: np.ndarray) -> tf.Tensor:
+    """The matrix as a tensor that shares its memory; do not write to it afterwards."""
+    import tensorflow as tf
+
+    with tf.device("CPU:0"):
+        return tf.experimental.dlpack.from_dlpack(matrix.__dlpack__())
+
+
+def make_batches(
+    series: tf.Tensor,
+    windows: Windows,
+    layout: Layout,
+    *,
+    batch_size: int,
+    shuffle_seed: int | None = None,
+    subset: Sequence[int] | np.ndarray | None = None,
+) -> tf.data.Dataset:
+    """Batches of windows.
+
+    Args:
+        series: Scaled rows, shape `(rows, columns)` float32.
+        windows: Which windows.
+        layout: Which columns are inputs, future inputs and targets.
+        batch_size: Windows of a batch; the last one of an epoch may be smaller.
+        shuffle_seed: Shuffles, differently in each epoch, and repeats without end: give `fit` its `steps_per_epoch`.
+            None: once through, in order.
+        subset: Window numbers to take instead of all (in order only).
+
+    Returns:
+        `(inputs, targets)`, or `((inputs, future), targets)` where the layout has future columns; shapes
+        `(batch, input_steps, inputs)`, `(batch, output_steps, future)`, `(batch, output_steps, targets)`.
+    """
+    import tensorflow as tf
+
+    count = windows.count if subset is None else len(subset)
+    chosen = None if subset is None else tf.constant(np.asarray(subset), tf.int64)
+    steps = -(-count // batch_size)
+    ends = tf.constant(windows.ends, tf.int64)
+    before = tf.constant(windows.ends - windows.counts, tf.int64)
+    first = tf.constant(windows.first, tf.int64)
+    shape = windows.shape
+    input_rows = tf.range(shape.input_steps, dtype=tf.int64)
+    target_rows = shape.target_offset + tf.range(shape.output_steps, dtype=tf.int64)
+
+    def cut(batch: Any) -> tuple[Any, Any]:
+        epoch, step = batch // steps, batch % steps
+        number = tf.range(step * batch_size, tf.minimum(tf.constant(count, tf.int64), (step + 1) * batch_size))
+        if shuffle_seed is not None:
+            seed = tf.stack([tf.constant(shuffle_seed, tf.int64), epoch])
+            number = tf.random.experimental.index_shuffle(number, seed=seed, max_index=tf.constant(count - 1, tf.int64))
+        if chosen is not None:
+            number = tf.gather(chosen, number)
+        run = tf.searchsorted(ends, number, side="right", out_type=tf.int64)
+        start = tf.gather(first, run) + (number - tf.gather(before, run)) * windows.stride
+        past = tf.gather(series, start[:, None] + input_rows)[..., : layout.inputs]
+        past.set_shape((None, shape.input_steps, layout.inputs))
+        if shape.target_offset == 0:
+            return past, _pick(past, layout.targets)
+        ahead = tf.gather(series, start[:, None] + target_rows)
+        targets = _pick(ahead, layout.targets)
+        return ((past, _pick(ahead, layout.future)) if layout.future else past), targets
+
+    dataset = tf.data.Dataset.range(steps if shuffle_seed is None else np.iinfo(np.int64).max).map(cut).prefetch(2)
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
+def _pick(values: Any, positions: Sequence[int]) -> Any:
+    """Columns by position; neighbours are sliced, which is cheaper than a gather."""
+    import tensorflow as tf
+
+    if list(positions) == list(range(positions[0], positions[0] + len(positions))):
+        return values[..., positions[0] : positions[0] + len(positions)]
+    return tf.gather(values, list(positions), axis=-1)

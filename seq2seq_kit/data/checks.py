@@ -1,0 +1,84 @@
+"""What a colleague would say of the data before training on it."""
+
+import numpy as np
+
+from seq2seq_kit.data.prepare import Prepared
+from seq2seq_kit.data.splits import PARTS
+from seq2seq_kit.findings import Finding
+
+OUTLIER_DEVIATIONS = 20
+_OUTSIDE_SHARE = 0.01
+_FEW_WINDOWS = {"train": 200, "val": 30, "test": 30}
+
+
+def check_data(prepared: Prepared) -> list[Finding]:
+    """Constant columns, outliers, test rows outside the training range, too few windows, and the notes of preparing."""
+    findings = [Finding("data_note", "note", note, "") for note in prepared.notes]
+    train = np.concatenate([prepared.table.values[first:end] for first, end in prepared.split.rows("train")])
+    test = np.concatenate([prepared.table.values[first:end] for first, end in prepared.split.rows("test")])
+    for position, name in enumerate(prepared.table.columns):
+        known = train[:, position][~np.isnan(train[:, position])]
+        if not known.size or known.min() == known.max():
+            findings.append(_constant(name, known))
+            continue
+        findings += _outliers(prepared, name, position)
+        findings += _outside(name, known, test[:, position])
+    return findings + _few_windows(prepared)
+
+
+def _constant(name: str, known: np.ndarray) -> Finding:
+    value = f"constant ({known[0]:g})" if known.size else "empty"
+    return Finding(
+        "constant_column",
+        "warning",
+        f"column {name} is {value} in all training rows, so nothing can be learned from it",
+        "Leave it out of inputs and targets, or train on rows where it varies",
+    )
+
+
+def _outliers(prepared: Prepared, name: str, position: int) -> list[Finding]:
+    column = prepared.table.values[:, position]
+    distance = np.abs(column - np.nanmean(column)) / np.nanstd(column)
+    far = np.flatnonzero(np.nan_to_num(distance) > OUTLIER_DEVIATIONS)
+    if not far.size:
+        return []
+    worst = int(far[np.argmax(distance[far])])
+    return [
+        Finding(
+            "outlier",
+            "warning",
+            f"column {name} has {far.size} {'value' if far.size == 1 else 'values'} beyond {OUTLIER_DEVIATIONS} standard "
+            f"deviations; the farthest is {column[worst]:g}, {distance[worst]:.0f} deviations off, in "
+            f"{prepared.table.where(worst)}",
+            f"If it cannot be real, empty the cell and set data.missing; else try data.scaling: {{{name}: robust}}",
+        )
+    ]
+
+
+def _outside(name: str, known: np.ndarray, test: np.ndarray) -> list[Finding]:
+    low, high = known.min(), known.max()
+    share = float(np.mean((test < low) | (test > high))) if test.size else 0.0
+    if share <= _OUTSIDE_SHARE:
+        return []
+    return [
+        Finding(
+            "test_outside_training_range",
+            "warning",
+            f"{share:.1%} of the test rows of column {name} lie outside its training range {low:g} to {high:g}; "
+            "a network is unreliable there",
+            "Try without the column, with more history, or with its changes instead of its level",
+        )
+    ]
+
+
+def _few_windows(prepared: Prepared) -> list[Finding]:
+    return [
+        Finding(
+            "few_windows",
+            "warning",
+            f"only {prepared.windows[part].count} {part} windows; figures from fewer than {_FEW_WINDOWS[part]} are shaky",
+            "Use more rows, a smaller window_stride or input_steps, or a larger share in data.split",
+        )
+        for part in PARTS
+        if prepared.windows[part].count < _FEW_WINDOWS[part]
+    ]

@@ -1,0 +1,258 @@
+"""From a recipe's data section and a frame to scaled rows, windows and what one should know of them.
+
+Training and prediction go through the same steps; only training fits scalers and splits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.data.ahead import append_ahead, require_newest
+from seq2seq_kit.data.batches import Layout, aligned, as_tensor, make_batches
+from seq2seq_kit.data.calendar import calendar_columns
+from seq2seq_kit.data.columns import Columns, window_shape
+from seq2seq_kit.data.history import History
+from seq2seq_kit.data.scaling import Scaler, fit_scaler
+from seq2seq_kit.data.splits import PARTS, Split, fill_missing, split_by_time, whole
+from seq2seq_kit.data.table import Table, read_table, refuse_missing
+from seq2seq_kit.data.windows import Windows, make_windows
+from seq2seq_kit.errors import SeriesTooShortError
+from seq2seq_kit.recipe.schema import Data, ForecastData
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Rows ready for a model, and the way back to original units.
+
+    Attributes:
+        data: The recipe's section.
+        table: The rows in original units, NaN where a cell was missing.
+        split: Which rows belong to train, val and test.
+        segments: Rows without a gap, as in `Table`, after the filling.
+        scaler: Fitted on the training rows.
+        codes: The scaler's series for each series of the table, shape `(series,)`.
+        matrix: Scaled, filled rows with calendar columns, shape `(rows, columns)` float32, columns as in `layout`.
+        layout: Roles of the matrix's columns.
+        notes: What was done to the data.
+    """
+
+    data: Data
+    table: Table
+    split: Split
+    segments: np.ndarray
+    scaler: Scaler
+    codes: np.ndarray
+    matrix: np.ndarray
+    layout: Layout
+    notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The recipe's columns by role."""
+        return Columns.of(self.data)
+
+    @cached_property
+    def windows(self) -> dict[str, Windows]:
+        """The windows of train, val and test."""
+        shape, stride = window_shape(self.data), self.data.window_stride
+        return {
+            part: make_windows(self.segments, self.split.rows(part), shape, stride=stride) for part in PARTS
+        }
+
+    @cached_property
+    def tensor(self) -> "tf.Tensor":
+        """The matrix for TensorFlow, in the same memory."""
+        return as_tensor(self.matrix)
+
+    @cached_property
+    def target_center(self) -> np.ndarray:
+        """Training centre of each target, shape `(series, targets)`."""
+        return self.scaler.center[self.codes][:, self._scaled_targets]
+
+    @cached_property
+    def target_scale(self) -> np.ndarray:
+        """Training scale of each target, shape `(series, targets)`."""
+        return self.scaler.scale[self.codes][:, self._scaled_targets]
+
+    @property
+    def _scaled_targets(self) -> list[int]:
+        return [self.scaler.columns.index(name) for name in self.columns.targets]
+
+    @cached_property
+    def history(self) -> History:
+        """The targets' own past."""
+        return History.of(self.table, self.columns.targets, self.target_center)
+
+    def batches(
+        self,
+        part: str,
+        batch_size: int,
+        *,
+        shuffle_seed: int | None = None,
+        subset: Sequence[int] | np.ndarray | None = None,
+    ) -> "tf.data.Dataset":
+        """Batches of a part; see `make_batches`."""
+        return make_batches(
+            self.tensor,
+            self.windows[part],
+            self.layout,
+            batch_size=batch_size,
+            shuffle_seed=shuffle_seed,
+            subset=subset,
+        )
+
+    def arrays(self, part: str, windows: np.ndarray) -> list[np.ndarray]:
+        """The model's inputs for some windows: `(windows, input_steps, inputs)` and, if any, the future columns."""
+        these = self.windows[part]
+        past = self.matrix[:, : self.layout.inputs][these.input_rows(windows)]
+        if not self.layout.future:
+            return [past]
+        return [past, self.matrix[:, self.layout.future][these.target_rows(windows)]]
+
+    def scaled_targets(self, part: str, windows: np.ndarray) -> np.ndarray:
+        """What the model is trained towards, shape `(windows, output_steps, targets)`, NaN where masked."""
+        return self.matrix[:, self.layout.targets][self.windows[part].target_rows(windows)]
+
+    def series_of(self, part: str, windows: np.ndarray | None = None) -> np.ndarray:
+        """Series of each window of a part, as a position in `table.series`."""
+        these = self.windows[part]
+        return these.series[these.run_of(np.arange(these.count) if windows is None else windows)]
+
+    def truth(self, part: str, windows: np.ndarray | None = None) -> np.ndarray:
+        """What was observed, in original units, NaN where it was not; shape `(windows, output_steps, targets)`."""
+        picked = [self.table.columns.index(name) for name in self.columns.targets]
+        return self.table.values[:, picked][self.windows[part].target_rows(windows)]
+
+    def restore(self, scaled: np.ndarray, part: str, windows: np.ndarray | None = None) -> np.ndarray:
+        """Predictions in original units; `scaled` and the result have the shape `(windows, output_steps, targets)`."""
+        return self.scaler.inverse(scaled, self.codes[self.series_of(part, windows)], self.columns.targets)
+
+
+def prepare(data: Data, frame: pd.DataFrame, *, origin: str = "the data") -> Prepared:
+    """Checks, splits, fills, scales.
+
+    Raises:
+        DataError: See `read_table`; missing cells where the recipe refuses them.
+        SeriesTooShortError: A part holds not one window.
+    """
+    columns = Columns.of(data)
+    table = _read(data, frame, origin)
+    split = split_by_time(table, val=data.split.val, test=data.split.test)
+    methods = [_method(data, name) for name in columns.table]
+    per_series = table.series if data.scale_per_series else None
+    scaler = fit_scaler(table.values, split.rows("train"), columns=columns.table, methods=methods, series=per_series)
+    prepared = _assemble(data, table, split, scaler)
+    _require_windows(prepared)
+    return prepared
+
+
+def prepare_new(data: Data, frame: pd.DataFrame, scaler: Scaler, *, origin: str = "the data") -> Prepared:
+    """The same for rows that a trained model has not seen: all of them in the test part, nothing is fitted.
+
+    Every window has its truth in the frame; for the steps beyond it see `prepare_ahead`.
+    """
+    table = _read(data, frame, origin)
+    return _assemble(data, table, whole(table), scaler)
+
+
+def prepare_ahead(
+    data: ForecastData,
+    frame: pd.DataFrame,
+    scaler: Scaler,
+    *,
+    future: pd.DataFrame | None = None,
+    origin: str = "the data",
+) -> Prepared:
+    """Rows to forecast from, with the steps ahead appended to each series; targets that the encoder does not read may be absent.
+
+    Raises:
+        SeriesTooShortError: A series does not end with `input_steps` rows without a gap.
+        DataError: See `read_table` and `append_ahead`.
+    """
+    columns = Columns.of(data)
+    absent = [name for name in columns.table if name not in columns.past and name not in frame.columns]
+    # Never read: such a target stands in no input window. Zeros keep it from counting as missing.
+    table = _read(data, frame.assign(**dict.fromkeys(absent, 0.0)) if absent else frame, origin)
+    filled = _filled(data, table, whole(table))
+    require_newest(filled, data.input_steps)
+    ahead = append_ahead(filled, data, future)
+    return _assembled(data, ahead, ahead, whole(ahead), scaler)
+
+
+def _read(data: Data, frame: pd.DataFrame, origin: str) -> Table:
+    columns = Columns.of(data).table
+    return read_table(frame, columns=columns, time=data.time, every=data.every, series=data.series, origin=origin)
+
+
+def _assemble(data: Data, table: Table, split: Split, scaler: Scaler) -> Prepared:
+    return _assembled(data, table, _filled(data, table, split), split, scaler)
+
+
+def _assembled(data: Data, table: Table, filled: Table, split: Split, scaler: Scaler) -> Prepared:
+    columns = Columns.of(data)
+    codes = scaler.codes_of(table.series)
+    layout = columns.layout()
+    matrix = _matrix(columns, filled, scaler, codes, layout)
+    return Prepared(data, table, split, filled.segments, scaler, codes, matrix, layout, filled.notes)
+
+
+def _filled(data: Data, table: Table, split: Split) -> Table:
+    columns = Columns.of(data)
+    if data.missing == "refuse":
+        advice = "Fill them in the file, or choose data.missing in the recipe: interpolate, ffill or mask"
+        refuse_missing(table, columns.table, advice=advice)
+    elif data.missing == "mask":
+        refuse_missing(table, columns.known_future, advice="A column known ahead must be complete; fill it in the file")
+    else:
+        return fill_missing(table, split, method=data.missing)
+    return table
+
+
+def _method(data: Data, name: str) -> str:
+    return data.scaling if isinstance(data.scaling, str) else data.scaling.get(name, "standard")
+
+
+def _matrix(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarray, layout: Layout) -> np.ndarray:
+    lengths = np.diff(table.bounds)
+    scaled = scaler.transform(table.values, np.repeat(codes, lengths))
+    matrix = aligned((len(scaled), len(layout.columns)))
+    past = len(columns.past)
+    matrix[:, :past] = scaled[:, :past]
+    if columns.calendar:
+        assert table.times is not None
+        features = calendar_columns(table.times, columns.calendar)
+        matrix[:, past : past + features.shape[1]] = features
+    if columns.masked:
+        inputs = len(columns.inputs)
+        observed = ~np.isnan(scaled[:, :inputs])
+        matrix[:, layout.inputs - inputs : layout.inputs] = observed
+        # A cell that is not there stands at the centre of its column, and its `observed` column says 0
+        # (Lipton, Kale and Wetzel 2016: zero-imputation with indicators).
+        matrix[:, :past] = np.nan_to_num(matrix[:, :past])
+    for name, position in zip(columns.targets, layout.targets, strict=True):
+        if position >= layout.inputs:
+            matrix[:, position] = scaled[:, columns.table.index(name)]
+    return matrix
+
+
+def _require_windows(prepared: Prepared) -> None:
+    shape = window_shape(prepared.data)
+    for part in PARTS:
+        if prepared.windows[part].count:
+            continue
+        rows = prepared.split.rows(part)
+        longest = int((rows[:, 1] - rows[:, 0]).max(initial=0))
+        stretch = int((prepared.segments[:, 1] - prepared.segments[:, 0]).max(initial=0))
+        needed = shape.span if part == "train" else shape.span - shape.target_offset
+        raise SeriesTooShortError(
+            f"{prepared.table.origin}: not one {part} window fits. One window spans {shape.span} rows without a gap and "
+            f"needs {needed} rows in the {part} part; the longest {part} part has {longest} rows, the longest stretch "
+            f"without a gap {stretch}. Use more rows, fewer input_steps or output_steps, or another data.split"
+        )

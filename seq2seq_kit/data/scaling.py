@@ -1,0 +1,122 @@
+"""Scaling of columns, fitted on training rows only; numbers in, numbers out, stored as JSON."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seq2seq_kit.errors import DataError
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """`(value - center) / scale`, for each column and, where fitted so, for each series.
+
+    Attributes:
+        columns: Names of the columns, in the order of the last axis.
+        center: What is subtracted, shape `(1 or series, columns)`.
+        scale: What it is divided by, same shape; never 0.
+        series: Names of the series it was fitted on, or None when one fit serves all.
+    """
+
+    columns: list[str]
+    center: np.ndarray
+    scale: np.ndarray
+    series: list[str] | None = None
+
+    def transform(self, values: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        """Scales `values`, shape `(rows, ..., columns)`; `codes` is the fitted series of each row."""
+        center, scale = self._of(codes, values.ndim)
+        return (values - center) / scale
+
+    def inverse(self, values: np.ndarray, codes: np.ndarray, columns: Sequence[str] | None = None) -> np.ndarray:
+        """Back to original units; `columns` names the last axis where it is not all columns."""
+        pick = [self.columns.index(name) for name in columns] if columns is not None else slice(None)
+        center, scale = self._of(codes, values.ndim)
+        return values.astype(np.float64) * scale[..., pick] + center[..., pick]
+
+    def codes_of(self, names: Sequence[str]) -> np.ndarray:
+        """Row of the statistics for each series of a new table.
+
+        Raises:
+            DataError: The scaler was fitted series by series and does not know one of them.
+        """
+        if self.series is None:
+            return np.zeros(len(names), dtype=np.int64)
+        unknown = [name for name in names if name not in self.series]
+        if unknown:
+            raise DataError(
+                f"the series {', '.join(unknown[:5])} were not in the training data, and this model scales each series by "
+                f"itself. Known series: {', '.join(self.series[:10])}. Train again with data.scale_per_series: false"
+            )
+        return np.array([self.series.index(name) for name in names], dtype=np.int64)
+
+    def _of(self, codes: np.ndarray, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
+        if len(self.center) == 1:
+            return self.center[0], self.scale[0]
+        shape = (len(codes),) + (1,) * (dimensions - 2) + (len(self.columns),)
+        return self.center[codes].reshape(shape), self.scale[codes].reshape(shape)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers; Python writes floats so that they read back bit by bit."""
+        return {
+            "columns": self.columns,
+            "center": self.center.tolist(),
+            "scale": self.scale.tolist(),
+            "series": self.series,
+        }
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "Scaler":
+        """The inverse of `to_json`."""
+        return cls(
+            list(stored["columns"]),
+            np.array(stored["center"], dtype=np.float64),
+            np.array(stored["scale"], dtype=np.float64),
+            stored["series"],
+        )
+
+
+def fit_scaler(
+    values: np.ndarray,
+    train_rows: np.ndarray,
+    *,
+    columns: Sequence[str],
+    methods: Sequence[str],
+    series: Sequence[str] | None = None,
+) -> Scaler:
+    """Fits on the training rows only; missing cells are passed over.
+
+    Args:
+        values: Original units, shape `(rows, columns)`.
+        train_rows: `(first, end)` of each series' training rows, shape `(series, 2)`.
+        columns: Names of the columns.
+        methods: For each column: `standard` (mean, standard deviation), `minmax` (minimum, range), `robust` (median,
+            interquartile range) or `none`.
+        series: Names of the series, to fit each by itself; None fits all together.
+
+    Returns:
+        The scaler. A column that is constant over the training rows is only shifted (scale 1).
+    """
+    pieces = [values[first:end] for first, end in train_rows]
+    groups = pieces if series is not None else [np.concatenate(pieces)]
+    fits = [[_fit(group[:, column], method) for column, method in enumerate(methods)] for group in groups]
+    stats = np.array(fits, dtype=np.float64).reshape(len(groups), len(columns), 2)
+    return Scaler(list(columns), stats[..., 0], stats[..., 1], list(series) if series is not None else None)
+
+
+def _fit(column: np.ndarray, method: str) -> tuple[float, float]:
+    known = column[~np.isnan(column)]
+    if method == "none" or not known.size:
+        return 0.0, 1.0
+    if method == "standard":
+        center, scale = known.mean(), known.std()
+    elif method == "minmax":
+        center, scale = known.min(), known.max() - known.min()
+    else:
+        low, center, high = np.percentile(known, [25, 50, 75])
+        scale = high - low
+    # Rounding leaves a spread of about 1e-16 relative in a constant column; dividing by it would blow noise up.
+    constant = scale <= 1e-12 * max(1.0, abs(center))
+    return float(center), 1.0 if constant else float(scale)

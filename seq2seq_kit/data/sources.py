@@ -1,0 +1,67 @@
+"""Where a table comes from: a CSV or Parquet file, or a named data set. Reads; judges nothing but the header."""
+
+import csv
+from difflib import get_close_matches
+from pathlib import Path
+
+import pandas as pd
+
+from seq2seq_kit.data.named import NAMED
+from seq2seq_kit.errors import DataError
+
+_CSV = {".csv", ".tsv", ".txt"}
+_PARQUET = {".parquet", ".pq"}
+
+
+def read_source(source: str) -> pd.DataFrame:
+    """Reads a whole table.
+
+    Args:
+        source: A name of `data.named.NAMED`, or a path that ends in .csv, .tsv, .csv.gz, .csv.zip or .parquet.
+
+    Raises:
+        DataError: No such file or name, an unknown ending, an empty file, a column named twice.
+    """
+    if source in NAMED:
+        return NAMED[source].read()
+    path = Path(source)
+    endings = {ending.lower() for ending in path.suffixes[-2:]}
+    if not path.is_file():
+        near = get_close_matches(source, NAMED, n=1)
+        hint = f"; did you mean the data set {near[0]}?" if near else ""
+        raise DataError(
+            f"there is no file {source}{hint} A path is taken from the current folder, {Path.cwd().name}/; "
+            f"named data sets: {', '.join(NAMED)}"
+        )
+    if endings & _PARQUET:
+        return _read_parquet(path)
+    if endings & _CSV:
+        return _read_csv(path, "\t" if ".tsv" in endings else ",")
+    raise DataError(f"cannot tell what {source} is; expected an ending .csv, .tsv or .parquet. Received: {path.suffix!r}")
+
+
+def _read_csv(path: Path, separator: str) -> pd.DataFrame:
+    try:
+        header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, quoting=csv.QUOTE_MINIMAL)
+        _refuse_twins(path, [str(name) for name in header.iloc[0]])
+        frame = pd.read_csv(path, sep=separator, low_memory=False)
+    except pd.errors.EmptyDataError:
+        raise DataError(f"{path} is empty; expected a header line and rows") from None
+    except pd.errors.ParserError as error:
+        raise DataError(f"{path} is not a regular table: {error}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from None
+    return frame
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except Exception as error:  # pyarrow's errors share no base below Exception
+        raise DataError(f"{path} is not a readable Parquet file: {error}") from None
+
+
+def _refuse_twins(path: Path, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{path} names the column {', '.join(twice)} more than once; rename or remove one of them")

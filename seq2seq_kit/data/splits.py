@@ -1,0 +1,104 @@
+"""Train, val and test: by time, for each series, the newest rows last. And what may be filled in without looking ahead."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from seq2seq_kit.data.table import Table
+from seq2seq_kit.errors import DataError
+
+PARTS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """The rows of each series that belong to each part.
+
+    Attributes:
+        edges: First row of train, val and test, and the end, for each series; shape `(series, 4)`.
+    """
+
+    edges: np.ndarray
+
+    def rows(self, part: str) -> np.ndarray:
+        """`(first, end)` of a part for each series, shape `(series, 2)`."""
+        position = PARTS.index(part)
+        return self.edges[:, position : position + 2]
+
+
+def split_by_time(table: Table, *, val: float, test: float) -> Split:
+    """Divides the rows of each series: the newest `test` share, before it the `val` share, the rest for training."""
+    first, end = table.bounds[:-1], table.bounds[1:]
+    count = end - first
+    val_first = first + np.round(count * (1 - val - test)).astype(np.int64)
+    test_first = first + np.round(count * (1 - test)).astype(np.int64)
+    return Split(np.column_stack([first, val_first, test_first, end]))
+
+
+def whole(table: Table) -> Split:
+    """All rows in the test part: new data, none of which may be learned from."""
+    first, end = table.bounds[:-1], table.bounds[1:]
+    return Split(np.column_stack([first, first, first, end]))
+
+
+def fill_missing(table: Table, split: Split, *, method: str) -> Table:
+    """Fills missing cells inside each stretch without gaps.
+
+    A cell is filled from rows of its own part and of earlier parts only, so no training row ever holds a value that was
+    interpolated towards a validation or test row. Where no later value is known the last one is carried on; leading rows
+    without an earlier value are cut off, because there is nothing to fill them from.
+
+    Args:
+        method: `interpolate` (linear) or `ffill` (the last known value).
+    """
+    values = table.values.copy()
+    segments, notes = [], []
+    for first, end, code in table.segments:
+        begin = _first_known(values[first:end], first)
+        if begin < end:
+            segments.append((begin, end, code))
+        for part_first, part_end in zip(split.edges[code, :-1], split.edges[code, 1:], strict=True):
+            stop = min(end, part_end)
+            if max(begin, part_first) < stop:
+                _fill(values, begin, max(begin, part_first), stop, method)
+    cut = int(sum(end - first for first, end, _ in table.segments) - sum(end - first for first, end, _ in segments))
+    if not segments:
+        raise DataError(f"{table.origin}: no row has a known value in every column; nothing can be filled in")
+    if cut:
+        notes.append(f"{cut} rows before the first known value of a column were left out")
+    empty = np.isnan(table.values)
+    if empty.any():
+        word = "interpolated" if method == "interpolate" else "carried on from the value before"
+        counts = [f"{name} {int(n)}" for name, n in zip(table.columns, empty.sum(axis=0), strict=True) if n]
+        notes.append(f"missing cells {word}: {', '.join(counts)} (longest stretch {_longest(empty)} rows)")
+    return replace(table, values=values, segments=np.array(segments), notes=[*table.notes, *notes])
+
+
+def _first_known(values: np.ndarray, offset: int) -> int:
+    known = ~np.isnan(values)
+    if not known.any(axis=0).all():
+        return offset + len(values)
+    return offset + int(known.argmax(axis=0).max())
+
+
+def _fill(values: np.ndarray, begin: int, first: int, stop: int, method: str) -> None:
+    """Fills rows `first..stop` from the rows `begin..stop`, in place; what lies before `first` is filled already."""
+    rows = np.arange(begin, stop)
+    for column in range(values.shape[1]):
+        cells = values[begin:stop, column]
+        empty = np.isnan(cells)
+        if not empty.any():
+            continue
+        known = rows[~empty]
+        if method == "interpolate":
+            cells[empty] = np.interp(rows[empty], known, cells[~empty])
+        else:
+            cells[empty] = cells[known[np.searchsorted(known, rows[empty]) - 1] - begin]
+
+
+def _longest(empty: np.ndarray) -> int:
+    longest = 0
+    for column in empty.T:
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], column.astype(np.int8), [0]])))
+        longest = max(longest, int((edges[1::2] - edges[::2]).max(initial=0)))
+    return longest

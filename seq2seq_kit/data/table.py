@@ -1,0 +1,231 @@
+"""A frame, checked and put in order: numbers by column, rows by series and time, cut where time has gaps.
+
+Everything that can be wrong with a cell, a column or a timestamp is found here and named with its row.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.data.time import Every
+from seq2seq_kit.errors import DataError
+
+_SHOWN = 5  # cells or columns that one message names
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of numbers, sorted by series and time.
+
+    Attributes:
+        columns: Names of the columns of `values`.
+        values: Original units, NaN where a cell is missing, shape `(rows, columns)` float64.
+        times: Timestamp of each row, or None without a time column.
+        series: Names of the series; `[""]` for a table without a series column.
+        bounds: First row of each series and the end, shape `(series + 1,)`.
+        segments: Rows without a gap in time, `(first, end, series)` each, shape `(segments, 3)`.
+        row_numbers: Row of the frame that each row came from, counted from 1 below the header.
+        notes: What was done to the frame that its owner should know.
+        origin: Name of the file or data set, for messages.
+    """
+
+    columns: list[str]
+    values: np.ndarray
+    times: pd.DatetimeIndex | None
+    series: list[str]
+    bounds: np.ndarray
+    segments: np.ndarray
+    row_numbers: np.ndarray
+    every: Every | None = None
+    origin: str = "the data"
+    notes: list[str] = field(default_factory=list)
+
+    def where(self, row: int) -> str:
+        """How a message names a row: its number in the file, its series and its time."""
+        parts = [f"row {self.row_numbers[row]}"]
+        name = self.series[int(np.searchsorted(self.bounds, row, side="right")) - 1]
+        if name:
+            parts.append(f"series {name}")
+        if self.times is not None:
+            parts.append(f"{self.times[row]}")
+        return f"{parts[0]} ({', '.join(parts[1:])})" if parts[1:] else parts[0]
+
+    def with_values(self, values: np.ndarray, notes: Sequence[str] = ()) -> "Table":
+        """The same rows with other values."""
+        return replace(self, values=values, notes=[*self.notes, *notes])
+
+
+def read_table(
+    frame: pd.DataFrame,
+    *,
+    columns: Sequence[str],
+    time: str | None = None,
+    every: str | None = None,
+    series: str | None = None,
+    origin: str = "the data",
+) -> Table:
+    """Checks a frame and puts it in order.
+
+    Args:
+        frame: Long format: a row for each series and time, a column for each variable.
+        columns: Numeric columns to take; others are left alone.
+        time: Column of timestamps (or texts that pandas reads as such).
+        every: Step between rows, as in the recipe.
+        series: Column that tells the series apart.
+        origin: Name of the file for messages.
+
+    Raises:
+        DataError: A column is missing or named twice, no rows, a cell is no number or infinite, a timestamp is missing,
+            unreadable, doubled or off the grid of `every`.
+    """
+    wanted = [name for name in (series, time) if name] + list(columns)
+    _require_columns(frame, wanted, origin)
+    if not len(frame):
+        raise DataError(f"{origin} has a header and no rows; expected rows below the header")
+    values = np.column_stack([_numbers(frame, name, origin) for name in columns])
+    codes, names = _series(frame, series, origin)
+    times = _times(frame, time, origin) if time else None
+    notes: list[str] = []
+    order = np.lexsort((times.asi8, codes)) if times is not None else np.argsort(codes, kind="stable")
+    if not np.array_equal(order, np.arange(len(order))):
+        values, codes = values[order], codes[order]
+        if times is not None:
+            times = times[order]
+        notes.append(f"{origin} was not sorted by {' and '.join(filter(None, (series, time)))}; the rows were sorted")
+    bounds = np.searchsorted(codes, np.arange(len(names) + 1))
+    step = Every.parse(every) if every else None
+    table = Table(
+        columns=list(columns),
+        values=values,
+        times=times,
+        series=names,
+        bounds=bounds,
+        segments=np.column_stack([bounds[:-1], bounds[1:], np.arange(len(names))]),
+        row_numbers=order + 1,
+        every=step,
+        origin=origin,
+        notes=notes,
+    )
+    return _cut_at_gaps(table, step) if step else table
+
+
+def _require_columns(frame: pd.DataFrame, wanted: Sequence[str], origin: str) -> None:
+    twice = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]} & set(wanted))
+    if twice:
+        raise DataError(f"{origin} names the column {', '.join(twice)} more than once; rename or remove one of them")
+    absent = [name for name in wanted if name not in frame.columns]
+    if absent:
+        extra = [str(name) for name in frame.columns if name not in wanted]
+        raise DataError(
+            f"{origin} lacks the column{'s' if len(absent) > 1 else ''} {', '.join(absent)}. "
+            f"It also has {', '.join(extra) if extra else 'no other columns'}; "
+            "rename the column in the file, or name the right one in the recipe"
+        )
+
+
+def _numbers(frame: pd.DataFrame, name: str, origin: str) -> np.ndarray:
+    column = frame[name]
+    numbers = pd.to_numeric(column, errors="coerce")
+    values = np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
+    broken = np.flatnonzero(np.isnan(values) & column.notna().to_numpy())
+    if broken.size:
+        row = int(broken[0])
+        raise DataError(
+            f"{origin}, row {row + 1}, column {name}: expected a number. Received: {column.iloc[row]!r}"
+            f"{f' (and {broken.size - 1} more such cells)' if broken.size > 1 else ''}. "
+            "Correct the cell, or leave it empty and choose data.missing in the recipe"
+        )
+    infinite = np.flatnonzero(np.isinf(values))
+    if infinite.size:
+        row = int(infinite[0])
+        raise DataError(
+            f"{origin}, row {row + 1}, column {name}: expected a finite number. Received: {column.iloc[row]!r}"
+            f"{f' (and {infinite.size - 1} more such cells)' if infinite.size > 1 else ''}. "
+            "Correct the cell, or leave it empty and choose data.missing in the recipe"
+        )
+    return values
+
+
+def _series(frame: pd.DataFrame, series: str | None, origin: str) -> tuple[np.ndarray, list[str]]:
+    if not series:
+        return np.zeros(len(frame), dtype=np.int64), [""]
+    codes, names = pd.factorize(frame[series])
+    if (codes < 0).any():
+        row = int(np.flatnonzero(codes < 0)[0])
+        raise DataError(f"{origin}, row {row + 1}, column {series}: the series has no name; give it one or drop the row")
+    return codes, [str(name) for name in names]
+
+
+def _times(frame: pd.DataFrame, time: str, origin: str) -> pd.DatetimeIndex:
+    column = frame[time]
+    if pd.api.types.is_numeric_dtype(column):
+        raise DataError(
+            f"{origin}, column {time}: expected timestamps such as 2024-01-31 13:00. Received: {column.iloc[0]!r}. "
+            "A column of numbers is not read as dates; write the dates out, or drop `time` and `every`"
+        )
+    times = pd.to_datetime(column, errors="coerce", format=None)
+    bad = np.flatnonzero(times.isna().to_numpy())
+    if bad.size:
+        row = int(bad[0])
+        raise DataError(
+            f"{origin}, row {row + 1}, column {time}: expected a timestamp like {column.dropna().iloc[0]!r}. "
+            f"Received: {column.iloc[row]!r}. Correct it or drop the row"
+        )
+    return pd.DatetimeIndex(times)
+
+
+def _cut_at_gaps(table: Table, step: Every) -> Table:
+    """Splits each series where a timestamp is missing; refuses what is doubled or off the grid."""
+    assert table.times is not None
+    segments = []
+    for code, (first, end) in enumerate(zip(table.bounds[:-1], table.bounds[1:], strict=True)):
+        ticks = step.ticks(table.times[first:end])
+        whole = np.round(ticks)
+        _refuse_doubles(table, first, np.diff(ticks))
+        off = np.flatnonzero(np.abs(ticks - whole) > 1e-6)
+        if off.size:
+            row = first + int(off[0])
+            raise DataError(
+                f"{table.origin}, {table.where(row)}: the row before is at {table.times[row - 1]}, which is not a whole "
+                f"number of steps of `every: {step.text}`{_frequent(table, first, end)}. "
+                "Correct the timestamp, or data.every"
+            )
+        cuts = first + 1 + np.flatnonzero(np.diff(whole) > 1)
+        edges = [first, *cuts, end]
+        segments += [(begin, stop, code) for begin, stop in zip(edges[:-1], edges[1:], strict=True)]
+    gaps = len(segments) - len(table.series)
+    notes = [f"{gaps} gap{'s' if gaps > 1 else ''} in time; no window crosses one"] if gaps else []
+    return replace(table, segments=np.array(segments, dtype=np.int64), notes=[*table.notes, *notes])
+
+
+def _refuse_doubles(table: Table, first: int, steps: np.ndarray) -> None:
+    doubled = np.flatnonzero(steps == 0)
+    if doubled.size:
+        row = first + int(doubled[0])
+        raise DataError(
+            f"{table.origin}: {table.where(row)} and row {table.row_numbers[row + 1]} have the same timestamp"
+            f"{f' ({doubled.size} such pairs)' if doubled.size > 1 else ''}; expected one row for each series and time. "
+            "Remove one, name the column that tells the series apart in data.series, or, where clocks were set back, "
+            "write the times in UTC"
+        )
+
+
+def _frequent(table: Table, first: int, end: int) -> str:
+    assert table.times is not None
+    steps = pd.Series(table.times[first:end]).diff().dropna()
+    return f" (most rows are {steps.mode().iloc[0]} apart)" if len(steps) else ""
+
+
+def refuse_missing(table: Table, columns: Sequence[str], *, advice: str) -> None:
+    """Raises `DataError` that counts the missing cells of each of `columns` and names the first of each."""
+    found = []
+    for name in columns:
+        empty = np.flatnonzero(np.isnan(table.values[:, table.columns.index(name)]))
+        if empty.size:
+            cells = "cell" if empty.size == 1 else "cells"
+            found.append(f"  {name}: {empty.size} missing {cells}, the first in {table.where(int(empty[0]))}")
+    if found:
+        more = [f"  and {len(found) - _SHOWN} more columns"] if len(found) > _SHOWN else []
+        raise DataError("\n".join([f"{table.origin} has missing cells:", *found[:_SHOWN], *more, advice]))

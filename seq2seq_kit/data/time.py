@@ -1,0 +1,65 @@
+"""Time steps: from `every: 1h` to whole numbers of steps between timestamps and to the timestamps ahead."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_MONTHS = {"mo": 1, "y": 12}
+# Natural seasons in the unit they are counted in: a day, a week, a year of 365 days (weeks: 52).
+_SEASON_SECONDS = {"hour": 3600, "day": 86400, "week": 7 * 86400, "year": 364 * 86400}
+
+
+@dataclass(frozen=True)
+class Every:
+    """The time from one row to the next: a fixed number of seconds, or of calendar months."""
+
+    text: str
+    seconds: int = 0
+    months: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> "Every":
+        """Reads `15min`, `1h`, `1mo`, ... The recipe's schema has checked the form already."""
+        match = re.fullmatch(r"(\d+)(\w+)", text)
+        assert match, text
+        count, unit = int(match[1]), match[2]
+        if unit in _MONTHS:
+            return cls(text, months=count * _MONTHS[unit])
+        return cls(text, seconds=count * _SECONDS[unit])
+
+    def ticks(self, times: pd.DatetimeIndex) -> np.ndarray:
+        """Steps since the first timestamp, shape `(rows,)` float64: a whole number for a row on the grid."""
+        if len(times) == 0:
+            return np.zeros(0)
+        if not self.months:
+            return np.asarray((times - times[0]) / pd.Timedelta(seconds=self.seconds), dtype=np.float64)
+        whole = (times.year - times[0].year) * 12 + times.month - times[0].month
+        # Part of the month that a row is off the day and time of the first row.
+        origin = times.to_period("M").to_timestamp()
+        off = ((times.tz_localize(None) - origin) - (times[0].tz_localize(None) - origin[0])) / pd.Timedelta(days=31)
+        # Month ends (31, 28, 30, ...) are one step apart although their day changes.
+        off = np.where(times.is_month_end & times[0].is_month_end, 0.0, off)
+        return (np.asarray(whole) + np.asarray(off)) / self.months
+
+    def ahead(self, last: pd.Timestamp, steps: np.ndarray) -> pd.DatetimeIndex:
+        """The timestamps `steps` rows after `last`."""
+        if not self.months:
+            return pd.DatetimeIndex(last + pd.to_timedelta(np.asarray(steps) * self.seconds, unit="s"))
+        if last.is_month_end:
+            return pd.DatetimeIndex([last + pd.offsets.MonthEnd(int(step) * self.months) for step in steps])
+        return pd.DatetimeIndex([last + pd.DateOffset(months=int(step) * self.months) for step in steps])
+
+    def seasons(self) -> dict[str, int]:
+        """The natural seasons that are a whole number of steps, by name, shortest first: day 24 and week 168 for 1h."""
+        if self.months:
+            return {"year": 12 // self.months} if self.months < 12 and 12 % self.months == 0 else {}
+        found = {}
+        for name, length in _SEASON_SECONDS.items():
+            if length % self.seconds == 0 and length // self.seconds > 1:
+                found[name] = length // self.seconds
+        if "year" in found and self.seconds < 7 * 86400:
+            found["year"] = round(365 * 86400 / self.seconds)
+        return found

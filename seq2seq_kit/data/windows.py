@@ -1,0 +1,122 @@
+"""Windows as ranges of row numbers: nothing is cut out of the series until a batch is gathered.
+
+A window is known by its first row. All first rows of one stretch are a range, so ten million windows are a handful of
+numbers. The rule for a part (train, val, test): the targets lie wholly inside the part; the inputs may begin before it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class WindowShape:
+    """How a window lies over the rows.
+
+    Attributes:
+        input_steps: Rows that the encoder reads.
+        output_steps: Rows that are predicted.
+        target_offset: First target row, counted from the window's first row: `input_steps + gap_steps` for a forecast,
+            0 for an autoencoder.
+    """
+
+    input_steps: int
+    output_steps: int
+    target_offset: int
+
+    @classmethod
+    def forecast(cls, *, input_steps: int, output_steps: int, gap_steps: int = 0) -> "WindowShape":
+        """Targets after the inputs and the gap."""
+        return cls(input_steps, output_steps, input_steps + gap_steps)
+
+    @classmethod
+    def autoencode(cls, *, input_steps: int) -> "WindowShape":
+        """Targets are the inputs."""
+        return cls(input_steps, input_steps, 0)
+
+    @property
+    def span(self) -> int:
+        """Rows from the first input to the last target."""
+        return max(self.input_steps, self.target_offset + self.output_steps)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows of one part, in order of series and time.
+
+    Attributes:
+        shape: How each lies over the rows.
+        stride: Rows between the first rows of neighbours.
+        first: First row of the first window of each run, shape `(runs,)`.
+        counts: Windows of each run, shape `(runs,)`.
+        series: Series of each run, shape `(runs,)`.
+        segment_first: First row of the stretch without gaps that a run lies in, shape `(runs,)`.
+    """
+
+    shape: WindowShape
+    stride: int
+    first: np.ndarray
+    counts: np.ndarray
+    series: np.ndarray
+    segment_first: np.ndarray
+
+    @property
+    def count(self) -> int:
+        """Windows in all."""
+        return int(self.counts.sum())
+
+    @property
+    def ends(self) -> np.ndarray:
+        """Number of windows up to and with each run, shape `(runs,)`."""
+        return np.cumsum(self.counts)
+
+    def run_of(self, windows: np.ndarray) -> np.ndarray:
+        """The run that each window belongs to."""
+        return np.searchsorted(self.ends, windows, side="right")
+
+    def starts(self, windows: np.ndarray | None = None) -> np.ndarray:
+        """First row of each window, shape `(len(windows),)`; of all by default."""
+        windows = np.arange(self.count) if windows is None else np.asarray(windows)
+        run = self.run_of(windows)
+        before = self.ends - self.counts
+        return self.first[run] + (windows - before[run]) * self.stride
+
+    def input_rows(self, windows: np.ndarray | None = None) -> np.ndarray:
+        """Rows that the encoder reads, shape `(windows, input_steps)`."""
+        return self.starts(windows)[:, None] + np.arange(self.shape.input_steps)
+
+    def target_rows(self, windows: np.ndarray | None = None) -> np.ndarray:
+        """Rows that are predicted, shape `(windows, output_steps)`."""
+        return self.starts(windows)[:, None] + self.shape.target_offset + np.arange(self.shape.output_steps)
+
+    def evenly(self, most: int) -> np.ndarray:
+        """At most `most` window numbers, spread evenly, without repetition."""
+        return np.unique(np.linspace(0, self.count - 1, min(most, self.count)).astype(np.int64))
+
+
+def make_windows(segments: np.ndarray, part: np.ndarray, shape: WindowShape, *, stride: int = 1) -> Windows:
+    """Finds the windows of a part.
+
+    Args:
+        segments: Rows without a gap, `(first, end, series)` each, shape `(segments, 3)`.
+        part: `(first, end)` of the part's rows for each series, shape `(series, 2)`.
+        shape: How a window lies over the rows.
+        stride: Rows between the first rows of neighbouring windows.
+
+    Returns:
+        The windows; `count` is 0 where none fits.
+
+    Example:
+        >>> shape = WindowShape.forecast(input_steps=100, output_steps=10)
+        >>> make_windows(np.array([[0, 120, 0]]), np.array([[0, 120]]), shape).count
+        11
+    """
+    runs = []
+    for first, end, series in segments:
+        part_first, part_end = part[series]
+        begin = max(first, part_first - shape.target_offset)
+        last = min(end, part_end) - shape.span
+        if last >= begin:
+            runs.append((begin, (last - begin) // stride + 1, series, first))
+    table = np.array(runs, dtype=np.int64).reshape(-1, 4)
+    return Windows(shape, stride, table[:, 0], table[:, 1], table[:, 2], table[:, 3])

@@ -1,0 +1,45 @@
+"""The errors that a user can meet.
+
+Every message says what happened, what was expected, what was received and what to do. `exit_code` is what the command
+line returns: 2 where the recipe, the data or the call is wrong, 1 where a run that was well described failed.
+"""
+
+
+class KitError(Exception):
+    """Base of everything that the kit raises on purpose; the command line prints it without a traceback."""
+
+    exit_code = 2
+
+
+class RecipeError(KitError):
+    """A recipe or an override does not fit the schema; the message lists every problem with line and dotted key."""
+
+
+class DataError(KitError):
+    """The data cannot be used as the recipe declares it; the message names file, row, column and value."""
+
+
+class SeriesTooShortError(DataError):
+    """Not one window fits into the rows at hand."""
+
+
+class ArgumentError(KitError, ValueError):
+    """A builder or a public function received an argument outside its documented range."""
+
+
+class TrainingError(KitError):
+    """The fit could not go on, for example because the loss became NaN."""
+
+    exit_code = 1
+
+
+class BundleError(KitError):
+    """A bundle is missing, damaged, foreign or cannot be written."""
+
+    exit_code = 1
+
+
+class TrackingError(KitError):
+    """The MLflow store cannot be reached, is locked, or does not hold what was asked for."""
+
+    exit_code = 1

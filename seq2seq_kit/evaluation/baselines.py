@@ -1,0 +1,233 @@
+"""What a model has to beat: the obvious forecasts, and for autoencoders the obvious compressions.
+
+Each baseline is fitted on the training windows, its settings are chosen on the validation windows, and it predicts the
+same windows as the model. A fitted baseline is plain numbers, so a bundle keeps it beside the model and can repeat the
+comparison on other data.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from seq2seq_kit.data.prepare import Prepared
+
+_FIT_WINDOWS = 20_000  # evenly spread; a closed-form fit of this size hardly changes with more
+_CHOOSE_WINDOWS = 5_000
+_CHUNK = 2_048
+_RIDGE_PENALTIES = 10.0 ** np.arange(-8, 2)  # times the number of windows; scaled columns have a variance near 1
+
+
+class Predictor(Protocol):
+    """Anything that predicts windows: the model, or a baseline."""
+
+    def __call__(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
+        """Predictions in original units, shape `(windows, output_steps, targets)`."""
+
+
+class Baseline(Predictor, Protocol):
+    """A predictor with a name, and words for what it does and what was chosen."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def about(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class LastValue:
+    """Repeats the newest known value of each target."""
+
+    name: str = "last value"
+    about: str = "repeats the newest value of the inputs"
+
+    def __call__(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
+        these = prepared.windows[part]
+        newest = these.starts(windows) + these.shape.input_steps - 1
+        return np.repeat(prepared.history.values[newest][:, None, :], these.shape.output_steps, axis=1)
+
+
+@dataclass(frozen=True)
+class SeasonalNaive:
+    """Repeats the value of one season before; `season` is in steps."""
+
+    name: str
+    about: str
+    season: int
+
+    def __call__(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
+        these = prepared.windows[part]
+        newest = these.starts(windows) + these.shape.input_steps - 1
+        ahead = these.shape.target_offset - these.shape.input_steps + 1 + np.arange(these.shape.output_steps)
+        return prepared.history.one_season_before(newest, ahead, self.season)
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """A linear map from all that the model sees, the window and the known future, to all targets."""
+
+    name: str
+    about: str
+    mean: np.ndarray
+    weights: np.ndarray
+    offset: np.ndarray
+
+    def __call__(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
+        shape = (len(windows), prepared.windows[part].shape.output_steps, len(prepared.layout.targets))
+        scaled = np.empty((len(windows), self.weights.shape[1]))
+        for chunk in _chunks(len(windows)):
+            scaled[chunk] = (_design(prepared, part, windows[chunk]) - self.mean) @ self.weights + self.offset
+        return prepared.restore(scaled.reshape(shape), part, windows)
+
+
+@dataclass(frozen=True)
+class TrainingMean:
+    """Returns the centre of each column in the training rows."""
+
+    name: str = "training mean"
+    about: str = "returns the centre of each column in the training rows"
+
+    def __call__(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
+        center = prepared.target_center[prepared.series_of(part, windows)]
+        return np.repeat(center[:, None, :], prepared.windows[part].shape.output_steps, axis=1)
+
+
+@dataclass(frozen=True)
+class WindowPca:
+    """The best linear autoencoder of whole windows."""
+
+    name: str
+    about: str
+    mean: np.ndarray
+    basis: np.ndarray
+
+    def __call__(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
+        shape = (len(windows), prepared.windows[part].shape.output_steps, len(prepared.layout.targets))
+        flat = _flat(prepared, part, windows) - self.mean
+        return prepared.restore((flat @ self.basis @ self.basis.T + self.mean).reshape(shape), part, windows)
+
+
+def fit_forecast_baselines(prepared: Prepared) -> list[Baseline]:
+    """Last value, the natural season that does best on validation, ridge."""
+    baselines: list[Baseline] = [LastValue()]
+    seasons = held_seasons(prepared)
+    if seasons:
+        among = f", chosen on validation among {', '.join(seasons)}" if len(seasons) > 1 else ""
+        peers = [
+            SeasonalNaive(f"seasonal naive ({name})", f"repeats the value of one {name} ({length} steps) before{among}", length)
+            for name, length in seasons.items()
+        ]
+        baselines.append(min(peers, key=lambda peer: _val_error(prepared, peer)))
+    return [*baselines, _fit_ridge(prepared)]
+
+
+def fit_autoencode_baselines(prepared: Prepared, *, latent_dim: int) -> list[Baseline]:
+    """The training mean, and PCA of whole windows with the autoencoder's own latent width."""
+    windows = prepared.windows["train"].evenly(_FIT_WINDOWS)
+    rows = np.concatenate([_flat(prepared, "train", windows[chunk]) for chunk in _chunks(len(windows))])
+    mean = rows.mean(axis=0)
+    rows -= mean
+    _, basis = np.linalg.eigh(rows.T @ rows)
+    kept = basis[:, -min(latent_dim, basis.shape[1]) :]
+    about = f"linear autoencoder of whole windows with a latent vector of {kept.shape[1]}"
+    return [TrainingMean(), WindowPca(f"PCA ({kept.shape[1]})", about, mean, kept)]
+
+
+def naive_error(prepared: Prepared) -> np.ndarray:
+    """MASE's denominator: MAE of the seasonal naive forecast inside the training rows, shape `(series, targets)`.
+
+    The season is the shortest natural one, 1 where there is none (Hyndman and Koehler 2006).
+    """
+    season = min(held_seasons(prepared).values(), default=1)
+    picked = [prepared.table.columns.index(name) for name in prepared.columns.targets]
+    errors = np.full((len(prepared.table.series), len(picked)), np.nan)
+    for series, (first, end) in enumerate(prepared.split.rows("train")):
+        values = prepared.table.values[first:end][:, picked]
+        if len(values) > season:
+            steps = np.abs(values[season:] - values[:-season])
+            errors[series] = np.nansum(steps, axis=0) / np.maximum((~np.isnan(steps)).sum(axis=0), 1)
+    errors[errors == 0] = np.nan
+    return errors
+
+
+def held_seasons(prepared: Prepared) -> dict[str, int]:
+    """The natural seasons, in steps, that the training rows of some series hold at least once."""
+    every = prepared.table.every
+    rows = prepared.split.rows("train")
+    longest = int((rows[:, 1] - rows[:, 0]).max(initial=0))
+    return {name: length for name, length in every.seasons().items() if length < longest} if every else {}
+
+
+_KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (LastValue, SeasonalNaive, Ridge, TrainingMean, WindowPca)
+}
+
+
+def dump_baselines(baselines: Sequence[Baseline]) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+    """Fitted baselines as plain words and arrays."""
+    words, arrays = [], {}
+    for position, baseline in enumerate(baselines):
+        fields: dict[str, Any] = asdict(baseline)  # type: ignore[call-overload]
+        arrays |= {f"{position}.{key}": value for key, value in fields.items() if isinstance(value, np.ndarray)}
+        plain = {key: value for key, value in fields.items() if not isinstance(value, np.ndarray)}
+        words.append({"kind": type(baseline).__name__} | plain)
+    return words, arrays
+
+
+def restore_baselines(words: Sequence[dict[str, Any]], arrays: dict[str, np.ndarray]) -> list[Baseline]:
+    """The inverse of `dump_baselines`; a `KeyError` or `TypeError` means that the words are foreign."""
+    baselines = []
+    for position, entry in enumerate(words):
+        plain = {key: value for key, value in entry.items() if key != "kind"}
+        own = {key.split(".", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{position}.")}
+        baselines.append(_KINDS[entry["kind"]](**plain, **own))
+    return baselines
+
+
+def _val_error(prepared: Prepared, predict: Predictor) -> float:
+    """RMSE over validation windows, each target in units of its scale."""
+    windows = prepared.windows["val"].evenly(_CHOOSE_WINDOWS)
+    error = predict(prepared, "val", windows) - prepared.truth("val", windows)
+    scale = prepared.target_scale[prepared.series_of("val", windows)][:, None, :]
+    return float(np.sqrt(np.nanmean((error / scale) ** 2)))
+
+
+def _chunks(count: int) -> list[slice]:
+    return [slice(first, first + _CHUNK) for first in range(0, count, _CHUNK)]
+
+
+def _design(prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
+    """A window and what is known of its future as one row, shape `(windows, features)` float64."""
+    pieces = [array.reshape(len(windows), -1) for array in prepared.arrays(part, windows)]
+    return np.concatenate(pieces, axis=1).astype(np.float64)
+
+
+def _flat(prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
+    """The target columns of whole windows, missing cells at their centre, shape `(windows, steps * targets)`."""
+    return np.nan_to_num(prepared.scaled_targets(part, windows)).reshape(len(windows), -1).astype(np.float64)
+
+
+def _fit_ridge(prepared: Prepared) -> Ridge:
+    """Least squares with an L2 penalty, in closed form: one eigendecomposition serves every penalty."""
+    windows = prepared.windows["train"].evenly(_FIT_WINDOWS)
+    count, sum_x, sum_y, gram, cross = 0, 0.0, 0.0, 0.0, 0.0
+    for chunk in _chunks(len(windows)):
+        y = prepared.scaled_targets("train", windows[chunk])
+        known = ~np.isnan(y).any(axis=(1, 2))
+        x = _design(prepared, "train", windows[chunk])[known]
+        y = y[known].reshape(len(x), -1).astype(np.float64)
+        count += len(x)
+        sum_x, sum_y = sum_x + x.sum(axis=0), sum_y + y.sum(axis=0)
+        gram, cross = gram + x.T @ x, cross + x.T @ y
+    count = max(count, 1)
+    mean, offset = sum_x / count, sum_y / count
+    spread, basis = np.linalg.eigh(gram - count * np.multiply.outer(mean, mean))
+    rotated = basis.T @ (cross - count * np.multiply.outer(mean, offset))
+    peers = []
+    for penalty in _RIDGE_PENALTIES:
+        weights = basis @ (rotated / (np.maximum(spread, 0.0) + penalty * count)[:, None])
+        about = f"linear map from window and known future, penalty {penalty:g} chosen on validation"
+        peers.append(Ridge("ridge", about, mean, weights, offset))
+    return min(peers, key=lambda peer: _val_error(prepared, peer))

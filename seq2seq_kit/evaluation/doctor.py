@@ -1,0 +1,94 @@
+"""What a colleague would say of the result: copies the last value, loses to a baseline, could go on learning, ..."""
+
+from collections.abc import Sequence
+
+from seq2seq_kit.evaluation.report import Evaluation
+from seq2seq_kit.findings import Finding
+
+# RMSE of two forecasters this near to each other is called a tie: seeds alone move a small network by about as much.
+TIE = 0.02
+_MEAN_R2 = 0.05
+_SPLIT_FACTOR = 1.5
+_STILL_GAINING = 0.01
+
+
+def examine_forecast(val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
+    """Findings on a forecast.
+
+    Args:
+        val: Evaluation on the validation windows.
+        test: Evaluation on the test windows.
+        val_losses: Validation loss of each epoch.
+        all_epochs: Whether the fit ran to its last epoch instead of stopping early.
+    """
+    findings = []
+    score = test.overall()
+    if test.from_last_value is not None and test.from_last_value < score.rmse:
+        findings.append(
+            Finding(
+                "repeats_last_value",
+                "warning",
+                f"repeats the last value: the forecasts lie nearer to the newest input (RMSE {test.from_last_value:.4g}) "
+                f"than to what came (RMSE {score.rmse:.4g})",
+                "Add inputs that tell the future (calendar, known_future), lengthen input_steps to a whole season, or "
+                "accept that the series is a random walk",
+            )
+        )
+    return [*findings, *_against_baseline(test), *_common(val, test, val_losses, all_epochs=all_epochs)]
+
+
+def examine_autoencoder(
+    val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool
+) -> list[Finding]:
+    """Findings on an autoencoder; arguments as in `examine_forecast`."""
+    findings = []
+    if test.overall().r2 < _MEAN_R2:
+        findings.append(
+            Finding(
+                "returns_the_mean",
+                "warning",
+                f"the autoencoder returns the mean: R2 {test.overall().r2:.3f} on the test windows",
+                "Train longer, raise learning_rate, encoder_units or latent_dim, or shorten input_steps",
+            )
+        )
+    return [*findings, *_against_baseline(test), *_common(val, test, val_losses, all_epochs=all_epochs)]
+
+
+def _against_baseline(test: Evaluation) -> list[Finding]:
+    peer, skill = test.best_baseline, test.skill
+    figures = f"RMSE {test.overall().rmse:.4g} against {test.overall(peer).rmse:.4g}, skill {skill:+.3f}"
+    if abs(skill) <= TIE:
+        text = f"ties with the baseline {peer} on the test windows ({figures})"
+        return [Finding("ties_with_baseline", "warning", text, "The simpler one does as well; use it, or add inputs")]
+    if skill < 0:
+        text = f"loses to the baseline {peer} on the test windows ({figures})"
+        advice = "Use the baseline, or try more epochs, other inputs, fewer units or dropout"
+        return [Finding("loses_to_baseline", "warning", text, advice)]
+    return []
+
+
+def _common(val: Evaluation, test: Evaluation, losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
+    findings = []
+    if all_epochs and len(losses) > 1:
+        gain = 1 - losses[-1] / min(losses[:-1])
+        if gain > _STILL_GAINING:
+            findings.append(
+                Finding(
+                    "still_improving",
+                    "note",
+                    f"still improving at the last epoch: the validation loss fell by another {gain:.1%}",
+                    f"Raise training.epochs (now {len(losses)})",
+                )
+            )
+    factor = test.overall().rmse / val.overall().rmse if val.overall().rmse > 0 else 1.0
+    if not 1 / _SPLIT_FACTOR < factor < _SPLIT_FACTOR:
+        findings.append(
+            Finding(
+                "val_and_test_differ",
+                "warning",
+                f"validation and test differ by a factor of {max(factor, 1 / factor):.1f} (RMSE {val.overall().rmse:.4g} "
+                f"and {test.overall().rmse:.4g})",
+                "The two stretches of time differ; look at the forecasts of both, or choose another data.split",
+            )
+        )
+    return findings

@@ -1,0 +1,149 @@
+"""From a YAML file and overrides to a checked recipe: default < recipe < override.
+
+YAML 1.2 through ruamel.yaml, because it keeps line numbers, refuses duplicate keys and reads `1e-3` as a number.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from seq2seq_kit.errors import RecipeError
+from seq2seq_kit.recipe.messages import Problem, problems_of, report
+from seq2seq_kit.recipe.schema import RECIPES, Recipe
+
+Overrides = Mapping[str, Any] | Iterable[str]
+
+
+def load_recipe(path: str | Path, overrides: Overrides = ()) -> Recipe:
+    """Reads a recipe file.
+
+    Args:
+        path: A YAML file.
+        overrides: Dotted keys that replace the file's values: `{"training.epochs": 5}` or `["training.epochs=5"]`.
+
+    Returns:
+        The recipe, complete with defaults; its `name` is the file's stem unless the file gives one.
+
+    Raises:
+        RecipeError: The file is missing or no YAML, or has problems; all of them are listed with their lines.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise RecipeError(f"there is no recipe at {path}. `seq2seq-kit list` shows the recipes at hand") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"cannot read the recipe {path}: {error}") from None
+    tree = _read_yaml(text, str(path))
+    return parse_recipe(tree, overrides, origin=str(path), name=path.stem)
+
+
+def parse_recipe(
+    tree: Mapping[str, Any], overrides: Overrides = (), *, origin: str = "the recipe", name: str | None = None
+) -> Recipe:
+    """Checks a recipe given as nested mappings; arguments and errors as in `load_recipe`."""
+    values = _plain(tree)
+    for key, value in _pairs(overrides):
+        _put(values, key, value)
+    task = values.get("task")
+    if task not in RECIPES:
+        known = " or ".join(RECIPES)
+        said = f"must be {known}. Received: {task!r}" if "task" in values else f"required; {known}"
+        raise RecipeError(report(origin, [Problem(key="task", text=said)], tree, _keys(overrides)))
+    if name and values.get("name") is None:
+        values["name"] = name
+    try:
+        return RECIPES[task].model_validate(values)
+    except ValidationError as error:
+        raise RecipeError(report(origin, problems_of(error, RECIPES[task]), tree, _keys(overrides))) from None
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """The resolved recipe as YAML: training from it again repeats the run."""
+    yaml = YAML()
+    yaml.default_flow_style = None
+    yaml.width = 110
+    stream = StringIO()
+    yaml.dump(recipe.model_dump(mode="json", exclude={"data": {"source"}} if not recipe.data.source else None), stream)
+    return stream.getvalue()
+
+
+def _read_yaml(text: str, origin: str) -> CommentedMap:
+    try:
+        tree = YAML(typ="rt").load(text)
+    except DuplicateKeyError as error:
+        line = error.problem_mark.line + 1
+        key = text.splitlines()[line - 1].split(":")[0].strip()
+        raise RecipeError(
+            f"{origin} has 1 problem:\n  line {line}  {key}   the key stands twice; keep one of the two"
+        ) from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        hint = error.problem or error.context
+        if "\t" in (text.splitlines() or [""])[min(line, text.count("\n") + 1) - 1]:
+            hint = "a tab; YAML is indented with spaces only, replace the tab by spaces"
+        raise RecipeError(f"{origin} is not valid YAML:\n  line {line}  {hint}") from None
+    except YAMLError as error:
+        raise RecipeError(f"{origin} is not valid YAML: {error}") from None
+    if not isinstance(tree, CommentedMap):
+        raise RecipeError(f"{origin} must be a mapping that begins with `task:`. Received: {type(tree).__name__}")
+    return tree
+
+
+def _plain(node: Any) -> Any:
+    """Ruamel's annotated nodes as the plain values that a strict schema accepts."""
+    if isinstance(node, Mapping):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_plain(value) for value in node]
+    if isinstance(node, bool) or node is None:
+        return node
+    for kind in (int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node.isoformat() if isinstance(node, date) else node
+
+
+def _pairs(overrides: Overrides) -> list[tuple[str, Any]]:
+    if isinstance(overrides, Mapping):
+        return [(str(key), _plain(value)) for key, value in overrides.items()]
+    if isinstance(overrides, str):
+        overrides = [overrides]
+    pairs = []
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise RecipeError(f"an override must read key=value, for example training.epochs=5. Received: {text}")
+        pairs.append((key.strip(), _scalar(value.strip())))
+    return pairs
+
+
+def _keys(overrides: Overrides) -> list[str]:
+    return [key for key, _ in _pairs(overrides)]
+
+
+def _scalar(text: str) -> Any:
+    """The value as the recipe would read it; a path such as `C:\\data: new.csv` is no YAML and stays text."""
+    try:
+        return _plain(YAML(typ="rt").load(text))
+    except YAMLError:
+        return text
+
+
+def _put(values: dict[str, Any], key: str, value: Any) -> None:
+    *sections, last = key.split(".")
+    for section in sections:
+        inner = values.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise RecipeError(f"override {key}: {section} is a value, not a section. Received: {inner!r}")
+        values = inner
+    values[last] = value

@@ -1,0 +1,178 @@
+"""What a recipe may say: one typed, frozen model for each task; unknown keys are refused.
+
+Defaults stand here and nowhere else. A field's description is what `seq2seq-kit schema` shows in an editor.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+
+Calendar = Literal[
+    "minute", "hour", "day_of_week", "hour_of_week", "weekend", "day_of_month", "day_of_year", "week_of_year", "month"
+]
+Missing = Literal["refuse", "interpolate", "ffill", "mask"]
+Scaling = Literal["standard", "minmax", "robust", "none"]
+
+Steps = Annotated[int, Field(ge=1)]
+Units = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Columns = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+# An integer, a unit and nothing else; the data room turns it into a step (data/time.py).
+Every = Annotated[str, Field(pattern=r"^[1-9]\d*(s|min|h|d|w|mo|y)$")]
+
+
+class _Section(BaseModel):
+    # Strict, so that `epochs: "5"` and `dropout: true` are refused instead of converted.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Split(_Section):
+    """How the rows of each series are divided, in time order: train, then val, then test."""
+
+    val: float = Field(0.15, gt=0, lt=1, description="Share of the rows, right before the test rows.")
+    test: float = Field(0.15, gt=0, lt=1, description="Share of the rows, the newest ones.")
+
+    @model_validator(mode="after")
+    def _leaves_training_rows(self) -> Self:
+        if self.val + self.test >= 1:
+            raise ValueError(
+                f"val + test must leave rows to train on (a sum below 1). Received: {self.val} + {self.test}"
+            )
+        return self
+
+
+class Data(_Section):
+    """The table, and how windows are cut from it."""
+
+    source: str | None = Field(
+        None, description="A named data set (see `seq2seq-kit list`) or the path of a CSV or Parquet file."
+    )
+    time: str | None = Field(None, description="Column of timestamps; needs `every`.")
+    every: Every | None = Field(None, description="Time from one row to the next: 30s, 15min, 1h, 1d, 1w, 1mo, 1y.")
+    series: str | None = Field(None, description="Column that tells the series of a long table apart.")
+    inputs: Columns = Field(description="Columns that the encoder reads.")
+    input_steps: Steps = Field(description="Rows that the encoder reads.")
+    window_stride: Steps = Field(1, description="Rows from the start of one window to the start of the next.")
+    missing: Missing = Field("refuse", description="What to do with missing cells.")
+    scaling: Scaling | dict[str, Scaling] = Field(
+        "standard", description="For all columns, or by column; columns not named stay on `standard`."
+    )
+    scale_per_series: bool = Field(False, description="Fit the scalers on each series by itself.")
+    split: Split = Field(default_factory=Split)
+
+    @model_validator(mode="after")
+    def _time_and_every_go_together(self) -> Self:
+        if self.time and not self.every:
+            raise ValueError(f"`time: {self.time}` needs the step between rows. Add for example `every: 1h`")
+        if self.every and not self.time:
+            raise ValueError(f"`every: {self.every}` needs the column of timestamps. Add `time: <column>`")
+        return self
+
+    @model_validator(mode="after")
+    def _each_column_has_one_role(self) -> Self:
+        for role in ("inputs", "targets", "known_future", "calendar"):
+            names = getattr(self, role, [])
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"`{role}` names {', '.join(twice)} twice; name each column once")
+        return self
+
+
+class ForecastData(Data):
+    """The table of a forecast: inputs of the past, targets of the steps after it."""
+
+    targets: Columns = Field(description="Columns to forecast.")
+    output_steps: Steps = Field(description="Rows that the decoder writes.")
+    gap_steps: int = Field(0, ge=0, description="Rows between the inputs and the targets that belong to neither.")
+    calendar: list[Calendar] = Field(
+        default_factory=list, description="Features of the timestamp, also given to the decoder for the steps ahead."
+    )
+    known_future: list[str] = Field(
+        default_factory=list, description="Columns known ahead of time; `predict` needs them for the steps ahead."
+    )
+
+    @model_validator(mode="after")
+    def _the_future_is_told_apart(self) -> Self:
+        if self.calendar and not self.time:
+            raise ValueError("`calendar` needs timestamps. Add `time: <column>` and `every: <step>`")
+        leaked = [name for name in self.targets if name in self.known_future]
+        if leaked:
+            raise ValueError(f"{', '.join(leaked)} stands in `targets` and in `known_future`; a target is not known")
+        return self
+
+
+class AutoencodeData(Data):
+    """The table of an autoencoder: its targets are its inputs."""
+
+
+class Model(_Section):
+    """The layers; every key is an argument of the builder of the same name."""
+
+    cell: Literal["lstm", "gru"] = "lstm"
+    encoder_units: Units = Field(default_factory=lambda: [64], description="Units of each encoder layer, first to last.")
+    decoder_units: Units = Field(default_factory=lambda: [64], description="Units of each decoder layer, first to last.")
+    bidirectional: bool = Field(False, description="Encoder layers read the window in both directions.")
+    dropout: Fraction = Field(0.0, description="Share of each recurrent layer's inputs dropped in training.")
+    recurrent_dropout: Fraction = Field(0.0, description="Share of the recurrent state dropped; leaves the fast kernels.")
+    kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
+
+
+class AutoencodeModel(Model):
+    """The layers of an autoencoder."""
+
+    latent_dim: Steps | None = Field(None, description="Width of the latent vector; default: the last encoder layer's.")
+
+
+class Training(_Section):
+    """The fit."""
+
+    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
+    learning_rate: float = Field(1e-3, gt=0)
+    schedule: Literal["constant", "cosine", "plateau"] = Field(
+        "constant", description="cosine: to 0 over all epochs; plateau: halved after patience/2 epochs without gain."
+    )
+    loss: Literal["mse", "mae", "huber"] = "mse"
+    clip_norm: float | None = Field(None, gt=0, description="Largest norm of a gradient; a cure for NaN losses.")
+    batch_size: Steps = 64
+    epochs: Steps = 30
+    patience: Steps | None = Field(
+        5, description="Epochs without a better validation loss before stopping; null: train all epochs."
+    )
+    deterministic: bool = Field(False, description="Bit-equal reruns on the same machine, a little slower.")
+
+
+class _Recipe(_Section):
+    name: str | None = Field(
+        None, pattern=r"^[\w.-]+$", description="Name of the MLflow experiment; default: the file's name."
+    )
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the weights, the shuffling and the dropout.")
+    training: Training = Field(default_factory=Training)
+
+
+class ForecastRecipe(_Recipe):
+    """(input_steps, inputs) -> (output_steps, targets)."""
+
+    task: Literal["forecast"]
+    data: ForecastData
+    model: Model = Field(default_factory=Model)
+
+
+class AutoencodeRecipe(_Recipe):
+    """A window -> itself, through a latent vector."""
+
+    task: Literal["autoencode"]
+    data: AutoencodeData
+    model: AutoencodeModel = Field(default_factory=AutoencodeModel)
+
+
+Recipe = ForecastRecipe | AutoencodeRecipe
+RECIPES: dict[str, type[ForecastRecipe] | type[AutoencodeRecipe]] = {
+    "forecast": ForecastRecipe,
+    "autoencode": AutoencodeRecipe,
+}
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of every recipe, for editors that complete and check YAML."""
+    union = Annotated[ForecastRecipe | AutoencodeRecipe, Field(discriminator="task")]
+    return {"title": "seq2seq_kit recipe"} | TypeAdapter(union).json_schema()

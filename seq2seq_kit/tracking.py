@@ -1,0 +1,290 @@
+"""The only module that speaks to MLflow: one run for each training, logged explicitly, nothing twice."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from seq2seq_kit.errors import TrackingError
+from seq2seq_kit.store import LocalStore, local_store
+from seq2seq_kit.training import Epoch
+
+# Telemetry is off unless the user turns it on; MLflow reads this when it is imported.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# MLflow's own logger speaks of migrations and environments; what matters is said by the kit.
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+
+_TAG_LENGTH = 5_000
+_PARAM_LENGTH = 6_000
+
+
+def open_tracking(uri: str | None, *, say: Callable[[str], None] = lambda text: None) -> Tracking:
+    """Connects to the store, creating a local one on first use.
+
+    Args:
+        uri: As in `store.local_store`.
+        say: Told what takes a while.
+
+    Raises:
+        TrackingError: The store is locked, unreachable or not writable.
+    """
+    local = local_store(uri)
+    if local:
+        new = local.is_new
+        local.prepare()
+        if new:
+            say(f"creating the MLflow store in {local.folder.name}/ (once, a few seconds)")
+    address = local.uri if local else uri or os.environ["MLFLOW_TRACKING_URI"]
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    import mlflow
+
+    mlflow.set_tracking_uri(address)
+    mlflow.set_registry_uri(address)
+    client = mlflow.MlflowClient(address, address)
+    with _explained(address):
+        client.search_experiments(max_results=1)
+    return Tracking(address, local, client)
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """A connection to a store."""
+
+    uri: str
+    local: LocalStore | None
+    client: Any
+
+    def start(self, experiment: str, *, name: str, tags: Mapping[str, str]) -> RunRecord:
+        """Starts a run, in an experiment that is made if need be."""
+        with _explained(self.uri):
+            found = self.client.get_experiment_by_name(experiment)
+            if found is not None and found.lifecycle_stage == "deleted":
+                raise TrackingError(f"the experiment {experiment} was deleted in MLflow; restore it there, or set another name")
+            identity = found.experiment_id if found else self._create(experiment)
+            run = self.client.create_run(identity, run_name=name, tags=dict(tags))
+        return RunRecord(self, identity, run.info.run_id)
+
+    def fetch(self, run_id: str, artifact: str, folder: Path) -> Path:
+        """Copies an artifact of a run into `folder`.
+
+        Raises:
+            TrackingError: No such run, or the run has no such artifact.
+        """
+        import mlflow
+
+        with _explained(self.uri):
+            try:
+                run = self.client.get_run(run_id)
+            except mlflow.exceptions.MlflowException as error:
+                raise TrackingError(
+                    f"there is no run {run_id} in {self.uri}, nor a folder of that name. "
+                    "`seq2seq-kit list runs` shows the runs at hand"
+                ) from error
+            if not any(file.path == artifact for file in self.client.list_artifacts(run_id)):
+                raise TrackingError(f"the run {run_id} ({run.info.status}) has no {artifact}; was it cut short?")
+            return Path(self.client.download_artifacts(run_id, artifact, str(folder)))
+
+    def runs(self, most: int = 20) -> pd.DataFrame:
+        """The newest runs: id, name, experiment, status, RMSE and skill on test, start."""
+        with _explained(self.uri):
+            experiments = {found.experiment_id: found.name for found in self.client.search_experiments()}
+            runs = self.client.search_runs(list(experiments), order_by=["attributes.start_time DESC"], max_results=most)
+        rows = [
+            {
+                "run": run.info.run_id,
+                "name": run.info.run_name,
+                "experiment": experiments[run.info.experiment_id],
+                "status": run.info.status,
+                "test rmse": run.data.metrics.get("test/rmse"),
+                "skill": run.data.metrics.get("test/skill"),
+                "started": pd.Timestamp(run.info.start_time, unit="ms").strftime("%Y-%m-%d %H:%M"),
+            }
+            for run in runs
+        ]
+        return pd.DataFrame(rows)
+
+    def newest_experiment(self) -> str | None:
+        """Id of the experiment with the newest run, or None."""
+        with _explained(self.uri):
+            ids = [found.experiment_id for found in self.client.search_experiments()]
+            runs = self.client.search_runs(ids, order_by=["attributes.start_time DESC"], max_results=1)
+        return runs[0].info.experiment_id if runs else None
+
+    def _create(self, experiment: str) -> str:
+        # The kind opens the UI in its model-training view instead of the one for language models.
+        tags = {"mlflow.experimentKind": "custom_model_development"}
+        place = str(self.local.artifacts) if self.local else None
+        return self.client.create_experiment(experiment, artifact_location=place, tags=tags)
+
+
+@dataclass
+class RunRecord:
+    """One run being written. Watches a fit as an observer; what a busy store refuses is kept and sent with the next epoch."""
+
+    tracking: Tracking
+    experiment_id: str
+    run_id: str
+    waiting: list[Any] = field(default_factory=list)
+
+    def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None:
+        """Nothing is logged for a batch."""
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """Losses, learning rate and speed of an epoch."""
+        values = {
+            "loss": epoch.loss,
+            "val_loss": epoch.val_loss,
+            "learning_rate": epoch.learning_rate,
+            "sequences_per_second": epoch.sequences_per_second,
+        }
+        self._queue(values, epoch.number)
+        try:
+            self._send()
+        except TrackingError as error:
+            warnings.warn(f"{error}. The figures are kept and sent with the next epoch", stacklevel=2)
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Flattened parameters: `{"model": {"dropout": 0.1}}` becomes `model.dropout`."""
+        from mlflow.entities import Param
+
+        flat = [Param(key, _text(value)[:_PARAM_LENGTH]) for key, value in _flattened(values)]
+        with _explained(self.tracking.uri):
+            self.tracking.client.log_batch(self.run_id, params=flat)
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Figures of the run; what is not a finite number has no place in MLflow's charts and is left out."""
+        self._queue(values, step)
+        self._send()
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Words to filter by."""
+        from mlflow.entities import RunTag
+
+        with _explained(self.tracking.uri):
+            tags = [RunTag(key, value[:_TAG_LENGTH]) for key, value in values.items()]
+            self.tracking.client.log_batch(self.run_id, tags=tags)
+
+    def note(self, markdown: str) -> None:
+        """The text at the top of the run's page."""
+        self.tags({"mlflow.note.content": markdown})
+
+    def files(self, folder: Path, place: str | None = None) -> None:
+        """Every file of a folder, as an artifact."""
+        with _explained(self.tracking.uri):
+            self.tracking.client.log_artifacts(self.run_id, str(folder), place)
+
+    def dataset(self, frame: pd.DataFrame, *, source: str, name: str, digest: str) -> None:
+        """The data set as an input of the run, with the digest of its content."""
+        import mlflow
+
+        with _explained(self.tracking.uri), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # MLflow advises on integer columns, which matters for serving only
+            dataset = mlflow.data.from_pandas(frame, source=source, name=name, digest=digest)
+            entity = dataset._to_mlflow_entity()
+            inputs = mlflow.entities.DatasetInput(entity, [mlflow.entities.InputTag("mlflow.data.context", "training")])
+            self.tracking.client.log_inputs(self.run_id, datasets=[inputs])
+
+    def model(self, bundle: Path, *, example: pd.DataFrame, answer: pd.DataFrame, network: Any, pins: Sequence[str]) -> None:
+        """The bundle as a pyfunc that takes a DataFrame, with signature, input example and requirements.
+
+        Args:
+            bundle: The bundle's folder.
+            example: Rows that it can predict from.
+            answer: What it predicts from them.
+            network: Input and output shapes of the bare network, batch -1, as words for the model's metadata.
+            pins: Requirements, `name==version`.
+        """
+        import mlflow
+        from mlflow.models import infer_signature
+
+        package = Path(__file__).parent
+        with _explained(self.tracking.uri), warnings.catch_warnings(), _one_run(self.run_id):
+            warnings.simplefilter("ignore")
+            mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(package / "mlflow_model.py"),
+                artifacts={"bundle": str(bundle)},
+                code_paths=[str(package)],
+                signature=infer_signature(example, answer),
+                input_example=example,
+                pip_requirements=list(pins),
+                metadata={"network": network},
+            )
+
+    def end(self, status: str) -> None:
+        """Closes the run as FINISHED, FAILED or KILLED."""
+        with _explained(self.tracking.uri):
+            self.tracking.client.set_terminated(self.run_id, status=status)
+
+    def _queue(self, values: Mapping[str, float], step: int) -> None:
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        finite = {key: float(value) for key, value in values.items() if abs(float(value)) < float("inf")}
+        self.waiting += [Metric(key, value, now, step) for key, value in finite.items()]
+
+    def _send(self) -> None:
+        with _explained(self.tracking.uri):
+            for first in range(0, len(self.waiting), 1000):  # MLflow takes at most 1,000 at once
+                self.tracking.client.log_batch(self.run_id, metrics=self.waiting[first : first + 1000])
+        self.waiting.clear()
+
+
+def git_revision(folder: Path) -> str | None:
+    """The commit that a folder is at, with `-dirty` if files differ from it; None outside a repository."""
+    command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None
+
+
+@contextmanager
+def _one_run(run_id: str) -> Iterator[None]:
+    """MLflow's model logging writes to the process's active run; makes `run_id` that one and leaves the run open."""
+    import mlflow
+
+    while mlflow.active_run() is not None:
+        mlflow.end_run()
+    with mlflow.start_run(run_id=run_id):
+        yield
+    mlflow.MlflowClient().update_run(run_id, status="RUNNING")
+
+
+@contextmanager
+def _explained(uri: str) -> Iterator[None]:
+    """MLflow's and the database's errors in the kit's words."""
+    try:
+        yield
+    except TrackingError:
+        raise
+    except Exception as error:  # requests, sqlalchemy and MLflow share no base
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "database is locked" in str(error):
+            raise TrackingError(f"{uri} is locked by another process; wait for its write to end, or stop it") from error
+        raise TrackingError(f"MLflow at {uri} did not take a call: {said[:300]}") from error
+
+
+def _flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flattened(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,253 @@
+"""From prepared data to a fitted model: build, compile, fit with early stopping, keep the best epoch's weights.
+
+Who wants to watch (a progress line, a tracker) is handed in as an observer; this module prints and logs nothing.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from seq2seq_kit.data.prepare import Prepared
+from seq2seq_kit.errors import TrainingError
+from seq2seq_kit.recipe.schema import AutoencodeRecipe, ForecastRecipe, Recipe, Training
+
+if TYPE_CHECKING:
+    import keras
+
+_EVALUATION_BATCH = 512  # without gradients a larger batch fits and is faster
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to. `number` counts from 1; losses are in scaled units."""
+
+    number: int
+    of: int
+    loss: float
+    val_loss: float
+    learning_rate: float
+    seconds: float
+    sequences_per_second: float
+
+
+class Observer(Protocol):
+    """Watches a fit. Called between batches and epochs; must be quick."""
+
+    def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None:
+        """A batch begins: `step` of `steps` in `epoch` of `of`, both counted from 1."""
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """An epoch has ended."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a fit went.
+
+    Attributes:
+        history: One entry for each finished epoch.
+        best_epoch: The epoch whose weights the model holds, counted from 1; 0 if none was finished.
+        ended: `epochs` (all were run), `early` (validation stopped improving) or `interrupted` (Ctrl-C).
+        seconds: Wall time.
+    """
+
+    history: list[Epoch]
+    best_epoch: int
+    ended: Literal["epochs", "early", "interrupted"]
+    seconds: float
+
+
+def seed_everything(seed: int, *, deterministic: bool) -> None:
+    """Seeds Python, NumPy, TensorFlow and Keras; `deterministic` also makes TensorFlow's operations so."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(seed)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def build_model(recipe: Recipe, prepared: Prepared) -> "keras.Model":
+    """The recipe's model for the prepared columns."""
+    from seq2seq_kit.models import build_autoencoder, build_encoder_decoder
+
+    layers: dict[str, Any] = recipe.model.model_dump()
+    if isinstance(recipe, AutoencodeRecipe):
+        return build_autoencoder(
+            input_steps=recipe.data.input_steps, input_features=prepared.layout.inputs, **layers
+        )
+    assert isinstance(recipe, ForecastRecipe)
+    return build_encoder_decoder(
+        input_steps=recipe.data.input_steps,
+        output_steps=recipe.data.output_steps,
+        input_features=prepared.layout.inputs,
+        output_features=len(prepared.layout.targets),
+        future_features=len(prepared.layout.future),
+        **layers,
+    )
+
+
+def fit(
+    model: "keras.Model", prepared: Prepared, training: Training, *, seed: int, observers: Sequence[Observer] = ()
+) -> Fit:
+    """Fits on the train windows, watches the val windows, leaves the best epoch's weights in the model.
+
+    Ctrl-C ends the fit and keeps what is best so far.
+
+    Raises:
+        TrainingError: The loss became NaN or infinite; the message says what to try.
+    """
+    import keras
+
+    steps = math.ceil(prepared.windows["train"].count / training.batch_size)
+    model.compile(
+        optimizer=_optimizer(training, steps),
+        loss=_loss(training.loss, masked=prepared.data.missing == "mask"),
+        jit_compile=False,  # XLA was no faster here and takes seconds to compile
+    )
+    best = keras.callbacks.EarlyStopping(
+        monitor="val_loss", patience=training.patience or training.epochs, restore_best_weights=True
+    )
+    history: list[Epoch] = []
+    watch = _watch(history, observers, steps, training.epochs, prepared.windows["train"].count)
+    callbacks = [best, watch]
+    if training.schedule == "plateau":
+        wait = max(1, (training.patience or 10) // 2)
+        callbacks.append(keras.callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=wait))
+    began, ended = time.perf_counter(), "epochs"
+    try:
+        model.fit(
+            prepared.batches("train", training.batch_size, shuffle_seed=seed),
+            steps_per_epoch=steps,
+            epochs=training.epochs,
+            validation_data=prepared.batches("val", max(_EVALUATION_BATCH, training.batch_size)),
+            callbacks=callbacks,
+            shuffle=False,  # the batches are shuffled already
+            verbose=0,
+        )
+    except KeyboardInterrupt:
+        ended = "interrupted"
+        if best.best_weights is not None:
+            model.set_weights(best.best_weights)
+    if history and not math.isfinite(history[-1].loss):
+        raise TrainingError(_nan_message(history[-1], training))
+    if ended == "epochs" and len(history) < training.epochs:
+        ended = "early"
+    return Fit(
+        history=history,
+        best_epoch=best.best_epoch + 1 if best.best_weights is not None else 0,
+        ended=ended,  # type: ignore[arg-type]
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _watch(
+    history: list[Epoch], observers: Sequence[Observer], steps: int, epochs: int, sequences: int
+) -> "keras.callbacks.Callback":
+    """Fills `history` and tells the observers.
+
+    Hooks the beginning of a batch, not its end: Keras gives up its asynchronous dispatch for callbacks of the latter.
+    """
+    import keras
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.began, self.validating = time.perf_counter(), 0.0
+
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            for observer in observers:
+                observer.on_batch(len(history) + 1, epochs, batch + 1, steps)
+
+        def on_test_begin(self, logs: Any = None) -> None:
+            self.validating = time.perf_counter()
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            now = time.perf_counter()
+            fitting = (self.validating or now) - self.began
+            record = Epoch(
+                number=epoch + 1,
+                of=epochs,
+                loss=float(logs["loss"]),
+                val_loss=float(logs["val_loss"]),
+                learning_rate=float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+                seconds=now - self.began,
+                sequences_per_second=sequences / fitting,
+            )
+            history.append(record)
+            for observer in observers:
+                observer.on_epoch(record)
+            if not math.isfinite(record.loss):
+                self.model.stop_training = True
+
+    return Watch()
+
+
+def _optimizer(training: Training, steps: int) -> "keras.optimizers.Optimizer":
+    import keras
+
+    kinds = {
+        "adam": keras.optimizers.Adam,
+        "adamw": keras.optimizers.AdamW,
+        "rmsprop": keras.optimizers.RMSprop,
+        "sgd": keras.optimizers.SGD,
+    }
+    rate: Any = training.learning_rate
+    if training.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(training.learning_rate, decay_steps=steps * training.epochs)
+    return kinds[training.optimizer](learning_rate=rate, global_clipnorm=training.clip_norm)
+
+
+def _loss(name: str, *, masked: bool) -> Any:
+    """Keras' loss; with masked data, over the observed cells only (a missing target is NaN)."""
+    import keras
+
+    if not masked:
+        return name
+    cell = {
+        "mse": keras.ops.square,
+        "mae": keras.ops.abs,
+        "huber": lambda error: keras.ops.where(
+            keras.ops.abs(error) <= 1, 0.5 * keras.ops.square(error), keras.ops.abs(error) - 0.5
+        ),
+    }[name]
+
+    def over_observed(truth: Any, prediction: Any) -> Any:
+        observed = keras.ops.logical_not(keras.ops.isnan(truth))
+        # The error is zeroed before the loss, so that no NaN reaches the gradient.
+        error = keras.ops.where(observed, truth - prediction, 0.0)
+        count = keras.ops.maximum(keras.ops.sum(keras.ops.cast(observed, error.dtype)), 1.0)
+        return keras.ops.sum(cell(error)) / count
+
+    return over_observed
+
+
+def _nan_message(epoch: Epoch, training: Training) -> str:
+    return (
+        f"the training loss became {epoch.loss} in epoch {epoch.number}. Expected a finite loss. "
+        f"Try a smaller training.learning_rate (now {training.learning_rate}), or training.clip_norm: 1.0"
+        f"{'' if training.clip_norm is None else f' or less (now {training.clip_norm})'}; "
+        "look for outliers and for columns that data.scaling leaves large"
+    )
+
+
+def estimate_seconds(model: "keras.Model", prepared: Prepared, training: Training) -> float:
+    """Upper estimate of a fit of all epochs, from one forward batch: training costs about three times as much.
+
+    The backward pass does about twice the forward pass's work (one product for the inputs' and one for the weights' gradient).
+    """
+    import numpy as np
+
+    from seq2seq_kit.models.inference import compile_forward
+
+    windows = prepared.windows["train"]
+    size = min(training.batch_size, windows.count)
+    arrays = prepared.arrays("train", np.arange(size))
+    forward = compile_forward(model, batch_size=size)
+    forward(arrays)  # traces the graph
+    began = time.perf_counter()
+    for _ in range(3):
+        forward(arrays)
+    sequence = (time.perf_counter() - began) / 3 / size
+    return training.epochs * sequence * (3 * windows.count + prepared.windows["val"].count)
