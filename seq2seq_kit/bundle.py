@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.columns import Columns
 from seq2seq_kit.data.prepare import Prepared, prepare_ahead, prepare_new
 from seq2seq_kit.data.scaling import Scaler
 from seq2seq_kit.errors import ArgumentError, SeriesTooShortError
@@ -163,6 +164,12 @@ class Bundle:
 
         self._autoencode()
         return split_autoencoder(self.model)
+
+    def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
+        """Columns of a frame that the model does not use."""
+        data = self.recipe.data
+        used = {data.series, data.time, *Columns.of(data).table}
+        return [str(name) for name in frame.columns if name not in used]
 
     def save(self, folder: str | Path) -> Path:
         """Writes the bundle to a new folder, whole or not at all; see `bundle_files.write_bundle`."""

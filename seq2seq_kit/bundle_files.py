@@ -118,6 +118,8 @@ def read_bundle(folder: str | Path) -> Bundle:
 
 
 def _write_files(bundle: Bundle, folder: Path) -> None:
+    import keras
+
     words, arrays = dump_baselines(bundle.baselines)
     rng = np.random.default_rng(0)
     golden = [
@@ -135,7 +137,9 @@ def _write_files(bundle: Bundle, folder: Path) -> None:
     (folder / "recipe.yaml").write_text(dump_recipe(bundle.recipe), encoding="utf-8")
     (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
     np.savez(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
-    bundle.model.save(folder / "model.keras", include_optimizer=False)
+    # The same layers without optimizer and loss, which a compiled model would write into its configuration.
+    bare = keras.Model(bundle.model.inputs, bundle.model.outputs, name=bundle.model.name)
+    bare.save(folder / "model.keras")
     head = {
         "format": FORMAT,
         "kind": "seq2seq_kit bundle",

@@ -19,7 +19,7 @@ from seq2seq_kit.bundle import Bundle
 from seq2seq_kit.bundle_files import read_bundle, versions
 from seq2seq_kit.data import Prepared, prepare, read_source
 from seq2seq_kit.data.checks import check_data
-from seq2seq_kit.errors import BundleError, KitError, RecipeError, TrackingError
+from seq2seq_kit.errors import BundleError, KitError, TrackingError
 from seq2seq_kit.evaluation import (
     MODEL,
     Evaluation,
@@ -31,10 +31,11 @@ from seq2seq_kit.evaluation import (
 )
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.notes import describe_run
-from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, Recipe, dump_recipe, load_recipe, parse_recipe
+from seq2seq_kit.recipe import ForecastRecipe, Recipe, dump_recipe
 from seq2seq_kit.recipe.loading import Overrides
 from seq2seq_kit.tracking import RunRecord, git_revision, open_tracking
 from seq2seq_kit.training import Epoch, Fit, Observer, build_model, estimate_seconds, fit, seed_everything
+from seq2seq_kit.validation import read_rows, resolve
 
 if TYPE_CHECKING:
     import keras
@@ -191,22 +192,9 @@ def evaluate(
     return bundle.evaluate_part(prepared, "test")
 
 
-def resolve(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Overrides = ()) -> Recipe:
-    """A recipe from whatever form it has, with overrides."""
-    if isinstance(recipe, ForecastRecipe | AutoencodeRecipe):
-        return parse_recipe(recipe.model_dump(mode="json"), overrides)
-    if isinstance(recipe, Mapping):
-        return parse_recipe(recipe, overrides)
-    return load_recipe(recipe, overrides)
-
-
 def _read(recipe: Recipe, data: pd.DataFrame | None) -> tuple[Prepared, pd.DataFrame, str]:
     """The prepared data, the frame it came from and a digest of the frame's content."""
-    if data is None and recipe.data.source is None:
-        raise RecipeError("the recipe names no data.source. Add one, or hand a DataFrame to train(..., data=frame)")
-    frame = read_source(recipe.data.source) if data is None and recipe.data.source else data
-    assert frame is not None
-    origin = recipe.data.source if data is None and recipe.data.source else "the DataFrame"
+    frame, origin = read_rows(recipe, data)
     prepared = prepare(recipe.data, frame, origin=origin)
     hashed = pd.util.hash_pandas_object(frame[prepared.table.columns], index=False).to_numpy()
     # MLflow takes digests of up to 36 characters
@@ -256,8 +244,7 @@ def _log(result: TrainResult, prepared: Prepared, source: pd.DataFrame, record: 
             record.metrics(_final_metrics(result))
             for name in result.test.sums:
                 key = "test_by_step/rmse" if name == MODEL else f"test_by_step/{_metric_name(name)}_rmse"
-                for step, value in enumerate(result.test.by_step(name), start=1):
-                    record.metrics({key: value}, step)
+                record.curve(key, result.test.by_step(name))
             record.tags(_last_tags(result))
             record.note(describe_run(result))
             _draw(result, prepared, folder / "figures")
@@ -382,4 +369,4 @@ def _close(record: RunRecord, status: str, error: BaseException) -> None:
         pass
 
 
-__all__ = ["Reporter", "TrainResult", "evaluate", "load", "resolve", "train"]
+__all__ = ["Reporter", "TrainResult", "evaluate", "load", "train"]

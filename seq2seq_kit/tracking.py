@@ -8,7 +8,7 @@ import os
 import subprocess
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -163,9 +163,15 @@ class RunRecord:
         with _explained(self.tracking.uri):
             self.tracking.client.log_batch(self.run_id, params=flat)
 
-    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+    def metrics(self, values: Mapping[str, float]) -> None:
         """Figures of the run; what is not a finite number has no place in MLflow's charts and is left out."""
-        self._queue(values, step)
+        self._queue(values, 0)
+        self._send()
+
+    def curve(self, key: str, values: Iterable[float]) -> None:
+        """A figure for each output step, counted from 1."""
+        for step, value in enumerate(values, start=1):
+            self._queue({key: value}, step)
         self._send()
 
     def tags(self, values: Mapping[str, str]) -> None:

@@ -171,7 +171,7 @@ def _watch(
                 of=epochs,
                 loss=float(logs["loss"]),
                 val_loss=float(logs["val_loss"]),
-                learning_rate=float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+                learning_rate=float(self.model.optimizer.learning_rate.numpy()),
                 seconds=now - self.began,
                 sequences_per_second=sequences / fitting,
             )

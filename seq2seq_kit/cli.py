@@ -1,0 +1,304 @@
+"""The verbs. Each parses, calls one library function and prints; nothing happens here that a program could not do."""
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seq2seq_kit import __version__
+from seq2seq_kit.errors import ArgumentError, KitError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+    from seq2seq_kit.bundle import Bundle
+    from seq2seq_kit.evaluation import Evaluation
+
+_INTERRUPTED = 130  # what shells expect after Ctrl-C
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one verb.
+
+    Args:
+        arguments: Words after the program's name; those of the process by default.
+
+    Returns:
+        0 done; 1 the run failed; 2 the recipe, the data or the call is wrong; 130 interrupted.
+    """
+    options = _parser().parse_args(arguments)
+    warnings.showwarning = lambda message, *rest: print(f"warning: {message}", file=sys.stderr)
+    try:
+        return int(options.verb(options) or 0)
+    except KitError as error:
+        if options.debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        if options.debug:
+            raise
+        print("interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone; there is nobody to tell
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="seq2seq-kit", description="Recurrent sequence models by recipe: train, review in MLflow, predict."
+    )
+    parser.add_argument("--version", action="version", version=f"seq2seq-kit {__version__}")
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+
+    verb = _verb(verbs, "list", _list, "recipes and data sets at hand, or the newest runs")
+    verb.add_argument("what", nargs="?", choices=["recipes", "data", "runs"], help="default: recipes and data")
+    _tracking(verb)
+
+    verb = _verb(verbs, "validate", _validate, "check a recipe and its data, without training")
+    _recipe(verb)
+
+    verb = _verb(verbs, "train", _train, "train by recipe and log the run in MLflow")
+    _recipe(verb)
+    _tracking(verb)
+
+    verb = _verb(verbs, "predict", _predict, "forecast the steps after the newest rows")
+    _rows(verb)
+    which = verb.add_mutually_exclusive_group()
+    which.add_argument("--last", action="store_true", help="from the newest rows of each series (the default)")
+    which.add_argument("--all-windows", action="store_true", help="from every window")
+    verb.add_argument("--future", metavar="FILE", help="values of the recipe's known_future columns for the steps ahead")
+
+    verb = _verb(verbs, "encode", _encode, "one row of latent values for each window of an autoencoder")
+    _rows(verb)
+    _stride(verb)
+
+    verb = _verb(verbs, "reconstruct", _reconstruct, "what an autoencoder makes of each window")
+    _rows(verb)
+    _stride(verb)
+
+    verb = _verb(verbs, "score", _score, "reconstruction error of each window")
+    _rows(verb)
+    _stride(verb)
+    verb.add_argument("--by", choices=["window", "step"], default="window", help="a row for each window, or each step")
+
+    verb = _verb(verbs, "evaluate", _evaluate, "repeat the result table, on the run's test rows or on other data")
+    verb.add_argument("run", metavar="RUN", help="id of a run, or path of a bundle")
+    verb.add_argument("--data", metavar="FILE", help="CSV or Parquet; default: the recipe's own test rows")
+    verb.add_argument("--out", metavar="FILE", help="write every figure, by target, series and step (CSV or Parquet)")
+    _tracking(verb)
+
+    verb = _verb(verbs, "ui", _ui, "open MLflow's UI on the runs, on this machine only")
+    verb.add_argument("--port", type=int, help="default: a free one")
+    _tracking(verb)
+
+    _verb(verbs, "schema", _schema, "print the JSON Schema of recipes, for editors")
+    return parser
+
+
+def _verb(
+    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    run: Callable[[argparse.Namespace], int | None],
+    about: str,
+) -> argparse.ArgumentParser:
+    verb = verbs.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
+    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verb.set_defaults(verb=run)
+    return verb
+
+
+def _recipe(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("recipe", metavar="RECIPE", help="YAML file")
+    verb.add_argument(
+        "--set", dest="overrides", metavar="KEY=VALUE", action="append", default=[], help="such as training.epochs=5"
+    )
+
+
+def _tracking(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--tracking-uri", help="folder or server; default: MLFLOW_TRACKING_URI, else mlruns/")
+
+
+def _rows(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("run", metavar="RUN", help="id of a run, or path of a bundle")
+    verb.add_argument("--data", metavar="FILE", required=True, help="CSV or Parquet with the recipe's columns")
+    verb.add_argument("--out", metavar="FILE", help="CSV or Parquet; default: CSV to the screen")
+    _tracking(verb)
+
+
+def _stride(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--stride", type=int, help="rows between windows; default: the recipe's window_stride")
+
+
+def _list(options: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from seq2seq_kit.console import print_table
+
+    console = Console()
+    if options.what == "runs":
+        from seq2seq_kit.tracking import open_tracking
+
+        runs = open_tracking(options.tracking_uri).runs()
+        if runs.empty:
+            console.print("no runs yet; train one: seq2seq-kit train RECIPE")
+            return
+        cells = runs.map(lambda cell: f"{cell:.4g}" if isinstance(cell, float) else str(cell))
+        print_table(console, list(cells.columns), cells.to_numpy().tolist(), title="Newest runs")
+        return
+    if options.what in (None, "recipes"):
+        found = sorted(Path("recipes").glob("*.yaml"))
+        rows = [[str(path), _first_line(path)] for path in found]
+        print_table(console, ["recipe", "what it does"], rows or [["none in ./recipes", ""]], title="Recipes")
+    if options.what in (None, "data"):
+        from seq2seq_kit.data import NAMED
+
+        rows = [[name, named.about] for name, named in NAMED.items()]
+        print_table(console, ["source", "what it is"], rows, title="Named data sets")
+
+
+def _first_line(path: Path) -> str:
+    line = path.read_text(encoding="utf-8").partition("\n")[0]
+    return line.lstrip("# ") if line.startswith("#") else ""
+
+
+def _validate(options: argparse.Namespace) -> None:
+    from seq2seq_kit.validation import validate
+
+    checked = validate(options.recipe, overrides=options.overrides)
+    windows = ", ".join(f"{count:,} {part}" for part, count in checked.windows.items())
+    series = f", {len(checked.series)} series" if len(checked.series) > 1 else ""
+    print(f"{options.recipe} is valid: {checked.recipe.task}, {checked.rows:,} rows{series}; windows: {windows}")
+    for finding in checked.findings:
+        print(f"{'!' if finding.level == 'warning' else 'i'} {finding}")
+
+
+def _train(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from seq2seq_kit.console import TrainingConsole
+    from seq2seq_kit.quiet import load_tensorflow
+    from seq2seq_kit.validation import resolve
+
+    recipe = resolve(options.recipe, options.overrides)  # a wrong recipe is told before TensorFlow has loaded
+    console = Console()
+    load_tensorflow()
+    from seq2seq_kit.runs import train
+
+    with TrainingConsole(console) as reporter:
+        result = train(recipe, tracking_uri=options.tracking_uri, reporter=reporter)
+    _print_evaluation(console, result.test)
+    verb = "predict" if recipe.task == "forecast" else "score"
+    console.print(f"run {result.run_id}  {result.seconds:.0f} s in all", highlight=False)
+    console.print(f"  seq2seq-kit ui                                   review it", highlight=False, soft_wrap=True)
+    console.print(f"  seq2seq-kit {verb} {result.run_id} --data new.csv --out {verb}.csv", highlight=False, soft_wrap=True)
+    return _INTERRUPTED if result.fit.ended == "interrupted" else 0
+
+
+def _print_evaluation(console: "Console", evaluation: "Evaluation") -> None:
+    from seq2seq_kit.console import print_table
+    from seq2seq_kit.notes import HEADER, result_rows, units_of
+
+    title = f"{evaluation.windows:,} {evaluation.part} windows, {evaluation.steps} steps"
+    print_table(console, HEADER, result_rows(evaluation), title=title)
+    best = evaluation.best_baseline
+    console.print(f"skill {evaluation.skill:+.3f} against the best baseline, {best} ({evaluation.about[best]}).", highlight=False)
+    console.print(units_of(evaluation), highlight=False)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from seq2seq_kit.data import read_source
+
+    bundle, frame = _loaded(options)
+    future = read_source(options.future) if options.future else None
+    _write(bundle.predict(frame, future=future, all_windows=options.all_windows, origin=options.data), options.out)
+
+
+def _encode(options: argparse.Namespace) -> None:
+    bundle, frame = _loaded(options)
+    _write(bundle.encode(frame, stride=options.stride, origin=options.data), options.out)
+
+
+def _reconstruct(options: argparse.Namespace) -> None:
+    bundle, frame = _loaded(options)
+    _write(bundle.reconstruct(frame, stride=options.stride, origin=options.data), options.out)
+
+
+def _score(options: argparse.Namespace) -> None:
+    bundle, frame = _loaded(options)
+    _write(bundle.score(frame, by=options.by, stride=options.stride, origin=options.data), options.out)
+
+
+def _loaded(options: argparse.Namespace) -> "tuple[Bundle, pd.DataFrame]":
+    """The rows first: a wrong file is told before TensorFlow has loaded."""
+    from seq2seq_kit.data import read_source
+
+    _check_ending(options.out)
+    frame = read_source(options.data)
+    from seq2seq_kit.quiet import load_tensorflow
+
+    load_tensorflow()
+    from seq2seq_kit.runs import load
+
+    bundle = load(options.run, tracking_uri=options.tracking_uri)
+    ignored = bundle.ignored_columns(frame)
+    if ignored:
+        print(f"note: columns of {options.data} that the model does not use: {', '.join(ignored)}", file=sys.stderr)
+    return bundle, frame
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from seq2seq_kit.quiet import load_tensorflow
+
+    _check_ending(options.out)
+    load_tensorflow()
+    from seq2seq_kit.runs import evaluate
+
+    evaluation = evaluate(options.run, data=options.data, tracking_uri=options.tracking_uri)
+    _print_evaluation(Console(), evaluation)
+    if options.out:
+        _write(evaluation.table(), options.out)
+
+
+def _check_ending(out: str | None) -> None:
+    if out and Path(out).suffix.lower() not in (".csv", ".parquet", ".pq"):
+        raise ArgumentError(f"--out must end in .csv or .parquet. Received: {out}")
+
+
+def _write(frame: "pd.DataFrame", out: str | None) -> None:
+    if out is None:
+        frame.to_csv(sys.stdout, index=False)
+        return
+    path = Path(out)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        if path.suffix.lower() == ".csv":
+            frame.to_csv(partial, index=False)
+        else:
+            frame.to_parquet(partial, index=False)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ArgumentError(f"could not write {out}: {error}. Choose another --out") from None
+    print(f"{len(frame):,} rows written to {out}", file=sys.stderr)
+
+
+def _ui(options: argparse.Namespace) -> None:
+    from seq2seq_kit.ui import open_ui
+
+    with open_ui(tracking_uri=options.tracking_uri, port=options.port, say=lambda text: print(text, flush=True)) as ui:
+        print(f"open {ui.address}\nCtrl-C ends it", flush=True)
+        ui.wait()
+
+
+def _schema(options: argparse.Namespace) -> None:
+    from seq2seq_kit.recipe import json_schema
+
+    print(json.dumps(json_schema(), indent=2))

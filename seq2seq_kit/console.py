@@ -1,0 +1,94 @@
+"""What a person sees in the terminal: a live line while a model trains, tables, findings."""
+
+import time
+from collections.abc import Sequence
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from seq2seq_kit.findings import Finding
+from seq2seq_kit.training import Epoch
+
+_REFRESH_SECONDS = 0.2
+
+
+class TrainingConsole:
+    """The reporter of `train` on a terminal: a progress bar of the epoch under way and a line for each finished one.
+
+    Written to a file or a pipe it prints the finished lines only.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[speed]} sequences/s, time left"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self.task: TaskID | None = None
+        self.drawn = 0.0
+        self.best = float("inf")
+        self.began = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.progress.stop()
+
+    def say(self, text: str) -> None:
+        """A stage begins."""
+        self.progress.stop()
+        self.console.print(f"[cyan]·[/cyan] {escape(text)}", highlight=False, soft_wrap=True)
+
+    def find(self, finding: Finding) -> None:
+        """A finding, coloured by its level."""
+        self.progress.stop()
+        mark = "[yellow]![/yellow]" if finding.level == "warning" else "[cyan]i[/cyan]"
+        self.console.print(f"{mark} {escape(str(finding))}", highlight=False, soft_wrap=True)
+
+    def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None:
+        """Moves the bar, a few times a second."""
+        now = time.perf_counter()
+        if not self.console.is_terminal or now - self.drawn < _REFRESH_SECONDS:
+            return
+        self.drawn = now
+        done = (epoch - 1) * steps + step
+        if self.task is None:
+            self.progress.start()
+            self.task = self.progress.add_task("", total=of * steps, epoch="", speed="...")
+        self.progress.update(self.task, completed=done, epoch=f"{epoch}/{of}")
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """A line for the finished epoch; a star where validation is the best so far."""
+        star = " *" if epoch.val_loss < self.best else ""
+        self.best = min(self.best, epoch.val_loss)
+        left = (time.perf_counter() - self.began) / epoch.number * (epoch.of - epoch.number) if epoch.number else 0
+        if self.task is not None:
+            self.progress.update(self.task, speed=f"{epoch.sequences_per_second:,.0f}")
+        self.console.print(
+            f"epoch {epoch.number:>3}/{epoch.of}  loss {epoch.loss:.5f}  val_loss {epoch.val_loss:.5f}  "
+            f"{epoch.sequences_per_second:,.0f} sequences/s  {epoch.seconds:.1f} s  left {_duration(left)}{star}",
+            highlight=False,
+        )
+
+
+def print_table(console: Console, header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
+    """A table; all columns but the first are figures."""
+    table = Table(title=title or None, title_justify="left")
+    for position, name in enumerate(header):
+        table.add_column(name, justify="left" if position == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    console.print(table)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min" if seconds >= 90 else f"{seconds:.0f} s"

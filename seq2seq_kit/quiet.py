@@ -1,0 +1,41 @@
+"""Importing TensorFlow without its start-up chatter.
+
+TensorFlow writes to file descriptor 2 from C++ while it loads, whatever `TF_CPP_MIN_LOG_LEVEL` says. The command line loads
+it through here; if the import fails, all that was held back is shown.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def load_tensorflow() -> None:
+    """Imports TensorFlow and Keras and runs a first operation, quietly."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _held_back():
+        import keras  # noqa: F401  (imported here so that its first import is the quiet one)
+        import tensorflow as tf
+
+        tf.zeros(1) + 1  # devices are looked up, and missing ones lamented, on the first operation
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            sys.stderr.flush()
+            sink.seek(0)
+            os.write(kept, sink.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,79 @@
+"""Small real things that many tests need: a frame with a pattern, recipes that train in a second, trained runs."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seq2seq_kit.runs import TrainResult, train
+
+ROOT = Path(__file__).parent.parent
+
+
+def hourly_frame(rows: int = 600, *, series: tuple[str, ...] = ("",), seed: int = 0) -> pd.DataFrame:
+    """Hours with a daily wave, a weekend dip and noise: `load` to forecast, `heat` beside it; long format by `site`."""
+    rng = np.random.default_rng(seed)
+    times = pd.date_range("2024-01-01", periods=rows, freq="h")
+    frames = []
+    for offset, name in enumerate(series):
+        wave = 100 + 20 * offset + 30 * np.sin(2 * np.pi * (times.hour - 6) / 24) - 15 * (times.day_of_week >= 5)
+        load = np.asarray(wave) + rng.normal(scale=3, size=rows)
+        heat = 10 + 5 * np.cos(2 * np.pi * np.asarray(times.hour) / 24) + rng.normal(scale=0.5, size=rows)
+        frames.append(pd.DataFrame({"time": times, "site": name, "load": load, "heat": heat}))
+    frame = pd.concat(frames, ignore_index=True)
+    return frame if series != ("",) else frame.drop(columns="site")
+
+
+def forecast_recipe(**data: Any) -> dict[str, Any]:
+    """A forecast of `load` 24 -> 6 that trains in about a second; keywords replace keys of the data section."""
+    section = {
+        "time": "time",
+        "every": "1h",
+        "inputs": ["load", "heat"],
+        "targets": ["load"],
+        "calendar": ["hour", "weekend"],
+        "input_steps": 24,
+        "output_steps": 6,
+    }
+    return {
+        "task": "forecast",
+        "name": "small_forecast",
+        "data": section | data,
+        "model": {"encoder_units": [8], "decoder_units": [8]},
+        "training": {"learning_rate": 0.01, "batch_size": 64, "epochs": 3},
+    }
+
+
+def autoencode_recipe(**data: Any) -> dict[str, Any]:
+    """An autoencoder of days of `load` and `heat` through a latent vector of 4."""
+    section = {"time": "time", "every": "1h", "inputs": ["load", "heat"], "input_steps": 24}
+    return {
+        "task": "autoencode",
+        "name": "small_autoencode",
+        "data": section | data,
+        "model": {"encoder_units": [8], "decoder_units": [8], "latent_dim": 4},
+        "training": {"learning_rate": 0.01, "batch_size": 64, "epochs": 3},
+    }
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real MLflow store (SQLite and artifacts) that the session's runs share."""
+    return tmp_path_factory.mktemp("store") / "mlruns"
+
+
+@pytest.fixture(scope="session")
+def forecast_run(store: Path) -> TrainResult:
+    """A trained forecast, logged in `store`."""
+    return train(forecast_recipe(), data=hourly_frame(), tracking_uri=str(store))
+
+
+@pytest.fixture(scope="session")
+def autoencode_run(store: Path) -> TrainResult:
+    """A trained autoencoder, logged in `store`."""
+    return train(autoencode_recipe(), data=hourly_frame(), tracking_uri=str(store))

@@ -1,0 +1,32 @@
+"""A run from recipe to record."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seq2seq_kit.runs import TrainResult, evaluate, load
+from tests.conftest import hourly_frame
+
+
+def test_a_forecast_run_beats_the_last_value(forecast_run: TrainResult) -> None:
+    assert forecast_run.test.overall().rmse < forecast_run.test.overall("last value").rmse
+
+
+def test_a_loaded_bundle_predicts_what_the_trained_one_predicts(forecast_run: TrainResult, store: Path) -> None:
+    loaded = load(forecast_run.run_id, tracking_uri=str(store))
+    frame = hourly_frame().tail(30)
+    np.testing.assert_array_equal(loaded.predict(frame)["load"], forecast_run.bundle.predict(frame)["load"])
+
+
+def test_an_autoencoder_encodes_to_its_latent_width(autoencode_run: TrainResult) -> None:
+    codes = autoencode_run.bundle.encode(hourly_frame().tail(30))
+    assert list(codes.filter(like="latent_")) == ["latent_0", "latent_1", "latent_2", "latent_3"]
+    assert len(codes) == 30 - 24 + 1
+
+
+def test_evaluation_of_the_test_rows_repeats_the_table(forecast_run: TrainResult) -> None:
+    frame = hourly_frame()
+    again = evaluate(forecast_run.bundle, data=frame.iloc[-(90 + 24) :])
+    assert again.overall().rmse == pytest.approx(forecast_run.test.overall().rmse, rel=1e-5)
+    assert again.windows == forecast_run.test.windows
