@@ -49,7 +49,12 @@ class Bundle:
     info: dict[str, Any] = field(default_factory=dict)
 
     def predict(
-        self, frame: pd.DataFrame, *, future: pd.DataFrame | None = None, all_windows: bool = False, origin: str = "the data"
+        self,
+        frame: pd.DataFrame,
+        *,
+        future: pd.DataFrame | None = None,
+        all_windows: bool = False,
+        origin: str = "the data",
     ) -> pd.DataFrame:
         """Forecasts the steps after the newest rows of each series.
 

@@ -72,7 +72,9 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
         BundleError: The folder exists, or the disk is full or not writable; nothing is left behind then.
     """
     if folder.exists():
-        raise BundleError(f"{folder} exists already; expected the name of a new folder. Remove it or choose another name")
+        raise BundleError(
+            f"{folder} exists already; expected the name of a new folder. Remove it or choose another name"
+        )
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -153,7 +155,9 @@ def _write_files(bundle: Bundle, folder: Path) -> None:
 
 def _read_head(folder: Path) -> dict[str, Any]:
     if not (folder / _HEAD).is_file():
-        raise BundleError(f"{folder} is not a bundle: it has no {_HEAD}. Expected the folder of a trained model, or a run id")
+        raise BundleError(
+            f"{folder} is not a bundle: it has no {_HEAD}. Expected the folder of a trained model, or a run id"
+        )
     try:
         head = json.loads((folder / _HEAD).read_text(encoding="utf-8"))
         newer = int(head["format"]) > FORMAT
@@ -174,7 +178,9 @@ def _check_digests(folder: Path, head: dict[str, Any]) -> None:
         if not path.is_file():
             raise BundleError(f"{folder} lacks {name}; copy the whole folder again")
         if _digest(path) != head["sha256"].get(name):
-            raise BundleError(f"{path} is damaged: its content is not what was saved. Copy the bundle again, or train anew")
+            raise BundleError(
+                f"{path} is damaged: its content is not what was saved. Copy the bundle again, or train anew"
+            )
 
 
 def _load_model(path: Path) -> keras.Model:
@@ -193,7 +199,9 @@ def _refuse_foreign(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         strange = sorted(set(archive.namelist()) - _MEMBERS)
         if strange:
-            raise BundleError(f"{path} holds {', '.join(strange[:5])}; expected only {', '.join(sorted(_MEMBERS))}. Not loaded")
+            raise BundleError(
+                f"{path} holds {', '.join(strange[:5])}; expected only {', '.join(sorted(_MEMBERS))}. Not loaded"
+            )
         if archive.getinfo("config.json").file_size > _MOST_CONFIG_BYTES:
             raise BundleError(f"{path}: its configuration is larger than {_MOST_CONFIG_BYTES} bytes. Not loaded")
         config = json.loads(archive.read("config.json"))
@@ -210,7 +218,9 @@ def _classes_in(node: Any) -> set[str]:
     if isinstance(node, dict):
         if "class_name" in node:
             module = node.get("module")
-            own = module is None or module in ("keras", "keras.src.models.functional") or str(module).startswith("keras.")
+            own = (
+                module is None or module in ("keras", "keras.src.models.functional") or str(module).startswith("keras.")
+            )
             found.add(str(node["class_name"]) if own else f"{module}.{node['class_name']}")
         if node.get("registered_name") not in (None, node.get("class_name")):
             found.add(str(node["registered_name"]))
@@ -222,12 +232,16 @@ def _classes_in(node: Any) -> set[str]:
     return found
 
 
-def _check_golden(bundle: Bundle, golden: list[np.ndarray], expected: np.ndarray, folder: Path, head: dict[str, Any]) -> None:
+def _check_golden(
+    bundle: Bundle, golden: list[np.ndarray], expected: np.ndarray, folder: Path, head: dict[str, Any]
+) -> None:
     try:
         received = bundle.forward(golden)
         off = float(np.abs(received - expected).max()) if received.shape == expected.shape else float("inf")
     except Exception as error:  # shapes of a model and inputs that do not belong together
-        raise BundleError(f"{folder}: the model does not take its own golden input ({error}); copy the bundle again") from error
+        raise BundleError(
+            f"{folder}: the model does not take its own golden input ({error}); copy the bundle again"
+        ) from error
     if not off <= _GOLDEN_TOLERANCE:
         then, now = head["versions"], versions()
         changed = [f"{name} {then.get(name)} -> {now[name]}" for name in now if then.get(name) != now[name]]

@@ -72,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     which = verb.add_mutually_exclusive_group()
     which.add_argument("--last", action="store_true", help="from the newest rows of each series (the default)")
     which.add_argument("--all-windows", action="store_true", help="from every window")
-    verb.add_argument("--future", metavar="FILE", help="values of the recipe's known_future columns for the steps ahead")
+    verb.add_argument(
+        "--future", metavar="FILE", help="values of the recipe's known_future columns for the steps ahead"
+    )
 
     verb = _verb(verbs, "encode", _encode, "one row of latent values for each window of an autoencoder")
     _rows(verb)
@@ -142,24 +144,28 @@ def _list(options: argparse.Namespace) -> None:
 
     console = Console()
     if options.what == "runs":
+        from seq2seq_kit.notes import figure
         from seq2seq_kit.tracking import open_tracking
 
         runs = open_tracking(options.tracking_uri).runs()
         if runs.empty:
             console.print("no runs yet; train one: seq2seq-kit train RECIPE")
             return
-        cells = runs.map(lambda cell: f"{cell:.4g}" if isinstance(cell, float) else str(cell))
+        runs["run"] = runs["run"].str[:8]
+        cells = runs.map(lambda cell: figure(cell) if isinstance(cell, float) else str(cell))
         print_table(console, list(cells.columns), cells.to_numpy().tolist(), title="Newest runs")
         return
     if options.what in (None, "recipes"):
         found = sorted(Path("recipes").glob("*.yaml"))
         rows = [[str(path), _first_line(path)] for path in found]
-        print_table(console, ["recipe", "what it does"], rows or [["none in ./recipes", ""]], title="Recipes")
+        print_table(
+            console, ["recipe", "what it does"], rows or [["none in ./recipes", ""]], title="Recipes", figures=False
+        )
     if options.what in (None, "data"):
         from seq2seq_kit.data import NAMED
 
         rows = [[name, named.about] for name, named in NAMED.items()]
-        print_table(console, ["source", "what it is"], rows, title="Named data sets")
+        print_table(console, ["source", "what it is"], rows, title="Named data sets", figures=False)
 
 
 def _first_line(path: Path) -> str:
@@ -195,8 +201,10 @@ def _train(options: argparse.Namespace) -> int:
     _print_evaluation(console, result.test)
     verb = "predict" if recipe.task == "forecast" else "score"
     console.print(f"run {result.run_id}  {result.seconds:.0f} s in all", highlight=False)
-    console.print(f"  seq2seq-kit ui                                   review it", highlight=False, soft_wrap=True)
-    console.print(f"  seq2seq-kit {verb} {result.run_id} --data new.csv --out {verb}.csv", highlight=False, soft_wrap=True)
+    console.print("  seq2seq-kit ui                                   review it", highlight=False, soft_wrap=True)
+    console.print(
+        f"  seq2seq-kit {verb} {result.run_id} --data new.csv --out {verb}.csv", highlight=False, soft_wrap=True
+    )
     return _INTERRUPTED if result.fit.ended == "interrupted" else 0
 
 
@@ -207,7 +215,9 @@ def _print_evaluation(console: "Console", evaluation: "Evaluation") -> None:
     title = f"{evaluation.windows:,} {evaluation.part} windows, {evaluation.steps} steps"
     print_table(console, HEADER, result_rows(evaluation), title=title)
     best = evaluation.best_baseline
-    console.print(f"skill {evaluation.skill:+.3f} against the best baseline, {best} ({evaluation.about[best]}).", highlight=False)
+    console.print(
+        f"skill {evaluation.skill:+.3f} against the best baseline, {best} ({evaluation.about[best]}).", highlight=False
+    )
     console.print(units_of(evaluation), highlight=False)
 
 

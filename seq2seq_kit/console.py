@@ -77,14 +77,17 @@ class TrainingConsole:
             f"epoch {epoch.number:>3}/{epoch.of}  loss {epoch.loss:.5f}  val_loss {epoch.val_loss:.5f}  "
             f"{epoch.sequences_per_second:,.0f} sequences/s  {epoch.seconds:.1f} s  left {_duration(left)}{star}",
             highlight=False,
+            soft_wrap=True,
         )
 
 
-def print_table(console: Console, header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
-    """A table; all columns but the first are figures."""
+def print_table(
+    console: Console, header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", figures: bool = True
+) -> None:
+    """A table; all columns but the first are `figures`, or words."""
     table = Table(title=title or None, title_justify="left")
     for position, name in enumerate(header):
-        table.add_column(name, justify="left" if position == 0 else "right", overflow="fold")
+        table.add_column(name, justify="right" if position and figures else "left", overflow="fold")
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     console.print(table)

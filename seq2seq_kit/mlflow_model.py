@@ -7,7 +7,7 @@ import pandas as pd
 from mlflow.pyfunc import PythonModel
 
 
-class BundleModel(PythonModel):  # type: ignore[misc]
+class BundleModel(PythonModel):
     """A forecast predicts the steps after the newest rows; an autoencoder scores each window."""
 
     def load_context(self, context: Any) -> None:

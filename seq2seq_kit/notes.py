@@ -30,7 +30,10 @@ def describe_run(result: TrainResult) -> str:
     ]
     if result.findings:
         lines += ["", "### What stands out", ""]
-        lines += [f"- {'**' if f.level == 'warning' else ''}{f}{'**' if f.level == 'warning' else ''}" for f in result.findings]
+        lines += [
+            f"- {'**' if f.level == 'warning' else ''}{f}{'**' if f.level == 'warning' else ''}"
+            for f in result.findings
+        ]
     verb = "predict" if recipe.task == "forecast" else "score"
     lines += ["", f"Use it: `seq2seq-kit {verb} {result.run_id} --data new.csv --out {verb}.csv`"]
     return "\n".join(lines)
@@ -66,5 +69,5 @@ def units_of(test: Evaluation) -> str:
 def figure(value: float) -> str:
     """Four significant digits, no exponent for everyday sizes; a dash where there is no figure."""
     if not math.isfinite(value):
-        return "–"
+        return "-"
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _TRUTH, _MODEL, _PAST = "#1b1b1b", "#d1495b", "#9aa5b1"
 _PEERS = ("#2a9d8f", "#e9c46a", "#457b9d", "#8d6a9f")
-_CONTEXT = 48  # rows of the inputs that a picture shows before the forecast; more would flatten it
+_LEAST_CONTEXT, _CONTEXT_PER_STEP = 24, 3  # input rows in a picture; more would flatten the steps ahead
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ def pick_examples(prepared: Prepared, part: str, predictors: Mapping[str, Predic
     picked = windows.evenly(count)
     ahead = windows.target_rows(picked)
     shape = windows.shape
-    before = windows.starts(picked)[:, None] + np.arange(max(0, shape.input_steps - _CONTEXT), shape.input_steps)
+    context = min(shape.input_steps, max(_LEAST_CONTEXT, _CONTEXT_PER_STEP * shape.output_steps))
+    before = windows.starts(picked)[:, None] + np.arange(shape.input_steps - context, shape.input_steps)
     if shape.target_offset == 0:
         before = before[:, :0]
     columns = [prepared.table.columns.index(name) for name in prepared.columns.targets]
@@ -61,8 +62,7 @@ def pick_examples(prepared: Prepared, part: str, predictors: Mapping[str, Predic
     names = [prepared.table.series[series] for series in prepared.series_of(part, picked)]
     firsts = place(ahead[:, 0])
     labels = [
-        f"{name + ', ' if name else ''}{np.datetime_as_string(first, 'm').replace('T', ' ') if times is not None else f'row {first}'}"
-        for name, first in zip(names, firsts, strict=True)
+        f"{name}, {_moment(first)}" if name else _moment(first) for name, first in zip(names, firsts, strict=True)
     ]
     predictions = {name: predict(prepared, part, picked) for name, predict in predictors.items()}
     values = prepared.table.values[:, columns]
@@ -116,23 +116,36 @@ def plot_error_by_step(test: Evaluation) -> Figure:
 
 
 def plot_model(model: keras.Model) -> Figure:
-    """The layers from input to output, with output shapes and parameter counts."""
+    """The layers from input to output, with output shapes and parameter counts; a second input stands beside its consumer."""
     from matplotlib.figure import Figure
 
-    rows = [(layer.name, type(layer).__name__, _shape_of(layer), layer.count_params()) for layer in model.layers]
-    figure = Figure(figsize=(7, 0.72 * len(rows) + 0.8), layout="constrained")
+    first, *others = [tensor.name for tensor in model.inputs]
+    column = [layer for layer in model.layers if layer.name not in others]
+    figure = Figure(figsize=(8, 0.72 * len(column) + 0.8), layout="constrained")
     axes = figure.subplots()
-    axes.set(xlim=(0, 10), ylim=(-0.6, len(rows) - 0.2), title=f"{model.name}: {model.count_params():,} parameters")
+    axes.set(xlim=(0, 10), ylim=(-0.6, len(column) - 0.2), title=f"{model.name}: {model.count_params():,} parameters")
     axes.axis("off")
-    box = {"boxstyle": "round,pad=0.35", "fc": "#f3f5f7", "ec": _PAST}
-    for position, (name, kind, shape, parameters) in enumerate(rows):
-        height = len(rows) - 1 - position
-        count = f"   {parameters:,} parameters" if parameters else ""
-        axes.text(5, height, f"{name}   {kind}\n{shape}{count}", ha="center", va="center", fontsize=9, bbox=box)
-        if position + 1 < len(rows):
-            arrow = {"arrowstyle": "->", "color": _TRUTH, "lw": 0.8}
-            axes.annotate("", xy=(5, height - 0.7), xytext=(5, height - 0.3), arrowprops=arrow)
+    for position, layer in enumerate(column):
+        height = len(column) - 1 - position
+        _draw_layer(axes, layer, 3.5, height)
+        if position:
+            _draw_arrow(axes, (3.5, height + 0.7), (3.5, height + 0.3))
+        if layer.name == "bridge_future":
+            _draw_layer(axes, model.get_layer(others[0]), 8.2, height)
+            _draw_arrow(axes, (7.0, height), (5.1, height))
     return figure
+
+
+def _draw_layer(axes: Axes, layer: keras.layers.Layer, x: float, y: float) -> None:
+    box = {"boxstyle": "round,pad=0.35", "fc": "#f3f5f7", "ec": _PAST}
+    parameters = layer.count_params()
+    count = f"   {parameters:,} parameters" if parameters else ""
+    words = f"{layer.name}   {type(layer).__name__}\n{_shape_of(layer)}{count}"
+    axes.text(x, y, words, ha="center", va="center", fontsize=9, bbox=box)
+
+
+def _draw_arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    axes.annotate("", xy=end, xytext=start, arrowprops={"arrowstyle": "->", "color": _TRUTH, "lw": 0.8})
 
 
 def write_interactive(examples: Examples, path: Path, *, title: str) -> None:
@@ -193,7 +206,9 @@ def _draw_window(axes: Axes, examples: Examples, window: int) -> None:
             zorder=3 if own else 2,
             label=name,
         )
-    axes.plot(examples.ahead_x[window], examples.truth[window, :, 0], color=_TRUTH, lw=1.4, marker=".", label="what came")
+    axes.plot(
+        examples.ahead_x[window], examples.truth[window, :, 0], color=_TRUTH, lw=1.4, marker=".", label="what came"
+    )
     axes.set_title(f"from {examples.labels[window]}", fontsize=9)
     axes.set_ylabel(examples.targets[0], fontsize=8)
     axes.tick_params(labelsize=7)
@@ -204,6 +219,12 @@ def _draw_window(axes: Axes, examples: Examples, window: int) -> None:
         locator = AutoDateLocator(maxticks=7)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+
+
+def _moment(first: np.datetime64 | int) -> str:
+    if isinstance(first, np.datetime64):
+        return str(np.datetime_as_string(first, "m")).replace("T", " ")
+    return f"row {first}"
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

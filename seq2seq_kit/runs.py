@@ -187,7 +187,8 @@ def evaluate(
     prepared, _, digest = _read(bundle.recipe, None)
     if digest != bundle.info.get("data_sha256"):
         warnings.warn(
-            f"{bundle.recipe.data.source} has changed since the training; the figures are of its present rows", stacklevel=2
+            f"{bundle.recipe.data.source} has changed since the training; the figures are of its present rows",
+            stacklevel=2,
         )
     return bundle.evaluate_part(prepared, "test")
 
@@ -205,7 +206,9 @@ def _announcement(prepared: Prepared, model: keras.Model, recipe: Recipe) -> str
     counts = ", ".join(f"{windows.count:,} {part}" for part, windows in prepared.windows.items())
     seconds = estimate_seconds(model, prepared, recipe.training)
     duration = f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
-    return f"{model.count_params():,} parameters; windows: {counts}; about {duration} for {recipe.training.epochs} epochs"
+    return (
+        f"{model.count_params():,} parameters; windows: {counts}; about {duration} for {recipe.training.epochs} epochs"
+    )
 
 
 def _evaluated(
@@ -303,7 +306,7 @@ def _example(prepared: Prepared, source: pd.DataFrame) -> pd.DataFrame:
 
 
 def _final_metrics(result: TrainResult) -> dict[str, float]:
-    values = {}
+    values: dict[str, float] = {}
     for part in (result.val, result.test):
         scores = part.overall()
         values |= {f"{part.part}/{key}": getattr(scores, key) for key in ("mae", "rmse", "mase", "r2")}

@@ -53,7 +53,9 @@ class LocalStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise TrackingError(f"cannot make the folder {self.folder}: {error}. Choose another --tracking-uri") from None
+            raise TrackingError(
+                f"cannot make the folder {self.folder}: {error}. Choose another --tracking-uri"
+            ) from None
         if self.is_new:
             return
         try:
@@ -67,9 +69,13 @@ class LocalStore:
                     f"{self.database} is locked by another process, waited {_LOCK_SECONDS:.0f} s. Expected to write to it. "
                     "Wait for the other run to finish its write, or stop it; `fuser` on the file names it"
                 ) from None
-            raise TrackingError(f"cannot write to {self.database}: {error}. Check its permissions and the disk") from None
+            raise TrackingError(
+                f"cannot write to {self.database}: {error}. Check its permissions and the disk"
+            ) from None
         except sqlite3.DatabaseError as error:
-            raise TrackingError(f"{self.database} is not a SQLite database ({error}). Move it away to start anew") from None
+            raise TrackingError(
+                f"{self.database} is not a SQLite database ({error}). Move it away to start anew"
+            ) from None
 
     def _follow_move(self, connection: sqlite3.Connection) -> None:
         """MLflow stores absolute places; after the folder was moved or copied they name the old one, so rewrite them."""
@@ -99,7 +105,9 @@ def local_store(uri: str | None) -> LocalStore | None:
     if uri.startswith("sqlite:///"):
         path = Path(uri.removeprefix("sqlite:///")).resolve()
         if path.name != "mlflow.db":
-            raise TrackingError(f"a local store is a folder with mlflow.db; expected sqlite:///.../mlflow.db. Received: {uri}")
+            raise TrackingError(
+                f"a local store is a folder with mlflow.db; expected sqlite:///.../mlflow.db. Received: {uri}"
+            )
         return LocalStore(path.parent)
     if uri.startswith("file:"):
         uri = uri.removeprefix("file:").replace("///", "/", 1)

@@ -27,6 +27,8 @@ os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 
 _TAG_LENGTH = 5_000
 _PARAM_LENGTH = 6_000
+_LEAST_PREFIX = 6  # letters of a run id that are enough to name it
+_SEARCHED_RUNS = 5_000
 
 
 def open_tracking(uri: str | None, *, say: Callable[[str], None] = lambda text: None) -> Tracking:
@@ -71,7 +73,9 @@ class Tracking:
         with _explained(self.uri):
             found = self.client.get_experiment_by_name(experiment)
             if found is not None and found.lifecycle_stage == "deleted":
-                raise TrackingError(f"the experiment {experiment} was deleted in MLflow; restore it there, or set another name")
+                raise TrackingError(
+                    f"the experiment {experiment} was deleted in MLflow; restore it there, or set another name"
+                )
             identity = found.experiment_id if found else self._create(experiment)
             run = self.client.create_run(identity, run_name=name, tags=dict(tags))
         return RunRecord(self, identity, run.info.run_id)
@@ -82,16 +86,9 @@ class Tracking:
         Raises:
             TrackingError: No such run, or the run has no such artifact.
         """
-        import mlflow
-
+        run = self._find(run_id)
+        run_id = run.info.run_id
         with _explained(self.uri):
-            try:
-                run = self.client.get_run(run_id)
-            except mlflow.exceptions.MlflowException as error:
-                raise TrackingError(
-                    f"there is no run {run_id} in {self.uri}, nor a folder of that name. "
-                    "`seq2seq-kit list runs` shows the runs at hand"
-                ) from error
             if not any(file.path == artifact for file in self.client.list_artifacts(run_id)):
                 raise TrackingError(f"the run {run_id} ({run.info.status}) has no {artifact}; was it cut short?")
             return Path(self.client.download_artifacts(run_id, artifact, str(folder)))
@@ -121,6 +118,26 @@ class Tracking:
             ids = [found.experiment_id for found in self.client.search_experiments()]
             runs = self.client.search_runs(ids, order_by=["attributes.start_time DESC"], max_results=1)
         return runs[0].info.experiment_id if runs else None
+
+    def _find(self, run_id: str) -> Any:
+        """A run by its id, or by the beginning of it."""
+        import mlflow
+
+        with _explained(self.uri):
+            try:
+                return self.client.get_run(run_id)
+            except mlflow.exceptions.MlflowException as error:
+                ids = [found.experiment_id for found in self.client.search_experiments()]
+                runs = self.client.search_runs(ids, max_results=_SEARCHED_RUNS)
+                matching = (
+                    [run for run in runs if run.info.run_id.startswith(run_id)] if len(run_id) >= _LEAST_PREFIX else []
+                )
+                if len(matching) == 1:
+                    return matching[0]
+                found = f"{len(matching)} runs begin with {run_id}" if matching else f"there is no run {run_id}"
+                raise TrackingError(
+                    f"{found} in {self.uri}, and no folder has that name. `seq2seq-kit list runs` shows the runs at hand"
+                ) from error
 
     def _create(self, experiment: str) -> str:
         # The kind opens the UI in its model-training view instead of the one for language models.
@@ -202,7 +219,9 @@ class RunRecord:
             inputs = mlflow.entities.DatasetInput(entity, [mlflow.entities.InputTag("mlflow.data.context", "training")])
             self.tracking.client.log_inputs(self.run_id, datasets=[inputs])
 
-    def model(self, bundle: Path, *, example: pd.DataFrame, answer: pd.DataFrame, network: Any, pins: Sequence[str]) -> None:
+    def model(
+        self, bundle: Path, *, example: pd.DataFrame, answer: pd.DataFrame, network: Any, pins: Sequence[str]
+    ) -> None:
         """The bundle as a pyfunc that takes a DataFrame, with signature, input example and requirements.
 
         Args:

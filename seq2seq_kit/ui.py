@@ -78,11 +78,20 @@ def open_ui(
     port = _claim(port)
     experiment = tracking.newest_experiment()
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", tracking.local.uri]
-    command += ["--default-artifact-root", str(tracking.local.artifacts), "--host", HOST, "--port", str(port), "--workers", "1"]
+    command += [
+        "--default-artifact-root",
+        str(tracking.local.artifacts),
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+    ]
     # As it comes MLflow starts fifteen processes; its job runner is for evaluating language models.
     settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     say(f"starting MLflow's UI on {tracking.local.folder.name}/ (about ten seconds)")
-    log = tempfile.TemporaryFile()
+    log = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the server)
     process = subprocess.Popen(command, env=settings | os.environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     page = f"/experiments/{experiment}/runs" if experiment else "/experiments"
     ui = Ui(f"http://{HOST}:{port}/#{page}?workflowType=machine_learning", process, log)

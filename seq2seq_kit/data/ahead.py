@@ -41,7 +41,7 @@ def append_ahead(table: Table, data: ForecastData, future: pd.DataFrame | None) 
     return replace(
         table,
         values=np.concatenate(values),
-        times=times[0].append(times[1:]) if times else None,
+        times=pd.DatetimeIndex(times[0].append(list(times[1:]))) if times else None,
         bounds=table.bounds + ahead * np.arange(len(table.bounds)),
         segments=np.concatenate(segments),
         row_numbers=np.concatenate(numbers),
@@ -76,7 +76,12 @@ def _known_future(
             f"each series{_after(table, 0)}. Give them as `future` (--future FILE), one row for each step"
         )
     given = read_table(
-        future, columns=columns.known_future, time=data.time, every=data.every, series=data.series, origin="the future rows"
+        future,
+        columns=columns.known_future,
+        time=data.time,
+        every=data.every,
+        series=data.series,
+        origin="the future rows",
     )
     refuse_missing(given, columns.known_future, advice="A column known ahead must be complete; fill it in")
     return [_rows_of(table, given, series, ahead) for series in range(len(table.series))]
@@ -99,7 +104,9 @@ def _rows_of(table: Table, given: Table, series: int, ahead: int) -> dict[str, n
             )
         positions = first + found
     elif len(positions) < ahead:
-        raise DataError(f"the future rows{f' of series {name}' if name else ''} must be {ahead}. Received: {len(positions)}")
+        raise DataError(
+            f"the future rows{f' of series {name}' if name else ''} must be {ahead}. Received: {len(positions)}"
+        )
     return {column: given.values[positions, index] for index, column in enumerate(given.columns)}
 
 

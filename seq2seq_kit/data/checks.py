@@ -50,7 +50,7 @@ def _outliers(prepared: Prepared, name: str, position: int) -> list[Finding]:
             f"column {name} has {far.size} {'value' if far.size == 1 else 'values'} beyond {OUTLIER_DEVIATIONS} standard "
             f"deviations; the farthest is {column[worst]:g}, {distance[worst]:.0f} deviations off, in "
             f"{prepared.table.where(worst)}",
-            f"If it cannot be real, empty the cell and set data.missing; else try data.scaling: {{{name}: robust}}",
+            f"If it cannot be real, set data.limits: {{{name}: [lowest, highest]}}; else try data.scaling: {{{name}: robust}}",
         )
     ]
 

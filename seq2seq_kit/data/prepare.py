@@ -18,7 +18,7 @@ from seq2seq_kit.data.columns import Columns, window_shape
 from seq2seq_kit.data.history import History
 from seq2seq_kit.data.scaling import Scaler, fit_scaler
 from seq2seq_kit.data.splits import PARTS, Split, fill_missing, split_by_time, whole
-from seq2seq_kit.data.table import Table, read_table, refuse_missing
+from seq2seq_kit.data.table import Table, apply_limits, read_table, refuse_missing
 from seq2seq_kit.data.windows import Windows, make_windows
 from seq2seq_kit.errors import SeriesTooShortError
 from seq2seq_kit.recipe.schema import Data, ForecastData
@@ -62,9 +62,7 @@ class Prepared:
     def windows(self) -> dict[str, Windows]:
         """The windows of train, val and test."""
         shape, stride = window_shape(self.data), self.data.window_stride
-        return {
-            part: make_windows(self.segments, self.split.rows(part), shape, stride=stride) for part in PARTS
-        }
+        return {part: make_windows(self.segments, self.split.rows(part), shape, stride=stride) for part in PARTS}
 
     @cached_property
     def tensor(self) -> "tf.Tensor":
@@ -188,7 +186,8 @@ def prepare_ahead(
 
 def _read(data: Data, frame: pd.DataFrame, origin: str) -> Table:
     columns = Columns.of(data).table
-    return read_table(frame, columns=columns, time=data.time, every=data.every, series=data.series, origin=origin)
+    table = read_table(frame, columns=columns, time=data.time, every=data.every, series=data.series, origin=origin)
+    return apply_limits(table, data.limits) if data.limits else table
 
 
 def _assemble(data: Data, table: Table, split: Split, scaler: Scaler) -> Prepared:

@@ -37,7 +37,9 @@ def read_source(source: str) -> pd.DataFrame:
         return _read_parquet(path)
     if endings & _CSV:
         return _read_csv(path, "\t" if ".tsv" in endings else ",")
-    raise DataError(f"cannot tell what {source} is; expected an ending .csv, .tsv or .parquet. Received: {path.suffix!r}")
+    raise DataError(
+        f"cannot tell what {source} is; expected an ending .csv, .tsv or .parquet. Received: {path.suffix!r}"
+    )
 
 
 def _read_csv(path: Path, separator: str) -> pd.DataFrame:

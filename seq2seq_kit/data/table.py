@@ -3,8 +3,9 @@
 Everything that can be wrong with a cell, a column or a timestamp is found here and named with its row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -154,7 +155,9 @@ def _series(frame: pd.DataFrame, series: str | None, origin: str) -> tuple[np.nd
     codes, names = pd.factorize(frame[series])
     if (codes < 0).any():
         row = int(np.flatnonzero(codes < 0)[0])
-        raise DataError(f"{origin}, row {row + 1}, column {series}: the series has no name; give it one or drop the row")
+        raise DataError(
+            f"{origin}, row {row + 1}, column {series}: the series has no name; give it one or drop the row"
+        )
     return codes, [str(name) for name in names]
 
 
@@ -194,7 +197,7 @@ def _cut_at_gaps(table: Table, step: Every) -> Table:
             )
         cuts = first + 1 + np.flatnonzero(np.diff(whole) > 1)
         edges = [first, *cuts, end]
-        segments += [(begin, stop, code) for begin, stop in zip(edges[:-1], edges[1:], strict=True)]
+        segments += [(begin, stop, code) for begin, stop in pairwise(edges)]
     gaps = len(segments) - len(table.series)
     notes = [f"{gaps} gap{'s' if gaps > 1 else ''} in time; no window crosses one"] if gaps else []
     return replace(table, segments=np.array(segments, dtype=np.int64), notes=[*table.notes, *notes])
@@ -216,6 +219,29 @@ def _frequent(table: Table, first: int, end: int) -> str:
     assert table.times is not None
     steps = pd.Series(table.times[first:end]).diff().dropna()
     return f" (most rows are {steps.mode().iloc[0]} apart)" if len(steps) else ""
+
+
+def apply_limits(table: Table, limits: Mapping[str, Sequence[float]]) -> Table:
+    """Empties the cells outside the possible range of their column.
+
+    Raises:
+        DataError: A column of `limits` is not used by the recipe.
+    """
+    values, notes = table.values.copy(), []
+    for name, (low, high) in limits.items():
+        if name not in table.columns:
+            used = ", ".join(table.columns)
+            raise DataError(f"data.limits names the column {name}, which the recipe does not use; it uses {used}")
+        column = values[:, table.columns.index(name)]
+        outside = (column < low) | (column > high)
+        if outside.any():
+            count, first = int(outside.sum()), int(np.flatnonzero(outside)[0])
+            cells = "cell" if count == 1 else "cells"
+            notes.append(
+                f"{count} {cells} of {name} outside {low:g} to {high:g} count as missing, the first in {table.where(first)}"
+            )
+        column[outside] = np.nan
+    return table.with_values(values, notes)
 
 
 def refuse_missing(table: Table, columns: Sequence[str], *, advice: str) -> None:

@@ -41,8 +41,8 @@ class Every:
         origin = times.to_period("M").to_timestamp()
         off = ((times.tz_localize(None) - origin) - (times[0].tz_localize(None) - origin[0])) / pd.Timedelta(days=31)
         # Month ends (31, 28, 30, ...) are one step apart although their day changes.
-        off = np.where(times.is_month_end & times[0].is_month_end, 0.0, off)
-        return (np.asarray(whole) + np.asarray(off)) / self.months
+        days = np.where(times.is_month_end & times[0].is_month_end, 0.0, np.asarray(off))
+        return (np.asarray(whole) + days) / self.months
 
     def ahead(self, last: pd.Timestamp, steps: np.ndarray) -> pd.DatetimeIndex:
         """The timestamps `steps` rows after `last`."""

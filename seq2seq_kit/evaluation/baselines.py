@@ -116,7 +116,9 @@ def fit_forecast_baselines(prepared: Prepared) -> list[Baseline]:
     if seasons:
         among = f", chosen on validation among {', '.join(seasons)}" if len(seasons) > 1 else ""
         peers = [
-            SeasonalNaive(f"seasonal naive ({name})", f"repeats the value of one {name} ({length} steps) before{among}", length)
+            SeasonalNaive(
+                f"seasonal naive ({name})", f"repeats the value of one {name} ({length} steps) before{among}", length
+            )
             for name, length in seasons.items()
         ]
         baselines.append(min(peers, key=lambda peer: _val_error(prepared, peer)))
@@ -167,7 +169,8 @@ _KINDS: dict[str, type[Any]] = {
 
 def dump_baselines(baselines: Sequence[Baseline]) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
     """Fitted baselines as plain words and arrays."""
-    words, arrays = [], {}
+    words: list[dict[str, Any]] = []
+    arrays: dict[str, np.ndarray] = {}
     for position, baseline in enumerate(baselines):
         fields: dict[str, Any] = asdict(baseline)  # type: ignore[call-overload]
         arrays |= {f"{position}.{key}": value for key, value in fields.items() if isinstance(value, np.ndarray)}
@@ -212,7 +215,8 @@ def _flat(prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
 def _fit_ridge(prepared: Prepared) -> Ridge:
     """Least squares with an L2 penalty, in closed form: one eigendecomposition serves every penalty."""
     windows = prepared.windows["train"].evenly(_FIT_WINDOWS)
-    count, sum_x, sum_y, gram, cross = 0, 0.0, 0.0, 0.0, 0.0
+    count = 0
+    sum_x = sum_y = gram = cross = np.zeros(())
     for chunk in _chunks(len(windows)):
         y = prepared.scaled_targets("train", windows[chunk])
         known = ~np.isnan(y).any(axis=(1, 2))

@@ -12,7 +12,9 @@ _SPLIT_FACTOR = 1.5
 _STILL_GAINING = 0.01
 
 
-def examine_forecast(val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
+def examine_forecast(
+    val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool
+) -> list[Finding]:
     """Findings on a forecast.
 
     Args:

@@ -8,6 +8,9 @@ from typing import Self
 
 import numpy as np
 
+Axis = slice | list[int]
+Pick = tuple[Axis, Axis, Axis]
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -57,7 +60,7 @@ class ErrorSums:
             np.add.at(total, series, part)
         return self
 
-    def scores(self, scale: np.ndarray, naive: np.ndarray, pick: tuple[object, object, object] | None = None) -> Scores:
+    def scores(self, scale: np.ndarray, naive: np.ndarray, pick: Pick | None = None) -> Scores:
         """The scores of a selection of series, steps and targets.
 
         Args:
@@ -82,7 +85,7 @@ class ErrorSums:
             cells=int(count),
         )
 
-    def _r2(self, chosen: tuple[object, object, object], by: np.ndarray, squared: float) -> float:
+    def _r2(self, chosen: Pick, by: np.ndarray, squared: float) -> float:
         """1 - SSE / SST; SST is about each target's own mean over the chosen cells, so levels do not count as skill."""
         picked = np.zeros(self.shape)
         picked[chosen] = 1

@@ -9,7 +9,7 @@ import pandas as pd
 
 from seq2seq_kit.data.prepare import Prepared
 from seq2seq_kit.evaluation.baselines import Baseline, LastValue, Predictor
-from seq2seq_kit.evaluation.metrics import ErrorSums, Scores
+from seq2seq_kit.evaluation.metrics import ErrorSums, Pick, Scores
 
 MODEL = "model"
 _CHUNK = 4_096
@@ -96,9 +96,7 @@ class Evaluation:
             [self._scores(name, scaled=many, pick=(every, slice(t, t + 1), every)).rmse for t in range(self.steps)]
         )
 
-    def _scores(
-        self, name: str, *, scaled: bool = False, pick: tuple[object, object, object] | None = None
-    ) -> Scores:
+    def _scores(self, name: str, *, scaled: bool = False, pick: Pick | None = None) -> Scores:
         scale = self.scale if scaled else np.ones_like(self.scale)
         return self.sums[name].scores(scale, self.naive, pick)
 
@@ -110,7 +108,7 @@ class Evaluation:
         series: str = "",
         step: int = 0,
         scaled: bool = False,
-        pick: tuple[object, object, object] | None = None,
+        pick: Pick | None = None,
     ) -> dict[str, Any]:
         scores = self._scores(name, scaled=scaled, pick=pick)
         return {"forecaster": name, "target": target, "series": series, "step": step} | asdict(scores)

@@ -84,6 +84,8 @@ def _text(detail: ErrorDetails, loc: Sequence[int | str], schema: type[BaseModel
         return f"must be {interval}. Received: {received!r}"
     if kind in {"int_type", "int_from_float"}:
         return f"must be a whole number{' ' + interval if interval else ''}. Received: {received!r}"
+    if kind in {"too_short", "too_long"} and detail["ctx"].get("min_length", detail["ctx"].get("max_length")) != 1:
+        return f"must hold {detail['ctx'].get('min_length', detail['ctx'].get('max_length'))} values. Received: {received!r}"
     if kind == "too_short":
         return f"must name at least one. Received: {received!r}"
     said = str(detail["msg"]).replace("Input should be", "must be")
@@ -139,7 +141,9 @@ def _metadata(loc: Sequence[int | str], schema: type[BaseModel]) -> list[Any]:
             break
         annotation, found = field.annotation, list(field.metadata)
         if get_origin(annotation) in (Union, UnionType):
-            found += [data for option in get_args(annotation) for extra in get_args(option)[1:] for data in _unpack(extra)]
+            found += [
+                data for option in get_args(annotation) for extra in get_args(option)[1:] for data in _unpack(extra)
+            ]
         inner = _model_in(annotation) or inner
     return found
 

@@ -53,6 +53,10 @@ class Data(_Section):
     inputs: Columns = Field(description="Columns that the encoder reads.")
     input_steps: Steps = Field(description="Rows that the encoder reads.")
     window_stride: Steps = Field(1, description="Rows from the start of one window to the start of the next.")
+    limits: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = Field(
+        default_factory=dict,
+        description="Lowest and highest possible value by column; what lies outside counts as missing.",
+    )
     missing: Missing = Field("refuse", description="What to do with missing cells.")
     scaling: Scaling | dict[str, Scaling] = Field(
         "standard", description="For all columns, or by column; columns not named stay on `standard`."
@@ -66,6 +70,13 @@ class Data(_Section):
             raise ValueError(f"`time: {self.time}` needs the step between rows. Add for example `every: 1h`")
         if self.every and not self.time:
             raise ValueError(f"`every: {self.every}` needs the column of timestamps. Add `time: <column>`")
+        return self
+
+    @model_validator(mode="after")
+    def _limits_are_in_order(self) -> Self:
+        for name, (low, high) in self.limits.items():
+            if low >= high:
+                raise ValueError(f"`limits.{name}` must be [lowest, highest]. Received: [{low:g}, {high:g}]")
         return self
 
     @model_validator(mode="after")
@@ -109,11 +120,17 @@ class Model(_Section):
     """The layers; every key is an argument of the builder of the same name."""
 
     cell: Literal["lstm", "gru"] = "lstm"
-    encoder_units: Units = Field(default_factory=lambda: [64], description="Units of each encoder layer, first to last.")
-    decoder_units: Units = Field(default_factory=lambda: [64], description="Units of each decoder layer, first to last.")
+    encoder_units: Units = Field(
+        default_factory=lambda: [64], description="Units of each encoder layer, first to last."
+    )
+    decoder_units: Units = Field(
+        default_factory=lambda: [64], description="Units of each decoder layer, first to last."
+    )
     bidirectional: bool = Field(False, description="Encoder layers read the window in both directions.")
     dropout: Fraction = Field(0.0, description="Share of each recurrent layer's inputs dropped in training.")
-    recurrent_dropout: Fraction = Field(0.0, description="Share of the recurrent state dropped; leaves the fast kernels.")
+    recurrent_dropout: Fraction = Field(
+        0.0, description="Share of the recurrent state dropped; leaves the fast kernels."
+    )
     kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
 
 
