@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.ahead import split_ahead
 from seq2seq_kit.data.columns import Columns
 from seq2seq_kit.data.prepare import Prepared, prepare_ahead, prepare_new
 from seq2seq_kit.data.scaling import Scaler
@@ -73,7 +74,9 @@ class Bundle:
             DataError: The rows do not fit; the message names column, row or series.
         """
         recipe = self._forecast()
-        prepared = prepare_ahead(recipe.data, frame, self.scaler, future=future, origin=origin)
+        # The newest rows, and every window, whatever the stride that the training took.
+        data = recipe.data.model_copy(update={"window_stride": 1})
+        prepared = prepare_ahead(data, frame, self.scaler, future=future, origin=origin)
         windows = prepared.windows["test"]
         picked = np.arange(windows.count) if all_windows else _newest(prepared)
         parts = [
@@ -138,6 +141,17 @@ class Bundle:
             [self._scored(prepared, chunk, by) for chunk in _chunks(np.arange(prepared.windows["test"].count))],
             ignore_index=True,
         )
+
+    def answer(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """What MLflow serves: the forecast of `predict`, or the scores of an autoencoder.
+
+        A recipe with `known_future` columns takes the rows ahead in the same frame, at the end of each series: those columns
+        filled, the others empty.
+        """
+        if not isinstance(self.recipe, ForecastRecipe):
+            return self.score(frame)
+        rows, future = split_ahead(frame, self.recipe.data)
+        return self.predict(rows, future=future)
 
     def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> Evaluation:
         """The result table on other rows: the model and the baselines fitted in training, on every window of `frame`."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seq2seq_kit.data.scaling import Scaler
-from seq2seq_kit.errors import BundleError, KitError
+from seq2seq_kit.errors import BundleError
 from seq2seq_kit.evaluation.baselines import dump_baselines, restore_baselines
 from seq2seq_kit.recipe import dump_recipe, load_recipe
 
@@ -81,8 +81,10 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
         partial.mkdir()
         _write_files(bundle, partial)
         partial.rename(folder)
-    except (OSError, RuntimeError) as error:  # h5py says RuntimeError when the disk fills up while it closes a file
+    except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
+        if not isinstance(error, OSError | RuntimeError):  # h5py's word for a disk that fills up while it closes a file
+            raise
         raise BundleError(
             f"could not write the bundle to {folder}: {error}. Nothing was left there; free some space or choose another "
             f"folder ({_free(folder)})"
@@ -103,7 +105,8 @@ def read_bundle(folder: str | Path) -> Bundle:
     _check_digests(folder, head)
     try:
         state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-        with np.load(folder / "arrays.npz", allow_pickle=False) as stored:
+        # NumPy leaves a file that it opened itself open where it is no archive.
+        with (folder / "arrays.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         recipe = load_recipe(folder / "recipe.yaml")
         scaler = Scaler.from_json(state["scaler"])
@@ -112,7 +115,7 @@ def read_bundle(folder: str | Path) -> Bundle:
         naive = {name: np.array(values, dtype=np.float64) for name, values in state["naive"].items()}
         golden = [arrays[f"golden_input_{position}"] for position in range(state["golden_inputs"])]
         expected = arrays["golden_output"]
-    except (KitError, KeyError, TypeError, ValueError, OSError) as error:
+    except Exception as error:  # whatever crafted words and arrays make JSON, NumPy, zipfile and the kit say
         raise BundleError(f"{folder} is not a bundle of this kit: {error}") from error
     bundle = Bundle(recipe, _load_model(folder / "model.keras"), scaler, baselines, naive, head["info"])
     _check_golden(bundle, golden, expected, folder, head)
@@ -161,9 +164,10 @@ def _read_head(folder: Path) -> dict[str, Any]:
     try:
         head = json.loads((folder / _HEAD).read_text(encoding="utf-8"))
         newer = int(head["format"]) > FORMAT
-        if head["kind"] != "seq2seq_kit bundle" or not isinstance(head["sha256"], dict) or "info" not in head:
+        parts = [head[name] for name in ("sha256", "info", "versions")]
+        if head["kind"] != "seq2seq_kit bundle" or not all(isinstance(part, dict) for part in parts):
             raise ValueError("its head is not a bundle's")
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"{folder / _HEAD} is damaged or foreign ({error}); copy the bundle again") from error
     if newer:
         raise BundleError(

@@ -35,7 +35,6 @@ class TrainingConsole:
         self.task: TaskID | None = None
         self.drawn = 0.0
         self.best = float("inf")
-        self.began = time.perf_counter()
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +69,7 @@ class TrainingConsole:
         """A line for the finished epoch; a star where validation is the best so far."""
         star = " *" if epoch.val_loss < self.best else ""
         self.best = min(self.best, epoch.val_loss)
-        left = (time.perf_counter() - self.began) / epoch.number * (epoch.of - epoch.number) if epoch.number else 0
+        left = epoch.seconds * (epoch.of - epoch.number)
         if self.task is not None:
             self.progress.update(self.task, speed=f"{epoch.sequences_per_second:,.0f}")
         self.console.print(

@@ -119,7 +119,7 @@ def plot_model(model: keras.Model) -> Figure:
     """The layers from input to output, with output shapes and parameter counts; a second input stands beside its consumer."""
     from matplotlib.figure import Figure
 
-    first, *others = [tensor.name for tensor in model.inputs]
+    others = [tensor.name for tensor in model.inputs[1:]]
     column = [layer for layer in model.layers if layer.name not in others]
     figure = Figure(figsize=(8, 0.72 * len(column) + 0.8), layout="constrained")
     axes = figure.subplots()

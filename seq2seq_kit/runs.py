@@ -6,7 +6,8 @@ import hashlib
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -135,14 +136,16 @@ def train(
         model = build_model(recipe, prepared)
         reporter.say(_announcement(prepared, model, recipe))
         fitted = fit(model, prepared, recipe.training, seed=recipe.seed, observers=[reporter, record])
-        bundle, val, test = _evaluated(recipe, prepared, model, fitted, digest, record.run_id, reporter)
-        for finding in _examined(recipe, fitted, val, test):
-            findings.append(finding)
-            reporter.find(finding)
-        seconds = time.perf_counter() - began
-        result = TrainResult(recipe, fitted, val, test, findings, bundle, record.run_id, tracking.uri, seconds)
-        reporter.say("logging the run: figures, bundle, model")
-        _log(result, prepared, source, record)
+        info = _origin(fitted, digest, record.run_id)
+        with _rescue(Bundle(recipe, model, prepared.scaler, [], {}, info), reporter):
+            bundle, val, test = _evaluated(recipe, prepared, model, info, reporter)
+            for finding in _examined(recipe, fitted, val, test):
+                findings.append(finding)
+                reporter.find(finding)
+            seconds = time.perf_counter() - began
+            result = TrainResult(recipe, fitted, val, test, findings, bundle, record.run_id, tracking.uri, seconds)
+            reporter.say("logging the run: figures, bundle, models")
+            _log(result, prepared, source, record)
     except BaseException as error:
         _close(record, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", error)
         raise
@@ -211,8 +214,18 @@ def _announcement(prepared: Prepared, model: keras.Model, recipe: Recipe) -> str
     )
 
 
+def _origin(fitted: Fit, digest: str, run_id: str) -> dict[str, Any]:
+    """Where a bundle comes from."""
+    return {
+        "run_id": run_id,
+        "data_sha256": digest,
+        "trained": pd.Timestamp.now(tz="UTC").isoformat(timespec="seconds"),
+        "best_epoch": fitted.best_epoch,
+    }
+
+
 def _evaluated(
-    recipe: Recipe, prepared: Prepared, model: keras.Model, fitted: Fit, digest: str, run_id: str, reporter: Reporter
+    recipe: Recipe, prepared: Prepared, model: keras.Model, info: dict[str, Any], reporter: Reporter
 ) -> tuple[Bundle, Evaluation, Evaluation]:
     reporter.say("fitting the baselines and evaluating")
     naive: dict[str, np.ndarray] = {}
@@ -222,12 +235,6 @@ def _evaluated(
     else:
         latent = int(model.get_layer("bridge").input.shape[-1])
         baselines = fit_autoencode_baselines(prepared, latent_dim=latent)
-    info = {
-        "run_id": run_id,
-        "data_sha256": digest,
-        "trained": pd.Timestamp.now(tz="UTC").isoformat(timespec="seconds"),
-        "best_epoch": fitted.best_epoch,
-    }
     bundle = Bundle(recipe, model, prepared.scaler, list(baselines), naive, info)
     return bundle, bundle.evaluate_part(prepared, "val"), bundle.evaluate_part(prepared, "test")
 
@@ -239,42 +246,50 @@ def _examined(recipe: Recipe, fitted: Fit, val: Evaluation, test: Evaluation) ->
 
 
 def _log(result: TrainResult, prepared: Prepared, source: pd.DataFrame, record: RunRecord) -> None:
-    """Everything that the run page shows. If it fails, the trained bundle is put aside and the message says where."""
+    """Everything that the run page shows."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        bundle = result.bundle.save(folder / "bundle")
+        record.metrics(_final_metrics(result))
+        for name in result.test.sums:
+            key = "test_by_step/rmse" if name == MODEL else f"test_by_step/{_metric_name(name)}_rmse"
+            record.curve(key, result.test.by_step(name))
+        record.tags(_last_tags(result))
+        record.note(describe_run(result))
+        _draw(result, prepared, folder / "figures")
+        (folder / "recipe.yaml").write_text(dump_recipe(result.recipe), encoding="utf-8")
+        result.test.table().to_csv(folder / "test_scores.csv", index=False)
+        result.val.table().to_csv(folder / "val_scores.csv", index=False)
+        record.files(folder)
+        record.models(bundle, _served(result.bundle, prepared, source), _pins())
+
+
+@contextmanager
+def _rescue(bundle: Bundle, reporter: Reporter) -> Iterator[None]:
+    """What goes wrong after the fit costs no trained model: it is saved to the first place that takes it."""
     try:
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch)
-            bundle = result.bundle.save(folder / "bundle")
-            record.metrics(_final_metrics(result))
-            for name in result.test.sums:
-                key = "test_by_step/rmse" if name == MODEL else f"test_by_step/{_metric_name(name)}_rmse"
-                record.curve(key, result.test.by_step(name))
-            record.tags(_last_tags(result))
-            record.note(describe_run(result))
-            _draw(result, prepared, folder / "figures")
-            (folder / "recipe.yaml").write_text(dump_recipe(result.recipe), encoding="utf-8")
-            result.test.table().to_csv(folder / "test_scores.csv", index=False)
-            result.val.table().to_csv(folder / "val_scores.csv", index=False)
-            example = _example(prepared, source)
-            answer = result.bundle.predict(example) if _predicts(result.recipe) else result.bundle.score(example)
-            record.files(folder)
-            record.model(bundle, example=example, answer=answer, network=_network(result.bundle.model), pins=_pins())
-    except (KitError, OSError) as error:
-        raise BundleError(f"{error}\n{_rescued(result)}") from error
+        yield
+    except BaseException as error:
+        told = _put_aside(bundle)
+        if isinstance(error, KitError | OSError):
+            raise BundleError(f"{error}\n{told}") from error
+        reporter.say(told)
+        raise
 
 
-def _rescued(result: TrainResult) -> str:
-    """Saves the bundle to the first place that takes it: the current folder, then the system's temporary one."""
+def _put_aside(bundle: Bundle) -> str:
     for parent in (Path.cwd(), Path(tempfile.gettempdir())):
         try:
-            saved = result.bundle.save(parent / f"bundle-{result.run_id[:8]}")
+            saved = bundle.save(parent / f"bundle-{bundle.info['run_id'][:8]}")
         except BundleError:
             continue
-        return f"The trained model is not lost: it was saved to {saved}, and `seq2seq-kit predict {saved}` takes it"
+        verb = "predict" if bundle.recipe.task == "forecast" else "score"
+        return f"The trained model is not lost: it was saved to {saved}, and `seq2seq-kit {verb} {saved}` takes it"
     return "The trained model could not be saved anywhere else either"
 
 
 def _draw(result: TrainResult, prepared: Prepared, folder: Path) -> None:
-    bundle, forecast = result.bundle, _predicts(result.recipe)
+    bundle, forecast = result.bundle, isinstance(result.recipe, ForecastRecipe)
     predictors = {MODEL: bundle.forecast} | {peer.name: peer for peer in bundle.baselines}
     word = "Forecasts" if forecast else "Reconstructions"
     title = f"{word} of the test windows: {result.recipe.name or result.recipe.task}"
@@ -289,20 +304,28 @@ def _draw(result: TrainResult, prepared: Prepared, folder: Path) -> None:
     plots.write_interactive(many, folder / f"{word.lower()}.html", title=title)
 
 
-def _predicts(recipe: Recipe) -> bool:
-    return isinstance(recipe, ForecastRecipe) and not recipe.data.known_future
-
-
 def _example(prepared: Prepared, source: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the first series' newest test window, in the columns that `predict` reads."""
-    data = prepared.data
-    names = [name for name in (data.series, data.time) if name] + prepared.columns.table
-    windows = prepared.windows["test"]
-    rows = prepared.table.row_numbers[windows.input_rows(np.array([0]))[0]] - 1
-    example = source.iloc[np.sort(rows)][names].reset_index(drop=True)
+    """The input rows of the first test window, and the rows ahead where something is known of them; for `Bundle.answer`."""
+    data, columns = prepared.data, prepared.columns
+    names = [name for name in (data.series, data.time) if name] + columns.table
+    shape = prepared.windows["test"].shape
+    ahead = shape.span - shape.input_steps if columns.known_future else 0
+    rows = prepared.windows["test"].starts(np.array([0])) + np.arange(shape.input_steps + ahead)
+    example = source.iloc[prepared.table.row_numbers[rows] - 1][names].reset_index(drop=True)
+    example = example.astype(dict.fromkeys(columns.table, "float64"))
+    example.loc[shape.input_steps :, [name for name in columns.table if name not in columns.known_future]] = np.nan
     if data.time:
         example[data.time] = example[data.time].astype(str)
-    return example.astype(dict.fromkeys(prepared.columns.table, "float64"))
+    return example
+
+
+def _served(bundle: Bundle, prepared: Prepared, source: pd.DataFrame) -> dict[str, tuple[Any, Any]]:
+    """An example and its answer for each way in which MLflow serves the bundle: frames, and the bare network's tensors."""
+    frame = _example(prepared, source)
+    arrays = prepared.arrays("test", np.array([0]))
+    names = [tensor.name for tensor in bundle.model.inputs]
+    tensors = dict(zip(names, arrays, strict=True)) if len(names) > 1 else arrays[0]
+    return {"frames": (frame, bundle.answer(frame)), "tensors": (tensors, bundle.forward(arrays))}
 
 
 def _final_metrics(result: TrainResult) -> dict[str, float]:
@@ -348,12 +371,6 @@ def _run_name(recipe: Recipe) -> str:
 
 def _data_name(recipe: Recipe) -> str:
     return Path(recipe.data.source).name if recipe.data.source else "DataFrame"
-
-
-def _network(model: keras.Model) -> dict[str, Any]:
-    """The bare network's signature, batch -1."""
-    inputs = {tensor.name: [-1, *(size or -1 for size in tensor.shape[1:])] for tensor in model.inputs}
-    return {"inputs": inputs, "outputs": [-1, *model.output_shape[1:]], "dtype": "float32"}
 
 
 def _pins() -> list[str]:

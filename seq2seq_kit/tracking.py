@@ -219,34 +219,31 @@ class RunRecord:
             inputs = mlflow.entities.DatasetInput(entity, [mlflow.entities.InputTag("mlflow.data.context", "training")])
             self.tracking.client.log_inputs(self.run_id, datasets=[inputs])
 
-    def model(
-        self, bundle: Path, *, example: pd.DataFrame, answer: pd.DataFrame, network: Any, pins: Sequence[str]
-    ) -> None:
-        """The bundle as a pyfunc that takes a DataFrame, with signature, input example and requirements.
+    def models(self, bundle: Path, examples: Mapping[str, tuple[Any, Any]], pins: Sequence[str]) -> None:
+        """The bundle as two pyfuncs with signature, input example and requirements.
 
         Args:
             bundle: The bundle's folder.
-            example: Rows that it can predict from.
-            answer: What it predicts from them.
-            network: Input and output shapes of the bare network, batch -1, as words for the model's metadata.
+            examples: `frames`: rows that it can predict from and its answer, for the model `model`; `tensors`: arrays
+                for the bare network and its output, for the model `network`, whose signature has the batch size -1.
             pins: Requirements, `name==version`.
         """
         import mlflow
-        from mlflow.models import infer_signature
 
         package = Path(__file__).parent
         with _explained(self.tracking.uri), warnings.catch_warnings(), _one_run(self.run_id):
             warnings.simplefilter("ignore")
-            mlflow.pyfunc.log_model(
-                name="model",
-                python_model=str(package / "mlflow_model.py"),
-                artifacts={"bundle": str(bundle)},
-                code_paths=[str(package)],
-                signature=infer_signature(example, answer),
-                input_example=example,
-                pip_requirements=list(pins),
-                metadata={"network": network},
-            )
+            for serve, (example, answer) in examples.items():
+                mlflow.pyfunc.log_model(
+                    name="model" if serve == "frames" else "network",
+                    python_model=str(package / "mlflow_model.py"),
+                    artifacts={"bundle": str(bundle)},
+                    code_paths=[str(package)],
+                    model_config={"serve": serve},
+                    signature=mlflow.models.infer_signature(example, answer),
+                    input_example=example,
+                    pip_requirements=list(pins),
+                )
 
     def end(self, status: str) -> None:
         """Closes the run as FINISHED, FAILED or KILLED."""

@@ -75,7 +75,12 @@ def build_model(recipe: Recipe, prepared: Prepared) -> "keras.Model":
 
     layers: dict[str, Any] = recipe.model.model_dump()
     if isinstance(recipe, AutoencodeRecipe):
-        return build_autoencoder(input_steps=recipe.data.input_steps, input_features=prepared.layout.inputs, **layers)
+        return build_autoencoder(
+            input_steps=recipe.data.input_steps,
+            input_features=prepared.layout.inputs,
+            output_features=len(prepared.layout.targets),
+            **layers,
+        )
     assert isinstance(recipe, ForecastRecipe)
     return build_encoder_decoder(
         input_steps=recipe.data.input_steps,

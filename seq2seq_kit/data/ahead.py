@@ -34,7 +34,7 @@ def append_ahead(table: Table, data: ForecastData, future: pd.DataFrame | None) 
         values += [table.values[first:end], rows]
         numbers += [table.row_numbers[first:end], np.zeros(ahead, dtype=np.int64)]
         if table.times is not None and table.every is not None:
-            times += [table.times[first:end], table.every.ahead(table.times[end - 1], np.arange(1, ahead + 1))]
+            times += [table.times[first:end], table.every.ahead(table.times[first:end], np.arange(1, ahead + 1))]
         own = table.segments[table.segments[:, 2] == series] + np.array([series * ahead, series * ahead, 0])
         own[-1, 1] += ahead
         segments.append(own)
@@ -48,12 +48,25 @@ def append_ahead(table: Table, data: ForecastData, future: pd.DataFrame | None) 
     )
 
 
+def split_ahead(frame: pd.DataFrame, data: ForecastData) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Rows at hand, and the rows ahead at the end of each series: those with nothing but `known_future` columns filled."""
+    if not data.known_future:
+        return frame, None
+    observed = [name for name in Columns.of(data).table if name not in data.known_future and name in frame]
+    filled = frame[observed].notna().any(axis=1)
+    series = frame[data.series] if data.series else pd.Series(0, index=frame.index)
+    at_hand = filled[::-1].groupby(series[::-1]).cummax()[::-1]
+    return frame[at_hand], None if at_hand.all() else frame[~at_hand]
+
+
 def require_newest(table: Table, input_steps: int) -> None:
     """Raises `SeriesTooShortError` unless every series ends with `input_steps` rows without a gap."""
     short = []
     for series, name in enumerate(table.series):
         newest = table.segments[table.segments[:, 2] == series]
-        rows = int(newest[-1, 1] - newest[-1, 0]) if len(newest) else 0
+        # The last stretch may have been left out, because a column is empty in all of it.
+        ends = len(newest) > 0 and newest[-1, 1] == table.bounds[series + 1]
+        rows = int(newest[-1, 1] - newest[-1, 0]) if ends else 0
         if rows < input_steps:
             short.append(f"{f'series {name}: ' if name else ''}{rows} rows")
     if short:
@@ -94,7 +107,8 @@ def _rows_of(table: Table, given: Table, series: int, ahead: int) -> dict[str, n
     first, end = given.bounds[given.series.index(name)], given.bounds[given.series.index(name) + 1]
     positions = np.arange(first, min(end, first + ahead))
     if table.times is not None and table.every is not None and given.times is not None:
-        wanted = table.every.ahead(table.times[table.bounds[series + 1] - 1], np.arange(1, ahead + 1))
+        own = table.times[table.bounds[series] : table.bounds[series + 1]]
+        wanted = table.every.ahead(own, np.arange(1, ahead + 1))
         found = given.times[first:end].get_indexer(wanted)
         if (found < 0).any():
             absent = wanted[found < 0]

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
+_BORDER = 64  # bytes; TensorFlow's kernels insist on it
+
+
 @dataclass(frozen=True)
 class Layout:
     """Where the columns of the series stand.
@@ -36,18 +39,24 @@ class Layout:
     targets: list[int]
 
 
-def aligned(shape: tuple[int, int]) -> np.ndarray:
+def aligned(shape: tuple[int, ...]) -> np.ndarray:
     """An empty float32 matrix on a 64-byte border, which TensorFlow can use in place."""
     size = int(np.prod(shape)) * 4
-    raw = np.empty(size + 64, dtype=np.uint8)
-    offset = -raw.ctypes.data % 64
+    raw = np.empty(size + _BORDER, dtype=np.uint8)
+    offset = -raw.ctypes.data % _BORDER
     return raw[offset : offset + size].view(np.float32).reshape(shape)
 
 
 def as_tensor(matrix: np.ndarray) -> tf.Tensor:
-    """The matrix as a tensor that shares its memory; do not write to it afterwards."""
+    """The matrix as a tensor that shares its memory; do not write to it afterwards.
+
+    TensorFlow aborts the process on memory that is off its border, so a matrix not made by `aligned` is copied.
+    """
     import tensorflow as tf
 
+    if matrix.ctypes.data % _BORDER or not matrix.flags.c_contiguous or matrix.dtype != np.float32:
+        unfit, matrix = matrix, aligned(matrix.shape)
+        matrix[:] = unfit
     with tf.device("CPU:0"):
         return tf.experimental.dlpack.from_dlpack(matrix.__dlpack__())
 
@@ -98,10 +107,11 @@ def make_batches(
             number = tf.gather(chosen, number)
         run = tf.searchsorted(ends, number, side="right", out_type=tf.int64)
         start = tf.gather(first, run) + (number - tf.gather(before, run)) * windows.stride
-        past = tf.gather(series, start[:, None] + input_rows)[..., : layout.inputs]
+        rows = tf.gather(series, start[:, None] + input_rows)
+        past = rows[..., : layout.inputs]
         past.set_shape((None, shape.input_steps, layout.inputs))
         if shape.target_offset == 0:
-            return past, _pick(past, layout.targets)
+            return past, _pick(rows, layout.targets)
         ahead = tf.gather(series, start[:, None] + target_rows)
         targets = _pick(ahead, layout.targets)
         return ((past, _pick(ahead, layout.future)) if layout.future else past), targets
@@ -109,6 +119,8 @@ def make_batches(
     dataset = tf.data.Dataset.range(steps if shuffle_seed is None else np.iinfo(np.int64).max).map(cut).prefetch(2)
     options = tf.data.Options()
     options.autotune.enabled = False
+    # A rewrite of the pipeline would copy the whole series into the graph that it optimises.
+    options.experimental_optimization.apply_default_optimizations = False
     return dataset.with_options(options)
 
 

@@ -52,7 +52,9 @@ class Columns:
         # A masked target keeps its NaN for the loss while the encoder's copy is filled, so it gets a column of its own.
         own = [name for name in self.targets if self.masked or name not in self.past]
         columns = [*read, *own]
-        future = [columns.index(name) for name in (*self.known_future, *calendar)]
+        # By position: a column of the table may have the name of a calendar column, such as `weekend`.
+        first = len(self.past)
+        future = [self.past.index(name) for name in self.known_future] + list(range(first, first + len(calendar)))
         targets = [len(read) + own.index(name) if name in own else read.index(name) for name in self.targets]
         return Layout(columns, len(read), future, targets)
 

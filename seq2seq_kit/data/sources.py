@@ -1,6 +1,5 @@
 """Where a table comes from: a CSV or Parquet file, or a named data set. Reads; judges nothing but the header."""
 
-import csv
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -28,7 +27,7 @@ def read_source(source: str) -> pd.DataFrame:
     endings = {ending.lower() for ending in path.suffixes[-2:]}
     if not path.is_file():
         near = get_close_matches(source, NAMED, n=1)
-        hint = f"; did you mean the data set {near[0]}?" if near else ""
+        hint = f"; did you mean the data set {near[0]}?" if near else "."
         raise DataError(
             f"there is no file {source}{hint} A path is taken from the current folder, {Path.cwd().name}/; "
             f"named data sets: {', '.join(NAMED)}"
@@ -44,7 +43,7 @@ def read_source(source: str) -> pd.DataFrame:
 
 def _read_csv(path: Path, separator: str) -> pd.DataFrame:
     try:
-        header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, quoting=csv.QUOTE_MINIMAL)
+        header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
         _refuse_twins(path, [str(name) for name in header.iloc[0]])
         frame = pd.read_csv(path, sep=separator, low_memory=False)
     except pd.errors.EmptyDataError:
@@ -53,6 +52,11 @@ def _read_csv(path: Path, separator: str) -> pd.DataFrame:
         raise DataError(f"{path} is not a regular table: {error}") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from None
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas took the surplus cells in front for row names
+        raise DataError(
+            f"{path} names {len(header.columns)} columns in its header and has {len(header.columns) + frame.index.nlevels} "
+            "cells in its rows; name each column, or remove the separator at the end of the rows"
+        )
     return frame
 
 
@@ -64,6 +68,6 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _refuse_twins(path: Path, names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
         raise DataError(f"{path} names the column {', '.join(twice)} more than once; rename or remove one of them")

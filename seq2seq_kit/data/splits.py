@@ -60,7 +60,7 @@ def fill_missing(table: Table, split: Split, *, method: str) -> Table:
         for part_first, part_end in zip(split.edges[code, :-1], split.edges[code, 1:], strict=True):
             stop = min(end, part_end)
             if max(begin, part_first) < stop:
-                _fill(values, begin, max(begin, part_first), stop, method)
+                _fill(values, first, max(begin, part_first), stop, method)
     cut = int(sum(end - first for first, end, _ in table.segments) - sum(end - first for first, end, _ in segments))
     if not segments:
         raise DataError(f"{table.origin}: no row has a known value in every column; nothing can be filled in")
@@ -82,18 +82,18 @@ def _first_known(values: np.ndarray, offset: int) -> int:
 
 
 def _fill(values: np.ndarray, begin: int, first: int, stop: int, method: str) -> None:
-    """Fills rows `first..stop` from the rows `begin..stop`, in place; what lies before `first` is filled already."""
+    """Fills rows `first..stop` from the known rows of `begin..stop`, in place; each column is known by row `first`."""
     rows = np.arange(begin, stop)
     for column in range(values.shape[1]):
         cells = values[begin:stop, column]
-        empty = np.isnan(cells)
+        known = ~np.isnan(cells)
+        empty = ~known & (rows >= first)
         if not empty.any():
             continue
-        known = rows[~empty]
         if method == "interpolate":
-            cells[empty] = np.interp(rows[empty], known, cells[~empty])
+            cells[empty] = np.interp(rows[empty], rows[known], cells[known])
         else:
-            cells[empty] = cells[known[np.searchsorted(known, rows[empty]) - 1] - begin]
+            cells[empty] = cells[known][np.searchsorted(rows[known], rows[empty]) - 1]
 
 
 def _longest(empty: np.ndarray) -> int:

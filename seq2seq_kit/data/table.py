@@ -128,6 +128,11 @@ def _require_columns(frame: pd.DataFrame, wanted: Sequence[str], origin: str) ->
 
 def _numbers(frame: pd.DataFrame, name: str, origin: str) -> np.ndarray:
     column = frame[name]
+    if pd.api.types.is_datetime64_any_dtype(column):
+        raise DataError(
+            f"{origin}, column {name}: expected numbers. Received timestamps such as {column.iloc[0]}. Name it in data.time, "
+            "or take features of it with data.calendar"
+        )
     numbers = pd.to_numeric(column, errors="coerce")
     values = np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
     broken = np.flatnonzero(np.isnan(values) & column.notna().to_numpy())
@@ -142,7 +147,7 @@ def _numbers(frame: pd.DataFrame, name: str, origin: str) -> np.ndarray:
     if infinite.size:
         row = int(infinite[0])
         raise DataError(
-            f"{origin}, row {row + 1}, column {name}: expected a finite number. Received: {column.iloc[row]!r}"
+            f"{origin}, row {row + 1}, column {name}: expected a finite number. Received: {column.iloc[row]}"
             f"{f' (and {infinite.size - 1} more such cells)' if infinite.size > 1 else ''}. "
             "Correct the cell, or leave it empty and choose data.missing in the recipe"
         )
@@ -165,15 +170,22 @@ def _times(frame: pd.DataFrame, time: str, origin: str) -> pd.DatetimeIndex:
     column = frame[time]
     if pd.api.types.is_numeric_dtype(column):
         raise DataError(
-            f"{origin}, column {time}: expected timestamps such as 2024-01-31 13:00. Received: {column.iloc[0]!r}. "
+            f"{origin}, column {time}: expected timestamps such as 2024-01-31 13:00. Received: {column.iloc[0]}. "
             "A column of numbers is not read as dates; write the dates out, or drop `time` and `every`"
         )
-    times = pd.to_datetime(column, errors="coerce", format=None)
+    try:
+        times = pd.to_datetime(column, errors="coerce", format=None)
+    except ValueError:  # offsets that change with the clocks; errors="coerce" does not cover them
+        raise DataError(
+            f"{origin}, column {time}: the timestamps have different offsets from UTC, such as {column.iloc[0]} and "
+            f"{column.iloc[-1]}; write all of them in UTC"
+        ) from None
     bad = np.flatnonzero(times.isna().to_numpy())
     if bad.size:
         row = int(bad[0])
+        like = next(iter(column.dropna()), "2024-01-31 13:00")
         raise DataError(
-            f"{origin}, row {row + 1}, column {time}: expected a timestamp like {column.dropna().iloc[0]!r}. "
+            f"{origin}, row {row + 1}, column {time}: expected a timestamp like {str(like)!r}. "
             f"Received: {column.iloc[row]!r}. Correct it or drop the row"
         )
     return pd.DatetimeIndex(times)

@@ -36,19 +36,21 @@ class Every:
             return np.zeros(0)
         if not self.months:
             return np.asarray((times - times[0]) / pd.Timedelta(seconds=self.seconds), dtype=np.float64)
+        times = times.tz_localize(None)
         whole = (times.year - times[0].year) * 12 + times.month - times[0].month
         # Part of the month that a row is off the day and time of the first row.
         origin = times.to_period("M").to_timestamp()
-        off = ((times.tz_localize(None) - origin) - (times[0].tz_localize(None) - origin[0])) / pd.Timedelta(days=31)
+        off = ((times - origin) - (times[0] - origin[0])) / pd.Timedelta(days=31)
         # Month ends (31, 28, 30, ...) are one step apart although their day changes.
         days = np.where(times.is_month_end & times[0].is_month_end, 0.0, np.asarray(off))
         return (np.asarray(whole) + days) / self.months
 
-    def ahead(self, last: pd.Timestamp, steps: np.ndarray) -> pd.DatetimeIndex:
-        """The timestamps `steps` rows after `last`."""
+    def ahead(self, times: pd.DatetimeIndex, steps: np.ndarray) -> pd.DatetimeIndex:
+        """The timestamps `steps` rows after the last of `times`; month ends follow where all of them are month ends."""
+        last = times[-1]
         if not self.months:
             return pd.DatetimeIndex(last + pd.to_timedelta(np.asarray(steps) * self.seconds, unit="s"))
-        if last.is_month_end:
+        if times.is_month_end.all():
             return pd.DatetimeIndex([last + pd.offsets.MonthEnd(int(step) * self.months) for step in steps])
         return pd.DatetimeIndex([last + pd.DateOffset(months=int(step) * self.months) for step in steps])
 

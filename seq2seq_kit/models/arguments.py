@@ -16,7 +16,7 @@ def positive_int(name: str, value: Any, *, least: int = 1) -> int:
 
 def units_list(name: str, value: Any) -> list[int]:
     """Units of each layer, first to last: a non-empty list of positive whole numbers."""
-    if isinstance(value, str) or not isinstance(value, Sequence) or not len(value):
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence) or not len(value):
         raise ArgumentError(
             f"{name} must be a list with the units of each layer, such as [64]. Received: {name}={value!r}"
         )

@@ -87,6 +87,7 @@ def build_autoencoder(
     *,
     input_steps: int,
     input_features: int,
+    output_features: int | None = None,
     latent_dim: int | None = None,
     encoder_units: Sequence[int] = (64,),
     decoder_units: Sequence[int] = (64,),
@@ -101,6 +102,7 @@ def build_autoencoder(
     Args:
         input_steps: Steps of the sequence.
         input_features: Columns of the sequence.
+        output_features: Columns that are rebuilt, the first ones of the sequence; None: all.
         latent_dim: Width of the latent vector, made by a linear layer `latent`; None: the last encoder layer's output.
         encoder_units: Units of each encoder layer, first to last.
         decoder_units: Units of each decoder layer, first to last.
@@ -117,7 +119,7 @@ def build_autoencoder(
         `(batch, input_steps, input_features)`.
 
     Output shape:
-        `(batch, input_steps, input_features)`.
+        `(batch, input_steps, output_features)`.
 
     Raises:
         ArgumentError: An argument lies outside its range; the message names it.
@@ -130,6 +132,7 @@ def build_autoencoder(
     """
     positive_int("input_steps", input_steps)
     positive_int("input_features", input_features)
+    output_features = input_features if output_features is None else positive_int("output_features", output_features)
     boolean("bidirectional", bidirectional)
     if latent_dim is not None:
         positive_int("latent_dim", latent_dim)
@@ -139,7 +142,7 @@ def build_autoencoder(
     if latent_dim is not None:
         latent = keras.layers.Dense(latent_dim, name="latent")(latent)
     decoded = decode(bridge(latent, input_steps), units_list("decoder_units", decoder_units), recurrent)
-    return keras.Model(inputs, head(decoded, input_features), name="autoencoder")
+    return keras.Model(inputs, head(decoded, output_features), name="autoencoder")
 
 
 def split_autoencoder(model: keras.Model) -> tuple[keras.Model, keras.Model]:

@@ -3,6 +3,7 @@
 YAML 1.2 through ruamel.yaml, because it keeps line numbers, refuses duplicate keys and reads `1e-3` as a number.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from io import StringIO
@@ -54,7 +55,7 @@ def parse_recipe(
     for key, value in _pairs(overrides):
         _put(values, key, value)
     task = values.get("task")
-    if task not in RECIPES:
+    if not isinstance(task, str) or task not in RECIPES:
         known = " or ".join(RECIPES)
         said = f"must be {known}. Received: {task!r}" if "task" in values else f"required; {known}"
         raise RecipeError(report(origin, [Problem(key="task", text=said)], tree, _keys(overrides)))
@@ -81,7 +82,8 @@ def _read_yaml(text: str, origin: str) -> CommentedMap:
         tree = YAML(typ="rt").load(text)
     except DuplicateKeyError as error:
         line = error.problem_mark.line + 1
-        key = text.splitlines()[line - 1].split(":")[0].strip()
+        named = re.search(r'duplicate key "(.*?)"', str(error.problem))
+        key = named[1] if named else text.splitlines()[line - 1].split(":")[0].strip()
         raise RecipeError(
             f"{origin} has 1 problem:\n  line {line}  {key}   the key stands twice; keep one of the two"
         ) from None
@@ -89,13 +91,14 @@ def _read_yaml(text: str, origin: str) -> CommentedMap:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         hint = error.problem or error.context
-        if "\t" in (text.splitlines() or [""])[min(line, text.count("\n") + 1) - 1]:
+        if "\t" in "".join(text.splitlines()[line - 1 : line]):
             hint = "a tab; YAML is indented with spaces only, replace the tab by spaces"
         raise RecipeError(f"{origin} is not valid YAML:\n  line {line}  {hint}") from None
     except YAMLError as error:
         raise RecipeError(f"{origin} is not valid YAML: {error}") from None
     if not isinstance(tree, CommentedMap):
-        raise RecipeError(f"{origin} must be a mapping that begins with `task:`. Received: {type(tree).__name__}")
+        received = "an empty file" if tree is None else "a list" if isinstance(tree, list) else repr(tree)
+        raise RecipeError(f"{origin} must be a mapping that begins with `task:`. Received: {received}")
     return tree
 
 
@@ -134,15 +137,18 @@ def _keys(overrides: Overrides) -> list[str]:
 def _scalar(text: str) -> Any:
     """The value as the recipe would read it; a path such as `C:\\data: new.csv` is no YAML and stays text."""
     try:
-        return _plain(YAML(typ="rt").load(text))
+        value = _plain(YAML(typ="rt").load(text))
     except YAMLError:
         return text
+    return text if isinstance(value, dict) and not text.startswith("{") else value
 
 
 def _put(values: dict[str, Any], key: str, value: Any) -> None:
     *sections, last = key.split(".")
     for section in sections:
-        inner = values.setdefault(section, {})
+        if values.get(section) is None:  # absent, or a section without a line in it
+            values[section] = {}
+        inner = values[section]
         if not isinstance(inner, dict):
             raise RecipeError(f"override {key}: {section} is a value, not a section. Received: {inner!r}")
         values = inner

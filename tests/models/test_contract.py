@@ -1,0 +1,327 @@
+"""What every builder must do, over a table of argument variants: shapes, names, sizes, training, saving, refusing."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.models import build_autoencoder, build_encoder_decoder
+
+BATCH = 3
+GATES = {"lstm": 4, "gru": 3}
+BIASES = {"lstm": 1, "gru": 2}  # Keras' GRU has a bias for the input and one for the state
+
+
+@dataclass(frozen=True)
+class Case:
+    """One builder with one set of arguments, and what follows from them."""
+
+    name: str
+    build: Callable[..., keras.Model]
+    arguments: dict[str, Any]
+
+    def model(self) -> keras.Model:
+        keras.utils.set_random_seed(0)
+        return self.build(**self.arguments)
+
+    def get(self, argument: str, default: Any) -> Any:
+        return self.arguments.get(argument, default)
+
+    @property
+    def output_steps(self) -> int:
+        return int(self.get("output_steps", self.arguments["input_steps"]))
+
+    @property
+    def output_features(self) -> int:
+        own = 1 if self.build is build_encoder_decoder else self.arguments["input_features"]
+        return int(self.get("output_features", own))
+
+    @property
+    def layers(self) -> list[str]:
+        """The documented names, inputs first."""
+        encoders = [f"encoder_{position}" for position, _ in enumerate(self.arguments["encoder_units"])]
+        decoders = [f"decoder_{position}" for position, _ in enumerate(self.arguments["decoder_units"])]
+        latent = ["latent"] if self.get("latent_dim", None) else []
+        future = self.get("future_features", 0) > 0
+        middle = ["bridge", "future", "bridge_future"] if future else ["bridge"]
+        return ["inputs", *encoders, *latent, *middle, *decoders, "output"]
+
+    @property
+    def parameters(self) -> int:
+        """The textbook count, layer by layer."""
+        directions = 2 if self.get("bidirectional", False) else 1
+        width, total = self.arguments["input_features"], 0
+        for units in self.arguments["encoder_units"]:
+            total += directions * self.recurrent(width, units)
+            width = directions * units
+        if self.get("latent_dim", None):
+            total += (width + 1) * self.arguments["latent_dim"]
+            width = self.arguments["latent_dim"]
+        width += self.get("future_features", 0)
+        for units in self.arguments["decoder_units"]:
+            total += self.recurrent(width, units)
+            width = units
+        return int(total + (width + 1) * self.output_features)
+
+    def recurrent(self, width: int, units: int) -> int:
+        cell = self.get("cell", "lstm")
+        return int(GATES[cell] * units * (width + units + BIASES[cell]))
+
+    @property
+    def recurrent_layers(self) -> int:
+        directions = 2 if self.get("bidirectional", False) else 1
+        return directions * len(self.arguments["encoder_units"]) + len(self.arguments["decoder_units"])
+
+    @property
+    def unused(self) -> list[str]:
+        """Weights that one step cannot move: a state that starts at 0 and is read once."""
+        steps = {"encoder": self.arguments["input_steps"], "decoder": self.output_steps}
+        return [f"{part}_0/lstm_cell/recurrent_kernel" for part, count in steps.items() if count == 1]
+
+    def inputs(self, seed: int = 0) -> list[np.ndarray]:
+        rng = np.random.default_rng(seed)
+        shapes = [(BATCH, self.arguments["input_steps"] or 6, self.arguments["input_features"])]
+        if self.get("future_features", 0):
+            shapes.append((BATCH, self.output_steps, self.arguments["future_features"]))
+        return [rng.normal(size=shape).astype(np.float32) for shape in shapes]
+
+    def targets(self) -> np.ndarray:
+        shape = (BATCH, self.output_steps, self.output_features)
+        return np.random.default_rng(1).normal(size=shape).astype(np.float32)
+
+
+def forecaster(name: str, **arguments: Any) -> Case:
+    small = {"input_steps": 5, "output_steps": 2, "input_features": 3, "encoder_units": [4], "decoder_units": [4]}
+    return Case(f"encoder_decoder {name}", build_encoder_decoder, small | arguments)
+
+
+def autoencoder(name: str, **arguments: Any) -> Case:
+    small = {"input_steps": 4, "input_features": 2, "encoder_units": [4], "decoder_units": [4]}
+    return Case(f"autoencoder {name}", build_autoencoder, small | arguments)
+
+
+def variants(make: Callable[..., Case]) -> list[Case]:
+    """What both builders offer."""
+    return [
+        make("lstm"),
+        make("gru", cell="gru"),
+        make("stacked", encoder_units=[5, 3], decoder_units=[3, 5, 2]),
+        make("bidirectional", bidirectional=True),
+        make("bidirectional stacked gru", bidirectional=True, encoder_units=(4, 3), decoder_units=(5, 4), cell="gru"),
+        make("dropout", dropout=0.4),
+        make("recurrent dropout", recurrent_dropout=0.4),
+        make("kernel l2", kernel_l2=0.01, bidirectional=True, encoder_units=[4, 3]),
+        make("of one unit and one column", encoder_units=[1], decoder_units=[1], input_features=1),
+    ]
+
+
+CASES = [
+    *variants(forecaster),
+    forecaster("with future columns", future_features=2),
+    forecaster("of any input length", input_steps=None),
+    forecaster(
+        "of any input length, bidirectional, with future", input_steps=None, bidirectional=True, future_features=1
+    ),
+    forecaster("longer than its inputs, several targets", output_steps=9, output_features=4),
+    forecaster("of one step", input_steps=1, output_steps=1),
+    *variants(autoencoder),
+    autoencoder("with a latent layer", latent_dim=3),
+    autoencoder("of its first column", input_features=3, output_features=1),
+    autoencoder("with a latent layer, stacked", latent_dim=1, encoder_units=[5, 4], bidirectional=True),
+]
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "_"))
+
+
+def called(model: keras.Model, inputs: list[np.ndarray], *, training: bool = False) -> np.ndarray:
+    return np.asarray(model(inputs if len(inputs) > 1 else inputs[0], training=training))
+
+
+@every_case
+def test_shapes_follow_from_the_arguments(case: Case) -> None:
+    model = case.model()
+    assert model.input_shape == (
+        (None, case.arguments["input_steps"], case.arguments["input_features"])
+        if "future" not in case.layers
+        else [
+            (None, case.arguments["input_steps"], case.arguments["input_features"]),
+            (None, case.output_steps, case.arguments["future_features"]),
+        ]
+    )
+    assert model.output_shape == (None, case.output_steps, case.output_features)
+    assert called(model, case.inputs()).shape == (BATCH, case.output_steps, case.output_features)
+
+
+@every_case
+def test_layers_have_their_documented_names(case: Case) -> None:
+    assert sorted(layer.name for layer in case.model().layers) == sorted(case.layers)
+
+
+@every_case
+def test_the_parameter_count_is_the_textbook_s(case: Case) -> None:
+    model = case.model()
+    assert model.count_params() == case.parameters
+    assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == case.parameters
+
+
+@every_case
+def test_a_model_comes_uncompiled(case: Case) -> None:
+    assert not case.model().compiled
+
+
+@every_case
+def test_a_training_step_has_a_finite_loss_and_changes_every_weight(case: Case) -> None:
+    model = case.model()
+    model.compile(optimizer=keras.optimizers.Adam(0.01), loss="mse", run_eagerly=True)  # tracing a graph takes seconds
+    before = [weight.numpy() for weight in model.trainable_weights]
+    inputs = case.inputs()
+    loss = float(model.train_on_batch(inputs if len(inputs) > 1 else inputs[0], case.targets()))
+    assert np.isfinite(loss)
+    assert loss > 0
+    for weight, old in zip(model.trainable_weights, before, strict=True):
+        new = weight.numpy()
+        assert np.isfinite(new).all(), weight.path
+        assert np.array_equal(new, old) == (weight.path in case.unused), weight.path
+
+
+@every_case
+def test_a_saved_model_loads_with_equal_outputs(case: Case, tmp_path: Path) -> None:
+    model = case.model()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_array_equal(called(loaded, case.inputs()), called(model, case.inputs()))
+    assert [layer.name for layer in loaded.layers] == [layer.name for layer in model.layers]
+
+
+@every_case
+def test_dropout_acts_in_training_only_and_only_where_asked(case: Case) -> None:
+    model, inputs = case.model(), case.inputs()
+    np.testing.assert_array_equal(called(model, inputs), called(model, inputs))
+    drops = case.get("dropout", 0.0) > 0 or case.get("recurrent_dropout", 0.0) > 0
+    equal = np.array_equal(called(model, inputs, training=True), called(model, inputs, training=True))
+    assert equal != drops
+
+
+@every_case
+def test_the_l2_penalty_is_on_every_input_kernel_and_nothing_else(case: Case) -> None:
+    model = case.model()
+    factor = case.get("kernel_l2", 0.0)
+    kernels = [
+        weight.numpy()
+        for weight in model.trainable_weights
+        if weight.path.endswith("/kernel") and "output" not in weight.path and "latent" not in weight.path
+    ]
+    assert len(kernels) == case.recurrent_layers
+    expected = factor * sum(float((kernel.astype(np.float64) ** 2).sum()) for kernel in kernels)
+    assert float(sum(np.asarray(loss) for loss in model.losses)) == pytest.approx(expected, rel=1e-5)
+    assert len(model.losses) == (case.recurrent_layers if factor else 0)
+
+
+@every_case
+def test_the_first_input_row_reaches_the_first_output_step(case: Case) -> None:
+    model, inputs = case.model(), case.inputs()
+    changed = [array.copy() for array in inputs]
+    changed[0][:, 0] += 1.0
+    assert np.abs(called(model, changed)[:, 0] - called(model, inputs)[:, 0]).max() > 0
+
+
+@pytest.mark.parametrize("steps", [1, 7, 50])
+def test_an_open_input_length_takes_any_number_of_steps(steps: int) -> None:
+    model = forecaster("of any input length", input_steps=None).model()
+    assert called(model, [np.zeros((2, steps, 3), np.float32)]).shape == (2, 2, 1)
+
+
+NAN, INFINITE = float("nan"), float("inf")
+NO_COUNT = [0, -1, -100, 2.0, 2.5, "5", True, False, NAN, INFINITE, [5], (5,), b"5"]
+NO_FRACTION = [15, 1, 1.0, 1.0001, -0.1, -1e-9, "0.1", True, False, None, NAN, INFINITE, -INFINITE, [0.1], 0.5 + 0j]
+NO_PENALTY = [-1, -1e-9, "0.1", True, False, None, NAN, INFINITE, [0.1]]
+NO_BOOLEAN = [0, 1, 1.0, "true", "", None, [True]]
+NO_CELL = ["rnn", "LSTM", "", " lstm", None, 1, True, ["lstm"], b"lstm"]
+NO_UNITS = [[], (), "", "64", "8,8", b"64", 64, 8.0, None, True, {8}, {8: 8}]
+# An element at fault is named by its place.
+NO_ELEMENT: list[tuple[Any, int]] = [
+    ([0], 0),
+    ([8, -1], 1),
+    ([8, 8, 0], 2),
+    ([8.0], 0),
+    (["8"], 0),
+    ([True], 0),
+    ([None], 0),
+    ([NAN], 0),
+    ([[8]], 0),
+]
+
+
+def refusals(build: Callable[..., keras.Model]) -> list[tuple[str, Any, str]]:
+    """Argument, bad value, and how the message repeats it."""
+    counts = ["input_steps", "input_features"]
+    none_allowed = ["latent_dim", "output_features"]
+    plain: dict[str, list[Any]] = {
+        "dropout": NO_FRACTION,
+        "recurrent_dropout": NO_FRACTION,
+        "kernel_l2": NO_PENALTY,
+        "bidirectional": NO_BOOLEAN,
+        "cell": NO_CELL,
+        "encoder_units": NO_UNITS,
+        "decoder_units": NO_UNITS,
+    }
+    if build is build_encoder_decoder:
+        counts += ["output_steps", "output_features"]
+        none_allowed = ["input_steps"]
+        plain["future_features"] = [bad for bad in NO_COUNT if bad is False or bad != 0] + [None]
+    else:
+        counts += none_allowed
+    for name in counts:
+        plain[name] = NO_COUNT if name in none_allowed else [*NO_COUNT, None]
+    table = [(name, bad, f"{name}={bad!r}") for name, bads in plain.items() for bad in bads]
+    for name in ("encoder_units", "decoder_units"):
+        table += [(name, bad, f"{name}[{at}]={bad[at]!r}") for bad, at in NO_ELEMENT]
+    return table
+
+
+@pytest.mark.parametrize("case", [forecaster("small"), autoencoder("small")], ids=["encoder_decoder", "autoencoder"])
+def test_every_bad_argument_is_refused_by_name_and_value(case: Case) -> None:
+    table = refusals(case.build)
+    assert len(table) > 130
+    accepted, unclear = [], []
+    for name, bad, received in table:
+        try:
+            case.build(**case.arguments | {name: bad})
+        except ArgumentError as error:
+            # "<argument> must be ... Received: <argument>=<value>", and nothing after the value
+            if not re.fullmatch(
+                rf"{re.escape(received.split('=')[0])} must be .+\. Received: {re.escape(received)}", str(error)
+            ):
+                unclear.append((received, str(error)))
+        else:
+            accepted.append(received)
+    assert accepted == []
+    assert unclear == []
+
+
+@pytest.mark.parametrize("case", [forecaster("small"), autoencoder("small")], ids=["encoder_decoder", "autoencoder"])
+def test_every_argument_has_bad_values_in_the_table(case: Case) -> None:
+    arguments = set(case.build.__annotations__) - {"return"}
+    assert {name for name, _, _ in refusals(case.build)} == arguments
+
+
+def test_dropout_is_refused_and_not_clamped() -> None:
+    with pytest.raises(ArgumentError, match=r"dropout must be in \[0, 1\)\. Received: dropout=15$"):
+        forecaster("small", dropout=15).model()
+
+
+@pytest.mark.parametrize("case", [forecaster("small"), autoencoder("small")], ids=["encoder_decoder", "autoencoder"])
+def test_a_refusal_is_a_value_error(case: Case) -> None:
+    with pytest.raises(ValueError, match="input_features=0"):
+        case.build(**case.arguments | {"input_features": 0})
+
+
+def test_numpy_numbers_are_numbers() -> None:
+    model = forecaster("small", input_steps=np.int64(5), dropout=np.float32(0.5), encoder_units=[np.int32(4)]).model()
+    assert model.input_shape == (None, 5, 3)
+    assert model.get_layer("encoder_0").dropout == 0.5

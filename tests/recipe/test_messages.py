@@ -1,0 +1,171 @@
+"""What a recipe's author is told: every problem, its line, its key, what was expected and what was received."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seq2seq_kit.errors import RecipeError
+from seq2seq_kit.recipe import load_recipe, parse_recipe
+from tests.conftest import autoencode_recipe, forecast_recipe
+
+
+def _message(values: dict[str, Any], overrides: Any = ()) -> str:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(values, overrides)
+    return str(caught.value)
+
+
+def test_all_problems_are_told_at_once_with_line_key_and_value(tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_text(
+        "# a comment\n"
+        "task: forecast\n"
+        "data:\n"
+        "  inputs: [load]\n"
+        "  targets: [load]\n"
+        "  input_steps: 24\n"
+        "  output_steps: 0\n"
+        "model:\n"
+        "  encoder_unit: [8]\n"
+        "  dropout: 1.5\n"
+        "training: {epochs: 5.5, batch_size: '5', patience: true}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    assert str(caught.value).splitlines() == [
+        f"{path} has 6 problems:",
+        "  line 7   data.output_steps    must be at least 1. Received: 0",
+        "  line 9   model.encoder_unit   unknown key; did you mean model.encoder_units?",
+        "  line 10  model.dropout        must be in [0, 1). Received: 1.5",
+        "  line 11  training.batch_size  must be a whole number at least 1. Received: '5'",
+        "  line 11  training.epochs      must be a whole number at least 1. Received: 5.5",
+        "  line 11  training.patience    must be a whole number at least 1. Received: True",
+    ]
+
+
+def test_an_item_of_a_list_is_found_on_its_own_line(tmp_path: Path) -> None:
+    path = tmp_path / "list.yaml"
+    path.write_text(
+        "task: autoencode\ndata:\n  inputs: [load]\n  input_steps: 24\nmodel:\n  encoder_units:\n  - 8\n  - 0\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(RecipeError, match=r"line 8   model\.encoder_units\.1  must be at least 1\. Received: 0"):
+        load_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("data.output_steps", 0, "must be at least 1. Received: 0"),
+        ("data.output_steps", True, "must be a whole number at least 1. Received: True"),
+        ("data.gap_steps", -1, "must be at least 0. Received: -1"),
+        ("model.dropout", 1.5, "must be in [0, 1). Received: 1.5"),
+        ("model.dropout", True, "must be a valid number. Received: True"),
+        ("model.bidirectional", "yes", "must be true or false. Received: 'yes'"),
+        ("model.cell", "LSTM", "must be 'lstm' or 'gru'. Received: 'LSTM'"),
+        ("model.encoder_units", [], "must name at least one. Received: []"),
+        ("model.encoder_units", 64, "must be a valid list. Received: 64"),
+        ("training.epochs", 5.5, "must be a whole number at least 1. Received: 5.5"),
+        ("training.epochs", "5", "must be a whole number at least 1. Received: '5'"),
+        ("training.epochs", True, "must be a whole number at least 1. Received: True"),
+        ("training.learning_rate", 0, "must be above 0. Received: 0"),
+        ("training.learning_rate", "1e-3", "must be a valid number. Received: '1e-3'"),
+        ("training.learning_rate", float("inf"), "must be a finite number. Received: inf"),
+        ("training.learning_rate", None, "must be a valid number. Received: None"),
+        ("training.clip_norm", -1.0, "must be above 0. Received: -1.0"),
+        ("training.patience", 0, "must be at least 1. Received: 0"),
+        ("data.every", "1 hour", "a unit: 30s, 15min, 1h, 1d, 1w, 1mo or 1y. Received: '1 hour'"),
+        ("data.every", "0h", "a unit: 30s, 15min, 1h, 1d, 1w, 1mo or 1y. Received: '0h'"),
+        ("data.missing", "interpolat", "Received: 'interpolat'; did you mean interpolate?"),
+        ("data.scaling", "zscore", "must be 'standard', 'minmax', 'robust' or 'none'. Received: 'zscore'"),
+        ("data.split.val", 0, "must be in (0, 1). Received: 0"),
+        ("data.split.test", 1.0, "must be in (0, 1). Received: 1.0"),
+        ("seed", -1, "must be in [0, 4294967296). Received: -1"),
+        ("name", "my run", "must be letters, digits, dots, hyphens and underscores. Received: 'my run'"),
+        ("model", None, "must be a section of `key: value` lines. Received: None"),
+    ],
+)
+def test_a_value_out_of_its_range_is_told_with_what_was_expected(key: str, value: Any, said: str) -> None:
+    values = forecast_recipe()
+    *sections, last = key.split(".")
+    place = values
+    for section in sections:
+        place = place.setdefault(section, {})
+    place[last] = value
+    message = _message(values)
+    assert message.startswith(f"the recipe has 1 problem:\n  recipe   {key}  ")
+    assert message.endswith(said)
+
+
+def test_the_wrong_word_of_a_list_is_named_by_its_place() -> None:
+    message = _message(forecast_recipe(calendar=["weekend", "hours"]))
+    assert "data.calendar.1  " in message
+    assert message.endswith("Received: 'hours'; did you mean hour?")
+
+
+def test_a_wrong_scaling_of_one_column_is_one_problem() -> None:
+    message = _message(forecast_recipe(scaling={"load": "zscore", "heat": "none"}))
+    assert message.startswith("the recipe has 1 problem:\n  recipe   data.scaling.load  must be 'standard'")
+    assert message.endswith("Received: 'zscore'")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"modell": {}}, "modell  unknown key; did you mean model?"),
+        ({"learning_rate": 1e-3}, "learning_rate  unknown key; it belongs to training.learning_rate"),
+        ({"banana": 1}, "banana  unknown key; known here: name, seed, training, task, data, model"),
+    ],
+)
+def test_an_unknown_key_comes_with_a_way_on(wrong: dict[str, Any], said: str) -> None:
+    assert _message(forecast_recipe() | wrong).endswith(said)
+
+
+def test_a_key_of_the_other_task_is_unknown() -> None:
+    assert "model.latent_dim  unknown key; known here: cell" in _message(forecast_recipe(), {"model.latent_dim": 4})
+    message = _message(autoencode_recipe(targets=["load"], output_steps=6))
+    assert "2 problems" in message
+    assert "data.targets       unknown key" in message
+
+
+@pytest.mark.parametrize("task", ["forecst", 3, ["forecast"], None])
+def test_a_task_the_kit_does_not_know_is_refused(task: Any) -> None:
+    message = _message(forecast_recipe() | {"task": task})
+    assert message.endswith(f"task  must be forecast or autoencode. Received: {task!r}")
+
+
+def test_a_recipe_without_a_task_or_data_says_so() -> None:
+    assert _message({"seed": 1}).endswith("task  required; forecast or autoencode")
+    assert _message({"task": "forecast"}).endswith("data  required, but not given")
+
+
+def test_required_keys_that_are_absent_are_all_named() -> None:
+    values = forecast_recipe()
+    del values["data"]["targets"], values["data"]["input_steps"]
+    message = _message(values)
+    assert "data.targets      required, but not given" in message
+    assert "data.input_steps  required, but not given" in message
+
+
+@pytest.mark.parametrize(("val", "test"), [(0.5, 0.5), (0.9, 0.2)])
+def test_a_split_that_leaves_nothing_to_train_on_is_refused(val: float, test: float) -> None:
+    message = _message(forecast_recipe(split={"val": val, "test": test}))
+    assert f"data.split  val + test must leave rows to train on (a sum below 1). Received: {val} + {test}" in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"every": None}, "`time: time` needs the step between rows. Add for example `every: 1h`"),
+        ({"time": None, "calendar": []}, "`every: 1h` needs the column of timestamps. Add `time: <column>`"),
+        ({"time": None, "every": None}, "`calendar` needs timestamps. Add `time: <column>` and `every: <step>`"),
+        ({"inputs": ["load", "load"]}, "`inputs` names load twice; name each column once"),
+        ({"calendar": ["hour", "hour"]}, "`calendar` names hour twice"),
+        ({"known_future": ["load"]}, "load stands in `targets` and in `known_future`; a target is not known"),
+        ({"limits": {"load": [5.0, 1.0]}}, "`limits.load` must be [lowest, highest]. Received: [5, 1]"),
+    ],
+)
+def test_keys_that_contradict_each_other_are_told_together(changes: dict[str, Any], said: str) -> None:
+    assert said in _message(forecast_recipe(**changes))
