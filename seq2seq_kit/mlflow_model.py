@@ -3,6 +3,8 @@
 from typing import Any
 
 import mlflow
+import numpy as np
+import pandas as pd
 from mlflow.pyfunc import PythonModel
 
 
@@ -16,13 +18,14 @@ class BundleModel(PythonModel):
         self.bundle = read_bundle(context.artifacts["bundle"])
         self.tensors = context.model_config["serve"] == "tensors"
 
-    # Without type hints: MLflow would take them for a schema of their own, beside the signature.
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
-        """Frames: as `Bundle.answer`. Tensors: the network's output."""
+    # MLflow reads the hint of `model_input`: a DataFrame leaves the checking to the signature, for arrays too.
+    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
+        """Frames: as `Bundle.answer`. Tensors: the network's output for an array, or for a dict of arrays by input name."""
         if not self.tensors:
             return self.bundle.answer(model_input)
         names = [tensor.name for tensor in self.bundle.model.inputs]
-        return self.bundle.forward([model_input[name] for name in names] if len(names) > 1 else [model_input])
+        arrays = [model_input[name] for name in names] if len(names) > 1 else [model_input]
+        return self.bundle.forward([np.asarray(array) for array in arrays])
 
 
 mlflow.models.set_model(BundleModel())

@@ -174,45 +174,54 @@ def test_the_scores_are_every_figure_of_the_evaluation(artifacts: Path, forecast
     assert float(own["rmse"].iloc[0]) == pytest.approx(forecast_run.test.overall().rmse)
 
 
+def models_of(result: TrainResult, store: Path) -> dict[str, Path]:
+    """Folders of the models that a run has logged, by name."""
+    client = open_tracking(str(store)).client
+    outputs = client.get_run(result.run_id).outputs.model_outputs
+    found = [client.get_logged_model(output.model_id) for output in outputs]
+    return {model.name: Path(model.artifact_location) for model in found}
+
+
 @pytest.mark.parametrize("task", ["forecast", "autoencode"])
-def test_the_logged_model_answers_a_frame_in_a_fresh_process(
+def test_the_logged_models_answer_in_a_fresh_process(
     task: str, store: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     result: TrainResult = request.getfixturevalue(f"{task}_run")
-    client = open_tracking(str(store)).client
-    (output,) = client.get_run(result.run_id).outputs.model_outputs
-    model = client.get_logged_model(output.model_id)
-    info = mlflow.models.get_model_info(f"models:/{model.model_id}")
-    assert info.signature.inputs.input_names() == ["time", "load", "heat"]
-    expected_outputs = ["time", "step", "load"] if task == "forecast" else ["first_time", "last_time"]
-    assert info.signature.outputs.input_names()[: len(expected_outputs)] == expected_outputs
-    assert info.metadata["network"]["inputs"]["inputs"][0] == -1
+    places = models_of(result, store)
+    assert set(places) == {"model", "network"}
+    frames, tensors = (mlflow.models.get_model_info(str(places[name])).signature for name in ("model", "network"))
+    assert frames.inputs.input_names() == ["time", "load", "heat"]
+    outputs = ["time", "step", "load"] if task == "forecast" else ["first_time", "last_time", "reconstruction_error"]
+    assert frames.outputs.input_names()[:3] == outputs
+    assert [spec.shape for spec in tensors.inputs] == ([(-1, 24, 5), (-1, 6, 3)] if task == "forecast" else [(-1, 24, 2)])
+    assert [spec.shape for spec in tensors.outputs] == [(-1, 6, 1) if task == "forecast" else (-1, 24, 2)]
     code = (
-        "import sys, mlflow, pandas as pd\n"
-        "model = mlflow.pyfunc.load_model(sys.argv[1])\n"
+        "import sys, mlflow, numpy as np, pandas as pd\n"
+        "model, network = (mlflow.pyfunc.load_model(place) for place in sys.argv[1:])\n"
         "model.predict(model.input_example).to_parquet('example.parquet')\n"
-        "frame = pd.read_parquet('rows.parquet')\n"
-        "model.predict(frame.astype({'time': str})).to_parquet('answer.parquet')\n"
+        "frame = pd.read_parquet('rows.parquet').astype({'time': str})\n"
+        "model.predict(frame).to_parquet('answer.parquet')\n"
+        "np.save('network.npy', network.predict(network.input_example))\n"
     )
     rows = hourly_frame().tail(50)
     rows.to_parquet(tmp_path / "rows.parquet")
-    environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{store}/mlflow.db", "MLFLOW_DISABLE_TELEMETRY": "1"}
-    place = str(next(path.parent for path in store.rglob("MLmodel") if model.model_id in str(path)))
-    done = subprocess.run(
-        [sys.executable, "-c", code, place], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
+    words = [sys.executable, "-c", code, str(places["model"]), str(places["network"])]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["answer.parquet", "example.parquet", "rows.parquet"]
     answer, example = pd.read_parquet(tmp_path / "answer.parquet"), pd.read_parquet(tmp_path / "example.parquet")
     pd.testing.assert_frame_equal(answer, result.bundle.answer(rows), check_dtype=False, rtol=1e-5)
     assert len(example) == (6 if task == "forecast" else 1)
+    scaled = np.load(tmp_path / "network.npy")
+    restored = scaled[0, :, 0] * result.bundle.scaler.scale[0, 0] + result.bundle.scaler.center[0, 0]
+    if task == "forecast":
+        np.testing.assert_allclose(restored, example["load"], rtol=1e-5)
+    else:
+        first = mlflow.pyfunc.load_model(str(places["model"])).input_example
+        np.testing.assert_allclose(restored, result.bundle.reconstruct(first)["load"], rtol=1e-5)
 
 
 def test_the_logged_model_pins_what_it_needs(store: Path, autoencode_run: TrainResult) -> None:
-    client = open_tracking(str(store)).client
-    (output,) = client.get_run(autoencode_run.run_id).outputs.model_outputs
-    folder = next(path.parent for path in store.rglob("MLmodel") if output.model_id in str(path))
-    pins = (folder / "requirements.txt").read_text().split()
+    pins = (models_of(autoencode_run, store)["model"] / "requirements.txt").read_text().split()
     names = {pin.partition("==")[0] for pin in pins if "==" in pin}
     assert {"tensorflow", "keras", "numpy", "pandas", "pydantic", "ruamel.yaml"} <= names
     assert not any("://" in pin for pin in pins)
@@ -222,8 +231,7 @@ def test_a_model_with_known_future_columns_is_logged_with_its_rows_ahead(tmp_pat
     recipe = forecast_recipe(inputs=["load"], known_future=["heat"])
     frame = hourly_frame(300).astype({"load": int})
     result = train(recipe, overrides={"training.epochs": 1}, data=frame, tracking_uri=str(tmp_path / "mlruns"))
-    place = next((tmp_path / "mlruns").rglob("MLmodel")).parent
-    model = mlflow.pyfunc.load_model(str(place))
+    model = mlflow.pyfunc.load_model(str(models_of(result, tmp_path / "mlruns")["model"]))
     example = model.input_example
     assert example["load"].isna().sum() == 6
     assert example["heat"].notna().all()
@@ -286,10 +294,8 @@ def test_a_run_interrupted_before_its_first_epoch_is_killed(store: Path) -> None
 
     client = open_tracking(str(store)).client
     before = {run.info.run_id for run in client.search_runs(["1", "2", "3"])}
-    try:
-        train(small(), data=hourly_frame(300), tracking_uri=str(store), reporter=AtOnce())
-    except KeyboardInterrupt:
-        pass
+    result = train(small(), data=hourly_frame(300), tracking_uri=str(store), reporter=AtOnce())
+    assert result.fit.best_epoch == 0
     new = [run for run in client.search_runs(["1", "2", "3"]) if run.info.run_id not in before]
     assert [run.info.status for run in new] == ["KILLED"]
 

@@ -146,10 +146,12 @@ def naive_error(prepared: Prepared) -> np.ndarray:
     picked = [prepared.table.columns.index(name) for name in prepared.columns.targets]
     errors = np.full((len(prepared.table.series), len(picked)), np.nan)
     for series, (first, end) in enumerate(prepared.split.rows("train")):
-        values = prepared.table.values[first:end][:, picked]
-        if len(values) > season:
-            steps = np.abs(values[season:] - values[:-season])
-            errors[series] = np.nansum(steps, axis=0) / np.maximum((~np.isnan(steps)).sum(axis=0), 1)
+        values, keys = prepared.table.values[first:end][:, picked], prepared.history.keys[first:end]
+        # By time and not by row: after a gap the row `season` rows before is another time of the day.
+        before = np.searchsorted(keys, keys - season)
+        there = np.flatnonzero(keys[before] == keys - season)
+        steps = np.abs(values[there] - values[before[there]])
+        errors[series] = np.nansum(steps, axis=0) / np.maximum((~np.isnan(steps)).sum(axis=0), 1)
     errors[errors == 0] = np.nan
     return errors
 

@@ -75,7 +75,7 @@ def test_the_28th_of_each_month_is_followed_by_the_28th() -> None:
 @pytest.mark.parametrize("every", ["15min", "1h", "1d", "1w", "1mo", "3mo", "1y"])
 def test_the_steps_ahead_are_the_ticks_that_follow(every: str) -> None:
     step, first = Every.parse(every), pd.DatetimeIndex(["2023-11-05 07:00"])
-    times = first.append(step.ahead(first, np.arange(1, 30)))
+    times = pd.DatetimeIndex([*first, *step.ahead(first, np.arange(1, 30))])
     np.testing.assert_allclose(step.ticks(times), np.arange(30), atol=1e-9)
 
 
