@@ -210,13 +210,13 @@ def _train(options: argparse.Namespace) -> int:
 
 def _print_evaluation(console: "Console", evaluation: "Evaluation") -> None:
     from seq2seq_kit.console import print_table
-    from seq2seq_kit.notes import HEADER, result_rows, units_of
+    from seq2seq_kit.notes import HEADER, result_rows, signed, units_of
 
     title = f"{evaluation.windows:,} {evaluation.part} windows, {evaluation.steps} steps"
     print_table(console, HEADER, result_rows(evaluation), title=title)
     best = evaluation.best_baseline
     console.print(
-        f"skill {evaluation.skill:+.3f} against the best baseline, {best} ({evaluation.about[best]}).", highlight=False
+        f"skill {signed(evaluation.skill)} against the best baseline, {best} ({evaluation.about[best]}).", highlight=False
     )
     console.print(units_of(evaluation), highlight=False)
 

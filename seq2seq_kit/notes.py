@@ -18,7 +18,7 @@ def describe_run(result: TrainResult) -> str:
     recipe, test = result.recipe, result.test
     name = recipe.name or recipe.task
     lines = [
-        f"## {name}: RMSE {figure(test.overall().rmse)}, skill {test.skill:+.3f} against {test.best_baseline}",
+        f"## {name}: RMSE {figure(test.overall().rmse)}, skill {signed(test.skill)} against {test.best_baseline}",
         "",
         *markdown_table(test),
         "",
@@ -45,7 +45,7 @@ def result_rows(test: Evaluation) -> list[list[str]]:
     rows = []
     for name in test.sums:
         scores = test.overall(name)
-        skill = "" if name == MODEL or not scores.rmse > 0 else f"{1 - own.rmse / scores.rmse:+.3f}"
+        skill = "" if name == MODEL or not scores.rmse > 0 else signed(1 - own.rmse / scores.rmse)
         rows.append([name, figure(scores.mae), figure(scores.rmse), figure(scores.mase), figure(scores.r2), skill])
     return rows
 
@@ -70,4 +70,9 @@ def figure(value: float) -> str:
     """Four significant digits, no exponent for everyday sizes; a dash where there is no figure."""
     if not math.isfinite(value):
         return "-"
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+    return f"{value:,.0f}" if abs(value) >= 9_999.5 else f"{value:.4g}"
+
+
+def signed(skill: float) -> str:
+    """A skill with its sign; a dash where there is none, beside a baseline without error."""
+    return f"{skill:+.3f}" if math.isfinite(skill) else "-"

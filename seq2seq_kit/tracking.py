@@ -52,8 +52,12 @@ def open_tracking(uri: str | None, *, say: Callable[[str], None] = lambda text: 
         logging.getLogger(name).setLevel(logging.ERROR)
     import mlflow
 
+    given = {name: value for name, value in os.environ.items() if name.startswith("MLFLOW_")}
     mlflow.set_tracking_uri(address)
     mlflow.set_registry_uri(address)
+    # MLflow writes its address into the environment too, where the next call would take it for the user's choice.
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    os.environ.update(given)
     client = mlflow.MlflowClient(address, address)
     with _explained(address):
         client.search_experiments(max_results=1)

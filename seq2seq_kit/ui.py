@@ -47,6 +47,7 @@ class Ui:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        self.log.close()
 
     def __enter__(self) -> Self:
         return self

@@ -317,7 +317,7 @@ def test_an_incomplete_call_returns_2(words: list[str], capsys: Captured) -> Non
 
 
 def test_every_verb_has_help(capsys: Captured) -> None:
-    verbs = "list validate train predict encode reconstruct score evaluate ui schema".split()
+    verbs = ["list", "validate", "train", "predict", "encode", "reconstruct", "score", "evaluate", "ui", "schema"]
     for verb in verbs:
         with pytest.raises(SystemExit) as ended:
             main([verb, "--help"])

@@ -227,11 +227,11 @@ def test_the_logged_model_pins_what_it_needs(store: Path, autoencode_run: TrainR
     assert not any("://" in pin for pin in pins)
 
 
-def test_a_model_with_known_future_columns_is_logged_with_its_rows_ahead(tmp_path: Path) -> None:
+def test_a_model_with_known_future_columns_is_logged_with_its_rows_ahead(store: Path) -> None:
     recipe = forecast_recipe(inputs=["load"], known_future=["heat"])
     frame = hourly_frame(300).astype({"load": int})
-    result = train(recipe, overrides={"training.epochs": 1}, data=frame, tracking_uri=str(tmp_path / "mlruns"))
-    model = mlflow.pyfunc.load_model(str(models_of(result, tmp_path / "mlruns")["model"]))
+    result = train(recipe, overrides={"training.epochs": 1}, data=frame, tracking_uri=str(store))
+    model = mlflow.pyfunc.load_model(str(models_of(result, store)["model"]))
     example = model.input_example
     assert example["load"].isna().sum() == 6
     assert example["heat"].notna().all()
@@ -241,10 +241,10 @@ def test_a_model_with_known_future_columns_is_logged_with_its_rows_ahead(tmp_pat
     np.testing.assert_allclose(answer["load"], expected["load"], rtol=1e-5)
 
 
-def test_training_from_the_logged_recipe_repeats_the_run(tmp_path: Path) -> None:
+def test_training_from_the_logged_recipe_repeats_the_run(tmp_path: Path, store: Path) -> None:
     rows = tmp_path / "rows.csv"
     hourly_frame(300).to_csv(rows, index=False)
-    uri = str(tmp_path / "mlruns")
+    uri = str(store)
     recipe = small(deterministic=True, epochs=2)
     recipe["data"]["source"] = str(rows)
     recipe["model"]["dropout"] = 0.2
@@ -300,11 +300,11 @@ def test_a_run_interrupted_before_its_first_epoch_is_killed(store: Path) -> None
     assert [run.info.status for run in new] == ["KILLED"]
 
 
-def test_a_loss_that_became_nan_fails_the_run_and_says_why(tmp_path: Path) -> None:
+def test_a_loss_that_became_nan_fails_the_run_and_says_why(store: Path) -> None:
     recipe = small(optimizer="sgd", learning_rate=1e30)
     with pytest.raises(TrainingError, match=r"learning_rate \(now 1e\+30\)"):
-        train(recipe, data=hourly_frame(300), tracking_uri=str(tmp_path / "mlruns"))
-    tracked = open_tracking(str(tmp_path / "mlruns"))
+        train(recipe, data=hourly_frame(300), tracking_uri=str(store))
+    tracked = open_tracking(str(store))
     run = tracked.client.get_run(tracked.runs()["run"].iloc[0])
     assert run.info.status == "FAILED"
     assert run.data.tags["error"].startswith("TrainingError: the training loss became")
@@ -326,6 +326,17 @@ def test_nothing_is_created_outside_the_store(tmp_path: Path, monkeypatch: pytes
     train(small(epochs=1), data=hourly_frame(300), tracking_uri=str(tmp_path / "store"))
     assert list(here.iterdir()) == []
     assert sorted(path.name for path in (tmp_path / "store").iterdir()) == ["artifacts", "mlflow.db"]
+
+
+def test_a_store_that_was_named_once_is_not_the_next_calls_default(
+    store: Path, forecast_run: TrainResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    open_tracking(str(store))
+    assert "MLFLOW_TRACKING_URI" not in os.environ
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "mine")
+    open_tracking(str(store))
+    assert os.environ["MLFLOW_TRACKING_URI"] == "mine"
 
 
 def test_first_use_says_that_it_creates_the_store(tmp_path: Path) -> None:

@@ -30,12 +30,18 @@ class Every:
             return cls(text, months=count * _MONTHS[unit])
         return cls(text, seconds=count * _SECONDS[unit])
 
+    @property
+    def _by_the_day(self) -> bool:
+        """Whole days are counted on the local clock: a day of 23 or 25 hours is one step."""
+        return self.seconds % 86400 == 0
+
     def ticks(self, times: pd.DatetimeIndex) -> np.ndarray:
         """Steps since the first timestamp, shape `(rows,)` float64: a whole number for a row on the grid."""
         if len(times) == 0:
             return np.zeros(0)
         if not self.months:
-            return np.asarray((times - times[0]) / pd.Timedelta(seconds=self.seconds), dtype=np.float64)
+            clock = times.tz_localize(None) if self._by_the_day else times
+            return np.asarray((clock - clock[0]) / pd.Timedelta(seconds=self.seconds), dtype=np.float64)
         times = times.tz_localize(None)
         whole = (times.year - times[0].year) * 12 + times.month - times[0].month
         # Part of the month that a row is off the day and time of the first row.
@@ -48,6 +54,9 @@ class Every:
     def ahead(self, times: pd.DatetimeIndex, steps: np.ndarray) -> pd.DatetimeIndex:
         """The timestamps `steps` rows after the last of `times`; month ends follow where all of them are month ends."""
         last = times[-1]
+        if not self.months and self._by_the_day:
+            days = [last + pd.DateOffset(days=int(step) * (self.seconds // 86400)) for step in steps]
+            return pd.DatetimeIndex(days)
         if not self.months:
             return pd.DatetimeIndex(last + pd.to_timedelta(np.asarray(steps) * self.seconds, unit="s"))
         if times.is_month_end.all():

@@ -58,11 +58,12 @@ def examine_autoencoder(
 
 def _against_baseline(test: Evaluation) -> list[Finding]:
     peer, skill = test.best_baseline, test.skill
-    figures = f"RMSE {test.overall().rmse:.4g} against {test.overall(peer).rmse:.4g}, skill {skill:+.3f}"
+    own, other = test.overall().rmse, test.overall(peer).rmse
+    figures = f"RMSE {own:.4g} against {other:.4g}" + (f", skill {skill:+.3f}" if other else "")
     if abs(skill) <= TIE:
         text = f"ties with the baseline {peer} on the test windows ({figures})"
         return [Finding("ties_with_baseline", "warning", text, "The simpler one does as well; use it, or add inputs")]
-    if skill < 0:
+    if skill < 0 or own > other == 0:  # a baseline without error leaves no skill to speak of
         text = f"loses to the baseline {peer} on the test windows ({figures})"
         advice = "Use the baseline, or try more epochs, other inputs, fewer units or dropout"
         return [Finding("loses_to_baseline", "warning", text, advice)]

@@ -94,3 +94,10 @@ def test_the_steps_ahead_are_the_ticks_that_follow(every: str) -> None:
 )
 def test_seasons_are_counted_in_steps(every: str, seasons: dict[str, int]) -> None:
     assert Every.parse(every).seasons() == seasons
+
+
+def test_days_are_days_of_the_local_clock_also_when_it_is_put_forward() -> None:
+    days = pd.date_range("2024-03-29", periods=4, tz="Europe/Berlin")  # the 31st has 23 hours
+    assert Every.parse("1d").ticks(days).tolist() == [0, 1, 2, 3]
+    following = Every.parse("1d").ahead(days[:2], np.arange(1, 3))
+    assert following.tolist() == days[2:].tolist()

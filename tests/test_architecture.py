@@ -1,0 +1,210 @@
+"""Rooms import in one direction, MLflow is spoken in one place, and what needs no TensorFlow does not load it."""
+
+import ast
+import doctest
+import os
+import subprocess
+import sys
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+import seq2seq_kit
+from tests.conftest import ROOT, forecast_recipe, hourly_frame
+
+PACKAGE = ROOT / "seq2seq_kit"
+HEAVY = {"tensorflow", "keras", "mlflow", "keras_tuner", "matplotlib", "plotly"}
+
+# A room and what it must not import, wherever in the file the import stands.
+FORBIDDEN = {
+    "errors": {"*"},
+    "findings": {"*"},
+    "recipe": {"*", "!errors"},
+    "models": {"*", "!errors"},
+    "data": {"*", "!errors", "!findings", "!recipe"},
+    "evaluation": {"*", "!errors", "!findings", "!data"},
+    "training": {"*", "!errors", "!recipe", "!data", "!models"},
+    "plots": {"*", "!evaluation", "!data", "!training"},
+    "store": {"*", "!errors"},
+    "validation": {"models", "training", "evaluation", "plots", "bundle", "tracking", "runs", "cli"},
+    "bundle": {"training", "tracking", "runs", "plots", "cli"},
+    "bundle_files": {"training", "tracking", "runs", "plots", "cli"},
+    "tracking": {"runs", "cli", "bundle", "plots", "models"},
+    "runs": {"cli", "console", "ui"},
+}
+OUTSIDE = {
+    "recipe": HEAVY | {"numpy", "pandas"},
+    "data": HEAVY - {"tensorflow"},
+    "models": HEAVY - {"tensorflow", "keras"},
+    "evaluation": HEAVY,
+}
+
+
+def files() -> list[Path]:
+    found = sorted(PACKAGE.rglob("*.py"))
+    assert len(found) > 20
+    return found
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@cache
+def imports_of(path: Path) -> set[str]:
+    """Dotted names of all modules that a file imports anywhere; `from a.b import c` counts as a.b.c."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports relatively"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("import_module", "importlib.import_module"):
+            names.add(ast.unparse(node.args[0]).strip("'\""))
+    return names
+
+
+def rooms_imported(path: Path) -> set[str]:
+    return {name.split(".")[1] for name in imports_of(path) if name.startswith("seq2seq_kit.")}
+
+
+def top_levels(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imports_of(path)}
+
+
+@pytest.mark.parametrize("room", list(FORBIDDEN))
+def test_a_room_imports_only_what_lies_below_it(room: str) -> None:
+    own = [path for path in files() if room_of(path) == room]
+    assert own
+    rules = FORBIDDEN[room]
+    allowed = {rule[1:] for rule in rules if rule.startswith("!")} | {room}
+    for path in own:
+        imported = rooms_imported(path)
+        wrong = imported - allowed if "*" in rules else imported & rules
+        assert not wrong, f"{path.relative_to(ROOT)} imports {sorted(wrong)}"
+
+
+def test_the_rules_see_the_imports_there_are() -> None:
+    seen = {
+        room: set().union(*(rooms_imported(path) for path in files() if room_of(path) == room)) for room in FORBIDDEN
+    }
+    assert seen["recipe"] >= {"errors", "recipe"}
+    assert seen["data"] >= {"recipe", "data"}
+    assert seen["evaluation"] >= {"data", "evaluation", "findings"}
+    assert seen["training"] >= {"data", "models", "recipe"}
+    assert seen["runs"] >= {"training", "bundle", "tracking", "evaluation", "plots"}
+
+
+@pytest.mark.parametrize("room", list(OUTSIDE))
+def test_a_room_stays_free_of_packages_that_are_not_its_own(room: str) -> None:
+    own = [path for path in files() if room_of(path) == room]
+    assert own
+    for path in own:
+        wrong = top_levels(path) & OUTSIDE[room]
+        assert not wrong, f"{path.relative_to(ROOT)} imports {sorted(wrong)}"
+
+
+def test_only_tracking_and_the_served_model_speak_to_mlflow() -> None:
+    assert {path.name for path in files() if "mlflow" in top_levels(path)} == {"tracking.py", "mlflow_model.py"}
+
+
+def test_nothing_is_unpickled() -> None:
+    assert not [path.name for path in files() if top_levels(path) & {"pickle", "joblib", "dill", "shelve", "marshal"}]
+
+
+def test_every_public_name_resolves_to_its_home() -> None:
+    assert len(seq2seq_kit.__all__) > 10
+    for name in seq2seq_kit.__all__:
+        home = import_module(f"seq2seq_kit.{seq2seq_kit._HOMES[name]}")
+        assert getattr(seq2seq_kit, name) is getattr(home, name)
+    assert set(seq2seq_kit.__all__) == set(seq2seq_kit._HOMES) <= set(dir(seq2seq_kit))
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        seq2seq_kit.trian  # noqa: B018
+
+
+def test_examples_in_docstrings_run() -> None:
+    with_examples = [path for path in files() if ">>>" in path.read_text(encoding="utf-8")]
+    assert len(with_examples) >= 2
+    for path in with_examples:
+        module = import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        result = doctest.testmod(module)
+        assert result.attempted > 0, path.name
+        assert result.failed == 0, path.name
+
+
+def imported_by(*arguments: str, cwd: Path) -> tuple[set[str], subprocess.CompletedProcess[str]]:
+    """The modules that a fresh Python loads for a command, as Python itself reports them."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default"}
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip() for line in lines}, done
+
+
+def heavy(modules: set[str]) -> set[str]:
+    return {name.split(".")[0] for name in modules} & HEAVY
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import seq2seq_kit",
+        "import seq2seq_kit.cli",
+        "from seq2seq_kit import load_recipe, parse_recipe, json_schema, validate",
+    ],
+)
+def test_an_import_is_light(code: str, tmp_path: Path) -> None:
+    modules, done = imported_by("-c", code, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "seq2seq_kit" in modules
+    assert heavy(modules) == set()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"], ["schema"], ["list"]])
+def test_what_only_informs_is_light(arguments: list[str], tmp_path: Path) -> None:
+    modules, done = imported_by("-m", "seq2seq_kit", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    assert "seq2seq_kit.cli" in modules
+    assert heavy(modules) == set()
+
+
+def recipe_beside_its_data(folder: Path, **data: object) -> Path:
+    hourly_frame(300).to_csv(folder / "load.csv", index=False)
+    with (folder / "recipe.yaml").open("w", encoding="utf-8") as file:
+        YAML().dump(forecast_recipe(source="load.csv", **data), file)
+    return folder / "recipe.yaml"
+
+
+def test_validate_reads_the_data_without_tensorflow(tmp_path: Path) -> None:
+    recipe_beside_its_data(tmp_path)
+    modules, done = imported_by("-m", "seq2seq_kit", "validate", "recipe.yaml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "recipe.yaml is valid: forecast, 300 rows; windows: 181 train, 40 val, 40 test" in done.stdout
+    assert "pandas" in modules
+    assert heavy(modules) == set()
+
+
+def test_a_wrong_recipe_is_told_without_tensorflow(tmp_path: Path) -> None:
+    recipe_beside_its_data(tmp_path, output_steps=0)
+    modules, done = imported_by("-m", "seq2seq_kit", "train", "recipe.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "data.output_steps" in done.stderr
+    assert "seq2seq_kit.cli" in modules
+    assert heavy(modules) == set()
+
+
+def test_the_light_check_sees_heavy_imports(tmp_path: Path) -> None:
+    modules, _ = imported_by("-c", "import matplotlib", cwd=tmp_path)
+    assert heavy(modules) == {"matplotlib"}

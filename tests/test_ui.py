@@ -1,0 +1,197 @@
+"""MLflow's UI on the kit's store, in a real headless Chromium: a person finds the experiment, the run, its note and figures.
+
+Needs Debian's `chromium` and `chromium-driver`; the browser's tests skip where they are missing. Screenshots are left in
+`test-output/ui-*.png`.
+"""
+
+import shutil
+import socket
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from seq2seq_kit.errors import TrackingError
+from seq2seq_kit.runs import TrainResult
+from seq2seq_kit.tracking import open_tracking
+from seq2seq_kit.ui import HOST, Ui, open_ui
+from tests.conftest import ROOT
+
+SHOTS = ROOT / "test-output"
+WAIT = 30
+
+
+@pytest.fixture(scope="module")
+def ui(forecast_run: TrainResult, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
+    """The UI on a copy of the store, whose newest run is the forecast."""
+    copy = Path(shutil.copytree(store, tmp_path_factory.mktemp("ui") / "mlruns"))
+    tracking = open_tracking(str(copy))
+    for run_id in tracking.runs(most=100)["run"]:
+        if run_id != forecast_run.run_id:
+            tracking.client.delete_run(run_id)
+    with open_ui(tracking_uri=str(copy)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A headless Chromium of 1600 x 1200 with a profile of its own."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("chromium or chromedriver is missing: apt-get install chromium chromium-driver")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    flags += ["--disable-background-networking", "--disable-component-update", "--window-size=1600,1200"]
+    for flag in [*flags, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
+        options.add_argument(flag)
+    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    SHOTS.mkdir(exist_ok=True)
+    yield opened
+    opened.quit()
+
+
+def text_of(browser: Any) -> str:
+    return str(browser.execute_script("return document.body.innerText"))
+
+
+def wait_for(browser: Any, *words: str) -> str:
+    """The page's text once it has all the words."""
+    return until(browser, lambda: all(word in text_of(browser) for word in words), f"the words {words}") and text_of(browser)
+
+
+def until(browser: Any, done: Callable[[], Any], what: str) -> Any:
+    """What `done` gives once it gives something; a screenshot and the page's text if it never does."""
+    end = time.monotonic() + WAIT
+    while time.monotonic() < end:
+        found = done()
+        if found:
+            return found
+        time.sleep(0.2)
+    browser.save_screenshot(str(SHOTS / "ui-failure.png"))
+    raise AssertionError(f"{what} did not appear on {browser.current_url}:\n{text_of(browser)[:2000]}")
+
+
+def shoot(browser: Any, name: str) -> None:
+    time.sleep(1)  # charts draw after their titles
+    path = SHOTS / f"ui-{name}.png"
+    assert browser.save_screenshot(str(path))
+    assert path.stat().st_size > 20_000
+
+
+def click(browser: Any, text: str) -> None:
+    """Clicks the first visible element with exactly this text."""
+    from selenium.webdriver.common.by import By
+
+    def visible() -> Any:
+        return next((e for e in browser.find_elements(By.XPATH, f"//*[text()='{text}']") if e.is_displayed()), None)
+
+    browser.execute_script("arguments[0].click()", until(browser, visible, f"something to click named {text}"))
+
+
+def run_page(ui: Ui, run: TrainResult, tab: str = "") -> str:
+    base, _, _ = ui.address.partition("/runs?")
+    return f"{base}/runs/{run.run_id}{tab}?workflowType=machine_learning"
+
+
+def test_the_address_opens_the_runs_of_the_experiment(ui: Ui, browser: Any, forecast_run: TrainResult) -> None:
+    browser.get(ui.address)
+    text = wait_for(browser, "small_forecast", "lstm8 e3 s0", "Runs", "Models")
+    assert "Evaluation runs" not in text
+    assert "Judges" not in text
+    shoot(browser, "runs")
+
+
+def test_a_click_on_the_run_opens_its_page(ui: Ui, browser: Any, forecast_run: TrainResult) -> None:
+    browser.get(ui.address)
+    wait_for(browser, "lstm8 e3 s0")
+    click(browser, "lstm8 e3 s0")
+    text = wait_for(browser, "Model metrics", forecast_run.run_id)
+    assert f"small_forecast: RMSE {forecast_run.test.overall().rmse:.4g}" in text
+    for name in forecast_run.test.baselines:
+        assert name in text
+    assert f"{forecast_run.test.overall('last value').rmse:.4g}" in text
+    shoot(browser, "run")
+
+
+def test_the_note_is_drawn_as_a_table(ui: Ui, browser: Any, forecast_run: TrainResult) -> None:
+    from selenium.webdriver.common.by import By
+
+    browser.get(run_page(ui, forecast_run))
+    wait_for(browser, "small_forecast: RMSE")
+    cells = [cell.text for cell in browser.find_elements(By.XPATH, "//table//td")]
+    assert "last value" in cells
+    assert f"{forecast_run.test.overall().rmse:.4g}" in cells
+
+
+def test_the_metrics_are_drawn_as_charts(ui: Ui, browser: Any, forecast_run: TrainResult) -> None:
+    browser.get(run_page(ui, forecast_run, "/model-metrics"))
+    wait_for(browser, "baselines (6)", "test (5)")
+    shoot(browser, "metrics")
+
+
+def test_the_figures_are_named_and_open(ui: Ui, browser: Any, forecast_run: TrainResult) -> None:
+    from selenium.webdriver.common.by import By
+
+    browser.get(run_page(ui, forecast_run, "/artifacts"))
+    wait_for(browser, "bundle", "figures", "recipe.yaml", "test_scores.csv")
+    click(browser, "figures")
+    wait_for(browser, "error_by_step.png", "forecasts.html", "forecasts.png", "loss_curves.png", "model.png")
+    click(browser, "forecasts.png")
+
+    def drawn() -> Any:
+        images = browser.find_elements(By.TAG_NAME, "img")
+        widths = [browser.execute_script("return arguments[0].naturalWidth", image) for image in images]
+        return max(widths, default=0) > 600
+
+    until(browser, drawn, "the picture forecasts.png")
+    shoot(browser, "forecasts")
+    click(browser, "forecasts.html")
+    shoot(browser, "forecasts-interactive")
+    click(browser, "recipe.yaml")
+    wait_for(browser, "encoder_units")
+
+
+def test_it_listens_on_loopback_only(ui: Ui) -> None:
+    family = [ui.process.pid, *(child.pid for child in psutil.Process(ui.process.pid).children(recursive=True))]
+    listening = {
+        connection.laddr.ip
+        for pid in family
+        for connection in psutil.Process(pid).net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {HOST} == {"127.0.0.1"}
+
+
+def test_it_is_light(ui: Ui) -> None:
+    assert len(psutil.Process(ui.process.pid).children(recursive=True)) <= 2
+
+
+def test_stopping_it_leaves_no_process_and_a_free_port(tmp_path: Path) -> None:
+    said: list[str] = []
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    with open_ui(tracking_uri=str(tmp_path / "mlruns"), port=port, say=said.append) as running:
+        assert running.address == f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning"
+        family = [psutil.Process(running.process.pid), *psutil.Process(running.process.pid).children(recursive=True)]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/version", timeout=10) as answer:
+            assert answer.status == 200
+    assert said[-1] == "starting MLflow's UI on mlruns/ (about ten seconds)"
+    psutil.wait_procs(family, timeout=5)
+    assert [process for process in family if process.is_running()] == []
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((HOST, port))
+
+
+def test_a_server_has_a_ui_of_its_own(ui: Ui) -> None:
+    address = ui.address.partition("/#")[0]
+    with pytest.raises(TrackingError, match=f"{address} is a server with a UI of its own"):
+        open_ui(tracking_uri=address)
