@@ -216,7 +216,8 @@ def _print_evaluation(console: "Console", evaluation: "Evaluation") -> None:
     print_table(console, HEADER, result_rows(evaluation), title=title)
     best = evaluation.best_baseline
     console.print(
-        f"skill {signed(evaluation.skill)} against the best baseline, {best} ({evaluation.about[best]}).", highlight=False
+        f"skill {signed(evaluation.skill)} against the best baseline, {best} ({evaluation.about[best]}).",
+        highlight=False,
     )
     console.print(units_of(evaluation), highlight=False)
 

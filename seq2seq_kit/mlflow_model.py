@@ -9,14 +9,14 @@ from mlflow.pyfunc import PythonModel
 
 
 class BundleModel(PythonModel):
-    """Takes frames (`serve: frames`) or the bare network's scaled arrays (`serve: tensors`)."""
+    """Takes frames (the artifact is named `frames`) or the bare network's scaled arrays (`tensors`)."""
 
     def load_context(self, context: Any) -> None:
         """Reads the bundle beside this file."""
         from seq2seq_kit.bundle_files import read_bundle
 
-        self.bundle = read_bundle(context.artifacts["bundle"])
-        self.tensors = context.model_config["serve"] == "tensors"
+        ((serve, folder),) = context.artifacts.items()
+        self.bundle, self.tensors = read_bundle(folder), serve == "tensors"
 
     # MLflow reads the hint of `model_input`: a DataFrame leaves the checking to the signature, for arrays too.
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:

@@ -241,9 +241,8 @@ class RunRecord:
                 mlflow.pyfunc.log_model(
                     name="model" if serve == "frames" else "network",
                     python_model=str(package / "mlflow_model.py"),
-                    artifacts={"bundle": str(bundle)},
+                    artifacts={serve: str(bundle)},  # by its name the model knows how to serve; a config becomes a parameter
                     code_paths=[str(package)],
-                    model_config={"serve": serve},
                     signature=mlflow.models.infer_signature(example, answer),
                     input_example=example,
                     pip_requirements=list(pins),

@@ -73,7 +73,10 @@ def test_list_names_recipes_and_data(rows: Path, capsys: Captured) -> None:
     assert "autots.traffic_hourly" in out
 
 
-def test_list_runs_shows_the_newest(store: Path, forecast_run: TrainResult, capsys: Captured) -> None:
+def test_list_runs_shows_the_newest(
+    store: Path, forecast_run: TrainResult, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     assert main(["list", "runs", "--tracking-uri", str(store)]) == 0
     out = capsys.readouterr().out
     assert forecast_run.run_id[:8] in out

@@ -23,7 +23,7 @@ def check_data(prepared: Prepared) -> list[Finding]:
             continue
         findings += _outliers(prepared, name, position)
         findings += _outside(name, known, test[:, position])
-    return findings + _few_windows(prepared)
+    return findings + _few_windows(prepared) + _left_out_series(prepared)
 
 
 def _constant(name: str, known: np.ndarray) -> Finding:
@@ -82,3 +82,22 @@ def _few_windows(prepared: Prepared) -> list[Finding]:
         for part in PARTS
         if prepared.windows[part].count < _FEW_WINDOWS[part]
     ]
+
+
+def _left_out_series(prepared: Prepared) -> list[Finding]:
+    """Series so short that a part has no window of theirs; with a single series that is an error before this."""
+    findings = []
+    for part in PARTS:
+        held = set(prepared.windows[part].series.tolist())
+        absent = [name for series, name in enumerate(prepared.table.series) if series not in held]
+        if absent:
+            findings.append(
+                Finding(
+                    "series_without_windows",
+                    "warning",
+                    f"{len(absent)} of {len(prepared.table.series)} series are too short for a {part} window: "
+                    f"{', '.join(absent[:5])}{', ...' if len(absent) > 5 else ''}",
+                    "They count for nothing there; give them more rows, or leave them out",
+                )
+            )
+    return findings

@@ -20,7 +20,7 @@ from seq2seq_kit.data.scaling import Scaler, fit_scaler
 from seq2seq_kit.data.splits import PARTS, Split, fill_missing, split_by_time, whole
 from seq2seq_kit.data.table import Table, apply_limits, read_table, refuse_missing
 from seq2seq_kit.data.windows import Windows, make_windows
-from seq2seq_kit.errors import SeriesTooShortError
+from seq2seq_kit.errors import DataError, SeriesTooShortError
 from seq2seq_kit.recipe.schema import Data, ForecastData
 
 if TYPE_CHECKING:
@@ -221,6 +221,7 @@ def _method(data: Data, name: str) -> str:
 def _matrix(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarray, layout: Layout) -> np.ndarray:
     lengths = np.diff(table.bounds)
     scaled = scaler.transform(table.values, np.repeat(codes, lengths))
+    _refuse_overflow(scaled, table)
     matrix = aligned((len(scaled), len(layout.columns)))
     past = len(columns.past)
     matrix[:, :past] = scaled[:, :past]
@@ -239,6 +240,17 @@ def _matrix(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarray, l
         if position >= layout.inputs:
             matrix[:, position] = scaled[:, columns.table.index(name)]
     return matrix
+
+
+def _refuse_overflow(scaled: np.ndarray, table: Table) -> None:
+    """A network computes in float32; what is too large for it would silently become infinite."""
+    large = np.argwhere(np.abs(scaled) > np.finfo(np.float32).max)
+    if len(large):
+        row, column = (int(position) for position in large[0])
+        raise DataError(
+            f"{table.origin}, {table.where(row)}, column {table.columns[column]}: {table.values[row, column]:g} is beyond the "
+            "range of float32. Correct the cell, set data.limits for the column, or choose a data.scaling other than none"
+        )
 
 
 def _require_windows(prepared: Prepared) -> None:

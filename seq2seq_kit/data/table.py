@@ -186,7 +186,7 @@ def _times(frame: pd.DataFrame, time: str, origin: str) -> pd.DatetimeIndex:
         like = next(iter(column.dropna()), "2024-01-31 13:00")
         raise DataError(
             f"{origin}, row {row + 1}, column {time}: expected a timestamp like {str(like)!r}. "
-            f"Received: {column.iloc[row]!r}. Correct it or drop the row"
+            f"Received: {column.iloc[row]!r}. Correct it (dates year first, 2024-01-31) or drop the row"
         )
     return pd.DatetimeIndex(times)
 

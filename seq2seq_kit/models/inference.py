@@ -28,12 +28,15 @@ def compile_forward(model: keras.Model, *, batch_size: int = 1024) -> Forward:
     def step(*inputs: tf.Tensor) -> tf.Tensor:
         return model(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
 
+    # One graph for every batch size; calling the concrete function keeps TensorFlow from counting traces of other models.
+    run = step.get_concrete_function()
+
     def forward(arrays: Sequence[np.ndarray]) -> np.ndarray:
         count = len(arrays[0])
         outputs = np.empty((count, *model.output_shape[1:]), dtype=np.float32)
         for first in range(0, count, batch_size):
             pieces = [np.asarray(array[first : first + batch_size], dtype=np.float32) for array in arrays]
-            outputs[first : first + batch_size] = step(*pieces).numpy()
+            outputs[first : first + batch_size] = run(*map(tf.constant, pieces)).numpy()
         return outputs
 
     return forward

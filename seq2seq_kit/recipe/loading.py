@@ -12,12 +12,14 @@ from typing import Any
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.scalarbool import ScalarBoolean
 
 from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.recipe.messages import Problem, problems_of, report
+from seq2seq_kit.recipe.rules import broken_rules
 from seq2seq_kit.recipe.schema import RECIPES, Recipe
 
 Overrides = Mapping[str, Any] | Iterable[str]
@@ -61,20 +63,36 @@ def parse_recipe(
         raise RecipeError(report(origin, [Problem(key="task", text=said)], tree, _keys(overrides)))
     if name and values.get("name") is None:
         values["name"] = name
+    problems = broken_rules(values)
     try:
-        return RECIPES[task].model_validate(values)
+        recipe = RECIPES[task].model_validate(values)
     except ValidationError as error:
-        raise RecipeError(report(origin, problems_of(error, RECIPES[task]), tree, _keys(overrides))) from None
+        problems += problems_of(error, RECIPES[task])
+    if problems:
+        raise RecipeError(report(origin, problems, tree, _keys(overrides)))
+    return recipe
 
 
 def dump_recipe(recipe: Recipe) -> str:
     """The resolved recipe as YAML: training from it again repeats the run."""
     yaml = YAML()
-    yaml.default_flow_style = None
-    yaml.width = 110
     stream = StringIO()
-    yaml.dump(recipe.model_dump(mode="json", exclude={"data": {"source"}} if not recipe.data.source else None), stream)
+    stored = recipe.model_dump(mode="json", exclude_none=True)
+    # `patience: null` means something else than its default, so it is written; other keys are absent when they are None.
+    stored["training"]["patience"] = recipe.training.patience
+    yaml.dump(_blocks({"task": stored.pop("task"), **stored}), stream)
     return stream.getvalue()
+
+
+def _blocks(value: Any) -> Any:
+    """Sections as blocks, lists on one line."""
+    if isinstance(value, dict):
+        return {key: _blocks(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        line = CommentedSeq(value)
+        line.fa.set_flow_style()
+        return line
+    return value
 
 
 def _read_yaml(text: str, origin: str) -> CommentedMap:
@@ -108,8 +126,8 @@ def _plain(node: Any) -> Any:
         return {str(key): _plain(value) for key, value in node.items()}
     if isinstance(node, list | tuple):
         return [_plain(value) for value in node]
-    if isinstance(node, bool) or node is None:
-        return node
+    if isinstance(node, bool | ScalarBoolean) or node is None:
+        return None if node is None else bool(node)
     for kind in (int, float, str):
         if isinstance(node, kind):
             return kind(node)

@@ -1,11 +1,12 @@
 """What a recipe may say: one typed, frozen model for each task; unknown keys are refused.
 
-Defaults stand here and nowhere else. A field's description is what `seq2seq-kit schema` shows in an editor.
+What keys have to do with each other stands in rules.py. Defaults stand here and nowhere else. A field's description is what
+`seq2seq-kit schema` shows in an editor.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 Calendar = Literal[
     "minute", "hour", "day_of_week", "hour_of_week", "weekend", "day_of_month", "day_of_year", "week_of_year", "month"
@@ -32,14 +33,6 @@ class Split(_Section):
     val: float = Field(0.15, gt=0, lt=1, description="Share of the rows, right before the test rows.")
     test: float = Field(0.15, gt=0, lt=1, description="Share of the rows, the newest ones.")
 
-    @model_validator(mode="after")
-    def _leaves_training_rows(self) -> Self:
-        if self.val + self.test >= 1:
-            raise ValueError(
-                f"val + test must leave rows to train on (a sum below 1). Received: {self.val} + {self.test}"
-            )
-        return self
-
 
 class Data(_Section):
     """The table, and how windows are cut from it."""
@@ -64,30 +57,6 @@ class Data(_Section):
     scale_per_series: bool = Field(False, description="Fit the scalers on each series by itself.")
     split: Split = Field(default_factory=Split)
 
-    @model_validator(mode="after")
-    def _time_and_every_go_together(self) -> Self:
-        if self.time and not self.every:
-            raise ValueError(f"`time: {self.time}` needs the step between rows. Add for example `every: 1h`")
-        if self.every and not self.time:
-            raise ValueError(f"`every: {self.every}` needs the column of timestamps. Add `time: <column>`")
-        return self
-
-    @model_validator(mode="after")
-    def _limits_are_in_order(self) -> Self:
-        for name, (low, high) in self.limits.items():
-            if low >= high:
-                raise ValueError(f"`limits.{name}` must be [lowest, highest]. Received: [{low:g}, {high:g}]")
-        return self
-
-    @model_validator(mode="after")
-    def _each_column_has_one_role(self) -> Self:
-        for role in ("inputs", "targets", "known_future", "calendar"):
-            names = getattr(self, role, [])
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise ValueError(f"`{role}` names {', '.join(twice)} twice; name each column once")
-        return self
-
 
 class ForecastData(Data):
     """The table of a forecast: inputs of the past, targets of the steps after it."""
@@ -101,15 +70,6 @@ class ForecastData(Data):
     known_future: list[str] = Field(
         default_factory=list, description="Columns known ahead of time; `predict` needs them for the steps ahead."
     )
-
-    @model_validator(mode="after")
-    def _the_future_is_told_apart(self) -> Self:
-        if self.calendar and not self.time:
-            raise ValueError("`calendar` needs timestamps. Add `time: <column>` and `every: <step>`")
-        leaked = [name for name in self.targets if name in self.known_future]
-        if leaked:
-            raise ValueError(f"{', '.join(leaked)} stands in `targets` and in `known_future`; a target is not known")
-        return self
 
 
 class AutoencodeData(Data):

@@ -106,3 +106,15 @@ def test_too_few_windows_are_counted_by_part() -> None:
 def test_notes_of_preparing_are_findings_without_advice() -> None:
     finding = _only(_findings(_clean().drop(index=[100, 200])), "data_note")
     assert (finding.level, str(finding)) == ("note", "2 gaps in time; no window crosses one")
+
+
+def test_a_series_too_short_for_a_window_is_named() -> None:
+    frame = hourly_frame(400, series=("long", "short"))
+    frame = frame[(frame["site"] == "long") | (frame["time"] < "2024-01-02")]
+    recipe = parse_recipe(forecast_recipe(series="site"))
+    findings = [found for found in check_data(prepare(recipe.data, frame)) if found.code == "series_without_windows"]
+    assert [found.text for found in findings] == [
+        "1 of 2 series are too short for a train window: short",
+        "1 of 2 series are too short for a val window: short",
+        "1 of 2 series are too short for a test window: short",
+    ]

@@ -169,3 +169,19 @@ def test_a_split_that_leaves_nothing_to_train_on_is_refused(val: float, test: fl
 )
 def test_keys_that_contradict_each_other_are_told_together(changes: dict[str, Any], said: str) -> None:
     assert said in _message(forecast_recipe(**changes))
+
+
+def test_contradictions_are_told_beside_other_problems_at_their_own_line(tmp_path: Path) -> None:
+    text = (
+        "task: forecast\ndata:\n  inputs: [load, load]\n  targets: [load]\n  input_steps: 0\n  output_steps: 2\n"
+        "  time: when\nmodel: {dropout: 2.0}\n"
+    )
+    (tmp_path / "wrong.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(tmp_path / "wrong.yaml")
+    message = str(caught.value)
+    assert "has 4 problems" in message
+    assert "line 3   data.inputs       `inputs` names load twice" in message
+    assert "line 5   data.input_steps  must be at least 1. Received: 0" in message
+    assert "line 7   data.time         `time: when` needs the step between rows" in message
+    assert "line 8   model.dropout     must be in [0, 1). Received: 2.0" in message

@@ -1,0 +1,79 @@
+"""What the keys of a recipe have to do with each other.
+
+Apart from the schema, so that these problems are told together with all others, each at its own key. A rule looks at the values
+as they were written and stays silent where one has the wrong type, which the schema reports.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from seq2seq_kit.recipe.messages import Problem
+
+_LISTS = ("inputs", "targets", "known_future", "calendar")
+
+
+def broken_rules(values: Mapping[str, Any]) -> list[Problem]:
+    """Every rule that a recipe breaks."""
+    data = values.get("data")
+    return [problem for rule in _RULES for problem in rule(data)] if isinstance(data, Mapping) else []
+
+
+def _time_and_every_go_together(data: Mapping[str, Any]) -> Iterator[Problem]:
+    time, every = data.get("time"), data.get("every")
+    if time and every is None:
+        yield Problem("data.time", f"`time: {time}` needs the step between rows. Add for example `every: 1h`")
+    if every and time is None:
+        yield Problem("data.every", f"`every: {every}` needs the column of timestamps. Add `time: <column>`")
+    if data.get("calendar") and time is None:
+        yield Problem("data.calendar", "`calendar` needs timestamps. Add `time: <column>` and `every: <step>`")
+
+
+def _a_column_is_named_once(data: Mapping[str, Any]) -> Iterator[Problem]:
+    for role in _LISTS:
+        names = _texts(data.get(role))
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            yield Problem(f"data.{role}", f"`{role}` names {', '.join(twice)} twice; name each column once")
+
+
+def _a_target_is_not_known(data: Mapping[str, Any]) -> Iterator[Problem]:
+    known = _texts(data.get("known_future"))
+    leaked = [name for name in dict.fromkeys(_texts(data.get("targets"))) if name in known]
+    if leaked:
+        said = f"{', '.join(leaked)} stands in `targets` and in `known_future`; a target is not known"
+        yield Problem("data.known_future", said)
+
+
+def _limits_are_in_order(data: Mapping[str, Any]) -> Iterator[Problem]:
+    limits = data.get("limits")
+    for name, pair in limits.items() if isinstance(limits, Mapping) else ():
+        if isinstance(pair, list) and len(pair) == 2 and all(map(_is_number, pair)) and pair[0] >= pair[1]:
+            said = f"`limits.{name}` must be [lowest, highest]. Received: [{pair[0]:g}, {pair[1]:g}]"
+            yield Problem(f"data.limits.{name}", said)
+
+
+def _a_split_leaves_training_rows(data: Mapping[str, Any]) -> Iterator[Problem]:
+    split = data.get("split")
+    if not isinstance(split, Mapping):
+        return
+    val, test = split.get("val", 0.15), split.get("test", 0.15)
+    if _is_number(val) and _is_number(test) and 0 < val < 1 and 0 < test < 1 and val + test >= 1:
+        said = f"val + test must leave rows to train on (a sum below 1). Received: {val} + {test}"
+        yield Problem("data.split", said)
+
+
+def _texts(value: Any) -> list[str]:
+    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_RULES: list[Callable[[Mapping[str, Any]], Iterator[Problem]]] = [
+    _time_and_every_go_together,
+    _a_column_is_named_once,
+    _a_target_is_not_known,
+    _limits_are_in_order,
+    _a_split_leaves_training_rows,
+]
