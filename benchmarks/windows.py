@@ -44,13 +44,17 @@ def main() -> None:
             speed = statistics.median(speeds[who])
             memory = statistics.median(run["memory"] for run in runs)
             spread = f"{min(speeds[who]):,.0f} to {max(speeds[who]):,.0f}"
-            print(f"| {input_steps} | {who} | {speed:,.0f} ({spread}) | {memory:.2f} | {speed / peer:.2f} |", flush=True)
+            print(
+                f"| {input_steps} | {who} | {speed:,.0f} ({spread}) | {memory:.2f} | {speed / peer:.2f} |", flush=True
+            )
 
 
 def in_own_process(who: str, rows: int, input_steps: int) -> dict[str, float]:
     """One measurement in a fresh interpreter."""
     command = [sys.executable, __file__, "--one", who, "--rows", str(rows), "--input-steps", str(input_steps)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"})
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    )
     measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return measured
 

@@ -25,7 +25,8 @@ def describe_run(result: TrainResult) -> str:
         f"{test.windows:,} test windows of {recipe.data.input_steps} -> {test.steps} steps. {units_of(test)} "
         "Skill is 1 - RMSE / the baseline's RMSE.",
         "",
-        f"Fit: {len(result.fit.history)} epochs ({_ENDED[result.fit.ended]}), kept epoch {result.fit.best_epoch}, "
+        f"Fit: {count_of(len(result.fit.history), 'epoch')} ({_ENDED[result.fit.ended]}), "
+        f"kept {f'epoch {result.fit.best_epoch}' if result.fit.best_epoch else 'no epoch'}, "
         f"{result.fit.seconds:.0f} s; seed {recipe.seed}.",
     ]
     if result.findings:
@@ -50,13 +51,16 @@ def result_rows(test: Evaluation) -> list[list[str]]:
     return rows
 
 
+# MLflow draws the columns of a table without any space between them.
+_GAP = "&nbsp;" * 3
 HEADER = ["", "MAE", "RMSE", "MASE", "R2", "skill against it"]
 
 
 def markdown_table(test: Evaluation) -> list[str]:
     """`result_rows` in Markdown."""
-    rows = [HEADER, ["---", *["---:"] * (len(HEADER) - 1)], *result_rows(test)]
-    return ["| " + " | ".join(row) + " |" for row in rows]
+    rule = ["---", *["---:"] * (len(HEADER) - 1)]
+    rows = [[row[0], *(f"{_GAP}{cell}" for cell in row[1:])] for row in (HEADER, *result_rows(test))]
+    return ["| " + " | ".join(row) + " |" for row in (rows[0], rule, *rows[1:])]
 
 
 def units_of(test: Evaluation) -> str:
@@ -64,6 +68,11 @@ def units_of(test: Evaluation) -> str:
     if len(test.targets) == 1:
         return f"Errors are in the units of {test.targets[0]}."
     return "Errors over several targets are in training standard units; test_scores.csv has each in its own."
+
+
+def count_of(number: int, thing: str) -> str:
+    """`1 epoch`, `2 epochs`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def figure(value: float) -> str:

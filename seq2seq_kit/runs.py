@@ -31,7 +31,7 @@ from seq2seq_kit.evaluation import (
     naive_error,
 )
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.notes import describe_run
+from seq2seq_kit.notes import count_of, describe_run
 from seq2seq_kit.recipe import ForecastRecipe, Recipe, dump_recipe
 from seq2seq_kit.recipe.loading import Overrides
 from seq2seq_kit.tracking import RunRecord, git_revision, open_tracking
@@ -41,6 +41,7 @@ from seq2seq_kit.validation import read_rows, resolve
 if TYPE_CHECKING:
     import keras
 
+_LONG_SECONDS = 1800
 _EXAMPLES = 24  # windows in the interactive page; the picture shows the first of a spread of six
 
 
@@ -134,7 +135,8 @@ def train(
         record.dataset(source, source=recipe.data.source or "a DataFrame", name=_data_name(recipe), digest=digest)
         seed_everything(recipe.seed, deterministic=recipe.training.deterministic)
         model = build_model(recipe, prepared)
-        reporter.say(_announcement(prepared, model, recipe))
+        findings.append(_estimate(prepared, model, recipe))
+        reporter.find(findings[-1])
         fitted = fit(model, prepared, recipe.training, seed=recipe.seed, observers=[reporter, record])
         info = _origin(fitted, digest, record.run_id)
         with _rescue(Bundle(recipe, model, prepared.scaler, [], {}, info), reporter):
@@ -200,18 +202,21 @@ def _read(recipe: Recipe, data: pd.DataFrame | None) -> tuple[Prepared, pd.DataF
     """The prepared data, the frame it came from and a digest of the frame's content."""
     frame, origin = read_rows(recipe, data)
     prepared = prepare(recipe.data, frame, origin=origin)
-    hashed = pd.util.hash_pandas_object(frame[prepared.table.columns], index=False).to_numpy()
+    names = [name for name in (recipe.data.series, recipe.data.time) if name] + prepared.table.columns
+    hashed = pd.util.hash_pandas_object(frame[names], index=False).to_numpy()
     # MLflow takes digests of up to 36 characters
     return prepared, frame, hashlib.sha256(hashed.tobytes()).hexdigest()[:32]
 
 
-def _announcement(prepared: Prepared, model: keras.Model, recipe: Recipe) -> str:
+def _estimate(prepared: Prepared, model: keras.Model, recipe: Recipe) -> Finding:
     counts = ", ".join(f"{windows.count:,} {part}" for part, windows in prepared.windows.items())
-    seconds = estimate_seconds(model, prepared, recipe.training)
+    seconds, epochs = estimate_seconds(model, prepared, recipe.training), count_of(recipe.training.epochs, "epoch")
     duration = f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
-    return (
-        f"{model.count_params():,} parameters; windows: {counts}; about {duration} for {recipe.training.epochs} epochs"
+    text = f"{model.count_params():,} parameters; windows: {counts}; about {duration} for {epochs}"
+    advice = (
+        "If that is too long: a larger window_stride or batch_size, fewer epochs" if seconds > _LONG_SECONDS else ""
     )
+    return Finding("estimated_time", "note", text, advice)
 
 
 def _origin(fitted: Fit, digest: str, run_id: str) -> dict[str, Any]:
@@ -240,6 +245,9 @@ def _evaluated(
 
 
 def _examined(recipe: Recipe, fitted: Fit, val: Evaluation, test: Evaluation) -> list[Finding]:
+    if not fitted.best_epoch:
+        text = "interrupted before the first epoch had ended: the weights are hardly trained and no validation has chosen them"
+        return [Finding("no_epoch_finished", "warning", text, "Do not use this model; train again")]
     losses = [epoch.val_loss for epoch in fitted.history]
     examine = examine_forecast if isinstance(recipe, ForecastRecipe) else examine_autoencoder
     return examine(val, test, losses, all_epochs=fitted.ended == "epochs")
@@ -336,8 +344,13 @@ def _final_metrics(result: TrainResult) -> dict[str, float]:
         values[f"{part.part}/skill"] = part.skill
     for name in result.test.baselines:
         scores = result.test.overall(name)
-        values |= {f"baselines/{_metric_name(name)}_{key}": getattr(scores, key) for key in ("mae", "rmse")}
-    return values | {"best_epoch": result.fit.best_epoch, "seconds": result.seconds, "fit_seconds": result.fit.seconds}
+        values |= {f"test_baselines/{_metric_name(name)}_{key}": getattr(scores, key) for key in ("mae", "rmse")}
+    fit = {
+        "best_epoch": result.fit.best_epoch,
+        "seconds": result.fit.seconds,
+        "seconds_of_the_whole_run": result.seconds,
+    }
+    return values | {f"fit/{key}": float(value) for key, value in fit.items()}
 
 
 def _metric_name(name: str) -> str:

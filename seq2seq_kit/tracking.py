@@ -164,11 +164,12 @@ class RunRecord:
 
     def on_epoch(self, epoch: Epoch) -> None:
         """Losses, learning rate and speed of an epoch."""
+        # MLflow groups charts by what stands before the slash, in alphabetical order: the curves come first.
         values = {
-            "loss": epoch.loss,
-            "val_loss": epoch.val_loss,
-            "learning_rate": epoch.learning_rate,
-            "sequences_per_second": epoch.sequences_per_second,
+            "epoch/loss": epoch.loss,
+            "epoch/val_loss": epoch.val_loss,
+            "epoch/learning_rate": epoch.learning_rate,
+            "epoch/sequences_per_second": epoch.sequences_per_second,
         }
         self._queue(values, epoch.number)
         try:
@@ -241,7 +242,8 @@ class RunRecord:
                 mlflow.pyfunc.log_model(
                     name="model" if serve == "frames" else "network",
                     python_model=str(package / "mlflow_model.py"),
-                    artifacts={serve: str(bundle)},  # by its name the model knows how to serve; a config becomes a parameter
+                    # By its name the model knows how to serve; a `model_config` would become a parameter of the run.
+                    artifacts={serve: str(bundle)},
                     code_paths=[str(package)],
                     signature=mlflow.models.infer_signature(example, answer),
                     input_example=example,

@@ -134,7 +134,7 @@ def fit(
         ended = "interrupted"
         if best.best_weights is not None:
             model.set_weights(best.best_weights)
-    if history and not math.isfinite(history[-1].loss):
+    if history and not _finite(history[-1]):
         raise TrainingError(_nan_message(history[-1], training))
     if ended == "epochs" and len(history) < training.epochs:
         ended = "early"
@@ -181,7 +181,7 @@ def _watch(
             history.append(record)
             for observer in observers:
                 observer.on_epoch(record)
-            if not math.isfinite(record.loss):
+            if not _finite(record):
                 self.model.stop_training = True
 
     return Watch()
@@ -226,9 +226,14 @@ def _loss(name: str, *, masked: bool) -> Any:
     return over_observed
 
 
+def _finite(epoch: Epoch) -> bool:
+    return math.isfinite(epoch.loss) and math.isfinite(epoch.val_loss)
+
+
 def _nan_message(epoch: Epoch, training: Training) -> str:
+    which, loss = ("training", epoch.loss) if not math.isfinite(epoch.loss) else ("validation", epoch.val_loss)
     return (
-        f"the training loss became {epoch.loss} in epoch {epoch.number}. Expected a finite loss. "
+        f"the {which} loss became {loss} in epoch {epoch.number}. Expected a finite loss. "
         f"Try a smaller training.learning_rate (now {training.learning_rate}), or training.clip_norm: 1.0"
         f"{'' if training.clip_norm is None else f' or less (now {training.clip_norm})'}; "
         "look for outliers and for columns that data.scaling leaves large"

@@ -173,7 +173,9 @@ def test_what_is_served_takes_the_rows_ahead_in_the_same_frame() -> None:
 def test_known_future_columns_that_are_not_given_are_asked_for() -> None:
     frame = hourly_frame(300)
     bundle = untrained(forecast_recipe(inputs=["load"], known_future=["heat"], gap_steps=1), frame)
-    with pytest.raises(DataError, match=r"known_future: \[heat\] .* 7 steps ahead .*from 2024-01-13 11:00:00.*--future"):
+    with pytest.raises(
+        DataError, match=r"known_future: \[heat\] .* 7 steps ahead .*from 2024-01-13 11:00:00.*--future"
+    ):
         bundle.predict(frame)
 
 

@@ -250,7 +250,9 @@ def test_encode_writes_a_row_for_each_window(rows: Path, autoencode_bundle: str,
 
 
 def test_reconstruct_writes_every_step(rows: Path, autoencode_bundle: str) -> None:
-    assert main(["reconstruct", autoencode_bundle, "--data", "rows.parquet", "--stride", "24", "--out", "again.csv"]) == 0
+    assert (
+        main(["reconstruct", autoencode_bundle, "--data", "rows.parquet", "--stride", "24", "--out", "again.csv"]) == 0
+    )
     assert list(pd.read_csv("again.csv")) == ["time", "step", "load", "heat"]
     assert len(pd.read_csv("again.csv")) == 12 * 24
 

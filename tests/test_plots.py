@@ -1,5 +1,7 @@
 """Figures are drawn and written for every kind of run, and show the windows, the names and the figures they should."""
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
@@ -115,6 +117,15 @@ def test_the_interactive_page_holds_every_window_and_forecaster(kind: tuple[str,
     assert page.count('"visible":true,') + page.count('"visible":true}') == len(examples.targets) * (
         2 + len(examples.predictions)
     )
+
+
+def test_the_slider_shows_the_lines_of_one_window(tmp_path: Path) -> None:
+    examples = examples_of(named("several_targets_and_series"), count=3)
+    plots.write_interactive(examples, tmp_path / "page.html", title="t")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    shown = [json.loads(found) for found in re.findall(r'"args":\[\{"visible":(\[[a-z,]+\])\}\]', page)]
+    lines = len(examples.targets) * (2 + len(examples.predictions))
+    assert shown == [[at // lines == window for at in range(3 * lines)] for window in range(3)]
 
 
 def test_the_interactive_page_needs_no_network(tmp_path: Path) -> None:

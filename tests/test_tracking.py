@@ -67,10 +67,10 @@ def test_parameters_are_the_flattened_recipe(logged: Any) -> None:
 
 def test_each_epoch_has_losses_rate_and_speed(logged: Any, forecast_run: TrainResult, store: Path) -> None:
     client = open_tracking(str(store)).client
-    for key in ("loss", "val_loss", "learning_rate", "sequences_per_second"):
+    for key in ("epoch/loss", "epoch/val_loss", "epoch/learning_rate", "epoch/sequences_per_second"):
         curve = client.get_metric_history(forecast_run.run_id, key)
         assert [point.step for point in curve] == [1, 2, 3]
-        expected = [getattr(epoch, key) for epoch in forecast_run.fit.history]
+        expected = [getattr(epoch, key.removeprefix("epoch/")) for epoch in forecast_run.fit.history]
         np.testing.assert_allclose([point.value for point in curve], expected)
 
 
@@ -80,9 +80,9 @@ def test_final_figures_are_those_of_the_evaluation(logged: Any, forecast_run: Tr
         assert metrics[f"test/{key}"] == pytest.approx(getattr(test.overall(), key))
         assert metrics[f"val/{key}"] == pytest.approx(getattr(forecast_run.val.overall(), key))
     assert metrics["test/skill"] == pytest.approx(test.skill)
-    assert metrics["baselines/last_value_rmse"] == pytest.approx(test.overall("last value").rmse)
-    assert len([key for key in metrics if key.startswith("baselines/")]) == 2 * len(test.baselines) == 6
-    assert metrics["best_epoch"] == forecast_run.fit.best_epoch
+    assert metrics["test_baselines/last_value_rmse"] == pytest.approx(test.overall("last value").rmse)
+    assert len([key for key in metrics if key.startswith("test_baselines/")]) == 2 * len(test.baselines) == 6
+    assert metrics["fit/best_epoch"] == forecast_run.fit.best_epoch
 
 
 def test_the_error_by_step_is_a_curve_for_each_forecaster(forecast_run: TrainResult, store: Path) -> None:
@@ -128,7 +128,7 @@ def test_the_note_holds_the_result_table(logged: Any, forecast_run: TrainResult)
     note = logged.data.tags["mlflow.note.content"]
     assert note.startswith("## small_forecast: RMSE ")
     for name in ("model", *forecast_run.test.baselines):
-        assert f"| {name} | " in note
+        assert f"| {name} | &nbsp;" in note
     assert f"{forecast_run.test.overall().rmse:.4g}" in note
     assert f"seq2seq-kit predict {forecast_run.run_id}" in note
     for finding in forecast_run.findings:
@@ -147,7 +147,7 @@ def test_the_digest_follows_the_content(forecast_run: TrainResult) -> None:
     recipe = forecast_run.recipe
     assert runs._read(recipe, frame)[2] == forecast_run.bundle.info["data_sha256"]
     assert runs._read(recipe, frame.assign(colour="red"))[2] == forecast_run.bundle.info["data_sha256"]
-    frame.loc[3, "load"] += 1e-9
+    frame["load"] = frame["load"].where(frame.index != 3, frame["load"] + 1e-9)
     assert runs._read(recipe, frame)[2] != forecast_run.bundle.info["data_sha256"]
 
 
@@ -194,7 +194,9 @@ def test_the_logged_models_answer_in_a_fresh_process(
     assert frames.inputs.input_names() == ["time", "load", "heat"]
     outputs = ["time", "step", "load"] if task == "forecast" else ["first_time", "last_time", "reconstruction_error"]
     assert frames.outputs.input_names()[:3] == outputs
-    assert [spec.shape for spec in tensors.inputs] == ([(-1, 24, 5), (-1, 6, 3)] if task == "forecast" else [(-1, 24, 2)])
+    assert [spec.shape for spec in tensors.inputs] == (
+        [(-1, 24, 5), (-1, 6, 3)] if task == "forecast" else [(-1, 24, 2)]
+    )
     assert [spec.shape for spec in tensors.outputs] == [(-1, 6, 1) if task == "forecast" else (-1, 24, 2)]
     code = (
         "import sys, mlflow, numpy as np, pandas as pd\n"
@@ -316,7 +318,9 @@ def test_mlflows_telemetry_is_off_unless_turned_on() -> None:
     code = "import os, seq2seq_kit.tracking; print(os.environ['MLFLOW_DISABLE_TELEMETRY'])"
     bare = {key: value for key, value in os.environ.items() if key != "MLFLOW_DISABLE_TELEMETRY"}
     for given, expected in (({}, "true"), ({"MLFLOW_DISABLE_TELEMETRY": "false"}, "false")):
-        done = subprocess.run([sys.executable, "-c", code], env=bare | given, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=bare | given, capture_output=True, text=True, check=True
+        )
         assert done.stdout.strip() == expected
 
 
@@ -376,7 +380,9 @@ def test_what_a_busy_store_refuses_is_sent_with_the_next_epoch(
 ) -> None:
     tracked = open_tracking(str(store))
     record = tracked.start("small_forecast", name="busy", tags={})
-    epochs = [Epoch(n, 2, loss=1 / n, val_loss=2 / n, learning_rate=0.1, seconds=1, sequences_per_second=9) for n in (1, 2)]
+    epochs = [
+        Epoch(n, 2, loss=1 / n, val_loss=2 / n, learning_rate=0.1, seconds=1, sequences_per_second=9) for n in (1, 2)
+    ]
 
     def refuse(*_: Any, **__: Any) -> None:
         raise RuntimeError("database is locked")
@@ -387,7 +393,7 @@ def test_what_a_busy_store_refuses_is_sent_with_the_next_epoch(
             record.on_epoch(epochs[0])
     record.on_epoch(epochs[1])
     record.end("FINISHED")
-    curve = tracked.client.get_metric_history(record.run_id, "loss")
+    curve = tracked.client.get_metric_history(record.run_id, "epoch/loss")
     assert [(point.step, point.value) for point in curve] == [(1, 1.0), (2, 0.5)]
 
 
@@ -417,7 +423,7 @@ def test_an_artifact_that_a_cut_run_lacks_is_told(store: Path, forecast_run: Tra
 def test_an_autoencoder_run_scores_against_its_baselines(autoencode_run: TrainResult, store: Path) -> None:
     run = open_tracking(str(store)).client.get_run(autoencode_run.run_id)
     test: Evaluation = autoencode_run.test
-    assert {f"baselines/{runs._metric_name(name)}_rmse" for name in test.baselines} <= set(run.data.metrics)
+    assert {f"test_baselines/{runs._metric_name(name)}_rmse" for name in test.baselines} <= set(run.data.metrics)
     assert "test/mase" not in run.data.metrics  # nothing is forecast
     assert f"seq2seq-kit score {autoencode_run.run_id}" in run.data.tags["mlflow.note.content"]
     names = {file.path for file in open_tracking(str(store)).client.list_artifacts(autoencode_run.run_id, "figures")}

@@ -133,6 +133,10 @@ def build_autoencoder(
     positive_int("input_steps", input_steps)
     positive_int("input_features", input_features)
     output_features = input_features if output_features is None else positive_int("output_features", output_features)
+    if output_features > input_features:
+        raise ArgumentError(
+            f"output_features must be at most input_features ({input_features}). Received: output_features={output_features}"
+        )
     boolean("bidirectional", bidirectional)
     if latent_dim is not None:
         positive_int("latent_dim", latent_dim)

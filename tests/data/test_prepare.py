@@ -298,5 +298,7 @@ def test_a_value_beyond_float32_is_refused_with_its_cell() -> None:
     frame = hourly_frame(300)
     frame.loc[7, "heat"] = 1e300
     data = parse_recipe(forecast_recipe(scaling="none")).data
-    with pytest.raises(DataError, match=r"row 8 \(2024-01-01 07:00:00\), column heat: 1e\+300 is beyond the range of float32"):
+    with pytest.raises(
+        DataError, match=r"row 8 \(2024-01-01 07:00:00\), column heat: 1e\+300 is beyond the range of float32"
+    ):
         prepare(data, frame)

@@ -39,11 +39,11 @@ def all_windows(prepared: Prepared, part: str) -> np.ndarray:
 
 
 def broken_frame() -> pd.DataFrame:
-    """Two sites with gaps of a day and a half and of ten days, and missing cells."""
+    """Two sites with gaps that swallow up to three days before, and all of ten; and missing cells."""
     frame = hourly_frame(700, series=("north", "south"))
     hours = (frame["time"] - frame["time"].iloc[0]) / pd.Timedelta(hours=1)
     south = frame["site"] == "south"
-    gone = hours.between(200, 235) | (hours.between(330, 569) & south) | (hours.between(630, 640) & ~south)
+    gone = hours.between(200, 285) | (hours.between(330, 569) & south) | (hours.between(630, 640) & ~south)
     frame = frame[~gone].reset_index(drop=True)
     empty = np.random.default_rng(3).random(len(frame)) < 0.05
     frame.loc[empty, "load"] = np.nan

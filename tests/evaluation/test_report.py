@@ -137,7 +137,9 @@ def test_rows_of_one_target_are_in_its_own_units(many: Evaluation) -> None:
         for series in ("north", "south"):
             assert table.loc[(MODEL, target, series, 0), "rmse"] == pytest.approx(np.sqrt(14 / 3) * by)
     overall = many.overall()
-    assert table.loc[(MODEL, "", "", 0), SCORES].to_list() == pytest.approx([getattr(overall, name) for name in SCORES])
+    row = table.reset_index().iloc[0]
+    assert (row["forecaster"], row["target"], row["step"]) == (MODEL, "", 0)
+    assert [row[name] for name in SCORES] == pytest.approx([getattr(overall, name) for name in SCORES])
 
 
 def test_the_cells_of_the_parts_add_up(many: Evaluation) -> None:
@@ -182,6 +184,15 @@ def test_the_distance_to_the_last_value_is_measured() -> None:
 
     evaluation = evaluate_part(prepared, "test", near_the_last_value, fit_forecast_baselines(prepared))
     assert evaluation.from_last_value == pytest.approx(0.25)
+
+
+def test_the_distance_to_the_last_value_has_the_units_of_the_whole(many: Evaluation) -> None:
+    frame = hourly_frame(300, series=("north", "south"))
+    prepared = prepared_forecast(frame, series="site", targets=["load", "heat"])
+    windows = np.arange(prepared.windows["test"].count)
+    newest = prepared.table.values[prepared.windows["test"].input_rows()[:, -1]][:, None]
+    distance = (Off(2.0, 0.5)(prepared, "test", windows) - newest) / many.scale[0]
+    assert many.from_last_value == pytest.approx(np.sqrt(np.mean(distance**2)))
 
 
 def test_an_autoencoder_has_neither_mase_nor_a_last_value() -> None:

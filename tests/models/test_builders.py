@@ -138,3 +138,10 @@ def test_a_model_without_a_bridge_has_no_halves() -> None:
     plain = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="only")])
     with pytest.raises(ArgumentError, match=r"Received: layers \['only'\]"):
         split_autoencoder(plain)
+
+
+def test_an_autoencoder_cannot_rebuild_more_columns_than_it_reads() -> None:
+    with pytest.raises(
+        ArgumentError, match=r"output_features must be at most input_features \(2\). Received: output_features=5"
+    ):
+        build_autoencoder(input_steps=4, input_features=2, output_features=5)
