@@ -133,7 +133,7 @@ def test_the_note_is_drawn_as_a_table(ui: Ui, browser: Any, forecast_run: TrainR
 
 def test_the_metrics_are_drawn_as_charts(ui: Ui, browser: Any, forecast_run: TrainResult) -> None:
     browser.get(run_page(ui, forecast_run, "/model-metrics"))
-    wait_for(browser, "last_value_rmse", "ridge_rmse")
+    wait_for(browser, "epoch", "learning_rate", "loss", "val_loss")
     shoot(browser, "metrics")
 
 
