@@ -305,7 +305,8 @@ def _ui(options: argparse.Namespace) -> None:
     from seq2seq_kit.ui import open_ui
 
     with open_ui(tracking_uri=options.tracking_uri, port=options.port, say=lambda text: print(text, flush=True)) as ui:
-        print(f"open {ui.address}\nCtrl-C ends it", flush=True)
+        newest = f"\nnewest run: {ui.newest_run}" if ui.newest_run else ""
+        print(f"open {ui.address}{newest}\nCtrl-C ends it", flush=True)
         ui.wait()
 
 

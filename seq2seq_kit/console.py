@@ -86,7 +86,9 @@ def print_table(
     """A table; all columns but the first are `figures`, or words."""
     table = Table(title=title or None, title_justify="left")
     for position, name in enumerate(header):
-        table.add_column(name, justify="right" if position and figures else "left", overflow="fold")
+        table.add_column(
+            name, justify="right" if position and figures else "left", overflow="fold" if figures else "ellipsis"
+        )
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     console.print(table)

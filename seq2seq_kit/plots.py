@@ -180,7 +180,7 @@ def write_interactive(examples: Examples, path: Path, *, title: str) -> None:
         title=title,
         template="plotly_white",
         hovermode="x unified",
-        sliders=[{"steps": steps, "currentvalue": {"prefix": "window from "}}],
+        sliders=[{"steps": steps, "currentvalue": {"prefix": "window from "}, "pad": {"t": 50}}],
         yaxis_title=examples.targets[0] if len(examples.targets) == 1 else None,
     )
     figure.write_html(path, include_plotlyjs=True)

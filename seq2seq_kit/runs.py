@@ -360,7 +360,8 @@ def _metric_name(name: str) -> str:
 def _first_tags(recipe: Recipe) -> dict[str, str]:
     revision = git_revision(Path.cwd())
     tags = {"task": recipe.task, "data": recipe.data.source or "DataFrame", "seed": str(recipe.seed)}
-    tags |= {f"version.{name}": number for name, number in versions().items()}
+    tags["versions"] = ", ".join(f"{name} {number}" for name, number in versions().items())
+    tags["mlflow.source.name"] = "seq2seq-kit train"
     return tags | ({"mlflow.source.git.commit": revision} if revision else {})
 
 

@@ -110,18 +110,18 @@ class Tracking:
                 "status": run.info.status,
                 "test rmse": run.data.metrics.get("test/rmse"),
                 "skill": run.data.metrics.get("test/skill"),
-                "started": pd.Timestamp(run.info.start_time, unit="ms").strftime("%Y-%m-%d %H:%M"),
+                "started": pd.Timestamp(run.info.start_time, unit="ms").strftime("%m-%d %H:%M"),
             }
             for run in runs
         ]
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, columns=["run", "name", "experiment", "status", "test rmse", "skill", "started"])
 
-    def newest_experiment(self) -> str | None:
-        """Id of the experiment with the newest run, or None."""
+    def newest_run(self) -> tuple[str, str] | None:
+        """Ids of the experiment with the newest run and of that run, or None."""
         with _explained(self.uri):
             ids = [found.experiment_id for found in self.client.search_experiments()]
             runs = self.client.search_runs(ids, order_by=["attributes.start_time DESC"], max_results=1)
-        return runs[0].info.experiment_id if runs else None
+        return (runs[0].info.experiment_id, runs[0].info.run_id) if runs else None
 
     def _find(self, run_id: str) -> Any:
         """A run by its id, or by the beginning of it."""

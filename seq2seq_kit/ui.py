@@ -26,11 +26,13 @@ class Ui:
 
     Attributes:
         address: Opens the model-training view at the experiment of the newest run.
+        newest_run: Opens that run in the same view (MLflow's own links fall back to its view for language models).
         process: The server.
         log: What it writes; shown if it does not start.
     """
 
     address: str
+    newest_run: str | None
     process: subprocess.Popen[bytes]
     log: IO[bytes]
 
@@ -77,7 +79,7 @@ def open_ui(
     if tracking.local is None:
         raise TrackingError(f"{tracking.uri} is a server with a UI of its own: open that address in a browser")
     port = _claim(port)
-    experiment = tracking.newest_experiment()
+    newest = tracking.newest_run()
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", tracking.local.uri]
     command += [
         "--default-artifact-root",
@@ -94,8 +96,9 @@ def open_ui(
     say(f"starting MLflow's UI on {tracking.local.folder.name}/ (about ten seconds)")
     log = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the server)
     process = subprocess.Popen(command, env=settings | os.environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-    page = f"/experiments/{experiment}/runs" if experiment else "/experiments"
-    ui = Ui(f"http://{HOST}:{port}/#{page}?workflowType=machine_learning", process, log)
+    site, view = f"http://{HOST}:{port}/#/experiments", "?workflowType=machine_learning"
+    address = f"{site}/{newest[0]}/runs{view}" if newest else f"{site}{view}"
+    ui = Ui(address, f"{site}/{newest[0]}/runs/{newest[1]}{view}" if newest else None, process, log)
     try:
         _await(ui, port)
     except BaseException:

@@ -109,6 +109,14 @@ def test_the_address_opens_the_runs_of_the_experiment(ui: Ui, browser: Any, fore
     shoot(browser, "runs")
 
 
+def test_the_newest_run_opens_in_the_view_for_training(ui: Ui, browser: Any, forecast_run: TrainResult) -> None:
+    assert ui.newest_run is not None
+    browser.get(ui.newest_run)
+    text = wait_for(browser, "Model metrics", forecast_run.run_id)
+    assert "Judges" not in text
+    shoot(browser, "newest-run")
+
+
 def test_a_click_on_the_run_opens_its_page(ui: Ui, browser: Any, forecast_run: TrainResult) -> None:
     browser.get(ui.address)
     wait_for(browser, "lstm8 e3 s0")
