@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seq2seq_kit.runs import TrainResult, evaluate, load
-from tests.conftest import hourly_frame
+from seq2seq_kit.notes import describe_run
+from seq2seq_kit.runs import Silent, TrainResult, evaluate, load, train
+from tests.conftest import forecast_recipe, hourly_frame
 
 
 def test_a_forecast_run_beats_the_last_value(forecast_run: TrainResult) -> None:
@@ -30,3 +31,21 @@ def test_evaluation_of_the_test_rows_repeats_the_table(forecast_run: TrainResult
     again = evaluate(forecast_run.bundle, data=frame.iloc[-(90 + 24) :])
     assert again.overall().rmse == pytest.approx(forecast_run.test.overall().rmse, rel=1e-5)
     assert again.windows == forecast_run.test.windows
+
+
+class Impatient(Silent):
+    """Presses Ctrl-C in the middle of the first epoch."""
+
+    def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None:
+        if step == 2:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupt_before_the_first_epoch_ends_says_that_the_model_is_of_no_use(tmp_path: Path) -> None:
+    result = train(forecast_recipe(), data=hourly_frame(), tracking_uri=str(tmp_path / "mlruns"), reporter=Impatient())
+    assert result.fit.ended == "interrupted"
+    assert result.fit.best_epoch == 0
+    assert [found.advice for found in result.findings if found.code == "no_epoch_finished"] == [
+        "Do not use this model; train again"
+    ]
+    assert "kept no epoch" in describe_run(result)

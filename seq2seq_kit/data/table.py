@@ -135,22 +135,17 @@ def _numbers(frame: pd.DataFrame, name: str, origin: str) -> np.ndarray:
         )
     numbers = pd.to_numeric(column, errors="coerce")
     values = np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
-    broken = np.flatnonzero(np.isnan(values) & column.notna().to_numpy())
-    if broken.size:
-        row = int(broken[0])
-        raise DataError(
-            f"{origin}, row {row + 1}, column {name}: expected a number. Received: {column.iloc[row]!r}"
-            f"{f' (and {broken.size - 1} more such cells)' if broken.size > 1 else ''}. "
-            "Correct the cell, or leave it empty and choose data.missing in the recipe"
-        )
-    infinite = np.flatnonzero(np.isinf(values))
-    if infinite.size:
-        row = int(infinite[0])
-        raise DataError(
-            f"{origin}, row {row + 1}, column {name}: expected a finite number. Received: {column.iloc[row]}"
-            f"{f' (and {infinite.size - 1} more such cells)' if infinite.size > 1 else ''}. "
-            "Correct the cell, or leave it empty and choose data.missing in the recipe"
-        )
+    wrong = {"a number": np.isnan(values) & column.notna().to_numpy(), "a finite number": np.isinf(values)}
+    for expected, cells in wrong.items():
+        rows = np.flatnonzero(cells)
+        if rows.size:
+            received = column.iloc[int(rows[0])]
+            more = f" (and {rows.size - 1} more such cells)" if rows.size > 1 else ""
+            raise DataError(
+                f"{origin}, row {rows[0] + 1}, column {name}: expected {expected}. "
+                f"Received: {repr(received) if isinstance(received, str) else received}{more}. "
+                "Correct the cell, or leave it empty and choose data.missing in the recipe"
+            )
     return values
 
 
