@@ -62,7 +62,8 @@ class Bundle:
         Args:
             frame: Rows with the recipe's columns, at least `input_steps` for each series; other columns are left alone.
             future: Values of the recipe's `known_future` columns for the steps ahead, where it has any.
-            all_windows: From every window whose steps ahead lie in the rows or right behind them, not only the newest.
+            all_windows: From every window whose steps ahead lie in the rows or right behind them, not only the newest. Windows
+                that end in a cell interpolated towards a later row are left out, as in training.
             origin: Name of the file for messages.
 
         Returns:
@@ -72,18 +73,20 @@ class Bundle:
         Raises:
             ArgumentError: The bundle is no forecast.
             DataError: The rows do not fit; the message names column, row or series.
+
+        What was done to the rows (sorted, filled, cut at gaps) stands in the result's `attrs["notes"]`.
         """
         recipe = self._forecast()
         # The newest rows, and every window, whatever the stride that the training took.
         data = recipe.data.model_copy(update={"window_stride": 1})
+        if future is not None and not data.known_future:
+            raise ArgumentError(
+                "this model has no known_future columns, so it takes no `future` (--future). Received: a frame with "
+                f"{', '.join(map(str, future.columns))}. Leave it out"
+            )
         prepared = prepare_ahead(data, frame, self.scaler, future=future, origin=origin)
-        windows = prepared.windows["test"]
-        picked = np.arange(windows.count) if all_windows else _newest(prepared)
-        parts = [
-            self._labelled(prepared, chunk, windows.target_rows(chunk), self.forecast(prepared, "test", chunk))
-            for chunk in _chunks(picked)
-        ]
-        return pd.concat(parts, ignore_index=True)
+        count = prepared.windows["test"].count
+        return self._frame(prepared, np.arange(count) if all_windows else _newest(prepared), self._forecasts)
 
     def encode(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
         """One row of latent values for each window: series, first and last time (or row), `latent_0..n`.
@@ -94,23 +97,18 @@ class Bundle:
 
         prepared = self._windows_of(frame, stride, origin)
         forward = compile_forward(self.halves[0])
-        parts = []
-        for chunk in _chunks(np.arange(prepared.windows["test"].count)):
+
+        def codes(prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
             latent = forward(prepared.arrays("test", chunk))
-            names = [f"latent_{position}" for position in range(latent.shape[1])]
-            values = pd.DataFrame(latent, columns=names)
-            parts.append(pd.concat([self._window_labels(prepared, chunk), values], axis=1))
-        return pd.concat(parts, ignore_index=True)
+            values = pd.DataFrame(latent, columns=[f"latent_{position}" for position in range(latent.shape[1])])
+            return pd.concat([self._window_labels(prepared, chunk), values], axis=1)
+
+        return self._frame(prepared, np.arange(prepared.windows["test"].count), codes)
 
     def reconstruct(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
         """What the autoencoder makes of each window: series, time (or row), `step`, each column in original units."""
         prepared = self._windows_of(frame, stride, origin)
-        windows = prepared.windows["test"]
-        parts = [
-            self._labelled(prepared, chunk, windows.target_rows(chunk), self.forecast(prepared, "test", chunk))
-            for chunk in _chunks(np.arange(windows.count))
-        ]
-        return pd.concat(parts, ignore_index=True)
+        return self._frame(prepared, np.arange(prepared.windows["test"].count), self._forecasts)
 
     def score(
         self,
@@ -137,10 +135,8 @@ class Bundle:
         if by not in ("window", "step"):
             raise ArgumentError(f"by must be 'window' or 'step'. Received: by={by!r}")
         prepared = self._windows_of(frame, stride, origin)
-        return pd.concat(
-            [self._scored(prepared, chunk, by) for chunk in _chunks(np.arange(prepared.windows["test"].count))],
-            ignore_index=True,
-        )
+        windows = np.arange(prepared.windows["test"].count)
+        return self._frame(prepared, windows, lambda prepared, chunk: self._scored(prepared, chunk, by))
 
     def answer(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What MLflow serves: the forecast of `predict`, or the scores of an autoencoder.
@@ -232,7 +228,18 @@ class Bundle:
             labels[f"{name}_error_scaled"] = scaled[:, position]
         return labels
 
-    def _labelled(self, prepared: Prepared, chunk: np.ndarray, rows: np.ndarray, values: np.ndarray) -> pd.DataFrame:
+    def _frame(
+        self, prepared: Prepared, windows: np.ndarray, part: Callable[[Prepared, np.ndarray], pd.DataFrame]
+    ) -> pd.DataFrame:
+        """`part` of every window, in chunks; what was done to the rows stands in the frame's `attrs["notes"]`."""
+        chunks = [windows[first : first + _CHUNK] for first in range(0, len(windows), _CHUNK)]
+        frame = pd.concat([part(prepared, chunk) for chunk in chunks], ignore_index=True)
+        frame.attrs["notes"] = list(prepared.notes)
+        return frame
+
+    def _forecasts(self, prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
+        rows = prepared.windows["test"].target_rows(chunk)
+        values = self.forecast(prepared, "test", chunk)
         steps = rows.shape[1]
         labels: dict[str, Any] = {}
         if prepared.data.series:
@@ -266,10 +273,6 @@ def _newest(prepared: Prepared) -> np.ndarray:
     windows = prepared.windows["test"]
     last_run = [int(np.flatnonzero(windows.series == series)[-1]) for series in range(len(prepared.table.series))]
     return windows.ends[last_run] - 1
-
-
-def _chunks(windows: np.ndarray) -> list[np.ndarray]:
-    return [windows[first : first + _CHUNK] for first in range(0, len(windows), _CHUNK)]
 
 
 def _rms(values: np.ndarray, axis: int) -> np.ndarray:

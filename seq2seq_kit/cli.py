@@ -147,7 +147,7 @@ def _list(options: argparse.Namespace) -> None:
         from seq2seq_kit.notes import figure
         from seq2seq_kit.tracking import open_tracking
 
-        runs = open_tracking(options.tracking_uri).runs()
+        runs = open_tracking(options.tracking_uri, create=False).runs()
         if runs.empty:
             console.print("no runs yet; train one: seq2seq-kit train RECIPE")
             return
@@ -284,6 +284,8 @@ def _check_ending(out: str | None) -> None:
 
 
 def _write(frame: "pd.DataFrame", out: str | None) -> None:
+    for note in frame.attrs.get("notes", []):
+        print(f"note: {note}", file=sys.stderr)
     if out is None:
         frame.to_csv(sys.stdout, index=False)
         return

@@ -67,7 +67,10 @@ def units_of(test: Evaluation) -> str:
     """What the figures of `overall` are measured in."""
     if len(test.targets) == 1:
         return f"Errors are in the units of {test.targets[0]}."
-    return "Errors over several targets are in training standard units; test_scores.csv has each in its own."
+    return (
+        "Errors over several targets are in units of each one's training scale (data.scaling); "
+        "test_scores.csv has each in its own."
+    )
 
 
 def count_of(number: int, thing: str) -> str:

@@ -58,7 +58,9 @@ def pick_examples(prepared: Prepared, part: str, predictors: Mapping[str, Predic
         before = before[:, :0]
     columns = [prepared.table.columns.index(name) for name in prepared.columns.targets]
     times = prepared.table.times
-    place = (lambda rows: times.to_numpy()[rows]) if times is not None else (lambda rows: rows + 1)
+    # On the clock of the data; NumPy's timestamps know no zone.
+    clock = times.tz_localize(None).to_numpy() if times is not None else None
+    place = (lambda rows: clock[rows]) if clock is not None else (lambda rows: rows + 1)
     names = [prepared.table.series[series] for series in prepared.series_of(part, picked)]
     firsts = place(ahead[:, 0])
     labels = [

@@ -20,7 +20,7 @@ from seq2seq_kit.bundle import Bundle
 from seq2seq_kit.bundle_files import read_bundle, versions
 from seq2seq_kit.data import Prepared, prepare, read_source
 from seq2seq_kit.data.checks import check_data
-from seq2seq_kit.errors import BundleError, KitError, TrackingError
+from seq2seq_kit.errors import BundleError, DataError, KitError, TrackingError
 from seq2seq_kit.evaluation import (
     MODEL,
     Evaluation,
@@ -124,12 +124,14 @@ def train(
     began = time.perf_counter()
     reporter = reporter or Silent()
     recipe = resolve(recipe, overrides)
+    # Written out, so that the stored recipe trains into the same experiment.
+    recipe = recipe.model_copy(update={"name": recipe.name or recipe.task})
     prepared, source, digest = _read(recipe, data)
     findings = check_data(prepared)
     for finding in findings:
         reporter.find(finding)
     tracking = open_tracking(tracking_uri, say=reporter.say)
-    record = tracking.start(recipe.name or recipe.task, name=_run_name(recipe), tags=_first_tags(recipe))
+    record = tracking.start(str(recipe.name), name=_run_name(recipe), tags=_first_tags(recipe))
     try:
         record.params(recipe.model_dump(mode="json", exclude={"name"}))
         record.dataset(source, source=recipe.data.source or "a DataFrame", name=_data_name(recipe), digest=digest)
@@ -170,7 +172,7 @@ def load(run: str | Path, *, tracking_uri: str | None = None) -> Bundle:
         return read_bundle(run)
     if Path(run).suffix or "/" in str(run):
         raise BundleError(f"there is no folder {run}. Expected the folder of a bundle, or the id of a run")
-    tracking = open_tracking(tracking_uri)
+    tracking = open_tracking(tracking_uri, create=False)
     with tempfile.TemporaryDirectory() as folder:
         return read_bundle(tracking.fetch(str(run), "bundle", Path(folder)))
 
@@ -313,27 +315,45 @@ def _draw(result: TrainResult, prepared: Prepared, folder: Path) -> None:
 
 
 def _example(prepared: Prepared, source: pd.DataFrame) -> pd.DataFrame:
-    """The input rows of the first test window, and the rows ahead where something is known of them; for `Bundle.answer`."""
+    """The input rows of the most completely observed test window, and the rows ahead where something is known of them.
+
+    For `Bundle.answer`; rows that begin or end in missing cells would be cut or taken for rows ahead.
+    """
     data, columns = prepared.data, prepared.columns
+    windows = prepared.windows["test"]
+    known = ~np.isnan(prepared.table.values[:, [prepared.table.columns.index(name) for name in columns.past]])
+    holes = np.concatenate([[0], np.cumsum(~known.all(axis=1))])
+    starts = windows.starts()
+    start = starts[np.argmin(holes[starts + windows.shape.input_steps] - holes[starts])]
+    ahead = windows.shape.span - windows.shape.input_steps if columns.known_future else 0
+    rows = start + np.arange(windows.shape.input_steps + ahead)
     names = [name for name in (data.series, data.time) if name] + columns.table
-    shape = prepared.windows["test"].shape
-    ahead = shape.span - shape.input_steps if columns.known_future else 0
-    rows = prepared.windows["test"].starts(np.array([0])) + np.arange(shape.input_steps + ahead)
     example = source.iloc[prepared.table.row_numbers[rows] - 1][names].reset_index(drop=True)
     example = example.astype(dict.fromkeys(columns.table, "float64"))
-    example.loc[shape.input_steps :, [name for name in columns.table if name not in columns.known_future]] = np.nan
-    if data.time:
-        example[data.time] = example[data.time].astype(str)
+    example.loc[windows.shape.input_steps :, [name for name in columns.table if name not in columns.known_future]] = (
+        np.nan
+    )
+    if data.time and prepared.table.times is not None:
+        times = prepared.table.times[rows]
+        example[data.time] = (times if times.tz is None else times.tz_convert("UTC")).astype(str)
     return example
 
 
 def _served(bundle: Bundle, prepared: Prepared, source: pd.DataFrame) -> dict[str, tuple[Any, Any]]:
-    """An example and its answer for each way in which MLflow serves the bundle: frames, and the bare network's tensors."""
-    frame = _example(prepared, source)
+    """An example and its answer for each way in which MLflow serves the bundle: frames, and the bare network's tensors.
+
+    Where every test window has missing cells no frame may do as an example; the network is served all the same.
+    """
     arrays = prepared.arrays("test", np.array([0]))
     names = [tensor.name for tensor in bundle.model.inputs]
     tensors = dict(zip(names, arrays, strict=True)) if len(names) > 1 else arrays[0]
-    return {"frames": (frame, bundle.answer(frame)), "tensors": (tensors, bundle.forward(arrays))}
+    served: dict[str, tuple[Any, Any]] = {"tensors": (tensors, bundle.forward(arrays))}
+    try:
+        frame = _example(prepared, source)
+        return {"frames": (frame, bundle.answer(frame))} | served
+    except DataError as error:
+        warnings.warn(f"no model for frames was logged, because no test window makes an example: {error}", stacklevel=2)
+        return served
 
 
 def _final_metrics(result: TrainResult) -> dict[str, float]:

@@ -84,7 +84,8 @@ class LocalStore:
             return
         here = str(self.artifacts)
         places = connection.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
-        old = [place for (place,) in places if place and Path(place).name == "artifacts" and place != here]
+        own = [place for (place,) in places if place and "://" not in place and Path(place).name == "artifacts"]
+        old = [place for place in own if place != here]
         for table, columns in _PLACES.items():
             present = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
             for column in present & set(columns):

@@ -27,23 +27,30 @@ os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 
 _TAG_LENGTH = 5_000
 _PARAM_LENGTH = 6_000
+_PARAMS_AT_ONCE = 100  # MLflow's own limit
 _LEAST_PREFIX = 6  # letters of a run id that are enough to name it
 _SEARCHED_RUNS = 5_000
 
 
-def open_tracking(uri: str | None, *, say: Callable[[str], None] = lambda text: None) -> Tracking:
+def open_tracking(uri: str | None, *, say: Callable[[str], None] = lambda text: None, create: bool = True) -> Tracking:
     """Connects to the store, creating a local one on first use.
 
     Args:
         uri: As in `store.local_store`.
         say: Told what takes a while.
+        create: Whether a local store that is not there may be made; reading needs one that is.
 
     Raises:
-        TrackingError: The store is locked, unreachable or not writable.
+        TrackingError: The store is absent, locked, unreachable or not writable.
     """
     local = local_store(uri)
     if local:
         new = local.is_new
+        if new and not create:
+            raise TrackingError(
+                f"there are no runs in {local.folder}: it has no mlflow.db. Call from the folder where the runs are, or name "
+                "it with --tracking-uri"
+            )
         local.prepare()
         if new:
             say(f"creating the MLflow store in {local.folder.name}/ (once, a few seconds)")
@@ -183,7 +190,8 @@ class RunRecord:
 
         flat = [Param(key, _text(value)[:_PARAM_LENGTH]) for key, value in _flattened(values)]
         with _explained(self.tracking.uri):
-            self.tracking.client.log_batch(self.run_id, params=flat)
+            for first in range(0, len(flat), _PARAMS_AT_ONCE):
+                self.tracking.client.log_batch(self.run_id, params=flat[first : first + _PARAMS_AT_ONCE])
 
     def metrics(self, values: Mapping[str, float]) -> None:
         """Figures of the run; what is not a finite number has no place in MLflow's charts and is left out."""
@@ -271,7 +279,7 @@ class RunRecord:
 
 def git_revision(folder: Path) -> str | None:
     """The commit that a folder is at, with `-dirty` if files differ from it; None outside a repository."""
-    command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty"]
+    command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -307,7 +315,8 @@ def _explained(uri: str) -> Iterator[None]:
 
 def _flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in values.items():
-        if isinstance(value, Mapping) and value:
+        # Names of columns are no names that MLflow takes for parameters, so what is given by column stays one value.
+        if isinstance(value, Mapping) and value and key not in ("limits", "scaling"):
             yield from _flattened(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

@@ -108,6 +108,8 @@ def open_ui(
 
 
 def _claim(port: int | None) -> int:
+    if port is not None and not 1 <= port <= 65535:
+        raise TrackingError(f"--port must be between 1 and 65535. Received: {port}. Leave it out to get a free one")
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -336,3 +336,25 @@ def test_a_forecast_refuses_the_verbs_of_an_autoencoder(forecast_run: TrainResul
 def test_an_autoencoder_refuses_to_predict(autoencode_run: TrainResult) -> None:
     with pytest.raises(ArgumentError, match="is an autoencoder: it can encode, reconstruct and score, not predict"):
         autoencode_run.bundle.predict(hourly_frame(60))
+
+
+def test_rows_for_days_to_come_are_no_observations(forecast_run: TrainResult) -> None:
+    frame = hourly_frame().tail(40).reset_index(drop=True)
+    frame.loc[37:, ["load", "heat"]] = np.nan
+    with pytest.raises(
+        DataError, match=r"the newest 3 rows have no value in load, heat, from row 38 .* drop these rows"
+    ):
+        forecast_run.bundle.predict(frame)
+
+
+def test_a_future_that_the_model_has_no_use_for_is_refused(forecast_run: TrainResult) -> None:
+    frame = hourly_frame().tail(40)
+    with pytest.raises(
+        ArgumentError, match=r"no known_future columns, so it takes no `future` .* Received: a frame with price"
+    ):
+        forecast_run.bundle.predict(frame, future=pd.DataFrame({"price": [1.0]}))
+
+
+def test_what_was_done_to_the_rows_is_told(forecast_run: TrainResult) -> None:
+    ahead = forecast_run.bundle.predict(hourly_frame().tail(40).iloc[::-1], origin="new.csv")
+    assert ahead.attrs["notes"] == ["new.csv was not sorted by time; the rows were sorted"]

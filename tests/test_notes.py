@@ -81,7 +81,7 @@ def test_markdown_rows_have_the_same_number_of_cells() -> None:
 
 def test_units_are_told() -> None:
     assert units_of(evaluation()) == "Errors are in the units of load."
-    assert "training standard units" in units_of(evaluation(targets=("load", "heat")))
+    assert "units of each one's training scale" in units_of(evaluation(targets=("load", "heat")))
 
 
 def test_a_forecast_is_described_by_its_figures(forecast_run: TrainResult) -> None:
@@ -102,7 +102,7 @@ def test_a_forecast_is_described_by_its_figures(forecast_run: TrainResult) -> No
 
 def test_an_autoencoder_is_described_by_what_it_rebuilds(autoencode_run: TrainResult) -> None:
     text = describe_run(autoencode_run)
-    assert "windows of 24 -> 24 steps. Errors over several targets are in training standard units" in text
+    assert "windows of 24 -> 24 steps. Errors over several targets are in units of each one's training scale" in text
     assert "| PCA (4) |" in text
     assert f"seq2seq-kit score {autoencode_run.run_id} --data new.csv --out score.csv`" in text
 

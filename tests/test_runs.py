@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from seq2seq_kit.notes import describe_run
@@ -49,3 +50,14 @@ def test_an_interrupt_before_the_first_epoch_ends_says_that_the_model_is_of_no_u
         "Do not use this model; train again"
     ]
     assert "kept no epoch" in describe_run(result)
+
+
+def test_holes_and_clock_changes_in_the_test_rows_do_not_fail_a_run(tmp_path: Path) -> None:
+    frame = hourly_frame(400).assign(time=pd.date_range("2024-03-15", periods=400, freq="h", tz="Europe/Berlin"))
+    prepared_start = 340 - 24
+    frame.loc[[prepared_start, 339, 345], "load"] = np.nan
+    recipe = forecast_recipe(missing="interpolate")
+    recipe["training"]["epochs"] = 1
+    result = train(recipe, data=frame, tracking_uri=str(tmp_path / "mlruns"))
+    loaded = load(result.run_id, tracking_uri=str(tmp_path / "mlruns"))
+    assert len(loaded.predict(frame)) == 6

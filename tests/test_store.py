@@ -172,3 +172,17 @@ def test_a_deleted_experiment_is_told(store: Path, forecast_run: TrainResult, tm
     tracking.client.delete_experiment(found.experiment_id)
     with pytest.raises(TrackingError, match="the experiment small_forecast was deleted in MLflow; restore it"):
         tracking.start("small_forecast", name="again", tags={})
+
+
+def test_a_place_on_a_server_is_not_moved_along(tmp_path: Path) -> None:
+    folder = tmp_path / "mlruns"
+    folder.mkdir()
+    with sqlite3.connect(folder / "mlflow.db") as connection:
+        connection.execute("CREATE TABLE experiments (artifact_location TEXT)")
+        connection.executemany("INSERT INTO experiments VALUES (?)", [("s3://bucket/artifacts",), ("/old/artifacts",)])
+    connection.close()
+    LocalStore(folder).prepare()
+    with sqlite3.connect(folder / "mlflow.db") as connection:
+        places = {place for (place,) in connection.execute("SELECT artifact_location FROM experiments")}
+    connection.close()
+    assert places == {"s3://bucket/artifacts", str(folder / "artifacts")}

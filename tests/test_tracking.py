@@ -439,3 +439,19 @@ def test_only_one_module_imports_mlflow() -> None:
         if "import mlflow" in path.read_text() or "from mlflow" in path.read_text()
     }
     assert importers == {"tracking.py", "mlflow_model.py"}  # the latter is run by MLflow itself
+
+
+def test_reading_makes_no_store(tmp_path: Path) -> None:
+    with pytest.raises(TrackingError, match=r"there are no runs in .*nowhere: it has no mlflow\.db"):
+        open_tracking(str(tmp_path / "nowhere"), create=False)
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_settings_by_column_are_one_parameter_each(tmp_path: Path) -> None:
+    record = open_tracking(str(tmp_path / "mlruns")).start("names", name="run", tags={})
+    record.params({"data": {"scaling": {"wind (m/s)": "robust"}, "limits": {"wind (m/s)": [0.0, 90.0]}}})
+    record.params({"many": {f"key_{position}": position for position in range(150)}})
+    params = record.tracking.client.get_run(record.run_id).data.params
+    assert params["data.scaling"] == '{"wind (m/s)": "robust"}'
+    assert params["data.limits"] == '{"wind (m/s)": [0.0, 90.0]}'
+    assert params["many.key_149"] == "149"

@@ -1,5 +1,6 @@
 """The steps ahead of the newest rows: rows that hold what is known of the future and nothing else."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -26,13 +27,15 @@ def append_ahead(table: Table, data: ForecastData, future: pd.DataFrame | None) 
     ahead = data.gap_steps + data.output_steps
     columns = Columns.of(data)
     known = _known_future(table, data, columns, future, ahead)
-    values, times, numbers, segments = [], [], [], []
+    values, times, numbers, segments, drawn = [], [], [], [], []
     for series, (first, end) in enumerate(zip(table.bounds[:-1], table.bounds[1:], strict=True)):
         rows = np.full((ahead, len(table.columns)), np.nan)
         for name in columns.known_future:
             rows[:, table.columns.index(name)] = known[series][name]
         values += [table.values[first:end], rows]
         numbers += [table.row_numbers[first:end], np.zeros(ahead, dtype=np.int64)]
+        if table.looks_ahead is not None:
+            drawn += [table.looks_ahead[first:end], np.zeros(rows.shape, dtype=bool)]
         if table.times is not None and table.every is not None:
             times += [table.times[first:end], table.every.ahead(table.times[first:end], np.arange(1, ahead + 1))]
         own = table.segments[table.segments[:, 2] == series] + np.array([series * ahead, series * ahead, 0])
@@ -45,6 +48,7 @@ def append_ahead(table: Table, data: ForecastData, future: pd.DataFrame | None) 
         bounds=table.bounds + ahead * np.arange(len(table.bounds)),
         segments=np.concatenate(segments),
         row_numbers=np.concatenate(numbers),
+        looks_ahead=None if table.looks_ahead is None else np.concatenate(drawn),
     )
 
 
@@ -74,6 +78,21 @@ def require_newest(table: Table, input_steps: int) -> None:
             f"{table.origin}: a forecast reads the newest {input_steps} rows without a gap of each series. "
             f"Received: {', '.join(short[:10])}. Give more rows, or fill the gap in time"
         )
+
+
+def refuse_empty_ends(table: Table, inputs: Sequence[str]) -> None:
+    """Raises `DataError` where a series ends with rows that hold no input: days to come are no observations."""
+    picked = [table.columns.index(name) for name in inputs]
+    for series, (first, end) in enumerate(zip(table.bounds[:-1], table.bounds[1:], strict=True)):
+        known = np.flatnonzero(~np.isnan(table.values[first:end][:, picked]).all(axis=1))
+        empty = int(end - first - 1 - known[-1]) if known.size else int(end - first)
+        if empty:
+            name = table.series[series]
+            raise DataError(
+                f"{table.origin}: the newest {empty} rows{f' of series {name}' if name else ''} have no value in "
+                f"{', '.join(inputs)}, from {table.where(int(end) - empty)} on. A forecast starts after the newest observed row: "
+                "drop these rows; values known ahead go into `future` (--future FILE)"
+            )
 
 
 def _known_future(

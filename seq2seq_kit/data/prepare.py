@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.ahead import append_ahead, require_newest
+from seq2seq_kit.data.ahead import append_ahead, refuse_empty_ends, require_newest
 from seq2seq_kit.data.batches import Layout, aligned, as_tensor, make_batches
 from seq2seq_kit.data.calendar import calendar_columns
 from seq2seq_kit.data.columns import Columns, window_shape
@@ -40,6 +40,8 @@ class Prepared:
         codes: The scaler's series for each series of the table, shape `(series,)`.
         matrix: Scaled, filled rows with calendar columns, shape `(rows, columns)` float32, columns as in `layout`.
         layout: Roles of the matrix's columns.
+        barred: Rows where a forecast may not begin, because an input was interpolated towards the very rows that it would
+            predict; shape `(rows,)` bool.
         notes: What was done to the data.
     """
 
@@ -51,6 +53,7 @@ class Prepared:
     codes: np.ndarray
     matrix: np.ndarray
     layout: Layout
+    barred: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
 
     @cached_property
@@ -62,7 +65,10 @@ class Prepared:
     def windows(self) -> dict[str, Windows]:
         """The windows of train, val and test."""
         shape, stride = window_shape(self.data), self.data.window_stride
-        return {part: make_windows(self.segments, self.split.rows(part), shape, stride=stride) for part in PARTS}
+        return {
+            part: make_windows(self.segments, self.split.rows(part), shape, stride=stride, barred=self.barred)
+            for part in PARTS
+        }
 
     @cached_property
     def tensor(self) -> "tf.Tensor":
@@ -109,14 +115,14 @@ class Prepared:
     def arrays(self, part: str, windows: np.ndarray) -> list[np.ndarray]:
         """The model's inputs for some windows: `(windows, input_steps, inputs)` and, if any, the future columns."""
         these = self.windows[part]
-        past = self.matrix[:, : self.layout.inputs][these.input_rows(windows)]
+        past = self.matrix[these.input_rows(windows), : self.layout.inputs]
         if not self.layout.future:
             return [past]
-        return [past, self.matrix[:, self.layout.future][these.target_rows(windows)]]
+        return [past, _cells(self.matrix, these.target_rows(windows), self.layout.future)]
 
     def scaled_targets(self, part: str, windows: np.ndarray) -> np.ndarray:
         """What the model is trained towards, shape `(windows, output_steps, targets)`, NaN where masked."""
-        return self.matrix[:, self.layout.targets][self.windows[part].target_rows(windows)]
+        return _cells(self.matrix, self.windows[part].target_rows(windows), self.layout.targets)
 
     def series_of(self, part: str, windows: np.ndarray | None = None) -> np.ndarray:
         """Series of each window of a part, as a position in `table.series`."""
@@ -126,11 +132,16 @@ class Prepared:
     def truth(self, part: str, windows: np.ndarray | None = None) -> np.ndarray:
         """What was observed, in original units, NaN where it was not; shape `(windows, output_steps, targets)`."""
         picked = [self.table.columns.index(name) for name in self.columns.targets]
-        return self.table.values[:, picked][self.windows[part].target_rows(windows)]
+        return _cells(self.table.values, self.windows[part].target_rows(windows), picked)
 
     def restore(self, scaled: np.ndarray, part: str, windows: np.ndarray | None = None) -> np.ndarray:
         """Predictions in original units; `scaled` and the result have the shape `(windows, output_steps, targets)`."""
         return self.scaler.inverse(scaled, self.codes[self.series_of(part, windows)], self.columns.targets)
+
+
+def _cells(values: np.ndarray, rows: np.ndarray, columns: list[int]) -> np.ndarray:
+    """Some columns of some rows, shape `(*rows.shape, columns)`, without copying whole columns first."""
+    return values[rows[..., None], np.array(columns)]
 
 
 def prepare(data: Data, frame: pd.DataFrame, *, origin: str = "the data") -> Prepared:
@@ -175,9 +186,11 @@ def prepare_ahead(
         DataError: See `read_table` and `append_ahead`.
     """
     columns = Columns.of(data)
-    absent = [name for name in columns.table if name not in columns.past and name not in frame.columns]
-    # Never read: such a target stands in no input window. Zeros keep it from counting as missing.
-    table = _read(data, frame.assign(**dict.fromkeys(absent, 0.0)) if absent else frame, origin)
+    # Targets that the encoder does not read stand in no input window; zeros keep them from counting as missing.
+    unread = [name for name in columns.table if name not in columns.past]
+    read = data.model_copy(update={"limits": {key: pair for key, pair in data.limits.items() if key not in unread}})
+    table = _read(read, frame.assign(**dict.fromkeys(unread, 0.0)), origin)
+    refuse_empty_ends(table, columns.inputs)
     filled = _filled(data, table, whole(table))
     require_newest(filled, data.input_steps)
     ahead = append_ahead(filled, data, future)
@@ -199,7 +212,19 @@ def _assembled(data: Data, table: Table, filled: Table, split: Split, scaler: Sc
     codes = scaler.codes_of(table.series)
     layout = columns.layout()
     matrix = _matrix(columns, filled, scaler, codes, layout)
-    return Prepared(data, table, split, filled.segments, scaler, codes, matrix, layout, filled.notes)
+    barred, notes = _barred(data, columns, filled), list(filled.notes)
+    if barred is not None:
+        notes.append(
+            f"{barred.sum()} rows were interpolated towards later ones; no forecast begins right after one of them"
+        )
+    return Prepared(data, table, split, filled.segments, scaler, codes, matrix, layout, barred, notes)
+
+
+def _barred(data: Data, columns: Columns, filled: Table) -> np.ndarray | None:
+    if not isinstance(data, ForecastData) or filled.looks_ahead is None:
+        return None
+    rows = np.any(filled.looks_ahead[:, [filled.columns.index(name) for name in columns.inputs]], axis=1)
+    return rows if rows.any() else None
 
 
 def _filled(data: Data, table: Table, split: Split) -> Table:

@@ -93,7 +93,7 @@ def fit_scaler(
         train_rows: `(first, end)` of each series' training rows, shape `(series, 2)`.
         columns: Names of the columns.
         methods: For each column: `standard` (mean, standard deviation), `minmax` (minimum, range), `robust` (median,
-            interquartile range) or `none`.
+            interquartile range; standard deviation where that is 0) or `none`.
         series: Names of the series, to fit each by itself; None fits all together.
 
     Returns:
@@ -116,7 +116,8 @@ def _fit(column: np.ndarray, method: str) -> tuple[float, float]:
         center, scale = known.min(), known.max() - known.min()
     else:
         low, center, high = np.percentile(known, [25, 50, 75])
-        scale = high - low
+        # More than half of a column may hold one value, as rain does; its standard deviation is the spread then.
+        scale = (high - low) or known.std()
     # Rounding leaves a spread of about 1e-16 relative in a constant column; dividing by it would blow noise up.
-    constant = scale <= 1e-12 * max(1.0, abs(center))
+    constant = scale <= 1e-12 * abs(center)
     return float(center), 1.0 if constant else float(scale)

@@ -1,5 +1,7 @@
 """Where a table comes from: a CSV or Parquet file, or a named data set. Reads; judges nothing but the header."""
 
+import zipfile
+import zlib
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -52,6 +54,10 @@ def _read_csv(path: Path, separator: str) -> pd.DataFrame:
         raise DataError(f"{path} is not a regular table: {error}") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from None
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"cannot read {path}: {error}. Expected a readable table; copy or unpack the file again"
+        ) from None
     if not isinstance(frame.index, pd.RangeIndex):  # pandas took the surplus cells in front for row names
         raise DataError(
             f"{path} names {len(header.columns)} columns in its header and has {len(header.columns) + frame.index.nlevels} "

@@ -52,6 +52,7 @@ def fill_missing(table: Table, split: Split, *, method: str) -> Table:
         method: `interpolate` (linear) or `ffill` (the last known value).
     """
     values = table.values.copy()
+    looks_ahead = np.zeros(values.shape, dtype=bool)
     segments, notes = [], []
     for first, end, code in table.segments:
         begin = _first_known(values[first:end], first)
@@ -60,7 +61,7 @@ def fill_missing(table: Table, split: Split, *, method: str) -> Table:
         for part_first, part_end in zip(split.edges[code, :-1], split.edges[code, 1:], strict=True):
             stop = min(end, part_end)
             if max(begin, part_first) < stop:
-                _fill(values, first, max(begin, part_first), stop, method)
+                _fill(values, looks_ahead, first, max(begin, part_first), stop, method)
     cut = int(sum(end - first for first, end, _ in table.segments) - sum(end - first for first, end, _ in segments))
     if not segments:
         raise DataError(f"{table.origin}: no row has a known value in every column; nothing can be filled in")
@@ -71,7 +72,9 @@ def fill_missing(table: Table, split: Split, *, method: str) -> Table:
         word = "interpolated" if method == "interpolate" else "carried on from the value before"
         counts = [f"{name} {int(n)}" for name, n in zip(table.columns, empty.sum(axis=0), strict=True) if n]
         notes.append(f"missing cells {word}: {', '.join(counts)} (longest stretch {_longest(empty)} rows)")
-    return replace(table, values=values, segments=np.array(segments), notes=[*table.notes, *notes])
+    return replace(
+        table, values=values, segments=np.array(segments), looks_ahead=looks_ahead, notes=[*table.notes, *notes]
+    )
 
 
 def _first_known(values: np.ndarray, offset: int) -> int:
@@ -81,8 +84,11 @@ def _first_known(values: np.ndarray, offset: int) -> int:
     return offset + int(known.argmax(axis=0).max())
 
 
-def _fill(values: np.ndarray, begin: int, first: int, stop: int, method: str) -> None:
-    """Fills rows `first..stop` from the known rows of `begin..stop`, in place; each column is known by row `first`."""
+def _fill(values: np.ndarray, looks_ahead: np.ndarray, begin: int, first: int, stop: int, method: str) -> None:
+    """Fills rows `first..stop` from the known rows of `begin..stop`, in place; each column is known by row `first`.
+
+    Marks in `looks_ahead` what was drawn towards a later row.
+    """
     rows = np.arange(begin, stop)
     for column in range(values.shape[1]):
         cells = values[begin:stop, column]
@@ -92,6 +98,7 @@ def _fill(values: np.ndarray, begin: int, first: int, stop: int, method: str) ->
             continue
         if method == "interpolate":
             cells[empty] = np.interp(rows[empty], rows[known], cells[known])
+            looks_ahead[begin:stop, column] |= empty & (rows < rows[known][-1])
         else:
             cells[empty] = cells[known][np.searchsorted(rows[known], rows[empty]) - 1]
 

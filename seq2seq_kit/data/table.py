@@ -28,6 +28,7 @@ class Table:
         bounds: First row of each series and the end, shape `(series + 1,)`.
         segments: Rows without a gap in time, `(first, end, series)` each, shape `(segments, 3)`.
         row_numbers: Row of the frame that each row came from, counted from 1 below the header.
+        looks_ahead: Cells that were filled from a later row, shape `(rows, columns)` bool; None where nothing was.
         notes: What was done to the frame that its owner should know.
         origin: Name of the file or data set, for messages.
     """
@@ -41,6 +42,7 @@ class Table:
     row_numbers: np.ndarray
     every: Every | None = None
     origin: str = "the data"
+    looks_ahead: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
 
     def where(self, row: int) -> str:

@@ -50,7 +50,6 @@ class Windows:
         first: First row of the first window of each run, shape `(runs,)`.
         counts: Windows of each run, shape `(runs,)`.
         series: Series of each run, shape `(runs,)`.
-        segment_first: First row of the stretch without gaps that a run lies in, shape `(runs,)`.
     """
 
     shape: WindowShape
@@ -58,7 +57,6 @@ class Windows:
     first: np.ndarray
     counts: np.ndarray
     series: np.ndarray
-    segment_first: np.ndarray
 
     @property
     def count(self) -> int:
@@ -94,7 +92,9 @@ class Windows:
         return np.unique(np.linspace(0, self.count - 1, min(most, self.count)).astype(np.int64))
 
 
-def make_windows(segments: np.ndarray, part: np.ndarray, shape: WindowShape, *, stride: int = 1) -> Windows:
+def make_windows(
+    segments: np.ndarray, part: np.ndarray, shape: WindowShape, *, stride: int = 1, barred: np.ndarray | None = None
+) -> Windows:
     """Finds the windows of a part.
 
     Args:
@@ -102,6 +102,7 @@ def make_windows(segments: np.ndarray, part: np.ndarray, shape: WindowShape, *, 
         part: `(first, end)` of the part's rows for each series, shape `(series, 2)`.
         shape: How a window lies over the rows.
         stride: Rows between the first rows of neighbouring windows.
+        barred: Rows that may not be the newest input of a window, shape `(rows,)` bool.
 
     Returns:
         The windows; `count` is 0 where none fits.
@@ -116,7 +117,17 @@ def make_windows(segments: np.ndarray, part: np.ndarray, shape: WindowShape, *, 
         part_first, part_end = part[series]
         begin = max(first, part_first - shape.target_offset)
         last = min(end, part_end) - shape.span
-        if last >= begin:
-            runs.append((begin, (last - begin) // stride + 1, series, first))
-    table = np.array(runs, dtype=np.int64).reshape(-1, 4)
-    return Windows(shape, stride, table[:, 0], table[:, 1], table[:, 2], table[:, 3])
+        if last < begin:
+            continue
+        allowed = [(0, (last - begin) // stride + 1)]
+        if barred is not None:
+            allowed = _stretches(~barred[begin + shape.input_steps - 1 : last + shape.input_steps : stride])
+        runs += [(begin + start * stride, stop - start, series) for start, stop in allowed]
+    table = np.array(runs, dtype=np.int64).reshape(-1, 3)
+    return Windows(shape, stride, table[:, 0], table[:, 1], table[:, 2])
+
+
+def _stretches(allowed: np.ndarray) -> list[tuple[int, int]]:
+    """`(first, end)` of each run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], allowed.astype(np.int8), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

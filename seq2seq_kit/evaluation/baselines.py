@@ -14,6 +14,7 @@ import numpy as np
 from seq2seq_kit.data.prepare import Prepared
 
 _FIT_WINDOWS = 20_000  # evenly spread; a closed-form fit of this size hardly changes with more
+_FIT_CELLS = 60_000_000  # windows x features of such a fit: half a gigabyte
 _CHOOSE_WINDOWS = 5_000
 _CHUNK = 2_048
 _RIDGE_PENALTIES = 10.0 ** np.arange(-8, 2)  # times the number of windows; scaled columns have a variance near 1
@@ -127,11 +128,10 @@ def fit_forecast_baselines(prepared: Prepared) -> list[Baseline]:
 
 def fit_autoencode_baselines(prepared: Prepared, *, latent_dim: int) -> list[Baseline]:
     """The training mean, and PCA of whole windows with the autoencoder's own latent width."""
-    windows = prepared.windows["train"].evenly(_FIT_WINDOWS)
-    rows = np.concatenate([_flat(prepared, "train", windows[chunk]) for chunk in _chunks(len(windows))])
+    width = prepared.windows["train"].shape.output_steps * len(prepared.layout.targets)
+    rows = _flat(prepared, "train", prepared.windows["train"].evenly(min(_FIT_WINDOWS, _FIT_CELLS // width + 1)))
     mean = rows.mean(axis=0)
-    rows -= mean
-    _, basis = np.linalg.eigh(rows.T @ rows)
+    _, basis = _spectrum(rows - mean)
     kept = basis[:, -min(latent_dim, basis.shape[1]) :]
     about = f"linear autoencoder of whole windows with a latent vector of {kept.shape[1]}"
     return [TrainingMean(), WindowPca(f"PCA ({kept.shape[1]})", about, mean, kept)]
@@ -216,24 +216,35 @@ def _flat(prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
 
 def _fit_ridge(prepared: Prepared) -> Ridge:
     """Least squares with an L2 penalty, in closed form: one eigendecomposition serves every penalty."""
-    windows = prepared.windows["train"].evenly(_FIT_WINDOWS)
-    count = 0
-    sum_x = sum_y = gram = cross = np.zeros(())
-    for chunk in _chunks(len(windows)):
-        y = prepared.scaled_targets("train", windows[chunk])
-        known = ~np.isnan(y).any(axis=(1, 2))
-        x = _design(prepared, "train", windows[chunk])[known]
-        y = y[known].reshape(len(x), -1).astype(np.float64)
-        count += len(x)
-        sum_x, sum_y = sum_x + x.sum(axis=0), sum_y + y.sum(axis=0)
-        gram, cross = gram + x.T @ x, cross + x.T @ y
-    count = max(count, 1)
-    mean, offset = sum_x / count, sum_y / count
-    spread, basis = np.linalg.eigh(gram - count * np.multiply.outer(mean, mean))
-    rotated = basis.T @ (cross - count * np.multiply.outer(mean, offset))
+    shape, layout = prepared.windows["train"].shape, prepared.layout
+    width = shape.input_steps * layout.inputs + shape.output_steps * len(layout.future)
+    windows = prepared.windows["train"].evenly(min(_FIT_WINDOWS, _FIT_CELLS // width + 1))
+    y = prepared.scaled_targets("train", windows).reshape(len(windows), -1).astype(np.float64)
+    observed = ~np.isnan(y).any(axis=1)
+    # Where no window is whole, a missing target stands at its column's centre.
+    windows, y = (windows[observed], y[observed]) if observed.any() else (windows, np.nan_to_num(y))
+    x = _design(prepared, "train", windows)
+    mean, offset = x.mean(axis=0), y.mean(axis=0)
+    x -= mean
+    spread, basis = _spectrum(x)
+    rotated = basis.T @ (x.T @ (y - offset))
     peers = []
     for penalty in _RIDGE_PENALTIES:
-        weights = basis @ (rotated / (np.maximum(spread, 0.0) + penalty * count)[:, None])
+        weights = basis @ (rotated / (spread + penalty * len(x))[:, None])
         about = f"linear map from window and known future, penalty {penalty:g} chosen on validation"
         peers.append(Ridge("ridge", about, mean, weights, offset))
     return min(peers, key=lambda peer: _val_error(prepared, peer))
+
+
+def _spectrum(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues of `x.T @ x`, ascending, and its eigenvectors as columns; through `x @ x.T` where that is smaller.
+
+    Directions in which the rows do not vary may be left out: no row has a part in them.
+    """
+    rows, columns = x.shape
+    if columns <= rows:
+        spread, basis = np.linalg.eigh(x.T @ x)
+        return np.maximum(spread, 0.0), basis
+    spread, left = np.linalg.eigh(x @ x.T)
+    kept = spread > spread.max(initial=0.0) * 1e-12
+    return spread[kept], x.T @ (left[:, kept] / np.sqrt(spread[kept]))

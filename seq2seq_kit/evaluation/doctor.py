@@ -73,7 +73,8 @@ def _against_baseline(test: Evaluation) -> list[Finding]:
 def _common(val: Evaluation, test: Evaluation, losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
     findings = []
     if all_epochs and len(losses) > 1:
-        gain = 1 - losses[-1] / min(losses[:-1])
+        best = min(losses[:-1])
+        gain = 1 - losses[-1] / best if best > 0 else 0.0
         if gain > _STILL_GAINING:
             findings.append(
                 Finding(
@@ -83,7 +84,8 @@ def _common(val: Evaluation, test: Evaluation, losses: Sequence[float], *, all_e
                     f"Raise training.epochs (now {len(losses)})",
                 )
             )
-    factor = test.overall().rmse / val.overall().rmse if val.overall().rmse > 0 else 1.0
+    errors = test.overall().rmse, val.overall().rmse
+    factor = errors[0] / errors[1] if min(errors) > 0 else 1.0
     if not 1 / _SPLIT_FACTOR < factor < _SPLIT_FACTOR:
         findings.append(
             Finding(

@@ -75,15 +75,20 @@ class ErrorSums:
         if not count:
             return Scores(np.nan, np.nan, np.nan, np.nan, 0)
         squared = float((self.squared / by**2)[chosen].sum())
-        with np.errstate(divide="ignore", invalid="ignore"):
-            mase = float((self.absolute / naive[:, None, :])[chosen].sum()) / count
         return Scores(
             mae=float((self.absolute / by)[chosen].sum()) / count,
             rmse=float(np.sqrt(squared / count)),
-            mase=mase if np.isfinite(mase) else np.nan,
+            mase=self._mase(chosen, naive),
             r2=self._r2(chosen, by, squared),
             cells=int(count),
         )
+
+    def _mase(self, chosen: Pick, naive: np.ndarray) -> float:
+        """Over the cells whose series and target have a denominator: a constant series has none and blanks no other."""
+        usable = np.isfinite(naive) & (naive > 0)
+        weight = np.where(usable, 1 / np.where(usable, naive, 1.0), 0.0)[:, None, :]
+        errors, cells = self.absolute * weight, float((self.cells * (weight > 0))[chosen].sum())
+        return float(errors[chosen].sum()) / cells if cells else np.nan
 
     def _r2(self, chosen: Pick, by: np.ndarray, squared: float) -> float:
         """1 - SSE / SST; SST is about each target's own mean over the chosen cells, so levels do not count as skill."""

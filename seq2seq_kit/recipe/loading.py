@@ -46,7 +46,7 @@ def load_recipe(path: str | Path, overrides: Overrides = ()) -> Recipe:
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"cannot read the recipe {path}: {error}") from None
     tree = _read_yaml(text, str(path))
-    return parse_recipe(tree, overrides, origin=str(path), name=path.stem)
+    return parse_recipe(tree, overrides, origin=str(path), name=re.sub(r"[^\w.-]+", "_", path.stem))
 
 
 def parse_recipe(

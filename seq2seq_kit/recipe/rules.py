@@ -5,6 +5,7 @@ as they were written and stays silent where one has the wrong type, which the sc
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from seq2seq_kit.recipe.messages import Problem
@@ -52,6 +53,17 @@ def _limits_are_in_order(data: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(f"data.limits.{name}", said)
 
 
+def _settings_are_of_known_columns(data: Mapping[str, Any]) -> Iterator[Problem]:
+    used = [name for role in _LISTS[:3] for name in _texts(data.get(role))]
+    for section in ("scaling", "limits"):
+        given = data.get(section)
+        for name in given if isinstance(given, Mapping) else ():
+            if used and name not in used:
+                near = get_close_matches(str(name), used, n=1)
+                hint = f"; did you mean {near[0]}?" if near else f"; it uses {', '.join(dict.fromkeys(used))}"
+                yield Problem(f"data.{section}.{name}", f"no column of this recipe{hint}")
+
+
 def _a_split_leaves_training_rows(data: Mapping[str, Any]) -> Iterator[Problem]:
     split = data.get("split")
     if not isinstance(split, Mapping):
@@ -75,5 +87,6 @@ _RULES: list[Callable[[Mapping[str, Any]], Iterator[Problem]]] = [
     _a_column_is_named_once,
     _a_target_is_not_known,
     _limits_are_in_order,
+    _settings_are_of_known_columns,
     _a_split_leaves_training_rows,
 ]

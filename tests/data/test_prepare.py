@@ -302,3 +302,41 @@ def test_a_value_beyond_float32_is_refused_with_its_cell() -> None:
         DataError, match=r"row 8 \(2024-01-01 07:00:00\), column heat: 1e\+300 is beyond the range of float32"
     ):
         prepare(data, frame)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sets(st.integers(5, 150), min_size=1, max_size=30), st.integers(0, 2**32 - 1))
+def test_no_input_is_interpolated_towards_the_steps_to_predict(empty: set[int], seed: int) -> None:
+    data = parse_recipe(forecast_recipe(input_steps=6, output_steps=3, missing="interpolate", calendar=[])).data
+    frame = hourly_frame(160, seed=seed)
+    frame.loc[sorted(empty), "load"] = np.nan
+    scaler = prepare(data, frame).scaler
+    seen = prepare_new(data, frame, scaler)
+    windows = seen.windows["test"]
+    for number in windows.evenly(6):
+        newest = int(windows.input_rows(np.array([number]))[0, -1])
+        later = frame.copy()
+        later.loc[newest + 1 :, ["load", "heat"]] += 1000.0
+        changed = prepare_new(data, later, scaler)
+        np.testing.assert_array_equal(
+            seen.arrays("test", np.array([number])), changed.arrays("test", np.array([number]))
+        )
+
+
+def test_windows_that_end_in_a_hole_are_left_out_and_said_to_be() -> None:
+    data = parse_recipe(forecast_recipe(input_steps=6, output_steps=3, missing="interpolate")).data
+    frame = hourly_frame(160)
+    frame.loc[[50, 51], "load"] = np.nan
+    prepared = prepare(data, frame)
+    newest = prepared.windows["train"].starts() + 5
+    assert not {50, 51} & set(newest.tolist())
+    assert {49, 52} <= set(newest.tolist())
+    assert "2 rows were interpolated towards later ones; no forecast begins right after one of them" in prepared.notes
+
+
+def test_a_carried_on_value_bars_no_window() -> None:
+    data = parse_recipe(forecast_recipe(input_steps=6, output_steps=3, missing="ffill")).data
+    frame = hourly_frame(160)
+    frame.loc[[50, 51], "load"] = np.nan
+    newest = prepare(data, frame).windows["train"].starts() + 5
+    assert {49, 50, 51, 52} <= set(newest.tolist())

@@ -113,3 +113,16 @@ def test_series_are_found_by_name_in_any_order() -> None:
 def test_an_unknown_series_is_named_beside_the_known_ones() -> None:
     with pytest.raises(DataError, match=r"the series north were not in the training data.*Known series: east, west"):
         _per_series().codes_of(["west", "north"])
+
+
+def test_a_robust_scale_of_a_column_that_is_mostly_zero_is_its_standard_deviation() -> None:
+    rain = np.zeros((100, 1))
+    rain[:10] = 30.0
+    scaler = fit_scaler(rain, np.array([[0, 100]]), columns=["rain"], methods=["robust"])
+    assert scaler.scale[0, 0] == pytest.approx(rain.std())
+
+
+def test_a_column_of_tiny_values_is_not_constant() -> None:
+    tiny = np.linspace(1e-13, 3e-13, 50)[:, None]
+    scaler = fit_scaler(tiny, np.array([[0, 50]]), columns=["flux"], methods=["standard"])
+    assert scaler.scale[0, 0] == pytest.approx(tiny.std())

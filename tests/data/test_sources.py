@@ -93,3 +93,10 @@ def test_named_data_sets_have_their_rows(name: str, rows: int, columns: set[str]
 
 def test_every_named_data_set_is_tested_above() -> None:
     assert len(NAMED) == 4
+
+
+def test_a_broken_archive_is_told_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "broken.csv.gz"
+    path.write_bytes(b"this is no gzip file")
+    with pytest.raises(DataError, match=r"cannot read .*broken\.csv\.gz: .*Expected a readable table"):
+        read_source(str(path))

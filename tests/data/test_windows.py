@@ -128,3 +128,14 @@ def test_an_even_selection_spans_all_windows_without_repetition(most: int) -> No
     assert len(chosen) == len(set(chosen.tolist())) == min(most, 110)
     assert chosen[0] == 0
     assert most == 1 or chosen[-1] == 109
+
+
+def test_a_barred_row_is_never_the_newest_input() -> None:
+    shape = WindowShape.forecast(input_steps=3, output_steps=2)
+    barred = np.zeros(20, dtype=bool)
+    barred[[4, 5, 11]] = True
+    free = make_windows(np.array([[0, 20, 0]]), np.array([[0, 20]]), shape).starts()
+    kept = make_windows(np.array([[0, 20, 0]]), np.array([[0, 20]]), shape, barred=barred)
+    assert kept.starts().tolist() == [start for start in free if start + 2 not in (4, 5, 11)]
+    every_other = make_windows(np.array([[0, 20, 0]]), np.array([[0, 20]]), shape, stride=2, barred=barred)
+    assert every_other.starts().tolist() == [start for start in free[::2] if start + 2 not in (4, 5, 11)]

@@ -397,3 +397,20 @@ def test_a_column_that_repeats_itself_has_no_naive_error() -> None:
     frame = hourly_frame(300)
     frame["load"] = np.tile(np.arange(24.0), 13)[:300]
     assert np.isnan(naive_error(prepared_forecast(frame))).all()
+
+
+def test_ridge_is_fitted_where_no_window_is_wholly_observed() -> None:
+    frame = hourly_frame(300)
+    frame.loc[::2, "load"] = np.nan
+    prepared = prepare(parse_recipe(forecast_recipe(missing="mask", input_steps=12, output_steps=3)).data, frame)
+    ridge = fit_forecast_baselines(prepared)[-1]
+    predicted = ridge(prepared, "test", np.arange(5))
+    assert np.isfinite(predicted).all()
+
+
+def test_the_spectrum_is_the_same_by_rows_and_by_columns() -> None:
+    x = np.random.default_rng(0).normal(size=(30, 12))
+    spread, basis = baselines._spectrum(x)
+    dual_spread, dual_basis = baselines._spectrum(np.hstack([x, np.zeros((30, 40))]))
+    np.testing.assert_allclose(dual_spread, spread)
+    np.testing.assert_allclose(np.abs(dual_basis[:12]), np.abs(basis), atol=1e-9)

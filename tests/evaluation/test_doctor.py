@@ -213,3 +213,8 @@ def test_every_finding_says_what_to_do() -> None:
     for finding in found:
         assert finding.advice
         assert str(finding) == f"{finding.text}. {finding.advice}"
+
+
+def test_a_validation_loss_of_nought_is_no_gain() -> None:
+    still = examine_forecast(evaluation(0.0), evaluation(0.0), [0.0, 0.0], all_epochs=True)
+    assert "still_improving" not in [found.code for found in still]

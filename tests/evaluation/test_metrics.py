@@ -146,8 +146,7 @@ def test_r2_of_a_constant_truth_has_no_meaning() -> None:
 def test_mase_without_a_denominator_has_no_meaning() -> None:
     sample = Sample()
     sample.naive[1, 0] = np.nan
-    assert np.isnan(sample.sums().scores(sample.ones, sample.naive).mase)
-    assert sample.sums().scores(sample.ones, sample.naive, (slice(0, 1), EVERY, EVERY)).mase > 0
+    assert np.isnan(sample.sums().scores(sample.ones, sample.naive, (slice(1, 2), EVERY, [0])).mase)
     assert np.isnan(sample.sums().scores(sample.ones, np.zeros_like(sample.naive)).mase)
 
 
@@ -183,3 +182,10 @@ def test_neither_order_nor_chunks_matter(
         assert asdict(second) == pytest.approx(asdict(first), rel=1e-7, abs=1e-7, nan_ok=True)
         if first.cells and np.isfinite(first.r2):
             assert_equal(first, sample.direct(scale), rel=1e-6)
+
+
+def test_a_series_without_a_denominator_blanks_no_other() -> None:
+    sums = ErrorSums((2, 1, 1), np.zeros((2, 1)))
+    sums.add(np.zeros((2, 1, 1)), np.array([[[3.0]], [[8.0]]]), np.array([0, 1]))
+    assert sums.scores(np.ones((2, 1)), np.array([[2.0], [np.nan]])).mase == pytest.approx(1.5)
+    assert sums.scores(np.ones((2, 1)), np.array([[2.0], [4.0]])).mase == pytest.approx((1.5 + 2.0) / 2)

@@ -244,3 +244,10 @@ def test_the_json_schema_carries_the_bounds_and_a_word_on_each_key() -> None:
     }
     silent = [name for name, key in data["properties"].items() if "description" not in key and "$ref" not in key]
     assert silent == []
+
+
+def test_a_file_name_with_a_space_makes_a_name_that_mlflow_takes(tmp_path: Path) -> None:
+    (tmp_path / "my sales (2).yaml").write_text(
+        dump_recipe(parse_recipe(forecast_recipe(), {"name": None})), encoding="utf-8"
+    )
+    assert load_recipe(tmp_path / "my sales (2).yaml").name == "my_sales_2_"

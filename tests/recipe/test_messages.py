@@ -185,3 +185,14 @@ def test_contradictions_are_told_beside_other_problems_at_their_own_line(tmp_pat
     assert "line 5   data.input_steps  must be at least 1. Received: 0" in message
     assert "line 7   data.time         `time: when` needs the step between rows" in message
     assert "line 8   model.dropout     must be in [0, 1). Received: 2.0" in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"scaling": {"laod": "robust"}}, "data.scaling.laod  no column of this recipe; did you mean load?"),
+        ({"limits": {"rain": [0.0, 9.0]}}, "data.limits.rain  no column of this recipe; it uses load, heat"),
+    ],
+)
+def test_settings_of_a_column_that_the_recipe_does_not_use_are_refused(changes: dict[str, Any], said: str) -> None:
+    assert said in _message(forecast_recipe(**changes))
