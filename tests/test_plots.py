@@ -250,3 +250,16 @@ def test_a_long_model_s_layers_do_not_overlap() -> None:
     heights = sorted((box.y0, box.y1) for box in boxes)
     assert len(heights) == 13
     assert all(lower[1] < upper[0] for lower, upper in pairwise(heights))
+
+
+def test_a_zone_leaves_the_clock_of_the_data_on_the_axis() -> None:
+    frame = hourly_frame(300)
+    plain = prepare(parse_recipe(forecast_recipe(**SMALL)).data, frame)
+    frame["time"] = frame["time"].dt.tz_localize("Etc/GMT+5")
+    zoned = prepare(parse_recipe(forecast_recipe(**SMALL)).data, frame)
+    got, expected = (plots.pick_examples(each, "test", {MODEL: truth_but_one}, count=2) for each in (zoned, plain))
+    assert zoned.table.times is not None
+    assert zoned.table.times.tz is not None
+    assert got.labels == expected.labels
+    assert got.labels[0].startswith("2024-01-")
+    np.testing.assert_array_equal(got.ahead_x, expected.ahead_x)

@@ -455,3 +455,16 @@ def test_settings_by_column_are_one_parameter_each(tmp_path: Path) -> None:
     assert params["data.scaling"] == '{"wind (m/s)": "robust"}'
     assert params["data.limits"] == '{"wind (m/s)": [0.0, 90.0]}'
     assert params["many.key_149"] == "149"
+
+
+def test_the_revision_is_the_commit_also_where_there_is_a_tag(tmp_path: Path) -> None:
+    def git(*words: str) -> str:
+        named = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+        return subprocess.run([*named, *words], capture_output=True, text=True, check=True).stdout.strip()
+
+    git("init")
+    git("commit", "--allow-empty", "-m", "first")
+    git("tag", "-a", "v0.1.0", "-m", "a release")
+    assert git_revision(tmp_path) == git("rev-parse", "HEAD")
+    git("commit", "--allow-empty", "-m", "second")
+    assert git_revision(tmp_path) == git("rev-parse", "HEAD")

@@ -18,7 +18,7 @@ import pytest
 from seq2seq_kit.errors import TrackingError
 from seq2seq_kit.runs import TrainResult
 from seq2seq_kit.tracking import open_tracking
-from seq2seq_kit.ui import HOST, Ui, open_ui
+from seq2seq_kit.ui import HOST, Ui, _claim, open_ui
 from tests.conftest import ROOT
 
 SHOTS = ROOT / "test-output"
@@ -207,3 +207,18 @@ def test_a_server_has_a_ui_of_its_own(ui: Ui) -> None:
     address = ui.address.partition("/#")[0]
     with pytest.raises(TrackingError, match=f"{address} is a server with a UI of its own"):
         open_ui(tracking_uri=address)
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536, 99999])
+def test_a_port_that_there_is_not_is_refused(port: int) -> None:
+    with pytest.raises(TrackingError, match=rf"between 1 and 65535\. Received: {port}\."):
+        _claim(port)
+
+
+def test_a_port_in_use_is_told() -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(TrackingError, match=rf"port {port} on 127\.0\.0\.1 is in use"):
+            _claim(port)

@@ -15,6 +15,7 @@ from seq2seq_kit.data.prepare import Prepared
 
 _FIT_WINDOWS = 20_000  # evenly spread; a closed-form fit of this size hardly changes with more
 _FIT_CELLS = 60_000_000  # windows x features of such a fit: half a gigabyte
+_WIDE = 4_000  # features beyond which as many windows are the most, so that no decomposition is larger
 _CHOOSE_WINDOWS = 5_000
 _CHUNK = 2_048
 _RIDGE_PENALTIES = 10.0 ** np.arange(-8, 2)  # times the number of windows; scaled columns have a variance near 1
@@ -129,7 +130,7 @@ def fit_forecast_baselines(prepared: Prepared) -> list[Baseline]:
 def fit_autoencode_baselines(prepared: Prepared, *, latent_dim: int) -> list[Baseline]:
     """The training mean, and PCA of whole windows with the autoencoder's own latent width."""
     width = prepared.windows["train"].shape.output_steps * len(prepared.layout.targets)
-    rows = _flat(prepared, "train", prepared.windows["train"].evenly(min(_FIT_WINDOWS, _FIT_CELLS // width + 1)))
+    rows = _flat(prepared, "train", _fit_windows(prepared, width))
     mean = rows.mean(axis=0)
     _, basis = _spectrum(rows - mean)
     kept = basis[:, -min(latent_dim, basis.shape[1]) :]
@@ -214,11 +215,17 @@ def _flat(prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
     return np.nan_to_num(prepared.scaled_targets(part, windows)).reshape(len(windows), -1).astype(np.float64)
 
 
+def _fit_windows(prepared: Prepared, width: int) -> np.ndarray:
+    """Training windows for a fit in closed form on rows of so many features."""
+    most = _FIT_WINDOWS if width <= _WIDE else _WIDE
+    return prepared.windows["train"].evenly(min(most, _FIT_CELLS // width + 1))
+
+
 def _fit_ridge(prepared: Prepared) -> Ridge:
     """Least squares with an L2 penalty, in closed form: one eigendecomposition serves every penalty."""
     shape, layout = prepared.windows["train"].shape, prepared.layout
     width = shape.input_steps * layout.inputs + shape.output_steps * len(layout.future)
-    windows = prepared.windows["train"].evenly(min(_FIT_WINDOWS, _FIT_CELLS // width + 1))
+    windows = _fit_windows(prepared, width)
     y = prepared.scaled_targets("train", windows).reshape(len(windows), -1).astype(np.float64)
     observed = ~np.isnan(y).any(axis=1)
     # Where no window is whole, a missing target stands at its column's centre.

@@ -8,6 +8,8 @@ from typing import Self
 
 import numpy as np
 
+_ROUNDING = 1e-12  # a sum of squares that is smaller than this share of its terms is none
+
 Axis = slice | list[int]
 Pick = tuple[Axis, Axis, Axis]
 
@@ -100,4 +102,5 @@ class ErrorSums:
         # A truth is origin + d with the sums of d and d^2 at hand; this is the sum of (origin + d - mean)^2.
         off = origin - mean
         spread = float((second + 2 * off * first + cells * off**2).sum())
-        return 1 - squared / spread if spread > 0 else np.nan
+        rounding = _ROUNDING * float((second + cells * off**2).sum())
+        return 1 - squared / spread if spread > rounding else np.nan

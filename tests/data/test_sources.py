@@ -1,5 +1,7 @@
 """Files and named data sets: what is read, and what a broken file is told."""
 
+import gzip
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -100,3 +102,16 @@ def test_a_broken_archive_is_told_as_such(tmp_path: Path) -> None:
     path.write_bytes(b"this is no gzip file")
     with pytest.raises(DataError, match=r"cannot read .*broken\.csv\.gz: .*Expected a readable table"):
         read_source(str(path))
+
+
+def test_an_archive_with_two_files_is_told_with_their_names(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "two.csv.zip", "w") as archive:
+        archive.writestr("a.csv", "load\n1\n")
+        archive.writestr("b.csv", "load\n1\n")
+    with pytest.raises(DataError, match=r"cannot read .*two\.csv\.zip: Multiple files .*'a\.csv', 'b\.csv'"):
+        read_source(str(tmp_path / "two.csv.zip"))
+
+
+def test_an_archive_that_was_cut_is_told(tmp_path: Path) -> None:
+    said = _refused(tmp_path / "cut.csv.gz", gzip.compress(b"load\n1\n2\n")[:-9])
+    assert "cut.csv.gz: Compressed file ended before the end-of-stream marker" in said

@@ -414,3 +414,37 @@ def test_the_spectrum_is_the_same_by_rows_and_by_columns() -> None:
     dual_spread, dual_basis = baselines._spectrum(np.hstack([x, np.zeros((30, 40))]))
     np.testing.assert_allclose(dual_spread, spread)
     np.testing.assert_allclose(np.abs(dual_basis[:12]), np.abs(basis), atol=1e-9)
+
+
+@pytest.mark.parametrize("penalty", [1e-4, 0.3])
+def test_ridge_with_more_features_than_windows_is_the_textbook_s(
+    penalty: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(baselines, "_RIDGE_PENALTIES", np.array([penalty]))
+    prepared = prepared_forecast(noise(120), input_steps=40)
+    x = design(prepared, "train")
+    assert x.shape[1] > len(x)
+    y = prepared.scaled_targets("train", all_windows(prepared, "train")).reshape(len(x), -1).astype(np.float64)
+    left = (x - x.mean(axis=0)).T @ (x - x.mean(axis=0)) + penalty * len(x) * np.eye(x.shape[1])
+    expected = np.linalg.solve(left, (x - x.mean(axis=0)).T @ (y - y.mean(axis=0)))
+    np.testing.assert_allclose(own_ridge(prepared).weights, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_pca_with_more_features_than_windows_is_the_singular_value_decomposition() -> None:
+    prepared = prepared_autoencode(noise(), input_steps=40, window_stride=4)
+    rows = prepared.scaled_targets("train", all_windows(prepared, "train")).astype(np.float64).reshape(-1, 80)
+    assert rows.shape[1] > len(rows)
+    mean = rows.mean(axis=0)
+    _, _, axes = np.linalg.svd(rows - mean, full_matrices=False)
+    pca = fit_autoencode_baselines(prepared, latent_dim=5)[1]
+    assert isinstance(pca, WindowPca)
+    np.testing.assert_allclose(pca.basis @ pca.basis.T, axes[:5].T @ axes[:5], atol=1e-6)
+
+
+def test_wide_windows_are_fitted_on_fewer_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = prepared_forecast(noise())
+    features = design(prepared, "train").shape[1]
+    for wide, used in ((features, prepared.windows["train"].count), (features - 1, features - 1)):
+        monkeypatch.setattr(baselines, "_WIDE", wide)
+        expected = design(prepared, "train")[prepared.windows["train"].evenly(used)]
+        np.testing.assert_allclose(own_ridge(prepared).mean, expected.mean(axis=0), atol=1e-9)

@@ -218,3 +218,8 @@ def test_every_finding_says_what_to_do() -> None:
 def test_a_validation_loss_of_nought_is_no_gain() -> None:
     still = examine_forecast(evaluation(0.0), evaluation(0.0), [0.0, 0.0], all_epochs=True)
     assert "still_improving" not in [found.code for found in still]
+
+
+def test_a_loss_of_nought_before_the_last_epoch_and_a_perfect_test_divide_nothing() -> None:
+    found = examine_autoencoder(evaluation(1.0), evaluation(0.0), [0.0, 1.0], all_epochs=True)
+    assert codes(found) == []

@@ -189,3 +189,10 @@ def test_a_series_without_a_denominator_blanks_no_other() -> None:
     sums.add(np.zeros((2, 1, 1)), np.array([[[3.0]], [[8.0]]]), np.array([0, 1]))
     assert sums.scores(np.ones((2, 1)), np.array([[2.0], [np.nan]])).mase == pytest.approx(1.5)
     assert sums.scores(np.ones((2, 1)), np.array([[2.0], [4.0]])).mase == pytest.approx((1.5 + 2.0) / 2)
+
+
+def test_r2_of_one_cell_is_not_rounding() -> None:
+    sample = Sample(windows=2, series=1, steps=3, targets=1, missing=0.75, level=0.7473873844151228, seed=3)
+    scores = sample.sums().scores(sample.scale, sample.naive)
+    assert scores.cells == 1
+    assert np.isnan(scores.r2)
