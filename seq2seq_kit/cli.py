@@ -145,10 +145,12 @@ def _list(options: argparse.Namespace) -> None:
     console = Console()
     if options.what == "runs":
         from seq2seq_kit.notes import figure
+        from seq2seq_kit.store import local_store
         from seq2seq_kit.tracking import open_tracking
 
-        runs = open_tracking(options.tracking_uri, create=False).runs()
-        if runs.empty:
+        local = local_store(options.tracking_uri)
+        runs = None if local and local.is_new else open_tracking(options.tracking_uri, create=False).runs()
+        if runs is None or runs.empty:
             console.print("no runs yet; train one: seq2seq-kit train RECIPE")
             return
         runs["run"] = runs["run"].str[:8]

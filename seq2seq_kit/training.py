@@ -4,8 +4,11 @@ Who wants to watch (a progress line, a tracker) is handed in as an observer; thi
 """
 
 import math
+import signal
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -114,26 +117,30 @@ def fit(
         monitor="val_loss", patience=training.patience or training.epochs, restore_best_weights=True
     )
     history: list[Epoch] = []
-    watch = _watch(history, observers, steps, training.epochs, prepared.windows["train"].count)
+    pressed = threading.Event()
+    watch = _watch(history, observers, pressed, steps, training.epochs, prepared.windows["train"].count)
     callbacks = [best, watch]
     if training.schedule == "plateau":
         wait = max(1, (training.patience or 10) // 2)
         callbacks.append(keras.callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=wait))
     began, ended = time.perf_counter(), "epochs"
     try:
-        model.fit(
-            prepared.batches("train", training.batch_size, shuffle_seed=seed),
-            steps_per_epoch=steps,
-            epochs=training.epochs,
-            validation_data=prepared.batches("val", max(_EVALUATION_BATCH, training.batch_size)),
-            callbacks=callbacks,
-            shuffle=False,  # the batches are shuffled already
-            verbose=0,
-        )
+        with _noticing_ctrl_c(pressed):
+            model.fit(
+                prepared.batches("train", training.batch_size, shuffle_seed=seed),
+                steps_per_epoch=steps,
+                epochs=training.epochs,
+                validation_data=prepared.batches("val", max(_EVALUATION_BATCH, training.batch_size)),
+                callbacks=callbacks,
+                shuffle=False,  # the batches are shuffled already
+                verbose=0,
+            )
     except KeyboardInterrupt:
         ended = "interrupted"
         if best.best_weights is not None:
             model.set_weights(best.best_weights)
+    if pressed.is_set():  # perhaps after the last batch had begun
+        ended = "interrupted"
     if history and not _finite(history[-1]):
         raise TrainingError(_nan_message(history[-1], training))
     if ended == "epochs" and len(history) < training.epochs:
@@ -146,8 +153,37 @@ def fit(
     )
 
 
+@contextmanager
+def _noticing_ctrl_c(pressed: threading.Event) -> Iterator[None]:
+    """The first Ctrl-C is noted and takes effect between two batches; a second one takes effect at once.
+
+    Python raises KeyboardInterrupt wherever it happens to be, also in a finalizer or a foreign callback that swallows it.
+    Outside the main thread, or where the interrupt is ignored or handled by somebody else, nothing is changed.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
+        yield
+        return
+
+    def note(number: int, frame: Any) -> None:
+        if pressed.is_set():
+            raise KeyboardInterrupt
+        pressed.set()
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _watch(
-    history: list[Epoch], observers: Sequence[Observer], steps: int, epochs: int, sequences: int
+    history: list[Epoch],
+    observers: Sequence[Observer],
+    pressed: threading.Event,
+    steps: int,
+    epochs: int,
+    sequences: int,
 ) -> "keras.callbacks.Callback":
     """Fills `history` and tells the observers.
 
@@ -159,7 +195,13 @@ def _watch(
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             self.began, self.validating = time.perf_counter(), 0.0
 
+        def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+            if pressed.is_set():
+                raise KeyboardInterrupt
+
         def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            if pressed.is_set():
+                raise KeyboardInterrupt
             for observer in observers:
                 observer.on_batch(len(history) + 1, epochs, batch + 1, steps)
 

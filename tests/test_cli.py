@@ -363,7 +363,14 @@ def test_a_real_train_is_quiet_on_standard_error(rows: Path) -> None:
 def test_ctrl_c_keeps_the_model_and_marks_the_run_killed(rows: Path) -> None:
     command = [sys.executable, "-u", "-m", "seq2seq_kit", "train", recipe_on(rows, epochs=5000, patience=None)]
     process = subprocess.Popen(
-        command, cwd=rows, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=rows,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A test run in the background may have been told to ignore the interrupt, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     watchdog = threading.Timer(120, process.kill)
     watchdog.start()
