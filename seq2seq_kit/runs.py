@@ -20,7 +20,7 @@ from seq2seq_kit.bundle import Bundle
 from seq2seq_kit.bundle_files import read_bundle, versions
 from seq2seq_kit.data import Prepared, prepare, read_source
 from seq2seq_kit.data.checks import check_data
-from seq2seq_kit.errors import BundleError, DataError, KitError, TrackingError
+from seq2seq_kit.errors import BundleError, KitError, TrackingError
 from seq2seq_kit.evaluation import (
     MODEL,
     Evaluation,
@@ -34,6 +34,7 @@ from seq2seq_kit.findings import Finding
 from seq2seq_kit.notes import count_of, describe_run
 from seq2seq_kit.recipe import ForecastRecipe, Recipe, dump_recipe
 from seq2seq_kit.recipe.loading import Overrides
+from seq2seq_kit.serving import requirements, served_examples
 from seq2seq_kit.tracking import RunRecord, git_revision, open_tracking
 from seq2seq_kit.training import Epoch, Fit, Observer, build_model, estimate_seconds, fit, seed_everything
 from seq2seq_kit.validation import read_rows, resolve
@@ -271,7 +272,7 @@ def _log(result: TrainResult, prepared: Prepared, source: pd.DataFrame, record: 
         result.test.table().to_csv(folder / "test_scores.csv", index=False)
         result.val.table().to_csv(folder / "val_scores.csv", index=False)
         record.files(folder)
-        record.models(bundle, _served(result.bundle, prepared, source), _pins())
+        record.models(bundle, served_examples(result.bundle, prepared, source), requirements())
 
 
 @contextmanager
@@ -312,48 +313,6 @@ def _draw(result: TrainResult, prepared: Prepared, folder: Path) -> None:
     plots.save(figures, folder)
     many = plots.pick_examples(prepared, "test", predictors, count=_EXAMPLES)
     plots.write_interactive(many, folder / f"{word.lower()}.html", title=title)
-
-
-def _example(prepared: Prepared, source: pd.DataFrame) -> pd.DataFrame:
-    """The input rows of the most completely observed test window, and the rows ahead where something is known of them.
-
-    For `Bundle.answer`; rows that begin or end in missing cells would be cut or taken for rows ahead.
-    """
-    data, columns = prepared.data, prepared.columns
-    windows = prepared.windows["test"]
-    known = ~np.isnan(prepared.table.values[:, [prepared.table.columns.index(name) for name in columns.past]])
-    holes = np.concatenate([[0], np.cumsum(~known.all(axis=1))])
-    starts = windows.starts()
-    start = starts[np.argmin(holes[starts + windows.shape.input_steps] - holes[starts])]
-    ahead = windows.shape.span - windows.shape.input_steps if columns.known_future else 0
-    rows = start + np.arange(windows.shape.input_steps + ahead)
-    names = [name for name in (data.series, data.time) if name] + columns.table
-    example = source.iloc[prepared.table.row_numbers[rows] - 1][names].reset_index(drop=True)
-    example = example.astype(dict.fromkeys(columns.table, "float64"))
-    example.loc[windows.shape.input_steps :, [name for name in columns.table if name not in columns.known_future]] = (
-        np.nan
-    )
-    if data.time and prepared.table.times is not None:
-        times = prepared.table.times[rows]
-        example[data.time] = (times if times.tz is None else times.tz_convert("UTC")).astype(str)
-    return example
-
-
-def _served(bundle: Bundle, prepared: Prepared, source: pd.DataFrame) -> dict[str, tuple[Any, Any]]:
-    """An example and its answer for each way in which MLflow serves the bundle: frames, and the bare network's tensors.
-
-    Where every test window has missing cells no frame may do as an example; the network is served all the same.
-    """
-    arrays = prepared.arrays("test", np.array([0]))
-    names = [tensor.name for tensor in bundle.model.inputs]
-    tensors = dict(zip(names, arrays, strict=True)) if len(names) > 1 else arrays[0]
-    served: dict[str, tuple[Any, Any]] = {"tensors": (tensors, bundle.forward(arrays))}
-    try:
-        frame = _example(prepared, source)
-        return {"frames": (frame, bundle.answer(frame))} | served
-    except DataError as error:
-        warnings.warn(f"no model for frames was logged, because no test window makes an example: {error}", stacklevel=2)
-        return served
 
 
 def _final_metrics(result: TrainResult) -> dict[str, float]:
@@ -405,13 +364,6 @@ def _run_name(recipe: Recipe) -> str:
 
 def _data_name(recipe: Recipe) -> str:
     return Path(recipe.data.source).name if recipe.data.source else "DataFrame"
-
-
-def _pins() -> list[str]:
-    needed = ("tensorflow", "keras", "numpy", "pandas", "pydantic", "ruamel.yaml")
-    from importlib.metadata import version
-
-    return [f"{name}=={version(name)}" for name in needed]
 
 
 def _close(record: RunRecord, status: str, error: BaseException) -> None:

@@ -1,0 +1,64 @@
+"""What MLflow needs beside a bundle to serve it: examples with their answers, and the requirements."""
+
+from __future__ import annotations
+
+import warnings
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.data import Prepared
+from seq2seq_kit.errors import DataError
+
+if TYPE_CHECKING:
+    from seq2seq_kit.bundle import Bundle
+
+
+def requirements() -> list[str]:
+    """`name==version` of every package that a served bundle imports."""
+    needed = ("tensorflow", "keras", "numpy", "pandas", "pydantic", "ruamel.yaml")
+    return [f"{name}=={version(name)}" for name in needed]
+
+
+def _example(prepared: Prepared, source: pd.DataFrame) -> pd.DataFrame:
+    """The input rows of the most completely observed test window, and the rows ahead where something is known of them.
+
+    For `Bundle.answer`; rows that begin or end in missing cells would be cut or taken for rows ahead.
+    """
+    data, columns = prepared.data, prepared.columns
+    windows = prepared.windows["test"]
+    known = ~np.isnan(prepared.table.values[:, [prepared.table.columns.index(name) for name in columns.past]])
+    holes = np.concatenate([[0], np.cumsum(~known.all(axis=1))])
+    starts = windows.starts()
+    start = starts[np.argmin(holes[starts + windows.shape.input_steps] - holes[starts])]
+    ahead = windows.shape.span - windows.shape.input_steps if columns.known_future else 0
+    rows = start + np.arange(windows.shape.input_steps + ahead)
+    names = [name for name in (data.series, data.time) if name] + columns.table
+    example = source.iloc[prepared.table.row_numbers[rows] - 1][names].reset_index(drop=True)
+    example = example.astype(dict.fromkeys(columns.table, "float64"))
+    example.loc[windows.shape.input_steps :, [name for name in columns.table if name not in columns.known_future]] = (
+        np.nan
+    )
+    if data.time and prepared.table.times is not None:
+        times = prepared.table.times[rows]
+        example[data.time] = (times if times.tz is None else times.tz_convert("UTC")).astype(str)
+    return example
+
+
+def served_examples(bundle: Bundle, prepared: Prepared, source: pd.DataFrame) -> dict[str, tuple[Any, Any]]:
+    """An example and its answer for each way in which MLflow serves the bundle: frames, and the bare network's tensors.
+
+    Where every test window has missing cells no frame may do as an example; the network is served all the same.
+    """
+    arrays = prepared.arrays("test", np.array([0]))
+    names = [tensor.name for tensor in bundle.model.inputs]
+    tensors = dict(zip(names, arrays, strict=True)) if len(names) > 1 else arrays[0]
+    served: dict[str, tuple[Any, Any]] = {"tensors": (tensors, bundle.forward(arrays))}
+    try:
+        frame = _example(prepared, source)
+        return {"frames": (frame, bundle.answer(frame))} | served
+    except DataError as error:
+        warnings.warn(f"no model for frames was logged, because no test window makes an example: {error}", stacklevel=2)
+        return served
