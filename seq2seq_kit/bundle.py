@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.bundle_files import standard_normal
 from seq2seq_kit.data.ahead import split_ahead
 from seq2seq_kit.data.columns import Columns
 from seq2seq_kit.data.prepare import Prepared, prepare_ahead, prepare_new
 from seq2seq_kit.data.scaling import Scaler
 from seq2seq_kit.errors import ArgumentError, SeriesTooShortError
 from seq2seq_kit.evaluation import Baseline, Evaluation, evaluate_part
-from seq2seq_kit.recipe.schema import AutoencodeRecipe, ForecastRecipe, Recipe
+from seq2seq_kit.evaluation.baselines import dump_baselines, restore_baselines
+from seq2seq_kit.recipe.schema import AutoencodeRecipe, ForecastRecipe, WindowRecipe
 
 if TYPE_CHECKING:
     import keras
@@ -42,7 +44,7 @@ class Bundle:
         info: Where it comes from: versions, run, digest of the data.
     """
 
-    recipe: Recipe
+    recipe: WindowRecipe
     model: keras.Model
     scaler: Scaler
     baselines: list[Baseline]
@@ -179,6 +181,36 @@ class Bundle:
 
         self._autoencode()
         return split_autoencoder(self.model)
+
+    @property
+    def verbs(self) -> list[str]:
+        """What it can be asked for, the most usual first."""
+        own = ["predict"] if isinstance(self.recipe, ForecastRecipe) else ["score", "encode", "reconstruct"]
+        return [*own, "evaluate"]
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What stands beside the model on disk: words and arrays."""
+        words, arrays = dump_baselines(self.baselines)
+        naive = {name: values.tolist() for name, values in self.naive.items()}
+        return {"scaler": self.scaler.to_json(), "baselines": words, "naive": naive}, arrays
+
+    @classmethod
+    def restore(
+        cls,
+        recipe: WindowRecipe,
+        model: keras.Model,
+        state: dict[str, Any],
+        arrays: dict[str, np.ndarray],
+        info: dict[str, Any],
+    ) -> Bundle:
+        """The reverse of `state`."""
+        scaler, baselines = Scaler.from_json(state["scaler"]), restore_baselines(state["baselines"], arrays)
+        naive = {name: np.array(values, dtype=np.float64) for name, values in state["naive"].items()}
+        return cls(recipe, model, scaler, baselines, naive, info)
+
+    def golden(self) -> list[np.ndarray]:
+        """Inputs of the model whose output is stored beside it."""
+        return standard_normal(self.model)
 
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
         """Columns of a frame that the model does not use."""

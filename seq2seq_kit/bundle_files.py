@@ -9,19 +9,15 @@ import shutil
 import zipfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from seq2seq_kit.data.scaling import Scaler
 from seq2seq_kit.errors import BundleError
-from seq2seq_kit.evaluation.baselines import dump_baselines, restore_baselines
-from seq2seq_kit.recipe import dump_recipe, load_recipe
+from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, Recipe, dump_recipe, load_recipe
 
 if TYPE_CHECKING:
     import keras
-
-    from seq2seq_kit.bundle import Bundle
 
 FORMAT = 1
 _HEAD = "bundle.json"
@@ -54,6 +50,53 @@ _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 _MOST_CONFIG_BYTES = 4_000_000
 
 
+class Trained(Protocol):
+    """A trained model as it goes to disk, whatever its task."""
+
+    @property
+    def recipe(self) -> Recipe: ...
+
+    @property
+    def model(self) -> keras.Model: ...
+
+    @property
+    def info(self) -> dict[str, Any]: ...
+
+    @property
+    def verbs(self) -> list[str]:
+        """What it can be asked for, the most usual first."""
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What stands beside the model: words for JSON, and arrays."""
+
+    def golden(self) -> list[np.ndarray]:
+        """Inputs of the model whose output is stored beside it."""
+
+    def forward(self, arrays: Any, /) -> np.ndarray:
+        """The model as a function of arrays."""
+
+    def save(self, folder: str | Path) -> Path:
+        """Writes it to a new folder."""
+
+
+def standard_normal(model: keras.Model) -> list[np.ndarray]:
+    """Golden inputs for a model of numbers."""
+    rng = np.random.default_rng(0)
+    return [
+        rng.standard_normal((_GOLDEN_SEQUENCES, *(size or 8 for size in tensor.shape[1:]))).astype(np.float32)
+        for tensor in model.inputs
+    ]
+
+
+def _kind_of(recipe: Recipe) -> Any:
+    """The class of a recipe's bundle."""
+    if isinstance(recipe, ForecastRecipe | AutoencodeRecipe):
+        from seq2seq_kit.bundle import Bundle
+
+        return Bundle
+    raise NotImplementedError(type(recipe).__name__)
+
+
 def versions() -> dict[str, str]:
     """Versions of what a bundle depends on."""
     found = {}
@@ -65,7 +108,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def write_bundle(bundle: Bundle, folder: Path) -> Path:
+def write_bundle(bundle: Trained, folder: Path) -> Path:
     """Writes a bundle to a folder that does not exist yet: beside it first, then renamed, so it is there whole or not at all.
 
     Raises:
@@ -92,14 +135,12 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
     return folder
 
 
-def read_bundle(folder: str | Path) -> Bundle:
+def read_bundle(folder: str | Path) -> Any:
     """Reads a bundle, refusing what is damaged, foreign or from a newer kit.
 
     Raises:
         BundleError: The message says which file and what to do.
     """
-    from seq2seq_kit.bundle import Bundle
-
     folder = Path(folder)
     head = _read_head(folder)
     _check_digests(folder, head)
@@ -109,36 +150,26 @@ def read_bundle(folder: str | Path) -> Bundle:
         with (folder / "arrays.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         recipe = load_recipe(folder / "recipe.yaml")
-        scaler = Scaler.from_json(state["scaler"])
-        peers = {name: value for name, value in arrays.items() if not name.startswith("golden_")}
-        baselines = restore_baselines(state["baselines"], peers)
-        naive = {name: np.array(values, dtype=np.float64) for name, values in state["naive"].items()}
-        golden = [arrays[f"golden_input_{position}"] for position in range(state["golden_inputs"])]
-        expected = arrays["golden_output"]
+        golden = [arrays.pop(f"golden_input_{position}") for position in range(state["golden_inputs"])]
+        expected = arrays.pop("golden_output")
+        model = _load_model(folder / "model.keras")
+        bundle = _kind_of(recipe).restore(recipe, model, state, arrays, head["info"])
+    except BundleError:
+        raise
     except Exception as error:  # whatever crafted words and arrays make JSON, NumPy, zipfile and the kit say
         raise BundleError(f"{folder} is not a bundle of this kit: {error}") from error
-    bundle = Bundle(recipe, _load_model(folder / "model.keras"), scaler, baselines, naive, head["info"])
     _check_golden(bundle, golden, expected, folder, head)
     return bundle
 
 
-def _write_files(bundle: Bundle, folder: Path) -> None:
+def _write_files(bundle: Trained, folder: Path) -> None:
     import keras
 
-    words, arrays = dump_baselines(bundle.baselines)
-    rng = np.random.default_rng(0)
-    golden = [
-        rng.standard_normal((_GOLDEN_SEQUENCES, *(size or 8 for size in tensor.shape[1:]))).astype(np.float32)
-        for tensor in bundle.model.inputs
-    ]
+    state, arrays = bundle.state()
+    golden = bundle.golden()
     arrays |= {f"golden_input_{position}": array for position, array in enumerate(golden)}
     arrays["golden_output"] = bundle.forward(golden)
-    state = {
-        "scaler": bundle.scaler.to_json(),
-        "baselines": words,
-        "naive": {name: values.tolist() for name, values in bundle.naive.items()},
-        "golden_inputs": len(golden),
-    }
+    state["golden_inputs"] = len(golden)
     (folder / "recipe.yaml").write_text(dump_recipe(bundle.recipe), encoding="utf-8")
     (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
     np.savez(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
@@ -237,7 +268,7 @@ def _classes_in(node: Any) -> set[str]:
 
 
 def _check_golden(
-    bundle: Bundle, golden: list[np.ndarray], expected: np.ndarray, folder: Path, head: dict[str, Any]
+    bundle: Trained, golden: list[np.ndarray], expected: np.ndarray, folder: Path, head: dict[str, Any]
 ) -> None:
     try:
         received = bundle.forward(golden)

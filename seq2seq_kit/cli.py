@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seq2seq_kit import __version__
 from seq2seq_kit.errors import ArgumentError, KitError
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from seq2seq_kit.bundle import Bundle
-    from seq2seq_kit.evaluation import Evaluation
+    from seq2seq_kit.evaluation import Board
 
 _INTERRUPTED = 130  # what shells expect after Ctrl-C
 
@@ -144,7 +143,6 @@ def _list(options: argparse.Namespace) -> None:
 
     console = Console()
     if options.what == "runs":
-        from seq2seq_kit.notes import figure
         from seq2seq_kit.store import local_store
         from seq2seq_kit.tracking import open_tracking
 
@@ -154,7 +152,7 @@ def _list(options: argparse.Namespace) -> None:
             console.print("no runs yet; train one: seq2seq-kit train RECIPE")
             return
         runs["run"] = runs["run"].str[:8]
-        cells = runs.map(lambda cell: figure(cell) if isinstance(cell, float) else str(cell))
+        cells = runs.map(str)
         print_table(console, list(cells.columns), cells.to_numpy().tolist(), title="Newest runs")
         return
     if options.what in (None, "recipes"):
@@ -181,7 +179,7 @@ def _validate(options: argparse.Namespace) -> None:
     checked = validate(options.recipe, overrides=options.overrides)
     windows = ", ".join(f"{count:,} {part}" for part, count in checked.windows.items())
     series = f", {len(checked.series)} series" if len(checked.series) > 1 else ""
-    print(f"{options.recipe} is valid: {checked.recipe.task}, {checked.rows:,} rows{series}; windows: {windows}")
+    print(f"{options.recipe} is valid: {checked.recipe.task}, {checked.rows:,} rows{series}; {checked.unit}: {windows}")
     for finding in checked.findings:
         print(f"{'!' if finding.level == 'warning' else 'i'} {finding}")
 
@@ -201,7 +199,7 @@ def _train(options: argparse.Namespace) -> int:
     with TrainingConsole(console) as reporter:
         result = train(recipe, tracking_uri=options.tracking_uri, reporter=reporter)
     _print_evaluation(console, result.test)
-    verb = "predict" if recipe.task == "forecast" else "score"
+    verb = result.bundle.verbs[0]
     console.print(f"run {result.run_id}  {result.seconds:.0f} s in all", highlight=False)
     console.print("  seq2seq-kit ui                                   review it", highlight=False, soft_wrap=True)
     console.print(
@@ -210,44 +208,42 @@ def _train(options: argparse.Namespace) -> int:
     return _INTERRUPTED if result.fit.ended == "interrupted" else 0
 
 
-def _print_evaluation(console: "Console", evaluation: "Evaluation") -> None:
+def _print_evaluation(console: "Console", board: "Board") -> None:
     from seq2seq_kit.console import print_table
-    from seq2seq_kit.notes import HEADER, result_rows, signed, units_of
+    from seq2seq_kit.notes import header, result_rows, signed
 
-    title = f"{evaluation.windows:,} {evaluation.part} windows, {evaluation.steps} steps"
-    print_table(console, HEADER, result_rows(evaluation), title=title)
-    best = evaluation.best_baseline
+    print_table(console, header(board), result_rows(board), title=board.title)
+    best = board.best_baseline
     console.print(
-        f"skill {signed(evaluation.skill)} against the best baseline, {best} ({evaluation.about[best]}).",
-        highlight=False,
+        f"skill {signed(board.skill)} against the best baseline, {best} ({board.about[best]}).", highlight=False
     )
-    console.print(units_of(evaluation), highlight=False)
+    console.print(board.units, highlight=False)
 
 
 def _predict(options: argparse.Namespace) -> None:
     from seq2seq_kit.data import read_source
 
-    bundle, frame = _loaded(options)
+    bundle, frame = _loaded(options, "predict")
     future = read_source(options.future) if options.future else None
     _write(bundle.predict(frame, future=future, all_windows=options.all_windows, origin=options.data), options.out)
 
 
 def _encode(options: argparse.Namespace) -> None:
-    bundle, frame = _loaded(options)
+    bundle, frame = _loaded(options, "encode")
     _write(bundle.encode(frame, stride=options.stride, origin=options.data), options.out)
 
 
 def _reconstruct(options: argparse.Namespace) -> None:
-    bundle, frame = _loaded(options)
+    bundle, frame = _loaded(options, "reconstruct")
     _write(bundle.reconstruct(frame, stride=options.stride, origin=options.data), options.out)
 
 
 def _score(options: argparse.Namespace) -> None:
-    bundle, frame = _loaded(options)
+    bundle, frame = _loaded(options, "score")
     _write(bundle.score(frame, by=options.by, stride=options.stride, origin=options.data), options.out)
 
 
-def _loaded(options: argparse.Namespace) -> "tuple[Bundle, pd.DataFrame]":
+def _loaded(options: argparse.Namespace, verb: str) -> "tuple[Any, pd.DataFrame]":
     """The rows first: a wrong file is told before TensorFlow has loaded."""
     from seq2seq_kit.data import read_source
 
@@ -259,6 +255,8 @@ def _loaded(options: argparse.Namespace) -> "tuple[Bundle, pd.DataFrame]":
     from seq2seq_kit.runs import load
 
     bundle = load(options.run, tracking_uri=options.tracking_uri)
+    if verb not in bundle.verbs:
+        raise ArgumentError(f"a {bundle.recipe.task} model can {', '.join(bundle.verbs)}. Received: {verb}")
     ignored = bundle.ignored_columns(frame)
     if ignored:
         print(f"note: columns of {options.data} that the model does not use: {', '.join(ignored)}", file=sys.stderr)

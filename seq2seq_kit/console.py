@@ -70,10 +70,11 @@ class TrainingConsole:
         star = " *" if epoch.val_loss < self.best else ""
         self.best = min(self.best, epoch.val_loss)
         left = epoch.seconds * (epoch.of - epoch.number)
+        metrics = "".join(f"  {key} {value:.4f}" for key, value in epoch.metrics.items() if key.startswith("val_"))
         if self.task is not None:
             self.progress.update(self.task, speed=f"{epoch.sequences_per_second:,.0f}")
         self.console.print(
-            f"epoch {epoch.number:>3}/{epoch.of}  loss {epoch.loss:.5f}  val_loss {epoch.val_loss:.5f}  "
+            f"epoch {epoch.number:>3}/{epoch.of}  loss {epoch.loss:.5f}  val_loss {epoch.val_loss:.5f}{metrics}  "
             f"{epoch.sequences_per_second:,.0f} sequences/s  {epoch.seconds:.1f} s  left {_duration(left)}{star}",
             highlight=False,
             soft_wrap=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from seq2seq_kit.evaluation import MODEL, Evaluation
+from seq2seq_kit.evaluation import MODEL, Board
 
 if TYPE_CHECKING:
     from seq2seq_kit.runs import TrainResult
@@ -18,12 +18,11 @@ def describe_run(result: TrainResult) -> str:
     recipe, test = result.recipe, result.test
     name = recipe.name or recipe.task
     lines = [
-        f"## {name}: RMSE {figure(test.overall().rmse)}, skill {signed(test.skill)} against {test.best_baseline}",
+        f"## {name}: {headline(test)}",
         "",
         *markdown_table(test),
         "",
-        f"{test.windows:,} test windows of {recipe.data.input_steps} -> {test.steps} steps. {units_of(test)} "
-        "Skill is 1 - RMSE / the baseline's RMSE.",
+        f"{test.title}. {test.units} Skill is 1 - the model's {test.error} / the baseline's.",
         "",
         f"Fit: {count_of(len(result.fit.history), 'epoch')} ({_ENDED[result.fit.ended]}), "
         f"kept {f'epoch {result.fit.best_epoch}' if result.fit.best_epoch else 'no epoch'}, "
@@ -35,42 +34,42 @@ def describe_run(result: TrainResult) -> str:
             f"- {'**' if f.level == 'warning' else ''}{f}{'**' if f.level == 'warning' else ''}"
             for f in result.findings
         ]
-    verb = "predict" if recipe.task == "forecast" else "score"
+    verb = result.bundle.verbs[0]
     lines += ["", f"Use it: `seq2seq-kit {verb} {result.run_id} --data new.csv --out {verb}.csv`"]
     return "\n".join(lines)
 
 
-def result_rows(test: Evaluation) -> list[list[str]]:
-    """The result table: forecaster, MAE, RMSE, MASE, R2, and the model's skill against it."""
-    own = test.overall()
+def headline(test: Board) -> str:
+    """`RMSE 337.3, skill +0.056 against ridge`."""
+    value = figure(test.figures()[test.headline])
+    return f"{test.titles[test.headline]} {value}, skill {signed(test.skill)} against {test.best_baseline}"
+
+
+def header(test: Board) -> list[str]:
+    """Titles of the result table."""
+    return ["", *test.titles.values(), "skill against it"]
+
+
+def result_rows(test: Board) -> list[list[str]]:
+    """The result table: forecaster, its figures, and the model's skill against it."""
     rows = []
-    for name in test.sums:
-        scores = test.overall(name)
-        skill = "" if name == MODEL or not scores.rmse > 0 else signed(1 - own.rmse / scores.rmse)
-        rows.append([name, figure(scores.mae), figure(scores.rmse), figure(scores.mase), figure(scores.r2), skill])
+    for name in test.names:
+        skill = test.skill_against(name) if name != MODEL else math.nan
+        cells = [figure(value) for value in test.figures(name).values()]
+        rows.append([name, *cells, signed(skill) if math.isfinite(skill) else ""])
     return rows
 
 
 # MLflow draws the columns of a table without any space between them.
 _GAP = "&nbsp;" * 3
-HEADER = ["", "MAE", "RMSE", "MASE", "R2", "skill against it"]
 
 
-def markdown_table(test: Evaluation) -> list[str]:
+def markdown_table(test: Board) -> list[str]:
     """`result_rows` in Markdown."""
-    rule = ["---", *["---:"] * (len(HEADER) - 1)]
-    rows = [[row[0], *(f"{_GAP}{cell}" for cell in row[1:])] for row in (HEADER, *result_rows(test))]
+    titles = header(test)
+    rule = ["---", *["---:"] * (len(titles) - 1)]
+    rows = [[row[0], *(f"{_GAP}{cell}" for cell in row[1:])] for row in (titles, *result_rows(test))]
     return ["| " + " | ".join(row) + " |" for row in (rows[0], rule, *rows[1:])]
-
-
-def units_of(test: Evaluation) -> str:
-    """What the figures of `overall` are measured in."""
-    if len(test.targets) == 1:
-        return f"Errors are in the units of {test.targets[0]}."
-    return (
-        "Errors over several targets are in units of each one's training scale (data.scaling); "
-        "test_scores.csv has each in its own."
-    )
 
 
 def count_of(number: int, thing: str) -> str:

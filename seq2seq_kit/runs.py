@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 import time
 import warnings
@@ -12,38 +11,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
 import pandas as pd
 
-from seq2seq_kit import plots
-from seq2seq_kit.bundle import Bundle
-from seq2seq_kit.bundle_files import read_bundle, versions
-from seq2seq_kit.data import Prepared, prepare, read_source
-from seq2seq_kit.data.checks import check_data
+from seq2seq_kit.bundle_files import Trained, read_bundle, versions
+from seq2seq_kit.data import read_source
 from seq2seq_kit.errors import BundleError, KitError, TrackingError
-from seq2seq_kit.evaluation import (
-    MODEL,
-    Evaluation,
-    examine_autoencoder,
-    examine_forecast,
-    fit_autoencode_baselines,
-    fit_forecast_baselines,
-    naive_error,
-)
+from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.notes import count_of, describe_run
-from seq2seq_kit.recipe import ForecastRecipe, Recipe, dump_recipe
+from seq2seq_kit.notes import count_of, describe_run, headline
+from seq2seq_kit.recipe import Recipe, dump_recipe
 from seq2seq_kit.recipe.loading import Overrides
-from seq2seq_kit.serving import requirements, served_examples
+from seq2seq_kit.serving import requirements
+from seq2seq_kit.tasks import Job, digest_of, open_job
 from seq2seq_kit.tracking import RunRecord, git_revision, open_tracking
-from seq2seq_kit.training import Epoch, Fit, Observer, build_model, estimate_seconds, fit, seed_everything
-from seq2seq_kit.validation import read_rows, resolve
+from seq2seq_kit.training import Epoch, Fit, Observer, estimate_seconds, seed_everything
+from seq2seq_kit.validation import resolve
 
 if TYPE_CHECKING:
     import keras
 
 _LONG_SECONDS = 1800
-_EXAMPLES = 24  # windows in the interactive page; the picture shows the first of a spread of six
 
 
 class Reporter(Observer, Protocol):
@@ -75,8 +62,8 @@ class TrainResult:
     Attributes:
         recipe: Resolved, as it was trained.
         fit: How the fit went.
-        val: Evaluation on the validation windows.
-        test: Evaluation on the test windows.
+        val: Evaluation on the validation part, a `Board`; which one, the task decides (`Evaluation` for windows).
+        test: Evaluation on the test part.
         findings: What the kit has to say about data and result.
         bundle: The trained model, ready to predict.
         run_id: Id of the MLflow run.
@@ -86,10 +73,10 @@ class TrainResult:
 
     recipe: Recipe
     fit: Fit
-    val: Evaluation
-    test: Evaluation
+    val: Any
+    test: Any
     findings: list[Finding]
-    bundle: Bundle
+    bundle: Any
     run_id: str
     tracking_uri: str
     seconds: float
@@ -127,30 +114,33 @@ def train(
     recipe = resolve(recipe, overrides)
     # Written out, so that the stored recipe trains into the same experiment.
     recipe = recipe.model_copy(update={"name": recipe.name or recipe.task})
-    prepared, source, digest = _read(recipe, data)
-    findings = check_data(prepared)
+    job = open_job(recipe, data)
+    digest = digest_of(job.source, job.columns)
+    findings = job.check()
     for finding in findings:
         reporter.find(finding)
     tracking = open_tracking(tracking_uri, say=reporter.say)
     record = tracking.start(str(recipe.name), name=_run_name(recipe), tags=_first_tags(recipe))
     try:
         record.params(recipe.model_dump(mode="json", exclude={"name"}))
-        record.dataset(source, source=recipe.data.source or "a DataFrame", name=_data_name(recipe), digest=digest)
+        record.dataset(job.source, source=recipe.data.source or "a DataFrame", name=_data_name(recipe), digest=digest)
         seed_everything(recipe.seed, deterministic=recipe.training.deterministic)
-        model = build_model(recipe, prepared)
-        findings.append(_estimate(prepared, model, recipe))
+        model = job.build()
+        findings.append(_estimate(job, model))
         reporter.find(findings[-1])
-        fitted = fit(model, prepared, recipe.training, seed=recipe.seed, observers=[reporter, record])
+        fitted = job.fit(model, [reporter, record])
         info = _origin(fitted, digest, record.run_id)
-        with _rescue(Bundle(recipe, model, prepared.scaler, [], {}, info), reporter):
-            bundle, val, test = _evaluated(recipe, prepared, model, info, reporter)
-            for finding in _examined(recipe, fitted, val, test):
+        with _rescue(job.bundle(model, info, peers=False), reporter):
+            reporter.say("fitting the baselines and evaluating")
+            bundle = job.bundle(model, info)
+            val, test = job.report(bundle, "val"), job.report(bundle, "test")
+            for finding in job.examine(fitted, val, test):
                 findings.append(finding)
                 reporter.find(finding)
             seconds = time.perf_counter() - began
             result = TrainResult(recipe, fitted, val, test, findings, bundle, record.run_id, tracking.uri, seconds)
             reporter.say("logging the run: figures, bundle, models")
-            _log(result, prepared, source, record)
+            _log(result, job, record)
     except BaseException as error:
         _close(record, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", error)
         raise
@@ -158,12 +148,15 @@ def train(
     return result
 
 
-def load(run: str | Path, *, tracking_uri: str | None = None) -> Bundle:
+def load(run: str | Path, *, tracking_uri: str | None = None) -> Any:
     """A trained model, from a bundle's folder or from a run.
 
     Args:
         run: Path of a bundle, or id of a run.
         tracking_uri: As in `train`.
+
+    Returns:
+        The bundle of the run's task: `Bundle`, `TranslateBundle`, `TagBundle`, ...
 
     Raises:
         BundleError: Damaged or foreign.
@@ -179,8 +172,8 @@ def load(run: str | Path, *, tracking_uri: str | None = None) -> Bundle:
 
 
 def evaluate(
-    run: str | Path | Bundle, *, data: pd.DataFrame | str | Path | None = None, tracking_uri: str | None = None
-) -> Evaluation:
+    run: str | Path | Trained, *, data: pd.DataFrame | str | Path | None = None, tracking_uri: str | None = None
+) -> Any:
     """Repeats the result table of a run.
 
     Args:
@@ -188,37 +181,27 @@ def evaluate(
         data: Other rows (or their file); None: the test rows of the recipe's own source.
         tracking_uri: As in `train`.
     """
-    bundle = run if isinstance(run, Bundle) else load(run, tracking_uri=tracking_uri)
+    bundle: Any = load(run, tracking_uri=tracking_uri) if isinstance(run, str | Path) else run
     if data is not None:
         frame = data if isinstance(data, pd.DataFrame) else read_source(str(data))
         return bundle.evaluate(frame, origin="the data" if isinstance(data, pd.DataFrame) else str(data))
-    prepared, _, digest = _read(bundle.recipe, None)
-    if digest != bundle.info.get("data_sha256"):
+    job = open_job(bundle.recipe)
+    if digest_of(job.source, job.columns) != bundle.info.get("data_sha256"):
         warnings.warn(
             f"{bundle.recipe.data.source} has changed since the training; the figures are of its present rows",
             stacklevel=2,
         )
-    return bundle.evaluate_part(prepared, "test")
+    return job.report(bundle, "test")
 
 
-def _read(recipe: Recipe, data: pd.DataFrame | None) -> tuple[Prepared, pd.DataFrame, str]:
-    """The prepared data, the frame it came from and a digest of the frame's content."""
-    frame, origin = read_rows(recipe, data)
-    prepared = prepare(recipe.data, frame, origin=origin)
-    names = [name for name in (recipe.data.series, recipe.data.time) if name] + prepared.table.columns
-    hashed = pd.util.hash_pandas_object(frame[names], index=False).to_numpy()
-    # MLflow takes digests of up to 36 characters
-    return prepared, frame, hashlib.sha256(hashed.tobytes()).hexdigest()[:32]
-
-
-def _estimate(prepared: Prepared, model: keras.Model, recipe: Recipe) -> Finding:
-    counts = ", ".join(f"{windows.count:,} {part}" for part, windows in prepared.windows.items())
-    seconds, epochs = estimate_seconds(model, prepared, recipe.training), count_of(recipe.training.epochs, "epoch")
+def _estimate(job: Job, model: keras.Model) -> Finding:
+    training = job.recipe.training
+    counts = ", ".join(f"{job.examples.count(part):,} {part}" for part in ("train", "val", "test"))
+    seconds, epochs = estimate_seconds(model, job.examples, training), count_of(training.epochs, "epoch")
     duration = f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
-    text = f"{model.count_params():,} parameters; windows: {counts}; about {duration} for {epochs}"
-    advice = (
-        "If that is too long: a larger window_stride or batch_size, fewer epochs" if seconds > _LONG_SECONDS else ""
-    )
+    text = f"{model.count_params():,} parameters; {job.unit}: {counts}; about {duration} for {epochs}"
+    shorter = "a larger window_stride or batch_size" if job.unit == "windows" else "a larger batch_size"
+    advice = f"If that is too long: {shorter}, fewer epochs" if seconds > _LONG_SECONDS else ""
     return Finding("estimated_time", "note", text, advice)
 
 
@@ -232,51 +215,27 @@ def _origin(fitted: Fit, digest: str, run_id: str) -> dict[str, Any]:
     }
 
 
-def _evaluated(
-    recipe: Recipe, prepared: Prepared, model: keras.Model, info: dict[str, Any], reporter: Reporter
-) -> tuple[Bundle, Evaluation, Evaluation]:
-    reporter.say("fitting the baselines and evaluating")
-    naive: dict[str, np.ndarray] = {}
-    if isinstance(recipe, ForecastRecipe):
-        baselines = fit_forecast_baselines(prepared)
-        naive = dict(zip(prepared.table.series, naive_error(prepared), strict=True))
-    else:
-        latent = int(model.get_layer("bridge").input.shape[-1])
-        baselines = fit_autoencode_baselines(prepared, latent_dim=latent)
-    bundle = Bundle(recipe, model, prepared.scaler, list(baselines), naive, info)
-    return bundle, bundle.evaluate_part(prepared, "val"), bundle.evaluate_part(prepared, "test")
-
-
-def _examined(recipe: Recipe, fitted: Fit, val: Evaluation, test: Evaluation) -> list[Finding]:
-    if not fitted.best_epoch:
-        text = "interrupted before the first epoch had ended: the weights are hardly trained and no validation has chosen them"
-        return [Finding("no_epoch_finished", "warning", text, "Do not use this model; train again")]
-    losses = [epoch.val_loss for epoch in fitted.history]
-    examine = examine_forecast if isinstance(recipe, ForecastRecipe) else examine_autoencoder
-    return examine(val, test, losses, all_epochs=fitted.ended == "epochs")
-
-
-def _log(result: TrainResult, prepared: Prepared, source: pd.DataFrame, record: RunRecord) -> None:
+def _log(result: TrainResult, job: Job, record: RunRecord) -> None:
     """Everything that the run page shows."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         bundle = result.bundle.save(folder / "bundle")
         record.metrics(_final_metrics(result))
-        for name in result.test.sums:
-            key = "test_by_step/rmse" if name == MODEL else f"test_by_step/{_metric_name(name)}_rmse"
-            record.curve(key, result.test.by_step(name))
+        for name, curve in result.test.curves().items():
+            own = result.test.headline if name == MODEL else f"{_metric_name(name)}_{result.test.headline}"
+            record.curve(f"test_by_step/{own}", curve)
         record.tags(_last_tags(result))
         record.note(describe_run(result))
-        _draw(result, prepared, folder / "figures")
+        job.draw(result.bundle, result.fit, result.test, folder / "figures")
         (folder / "recipe.yaml").write_text(dump_recipe(result.recipe), encoding="utf-8")
         result.test.table().to_csv(folder / "test_scores.csv", index=False)
         result.val.table().to_csv(folder / "val_scores.csv", index=False)
         record.files(folder)
-        record.models(bundle, served_examples(result.bundle, prepared, source), requirements())
+        record.models(bundle, job.served(result.bundle), requirements())
 
 
 @contextmanager
-def _rescue(bundle: Bundle, reporter: Reporter) -> Iterator[None]:
+def _rescue(bundle: Trained, reporter: Reporter) -> Iterator[None]:
     """What goes wrong after the fit costs no trained model: it is saved to the first place that takes it."""
     try:
         yield
@@ -288,42 +247,25 @@ def _rescue(bundle: Bundle, reporter: Reporter) -> Iterator[None]:
         raise
 
 
-def _put_aside(bundle: Bundle) -> str:
+def _put_aside(bundle: Trained) -> str:
     for parent in (Path.cwd(), Path(tempfile.gettempdir())):
         try:
             saved = bundle.save(parent / f"bundle-{bundle.info['run_id'][:8]}")
         except BundleError:
             continue
-        verb = "predict" if bundle.recipe.task == "forecast" else "score"
+        verb = bundle.verbs[0]
         return f"The trained model is not lost: it was saved to {saved}, and `seq2seq-kit {verb} {saved}` takes it"
     return "The trained model could not be saved anywhere else either"
 
 
-def _draw(result: TrainResult, prepared: Prepared, folder: Path) -> None:
-    bundle, forecast = result.bundle, isinstance(result.recipe, ForecastRecipe)
-    predictors = {MODEL: bundle.forecast} | {peer.name: peer for peer in bundle.baselines}
-    word = "Forecasts" if forecast else "Reconstructions"
-    title = f"{word} of the test windows: {result.recipe.name or result.recipe.task}"
-    figures = {
-        "loss_curves": plots.plot_losses(result.fit),
-        word.lower(): plots.plot_examples(plots.pick_examples(prepared, "test", predictors, count=6), title=title),
-        "error_by_step": plots.plot_error_by_step(result.test),
-        "model": plots.plot_model(bundle.model),
-    }
-    plots.save(figures, folder)
-    many = plots.pick_examples(prepared, "test", predictors, count=_EXAMPLES)
-    plots.write_interactive(many, folder / f"{word.lower()}.html", title=title)
-
-
 def _final_metrics(result: TrainResult) -> dict[str, float]:
     values: dict[str, float] = {}
-    for part in (result.val, result.test):
-        scores = part.overall()
-        values |= {f"{part.part}/{key}": getattr(scores, key) for key in ("mae", "rmse", "mase", "r2")}
-        values[f"{part.part}/skill"] = part.skill
-    for name in result.test.baselines:
-        scores = result.test.overall(name)
-        values |= {f"test_baselines/{_metric_name(name)}_{key}": getattr(scores, key) for key in ("mae", "rmse")}
+    for board in (result.val, result.test):
+        values |= {f"{board.part}/{key}": value for key, value in board.figures().items()}
+        values[f"{board.part}/skill"] = board.skill
+    for name in result.test.names[1:]:
+        figures = result.test.figures(name)
+        values |= {f"test_baselines/{_metric_name(name)}_{key}": value for key, value in figures.items()}
     fit = {
         "best_epoch": result.fit.best_epoch,
         "seconds": result.fit.seconds,
@@ -347,6 +289,7 @@ def _first_tags(recipe: Recipe) -> dict[str, str]:
 def _last_tags(result: TrainResult) -> dict[str, str]:
     tags = {
         "ended": result.fit.ended,
+        "result": headline(result.test),
         "best_baseline": result.test.best_baseline,
         "beats_baselines": "yes" if result.test.skill > 0 else "no",
     }
@@ -358,8 +301,9 @@ def _last_tags(result: TrainResult) -> dict[str, str]:
 
 def _run_name(recipe: Recipe) -> str:
     # MLflow's UI cuts names at about 17 characters; what tells runs of one experiment apart comes first.
-    units = "-".join(map(str, recipe.model.encoder_units))
-    return f"{recipe.model.cell}{units} e{recipe.training.epochs} s{recipe.seed}"
+    layers: Any = recipe.model
+    units = "-".join(map(str, getattr(layers, "encoder_units", None) or layers.units))
+    return f"{layers.cell}{units} e{recipe.training.epochs} s{recipe.seed}"
 
 
 def _data_name(recipe: Recipe) -> str:

@@ -105,7 +105,7 @@ class Tracking:
             return Path(self.client.download_artifacts(run_id, artifact, str(folder)))
 
     def runs(self, most: int = 20) -> pd.DataFrame:
-        """The newest runs: id, name, experiment, status, RMSE and skill on test, start."""
+        """The newest runs: id, name, experiment, status, result on test, start."""
         with _explained(self.uri):
             experiments = {found.experiment_id: found.name for found in self.client.search_experiments()}
             runs = self.client.search_runs(list(experiments), order_by=["attributes.start_time DESC"], max_results=most)
@@ -115,13 +115,12 @@ class Tracking:
                 "name": run.info.run_name,
                 "experiment": experiments[run.info.experiment_id],
                 "status": run.info.status,
-                "test rmse": run.data.metrics.get("test/rmse"),
-                "skill": run.data.metrics.get("test/skill"),
+                "result": run.data.tags.get("result", ""),
                 "started": pd.Timestamp(run.info.start_time, unit="ms").strftime("%m-%d %H:%M"),
             }
             for run in runs
         ]
-        return pd.DataFrame(rows, columns=["run", "name", "experiment", "status", "test rmse", "skill", "started"])
+        return pd.DataFrame(rows, columns=["run", "name", "experiment", "status", "result", "started"])
 
     def newest_run(self) -> tuple[str, str] | None:
         """Ids of the experiment with the newest run and of that run, or None."""
@@ -177,7 +176,7 @@ class RunRecord:
             "epoch/val_loss": epoch.val_loss,
             "epoch/learning_rate": epoch.learning_rate,
             "epoch/sequences_per_second": epoch.sequences_per_second,
-        }
+        } | {f"epoch/{key}": value for key, value in epoch.metrics.items()}
         self._queue(values, epoch.number)
         try:
             self._send()

@@ -1,4 +1,4 @@
-"""From prepared data to a fitted model: build, compile, fit with early stopping, keep the best epoch's weights.
+"""From examples to a fitted model: compile, fit with early stopping, keep the best epoch's weights.
 
 Who wants to watch (a progress line, a tracker) is handed in as an observer; this module prints and logs nothing.
 """
@@ -7,24 +7,27 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from seq2seq_kit.data.prepare import Prepared
 from seq2seq_kit.errors import TrainingError
-from seq2seq_kit.recipe.schema import AutoencodeRecipe, ForecastRecipe, Recipe, Training
+from seq2seq_kit.recipe.schema import AutoencodeRecipe, FitSettings, ForecastRecipe, WindowRecipe
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
+    import tensorflow as tf
 
+_LOSSES = ("loss", "val_loss", "learning_rate")  # what Keras logs beside a model's own metrics
 _EVALUATION_BATCH = 512  # without gradients a larger batch fits and is faster
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to. `number` counts from 1; losses are in scaled units."""
+    """What one epoch came to. `number` counts from 1; losses are in scaled units; `metrics` are the model's own, if any."""
 
     number: int
     of: int
@@ -33,6 +36,20 @@ class Epoch:
     learning_rate: float
     seconds: float
     sequences_per_second: float
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+class Examples(Protocol):
+    """What a model is fitted on: windows, sequences, texts."""
+
+    def count(self, part: str) -> int:
+        """Examples of `train`, `val` or `test`."""
+
+    def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> "tf.data.Dataset":
+        """`(inputs, targets)` by batches; with a seed shuffled anew in each epoch and without end."""
+
+    def arrays(self, part: str, numbers: "np.ndarray") -> "list[np.ndarray]":
+        """The model's inputs for some examples."""
 
 
 class Observer(Protocol):
@@ -72,7 +89,7 @@ def seed_everything(seed: int, *, deterministic: bool) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def build_model(recipe: Recipe, prepared: Prepared) -> "keras.Model":
+def build_model(recipe: WindowRecipe, prepared: Prepared) -> "keras.Model":
     """The recipe's model for the prepared columns."""
     from seq2seq_kit.models import build_autoencoder, build_encoder_decoder
 
@@ -96,21 +113,43 @@ def build_model(recipe: Recipe, prepared: Prepared) -> "keras.Model":
 
 
 def fit(
-    model: "keras.Model", prepared: Prepared, training: Training, *, seed: int, observers: Sequence[Observer] = ()
+    model: "keras.Model",
+    examples: Examples,
+    training: FitSettings,
+    *,
+    seed: int,
+    loss: Any = None,
+    metrics: Sequence[Any] = (),
+    begin_epoch: Callable[[int], None] | None = None,
+    validate: Callable[[], float] | None = None,
+    observers: Sequence[Observer] = (),
 ) -> Fit:
-    """Fits on the train windows, watches the val windows, leaves the best epoch's weights in the model.
+    """Fits on the train examples, watches the val examples, leaves the best epoch's weights in the model.
 
     Ctrl-C ends the fit and keeps what is best so far.
+
+    Args:
+        model: Uncompiled.
+        examples: What to fit on.
+        training: The recipe's section.
+        seed: Of the shuffling.
+        loss: A Keras loss; default: the section's `loss`.
+        metrics: Keras metrics to watch beside it.
+        begin_epoch: Told the number of each epoch, from 1, before it begins.
+        validate: Gives the validation loss, where that is more than the loss of a forward pass.
+        observers: Told of every batch and epoch.
 
     Raises:
         TrainingError: The loss became NaN or infinite; the message says what to try.
     """
     import keras
 
-    steps = math.ceil(prepared.windows["train"].count / training.batch_size)
+    count = examples.count("train")
+    steps = math.ceil(count / training.batch_size)
     model.compile(
         optimizer=_optimizer(training, steps),
-        loss=_loss(training.loss, masked=prepared.data.missing == "mask"),
+        loss=loss if loss is not None else value_loss(getattr(training, "loss", "mse"), masked=_masked(examples)),
+        metrics=list(metrics),
         jit_compile=False,  # XLA was no faster here and takes seconds to compile
     )
     best = keras.callbacks.EarlyStopping(
@@ -118,19 +157,22 @@ def fit(
     )
     history: list[Epoch] = []
     pressed = threading.Event()
-    watch = _watch(history, observers, pressed, steps, training.epochs, prepared.windows["train"].count)
+    watch = _watch(history, observers, pressed, steps, training.epochs, count)
     callbacks = [best, watch]
     if training.schedule == "plateau":
         wait = max(1, (training.patience or 10) // 2)
         callbacks.append(keras.callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=wait))
+    if begin_epoch or validate:
+        callbacks.insert(0, _around_epochs(begin_epoch, validate))
     began, ended = time.perf_counter(), "epochs"
+    size = max(_EVALUATION_BATCH, training.batch_size)
     try:
         with _noticing_ctrl_c(pressed):
             model.fit(
-                prepared.batches("train", training.batch_size, shuffle_seed=seed),
+                examples.batches("train", training.batch_size, shuffle_seed=seed),
                 steps_per_epoch=steps,
                 epochs=training.epochs,
-                validation_data=prepared.batches("val", max(_EVALUATION_BATCH, training.batch_size)),
+                validation_data=None if validate else examples.batches("val", size),
                 callbacks=callbacks,
                 shuffle=False,  # the batches are shuffled already
                 verbose=0,
@@ -151,6 +193,28 @@ def fit(
         ended=ended,  # type: ignore[arg-type]
         seconds=time.perf_counter() - began,
     )
+
+
+def _masked(examples: Examples) -> bool:
+    return isinstance(examples, Prepared) and examples.data.missing == "mask"
+
+
+def _around_epochs(
+    begin_epoch: Callable[[int], None] | None, validate: Callable[[], float] | None
+) -> "keras.callbacks.Callback":
+    """Stands before the other callbacks, so that they find the validation loss that it puts into the epoch's logs."""
+    import keras
+
+    class AroundEpochs(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if begin_epoch:
+                begin_epoch(epoch + 1)
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            if validate:
+                logs["val_loss"] = validate()
+
+    return AroundEpochs()
 
 
 @contextmanager
@@ -219,6 +283,7 @@ def _watch(
                 learning_rate=float(self.model.optimizer.learning_rate.numpy()),
                 seconds=now - self.began,
                 sequences_per_second=sequences / fitting,
+                metrics={key: float(value) for key, value in logs.items() if key not in _LOSSES},
             )
             history.append(record)
             for observer in observers:
@@ -229,7 +294,7 @@ def _watch(
     return Watch()
 
 
-def _optimizer(training: Training, steps: int) -> "keras.optimizers.Optimizer":
+def _optimizer(training: FitSettings, steps: int) -> "keras.optimizers.Optimizer":
     import keras
 
     kinds = {
@@ -244,7 +309,7 @@ def _optimizer(training: Training, steps: int) -> "keras.optimizers.Optimizer":
     return kinds[training.optimizer](learning_rate=rate, global_clipnorm=training.clip_norm)
 
 
-def _loss(name: str, *, masked: bool) -> Any:
+def value_loss(name: str, *, masked: bool) -> Any:
     """Keras' loss; with masked data, over the observed cells only (a missing target is NaN)."""
     import keras
 
@@ -272,7 +337,7 @@ def _finite(epoch: Epoch) -> bool:
     return math.isfinite(epoch.loss) and math.isfinite(epoch.val_loss)
 
 
-def _nan_message(epoch: Epoch, training: Training) -> str:
+def _nan_message(epoch: Epoch, training: FitSettings) -> str:
     which, loss = ("training", epoch.loss) if not math.isfinite(epoch.loss) else ("validation", epoch.val_loss)
     return (
         f"the {which} loss became {loss} in epoch {epoch.number}. Expected a finite loss. "
@@ -282,7 +347,7 @@ def _nan_message(epoch: Epoch, training: Training) -> str:
     )
 
 
-def estimate_seconds(model: "keras.Model", prepared: Prepared, training: Training) -> float:
+def estimate_seconds(model: "keras.Model", examples: Examples, training: FitSettings) -> float:
     """Upper estimate of a fit of all epochs, from one forward batch: training costs about three times as much.
 
     The backward pass does about twice the forward pass's work (one product for the inputs' and one for the weights' gradient).
@@ -291,13 +356,13 @@ def estimate_seconds(model: "keras.Model", prepared: Prepared, training: Trainin
 
     from seq2seq_kit.models.inference import compile_forward
 
-    windows = prepared.windows["train"]
-    size = min(training.batch_size, windows.count)
-    arrays = prepared.arrays("train", np.arange(size))
+    count = examples.count("train")
+    size = min(training.batch_size, count)
+    arrays = examples.arrays("train", np.arange(size))
     forward = compile_forward(model, batch_size=size)
     forward(arrays)  # traces the graph
     began = time.perf_counter()
     for _ in range(3):
         forward(arrays)
     sequence = (time.perf_counter() - began) / 3 / size
-    return training.epochs * sequence * (3 * windows.count + prepared.windows["val"].count)
+    return training.epochs * sequence * (3 * count + examples.count("val"))

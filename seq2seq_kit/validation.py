@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel
 
-from seq2seq_kit.data import prepare, read_source
-from seq2seq_kit.data.checks import check_data
-from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, Recipe, load_recipe, parse_recipe
+from seq2seq_kit.recipe import Recipe, load_recipe, parse_recipe
 from seq2seq_kit.recipe.loading import Overrides
 
 
@@ -23,13 +21,15 @@ class Validation:
         recipe: Resolved.
         rows: Rows of the data.
         series: Names of its series; `[""]` for a single one.
-        windows: Number of windows by part.
+        unit: What is counted: `windows`, `sequences`.
+        windows: Number of them by part.
         findings: What stands out in the data.
     """
 
     recipe: Recipe
     rows: int
     series: list[str]
+    unit: str
     windows: dict[str, int]
     findings: list[Finding]
 
@@ -48,31 +48,24 @@ def validate(
         RecipeError: The recipe has problems; all are listed.
         DataError: The data does not fit the recipe.
     """
+    from seq2seq_kit.tasks import open_job
+
     recipe = resolve(recipe, overrides)
-    frame, origin = read_rows(recipe, data)
-    prepared = prepare(recipe.data, frame, origin=origin)
+    job = open_job(recipe, data)
     return Validation(
         recipe=recipe,
-        rows=len(prepared.table.values),
-        series=prepared.table.series,
-        windows={part: windows.count for part, windows in prepared.windows.items()},
-        findings=check_data(prepared),
+        rows=len(job.source),
+        series=job.series,
+        unit=job.unit,
+        windows={part: job.examples.count(part) for part in ("train", "val", "test")},
+        findings=job.check(),
     )
 
 
 def resolve(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Overrides = ()) -> Recipe:
     """A recipe from whatever form it has, with overrides."""
-    if isinstance(recipe, ForecastRecipe | AutoencodeRecipe):
+    if isinstance(recipe, BaseModel):
         return parse_recipe(recipe.model_dump(mode="json"), overrides) if overrides else recipe
     if isinstance(recipe, Mapping):
         return parse_recipe(recipe, overrides)
     return load_recipe(recipe, overrides)
-
-
-def read_rows(recipe: Recipe, data: pd.DataFrame | None) -> tuple[pd.DataFrame, str]:
-    """The rows a recipe is about, and their name for messages: `data` if given, else its source."""
-    if data is not None:
-        return data, "the DataFrame"
-    if recipe.data.source is None:
-        raise RecipeError("the recipe names no data.source. Add one, or hand over a DataFrame as `data`")
-    return read_source(recipe.data.source), recipe.data.source

@@ -107,7 +107,7 @@ def test_a_fresh_process_predicts_the_numbers_of_the_evaluation(forecast_run: Tr
     words = ["predict", str(bundle), "--data", str(rows), "--all-windows", "--out", str(out)]
     subprocess.run([sys.executable, "-m", "seq2seq_kit", *words], check=True, cwd=tmp_path, capture_output=True)
     predicted = pd.read_parquet(out)["load"].to_numpy().reshape(-1, 6)
-    prepared = prepare(forecast_run.recipe.data, hourly_frame())
+    prepared = prepare(forecast_run.bundle.recipe.data, hourly_frame())
     evaluated = forecast_run.bundle.forecast(prepared, "test", np.arange(85))[:, :, 0]
     np.testing.assert_allclose(predicted[:85], evaluated, rtol=1e-5)
 
@@ -323,7 +323,7 @@ def test_too_few_rows_for_a_window_are_counted(autoencode_run: TrainResult) -> N
 
 def test_scores_are_by_window_or_by_step_only(autoencode_run: TrainResult) -> None:
     with pytest.raises(ArgumentError, match="Received: by='hour'"):
-        autoencode_run.bundle.score(hourly_frame(30), by="hour")  # type: ignore[arg-type]
+        autoencode_run.bundle.score(hourly_frame(30), by="hour")
 
 
 def test_a_forecast_refuses_the_verbs_of_an_autoencoder(forecast_run: TrainResult) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from seq2seq_kit.evaluation.metrics import ErrorSums
 from seq2seq_kit.evaluation.report import Evaluation
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.notes import HEADER, describe_run, figure, markdown_table, result_rows, signed, units_of
+from seq2seq_kit.notes import describe_run, figure, header, markdown_table, result_rows, signed
 from seq2seq_kit.runs import TrainResult
 
 
@@ -74,14 +74,14 @@ def test_a_baseline_without_error_shows_no_skill() -> None:
 
 def test_markdown_rows_have_the_same_number_of_cells() -> None:
     lines = [line.replace("&nbsp;", "") for line in markdown_table(evaluation())]
-    assert [line.count("|") for line in lines] == [len(HEADER) + 1] * 4
+    assert [line.count("|") for line in lines] == [len(header(evaluation())) + 1] * 4
     assert lines[1] == "| --- | ---: | ---: | ---: | ---: | ---: |"
     assert lines[3] == "| last value | 4 | 4 | 2 | 0.84 | +0.750 |"
 
 
 def test_units_are_told() -> None:
-    assert units_of(evaluation()) == "Errors are in the units of load."
-    assert "units of each one's training scale" in units_of(evaluation(targets=("load", "heat")))
+    assert evaluation().units == "Errors are in the units of load."
+    assert "units of each one's training scale" in evaluation(targets=("load", "heat")).units
 
 
 def test_a_forecast_is_described_by_its_figures(forecast_run: TrainResult) -> None:
@@ -94,7 +94,7 @@ def test_a_forecast_is_described_by_its_figures(forecast_run: TrainResult) -> No
         row = next(line for line in lines if line.startswith(f"| {name}"))
         assert f"| {scores.mae:.4g} | {scores.rmse:.4g} | {scores.mase:.4g} | {scores.r2:.4g} |" in row
     text = "\n".join(lines)
-    assert f"{test.windows} test windows of 24 -> 6 steps. Errors are in the units of load." in text
+    assert f"{test.windows} test windows, 6 steps. Errors are in the units of load." in text
     assert f"Fit: 3 epochs (all epochs), kept epoch {forecast_run.fit.best_epoch}," in text
     assert "seed 0." in text
     assert lines[-1] == f"Use it: `seq2seq-kit predict {forecast_run.run_id} --data new.csv --out predict.csv`"
@@ -102,7 +102,7 @@ def test_a_forecast_is_described_by_its_figures(forecast_run: TrainResult) -> No
 
 def test_an_autoencoder_is_described_by_what_it_rebuilds(autoencode_run: TrainResult) -> None:
     text = describe_run(autoencode_run)
-    assert "windows of 24 -> 24 steps. Errors over several targets are in units of each one's training scale" in text
+    assert "test windows, 24 steps. Errors over several targets are in units of each one's training scale" in text
     assert "| PCA (4) |" in text
     assert f"seq2seq-kit score {autoencode_run.run_id} --data new.csv --out score.csv`" in text
 

@@ -23,12 +23,12 @@ from seq2seq_kit.training import (
     Epoch,
     Fit,
     Observer,
-    _loss,
     _optimizer,
     build_model,
     estimate_seconds,
     fit,
     seed_everything,
+    value_loss,
 )
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
 
@@ -238,7 +238,7 @@ MISSING = [(0, 0, 0), (1, 2, 1), (3, 0, 1), (3, 1, 1), (3, 2, 1)]
 @pytest.mark.parametrize("name", ["mse", "mae", "huber"])
 def test_the_masked_loss_is_keras_own_where_nothing_is_missing(name: str) -> None:
     truth, prediction = truth_and_prediction()
-    own = float(_loss(name, masked=True)(tf.constant(truth), tf.constant(prediction)))
+    own = float(value_loss(name, masked=True)(tf.constant(truth), tf.constant(prediction)))
     assert own == pytest.approx(float(np.mean(keras.losses.get(name)(truth, prediction))), rel=1e-6)
 
 
@@ -248,7 +248,7 @@ def test_the_masked_loss_is_the_mean_over_observed_cells(name: str) -> None:
     known = ~np.isnan(truth)
     assert known.sum() == truth.size - 5
     expected = float(np.mean(keras.losses.get(name)(truth[known][:, None], prediction[known][:, None])))
-    assert float(_loss(name, masked=True)(tf.constant(truth), tf.constant(prediction))) == pytest.approx(
+    assert float(value_loss(name, masked=True)(tf.constant(truth), tf.constant(prediction))) == pytest.approx(
         expected, rel=1e-6
     )
 
@@ -258,7 +258,7 @@ def test_the_gradient_of_the_masked_loss_is_nought_at_missing_cells_and_nowhere_
     truth, prediction = truth_and_prediction(missing=MISSING)
     guess = tf.Variable(prediction)
     with tf.GradientTape() as tape:
-        loss = _loss(name, masked=True)(tf.constant(truth), guess)
+        loss = value_loss(name, masked=True)(tf.constant(truth), guess)
     gradient = tape.gradient(loss, guess).numpy()
     np.testing.assert_array_equal(gradient == 0, np.isnan(truth))
     assert np.isfinite(gradient).all()
@@ -266,7 +266,9 @@ def test_the_gradient_of_the_masked_loss_is_nought_at_missing_cells_and_nowhere_
 
 def test_a_batch_without_any_observed_target_costs_nothing() -> None:
     truth, prediction = truth_and_prediction()
-    assert float(_loss("mse", masked=True)(tf.constant(np.full_like(truth, np.nan)), tf.constant(prediction))) == 0.0
+    assert (
+        float(value_loss("mse", masked=True)(tf.constant(np.full_like(truth, np.nan)), tf.constant(prediction))) == 0.0
+    )
 
 
 def test_a_fit_with_missing_cells_learns_from_the_others() -> None:

@@ -9,7 +9,8 @@ import pytest
 import seq2seq_kit
 from seq2seq_kit.errors import DataError, RecipeError
 from seq2seq_kit.recipe import dump_recipe, parse_recipe
-from seq2seq_kit.validation import read_rows, resolve, validate
+from seq2seq_kit.tasks import open_job
+from seq2seq_kit.validation import resolve, validate
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
 
 
@@ -63,7 +64,7 @@ def test_a_recipe_without_rows_says_so() -> None:
 
 def test_a_frame_takes_the_place_of_the_source() -> None:
     recipe = parse_recipe(forecast_recipe(source="nowhere.csv"))
-    assert read_rows(recipe, hourly_frame(5))[1] == "the DataFrame"
+    assert len(open_job(recipe, hourly_frame(300)).source) == 300
     with pytest.raises(DataError, match=r"no file nowhere\.csv"):
         validate(recipe)
 

@@ -94,6 +94,10 @@ class Prepared:
         """The targets' own past."""
         return History.of(self.table, self.columns.targets, self.target_center)
 
+    def count(self, part: str) -> int:
+        """Windows of a part."""
+        return self.windows[part].count
+
     def batches(
         self,
         part: str,

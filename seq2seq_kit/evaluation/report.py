@@ -1,17 +1,17 @@
 """The evaluation of one part: the model and its baselines on the same windows, in one table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.prepare import Prepared
 from seq2seq_kit.evaluation.baselines import Baseline, LastValue, Predictor
+from seq2seq_kit.evaluation.board import MODEL
 from seq2seq_kit.evaluation.metrics import ErrorSums, Pick, Scores
 
-MODEL = "model"
 _CHUNK = 4_096
 
 
@@ -35,6 +35,10 @@ class Evaluation:
         about: What each baseline does.
     """
 
+    titles: ClassVar[Mapping[str, str]] = {"mae": "MAE", "rmse": "RMSE", "mase": "MASE", "r2": "R2"}
+    headline: ClassVar[str] = "rmse"
+    error: ClassVar[str] = "RMSE"
+
     part: str
     windows: int
     steps: int
@@ -50,6 +54,31 @@ class Evaluation:
         """Scores over all cells."""
         return self._scores(name, scaled=len(self.targets) > 1)
 
+    def figures(self, name: str = MODEL) -> dict[str, float]:
+        """The scores over all cells by key of `titles`."""
+        scores = self.overall(name)
+        return {key: getattr(scores, key) for key in self.titles}
+
+    @property
+    def title(self) -> str:
+        """Part, windows and steps."""
+        return f"{self.windows:,} {self.part} windows, {self.steps} steps"
+
+    @property
+    def units(self) -> str:
+        """What the figures of `overall` are measured in."""
+        if len(self.targets) == 1:
+            return f"Errors are in the units of {self.targets[0]}."
+        return (
+            "Errors over several targets are in units of each one's training scale (data.scaling); "
+            f"{self.part}_scores.csv has each in its own."
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """The forecasters, the model first."""
+        return list(self.sums)
+
     @property
     def baselines(self) -> list[str]:
         """Names of the baselines."""
@@ -60,11 +89,19 @@ class Evaluation:
         """The baseline with the smallest RMSE on these very windows: the hardest one to beat, so skill never flatters."""
         return min(self.baselines, key=lambda name: self.overall(name).rmse)
 
+    def skill_against(self, name: str) -> float:
+        """1 - RMSE / a baseline's RMSE: 0 is no better, 1 is perfect."""
+        peer = self.overall(name).rmse
+        return 1 - self.overall().rmse / peer if peer > 0 else float("nan")
+
     @property
     def skill(self) -> float:
-        """1 - RMSE / best baseline's RMSE: 0 is no better, 1 is perfect."""
-        peer = self.overall(self.best_baseline).rmse
-        return 1 - self.overall().rmse / peer if peer > 0 else float("nan")
+        """`skill_against` the best baseline."""
+        return self.skill_against(self.best_baseline)
+
+    def curves(self) -> dict[str, np.ndarray]:
+        """RMSE of each forecaster by output step."""
+        return {name: self.by_step(name) for name in self.names}
 
     def table(self) -> pd.DataFrame:
         """Every figure, long: forecaster, what it is over (`all`, target, series, step), scores, cells.

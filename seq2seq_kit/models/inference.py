@@ -20,9 +20,10 @@ def compile_forward(model: keras.Model, *, batch_size: int = 1024) -> Forward:
         batch_size: Sequences that run at once; the result does not depend on it beyond float rounding.
 
     Returns:
-        A function that takes one float32 array for each model input, `(sequences, ...)`, and returns `(sequences, ...)`.
+        A function that takes one array for each model input, `(sequences, ...)`, and returns `(sequences, ...)`.
     """
-    signature = [tf.TensorSpec(tensor.shape, tf.float32) for tensor in model.inputs]
+    kinds = [tensor.dtype for tensor in model.inputs]
+    signature = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs]
 
     @tf.function(input_signature=signature)
     def step(*inputs: tf.Tensor) -> tf.Tensor:
@@ -33,10 +34,17 @@ def compile_forward(model: keras.Model, *, batch_size: int = 1024) -> Forward:
 
     def forward(arrays: Sequence[np.ndarray]) -> np.ndarray:
         count = len(arrays[0])
-        outputs = np.empty((count, *model.output_shape[1:]), dtype=np.float32)
-        for first in range(0, count, batch_size):
-            pieces = [np.asarray(array[first : first + batch_size], dtype=np.float32) for array in arrays]
-            outputs[first : first + batch_size] = run(*map(tf.constant, pieces)).numpy()
+        outputs = None
+        for first in range(0, max(count, 1), batch_size):
+            pieces = [
+                tf.constant(np.asarray(array[first : first + batch_size], dtype=kind))
+                for array, kind in zip(arrays, kinds, strict=True)
+            ]
+            piece = run(*pieces).numpy()
+            if outputs is None:
+                outputs = np.empty((count, *piece.shape[1:]), dtype=piece.dtype)
+            outputs[first : first + batch_size] = piece
+        assert outputs is not None
         return outputs
 
     return forward

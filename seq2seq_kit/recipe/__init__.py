@@ -1,12 +1,21 @@
 """The recipe language: a strict typed schema, read from YAML with line numbers. Knows no Keras, no MLflow, no data."""
 
+from seq2seq_kit.recipe.kinds import Recipe, json_schema
 from seq2seq_kit.recipe.loading import dump_recipe, load_recipe, parse_recipe
-from seq2seq_kit.recipe.schema import AutoencodeRecipe, ForecastRecipe, Recipe, json_schema
+from seq2seq_kit.recipe.schema import AutoencodeRecipe, ForecastRecipe, WindowRecipe
+from seq2seq_kit.recipe.sequences import NextStepRecipe, WholeRecipe
+from seq2seq_kit.recipe.tokens import TagTokensRecipe, TagValuesRecipe, TranslateRecipe
 
 __all__ = [
     "AutoencodeRecipe",
     "ForecastRecipe",
+    "NextStepRecipe",
     "Recipe",
+    "TagTokensRecipe",
+    "TagValuesRecipe",
+    "TranslateRecipe",
+    "WholeRecipe",
+    "WindowRecipe",
     "dump_recipe",
     "json_schema",
     "load_recipe",

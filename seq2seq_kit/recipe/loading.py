@@ -18,14 +18,14 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
 from seq2seq_kit.errors import RecipeError
+from seq2seq_kit.recipe.kinds import TASKS, Recipe, kind_of
 from seq2seq_kit.recipe.messages import Problem, problems_of, report
 from seq2seq_kit.recipe.rules import broken_rules
-from seq2seq_kit.recipe.schema import RECIPES, Recipe
 
 Overrides = Mapping[str, Any] | Iterable[str]
 
 
-def load_recipe(path: str | Path, overrides: Overrides = ()) -> Recipe:
+def load_recipe(path: str | Path, overrides: Overrides = ()) -> Any:
     """Reads a recipe file.
 
     Args:
@@ -33,7 +33,8 @@ def load_recipe(path: str | Path, overrides: Overrides = ()) -> Recipe:
         overrides: Dotted keys that replace the file's values: `{"training.epochs": 5}` or `["training.epochs=5"]`.
 
     Returns:
-        The recipe, complete with defaults; its `name` is the file's stem unless the file gives one.
+        The recipe, complete with defaults: one of the kinds of `Recipe`, which one only the file can tell. Its `name` is
+        the file's stem unless the file gives one.
 
     Raises:
         RecipeError: The file is missing or no YAML, or has problems; all of them are listed with their lines.
@@ -51,23 +52,23 @@ def load_recipe(path: str | Path, overrides: Overrides = ()) -> Recipe:
 
 def parse_recipe(
     tree: Mapping[str, Any], overrides: Overrides = (), *, origin: str = "the recipe", name: str | None = None
-) -> Recipe:
+) -> Any:
     """Checks a recipe given as nested mappings; arguments and errors as in `load_recipe`."""
     values = _plain(tree)
     for key, value in _pairs(overrides):
         _put(values, key, value)
     task = values.get("task")
-    if not isinstance(task, str) or task not in RECIPES:
-        known = " or ".join(RECIPES)
+    if not isinstance(task, str) or task not in TASKS:
+        known = " or ".join([", ".join(TASKS[:-1]), TASKS[-1]])
         said = f"must be {known}. Received: {task!r}" if "task" in values else f"required; {known}"
         raise RecipeError(report(origin, [Problem(key="task", text=said)], tree, _keys(overrides)))
     if name and values.get("name") is None:
         values["name"] = name
-    problems = broken_rules(values)
+    problems, kind = broken_rules(values), kind_of(values)
     try:
-        recipe = RECIPES[task].model_validate(values)
+        recipe = kind.model_validate(values)
     except ValidationError as error:
-        problems += problems_of(error, RECIPES[task])
+        problems += problems_of(error, kind)
     if problems:
         raise RecipeError(report(origin, problems, tree, _keys(overrides)))
     return recipe

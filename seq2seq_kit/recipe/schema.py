@@ -1,12 +1,13 @@
-"""What a recipe may say: one typed, frozen model for each task; unknown keys are refused.
+"""What a recipe on windows of a table may say, and the sections that all recipes share; unknown keys are refused.
 
+The recipes on whole sequences stand in sequences.py, those on tokens in tokens.py, all kinds together in kinds.py.
 What keys have to do with each other stands in rules.py. Defaults stand here and nowhere else. A field's description is what
 `seq2seq-kit schema` shows in an editor.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field
 
 Calendar = Literal[
     "minute", "hour", "day_of_week", "hour_of_week", "weekend", "day_of_month", "day_of_year", "week_of_year", "month"
@@ -18,23 +19,24 @@ Steps = Annotated[int, Field(ge=1)]
 Units = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Columns = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+Limits = dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
 # An integer, a unit and nothing else; the data room turns it into a step (data/time.py).
 Every = Annotated[str, Field(pattern=r"^[1-9]\d*(s|min|h|d|w|mo|y)$")]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
     # Strict, so that `epochs: "5"` and `dropout: true` are refused instead of converted.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Split(_Section):
+class Split(Section):
     """How the rows of each series are divided, in time order: train, then val, then test."""
 
     val: float = Field(0.15, gt=0, lt=1, description="Share of the rows, right before the test rows.")
     test: float = Field(0.15, gt=0, lt=1, description="Share of the rows, the newest ones.")
 
 
-class Data(_Section):
+class Data(Section):
     """The table, and how windows are cut from it."""
 
     source: str | None = Field(
@@ -46,7 +48,7 @@ class Data(_Section):
     inputs: Columns = Field(description="Columns that the encoder reads.")
     input_steps: Steps = Field(description="Rows that the encoder reads.")
     window_stride: Steps = Field(1, description="Rows from the start of one window to the start of the next.")
-    limits: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = Field(
+    limits: Limits = Field(
         default_factory=dict,
         description="Lowest and highest possible value by column; what lies outside counts as missing.",
     )
@@ -61,6 +63,10 @@ class Data(_Section):
 class ForecastData(Data):
     """The table of a forecast: inputs of the past, targets of the steps after it."""
 
+    framing: Literal["horizon"] = Field(
+        "horizon",
+        description="horizon: windows, all steps ahead at once; next_step: whole sequences, one step at a time.",
+    )
     targets: Columns = Field(description="Columns to forecast.")
     output_steps: Steps = Field(description="Rows that the decoder writes.")
     gap_steps: int = Field(0, ge=0, description="Rows between the inputs and the targets that belong to neither.")
@@ -75,8 +81,12 @@ class ForecastData(Data):
 class AutoencodeData(Data):
     """The table of an autoencoder: its targets are its inputs."""
 
+    framing: Literal["window"] = Field(
+        "window", description="window: of input_steps rows; whole: each series is one sequence, of any length."
+    )
 
-class Model(_Section):
+
+class Model(Section):
     """The layers; every key is an argument of the builder of the same name."""
 
     cell: Literal["lstm", "gru"] = "lstm"
@@ -100,15 +110,14 @@ class AutoencodeModel(Model):
     latent_dim: Steps | None = Field(None, description="Width of the latent vector; default: the last encoder layer's.")
 
 
-class Training(_Section):
-    """The fit."""
+class FitSettings(Section):
+    """The fit, whatever is fitted."""
 
     optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
     learning_rate: float = Field(1e-3, gt=0)
     schedule: Literal["constant", "cosine", "plateau"] = Field(
         "constant", description="cosine: to 0 over all epochs; plateau: halved after patience/2 epochs without gain."
     )
-    loss: Literal["mse", "mae", "huber"] = "mse"
     clip_norm: float | None = Field(None, gt=0, description="Largest norm of a gradient; a cure for NaN losses.")
     batch_size: Steps = 64
     epochs: Steps = 30
@@ -118,38 +127,35 @@ class Training(_Section):
     deterministic: bool = Field(False, description="Bit-equal reruns on the same machine, a little slower.")
 
 
-class _Recipe(_Section):
+class Training(FitSettings):
+    """The fit of a model that predicts numbers."""
+
+    loss: Literal["mse", "mae", "huber"] = "mse"
+
+
+class BaseRecipe(Section):
     name: str | None = Field(
         None, pattern=r"^[\w.-]+$", description="Name of the MLflow experiment; default: the file's name."
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the weights, the shuffling and the dropout.")
-    training: Training = Field(default_factory=Training)
 
 
-class ForecastRecipe(_Recipe):
+class ForecastRecipe(BaseRecipe):
     """(input_steps, inputs) -> (output_steps, targets)."""
 
     task: Literal["forecast"]
     data: ForecastData
     model: Model = Field(default_factory=Model)
+    training: Training = Field(default_factory=Training)
 
 
-class AutoencodeRecipe(_Recipe):
+class AutoencodeRecipe(BaseRecipe):
     """A window -> itself, through a latent vector."""
 
     task: Literal["autoencode"]
     data: AutoencodeData
     model: AutoencodeModel = Field(default_factory=AutoencodeModel)
+    training: Training = Field(default_factory=Training)
 
 
-Recipe = ForecastRecipe | AutoencodeRecipe
-RECIPES: dict[str, type[ForecastRecipe] | type[AutoencodeRecipe]] = {
-    "forecast": ForecastRecipe,
-    "autoencode": AutoencodeRecipe,
-}
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of every recipe, for editors that complete and check YAML."""
-    union = Annotated[ForecastRecipe | AutoencodeRecipe, Field(discriminator="task")]
-    return {"title": "seq2seq_kit recipe"} | TypeAdapter(union).json_schema()
+WindowRecipe = ForecastRecipe | AutoencodeRecipe

@@ -116,7 +116,7 @@ def test_a_wrong_scaling_of_one_column_is_one_problem() -> None:
     [
         ({"modell": {}}, "modell  unknown key; did you mean model?"),
         ({"learning_rate": 1e-3}, "learning_rate  unknown key; it belongs to training.learning_rate"),
-        ({"banana": 1}, "banana  unknown key; known here: name, seed, training, task, data, model"),
+        ({"banana": 1}, "banana  unknown key; known here: name, seed, task, data, model, training"),
     ],
 )
 def test_an_unknown_key_comes_with_a_way_on(wrong: dict[str, Any], said: str) -> None:
@@ -133,11 +133,11 @@ def test_a_key_of_the_other_task_is_unknown() -> None:
 @pytest.mark.parametrize("task", ["forecst", 3, ["forecast"], None])
 def test_a_task_the_kit_does_not_know_is_refused(task: Any) -> None:
     message = _message(forecast_recipe() | {"task": task})
-    assert message.endswith(f"task  must be forecast or autoencode. Received: {task!r}")
+    assert message.endswith(f"task  must be forecast, autoencode, translate or tag. Received: {task!r}")
 
 
 def test_a_recipe_without_a_task_or_data_says_so() -> None:
-    assert _message({"seed": 1}).endswith("task  required; forecast or autoencode")
+    assert _message({"seed": 1}).endswith("task  required; forecast, autoencode, translate or tag")
     assert _message({"task": "forecast"}).endswith("data  required, but not given")
 
 

@@ -1,0 +1,99 @@
+"""What a run needs to know of its task: a recipe together with its data, from the checks to the figures.
+
+`runs.py` goes through the same stages for every task; what differs stands in one class for each kind of recipe.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import pandas as pd
+
+from seq2seq_kit.bundle_files import Trained
+from seq2seq_kit.errors import RecipeError
+from seq2seq_kit.evaluation import Board
+from seq2seq_kit.findings import Finding
+from seq2seq_kit.recipe import Recipe
+from seq2seq_kit.training import Examples, Fit, Observer
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Job(Protocol):
+    """A recipe with its data.
+
+    Attributes:
+        unit: What is counted: `windows`, `sequences`.
+    """
+
+    unit: ClassVar[str]
+
+    @property
+    def recipe(self) -> Recipe: ...
+
+    @property
+    def source(self) -> pd.DataFrame:
+        """The frame that the examples were made of."""
+
+    @property
+    def examples(self) -> Examples:
+        """What the model is fitted on."""
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of `source` that the recipe uses."""
+
+    @property
+    def series(self) -> list[str]:
+        """Names of the series; `[""]` for a single one."""
+
+    def check(self) -> list[Finding]:
+        """What stands out in the data."""
+
+    def build(self) -> keras.Model:
+        """The recipe's model for this data."""
+
+    def fit(self, model: keras.Model, observers: Sequence[Observer]) -> Fit:
+        """Fits the model."""
+
+    def bundle(self, model: keras.Model, info: dict[str, Any], *, peers: bool = True) -> Trained:
+        """The model as it goes to disk; `peers`: with its baselines fitted."""
+
+    def report(self, bundle: Any, part: str) -> Board:
+        """The figures of a part."""
+
+    def examine(self, fitted: Fit, val: Any, test: Any) -> list[Finding]:
+        """What stands out in the result."""
+
+    def draw(self, bundle: Any, fitted: Fit, test: Any, folder: Path) -> None:
+        """Writes the figures of the run."""
+
+    def served(self, bundle: Any) -> Mapping[str, tuple[Any, Any]]:
+        """Examples with their answers for MLflow, see `RunRecord.models`."""
+
+
+def digest_of(frame: pd.DataFrame, columns: Sequence[str]) -> str:
+    """Digest of the cells of some columns; MLflow takes up to 36 characters."""
+    hashed = pd.util.hash_pandas_object(frame[list(columns)], index=False).to_numpy()
+    return hashlib.sha256(hashed.tobytes()).hexdigest()[:32]
+
+
+def no_epoch(fitted: Fit) -> list[Finding]:
+    """The finding on a fit that was cut short before its first epoch had ended."""
+    if fitted.best_epoch:
+        return []
+    text = (
+        "interrupted before the first epoch had ended: the weights are hardly trained and no validation has chosen them"
+    )
+    return [Finding("no_epoch_finished", "warning", text, "Do not use this model; train again")]
+
+
+def source_of(recipe: Recipe) -> str:
+    """The recipe's own data source."""
+    if recipe.data.source is None:
+        raise RecipeError("the recipe names no data.source. Add one, or hand over a DataFrame as `data`")
+    return recipe.data.source
