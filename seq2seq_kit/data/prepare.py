@@ -157,7 +157,7 @@ def prepare(data: Data, frame: pd.DataFrame, *, origin: str = "the data") -> Pre
     """
     columns = Columns.of(data)
     table = _read(data, frame, origin)
-    split = split_by_time(table, val=data.split.val, test=data.split.test)
+    split = split_by_time(table, val=data.split.val, test=data.split.test, train=data.split.train)
     methods = [_method(data, name) for name in columns.table]
     per_series = table.series if data.scale_per_series else None
     scaler = fit_scaler(table.values, split.rows("train"), columns=columns.table, methods=methods, series=per_series)

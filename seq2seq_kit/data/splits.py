@@ -15,7 +15,7 @@ class Split:
     """The rows of each series that belong to each part.
 
     Attributes:
-        edges: First row of train, val and test, and the end, for each series; shape `(series, 4)`.
+        edges: First row of train, val and test, and the end of test, for each series; shape `(series, 4)`.
     """
 
     edges: np.ndarray
@@ -26,13 +26,34 @@ class Split:
         return self.edges[:, position : position + 2]
 
 
-def split_by_time(table: Table, *, val: float, test: float) -> Split:
-    """Divides the rows of each series: the newest `test` share, before it the `val` share, the rest for training."""
+def split_by_time(table: Table, *, val: float, test: float, train: int | None = None) -> Split:
+    """Divides the rows of each series: the newest `test` share, before it the `val` share, the rest for training.
+
+    With `train` all three are numbers of rows, counted from the oldest; what comes after them belongs to no part.
+
+    Raises:
+        DataError: A series has fewer rows than the numbers ask for.
+    """
     first, end = table.bounds[:-1], table.bounds[1:]
+    if train is not None:
+        return _split_by_count(table, [train, int(val), int(test)])
     count = end - first
     val_first = first + np.round(count * (1 - val - test)).astype(np.int64)
     test_first = first + np.round(count * (1 - test)).astype(np.int64)
     return Split(np.column_stack([first, val_first, test_first, end]))
+
+
+def _split_by_count(table: Table, counts: list[int]) -> Split:
+    edges = table.bounds[:-1, None] + np.concatenate([[0], np.cumsum(counts)])
+    short = np.flatnonzero(edges[:, -1] > table.bounds[1:])
+    if len(short):
+        rows = int(table.bounds[short[0] + 1] - table.bounds[short[0]])
+        which = f"the series {table.series[short[0]]}" if len(table.series) > 1 else "it"
+        raise DataError(
+            f"{table.origin}: data.split asks for {' + '.join(map(str, counts))} = {sum(counts)} rows of each series, but "
+            f"{which} has {rows}. Ask for fewer, or give shares: split: {{val: 0.15, test: 0.15}}"
+        )
+    return Split(edges)
 
 
 def whole(table: Table) -> Split:

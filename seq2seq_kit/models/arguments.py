@@ -49,3 +49,30 @@ def boolean(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise ArgumentError(f"{name} must be True or False. Received: {name}={value!r}")
     return value
+
+
+def positions(name: str, value: Any, *, below: int | None = None, count: int | None = None) -> list[int]:
+    """Different positions of columns, each in [0, `below`); `count` of them where that is given."""
+    known = "" if below is None else f" below {below}"
+    many = "" if count is None else f"{count} "
+    whole = isinstance(value, Sequence) and not isinstance(value, str | bytes) and len(value) > 0
+    fine = whole and all(
+        isinstance(each, Integral) and not isinstance(each, bool) and 0 <= each and (below is None or each < below)
+        for each in value
+    )
+    if not fine or len(set(value)) != len(value) or count not in (None, len(value)):
+        raise ArgumentError(f"{name} must be a list of {many}different positions{known}. Received: {name}={value!r}")
+    return [int(each) for each in value]
+
+
+def whole_steps(name: str, value: Any, segment_steps: int, pyramid: int = 1, layers: int = 1) -> int:
+    """A number of steps that segments and a pyramid divide without a rest; the message names the nearest ones that do."""
+    steps, of = positive_int(name, value), segment_steps * pyramid ** (layers - 1)
+    if steps % of:
+        near = [str(each) for each in (steps // of * of, steps // of * of + of) if each]
+        causes = [f"segment_steps={segment_steps}"] if segment_steps > 1 else []
+        causes += [f"pyramid={pyramid} over {layers} encoder layers"] if of > segment_steps else []
+        raise ArgumentError(
+            f"{name} must be a multiple of {of} ({', '.join(causes)}), such as {' or '.join(near)}. Received: {name}={value!r}"
+        )
+    return steps

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from seq2seq_kit.models.arguments import fraction, non_negative, one_of
+from seq2seq_kit.models.layers import JoinSteps, PositionEmbedding, SplitSteps
 
 CELLS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
@@ -33,11 +34,12 @@ class Recurrent:
         fraction("recurrent_dropout", self.recurrent_dropout)
         non_negative("kernel_l2", self.kernel_l2)
 
-    def layer(self, units: int, *, return_sequences: bool, name: str) -> keras.layers.Layer:
+    def layer(self, units: int, *, return_sequences: bool, name: str, return_state: bool = False) -> keras.layers.Layer:
         """One recurrent layer."""
         return CELLS[self.cell](
             units,
             return_sequences=return_sequences,
+            return_state=return_state,
             dropout=self.dropout,
             recurrent_dropout=self.recurrent_dropout,
             kernel_regularizer=keras.regularizers.L2(self.kernel_l2) if self.kernel_l2 else None,
@@ -45,42 +47,93 @@ class Recurrent:
         )
 
 
-def encode(inputs: Any, units: Sequence[int], recurrent: Recurrent, *, bidirectional: bool) -> Any:
+def segments(inputs: Any, segment_steps: int, width: int) -> Any:
+    """Steps in segments: `(batch, time, features)` -> `(batch, time / segment_steps, width)`, so recurrence runs over fewer.
+
+    Each segment is embedded by one linear map and a ReLU, as in SegRNN (Lin et al. 2023, "Segment recurrent neural network
+    for long-term time series forecasting"). Layers `segment_join`, `segment`.
+    """
+    joined = JoinSteps(segment_steps, name="segment_join")(inputs)
+    return keras.layers.Dense(width, activation="relu", name="segment")(joined)
+
+
+def encode(
+    inputs: Any,
+    units: Sequence[int],
+    recurrent: Recurrent,
+    *,
+    bidirectional: bool,
+    pyramid: int = 1,
+    with_states: bool = False,
+) -> tuple[Any, list[list[Any]]]:
     """Many to one: `(batch, input_steps, features)` -> `(batch, units[-1])`, twice as wide when bidirectional.
 
-    Layers `encoder_0..n`. Only the last one gives up the sequence for its final output.
+    Layers `encoder_0..n`. Only the last one gives up the sequence for its final output. Between two layers each `pyramid`
+    neighbouring steps are joined (`encoder_1_join` and so on), so layer n runs over 1 / pyramid^n of the steps (Chan et al.
+    2016, "Listen, attend and spell").
+
+    Returns:
+        The latent vector; and with `with_states` the final states of each layer, h and for an LSTM c, each with its backward
+        state behind the forward one when bidirectional.
     """
-    outputs = inputs
+    outputs, states = inputs, []
     for position, width in enumerate(units):
         name = f"encoder_{position}"
-        sequences = position < len(units) - 1
-        if bidirectional:
-            inner = recurrent.layer(width, return_sequences=sequences, name=f"{name}_cell")
-            outputs = keras.layers.Bidirectional(inner, name=name)(outputs)
+        if position and pyramid > 1:
+            outputs = JoinSteps(pyramid, name=f"{name}_join")(outputs)
+        inner = recurrent.layer(
+            width,
+            return_sequences=position < len(units) - 1,
+            return_state=with_states,
+            name=f"{name}_cell" if bidirectional else name,
+        )
+        layer = keras.layers.Bidirectional(inner, name=name) if bidirectional else inner
+        if with_states:
+            outputs, *final = layer(outputs)
+            states.append(_both_directions(final, name) if bidirectional else final)
         else:
-            outputs = recurrent.layer(width, return_sequences=sequences, name=name)(outputs)
-    return outputs
+            outputs = layer(outputs)
+    return outputs, states
 
 
-def bridge(latent: Any, output_steps: int, future: Any = None) -> Any:
-    """`(batch, width)` -> `(batch, output_steps, width)`: the decoder sees the latent vector at every step.
+def _both_directions(states: Sequence[Any], name: str) -> list[Any]:
+    """Forward and backward states side by side: `[h, c, h, c]` -> `[h, c]`, `[h, h]` -> `[h]`."""
+    half = len(states) // 2
+    return [
+        keras.layers.Concatenate(name=f"{name}_state_{letter}")([states[position], states[position + half]])
+        for position, letter in zip(range(half), "hc", strict=False)
+    ]
 
-    What is known of the steps ahead, `future` of shape `(batch, output_steps, features)`, is put beside it.
+
+def bridge(latent: Any, steps: int, future: Any = None, *, position_embedding: bool = False) -> Any:
+    """`(batch, width)` -> `(batch, steps, width)`: the decoder sees the latent vector at every step.
+
+    What is known of the steps ahead, `future` of shape `(batch, steps, features)`, is put beside it.
     """
-    repeated = keras.layers.RepeatVector(output_steps, name="bridge")(latent)
+    repeated = keras.layers.RepeatVector(steps, name="bridge")(latent)
+    if position_embedding:
+        repeated = PositionEmbedding(steps, name="position_embedding")(repeated)
     if future is None:
         return repeated
     return keras.layers.Concatenate(name="bridge_future")([repeated, future])
 
 
-def decode(inputs: Any, units: Sequence[int], recurrent: Recurrent) -> Any:
-    """Many to many: `(batch, output_steps, width)` -> `(batch, output_steps, units[-1])`. Layers `decoder_0..n`."""
+def decode(inputs: Any, units: Sequence[int], recurrent: Recurrent, states: Sequence[Sequence[Any]] = ()) -> Any:
+    """Many to many: `(batch, steps, width)` -> `(batch, steps, units[-1])`. Layers `decoder_0..n`.
+
+    Layer i starts from `states[i]` where there are any, otherwise from zeros.
+    """
     outputs = inputs
     for position, width in enumerate(units):
-        outputs = recurrent.layer(width, return_sequences=True, name=f"decoder_{position}")(outputs)
+        layer = recurrent.layer(width, return_sequences=True, name=f"decoder_{position}")
+        outputs = layer(outputs, initial_state=list(states[position])) if states else layer(outputs)
     return outputs
 
 
-def head(inputs: Any, output_features: int) -> Any:
-    """The same linear map at every step: `(batch, output_steps, width)` -> `(batch, output_steps, output_features)`."""
-    return keras.layers.TimeDistributed(keras.layers.Dense(output_features, name="output_dense"), name="output")(inputs)
+def head(inputs: Any, output_features: int, *, segment_steps: int = 1, dropout: float = 0.0) -> Any:
+    """The same linear map at every step: `(batch, steps, width)` -> `(batch, steps * segment_steps, output_features)`."""
+    if dropout:
+        inputs = keras.layers.Dropout(dropout, name="output_dropout")(inputs)
+    dense = keras.layers.Dense(output_features * segment_steps, name="output_dense")
+    outputs = keras.layers.TimeDistributed(dense, name="output")(inputs)
+    return SplitSteps(segment_steps, name="output_split")(outputs) if segment_steps > 1 else outputs

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from seq2seq_kit.recipe import model_rules
 from seq2seq_kit.recipe.messages import Problem
 
 _LISTS = ("inputs", "targets", "known_future", "calendar")
@@ -15,8 +16,13 @@ _LISTS = ("inputs", "targets", "known_future", "calendar")
 
 def broken_rules(values: Mapping[str, Any]) -> list[Problem]:
     """Every rule that a recipe breaks."""
-    data = values.get("data")
-    return [problem for rule in _RULES for problem in rule(data)] if isinstance(data, Mapping) else []
+    data, model = values.get("data"), values.get("model", {})
+    if not isinstance(data, Mapping):
+        return []
+    problems = [problem for rule in _RULES for problem in rule(data)]
+    if isinstance(model, Mapping):
+        problems += [problem for rule in model_rules.RULES for problem in rule(data, model)]
+    return problems
 
 
 def _time_and_every_go_together(data: Mapping[str, Any]) -> Iterator[Problem]:
@@ -69,6 +75,16 @@ def _a_split_leaves_training_rows(data: Mapping[str, Any]) -> Iterator[Problem]:
     if not isinstance(split, Mapping):
         return
     val, test = split.get("val", 0.15), split.get("test", 0.15)
+    if split.get("train") is not None:
+        for part, value in {"val": val, "test": test}.items():
+            if _is_number(value) and not _is_count(value) and 0 < value < 1:
+                said = "must be a number of rows, because `split.train` is one"
+                yield Problem(f"data.split.{part}", f"{said}. Received: {value if part in split else 'none'}")
+        return
+    for part, value in {"val": val, "test": test}.items():
+        if _is_count(value):
+            said = "must be a share in (0, 1), or a number of rows beside `split.train`"
+            yield Problem(f"data.split.{part}", f"{said}. Received: {value}")
     if _is_number(val) and _is_number(test) and 0 < val < 1 and 0 < test < 1 and val + test >= 1:
         said = f"val + test must leave rows to train on (a sum below 1). Received: {val} + {test}"
         yield Problem("data.split", said)
@@ -76,6 +92,10 @@ def _a_split_leaves_training_rows(data: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _texts(value: Any) -> list[str]:
     return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _is_number(value: Any) -> bool:

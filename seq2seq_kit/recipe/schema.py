@@ -18,6 +18,8 @@ Scaling = Literal["standard", "minmax", "robust", "none"]
 Steps = Annotated[int, Field(ge=1)]
 Units = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+# A share of the rows, or how many of them.
+Share = Annotated[float, Field(gt=0, lt=1)] | Annotated[int, Field(ge=1)]
 Columns = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 Limits = dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
 # An integer, a unit and nothing else; the data room turns it into a step (data/time.py).
@@ -30,10 +32,15 @@ class Section(BaseModel):
 
 
 class Split(Section):
-    """How the rows of each series are divided, in time order: train, then val, then test."""
+    """How the rows of each series are divided, in time order: train, then val, then test.
 
-    val: float = Field(0.15, gt=0, lt=1, description="Share of the rows, right before the test rows.")
-    test: float = Field(0.15, gt=0, lt=1, description="Share of the rows, the newest ones.")
+    By shares, or with `train` by whole numbers of rows from the oldest one; rows after them are not used.
+    """
+
+    # That all three are numbers or none is one is a rule (rules.py).
+    train: Steps | None = Field(None, description="Rows, the oldest ones; makes `val` and `test` numbers of rows too.")
+    val: Share = Field(0.15, description="Share of the rows, right before the test rows; or how many, after `train`.")
+    test: Share = Field(0.15, description="Share of the rows, the newest ones; or how many, after `val`.")
 
 
 class Data(Section):
@@ -102,6 +109,26 @@ class Model(Section):
         0.0, description="Share of the recurrent state dropped; leaves the fast kernels."
     )
     kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
+    pyramid: Steps = Field(1, description="Neighbouring steps that are joined between two encoder layers.")
+    segment_steps: Steps = Field(1, description="Neighbouring steps that are one step of the recurrence.")
+    position_embedding: bool = Field(
+        False, description="Adds a learned vector to each step of the repeated latent vector."
+    )
+    output_dropout: Fraction = Field(0.0, description="Share of the decoder's outputs dropped in training.")
+
+
+class ForecastModel(Model):
+    """The layers of a forecast."""
+
+    channels: Literal["joint", "independent"] = Field(
+        "joint", description="independent: each target is a series of its own, all with the same weights."
+    )
+    normalise: Literal["none", "last", "mean_std"] = Field(
+        "none", description="What is taken out of each window's measured columns and put back into the forecast."
+    )
+    decoder_state: Literal["zeros", "encoder"] = Field(
+        "zeros", description="encoder: decoder layer i starts from the final states of encoder layer i."
+    )
 
 
 class AutoencodeModel(Model):
@@ -145,7 +172,7 @@ class ForecastRecipe(BaseRecipe):
 
     task: Literal["forecast"]
     data: ForecastData
-    model: Model = Field(default_factory=Model)
+    model: ForecastModel = Field(default_factory=ForecastModel)
     training: Training = Field(default_factory=Training)
 
 

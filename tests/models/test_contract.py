@@ -43,31 +43,65 @@ class Case:
         return int(self.get("output_features", own))
 
     @property
+    def independent(self) -> bool:
+        return bool(self.get("channels", "joint") == "independent")
+
+    @property
     def layers(self) -> list[str]:
         """The documented names, inputs first."""
-        encoders = [f"encoder_{position}" for position, _ in enumerate(self.arguments["encoder_units"])]
-        decoders = [f"decoder_{position}" for position, _ in enumerate(self.arguments["decoder_units"])]
-        latent = ["latent"] if self.get("latent_dim", None) else []
-        future = self.get("future_features", 0) > 0
-        middle = ["bridge", "future", "bridge_future"] if future else ["bridge"]
-        return ["inputs", *encoders, *latent, *middle, *decoders, "output"]
+        units = self.arguments["encoder_units"]
+        asked = {
+            "normalise": self.get("normalise", "none") != "none",
+            "split_channels": self.independent,
+            "segment_join": self.get("segment_steps", 1) > 1,
+            "segment": self.get("segment_steps", 1) > 1,
+            "latent": self.get("latent_dim", None),
+            "channel_embedding": self.independent,
+            "position_embedding": self.get("position_embedding", False),
+            "future": self.get("future_features", 0),
+            "future_channels": self.get("future_features", 0) and self.independent,
+            "future_join": self.get("future_features", 0) and self.get("segment_steps", 1) > 1,
+            "bridge_future": self.get("future_features", 0),
+            "output_dropout": self.get("output_dropout", 0),
+            "output_split": self.get("segment_steps", 1) > 1,
+            "merge_channels": self.independent,
+            "denormalise": self.get("normalise", "none") != "none",
+        }
+        joins = [f"encoder_{position}_join" for position in range(1, len(units)) if self.get("pyramid", 1) > 1]
+        states = []
+        if self.get("decoder_state", "zeros") == "encoder" and self.get("bidirectional", False):
+            letters = {"lstm": "hc", "gru": "h"}[self.get("cell", "lstm")]
+            states = [f"encoder_{position}_state_{letter}" for position in range(len(units)) for letter in letters]
+        recurrent = [f"encoder_{position}" for position in range(len(units))]
+        recurrent += [f"decoder_{position}" for position in range(len(self.arguments["decoder_units"]))]
+        return ["inputs", "bridge", "output", *recurrent, *joins, *states, *(name for name in asked if asked[name])]
 
     @property
     def parameters(self) -> int:
         """The textbook count, layer by layer."""
         directions = 2 if self.get("bidirectional", False) else 1
+        segment, pyramid = self.get("segment_steps", 1), self.get("pyramid", 1)
         width, total = self.arguments["input_features"], 0
-        for units in self.arguments["encoder_units"]:
-            total += directions * self.recurrent(width, units)
+        if self.independent:
+            width -= self.output_features - 1
+        if segment > 1:
+            total += (segment * width + 1) * self.arguments["encoder_units"][0]
+            width = self.arguments["encoder_units"][0]
+        for position, units in enumerate(self.arguments["encoder_units"]):
+            total += directions * self.recurrent(width * (pyramid if position else 1), units)
             width = directions * units
         if self.get("latent_dim", None):
             total += (width + 1) * self.arguments["latent_dim"]
             width = self.arguments["latent_dim"]
-        width += self.get("future_features", 0)
+        if self.independent:
+            total += self.output_features * width
+        if self.get("position_embedding", False):
+            total += self.output_steps // segment * width
+        width += self.get("future_features", 0) * segment
         for units in self.arguments["decoder_units"]:
             total += self.recurrent(width, units)
             width = units
-        return int(total + (width + 1) * self.output_features)
+        return int(total + (width + 1) * segment * (1 if self.independent else self.output_features))
 
     def recurrent(self, width: int, units: int) -> int:
         cell = self.get("cell", "lstm")
@@ -86,7 +120,7 @@ class Case:
 
     def inputs(self, seed: int = 0) -> list[np.ndarray]:
         rng = np.random.default_rng(seed)
-        shapes = [(BATCH, self.arguments["input_steps"] or 6, self.arguments["input_features"])]
+        shapes = [(BATCH, self.arguments["input_steps"] or 8, self.arguments["input_features"])]
         if self.get("future_features", 0):
             shapes.append((BATCH, self.output_steps, self.arguments["future_features"]))
         return [rng.normal(size=shape).astype(np.float32) for shape in shapes]
@@ -102,6 +136,7 @@ def forecaster(name: str, **arguments: Any) -> Case:
 
 
 def autoencoder(name: str, **arguments: Any) -> Case:
+    arguments.pop("output_steps", None)  # the inputs'
     small = {"input_steps": 4, "input_features": 2, "encoder_units": [4], "decoder_units": [4]}
     return Case(f"autoencoder {name}", build_autoencoder, small | arguments)
 
@@ -121,6 +156,38 @@ def variants(make: Callable[..., Case]) -> list[Case]:
     ]
 
 
+def variants_of_shape(make: Callable[..., Case]) -> list[Case]:
+    """What both builders offer on the steps of a sequence."""
+    return [
+        make("pyramid", pyramid=2, input_steps=8, encoder_units=[4, 3, 2], bidirectional=True),
+        make("segments", segment_steps=2, input_steps=6, output_steps=6),
+        make("segments in a pyramid", segment_steps=2, pyramid=3, input_steps=12, output_steps=12, encoder_units=[4, 3]),
+        make("position embedding", position_embedding=True),
+        make("output dropout", output_dropout=0.4),
+    ]
+
+
+ALL_SHAPES: dict[str, Any] = {
+    "input_steps": 8,
+    "output_steps": 6,
+    "input_features": 4,
+    "output_features": 2,
+    "future_features": 3,
+    "encoder_units": [4, 3],
+    "decoder_units": [8, 6],
+    "bidirectional": True,
+    "pyramid": 2,
+    "segment_steps": 2,
+    "channels": "independent",
+    "normalise": "mean_std",
+    "position_embedding": True,
+    "decoder_state": "encoder",
+    "output_dropout": 0.2,
+    "target_positions": [0, 1],
+    "measured_positions": [0, 1, 2],
+}
+
+
 CASES = [
     *variants(forecaster),
     forecaster("with future columns", future_features=2),
@@ -134,6 +201,29 @@ CASES = [
     autoencoder("with a latent layer", latent_dim=3),
     autoencoder("of its first column", input_features=3, output_features=1),
     autoencoder("with a latent layer, stacked", latent_dim=1, encoder_units=[5, 4], bidirectional=True),
+    *variants_of_shape(forecaster),
+    forecaster("of independent channels", channels="independent", output_features=3),
+    forecaster(
+        "of independent channels beside a shared column and a known future",
+        channels="independent",
+        input_features=3,
+        output_features=2,
+        future_features=2,
+    ),
+    forecaster("less its last value", normalise="last", target_positions=[1], measured_positions=[1, 2]),
+    forecaster("standardised", normalise="mean_std", output_features=2),
+    forecaster("from the encoder's state", decoder_state="encoder", encoder_units=[4, 3], decoder_units=[4, 3]),
+    forecaster("from the encoder's state, gru", decoder_state="encoder", cell="gru"),
+    forecaster(
+        "from both states", decoder_state="encoder", bidirectional=True, encoder_units=[2, 3], decoder_units=[4, 6]
+    ),
+    forecaster(
+        "from both states, gru", decoder_state="encoder", bidirectional=True, decoder_units=[8], cell="gru", dropout=0.3
+    ),
+    forecaster("with all shapes", **ALL_SHAPES),
+    forecaster("with all shapes, of any input length", **ALL_SHAPES | {"input_steps": None}),
+    *variants_of_shape(autoencoder),
+    autoencoder("in segments through a latent layer", input_steps=6, segment_steps=3, latent_dim=2, output_features=1),
 ]
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "_"))
 
@@ -202,7 +292,7 @@ def test_a_saved_model_loads_with_equal_outputs(case: Case, tmp_path: Path) -> N
 def test_dropout_acts_in_training_only_and_only_where_asked(case: Case) -> None:
     model, inputs = case.model(), case.inputs()
     np.testing.assert_array_equal(called(model, inputs), called(model, inputs))
-    drops = case.get("dropout", 0.0) > 0 or case.get("recurrent_dropout", 0.0) > 0
+    drops = any(case.get(name, 0.0) > 0 for name in ("dropout", "recurrent_dropout", "output_dropout"))
     equal = np.array_equal(called(model, inputs, training=True), called(model, inputs, training=True))
     assert equal != drops
 
@@ -214,7 +304,7 @@ def test_the_l2_penalty_is_on_every_input_kernel_and_nothing_else(case: Case) ->
     kernels = [
         weight.numpy()
         for weight in model.trainable_weights
-        if weight.path.endswith("/kernel") and "output" not in weight.path and "latent" not in weight.path
+        if weight.path.endswith("/kernel") and weight.path.split("/")[0] not in ("output", "latent", "segment")
     ]
     assert len(kernels) == case.recurrent_layers
     expected = factor * sum(float((kernel.astype(np.float64) ** 2).sum()) for kernel in kernels)
@@ -242,6 +332,8 @@ NO_FRACTION = [15, 1, 1.0, 1.0001, -0.1, -1e-9, "0.1", True, False, None, NAN, I
 NO_PENALTY = [-1, -1e-9, "0.1", True, False, None, NAN, INFINITE, [0.1]]
 NO_BOOLEAN = [0, 1, 1.0, "true", "", None, [True]]
 NO_CELL = ["rnn", "LSTM", "", " lstm", None, 1, True, ["lstm"], b"lstm"]
+NO_WORD = ["", "None", "Last", None, 1, True, ["last"], b"last"]
+NO_POSITIONS = ["0", 0, [], [-1], [3], [0.0], [True], [None], ["0"], [0, 0], {0}]
 NO_UNITS = [[], (), "", "64", "8,8", b"64", 64, 8.0, None, True, {8}, {8: 8}]
 # An element at fault is named by its place.
 NO_ELEMENT: list[tuple[Any, int]] = [
@@ -259,13 +351,15 @@ NO_ELEMENT: list[tuple[Any, int]] = [
 
 def refusals(build: Callable[..., keras.Model]) -> list[tuple[str, Any, str]]:
     """Argument, bad value, and how the message repeats it."""
-    counts = ["input_steps", "input_features"]
+    counts = ["input_steps", "input_features", "pyramid", "segment_steps"]
     none_allowed = ["latent_dim", "output_features"]
     plain: dict[str, list[Any]] = {
         "dropout": NO_FRACTION,
         "recurrent_dropout": NO_FRACTION,
         "kernel_l2": NO_PENALTY,
         "bidirectional": NO_BOOLEAN,
+        "position_embedding": NO_BOOLEAN,
+        "output_dropout": NO_FRACTION,
         "cell": NO_CELL,
         "encoder_units": NO_UNITS,
         "decoder_units": NO_UNITS,
@@ -273,6 +367,8 @@ def refusals(build: Callable[..., keras.Model]) -> list[tuple[str, Any, str]]:
     if build is build_encoder_decoder:
         counts += ["output_steps", "output_features"]
         none_allowed = ["input_steps"]
+        plain |= dict.fromkeys(["channels", "normalise", "decoder_state"], NO_WORD)
+        plain |= {"target_positions": [*NO_POSITIONS, [0, 1]], "measured_positions": NO_POSITIONS}
         plain["future_features"] = [bad for bad in NO_COUNT if bad is False or bad != 0] + [None]
     else:
         counts += none_allowed

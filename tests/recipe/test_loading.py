@@ -227,14 +227,14 @@ def test_the_json_schema_tells_tasks_apart_and_refuses_unknown_keys() -> None:
     assert all(part["additionalProperties"] is False for part in schema["$defs"].values())
     assert set(_definition(schema, ForecastRecipe)["required"]) == {"task", "data"}
     assert "latent_dim" in schema["$defs"]["AutoencodeModel"]["properties"]
-    assert "latent_dim" not in schema["$defs"]["Model"]["properties"]
+    assert "latent_dim" not in schema["$defs"]["ForecastModel"]["properties"]
 
 
 def test_the_json_schema_carries_the_bounds_and_a_word_on_each_key() -> None:
     data = json_schema()["$defs"]["ForecastData"]
     assert data["required"] == ["inputs", "input_steps", "targets", "output_steps"]
     assert data["properties"]["output_steps"]["minimum"] == 1
-    assert json_schema()["$defs"]["Model"]["properties"]["dropout"] | {"description": ""} == {
+    assert json_schema()["$defs"]["ForecastModel"]["properties"]["dropout"] | {"description": ""} == {
         "default": 0.0,
         "description": "",
         "exclusiveMaximum": 1,

@@ -1,0 +1,129 @@
+"""A sequence to itself through one latent vector, and the two halves of such a model. Knows no recipe, no data, no tracking.
+
+encoder (many to one) -> `latent` -> bridge (`RepeatVector`) -> decoder (many to many) -> output. Everything that the decoder
+knows passes through the latent vector, so what would go around it (states, a window's own mean) is no option here. Layer names
+are part of the API and the same as in `encoder_decoder.py`.
+"""
+
+from collections.abc import Sequence
+
+import keras
+
+from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.models.arguments import boolean, fraction, positive_int, units_list, whole_steps
+from seq2seq_kit.models.blocks import Recurrent, bridge, decode, encode, head, segments
+from seq2seq_kit.models.encoder_decoder import Cell
+
+
+def build_autoencoder(
+    *,
+    input_steps: int,
+    input_features: int,
+    output_features: int | None = None,
+    latent_dim: int | None = None,
+    encoder_units: Sequence[int] = (64,),
+    decoder_units: Sequence[int] = (64,),
+    cell: Cell = "lstm",
+    bidirectional: bool = False,
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    kernel_l2: float = 0.0,
+    pyramid: int = 1,
+    segment_steps: int = 1,
+    position_embedding: bool = False,
+    output_dropout: float = 0.0,
+) -> keras.Model:
+    """A sequence to itself, through one latent vector. `split_autoencoder` gives its two halves.
+
+    Args:
+        input_steps: Steps of the sequence.
+        input_features: Columns of the sequence.
+        output_features: Columns that are rebuilt, the first ones of the sequence; None: all.
+        latent_dim: Width of the latent vector, made by a linear layer `latent`; None: the last encoder layer's output.
+        encoder_units: Units of each encoder layer, first to last.
+        decoder_units: Units of each decoder layer, first to last.
+        cell: `lstm` or `gru`.
+        bidirectional: Encoder layers read the window in both directions.
+        dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
+        recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1); leaves the fast kernels.
+        kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
+        pyramid: Neighbouring steps that are joined between two encoder layers.
+        segment_steps: Neighbouring steps that are one step of the recurrence, in the encoder and in the decoder.
+        position_embedding: Adds a learned vector to each step of the repeated latent vector.
+        output_dropout: Share of the decoder's outputs dropped in training, in [0, 1).
+
+    Returns:
+        An uncompiled model.
+
+    Input shape:
+        `(batch, input_steps, input_features)`.
+
+    Output shape:
+        `(batch, input_steps, output_features)`.
+
+    Raises:
+        ArgumentError: An argument lies outside its range; the message names it.
+
+    Example:
+        >>> model = build_autoencoder(input_steps=24, input_features=3, latent_dim=8)
+        >>> encoder, decoder = split_autoencoder(model)
+        >>> encoder.output_shape, decoder.output_shape
+        ((None, 8), (None, 24, 3))
+    """
+    positive_int("pyramid", pyramid)
+    positive_int("segment_steps", segment_steps)
+    encoder, decoder = units_list("encoder_units", encoder_units), units_list("decoder_units", decoder_units)
+    whole_steps("input_steps", input_steps, segment_steps, pyramid, len(encoder))
+    positive_int("input_features", input_features)
+    output_features = input_features if output_features is None else positive_int("output_features", output_features)
+    if output_features > input_features:
+        raise ArgumentError(
+            f"output_features must be at most input_features ({input_features}). Received: output_features={output_features}"
+        )
+    boolean("bidirectional", bidirectional)
+    boolean("position_embedding", position_embedding)
+    fraction("output_dropout", output_dropout)
+    if latent_dim is not None:
+        positive_int("latent_dim", latent_dim)
+    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
+    inputs = keras.Input((input_steps, input_features), name="inputs")
+    sequence = segments(inputs, segment_steps, encoder[0]) if segment_steps > 1 else inputs
+    latent, _ = encode(sequence, encoder, recurrent, bidirectional=bidirectional, pyramid=pyramid)
+    if latent_dim is not None:
+        latent = keras.layers.Dense(latent_dim, name="latent")(latent)
+    repeated = bridge(latent, input_steps // segment_steps, position_embedding=position_embedding)
+    decoded = decode(repeated, decoder, recurrent)
+    outputs = head(decoded, output_features, segment_steps=segment_steps, dropout=output_dropout)
+    return keras.Model(inputs, outputs, name="autoencoder")
+
+
+def split_autoencoder(model: keras.Model) -> tuple[keras.Model, keras.Model]:
+    """The two halves of an autoencoder, on the same weights: training one trains the whole.
+
+    Args:
+        model: What `build_autoencoder` gave, also after saving and loading.
+
+    Returns:
+        The encoder, `(batch, input_steps, input_features)` -> `(batch, latent_dim)`, and the decoder,
+        `(batch, latent_dim)` -> `(batch, input_steps, input_features)`.
+
+    Raises:
+        ArgumentError: The model has no bridge, or what comes after the bridge takes more than the latent vector.
+    """
+    names = [layer.name for layer in model.layers]
+    if "bridge" not in names or len(model.inputs) != 1:
+        raise ArgumentError(f"model must be an autoencoder with a layer named bridge. Received: layers {names}")
+    at = names.index("bridge")
+    beside = [layer.name for layer in model.layers[at:] if isinstance(layer.input, list | tuple)]
+    if beside:
+        raise ArgumentError(
+            "model must be an autoencoder, whose decoder takes nothing but the latent vector; here "
+            f"{', '.join(beside)} take more. Received: layers {names}"
+        )
+    latent = model.layers[at].input
+    encoder = keras.Model(model.inputs[0], latent, name="encoder")
+    entry = keras.Input(latent.shape[1:], name="latent_inputs")
+    outputs = entry
+    for layer in model.layers[at:]:
+        outputs = layer(outputs)
+    return encoder, keras.Model(entry, outputs, name="decoder")

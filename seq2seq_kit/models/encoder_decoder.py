@@ -1,0 +1,194 @@
+"""A sequence to a sequence of another length: flat arguments in, an uncompiled `keras.Model` out. Knows no recipe and no data.
+
+encoder (many to one) -> bridge (`RepeatVector`) -> decoder (many to many) -> output (`TimeDistributed(Dense)`). What is asked
+for beyond that stands around it, in this order: `normalise`, `split_channels`, `segment_join`, `segment`, `encoder_0`,
+`encoder_1_join`, `encoder_1..n`, `channel_embedding`, `bridge`, `position_embedding`, `bridge_future`, `decoder_0..n`,
+`output_dropout`, `output`, `output_split`, `merge_channels`, `denormalise`; beside it `future`, `future_channels`,
+`future_join` and, for a bidirectional encoder, `encoder_0_state_h`. Layer names are part of the API.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import keras
+
+from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.models.arguments import boolean, fraction, one_of, positions, positive_int, units_list, whole_steps
+from seq2seq_kit.models.blocks import Recurrent, bridge, decode, encode, head, segments
+from seq2seq_kit.models.channels import ChannelEmbedding, MergeChannels, RepeatChannels, SplitChannels
+from seq2seq_kit.models.layers import NORMALISATIONS, Denormalise, JoinSteps, Normalise
+
+Cell = Literal["lstm", "gru"]
+Channels = Literal["joint", "independent"]
+Normalisation = Literal["none", "last", "mean_std"]
+DecoderState = Literal["zeros", "encoder"]
+
+
+def build_encoder_decoder(
+    *,
+    input_steps: int | None,
+    output_steps: int,
+    input_features: int,
+    output_features: int = 1,
+    future_features: int = 0,
+    encoder_units: Sequence[int] = (64,),
+    decoder_units: Sequence[int] = (64,),
+    cell: Cell = "lstm",
+    bidirectional: bool = False,
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    kernel_l2: float = 0.0,
+    pyramid: int = 1,
+    segment_steps: int = 1,
+    channels: Channels = "joint",
+    normalise: Normalisation = "none",
+    position_embedding: bool = False,
+    decoder_state: DecoderState = "zeros",
+    output_dropout: float = 0.0,
+    target_positions: Sequence[int] | None = None,
+    measured_positions: Sequence[int] | None = None,
+) -> keras.Model:
+    """A sequence to a sequence of another length, such as 100 steps to 10.
+
+    Args:
+        input_steps: Steps that the encoder reads; None for any number.
+        output_steps: Steps that the decoder writes.
+        input_features: Columns of the inputs.
+        output_features: Columns of the outputs.
+        future_features: Columns known ahead of time that the decoder is given for each step it writes.
+        encoder_units: Units of each encoder layer, first to last.
+        decoder_units: Units of each decoder layer, first to last.
+        cell: `lstm` or `gru`.
+        bidirectional: Encoder layers read the window in both directions; their outputs are twice as wide.
+        dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
+        recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1); leaves the fast kernels.
+        kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
+        pyramid: Neighbouring steps that are joined between two encoder layers; layer n runs over 1 / pyramid^n of the steps
+            (Chan et al. 2016, "Listen, attend and spell").
+        segment_steps: Neighbouring steps that are one step of the recurrence; the output layer writes as many at a time
+            (Lin et al. 2023, SegRNN). With `input_steps=None` a shorter last segment is filled with zeros.
+        channels: `joint`: all columns in one sequence; `independent`: each target is a series of its own beside the inputs
+            that are no targets, all with the same weights and a learned vector each that is added to the latent vector.
+        normalise: What is taken out of each window's measured columns and put back into the outputs: `none`, `last` (the
+            newest value), `mean_std` (mean and standard deviation).
+        position_embedding: Adds a learned vector to each step of the repeated latent vector.
+        decoder_state: What decoder layer i starts from: `zeros`, or the final states of `encoder` layer i.
+        output_dropout: Share of the decoder's outputs dropped in training, in [0, 1).
+        target_positions: Position of each target among the inputs; None: the first columns. Needed where targets are
+            normalised or independent.
+        measured_positions: Positions of the inputs that are normalised; None: all. A calendar, flags and what is known
+            ahead are none.
+
+    Returns:
+        An uncompiled model.
+
+    Input shape:
+        `inputs`: `(batch, input_steps, input_features)`; with `future_features` also `future`:
+        `(batch, output_steps, future_features)`, given as `[inputs, future]`.
+
+    Output shape:
+        `(batch, output_steps, output_features)`.
+
+    Raises:
+        ArgumentError: An argument lies outside its range; the message names it.
+
+    Example:
+        >>> model = build_encoder_decoder(input_steps=100, output_steps=10, input_features=4)
+        >>> model.output_shape
+        (None, 10, 1)
+    """
+    positive_int("input_features", input_features)
+    positive_int("output_features", output_features)
+    positive_int("future_features", future_features, least=0)
+    positive_int("pyramid", pyramid)
+    positive_int("segment_steps", segment_steps)
+    boolean("bidirectional", bidirectional)
+    boolean("position_embedding", position_embedding)
+    fraction("output_dropout", output_dropout)
+    encoder, decoder = units_list("encoder_units", encoder_units), units_list("decoder_units", decoder_units)
+    if input_steps is not None:
+        whole_steps("input_steps", input_steps, segment_steps, pyramid, len(encoder))
+    whole_steps("output_steps", output_steps, segment_steps)
+    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
+    if one_of("decoder_state", decoder_state, ["zeros", "encoder"]) == "encoder":
+        _require_states_that_fit(encoder, decoder, bidirectional=bidirectional)
+    independent = one_of("channels", channels, ["joint", "independent"]) == "independent"
+    one_of("normalise", normalise, ["none", *NORMALISATIONS])
+    targets = _targets(target_positions, output_features, input_features, normalise, independent=independent)
+    measured = list(range(input_features))
+    if measured_positions is not None:
+        measured = positions("measured_positions", measured_positions, below=input_features)
+
+    inputs = keras.Input((input_steps, input_features), name="inputs")
+    future = keras.Input((output_steps, future_features), name="future") if future_features else None
+    sequence, ahead, statistics = inputs, future, None
+    if normalise != "none":
+        _require_measured(targets, measured)
+        sequence, statistics = Normalise(normalise, measured, name="normalise")(sequence)
+    if independent:
+        sequence = SplitChannels(output_features, name="split_channels")(sequence)
+        if ahead is not None:
+            ahead = RepeatChannels(output_features, name="future_channels")(ahead)
+    if segment_steps > 1:
+        sequence = segments(sequence, segment_steps, encoder[0])
+        if ahead is not None:
+            ahead = JoinSteps(segment_steps, name="future_join")(ahead)
+    latent, states = encode(
+        sequence,
+        encoder,
+        recurrent,
+        bidirectional=bidirectional,
+        pyramid=pyramid,
+        with_states=decoder_state == "encoder",
+    )
+    if independent:
+        latent = ChannelEmbedding(output_features, name="channel_embedding")(latent)
+    repeated = bridge(latent, output_steps // segment_steps, ahead, position_embedding=position_embedding)
+    decoded = decode(repeated, decoder, recurrent, states)
+    width = 1 if independent else output_features
+    outputs = head(decoded, width, segment_steps=segment_steps, dropout=output_dropout)
+    if independent:
+        outputs = MergeChannels(output_features, name="merge_channels")(outputs)
+    if statistics is not None:
+        outputs = Denormalise(targets, name="denormalise")([outputs, statistics])
+    return keras.Model(inputs if future is None else [inputs, future], outputs, name="encoder_decoder")
+
+
+def _require_states_that_fit(encoder: Sequence[int], decoder: Sequence[int], *, bidirectional: bool) -> None:
+    fitting = [units * (2 if bidirectional else 1) for units in encoder]
+    if list(decoder) != fitting:
+        doubled = ", doubled because it reads in both directions" if bidirectional else ""
+        raise ArgumentError(
+            f"decoder_units must be the encoder's{doubled}, {fitting}, to start from its states (decoder_state='encoder'). "
+            f"Received: decoder_units={list(decoder)}"
+        )
+
+
+def _targets(
+    given: Sequence[int] | None, output_features: int, input_features: int, normalise: str, *, independent: bool
+) -> list[int]:
+    """Positions of the targets among the inputs, where somebody needs them; otherwise of as many as were given."""
+    if given is None and (independent or normalise != "none"):
+        why = "channels='independent'" if independent else f"normalise={normalise!r}"
+        if output_features > input_features:
+            raise ArgumentError(
+                f"output_features must be at most input_features ({input_features}), because {why} needs every target among "
+                f"the inputs. Received: output_features={output_features}"
+            )
+    if given is None:
+        return list(range(output_features))
+    found = positions("target_positions", given, below=input_features, count=output_features)
+    if independent and found != list(range(output_features)):
+        raise ArgumentError(
+            f"target_positions must be the first inputs in their order, {list(range(output_features))}, for "
+            f"channels='independent'. Received: target_positions={given!r}"
+        )
+    return found
+
+
+def _require_measured(targets: Sequence[int], measured: Sequence[int]) -> None:
+    if not set(targets) <= set(measured):
+        raise ArgumentError(
+            f"measured_positions must hold every target ({list(targets)}) where windows are normalised. "
+            f"Received: measured_positions={list(measured)}"
+        )
