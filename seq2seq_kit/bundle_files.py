@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from seq2seq_kit.errors import BundleError
-from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, Recipe, dump_recipe, load_recipe
+from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, Recipe, TranslateRecipe, dump_recipe, load_recipe
 
 if TYPE_CHECKING:
     import keras
@@ -39,7 +39,10 @@ _CLASSES = {
     "Concatenate",
     "TimeDistributed",
     "Dense",
+    "Attention",
     "Dropout",
+    "Embedding",
+    "RandomUniform",
     "DTypePolicy",
     "GlorotUniform",
     "Orthogonal",
@@ -51,15 +54,18 @@ _CLASSES = {
 # The kit's own layers and the modules that register them with Keras. Each is let in under its own name from its own module only.
 _OWN_CLASSES = {
     "ChannelEmbedding": "seq2seq_kit.models.channels",
+    "DropMask": "seq2seq_kit.models.masks",
     "Denormalise": "seq2seq_kit.models.layers",
     "JoinSteps": "seq2seq_kit.models.layers",
     "MergeChannels": "seq2seq_kit.models.channels",
     "Normalise": "seq2seq_kit.models.layers",
+    "OneHot": "seq2seq_kit.models.masks",
     "PositionEmbedding": "seq2seq_kit.models.layers",
     "Repeat": "seq2seq_kit.models.layers",
     "RepeatChannels": "seq2seq_kit.models.channels",
     "SplitChannels": "seq2seq_kit.models.channels",
     "SplitSteps": "seq2seq_kit.models.layers",
+    "WithMask": "seq2seq_kit.models.masks",
 }
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 _MOST_CONFIG_BYTES = 4_000_000
@@ -109,6 +115,10 @@ def _kind_of(recipe: Recipe) -> Any:
         from seq2seq_kit.bundle import Bundle
 
         return Bundle
+    if isinstance(recipe, TranslateRecipe):
+        from seq2seq_kit.bundle_translate import TranslateBundle
+
+        return TranslateBundle
     raise NotImplementedError(type(recipe).__name__)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_TRUTH, _MODEL, _PAST = "#1b1b1b", "#d1495b", "#9aa5b1"
+TRUTH_COLOUR, MODEL_COLOUR, PAST_COLOUR = "#1b1b1b", "#d1495b", "#9aa5b1"
 _PEERS = ("#2a9d8f", "#e9c46a", "#457b9d", "#8d6a9f")
 _LEAST_CONTEXT, _CONTEXT_PER_STEP = 24, 3  # input rows in a picture; more would flatten the steps ahead
 
@@ -74,12 +74,14 @@ def pick_examples(prepared: Prepared, part: str, predictors: Mapping[str, Predic
 
 def plot_losses(fit: Fit) -> Figure:
     """Training and validation loss by epoch, the kept epoch marked."""
-    figure, axes = _figure(7, 4)
+    figure, axes = new_figure(7, 4)
     epochs = [epoch.number for epoch in fit.history]
-    axes.plot(epochs, [epoch.loss for epoch in fit.history], color=_PAST, marker="o", ms=3, label="train")
-    axes.plot(epochs, [epoch.val_loss for epoch in fit.history], color=_MODEL, marker="o", ms=3, label="validation")
+    axes.plot(epochs, [epoch.loss for epoch in fit.history], color=PAST_COLOUR, marker="o", ms=3, label="train")
+    axes.plot(
+        epochs, [epoch.val_loss for epoch in fit.history], color=MODEL_COLOUR, marker="o", ms=3, label="validation"
+    )
     if fit.best_epoch:
-        axes.axvline(fit.best_epoch, color=_TRUTH, lw=0.8, ls=":", label=f"kept: epoch {fit.best_epoch}")
+        axes.axvline(fit.best_epoch, color=TRUTH_COLOUR, lw=0.8, ls=":", label=f"kept: epoch {fit.best_epoch}")
     axes.set(title="Loss by epoch", xlabel="epoch", ylabel="loss (scaled units)")
     positive = all(epoch.loss > 0 and epoch.val_loss > 0 for epoch in fit.history)
     axes.set_yscale("log" if positive and fit.history else "linear")
@@ -106,9 +108,9 @@ def plot_examples(examples: Examples, *, title: str) -> Figure:
 
 def plot_error_by_step(test: Evaluation) -> Figure:
     """RMSE at each output step, the model beside its baselines."""
-    figure, axes = _figure(7, 4)
+    figure, axes = new_figure(7, 4)
     steps = np.arange(1, test.steps + 1)
-    for name, colour in zip(test.sums, (_MODEL, *_PEERS), strict=False):
+    for name, colour in zip(test.sums, (MODEL_COLOUR, *_PEERS), strict=False):
         axes.plot(steps, test.by_step(name), color=colour, marker="o", ms=3, lw=2 if name == MODEL else 1.2, label=name)
     unit = "scaled units" if len(test.targets) > 1 else test.targets[0]
     axes.set(title="Error by output step, test windows", xlabel="output step", ylabel=f"RMSE ({unit})")
@@ -139,7 +141,7 @@ def plot_model(model: keras.Model) -> Figure:
 
 
 def _draw_layer(axes: Axes, layer: keras.layers.Layer, x: float, y: float) -> None:
-    box = {"boxstyle": "round,pad=0.35", "fc": "#f3f5f7", "ec": _PAST}
+    box = {"boxstyle": "round,pad=0.35", "fc": "#f3f5f7", "ec": PAST_COLOUR}
     parameters = layer.count_params()
     count = f"   {parameters:,} parameters" if parameters else ""
     words = f"{layer.name}   {type(layer).__name__}\n{_shape_of(layer)}{count}"
@@ -147,21 +149,21 @@ def _draw_layer(axes: Axes, layer: keras.layers.Layer, x: float, y: float) -> No
 
 
 def _draw_arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    axes.annotate("", xy=end, xytext=start, arrowprops={"arrowstyle": "->", "color": _TRUTH, "lw": 0.8})
+    axes.annotate("", xy=end, xytext=start, arrowprops={"arrowstyle": "->", "color": TRUTH_COLOUR, "lw": 0.8})
 
 
 def write_interactive(examples: Examples, path: Path, *, title: str) -> None:
     """A page of its own, without network: choose a window with the slider, a forecaster in the legend."""
     import plotly.graph_objects as go
 
-    series = [("what came", _TRUTH), *zip(examples.predictions, (_MODEL, *_PEERS), strict=False)]
+    series = [("what came", TRUTH_COLOUR), *zip(examples.predictions, (MODEL_COLOUR, *_PEERS), strict=False)]
     figure = go.Figure()
     per_window = (len(series) + 1) * len(examples.targets)
     for window in range(len(examples.labels)):
         for k, target in enumerate(examples.targets):
             suffix = f" {target}" if len(examples.targets) > 1 else ""
             past = {"x": examples.past_x[window], "y": examples.past[window, :, k]}
-            figure.add_scatter(**past, name=f"inputs{suffix}", line={"color": _PAST}, visible=window == 0)
+            figure.add_scatter(**past, name=f"inputs{suffix}", line={"color": PAST_COLOUR}, visible=window == 0)
             for name, colour in series:
                 values = examples.truth if name == "what came" else examples.predictions[name]
                 dash = "solid" if name in ("what came", MODEL) else "dot"
@@ -196,8 +198,8 @@ def save(figures: Mapping[str, Figure], folder: Path) -> None:
 
 
 def _draw_window(axes: Axes, examples: Examples, window: int) -> None:
-    axes.plot(examples.past_x[window], examples.past[window, :, 0], color=_PAST, lw=1.2, label="inputs")
-    for (name, values), colour in zip(examples.predictions.items(), (_MODEL, *_PEERS), strict=False):
+    axes.plot(examples.past_x[window], examples.past[window, :, 0], color=PAST_COLOUR, lw=1.2, label="inputs")
+    for (name, values), colour in zip(examples.predictions.items(), (MODEL_COLOUR, *_PEERS), strict=False):
         own = name == MODEL
         axes.plot(
             examples.ahead_x[window],
@@ -209,7 +211,12 @@ def _draw_window(axes: Axes, examples: Examples, window: int) -> None:
             label=name,
         )
     axes.plot(
-        examples.ahead_x[window], examples.truth[window, :, 0], color=_TRUTH, lw=1.4, marker=".", label="what came"
+        examples.ahead_x[window],
+        examples.truth[window, :, 0],
+        color=TRUTH_COLOUR,
+        lw=1.4,
+        marker=".",
+        label="what came",
     )
     axes.set_title(f"from {examples.labels[window]}", fontsize=9)
     axes.set_ylabel(examples.targets[0], fontsize=8)
@@ -229,7 +236,8 @@ def _moment(first: np.datetime64 | int) -> str:
     return f"row {first}"
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of one tidy plot, in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")

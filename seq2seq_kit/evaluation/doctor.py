@@ -70,20 +70,20 @@ def _against_baseline(test: Evaluation) -> list[Finding]:
     return []
 
 
+def still_improving(losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
+    """The finding on a fit that was stopped while validation was still gaining; arguments as in `examine_forecast`."""
+    if not all_epochs or len(losses) < 2:
+        return []
+    best = min(losses[:-1])
+    gain = 1 - losses[-1] / best if best > 0 else 0.0
+    if gain <= _STILL_GAINING:
+        return []
+    said = f"still improving at the last epoch: the validation loss fell by another {gain:.1%}"
+    return [Finding("still_improving", "note", said, f"Raise training.epochs (now {len(losses)})")]
+
+
 def _common(val: Evaluation, test: Evaluation, losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
-    findings = []
-    if all_epochs and len(losses) > 1:
-        best = min(losses[:-1])
-        gain = 1 - losses[-1] / best if best > 0 else 0.0
-        if gain > _STILL_GAINING:
-            findings.append(
-                Finding(
-                    "still_improving",
-                    "note",
-                    f"still improving at the last epoch: the validation loss fell by another {gain:.1%}",
-                    f"Raise training.epochs (now {len(losses)})",
-                )
-            )
+    findings = still_improving(losses, all_epochs=all_epochs)
     errors = test.overall().rmse, val.overall().rmse
     factor = errors[0] / errors[1] if min(errors) > 0 else 1.0
     if not 1 / _SPLIT_FACTOR < factor < _SPLIT_FACTOR:

@@ -65,16 +65,17 @@ def encode(
     bidirectional: bool,
     pyramid: int = 1,
     with_states: bool = False,
+    with_steps: bool = False,
 ) -> tuple[Any, list[list[Any]]]:
     """Many to one: `(batch, input_steps, features)` -> `(batch, units[-1])`, twice as wide when bidirectional.
 
-    Layers `encoder_0..n`. Only the last one gives up the sequence for its final output. Between two layers each `pyramid`
-    neighbouring steps are joined (`encoder_1_join` and so on), so layer n runs over 1 / pyramid^n of the steps (Chan et al.
-    2016, "Listen, attend and spell").
+    Layers `encoder_0..n`. Only the last one gives up the sequence for its final output, unless `with_steps` asks for every
+    step. Between two layers each `pyramid` neighbouring steps are joined (`encoder_1_join` and so on), so layer n runs over
+    1 / pyramid^n of the steps (Chan et al. 2016, "Listen, attend and spell").
 
     Returns:
-        The latent vector; and with `with_states` the final states of each layer, h and for an LSTM c, each with its backward
-        state behind the forward one when bidirectional.
+        The latent vector, or with `with_steps` the last layer's output at every step; and with `with_states` the final
+        states of each layer, h and for an LSTM c, each with its backward state behind the forward one when bidirectional.
     """
     outputs, states = inputs, []
     for position, width in enumerate(units):
@@ -83,7 +84,7 @@ def encode(
             outputs = JoinSteps(pyramid, name=f"{name}_join")(outputs)
         inner = recurrent.layer(
             width,
-            return_sequences=position < len(units) - 1,
+            return_sequences=with_steps or position < len(units) - 1,
             return_state=with_states,
             name=f"{name}_cell" if bidirectional else name,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from seq2seq_kit.data import read_source
-from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, Recipe
+from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, Recipe, TranslateRecipe
 from seq2seq_kit.tasks.job import Job, digest_of, source_of
 
 
@@ -25,6 +25,11 @@ def open_job(recipe: Recipe, data: pd.DataFrame | None = None) -> Job:
         from seq2seq_kit.tasks.windows import WindowJob
 
         return WindowJob.open(recipe, read_source(origin) if frame is None else frame, origin)
+    frame = read_source(origin) if frame is None else frame
+    if isinstance(recipe, TranslateRecipe):
+        from seq2seq_kit.tasks.translate import TranslateJob
+
+        return TranslateJob.open(recipe, frame, origin)
     raise NotImplementedError(type(recipe).__name__)
 
 

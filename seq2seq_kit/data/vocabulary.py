@@ -1,0 +1,68 @@
+"""Tokens and their numbers: learned on the training rows, with padding and unknown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+PADDING = 0  # also the end of a target, and what stands before its beginning
+UNKNOWN = 1
+_FIRST = 2
+UNKNOWN_TEXT = "\N{REPLACEMENT CHARACTER}"
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The tokens of one side.
+
+    Attributes:
+        level: `char`: each character is a token; `token`: what stands between white space.
+        tokens: Those with the numbers from 2 on; 0 is padding and 1 is unknown.
+    """
+
+    level: Literal["char", "token"]
+    tokens: list[str]
+
+    @classmethod
+    def learn(cls, texts: Iterable[str], *, level: Literal["char", "token"], min_count: int = 1) -> Vocabulary:
+        """The tokens of some texts, the most frequent first; rarer than `min_count` is left out and so unknown."""
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(_split(text, level))
+        kept = [(-count, token) for token, count in counts.items() if count >= min_count]
+        return cls(level, [token for _, token in sorted(kept)])
+
+    @property
+    def size(self) -> int:
+        """Numbers in use, padding and unknown included."""
+        return len(self.tokens) + _FIRST
+
+    @cached_property
+    def number(self) -> dict[str, int]:
+        """Number of each token."""
+        return {token: number for number, token in enumerate(self.tokens, start=_FIRST)}
+
+    def split(self, text: str) -> list[str]:
+        """The tokens of a text."""
+        return _split(text, self.level)
+
+    def numbers(self, tokens: Sequence[str]) -> list[int]:
+        """The number of each token, `UNKNOWN` for those the training rows did not have."""
+        known = self.number
+        return [known.get(token, UNKNOWN) for token in tokens]
+
+    def text(self, numbers: Iterable[int]) -> str:
+        """The text of some numbers, without padding; an unknown one shows as the replacement character."""
+        words = [
+            self.tokens[number - _FIRST] if number >= _FIRST else UNKNOWN_TEXT
+            for number in numbers
+            if number != PADDING
+        ]
+        return ("" if self.level == "char" else " ").join(words)
+
+
+def _split(text: str, level: str) -> list[str]:
+    return list(text) if level == "char" else text.split()

@@ -1,0 +1,169 @@
+"""Writing an output from a model that was trained with the true output before each step: step by step, from its own.
+
+The layers are the model's; what changes is only where a step's input comes from. Everything runs in one compiled function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+END = 0  # the token that ends an output, and that stands before its first step
+_CHUNK = 512  # sequences that are decoded at once
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """The decoder of a model with the input `previous`, one step at a time.
+
+    Attributes:
+        layers: Its recurrent layers, first to last.
+        encoder: From the model's other inputs to what `split` takes apart.
+        model: The model.
+    """
+
+    model: keras.Model
+    encoder: keras.Model
+    layers: list[Any]
+
+    @classmethod
+    def of(cls, model: keras.Model) -> Decoder:
+        """Finds the parts by their names."""
+        names = [layer.name for layer in model.layers]
+        layers = [model.get_layer(name) for name in sorted(n for n in names if n.startswith("decoder_"))]
+        handed = [state for layer in layers for state in layer.input[1:]]
+        if "attention" in names:
+            attention = model.get_layer("attention").input
+            handed += [attention[1], attention[2]]
+        inputs = [tensor for tensor in model.inputs if tensor.name != "previous"]
+        return cls(model, keras.Model(inputs, handed), layers)
+
+    def start(self, inputs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """The encoder's states, one after the other, and its memory: values, keys and mask for attention, or nothing."""
+        handed = self.encoder(list(inputs), training=False)
+        handed = list(handed) if isinstance(handed, list | tuple) else [handed]
+        states = sum(len(layer.input) - 1 for layer in self.layers)
+        memory = handed[states:]
+        return handed[:states], [*memory, _memory_mask(self.model, inputs[0])] if memory else []
+
+    def step(self, vectors: Any, states: Sequence[Any], memory: Sequence[Any]) -> tuple[Any, list[Any], Any]:
+        """One step: `(batch, width)` to `(batch, outputs)`, the new states and, with attention, its weights `(batch, steps)`."""
+        outputs, after, states = vectors, [], list(states)
+        for layer in self.layers:
+            own, states = states[: len(layer.input) - 1], states[len(layer.input) - 1 :]
+            outputs, new = layer.cell(outputs, own, training=False)
+            after += list(new)
+        weights = None
+        if memory:
+            values, keys, mask = memory
+            context, weights = self.model.get_layer("attention")(
+                [outputs[:, None], values, keys], mask=[None, mask], return_attention_scores=True
+            )
+            both = tf.concat([context[:, 0], outputs], axis=-1)
+            outputs, weights = self.model.get_layer("attention_vector")(both), weights[:, 0]
+        return self.model.get_layer("output")(outputs), after, weights
+
+
+def _memory_mask(model: keras.Model, source: Any) -> Any:
+    """Which steps of the encoder's last layer count, from the tokens; padding is 0 and stands at the end."""
+    mask = tf.not_equal(source, 0)
+    for layer in model.layers:
+        if layer.name.startswith("encoder_") and layer.name.endswith("_join"):
+            mask = mask[:, :: layer.count]
+    return mask
+
+
+def compile_beam_search(model: keras.Model, *, beams: int, most_steps: int) -> Callable[[np.ndarray], Any]:
+    """The likeliest outputs of a translator that reads its own output; one beam is greedy decoding.
+
+    Args:
+        model: With the inputs `source` and `previous`, and logits as outputs.
+        beams: Beginnings that are kept at each step (Sutskever et al. 2014).
+        most_steps: Steps after which an output is cut off.
+
+    Returns:
+        A function from sources `(batch, any)` to tokens `(batch, beams, most_steps)`, 0 from the end on, and the natural
+        logarithm of their probability `(batch, beams)`, the likeliest first.
+    """
+    decoder = Decoder.of(model)
+    vectors_of = _vectors_of(model)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)])
+    def search(source: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        batch = tf.shape(source)[0]
+        states, memory = decoder.start([source])
+        states = [tf.repeat(state, beams, axis=0) for state in states]
+        memory = [tf.repeat(part, beams, axis=0) for part in memory]
+        tokens = tf.zeros((batch, beams, most_steps), tf.int32)
+        last = tf.fill((batch, beams), END)
+        # All beams begin alike, so only the first one counts until they differ.
+        scores = tf.tile(tf.constant([[0.0] + [-np.inf] * (beams - 1)]), (batch, 1))
+        ended = tf.zeros((batch, beams), tf.bool)
+
+        def unfinished(step: Any, tokens: Any, last: Any, scores: Any, ended: Any, *states: Any) -> Any:
+            return (step < most_steps) & ~tf.reduce_all(ended)
+
+        def advance(step: Any, tokens: Any, last: Any, scores: Any, ended: Any, *states: Any) -> Any:
+            logits, after, _ = decoder.step(vectors_of(tf.reshape(last, (-1,))), states, memory)
+            logits = tf.reshape(tf.nn.log_softmax(logits), (batch, beams, -1))
+            size = tf.shape(logits)[2]
+            # What has ended goes on with nothing but its end, which costs nothing.
+            only_end = tf.where(tf.range(size) == END, 0.0, -np.inf)
+            total = scores[..., None] + tf.where(ended[..., None], only_end, logits)
+            scores, place = tf.math.top_k(tf.reshape(total, (batch, -1)), k=beams)
+            parent, token = place // size, place % size
+            rows = tf.reshape(tf.range(batch)[:, None] * beams + parent, (-1,))
+            after = [tf.gather(state, rows) for state in after]
+            written = tf.where(tf.range(most_steps) == step, token[..., None], tf.gather(tokens, parent, batch_dims=1))
+            ended = tf.gather(ended, parent, batch_dims=1) | (token == END)
+            return (step + 1, written, token, scores, ended, *after)
+
+        shapes = [tf.TensorShape((None, state.shape[-1])) for state in states]
+        fixed = [tf.TensorShape(()), tf.TensorShape((None, beams, most_steps)), *[tf.TensorShape((None, beams))] * 3]
+        done = tf.while_loop(
+            unfinished, advance, (0, tokens, last, scores, ended, *states), shape_invariants=(*fixed, *shapes)
+        )
+        return done[1], done[3]
+
+    run = search.get_concrete_function()
+
+    def decode(sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        pieces = [
+            run(tf.constant(sources[first : first + _CHUNK], tf.int32))
+            for first in range(0, max(len(sources), 1), _CHUNK)
+        ]
+        return np.concatenate([p[0].numpy() for p in pieces]), np.concatenate([p[1].numpy() for p in pieces])
+
+    return decode
+
+
+def _vectors_of(model: keras.Model) -> Callable[[Any], Any]:
+    """What the decoder reads for a token."""
+    names = [layer.name for layer in model.layers]
+    name = "previous_embedding" if "previous_embedding" in names else "previous_one_hot"
+    layer = model.get_layer(name)
+    return lambda tokens: layer(tokens[:, None])[:, 0]
+
+
+def has_attention(model: keras.Model) -> bool:
+    """Whether the model looks at the encoder's steps."""
+    return any(layer.name == "attention" for layer in model.layers)
+
+
+def attention_weights(model: keras.Model, arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Where each output step looks: `(batch, steps, source steps)`, each step's weights sum to 1.
+
+    Args:
+        model: A translator with attention.
+        arrays: `source` and `previous`.
+    """
+    queries, _, keys = model.get_layer("attention").input
+    asked, given = keras.Model(model.inputs, [queries, keys])([tf.constant(array) for array in arrays], training=False)
+    scores = tf.matmul(asked, given, transpose_b=True)
+    mask = _memory_mask(model, tf.constant(arrays[0]))
+    return tf.nn.softmax(tf.where(mask[:, None, :], scores, -np.inf)).numpy()

@@ -1,0 +1,47 @@
+"""Loss and accuracy of predicted labels, over the steps that have one; -1 marks those that have none."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+_NONE = -1
+
+
+def label_loss(truth: Any, logits: Any) -> Any:
+    """Mean cross-entropy over the labelled steps, in nats.
+
+    Args:
+        truth: `(batch, steps)`, -1 where there is no label.
+        logits: `(batch, steps, labels)`.
+    """
+    valid, labels = _known(truth)
+    each = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+    return ops.sum(ops.where(valid, each, 0.0)) / ops.maximum(ops.sum(ops.cast(valid, each.dtype)), 1.0)
+
+
+class LabelAccuracy(keras.metrics.Metric):
+    """Share of the labelled steps whose likeliest label is the right one, over all batches together."""
+
+    def __init__(self, name: str = "accuracy", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.right = self.add_variable((), "zeros", name="right")
+        self.all = self.add_variable((), "zeros", name="all")
+
+    def update_state(self, truth: Any, logits: Any, sample_weight: Any = None) -> None:
+        """Adds a batch; shapes as in `label_loss`."""
+        valid, labels = _known(truth)
+        hit = ops.logical_and(valid, ops.equal(ops.cast(ops.argmax(logits, axis=-1), labels.dtype), labels))
+        self.right.assign_add(ops.sum(ops.cast(hit, self.dtype)))
+        self.all.assign_add(ops.sum(ops.cast(valid, self.dtype)))
+
+    def result(self) -> Any:
+        """The share; 0 before the first step."""
+        return ops.divide_no_nan(self.right, self.all)
+
+
+def _known(truth: Any) -> tuple[Any, Any]:
+    # Keras hands targets over as floats.
+    labels = ops.cast(truth, "int32")
+    valid = ops.not_equal(labels, _NONE)
+    return valid, ops.where(valid, labels, 0)

@@ -1,0 +1,122 @@
+"""Layers that say which steps count: masks from tokens and from the data, and where a mask ends."""
+
+from typing import Any
+
+import keras
+
+_PACKAGE = "seq2seq_kit"
+
+
+@keras.saving.register_keras_serializable(package=_PACKAGE)
+class OneHot(keras.layers.Layer):
+    """Numbers of tokens as vectors with a single 1; padding, number 0, as zeros, and masked.
+
+    Args:
+        depth: Numbers in use besides padding: 1 to `depth`.
+
+    Input shape:
+        `(batch, steps)`, whole numbers.
+
+    Output shape:
+        `(batch, steps, depth)`.
+    """
+
+    def __init__(self, depth: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.depth = depth
+        self.supports_masking = True
+
+    def call(self, numbers: Any) -> Any:
+        return keras.ops.one_hot(numbers - 1, self.depth, dtype=self.compute_dtype)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return keras.ops.not_equal(inputs, 0)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (*input_shape, self.depth)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"depth": self.depth}
+
+
+@keras.saving.register_keras_serializable(package=_PACKAGE)
+class WithMask(keras.layers.Layer):
+    """Values whose padded steps are zeroed and masked.
+
+    Input shape:
+        A list of the values, `(batch, steps, features)`, and of what counts, `(batch, steps)`: 1, or 0 for padding.
+
+    Output shape:
+        `(batch, steps, features)`.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs: list[Any]) -> Any:
+        values, valid = inputs
+        # Not a product: what stands in a padded step may be no number.
+        return keras.ops.where(valid[..., None] > 0, values, keras.ops.zeros_like(values))
+
+    def compute_mask(self, inputs: list[Any], mask: Any = None) -> Any:
+        return inputs[1] > 0
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        return input_shape[0]
+
+
+@keras.saving.register_keras_serializable(package=_PACKAGE)
+class DropMask(keras.layers.Layer):
+    """The same values without a mask: behind it the loss alone decides what counts, by its targets.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        The same.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        return keras.ops.copy(inputs)  # a tensor of its own: the mask hangs on the other one
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        return None
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+
+@keras.saving.register_keras_serializable(package=_PACKAGE)
+class MixPrevious(keras.layers.Layer):
+    """In training, some of the true tokens before each step are replaced by the model's own (Bengio et al. 2015).
+
+    All steps at once: the model's tokens come from a first pass over the true ones (Mihaylova and Martins 2019).
+
+    Input shape:
+        A list of the tokens before each step, `(batch, steps)`, and of the first pass' scores, `(batch, steps, tokens)`.
+
+    Output shape:
+        `(batch, steps)`.
+    """
+
+    def __init__(self, seed: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.ratio = self.add_weight(shape=(), initializer="ones", trainable=False, name="ratio")
+
+    def call(self, inputs: list[Any], training: bool | None = None) -> Any:
+        previous, scores = inputs
+        if not training:
+            return previous
+        own = keras.ops.cast(keras.ops.argmax(scores, axis=-1), previous.dtype)
+        own = keras.ops.concatenate([previous[:, :1], own[:, :-1]], axis=1)
+        kept = keras.random.uniform(keras.ops.shape(previous), seed=self.seed_generator) < self.ratio
+        return keras.ops.where(kept, previous, own)
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        return input_shape[0]

@@ -1,0 +1,137 @@
+"""Tokens to tokens of another length: the encoder-decoder of words and letters."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import keras
+
+from seq2seq_kit.models.arguments import boolean, one_of, positive_int, units_list
+from seq2seq_kit.models.blocks import Recurrent, decode, encode, head
+from seq2seq_kit.models.masks import MixPrevious, OneHot
+from seq2seq_kit.models.states import attend, require_equal_units
+
+Bridge = Literal["repeat", "state", "attention"]
+BRIDGES = ("repeat", "state", "attention")
+
+
+def build_translator(
+    *,
+    source_tokens: int,
+    target_tokens: int,
+    output_steps: int,
+    bridge: Bridge = "repeat",
+    embedding_dim: int | None = None,
+    encoder_units: Sequence[int] = (128,),
+    decoder_units: Sequence[int] = (128,),
+    cell: Literal["lstm", "gru"] = "lstm",
+    bidirectional: bool = False,
+    pyramid: int = 1,
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    kernel_l2: float = 0.0,
+) -> keras.Model:
+    """A sequence of tokens to another one. Token 0 is padding in the source; in the target it is the end.
+
+    Args:
+        source_tokens: Numbers in use on the source side, padding included.
+        target_tokens: Numbers in use on the target side, the end included.
+        output_steps: Steps that a repeating decoder writes; the other bridges write until the end.
+        bridge: `repeat`: the encoder's last output at every step (Cho et al. 2014 without feeding back); `state`: the decoder
+            starts from the encoder's states and reads its own output (Sutskever et al. 2014); `attention`: beside that it looks
+            at every step of the encoder (Luong et al. 2015).
+        embedding_dim: Width of a token's learned vector; None: one-hot vectors.
+        encoder_units: Units of each encoder layer, first to last.
+        decoder_units: Units of each decoder layer; with `state` and `attention` those of the encoder, twice as many
+            when it is bidirectional.
+        cell: `lstm` or `gru`.
+        bidirectional: The encoder reads in both directions.
+        pyramid: 2 joins the steps in pairs before each encoder layer but the first (Chan et al. 2016).
+        dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
+        recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
+        kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
+
+    Returns:
+        An uncompiled model whose outputs are logits.
+
+    Input shape:
+        `source`: `(batch, any)`, whole numbers, padded with 0 on the right; with `state` and `attention` also `previous`:
+        `(batch, steps)`, the target one step later, 0 first. `models.decoding` writes without it.
+
+    Output shape:
+        `(batch, output_steps, target_tokens)`; with `state` and `attention` as many steps as `previous`.
+
+    Raises:
+        ArgumentError: An argument lies outside its range; the message names it.
+    """
+    positive_int("source_tokens", source_tokens, least=2)
+    positive_int("target_tokens", target_tokens, least=2)
+    positive_int("output_steps", output_steps)
+    one_of("bridge", bridge, BRIDGES)
+    boolean("bidirectional", bidirectional)
+    positive_int("pyramid", pyramid)
+    if embedding_dim is not None:
+        positive_int("embedding_dim", embedding_dim)
+    encoders, decoders = units_list("encoder_units", encoder_units), units_list("decoder_units", decoder_units)
+    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
+    source = keras.Input((None,), dtype="int32", name="source")
+    vectors = _vectors(source, source_tokens, embedding_dim, "source", masked=True)
+    if bridge == "repeat":
+        latent, _ = encode(vectors, encoders, recurrent, bidirectional=bidirectional, pyramid=pyramid)
+        repeated = keras.layers.RepeatVector(output_steps, name="bridge")(latent)
+        return keras.Model(source, head(decode(repeated, decoders, recurrent), target_tokens), name="translator")
+    require_equal_units(encoders, decoders, bidirectional=bidirectional, why=f"bridge={bridge!r}")
+    memory, states = encode(
+        vectors,
+        encoders,
+        recurrent,
+        bidirectional=bidirectional,
+        pyramid=pyramid,
+        with_states=True,
+        with_steps=bridge == "attention",
+    )
+    previous = keras.Input((None,), dtype="int32", name="previous")
+    read = _vectors(previous, target_tokens, embedding_dim, "previous", masked=False)
+    decoded = decode(read, decoders, recurrent, states)
+    if bridge == "attention":
+        decoded = attend(decoded, memory)
+    outputs = keras.layers.Dense(target_tokens, name="output")(decoded)
+    return keras.Model([source, previous], outputs, name="translator")
+
+
+def reads_own_output(model: keras.Model) -> bool:
+    """Whether the decoder reads its own output, so that the model has the input `previous`."""
+    return any(tensor.name == "previous" for tensor in model.inputs)
+
+
+def with_own_tokens(model: keras.Model, *, seed: int) -> tuple[keras.Model, keras.layers.Layer]:
+    """The same layers for a training in which the decoder reads some of its own tokens.
+
+    Args:
+        model: A translator with the input `previous`.
+        seed: Of the choice which tokens are replaced.
+
+    Returns:
+        A model with the same inputs and outputs on the same weights, and the layer whose weight `ratio` is the share of true
+        tokens.
+    """
+    mix = MixPrevious(seed, name="mix")
+    source, previous = model.inputs
+    handed = _handed_over(model)
+    decoder = keras.Model([previous, *handed], model.output, name="decoder")
+    return keras.Model([source, previous], decoder([mix([previous, model.output]), *handed])), mix
+
+
+def _handed_over(model: keras.Model) -> list[Any]:
+    """The tensors that the encoder hands to the decoder: states, and its steps where there is attention."""
+    names = [layer.name for layer in model.layers]
+    decoders = [name for name in names if name.startswith("decoder_")]
+    handed = [state for name in decoders for state in model.get_layer(name).input[1:]]
+    if "attention" in names:
+        handed.append(model.get_layer("attention").input[1])
+    return handed
+
+
+def _vectors(numbers: Any, tokens: int, embedding_dim: int | None, name: str, *, masked: bool) -> Any:
+    if embedding_dim is None:
+        return OneHot(tokens - 1, name=f"{name}_one_hot")(numbers)
+    return keras.layers.Embedding(tokens, embedding_dim, mask_zero=masked, name=f"{name}_embedding")(numbers)
