@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from seq2seq_kit.errors import BundleError
-from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, Recipe, TranslateRecipe, dump_recipe, load_recipe
+from seq2seq_kit.recipe import (
+    AutoencodeRecipe,
+    ForecastRecipe,
+    NextStepRecipe,
+    Recipe,
+    TranslateRecipe,
+    dump_recipe,
+    load_recipe,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -50,6 +58,11 @@ _CLASSES = {
     "Zeros",
     "L2",
     "__keras_tensor__",
+    # Keras writes how a mask comes about as operations of its own beside the layers.
+    "GetItem",
+    "Greater",
+    "NotEqual",
+    "__slice__",
 }
 # The kit's own layers and the modules that register them with Keras. Each is let in under its own name from its own module only.
 _OWN_CLASSES = {
@@ -119,6 +132,10 @@ def _kind_of(recipe: Recipe) -> Any:
         from seq2seq_kit.bundle_translate import TranslateBundle
 
         return TranslateBundle
+    if isinstance(recipe, NextStepRecipe):
+        from seq2seq_kit.bundle_next_step import NextStepBundle
+
+        return NextStepBundle
     raise NotImplementedError(type(recipe).__name__)
 
 

@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     which = verb.add_mutually_exclusive_group()
     which.add_argument("--last", action="store_true", help="from the newest rows of each series (the default)")
     which.add_argument("--all-windows", action="store_true", help="from every window")
+    verb.add_argument("--steps", type=int, help="rows to predict; default: as many as the model was trained for")
     verb.add_argument(
         "--future", metavar="FILE", help="values of the recipe's known_future columns for the steps ahead"
     )
@@ -225,7 +226,10 @@ def _predict(options: argparse.Namespace) -> None:
 
     bundle, frame = _loaded(options, "predict")
     future = read_source(options.future) if options.future else None
-    _write(bundle.predict(frame, future=future, all_windows=options.all_windows, origin=options.data), options.out)
+    asked = {} if options.steps is None else {"steps": options.steps}  # not every task's output has a length to choose
+    _write(
+        bundle.predict(frame, future=future, all_windows=options.all_windows, origin=options.data, **asked), options.out
+    )
 
 
 def _encode(options: argparse.Namespace) -> None:

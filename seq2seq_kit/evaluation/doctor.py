@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from seq2seq_kit.evaluation.baselines import LastValue
+from seq2seq_kit.evaluation.board import MODEL
 from seq2seq_kit.evaluation.report import Evaluation
 from seq2seq_kit.findings import Finding
 
@@ -37,6 +39,23 @@ def examine_forecast(
             )
         )
     return [*findings, *_against_baseline(test), *_common(val, test, val_losses, all_epochs=all_epochs)]
+
+
+def examine_next_step(
+    val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool
+) -> list[Finding]:
+    """Findings on a next-step forecast; arguments as in `examine_forecast`."""
+    findings = examine_forecast(val, test, val_losses, all_epochs=all_epochs)
+    own, peer = val.by_step(MODEL)[0], val.by_step(LastValue.name)[0]
+    # A one-step loss of a slow series is small for a model that hands its input through; its forecasts then stand still.
+    if abs(own - peer) <= TIE * peer:
+        said = (
+            f"copies the last step: one step ahead it is no better than repeating the newest row (RMSE {own:.4g} against "
+            f"{peer:.4g} on the validation windows)"
+        )
+        advice = "Train with framing: horizon, which no copy can satisfy, or give the inputs as differences of neighbouring rows"
+        findings.insert(0, Finding("copies_last_step", "warning", said, advice))
+    return findings
 
 
 def examine_autoencoder(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from seq2seq_kit.data import read_source
-from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, Recipe, TranslateRecipe
+from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, NextStepRecipe, Recipe, TranslateRecipe
 from seq2seq_kit.tasks.job import Job, digest_of, source_of
 
 
@@ -30,6 +30,10 @@ def open_job(recipe: Recipe, data: pd.DataFrame | None = None) -> Job:
         from seq2seq_kit.tasks.translate import TranslateJob
 
         return TranslateJob.open(recipe, frame, origin)
+    if isinstance(recipe, NextStepRecipe):
+        from seq2seq_kit.tasks.next_step import NextStepJob
+
+        return NextStepJob.open(recipe, frame, origin)
     raise NotImplementedError(type(recipe).__name__)
 
 
