@@ -15,10 +15,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from seq2seq_kit.errors import BundleError
-from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, Recipe, TranslateRecipe, dump_recipe, load_recipe
+from seq2seq_kit.recipe import (
+    AutoencodeRecipe,
+    ForecastRecipe,
+    Recipe,
+    TagTokensRecipe,
+    TagValuesRecipe,
+    TranslateRecipe,
+    dump_recipe,
+    load_recipe,
+)
 
 if TYPE_CHECKING:
     import keras
+    import pandas as pd
 
 FORMAT = 1
 _HEAD = "bundle.json"
@@ -55,6 +65,7 @@ _CLASSES = {
 _OWN_CLASSES = {
     "ChannelEmbedding": "seq2seq_kit.models.channels",
     "DropMask": "seq2seq_kit.models.masks",
+    "FoldSteps": "seq2seq_kit.models.characters",
     "Denormalise": "seq2seq_kit.models.layers",
     "JoinSteps": "seq2seq_kit.models.layers",
     "MergeChannels": "seq2seq_kit.models.channels",
@@ -65,6 +76,7 @@ _OWN_CLASSES = {
     "RepeatChannels": "seq2seq_kit.models.channels",
     "SplitChannels": "seq2seq_kit.models.channels",
     "SplitSteps": "seq2seq_kit.models.layers",
+    "UnfoldSteps": "seq2seq_kit.models.characters",
     "WithMask": "seq2seq_kit.models.masks",
 }
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
@@ -86,6 +98,9 @@ class Trained(Protocol):
     @property
     def verbs(self) -> list[str]:
         """What it can be asked for, the most usual first."""
+
+    def read(self, path: str) -> pd.DataFrame:
+        """A file in the form that the recipe gives it."""
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """What stands beside the model: words for JSON, and arrays."""
@@ -119,6 +134,10 @@ def _kind_of(recipe: Recipe) -> Any:
         from seq2seq_kit.bundle_translate import TranslateBundle
 
         return TranslateBundle
+    if isinstance(recipe, TagTokensRecipe | TagValuesRecipe):
+        from seq2seq_kit.bundle_tag import TagBundle
+
+        return TagBundle
     raise NotImplementedError(type(recipe).__name__)
 
 
