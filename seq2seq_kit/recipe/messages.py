@@ -149,7 +149,9 @@ def _metadata(loc: Sequence[int | str], schema: type[BaseModel]) -> list[Any]:
         annotation, found = field.annotation, list(field.metadata)
         if get_origin(annotation) in (Union, UnionType):
             # Of several members the first that is bounded speaks, as its error is the one that is told.
-            options = [[data for extra in get_args(option)[1:] for data in _unpack(extra)] for option in get_args(annotation)]
+            options = [
+                [data for extra in get_args(option)[1:] for data in _unpack(extra)] for option in get_args(annotation)
+            ]
             found += next(filter(None, options), [])
         inner = _model_in(annotation) or inner
     return found

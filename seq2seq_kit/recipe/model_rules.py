@@ -11,7 +11,11 @@ from seq2seq_kit.recipe.messages import Problem
 
 
 def _segments_and_pyramid_divide_the_steps(data: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[Problem]:
-    segment, pyramid, layers = model.get("segment_steps", 1), model.get("pyramid", 1), len(_units(model, "encoder_units"))
+    segment, pyramid, layers = (
+        model.get("segment_steps", 1),
+        model.get("pyramid", 1),
+        len(_units(model, "encoder_units")),
+    )
     if not (_is_count(segment) and _is_count(pyramid)):
         return
     joined = pyramid ** max(layers - 1, 0)
@@ -24,7 +28,7 @@ def _segments_and_pyramid_divide_the_steps(data: Mapping[str, Any], model: Mappi
 
 def _divided(data: Mapping[str, Any], key: str, by: int, causes: list[str]) -> Iterator[Problem]:
     steps = data.get(key)
-    if _is_count(steps) and steps % by:
+    if isinstance(steps, int) and _is_count(steps) and steps % by:
         near = " or ".join(str(each) for each in (steps // by * by, steps // by * by + by) if each)
         said = f"must be a multiple of {by} for {' and '.join(causes)}, such as {near}. Received: {steps}"
         yield Problem(f"data.{key}", said)
@@ -48,7 +52,9 @@ def _independent_channels_are_the_first_inputs(data: Mapping[str, Any], model: M
     inputs, targets = _names(data, "inputs"), _names(data, "targets")
     if model.get("channels") == "independent" and inputs and targets and inputs[: len(targets)] != targets:
         rest = [name for name in inputs if name not in targets]
-        said = f"`model.channels: independent` needs the targets first, in their order: [{', '.join([*targets, *rest])}]"
+        said = (
+            f"`model.channels: independent` needs the targets first, in their order: [{', '.join([*targets, *rest])}]"
+        )
         yield Problem("data.inputs", f"{said}. Received: [{', '.join(inputs)}]")
 
 

@@ -161,7 +161,9 @@ def variants_of_shape(make: Callable[..., Case]) -> list[Case]:
     return [
         make("pyramid", pyramid=2, input_steps=8, encoder_units=[4, 3, 2], bidirectional=True),
         make("segments", segment_steps=2, input_steps=6, output_steps=6),
-        make("segments in a pyramid", segment_steps=2, pyramid=3, input_steps=12, output_steps=12, encoder_units=[4, 3]),
+        make(
+            "segments in a pyramid", segment_steps=2, pyramid=3, input_steps=12, output_steps=12, encoder_units=[4, 3]
+        ),
         make("position embedding", position_embedding=True),
         make("output dropout", output_dropout=0.4),
     ]

@@ -256,8 +256,11 @@ def test_positions_and_channels_get_vectors_of_their_own() -> None:
     ("use", "said"),
     [
         (lambda: JoinSteps(0), r"count must be a whole number of at least 1\. Received: count=0"),
-        (lambda: Repeat(2.5), r"steps must be a whole number of at least 1\. Received: steps=2\.5"),
-        (lambda: Repeat()(np.zeros((2, 3))), r"Repeat\(steps=None\) takes \[vector, reference\].*Received: shape \(2, 3\)"),
+        (lambda: Repeat(-1), r"steps must be a whole number of at least 1\. Received: steps=-1"),
+        (
+            lambda: Repeat()(np.zeros((2, 3))),
+            r"Repeat\(steps=None\) takes \[vector, reference\].*Received: shape \(2, 3\)",
+        ),
         (lambda: Repeat(2)([np.zeros((2, 3)), np.zeros((2, 3, 1))]), r"Repeat\(steps=2\) takes one vector"),
         (lambda: SplitSteps(4)(np.zeros((2, 3, 6))), r"multiple of count=4\. Received: shape \(2, 3, 6\)"),
         (lambda: SplitChannels(4)(np.zeros((2, 3, 3))), r"at least channels=4 columns\. Received: shape \(2, 3, 3\)"),
