@@ -12,7 +12,13 @@ from seq2seq_kit.models import build_autoencoder, build_encoder_decoder, split_a
 
 def built(**arguments: Any) -> keras.Model:
     keras.utils.set_random_seed(0)
-    small = {"input_steps": 8, "output_steps": 4, "input_features": 3, "encoder_units": [5], "decoder_units": [5]}
+    small: dict[str, Any] = {
+        "input_steps": 8,
+        "output_steps": 4,
+        "input_features": 3,
+        "encoder_units": [5],
+        "decoder_units": [5],
+    }
     return build_encoder_decoder(**small | arguments)
 
 
@@ -66,7 +72,7 @@ def test_an_open_length_that_segments_do_not_divide_ends_in_zeros() -> None:
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_a_decoder_layer_starts_from_its_encoder_layer_s_final_states(cell: str, bidirectional: bool) -> None:
     wide = 2 if bidirectional else 1
-    shape = {"encoder_units": [5, 4], "decoder_units": [5 * wide, 4 * wide]}
+    shape: dict[str, Any] = {"encoder_units": [5, 4], "decoder_units": [5 * wide, 4 * wide]}
     model = built(cell=cell, bidirectional=bidirectional, decoder_state="encoder", **shape)
     x, fed = windows(), outputs_of(model, "bridge", windows())
     for position in range(2):
