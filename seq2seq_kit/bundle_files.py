@@ -298,15 +298,14 @@ def _refuse_foreign(path: Path) -> None:
 def _classes_in(node: Any) -> set[str]:
     found: set[str] = set()
     if isinstance(node, dict):
-        if _is_own_layer(node):
-            return _classes_in(node.get("config"))
-        if "class_name" in node:
+        own_layer = _is_own_layer(node)
+        if "class_name" in node and not own_layer:
             module = node.get("module")
             own = (
                 module is None or module in ("keras", "keras.src.models.functional") or str(module).startswith("keras.")
             )
             found.add(str(node["class_name"]) if own else f"{module}.{node['class_name']}")
-        if node.get("registered_name") not in (None, node.get("class_name")):
+        if node.get("registered_name") not in (None, node.get("class_name")) and not own_layer:
             found.add(str(node["registered_name"]))
         for value in node.values():
             found |= _classes_in(value)
@@ -317,11 +316,12 @@ def _classes_in(node: Any) -> set[str]:
 
 
 def _is_own_layer(node: dict[str, Any]) -> bool:
-    """Whether a node names one of the kit's layers in all three ways that Keras writes, with nothing else beside its shapes."""
+    """Whether a node names one of the kit's layers, and the same one in all three ways that Keras writes."""
     name = node.get("class_name")
     return (
         isinstance(name, str)
-        and node.get("module") == _OWN_CLASSES.get(name, name)
+        and name in _OWN_CLASSES
+        and node.get("module") == _OWN_CLASSES[name]
         and node.get("registered_name") == f"seq2seq_kit>{name}"
     )
 
