@@ -219,7 +219,8 @@ class TagBundle:
         truth = Ragged(number_labels(texts, self.labels, origin), starts, lengths)
         parts = {"train": np.arange(0), "val": np.arange(0), "test": np.arange(len(starts))}
         rows = Ragged(np.arange(len(words)), starts, lengths)
-        return Tagged(self.coding.inputs(words, starts, lengths), truth, parts, self.labels, rows)
+        inputs = self.coding.inputs(words, starts, lengths)
+        return Tagged(inputs, truth, parts, self.labels, rows, np.array(words, dtype=object))
 
     def _chances(self, tagged: Tagged, numbers: np.ndarray) -> np.ndarray:
         """Probability of each label for all steps of some sequences, one after the other, `(steps, labels)`."""

@@ -184,7 +184,7 @@ def _draw_chain(axes: Axes, chain: Sequence[keras.layers.Layer], height: float) 
 
 
 def _draw_bypass(axes: Axes, start: float, end: float, x: float) -> None:
-    axes.plot([1.6, x, x, 1.4], [start, start, end, end], color=_TRUTH, lw=0.8, zorder=0)
+    axes.plot([1.6, x, x, 1.4], [start, start, end, end], color=TRUTH_COLOUR, lw=0.8, zorder=0)
     _draw_arrow(axes, (1.3, end), (1.7, end))
 
 

@@ -29,6 +29,7 @@ class Tagged:
         parts: Numbers of the sequences by part.
         labels: Names of the labels, the most frequent of the training steps first.
         rows: Row of the frame, counted from 0, that each step comes from.
+        tokens: The token of each row of `truth.values`; None where the steps are values.
         notes: What was done to the data.
     """
 
@@ -37,6 +38,7 @@ class Tagged:
     parts: dict[str, np.ndarray]
     labels: list[str]
     rows: Ragged
+    tokens: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
 
     def count(self, part: str) -> int:
@@ -56,6 +58,11 @@ class Tagged:
     def arrays(self, part: str, numbers: np.ndarray) -> list[np.ndarray]:
         """The model's inputs for some sequences of a part."""
         return [each.padded(self.parts[part][numbers]) for each in self.inputs]
+
+    def tokens_of(self, numbers: np.ndarray) -> np.ndarray:
+        """The tokens of some sequences, one after the other."""
+        assert self.tokens is not None
+        return steps_of(Ragged(self.tokens, self.truth.starts, self.truth.lengths), numbers)
 
     def truth_of(self, part: str) -> np.ndarray:
         """Numbers of the labels of all labelled steps of a part, sequence by sequence."""

@@ -98,7 +98,7 @@ class TokenCoding:
 
 def prepare_tokens(
     data: TagTokensData, frame: pd.DataFrame, *, test: pd.DataFrame | None, characters: bool, origin: str = "the data"
-) -> tuple[Tagged, TokenCoding, list[str]]:
+) -> tuple[Tagged, TokenCoding]:
     """Checks and divides tagged tokens; vocabularies and labels are learned on the training sequences.
 
     Args:
@@ -109,7 +109,7 @@ def prepare_tokens(
         origin: Name of the file for messages.
 
     Returns:
-        The sequences, how tokens became numbers, and the tokens of all rows.
+        The sequences, and how tokens became numbers.
 
     Raises:
         DataError: A column or a token is missing, a sequence is too long, a part is empty, or a label of val or test stands in
@@ -139,11 +139,8 @@ def prepare_tokens(
     coding = TokenCoding(vocabulary, letters)
     labels = learn_labels([texts[row] for row in learned])
     truth = Ragged(number_labels(texts, labels, origin), starts, lengths)
-    return (
-        Tagged(coding.inputs(words, starts, lengths), truth, parts, labels, Ragged(rows, starts, lengths)),
-        coding,
-        words,
-    )
+    inputs, origins = coding.inputs(words, starts, lengths), Ragged(rows, starts, lengths)
+    return Tagged(inputs, truth, parts, labels, origins, np.array(words, dtype=object)), coding
 
 
 def read_sequences(data: TagTokensData, frame: pd.DataFrame, origin: str) -> tuple[list[str], np.ndarray, np.ndarray]:

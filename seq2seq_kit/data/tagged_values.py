@@ -62,7 +62,7 @@ def _tagged(
         Field(Ragged(np.ones(len(read), dtype=np.float32), starts, lengths), 0),
     ]
     rows = Ragged(prepared.table.row_numbers - 1, starts, lengths)
-    return Tagged(inputs, Ragged(numbers, starts, lengths), parts, labels, rows, list(prepared.notes))
+    return Tagged(inputs, Ragged(numbers, starts, lengths), parts, labels, rows, None, list(prepared.notes))
 
 
 def _cut(prepared: Prepared, most: int) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -112,15 +113,32 @@ class MostFrequentLabel:
 
 @dataclass(frozen=True)
 class LabelOfToken:
-    """Gives each token the label that it has most often in the training steps, an unknown one the commonest of rare tokens."""
+    """Gives each token the label that it has most often in the training steps.
 
-    label_of: list[int]
+    Attributes:
+        label_of: By token, those alone whose label is not `other`.
+        other: The commonest label of tokens that stand there once: the best guess for one that never does.
+    """
+
+    label_of: dict[str, int]
+    other: int
     name: ClassVar[str] = "label of the token"
     about: ClassVar[str] = "gives each token the label that it has most often in the training steps"
 
+    @classmethod
+    def fit(cls, tokens: Sequence[str], truth: np.ndarray) -> LabelOfToken:
+        """Counts the labels of each token."""
+        counts: dict[str, Counter[int]] = {}
+        for token, label in zip(tokens, truth.tolist(), strict=True):
+            counts.setdefault(token, Counter())[label] += 1
+        once = Counter(next(iter(own)) for own in counts.values() if own.total() == 1)
+        other = (once or Counter(truth.tolist())).most_common(1)[0][0]
+        chosen = {token: own.most_common(1)[0][0] for token, own in counts.items()}
+        return cls({token: label for token, label in chosen.items() if label != other}, other)
+
     def give(self, tagged: Tagged, numbers: np.ndarray) -> np.ndarray:
         """Labels of all steps of some sequences, one after the other."""
-        return np.array(self.label_of)[steps_of(tagged.inputs[0].sequences, numbers)]
+        return np.array([self.label_of.get(token, self.other) for token in tagged.tokens_of(numbers)], dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -141,24 +159,16 @@ class LineOfRow:
 TagBaseline = MostFrequentLabel | LabelOfToken | LineOfRow
 
 
-def fit_tag_baselines(tagged: Tagged, *, tokens: int | None) -> list[TagBaseline]:
-    """The obvious labels, fitted on the training steps.
-
-    Args:
-        tagged: The sequences.
-        tokens: Numbers of tokens in use; None where the steps are values.
-    """
+def fit_tag_baselines(tagged: Tagged) -> list[TagBaseline]:
+    """The obvious labels, fitted on the training steps."""
     train = tagged.parts["train"]
     truth = steps_of(tagged.truth, train)
-    read = steps_of(tagged.inputs[0].sequences, train)[truth != NO_LABEL]
-    truth = truth[truth != NO_LABEL]
-    frequent = MostFrequentLabel(int(np.bincount(truth).argmax()))
-    if tokens is None:
-        return [frequent, _fit_line(read.astype(np.float64), truth, len(tagged.labels))]
-    counts = np.zeros((tokens, len(tagged.labels)), dtype=np.int64)
-    np.add.at(counts, (read, truth), 1)
-    chosen = np.where(counts.sum(axis=1) > 0, counts.argmax(axis=1), frequent.label)
-    return [frequent, LabelOfToken([int(label) for label in chosen])]
+    labelled = truth != NO_LABEL
+    frequent = MostFrequentLabel(int(np.bincount(truth[labelled]).argmax()))
+    if tagged.tokens is not None:
+        return [frequent, LabelOfToken.fit(tagged.tokens_of(train)[labelled], truth[labelled])]
+    rows = steps_of(tagged.inputs[0].sequences, train)[labelled].astype(np.float64)
+    return [frequent, _fit_line(rows, truth[labelled], len(tagged.labels))]
 
 
 def _fit_line(rows: np.ndarray, truth: np.ndarray, labels: int) -> LineOfRow:

@@ -58,7 +58,7 @@ class TagJob:
         rows = read_tokens(data, origin) if frame is None else frame
         test = read_tokens(data, data.test_source) if data.test_source else None
         characters = recipe.model.character_units > 0
-        tagged, coding, _ = prepare_tokens(data, rows, test=test, characters=characters, origin=origin)
+        tagged, coding = prepare_tokens(data, rows, test=test, characters=characters, origin=origin)
         return cls(recipe, rows, tagged, coding, None)
 
     @property
@@ -119,8 +119,7 @@ class TagJob:
         return fit(model, self.examples, training, seed=seed, loss=label_loss, metrics=metrics, observers=observers)
 
     def bundle(self, model: keras.Model, info: dict[str, Any], *, peers: bool = True) -> TagBundle:
-        tokens = self.coding.tokens.size if self.coding else None
-        baselines = fit_tag_baselines(self.examples, tokens=tokens) if peers else []
+        baselines = fit_tag_baselines(self.examples) if peers else []
         return TagBundle(self.recipe, model, self.examples.labels, self.coding, self.scaler, baselines, info)
 
     def report(self, bundle: TagBundle, part: str) -> TagEvaluation:
