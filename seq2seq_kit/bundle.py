@@ -21,6 +21,7 @@ from seq2seq_kit.data.ahead import split_ahead
 from seq2seq_kit.data.columns import Columns
 from seq2seq_kit.data.prepare import Prepared, prepare_ahead, prepare_new
 from seq2seq_kit.data.scaling import Scaler
+from seq2seq_kit.data.sources import read_source
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import Baseline, Evaluation, evaluate_part
 from seq2seq_kit.evaluation.baselines import dump_baselines, restore_baselines
@@ -159,6 +160,10 @@ class Bundle:
         prepared = self._windows_of(frame, stride, origin)
         windows = np.arange(prepared.windows["test"].count)
         return in_chunks(prepared, windows, lambda prepared, chunk: self._scored(prepared, chunk, by))
+
+    def read(self, path: str) -> pd.DataFrame:
+        """A file of rows."""
+        return read_source(path)
 
     def answer(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What MLflow serves: the forecast of `predict`, or the scores of an autoencoder.

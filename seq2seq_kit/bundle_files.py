@@ -20,6 +20,8 @@ from seq2seq_kit.recipe import (
     ForecastRecipe,
     NextStepRecipe,
     Recipe,
+    TagTokensRecipe,
+    TagValuesRecipe,
     TranslateRecipe,
     dump_recipe,
     load_recipe,
@@ -27,6 +29,7 @@ from seq2seq_kit.recipe import (
 
 if TYPE_CHECKING:
     import keras
+    import pandas as pd
 
 FORMAT = 1
 _HEAD = "bundle.json"
@@ -68,6 +71,7 @@ _CLASSES = {
 _OWN_CLASSES = {
     "ChannelEmbedding": "seq2seq_kit.models.channels",
     "DropMask": "seq2seq_kit.models.masks",
+    "FoldSteps": "seq2seq_kit.models.characters",
     "Denormalise": "seq2seq_kit.models.layers",
     "JoinSteps": "seq2seq_kit.models.layers",
     "MergeChannels": "seq2seq_kit.models.channels",
@@ -78,6 +82,7 @@ _OWN_CLASSES = {
     "RepeatChannels": "seq2seq_kit.models.channels",
     "SplitChannels": "seq2seq_kit.models.channels",
     "SplitSteps": "seq2seq_kit.models.layers",
+    "UnfoldSteps": "seq2seq_kit.models.characters",
     "WithMask": "seq2seq_kit.models.masks",
 }
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
@@ -99,6 +104,9 @@ class Trained(Protocol):
     @property
     def verbs(self) -> list[str]:
         """What it can be asked for, the most usual first."""
+
+    def read(self, path: str) -> pd.DataFrame:
+        """A file in the form that the recipe gives it."""
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """What stands beside the model: words for JSON, and arrays."""
@@ -136,6 +144,10 @@ def _kind_of(recipe: Recipe) -> Any:
         from seq2seq_kit.bundle_next_step import NextStepBundle
 
         return NextStepBundle
+    if isinstance(recipe, TagTokensRecipe | TagValuesRecipe):
+        from seq2seq_kit.bundle_tag import TagBundle
+
+        return TagBundle
     raise NotImplementedError(type(recipe).__name__)
 
 
@@ -296,15 +308,14 @@ def _refuse_foreign(path: Path) -> None:
 def _classes_in(node: Any) -> set[str]:
     found: set[str] = set()
     if isinstance(node, dict):
-        if _is_own_layer(node):
-            return _classes_in(node.get("config"))
-        if "class_name" in node:
+        own_layer = _is_own_layer(node)
+        if "class_name" in node and not own_layer:
             module = node.get("module")
             own = (
                 module is None or module in ("keras", "keras.src.models.functional") or str(module).startswith("keras.")
             )
             found.add(str(node["class_name"]) if own else f"{module}.{node['class_name']}")
-        if node.get("registered_name") not in (None, node.get("class_name")):
+        if node.get("registered_name") not in (None, node.get("class_name")) and not own_layer:
             found.add(str(node["registered_name"]))
         for value in node.values():
             found |= _classes_in(value)
@@ -315,11 +326,12 @@ def _classes_in(node: Any) -> set[str]:
 
 
 def _is_own_layer(node: dict[str, Any]) -> bool:
-    """Whether a node names one of the kit's layers in all three ways that Keras writes, with nothing else beside its shapes."""
+    """Whether a node names one of the kit's layers, and the same one in all three ways that Keras writes."""
     name = node.get("class_name")
     return (
         isinstance(name, str)
-        and node.get("module") == _OWN_CLASSES.get(name, name)
+        and name in _OWN_CLASSES
+        and node.get("module") == _OWN_CLASSES[name]
         and node.get("registered_name") == f"seq2seq_kit>{name}"
     )
 

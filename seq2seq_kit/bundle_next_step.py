@@ -14,6 +14,7 @@ import pandas as pd
 from seq2seq_kit.data.next_step import as_forecast, window_steps
 from seq2seq_kit.data.prepare import Prepared, prepare_ahead, prepare_new
 from seq2seq_kit.data.scaling import Scaler
+from seq2seq_kit.data.sources import read_source
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import Baseline, Evaluation, evaluate_part
 from seq2seq_kit.evaluation.baselines import dump_baselines, restore_baselines
@@ -107,6 +108,10 @@ class NextStepBundle:
                 f"the recipe tells sequences apart by {self.recipe.data.series}; name those of the stream: stream(['A', 'B'])"
             )
         return Stream(self.stepper, self.scaler, self.recipe.data, names)
+
+    def read(self, path: str) -> pd.DataFrame:
+        """A file of rows."""
+        return read_source(path)
 
     def answer(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What MLflow serves."""

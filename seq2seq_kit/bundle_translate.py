@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.ragged import Field
+from seq2seq_kit.data.sources import read_source
 from seq2seq_kit.data.texts import Texts, encode_sources, read_texts, refuse_long
 from seq2seq_kit.data.vocabulary import PADDING, Vocabulary
 from seq2seq_kit.errors import ArgumentError
@@ -55,7 +56,7 @@ class TranslateBundle:
     info: dict[str, Any] = field(default_factory=dict)
 
     def predict(
-        self, texts: pd.DataFrame | Sequence[str] | str, *, beams: int = 1, origin: str = "the data", **others: Any
+        self, texts: pd.DataFrame | Sequence[str] | str, *, beams: int = 1, origin: str = "the data"
     ) -> pd.DataFrame:
         """Translates texts.
 
@@ -69,12 +70,9 @@ class TranslateBundle:
             the output's probability.
 
         Raises:
-            ArgumentError: Beams that the model cannot have, or an option of another task.
+            ArgumentError: Beams that the model cannot have.
             DataError: A text is empty or longer than the recipe allows.
         """
-        refused = [name for name, value in others.items() if value not in (None, False)]
-        if refused:
-            raise ArgumentError(f"a translator takes no {', '.join(refused)}; leave it out")
         data = self.recipe.data
         if not isinstance(texts, pd.DataFrame):
             texts = pd.DataFrame({data.source_column: [texts] if isinstance(texts, str) else list(texts)})
@@ -199,6 +197,10 @@ class TranslateBundle:
     def verbs(self) -> list[str]:
         """What it can be asked for, the most usual first."""
         return ["predict", "evaluate"]
+
+    def read(self, path: str) -> pd.DataFrame:
+        """A file of texts."""
+        return read_source(path)
 
     def answer(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What MLflow serves."""

@@ -5,6 +5,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from seq2seq_kit.evaluation import Board
 
 _INTERRUPTED = 130  # what shells expect after Ctrl-C
+_LINES = (".tsv", ".txt", ".conll", ".conllu")  # may hold a token in each line instead of a table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,8 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     _recipe(verb)
     _tracking(verb)
 
-    verb = _verb(verbs, "predict", _predict, "forecast the steps after the newest rows")
-    _rows(verb)
+    verb = _verb(verbs, "predict", _predict, "forecast the steps after the newest rows; translate; tag")
+    _rows(verb, texts=True)
     which = verb.add_mutually_exclusive_group()
     which.add_argument("--last", action="store_true", help="from the newest rows of each series (the default)")
     which.add_argument("--all-windows", action="store_true", help="from every window")
@@ -75,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument(
         "--future", metavar="FILE", help="values of the recipe's known_future columns for the steps ahead"
     )
+    verb.add_argument("--beams", type=int, help="beginnings that a translator keeps at each step; default: 1, greedy")
 
     verb = _verb(verbs, "encode", _encode, "one row of latent values for each window of an autoencoder")
     _rows(verb)
@@ -126,9 +129,14 @@ def _tracking(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--tracking-uri", help="folder or server; default: MLFLOW_TRACKING_URI, else mlruns/")
 
 
-def _rows(verb: argparse.ArgumentParser) -> None:
+def _rows(verb: argparse.ArgumentParser, *, texts: bool = False) -> None:
     verb.add_argument("run", metavar="RUN", help="id of a run, or path of a bundle")
-    verb.add_argument("--data", metavar="FILE", required=True, help="CSV or Parquet with the recipe's columns")
+    source = verb.add_mutually_exclusive_group(required=True) if texts else verb
+    source.add_argument("--data", metavar="FILE", required=not texts, help="file with the recipe's columns")
+    if texts:
+        source.add_argument(
+            "--text", metavar="TEXT", action="append", help="a text to translate or tag; may be repeated"
+        )
     verb.add_argument("--out", metavar="FILE", help="CSV or Parquet; default: CSV to the screen")
     _tracking(verb)
 
@@ -224,12 +232,20 @@ def _print_evaluation(console: "Console", board: "Board") -> None:
 def _predict(options: argparse.Namespace) -> None:
     from seq2seq_kit.data import read_source
 
-    bundle, frame = _loaded(options, "predict")
-    future = read_source(options.future) if options.future else None
-    asked = {} if options.steps is None else {"steps": options.steps}  # not every task's output has a length to choose
-    _write(
-        bundle.predict(frame, future=future, all_windows=options.all_windows, origin=options.data, **asked), options.out
-    )
+    bundle, rows = _loaded(options, "predict")
+    given = {
+        "future": read_source(options.future) if options.future else None,
+        "all_windows": options.all_windows or None,
+        "beams": options.beams,
+        "steps": options.steps,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    strange = [name for name in given if name not in signature(bundle.predict).parameters]
+    if strange:
+        raise ArgumentError(
+            f"a {bundle.recipe.task} model takes no --{strange[0].replace('_', '-')}. Leave it out, or name another run"
+        )
+    _write(bundle.predict(rows, origin=options.data or "--text", **given), options.out)
 
 
 def _encode(options: argparse.Namespace) -> None:
@@ -247,12 +263,14 @@ def _score(options: argparse.Namespace) -> None:
     _write(bundle.score(frame, by=options.by, stride=options.stride, origin=options.data), options.out)
 
 
-def _loaded(options: argparse.Namespace, verb: str) -> "tuple[Any, pd.DataFrame]":
-    """The rows first: a wrong file is told before TensorFlow has loaded."""
+def _loaded(options: argparse.Namespace, verb: str) -> "tuple[Any, Any]":
+    """The rows first: a wrong file is told before TensorFlow has loaded. Lines of tokens are read as the recipe says."""
     from seq2seq_kit.data import read_source
 
     _check_ending(options.out)
-    frame = read_source(options.data)
+    rows = getattr(options, "text", None)
+    if rows is None and not options.data.lower().endswith(_LINES):
+        rows = read_source(options.data)
     from seq2seq_kit.quiet import load_tensorflow
 
     load_tensorflow()
@@ -261,10 +279,16 @@ def _loaded(options: argparse.Namespace, verb: str) -> "tuple[Any, pd.DataFrame]
     bundle = load(options.run, tracking_uri=options.tracking_uri)
     if verb not in bundle.verbs:
         raise ArgumentError(f"a {bundle.recipe.task} model can {', '.join(bundle.verbs)}. Received: {verb}")
-    ignored = bundle.ignored_columns(frame)
+    if rows is None:
+        rows = bundle.read(options.data)
+    elif isinstance(rows, list):
+        if bundle.recipe.task not in ("translate", "tag"):
+            raise ArgumentError(f"a {bundle.recipe.task} model reads no --text. Give rows: --data FILE")
+        return bundle, rows
+    ignored = bundle.ignored_columns(rows)
     if ignored:
         print(f"note: columns of {options.data} that the model does not use: {', '.join(ignored)}", file=sys.stderr)
-    return bundle, frame
+    return bundle, rows
 
 
 def _evaluate(options: argparse.Namespace) -> None:

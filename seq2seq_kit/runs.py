@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pandas as pd
 
 from seq2seq_kit.bundle_files import Trained, read_bundle, versions
-from seq2seq_kit.data import read_source
 from seq2seq_kit.errors import BundleError, KitError, TrackingError
 from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.findings import Finding
@@ -183,7 +182,7 @@ def evaluate(
     """
     bundle: Any = load(run, tracking_uri=tracking_uri) if isinstance(run, str | Path) else run
     if data is not None:
-        frame = data if isinstance(data, pd.DataFrame) else read_source(str(data))
+        frame = data if isinstance(data, pd.DataFrame) else bundle.read(str(data))
         return bundle.evaluate(frame, origin="the data" if isinstance(data, pd.DataFrame) else str(data))
     job = open_job(bundle.recipe)
     if digest_of(job.source, job.columns) != bundle.info.get("data_sha256"):

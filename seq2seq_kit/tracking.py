@@ -315,7 +315,7 @@ def _explained(uri: str) -> Iterator[None]:
 def _flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in values.items():
         # Names of columns are no names that MLflow takes for parameters, so what is given by column stays one value.
-        if isinstance(value, Mapping) and value and key not in ("limits", "scaling"):
+        if isinstance(value, Mapping) and value and key not in ("limits", "scaling", "join_labels"):
             yield from _flattened(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

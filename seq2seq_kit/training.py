@@ -104,6 +104,8 @@ def build_model(recipe: WindowRecipe, prepared: Prepared) -> "keras.Model":
     assert isinstance(recipe, ForecastRecipe)
     columns, layout = prepared.columns, prepared.layout
     among_inputs = all(position < layout.inputs for position in layout.targets)
+    # What is known ahead is given to the decoder as it is, so the encoder sees it as it is too.
+    measured = [position for position, name in enumerate(columns.inputs) if name not in columns.known_future]
     return build_encoder_decoder(
         input_steps=recipe.data.input_steps,
         output_steps=recipe.data.output_steps,
@@ -111,10 +113,7 @@ def build_model(recipe: WindowRecipe, prepared: Prepared) -> "keras.Model":
         output_features=len(layout.targets),
         future_features=len(layout.future),
         target_positions=layout.targets if among_inputs else None,
-        # What is known ahead is given to the decoder as it is, so the encoder sees it as it is too.
-        measured_positions=[
-            position for position, name in enumerate(columns.inputs) if name not in columns.known_future
-        ],
+        measured_positions=measured or None,
         **layers,
     )
 

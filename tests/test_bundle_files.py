@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import zipfile
@@ -223,6 +224,45 @@ def test_a_layer_of_keras_that_the_kit_never_uses_is_refused(folder: Path) -> No
     change_config(folder, lambda config: config["config"]["layers"][1].update(class_name="TorchModuleWrapper"))
     with pytest.raises(BundleError, match="names the classes TorchModuleWrapper"):
         read_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"module": "keras.layers"}, "seq2seq_kit>JoinSteps"),
+        ({"module": "os"}, r"os\.JoinSteps"),
+        ({"module": "seq2seq_kit.models.channels"}, r"seq2seq_kit\.models\.channels\.JoinSteps"),
+        ({"registered_name": "evil>JoinSteps"}, "evil>JoinSteps"),
+        ({"registered_name": None}, r"seq2seq_kit\.models\.layers\.JoinSteps"),
+        ({"class_name": "System"}, r"seq2seq_kit\.models\.layers\.System"),
+        ({"class_name": "System", "registered_name": "seq2seq_kit>System"}, "seq2seq_kit>System"),
+        ({"module": "System", "class_name": "System", "registered_name": "seq2seq_kit>System"}, "seq2seq_kit>System"),
+        ({"class_name": ["JoinSteps"]}, "JoinSteps"),
+        ({"config": {"count": {"class_name": "Lambda", "module": "keras.layers", "config": {}}}}, "Lambda"),
+    ],
+)
+def test_an_own_layer_is_let_in_under_its_own_name_from_its_own_module_only(change: dict[str, Any], said: str) -> None:
+    node = {
+        "module": "seq2seq_kit.models.layers",
+        "class_name": "JoinSteps",
+        "config": {"name": "join", "count": 2},
+        "registered_name": "seq2seq_kit>JoinSteps",
+        "build_config": {"input_shape": [None, 4, 2]},
+    }
+    foreign = bundle_files._classes_in(node) - bundle_files._CLASSES
+    assert foreign == set()
+    foreign = bundle_files._classes_in(node | change) - bundle_files._CLASSES
+    assert re.search(said, " ".join(sorted(foreign)))
+
+
+def test_every_own_layer_is_let_in_and_nothing_that_is_none() -> None:
+    registered = {
+        name.removeprefix("seq2seq_kit>"): kind.__module__
+        for name, kind in keras.saving.get_custom_objects().items()
+        if name.startswith("seq2seq_kit>")
+    }
+    assert "JoinSteps" in registered
+    assert registered == bundle_files._OWN_CLASSES
 
 
 def test_another_member_in_the_model_file_is_refused(folder: Path) -> None:

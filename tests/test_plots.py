@@ -240,6 +240,33 @@ def test_the_diagram_of_an_autoencoder_shows_its_latent_layer() -> None:
     assert any(word.startswith("encoder_0   Bidirectional\n(batch, 8)") for word in words)
 
 
+def test_the_diagram_draws_what_goes_past_the_column_as_lines() -> None:
+    shapes: dict[str, Any] = {
+        "output_features": 2,
+        "future_features": 3,
+        "encoder_units": [4, 4],
+        "decoder_units": [8, 8],
+    }
+    model = build_encoder_decoder(
+        input_steps=8,
+        output_steps=4,
+        input_features=2,
+        bidirectional=True,
+        segment_steps=2,
+        channels="independent",
+        normalise="last",
+        decoder_state="encoder",
+        **shapes,
+    )
+    axes = plots.plot_model(model).axes[0]
+    places = {text.get_text().split()[0]: text.get_position() for text in axes.texts if text.get_text()}
+    assert [name for name, (x, _) in places.items() if x > 5] == ["future_join", "future_channels", "future"]
+    assert places["future_join"][1] == places["bridge_future"][1]
+    lines = [tuple(np.asarray(line.get_ydata())[[0, -1]]) for line in axes.lines]
+    ways = [("encoder_0", "decoder_0"), ("encoder_1", "decoder_1"), ("normalise", "denormalise")]
+    assert sorted(lines) == sorted((places[start][1], places[end][1]) for start, end in ways)
+
+
 def test_a_long_model_s_layers_do_not_overlap() -> None:
     model = build_encoder_decoder(
         input_steps=5, output_steps=3, input_features=2, encoder_units=[4] * 5, decoder_units=[4] * 5

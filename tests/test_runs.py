@@ -1,6 +1,7 @@
 """A run from recipe to record."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 
 from seq2seq_kit.notes import describe_run
 from seq2seq_kit.runs import Silent, TrainResult, evaluate, load, train
-from tests.conftest import forecast_recipe, hourly_frame
+from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
 
 
 def test_a_forecast_run_beats_the_last_value(forecast_run: TrainResult) -> None:
@@ -32,6 +33,62 @@ def test_evaluation_of_the_test_rows_repeats_the_table(forecast_run: TrainResult
     again = evaluate(forecast_run.bundle, data=frame.iloc[-(90 + 24) :])
     assert again.overall().rmse == pytest.approx(forecast_run.test.overall().rmse, rel=1e-5)
     assert again.windows == forecast_run.test.windows
+
+
+def shaped_recipe() -> dict[str, Any]:
+    """Every shape at once, on two targets of which each is a series of its own, with a column known ahead among the inputs."""
+    recipe = forecast_recipe(
+        inputs=["load", "heat", "plan"],
+        targets=["load", "heat"],
+        known_future=["plan"],
+        split={"train": 420, "val": 80, "test": 90},
+    )
+    recipe["model"] = {
+        "encoder_units": [8, 6],
+        "decoder_units": [16, 12],
+        "bidirectional": True,
+        "pyramid": 2,
+        "segment_steps": 3,
+        "channels": "independent",
+        "normalise": "last",
+        "position_embedding": True,
+        "decoder_state": "encoder",
+        "output_dropout": 0.1,
+    }
+    return recipe
+
+
+def test_a_model_of_every_shape_is_trained_logged_loaded_and_predicts(tmp_path: Path) -> None:
+    frame = hourly_frame().assign(plan=lambda frame: frame["load"].round(-1))
+    result = train(shaped_recipe(), data=frame, tracking_uri=str(tmp_path / "mlruns"))
+    assert result.test.overall().rmse < result.test.overall("last value").rmse
+    assert result.test.windows == 90 - 6 + 1
+    loaded = load(result.run_id, tracking_uri=str(tmp_path / "mlruns"))
+    names = {layer.name for layer in loaded.model.layers}
+    assert names >= {"segment", "split_channels", "normalise", "position_embedding", "encoder_1_join", "denormalise"}
+    assert loaded.model.get_layer("normalise").columns == [0, 1]
+    past, future = frame.iloc[:590], frame.iloc[590:596][["time", "plan"]]
+    predicted = loaded.predict(past, future=future)
+    expected = result.bundle.predict(past, future=future)
+    assert list(predicted) == ["time", "step", "load", "heat"]
+    assert len(predicted) == 6
+    np.testing.assert_array_equal(predicted["load"], expected["load"])
+    again = evaluate(loaded, data=frame.iloc[500 - 24 : 590])
+    assert again.overall().rmse == pytest.approx(result.test.overall().rmse, rel=1e-5)
+
+
+def test_an_autoencoder_in_segments_encodes_and_reconstructs(tmp_path: Path) -> None:
+    recipe = autoencode_recipe()
+    recipe["model"] |= {"encoder_units": [8, 8], "segment_steps": 3, "pyramid": 2, "position_embedding": True}
+    recipe["model"] |= {"output_dropout": 0.1}
+    result = train(recipe, data=hourly_frame(), tracking_uri=str(tmp_path / "mlruns"))
+    loaded = load(result.run_id, tracking_uri=str(tmp_path / "mlruns"))
+    rows = hourly_frame().tail(30)
+    assert loaded.encode(rows).filter(like="latent_").shape == (7, 4)
+    assert len(loaded.reconstruct(rows)) == 7 * 24
+    encoder, decoder = loaded.halves
+    windows = np.random.default_rng(0).normal(size=(5, 24, 2)).astype(np.float32)
+    np.testing.assert_allclose(np.asarray(decoder(encoder(windows))), loaded.forward([windows]), rtol=1e-5, atol=1e-6)
 
 
 class Impatient(Silent):

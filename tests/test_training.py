@@ -100,6 +100,21 @@ def val_mse(model: keras.Model, prepared: Prepared) -> float:
     return float(np.nanmean(val_error(model, prepared) ** 2))
 
 
+def test_a_model_is_told_which_inputs_are_targets_and_which_are_measured() -> None:
+    frame = hourly_frame(200).assign(plan=1.0)
+    values = forecast_recipe(inputs=["plan", "heat", "load"], known_future=["plan"]) | {"model": {"normalise": "last"}}
+    recipe = parse_recipe(values)
+    model = build_model(recipe, prepare(recipe.data, frame))
+    assert model.get_layer("normalise").columns == [1, 2]  # neither the plan nor the calendar
+    assert model.get_layer("denormalise").columns == [2]
+
+
+def test_inputs_that_are_all_known_ahead_make_a_model() -> None:
+    recipe = parse_recipe(forecast_recipe(inputs=["plan"], known_future=["plan"]))
+    model = build_model(recipe, prepare(recipe.data, hourly_frame(200).assign(plan=1.0)))
+    assert model.output_shape == (None, 6, 1)
+
+
 def test_the_best_epoch_s_weights_are_kept_when_validation_stops_improving() -> None:
     recipe, prepared, model = small(epochs=9, patience=2)
     result = fitted(recipe, prepared, model, Saboteur(model=model, after=2))

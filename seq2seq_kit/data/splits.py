@@ -88,7 +88,7 @@ def fill_missing(table: Table, split: Split, *, method: str) -> Table:
         raise DataError(f"{table.origin}: no row has a known value in every column; nothing can be filled in")
     if cut:
         notes.append(f"{cut} rows before the first known value of a column were left out")
-    empty = np.isnan(table.values)
+    empty = np.isnan(table.values) & ~np.isnan(values)
     if empty.any():
         word = "interpolated" if method == "interpolate" else "carried on from the value before"
         counts = [f"{name} {int(n)}" for name, n in zip(table.columns, empty.sum(axis=0), strict=True) if n]

@@ -29,11 +29,12 @@ class Vocabulary:
     @classmethod
     def learn(cls, texts: Iterable[str], *, level: Literal["char", "token"], min_count: int = 1) -> Vocabulary:
         """The tokens of some texts, the most frequent first; rarer than `min_count` is left out and so unknown."""
-        counts: Counter[str] = Counter()
-        for text in texts:
-            counts.update(_split(text, level))
-        kept = [(-count, token) for token, count in counts.items() if count >= min_count]
-        return cls(level, [token for _, token in sorted(kept)])
+        return cls(level, _kept((token for text in texts for token in _split(text, level)), min_count))
+
+    @classmethod
+    def of(cls, tokens: Iterable[str], *, min_count: int = 1) -> Vocabulary:
+        """The same of tokens that are told apart already, white space within them included."""
+        return cls("token", _kept(tokens, min_count))
 
     @property
     def size(self) -> int:
@@ -62,6 +63,11 @@ class Vocabulary:
             if number != PADDING
         ]
         return ("" if self.level == "char" else " ").join(words)
+
+
+def _kept(tokens: Iterable[str], min_count: int) -> list[str]:
+    counts = Counter(tokens)
+    return [token for _, token in sorted((-count, token) for token, count in counts.items() if count >= min_count)]
 
 
 def _split(text: str, level: str) -> list[str]:

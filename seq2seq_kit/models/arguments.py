@@ -57,7 +57,7 @@ def positions(name: str, value: Any, *, below: int | None = None, count: int | N
     many = "" if count is None else f"{count} "
     whole = isinstance(value, Sequence) and not isinstance(value, str | bytes) and len(value) > 0
     fine = whole and all(
-        isinstance(each, Integral) and not isinstance(each, bool) and each >= 0 and (below is None or each < below)
+        isinstance(each, Integral) and not isinstance(each, bool) and int(each) >= 0 and (below is None or each < below)
         for each in value
     )
     if not fine or len(set(value)) != len(value) or count not in (None, len(value)):

@@ -1,7 +1,7 @@
 """The kit's own layers: a vector repeated, steps joined and split, learned positions, windows normalised by their own values.
 
-Those on columns as series of their own are in channels.py. Every layer is registered with Keras under `seq2seq_kit>Name`, so models save and load without further ado, and each says what
-becomes of a mask. Padding stands at the end of a sequence (right padding).
+Those on columns as series of their own are in channels.py. Every layer is registered with Keras under `seq2seq_kit>Name`, so
+models save and load without further ado, and each says what becomes of a mask. Padding stands at the end of a sequence.
 """
 
 from collections.abc import Sequence

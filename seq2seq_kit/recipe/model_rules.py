@@ -28,7 +28,7 @@ def _segments_and_pyramid_divide_the_steps(data: Mapping[str, Any], model: Mappi
 
 def _divided(data: Mapping[str, Any], key: str, by: int, causes: list[str]) -> Iterator[Problem]:
     steps = data.get(key)
-    if _is_count(steps) and steps % by:
+    if isinstance(steps, int) and _is_count(steps) and steps % by:
         near = " or ".join(str(each) for each in (steps // by * by, steps // by * by + by) if each)
         said = f"must be a multiple of {by} for {' and '.join(causes)}, such as {near}. Received: {steps}"
         yield Problem(f"data.{key}", said)

@@ -84,6 +84,9 @@ class TagTokensData(Section):
     series: Name | None = Field(None, description="Column that tells the sequences of a table apart.")
     tokens: Name = Field(description="Column of the tokens.")
     labels: Name = Field(description="Column of the labels.")
+    join_labels: dict[str, Name] = Field(
+        default_factory=dict, description="Labels that count as another one: {from: to}."
+    )
     min_count: Steps = Field(2, description="A token that the training rows have less often is unknown.")
     input_steps: Steps | None = Field(None, description="Most tokens of a sequence; default: any number.")
     split: SequenceSplit = Field(default_factory=SequenceSplit)
@@ -118,6 +121,9 @@ class TagValuesData(Data):
     """A table with a label in each row."""
 
     labels: Name = Field(description="Column of the labels.")
+    join_labels: dict[str, Name] = Field(
+        default_factory=dict, description="Labels that count as another one: {from: to}."
+    )
     inputs: Columns = Field(description="Numeric columns that are read.")
 
 

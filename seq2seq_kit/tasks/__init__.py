@@ -5,7 +5,15 @@ from __future__ import annotations
 import pandas as pd
 
 from seq2seq_kit.data import read_source
-from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, NextStepRecipe, Recipe, TranslateRecipe
+from seq2seq_kit.recipe import (
+    AutoencodeRecipe,
+    ForecastRecipe,
+    NextStepRecipe,
+    Recipe,
+    TagTokensRecipe,
+    TagValuesRecipe,
+    TranslateRecipe,
+)
 from seq2seq_kit.tasks.job import Job, digest_of, source_of
 
 
@@ -25,6 +33,10 @@ def open_job(recipe: Recipe, data: pd.DataFrame | None = None) -> Job:
         from seq2seq_kit.tasks.windows import WindowJob
 
         return WindowJob.open(recipe, read_source(origin) if frame is None else frame, origin)
+    if isinstance(recipe, TagTokensRecipe | TagValuesRecipe):
+        from seq2seq_kit.tasks.tag import TagJob
+
+        return TagJob.open(recipe, data)
     frame = read_source(origin) if frame is None else frame
     if isinstance(recipe, TranslateRecipe):
         from seq2seq_kit.tasks.translate import TranslateJob

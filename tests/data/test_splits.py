@@ -42,6 +42,29 @@ def test_the_newest_rows_of_each_series_are_the_test() -> None:
     assert split.rows("test").tolist() == [[14, 20], [27, 30]]
 
 
+def test_numbers_of_rows_count_from_the_oldest_row_of_each_series() -> None:
+    table = _table(list(range(30)), series=["east"] * 20 + ["west"] * 10)
+    split = split_by_time(table, train=5, val=2, test=3)
+    assert split.rows("train").tolist() == [[0, 5], [20, 25]]
+    assert split.rows("val").tolist() == [[5, 7], [25, 27]]
+    assert split.rows("test").tolist() == [[7, 10], [27, 30]]
+
+
+def test_numbers_of_rows_that_a_series_does_not_have_are_refused() -> None:
+    table = _table(list(range(30)), series=["east"] * 20 + ["west"] * 10)
+    with pytest.raises(
+        DataError, match=r"5 \+ 2 \+ 4 = 11 rows of each series, but the series west has 10\. Ask for fewer"
+    ):
+        split_by_time(table, train=5, val=2, test=4)
+
+
+def test_rows_after_the_last_part_are_in_no_window_and_no_fill() -> None:
+    table = _table([0.0, 1.0, NAN, 3.0, 4.0, NAN, 6.0, NAN, 8.0, 9.0])
+    filled = fill_missing(table, split_by_time(table, train=4, val=1, test=2), method="interpolate")
+    np.testing.assert_array_equal(filled.values[:, 0], [0, 1, 2, 3, 4, 5, 6, NAN, 8, 9])
+    assert filled.notes == ["missing cells interpolated: c0 2 (longest stretch 1 rows)"]
+
+
 @given(rows=st.integers(1, 500), val=st.floats(0.01, 0.49), test=st.floats(0.01, 0.49))
 def test_parts_cover_every_row_once_in_time_order(rows: int, val: float, test: float) -> None:
     table = _table([0.0] * rows)

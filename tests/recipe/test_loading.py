@@ -191,7 +191,7 @@ RICH = {
 @pytest.mark.parametrize(
     "values", [forecast_recipe(), autoencode_recipe(), forecast_recipe(source="no", series="null")]
 )
-@pytest.mark.parametrize("overrides", [{}, RICH])
+@pytest.mark.parametrize("overrides", [{}, RICH, {"data.split": {"train": 100, "val": 20, "test": 30}}])
 def test_a_dumped_recipe_loads_as_the_same_recipe(
     recipe_file: Path, values: dict[str, Any], overrides: dict[str, Any]
 ) -> None:

@@ -171,6 +171,93 @@ def test_keys_that_contradict_each_other_are_told_together(changes: dict[str, An
     assert said in _message(forecast_recipe(**changes))
 
 
+@pytest.mark.parametrize(
+    ("data", "model", "said"),
+    [
+        (
+            {},
+            {"segment_steps": 5},
+            "data.output_steps  must be a multiple of 5 for `model.segment_steps: 5`, such as 5 or 10.",
+        ),
+        (
+            {},
+            {"segment_steps": 5},
+            "data.input_steps   must be a multiple of 5 for `model.segment_steps: 5`, such as 20 or 25.",
+        ),
+        (
+            {"input_steps": 100, "output_steps": 12},
+            {"segment_steps": 4, "pyramid": 2, "encoder_units": [4, 4, 4]},
+            "data.input_steps  must be a multiple of 16 for `model.segment_steps: 4` and `model.pyramid: 2` over 3 encoder "
+            "layers, such as 96 or 112. Received: 100",
+        ),
+        (
+            {"output_steps": 2},
+            {"segment_steps": 4},
+            "data.output_steps  must be a multiple of 4 for `model.segment_steps: 4`, such as 4.",
+        ),
+        (
+            {},
+            {"decoder_state": "encoder", "encoder_units": [8, 4]},
+            "model.decoder_units  `decoder_state: encoder` needs the encoder's units: [8, 4]. Received: [64]",
+        ),
+        (
+            {},
+            {"decoder_state": "encoder", "bidirectional": True},
+            "needs the encoder's units, doubled because it is bidirectional: [128]. Received: [64]",
+        ),
+        (
+            {"inputs": ["heat", "load"]},
+            {"channels": "independent"},
+            "data.inputs  `model.channels: independent` needs the targets first, in their order: [load, heat]. "
+            "Received: [heat, load]",
+        ),
+        (
+            {"inputs": ["heat"]},
+            {"normalise": "last"},
+            "model.normalise  `normalise: last` needs every target among `data.inputs`; add load there",
+        ),
+        ({"missing": "mask"}, {"normalise": "mean_std"}, "model.normalise  does not go with `data.missing: mask`"),
+        ({"missing": "mask"}, {"channels": "independent"}, "model.channels  does not go with `data.missing: mask`"),
+    ],
+)
+def test_what_a_model_asks_of_its_data_is_told_before_anything_runs(
+    data: dict[str, Any], model: dict[str, Any], said: str
+) -> None:
+    assert said in _message(forecast_recipe(**data) | {"model": model})
+
+
+def test_segments_are_checked_for_an_autoencoder_too() -> None:
+    message = _message(autoencode_recipe(), {"model.segment_steps": 7})
+    assert (
+        "data.input_steps  must be a multiple of 7 for `model.segment_steps: 7`, such as 21 or 28. Received: 24"
+        in message
+    )
+
+
+@pytest.mark.parametrize(
+    ("split", "said"),
+    [
+        (
+            {"train": 10, "val": 5},
+            "split.test  must be a number of rows, because `split.train` is one. Received: none",
+        ),
+        (
+            {"train": 10, "val": 5, "test": 0.2},
+            "must be a number of rows, because `split.train` is one. Received: 0.2",
+        ),
+        (
+            {"val": 5, "test": 0.2},
+            "must be a share in (0, 1), or a number of rows beside `split.train`. Received: 5",
+        ),
+        ({"train": 0, "val": 5, "test": 5}, "data.split.train  must be at least 1. Received: 0"),
+    ],
+)
+def test_a_split_is_of_shares_or_of_numbers_of_rows(split: dict[str, Any], said: str) -> None:
+    message = _message(forecast_recipe(split=split))
+    assert "has 1 problem" in message
+    assert message.endswith(said)
+
+
 def test_contradictions_are_told_beside_other_problems_at_their_own_line(tmp_path: Path) -> None:
     text = (
         "task: forecast\ndata:\n  inputs: [load, load]\n  targets: [load]\n  input_steps: 0\n  output_steps: 2\n"

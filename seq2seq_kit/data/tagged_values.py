@@ -1,0 +1,82 @@
+"""Tagged rows of numbers: a table with a label in each row, cut into sequences that cover every row once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.data.prepare import Prepared, prepare, prepare_new
+from seq2seq_kit.data.ragged import Field, Ragged
+from seq2seq_kit.data.scaling import Scaler
+from seq2seq_kit.data.splits import PARTS
+from seq2seq_kit.data.tagged import Tagged, learn_labels, number_labels, read_labels, require_parts
+from seq2seq_kit.recipe.tokens import TagValuesData
+
+
+def prepare_values(data: TagValuesData, frame: pd.DataFrame, *, origin: str = "the data") -> tuple[Tagged, Prepared]:
+    """Checks, splits by time, fills and scales; labels are learned on the training rows.
+
+    Raises:
+        DataError: See `data.prepare.prepare`; a label of val or test that stands in no training row.
+    """
+    texts = read_labels(frame, data.labels, data.join_labels, origin)
+    prepared = prepare(data, frame, origin=origin)
+    ordered = texts[prepared.table.row_numbers - 1]
+    starts, lengths, parts = _cut(prepared, data.input_steps)
+    require_parts(parts, origin)
+    train = prepared.split.rows("train")
+    labels = learn_labels([text for first, end in train for text in ordered[first:end]])
+    number_labels(texts, labels, origin)  # the message counts rows as the file does
+    return _tagged(prepared, number_labels(ordered, labels, origin), labels, starts, lengths, parts), prepared
+
+
+def prepare_new_values(
+    data: TagValuesData,
+    frame: pd.DataFrame,
+    scaler: Scaler,
+    labels: list[str],
+    *,
+    labelled: bool,
+    origin: str = "the data",
+) -> tuple[Tagged, Prepared]:
+    """The same for rows that a trained model has not seen, all in the test part; without labels where there are none yet."""
+    prepared = prepare_new(data, frame, scaler, origin=origin)
+    texts = read_labels(frame, data.labels, data.join_labels, origin) if labelled else np.full(len(frame), None)
+    number_labels(texts, labels, origin)
+    numbers = number_labels(texts[prepared.table.row_numbers - 1], labels, origin)
+    starts, lengths, parts = _cut(prepared, data.input_steps)
+    return _tagged(prepared, numbers, labels, starts, lengths, parts), prepared
+
+
+def _tagged(
+    prepared: Prepared,
+    numbers: np.ndarray,
+    labels: list[str],
+    starts: np.ndarray,
+    lengths: np.ndarray,
+    parts: dict[str, np.ndarray],
+) -> Tagged:
+    read = prepared.matrix[:, : prepared.layout.inputs]
+    inputs = [
+        Field(Ragged(read, starts, lengths), 0),
+        Field(Ragged(np.ones(len(read), dtype=np.float32), starts, lengths), 0),
+    ]
+    rows = Ragged(prepared.table.row_numbers - 1, starts, lengths)
+    return Tagged(inputs, Ragged(numbers, starts, lengths), parts, labels, rows, None, list(prepared.notes))
+
+
+def _cut(prepared: Prepared, most: int) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Every stretch of a part that has no gap, in pieces of at most `most` rows, so that each row is tagged once."""
+    starts: list[int] = []
+    lengths: list[int] = []
+    parts: dict[str, np.ndarray] = {}
+    for part in PARTS:
+        begun = len(starts)
+        bounds = prepared.split.rows(part)
+        for first, end, series in prepared.segments:
+            begin, stop = max(first, bounds[series, 0]), min(end, bounds[series, 1])
+            pieces = range(begin, stop, most)
+            starts += pieces
+            lengths += [min(most, stop - piece) for piece in pieces]
+        parts[part] = np.arange(begun, len(starts))
+    return np.array(starts, dtype=np.int64), np.array(lengths, dtype=np.int64), parts

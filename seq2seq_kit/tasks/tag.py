@@ -1,0 +1,163 @@
+"""Tagging: a label for each token, or for each row of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit import plots, plots_tokens
+from seq2seq_kit.bundle_tag import TagBundle
+from seq2seq_kit.data.scaling import Scaler
+from seq2seq_kit.data.tagged import Tagged, steps_of
+from seq2seq_kit.data.tagged_tokens import CHARACTERS, SEQUENCE, TokenCoding, prepare_tokens, read_tokens
+from seq2seq_kit.data.tagged_values import prepare_values
+from seq2seq_kit.data.vocabulary import UNKNOWN
+from seq2seq_kit.evaluation import MODEL
+from seq2seq_kit.evaluation.doctor import TIE, still_improving
+from seq2seq_kit.evaluation.tags import TagEvaluation, fit_tag_baselines
+from seq2seq_kit.findings import Finding
+from seq2seq_kit.recipe import TagTokensRecipe, TagValuesRecipe
+from seq2seq_kit.tasks.job import no_epoch, source_of
+from seq2seq_kit.training import Fit, Observer, fit
+
+if TYPE_CHECKING:
+    import keras
+
+_SERVED = 3  # sequences in the example that MLflow keeps
+_RARE = 20  # training steps of a label that are too few to learn it from
+
+
+@dataclass(frozen=True)
+class TagJob:
+    """See `Job`."""
+
+    unit: ClassVar[str] = "sequences"
+
+    recipe: TagTokensRecipe | TagValuesRecipe
+    source: pd.DataFrame
+    examples: Tagged
+    coding: TokenCoding | None
+    scaler: Scaler | None
+
+    @classmethod
+    def open(cls, recipe: TagTokensRecipe | TagValuesRecipe, frame: pd.DataFrame | None) -> TagJob:
+        """Reads where need be, checks and prepares the rows."""
+        origin = source_of(recipe) if frame is None else "the DataFrame"
+        if isinstance(recipe, TagValuesRecipe):
+            from seq2seq_kit.data.sources import read_source
+
+            rows = read_source(origin) if frame is None else frame
+            tagged, prepared = prepare_values(recipe.data, rows, origin=origin)
+            return cls(recipe, rows, tagged, None, prepared.scaler)
+        data = recipe.data
+        rows = read_tokens(data, origin) if frame is None else frame
+        test = read_tokens(data, data.test_source) if data.test_source else None
+        characters = recipe.model.character_units > 0
+        tagged, coding = prepare_tokens(data, rows, test=test, characters=characters, origin=origin)
+        return cls(recipe, rows, tagged, coding, None)
+
+    @property
+    def columns(self) -> list[str]:
+        data = self.recipe.data
+        if isinstance(self.recipe, TagTokensRecipe):
+            named = [SEQUENCE if self.recipe.data.lines else data.series, self.recipe.data.tokens, data.labels]
+        else:
+            named = [data.series, self.recipe.data.time, *self.recipe.data.inputs, data.labels]
+        return [name for name in named if name]
+
+    @property
+    def series(self) -> list[str]:
+        return [""]
+
+    def check(self) -> list[Finding]:
+        tagged = self.examples
+        train = tagged.truth_of("train")
+        counts = np.bincount(train, minlength=len(tagged.labels))
+        longest = int(tagged.truth.lengths.max())
+        said = f"{len(tagged.labels)} labels, the commonest is {tagged.labels[0]} ({counts[0] / counts.sum():.0%} of the steps)"
+        if self.coding is not None:
+            val = steps_of(tagged.inputs[0].sequences, tagged.parts["val"])
+            unknown = np.mean(val == UNKNOWN)
+            said += f"; {len(self.coding.tokens.tokens):,} tokens, {unknown:.1%} of the validation tokens are unknown"
+        findings = [Finding("labels", "note", f"{said}; the longest sequence has {longest} steps", "")]
+        findings += [Finding("data_prepared", "note", note, "") for note in tagged.notes]
+        rare = [label for label, count in zip(tagged.labels, counts, strict=True) if count < _RARE]
+        if rare:
+            text = f"labels with fewer than {_RARE} training steps: {', '.join(rare)}"
+            findings.append(Finding("rare_labels", "warning", text, "Give more rows of them, or join them with others"))
+        return findings
+
+    def build(self) -> keras.Model:
+        from seq2seq_kit.models.tagger import build_tagger
+
+        layers = self.recipe.model.model_dump()
+        if self.coding is None:
+            return build_tagger(
+                labels=len(self.examples.labels),
+                input_features=self.examples.inputs[0].sequences.values.shape[1],
+                **layers,
+            )
+        letters = self.coding.characters
+        return build_tagger(
+            labels=len(self.examples.labels),
+            tokens=self.coding.tokens.size,
+            characters=letters.size if letters else 0,
+            character_steps=CHARACTERS,
+            **layers,
+        )
+
+    def fit(self, model: keras.Model, observers: Sequence[Observer]) -> Fit:
+        from seq2seq_kit.models.labels import LabelAccuracy, label_loss
+
+        training, seed = self.recipe.training, self.recipe.seed
+        metrics = [LabelAccuracy()]
+        return fit(model, self.examples, training, seed=seed, loss=label_loss, metrics=metrics, observers=observers)
+
+    def bundle(self, model: keras.Model, info: dict[str, Any], *, peers: bool = True) -> TagBundle:
+        baselines = fit_tag_baselines(self.examples) if peers else []
+        return TagBundle(self.recipe, model, self.examples.labels, self.coding, self.scaler, baselines, info)
+
+    def report(self, bundle: TagBundle, part: str) -> TagEvaluation:
+        return bundle.evaluate_part(self.examples, part)
+
+    def examine(self, fitted: Fit, val: TagEvaluation, test: TagEvaluation) -> list[Finding]:
+        if not fitted.best_epoch:
+            return no_epoch(fitted)
+        findings = still_improving([epoch.val_loss for epoch in fitted.history], all_epochs=fitted.ended == "epochs")
+        own, peer = (test.figures(name)["accuracy"] for name in (MODEL, test.best_baseline))
+        if not test.skill > TIE:
+            word = "loses to" if test.skill < -TIE else "ties with"
+            said = f"{word} the baseline {test.best_baseline} (accuracy {own:.4f} against {peer:.4f})"
+            advice = "Train longer, raise units or embedding_dim, or use the baseline"
+            findings.insert(0, Finding("loses_to_baseline", "warning", said, advice))
+        table = test.by_label()
+        never = table.loc[(table["steps"] > 0) & (table["recall"] == 0), "label"].tolist()
+        if never:
+            text = f"labels of the test part that the model never gave rightly: {', '.join(never)}"
+            findings.append(
+                Finding("labels_never_given", "note", text, "Give more rows of them, or join them with others")
+            )
+        return findings
+
+    def draw(self, bundle: TagBundle, fitted: Fit, test: TagEvaluation, folder: Path) -> None:
+        figures = {
+            "loss_curves": plots.plot_losses(fitted),
+            "accuracy": plots_tokens.plot_accuracy(fitted),
+            "confusion": plots_tokens.plot_confusion(test.confusion[MODEL], test.labels),
+            "model": plots.plot_model(bundle.model),
+        }
+        plots.save(figures, folder)
+
+    def served(self, bundle: TagBundle) -> Mapping[str, tuple[Any, Any]]:
+        numbers = self.examples.parts["val"][:_SERVED]
+        arrays = [each.padded(numbers) for each in self.examples.inputs]
+        names = [tensor.name for tensor in bundle.model.inputs]
+        tensors = dict(zip(names, arrays, strict=True)) if len(names) > 1 else arrays[0]
+        columns = [name for name in self.columns if name != self.recipe.data.labels]
+        frame = self.source.iloc[steps_of(self.examples.rows, numbers)][columns].reset_index(drop=True)
+        return {"frames": (frame, bundle.answer(frame)), "tensors": (tensors, bundle.forward(arrays))}
