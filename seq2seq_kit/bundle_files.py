@@ -23,6 +23,7 @@ from seq2seq_kit.recipe import (
     TagTokensRecipe,
     TagValuesRecipe,
     TranslateRecipe,
+    WholeRecipe,
     dump_recipe,
     load_recipe,
 )
@@ -144,6 +145,10 @@ def _kind_of(recipe: Recipe) -> Any:
         from seq2seq_kit.bundle_next_step import NextStepBundle
 
         return NextStepBundle
+    if isinstance(recipe, WholeRecipe):
+        from seq2seq_kit.bundle_whole import WholeBundle
+
+        return WholeBundle
     if isinstance(recipe, TagTokensRecipe | TagValuesRecipe):
         from seq2seq_kit.bundle_tag import TagBundle
 

@@ -171,7 +171,8 @@ def _beside(layer: keras.layers.Layer, column: Mapping[str, int]) -> list[list[k
 def _parents(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     inputs = layer.input if isinstance(layer.input, list | tuple) else [layer.input]
     own = [tensor._keras_history.operation for tensor in inputs]
-    return [parent for parent in own if parent is not layer]
+    # How a mask comes about is written as operations beside the layers; they have no parameters and belong in no picture.
+    return [parent for parent in own if parent is not layer and hasattr(parent, "count_params")]
 
 
 def _draw_chain(axes: Axes, chain: Sequence[keras.layers.Layer], height: float) -> None:

@@ -13,6 +13,7 @@ from seq2seq_kit.recipe import (
     TagTokensRecipe,
     TagValuesRecipe,
     TranslateRecipe,
+    WholeRecipe,
 )
 from seq2seq_kit.tasks.job import Job, digest_of, source_of
 
@@ -46,6 +47,10 @@ def open_job(recipe: Recipe, data: pd.DataFrame | None = None) -> Job:
         from seq2seq_kit.tasks.next_step import NextStepJob
 
         return NextStepJob.open(recipe, frame, origin)
+    if isinstance(recipe, WholeRecipe):
+        from seq2seq_kit.tasks.whole import WholeJob
+
+        return WholeJob.open(recipe, frame, origin)
     raise NotImplementedError(type(recipe).__name__)
 
 
