@@ -109,7 +109,7 @@ class Stepper:
     def __init__(self, model: keras.Model) -> None:
         self.layers = [layer for layer in model.layers if layer.name.startswith("layer_")]
         self.head = model.get_layer("output")
-        self.inputs, self.outputs = int(model.inputs[0].shape[-1]), int(model.output.shape[-1])
+        self.inputs, self.outputs = int(model.inputs[0].shape[-1]), int(model.outputs[0].shape[-1])
         self.names, self.widths = [], []
         for layer in self.layers:
             letters = "hc" if isinstance(layer, keras.layers.LSTM) else "h"
