@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seq2seq_kit.bundle import Bundle
-    from seq2seq_kit.models import build_autoencoder, build_encoder_decoder, split_autoencoder
+    from seq2seq_kit.bundle_tag import TagBundle
+    from seq2seq_kit.bundle_translate import TranslateBundle
+    from seq2seq_kit.models import (
+        build_autoencoder,
+        build_encoder_decoder,
+        build_feedback_forecaster,
+        build_tagger,
+        build_translator,
+        split_autoencoder,
+    )
     from seq2seq_kit.recipe import Recipe, json_schema, load_recipe, parse_recipe
     from seq2seq_kit.runs import TrainResult, evaluate, load, train
     from seq2seq_kit.ui import open_ui
@@ -24,9 +33,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "Bundle": "bundle",
     "Recipe": "recipe",
+    "TagBundle": "bundle_tag",
     "TrainResult": "runs",
+    "TranslateBundle": "bundle_translate",
     "build_autoencoder": "models",
     "build_encoder_decoder": "models",
+    "build_feedback_forecaster": "models",
+    "build_tagger": "models",
+    "build_translator": "models",
     "evaluate": "runs",
     "json_schema": "recipe",
     "load": "runs",
@@ -41,9 +55,14 @@ _HOMES = {
 __all__ = [
     "Bundle",
     "Recipe",
+    "TagBundle",
     "TrainResult",
+    "TranslateBundle",
     "build_autoencoder",
     "build_encoder_decoder",
+    "build_feedback_forecaster",
+    "build_tagger",
+    "build_translator",
     "evaluate",
     "json_schema",
     "load",

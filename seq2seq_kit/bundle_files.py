@@ -65,6 +65,7 @@ _CLASSES = {
 _OWN_CLASSES = {
     "ChannelEmbedding": "seq2seq_kit.models.channels",
     "DropMask": "seq2seq_kit.models.masks",
+    "StepBefore": "seq2seq_kit.models.feedback",
     "FoldSteps": "seq2seq_kit.models.characters",
     "Denormalise": "seq2seq_kit.models.layers",
     "JoinSteps": "seq2seq_kit.models.layers",
@@ -117,10 +118,12 @@ class Trained(Protocol):
 
 def standard_normal(model: keras.Model) -> list[np.ndarray]:
     """Golden inputs for a model of numbers."""
+    from seq2seq_kit.models.inference import forward_inputs
+
     rng = np.random.default_rng(0)
     return [
         rng.standard_normal((_GOLDEN_SEQUENCES, *(size or 8 for size in tensor.shape[1:]))).astype(np.float32)
-        for tensor in model.inputs
+        for tensor in forward_inputs(model)
     ]
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from seq2seq_kit.data import prepare, read_source
 from seq2seq_kit.recipe import dump_recipe, load_recipe
-from seq2seq_kit.training import build_model, fit
+from seq2seq_kit.tasks.windows import build_model
+from seq2seq_kit.training import fit
 from tests.conftest import ROOT
 
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))

@@ -43,6 +43,7 @@ class Prepared:
         barred: Rows where a forecast may not begin, because an input was interpolated towards the very rows that it would
             predict; shape `(rows,)` bool.
         notes: What was done to the data.
+        answers: Whether batches hold the targets also as an input, see `make_batches`.
     """
 
     data: Data
@@ -55,6 +56,7 @@ class Prepared:
     layout: Layout
     barred: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
+    answers: bool = False
 
     @cached_property
     def columns(self) -> Columns:
@@ -114,6 +116,7 @@ class Prepared:
             batch_size=batch_size,
             shuffle_seed=shuffle_seed,
             subset=subset,
+            answers=self.answers,
         )
 
     def arrays(self, part: str, windows: np.ndarray) -> list[np.ndarray]:

@@ -93,15 +93,16 @@ class DropMask(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
 class MixPrevious(keras.layers.Layer):
-    """In training, some of the true tokens before each step are replaced by the model's own (Bengio et al. 2015).
+    """In training, some of the true outputs before each step are replaced by the model's own (Bengio et al. 2015).
 
-    All steps at once: the model's tokens come from a first pass over the true ones (Mihaylova and Martins 2019).
+    All steps at once: the model's own come from a first pass over the true ones (Mihaylova and Martins 2019).
 
     Input shape:
-        A list of the tokens before each step, `(batch, steps)`, and of the first pass' scores, `(batch, steps, tokens)`.
+        A list of what stands before each step, `(batch, steps)` for tokens or `(batch, steps, targets)`, and of the first pass'
+        outputs, `(batch, steps, ...)`: scores of tokens, or values.
 
     Output shape:
-        `(batch, steps)`.
+        That of the first.
     """
 
     def __init__(self, seed: int = 0, **kwargs: Any) -> None:
@@ -110,13 +111,15 @@ class MixPrevious(keras.layers.Layer):
         self.ratio = self.add_weight(shape=(), initializer="ones", trainable=False, name="ratio")
 
     def call(self, inputs: list[Any], training: bool | None = None) -> Any:
-        previous, scores = inputs
+        previous, own = inputs
         if not training:
             return previous
-        own = keras.ops.cast(keras.ops.argmax(scores, axis=-1), previous.dtype)
+        if len(own.shape) > len(previous.shape):
+            own = keras.ops.cast(keras.ops.argmax(own, axis=-1), previous.dtype)
         own = keras.ops.concatenate([previous[:, :1], own[:, :-1]], axis=1)
-        kept = keras.random.uniform(keras.ops.shape(previous), seed=self.seed_generator) < self.ratio
-        return keras.ops.where(kept, previous, own)
+        steps = keras.ops.shape(previous)[:2]
+        kept = keras.random.uniform(steps, seed=self.seed_generator) < self.ratio
+        return keras.ops.where(kept if len(previous.shape) == 2 else kept[..., None], previous, own)
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         return input_shape[0]

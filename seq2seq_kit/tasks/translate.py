@@ -20,7 +20,7 @@ from seq2seq_kit.evaluation.texts import TextEvaluation, edit_distances, fit_tex
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe import TranslateRecipe
 from seq2seq_kit.tasks.job import no_epoch
-from seq2seq_kit.training import Fit, Observer, fit
+from seq2seq_kit.training import Fit, Observer, fit, teach
 
 if TYPE_CHECKING:
     import keras
@@ -84,17 +84,9 @@ class TranslateJob:
 
     def fit(self, model: keras.Model, observers: Sequence[Observer]) -> Fit:
         from seq2seq_kit.models.labels import LabelAccuracy, label_loss
-        from seq2seq_kit.models.translator import with_own_tokens
 
         training, seed = self.recipe.training, self.recipe.seed
-        first, last = training.teacher_forcing
-        begin_epoch, trained = None, model
-        if min(first, last) < 1:
-            trained, mix = with_own_tokens(model, seed=seed)
-
-            def begin_epoch(epoch: int) -> None:
-                mix.ratio.assign(first + (last - first) * (epoch - 1) / max(training.epochs - 1, 1))
-
+        trained, begin_epoch = teach(model, training, seed=seed)
         return fit(
             trained,
             self.examples,
