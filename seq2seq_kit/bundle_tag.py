@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,6 +111,16 @@ class TagBundle:
         return TagEvaluation(
             part, counts, self.labels, {peer.name: peer.about for peer in self.baselines}, {MODEL: loss}
         )
+
+    def recoded(self, tagged: Tagged) -> Tagged:
+        """Sequences that were prepared for a training, in the numbers of this bundle: their source may have changed since."""
+        names = np.array([*tagged.labels, None], dtype=object)
+        truth = number_labels(names[tagged.truth.values], self.labels, "the data")
+        starts, lengths = tagged.truth.starts, tagged.truth.lengths
+        inputs = tagged.inputs
+        if self.coding is not None and tagged.tokens is not None:
+            inputs = self.coding.inputs(tagged.tokens.tolist(), starts, lengths)
+        return replace(tagged, inputs=inputs, truth=Ragged(truth, starts, lengths), labels=self.labels)
 
     @cached_property
     def forward(self) -> Callable[[Sequence[np.ndarray]], np.ndarray]:

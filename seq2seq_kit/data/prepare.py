@@ -4,7 +4,7 @@ Training and prediction go through the same steps; only training fits scalers an
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -95,6 +95,10 @@ class Prepared:
     def history(self) -> History:
         """The targets' own past."""
         return History.of(self.table, self.columns.targets, self.target_center)
+
+    def with_scaler(self, scaler: Scaler) -> "Prepared":
+        """The same rows as a model sees them that was trained with another scaler."""
+        return replace(_assemble(self.data, self.table, self.split, scaler), answers=self.answers)
 
     def count(self, part: str) -> int:
         """Windows of a part."""

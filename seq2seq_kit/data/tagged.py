@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,13 @@ class Tagged:
     def arrays(self, part: str, numbers: np.ndarray) -> list[np.ndarray]:
         """The model's inputs for some sequences of a part."""
         return [each.padded(self.parts[part][numbers]) for each in self.inputs]
+
+    def with_values(self, matrix: np.ndarray) -> Tagged:
+        """The same sequences over other values: the first columns of a matrix with the same rows."""
+        first, *others = self.inputs
+        columns = first.sequences.values.shape[1]
+        values = replace(first.sequences, values=matrix[:, :columns])
+        return replace(self, inputs=[replace(first, sequences=values), *others])
 
     def tokens_of(self, numbers: np.ndarray) -> np.ndarray:
         """The tokens of some sequences, one after the other."""

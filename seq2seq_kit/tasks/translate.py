@@ -18,6 +18,7 @@ from seq2seq_kit.data.vocabulary import PADDING
 from seq2seq_kit.evaluation.doctor import TIE, still_improving
 from seq2seq_kit.evaluation.texts import TextEvaluation, edit_distances, fit_text_baselines
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import TranslateRecipe
 from seq2seq_kit.tasks.job import no_epoch
 from seq2seq_kit.training import Fit, Observer, fit, teach
@@ -105,7 +106,9 @@ class TranslateJob:
         return TranslateBundle(self.recipe, model, own, other, texts.output_steps, baselines, info)
 
     def report(self, bundle: TranslateBundle, part: str) -> TextEvaluation:
-        return bundle.evaluate_part(self.examples, part)
+        texts = self.examples
+        # By the bundle's vocabularies: a run that is evaluated later may find other rows in its source.
+        return bundle.evaluate_part(bundle.texts(texts.sources, texts.targets, texts.parts), part)
 
     def examine(self, fitted: Fit, val: TextEvaluation, test: TextEvaluation) -> list[Finding]:
         if not fitted.best_epoch:
@@ -132,7 +135,7 @@ class TranslateJob:
             "exact_match_by_length": plots_tokens.plot_by_length(
                 [len(bundle.source_vocabulary.split(text)) for text in sources], right, what="Exact match"
             ),
-            "model": plots.plot_model(bundle.model),
+            "model": plot_model(bundle.model),
         }
         if self.recipe.model.bridge == "attention":
             figures["attention"] = self._attention(bundle, sources[:_MAPS], outputs[:_MAPS])

@@ -24,6 +24,7 @@ from seq2seq_kit.evaluation import (
     naive_error,
 )
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, WindowRecipe
 from seq2seq_kit.serving import served_examples
 from seq2seq_kit.tasks.job import no_epoch
@@ -115,7 +116,9 @@ class WindowJob:
         return Bundle(self.recipe, model, prepared.scaler, list(baselines), naive, info)
 
     def report(self, bundle: Bundle, part: str) -> Evaluation:
-        return bundle.evaluate_part(self.examples, part)
+        # After a training the scaler is this very one; a run that is evaluated later may find other rows in its source.
+        same = bundle.scaler is self.examples.scaler
+        return bundle.evaluate_part(self.examples if same else self.examples.with_scaler(bundle.scaler), part)
 
     def examine(self, fitted: Fit, val: Evaluation, test: Evaluation) -> list[Finding]:
         losses = [epoch.val_loss for epoch in fitted.history]
@@ -132,7 +135,7 @@ class WindowJob:
             "loss_curves": plots.plot_losses(fitted),
             word.lower(): plots.plot_examples(shown, title=title),
             "error_by_step": plots.plot_error_by_step(test),
-            "model": plots.plot_model(bundle.model),
+            "model": plot_model(bundle.model),
         }
         if isinstance(self.recipe, ForecastRecipe) and self.recipe.model.bridge == "attention":
             figures["attention"] = self._attention(bundle)
