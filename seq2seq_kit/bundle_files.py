@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from seq2seq_kit.errors import BundleError
-from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, Recipe, dump_recipe, load_recipe
+from seq2seq_kit.recipe import AutoencodeRecipe, EchoRecipe, ForecastRecipe, Recipe, dump_recipe, load_recipe
 
 if TYPE_CHECKING:
     import keras
@@ -94,6 +94,10 @@ def _kind_of(recipe: Recipe) -> Any:
         from seq2seq_kit.bundle import Bundle
 
         return Bundle
+    if isinstance(recipe, EchoRecipe):
+        from seq2seq_kit.bundle_echo import EchoBundle
+
+        return EchoBundle
     raise NotImplementedError(type(recipe).__name__)
 
 
