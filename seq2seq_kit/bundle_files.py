@@ -15,16 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from seq2seq_kit.errors import BundleError
-from seq2seq_kit.recipe import (
-    AutoencodeRecipe,
-    ForecastRecipe,
-    Recipe,
-    TagTokensRecipe,
-    TagValuesRecipe,
-    TranslateRecipe,
-    dump_recipe,
-    load_recipe,
-)
+from seq2seq_kit.recipe import Recipe, dump_recipe, load_recipe
 
 if TYPE_CHECKING:
     import keras
@@ -85,6 +76,15 @@ _OWN_CLASSES = {
     "UnfoldSteps": "seq2seq_kit.models.characters",
     "WithMask": "seq2seq_kit.models.masks",
 }
+# The bundle of each kind of recipe, and its module.
+_BUNDLES = {
+    "AutoencodeRecipe": ("bundle", "Bundle"),
+    "EchoRecipe": ("bundle_echo", "EchoBundle"),
+    "ForecastRecipe": ("bundle", "Bundle"),
+    "TagTokensRecipe": ("bundle_tag", "TagBundle"),
+    "TagValuesRecipe": ("bundle_tag", "TagBundle"),
+    "TranslateRecipe": ("bundle_translate", "TranslateBundle"),
+}
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 _MOST_CONFIG_BYTES = 4_000_000
 
@@ -134,19 +134,8 @@ def standard_normal(model: keras.Model) -> list[np.ndarray]:
 
 def _kind_of(recipe: Recipe) -> Any:
     """The class of a recipe's bundle."""
-    if isinstance(recipe, ForecastRecipe | AutoencodeRecipe):
-        from seq2seq_kit.bundle import Bundle
-
-        return Bundle
-    if isinstance(recipe, TranslateRecipe):
-        from seq2seq_kit.bundle_translate import TranslateBundle
-
-        return TranslateBundle
-    if isinstance(recipe, TagTokensRecipe | TagValuesRecipe):
-        from seq2seq_kit.bundle_tag import TagBundle
-
-        return TagBundle
-    raise NotImplementedError(type(recipe).__name__)
+    module, name = _BUNDLES[type(recipe).__name__]
+    return getattr(import_module(f"seq2seq_kit.{module}"), name)
 
 
 def versions() -> dict[str, str]:

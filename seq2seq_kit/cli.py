@@ -64,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     verb = _verb(verbs, "validate", _validate, "check a recipe and its data, without training")
     _recipe(verb)
 
+    verb = _verb(verbs, "explain", _explain, "layers, parameters, steps, kernels, time and memory, without training")
+    _recipe(verb)
+
     verb = _verb(verbs, "train", _train, "train by recipe and log the run in MLflow")
     _recipe(verb)
     _tracking(verb)
@@ -191,6 +194,20 @@ def _validate(options: argparse.Namespace) -> None:
     print(f"{options.recipe} is valid: {checked.recipe.task}, {checked.rows:,} rows{series}; {checked.unit}: {windows}")
     for finding in checked.findings:
         print(f"{'!' if finding.level == 'warning' else 'i'} {finding}")
+
+
+def _explain(options: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from seq2seq_kit.quiet import load_tensorflow
+    from seq2seq_kit.validation import resolve
+
+    recipe = resolve(options.recipe, options.overrides)  # a wrong recipe is told before TensorFlow has loaded
+    load_tensorflow()
+    from seq2seq_kit.console import print_explanation
+    from seq2seq_kit.explanation import explain
+
+    print_explanation(Console(), explain(recipe))
 
 
 def _train(options: argparse.Namespace) -> int:

@@ -310,8 +310,10 @@ def _last_tags(result: TrainResult) -> dict[str, str]:
 def _run_name(recipe: Recipe) -> str:
     # MLflow's UI cuts names at about 17 characters; what tells runs of one experiment apart comes first.
     layers: Any = recipe.model
-    units = "-".join(map(str, getattr(layers, "encoder_units", None) or layers.units))
-    return f"{layers.cell}{units} e{recipe.training.epochs} s{recipe.seed}"
+    units = getattr(layers, "encoder_units", None) or layers.units
+    units = "-".join(map(str, units if isinstance(units, list) else [units]))
+    shape = f"{layers.shape} " if hasattr(layers, "shape") else ""
+    return f"{shape}{layers.cell}{units} e{recipe.training.epochs} s{recipe.seed}"
 
 
 def _data_name(recipe: Recipe) -> str:

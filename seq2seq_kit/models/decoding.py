@@ -154,7 +154,7 @@ def _vectors_of(model: keras.Model) -> Callable[[Any], Any]:
     return lambda tokens: layer(tokens[:, None])[:, 0]
 
 
-def compile_free_run(model: keras.Model) -> Callable[..., tf.Tensor]:
+def compile_free_forecast(model: keras.Model) -> Callable[..., tf.Tensor]:
     """A forecaster that reads its own output, run on its own output.
 
     Args:

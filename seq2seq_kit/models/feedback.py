@@ -72,8 +72,8 @@ def build_feedback_forecaster(
     """A sequence to a sequence of another length, each step out of the one before.
 
     The decoder starts from the encoder's states (Sutskever et al. 2014) and with `attention` looks at every step of the encoder
-    (Luong et al. 2015). In training it reads the true value before each step; `models.decoding.compile_free_run` makes it read
-    its own.
+    (Luong et al. 2015). In training it reads the true value before each step; `models.decoding.compile_free_forecast`
+    makes it read its own.
 
     Args:
         input_steps: Steps that the encoder reads; None for any number.

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seq2seq_kit.models.decoding import compile_free_run
+from seq2seq_kit.models.decoding import compile_free_forecast
 
 Forward = Callable[[Sequence[np.ndarray]], np.ndarray]
 
@@ -33,7 +33,7 @@ def compile_forward(model: keras.Model, *, batch_size: int = 1024) -> Forward:
     read = forward_inputs(model)
     kinds = [tensor.dtype for tensor in read]
     signature = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in read]
-    own = compile_free_run(model) if len(read) < len(model.inputs) else None
+    own = compile_free_forecast(model) if len(read) < len(model.inputs) else None
 
     @tf.function(input_signature=signature)
     def step(*inputs: tf.Tensor) -> tf.Tensor:

@@ -23,7 +23,7 @@ from seq2seq_kit.evaluation.tags import TagEvaluation, fit_tag_baselines
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import TagTokensRecipe, TagValuesRecipe
-from seq2seq_kit.tasks.job import no_epoch, source_of
+from seq2seq_kit.tasks.job import no_epoch, rows_of, source_of
 from seq2seq_kit.training import Fit, Observer, fit
 
 if TYPE_CHECKING:
@@ -48,14 +48,12 @@ class TagJob:
     @classmethod
     def open(cls, recipe: TagTokensRecipe | TagValuesRecipe, frame: pd.DataFrame | None) -> TagJob:
         """Reads where need be, checks and prepares the rows."""
-        origin = source_of(recipe) if frame is None else "the DataFrame"
         if isinstance(recipe, TagValuesRecipe):
-            from seq2seq_kit.data.sources import read_source
-
-            rows = read_source(origin) if frame is None else frame
+            rows, origin = rows_of(recipe, frame)
             tagged, prepared = prepare_values(recipe.data, rows, origin=origin)
             return cls(recipe, rows, tagged, None, prepared)
         data = recipe.data
+        origin = source_of(recipe) if frame is None else "the DataFrame"
         rows = read_tokens(data, origin) if frame is None else frame
         test = read_tokens(data, data.test_source) if data.test_source else None
         characters = recipe.model.character_units > 0

@@ -20,7 +20,7 @@ from seq2seq_kit.evaluation.texts import TextEvaluation, edit_distances, fit_tex
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import TranslateRecipe
-from seq2seq_kit.tasks.job import no_epoch
+from seq2seq_kit.tasks.job import no_epoch, rows_of
 from seq2seq_kit.training import Fit, Observer, fit, teach
 
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ class TranslateJob:
     examples: Texts
 
     @classmethod
-    def open(cls, recipe: TranslateRecipe, frame: pd.DataFrame, origin: str) -> TranslateJob:
+    def open(cls, recipe: TranslateRecipe, data: pd.DataFrame | None) -> TranslateJob:
         """Checks and prepares the pairs."""
+        frame, origin = rows_of(recipe, data)
         feedback = recipe.model.bridge != "repeat"
         return cls(recipe, frame, prepare_texts(recipe.data, frame, feedback=feedback, origin=origin))
 

@@ -27,7 +27,7 @@ from seq2seq_kit.findings import Finding
 from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, WindowRecipe
 from seq2seq_kit.serving import served_examples
-from seq2seq_kit.tasks.job import no_epoch
+from seq2seq_kit.tasks.job import no_epoch, rows_of
 from seq2seq_kit.training import Fit, Observer, fit, teach, value_loss
 
 if TYPE_CHECKING:
@@ -49,8 +49,9 @@ class WindowJob:
     examples: Prepared
 
     @classmethod
-    def open(cls, recipe: WindowRecipe, frame: pd.DataFrame, origin: str) -> WindowJob:
+    def open(cls, recipe: WindowRecipe, data: pd.DataFrame | None) -> WindowJob:
         """Checks and prepares the rows."""
+        frame, origin = rows_of(recipe, data)
         prepared = prepare(recipe.data, frame, origin=origin)
         return cls(recipe, frame, replace(prepared, answers=_reads_own_output(recipe)))
 
