@@ -39,7 +39,7 @@ def read_lines(path: str | Path, names: Sequence[str]) -> pd.DataFrame:
         DataError: No such file, no tokens, or a line with another number of columns than the first one.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")  # some editors put a mark in front
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path}: {error}. Expected a UTF-8 text file with a token in each line") from None
     rows: list[list[str]] = []
