@@ -130,7 +130,9 @@ def test_an_empty_text_is_named_by_row_and_column(text: Any) -> None:
 
 
 def test_mixed_types_are_refused_and_numbers_alone_are_texts() -> None:
-    with pytest.raises(DataError, match=r"column word: expected texts\. Received a mixture of int, str\. .*astype\(str\)"):
+    with pytest.raises(
+        DataError, match=r"column word: expected texts\. Received a mixture of int, str\. .*astype\(str\)"
+    ):
         prepared(pairs(word=[1, *WORDS[1:]]))
     numbers = pairs(word=list(range(48)))
     assert read_texts(numbers, "word", "x")[:3] == ["0", "1", "2"]
@@ -152,7 +154,9 @@ def test_a_text_longer_than_allowed_is_named_with_the_limit(column: str, key: st
 @pytest.mark.parametrize("nothing", [None, float("nan"), ""])
 def test_unequal_numbers_of_sources_and_targets_are_counted(nothing: Any) -> None:
     short = [word[::-1] for word in WORDS[:-3]] + [nothing] * 3
-    with pytest.raises(DataError, match=r"48 source texts in word and 45 target texts in reverse; .* Row 46 is the first"):
+    with pytest.raises(
+        DataError, match=r"48 source texts in word and 45 target texts in reverse; .* Row 46 is the first"
+    ):
         prepared(pairs(reverse=short))
     with pytest.raises(DataError, match="45 source texts in word and 48 target texts in reverse"):
         prepared(pairs(word=short))
@@ -162,5 +166,7 @@ def test_unequal_numbers_of_sources_and_targets_are_counted(nothing: Any) -> Non
 def test_an_empty_part_is_named(part: str) -> None:
     parts = prepared().parts
     frame = pairs().drop(index=parts[part])
-    with pytest.raises(DataError, match=rf"none of its {len(frame)} pairs falls into the {part} part\. Give more pairs"):
+    with pytest.raises(
+        DataError, match=rf"none of its {len(frame)} pairs falls into the {part} part\. Give more pairs"
+    ):
         prepared(frame)
