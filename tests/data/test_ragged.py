@@ -1,5 +1,6 @@
 """Sequences of different lengths: what stands in a batch, and which sequences meet in one."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -128,7 +129,7 @@ def test_every_sequence_comes_once_in_each_epoch() -> None:
 def test_a_batch_holds_neighbours_in_length() -> None:
     for epoch in epochs(1):
         ranges = sorted((min(LENGTHS[n] for n in batch), max(LENGTHS[n] for n in batch)) for batch in epoch)
-        assert all(before[1] <= after[0] for before, after in zip(ranges, ranges[1:], strict=False))
+        assert all(before[1] <= after[0] for before, after in pairwise(ranges))
 
 
 def test_another_epoch_and_another_seed_mix_the_batches_anew() -> None:

@@ -27,7 +27,8 @@ def written(path: Path, text: str, names: list[str] | None = None) -> pd.DataFra
 
 
 def data(**keys: Any) -> TagTokensData:
-    return TagTokensData(**{"lines": NAMES, "tokens": "word", "labels": "label", "min_count": 1} | keys)
+    base = {"lines": NAMES, "tokens": "word", "labels": "label", "min_count": 1}
+    return TagTokensData.model_validate(base | keys)
 
 
 def letters(count: int = 40) -> pd.DataFrame:

@@ -22,7 +22,7 @@ def labelled(rows: int = 200, *, series: tuple[str, ...] = ("",)) -> pd.DataFram
 
 def section(**keys: Any) -> TagValuesData:
     base = {"time": "time", "every": "1h", "inputs": ["load", "heat"], "labels": "level", "input_steps": 24}
-    return TagValuesData(**base | keys)
+    return TagValuesData.model_validate(base | keys)
 
 
 def frame_with_series_and_gaps() -> pd.DataFrame:
@@ -112,6 +112,6 @@ def test_new_rows_are_all_in_the_test_part_on_the_scale_of_the_training() -> Non
     )
     with pytest.raises(DataError, match="lacks the column level of the labels"):
         prepare_new_values(section(), frame, prepared.scaler, known.labels, labelled=True)
+    odd = labelled(50).assign(level=["low", "odd"] + ["low"] * 48)
     with pytest.raises(DataError, match=r"new\.csv, row 2: the label 'odd'"):
-        odd = labelled(50).assign(level=["low", "odd"] + ["low"] * 48)
         prepare_new_values(section(), odd, prepared.scaler, known.labels, labelled=True, origin="new.csv")

@@ -165,7 +165,7 @@ def test_unequal_numbers_of_sources_and_targets_are_counted(nothing: Any) -> Non
 @pytest.mark.parametrize("part", ["train", "val", "test"])
 def test_an_empty_part_is_named(part: str) -> None:
     parts = prepared().parts
-    frame = pairs().drop(index=parts[part])
+    frame = pairs().drop(index=parts[part].tolist())
     with pytest.raises(
         DataError, match=rf"none of its {len(frame)} pairs falls into the {part} part\. Give more pairs"
     ):
