@@ -63,7 +63,6 @@ class TagBundle:
         rows: pd.DataFrame | Sequence[str] | Sequence[Sequence[str]] | str,
         *,
         origin: str = "the data",
-        **others: Any,
     ) -> pd.DataFrame:
         """Labels rows.
 
@@ -82,8 +81,9 @@ class TagBundle:
         frame = rows if isinstance(rows, pd.DataFrame) else self._frame_of(rows)
         tagged = self._tagged(frame, origin, labelled=False)
         everything = np.arange(len(tagged.truth))
-        chances = self._chances(tagged, everything)
         at = steps_of(tagged.rows, everything)
+        order = np.argsort(at)  # a table that was sorted or whose series are mixed is answered as it came
+        at, chances = at[order], self._chances(tagged, everything)[order]
         data = self.recipe.data
         names = [SEQUENCE] if isinstance(data, TagTokensData) and data.lines else [data.series] if data.series else []
         names += [data.tokens] if isinstance(data, TagTokensData) else [data.time] if data.time else []

@@ -13,7 +13,7 @@ import pandas as pd
 
 from seq2seq_kit.data.ragged import Field
 from seq2seq_kit.data.sources import read_source
-from seq2seq_kit.data.texts import Texts, encode_sources, read_texts, refuse_long
+from seq2seq_kit.data.texts import Texts, encode_sources, read_pairs, read_texts, refuse_long
 from seq2seq_kit.data.vocabulary import PADDING, Vocabulary
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL
@@ -148,8 +148,7 @@ class TranslateBundle:
 
     def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> TextEvaluation:
         """The result table on other pairs."""
-        sources = read_texts(frame, self.recipe.data.source_column, origin)
-        targets = read_texts(frame, self.recipe.data.target_column, origin)
+        sources, targets = read_pairs(frame, self.recipe.data, origin)
         everything = np.arange(len(sources))
         return self.evaluate_part(
             self.texts(sources, targets, {"train": everything, "val": everything, "test": everything})

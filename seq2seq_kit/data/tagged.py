@@ -89,6 +89,8 @@ def steps_of(sequences: Ragged, numbers: np.ndarray) -> np.ndarray:
 def read_labels(frame: pd.DataFrame, column: str, join: Mapping[str, str], origin: str) -> np.ndarray:
     """Label of each row as text, None where there is none; `join` names labels that count as another one.
 
+    Whole numbers are the same label whether or not missing cells beside them made the column one of floats.
+
     Raises:
         DataError: There is no such column.
     """
@@ -98,8 +100,10 @@ def read_labels(frame: pd.DataFrame, column: str, join: Mapping[str, str], origi
             "column in the file, or name the right one in data.labels"
         )
     cells = frame[column]
+    if pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 == 0).all():
+        cells = cells.astype("Int64")
     texts = cells.astype(str).replace(dict(join)).to_numpy(dtype=object)
-    texts[cells.isna().to_numpy()] = None
+    texts[cells.isna().to_numpy() | (texts == "")] = None
     return texts
 
 

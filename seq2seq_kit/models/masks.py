@@ -13,6 +13,7 @@ class OneHot(keras.layers.Layer):
 
     Args:
         depth: Numbers in use besides padding: 1 to `depth`.
+        mask_zero: Whether 0 is masked, as in Keras' `Embedding`; not where it is a token like the others.
 
     Input shape:
         `(batch, steps)`, whole numbers.
@@ -21,22 +22,23 @@ class OneHot(keras.layers.Layer):
         `(batch, steps, depth)`.
     """
 
-    def __init__(self, depth: int, **kwargs: Any) -> None:
+    def __init__(self, depth: int, mask_zero: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.depth = depth
+        self.mask_zero = mask_zero
         self.supports_masking = True
 
     def call(self, numbers: Any) -> Any:
         return keras.ops.one_hot(numbers - 1, self.depth, dtype=self.compute_dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        return keras.ops.not_equal(inputs, 0)
+        return keras.ops.not_equal(inputs, 0) if self.mask_zero else None
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (*input_shape, self.depth)
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"depth": self.depth}
+        return super().get_config() | {"depth": self.depth, "mask_zero": self.mask_zero}
 
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)

@@ -100,5 +100,5 @@ def build_translator(
 
 def _vectors(numbers: Any, tokens: int, embedding_dim: int | None, name: str, *, masked: bool) -> Any:
     if embedding_dim is None:
-        return OneHot(tokens - 1, name=f"{name}_one_hot")(numbers)
+        return OneHot(tokens - 1, mask_zero=masked, name=f"{name}_one_hot")(numbers)
     return keras.layers.Embedding(tokens, embedding_dim, mask_zero=masked, name=f"{name}_embedding")(numbers)
