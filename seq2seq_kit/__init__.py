@@ -13,7 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seq2seq_kit.bundle import Bundle
-    from seq2seq_kit.models import build_autoencoder, build_encoder_decoder, split_autoencoder
+    from seq2seq_kit.bundle_tag import TagBundle
+    from seq2seq_kit.bundle_translate import TranslateBundle
+    from seq2seq_kit.explanation import explain
+    from seq2seq_kit.models import (
+        bidirectional_parameters,
+        build_autoencoder,
+        build_echo,
+        build_encoder_decoder,
+        build_feedback_forecaster,
+        build_tagger,
+        build_translator,
+        dense_parameters,
+        gru_parameters,
+        lstm_parameters,
+        split_autoencoder,
+    )
     from seq2seq_kit.recipe import Recipe, json_schema, load_recipe, parse_recipe
     from seq2seq_kit.runs import TrainResult, evaluate, load, train
     from seq2seq_kit.ui import open_ui
@@ -24,13 +39,24 @@ __version__ = "0.1.0"
 _HOMES = {
     "Bundle": "bundle",
     "Recipe": "recipe",
+    "TagBundle": "bundle_tag",
     "TrainResult": "runs",
+    "TranslateBundle": "bundle_translate",
+    "bidirectional_parameters": "models",
     "build_autoencoder": "models",
+    "build_echo": "models",
     "build_encoder_decoder": "models",
+    "build_feedback_forecaster": "models",
+    "build_tagger": "models",
+    "build_translator": "models",
+    "dense_parameters": "models",
     "evaluate": "runs",
+    "explain": "explanation",
+    "gru_parameters": "models",
     "json_schema": "recipe",
     "load": "runs",
     "load_recipe": "recipe",
+    "lstm_parameters": "models",
     "open_ui": "ui",
     "parse_recipe": "recipe",
     "split_autoencoder": "models",
@@ -41,13 +67,24 @@ _HOMES = {
 __all__ = [
     "Bundle",
     "Recipe",
+    "TagBundle",
     "TrainResult",
+    "TranslateBundle",
+    "bidirectional_parameters",
     "build_autoencoder",
+    "build_echo",
     "build_encoder_decoder",
+    "build_feedback_forecaster",
+    "build_tagger",
+    "build_translator",
+    "dense_parameters",
     "evaluate",
+    "explain",
+    "gru_parameters",
     "json_schema",
     "load",
     "load_recipe",
+    "lstm_parameters",
     "open_ui",
     "parse_recipe",
     "split_autoencoder",

@@ -15,18 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from seq2seq_kit.errors import BundleError
-from seq2seq_kit.recipe import (
-    AutoencodeRecipe,
-    ForecastRecipe,
-    NextStepRecipe,
-    Recipe,
-    TagTokensRecipe,
-    TagValuesRecipe,
-    TranslateRecipe,
-    WholeRecipe,
-    dump_recipe,
-    load_recipe,
-)
+from seq2seq_kit.recipe import Recipe, dump_recipe, load_recipe
 
 if TYPE_CHECKING:
     import keras
@@ -62,16 +51,17 @@ _CLASSES = {
     "Zeros",
     "L2",
     "__keras_tensor__",
-    # Keras writes how a mask comes about as operations of its own beside the layers.
-    "GetItem",
-    "Greater",
+    # Masks: what is no padding, and every second step of it.
     "NotEqual",
+    "Greater",
+    "GetItem",
     "__slice__",
 }
 # The kit's own layers and the modules that register them with Keras. Each is let in under its own name from its own module only.
 _OWN_CLASSES = {
     "ChannelEmbedding": "seq2seq_kit.models.channels",
     "DropMask": "seq2seq_kit.models.masks",
+    "StepBefore": "seq2seq_kit.models.feedback",
     "FoldSteps": "seq2seq_kit.models.characters",
     "Denormalise": "seq2seq_kit.models.layers",
     "JoinSteps": "seq2seq_kit.models.layers",
@@ -85,6 +75,17 @@ _OWN_CLASSES = {
     "SplitSteps": "seq2seq_kit.models.layers",
     "UnfoldSteps": "seq2seq_kit.models.characters",
     "WithMask": "seq2seq_kit.models.masks",
+}
+# The bundle of each kind of recipe, and its module.
+_BUNDLES = {
+    "AutoencodeRecipe": ("bundle", "Bundle"),
+    "EchoRecipe": ("bundle_echo", "EchoBundle"),
+    "ForecastRecipe": ("bundle", "Bundle"),
+    "NextStepRecipe": ("bundle_next_step", "NextStepBundle"),
+    "TagTokensRecipe": ("bundle_tag", "TagBundle"),
+    "TagValuesRecipe": ("bundle_tag", "TagBundle"),
+    "TranslateRecipe": ("bundle_translate", "TranslateBundle"),
+    "WholeRecipe": ("bundle_whole", "WholeBundle"),
 }
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 _MOST_CONFIG_BYTES = 4_000_000
@@ -124,36 +125,19 @@ class Trained(Protocol):
 
 def standard_normal(model: keras.Model) -> list[np.ndarray]:
     """Golden inputs for a model of numbers."""
+    from seq2seq_kit.models.inference import forward_inputs
+
     rng = np.random.default_rng(0)
     return [
         rng.standard_normal((_GOLDEN_SEQUENCES, *(size or 8 for size in tensor.shape[1:]))).astype(np.float32)
-        for tensor in model.inputs
+        for tensor in forward_inputs(model)
     ]
 
 
 def _kind_of(recipe: Recipe) -> Any:
     """The class of a recipe's bundle."""
-    if isinstance(recipe, ForecastRecipe | AutoencodeRecipe):
-        from seq2seq_kit.bundle import Bundle
-
-        return Bundle
-    if isinstance(recipe, TranslateRecipe):
-        from seq2seq_kit.bundle_translate import TranslateBundle
-
-        return TranslateBundle
-    if isinstance(recipe, NextStepRecipe):
-        from seq2seq_kit.bundle_next_step import NextStepBundle
-
-        return NextStepBundle
-    if isinstance(recipe, WholeRecipe):
-        from seq2seq_kit.bundle_whole import WholeBundle
-
-        return WholeBundle
-    if isinstance(recipe, TagTokensRecipe | TagValuesRecipe):
-        from seq2seq_kit.bundle_tag import TagBundle
-
-        return TagBundle
-    raise NotImplementedError(type(recipe).__name__)
+    module, name = _BUNDLES[type(recipe).__name__]
+    return getattr(import_module(f"seq2seq_kit.{module}"), name)
 
 
 def versions() -> dict[str, str]:

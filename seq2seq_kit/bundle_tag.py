@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +63,6 @@ class TagBundle:
         rows: pd.DataFrame | Sequence[str] | Sequence[Sequence[str]] | str,
         *,
         origin: str = "the data",
-        **others: Any,
     ) -> pd.DataFrame:
         """Labels rows.
 
@@ -82,8 +81,9 @@ class TagBundle:
         frame = rows if isinstance(rows, pd.DataFrame) else self._frame_of(rows)
         tagged = self._tagged(frame, origin, labelled=False)
         everything = np.arange(len(tagged.truth))
-        chances = self._chances(tagged, everything)
         at = steps_of(tagged.rows, everything)
+        order = np.argsort(at)  # a table that was sorted or whose series are mixed is answered as it came
+        at, chances = at[order], self._chances(tagged, everything)[order]
         data = self.recipe.data
         names = [SEQUENCE] if isinstance(data, TagTokensData) and data.lines else [data.series] if data.series else []
         names += [data.tokens] if isinstance(data, TagTokensData) else [data.time] if data.time else []
@@ -111,6 +111,16 @@ class TagBundle:
         return TagEvaluation(
             part, counts, self.labels, {peer.name: peer.about for peer in self.baselines}, {MODEL: loss}
         )
+
+    def recoded(self, tagged: Tagged) -> Tagged:
+        """Sequences that were prepared for a training, in the numbers of this bundle: their source may have changed since."""
+        names = np.array([*tagged.labels, None], dtype=object)
+        truth = number_labels(names[tagged.truth.values], self.labels, "the data")
+        starts, lengths = tagged.truth.starts, tagged.truth.lengths
+        inputs = tagged.inputs
+        if self.coding is not None and tagged.tokens is not None:
+            inputs = self.coding.inputs(tagged.tokens.tolist(), starts, lengths)
+        return replace(tagged, inputs=inputs, truth=Ragged(truth, starts, lengths), labels=self.labels)
 
     @cached_property
     def forward(self) -> Callable[[Sequence[np.ndarray]], np.ndarray]:

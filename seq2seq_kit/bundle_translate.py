@@ -13,7 +13,7 @@ import pandas as pd
 
 from seq2seq_kit.data.ragged import Field
 from seq2seq_kit.data.sources import read_source
-from seq2seq_kit.data.texts import Texts, encode_sources, read_texts, refuse_long
+from seq2seq_kit.data.texts import Texts, encode_sources, read_pairs, read_texts, refuse_long
 from seq2seq_kit.data.vocabulary import PADDING, Vocabulary
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL
@@ -45,6 +45,7 @@ class TranslateBundle:
         output_steps: Tokens after which an output is cut off.
         baselines: Its fitted peers, for `evaluate`.
         info: Where it comes from: versions, run, digest of the data.
+        beams: Beginnings that are kept at each step where nothing else is asked for; 1 is greedy.
     """
 
     recipe: TranslateRecipe
@@ -54,15 +55,17 @@ class TranslateBundle:
     output_steps: int
     baselines: list[TextBaseline]
     info: dict[str, Any] = field(default_factory=dict)
+    beams: int = 1
 
     def predict(
-        self, texts: pd.DataFrame | Sequence[str] | str, *, beams: int = 1, origin: str = "the data"
+        self, texts: pd.DataFrame | Sequence[str] | str, *, beams: int | None = None, origin: str = "the data"
     ) -> pd.DataFrame:
         """Translates texts.
 
         Args:
             texts: Raw texts, or a frame with the recipe's source column.
-            beams: Beginnings that are kept at each step; 1 is greedy. More need a bridge that reads its own output.
+            beams: Beginnings that are kept at each step; 1 is greedy, and the default. More need a bridge that reads its own
+                output.
             origin: Name of the file for messages.
 
         Returns:
@@ -89,9 +92,10 @@ class TranslateBundle:
         return frame
 
     def write(
-        self, sources: Sequence[str], *, beams: int = 1, origin: str = "the data"
+        self, sources: Sequence[str], *, beams: int | None = None, origin: str = "the data"
     ) -> tuple[list[list[int]], np.ndarray]:
         """Tokens of the output for each text, without the end, and the logarithm of its probability."""
+        beams = self.beams if beams is None else beams
         if not 1 <= beams <= _MOST_BEAMS:
             raise ArgumentError(f"beams must be from 1 to {_MOST_BEAMS}. Received: beams={beams}")
         if beams > 1 and self.recipe.model.bridge == "repeat":
@@ -144,8 +148,7 @@ class TranslateBundle:
 
     def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> TextEvaluation:
         """The result table on other pairs."""
-        sources = read_texts(frame, self.recipe.data.source_column, origin)
-        targets = read_texts(frame, self.recipe.data.target_column, origin)
+        sources, targets = read_pairs(frame, self.recipe.data, origin)
         everything = np.arange(len(sources))
         return self.evaluate_part(
             self.texts(sources, targets, {"train": everything, "val": everything, "test": everything})
@@ -158,7 +161,7 @@ class TranslateBundle:
         return Texts(self.recipe.data, sources, targets, parts, own, other, self.output_steps, feedback)
 
     def evaluate_part(self, texts: Texts, part: str = "test") -> TextEvaluation:
-        """The model, greedy, and its baselines on a part of prepared pairs."""
+        """The model and its baselines on a part of prepared pairs."""
         references = texts.references(part)
         sources, answers = list(references), list(references.values())
         outputs, _ = self.write(sources)

@@ -64,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     verb = _verb(verbs, "validate", _validate, "check a recipe and its data, without training")
     _recipe(verb)
 
+    verb = _verb(verbs, "explain", _explain, "layers, parameters, steps, kernels, time and memory, without training")
+    _recipe(verb)
+
     verb = _verb(verbs, "train", _train, "train by recipe and log the run in MLflow")
     _recipe(verb)
     _tracking(verb)
@@ -96,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("run", metavar="RUN", help="id of a run, or path of a bundle")
     verb.add_argument("--data", metavar="FILE", help="CSV or Parquet; default: the recipe's own test rows")
     verb.add_argument("--out", metavar="FILE", help="write every figure, by target, series and step (CSV or Parquet)")
+    verb.add_argument("--beams", type=int, help="beginnings that a translator keeps at each step; default: 1, greedy")
     _tracking(verb)
 
     verb = _verb(verbs, "ui", _ui, "open MLflow's UI on the runs, on this machine only")
@@ -193,6 +197,20 @@ def _validate(options: argparse.Namespace) -> None:
         print(f"{'!' if finding.level == 'warning' else 'i'} {finding}")
 
 
+def _explain(options: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from seq2seq_kit.quiet import load_tensorflow
+    from seq2seq_kit.validation import resolve
+
+    recipe = resolve(options.recipe, options.overrides)  # a wrong recipe is told before TensorFlow has loaded
+    load_tensorflow()
+    from seq2seq_kit.console import print_explanation
+    from seq2seq_kit.explanation import explain
+
+    print_explanation(Console(), explain(recipe))
+
+
 def _train(options: argparse.Namespace) -> int:
     from rich.console import Console
 
@@ -222,10 +240,10 @@ def _print_evaluation(console: "Console", board: "Board") -> None:
     from seq2seq_kit.notes import header, result_rows, signed
 
     print_table(console, header(board), result_rows(board), title=board.title)
-    best = board.best_baseline
-    console.print(
-        f"skill {signed(board.skill)} against the best baseline, {best} ({board.about[best]}).", highlight=False
-    )
+    if len(board.names) > 1:  # a model that was put aside after a failure has no baselines
+        best = board.best_baseline
+        said = f"skill {signed(board.skill)} against the best baseline, {best} ({board.about[best]})."
+        console.print(said, highlight=False)
     console.print(board.units, highlight=False)
 
 
@@ -300,7 +318,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     load_tensorflow()
     from seq2seq_kit.runs import evaluate
 
-    evaluation = evaluate(options.run, data=options.data, tracking_uri=options.tracking_uri)
+    evaluation = evaluate(options.run, data=options.data, beams=options.beams, tracking_uri=options.tracking_uri)
     _print_evaluation(Console(), evaluation)
     if options.out:
         _write(evaluation.table(), options.out)

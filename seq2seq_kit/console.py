@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,6 +11,9 @@ from rich.table import Table
 
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.training import Epoch
+
+if TYPE_CHECKING:
+    from seq2seq_kit.explanation import Explanation
 
 _REFRESH_SECONDS = 0.2
 
@@ -93,6 +96,46 @@ def print_table(
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     console.print(table)
+
+
+def print_explanation(console: Console, told: "Explanation") -> None:
+    """What a recipe would train: a table of its layers, a line for each recurrent one, time and memory."""
+    table = Table(title=f"{escape(told.model)}: {told.parameters:,} parameters", title_justify="left")
+    for name in ("layer", "kind", "in -> out", "parameters"):
+        table.add_column(name, overflow="fold")
+    for row in told.rows:
+        if row.kind != "InputLayer":
+            cells = (row.name, row.kind, f"{_shape(row.inputs)} -> {_shape(row.outputs)}", row.how or "none")
+            table.add_row(*map(escape, cells))
+    console.print(table)
+    for run in told.recurrences:
+        steps = f"{run.steps:,} steps" if run.steps else "as many steps as the sequence has"
+        both = ", in both directions" if run.directions == 2 else ""
+        console.print(
+            f"{escape(run.layer)} recurs over {steps}{both}: {escape(run.why)}", highlight=False, soft_wrap=True
+        )
+    training, memory = told.recipe.training, told.memory
+    counts = ", ".join(f"{count:,} {part}" for part, count in told.counts.items())
+    lines = [
+        f"{told.unit}: {counts}; batches of {training.batch_size:,}",
+        f"an epoch takes about {told.seconds_per_epoch:.2g} s, {training.epochs:,} take about "
+        f"{_duration(told.seconds_per_epoch * training.epochs)}; upper estimate of the computing, from one forward batch",
+        f"memory about {_size(memory.total)} beside TensorFlow itself: {_size(memory.parameters)} weights, gradients and "
+        f"{training.optimizer}'s moments, {_size(memory.activations)} activations of a batch, {_size(memory.data)} rows",
+    ]
+    for line in lines:
+        console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def _shape(sizes: Sequence[int | None]) -> str:
+    return f"({', '.join('any' if size is None else str(size) for size in sizes)})"
+
+
+def _size(count: int) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} bytes"
 
 
 def _duration(seconds: float) -> str:

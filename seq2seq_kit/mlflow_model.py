@@ -23,7 +23,9 @@ class BundleModel(PythonModel):
         """Frames: as `Bundle.answer`. Tensors: the network's output for an array, or for a dict of arrays by input name."""
         if not self.tensors:
             return self.bundle.answer(model_input)
-        names = [tensor.name for tensor in self.bundle.model.inputs]
+        from seq2seq_kit.models.inference import forward_inputs
+
+        names = [tensor.name for tensor in forward_inputs(self.bundle.model)]
         arrays = [model_input[name] for name in names] if len(names) > 1 else [model_input]
         return self.bundle.forward([np.asarray(array) for array in arrays])
 

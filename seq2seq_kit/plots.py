@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,6 @@ from seq2seq_kit.evaluation.baselines import Predictor
 from seq2seq_kit.training import Fit
 
 if TYPE_CHECKING:
-    import keras
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -119,88 +118,6 @@ def plot_error_by_step(test: Evaluation) -> Figure:
     return figure
 
 
-def plot_model(model: keras.Model) -> Figure:
-    """The layers from input to output, with output shapes and parameter counts.
-
-    Layers that only a second input passes through stand beside the layer that takes them; what goes past the column, such as the
-    encoder's state or a window's own mean, is a line from the layer that gives it to the layer that takes it.
-    """
-    from matplotlib.figure import Figure
-
-    column = _main_column(model)
-    figure = Figure(figsize=(8, 0.72 * len(column) + 0.8), layout="constrained")
-    axes = figure.subplots()
-    axes.set(xlim=(0, 10), ylim=(-0.6, len(column) - 0.2), title=f"{model.name}: {model.count_params():,} parameters")
-    axes.axis("off")
-    heights = {layer.name: len(column) - 1 - position for position, layer in enumerate(column)}
-    bypasses = 0
-    for position, layer in enumerate(column):
-        height = heights[layer.name]
-        _draw_layer(axes, layer, 3.5, height)
-        if position:
-            _draw_arrow(axes, (3.5, height + 0.7), (3.5, height + 0.3))
-        for chain in _beside(layer, heights):
-            if chain[-1].name in heights:
-                bypasses += 1
-                _draw_bypass(axes, heights[chain[-1].name], height, 0.9 - 0.2 * (bypasses % 4))
-            else:
-                _draw_chain(axes, chain, height)
-    return figure
-
-
-def _main_column(model: keras.Model) -> list[keras.layers.Layer]:
-    """From the first input to the output, along the first input of each layer."""
-    column = [model.get_layer(model.outputs[0]._keras_history.operation.name)]
-    while _parents(column[0]):
-        column.insert(0, _parents(column[0])[0])
-    return column
-
-
-def _beside(layer: keras.layers.Layer, column: Mapping[str, int]) -> list[list[keras.layers.Layer]]:
-    """What else a layer takes: chains of layers from it backwards, each up to an input or a layer of the column."""
-    chains = []
-    for parent in _parents(layer)[1:]:
-        chain = [parent]
-        while chain[-1].name not in column and _parents(chain[-1]):
-            chain.append(_parents(chain[-1])[0])
-        chains.append(chain)
-    # One line for both states of an LSTM.
-    return list({chain[-1].name: chain for chain in reversed(chains)}.values())
-
-
-def _parents(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    inputs = layer.input if isinstance(layer.input, list | tuple) else [layer.input]
-    own = [tensor._keras_history.operation for tensor in inputs]
-    # How a mask comes about is written as operations beside the layers; they have no parameters and belong in no picture.
-    return [parent for parent in own if parent is not layer and hasattr(parent, "count_params")]
-
-
-def _draw_chain(axes: Axes, chain: Sequence[keras.layers.Layer], height: float) -> None:
-    """Layers above each other on the right; the lowest one points at the column."""
-    for position, layer in enumerate(chain):
-        _draw_layer(axes, layer, 8.2, height + position)
-        if position:
-            _draw_arrow(axes, (8.2, height + position - 0.3), (8.2, height + position - 0.7))
-    _draw_arrow(axes, (7.0, height), (5.1, height))
-
-
-def _draw_bypass(axes: Axes, start: float, end: float, x: float) -> None:
-    axes.plot([1.6, x, x, 1.4], [start, start, end, end], color=TRUTH_COLOUR, lw=0.8, zorder=0)
-    _draw_arrow(axes, (1.3, end), (1.7, end))
-
-
-def _draw_layer(axes: Axes, layer: keras.layers.Layer, x: float, y: float) -> None:
-    box = {"boxstyle": "round,pad=0.35", "fc": "#f3f5f7", "ec": PAST_COLOUR}
-    parameters = layer.count_params()
-    count = f"   {parameters:,} parameters" if parameters else ""
-    words = f"{layer.name}   {type(layer).__name__}\n{_shape_of(layer)}{count}"
-    axes.text(x, y, words, ha="center", va="center", fontsize=9, bbox=box)
-
-
-def _draw_arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    axes.annotate("", xy=end, xytext=start, arrowprops={"arrowstyle": "->", "color": TRUTH_COLOUR, "lw": 0.8})
-
-
 def write_interactive(examples: Examples, path: Path, *, title: str) -> None:
     """A page of its own, without network: choose a window with the slider, a forecaster in the legend."""
     import plotly.graph_objects as go
@@ -298,9 +215,3 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
 def _tidy(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25, lw=0.6)
-
-
-def _shape_of(layer: Any) -> str:
-    first = layer.output[0] if isinstance(layer.output, list | tuple) else layer.output  # states and statistics follow
-    shape: Sequence[int | None] = first.shape
-    return "(" + ", ".join("batch" if position == 0 else str(size) for position, size in enumerate(shape)) + ")"

@@ -59,13 +59,13 @@ def plot_attention(
     figure = Figure(figsize=(5.2 * columns, 4.2 * -(-len(weights) // columns)), layout="constrained")
     grid = np.atleast_1d(figure.subplots(-(-len(weights) // columns), columns)).ravel()
     for axes, own, source, output in zip(grid, weights, read, written, strict=False):
-        axes.imshow(own, cmap="magma", vmin=0, vmax=1, aspect="auto")
+        axes.imshow(own, cmap="magma", vmin=0, vmax=float(own.max()), aspect="auto")
         axes.set_xticks(range(len(source)), source, fontsize=8)
         axes.set_yticks(range(len(output)), output, fontsize=8)
         axes.set(xlabel="read", ylabel="written")
     for axes in grid[len(weights) :]:
         axes.remove()
-    figure.suptitle("Attention: where each written token looks (bright: most)")
+    figure.suptitle("Attention: where each written step looks (bright: most)")
     return figure
 
 

@@ -7,14 +7,14 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
 from seq2seq_kit.bundle_files import Trained, read_bundle, versions
-from seq2seq_kit.errors import BundleError, KitError, TrackingError
+from seq2seq_kit.errors import ArgumentError, BundleError, KitError, TrackingError
 from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.notes import count_of, describe_run, headline
@@ -171,16 +171,25 @@ def load(run: str | Path, *, tracking_uri: str | None = None) -> Any:
 
 
 def evaluate(
-    run: str | Path | Trained, *, data: pd.DataFrame | str | Path | None = None, tracking_uri: str | None = None
+    run: str | Path | Trained,
+    *,
+    data: pd.DataFrame | str | Path | None = None,
+    beams: int | None = None,
+    tracking_uri: str | None = None,
 ) -> Any:
     """Repeats the result table of a run.
 
     Args:
         run: A bundle, its folder, or the id of a run.
         data: Other rows (or their file); None: the test rows of the recipe's own source.
+        beams: Beginnings that a translator keeps at each step; None: it is greedy.
         tracking_uri: As in `train`.
     """
     bundle: Any = load(run, tracking_uri=tracking_uri) if isinstance(run, str | Path) else run
+    if beams is not None:
+        if bundle.recipe.task != "translate":
+            raise ArgumentError(f"a {bundle.recipe.task} model searches nothing. Received: beams={beams}; leave it out")
+        bundle = replace(bundle, beams=beams)
     if data is not None:
         frame = data if isinstance(data, pd.DataFrame) else bundle.read(str(data))
         return bundle.evaluate(frame, origin="the data" if isinstance(data, pd.DataFrame) else str(data))
@@ -301,8 +310,10 @@ def _last_tags(result: TrainResult) -> dict[str, str]:
 def _run_name(recipe: Recipe) -> str:
     # MLflow's UI cuts names at about 17 characters; what tells runs of one experiment apart comes first.
     layers: Any = recipe.model
-    units = "-".join(map(str, getattr(layers, "encoder_units", None) or layers.units))
-    return f"{layers.cell}{units} e{recipe.training.epochs} s{recipe.seed}"
+    units = getattr(layers, "encoder_units", None) or layers.units
+    units = "-".join(map(str, units if isinstance(units, list) else [units]))
+    shape = f"{layers.shape} " if hasattr(layers, "shape") else ""
+    return f"{shape}{layers.cell}{units} e{recipe.training.epochs} s{recipe.seed}"
 
 
 def _data_name(recipe: Recipe) -> str:

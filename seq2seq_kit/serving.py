@@ -57,7 +57,9 @@ def served_examples(
     cells no frame may do as an example; the network is served all the same.
     """
     arrays = prepared.arrays("test", np.array([0])) if arrays is None else arrays
-    names = [tensor.name for tensor in bundle.model.inputs]
+    from seq2seq_kit.models.inference import forward_inputs
+
+    names = [tensor.name for tensor in forward_inputs(bundle.model)]
     tensors = dict(zip(names, arrays, strict=True)) if len(names) > 1 else arrays[0]
     served: dict[str, tuple[Any, Any]] = {"tensors": (tensors, bundle.forward(arrays))}
     try:

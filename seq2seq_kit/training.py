@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from seq2seq_kit.data.prepare import Prepared
 from seq2seq_kit.errors import TrainingError
-from seq2seq_kit.recipe.schema import AutoencodeRecipe, FitSettings, ForecastRecipe, WindowRecipe
+from seq2seq_kit.recipe.schema import (
+    FitSettings,
+    ForecastTraining,
+)
+from seq2seq_kit.recipe.tokens import TranslateTraining
 
 if TYPE_CHECKING:
     import keras
@@ -87,35 +91,6 @@ def seed_everything(seed: int, *, deterministic: bool) -> None:
     keras.utils.set_random_seed(seed)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
-
-
-def build_model(recipe: WindowRecipe, prepared: Prepared) -> "keras.Model":
-    """The recipe's model for the prepared columns."""
-    from seq2seq_kit.models import build_autoencoder, build_encoder_decoder
-
-    layers: dict[str, Any] = recipe.model.model_dump()
-    if isinstance(recipe, AutoencodeRecipe):
-        return build_autoencoder(
-            input_steps=recipe.data.input_steps,
-            input_features=prepared.layout.inputs,
-            output_features=len(prepared.layout.targets),
-            **layers,
-        )
-    assert isinstance(recipe, ForecastRecipe)
-    columns, layout = prepared.columns, prepared.layout
-    among_inputs = all(position < layout.inputs for position in layout.targets)
-    # What is known ahead is given to the decoder as it is, so the encoder sees it as it is too.
-    measured = [position for position, name in enumerate(columns.inputs) if name not in columns.known_future]
-    return build_encoder_decoder(
-        input_steps=recipe.data.input_steps,
-        output_steps=recipe.data.output_steps,
-        input_features=layout.inputs,
-        output_features=len(layout.targets),
-        future_features=len(layout.future),
-        target_positions=layout.targets if among_inputs else None,
-        measured_positions=measured or None,
-        **layers,
-    )
 
 
 def fit(
@@ -221,6 +196,28 @@ def _around_epochs(
                 logs["val_loss"] = validate()
 
     return AroundEpochs()
+
+
+def teach(
+    model: "keras.Model", training: ForecastTraining | TranslateTraining, *, seed: int
+) -> "tuple[keras.Model, Callable[[int], None] | None]":
+    """A model whose decoder reads its own output, made ready for the recipe's `teacher_forcing`.
+
+    Returns:
+        The model to fit, on the same weights, and what has to be told before each epoch: the share of true outputs goes from the
+        first to the last epoch's in equal steps.
+    """
+    from seq2seq_kit.models.feedback import with_own_outputs
+
+    first, last = training.teacher_forcing
+    if min(first, last) == 1:
+        return model, None
+    trained, mix = with_own_outputs(model, seed=seed)
+
+    def begin_epoch(epoch: int) -> None:
+        mix.ratio.assign(first + (last - first) * (epoch - 1) / max(training.epochs - 1, 1))
+
+    return trained, begin_epoch
 
 
 @contextmanager

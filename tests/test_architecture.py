@@ -29,8 +29,11 @@ FORBIDDEN = {
     "training": {"*", "!errors", "!recipe", "!data", "!models"},
     "plots": {"*", "!evaluation", "!data", "!training"},
     "store": {"*", "!errors"},
+    "shape_pictures": {"*", "!errors"},
+    "explanation": {"tracking", "runs", "cli", "console", "bundle", "plots", "evaluation"},
     "validation": {"models", "training", "evaluation", "plots", "bundle", "tracking", "runs", "cli"},
     "bundle": {"training", "tracking", "runs", "plots", "cli"},
+    "bundle_echo": {"training", "tracking", "runs", "plots", "cli"},
     "bundle_files": {"training", "tracking", "runs", "plots", "cli"},
     "tracking": {"runs", "cli", "bundle", "plots", "models"},
     "tasks": {"runs", "tracking", "cli", "console", "ui"},
@@ -41,6 +44,8 @@ OUTSIDE = {
     "data": HEAVY - {"tensorflow"},
     "models": HEAVY - {"tensorflow", "keras"},
     "evaluation": HEAVY,
+    "explanation": HEAVY - {"tensorflow", "keras"},
+    "shape_pictures": HEAVY - {"matplotlib"},
 }
 
 
@@ -97,6 +102,7 @@ def test_the_rules_see_the_imports_there_are() -> None:
     assert seen["data"] >= {"recipe", "data"}
     assert seen["evaluation"] >= {"data", "evaluation", "findings"}
     assert seen["training"] >= {"data", "models", "recipe"}
+    assert seen["explanation"] >= {"models", "tasks", "training"}
     assert seen["tasks"] >= {"training", "bundle", "evaluation", "plots", "data"}
     assert seen["runs"] >= {"training", "bundle_files", "tracking", "evaluation", "tasks"}
 

@@ -16,7 +16,7 @@ from seq2seq_kit.errors import ArgumentError, DataError, SeriesTooShortError
 from seq2seq_kit.evaluation.baselines import LastValue
 from seq2seq_kit.recipe import parse_recipe
 from seq2seq_kit.runs import TrainResult
-from seq2seq_kit.training import build_model
+from seq2seq_kit.tasks.windows import build_model
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
 
 

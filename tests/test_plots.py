@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from seq2seq_kit import plots
 from seq2seq_kit.data import Prepared, prepare
 from seq2seq_kit.evaluation import MODEL, evaluate_part, fit_autoencode_baselines, fit_forecast_baselines
 from seq2seq_kit.evaluation.baselines import Predictor
-from seq2seq_kit.models import build_autoencoder, build_encoder_decoder
 from seq2seq_kit.recipe import parse_recipe
 from seq2seq_kit.training import Epoch, Fit
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
@@ -215,68 +213,6 @@ def test_losses_mark_the_kept_epoch(tmp_path: Path) -> None:
 def test_losses_are_drawn_for_any_history(fit: Fit, tmp_path: Path) -> None:
     plots.save({"losses": plots.plot_losses(fit)}, tmp_path)
     assert_drawn(tmp_path / "losses.png")
-
-
-@pytest.mark.parametrize(("future", "beside"), [(0, []), (2, ["future"])])
-def test_the_diagram_names_every_layer_with_its_shape_and_size(future: int, beside: list[str], tmp_path: Path) -> None:
-    model = build_encoder_decoder(
-        input_steps=5, output_steps=3, input_features=2, future_features=future, encoder_units=[4], decoder_units=[4]
-    )
-    figure = plots.plot_model(model)
-    words = [text.get_text() for text in figure.axes[0].texts if text.get_text()]
-    assert sorted(word.split()[0] for word in words) == sorted(layer.name for layer in model.layers)
-    assert f"encoder_0   LSTM\n(batch, 4)   {model.get_layer('encoder_0').count_params()} parameters" in words
-    assert "bridge   RepeatVector\n(batch, 3, 4)" in words
-    assert [word.split()[0] for word in words if word.startswith("future")] == beside
-    assert figure.axes[0].get_title() == f"encoder_decoder: {model.count_params():,} parameters"
-    plots.save({"model": figure}, tmp_path)
-    assert_drawn(tmp_path / "model.png")
-
-
-def test_the_diagram_of_an_autoencoder_shows_its_latent_layer() -> None:
-    model = build_autoencoder(input_steps=5, input_features=2, latent_dim=3, encoder_units=[4], bidirectional=True)
-    words = [text.get_text() for text in plots.plot_model(model).axes[0].texts]
-    assert "latent   Dense\n(batch, 3)   27 parameters" in words
-    assert any(word.startswith("encoder_0   Bidirectional\n(batch, 8)") for word in words)
-
-
-def test_the_diagram_draws_what_goes_past_the_column_as_lines() -> None:
-    shapes: dict[str, Any] = {
-        "output_features": 2,
-        "future_features": 3,
-        "encoder_units": [4, 4],
-        "decoder_units": [8, 8],
-    }
-    model = build_encoder_decoder(
-        input_steps=8,
-        output_steps=4,
-        input_features=2,
-        bidirectional=True,
-        segment_steps=2,
-        channels="independent",
-        normalise="last",
-        decoder_state="encoder",
-        **shapes,
-    )
-    axes = plots.plot_model(model).axes[0]
-    places = {text.get_text().split()[0]: text.get_position() for text in axes.texts if text.get_text()}
-    assert [name for name, (x, _) in places.items() if x > 5] == ["future_join", "future_channels", "future"]
-    assert places["future_join"][1] == places["bridge_future"][1]
-    lines = [tuple(np.asarray(line.get_ydata())[[0, -1]]) for line in axes.lines]
-    ways = [("encoder_0", "decoder_0"), ("encoder_1", "decoder_1"), ("normalise", "denormalise")]
-    assert sorted(lines) == sorted((places[start][1], places[end][1]) for start, end in ways)
-
-
-def test_a_long_model_s_layers_do_not_overlap() -> None:
-    model = build_encoder_decoder(
-        input_steps=5, output_steps=3, input_features=2, encoder_units=[4] * 5, decoder_units=[4] * 5
-    )
-    figure = plots.plot_model(model)
-    figure.canvas.draw()
-    boxes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text()]
-    heights = sorted((box.y0, box.y1) for box in boxes)
-    assert len(heights) == 13
-    assert all(lower[1] < upper[0] for lower, upper in pairwise(heights))
 
 
 def test_a_zone_leaves_the_clock_of_the_data_on_the_axis() -> None:

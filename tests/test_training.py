@@ -19,12 +19,12 @@ from seq2seq_kit.errors import TrainingError
 from seq2seq_kit.models.inference import compile_forward
 from seq2seq_kit.recipe import Recipe, parse_recipe
 from seq2seq_kit.recipe.schema import Training
+from seq2seq_kit.tasks.windows import build_model
 from seq2seq_kit.training import (
     Epoch,
     Fit,
     Observer,
     _optimizer,
-    build_model,
     estimate_seconds,
     fit,
     seed_everything,
@@ -303,7 +303,8 @@ SEEDED = """
 import json, sys
 from seq2seq_kit.data import prepare
 from seq2seq_kit.recipe import parse_recipe
-from seq2seq_kit.training import build_model, fit, seed_everything
+from seq2seq_kit.tasks.windows import build_model
+from seq2seq_kit.training import fit, seed_everything
 from tests.conftest import forecast_recipe, hourly_frame
 import hashlib
 

@@ -69,6 +69,7 @@ def make_batches(
     batch_size: int,
     shuffle_seed: int | None = None,
     subset: Sequence[int] | np.ndarray | None = None,
+    answers: bool = False,
 ) -> tf.data.Dataset:
     """Batches of windows.
 
@@ -80,6 +81,7 @@ def make_batches(
         shuffle_seed: Shuffles, differently in each epoch, and repeats without end: give `fit` its `steps_per_epoch`.
             None: once through, in order.
         subset: Window numbers to take instead of all (in order only).
+        answers: Gives the targets also as the last input, for a decoder that is trained on the true values before each step.
 
     Returns:
         `(inputs, targets)`, or `((inputs, future), targets)` where the layout has future columns; shapes
@@ -114,7 +116,9 @@ def make_batches(
             return past, _pick(rows, layout.targets)
         ahead = tf.gather(series, start[:, None] + target_rows)
         targets = _pick(ahead, layout.targets)
-        return ((past, _pick(ahead, layout.future)) if layout.future else past), targets
+        inputs = (past, _pick(ahead, layout.future)) if layout.future else (past,)
+        inputs = (*inputs, targets) if answers else inputs
+        return (inputs if len(inputs) > 1 else inputs[0]), targets
 
     dataset = tf.data.Dataset.range(steps if shuffle_seed is None else np.iinfo(np.int64).max).map(cut).prefetch(2)
     options = tf.data.Options()

@@ -4,7 +4,7 @@ Training and prediction go through the same steps; only training fits scalers an
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,7 @@ class Prepared:
         barred: Rows where a forecast may not begin, because an input was interpolated towards the very rows that it would
             predict; shape `(rows,)` bool.
         notes: What was done to the data.
+        answers: Whether batches hold the targets also as an input, see `make_batches`.
     """
 
     data: Data
@@ -55,6 +56,7 @@ class Prepared:
     layout: Layout
     barred: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
+    answers: bool = False
 
     @cached_property
     def columns(self) -> Columns:
@@ -94,6 +96,10 @@ class Prepared:
         """The targets' own past."""
         return History.of(self.table, self.columns.targets, self.target_center)
 
+    def with_scaler(self, scaler: Scaler) -> "Prepared":
+        """The same rows as a model sees them that was trained with another scaler."""
+        return replace(_assemble(self.data, self.table, self.split, scaler), answers=self.answers)
+
     def count(self, part: str) -> int:
         """Windows of a part."""
         return self.windows[part].count
@@ -114,6 +120,7 @@ class Prepared:
             batch_size=batch_size,
             shuffle_seed=shuffle_seed,
             subset=subset,
+            answers=self.answers,
         )
 
     def arrays(self, part: str, windows: np.ndarray) -> list[np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -59,6 +59,13 @@ class Tagged:
         """The model's inputs for some sequences of a part."""
         return [each.padded(self.parts[part][numbers]) for each in self.inputs]
 
+    def with_values(self, matrix: np.ndarray) -> Tagged:
+        """The same sequences over other values: the first columns of a matrix with the same rows."""
+        first, *others = self.inputs
+        columns = first.sequences.values.shape[1]
+        values = replace(first.sequences, values=matrix[:, :columns])
+        return replace(self, inputs=[replace(first, sequences=values), *others])
+
     def tokens_of(self, numbers: np.ndarray) -> np.ndarray:
         """The tokens of some sequences, one after the other."""
         assert self.tokens is not None
@@ -82,6 +89,8 @@ def steps_of(sequences: Ragged, numbers: np.ndarray) -> np.ndarray:
 def read_labels(frame: pd.DataFrame, column: str, join: Mapping[str, str], origin: str) -> np.ndarray:
     """Label of each row as text, None where there is none; `join` names labels that count as another one.
 
+    Whole numbers are the same label whether or not missing cells beside them made the column one of floats.
+
     Raises:
         DataError: There is no such column.
     """
@@ -91,8 +100,10 @@ def read_labels(frame: pd.DataFrame, column: str, join: Mapping[str, str], origi
             "column in the file, or name the right one in data.labels"
         )
     cells = frame[column]
+    if pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 == 0).all():
+        cells = cells.astype("Int64")
     texts = cells.astype(str).replace(dict(join)).to_numpy(dtype=object)
-    texts[cells.isna().to_numpy()] = None
+    texts[cells.isna().to_numpy() | (texts == "")] = None
     return texts
 
 

@@ -39,7 +39,7 @@ def read_lines(path: str | Path, names: Sequence[str]) -> pd.DataFrame:
         DataError: No such file, no tokens, or a line with another number of columns than the first one.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")  # some editors put a mark in front
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path}: {error}. Expected a UTF-8 text file with a token in each line") from None
     rows: list[list[str]] = []
@@ -120,8 +120,8 @@ def prepare_tokens(
     parts = divide(names, data.split)
     texts = read_labels(frame, data.labels, data.join_labels, origin)
     rows = np.arange(len(words))
+    place = str(data.test_source)
     if test is not None:
-        place = str(data.test_source)
         more, more_starts, more_lengths = read_sequences(data, test, place)
         parts = {
             "train": np.sort(np.concatenate([parts["train"], parts["test"]])),
@@ -138,7 +138,10 @@ def prepare_tokens(
     letters = Vocabulary.learn((words[row] for row in learned), level="char", min_count=2) if characters else None
     coding = TokenCoding(vocabulary, letters)
     labels = learn_labels([texts[row] for row in learned])
-    truth = Ragged(number_labels(texts, labels, origin), starts, lengths)
+    numbers = [number_labels(texts[: len(frame)], labels, origin)]
+    if test is not None:
+        numbers.append(number_labels(texts[len(frame) :], labels, place))
+    truth = Ragged(np.concatenate(numbers), starts, lengths)
     inputs, origins = coding.inputs(words, starts, lengths), Ragged(rows, starts, lengths)
     return Tagged(inputs, truth, parts, labels, origins, np.array(words, dtype=object)), coding
 

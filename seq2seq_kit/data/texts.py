@@ -108,8 +108,7 @@ def prepare_texts(data: TranslateData, frame: pd.DataFrame, *, feedback: bool, o
     Raises:
         DataError: A column is missing, a text is missing or empty, longer than the recipe allows, or a part is empty.
     """
-    sources = read_texts(frame, data.source_column, origin)
-    targets = read_texts(frame, data.target_column, origin)
+    sources, targets = read_pairs(frame, data, origin)
     parts = divide(sources, data.split)
     for part in PARTS:
         if not len(parts[part]):
@@ -132,6 +131,31 @@ def prepare_texts(data: TranslateData, frame: pd.DataFrame, *, feedback: bool, o
             f"{twice} rows repeat a source; all answers to one source stand in the same part, and any of them is right"
         )
     return Texts(data, sources, targets, parts, own, other, steps, feedback, notes)
+
+
+def read_pairs(frame: pd.DataFrame, data: TranslateData, origin: str) -> tuple[list[str], list[str]]:
+    """Sources and targets.
+
+    Raises:
+        DataError: See `read_texts`; one column ends before the other.
+    """
+    columns = data.source_column, data.target_column
+    if set(columns) <= set(frame.columns):
+        counts = [_filled_rows(frame[column]) for column in columns]
+        if counts[0] != counts[1]:
+            raise DataError(
+                f"{origin}: {counts[0]} source texts in {columns[0]} and {counts[1]} target texts in {columns[1]}; expected a "
+                f"target beside each source. Row {min(counts) + 1} is the first with one of them only: fill it in or drop the "
+                "rows from there on"
+            )
+    sources, targets = (read_texts(frame, column, origin) for column in columns)
+    return sources, targets
+
+
+def _filled_rows(cells: pd.Series) -> int:
+    """Rows up to the last one that is not empty."""
+    filled = np.flatnonzero((cells.notna() & (cells.astype(str) != "")).to_numpy())
+    return int(filled[-1]) + 1 if filled.size else 0
 
 
 def read_texts(frame: pd.DataFrame, column: str, origin: str) -> list[str]:

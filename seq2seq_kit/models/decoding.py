@@ -40,7 +40,7 @@ class Decoder:
         if "attention" in names:
             attention = model.get_layer("attention").input
             handed += [attention[1], attention[2]]
-        inputs = [tensor for tensor in model.inputs if tensor.name != "previous"]
+        inputs = [tensor for tensor in model.inputs if tensor.name in ("source", "inputs")]
         return cls(model, keras.Model(inputs, handed), layers)
 
     def start(self, inputs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
@@ -62,7 +62,9 @@ class Decoder:
         if memory:
             values, keys, mask = memory
             context, weights = self.model.get_layer("attention")(
-                [outputs[:, None], values, keys], mask=[None, mask], return_attention_scores=True
+                [outputs[:, None], values, keys],
+                mask=None if mask is None else [None, mask],
+                return_attention_scores=True,
             )
             both = tf.concat([context[:, 0], outputs], axis=-1)
             outputs, weights = self.model.get_layer("attention_vector")(both), weights[:, 0]
@@ -71,6 +73,8 @@ class Decoder:
 
 def _memory_mask(model: keras.Model, source: Any) -> Any:
     """Which steps of the encoder's last layer count, from the tokens; padding is 0 and stands at the end."""
+    if not source.dtype.is_integer:
+        return None  # windows of numbers have no padding
     mask = tf.not_equal(source, 0)
     for layer in model.layers:
         if layer.name.startswith("encoder_") and layer.name.endswith("_join"):
@@ -150,20 +154,49 @@ def _vectors_of(model: keras.Model) -> Callable[[Any], Any]:
     return lambda tokens: layer(tokens[:, None])[:, 0]
 
 
+def compile_free_forecast(model: keras.Model) -> Callable[..., tf.Tensor]:
+    """A forecaster that reads its own output, run on its own output.
+
+    Args:
+        model: From `build_feedback_forecaster`.
+
+    Returns:
+        A function, to be called inside or outside of a graph, from `inputs` and, where the model has it, `future` to the outputs
+        `(batch, output_steps, targets)`.
+    """
+    decoder, before = Decoder.of(model), model.get_layer("step_before")
+    steps = model.output_shape[1]
+
+    def run(inputs: tf.Tensor, future: tf.Tensor | None = None) -> tf.Tensor:
+        states, memory = decoder.start([inputs])
+        written = tf.TensorArray(tf.float32, size=steps)
+
+        def advance(step: Any, value: Any, written: Any, *states: Any) -> Any:
+            read = value if future is None else tf.concat([value, future[:, step]], axis=-1)
+            value, after, _ = decoder.step(read, states, memory)
+            return (step + 1, value, written.write(step, value), *after)
+
+        first = tf.ensure_shape(before.newest(inputs), (None, model.output_shape[2]))
+        done = tf.while_loop(lambda step, *rest: step < steps, advance, (0, first, written, *states))
+        return tf.transpose(done[2].stack(), (1, 0, 2))
+
+    return run
+
+
 def has_attention(model: keras.Model) -> bool:
     """Whether the model looks at the encoder's steps."""
     return any(layer.name == "attention" for layer in model.layers)
 
 
 def attention_weights(model: keras.Model, arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Where each output step looks: `(batch, steps, source steps)`, each step's weights sum to 1.
+    """Where each output step looks: `(batch, output steps, encoder steps)`, each step's weights sum to 1.
 
     Args:
-        model: A translator with attention.
-        arrays: `source` and `previous`.
+        model: One with attention.
+        arrays: The model's inputs, what the decoder wrote included.
     """
     queries, _, keys = model.get_layer("attention").input
     asked, given = keras.Model(model.inputs, [queries, keys])([tf.constant(array) for array in arrays], training=False)
     scores = tf.matmul(asked, given, transpose_b=True)
     mask = _memory_mask(model, tf.constant(arrays[0]))
-    return tf.nn.softmax(tf.where(mask[:, None, :], scores, -np.inf)).numpy()
+    return tf.nn.softmax(scores if mask is None else tf.where(mask[:, None, :], scores, -np.inf)).numpy()

@@ -4,29 +4,41 @@
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from seq2seq_kit.models.decoding import compile_free_forecast
+
 Forward = Callable[[Sequence[np.ndarray]], np.ndarray]
 
 
+def forward_inputs(model: keras.Model) -> list[Any]:
+    """The inputs that a prediction needs: all but the answers, which a forecaster of numbers is given in training only."""
+    return [tensor for tensor in model.inputs if tensor.name != "answers"]
+
+
 def compile_forward(model: keras.Model, *, batch_size: int = 1024) -> Forward:
-    """A function from input arrays to the output array.
+    """A function from input arrays to the output array; a forecaster that reads its own output does so.
 
     Args:
         model: Any functional model with one output.
         batch_size: Sequences that run at once; the result does not depend on it beyond float rounding.
 
     Returns:
-        A function that takes one array for each model input, `(sequences, ...)`, and returns `(sequences, ...)`.
+        A function that takes one array for each input of `forward_inputs`, `(sequences, ...)`, and returns `(sequences, ...)`.
     """
-    kinds = [tensor.dtype for tensor in model.inputs]
-    signature = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs]
+    read = forward_inputs(model)
+    kinds = [tensor.dtype for tensor in read]
+    signature = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in read]
+    own = compile_free_forecast(model) if len(read) < len(model.inputs) else None
 
     @tf.function(input_signature=signature)
     def step(*inputs: tf.Tensor) -> tf.Tensor:
+        if own is not None:
+            return own(*inputs)
         return model(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
 
     # One graph for every batch size; calling the concrete function keeps TensorFlow from counting traces of other models.

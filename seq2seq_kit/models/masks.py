@@ -13,6 +13,7 @@ class OneHot(keras.layers.Layer):
 
     Args:
         depth: Numbers in use besides padding: 1 to `depth`.
+        mask_zero: Whether 0 is masked, as in Keras' `Embedding`; not where it is a token like the others.
 
     Input shape:
         `(batch, steps)`, whole numbers.
@@ -21,22 +22,23 @@ class OneHot(keras.layers.Layer):
         `(batch, steps, depth)`.
     """
 
-    def __init__(self, depth: int, **kwargs: Any) -> None:
+    def __init__(self, depth: int, mask_zero: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.depth = depth
+        self.mask_zero = mask_zero
         self.supports_masking = True
 
     def call(self, numbers: Any) -> Any:
         return keras.ops.one_hot(numbers - 1, self.depth, dtype=self.compute_dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        return keras.ops.not_equal(inputs, 0)
+        return keras.ops.not_equal(inputs, 0) if self.mask_zero else None
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (*input_shape, self.depth)
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"depth": self.depth}
+        return super().get_config() | {"depth": self.depth, "mask_zero": self.mask_zero}
 
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
@@ -93,15 +95,16 @@ class DropMask(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
 class MixPrevious(keras.layers.Layer):
-    """In training, some of the true tokens before each step are replaced by the model's own (Bengio et al. 2015).
+    """In training, some of the true outputs before each step are replaced by the model's own (Bengio et al. 2015).
 
-    All steps at once: the model's tokens come from a first pass over the true ones (Mihaylova and Martins 2019).
+    All steps at once: the model's own come from a first pass over the true ones (Mihaylova and Martins 2019).
 
     Input shape:
-        A list of the tokens before each step, `(batch, steps)`, and of the first pass' scores, `(batch, steps, tokens)`.
+        A list of what stands before each step, `(batch, steps)` for tokens or `(batch, steps, targets)`, and of the first pass'
+        outputs, `(batch, steps, ...)`: scores of tokens, or values.
 
     Output shape:
-        `(batch, steps)`.
+        That of the first.
     """
 
     def __init__(self, seed: int = 0, **kwargs: Any) -> None:
@@ -110,13 +113,15 @@ class MixPrevious(keras.layers.Layer):
         self.ratio = self.add_weight(shape=(), initializer="ones", trainable=False, name="ratio")
 
     def call(self, inputs: list[Any], training: bool | None = None) -> Any:
-        previous, scores = inputs
+        previous, own = inputs
         if not training:
             return previous
-        own = keras.ops.cast(keras.ops.argmax(scores, axis=-1), previous.dtype)
+        if len(own.shape) > len(previous.shape):
+            own = keras.ops.cast(keras.ops.argmax(own, axis=-1), previous.dtype)
         own = keras.ops.concatenate([previous[:, :1], own[:, :-1]], axis=1)
-        kept = keras.random.uniform(keras.ops.shape(previous), seed=self.seed_generator) < self.ratio
-        return keras.ops.where(kept, previous, own)
+        steps = keras.ops.shape(previous)[:2]
+        kept = keras.random.uniform(steps, seed=self.seed_generator) < self.ratio
+        return keras.ops.where(kept if len(previous.shape) == 2 else kept[..., None], previous, own)
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         return input_shape[0]

@@ -67,6 +67,9 @@ def build_tagger(
     """
     positive_int("labels", labels, least=2)
     boolean("bidirectional", bidirectional)
+    positive_int("embedding_dim", embedding_dim)
+    positive_int("character_steps", character_steps)
+    positive_int("character_dim", character_dim)
     positive_int("character_units", character_units, least=0)
     recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
     if tokens is None:

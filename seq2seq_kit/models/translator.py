@@ -7,7 +7,7 @@ import keras
 
 from seq2seq_kit.models.arguments import boolean, one_of, positive_int, units_list
 from seq2seq_kit.models.blocks import Recurrent, decode, encode, head
-from seq2seq_kit.models.masks import MixPrevious, OneHot
+from seq2seq_kit.models.masks import OneHot
 from seq2seq_kit.models.states import attend, require_equal_units
 
 Bridge = Literal["repeat", "state", "attention"]
@@ -98,40 +98,7 @@ def build_translator(
     return keras.Model([source, previous], outputs, name="translator")
 
 
-def reads_own_output(model: keras.Model) -> bool:
-    """Whether the decoder reads its own output, so that the model has the input `previous`."""
-    return any(tensor.name == "previous" for tensor in model.inputs)
-
-
-def with_own_tokens(model: keras.Model, *, seed: int) -> tuple[keras.Model, keras.layers.Layer]:
-    """The same layers for a training in which the decoder reads some of its own tokens.
-
-    Args:
-        model: A translator with the input `previous`.
-        seed: Of the choice which tokens are replaced.
-
-    Returns:
-        A model with the same inputs and outputs on the same weights, and the layer whose weight `ratio` is the share of true
-        tokens.
-    """
-    mix = MixPrevious(seed, name="mix")
-    source, previous = model.inputs
-    handed = _handed_over(model)
-    decoder = keras.Model([previous, *handed], model.output, name="decoder")
-    return keras.Model([source, previous], decoder([mix([previous, model.output]), *handed])), mix
-
-
-def _handed_over(model: keras.Model) -> list[Any]:
-    """The tensors that the encoder hands to the decoder: states, and its steps where there is attention."""
-    names = [layer.name for layer in model.layers]
-    decoders = [name for name in names if name.startswith("decoder_")]
-    handed = [state for name in decoders for state in model.get_layer(name).input[1:]]
-    if "attention" in names:
-        handed.append(model.get_layer("attention").input[1])
-    return handed
-
-
 def _vectors(numbers: Any, tokens: int, embedding_dim: int | None, name: str, *, masked: bool) -> Any:
     if embedding_dim is None:
-        return OneHot(tokens - 1, name=f"{name}_one_hot")(numbers)
+        return OneHot(tokens - 1, mask_zero=masked, name=f"{name}_one_hot")(numbers)
     return keras.layers.Embedding(tokens, embedding_dim, mask_zero=masked, name=f"{name}_embedding")(numbers)

@@ -1,5 +1,6 @@
 """The recipe language: a strict typed schema, read from YAML with line numbers. Knows no Keras, no MLflow, no data."""
 
+from seq2seq_kit.recipe.echo import EchoRecipe
 from seq2seq_kit.recipe.kinds import Recipe, json_schema
 from seq2seq_kit.recipe.loading import dump_recipe, load_recipe, parse_recipe
 from seq2seq_kit.recipe.schema import AutoencodeRecipe, ForecastRecipe, WindowRecipe
@@ -8,6 +9,7 @@ from seq2seq_kit.recipe.tokens import TagTokensRecipe, TagValuesRecipe, Translat
 
 __all__ = [
     "AutoencodeRecipe",
+    "EchoRecipe",
     "ForecastRecipe",
     "NextStepRecipe",
     "Recipe",

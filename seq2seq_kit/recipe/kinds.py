@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from seq2seq_kit.recipe.echo import EchoRecipe
 from seq2seq_kit.recipe.schema import AutoencodeRecipe, ForecastRecipe
 from seq2seq_kit.recipe.sequences import NextStepRecipe, WholeRecipe
 from seq2seq_kit.recipe.tokens import TagTokensRecipe, TagValuesRecipe, TranslateRecipe
@@ -17,9 +18,10 @@ Recipe = (
     | TranslateRecipe
     | TagTokensRecipe
     | TagValuesRecipe
+    | EchoRecipe
 )
 
-TASKS = ("forecast", "autoencode", "translate", "tag")
+TASKS = ("forecast", "autoencode", "translate", "tag", "echo")
 
 
 def kind_of(values: Mapping[str, Any]) -> type[Recipe]:
@@ -33,6 +35,8 @@ def kind_of(values: Mapping[str, Any]) -> type[Recipe]:
             return WholeRecipe if data.get("framing") == "whole" else AutoencodeRecipe
         case "translate":
             return TranslateRecipe
+        case "echo":
+            return EchoRecipe
         case _:
             return TagValuesRecipe if "inputs" in data else TagTokensRecipe
 

@@ -4,7 +4,7 @@ The builders refuse the same; here it is said in the words of a recipe, together
 where a value has the wrong type, which the schema reports.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from seq2seq_kit.recipe.messages import Problem
@@ -37,14 +37,17 @@ def _divided(data: Mapping[str, Any], key: str, by: int, causes: list[str]) -> I
 def _a_decoder_that_takes_states_has_the_encoder_s_units(
     data: Mapping[str, Any], model: Mapping[str, Any]
 ) -> Iterator[Problem]:
-    encoder, decoder = _units(model, "encoder_units"), _units(model, "decoder_units")
-    if model.get("decoder_state") != "encoder" or not encoder or not decoder:
+    default = [128] if "source_column" in data else [64]
+    encoder, decoder = _units(model, "encoder_units", default), _units(model, "decoder_units", default)
+    feedback = model.get("bridge") in ("state", "attention")
+    if not (feedback or model.get("decoder_state") == "encoder") or not encoder or not decoder:
         return
+    key = f"bridge: {model['bridge']}" if feedback else "decoder_state: encoder"
     doubled = model.get("bidirectional") is True
     fitting = [units * 2 for units in encoder] if doubled else encoder
     if decoder != fitting:
         why = ", doubled because it is bidirectional" if doubled else ""
-        said = f"`decoder_state: encoder` needs the encoder's units{why}: {fitting}. Received: {decoder}"
+        said = f"`{key}` needs the encoder's units{why}: {fitting}. Received: {decoder}"
         yield Problem("model.decoder_units", said)
 
 
@@ -78,9 +81,59 @@ def _a_masked_cell_is_no_value_of_a_window(data: Mapping[str, Any], model: Mappi
         yield Problem("model.channels", f"{said}. {instead}")
 
 
-def _units(model: Mapping[str, Any], key: str) -> list[int]:
+def _feeding_back_stands_alone(data: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[Problem]:
+    bridge = model.get("bridge")
+    if bridge not in ("state", "attention") or "targets" not in data:
+        return
+    usual = {
+        "segment_steps": 1,
+        "channels": "joint",
+        "normalise": "none",
+        "position_embedding": False,
+        "decoder_state": "zeros",
+        "output_dropout": 0,
+    }
+    for key, value in usual.items():
+        if model.get(key, value) != value:
+            said = f"does not go with `bridge: {bridge}`, whose decoder starts from the encoder's states and writes step by step"
+            yield Problem(f"model.{key}", f"{said}. Leave it out, or choose `bridge: repeat`")
+    inputs = _names(data, "inputs")
+    absent = [name for name in _names(data, "targets") if inputs and name not in inputs]
+    if absent:
+        said = (
+            f"`bridge: {bridge}` begins with the newest value of each target; add {', '.join(absent)} to `data.inputs`"
+        )
+        yield Problem("model.bridge", said)
+    if data.get("gap_steps"):
+        yield Problem("data.gap_steps", f"must be 0 for `bridge: {bridge}`, which goes on right after the inputs")
+
+
+def _true_outputs_are_for_decoders_that_read_them(
+    data: Mapping[str, Any], model: Mapping[str, Any], training: Mapping[str, Any]
+) -> Iterator[Problem]:
+    given = training.get("teacher_forcing")
+    if given not in (None, [1.0, 1.0], [1, 1]) and model.get("bridge", "repeat") == "repeat":
+        said = "is for decoders that read their own output; a repeating one does not"
+        advice = "Leave it out, or choose `model.bridge: state` or `attention`"
+        yield Problem("training.teacher_forcing", f"{said}. {advice}")
+
+
+def problems_of_model(
+    values: Mapping[str, Any], data: Mapping[str, Any], model: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """Every rule that a recipe's model breaks."""
+    for rule in RULES:
+        # Sequences of tokens are padded to what their layers need.
+        if "source_column" not in data or rule is not _segments_and_pyramid_divide_the_steps:
+            yield from rule(data, model)
+    training = values.get("training")
+    if isinstance(training, Mapping):
+        yield from _true_outputs_are_for_decoders_that_read_them(data, model, training)
+
+
+def _units(model: Mapping[str, Any], key: str, default: Sequence[int] = (64,)) -> list[int]:
     """Units of the layers, also by default; empty where they are no such list."""
-    value = model.get(key, [64])
+    value = model.get(key, list(default))
     return list(value) if isinstance(value, list) and all(map(_is_count, value)) else []
 
 
@@ -99,4 +152,5 @@ RULES: list[Callable[[Mapping[str, Any], Mapping[str, Any]], Iterator[Problem]]]
     _independent_channels_are_the_first_inputs,
     _what_is_normalised_is_read,
     _a_masked_cell_is_no_value_of_a_window,
+    _feeding_back_stands_alone,
 ]

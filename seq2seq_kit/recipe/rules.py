@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from seq2seq_kit.recipe import model_rules
 from seq2seq_kit.recipe.messages import Problem
+from seq2seq_kit.recipe.model_rules import problems_of_model
 
 _LISTS = ("inputs", "targets", "known_future", "calendar")
 
@@ -21,7 +21,7 @@ def broken_rules(values: Mapping[str, Any]) -> list[Problem]:
         return []
     problems = [problem for rule in _RULES for problem in rule(data)]
     if isinstance(model, Mapping):
-        problems += [problem for rule in model_rules.RULES for problem in rule(data, model)]
+        problems += problems_of_model(values, data, model)
     return problems
 
 

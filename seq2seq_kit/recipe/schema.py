@@ -26,6 +26,16 @@ Limits = dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
 Every = Annotated[str, Field(pattern=r"^[1-9]\d*(s|min|h|d|w|mo|y)$")]
 
 
+TeacherForcing = Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=2, max_length=2)]
+TEACHER_FORCING = (
+    "Share of true outputs that a decoder reads in the first and in the last epoch; else its own (not `repeat`)."
+)
+BRIDGE = (
+    "repeat: the encoder's last output at every step; state: the decoder starts from the encoder's states and reads its own "
+    "output; attention: it also looks at every step of the encoder."
+)
+
+
 class Section(BaseModel):
     # Strict, so that `epochs: "5"` and `dropout: true` are refused instead of converted.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -120,6 +130,8 @@ class Model(Section):
 class ForecastModel(Model):
     """The layers of a forecast."""
 
+    bridge: Literal["repeat", "state", "attention"] = Field("repeat", description=BRIDGE)
+
     channels: Literal["joint", "independent"] = Field(
         "joint", description="independent: each target is a series of its own, all with the same weights."
     )
@@ -160,6 +172,12 @@ class Training(FitSettings):
     loss: Literal["mse", "mae", "huber"] = "mse"
 
 
+class ForecastTraining(Training):
+    """The fit of a forecast."""
+
+    teacher_forcing: TeacherForcing = Field(default_factory=lambda: [1.0, 1.0], description=TEACHER_FORCING)
+
+
 class BaseRecipe(Section):
     name: str | None = Field(
         None, pattern=r"^[\w.-]+$", description="Name of the MLflow experiment; default: the file's name."
@@ -173,7 +191,7 @@ class ForecastRecipe(BaseRecipe):
     task: Literal["forecast"]
     data: ForecastData
     model: ForecastModel = Field(default_factory=ForecastModel)
-    training: Training = Field(default_factory=Training)
+    training: ForecastTraining = Field(default_factory=ForecastTraining)
 
 
 class AutoencodeRecipe(BaseRecipe):

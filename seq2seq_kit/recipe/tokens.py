@@ -4,7 +4,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from seq2seq_kit.recipe.schema import BaseRecipe, Columns, Data, FitSettings, Fraction, Section, Steps, Units
+from seq2seq_kit.recipe.schema import (
+    BRIDGE,
+    TEACHER_FORCING,
+    BaseRecipe,
+    Columns,
+    Data,
+    FitSettings,
+    Fraction,
+    Section,
+    Steps,
+    TeacherForcing,
+    Units,
+)
 from seq2seq_kit.recipe.sequences import RecurrentModel, SequenceSplit
 
 Level = Literal["char", "token"]
@@ -39,11 +51,7 @@ class TranslateModel(Section):
     pyramid: Annotated[int, Field(ge=1, le=2)] = Field(
         1, description="2: each encoder layer joins the steps of the one before in pairs."
     )
-    bridge: Literal["repeat", "state", "attention"] = Field(
-        "repeat",
-        description="repeat: the last output at every step; state: the decoder starts from the encoder's states and reads its "
-        "own output; attention: it also looks at every step of the encoder.",
-    )
+    bridge: Literal["repeat", "state", "attention"] = Field("repeat", description=BRIDGE)
     dropout: Fraction = Field(0.0, description="Share of each recurrent layer's inputs dropped in training.")
     recurrent_dropout: Fraction = Field(0.0, description="Share of the recurrent state dropped in training.")
     kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
@@ -56,10 +64,7 @@ class TokenTraining(FitSettings):
 class TranslateTraining(TokenTraining):
     """The fit of a translator."""
 
-    teacher_forcing: Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=2, max_length=2)] = Field(
-        default_factory=lambda: [1.0, 1.0],
-        description="Share of true tokens that the decoder reads in the first and in the last epoch; else its own.",
-    )
+    teacher_forcing: TeacherForcing = Field(default_factory=lambda: [1.0, 1.0], description=TEACHER_FORCING)
 
 
 class TranslateRecipe(BaseRecipe):

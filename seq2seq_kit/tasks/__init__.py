@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pandas as pd
 
-from seq2seq_kit.data import read_source
-from seq2seq_kit.recipe import (
-    AutoencodeRecipe,
-    ForecastRecipe,
-    NextStepRecipe,
-    Recipe,
-    TagTokensRecipe,
-    TagValuesRecipe,
-    TranslateRecipe,
-    WholeRecipe,
-)
-from seq2seq_kit.tasks.job import Job, digest_of, source_of
+from seq2seq_kit.recipe import Recipe
+from seq2seq_kit.tasks.job import Job, digest_of
+
+# Imported when they are needed: some read with what others do without.
+_JOBS = {
+    "AutoencodeRecipe": ("windows", "WindowJob"),
+    "EchoRecipe": ("echo", "EchoJob"),
+    "ForecastRecipe": ("windows", "WindowJob"),
+    "NextStepRecipe": ("next_step", "NextStepJob"),
+    "TagTokensRecipe": ("tag", "TagJob"),
+    "TagValuesRecipe": ("tag", "TagJob"),
+    "TranslateRecipe": ("translate", "TranslateJob"),
+    "WholeRecipe": ("whole", "WholeJob"),
+}
 
 
 def open_job(recipe: Recipe, data: pd.DataFrame | None = None) -> Job:
@@ -26,32 +30,13 @@ def open_job(recipe: Recipe, data: pd.DataFrame | None = None) -> Job:
         data: Rows instead of the recipe's `data.source`.
 
     Raises:
+        ArgumentError: `data` for an echo, whose sequence stands in its recipe.
         RecipeError: There is neither `data` nor a source.
         DataError: The data does not fit the recipe.
     """
-    frame, origin = (data, "the DataFrame") if data is not None else (None, source_of(recipe))
-    if isinstance(recipe, ForecastRecipe | AutoencodeRecipe):
-        from seq2seq_kit.tasks.windows import WindowJob
-
-        return WindowJob.open(recipe, read_source(origin) if frame is None else frame, origin)
-    if isinstance(recipe, TagTokensRecipe | TagValuesRecipe):
-        from seq2seq_kit.tasks.tag import TagJob
-
-        return TagJob.open(recipe, data)
-    frame = read_source(origin) if frame is None else frame
-    if isinstance(recipe, TranslateRecipe):
-        from seq2seq_kit.tasks.translate import TranslateJob
-
-        return TranslateJob.open(recipe, frame, origin)
-    if isinstance(recipe, NextStepRecipe):
-        from seq2seq_kit.tasks.next_step import NextStepJob
-
-        return NextStepJob.open(recipe, frame, origin)
-    if isinstance(recipe, WholeRecipe):
-        from seq2seq_kit.tasks.whole import WholeJob
-
-        return WholeJob.open(recipe, frame, origin)
-    raise NotImplementedError(type(recipe).__name__)
+    module, name = _JOBS[type(recipe).__name__]
+    job: Job = getattr(import_module(f"seq2seq_kit.tasks.{module}"), name).open(recipe, data)
+    return job
 
 
 __all__ = ["Job", "digest_of", "open_job"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import pandas as pd
 
 from seq2seq_kit.bundle_files import Trained
+from seq2seq_kit.data import read_source
 from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.evaluation import Board
 from seq2seq_kit.findings import Finding
@@ -92,8 +93,20 @@ def no_epoch(fitted: Fit) -> list[Finding]:
     return [Finding("no_epoch_finished", "warning", text, "Do not use this model; train again")]
 
 
-def source_of(recipe: Recipe) -> str:
-    """The recipe's own data source."""
+def source_of(recipe: Any) -> str:
+    """The recipe's own data source.
+
+    Raises:
+        RecipeError: It names none.
+    """
     if recipe.data.source is None:
         raise RecipeError("the recipe names no data.source. Add one, or hand over a DataFrame as `data`")
-    return recipe.data.source
+    return str(recipe.data.source)
+
+
+def rows_of(recipe: Any, data: pd.DataFrame | None) -> tuple[pd.DataFrame, str]:
+    """The rows that a recipe is about, and their name for messages: `data` if given, else its source."""
+    if data is not None:
+        return data, "the DataFrame"
+    origin = source_of(recipe)
+    return read_source(origin), origin

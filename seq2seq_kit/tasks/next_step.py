@@ -18,9 +18,10 @@ from seq2seq_kit.data.next_step import NextSteps, as_forecast
 from seq2seq_kit.evaluation import MODEL, Evaluation, fit_forecast_baselines, naive_error
 from seq2seq_kit.evaluation.doctor import examine_next_step
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import NextStepRecipe
 from seq2seq_kit.serving import served_examples
-from seq2seq_kit.tasks.job import no_epoch
+from seq2seq_kit.tasks.job import no_epoch, rows_of
 from seq2seq_kit.training import Fit, Observer, fit, value_loss
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ class NextStepJob:
     examples: NextSteps
 
     @classmethod
-    def open(cls, recipe: NextStepRecipe, frame: pd.DataFrame, origin: str) -> NextStepJob:
+    def open(cls, recipe: NextStepRecipe, data: pd.DataFrame | None) -> NextStepJob:
         """Checks and prepares the rows."""
+        frame, origin = rows_of(recipe, data)
         prepared = prepare(as_forecast(recipe.data), frame, origin=origin)
         return cls(recipe, frame, prepared, NextSteps(prepared, recipe.data.input_steps))
 
@@ -80,7 +82,9 @@ class NextStepJob:
         return NextStepBundle(self.recipe, model, prepared.scaler, fit_forecast_baselines(prepared), naive, info)
 
     def report(self, bundle: NextStepBundle, part: str) -> Evaluation:
-        return bundle.evaluate_part(self.prepared, part)
+        # After a training the scaler is this very one; a run that is evaluated later may find other rows in its source.
+        same = bundle.scaler is self.prepared.scaler
+        return bundle.evaluate_part(self.prepared if same else self.prepared.with_scaler(bundle.scaler), part)
 
     def examine(self, fitted: Fit, val: Evaluation, test: Evaluation) -> list[Finding]:
         losses = [epoch.val_loss for epoch in fitted.history]
@@ -95,7 +99,7 @@ class NextStepJob:
                 plots.pick_examples(self.prepared, "test", predictors, count=6), title=title
             ),
             "error_by_step": plots.plot_error_by_step(test),
-            "model": plots.plot_model(bundle.model),
+            "model": plot_model(bundle.model),
         }
         plots.save(figures, folder)
         many = plots.pick_examples(self.prepared, "test", predictors, count=_EXAMPLES)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from seq2seq_kit import plots, plots_tokens
 from seq2seq_kit.bundle_tag import TagBundle
-from seq2seq_kit.data.scaling import Scaler
+from seq2seq_kit.data.prepare import Prepared
 from seq2seq_kit.data.tagged import Tagged, steps_of
 from seq2seq_kit.data.tagged_tokens import CHARACTERS, SEQUENCE, TokenCoding, prepare_tokens, read_tokens
 from seq2seq_kit.data.tagged_values import prepare_values
@@ -21,8 +21,9 @@ from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.evaluation.doctor import TIE, still_improving
 from seq2seq_kit.evaluation.tags import TagEvaluation, fit_tag_baselines
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import TagTokensRecipe, TagValuesRecipe
-from seq2seq_kit.tasks.job import no_epoch, source_of
+from seq2seq_kit.tasks.job import no_epoch, rows_of, source_of
 from seq2seq_kit.training import Fit, Observer, fit
 
 if TYPE_CHECKING:
@@ -42,19 +43,17 @@ class TagJob:
     source: pd.DataFrame
     examples: Tagged
     coding: TokenCoding | None
-    scaler: Scaler | None
+    prepared: Prepared | None
 
     @classmethod
     def open(cls, recipe: TagTokensRecipe | TagValuesRecipe, frame: pd.DataFrame | None) -> TagJob:
         """Reads where need be, checks and prepares the rows."""
-        origin = source_of(recipe) if frame is None else "the DataFrame"
         if isinstance(recipe, TagValuesRecipe):
-            from seq2seq_kit.data.sources import read_source
-
-            rows = read_source(origin) if frame is None else frame
+            rows, origin = rows_of(recipe, frame)
             tagged, prepared = prepare_values(recipe.data, rows, origin=origin)
-            return cls(recipe, rows, tagged, None, prepared.scaler)
+            return cls(recipe, rows, tagged, None, prepared)
         data = recipe.data
+        origin = source_of(recipe) if frame is None else "the DataFrame"
         rows = read_tokens(data, origin) if frame is None else frame
         test = read_tokens(data, data.test_source) if data.test_source else None
         characters = recipe.model.character_units > 0
@@ -120,10 +119,14 @@ class TagJob:
 
     def bundle(self, model: keras.Model, info: dict[str, Any], *, peers: bool = True) -> TagBundle:
         baselines = fit_tag_baselines(self.examples) if peers else []
-        return TagBundle(self.recipe, model, self.examples.labels, self.coding, self.scaler, baselines, info)
+        scaler = self.prepared.scaler if self.prepared else None
+        return TagBundle(self.recipe, model, self.examples.labels, self.coding, scaler, baselines, info)
 
     def report(self, bundle: TagBundle, part: str) -> TagEvaluation:
-        return bundle.evaluate_part(self.examples, part)
+        tagged = self.examples
+        if self.prepared is not None and bundle.scaler is not None and bundle.scaler is not self.prepared.scaler:
+            tagged = tagged.with_values(self.prepared.with_scaler(bundle.scaler).matrix)
+        return bundle.evaluate_part(bundle.recoded(tagged), part)
 
     def examine(self, fitted: Fit, val: TagEvaluation, test: TagEvaluation) -> list[Finding]:
         if not fitted.best_epoch:
@@ -149,7 +152,7 @@ class TagJob:
             "loss_curves": plots.plot_losses(fitted),
             "accuracy": plots_tokens.plot_accuracy(fitted),
             "confusion": plots_tokens.plot_confusion(test.confusion[MODEL], test.labels),
-            "model": plots.plot_model(bundle.model),
+            "model": plot_model(bundle.model),
         }
         plots.save(figures, folder)
 

@@ -18,9 +18,10 @@ from seq2seq_kit.data.vocabulary import PADDING
 from seq2seq_kit.evaluation.doctor import TIE, still_improving
 from seq2seq_kit.evaluation.texts import TextEvaluation, edit_distances, fit_text_baselines
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import TranslateRecipe
-from seq2seq_kit.tasks.job import no_epoch
-from seq2seq_kit.training import Fit, Observer, fit
+from seq2seq_kit.tasks.job import no_epoch, rows_of
+from seq2seq_kit.training import Fit, Observer, fit, teach
 
 if TYPE_CHECKING:
     import keras
@@ -41,8 +42,9 @@ class TranslateJob:
     examples: Texts
 
     @classmethod
-    def open(cls, recipe: TranslateRecipe, frame: pd.DataFrame, origin: str) -> TranslateJob:
+    def open(cls, recipe: TranslateRecipe, data: pd.DataFrame | None) -> TranslateJob:
         """Checks and prepares the pairs."""
+        frame, origin = rows_of(recipe, data)
         feedback = recipe.model.bridge != "repeat"
         return cls(recipe, frame, prepare_texts(recipe.data, frame, feedback=feedback, origin=origin))
 
@@ -84,17 +86,9 @@ class TranslateJob:
 
     def fit(self, model: keras.Model, observers: Sequence[Observer]) -> Fit:
         from seq2seq_kit.models.labels import LabelAccuracy, label_loss
-        from seq2seq_kit.models.translator import with_own_tokens
 
         training, seed = self.recipe.training, self.recipe.seed
-        first, last = training.teacher_forcing
-        begin_epoch, trained = None, model
-        if min(first, last) < 1:
-            trained, mix = with_own_tokens(model, seed=seed)
-
-            def begin_epoch(epoch: int) -> None:
-                mix.ratio.assign(first + (last - first) * (epoch - 1) / max(training.epochs - 1, 1))
-
+        trained, begin_epoch = teach(model, training, seed=seed)
         return fit(
             trained,
             self.examples,
@@ -113,7 +107,9 @@ class TranslateJob:
         return TranslateBundle(self.recipe, model, own, other, texts.output_steps, baselines, info)
 
     def report(self, bundle: TranslateBundle, part: str) -> TextEvaluation:
-        return bundle.evaluate_part(self.examples, part)
+        texts = self.examples
+        # By the bundle's vocabularies: a run that is evaluated later may find other rows in its source.
+        return bundle.evaluate_part(bundle.texts(texts.sources, texts.targets, texts.parts), part)
 
     def examine(self, fitted: Fit, val: TextEvaluation, test: TextEvaluation) -> list[Finding]:
         if not fitted.best_epoch:
@@ -140,7 +136,7 @@ class TranslateJob:
             "exact_match_by_length": plots_tokens.plot_by_length(
                 [len(bundle.source_vocabulary.split(text)) for text in sources], right, what="Exact match"
             ),
-            "model": plots.plot_model(bundle.model),
+            "model": plot_model(bundle.model),
         }
         if self.recipe.model.bridge == "attention":
             figures["attention"] = self._attention(bundle, sources[:_MAPS], outputs[:_MAPS])

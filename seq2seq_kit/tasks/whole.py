@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,8 +16,9 @@ from seq2seq_kit.data.whole import Sequences, prepare_sequences
 from seq2seq_kit.evaluation.doctor import examine_whole
 from seq2seq_kit.evaluation.whole import SequenceEvaluation, fit_sequence_baselines
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import WholeRecipe
-from seq2seq_kit.tasks.job import no_epoch
+from seq2seq_kit.tasks.job import no_epoch, rows_of
 from seq2seq_kit.training import Fit, Observer, fit, value_loss
 
 if TYPE_CHECKING:
@@ -38,8 +39,9 @@ class WholeJob:
     examples: Sequences
 
     @classmethod
-    def open(cls, recipe: WholeRecipe, frame: pd.DataFrame, origin: str) -> WholeJob:
+    def open(cls, recipe: WholeRecipe, data: pd.DataFrame | None) -> WholeJob:
         """Checks and prepares the rows."""
+        frame, origin = rows_of(recipe, data)
         return cls(recipe, frame, prepare_sequences(recipe.data, frame, origin=origin))
 
     @property
@@ -88,7 +90,11 @@ class WholeJob:
         return WholeBundle(self.recipe, model, self.examples.prepared.scaler, baselines, info)
 
     def report(self, bundle: WholeBundle, part: str) -> SequenceEvaluation:
-        return bundle.evaluate_part(self.examples, part)
+        sequences = self.examples
+        # After a training the scaler is this very one; a run that is evaluated later may find other rows in its source.
+        if bundle.scaler is not sequences.prepared.scaler:
+            sequences = replace(sequences, prepared=sequences.prepared.with_scaler(bundle.scaler))
+        return bundle.evaluate_part(sequences, part)
 
     def examine(self, fitted: Fit, val: SequenceEvaluation, test: SequenceEvaluation) -> list[Finding]:
         losses = [epoch.val_loss for epoch in fitted.history]
@@ -107,7 +113,7 @@ class WholeJob:
                 self.recipe.data.inputs,
             ),
             "error_by_length": plots_sequences.plot_error_by_length(test),
-            "model": plots.plot_model(bundle.model),
+            "model": plot_model(bundle.model),
         }
         plots.save(figures, folder)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit import plots
+from seq2seq_kit import plots, plots_tokens
 from seq2seq_kit.bundle import Bundle
 from seq2seq_kit.data import Prepared, prepare
 from seq2seq_kit.data.checks import check_data
@@ -24,14 +24,17 @@ from seq2seq_kit.evaluation import (
     naive_error,
 )
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.recipe import ForecastRecipe, WindowRecipe
+from seq2seq_kit.plot_model import plot_model
+from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, WindowRecipe
 from seq2seq_kit.serving import served_examples
-from seq2seq_kit.tasks.job import no_epoch
-from seq2seq_kit.training import Fit, Observer, build_model, fit
+from seq2seq_kit.tasks.job import no_epoch, rows_of
+from seq2seq_kit.training import Fit, Observer, fit, teach, value_loss
 
 if TYPE_CHECKING:
     import keras
 
+_CHUNK = 4_096
+_MAPS = 4
 _EXAMPLES = 24  # windows in the interactive page; the picture shows the first of a spread of six
 
 
@@ -46,9 +49,11 @@ class WindowJob:
     examples: Prepared
 
     @classmethod
-    def open(cls, recipe: WindowRecipe, frame: pd.DataFrame, origin: str) -> WindowJob:
+    def open(cls, recipe: WindowRecipe, data: pd.DataFrame | None) -> WindowJob:
         """Checks and prepares the rows."""
-        return cls(recipe, frame, prepare(recipe.data, frame, origin=origin))
+        frame, origin = rows_of(recipe, data)
+        prepared = prepare(recipe.data, frame, origin=origin)
+        return cls(recipe, frame, replace(prepared, answers=_reads_own_output(recipe)))
 
     @property
     def columns(self) -> list[str]:
@@ -66,7 +71,37 @@ class WindowJob:
         return build_model(self.recipe, self.examples)
 
     def fit(self, model: keras.Model, observers: Sequence[Observer]) -> Fit:
-        return fit(model, self.examples, self.recipe.training, seed=self.recipe.seed, observers=observers)
+        recipe = self.recipe
+        if not isinstance(recipe, ForecastRecipe) or not _reads_own_output(recipe):
+            return fit(model, self.examples, recipe.training, seed=recipe.seed, observers=observers)
+        trained, begin_epoch = teach(model, recipe.training, seed=recipe.seed)
+        return fit(
+            trained,
+            self.examples,
+            recipe.training,
+            seed=recipe.seed,
+            begin_epoch=begin_epoch,
+            validate=self._own_loss(model),
+            observers=observers,
+        )
+
+    def _own_loss(self, model: keras.Model) -> Callable[[], float]:
+        """The validation loss of forecasts from the model's own outputs: after the true ones every copy of them looks good."""
+        from seq2seq_kit.models.inference import compile_forward
+
+        forward, loss = compile_forward(model), value_loss(self.recipe.training.loss, masked=True)
+
+        def validate() -> float:
+            total = cells = 0.0
+            for first in range(0, self.examples.count("val"), _CHUNK):
+                chunk = np.arange(first, min(first + _CHUNK, self.examples.count("val")))
+                truth = self.examples.scaled_targets("val", chunk)
+                known = float(np.count_nonzero(~np.isnan(truth)))
+                total += known * float(loss(truth, forward(self.examples.arrays("val", chunk))))
+                cells += known
+            return total / cells
+
+        return validate
 
     def bundle(self, model: keras.Model, info: dict[str, Any], *, peers: bool = True) -> Bundle:
         prepared = self.examples
@@ -82,7 +117,9 @@ class WindowJob:
         return Bundle(self.recipe, model, prepared.scaler, list(baselines), naive, info)
 
     def report(self, bundle: Bundle, part: str) -> Evaluation:
-        return bundle.evaluate_part(self.examples, part)
+        # After a training the scaler is this very one; a run that is evaluated later may find other rows in its source.
+        same = bundle.scaler is self.examples.scaler
+        return bundle.evaluate_part(self.examples if same else self.examples.with_scaler(bundle.scaler), part)
 
     def examine(self, fitted: Fit, val: Evaluation, test: Evaluation) -> list[Finding]:
         losses = [epoch.val_loss for epoch in fitted.history]
@@ -99,11 +136,71 @@ class WindowJob:
             "loss_curves": plots.plot_losses(fitted),
             word.lower(): plots.plot_examples(shown, title=title),
             "error_by_step": plots.plot_error_by_step(test),
-            "model": plots.plot_model(bundle.model),
+            "model": plot_model(bundle.model),
         }
+        if isinstance(self.recipe, ForecastRecipe) and self.recipe.model.bridge == "attention":
+            figures["attention"] = self._attention(bundle)
         plots.save(figures, folder)
         many = plots.pick_examples(self.examples, "test", predictors, count=_EXAMPLES)
         plots.write_interactive(many, folder / f"{word.lower()}.html", title=title)
 
+    def _attention(self, bundle: Bundle) -> Any:
+        from seq2seq_kit.models.decoding import attention_weights
+
+        windows = self.examples.windows["test"].evenly(_MAPS)
+        arrays = self.examples.arrays("test", windows)
+        weights = attention_weights(bundle.model, [*arrays, bundle.forward(arrays)])
+        read = self.recipe.data.input_steps
+        joined = -(-read // weights.shape[2])
+        ages = [str(step - read) if step % 12 == 0 else "" for step in range(0, read, joined)]
+        steps = [str(step) for step in range(1, weights.shape[1] + 1)]
+        return plots_tokens.plot_attention(list(weights), [ages] * len(weights), [steps] * len(weights))
+
     def served(self, bundle: Bundle) -> Mapping[str, tuple[Any, Any]]:
         return served_examples(bundle, self.examples, self.source)
+
+
+def build_model(recipe: WindowRecipe, prepared: Prepared) -> keras.Model:
+    """The recipe's model for the prepared columns."""
+    from seq2seq_kit.models import build_autoencoder, build_encoder_decoder, build_feedback_forecaster
+
+    layers: dict[str, Any] = recipe.model.model_dump()
+    if isinstance(recipe, AutoencodeRecipe):
+        return build_autoencoder(
+            input_steps=recipe.data.input_steps,
+            input_features=prepared.layout.inputs,
+            output_features=len(prepared.layout.targets),
+            **layers,
+        )
+    assert isinstance(recipe, ForecastRecipe)
+    columns, layout = prepared.columns, prepared.layout
+    among_inputs = all(position < layout.inputs for position in layout.targets)
+    # What is known ahead is given to the decoder as it is, so the encoder sees it as it is too.
+    if recipe.model.bridge != "repeat":
+        unused = ("segment_steps", "channels", "normalise", "position_embedding", "decoder_state", "output_dropout")
+        return build_feedback_forecaster(
+            input_steps=recipe.data.input_steps,
+            output_steps=recipe.data.output_steps,
+            input_features=layout.inputs,
+            output_features=len(layout.targets),
+            future_features=len(layout.future),
+            # The encoder's own copy of each target: filled where the target is masked.
+            target_positions=[columns.past.index(name) for name in columns.targets],
+            **{key: value for key, value in layers.items() if key not in unused},
+        )
+    del layers["bridge"]
+    measured = [position for position, name in enumerate(columns.inputs) if name not in columns.known_future]
+    return build_encoder_decoder(
+        input_steps=recipe.data.input_steps,
+        output_steps=recipe.data.output_steps,
+        input_features=layout.inputs,
+        output_features=len(layout.targets),
+        future_features=len(layout.future),
+        target_positions=layout.targets if among_inputs else None,
+        measured_positions=measured or None,
+        **layers,
+    )
+
+
+def _reads_own_output(recipe: WindowRecipe) -> bool:
+    return isinstance(recipe, ForecastRecipe) and recipe.model.bridge != "repeat"

@@ -133,11 +133,11 @@ def test_a_key_of_the_other_task_is_unknown() -> None:
 @pytest.mark.parametrize("task", ["forecst", 3, ["forecast"], None])
 def test_a_task_the_kit_does_not_know_is_refused(task: Any) -> None:
     message = _message(forecast_recipe() | {"task": task})
-    assert message.endswith(f"task  must be forecast, autoencode, translate or tag. Received: {task!r}")
+    assert message.endswith(f"task  must be forecast, autoencode, translate, tag or echo. Received: {task!r}")
 
 
 def test_a_recipe_without_a_task_or_data_says_so() -> None:
-    assert _message({"seed": 1}).endswith("task  required; forecast, autoencode, translate or tag")
+    assert _message({"seed": 1}).endswith("task  required; forecast, autoencode, translate, tag or echo")
     assert _message({"task": "forecast"}).endswith("data  required, but not given")
 
 

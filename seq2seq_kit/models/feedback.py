@@ -1,0 +1,180 @@
+"""A decoder of numbers that reads its own previous output: trained on the true one, run on its own."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.models.arguments import boolean, one_of, positions, positive_int, units_list, whole_steps
+from seq2seq_kit.models.blocks import Recurrent, encode
+from seq2seq_kit.models.masks import MixPrevious
+from seq2seq_kit.models.states import attend, require_equal_units
+
+FEEDBACK_BRIDGES = ("state", "attention")
+_GIVEN = ("previous", "answers")  # inputs that are there in training only: what the decoder would have written
+
+
+@keras.saving.register_keras_serializable(package="seq2seq_kit")
+class StepBefore(keras.layers.Layer):
+    """The values one step before each step to predict: the newest input first, then the answers but the last.
+
+    Args:
+        columns: Position of each target among the inputs.
+
+    Input shape:
+        A list of the inputs, `(batch, input_steps, features)`, and of the answers, `(batch, output_steps, targets)`. An
+        answer that is missing (NaN) stands at 0, the centre of scaled values.
+
+    Output shape:
+        `(batch, output_steps, targets)`.
+    """
+
+    def __init__(self, columns: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.columns = positions("columns", list(columns))
+
+    def newest(self, inputs: Any) -> Any:
+        """The targets in the newest row of the inputs, `(batch, targets)`."""
+        return ops.take(inputs[:, -1], ops.array(self.columns, dtype="int32"), axis=-1)
+
+    def call(self, inputs: list[Any]) -> Any:
+        past, answers = inputs
+        known = ops.where(ops.isnan(answers), ops.zeros_like(answers), answers)
+        return ops.concatenate([self.newest(past)[:, None], known[:, :-1]], axis=1)
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        return input_shape[1]
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"columns": self.columns}
+
+
+def build_feedback_forecaster(
+    *,
+    input_steps: int | None,
+    output_steps: int,
+    input_features: int,
+    output_features: int = 1,
+    future_features: int = 0,
+    bridge: Literal["state", "attention"] = "state",
+    encoder_units: Sequence[int] = (64,),
+    decoder_units: Sequence[int] = (64,),
+    cell: Literal["lstm", "gru"] = "lstm",
+    bidirectional: bool = False,
+    pyramid: int = 1,
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    kernel_l2: float = 0.0,
+    target_positions: Sequence[int] | None = None,
+) -> keras.Model:
+    """A sequence to a sequence of another length, each step out of the one before.
+
+    The decoder starts from the encoder's states (Sutskever et al. 2014) and with `attention` looks at every step of the encoder
+    (Luong et al. 2015). In training it reads the true value before each step; `models.decoding.compile_free_forecast`
+    makes it read its own.
+
+    Args:
+        input_steps: Steps that the encoder reads; None for any number.
+        output_steps: Steps that the decoder writes.
+        input_features: Columns of the inputs.
+        output_features: Columns of the outputs, each also one of the inputs.
+        future_features: Columns known ahead of time that the decoder is given for each step it writes.
+        bridge: `state` or `attention`.
+        encoder_units: Units of each encoder layer, first to last.
+        decoder_units: Those of the encoder, twice as many when it is bidirectional.
+        cell: `lstm` or `gru`.
+        bidirectional: Encoder layers read the window in both directions.
+        pyramid: Neighbouring steps that are joined between two encoder layers (Chan et al. 2016).
+        dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
+        recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
+        kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
+        target_positions: Position of each target among the inputs; None: the first columns.
+
+    Returns:
+        An uncompiled model.
+
+    Input shape:
+        `inputs`: `(batch, input_steps, input_features)`; with `future_features` also `future`: `(batch, output_steps,
+        future_features)`; and `answers`: `(batch, output_steps, output_features)`, the targets themselves, of which each step
+        sees only those before it.
+
+    Output shape:
+        `(batch, output_steps, output_features)`.
+
+    Raises:
+        ArgumentError: An argument lies outside its range; the message names it.
+    """
+    positive_int("input_features", input_features)
+    positive_int("output_features", output_features)
+    positive_int("future_features", future_features, least=0)
+    positive_int("output_steps", output_steps)
+    one_of("bridge", bridge, FEEDBACK_BRIDGES)
+    boolean("bidirectional", bidirectional)
+    positive_int("pyramid", pyramid)
+    encoders, decoders = units_list("encoder_units", encoder_units), units_list("decoder_units", decoder_units)
+    require_equal_units(encoders, decoders, bidirectional=bidirectional, why=f"bridge={bridge!r}")
+    if input_steps is not None:
+        whole_steps("input_steps", input_steps, 1, pyramid, len(encoders))
+    if target_positions is None and output_features > input_features:
+        raise ArgumentError(
+            f"output_features must be at most input_features ({input_features}), because bridge={bridge!r} begins with the "
+            f"newest value of each target. Received: output_features={output_features}"
+        )
+    columns = list(range(output_features)) if target_positions is None else list(target_positions)
+    positions("target_positions", columns, count=output_features, below=input_features)
+    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
+    inputs = keras.Input((input_steps, input_features), name="inputs")
+    future = keras.Input((output_steps, future_features), name="future") if future_features else None
+    answers = keras.Input((output_steps, output_features), name="answers")
+    memory, states = encode(
+        inputs,
+        encoders,
+        recurrent,
+        bidirectional=bidirectional,
+        pyramid=pyramid,
+        with_states=True,
+        with_steps=bridge == "attention",
+    )
+    read = StepBefore(columns, name="step_before")([inputs, answers])
+    if future is not None:
+        read = keras.layers.Concatenate(name="bridge_future")([read, future])
+    decoded = read
+    for position, (width, start) in enumerate(zip(decoders, states, strict=True)):
+        layer = recurrent.layer(width, return_sequences=True, name=f"decoder_{position}")
+        decoded = layer(decoded, initial_state=list(start))
+    if bridge == "attention":
+        decoded = attend(decoded, memory)
+    outputs = keras.layers.Dense(output_features, name="output")(decoded)
+    given = [inputs, answers] if future is None else [inputs, future, answers]
+    return keras.Model(given, outputs, name="feedback_forecaster")
+
+
+def reads_own_output(model: keras.Model) -> bool:
+    """Whether the decoder reads its own output, so that the model has an input that only training can fill."""
+    return any(tensor.name in _GIVEN for tensor in model.inputs)
+
+
+def with_own_outputs(model: keras.Model, *, seed: int) -> tuple[keras.Model, keras.layers.Layer]:
+    """The same layers for a training in which the decoder reads some of its own outputs (see `MixPrevious`).
+
+    Args:
+        model: One whose decoder reads its own output.
+        seed: Of the choice which ones are replaced.
+
+    Returns:
+        A model with the same inputs and outputs on the same weights, and the layer whose weight `ratio` is the share of true
+        ones.
+    """
+    names = [layer.name for layer in model.layers]
+    mix = MixPrevious(seed, name="mix")
+    tensors = {tensor.name: tensor for tensor in model.inputs}
+    previous = model.get_layer("step_before").output if "step_before" in names else tensors["previous"]
+    handed = [tensors["future"]] if "future" in tensors else []
+    handed += [state for name in names if name.startswith("decoder_") for state in model.get_layer(name).input[1:]]
+    if "attention" in names:
+        handed.append(model.get_layer("attention").input[1])
+    decoder = keras.Model([previous, *handed], model.output, name="decoder")
+    decoder.supports_masking = True  # the mask of what the encoder hands over
+    return keras.Model(model.inputs, decoder([mix([previous, model.output]), *handed])), mix

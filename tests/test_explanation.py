@@ -1,0 +1,198 @@
+"""What a recipe would train is told without training it: layers, steps, kernels, time and memory."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+
+from seq2seq_kit.cli import main
+from seq2seq_kit.errors import ArgumentError, DataError
+from seq2seq_kit.explanation import explain, kernel_of, recurrences_of
+from seq2seq_kit.recipe import dump_recipe, load_recipe, parse_recipe
+from seq2seq_kit.tasks import open_job
+from seq2seq_kit.training import estimate_seconds
+from tests.conftest import ROOT, autoencode_recipe, forecast_recipe, hourly_frame
+
+Captured = pytest.CaptureFixture[str]
+ECHO: dict[str, Any] = {"task": "echo", "data": {"sequence": [0.0, 0.2, 0.4, 0.6, 0.8]}}
+
+
+def test_every_layer_of_a_forecast_is_told_with_its_shapes_and_the_sum_is_the_models() -> None:
+    told = explain(forecast_recipe(), data=hourly_frame())
+    job = open_job(parse_recipe(forecast_recipe()), hourly_frame())
+    model = job.build()
+    assert [row.name for row in told.rows] == [layer.name for layer in model.layers]
+    assert told.parameters == model.count_params() == sum(row.parameters for row in told.rows)
+    encoder = next(row for row in told.rows if row.name == "encoder_0")
+    # load, heat, sine and cosine of the hour, weekend
+    assert (encoder.inputs, encoder.outputs) == ((24, 5), (8,))
+    assert encoder.how == "4 x ((5 + 1) x 8 + 8^2) = 448"
+    assert told.counts == {part: job.examples.count(part) for part in ("train", "val", "test")}
+    assert [(run.layer, run.steps, run.directions) for run in told.recurrences] == [
+        ("encoder_0", 24, 1),
+        ("decoder_0", 6, 1),
+    ]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_is_explained(path: Path) -> None:
+    told = explain(path)
+    assert told.recurrences
+    assert all(row.how for row in told.rows if row.parameters)
+    assert told.seconds_per_epoch > 0
+    assert told.recipe == load_recipe(path)
+
+
+def test_overrides_are_followed() -> None:
+    told = explain(ECHO, overrides={"model.shape": "one_step", "model.cell": "gru"})
+    assert [row.how for row in told.rows if row.how] == ["3 x ((5 + 2) x 5 + 5^2) = 180", "(5 + 1) x 5 = 30"]
+    assert [run.steps for run in told.recurrences] == [1]
+
+
+def test_nothing_is_trained_or_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert explain(autoencode_recipe(), data=hourly_frame(), overrides={"seed": 3}).recipe.seed == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_both_directions_are_told() -> None:
+    told = explain(forecast_recipe(), data=hourly_frame(), overrides={"model.bidirectional": True})
+    assert [(run.layer, run.directions) for run in told.recurrences] == [("encoder_0", 2), ("decoder_0", 1)]
+
+
+def test_wrapped_and_open_recurrences_are_found() -> None:
+    inputs = keras.Input((None, 7, 3))
+    inner = keras.layers.TimeDistributed(keras.layers.Bidirectional(keras.layers.LSTM(2)), name="words")(inputs)
+    outputs = keras.layers.GRU(4, name="sentence")(inner)
+    runs = recurrences_of(keras.Model(inputs, outputs))
+    assert [(run.layer, run.steps) for run in runs] == [("words", 7), ("sentence", None)]
+
+
+def test_memory_is_counted_by_its_parts() -> None:
+    told = explain(ECHO, overrides={"model.shape": "many_to_many"})
+    assert told.memory.parameters == 146 * 4 * 4  # weights, gradients and Adam's two moments, 4 bytes each
+    # A step leaves 4 gates, 2 states and the output of 5 units, the last layer one value; the inputs are held too.
+    assert told.memory.activations == 4 * (5 * 5 * 7 + 5 + 5)
+    assert told.memory.data == open_job(parse_recipe(ECHO)).source.memory_usage(deep=True).sum()
+    assert told.memory.total == told.memory.parameters + told.memory.activations + told.memory.data
+    assert explain(ECHO, overrides={"training.optimizer": "sgd"}).memory.parameters == 146 * 4 * 2
+
+
+def test_a_larger_batch_needs_more_memory_until_the_data_ends() -> None:
+    def activations(size: int) -> int:
+        return explain(
+            forecast_recipe(), data=hourly_frame(300), overrides={"training.batch_size": size}
+        ).memory.activations
+
+    assert activations(20) == 2 * activations(10)
+    assert activations(10_000) == activations(181)  # there are no more windows
+
+
+def test_the_time_of_an_epoch_does_not_depend_on_the_epochs() -> None:
+    job = open_job(parse_recipe(forecast_recipe()), hourly_frame())
+    model = job.build()
+    times = [
+        explain(forecast_recipe(), data=hourly_frame(), overrides={"training.epochs": epochs}).seconds_per_epoch
+        for epochs in (1, 1000)
+    ]
+    whole = estimate_seconds(model, job.examples, job.recipe.training)
+    assert max(*times, whole) < 50 * min(*times, whole)  # another machine's load apart, not 1,000 times
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        (keras.layers.LSTM(2, activation="relu"), "its activation is not tanh"),
+        (keras.layers.LSTM(2, recurrent_activation="hard_sigmoid"), "its recurrent activation is not sigmoid"),
+        (keras.layers.GRU(2, recurrent_dropout=0.1), "recurrent_dropout is not 0"),
+        (keras.layers.GRU(2, unroll=True), "it is unrolled"),
+        (keras.layers.LSTM(2, use_bias=False), "it has no bias"),
+        (keras.layers.GRU(2, reset_after=False), "reset_after is False"),
+        (keras.layers.LSTM(2, use_cudnn=False), "use_cudnn is False"),
+        (keras.layers.SimpleRNN(2), "SimpleRNN has no kernel of its own"),
+    ],
+)
+def test_what_keeps_a_layer_from_the_fast_kernel_is_named(layer: keras.layers.Layer, said: str) -> None:
+    fast, why = kernel_of(layer, gpu=True)
+    assert not fast
+    assert why.endswith(f"step after step): {said}")
+
+
+@pytest.mark.parametrize("layer", [keras.layers.LSTM(2, dropout=0.3), keras.layers.GRU(2)])
+def test_the_fast_kernel_needs_a_gpu(layer: keras.layers.Layer) -> None:
+    assert kernel_of(layer, gpu=True) == (True, "cuDNN's kernel, a whole sequence at once")
+    assert "every mask must be right-padded" in kernel_of(layer, gpu=True, masked=True)[1]
+    fast, why = kernel_of(layer, gpu=False)
+    assert not fast
+    assert "no GPU here" in why
+
+
+def test_the_conditions_are_the_ones_that_keras_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keras decides by the same arguments; on a machine that claims a GPU both say the same."""
+    rnn = import_module("keras.src.backend.tensorflow.rnn")  # the package has a function of the same name
+    monkeypatch.setattr(rnn, "_is_gpu_available", lambda: True)
+    seen = set()
+    for activation in ("tanh", "relu"):
+        for gate in ("sigmoid", "hard_sigmoid"):
+            for unroll in (False, True):
+                for use_bias in (False, True):
+                    arguments = {"activation": activation, "recurrent_activation": gate, "use_bias": use_bias}
+                    layer = keras.layers.LSTM(2, unroll=unroll, **arguments)
+                    own = rnn.cudnn_ok(layer.activation, layer.recurrent_activation, unroll, use_bias)
+                    assert kernel_of(layer, gpu=True)[0] == own
+                    seen.add(own)
+    assert seen == {True, False}
+
+
+def test_a_mask_in_the_model_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["one"])
+    inputs = keras.Input((6,))
+    embedded = keras.layers.Embedding(9, 3, mask_zero=True)(inputs)
+    (run,) = recurrences_of(keras.Model(inputs, keras.layers.LSTM(2)(embedded)))
+    assert run.fast
+    assert "right-padded" in run.why
+
+
+def test_problems_are_the_usual_errors() -> None:
+    with pytest.raises(DataError, match="load"):
+        explain(forecast_recipe(), data=hourly_frame().drop(columns="load"))
+    with pytest.raises(ArgumentError, match="an echo takes no `data`"):
+        explain(ECHO, data=hourly_frame())
+
+
+def test_the_verb_prints_layers_steps_kernel_time_and_memory(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    (tmp_path / "echo.yaml").write_text(dump_recipe(parse_recipe(ECHO)))
+    assert main(["explain", str(tmp_path / "echo.yaml"), "--set", "model.shape=one_to_many"]) == 0
+    out = capsys.readouterr().out
+    assert "one_to_many: 146 parameters" in out
+    assert re.search(r"repeat +│ RepeatVector +│ \(1\) -> \(5, 1\) +│ none", out)
+    assert "4 x ((1 + 1) x 5 + 5^2) = 140" in out
+    assert "recurrent recurs over 5 steps: Keras' own loop" in out
+    assert "sequences: 1 train, 1 val, 1 test; batches of 5" in out
+    assert re.search(r"an epoch takes about [\d.e-]+ s, 1,000 take about ", out)
+    assert "2.3 kB weights, gradients and adam's moments" in out
+
+
+def test_a_wrong_recipe_is_told_before_anything_is_built(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "echo.yaml").write_text(dump_recipe(parse_recipe(ECHO)))
+    assert main(["explain", str(tmp_path / "echo.yaml"), "--set", "model.shape=none"]) == 2
+    assert "model.shape" in capsys.readouterr().err
+
+
+def test_an_open_length_counts_as_many_steps_as_the_data_has() -> None:
+    from seq2seq_kit.explanation import _kept
+    from seq2seq_kit.models.counts import explain_layers
+
+    inputs = keras.Input((None, 2))
+    model = keras.Model(inputs, keras.layers.LSTM(3, return_sequences=True)(inputs))
+    row = explain_layers(model)[-1]
+    assert _kept(model.layers[-1], row, 10) == 10 * 3 * 7
+    assert row.outputs == (None, 3)
