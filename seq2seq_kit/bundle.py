@@ -6,6 +6,7 @@ of every file and a golden input with its output: what loads is what was saved, 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,15 +22,15 @@ from seq2seq_kit.data.columns import Columns
 from seq2seq_kit.data.prepare import Prepared, prepare_ahead, prepare_new
 from seq2seq_kit.data.scaling import Scaler
 from seq2seq_kit.data.sources import read_source
-from seq2seq_kit.errors import ArgumentError, SeriesTooShortError
+from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import Baseline, Evaluation, evaluate_part
 from seq2seq_kit.evaluation.baselines import dump_baselines, restore_baselines
+from seq2seq_kit.frames import forecast_frame, in_chunks, newest_windows, require_some, window_labels
 from seq2seq_kit.recipe.schema import AutoencodeRecipe, ForecastRecipe, WindowRecipe
+from seq2seq_kit.rolling import require_rolling, roll_forward
 
 if TYPE_CHECKING:
     import keras
-
-_CHUNK = 4_096
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Bundle:
         self,
         frame: pd.DataFrame,
         *,
+        steps: int | None = None,
         future: pd.DataFrame | None = None,
         all_windows: bool = False,
         origin: str = "the data",
@@ -64,17 +66,20 @@ class Bundle:
 
         Args:
             frame: Rows with the recipe's columns, at least `input_steps` for each series; other columns are left alone.
-            future: Values of the recipe's `known_future` columns for the steps ahead, where it has any.
+            steps: Rows to predict; default: the recipe's `output_steps`. More of them roll forward on the model's own output,
+                block by block, with a warning; fewer cut the output.
+            future: Values of the recipe's `known_future` columns for the steps ahead, where it has any: whole blocks of
+                `output_steps`.
             all_windows: From every window whose steps ahead lie in the rows or right behind them, not only the newest. Windows
                 that end in a cell interpolated towards a later row are left out, as in training.
             origin: Name of the file for messages.
 
         Returns:
             A row for each series and step: the series (if the recipe has any), the time (or `row`, counted from 1, where
-            the recipe has no time), `step` from 1 to `output_steps`, and one column for each target in original units.
+            the recipe has no time), `step` from 1 to `steps`, and one column for each target in original units.
 
         Raises:
-            ArgumentError: The bundle is no forecast.
+            ArgumentError: The bundle is no forecast, or more steps are asked for and it does not predict all that it reads.
             DataError: The rows do not fit; the message names column, row or series.
 
         What was done to the rows (sorted, filled, cut at gaps) stands in the result's `attrs["notes"]`.
@@ -87,9 +92,24 @@ class Bundle:
                 "this model has no known_future columns, so it takes no `future` (--future). Received: a frame with "
                 f"{', '.join(map(str, future.columns))}. Leave it out"
             )
+        trained = data.output_steps
+        steps = trained if steps is None else _whole(steps)
+        if steps > trained:
+            require_rolling(data, steps)
+            warnings.warn(
+                f"this model was trained for {trained} steps; from step {trained + 1} to {steps} it reads its own output, so "
+                "errors add up. Train with a larger output_steps, or trust the far steps less",
+                stacklevel=2,
+            )
+            data = data.model_copy(update={"output_steps": -(-steps // trained) * trained})
         prepared = prepare_ahead(data, frame, self.scaler, future=future, origin=origin)
         count = prepared.windows["test"].count
-        return self._frame(prepared, np.arange(count) if all_windows else _newest(prepared), self._forecasts)
+
+        def ahead(prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
+            scaled = roll_forward(self.forward, prepared, chunk, trained)
+            return forecast_frame(prepared, chunk, prepared.restore(scaled, "test", chunk)[:, :steps])
+
+        return in_chunks(prepared, np.arange(count) if all_windows else newest_windows(prepared), ahead)
 
     def encode(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
         """One row of latent values for each window: series, first and last time (or row), `latent_0..n`.
@@ -104,14 +124,14 @@ class Bundle:
         def codes(prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
             latent = forward(prepared.arrays("test", chunk))
             values = pd.DataFrame(latent, columns=[f"latent_{position}" for position in range(latent.shape[1])])
-            return pd.concat([self._window_labels(prepared, chunk), values], axis=1)
+            return pd.concat([window_labels(prepared, chunk), values], axis=1)
 
-        return self._frame(prepared, np.arange(prepared.windows["test"].count), codes)
+        return in_chunks(prepared, np.arange(prepared.windows["test"].count), codes)
 
     def reconstruct(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
         """What the autoencoder makes of each window: series, time (or row), `step`, each column in original units."""
         prepared = self._windows_of(frame, stride, origin)
-        return self._frame(prepared, np.arange(prepared.windows["test"].count), self._forecasts)
+        return in_chunks(prepared, np.arange(prepared.windows["test"].count), self._rebuilt)
 
     def score(
         self,
@@ -139,7 +159,7 @@ class Bundle:
             raise ArgumentError(f"by must be 'window' or 'step'. Received: by={by!r}")
         prepared = self._windows_of(frame, stride, origin)
         windows = np.arange(prepared.windows["test"].count)
-        return self._frame(prepared, windows, lambda prepared, chunk: self._scored(prepared, chunk, by))
+        return in_chunks(prepared, windows, lambda prepared, chunk: self._scored(prepared, chunk, by))
 
     def read(self, path: str) -> pd.DataFrame:
         """A file of rows."""
@@ -159,7 +179,7 @@ class Bundle:
     def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> Evaluation:
         """The result table on other rows: the model and the baselines fitted in training, on every window of `frame`."""
         prepared = prepare_new(self.recipe.data, frame, self.scaler, origin=origin)
-        _require_some(prepared)
+        require_some(prepared)
         return self.evaluate_part(prepared, "test")
 
     def evaluate_part(self, prepared: Prepared, part: str) -> Evaluation:
@@ -245,14 +265,14 @@ class Bundle:
             raise ArgumentError(f"stride must be at least 1. Received: stride={stride}")
         data = data.model_copy(update={"window_stride": stride}) if stride else data
         prepared = prepare_new(data, frame, self.scaler, origin=origin)
-        _require_some(prepared)
+        require_some(prepared)
         return prepared
 
     def _scored(self, prepared: Prepared, chunk: np.ndarray, by: str) -> pd.DataFrame:
         error = self.forecast(prepared, "test", chunk) - prepared.truth("test", chunk)
         scaled = error / prepared.target_scale[prepared.series_of("test", chunk)][:, None, :]
         steps = error.shape[1]
-        labels = self._window_labels(prepared, chunk)
+        labels = window_labels(prepared, chunk)
         if by == "window":
             error, scaled = _rms(error, 1), _rms(scaled, 1)
         else:
@@ -265,51 +285,14 @@ class Bundle:
             labels[f"{name}_error_scaled"] = scaled[:, position]
         return labels
 
-    def _frame(
-        self, prepared: Prepared, windows: np.ndarray, part: Callable[[Prepared, np.ndarray], pd.DataFrame]
-    ) -> pd.DataFrame:
-        """`part` of every window, in chunks; what was done to the rows stands in the frame's `attrs["notes"]`."""
-        chunks = [windows[first : first + _CHUNK] for first in range(0, len(windows), _CHUNK)]
-        frame = pd.concat([part(prepared, chunk) for chunk in chunks], ignore_index=True)
-        frame.attrs["notes"] = list(prepared.notes)
-        return frame
-
-    def _forecasts(self, prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
-        rows = prepared.windows["test"].target_rows(chunk)
-        values = self.forecast(prepared, "test", chunk)
-        steps = rows.shape[1]
-        labels: dict[str, Any] = {}
-        if prepared.data.series:
-            names = np.array(prepared.table.series, dtype=object)
-            labels[prepared.data.series] = np.repeat(names[prepared.series_of("test", chunk)], steps)
-        labels |= self._when(prepared, rows.ravel(), "")
-        labels["step"] = np.tile(np.arange(1, steps + 1), len(chunk))
-        for position, name in enumerate(prepared.columns.targets):
-            labels[name] = values[:, :, position].ravel()
-        return pd.DataFrame(labels)
-
-    def _window_labels(self, prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
-        rows = prepared.windows["test"].input_rows(chunk)
-        labels: dict[str, Any] = {}
-        if prepared.data.series:
-            names = np.array(prepared.table.series, dtype=object)
-            labels[prepared.data.series] = names[prepared.series_of("test", chunk)]
-        labels |= self._when(prepared, rows[:, 0], "first_")
-        labels |= self._when(prepared, rows[:, -1], "last_")
-        return pd.DataFrame(labels)
-
-    def _when(self, prepared: Prepared, rows: np.ndarray, prefix: str) -> dict[str, Any]:
-        if prepared.table.times is not None:
-            return {f"{prefix}{prepared.data.time}": prepared.table.times[rows]}
-        series = np.searchsorted(prepared.table.bounds, rows, side="right") - 1
-        return {f"{prefix}row": rows - prepared.table.bounds[series] + 1}
+    def _rebuilt(self, prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
+        return forecast_frame(prepared, chunk, self.forecast(prepared, "test", chunk))
 
 
-def _newest(prepared: Prepared) -> np.ndarray:
-    """The last window of each series."""
-    windows = prepared.windows["test"]
-    last_run = [int(np.flatnonzero(windows.series == series)[-1]) for series in range(len(prepared.table.series))]
-    return windows.ends[last_run] - 1
+def _whole(steps: int) -> int:
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
+        raise ArgumentError(f"steps must be a whole number of at least 1. Received: steps={steps!r}")
+    return int(steps)
 
 
 def _rms(values: np.ndarray, axis: int) -> np.ndarray:
@@ -318,13 +301,3 @@ def _rms(values: np.ndarray, axis: int) -> np.ndarray:
     count = known.sum(axis=axis)
     squares = np.where(known, values, 0.0) ** 2
     return np.sqrt(squares.sum(axis=axis) / np.where(count, count, np.nan))
-
-
-def _require_some(prepared: Prepared) -> None:
-    windows = prepared.windows["test"]
-    if not windows.count:
-        longest = int((prepared.segments[:, 1] - prepared.segments[:, 0]).max(initial=0))
-        raise SeriesTooShortError(
-            f"{prepared.table.origin}: not one window fits. One window spans {windows.shape.span} rows without a gap; the "
-            f"longest stretch has {longest}. Give more rows"
-        )

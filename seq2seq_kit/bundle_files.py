@@ -81,9 +81,11 @@ _BUNDLES = {
     "AutoencodeRecipe": ("bundle", "Bundle"),
     "EchoRecipe": ("bundle_echo", "EchoBundle"),
     "ForecastRecipe": ("bundle", "Bundle"),
+    "NextStepRecipe": ("bundle_next_step", "NextStepBundle"),
     "TagTokensRecipe": ("bundle_tag", "TagBundle"),
     "TagValuesRecipe": ("bundle_tag", "TagBundle"),
     "TranslateRecipe": ("bundle_translate", "TranslateBundle"),
+    "WholeRecipe": ("bundle_whole", "WholeBundle"),
 }
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 _MOST_CONFIG_BYTES = 4_000_000

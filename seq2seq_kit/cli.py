@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     which = verb.add_mutually_exclusive_group()
     which.add_argument("--last", action="store_true", help="from the newest rows of each series (the default)")
     which.add_argument("--all-windows", action="store_true", help="from every window")
+    verb.add_argument("--steps", type=int, help="rows to predict; default: as many as the model was trained for")
     verb.add_argument(
         "--future", metavar="FILE", help="values of the recipe's known_future columns for the steps ahead"
     )
@@ -254,6 +255,7 @@ def _predict(options: argparse.Namespace) -> None:
         "future": read_source(options.future) if options.future else None,
         "all_windows": options.all_windows or None,
         "beams": options.beams,
+        "steps": options.steps,
     }
     given = {name: value for name, value in given.items() if value is not None}
     strange = [name for name in given if name not in signature(bundle.predict).parameters]

@@ -14,6 +14,7 @@ from seq2seq_kit.errors import DataError
 
 if TYPE_CHECKING:
     from seq2seq_kit.bundle import Bundle
+    from seq2seq_kit.bundle_next_step import NextStepBundle
 
 
 def requirements() -> list[str]:
@@ -47,14 +48,17 @@ def _example(prepared: Prepared, source: pd.DataFrame) -> pd.DataFrame:
     return example
 
 
-def served_examples(bundle: Bundle, prepared: Prepared, source: pd.DataFrame) -> dict[str, tuple[Any, Any]]:
+def served_examples(
+    bundle: Bundle | NextStepBundle, prepared: Prepared, source: pd.DataFrame, *, arrays: list[np.ndarray] | None = None
+) -> dict[str, tuple[Any, Any]]:
     """An example and its answer for each way in which MLflow serves the bundle: frames, and the bare network's tensors.
 
-    Where every test window has missing cells no frame may do as an example; the network is served all the same.
+    `arrays` are the network's inputs, where they are not those of the first test window. Where every test window has missing
+    cells no frame may do as an example; the network is served all the same.
     """
-    arrays = prepared.arrays("test", np.array([0]))
     from seq2seq_kit.models.inference import forward_inputs
 
+    arrays = prepared.arrays("test", np.array([0])) if arrays is None else arrays
     names = [tensor.name for tensor in forward_inputs(bundle.model)]
     tensors = dict(zip(names, arrays, strict=True)) if len(names) > 1 else arrays[0]
     served: dict[str, tuple[Any, Any]] = {"tensors": (tensors, bundle.forward(arrays))}

@@ -61,6 +61,51 @@ def autoencode_recipe(**data: Any) -> dict[str, Any]:
     }
 
 
+def next_step_recipe(**data: Any) -> dict[str, Any]:
+    """A next-step forecast of `load` and `heat` that trains in a few seconds."""
+    section = {
+        "framing": "next_step",
+        "time": "time",
+        "every": "1h",
+        "inputs": ["load", "heat"],
+        "calendar": ["hour"],
+        "input_steps": 24,
+        "output_steps": 6,
+    }
+    return {
+        "task": "forecast",
+        "name": "small_next_step",
+        "data": section | data,
+        "model": {"units": [8]},
+        "training": {"learning_rate": 0.02, "batch_size": 4, "epochs": 4},
+    }
+
+
+def whole_recipe(**data: Any) -> dict[str, Any]:
+    """An autoencoder of whole sequences of `x` and `y` by `name` through a latent vector of 4."""
+    section = {"framing": "whole", "series": "name", "inputs": ["x", "y"], "split": {"val": 0.2, "test": 0.2}}
+    return {
+        "task": "autoencode",
+        "name": "small_whole",
+        "data": section | data,
+        "model": {"encoder_units": [8], "decoder_units": [8], "latent_dim": 4},
+        "training": {"learning_rate": 0.02, "batch_size": 16, "epochs": 4},
+    }
+
+
+def waves_frame(sequences: int = 80, *, seed: int = 0) -> pd.DataFrame:
+    """Sequences of 5 to 15 rows: `x` a piece of a wave, `y` a slope."""
+    rng = np.random.default_rng(seed)
+    frames = []
+    for number in range(sequences):
+        steps = int(rng.integers(5, 16))
+        place, slope = rng.uniform(0, 6) + np.arange(steps) / 4, rng.normal()
+        noise = rng.normal(scale=0.05, size=(2, steps))
+        x, y = 10 + 3 * np.sin(place) + noise[0], slope * np.arange(steps) + noise[1]
+        frames.append(pd.DataFrame({"name": f"w{number}", "x": x, "y": y}))
+    return pd.concat(frames, ignore_index=True)
+
+
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real MLflow store (SQLite and artifacts) that the session's runs share."""
@@ -77,3 +122,16 @@ def forecast_run(store: Path) -> TrainResult:
 def autoencode_run(store: Path) -> TrainResult:
     """A trained autoencoder, logged in `store`."""
     return train(autoencode_recipe(), data=hourly_frame(), tracking_uri=str(store))
+
+
+@pytest.fixture(scope="session")
+def next_step_run(store: Path) -> TrainResult:
+    """A trained next-step forecast of two sites, logged in `store`."""
+    frame = hourly_frame(400, series=("a", "b"))
+    return train(next_step_recipe(series="site"), data=frame, tracking_uri=str(store))
+
+
+@pytest.fixture(scope="session")
+def whole_run(store: Path) -> TrainResult:
+    """A trained autoencoder of whole sequences, logged in `store`."""
+    return train(whole_recipe(), data=waves_frame(), tracking_uri=str(store))

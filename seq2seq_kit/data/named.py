@@ -80,6 +80,58 @@ def _pronunciation() -> pd.DataFrame:
     return pd.DataFrame({"word": words, "phonemes": phonemes}).drop_duplicates(ignore_index=True)
 
 
+def _tanks() -> pd.DataFrame:
+    # Gas in closed tanks: a heater and a compressor switch on and off between two thresholds each, the gas leaks out, warmth
+    # is lost to a room that is warmer by day, and pressure follows from amount and temperature (ideal gas law).
+    rng = np.random.default_rng(0)
+    count, rows = 6, 1_500
+    times = pd.date_range("2024-01-01", periods=rows, freq="2min")
+    losing, heating = rng.uniform(0.015, 0.03, count), rng.uniform(1.4, 2.2, count)  # 1/step, K/step
+    leaking, pumping = rng.uniform(0.010, 0.018, count), rng.uniform(0.030, 0.045, count)  # shares of the amount a step
+    low, high = np.full(count, 45.0), np.full(count, 60.0)  # heater, degrees C
+    least, most = np.full(count, 3.0), np.full(count, 3.8)  # compressor, bar
+    temperature, amount = rng.uniform(45, 60, count), rng.uniform(3.0, 3.6, count)
+    heater, compressor = rng.random(count) < 0.5, rng.random(count) < 0.5
+    measured = np.empty((rows, count, 2))
+    for row, time in enumerate(times):
+        room = 18 + 4 * np.sin(2 * np.pi * (time.hour + time.minute / 60 - 9) / 24)
+        pressure = amount * (temperature + 273.15) / 325.0
+        heater = np.where(temperature < low, True, np.where(temperature > high, False, heater))
+        compressor = np.where(pressure < least, True, np.where(pressure > most, False, compressor))
+        measured[row] = np.stack([pressure, temperature], axis=1)
+        temperature = (
+            temperature + heating * heater - losing * (temperature - room) + rng.normal(scale=0.05, size=count)
+        )
+        amount = amount * (1 - leaking) + pumping * compressor * 3.3 + rng.normal(scale=0.002, size=count)
+    measured += rng.normal(scale=(0.005, 0.1), size=measured.shape)
+    names = [f"tank {letter}" for letter in "ABCDEF"]
+    frames = [
+        pd.DataFrame({"time": times, "tank": name, "pressure": values[:, 0], "temperature": values[:, 1]})
+        for name, values in zip(names, measured.round(4).transpose(1, 0, 2), strict=True)
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _gestures() -> pd.DataFrame:
+    # A pen that goes round: its size, roundness, tilt, number of turns, growth, place to begin and change of pace are hidden.
+    rng = np.random.default_rng(0)
+    frames = []
+    for number in range(1_200):
+        steps = int(rng.integers(20, 81))
+        size, roundness, tilt = rng.uniform(0.5, 1.5), rng.uniform(0.3, 1.0), rng.uniform(0, np.pi)
+        turns, growth, pace = rng.uniform(0.5, 2), rng.uniform(-0.6, 0.6), rng.uniform(-0.5, 0.5)
+        begin = rng.uniform(0, 2 * np.pi)
+        done = np.linspace(0, 1, steps)
+        done = done + pace * done * (1 - done)
+        angle = begin + 2 * np.pi * turns * done
+        radius = size * (1 + growth * done)
+        along, across = radius * np.cos(angle), radius * roundness * np.sin(angle)
+        x, y = along * np.cos(tilt) - across * np.sin(tilt), along * np.sin(tilt) + across * np.cos(tilt)
+        noise = rng.normal(scale=0.03, size=(2, steps))
+        frames.append(pd.DataFrame({"gesture": f"g{number:04d}", "x": x + noise[0], "y": y + noise[1]}).round(4))
+    return pd.concat(frames, ignore_index=True)
+
+
 NAMED: dict[str, NamedData] = {
     "autots.traffic_hourly": NamedData(
         "hourly traffic on an interstate highway with weather, 17,520 rows, two years, some missing cells", _traffic
@@ -94,6 +146,13 @@ NAMED: dict[str, NamedData] = {
     ),
     "generated.addition": NamedData(
         "55,000 different sums of two numbers of up to three digits, as text: question and answer", _addition
+    ),
+    "generated.gestures": NamedData(
+        "1,200 drawn curves of 20 to 80 steps, x and y, with seven hidden parameters and a little noise", _gestures
+    ),
+    "generated.tanks": NamedData(
+        "pressure and temperature of six tanks of gas every two minutes, 1,500 rows each, heater and compressor at work",
+        _tanks,
     ),
     "generated.sine": NamedData("a sine of 50 steps with a little noise, 3,000 rows, no timestamps", _sine),
 }

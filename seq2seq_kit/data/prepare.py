@@ -3,7 +3,7 @@
 Training and prediction go through the same steps; only training fits scalers and splits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -180,6 +180,36 @@ def prepare_new(data: Data, frame: pd.DataFrame, scaler: Scaler, *, origin: str 
     """
     table = _read(data, frame, origin)
     return _assemble(data, table, whole(table), scaler)
+
+
+def prepare_by_series(
+    data: Data,
+    frame: pd.DataFrame,
+    divide: Callable[[Sequence[str]], Mapping[str, np.ndarray]],
+    *,
+    origin: str = "the data",
+) -> tuple[Prepared, dict[str, np.ndarray]]:
+    """The same where whole series belong to train, val and test: `divide` gives their numbers by part from their names.
+
+    Returns:
+        All rows in the test part, scaled as the rows of the training series are; and the parts.
+
+    Raises:
+        DataError: See `read_table`; missing cells where the recipe refuses them; a part without a series.
+    """
+    columns = Columns.of(data)
+    table = _read(data, frame, origin)
+    parts = dict(divide(table.series))
+    for part in PARTS:
+        if not len(parts[part]):
+            raise DataError(
+                f"{origin}: none of its {len(table.series)} series falls into the {part} part. Give more series, or larger "
+                "shares in data.split"
+            )
+    bounds = np.column_stack([table.bounds[:-1], table.bounds[1:]])
+    methods = [_method(data, name) for name in columns.table]
+    scaler = fit_scaler(table.values, bounds[parts["train"]], columns=columns.table, methods=methods)
+    return _assemble(data, table, whole(table), scaler), parts
 
 
 def prepare_ahead(

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
+from seq2seq_kit.evaluation.baselines import LastValue
+from seq2seq_kit.evaluation.board import MODEL
 from seq2seq_kit.evaluation.report import Evaluation
+from seq2seq_kit.evaluation.whole import SequenceEvaluation
 from seq2seq_kit.findings import Finding
 
 # RMSE of two forecasters this near to each other is called a tie: seeds alone move a small network by about as much.
@@ -39,6 +42,23 @@ def examine_forecast(
     return [*findings, *_against_baseline(test), *_common(val, test, val_losses, all_epochs=all_epochs)]
 
 
+def examine_next_step(
+    val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool
+) -> list[Finding]:
+    """Findings on a next-step forecast; arguments as in `examine_forecast`."""
+    findings = examine_forecast(val, test, val_losses, all_epochs=all_epochs)
+    own, peer = val.by_step(MODEL)[0], val.by_step(LastValue.name)[0]
+    # A one-step loss of a slow series is small for a model that hands its input through; its forecasts then stand still.
+    if abs(own - peer) <= TIE * peer:
+        said = (
+            f"copies the last step: one step ahead it is no better than repeating the newest row (RMSE {own:.4g} against "
+            f"{peer:.4g} on the validation windows)"
+        )
+        advice = "Train with framing: horizon, which no copy can satisfy, or give the inputs as differences of neighbouring rows"
+        findings.insert(0, Finding("copies_last_step", "warning", said, advice))
+    return findings
+
+
 def examine_autoencoder(
     val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool
 ) -> list[Finding]:
@@ -56,15 +76,27 @@ def examine_autoencoder(
     return [*findings, *_against_baseline(test), *_common(val, test, val_losses, all_epochs=all_epochs)]
 
 
-def _against_baseline(test: Evaluation) -> list[Finding]:
+def examine_whole(
+    val: SequenceEvaluation, test: SequenceEvaluation, val_losses: Sequence[float], *, all_epochs: bool
+) -> list[Finding]:
+    """Findings on an autoencoder of whole sequences; arguments as in `examine_forecast`."""
+    findings = []
+    if test.overall().r2 < _MEAN_R2:
+        said = f"the autoencoder returns the mean: R2 {test.overall().r2:.3f} on the test sequences"
+        advice = "Train longer, raise learning_rate, encoder_units or latent_dim, or cut the sequences shorter"
+        findings.append(Finding("returns_the_mean", "warning", said, advice))
+    return [*findings, *_against_baseline(test), *_common(val, test, val_losses, all_epochs=all_epochs)]
+
+
+def _against_baseline(test: Evaluation | SequenceEvaluation) -> list[Finding]:
     peer, skill = test.best_baseline, test.skill
     own, other = test.overall().rmse, test.overall(peer).rmse
     figures = f"RMSE {own:.4g} against {other:.4g}" + (f", skill {skill:+.3f}" if other else "")
     if abs(skill) <= TIE:
-        text = f"ties with the baseline {peer} on the test windows ({figures})"
+        text = f"ties with the baseline {peer} on the test {test.unit} ({figures})"
         return [Finding("ties_with_baseline", "warning", text, "The simpler one does as well; use it, or add inputs")]
     if skill < 0 or own > other == 0:  # a baseline without error leaves no skill to speak of
-        text = f"loses to the baseline {peer} on the test windows ({figures})"
+        text = f"loses to the baseline {peer} on the test {test.unit} ({figures})"
         advice = "Use the baseline, or try more epochs, other inputs, fewer units or dropout"
         return [Finding("loses_to_baseline", "warning", text, advice)]
     return []
@@ -82,7 +114,13 @@ def still_improving(losses: Sequence[float], *, all_epochs: bool) -> list[Findin
     return [Finding("still_improving", "note", said, f"Raise training.epochs (now {len(losses)})")]
 
 
-def _common(val: Evaluation, test: Evaluation, losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
+def _common(
+    val: Evaluation | SequenceEvaluation,
+    test: Evaluation | SequenceEvaluation,
+    losses: Sequence[float],
+    *,
+    all_epochs: bool,
+) -> list[Finding]:
     findings = still_improving(losses, all_epochs=all_epochs)
     errors = test.overall().rmse, val.overall().rmse
     factor = errors[0] / errors[1] if min(errors) > 0 else 1.0
@@ -93,7 +131,9 @@ def _common(val: Evaluation, test: Evaluation, losses: Sequence[float], *, all_e
                 "warning",
                 f"validation and test differ by a factor of {max(factor, 1 / factor):.1f} (RMSE {val.overall().rmse:.4g} "
                 f"and {test.overall().rmse:.4g})",
-                "The two stretches of time differ; look at the forecasts of both, or choose another data.split",
+                "The two stretches of time differ; look at the forecasts of both, or choose another data.split"
+                if isinstance(test, Evaluation)
+                else "The two parts differ by chance; give more sequences, or larger shares in data.split",
             )
         )
     return findings

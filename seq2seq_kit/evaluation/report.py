@@ -38,6 +38,7 @@ class Evaluation:
     titles: ClassVar[Mapping[str, str]] = {"mae": "MAE", "rmse": "RMSE", "mase": "MASE", "r2": "R2"}
     headline: ClassVar[str] = "rmse"
     error: ClassVar[str] = "RMSE"
+    unit: ClassVar[str] = "windows"
 
     part: str
     windows: int

@@ -5,7 +5,6 @@ from typing import Literal
 from pydantic import Field
 
 from seq2seq_kit.recipe.schema import (
-    AutoencodeModel,
     BaseRecipe,
     Calendar,
     Columns,
@@ -87,10 +86,29 @@ class WholeData(Section):
     split: SequenceSplit = Field(default_factory=SequenceSplit)
 
 
+class WholeModel(Section):
+    """Encoder, latent vector and decoder over sequences of any length."""
+
+    cell: Literal["lstm", "gru"] = "lstm"
+    encoder_units: Units = Field(
+        default_factory=lambda: [64], description="Units of each encoder layer, first to last."
+    )
+    decoder_units: Units = Field(
+        default_factory=lambda: [64], description="Units of each decoder layer, first to last."
+    )
+    latent_dim: Steps | None = Field(None, description="Width of the latent vector; default: the last encoder layer's.")
+    bidirectional: bool = Field(False, description="Encoder layers read the sequence in both directions.")
+    pyramid: Steps = Field(1, description="Neighbouring steps that are joined between two encoder layers.")
+    dropout: Fraction = Field(0.0, description="Share of each recurrent layer's inputs dropped in training.")
+    recurrent_dropout: Fraction = Field(0.0, description="Share of the recurrent state dropped in training.")
+    kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
+    output_dropout: Fraction = Field(0.0, description="Share of the decoder's outputs dropped in training.")
+
+
 class WholeRecipe(BaseRecipe):
     """A sequence of any length -> itself, through a latent vector."""
 
     task: Literal["autoencode"]
     data: WholeData
-    model: AutoencodeModel = Field(default_factory=AutoencodeModel)
+    model: WholeModel = Field(default_factory=WholeModel)
     training: Training = Field(default_factory=Training)

@@ -14,9 +14,11 @@ _JOBS = {
     "AutoencodeRecipe": ("windows", "WindowJob"),
     "EchoRecipe": ("echo", "EchoJob"),
     "ForecastRecipe": ("windows", "WindowJob"),
+    "NextStepRecipe": ("next_step", "NextStepJob"),
     "TagTokensRecipe": ("tag", "TagJob"),
     "TagValuesRecipe": ("tag", "TagJob"),
     "TranslateRecipe": ("translate", "TranslateJob"),
+    "WholeRecipe": ("whole", "WholeJob"),
 }
 
 

@@ -1,0 +1,90 @@
+"""A sequence of any length to itself through one latent vector. Padding counts nowhere: a mask goes all the way through.
+
+encoder (many to one) -> `latent` -> bridge (`Repeat`, as long as the input, with its mask) -> decoder (many to many) -> output.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import keras
+
+from seq2seq_kit.models.arguments import boolean, fraction, positive_int, units_list
+from seq2seq_kit.models.blocks import Recurrent, decode, encode
+from seq2seq_kit.models.layers import Repeat
+from seq2seq_kit.models.masks import DropMask, WithMask
+
+
+def build_whole_autoencoder(
+    *,
+    input_features: int,
+    output_features: int | None = None,
+    latent_dim: int | None = None,
+    encoder_units: Sequence[int] = (64,),
+    decoder_units: Sequence[int] = (64,),
+    cell: Literal["lstm", "gru"] = "lstm",
+    bidirectional: bool = False,
+    pyramid: int = 1,
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    kernel_l2: float = 0.0,
+    output_dropout: float = 0.0,
+) -> keras.Model:
+    """A sequence of any length to itself. The decoder knows the latent vector and the length, nothing else.
+
+    Args:
+        input_features: Columns of the sequence.
+        output_features: Columns that are rebuilt; None: all.
+        latent_dim: Width of the latent vector, made by a linear layer `latent`; None: the last encoder layer's output.
+        encoder_units: Units of each encoder layer, first to last.
+        decoder_units: Units of each decoder layer, first to last.
+        cell: `lstm` or `gru`.
+        bidirectional: Encoder layers read the sequence in both directions.
+        pyramid: Neighbouring steps that are joined between two encoder layers.
+        dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
+        recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
+        kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
+        output_dropout: Share of the decoder's outputs dropped in training, in [0, 1).
+
+    Returns:
+        An uncompiled model; `encoder_of` gives its first half.
+
+    Input shape:
+        `values`: `(batch, any, input_features)`, padded on the right; `valid`: `(batch, any)`, 1, or 0 for padding.
+
+    Output shape:
+        `(batch, any, output_features)`, as many steps as the input.
+
+    Raises:
+        ArgumentError: An argument lies outside its range; the message names it.
+
+    Example:
+        >>> model = build_whole_autoencoder(input_features=2, latent_dim=3)
+        >>> model.output_shape, encoder_of(model).output_shape
+        ((None, None, 2), (None, 3))
+    """
+    positive_int("input_features", input_features)
+    output_features = input_features if output_features is None else positive_int("output_features", output_features)
+    if latent_dim is not None:
+        positive_int("latent_dim", latent_dim)
+    encoders, decoders = units_list("encoder_units", encoder_units), units_list("decoder_units", decoder_units)
+    boolean("bidirectional", bidirectional)
+    positive_int("pyramid", pyramid)
+    fraction("output_dropout", output_dropout)
+    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
+    values = keras.Input((None, input_features), name="values")
+    valid = keras.Input((None,), name="valid")
+    sequence = WithMask(name="mask")([values, valid])
+    latent, _ = encode(sequence, encoders, recurrent, bidirectional=bidirectional, pyramid=pyramid)
+    if latent_dim is not None:
+        latent = keras.layers.Dense(latent_dim, name="latent")(latent)
+    decoded = decode(Repeat(name="bridge")([latent, sequence]), decoders, recurrent)
+    if output_dropout:
+        decoded = keras.layers.Dropout(output_dropout, name="output_dropout")(decoded)
+    # As in next_step.py: TimeDistributed cannot take an open number of steps in Keras 3.15.
+    outputs = keras.layers.Dense(output_features, name="output")(decoded)
+    return keras.Model([values, valid], DropMask(name="unmask")(outputs), name="whole_autoencoder")
+
+
+def encoder_of(model: keras.Model) -> keras.Model:
+    """The encoder of `build_whole_autoencoder`, on the same weights: the same inputs -> `(batch, latent_dim)`."""
+    return keras.Model(model.inputs, model.get_layer("bridge").input[0], name="encoder")

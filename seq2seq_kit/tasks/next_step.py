@@ -1,0 +1,108 @@
+"""Next-step forecasts: whole sequences, one step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit import plots
+from seq2seq_kit.bundle_next_step import NextStepBundle
+from seq2seq_kit.data import Prepared, prepare
+from seq2seq_kit.data.checks import check_data
+from seq2seq_kit.data.next_step import NextSteps, as_forecast
+from seq2seq_kit.evaluation import MODEL, Evaluation, fit_forecast_baselines, naive_error
+from seq2seq_kit.evaluation.doctor import examine_next_step
+from seq2seq_kit.findings import Finding
+from seq2seq_kit.plot_model import plot_model
+from seq2seq_kit.recipe import NextStepRecipe
+from seq2seq_kit.serving import served_examples
+from seq2seq_kit.tasks.job import no_epoch, rows_of
+from seq2seq_kit.training import Fit, Observer, fit, value_loss
+
+if TYPE_CHECKING:
+    import keras
+
+_EXAMPLES = 24
+
+
+@dataclass(frozen=True)
+class NextStepJob:
+    """See `Job`."""
+
+    unit: ClassVar[str] = "chunks"
+
+    recipe: NextStepRecipe
+    source: pd.DataFrame
+    prepared: Prepared
+    examples: NextSteps
+
+    @classmethod
+    def open(cls, recipe: NextStepRecipe, data: pd.DataFrame | None) -> NextStepJob:
+        """Checks and prepares the rows."""
+        frame, origin = rows_of(recipe, data)
+        prepared = prepare(as_forecast(recipe.data), frame, origin=origin)
+        return cls(recipe, frame, prepared, NextSteps(prepared, recipe.data.input_steps))
+
+    @property
+    def columns(self) -> list[str]:
+        data = self.recipe.data
+        return [name for name in (data.series, data.time) if name] + data.inputs
+
+    @property
+    def series(self) -> list[str]:
+        return self.prepared.table.series
+
+    def check(self) -> list[Finding]:
+        return check_data(self.prepared)
+
+    def build(self) -> keras.Model:
+        from seq2seq_kit.models.next_step import build_next_step
+
+        return build_next_step(
+            input_features=self.prepared.layout.inputs,
+            output_features=len(self.recipe.data.inputs),
+            **self.recipe.model.model_dump(),
+        )
+
+    def fit(self, model: keras.Model, observers: Sequence[Observer]) -> Fit:
+        training = self.recipe.training
+        loss = value_loss(training.loss, masked=True)
+        return fit(model, self.examples, training, seed=self.recipe.seed, loss=loss, observers=observers)
+
+    def bundle(self, model: keras.Model, info: dict[str, Any], *, peers: bool = True) -> NextStepBundle:
+        prepared = self.prepared
+        if not peers:
+            return NextStepBundle(self.recipe, model, prepared.scaler, [], {}, info)
+        naive: dict[str, np.ndarray] = dict(zip(prepared.table.series, naive_error(prepared), strict=True))
+        return NextStepBundle(self.recipe, model, prepared.scaler, fit_forecast_baselines(prepared), naive, info)
+
+    def report(self, bundle: NextStepBundle, part: str) -> Evaluation:
+        return bundle.evaluate_part(self.prepared, part)
+
+    def examine(self, fitted: Fit, val: Evaluation, test: Evaluation) -> list[Finding]:
+        losses = [epoch.val_loss for epoch in fitted.history]
+        return no_epoch(fitted) or examine_next_step(val, test, losses, all_epochs=fitted.ended == "epochs")
+
+    def draw(self, bundle: NextStepBundle, fitted: Fit, test: Evaluation, folder: Path) -> None:
+        predictors = {MODEL: bundle.forecast} | {peer.name: peer for peer in bundle.baselines}
+        title = f"Forecasts of the test windows: {self.recipe.name or self.recipe.task}"
+        figures = {
+            "loss_curves": plots.plot_losses(fitted),
+            "forecasts": plots.plot_examples(
+                plots.pick_examples(self.prepared, "test", predictors, count=6), title=title
+            ),
+            "error_by_step": plots.plot_error_by_step(test),
+            "model": plot_model(bundle.model),
+        }
+        plots.save(figures, folder)
+        many = plots.pick_examples(self.prepared, "test", predictors, count=_EXAMPLES)
+        plots.write_interactive(many, folder / "forecasts.html", title=title)
+
+    def served(self, bundle: NextStepBundle) -> Mapping[str, tuple[Any, Any]]:
+        arrays = self.examples.arrays("test", np.array([0]))
+        return served_examples(bundle, self.prepared, self.source, arrays=arrays)
