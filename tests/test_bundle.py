@@ -358,3 +358,94 @@ def test_a_future_that_the_model_has_no_use_for_is_refused(forecast_run: TrainRe
 def test_what_was_done_to_the_rows_is_told(forecast_run: TrainResult) -> None:
     ahead = forecast_run.bundle.predict(hourly_frame().tail(40).iloc[::-1], origin="new.csv")
     assert ahead.attrs["notes"] == ["new.csv was not sorted by time; the rows were sorted"]
+
+
+# --- more and fewer steps than trained
+
+
+def test_fewer_steps_cut_the_output(forecast_run: TrainResult) -> None:
+    whole = forecast_run.bundle.predict(hourly_frame())
+    pd.testing.assert_frame_equal(forecast_run.bundle.predict(hourly_frame(), steps=2), whole[:2])
+
+
+def rolling(**data: Any) -> Bundle:
+    return untrained(forecast_recipe(**{"targets": ["heat", "load"]} | data), hourly_frame(300))
+
+
+def test_more_steps_are_forecasts_from_the_own_output() -> None:
+    bundle, frame = rolling(), hourly_frame(300)
+    with pytest.warns(
+        UserWarning, match=r"trained for 6 steps; from step 7 to 15 it reads its own output, so errors add up"
+    ):
+        rolled = bundle.predict(frame, steps=15)
+    assert rolled["step"].tolist() == list(range(1, 16))
+    assert (rolled["time"].diff()[1:] == pd.Timedelta(hours=1)).all()
+    by_hand = frame
+    for first in (0, 6, 12):
+        block = bundle.predict(by_hand)
+        expected = block[: 15 - first]
+        received = rolled[first : first + 6].reset_index(drop=True)
+        np.testing.assert_allclose(received[["heat", "load"]], expected[["heat", "load"]], rtol=1e-4)
+        by_hand = pd.concat([by_hand, block[["time", "load", "heat"]]], ignore_index=True)
+
+
+def test_every_window_can_roll_forward() -> None:
+    bundle, frame = rolling(), hourly_frame(40)
+    with pytest.warns(UserWarning, match="reads its own output"):
+        rolled = bundle.predict(frame, steps=8, all_windows=True)
+    assert rolled.groupby((rolled["step"] == 1).cumsum()).size().tolist() == [8] * (len(rolled) // 8)
+    first = rolled[:8].reset_index(drop=True)
+    with pytest.warns(UserWarning, match="reads its own output"):
+        alone = bundle.predict(frame[:24], steps=8)
+    pd.testing.assert_frame_equal(first, alone, rtol=1e-4)
+
+
+def test_rolling_forward_takes_known_columns_for_whole_blocks() -> None:
+    # `heat` is known ahead, so only `load` has to be predicted.
+    bundle = rolling(targets=["load"], inputs=["load"], known_future=["heat"])
+    frame, longer = hourly_frame(300), hourly_frame(312)
+    future = longer[300:][["time", "heat"]]
+    with pytest.warns(UserWarning, match="from step 7 to 9"):
+        rolled = bundle.predict(frame, steps=9, future=future)
+    changed = future.assign(heat=np.where(np.arange(12) == 7, future["heat"] + 5, future["heat"]))
+    with pytest.warns(UserWarning, match="from step 7 to 9"):
+        other = bundle.predict(frame, steps=9, future=changed)
+    np.testing.assert_array_equal(rolled["load"][:7], other["load"][:7])
+    assert (rolled["load"][7:] != other["load"][7:]).all()
+    with (
+        pytest.warns(UserWarning, match="from step 7 to 9"),
+        pytest.raises(DataError, match="the future rows lack 3 of the 12 steps ahead"),
+    ):
+        bundle.predict(frame, steps=9, future=future[:9])
+
+
+def test_an_own_output_counts_as_observed_where_cells_are_masked() -> None:
+    bundle, frame = rolling(missing="mask"), hourly_frame(300)
+    with pytest.warns(UserWarning, match="reads its own output"):
+        rolled = bundle.predict(frame, steps=9)
+    block = bundle.predict(frame)
+    again = bundle.predict(pd.concat([frame, block[["time", "load", "heat"]]], ignore_index=True))
+    np.testing.assert_allclose(rolled["load"][6:], again["load"][:3], rtol=1e-4)
+
+
+def test_a_model_that_does_not_predict_what_it_reads_cannot_go_on(forecast_run: TrainResult) -> None:
+    with pytest.raises(ArgumentError, match=r"it would need a forecast of heat.*Received: steps=7\. Ask for at most 6"):
+        forecast_run.bundle.predict(hourly_frame(), steps=7)
+    with pytest.raises(ArgumentError, match=r"after a gap of 2; it does not predict the rows of the gap.*steps=7"):
+        rolling(gap_steps=2).predict(hourly_frame(300), steps=7)
+
+
+@pytest.mark.parametrize("steps", [0, 1.5, True, "3"])
+def test_steps_are_whole_numbers(forecast_run: TrainResult, steps: Any) -> None:
+    with pytest.raises(ArgumentError, match="steps must be a whole number of at least 1"):
+        forecast_run.bundle.predict(hourly_frame(), steps=steps)
+
+
+def test_the_decoder_sees_what_is_known_after_the_gap() -> None:
+    frame, future = hourly_frame(300), hourly_frame(309)[300:][["time", "heat"]]
+    bundle = untrained(forecast_recipe(inputs=["load"], known_future=["heat"], gap_steps=3), frame)
+    before = bundle.predict(frame, future=future)
+    in_the_gap = future.assign(heat=np.where(np.arange(9) < 3, 99.0, future["heat"]))
+    pd.testing.assert_frame_equal(bundle.predict(frame, future=in_the_gap), before)
+    behind_it = future.assign(heat=np.where(np.arange(9) == 3, 99.0, future["heat"]))
+    assert (bundle.predict(frame, future=behind_it)["load"] != before["load"]).all()

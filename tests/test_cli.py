@@ -400,3 +400,10 @@ def test_ctrl_c_keeps_the_model_and_marks_the_run_killed(rows: Path) -> None:
     assert run.data.tags["ended"] == "interrupted"
     assert main(["predict", run_id, "--data", "rows.csv", "--out", "forecast.csv"]) == 0
     assert len(pd.read_csv("forecast.csv")) == 6
+
+
+def test_predict_takes_a_number_of_steps(rows: Path, forecast_bundle: str, capsys: Captured) -> None:
+    assert main(["predict", forecast_bundle, "--data", "rows.csv", "--steps", "2"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert main(["predict", forecast_bundle, "--data", "rows.csv", "--steps", "7"]) == 2
+    assert "would need a forecast of heat" in capsys.readouterr().err

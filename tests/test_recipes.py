@@ -18,14 +18,17 @@ RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 
 
 NAMES = {
+    "autoencode_gestures",
     "autoencode_sine",
     "autoencode_weather",
     "echo",
     "forecast_co2",
     "forecast_etth1",
+    "forecast_tanks",
     "forecast_traffic",
     "forecast_traffic_segments",
     "forecast_weather",
+    "forecast_weather_next_step",
     "forecast_weather_stacked",
     "tag_speech",
     "tag_weather",

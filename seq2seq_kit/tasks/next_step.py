@@ -82,7 +82,9 @@ class NextStepJob:
         return NextStepBundle(self.recipe, model, prepared.scaler, fit_forecast_baselines(prepared), naive, info)
 
     def report(self, bundle: NextStepBundle, part: str) -> Evaluation:
-        return bundle.evaluate_part(self.prepared, part)
+        # After a training the scaler is this very one; a run that is evaluated later may find other rows in its source.
+        same = bundle.scaler is self.prepared.scaler
+        return bundle.evaluate_part(self.prepared if same else self.prepared.with_scaler(bundle.scaler), part)
 
     def examine(self, fitted: Fit, val: Evaluation, test: Evaluation) -> list[Finding]:
         losses = [epoch.val_loss for epoch in fitted.history]

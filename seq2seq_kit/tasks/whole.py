@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -90,7 +90,11 @@ class WholeJob:
         return WholeBundle(self.recipe, model, self.examples.prepared.scaler, baselines, info)
 
     def report(self, bundle: WholeBundle, part: str) -> SequenceEvaluation:
-        return bundle.evaluate_part(self.examples, part)
+        sequences = self.examples
+        # After a training the scaler is this very one; a run that is evaluated later may find other rows in its source.
+        if bundle.scaler is not sequences.prepared.scaler:
+            sequences = replace(sequences, prepared=sequences.prepared.with_scaler(bundle.scaler))
+        return bundle.evaluate_part(sequences, part)
 
     def examine(self, fitted: Fit, val: SequenceEvaluation, test: SequenceEvaluation) -> list[Finding]:
         losses = [epoch.val_loss for epoch in fitted.history]

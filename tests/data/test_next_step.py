@@ -24,10 +24,10 @@ def test_targets_are_the_rows_one_later() -> None:
     steps = steps_of(hourly_frame(300))
     inputs, targets = steps.fields("train")
     for number in range(steps.count("train")):
-        start, length = rows_of(steps, "train")[number]
+        (start, length), own = rows_of(steps, "train")[number], np.array([number])
         values = steps.prepared.matrix[:, :2]
-        np.testing.assert_array_equal(inputs[0].padded([number])[0, :, :2], values[start : start + length])
-        np.testing.assert_array_equal(targets.padded([number])[0], values[start + 1 : start + 1 + length])
+        np.testing.assert_array_equal(inputs[0].padded(own)[0, :, :2], values[start : start + length])
+        np.testing.assert_array_equal(targets.padded(own)[0], values[start + 1 : start + 1 + length])
 
 
 def test_the_calendar_is_that_of_the_row_to_be_predicted() -> None:

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from seq2seq_kit.data import Prepared, prepare
+from seq2seq_kit.data.next_step import as_forecast
 from seq2seq_kit.evaluation import (
     Evaluation,
     evaluate_part,
@@ -14,6 +16,8 @@ from seq2seq_kit.evaluation import (
     fit_autoencode_baselines,
     fit_forecast_baselines,
 )
+from seq2seq_kit.evaluation.baselines import LastValue
+from seq2seq_kit.evaluation.doctor import examine_next_step
 from seq2seq_kit.evaluation.metrics import ErrorSums
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe import parse_recipe
@@ -223,3 +227,53 @@ def test_a_validation_loss_of_nought_is_no_gain() -> None:
 def test_a_loss_of_nought_before_the_last_epoch_and_a_perfect_test_divide_nothing() -> None:
     found = examine_autoencoder(evaluation(1.0), evaluation(0.0), [0.0, 1.0], all_epochs=True)
     assert codes(found) == []
+
+
+def next_step_evaluation(one_step: float, later: float) -> Evaluation:
+    """A model with these RMSEs at steps 1 and 2, beside a newest row that is 2.0 off at both."""
+    truth = np.tile(LEVELS, 50).reshape(100, 1, 1) * np.ones((1, 2, 1))
+
+    def sums(errors: Sequence[float]) -> ErrorSums:
+        error = np.array(errors).reshape(1, 2, 1)
+        return ErrorSums((1, 2, 1), np.zeros((1, 1))).add(truth, truth + error, np.zeros(100, dtype=int))
+
+    return Evaluation(
+        part="val",
+        windows=100,
+        steps=2,
+        targets=["load"],
+        series=[""],
+        sums={"model": sums([one_step, later]), "last value": sums([2.0, 2.0])},
+        scale=np.ones((1, 1)),
+        naive=np.ones((1, 1)),
+        from_last_value=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("one_step", "copies"), [(2.0, True), (1.97, True), (2.03, True), (1.95, False), (2.05, False), (0.5, False)]
+)
+def test_a_model_that_copies_one_step_ahead_is_told(one_step: float, copies: bool) -> None:
+    val = next_step_evaluation(one_step, 0.1)
+    findings = examine_next_step(val, next_step_evaluation(0.1, 0.1), [1.0, 0.9], all_epochs=False)
+    assert [finding.code for finding in findings if finding.code == "copies_last_step"] == ["copies_last_step"] * copies
+    if copies:
+        assert "no better than repeating the newest row" in findings[0].text
+        assert "framing: horizon" in findings[0].advice
+        assert "differences" in findings[0].advice
+
+
+def test_a_random_walk_is_copied() -> None:
+    # The best forecast of a walk's next step is the newest row, and a model that has found that out is told of it.
+    walk = np.cumsum(np.random.default_rng(0).normal(size=600))
+    recipe = parse_recipe(
+        {
+            "task": "forecast",
+            "data": {"framing": "next_step", "inputs": ["walk"], "input_steps": 30, "output_steps": 3},
+        }
+    )
+    prepared = prepare(as_forecast(recipe.data), pd.DataFrame({"walk": walk}))
+    peers = fit_forecast_baselines(prepared)
+    boards = [evaluate_part(prepared, part, LastValue(), peers) for part in ("val", "test")]
+    codes = [finding.code for finding in examine_next_step(boards[0], boards[1], [1.0], all_epochs=False)]
+    assert codes[:2] == ["copies_last_step", "repeats_last_value"]
