@@ -56,9 +56,9 @@ def served_examples(
     `arrays` are the network's inputs, where they are not those of the first test window. Where every test window has missing
     cells no frame may do as an example; the network is served all the same.
     """
-    arrays = prepared.arrays("test", np.array([0])) if arrays is None else arrays
     from seq2seq_kit.models.inference import forward_inputs
 
+    arrays = prepared.arrays("test", np.array([0])) if arrays is None else arrays
     names = [tensor.name for tensor in forward_inputs(bundle.model)]
     tensors = dict(zip(names, arrays, strict=True)) if len(names) > 1 else arrays[0]
     served: dict[str, tuple[Any, Any]] = {"tensors": (tensors, bundle.forward(arrays))}
