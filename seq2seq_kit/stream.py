@@ -124,9 +124,9 @@ class Stream:
             raise ArgumentError(f"steps must be a whole number of at least 1. Received: steps={steps!r}")
         cold = [name for name, begun in zip(self.names, self._begun, strict=True) if not begun]
         if cold:
+            which = f" of {', '.join(cold[:5])}" if any(cold) else ""
             raise ArgumentError(
-                f"nothing has been fed{f' of {chr(44).join(cold[:5])}' if any(cold) else ''} since the start or the last reset; "
-                "feed the known rows first, then predict"
+                f"nothing has been fed{which} since the start or the last reset; feed the known rows first, then predict"
             )
         ahead = None
         if self._every is not None and self._times is not None:

@@ -330,7 +330,7 @@ def test_frames_that_do_not_fit_are_refused(calendar: NextStepBundle) -> None:
 
 def test_a_stream_that_was_fed_nothing_predicts_nothing(tanks: NextStepBundle) -> None:
     stream = tanks.stream(SITES)
-    with pytest.raises(ArgumentError, match=r"nothing has been fed of a,b,c since the start or the last reset"):
+    with pytest.raises(ArgumentError, match=r"nothing has been fed of a, b, c since the start or the last reset"):
         stream.predict(steps=2)
     stream.feed(array_of(hourly_frame(200, series=SITES), 0, 3))
     with pytest.raises(ArgumentError, match=r"steps must be a whole number of at least 1\. Received: steps=0"):

@@ -22,6 +22,8 @@ Recipe = (
 )
 
 TASKS = ("forecast", "autoencode", "translate", "tag", "echo")
+# Words of `data.framing`; the first one is what a recipe without the key means.
+FRAMINGS = {"forecast": ("horizon", "next_step"), "autoencode": ("window", "whole")}
 
 
 def kind_of(values: Mapping[str, Any]) -> type[Recipe]:

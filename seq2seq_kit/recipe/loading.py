@@ -18,7 +18,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
 from seq2seq_kit.errors import RecipeError
-from seq2seq_kit.recipe.kinds import TASKS, Recipe, kind_of
+from seq2seq_kit.recipe.kinds import FRAMINGS, TASKS, Recipe, kind_of
 from seq2seq_kit.recipe.messages import Problem, problems_of, report
 from seq2seq_kit.recipe.rules import broken_rules
 
@@ -62,6 +62,11 @@ def parse_recipe(
         known = " or ".join([", ".join(TASKS[:-1]), TASKS[-1]])
         said = f"must be {known}. Received: {task!r}" if "task" in values else f"required; {known}"
         raise RecipeError(report(origin, [Problem(key="task", text=said)], tree, _keys(overrides)))
+    data = values.get("data")
+    framing = data.get("framing") if isinstance(data, dict) else None
+    if framing is not None and framing not in FRAMINGS.get(task, (framing,)):  # as the task, it decides what is legal
+        said = f"must be {' or '.join(FRAMINGS[task])}. Received: {framing!r}"
+        raise RecipeError(report(origin, [Problem(key="data.framing", text=said)], tree, _keys(overrides)))
     if name and values.get("name") is None:
         values["name"] = name
     problems, kind = broken_rules(values), kind_of(values)

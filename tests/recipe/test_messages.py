@@ -7,7 +7,7 @@ import pytest
 
 from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.recipe import load_recipe, parse_recipe
-from tests.conftest import autoencode_recipe, forecast_recipe
+from tests.conftest import autoencode_recipe, forecast_recipe, next_step_recipe, whole_recipe
 
 
 def _message(values: dict[str, Any], overrides: Any = ()) -> str:
@@ -283,3 +283,23 @@ def test_contradictions_are_told_beside_other_problems_at_their_own_line(tmp_pat
 )
 def test_settings_of_a_column_that_the_recipe_does_not_use_are_refused(changes: dict[str, Any], said: str) -> None:
     assert said in _message(forecast_recipe(**changes))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        (forecast_recipe(framing="nextstep"), "data.framing  must be horizon or next_step. Received: 'nextstep'"),
+        (autoencode_recipe(framing="next_step"), "data.framing  must be window or whole. Received: 'next_step'"),
+        (forecast_recipe(framing=["whole"]), "data.framing  must be horizon or next_step. Received: ['whole']"),
+    ],
+)
+def test_a_framing_of_another_task_is_refused_with_those_of_its_own(recipe: dict[str, Any], said: str) -> None:
+    assert said in _message(recipe)
+
+
+def test_keys_of_windows_are_unknown_to_whole_sequences() -> None:
+    message = _message(next_step_recipe(targets=["load"], missing="mask"))
+    assert "data.targets  unknown key; known here: framing, source" in message
+    assert "data.missing  must be 'refuse', 'interpolate' or 'ffill'. Received: 'mask'" in message
+    message = _message(whole_recipe(input_steps=4))
+    assert "data.input_steps  unknown key" in message
