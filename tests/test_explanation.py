@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 
 from seq2seq_kit.cli import main
@@ -54,8 +55,11 @@ def test_overrides_are_followed() -> None:
 
 def test_nothing_is_trained_or_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    np.random.seed(1)
+    state = np.random.get_state()[1].copy()  # type: ignore[index]
     assert explain(autoencode_recipe(), data=hourly_frame(), overrides={"seed": 3}).recipe.seed == 3
     assert list(tmp_path.iterdir()) == []
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # type: ignore[index]
 
 
 def test_both_directions_are_told() -> None:
