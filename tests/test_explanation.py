@@ -85,6 +85,15 @@ def test_memory_is_counted_by_its_parts() -> None:
     assert explain(ECHO, overrides={"training.optimizer": "sgd"}).memory.parameters == 146 * 4 * 2
 
 
+def test_two_directions_leave_twice_as_much_in_the_gates() -> None:
+    def activations(**model: bool) -> int:
+        overrides = {f"model.{key}": value for key, value in model.items()} | {"training.batch_size": 1}
+        return explain(forecast_recipe(), data=hourly_frame(300), overrides=overrides).memory.activations
+
+    # Of 8 units over 24 steps: once more 6 numbers; and an output twice as wide, here, in the bridge and beside the future.
+    assert activations(bidirectional=True) - activations() == 4 * (24 * 8 * 6 + 8 + 6 * 8 + 6 * 8)
+
+
 def test_a_larger_batch_needs_more_memory_until_the_data_ends() -> None:
     def activations(size: int) -> int:
         return explain(
