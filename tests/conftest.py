@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-if "PYTEST_XDIST_WORKER" in os.environ:  # processes that share the cores: one thread each beats two that wait for each other
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # processes that share the cores: one thread each beats two that wait for each other
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 

@@ -108,12 +108,6 @@ def test_rows_that_do_not_fit_are_told(frame: pd.DataFrame, said: str) -> None:
 
 
 def test_what_only_a_forecast_takes_is_refused() -> None:
-    with pytest.raises(ArgumentError, match="Received: all_windows"):
-        trained("many_to_one")[0].predict(FRAME, all_windows=True)
-    with pytest.raises(ArgumentError, match="Received: future"):
-        trained("many_to_one")[0].predict(FRAME, future=FRAME)
-    with pytest.raises(ArgumentError, match=r"an echo takes no `data`.* a frame with 600 rows"):
-        open_job(parse_recipe(echo_recipe()), hourly_frame())
 
 
 def test_another_sequence_is_evaluated_beside_the_trained_one_s_mean() -> None:
