@@ -20,7 +20,7 @@ from seq2seq_kit.runs import Silent, TrainResult, load, train
 from seq2seq_kit.tasks import digest_of, open_job
 from seq2seq_kit.tracking import git_revision, open_tracking
 from seq2seq_kit.training import Epoch
-from tests.conftest import ROOT, autoencode_recipe, forecast_recipe, hourly_frame
+from tests.conftest import ROOT, autoencode_recipe, forecast_recipe, hourly_frame, waves_frame
 
 
 @pytest.fixture(scope="module")
@@ -473,3 +473,33 @@ def test_the_revision_is_the_commit_also_where_there_is_a_tag(tmp_path: Path) ->
     assert git_revision(tmp_path) == git("rev-parse", "HEAD")
     git("commit", "--allow-empty", "-m", "second")
     assert git_revision(tmp_path) == git("rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize("kind", ["next_step", "whole"])
+def test_the_logged_models_of_sequences_answer_in_a_fresh_process(
+    kind: str, store: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    result: TrainResult = request.getfixturevalue(f"{kind}_run")
+    places = models_of(result, store)
+    assert set(places) == {"model", "network"}
+    rows = hourly_frame(30, series=("a", "b")) if kind == "next_step" else waves_frame(4, seed=3)
+    rows.to_parquet(tmp_path / "rows.parquet")
+    code = (
+        "import sys, mlflow, numpy as np, pandas as pd\n"
+        "model, network = (mlflow.pyfunc.load_model(place) for place in sys.argv[1:])\n"
+        "frame = pd.read_parquet('rows.parquet')\n"
+        "frame = frame.astype({'time': str}) if 'time' in frame else frame\n"
+        "model.predict(frame).to_parquet('answer.parquet')\n"
+        "network_answer = network.predict(network.input_example)\n"
+        "np.save('network.npy', network_answer)\n"
+        "np.savez('inputs.npz', **network.input_example)\n"
+    )
+    words = [sys.executable, "-c", code, str(places["model"]), str(places["network"])]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    answer = pd.read_parquet(tmp_path / "answer.parquet")
+    pd.testing.assert_frame_equal(answer, result.bundle.answer(rows), check_dtype=False, rtol=1e-4)
+    with np.load(tmp_path / "inputs.npz") as stored:
+        inputs = [stored[tensor.name] for tensor in result.bundle.model.inputs]
+    assert inputs[1].shape == inputs[0].shape[:2]
+    np.testing.assert_allclose(np.load(tmp_path / "network.npy"), result.bundle.forward(inputs), rtol=1e-4, atol=1e-6)

@@ -10,8 +10,10 @@ from seq2seq_kit.models.counts import (
 from seq2seq_kit.models.echo import build_echo, compile_free_run
 from seq2seq_kit.models.encoder_decoder import build_encoder_decoder
 from seq2seq_kit.models.feedback import build_feedback_forecaster
+from seq2seq_kit.models.next_step import build_next_step
 from seq2seq_kit.models.tagger import build_tagger
 from seq2seq_kit.models.translator import build_translator
+from seq2seq_kit.models.whole import build_whole_autoencoder
 
 __all__ = [
     "bidirectional_parameters",
@@ -19,8 +21,10 @@ __all__ = [
     "build_echo",
     "build_encoder_decoder",
     "build_feedback_forecaster",
+    "build_next_step",
     "build_tagger",
     "build_translator",
+    "build_whole_autoencoder",
     "compile_free_run",
     "dense_parameters",
     "gru_parameters",

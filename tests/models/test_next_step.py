@@ -9,7 +9,11 @@ import pytest
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models.next_step import Stepper, build_next_step
 
-KINDS = [{"units": [5, 4]}, {"units": [6], "cell": "gru"}, {"units": [4, 3], "cell": "gru", "dropout": 0.3}]
+KINDS: list[dict[str, Any]] = [
+    {"units": [5, 4]},
+    {"units": [6], "cell": "gru"},
+    {"units": [4, 3], "cell": "gru", "dropout": 0.3},
+]
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=["lstm", "gru", "gru-dropout"])
 
 
