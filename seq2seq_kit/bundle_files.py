@@ -60,6 +60,11 @@ _CLASSES = {
     "Zeros",
     "L2",
     "__keras_tensor__",
+    # What a mask is made of, in the graph beside the layers.
+    "NotEqual",
+    "Greater",
+    "GetItem",
+    "__slice__",
 }
 # The kit's own layers and the modules that register them with Keras. Each is let in under its own name from its own module only.
 _OWN_CLASSES = {
