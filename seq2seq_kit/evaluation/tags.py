@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -182,7 +182,7 @@ def _fit_line(rows: np.ndarray, truth: np.ndarray, labels: int) -> LineOfRow:
 
 def dump_tag_baselines(baselines: Sequence[TagBaseline]) -> list[dict[str, Any]]:
     """As plain values for JSON."""
-    return [{"name": peer.name} | {key: getattr(peer, key) for key in peer.__dataclass_fields__} for peer in baselines]
+    return [{"name": peer.name} | {each.name: getattr(peer, each.name) for each in fields(peer)} for peer in baselines]
 
 
 def restore_tag_baselines(stored: Sequence[Mapping[str, Any]]) -> list[TagBaseline]:
