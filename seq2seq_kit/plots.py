@@ -169,9 +169,10 @@ def _beside(layer: keras.layers.Layer, column: Mapping[str, int]) -> list[list[k
 
 
 def _parents(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """The layers that a layer reads; what its mask is made of is none."""
     inputs = layer.input if isinstance(layer.input, list | tuple) else [layer.input]
     own = [tensor._keras_history.operation for tensor in inputs]
-    return [parent for parent in own if parent is not layer]
+    return [parent for parent in own if parent is not layer and hasattr(parent, "count_params")]
 
 
 def _draw_chain(axes: Axes, chain: Sequence[keras.layers.Layer], height: float) -> None:
