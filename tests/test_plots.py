@@ -290,3 +290,20 @@ def test_a_zone_leaves_the_clock_of_the_data_on_the_axis() -> None:
     assert got.labels == expected.labels
     assert got.labels[0].startswith("2024-01-")
     np.testing.assert_array_equal(got.ahead_x, expected.ahead_x)
+
+
+def test_a_model_with_masks_is_drawn_with_its_layers_and_nothing_else() -> None:
+    from seq2seq_kit.models.tagger import build_tagger
+    from seq2seq_kit.models.translator import build_translator
+
+    layers: dict[str, Any] = {"encoder_units": [4, 4], "decoder_units": [4, 4], "pyramid": 2, "bridge": "attention"}
+    models = [
+        build_tagger(labels=2, input_features=2, units=[4]),
+        build_tagger(labels=2, tokens=5, characters=5, character_units=2, units=[4], bidirectional=True),
+        build_translator(source_tokens=5, target_tokens=5, output_steps=2, **layers),
+    ]
+    for model in models:
+        (axes,) = plots.plot_model(model).axes
+        drawn = {text.get_text().split("   ")[0] for text in axes.texts} - {""}
+        assert drawn <= {layer.name for layer in model.layers}
+        assert drawn >= {layer.name for layer in model.layers if layer.name.startswith(("encoder", "recurrent", "out"))}
