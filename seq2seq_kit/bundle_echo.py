@@ -13,7 +13,7 @@ import pandas as pd
 
 from seq2seq_kit.bundle_files import standard_normal
 from seq2seq_kit.data import read_source
-from seq2seq_kit.errors import ArgumentError, DataError
+from seq2seq_kit.errors import DataError
 from seq2seq_kit.evaluation.echo import EchoEvaluation, evaluate_echo
 from seq2seq_kit.recipe import EchoRecipe
 
@@ -38,33 +38,20 @@ class EchoBundle:
     model: keras.Model
     info: dict[str, Any] = field(default_factory=dict)
 
-    def predict(
-        self,
-        frame: pd.DataFrame,
-        *,
-        future: pd.DataFrame | None = None,
-        all_windows: bool = False,
-        origin: str = "the data",
-    ) -> pd.DataFrame:
+    def predict(self, frame: pd.DataFrame, *, origin: str = "the data") -> pd.DataFrame:
         """The echo of a sequence.
 
         Args:
             frame: A row for each step, with the column `value`: any number of rows for `one_to_one`, one row is enough for
                 `one_to_many` and `feedback`, which read the first value only, as many as the trained sequence for the others.
-            future: An echo knows nothing ahead; must be left out.
-            all_windows: An echo has no windows; must be left out.
             origin: Name of the file for messages.
 
         Returns:
             `step`, from 1, and `value`: a row for each step. What was left unread stands in `attrs["notes"]`.
 
         Raises:
-            ArgumentError: `future` or `all_windows` was given.
             DataError: There is no column `value`, a cell is no number, or the number of rows does not fit.
         """
-        if future is not None or all_windows:
-            given = "future" if future is not None else "all_windows"
-            raise ArgumentError(f"an echo takes rows and nothing else. Received: {given}. Leave it out")
         values = self._values(frame, origin)
         echo = self.echo(values)
         answer = pd.DataFrame({"step": np.arange(1, len(echo) + 1), VALUE: echo.astype(np.float64)})

@@ -13,7 +13,7 @@ import pandas as pd
 from seq2seq_kit.recipe import Recipe
 from seq2seq_kit.recipe.loading import Overrides
 from seq2seq_kit.tasks import open_job
-from seq2seq_kit.training import estimate_seconds, seed_everything
+from seq2seq_kit.training import estimate_seconds
 from seq2seq_kit.validation import resolve
 
 if TYPE_CHECKING:
@@ -115,7 +115,6 @@ def explain(
 
     recipe = resolve(recipe, overrides)
     job = open_job(recipe, data)
-    seed_everything(recipe.seed, deterministic=False)
     model = job.build()
     rows = explain_layers(model)
     training = recipe.training
@@ -179,7 +178,9 @@ def kernel_of(layer: Any, *, gpu: bool, masked: bool = False) -> tuple[bool, str
         return False, f"{slow}: {', '.join(hindrances)}" + ("" if gpu else "; and no GPU")
     if not gpu:
         return False, f"{slow}: no GPU here; on one this layer takes cuDNN's kernel"
-    return True, "cuDNN's kernel, a whole sequence at once" + ("; every mask must be right-padded" if masked else "")
+    return True, "cuDNN's kernel, a whole sequence at once" + (
+        "; every mask must be right-padded, no row all masked" if masked else ""
+    )
 
 
 def _hindrances(layer: Any) -> list[str]:

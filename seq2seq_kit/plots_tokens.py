@@ -60,8 +60,9 @@ def plot_attention(
     grid = np.atleast_1d(figure.subplots(-(-len(weights) // columns), columns)).ravel()
     for axes, own, source, output in zip(grid, weights, read, written, strict=False):
         axes.imshow(own, cmap="magma", vmin=0, vmax=float(own.max()), aspect="auto")
-        axes.set_xticks(range(len(source)), source, fontsize=8)
-        axes.set_yticks(range(len(output)), output, fontsize=8)
+        # Tokens are no formulas, whatever dollar signs they hold.
+        axes.set_xticks(range(len(source)), source, fontsize=8, parse_math=False)
+        axes.set_yticks(range(len(output)), output, fontsize=8, parse_math=False)
         axes.set(xlabel="read", ylabel="written")
     for axes in grid[len(weights) :]:
         axes.remove()
@@ -84,8 +85,8 @@ def plot_confusion(counts: np.ndarray, labels: Sequence[str]) -> Figure:
     figure, axes = new_figure(size + 1, size)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.grid(visible=False)
-    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
-    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8, parse_math=False)
+    axes.set_yticks(range(len(names)), names, fontsize=8, parse_math=False)
     for i, j in np.argwhere(shares >= 0.005):
         dark = "white" if shares[i, j] > 0.6 else "black"
         axes.annotate(f"{100 * shares[i, j]:.0f}", (j, i), ha="center", va="center", fontsize=7, color=dark)

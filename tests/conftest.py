@@ -140,3 +140,97 @@ def next_step_run(store: Path) -> TrainResult:
 def whole_run(store: Path) -> TrainResult:
     """A trained autoencoder of whole sequences, logged in `store`."""
     return train(whole_recipe(), data=waves_frame(), tracking_uri=str(store))
+
+
+def reversed_words(rows: int = 160) -> pd.DataFrame:
+    """Short words of four letters and their reverse; a few stand twice, with a second answer."""
+    rng = np.random.default_rng(0)
+    words = ["".join(rng.choice(list("abcd"), size=int(rng.integers(2, 6)))) for _ in range(rows)]
+    return pd.DataFrame({"word": words, "reverse": [word[::-1] for word in words]})
+
+
+def spelled_lines(rows: int = 60, *, seed: int = 0) -> str:
+    """A CoNLL-style file: letters, each a vowel or none."""
+    rng = np.random.default_rng(seed)
+    sequences = [rng.choice(list("abcdefghij"), size=int(rng.integers(2, 8))) for _ in range(rows)]
+    kinds = {True: "vowel", False: "other"}
+    return "\n".join("".join(f"{letter}\t{kinds[letter in 'aei']}\n" for letter in each) for each in sequences)
+
+
+def translate_recipe(source: str | None = None, **model: Any) -> dict[str, Any]:
+    """Reverses short words; keywords replace keys of the model section."""
+    layers = {"encoder_units": [6], "decoder_units": [6]}
+    return {
+        "task": "translate",
+        "name": "small_translate",
+        "data": {"source": source, "source_column": "word", "target_column": "reverse", "input_steps": 8},
+        "model": layers | model,
+        "training": {"learning_rate": 0.02, "batch_size": 32, "epochs": 2},
+    }
+
+
+def tag_recipe(source: str | None = None, **data: Any) -> dict[str, Any]:
+    """Tells vowels, with characters; keywords replace keys of the data section."""
+    section = {"source": source, "lines": ["letter", "kind"], "tokens": "letter", "labels": "kind"}
+    return {
+        "task": "tag",
+        "name": "small_tag",
+        "data": section | data,
+        "model": {"embedding_dim": 4, "units": [6], "bidirectional": True, "character_units": 3, "character_dim": 2},
+        "training": {"learning_rate": 0.02, "batch_size": 16, "epochs": 2},
+    }
+
+
+def tag_values_recipe(**data: Any) -> dict[str, Any]:
+    """Tells hours of a high load; keywords replace keys of the data section."""
+    section = {"time": "time", "every": "1h", "inputs": ["load", "heat"], "labels": "level", "input_steps": 24}
+    return {
+        "task": "tag",
+        "name": "small_tag_values",
+        "data": section | data,
+        "model": {"units": [6]},
+        "training": {"learning_rate": 0.02, "batch_size": 8, "epochs": 2},
+    }
+
+
+def levelled_frame(rows: int = 400, **more: Any) -> pd.DataFrame:
+    """Hours with the label `high` where the load is, else `low`."""
+    frame = hourly_frame(rows, **more)
+    return frame.assign(level=np.where(frame["load"] > 100, "high", "low"))
+
+
+@pytest.fixture(scope="session")
+def token_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the words as `words.csv` and the letters as `letters.tsv`."""
+    folder = tmp_path_factory.mktemp("tokens")
+    reversed_words().to_csv(folder / "words.csv", index=False)
+    (folder / "letters.tsv").write_text(spelled_lines(), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def repeat_run(store: Path) -> TrainResult:
+    """A trained translator that writes all steps at once."""
+    return train(translate_recipe(), data=reversed_words(), tracking_uri=str(store))
+
+
+@pytest.fixture(scope="session")
+def attention_run(store: Path, token_files: Path) -> TrainResult:
+    """A trained translator that looks back at a source read from its end in pairs, taught by some of its own outputs."""
+    layers: dict[str, Any] = {"bridge": "attention", "pyramid": 2, "encoder_units": [6, 5], "decoder_units": [6, 5]}
+    recipe = translate_recipe(str(token_files / "words.csv"), **layers)
+    recipe["data"]["reverse_source"] = True
+    recipe["training"]["teacher_forcing"] = [1.0, 0.5]
+    return train(recipe, tracking_uri=str(store))
+
+
+@pytest.fixture(scope="session")
+def tag_run(store: Path, token_files: Path) -> TrainResult:
+    """A trained tagger of tokens."""
+    return train(tag_recipe(str(token_files / "letters.tsv")), tracking_uri=str(store))
+
+
+@pytest.fixture(scope="session")
+def tag_values_run(store: Path) -> TrainResult:
+    """A trained tagger of rows."""
+    return train(tag_values_recipe(), data=levelled_frame(), tracking_uri=str(store))

@@ -16,14 +16,14 @@ import pytest
 from seq2seq_kit.bundle_echo import EchoBundle
 from seq2seq_kit.bundle_files import read_bundle
 from seq2seq_kit.cli import main
-from seq2seq_kit.errors import ArgumentError, DataError, RecipeError
+from seq2seq_kit.errors import DataError, RecipeError
 from seq2seq_kit.evaluation.echo import check_echo, evaluate_echo, examine_echo
 from seq2seq_kit.models.echo import SHAPES
 from seq2seq_kit.recipe import dump_recipe, load_recipe, parse_recipe
 from seq2seq_kit.runs import Silent, TrainResult, evaluate, train
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.training import Epoch, Fit
-from tests.conftest import ROOT, hourly_frame
+from tests.conftest import ROOT
 
 SEQUENCE = [0.0, 0.2, 0.4, 0.6, 0.8]
 FRAME = pd.DataFrame({"value": SEQUENCE})
@@ -105,15 +105,6 @@ def test_one_value_is_enough_where_one_is_read_and_the_rest_is_told() -> None:
 def test_rows_that_do_not_fit_are_told(frame: pd.DataFrame, said: str) -> None:
     with pytest.raises(DataError, match=said):
         trained("many_to_one")[0].predict(frame)
-
-
-def test_what_only_a_forecast_takes_is_refused() -> None:
-    with pytest.raises(ArgumentError, match="Received: all_windows"):
-        trained("many_to_one")[0].predict(FRAME, all_windows=True)
-    with pytest.raises(ArgumentError, match="Received: future"):
-        trained("many_to_one")[0].predict(FRAME, future=FRAME)
-    with pytest.raises(ArgumentError, match=r"an echo takes no `data`.* a frame with 600 rows"):
-        open_job(parse_recipe(echo_recipe()), hourly_frame())
 
 
 def test_another_sequence_is_evaluated_beside_the_trained_one_s_mean() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 
 from seq2seq_kit.cli import main
@@ -54,8 +55,11 @@ def test_overrides_are_followed() -> None:
 
 def test_nothing_is_trained_or_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    np.random.seed(1)
+    state = np.random.get_state()[1].copy()  # type: ignore[index]
     assert explain(autoencode_recipe(), data=hourly_frame(), overrides={"seed": 3}).recipe.seed == 3
     assert list(tmp_path.iterdir()) == []
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # type: ignore[index]
 
 
 def test_both_directions_are_told() -> None:
@@ -79,6 +83,15 @@ def test_memory_is_counted_by_its_parts() -> None:
     assert told.memory.data == open_job(parse_recipe(ECHO)).source.memory_usage(deep=True).sum()
     assert told.memory.total == told.memory.parameters + told.memory.activations + told.memory.data
     assert explain(ECHO, overrides={"training.optimizer": "sgd"}).memory.parameters == 146 * 4 * 2
+
+
+def test_two_directions_leave_twice_as_much_in_the_gates() -> None:
+    def activations(**model: bool) -> int:
+        overrides = {f"model.{key}": value for key, value in model.items()} | {"training.batch_size": 1}
+        return explain(forecast_recipe(), data=hourly_frame(300), overrides=overrides).memory.activations
+
+    # Of 8 units over 24 steps: once more 6 numbers; and an output twice as wide, here, in the bridge and beside the future.
+    assert activations(bidirectional=True) - activations() == 4 * (24 * 8 * 6 + 8 + 6 * 8 + 6 * 8)
 
 
 def test_a_larger_batch_needs_more_memory_until_the_data_ends() -> None:

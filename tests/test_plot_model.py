@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from seq2seq_kit import plots
-from seq2seq_kit.models import build_autoencoder, build_encoder_decoder, build_feedback_forecaster
+from seq2seq_kit.models import (
+    build_autoencoder,
+    build_encoder_decoder,
+    build_feedback_forecaster,
+    build_tagger,
+    build_translator,
+)
 from seq2seq_kit.plot_model import plot_model
 from tests.test_plots import assert_drawn
 
@@ -91,3 +97,16 @@ def test_a_long_model_s_layers_do_not_overlap() -> None:
     heights = sorted((box.y0, box.y1) for box in boxes)
     assert len(heights) == 13
     assert all(lower[1] < upper[0] for lower, upper in pairwise(heights))
+
+
+def test_a_model_with_masks_is_drawn_with_its_layers_and_nothing_else() -> None:
+    layers: dict[str, Any] = {"encoder_units": [4, 4], "decoder_units": [4, 4], "pyramid": 2, "bridge": "attention"}
+    models = [
+        build_tagger(labels=2, input_features=2, units=[4]),
+        build_tagger(labels=2, tokens=5, characters=5, character_units=2, units=[4], bidirectional=True),
+        build_translator(source_tokens=5, target_tokens=5, output_steps=2, **layers),
+    ]
+    for model in models:
+        (axes,) = plot_model(model).axes
+        drawn = {text.get_text().split("   ")[0] for text in axes.texts} - {""}
+        assert drawn == {layer.name for layer in model.layers}

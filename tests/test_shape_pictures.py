@@ -8,6 +8,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from seq2seq_kit.bundle_echo import echo_inputs, echo_targets
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models.echo import SHAPES
 from seq2seq_kit.recipe.echo import EchoModel
@@ -50,6 +51,17 @@ def test_each_shape_has_a_picture_with_a_cell_for_each_of_its_steps(shape: str) 
         "feedback": 1,
         "many_to_one": 1,
     }.get(shape, 0)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_title_gives_the_arrays_of_the_shape(shape: str) -> None:
+    values = np.zeros(5)
+    given, written = echo_inputs(shape, values).shape, echo_targets(shape, values).shape
+    # Fed back, the model itself sees one step at a time, of as many as are asked for.
+    words = "(1, 1, 1) -> (1, n, 1)" if shape == "feedback" else f"{given} -> {written}"
+    assert draw_shape(shape).axes[0].get_title().endswith(words)
+    page = (ROOT / "docs" / "shapes.md").read_text(encoding="utf-8")
+    assert f"| `{shape}` | {words} |" in page
 
 
 def test_states_are_passed_on_where_there_is_a_sequence() -> None:

@@ -173,7 +173,8 @@ class TranslateJob:
             own = attention_weights(bundle.model, [Field(encoded, PADDING).padded(np.array([row])), previous])[0]
             tokens = vocabulary.split(sources[row])
             tokens = tokens[::-1] if self.recipe.data.reverse_source else tokens
-            joined = -(-len(tokens) // own.shape[1])  # a pyramid looks at several tokens at once
+            # A pyramid looks at several tokens at once.
+            joined = self.recipe.model.pyramid ** (len(self.recipe.model.encoder_units) - 1)
             weights.append(own)
             read.append(["".join(tokens[first : first + joined]) for first in range(0, len(tokens), joined)])
             written.append([target.text([token]) or "end" for token in ended])

@@ -132,7 +132,12 @@ def test_a_saved_model_gives_the_same(shape: Any, tmp_path: Path) -> None:
     model = build_echo(shape=shape, steps=5)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
-    np.testing.assert_array_equal(echo_of(loaded, shape), echo_of(model, shape))
+    inputs = np.random.default_rng(0).normal(size=(3, *model.input_shape[1:])).astype(np.float32)
+    np.testing.assert_array_equal(loaded(inputs), model(inputs))
+    if shape == "feedback":
+        np.testing.assert_array_equal(
+            compile_free_run(loaded)(inputs[:, 0], 7), compile_free_run(model)(inputs[:, 0], 7)
+        )
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
@@ -149,7 +154,9 @@ def test_free_running_is_the_model_on_its_own_outputs(cell: Any) -> None:
 
 def test_free_running_takes_any_number_of_steps_and_begins_anew_each_time() -> None:
     run = compile_free_run(build_echo(shape="feedback", steps=5))
-    long, again = run(SEQUENCE[:1, None], 23), run(SEQUENCE[:1, None], 4)
+    first = np.ones((1, 1))  # from a zero an untrained layer never leaves zero
+    long, again = run(first, 23), run(first, 4)
+    assert len(np.unique(long)) > 10
     assert long.shape == (1, 23, 1)
     np.testing.assert_allclose(long[:, :4], again, atol=1e-7)
     with pytest.raises(ArgumentError, match=r"steps must .*Received: steps=0"):
