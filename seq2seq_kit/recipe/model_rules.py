@@ -123,8 +123,9 @@ def problems_of_model(
 ) -> Iterator[Problem]:
     """Every rule that a recipe's model breaks."""
     for rule in RULES:
-        # Sequences of tokens are padded to what their layers need.
-        if "source_column" not in data or rule is not _segments_and_pyramid_divide_the_steps:
+        # Only windows have a length that layers must divide: sequences of tokens are padded to what they need.
+        windows = "targets" in data or values.get("task") == "autoencode"
+        if (windows and data.get("framing") != "whole") or rule is not _segments_and_pyramid_divide_the_steps:
             yield from rule(data, model)
     training = values.get("training")
     if isinstance(training, Mapping):
