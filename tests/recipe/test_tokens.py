@@ -72,10 +72,7 @@ def test_a_decoder_that_takes_states_needs_the_encoder_s_units(
     path, line = tmp_path / "own.yaml", text.count("\n") + 3
     said = written(path, f"{text}model:\n  bridge: {bridge}\n  decoder_units: [32]\n")
     assert f"line {line} " in said
-    assert (
-        f"model.decoder_units `bridge: {bridge}` needs the encoder's units: [{default}]. Received: [32]"
-        in said
-    )
+    assert f"model.decoder_units `bridge: {bridge}` needs the encoder's units: [{default}]. Received: [32]" in said
     said = written(path, f"{text}model: {{bridge: {bridge}, bidirectional: true}}\n")
     assert f"units, doubled because it is bidirectional: [{2 * default}]. Received: [{default}]" in said
     both = f"{{bridge: {bridge}, bidirectional: true, encoder_units: [8, 4], decoder_units: [16, 8]}}"

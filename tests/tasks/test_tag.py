@@ -84,7 +84,7 @@ def test_evaluate_takes_other_lines(tag_run: TrainResult, store: Path, tmp_path:
 def test_evaluate_takes_other_rows(tag_values_run: TrainResult) -> None:
     frame = levelled_frame(60)
     frame.loc[::2, "level"] = None
-    board = evaluate(tag_values_run, data=frame)
+    board = evaluate(tag_values_run.bundle, data=frame)
     assert board.title == "30 labelled test steps, 2 labels"
 
 

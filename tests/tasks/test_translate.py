@@ -129,7 +129,9 @@ def test_the_logged_models_answer(bridge: str, request: pytest.FixtureRequest, s
     result: TrainResult = request.getfixturevalue(f"{bridge}_run")
     client = open_tracking(str(store)).client
     outputs = client.get_run(result.run_id).outputs.model_outputs
-    places = {model.name: model.artifact_location for model in map(client.get_logged_model, [o.model_id for o in outputs])}
+    places = {
+        model.name: model.artifact_location for model in map(client.get_logged_model, [o.model_id for o in outputs])
+    }
     assert set(places) == {"model", "network"}
     model, network = (mlflow.pyfunc.load_model(str(places[name])) for name in ("model", "network"))
     example = model.input_example
