@@ -67,7 +67,12 @@ def read_lines(path: str | Path, names: Sequence[str]) -> pd.DataFrame:
 
 def read_tokens(data: TagTokensData, path: str) -> pd.DataFrame:
     """A file of tokens in the form that the recipe gives it."""
-    return read_lines(path, data.lines) if data.lines else read_source(path)
+    return read_lines(path, data.lines) if data.lines else read_table_of_tokens(data, path)
+
+
+def read_table_of_tokens(data: TagTokensData, path: str) -> pd.DataFrame:
+    """A table with a row for each token; tokens and labels stay as they are written there."""
+    return read_source(path, texts=(data.tokens, data.labels))
 
 
 @dataclass(frozen=True)

@@ -36,11 +36,11 @@ def open_job(recipe: Recipe, data: pd.DataFrame | None = None) -> Job:
         from seq2seq_kit.tasks.tag import TagJob
 
         return TagJob.open(recipe, data)
-    frame = read_source(origin) if frame is None else frame
     if isinstance(recipe, TranslateRecipe):
+        from seq2seq_kit.data.texts import read_table_of_texts
         from seq2seq_kit.tasks.translate import TranslateJob
 
-        return TranslateJob.open(recipe, frame, origin)
+        return TranslateJob.open(recipe, read_table_of_texts(recipe.data, origin) if frame is None else frame, origin)
     raise NotImplementedError(type(recipe).__name__)
 
 

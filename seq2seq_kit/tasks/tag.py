@@ -51,7 +51,7 @@ class TagJob:
         if isinstance(recipe, TagValuesRecipe):
             from seq2seq_kit.data.sources import read_source
 
-            rows = read_source(origin) if frame is None else frame
+            rows = read_source(origin, texts=[recipe.data.labels]) if frame is None else frame
             tagged, prepared = prepare_values(recipe.data, rows, origin=origin)
             return cls(recipe, rows, tagged, None, prepared.scaler)
         data = recipe.data
