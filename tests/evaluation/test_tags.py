@@ -11,6 +11,7 @@ from seq2seq_kit.evaluation.tags import (
     LabelOfToken,
     LineOfRow,
     MostFrequentLabel,
+    TagBaseline,
     TagEvaluation,
     count_labels,
     dump_tag_baselines,
@@ -134,7 +135,7 @@ def test_a_line_on_the_row_is_least_squares_on_the_labels() -> None:
 
 
 def test_baselines_come_back_from_json() -> None:
-    peers = [MostFrequentLabel(2), LabelOfToken({"the": 0}, 1), LineOfRow([[0.5, -1.0], [0.0, 2.0]])]
+    peers: list[TagBaseline] = [MostFrequentLabel(2), LabelOfToken({"the": 0}, 1), LineOfRow([[0.5, -1.0], [0.0, 2.0]])]
     assert restore_tag_baselines(json.loads(json.dumps(dump_tag_baselines(peers)))) == peers
     fitted = fit_tag_baselines(rows_and_labels())
     assert restore_tag_baselines(json.loads(json.dumps(dump_tag_baselines(fitted)))) == fitted

@@ -56,7 +56,7 @@ TRANSLATORS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module", params=list(TRANSLATORS))
 def translator(request: pytest.FixtureRequest) -> keras.Model:
     keras.utils.set_random_seed(1)
-    small = {
+    small: dict[str, Any] = {
         "source_tokens": 6,
         "target_tokens": TOKENS,
         "output_steps": STEPS,
@@ -159,7 +159,7 @@ def test_many_sources_are_written_in_chunks() -> None:
 def test_attention_adds_up_to_one_and_leaves_padding_out() -> None:
     for name in ("attention", "attention, gru, both directions", "attention, embedded, pyramid"):
         keras.utils.set_random_seed(1)
-        small = {
+        small: dict[str, Any] = {
             "source_tokens": 6,
             "target_tokens": TOKENS,
             "output_steps": 3,
@@ -209,7 +209,13 @@ FORECASTERS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", FORECASTERS)
 def test_a_free_run_is_feeding_back_by_hand(name: str) -> None:
     keras.utils.set_random_seed(2)
-    small = {"input_steps": 6, "output_steps": 4, "input_features": 3, "encoder_units": [4], "decoder_units": [4]}
+    small: dict[str, Any] = {
+        "input_steps": 6,
+        "output_steps": 4,
+        "input_features": 3,
+        "encoder_units": [4],
+        "decoder_units": [4],
+    }
     arguments = small | FORECASTERS[name]
     model = stirred(build_feedback_forecaster(**arguments))
     rng = np.random.default_rng(0)

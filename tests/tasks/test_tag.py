@@ -129,5 +129,5 @@ def test_probabilities_are_shares(result: TrainResult) -> None:
     rows = ["a b c", "e"] if result.bundle.coding else levelled_frame(50)
     answer = result.bundle.predict(rows)
     assert ((answer["probability"] >= 0.5) & (answer["probability"] <= 1)).all()  # of two labels
-    assert set(answer[result.recipe.data.labels]) <= set(result.bundle.labels)
+    assert set(answer[result.bundle.recipe.data.labels]) <= set(result.bundle.labels)
     assert np.isfinite(answer["probability"]).all()
