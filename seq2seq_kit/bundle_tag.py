@@ -15,7 +15,7 @@ from seq2seq_kit.data.columns import Columns
 from seq2seq_kit.data.ragged import NO_LABEL, Ragged
 from seq2seq_kit.data.scaling import Scaler
 from seq2seq_kit.data.sources import read_source
-from seq2seq_kit.data.tagged import Tagged, number_labels, read_labels, steps_of
+from seq2seq_kit.data.tagged import Tagged, number_labels, read_labels, require_labels, steps_of
 from seq2seq_kit.data.tagged_tokens import SEQUENCE, TokenCoding, read_sequences, read_table_of_tokens, read_tokens
 from seq2seq_kit.data.tagged_values import prepare_new_values
 from seq2seq_kit.data.vocabulary import Vocabulary
@@ -98,7 +98,9 @@ class TagBundle:
 
     def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> TagEvaluation:
         """The result table on other labelled rows."""
-        return self.evaluate_part(self._tagged(frame, origin, labelled=True), "test")
+        tagged = self._tagged(frame, origin, labelled=True)
+        require_labels(tagged, ["test"], origin)
+        return self.evaluate_part(tagged, "test")
 
     def evaluate_part(self, tagged: Tagged, part: str) -> TagEvaluation:
         """The model and its baselines on a part of prepared sequences."""

@@ -54,6 +54,13 @@ def test_what_a_tagger_of_tokens_cannot_read_is_told(tag_run: TrainResult) -> No
         bundle.evaluate(pd.DataFrame({SEQUENCE: [1], "letter": ["a"], "kind": ["y"]}))
 
 
+def test_rows_without_a_single_label_cannot_be_evaluated(tag_run: TrainResult, tag_values_run: TrainResult) -> None:
+    with pytest.raises(DataError, match="none of the 1 steps of the test part has a label"):
+        tag_run.bundle.evaluate(pd.DataFrame({SEQUENCE: [1], "letter": ["a"], "kind": [None]}))
+    with pytest.raises(DataError, match="none of the 30 steps of the test part has a label"):
+        tag_values_run.bundle.evaluate(levelled_frame(30).assign(level=None))
+
+
 def test_an_argument_that_a_tagger_has_not_is_refused(tag_run: TrainResult) -> None:
     with pytest.raises(TypeError, match="beams"):
         tag_run.bundle.predict("a b", beams=3)

@@ -11,7 +11,8 @@ import pandas as pd
 
 from seq2seq_kit.data.ragged import Field, Ragged
 from seq2seq_kit.data.sources import read_source
-from seq2seq_kit.data.tagged import Tagged, learn_labels, number_labels, read_labels, require_parts
+from seq2seq_kit.data.splits import PARTS
+from seq2seq_kit.data.tagged import Tagged, learn_labels, number_labels, read_labels, require_labels, require_parts
 from seq2seq_kit.data.texts import divide, read_texts
 from seq2seq_kit.data.vocabulary import PADDING, Vocabulary
 from seq2seq_kit.errors import DataError
@@ -148,7 +149,9 @@ def prepare_tokens(
         numbers.append(number_labels(texts[len(frame) :], labels, place))
     truth = Ragged(np.concatenate(numbers), starts, lengths)
     inputs, origins = coding.inputs(words, starts, lengths), Ragged(rows, starts, lengths)
-    return Tagged(inputs, truth, parts, labels, origins, np.array(words, dtype=object)), coding
+    tagged = Tagged(inputs, truth, parts, labels, origins, np.array(words, dtype=object))
+    require_labels(tagged, PARTS, origin)
+    return tagged, coding
 
 
 def read_sequences(data: TagTokensData, frame: pd.DataFrame, origin: str) -> tuple[list[str], np.ndarray, np.ndarray]:

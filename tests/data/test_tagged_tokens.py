@@ -268,3 +268,13 @@ def test_a_part_without_a_sequence_is_named() -> None:
     kept = frame[~frame[SEQUENCE].isin(parts["val"] + 1)].reset_index(drop=True)
     with pytest.raises(DataError, match=r"none of its \d+ sequences falls into the val part\. Give more sequences"):
         prepared(kept)
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_a_part_without_a_label_is_named(part: str) -> None:
+    frame = letters()
+    numbers = prepared(frame)[0].parts[part] + 1
+    own = frame[SEQUENCE].isin(numbers)
+    frame.loc[own, "label"] = None
+    with pytest.raises(DataError, match=rf"words\.tsv: none of the {own.sum()} steps of the {part} part has a label"):
+        prepared(frame)
