@@ -46,7 +46,7 @@ def read_lines(path: str | Path, names: Sequence[str]) -> pd.DataFrame:
     rows: list[list[str]] = []
     width, number, fresh = 0, 0, True
     for line, content in enumerate(text.split("\n"), start=1):
-        cells = content.rstrip("\r").split("\t")
+        cells = content.split("\t")
         if cells == [""]:
             fresh = True
             continue

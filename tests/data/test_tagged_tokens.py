@@ -63,10 +63,10 @@ def test_blank_lines_at_the_end_and_foreign_line_ends_change_nothing(path: Path,
 
 
 def test_comments_stand_before_a_sequence(path: Path) -> None:
-    text = "# sent_id = 1\n# text = The cat\nThe\tD\n#\tPUNCT\n\n# newdoc\nSat\tV\n"
+    text = "# sent_id = 1\n# text = The cat\nThe\tD\n#\tPUNCT\n# 1\tNOUN\n\n# newdoc\nSat\tV\n"
     frame = written(path, text)
-    assert frame["word"].tolist() == ["The", "#", "Sat"]
-    assert frame[SEQUENCE].tolist() == [1, 1, 2]
+    assert frame["word"].tolist() == ["The", "#", "# 1", "Sat"]
+    assert frame[SEQUENCE].tolist() == [1, 1, 1, 2]
 
 
 def test_a_byte_order_mark_is_no_part_of_a_token(path: Path) -> None:

@@ -91,13 +91,13 @@ def test_the_commonest_label_is_that_of_the_training_steps() -> None:
 
 def test_a_token_gets_its_commonest_label_and_a_strange_one_that_of_rare_tokens() -> None:
     data = tagged(
-        [["the", "cat", "the"], ["the", "dog", "ran"], ["sat", "the", "cat", "new"]],
-        [[0, 1, 0], [2, 1, 2], [0, 0, 0, 0]],
+        [["the", "cat", "the", "a", "a"], ["the", "an", "an", "dog", "ran"], ["sat", "the", "cat", "new"]],
+        [[0, 1, 0, 0, 0], [2, 0, 0, 1, 2], [0, 0, 0, 0]],
     )
     _, peer = fit_tag_baselines(data)
     assert isinstance(peer, LabelOfToken)
     assert peer.other == 1  # of cat, dog and ran, which stand there once
-    assert peer.label_of == {"the": 0, "ran": 2}
+    assert peer.label_of == {"the": 0, "a": 0, "an": 0, "ran": 2}
     assert peer.give(data, np.array([2])).tolist() == [1, 0, 1, 1]
 
 
