@@ -15,8 +15,8 @@ from seq2seq_kit.data.columns import Columns
 from seq2seq_kit.data.ragged import NO_LABEL, Ragged
 from seq2seq_kit.data.scaling import Scaler
 from seq2seq_kit.data.sources import read_source
-from seq2seq_kit.data.tagged import Tagged, number_labels, read_labels, steps_of
-from seq2seq_kit.data.tagged_tokens import SEQUENCE, TokenCoding, read_sequences, read_tokens
+from seq2seq_kit.data.tagged import Tagged, number_labels, read_labels, require_labels, steps_of
+from seq2seq_kit.data.tagged_tokens import SEQUENCE, TokenCoding, read_sequences, read_table_of_tokens, read_tokens
 from seq2seq_kit.data.tagged_values import prepare_new_values
 from seq2seq_kit.data.vocabulary import Vocabulary
 from seq2seq_kit.errors import ArgumentError
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import keras
 
 _CHUNK = 256
+_TABLES = (".csv", ".csv.gz", ".csv.zip", ".parquet", ".pq")  # whatever form the training file had
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,9 @@ class TagBundle:
 
     def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> TagEvaluation:
         """The result table on other labelled rows."""
-        return self.evaluate_part(self._tagged(frame, origin, labelled=True), "test")
+        tagged = self._tagged(frame, origin, labelled=True)
+        require_labels(tagged, ["test"], origin)
+        return self.evaluate_part(tagged, "test")
 
     def evaluate_part(self, tagged: Tagged, part: str) -> TagEvaluation:
         """The model and its baselines on a part of prepared sequences."""
@@ -137,7 +140,9 @@ class TagBundle:
     def read(self, path: str) -> pd.DataFrame:
         """A file in the form that the recipe gives it: a table, or lines with blank ones between sequences."""
         data = self.recipe.data
-        return read_tokens(data, path) if isinstance(data, TagTokensData) else read_source(path)
+        if not isinstance(data, TagTokensData):
+            return read_source(path, texts=[data.labels])
+        return read_table_of_tokens(data, path) if path.lower().endswith(_TABLES) else read_tokens(data, path)
 
     def answer(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What MLflow serves."""

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.ragged import Field
-from seq2seq_kit.data.sources import read_source
-from seq2seq_kit.data.texts import Texts, encode_sources, read_pairs, read_texts, refuse_long
+from seq2seq_kit.data.texts import Texts, encode_sources, read_pairs, read_table_of_texts, read_texts, refuse_long
 from seq2seq_kit.data.vocabulary import PADDING, Vocabulary
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL
@@ -203,7 +202,7 @@ class TranslateBundle:
 
     def read(self, path: str) -> pd.DataFrame:
         """A file of texts."""
-        return read_source(path)
+        return read_table_of_texts(self.recipe.data, path)
 
     def answer(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What MLflow serves."""

@@ -46,12 +46,19 @@ def test_what_a_tagger_of_tokens_cannot_read_is_told(tag_run: TrainResult) -> No
     bundle = tag_run.bundle
     with pytest.raises(ArgumentError, match="sequence 2 has no tokens"):
         bundle.predict(["a b", " "])
-    with pytest.raises(DataError, match="new.csv lacks the column letter. It has sequence, word"):
+    with pytest.raises(DataError, match=r"new\.csv lacks the column letter\. It has sequence, word"):
         bundle.predict(pd.DataFrame({SEQUENCE: [1], "word": ["a"]}), origin="new.csv")
     with pytest.raises(DataError, match="lacks the column kind of the labels"):
         bundle.evaluate(pd.DataFrame({SEQUENCE: [1], "letter": ["a"]}))
     with pytest.raises(DataError, match="row 1: the label 'y' stands in no training row"):
         bundle.evaluate(pd.DataFrame({SEQUENCE: [1], "letter": ["a"], "kind": ["y"]}))
+
+
+def test_rows_without_a_single_label_cannot_be_evaluated(tag_run: TrainResult, tag_values_run: TrainResult) -> None:
+    with pytest.raises(DataError, match="none of the 1 steps of the test part has a label"):
+        tag_run.bundle.evaluate(pd.DataFrame({SEQUENCE: [1], "letter": ["a"], "kind": [None]}))
+    with pytest.raises(DataError, match="none of the 30 steps of the test part has a label"):
+        tag_values_run.bundle.evaluate(levelled_frame(30).assign(level=None))
 
 
 def test_an_argument_that_a_tagger_has_not_is_refused(tag_run: TrainResult) -> None:
@@ -60,7 +67,7 @@ def test_an_argument_that_a_tagger_has_not_is_refused(tag_run: TrainResult) -> N
 
 
 def test_a_tagger_of_rows_reads_no_text(tag_values_run: TrainResult) -> None:
-    with pytest.raises(ArgumentError, match="this tagger reads values: give a frame with load, heat. Received: str"):
+    with pytest.raises(ArgumentError, match=r"this tagger reads values: give a frame with load, heat\. Received: str"):
         tag_values_run.bundle.predict("a b")
 
 

@@ -28,8 +28,8 @@ def fit(best: int) -> Fit:
 def test_accuracy_has_both_curves_and_marks_the_kept_epoch() -> None:
     (axes,) = drawn(plot_accuracy(fit(2))).axes
     train, validation, kept = axes.lines
-    np.testing.assert_allclose(train.get_ydata(), [0.1, 0.2, 0.3])
-    np.testing.assert_allclose(validation.get_ydata(), [0.05, 0.1, 0.15])
+    np.testing.assert_allclose(np.asarray(train.get_ydata(), dtype=float), [0.1, 0.2, 0.3])
+    np.testing.assert_allclose(np.asarray(validation.get_ydata(), dtype=float), [0.05, 0.1, 0.15])
     assert list(np.asarray(kept.get_xdata())) == [2, 2]
     legend = axes.get_legend()
     assert legend is not None
@@ -68,7 +68,7 @@ def test_tokens_are_no_formulas() -> None:
 def test_a_confusion_matrix_has_shares_of_each_true_label() -> None:
     (axes,) = drawn(plot_confusion(np.array([[6, 2, 0], [0, 4, 0], [0, 0, 0]]), ["a", "b", "c"])).axes
     (image,) = axes.images
-    np.testing.assert_allclose(image.get_array(), [[0.75, 0.25, 0], [0, 1, 0], [0, 0, 0]])
+    np.testing.assert_allclose(np.asarray(image.get_array()), np.array([[0.75, 0.25, 0], [0, 1, 0], [0, 0, 0]]))
     assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "b", "c"]
     assert {(text.get_position(), text.get_text()) for text in axes.texts} == {
         ((0, 0), "75"),

@@ -2,6 +2,7 @@
 
 import zipfile
 import zlib
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -14,11 +15,12 @@ _CSV = {".csv", ".tsv", ".txt"}
 _PARQUET = {".parquet", ".pq"}
 
 
-def read_source(source: str) -> pd.DataFrame:
+def read_source(source: str, *, texts: Sequence[str] = ()) -> pd.DataFrame:
     """Reads a whole table.
 
     Args:
         source: A name of `data.named.NAMED`, or a path that ends in .csv, .tsv, .csv.gz, .csv.zip or .parquet.
+        texts: Columns of a CSV file whose cells are taken as they are written: 007 is no number there, and NA not missing.
 
     Raises:
         DataError: No such file or name, an unknown ending, an empty file, a column named twice.
@@ -37,13 +39,13 @@ def read_source(source: str) -> pd.DataFrame:
     if endings & _PARQUET:
         return _read_parquet(path)
     if endings & _CSV:
-        return _read_csv(path, "\t" if ".tsv" in endings else ",")
+        return _read_csv(path, "\t" if ".tsv" in endings else ",", texts)
     raise DataError(
         f"cannot tell what {source} is; expected an ending .csv, .tsv or .parquet. Received: {path.suffix!r}"
     )
 
 
-def _read_csv(path: Path, separator: str) -> pd.DataFrame:
+def _read_csv(path: Path, separator: str, texts: Sequence[str]) -> pd.DataFrame:
     try:
         header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
         _refuse_twins(path, [str(name) for name in header.iloc[0]])
@@ -63,7 +65,11 @@ def _read_csv(path: Path, separator: str) -> pd.DataFrame:
             f"{path} names {len(header.columns)} columns in its header and has {len(header.columns) + frame.index.nlevels} "
             "cells in its rows; name each column, or remove the separator at the end of the rows"
         )
-    return frame
+    if not texts:
+        return frame
+    # Once more, because what pandas guesses for the other columns it cannot leave for these.
+    as_written = pd.read_csv(path, sep=separator, usecols=lambda name: name in texts, dtype=str, keep_default_na=False)
+    return frame.assign(**{str(name): as_written[name] for name in as_written})
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -149,3 +149,14 @@ def require_parts(parts: dict[str, np.ndarray], origin: str) -> None:
                 f"{origin}: none of its {total} sequences falls into the {part} part. Give more sequences, or larger shares in "
                 "data.split"
             )
+
+
+def require_labels(tagged: Tagged, parts: Sequence[str], origin: str) -> None:
+    """Raises `DataError` where no step of a part has a label, so that nothing could be measured on it."""
+    for part in parts:
+        if not len(tagged.truth_of(part)):
+            steps = int(tagged.truth.lengths[tagged.parts[part]].sum())
+            raise DataError(
+                f"{origin}: none of the {steps} steps of the {part} part has a label. Fill in labels there, or choose another "
+                "data.split"
+            )

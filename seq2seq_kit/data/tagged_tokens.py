@@ -11,7 +11,8 @@ import pandas as pd
 
 from seq2seq_kit.data.ragged import Field, Ragged
 from seq2seq_kit.data.sources import read_source
-from seq2seq_kit.data.tagged import Tagged, learn_labels, number_labels, read_labels, require_parts
+from seq2seq_kit.data.splits import PARTS
+from seq2seq_kit.data.tagged import Tagged, learn_labels, number_labels, read_labels, require_labels, require_parts
 from seq2seq_kit.data.texts import divide, read_texts
 from seq2seq_kit.data.vocabulary import PADDING, Vocabulary
 from seq2seq_kit.errors import DataError
@@ -45,7 +46,7 @@ def read_lines(path: str | Path, names: Sequence[str]) -> pd.DataFrame:
     rows: list[list[str]] = []
     width, number, fresh = 0, 0, True
     for line, content in enumerate(text.split("\n"), start=1):
-        cells = content.rstrip("\r").split("\t")
+        cells = content.split("\t")
         if cells == [""]:
             fresh = True
             continue
@@ -67,7 +68,12 @@ def read_lines(path: str | Path, names: Sequence[str]) -> pd.DataFrame:
 
 def read_tokens(data: TagTokensData, path: str) -> pd.DataFrame:
     """A file of tokens in the form that the recipe gives it."""
-    return read_lines(path, data.lines) if data.lines else read_source(path)
+    return read_lines(path, data.lines) if data.lines else read_table_of_tokens(data, path)
+
+
+def read_table_of_tokens(data: TagTokensData, path: str) -> pd.DataFrame:
+    """A table with a row for each token; tokens and labels stay as they are written there."""
+    return read_source(path, texts=(data.tokens, data.labels))
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,9 @@ def prepare_tokens(
         numbers.append(number_labels(texts[len(frame) :], labels, place))
     truth = Ragged(np.concatenate(numbers), starts, lengths)
     inputs, origins = coding.inputs(words, starts, lengths), Ragged(rows, starts, lengths)
-    return Tagged(inputs, truth, parts, labels, origins, np.array(words, dtype=object)), coding
+    tagged = Tagged(inputs, truth, parts, labels, origins, np.array(words, dtype=object))
+    require_labels(tagged, PARTS, origin)
+    return tagged, coding
 
 
 def read_sequences(data: TagTokensData, frame: pd.DataFrame, origin: str) -> tuple[list[str], np.ndarray, np.ndarray]:

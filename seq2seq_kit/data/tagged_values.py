@@ -9,7 +9,7 @@ from seq2seq_kit.data.prepare import Prepared, prepare, prepare_new
 from seq2seq_kit.data.ragged import Field, Ragged
 from seq2seq_kit.data.scaling import Scaler
 from seq2seq_kit.data.splits import PARTS
-from seq2seq_kit.data.tagged import Tagged, learn_labels, number_labels, read_labels, require_parts
+from seq2seq_kit.data.tagged import Tagged, learn_labels, number_labels, read_labels, require_labels, require_parts
 from seq2seq_kit.recipe.tokens import TagValuesData
 
 
@@ -27,7 +27,9 @@ def prepare_values(data: TagValuesData, frame: pd.DataFrame, *, origin: str = "t
     train = prepared.split.rows("train")
     labels = learn_labels([text for first, end in train for text in ordered[first:end]])
     number_labels(texts, labels, origin)  # the message counts rows as the file does
-    return _tagged(prepared, number_labels(ordered, labels, origin), labels, starts, lengths, parts), prepared
+    tagged = _tagged(prepared, number_labels(ordered, labels, origin), labels, starts, lengths, parts)
+    require_labels(tagged, PARTS, origin)
+    return tagged, prepared
 
 
 def prepare_new_values(

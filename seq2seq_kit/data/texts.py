@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.ragged import NO_LABEL, Field, Ragged, make_padded_batches
+from seq2seq_kit.data.sources import read_source
 from seq2seq_kit.data.splits import PARTS
 from seq2seq_kit.data.vocabulary import PADDING, UNKNOWN, Vocabulary
 from seq2seq_kit.errors import DataError
@@ -131,6 +132,11 @@ def prepare_texts(data: TranslateData, frame: pd.DataFrame, *, feedback: bool, o
             f"{twice} rows repeat a source; all answers to one source stand in the same part, and any of them is right"
         )
     return Texts(data, sources, targets, parts, own, other, steps, feedback, notes)
+
+
+def read_table_of_texts(data: TranslateData, path: str) -> pd.DataFrame:
+    """A file of texts, which stay as they are written there."""
+    return read_source(path, texts=(data.source_column, data.target_column))
 
 
 def read_pairs(frame: pd.DataFrame, data: TranslateData, origin: str) -> tuple[list[str], list[str]]:

@@ -104,9 +104,12 @@ def source_of(recipe: Any) -> str:
     return str(recipe.data.source)
 
 
-def rows_of(recipe: Any, data: pd.DataFrame | None) -> tuple[pd.DataFrame, str]:
-    """The rows that a recipe is about, and their name for messages: `data` if given, else its source."""
+def rows_of(recipe: Any, data: pd.DataFrame | None, *, texts: Sequence[str] = ()) -> tuple[pd.DataFrame, str]:
+    """The rows that a recipe is about, and their name for messages: `data` if given, else its source.
+
+    `texts` are columns that are taken as they are written, see `read_source`.
+    """
     if data is not None:
         return data, "the DataFrame"
     origin = source_of(recipe)
-    return read_source(origin), origin
+    return read_source(origin, texts=texts), origin

@@ -49,7 +49,7 @@ class TagJob:
     def open(cls, recipe: TagTokensRecipe | TagValuesRecipe, frame: pd.DataFrame | None) -> TagJob:
         """Reads where need be, checks and prepares the rows."""
         if isinstance(recipe, TagValuesRecipe):
-            rows, origin = rows_of(recipe, frame)
+            rows, origin = rows_of(recipe, frame, texts=[recipe.data.labels])
             tagged, prepared = prepare_values(recipe.data, rows, origin=origin)
             return cls(recipe, rows, tagged, None, prepared)
         data = recipe.data

@@ -44,7 +44,8 @@ class TranslateJob:
     @classmethod
     def open(cls, recipe: TranslateRecipe, data: pd.DataFrame | None) -> TranslateJob:
         """Checks and prepares the pairs."""
-        frame, origin = rows_of(recipe, data)
+        texts = [recipe.data.source_column, recipe.data.target_column]
+        frame, origin = rows_of(recipe, data, texts=texts)
         feedback = recipe.model.bridge != "repeat"
         return cls(recipe, frame, prepare_texts(recipe.data, frame, feedback=feedback, origin=origin))
 

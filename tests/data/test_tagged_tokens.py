@@ -63,10 +63,10 @@ def test_blank_lines_at_the_end_and_foreign_line_ends_change_nothing(path: Path,
 
 
 def test_comments_stand_before_a_sequence(path: Path) -> None:
-    text = "# sent_id = 1\n# text = The cat\nThe\tD\n#\tPUNCT\n\n# newdoc\nSat\tV\n"
+    text = "# sent_id = 1\n# text = The cat\nThe\tD\n#\tPUNCT\n# 1\tNOUN\n\n# newdoc\nSat\tV\n"
     frame = written(path, text)
-    assert frame["word"].tolist() == ["The", "#", "Sat"]
-    assert frame[SEQUENCE].tolist() == [1, 1, 2]
+    assert frame["word"].tolist() == ["The", "#", "# 1", "Sat"]
+    assert frame[SEQUENCE].tolist() == [1, 1, 1, 2]
 
 
 def test_a_byte_order_mark_is_no_part_of_a_token(path: Path) -> None:
@@ -268,3 +268,13 @@ def test_a_part_without_a_sequence_is_named() -> None:
     kept = frame[~frame[SEQUENCE].isin(parts["val"] + 1)].reset_index(drop=True)
     with pytest.raises(DataError, match=r"none of its \d+ sequences falls into the val part\. Give more sequences"):
         prepared(kept)
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_a_part_without_a_label_is_named(part: str) -> None:
+    frame = letters()
+    numbers = prepared(frame)[0].parts[part] + 1
+    own = frame[SEQUENCE].isin(numbers)
+    frame.loc[own, "label"] = None
+    with pytest.raises(DataError, match=rf"words\.tsv: none of the {own.sum()} steps of the {part} part has a label"):
+        prepared(frame)

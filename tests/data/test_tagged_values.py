@@ -115,3 +115,10 @@ def test_new_rows_are_all_in_the_test_part_on_the_scale_of_the_training() -> Non
     odd = labelled(50).assign(level=["low", "odd"] + ["low"] * 48)
     with pytest.raises(DataError, match=r"new\.csv, row 2: the label 'odd'"):
         prepare_new_values(section(), odd, prepared.scaler, known.labels, labelled=True, origin="new.csv")
+
+
+def test_a_part_without_a_label_is_named() -> None:
+    frame = labelled()
+    frame.loc[140:169, "level"] = None
+    with pytest.raises(DataError, match="none of the 30 steps of the val part has a label"):
+        prepare_values(section(), frame)

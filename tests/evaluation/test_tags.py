@@ -11,6 +11,7 @@ from seq2seq_kit.evaluation.tags import (
     LabelOfToken,
     LineOfRow,
     MostFrequentLabel,
+    TagBaseline,
     TagEvaluation,
     count_labels,
     dump_tag_baselines,
@@ -90,13 +91,13 @@ def test_the_commonest_label_is_that_of_the_training_steps() -> None:
 
 def test_a_token_gets_its_commonest_label_and_a_strange_one_that_of_rare_tokens() -> None:
     data = tagged(
-        [["the", "cat", "the"], ["the", "dog", "ran"], ["sat", "the", "cat", "new"]],
-        [[0, 1, 0], [2, 1, 2], [0, 0, 0, 0]],
+        [["the", "cat", "the", "a", "a"], ["the", "an", "an", "dog", "ran"], ["sat", "the", "cat", "new"]],
+        [[0, 1, 0, 0, 0], [2, 0, 0, 1, 2], [0, 0, 0, 0]],
     )
     _, peer = fit_tag_baselines(data)
     assert isinstance(peer, LabelOfToken)
     assert peer.other == 1  # of cat, dog and ran, which stand there once
-    assert peer.label_of == {"the": 0, "ran": 2}
+    assert peer.label_of == {"the": 0, "a": 0, "an": 0, "ran": 2}
     assert peer.give(data, np.array([2])).tolist() == [1, 0, 1, 1]
 
 
@@ -134,7 +135,7 @@ def test_a_line_on_the_row_is_least_squares_on_the_labels() -> None:
 
 
 def test_baselines_come_back_from_json() -> None:
-    peers = [MostFrequentLabel(2), LabelOfToken({"the": 0}, 1), LineOfRow([[0.5, -1.0], [0.0, 2.0]])]
+    peers: list[TagBaseline] = [MostFrequentLabel(2), LabelOfToken({"the": 0}, 1), LineOfRow([[0.5, -1.0], [0.0, 2.0]])]
     assert restore_tag_baselines(json.loads(json.dumps(dump_tag_baselines(peers)))) == peers
     fitted = fit_tag_baselines(rows_and_labels())
     assert restore_tag_baselines(json.loads(json.dumps(dump_tag_baselines(fitted)))) == fitted

@@ -190,20 +190,22 @@ def test_a_training_step_has_a_finite_loss_and_changes_every_weight(case: Case) 
 @every_case
 def test_padding_a_source_further_changes_nothing(case: Case) -> None:
     model, inputs = case.shared(), case.inputs()
-    for more in (1, 2, 5):
+    outputs = called(model, inputs)
+    for more in (1, 4):
         longer = [np.pad(inputs[0], [(0, 0), (0, more)]), *inputs[1:]]
-        np.testing.assert_allclose(called(model, longer), called(model, inputs), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(called(model, longer), outputs, rtol=1e-5, atol=1e-6)
     alone = [inputs[0][1:2, :3], *(each[1:2] for each in inputs[1:])]
-    np.testing.assert_allclose(called(model, alone)[0], called(model, inputs)[1], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(called(model, alone)[0], outputs[1], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.bridge != "repeat"], ids=lambda case: case.name)
 def test_a_step_sees_what_was_written_before_it_and_nothing_after(case: Case) -> None:
     model, (source, previous) = case.shared(), case.inputs()
+    outputs = called(model, [source, previous])
     for step in range(1, STEPS):
         changed = previous.copy()
         changed[:, step] = changed[:, step] % 5 + 1
-        moved = np.abs(called(model, [source, changed]) - called(model, [source, previous])).max(axis=(0, 2))
+        moved = np.abs(called(model, [source, changed]) - outputs).max(axis=(0, 2))
         assert moved[:step].max() == 0
         assert moved[step:].min() > 0
 
@@ -211,10 +213,11 @@ def test_a_step_sees_what_was_written_before_it_and_nothing_after(case: Case) ->
 @every_case
 def test_every_token_of_the_source_reaches_every_output_step(case: Case) -> None:
     model, inputs = case.shared(), case.inputs()
-    for place in range(3):
+    outputs = called(model, inputs)
+    for place in (0, 2):
         changed = [inputs[0].copy(), *inputs[1:]]
         changed[0][:2, place] = changed[0][:2, place] % 8 + 1
-        assert np.abs(called(model, changed) - called(model, inputs))[:2].max(axis=2).min() > 0
+        assert np.abs(called(model, changed) - outputs)[:2].max(axis=2).min() > 0
 
 
 def test_numbers_past_those_in_use_are_nothing_in_one_hot_vectors() -> None:

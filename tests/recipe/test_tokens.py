@@ -28,7 +28,7 @@ def test_task_and_data_tell_the_kind_and_a_dumped_recipe_is_the_same(
     values: dict[str, Any], kind: type, tmp_path: Path
 ) -> None:
     recipe = parse_recipe(values)
-    assert isinstance(recipe, kind)
+    assert isinstance(parse_recipe(values), kind)
     (tmp_path / "again.yaml").write_text(dump_recipe(recipe))
     assert load_recipe(tmp_path / "again.yaml") == recipe
 
@@ -109,7 +109,7 @@ def test_a_decoder_that_feeds_back_begins_at_the_newest_row(tmp_path: Path) -> N
 
 
 def test_a_pyramid_divides_windows_but_not_texts() -> None:
-    pyramid = {"pyramid": 2, "encoder_units": [8, 8], "decoder_units": [8, 8], "bridge": "state"}
+    pyramid: dict[str, Any] = {"pyramid": 2, "encoder_units": [8, 8], "decoder_units": [8, 8], "bridge": "state"}
     assert parse_recipe(translate_recipe(**pyramid))
     values = forecast_recipe(input_steps=25) | {"model": pyramid}
     assert "must be a multiple of 2 for `model.pyramid: 2` over 2 encoder layers, such as 24 or 26" in message(values)

@@ -84,7 +84,7 @@ def test_evaluate_takes_other_lines(tag_run: TrainResult, store: Path, tmp_path:
 def test_evaluate_takes_other_rows(tag_values_run: TrainResult) -> None:
     frame = levelled_frame(60)
     frame.loc[::2, "level"] = None
-    board = evaluate(tag_values_run, data=frame)
+    board = evaluate(tag_values_run.bundle, data=frame)
     assert board.title == "30 labelled test steps, 2 labels"
 
 
@@ -129,5 +129,5 @@ def test_probabilities_are_shares(result: TrainResult) -> None:
     rows = ["a b c", "e"] if result.bundle.coding else levelled_frame(50)
     answer = result.bundle.predict(rows)
     assert ((answer["probability"] >= 0.5) & (answer["probability"] <= 1)).all()  # of two labels
-    assert set(answer[result.recipe.data.labels]) <= set(result.bundle.labels)
+    assert set(answer[result.bundle.recipe.data.labels]) <= set(result.bundle.labels)
     assert np.isfinite(answer["probability"]).all()
