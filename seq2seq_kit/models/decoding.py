@@ -35,7 +35,8 @@ class Decoder:
     def of(cls, model: keras.Model) -> Decoder:
         """Finds the parts by their names."""
         names = [layer.name for layer in model.layers]
-        layers = [model.get_layer(name) for name in sorted(n for n in names if n.startswith("decoder_"))]
+        count = sum(name.startswith("decoder_") for name in names)
+        layers = [model.get_layer(f"decoder_{position}") for position in range(count)]
         handed = [state for layer in layers for state in layer.input[1:]]
         if "attention" in names:
             attention = model.get_layer("attention").input

@@ -140,7 +140,8 @@ class TranslateJob:
             "model": plot_model(bundle.model),
         }
         if self.recipe.model.bridge == "attention":
-            figures["attention"] = self._attention(bundle, sources[:_MAPS], outputs[:_MAPS])
+            apart = max(len(sources) // _MAPS, 1)
+            figures["attention"] = self._attention(bundle, sources[::apart][:_MAPS], outputs[::apart][:_MAPS])
         plots.save(figures, folder)
         flat = [edit_distances([output] * len(own), own).min() for output, own in zip(outputs, answers, strict=True)]
         frame = pd.DataFrame(
