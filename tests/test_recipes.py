@@ -4,15 +4,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from seq2seq_kit.data import read_source
 from seq2seq_kit.recipe import dump_recipe, load_recipe
 from seq2seq_kit.recipe.tokens import TranslateData
 from seq2seq_kit.tasks import open_job
-from tests.conftest import ROOT
+from tests.conftest import ROOT, stand_ins
 
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 
@@ -39,24 +37,6 @@ NAMES = {
 
 def test_the_recipes_are_there() -> None:
     assert {path.stem for path in RECIPES} >= NAMES
-
-
-def stand_ins(name: str, folder: Path) -> dict[str, Any]:
-    """Files of the same form for the recipes whose own ones are public, but not ours to ship; none for the others."""
-    rng = np.random.default_rng(0)
-    if name == "forecast_etth1":
-        frame = pd.DataFrame(
-            rng.normal(size=(14_400, 7)), columns=["HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT"]
-        )
-        frame.insert(0, "date", pd.date_range("2016-07-01", periods=len(frame), freq="h"))
-        frame.to_csv(folder / "stand_in.csv", index=False)
-        return {"data.source": str(folder / "stand_in.csv")}
-    if name == "tag_speech":
-        words = [f"{word}\t{label}" for word, label in zip("abcdefgh" * 60, ["X", "Y", "Z", "Y"] * 120, strict=True)]
-        text = "\n\n".join("\n".join(words[first : first + 4 + first % 3]) for first in range(0, 470, 5))
-        (folder / "stand_in.tsv").write_text(text)
-        return {"data.source": str(folder / "stand_in.tsv"), "data.test_source": str(folder / "stand_in.tsv")}
-    return {}
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
