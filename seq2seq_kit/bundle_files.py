@@ -190,6 +190,9 @@ def read_bundle(folder: str | Path) -> Any:
     try:
         state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
         # NumPy leaves a file that it opened itself open where it is no archive.
+        with zipfile.ZipFile(folder / "arrays.npz") as archive:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise ValueError("arrays.npz is compressed, which a bundle's never is: it could unfold into any size")
         with (folder / "arrays.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         recipe = load_recipe(folder / "recipe.yaml")

@@ -176,10 +176,14 @@ class TagBundle:
     ) -> TagBundle:
         """The reverse of `state`."""
         coding = scaler = None
+        labels = [str(label) for label in state["labels"]]
+        if len(set(labels)) != model.output_shape[-1]:
+            raise ValueError(f"it has {len(set(labels))} labels, its model gives {model.output_shape[-1]}")
         if isinstance(recipe, TagTokensRecipe):
             letters = state["characters"]
             coding = TokenCoding(
-                Vocabulary("token", state["tokens"]), None if letters is None else Vocabulary("char", letters)
+                Vocabulary.restore("token", state["tokens"]),
+                None if letters is None else Vocabulary.restore("char", letters),
             )
         else:
             scaler = Scaler.from_json(state["scaler"])

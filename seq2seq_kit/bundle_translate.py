@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 512
 _MOST_BEAMS = 100
+_MOST_STEPS = 10_000  # of an output; a bundle from a stranger must not write for ever
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,8 @@ class TranslateBundle:
     ) -> tuple[list[list[int]], np.ndarray]:
         """Tokens of the output for each text, without the end, and the logarithm of its probability."""
         beams = self.beams if beams is None else beams
-        if not 1 <= beams <= _MOST_BEAMS:
-            raise ArgumentError(f"beams must be from 1 to {_MOST_BEAMS}. Received: beams={beams}")
+        if isinstance(beams, bool) or not isinstance(beams, int) or not 1 <= beams <= _MOST_BEAMS:
+            raise ArgumentError(f"beams must be a whole number from 1 to {_MOST_BEAMS}. Received: beams={beams}")
         if beams > 1 and self.recipe.model.bridge == "repeat":
             raise ArgumentError(
                 "a repeating bridge writes all steps at once, so there is nothing to search. Leave beams at 1, or train with "
@@ -233,10 +234,20 @@ class TranslateBundle:
         info: dict[str, Any],
     ) -> TranslateBundle:
         """The reverse of `state`."""
-        own, other = (Vocabulary(*state[f"{side}_vocabulary"]) for side in ("source", "target"))
-        return cls(
-            recipe, model, own, other, int(state["output_steps"]), restore_text_baselines(state["baselines"]), info
-        )
+        own, other = (Vocabulary.restore(*state[f"{side}_vocabulary"]) for side in ("source", "target"))
+        steps, peers = int(state["output_steps"]), restore_text_baselines(state["baselines"])
+        names = [layer.name for layer in model.layers]
+        first = "source_embedding" if "source_embedding" in names else "source_one_hot"
+        layer = model.get_layer(first)
+        read = layer.input_dim if first == "source_embedding" else layer.depth + 1
+        if (read, model.output_shape[-1]) != (own.size, other.size):
+            raise ValueError(
+                f"its vocabularies have {own.size} and {other.size} numbers, its model takes {read} and gives "
+                f"{model.output_shape[-1]}"
+            )
+        if not 1 <= steps <= _MOST_STEPS:
+            raise ValueError(f"output_steps must be from 1 to {_MOST_STEPS}. Received: {steps}")
+        return cls(recipe, model, own, other, steps, peers, info)
 
     def golden(self) -> list[np.ndarray]:
         """Inputs of the model whose output is stored beside it."""

@@ -33,7 +33,7 @@ class Stream:
     """
 
     def __init__(self, stepper: Stepper, scaler: Scaler, data: NextStepData, names: Sequence[str]) -> None:
-        self.names = list(names)
+        self.names = [str(name) for name in names]  # as the names of series are read from a table
         if not self.names or len(set(self.names)) != len(self.names):
             raise ArgumentError(f"names must be different names, one for each sequence. Received: names={self.names!r}")
         self._stepper, self._scaler, self._data = stepper, scaler, data
@@ -72,6 +72,7 @@ class Stream:
             taken.append(state.copy())
         self._states = taken
         self._begun[:] = True
+        self._times, self._rows = None, 0  # they tell of other rows than the stream has read
 
     def feed(
         self, rows: pd.DataFrame | np.ndarray, *, times: pd.DatetimeIndex | None = None
@@ -92,6 +93,8 @@ class Stream:
             DataError: A frame that does not fit, lacks a sequence, or does not go on right after the rows before.
         """
         if isinstance(rows, pd.DataFrame):
+            if times is not None:
+                raise ArgumentError("a frame brings its own times; leave `times` out, or feed an array")
             values, times = self._read(rows)
         else:
             values, times = self._checked(rows), self._clock(times, np.shape(rows)[1])
@@ -207,7 +210,14 @@ class Stream:
                     f"the recipe has a calendar ({', '.join(self._data.calendar)}), so an array needs the timestamps of its "
                     "steps. Give `times`, or feed a frame"
                 )
-            return None
+            if self._times is None or self._every is None:
+                return None
+            return self._every.ahead(self._times, np.arange(1, steps + 1))  # the rows after those before
+        times = pd.DatetimeIndex(times)
+        if self._times is not None and (self._times.tz is None) != (times.tz is None):
+            raise DataError(
+                f"the times of a stream have a zone or have none, throughout. Received: {times[0]} after {self._times[-1]}"
+            )
         if self._every is None or len(times) != steps:
             raise ArgumentError(
                 f"times must be the timestamps of the {steps} steps{'' if self._every else ', and the recipe has no time'}. "

@@ -186,7 +186,7 @@ def test_a_pickle_among_the_arrays_is_refused(folder: Path) -> None:
 def test_arrays_that_are_a_bare_pickle_are_refused(folder: Path) -> None:
     np.array([{"code": "!"}], dtype=object).dump(folder / "arrays.npz")
     vouch_for(folder)
-    with pytest.raises(BundleError, match="allow_pickle"):
+    with pytest.raises(BundleError, match="not a zip file"):
         read_bundle(folder)
 
 
@@ -390,3 +390,15 @@ def test_a_disk_that_is_read_only_is_told(forecast_run: TrainResult, small_disk:
     with pytest.raises(BundleError, match="Read-only file system"):
         forecast_run.bundle.save(small_disk / "bundle")
     assert leftovers(small_disk) == []
+
+
+def test_compressed_arrays_are_refused_because_they_could_unfold_into_any_size(
+    forecast_run: TrainResult, tmp_path: Path
+) -> None:
+    folder = forecast_run.bundle.save(tmp_path / "bundle")
+    np.savez_compressed(folder / "arrays.npz", zeros=np.zeros(1_000_000))
+    head = json.loads((folder / "bundle.json").read_text())
+    head["sha256"]["arrays.npz"] = sha256((folder / "arrays.npz").read_bytes()).hexdigest()
+    (folder / "bundle.json").write_text(json.dumps(head))
+    with pytest.raises(BundleError, match=r"arrays\.npz is compressed"):
+        read_bundle(folder)

@@ -361,3 +361,29 @@ def test_new_sequences_may_join_where_all_are_scaled_alike(tanks: NextStepBundle
     assert np.isfinite(own.stream(["c", "a"]).feed(rows[:2])).all()
     with pytest.raises(DataError, match="the series x were not in the training data"):
         own.stream(["x"])
+
+
+def test_states_that_are_set_bring_no_clock_and_the_right_rows_may_follow(tanks: NextStepBundle) -> None:
+    frame = hourly_frame(200, series=SITES)
+    stream = tanks.stream(SITES)
+    stream.feed(cut(frame, 0, 10))
+    kept = stream.states
+    stream.feed(cut(frame, 10, 20))
+    stream.states = kept
+    again: Any = stream.feed(cut(frame, 10, 12))
+    fresh = tanks.stream(SITES)
+    fresh.feed(cut(frame, 0, 10))
+    straight: Any = fresh.feed(cut(frame, 10, 12))
+    np.testing.assert_allclose(again[["load", "heat"]], straight[["load", "heat"]], rtol=1e-6)
+
+
+def test_an_array_moves_the_clock_on_and_a_gap_behind_it_is_refused(tanks: NextStepBundle) -> None:
+    frame = hourly_frame(200, series=SITES)
+    stream = tanks.stream(SITES)
+    stream.feed(cut(frame, 0, 5))
+    stream.feed(array_of(frame, 5, 8))
+    with pytest.raises(DataError, match="after 2024-01-01 07:00:00"):
+        stream.feed(cut(frame, 90, 92))
+    stream.feed(cut(frame, 8, 9))
+    with pytest.raises(ArgumentError, match="a frame brings its own times"):
+        stream.feed(cut(frame, 9, 10), times=pd.date_range("2024-01-01", periods=1, freq="h"))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seq2seq_kit.bundle_tag import TagBundle
 from seq2seq_kit.data.tagged_tokens import SEQUENCE
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.runs import TrainResult
@@ -97,3 +98,10 @@ def test_a_saved_bundle_answers_alike(tag_run: TrainResult, tag_values_run: Trai
     for number, (result, rows) in enumerate(cases):
         loaded = read_bundle(result.bundle.save(tmp_path / str(number)))
         pd.testing.assert_frame_equal(loaded.predict(rows), result.bundle.predict(rows), rtol=1e-5)
+
+
+def test_labels_of_a_stranger_that_do_not_fit_the_model_are_refused(tag_run: TrainResult) -> None:
+    bundle = tag_run.bundle
+    state, arrays = bundle.state()
+    with pytest.raises(ValueError, match="it has 1 labels, its model gives 2"):
+        TagBundle.restore(bundle.recipe, bundle.model, state | {"labels": ["vowel"]}, arrays, {})

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.bundle_files import read_bundle
+from seq2seq_kit.bundle_translate import TranslateBundle
 from seq2seq_kit.data.texts import prepare_texts
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.runs import TrainResult
@@ -66,7 +67,7 @@ def test_more_beams_find_outputs_that_are_no_less_likely(attention_run: TrainRes
 
 @pytest.mark.parametrize("beams", [0, -1, 101])
 def test_a_wrong_number_of_beams_is_told(attention_run: TrainResult, beams: int) -> None:
-    with pytest.raises(ArgumentError, match=rf"beams must be from 1 to 100\. Received: beams={beams}"):
+    with pytest.raises(ArgumentError, match=rf"beams must be a whole number from 1 to 100\. Received: beams={beams}"):
         attention_run.bundle.predict("abc", beams=beams)
 
 
@@ -114,3 +115,23 @@ def test_a_saved_bundle_answers_alike(name: str, request: pytest.FixtureRequest,
     pd.testing.assert_frame_equal(loaded.predict(words), bundle.predict(words), rtol=1e-5)
     frame = reversed_words(30)
     assert loaded.evaluate(frame).figures() == pytest.approx(bundle.evaluate(frame).figures(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"output_steps": 10**8}, "output_steps must be from 1 to 10000"),
+        ({"output_steps": 0}, "output_steps must be from 1 to 10000"),
+        ({"target_vocabulary": ["char", ["a"]]}, "its vocabularies have"),
+        ({"source_vocabulary": ["char", ["a", "a"]]}, "each token once"),
+        ({"source_vocabulary": ["page", ["a"]]}, "a level, char or token"),
+    ],
+)
+def test_words_of_a_stranger_that_do_not_fit_the_model_are_refused(
+    repeat_run: TrainResult, change: dict[str, Any], said: str
+) -> None:
+    bundle = repeat_run.bundle
+    state, arrays = bundle.state()
+    assert TranslateBundle.restore(bundle.recipe, bundle.model, state, arrays, {}).output_steps == bundle.output_steps
+    with pytest.raises(ValueError, match=said):
+        TranslateBundle.restore(bundle.recipe, bundle.model, state | change, arrays, {})

@@ -118,7 +118,11 @@ def test_a_table_of_tokens_is_read_whatever_form_the_training_file_had(
     ("run", "words", "said"),
     [
         ("repeat_run", ["--text", "abc", "--beams", "2"], "a repeating bridge writes all steps at once"),
-        ("attention_run", ["--text", "abc", "--beams", "0"], "beams must be from 1 to 100. Received: beams=0"),
+        (
+            "attention_run",
+            ["--text", "abc", "--beams", "0"],
+            "beams must be a whole number from 1 to 100. Received: beams=0",
+        ),
         ("attention_run", ["--text", ""], "--text, row 1, column word: the text is empty"),
         ("attention_run", ["--text", "abcdabcda"], "--text, row 1, column word: 9 tokens, expected at most 8"),
         ("attention_run", ["--text", "abc", "--all-windows"], "a translate model takes no --all-windows"),

@@ -155,8 +155,8 @@ def _cells(values: np.ndarray, rows: np.ndarray, columns: list[int]) -> np.ndarr
     return values[rows[..., None], np.array(columns)]
 
 
-def prepare(data: Data, frame: pd.DataFrame, *, origin: str = "the data") -> Prepared:
-    """Checks, splits, fills, scales.
+def prepare(data: Data, frame: pd.DataFrame, *, windows: bool = True, origin: str = "the data") -> Prepared:
+    """Checks, splits, fills, scales; `windows=False` for who cuts the rows into something else.
 
     Raises:
         DataError: See `read_table`; missing cells where the recipe refuses them.
@@ -169,7 +169,8 @@ def prepare(data: Data, frame: pd.DataFrame, *, origin: str = "the data") -> Pre
     per_series = table.series if data.scale_per_series else None
     scaler = fit_scaler(table.values, split.rows("train"), columns=columns.table, methods=methods, series=per_series)
     prepared = _assemble(data, table, split, scaler)
-    _require_windows(prepared)
+    if windows:
+        _require_windows(prepared)
     return prepared
 
 

@@ -1,10 +1,12 @@
 """Where a table comes from: a CSV or Parquet file, or a named data set. Reads; judges nothing but the header."""
 
+import csv
 import zipfile
 import zlib
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -46,10 +48,14 @@ def read_source(source: str, *, texts: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def _read_csv(path: Path, separator: str, texts: Sequence[str]) -> pd.DataFrame:
+    # A table by tabs knows no quotes: a token of its own may be one.
+    quoting: Any = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
     try:
-        header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
+        header = pd.read_csv(
+            path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False, quoting=quoting
+        )
         _refuse_twins(path, [str(name) for name in header.iloc[0]])
-        frame = pd.read_csv(path, sep=separator, low_memory=False)
+        frame = pd.read_csv(path, sep=separator, low_memory=False, quoting=quoting)
     except pd.errors.EmptyDataError:
         raise DataError(f"{path} is empty; expected a header line and rows") from None
     except pd.errors.ParserError as error:
@@ -68,7 +74,8 @@ def _read_csv(path: Path, separator: str, texts: Sequence[str]) -> pd.DataFrame:
     if not texts:
         return frame
     # Once more, because what pandas guesses for the other columns it cannot leave for these.
-    as_written = pd.read_csv(path, sep=separator, usecols=lambda name: name in texts, dtype=str, keep_default_na=False)
+    written: Any = {"dtype": str, "keep_default_na": False, "quoting": quoting}
+    as_written = pd.read_csv(path, sep=separator, usecols=lambda name: name in texts, **written)
     return frame.assign(**{str(name): as_written[name] for name in as_written})
 
 

@@ -170,6 +170,11 @@ def read_sequences(data: TagTokensData, frame: pd.DataFrame, origin: str) -> tup
                 f"{origin} lacks the column {column} that tells the sequences apart. It has "
                 f"{', '.join(map(str, frame.columns))}; name the right one in data.series"
             )
+        unnamed = np.flatnonzero(frame[column].isna().to_numpy())
+        if unnamed.size:
+            raise DataError(
+                f"{origin}, row {unnamed[0] + 1}, column {column}: the sequence has no name; give it one or drop the row"
+            )
         names = frame[column].astype(str).to_numpy()
         bounds = np.concatenate([[0], np.flatnonzero(names[1:] != names[:-1]) + 1, [len(names)]])
         begun = names[bounds[:-1]]

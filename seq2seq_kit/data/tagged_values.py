@@ -20,13 +20,18 @@ def prepare_values(data: TagValuesData, frame: pd.DataFrame, *, origin: str = "t
         DataError: See `data.prepare.prepare`; a label of val or test that stands in no training row.
     """
     texts = read_labels(frame, data.labels, data.join_labels, origin)
-    prepared = prepare(data, frame, origin=origin)
+    prepared = prepare(data, frame, windows=False, origin=origin)
     ordered = texts[prepared.table.row_numbers - 1]
     starts, lengths, parts = _cut(prepared, data.input_steps)
     require_parts(parts, origin)
     train = prepared.split.rows("train")
     labels = learn_labels([text for first, end in train for text in ordered[first:end]])
+    used = np.zeros(len(texts), dtype=bool)  # a split by numbers of rows leaves later ones unused
+    for first, end in zip(prepared.split.edges[:, 0], prepared.split.edges[:, -1], strict=True):
+        used[prepared.table.row_numbers[first:end] - 1] = True
+    texts[~used] = None
     number_labels(texts, labels, origin)  # the message counts rows as the file does
+    ordered = texts[prepared.table.row_numbers - 1]
     tagged = _tagged(prepared, number_labels(ordered, labels, origin), labels, starts, lengths, parts)
     require_labels(tagged, PARTS, origin)
     return tagged, prepared

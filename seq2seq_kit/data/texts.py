@@ -177,6 +177,8 @@ def read_texts(frame: pd.DataFrame, column: str, origin: str) -> list[str]:
         )
     if not len(frame):
         raise DataError(f"{origin} has a header and no rows; expected rows below the header")
+    if list(frame.columns).count(column) > 1:
+        raise DataError(f"{origin} names the column {column} more than once; rename or remove one of them")
     cells = frame[column]
     texts = cells.astype(str).tolist()
     missing = cells.isna().to_numpy()

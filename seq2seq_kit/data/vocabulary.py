@@ -36,6 +36,19 @@ class Vocabulary:
         """The same of tokens that are told apart already, white space within them included."""
         return cls("token", _kept(tokens, min_count))
 
+    @classmethod
+    def restore(cls, level: str, tokens: list[str]) -> Vocabulary:
+        """A vocabulary out of a file.
+
+        Raises:
+            ValueError: It is none.
+        """
+        if level not in ("char", "token") or not all(isinstance(token, str) for token in tokens):
+            raise ValueError(f"a vocabulary has a level, char or token, and texts. Received: {level!r}")
+        if len(set(tokens)) != len(tokens):
+            raise ValueError("a vocabulary has each token once")
+        return cls(level, list(tokens))  # type: ignore[arg-type]
+
     @property
     def size(self) -> int:
         """Numbers in use, padding and unknown included."""

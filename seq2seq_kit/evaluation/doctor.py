@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from seq2seq_kit.evaluation.baselines import LastValue
-from seq2seq_kit.evaluation.board import MODEL
+from seq2seq_kit.evaluation.board import MODEL, Board
 from seq2seq_kit.evaluation.report import Evaluation
 from seq2seq_kit.evaluation.whole import SequenceEvaluation
 from seq2seq_kit.findings import Finding
@@ -86,6 +86,25 @@ def examine_whole(
         advice = "Train longer, raise learning_rate, encoder_units or latent_dim, or cut the sequences shorter"
         findings.append(Finding("returns_the_mean", "warning", said, advice))
     return [*findings, *_against_baseline(test), *_common(val, test, val_losses, all_epochs=all_epochs)]
+
+
+def against_baseline(board: Board, figures: str, *, perfect: bool) -> list[Finding]:
+    """The finding on a model that does not beat its best baseline.
+
+    Args:
+        board: The test part.
+        figures: Both errors in words.
+        perfect: Whether the baseline has no error at all, so that there is no skill to speak of.
+    """
+    peer, skill = board.best_baseline, board.skill
+    if abs(skill) <= TIE:
+        text = f"ties with the baseline {peer} on the test part ({figures})"
+        return [Finding("ties_with_baseline", "warning", text, "The simpler one does as well; use it, or train longer")]
+    if skill < 0 or perfect:
+        text = f"loses to the baseline {peer} on the test part ({figures})"
+        advice = "Use the baseline, or try more epochs, more units or another learning_rate"
+        return [Finding("loses_to_baseline", "warning", text, advice)]
+    return []
 
 
 def _against_baseline(test: Evaluation | SequenceEvaluation) -> list[Finding]:

@@ -43,7 +43,7 @@ class TagEvaluation:
 
     @property
     def units(self) -> str:
-        return "Accuracy: share of right labels. Macro F1: mean of the labels' F1, each label counting the same."
+        return "Accuracy: share of right labels. Macro F1: mean F1 of the labels that are true or given here."
 
     @property
     def names(self) -> list[str]:
@@ -51,7 +51,7 @@ class TagEvaluation:
 
     def figures(self, name: str = MODEL) -> dict[str, float]:
         counts = self.confusion[name]
-        present = counts.sum(axis=1) > 0
+        present = counts.sum(axis=0) + counts.sum(axis=1) > 0  # a label that is never true, but given, has an F1 of 0
         macro = float(self.by_label(name)["f1"].to_numpy()[present].mean())
         return {
             "accuracy": float(np.trace(counts) / counts.sum()),

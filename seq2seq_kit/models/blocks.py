@@ -34,12 +34,21 @@ class Recurrent:
         fraction("recurrent_dropout", self.recurrent_dropout)
         non_negative("kernel_l2", self.kernel_l2)
 
-    def layer(self, units: int, *, return_sequences: bool, name: str, return_state: bool = False) -> keras.layers.Layer:
-        """One recurrent layer."""
+    def layer(
+        self,
+        units: int,
+        *,
+        return_sequences: bool,
+        name: str,
+        return_state: bool = False,
+        use_cudnn: bool | str = "auto",
+    ) -> keras.layers.Layer:
+        """One recurrent layer; `use_cudnn=False` where sequences may be empty, which cuDNN refuses."""
         return CELLS[self.cell](
             units,
             return_sequences=return_sequences,
             return_state=return_state,
+            use_cudnn=use_cudnn,
             dropout=self.dropout,
             recurrent_dropout=self.recurrent_dropout,
             kernel_regularizer=keras.regularizers.L2(self.kernel_l2) if self.kernel_l2 else None,

@@ -100,5 +100,6 @@ def _spell(letters: Any, characters: int, width: int, units: int, recurrent: Rec
     folded = FoldSteps(name="characters_fold")(letters)
     size = positive_int("characters", characters, least=2)
     vectors = keras.layers.Embedding(size, width, mask_zero=True, name="character_embedding")(folded)
-    inner = recurrent.layer(units, return_sequences=False, name="spelling_cell")
+    # A padded token has no characters at all, and cuDNN's kernel refuses a row that is masked from end to end.
+    inner = recurrent.layer(units, return_sequences=False, name="spelling_cell", use_cudnn=False)
     return UnfoldSteps(name="characters_unfold")([keras.layers.Bidirectional(inner, name="spelling")(vectors), letters])

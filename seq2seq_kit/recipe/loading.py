@@ -120,10 +120,22 @@ def _read_yaml(text: str, origin: str) -> CommentedMap:
         raise RecipeError(f"{origin} is not valid YAML:\n  line {line}  {hint}") from None
     except YAMLError as error:
         raise RecipeError(f"{origin} is not valid YAML: {error}") from None
+    if _has_alias(tree, set()):
+        raise RecipeError(f"{origin} uses YAML aliases (*name); a recipe is read top to bottom, write the value out")
     if not isinstance(tree, CommentedMap):
         received = "an empty file" if tree is None else "a list" if isinstance(tree, list) else repr(tree)
         raise RecipeError(f"{origin} must be a mapping that begins with `task:`. Received: {received}")
     return tree
+
+
+def _has_alias(node: Any, seen: set[int]) -> bool:
+    """Whether a part stands in two places: a few nested aliases would unfold into more than memory holds."""
+    if not isinstance(node, Mapping | list):
+        return False
+    if id(node) in seen:
+        return True
+    seen.add(id(node))
+    return any(_has_alias(inner, seen) for inner in (node.values() if isinstance(node, Mapping) else node))
 
 
 def _plain(node: Any) -> Any:

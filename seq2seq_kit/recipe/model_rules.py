@@ -147,6 +147,24 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
+def _what_is_set_has_an_effect(data: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[Problem]:
+    default = [128] if "source_column" in data else [64]
+    pyramid = model.get("pyramid", 1)
+    if _is_count(pyramid) and pyramid > 1 and len(_units(model, "encoder_units", default)) == 1:
+        said = (
+            "joins steps between two encoder layers, and there is one; add a layer to `encoder_units`, or leave it out"
+        )
+        yield Problem("model.pyramid", said)
+    # A resolved recipe writes defaults out, so only what differs from them was set.
+    if model.get("character_dim", 16) != 16 and not model.get("character_units"):
+        yield Problem(
+            "model.character_dim", "has no effect without `character_units`; give those, too, or leave it out"
+        )
+    if "labels" in data and "inputs" in data and data.get("window_stride", 1) != 1:
+        said = "has no effect on a tagger, which labels every row once; leave it out"
+        yield Problem("data.window_stride", said)
+
+
 RULES: list[Callable[[Mapping[str, Any], Mapping[str, Any]], Iterator[Problem]]] = [
     _segments_and_pyramid_divide_the_steps,
     _a_decoder_that_takes_states_has_the_encoder_s_units,
@@ -154,4 +172,5 @@ RULES: list[Callable[[Mapping[str, Any], Mapping[str, Any]], Iterator[Problem]]]
     _what_is_normalised_is_read,
     _a_masked_cell_is_no_value_of_a_window,
     _feeding_back_stands_alone,
+    _what_is_set_has_an_effect,
 ]

@@ -20,6 +20,7 @@ def broken_rules(values: Mapping[str, Any]) -> list[Problem]:
     if not isinstance(data, Mapping):
         return []
     problems = [problem for rule in _RULES for problem in rule(data)]
+    problems += _a_split_leaves_training_rows(data, share=0.1 if _by_hash(data) else 0.15)
     if isinstance(model, Mapping):
         problems += problems_of_model(values, data, model)
     return problems
@@ -70,11 +71,39 @@ def _settings_are_of_known_columns(data: Mapping[str, Any]) -> Iterator[Problem]
                 yield Problem(f"data.{section}.{name}", f"no column of this recipe{hint}")
 
 
-def _a_split_leaves_training_rows(data: Mapping[str, Any]) -> Iterator[Problem]:
+def _what_is_to_be_told_is_not_read(data: Mapping[str, Any]) -> Iterator[Problem]:
+    labels, read = data.get("labels"), [*_texts(data.get("inputs")), data.get("tokens")]
+    if labels is not None and labels in read:
+        yield Problem(
+            "data.labels", f"{labels} is also read, so there is nothing to learn; leave it out of what is read"
+        )
+    source = data.get("source_column")
+    if source is not None and source == data.get("target_column"):
+        yield Problem("data.target_column", f"is also `source_column` ({source}); name the column of the answers")
+
+
+def _tokens_are_told_apart(data: Mapping[str, Any]) -> Iterator[Problem]:
+    if "tokens" not in data:
+        return
+    if data.get("lines") and data.get("series"):
+        said = "stands beside `lines`, whose blank lines tell the sequences apart; leave one of the two out"
+        yield Problem("data.series", said)
+    elif not data.get("lines") and not data.get("series"):
+        said = (
+            "a tagger needs to know where a sequence ends: give `series` for a table, or `lines` for a CoNLL-style file"
+        )
+        yield Problem("data.tokens", said)
+
+
+def _by_hash(data: Mapping[str, Any]) -> bool:
+    return "source_column" in data or "tokens" in data or data.get("framing") == "whole"
+
+
+def _a_split_leaves_training_rows(data: Mapping[str, Any], *, share: float) -> Iterator[Problem]:
     split = data.get("split")
     if not isinstance(split, Mapping):
         return
-    val, test = split.get("val", 0.15), split.get("test", 0.15)
+    val, test = split.get("val", share), split.get("test", share)
     if split.get("train") is not None:
         for part, value in {"val": val, "test": test}.items():
             if _is_number(value) and not _is_count(value) and 0 < value < 1:
@@ -83,7 +112,8 @@ def _a_split_leaves_training_rows(data: Mapping[str, Any]) -> Iterator[Problem]:
         return
     for part, value in {"val": val, "test": test}.items():
         if _is_count(value):
-            said = "must be a share in (0, 1), or a number of rows beside `split.train`"
+            rows = "" if _by_hash(data) else ", or a number of rows beside `split.train`"
+            said = f"must be a share in (0, 1){rows}"
             yield Problem(f"data.split.{part}", f"{said}. Received: {value}")
     if _is_number(val) and _is_number(test) and 0 < val < 1 and 0 < test < 1 and val + test >= 1:
         said = f"val + test must leave rows to train on (a sum below 1). Received: {val} + {test}"
@@ -108,5 +138,6 @@ _RULES: list[Callable[[Mapping[str, Any]], Iterator[Problem]]] = [
     _a_target_is_not_known,
     _limits_are_in_order,
     _settings_are_of_known_columns,
-    _a_split_leaves_training_rows,
+    _what_is_to_be_told_is_not_read,
+    _tokens_are_told_apart,
 ]

@@ -18,7 +18,7 @@ from seq2seq_kit.data.tagged_tokens import CHARACTERS, SEQUENCE, TokenCoding, pr
 from seq2seq_kit.data.tagged_values import prepare_values
 from seq2seq_kit.data.vocabulary import UNKNOWN
 from seq2seq_kit.evaluation import MODEL
-from seq2seq_kit.evaluation.doctor import TIE, still_improving
+from seq2seq_kit.evaluation.doctor import against_baseline, still_improving
 from seq2seq_kit.evaluation.tags import TagEvaluation, fit_tag_baselines
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.plot_model import plot_model
@@ -133,11 +133,7 @@ class TagJob:
             return no_epoch(fitted)
         findings = still_improving([epoch.val_loss for epoch in fitted.history], all_epochs=fitted.ended == "epochs")
         own, peer = (test.figures(name)["accuracy"] for name in (MODEL, test.best_baseline))
-        if not test.skill > TIE:
-            word = "loses to" if test.skill < -TIE else "ties with"
-            said = f"{word} the baseline {test.best_baseline} (accuracy {own:.4f} against {peer:.4f})"
-            advice = "Train longer, raise units or embedding_dim, or use the baseline"
-            findings.insert(0, Finding("loses_to_baseline", "warning", said, advice))
+        findings += against_baseline(test, f"accuracy {own:.4f} against {peer:.4f}", perfect=peer == 1 > own)
         table = test.by_label()
         never = table.loc[(table["steps"] > 0) & (table["recall"] == 0), "label"].tolist()
         if never:

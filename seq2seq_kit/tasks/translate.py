@@ -15,7 +15,8 @@ from seq2seq_kit.bundle_translate import TranslateBundle
 from seq2seq_kit.data.ragged import Field
 from seq2seq_kit.data.texts import Texts, encode_sources, prepare_texts
 from seq2seq_kit.data.vocabulary import PADDING
-from seq2seq_kit.evaluation.doctor import TIE, still_improving
+from seq2seq_kit.evaluation import MODEL
+from seq2seq_kit.evaluation.doctor import against_baseline, still_improving
 from seq2seq_kit.evaluation.texts import TextEvaluation, edit_distances, fit_text_baselines
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.plot_model import plot_model
@@ -117,11 +118,8 @@ class TranslateJob:
             return no_epoch(fitted)
         losses = [epoch.val_loss for epoch in fitted.history]
         findings = still_improving(losses, all_epochs=fitted.ended == "epochs")
-        if not test.skill > TIE:
-            own, peer = test.scores["model"].token_error_rate, test.scores[test.best_baseline].token_error_rate
-            said = f"does not beat the baseline {test.best_baseline} (token error rate {own:.4g} against {peer:.4g})"
-            advice = "Train longer, raise learning_rate or units, or try model.bridge: attention"
-            findings.insert(0, Finding("loses_to_baseline", "warning", said, advice))
+        own, peer = (test.scores[name].token_error_rate for name in (MODEL, test.best_baseline))
+        findings += against_baseline(test, f"token error rate {own:.4g} against {peer:.4g}", perfect=peer == 0 < own)
         return findings
 
     def draw(self, bundle: TranslateBundle, fitted: Fit, test: TextEvaluation, folder: Path) -> None:

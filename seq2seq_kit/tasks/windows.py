@@ -14,6 +14,7 @@ from seq2seq_kit import plots, plots_tokens
 from seq2seq_kit.bundle import Bundle
 from seq2seq_kit.data import Prepared, prepare
 from seq2seq_kit.data.checks import check_data
+from seq2seq_kit.errors import DataError
 from seq2seq_kit.evaluation import (
     MODEL,
     Evaluation,
@@ -99,6 +100,10 @@ class WindowJob:
                 known = float(np.count_nonzero(~np.isnan(truth)))
                 total += known * float(loss(truth, forward(self.examples.arrays("val", chunk))))
                 cells += known
+            if not cells:
+                raise DataError(
+                    "no target of the validation windows was observed, so no epoch can be chosen. Choose another data.split"
+                )
             return total / cells
 
         return validate

@@ -146,3 +146,10 @@ def test_an_archive_with_two_files_is_told_with_their_names(tmp_path: Path) -> N
 def test_an_archive_that_was_cut_is_told(tmp_path: Path) -> None:
     said = _refused(tmp_path / "cut.csv.gz", gzip.compress(b"load\n1\n2\n")[:-9])
     assert "cut.csv.gz: Compressed file ended before the end-of-stream marker" in said
+
+
+def test_a_quote_is_a_token_like_any_other_in_a_table_by_tabs(tmp_path: Path) -> None:
+    (tmp_path / "words.tsv").write_text("word\tlabel\n" + '"\tPUNCT\nso\tADV\n"\tPUNCT\n' * 3, encoding="utf-8")
+    for texts in ([], ["word"]):
+        frame = read_source(str(tmp_path / "words.tsv"), texts=texts)
+        assert frame["word"].tolist() == ['"', "so", '"'] * 3

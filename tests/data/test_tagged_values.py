@@ -10,8 +10,9 @@ from seq2seq_kit.data.ragged import NO_LABEL
 from seq2seq_kit.data.tagged import steps_of
 from seq2seq_kit.data.tagged_values import prepare_new_values, prepare_values
 from seq2seq_kit.errors import DataError
+from seq2seq_kit.recipe import parse_recipe
 from seq2seq_kit.recipe.tokens import TagValuesData
-from tests.conftest import hourly_frame
+from tests.conftest import hourly_frame, tag_values_recipe
 
 
 def labelled(rows: int = 200, *, series: tuple[str, ...] = ("",)) -> pd.DataFrame:
@@ -122,3 +123,13 @@ def test_a_part_without_a_label_is_named() -> None:
     frame.loc[140:169, "level"] = None
     with pytest.raises(DataError, match="none of the 30 steps of the val part has a label"):
         prepare_values(section(), frame)
+
+
+def test_labels_of_rows_behind_the_last_part_do_not_matter() -> None:
+    frame = hourly_frame(400)
+    frame["level"] = np.where(frame["load"] > 100, "high", "low")
+    frame.loc[300:, "level"] = "new"
+    values = tag_values_recipe(split={"train": 100, "val": 40, "test": 40}, input_steps=60)
+    tagged, _ = prepare_values(parse_recipe(values).data, frame)
+    assert sorted(tagged.labels) == ["high", "low"]
+    assert [int(tagged.truth.lengths[tagged.parts[part]].sum()) for part in ("train", "val", "test")] == [100, 40, 40]

@@ -45,7 +45,9 @@ def test_overall_figures_are_over_all_steps_and_over_the_labels_that_are_there()
     assert figures["macro_f1"] == pytest.approx((12 / 15 + 6 / 13 + 0) / 3)
     assert figures["loss"] == 0.7
     absent = board(model=np.array([[4, 0, 1], [0, 5, 0], [0, 0, 0]])).figures()
-    assert absent["macro_f1"] == pytest.approx((8 / 9 + 1) / 2)  # nothing is truly c
+    assert absent["macro_f1"] == pytest.approx((8 / 9 + 1 + 0) / 3)  # nothing is truly c, but it was given
+    unseen = board(model=np.array([[5, 0, 0], [0, 5, 0], [0, 0, 0]])).figures()
+    assert unseen["macro_f1"] == 1  # c has no part in it
 
 
 def test_skill_is_against_the_baseline_with_the_fewest_errors() -> None:

@@ -251,3 +251,10 @@ def test_a_file_name_with_a_space_makes_a_name_that_mlflow_takes(tmp_path: Path)
         dump_recipe(parse_recipe(forecast_recipe(), {"name": None})), encoding="utf-8"
     )
     assert load_recipe(tmp_path / "my sales (2).yaml").name == "my_sales_2_"
+
+
+def test_aliases_are_refused_before_they_unfold(recipe_file: Path) -> None:
+    lines = ["a: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60)]
+    recipe_file.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"uses YAML aliases \(\*name\)"):
+        load_recipe(recipe_file)

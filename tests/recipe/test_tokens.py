@@ -139,3 +139,32 @@ def test_a_wrong_key_or_value_is_named(values: dict[str, Any], key: str, said: s
     told = message(values)
     assert f"{key} " in told
     assert said in told
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (tag_values_recipe(inputs=["load", "level"]), "data.labels  level is also read, so there is nothing to learn"),
+        (
+            translate_recipe() | {"data": {"source_column": "word", "target_column": "word"}},
+            "data.target_column  is also `source_column` (word)",
+        ),
+        (tag_recipe(series="page"), "data.series  stands beside `lines`"),
+        (tag_recipe(lines=None), "data.tokens  a tagger needs to know where a sequence ends"),
+        (tag_values_recipe(window_stride=3), "data.window_stride  has no effect on a tagger"),
+        (translate_recipe(pyramid=2), "model.pyramid  joins steps between two encoder layers, and there is one"),
+    ],
+)
+def test_keys_that_contradict_or_do_nothing_are_told(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(values)
+    assert said in str(caught.value)
+
+
+def test_shares_of_a_split_by_hash_have_their_own_defaults() -> None:
+    values = translate_recipe()
+    values["data"]["split"] = {"val": 0.88}
+    assert parse_recipe(values).data.split.test == 0.1
+    values["data"]["split"] = {"val": 0.92}
+    with pytest.raises(RecipeError, match=r"Received: 0\.92 \+ 0\.1"):
+        parse_recipe(values)
