@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -105,6 +106,16 @@ def read_labels(frame: pd.DataFrame, column: str, join: Mapping[str, str], origi
     texts = cells.astype(str).replace(dict(join)).to_numpy(dtype=object)
     texts[cells.isna().to_numpy() | (texts == "")] = None
     return texts
+
+
+def refuse_absent_joins(frames: Sequence[pd.DataFrame], column: str, join: Mapping[str, str]) -> None:
+    """Raises `DataError` for a label of `join_labels` that no row has: it is misspelt, or does nothing."""
+    found = {str(label) for frame in frames if column in frame for label in frame[column].dropna().unique()}
+    absent = [label for label in join if label not in found]
+    if absent:
+        near = get_close_matches(absent[0], found, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; the labels are {', '.join(sorted(found)[:20])}"
+        raise DataError(f"data.join_labels: no row has the label {absent[0]!r}{hint}")
 
 
 def learn_labels(texts: Sequence[str | None]) -> list[str]:

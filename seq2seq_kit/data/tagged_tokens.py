@@ -12,7 +12,15 @@ import pandas as pd
 from seq2seq_kit.data.ragged import Field, Ragged
 from seq2seq_kit.data.sources import read_source
 from seq2seq_kit.data.splits import PARTS
-from seq2seq_kit.data.tagged import Tagged, learn_labels, number_labels, read_labels, require_labels, require_parts
+from seq2seq_kit.data.tagged import (
+    Tagged,
+    learn_labels,
+    number_labels,
+    read_labels,
+    refuse_absent_joins,
+    require_labels,
+    require_parts,
+)
 from seq2seq_kit.data.texts import divide, read_texts
 from seq2seq_kit.data.vocabulary import PADDING, Vocabulary
 from seq2seq_kit.errors import DataError
@@ -125,6 +133,7 @@ def prepare_tokens(
     names = [" ".join(words[start : start + length]) for start, length in zip(starts, lengths, strict=True)]
     parts = divide(names, data.split)
     texts = read_labels(frame, data.labels, data.join_labels, origin)
+    refuse_absent_joins([frame] if test is None else [frame, test], data.labels, data.join_labels)
     rows = np.arange(len(words))
     place = str(data.test_source)
     if test is not None:

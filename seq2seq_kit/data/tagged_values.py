@@ -9,7 +9,15 @@ from seq2seq_kit.data.prepare import Prepared, prepare, prepare_new
 from seq2seq_kit.data.ragged import Field, Ragged
 from seq2seq_kit.data.scaling import Scaler
 from seq2seq_kit.data.splits import PARTS
-from seq2seq_kit.data.tagged import Tagged, learn_labels, number_labels, read_labels, require_labels, require_parts
+from seq2seq_kit.data.tagged import (
+    Tagged,
+    learn_labels,
+    number_labels,
+    read_labels,
+    refuse_absent_joins,
+    require_labels,
+    require_parts,
+)
 from seq2seq_kit.recipe.tokens import TagValuesData
 
 
@@ -20,6 +28,7 @@ def prepare_values(data: TagValuesData, frame: pd.DataFrame, *, origin: str = "t
         DataError: See `data.prepare.prepare`; a label of val or test that stands in no training row.
     """
     texts = read_labels(frame, data.labels, data.join_labels, origin)
+    refuse_absent_joins([frame], data.labels, data.join_labels)
     prepared = prepare(data, frame, windows=False, origin=origin)
     ordered = texts[prepared.table.row_numbers - 1]
     starts, lengths, parts = _cut(prepared, data.input_steps)

@@ -133,3 +133,11 @@ def test_labels_of_rows_behind_the_last_part_do_not_matter() -> None:
     tagged, _ = prepare_values(parse_recipe(values).data, frame)
     assert sorted(tagged.labels) == ["high", "low"]
     assert [int(tagged.truth.lengths[tagged.parts[part]].sum()) for part in ("train", "val", "test")] == [100, 40, 40]
+
+
+def test_a_label_to_be_joined_that_no_row_has_is_told() -> None:
+    frame = hourly_frame(400)
+    frame["level"] = np.where(frame["load"] > 100, "high", "low")
+    values = tag_values_recipe(join_labels={"hihg": "low"})
+    with pytest.raises(DataError, match=r"join_labels: no row has the label 'hihg'; did you mean high\?"):
+        prepare_values(parse_recipe(values).data, frame)
