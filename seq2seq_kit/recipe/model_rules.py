@@ -16,7 +16,7 @@ def _segments_and_pyramid_divide_the_steps(data: Mapping[str, Any], model: Mappi
         model.get("pyramid", 1),
         len(_units(model, "encoder_units")),
     )
-    if not (_is_count(segment) and _is_count(pyramid)):
+    if not (is_count(segment) and is_count(pyramid)):
         return
     joined = pyramid ** max(layers - 1, 0)
     causes = [f"`model.segment_steps: {segment}`"] if segment > 1 else []
@@ -28,7 +28,7 @@ def _segments_and_pyramid_divide_the_steps(data: Mapping[str, Any], model: Mappi
 
 def _divided(data: Mapping[str, Any], key: str, by: int, causes: list[str]) -> Iterator[Problem]:
     steps = data.get(key)
-    if isinstance(steps, int) and _is_count(steps) and steps % by:
+    if isinstance(steps, int) and is_count(steps) and steps % by:
         near = " or ".join(str(each) for each in (steps // by * by, steps // by * by + by) if each)
         said = f"must be a multiple of {by} for {' and '.join(causes)}, such as {near}. Received: {steps}"
         yield Problem(f"data.{key}", said)
@@ -135,7 +135,7 @@ def problems_of_model(
 def _units(model: Mapping[str, Any], key: str, default: Sequence[int] = (64,)) -> list[int]:
     """Units of the layers, also by default; empty where they are no such list."""
     value = model.get(key, list(default))
-    return list(value) if isinstance(value, list) and all(map(_is_count, value)) else []
+    return list(value) if isinstance(value, list) and all(map(is_count, value)) else []
 
 
 def _names(data: Mapping[str, Any], key: str) -> list[str]:
@@ -143,14 +143,15 @@ def _names(data: Mapping[str, Any], key: str) -> list[str]:
     return list(value) if isinstance(value, list) and all(isinstance(name, str) for name in value) else []
 
 
-def _is_count(value: Any) -> bool:
+def is_count(value: Any) -> bool:
+    """Whether a value is a whole number of at least 1."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _what_is_set_has_an_effect(data: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[Problem]:
     default = [128] if "source_column" in data else [64]
     pyramid = model.get("pyramid", 1)
-    if _is_count(pyramid) and pyramid > 1 and len(_units(model, "encoder_units", default)) == 1:
+    if is_count(pyramid) and pyramid > 1 and len(_units(model, "encoder_units", default)) == 1:
         said = (
             "joins steps between two encoder layers, and there is one; add a layer to `encoder_units`, or leave it out"
         )

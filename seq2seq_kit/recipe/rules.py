@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from seq2seq_kit.recipe.messages import Problem
-from seq2seq_kit.recipe.model_rules import problems_of_model
+from seq2seq_kit.recipe.model_rules import is_count, problems_of_model
 
 _LISTS = ("inputs", "targets", "known_future", "calendar")
 
@@ -106,12 +106,12 @@ def _a_split_leaves_training_rows(data: Mapping[str, Any], *, share: float) -> I
     val, test = split.get("val", share), split.get("test", share)
     if split.get("train") is not None:
         for part, value in {"val": val, "test": test}.items():
-            if _is_number(value) and not _is_count(value) and 0 < value < 1:
+            if _is_number(value) and not is_count(value) and 0 < value < 1:
                 said = "must be a number of rows, because `split.train` is one"
                 yield Problem(f"data.split.{part}", f"{said}. Received: {value if part in split else 'none'}")
         return
     for part, value in {"val": val, "test": test}.items():
-        if _is_count(value):
+        if is_count(value):
             rows = "" if _by_hash(data) else ", or a number of rows beside `split.train`"
             said = f"must be a share in (0, 1){rows}"
             yield Problem(f"data.split.{part}", f"{said}. Received: {value}")
@@ -122,10 +122,6 @@ def _a_split_leaves_training_rows(data: Mapping[str, Any], *, share: float) -> I
 
 def _texts(value: Any) -> list[str]:
     return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _is_number(value: Any) -> bool:
