@@ -71,6 +71,15 @@ def _parser() -> argparse.ArgumentParser:
     _recipe(verb)
     _tracking(verb)
 
+    verb = _verb(verbs, "sweep", _sweep, "search a recipe's `sweep.space`, resume a sweep, or write its best recipe")
+    _recipe(verb, optional=True)
+    verb.add_argument("--workers", type=int, help="trials at a time, each in a process of its own; default: the cores")
+    which = verb.add_mutually_exclusive_group()
+    which.add_argument("--resume", metavar="RUN", help="go on with the sweep of this run")
+    which.add_argument("--best", metavar="RUN", help="write the best recipe of the sweep of this run")
+    verb.add_argument("--out", metavar="FILE", help="where --best writes to; default: the screen")
+    _tracking(verb)
+
     verb = _verb(verbs, "predict", _predict, "forecast the steps after the newest rows; translate; tag")
     _rows(verb, texts=True)
     which = verb.add_mutually_exclusive_group()
@@ -122,8 +131,8 @@ def _verb(
     return verb
 
 
-def _recipe(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("recipe", metavar="RECIPE", help="YAML file")
+def _recipe(verb: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    verb.add_argument("recipe", metavar="RECIPE", nargs="?" if optional else None, help="YAML file")
     verb.add_argument(
         "--set", dest="overrides", metavar="KEY=VALUE", action="append", default=[], help="such as training.epochs=5"
     )
@@ -233,6 +242,60 @@ def _train(options: argparse.Namespace) -> int:
         f"  seq2seq-kit {verb} {result.run_id} --data new.csv --out {verb}.csv", highlight=False, soft_wrap=True
     )
     return _INTERRUPTED if result.fit.ended == "interrupted" else 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from seq2seq_kit.validation import resolve
+
+    if options.best:
+        _write_best(options)
+        return 0
+    if options.out is not None:
+        raise ArgumentError("--out says where --best writes to. Add --best RUN, or leave it out")
+    if options.recipe is None and options.resume is None:
+        raise ArgumentError("name a RECIPE to sweep, a run to --resume, or one whose --best recipe to write")
+    recipe = resolve(options.recipe, options.overrides) if options.recipe else None
+    from seq2seq_kit.sweeps.pool import start_server
+
+    start_server()  # it imports TensorFlow while this process does the same
+    from seq2seq_kit.quiet import load_tensorflow
+
+    load_tensorflow()
+    from seq2seq_kit.sweeps import resume, sweep
+    from seq2seq_kit.sweeps.console import SweepConsole, print_result
+
+    console = Console()
+    with SweepConsole(console) as reporter:
+        shared: dict[str, Any] = {
+            "workers": options.workers,
+            "tracking_uri": options.tracking_uri,
+            "reporter": reporter,
+        }
+        if options.resume:
+            result = resume(options.resume, recipe=recipe, overrides=() if recipe else options.overrides, **shared)
+        else:
+            assert recipe is not None
+            result = sweep(recipe, **shared)
+    print_result(console, result)
+    if result.winner is not None:
+        _print_evaluation(console, result.winner.test)
+    for line in result.next_lines():
+        console.print(line, highlight=False, soft_wrap=True)
+    return _INTERRUPTED if result.ended == "interrupted" else 0
+
+
+def _write_best(options: argparse.Namespace) -> None:
+    from seq2seq_kit.sweeps import best_recipe, write_best_recipe
+
+    if options.recipe is not None or options.overrides:
+        raise ArgumentError("--best takes the recipe from the run. Leave RECIPE and --set out")
+    if options.out is None:
+        sys.stdout.write(best_recipe(options.best, tracking_uri=options.tracking_uri).text)
+        return
+    found = write_best_recipe(options.best, Path(options.out), tracking_uri=options.tracking_uri)
+    print(f"{found.said} written to {options.out}; train it: seq2seq-kit train {options.out}", file=sys.stderr)
 
 
 def _print_evaluation(console: "Console", board: "Board") -> None:

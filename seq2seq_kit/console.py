@@ -53,8 +53,7 @@ class TrainingConsole:
     def find(self, finding: Finding) -> None:
         """A finding, coloured by its level."""
         self.progress.stop()
-        mark = "[yellow]![/yellow]" if finding.level == "warning" else "[cyan]i[/cyan]"
-        self.console.print(f"{mark} {escape(str(finding))}", highlight=False, soft_wrap=True)
+        print_finding(self.console, finding)
 
     def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None:
         """Moves the bar, a few times a second."""
@@ -78,10 +77,16 @@ class TrainingConsole:
             self.progress.update(self.task, speed=f"{epoch.sequences_per_second:,.0f}")
         self.console.print(
             f"epoch {epoch.number:>3}/{epoch.of}  loss {epoch.loss:.5f}  val_loss {epoch.val_loss:.5f}{metrics}  "
-            f"{epoch.sequences_per_second:,.0f} sequences/s  {epoch.seconds:.1f} s  left {_duration(left)}{star}",
+            f"{epoch.sequences_per_second:,.0f} sequences/s  {epoch.seconds:.1f} s  left {duration(left)}{star}",
             highlight=False,
             soft_wrap=True,
         )
+
+
+def print_finding(console: Console, finding: Finding) -> None:
+    """A finding, coloured by its level."""
+    mark = "[yellow]![/yellow]" if finding.level == "warning" else "[cyan]i[/cyan]"
+    console.print(f"{mark} {escape(str(finding))}", highlight=False, soft_wrap=True)
 
 
 def print_table(
@@ -119,7 +124,7 @@ def print_explanation(console: Console, told: "Explanation") -> None:
     lines = [
         f"{told.unit}: {counts}; batches of {training.batch_size:,}",
         f"an epoch takes about {told.seconds_per_epoch:.2g} s, {training.epochs:,} take about "
-        f"{_duration(told.seconds_per_epoch * training.epochs)}; upper estimate of the computing, from one forward batch",
+        f"{duration(told.seconds_per_epoch * training.epochs)}; upper estimate of the computing, from one forward batch",
         f"memory about {_size(memory.total)} beside TensorFlow itself: {_size(memory.parameters)} weights, gradients and "
         f"{training.optimizer}'s moments, {_size(memory.activations)} activations of a batch, {_size(memory.data)} rows",
     ]
@@ -138,5 +143,6 @@ def _size(count: int) -> str:
     return f"{count} bytes"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """`45 s`, `2.5 min`."""
     return f"{seconds / 60:.1f} min" if seconds >= 90 else f"{seconds:.0f} s"

@@ -43,3 +43,9 @@ class TrackingError(KitError):
     """The MLflow store cannot be reached, is locked, or does not hold what was asked for."""
 
     exit_code = 1
+
+
+class SweepError(KitError):
+    """A sweep could not begin, go on or be resumed."""
+
+    exit_code = 1

@@ -15,7 +15,7 @@ def load_tensorflow() -> None:
     """Imports TensorFlow and Keras and runs a first operation, quietly."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _held_back():
+    with held_back():
         import keras  # noqa: F401  (imported here so that its first import is the quiet one)
         import tensorflow as tf
 
@@ -23,7 +23,8 @@ def load_tensorflow() -> None:
 
 
 @contextmanager
-def _held_back() -> Iterator[None]:
+def held_back() -> Iterator[None]:
+    """Keeps what is written to file descriptor 2, and shows it only if the block fails."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as sink:

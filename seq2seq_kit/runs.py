@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,14 +32,18 @@ if TYPE_CHECKING:
 _LONG_SECONDS = 1800
 
 
-class Reporter(Observer, Protocol):
-    """Told how a run goes; the command line's shows it, a program may leave it out."""
+class Announcer(Protocol):
+    """Told what begins and what was found."""
 
     def say(self, text: str) -> None:
         """A stage begins that takes a while, or something worth knowing happened."""
 
     def find(self, finding: Finding) -> None:
         """A finding on data or result."""
+
+
+class Reporter(Announcer, Observer, Protocol):
+    """Told how a run goes; the command line's shows it, a program may leave it out."""
 
 
 class Silent:
@@ -119,32 +123,76 @@ def train(
     for finding in findings:
         reporter.find(finding)
     tracking = open_tracking(tracking_uri, say=reporter.say)
-    record = tracking.start(str(recipe.name), name=_run_name(recipe), tags=_first_tags(recipe))
+    record = tracking.start(str(recipe.name), name=_run_name(recipe), tags=first_tags(recipe))
     try:
         record.params(recipe.model_dump(mode="json", exclude={"name"}))
-        record.dataset(job.source, source=recipe.data.source or "a DataFrame", name=_data_name(recipe), digest=digest)
+        record.dataset(job.source, source=recipe.data.source or "a DataFrame", name=data_name(recipe), digest=digest)
         seed_everything(recipe.seed, deterministic=recipe.training.deterministic)
         model = job.build()
         findings.append(_estimate(job, model))
         reporter.find(findings[-1])
         fitted = job.fit(model, [reporter, record])
-        info = _origin(fitted, digest, record.run_id)
-        with _rescue(job.bundle(model, info, peers=False), reporter):
-            reporter.say("fitting the baselines and evaluating")
-            bundle = job.bundle(model, info)
-            val, test = job.report(bundle, "val"), job.report(bundle, "test")
-            for finding in job.examine(fitted, val, test):
-                findings.append(finding)
-                reporter.find(finding)
-            seconds = time.perf_counter() - began
-            result = TrainResult(recipe, fitted, val, test, findings, bundle, record.run_id, tracking.uri, seconds)
-            reporter.say("logging the run: figures, bundle, models")
-            _log(result, job, record)
+        result = conclude(
+            job,
+            model,
+            fitted,
+            record=record,
+            digest=digest,
+            findings=findings,
+            reporter=reporter,
+            seconds=lambda: time.perf_counter() - began,
+        )
     except BaseException as error:
-        _close(record, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", error)
+        close(record, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", error)
         raise
     record.end("KILLED" if fitted.ended == "interrupted" else "FINISHED")
     return result
+
+
+def conclude(
+    job: Job,
+    model: keras.Model,
+    fitted: Fit,
+    *,
+    record: RunRecord,
+    digest: str,
+    findings: list[Finding],
+    reporter: Announcer,
+    seconds: Callable[[], float],
+    val: Any = None,
+    note: Callable[[TrainResult], str] = describe_run,
+) -> TrainResult:
+    """From a fitted model to a logged result: baselines, evaluation, findings, figures, bundle.
+
+    Args:
+        job: The recipe with its data.
+        model: With the weights that are kept.
+        fitted: How they came about.
+        record: The run that it is for.
+        digest: Of the data.
+        findings: So far; more are added.
+        reporter: Is told how it goes.
+        seconds: Wall time of everything up to when it is called.
+        val: Evaluation on the validation part, if it is to be another one than this model's.
+        note: What stands at the top of the run's page.
+
+    Raises:
+        BundleError: What goes wrong after the fit costs no trained model: it was put aside, the message says where.
+    """
+    info = _origin(fitted, digest, record.run_id)
+    with _rescue(job.bundle(model, info, peers=False), reporter):
+        reporter.say("fitting the baselines and evaluating")
+        bundle = job.bundle(model, info)
+        val = val if val is not None else job.report(bundle, "val")
+        test = job.report(bundle, "test")
+        for finding in job.examine(fitted, val, test):
+            findings.append(finding)
+            reporter.find(finding)
+        uri = record.tracking.uri
+        result = TrainResult(job.recipe, fitted, val, test, findings, bundle, record.run_id, uri, seconds())
+        reporter.say("logging the run: figures, bundle, models")
+        _log(result, job, record, note(result))
+        return result
 
 
 def load(run: str | Path, *, tracking_uri: str | None = None) -> Any:
@@ -223,7 +271,7 @@ def _origin(fitted: Fit, digest: str, run_id: str) -> dict[str, Any]:
     }
 
 
-def _log(result: TrainResult, job: Job, record: RunRecord) -> None:
+def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
     """Everything that the run page shows."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -233,7 +281,7 @@ def _log(result: TrainResult, job: Job, record: RunRecord) -> None:
             own = result.test.headline if name == MODEL else f"{_metric_name(name)}_{result.test.headline}"
             record.curve(f"test_by_step/{own}", curve)
         record.tags(_last_tags(result))
-        record.note(describe_run(result))
+        record.note(note)
         job.draw(result.bundle, result.fit, result.test, folder / "figures")
         (folder / "recipe.yaml").write_text(dump_recipe(result.recipe), encoding="utf-8")
         result.test.table().to_csv(folder / "test_scores.csv", index=False)
@@ -243,7 +291,7 @@ def _log(result: TrainResult, job: Job, record: RunRecord) -> None:
 
 
 @contextmanager
-def _rescue(bundle: Trained, reporter: Reporter) -> Iterator[None]:
+def _rescue(bundle: Trained, reporter: Announcer) -> Iterator[None]:
     """What goes wrong after the fit costs no trained model: it is saved to the first place that takes it."""
     try:
         yield
@@ -286,7 +334,7 @@ def _metric_name(name: str) -> str:
     return "".join(letter if letter.isalnum() else " " for letter in name).strip().replace("  ", " ").replace(" ", "_")
 
 
-def _first_tags(recipe: Recipe) -> dict[str, str]:
+def first_tags(recipe: Recipe) -> dict[str, str]:
     revision = git_revision(Path.cwd())
     tags = {"task": recipe.task, "data": recipe.data.source or "DataFrame", "seed": str(recipe.seed)}
     tags["versions"] = ", ".join(f"{name} {number}" for name, number in versions().items())
@@ -316,11 +364,11 @@ def _run_name(recipe: Recipe) -> str:
     return f"{shape}{layers.cell}{units} e{recipe.training.epochs} s{recipe.seed}"
 
 
-def _data_name(recipe: Recipe) -> str:
+def data_name(recipe: Recipe) -> str:
     return Path(recipe.data.source).name if recipe.data.source else "DataFrame"
 
 
-def _close(record: RunRecord, status: str, error: BaseException) -> None:
+def close(record: RunRecord, status: str, error: BaseException) -> None:
     """Marks a run that ended in an error; a store that cannot be reached then must not hide that error."""
     try:
         record.tags({"error": f"{type(error).__name__}: {error}"})
@@ -329,4 +377,4 @@ def _close(record: RunRecord, status: str, error: BaseException) -> None:
         pass
 
 
-__all__ = ["Reporter", "TrainResult", "evaluate", "load", "train"]
+__all__ = ["Announcer", "Reporter", "TrainResult", "conclude", "evaluate", "load", "train"]

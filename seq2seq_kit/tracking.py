@@ -79,8 +79,8 @@ class Tracking:
     local: LocalStore | None
     client: Any
 
-    def start(self, experiment: str, *, name: str, tags: Mapping[str, str]) -> RunRecord:
-        """Starts a run, in an experiment that is made if need be."""
+    def start(self, experiment: str, *, name: str, tags: Mapping[str, str], parent: str | None = None) -> RunRecord:
+        """Starts a run, in an experiment that is made if need be; below the run with the id `parent` if there is one."""
         with _explained(self.uri):
             found = self.client.get_experiment_by_name(experiment)
             if found is not None and found.lifecycle_stage == "deleted":
@@ -88,8 +88,36 @@ class Tracking:
                     f"the experiment {experiment} was deleted in MLflow; restore it there, or set another name"
                 )
             identity = found.experiment_id if found else self._create(experiment)
-            run = self.client.create_run(identity, run_name=name, tags=dict(tags))
+            above = {"mlflow.parentRunId": parent} if parent else {}
+            run = self.client.create_run(identity, run_name=name, tags=dict(tags) | above)
         return RunRecord(self, identity, run.info.run_id)
+
+    def reopen(self, run_id: str) -> tuple[RunRecord, dict[str, str]]:
+        """A run that is to be gone on with, and its tags; the id may be the beginning of one.
+
+        Raises:
+            TrackingError: No such run.
+        """
+        run = self._find(run_id)
+        return RunRecord(self, run.info.experiment_id, run.info.run_id), dict(run.data.tags)
+
+    def children(self, record: RunRecord) -> list[tuple[RunRecord, dict[str, str]]]:
+        """The runs right below a run, with their tags, oldest first."""
+        found: list[tuple[RunRecord, dict[str, str]]] = []
+        token = None
+        with _explained(self.uri):
+            while True:
+                page = self.client.search_runs(
+                    [record.experiment_id],
+                    f"tags.`mlflow.parentRunId` = '{record.run_id}'",
+                    max_results=_SEARCHED_RUNS,
+                    order_by=["attributes.start_time ASC"],
+                    page_token=token,
+                )
+                found += [(RunRecord(self, record.experiment_id, run.info.run_id), dict(run.data.tags)) for run in page]
+                token = page.token
+                if not token:
+                    return found
 
     def fetch(self, run_id: str, artifact: str, folder: Path) -> Path:
         """Copies an artifact of a run into `folder`.
@@ -192,9 +220,9 @@ class RunRecord:
             for first in range(0, len(flat), _PARAMS_AT_ONCE):
                 self.tracking.client.log_batch(self.run_id, params=flat[first : first + _PARAMS_AT_ONCE])
 
-    def metrics(self, values: Mapping[str, float]) -> None:
+    def metrics(self, values: Mapping[str, float], *, step: int = 0) -> None:
         """Figures of the run; what is not a finite number has no place in MLflow's charts and is left out."""
-        self._queue(values, 0)
+        self._queue(values, step)
         self._send()
 
     def curve(self, key: str, values: Iterable[float]) -> None:
@@ -256,6 +284,16 @@ class RunRecord:
                     input_example=example,
                     pip_requirements=list(pins),
                 )
+
+    def epochs(self) -> int:
+        """Epochs that were logged already."""
+        with _explained(self.tracking.uri):
+            return len(self.tracking.client.get_metric_history(self.run_id, "epoch/val_loss"))
+
+    def open(self) -> None:
+        """Marks a run that was closed as running again."""
+        with _explained(self.tracking.uri):
+            self.tracking.client.update_run(self.run_id, status="RUNNING")
 
     def end(self, status: str) -> None:
         """Closes the run as FINISHED, FAILED or KILLED."""

@@ -148,7 +148,7 @@ def fit(
     began, ended = time.perf_counter(), "epochs"
     size = max(_EVALUATION_BATCH, training.batch_size)
     try:
-        with _noticing_ctrl_c(pressed):
+        with noticing_ctrl_c(pressed):
             model.fit(
                 examples.batches("train", training.batch_size, shuffle_seed=seed),
                 steps_per_epoch=steps,
@@ -221,7 +221,7 @@ def teach(
 
 
 @contextmanager
-def _noticing_ctrl_c(pressed: threading.Event) -> Iterator[None]:
+def noticing_ctrl_c(pressed: threading.Event) -> Iterator[None]:
     """The first Ctrl-C is noted and takes effect between two batches; a second one takes effect at once.
 
     Python raises KeyboardInterrupt wherever it happens to be, also in a finalizer or a foreign callback that swallows it.

@@ -1,0 +1,25 @@
+"""What the server of forked trials imports once, so that a trial begins at once in a fresh process.
+
+Importing TensorFlow starts no thread (measured: one thread after it), so a process may be forked from one that has done no more than
+that. Nothing here may run an operation.
+"""
+
+import os
+
+from seq2seq_kit.quiet import held_back
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def _load() -> None:
+    with held_back():
+        import keras  # noqa: F401
+        import tensorflow as tf  # noqa: F401
+
+        import seq2seq_kit.models
+        import seq2seq_kit.tasks.windows
+        import seq2seq_kit.training  # noqa: F401
+
+
+_load()

@@ -1,0 +1,181 @@
+"""The only module that speaks to KerasTuner: its oracles, asked for values and told scores by the sweep's own process.
+
+KerasTuner's tuners would build and fit the models themselves, in one process; its oracles only choose values. Its chief and workers hang
+when either dies, which is why they are not used.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from seq2seq_kit.recipe.sweep import Knob, Sweep
+
+_FAILURES = 10**9  # KerasTuner stops a search after some failed trials in a row; the sweep decides that itself
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Values for one trial.
+
+    Attributes:
+        identity: The oracle's name of the trial.
+        raw: The values in the oracle's own form, JSON; what `replay` compares.
+        values: By dotted recipe key, in the recipe's form; only those whose condition holds.
+    """
+
+    identity: str
+    raw: str
+    values: dict[str, Any]
+
+
+class Tuner:
+    """One of KerasTuner's oracles over the recipe's space.
+
+    Args:
+        sweep: The recipe's section.
+        knobs: Its space.
+        seed: Of the oracle.
+        trials: Most trials to ask for; None: as many as the oracle has.
+        epochs: Epochs of the recipe, Hyperband's budget for a trial unless `sweep.max_epochs` says more.
+    """
+
+    def __init__(self, sweep: Sweep, knobs: Sequence[Knob], *, seed: int, trials: int | None, epochs: int) -> None:
+        self._knobs = {knob.key: knob for knob in knobs}
+        self._folder = tempfile.TemporaryDirectory(prefix="seq2seq-kit-oracle-")
+        with _quietly():
+            self._oracle = _make_oracle(sweep, _space(knobs), seed=seed, trials=trials, epochs=epochs)
+            self._oracle.verbose = 0
+            # It writes its state there on every call; the record of the sweep is kept in MLflow.
+            self._oracle._set_project_dir(self._folder.name, "oracle")
+        self._asked = 0
+
+    def ask(self) -> Asked | Literal["wait", "done"]:
+        """Values of the next trial; `wait`: a running one has to end first; `done`: there are no more."""
+        # Each trial is a tuner of its own to the oracle, so that any number of them may be under way.
+        with _quietly():
+            trial = self._oracle.create_trial(f"tuner_{self._asked}")
+        if trial.status == "IDLE":
+            return "wait"
+        if trial.status == "STOPPED":
+            return "done"
+        self._asked += 1
+        return self._as_asked(trial)
+
+    def tell(self, identity: str, score: float | None, *, epoch: int = 1) -> None:
+        """How a trial came out: its score at its best epoch, or None if it failed."""
+        trial = self._oracle.trials[identity]
+        with _quietly():
+            if score is not None:
+                self._oracle.update_trial(identity, {self._oracle.objective.name: score}, step=epoch)
+            trial.status = "COMPLETED" if score is not None else "FAILED"
+            self._oracle.end_trial(trial)
+
+    def replay(self, raw: str) -> Asked:
+        """Asks again for a trial of a sweep that is resumed. Its values are those of then, whatever the oracle says now."""
+        asked = self.ask()
+        if not isinstance(asked, Asked):
+            raise RuntimeError(f"the oracle has no trial where the sweep had one ({raw}); it answered: {asked}")
+        if asked.raw != raw:  # another version of KerasTuner, or trials that ended in an order that could not be repeated
+            trial = self._oracle.trials[asked.identity]
+            trial.hyperparameters.values = json.loads(raw)
+            with _quietly():
+                self._oracle._record_values(trial)
+            return self._as_asked(trial)
+        return asked
+
+    def close(self) -> None:
+        """Removes the oracle's files."""
+        self._folder.cleanup()
+
+    def _as_asked(self, trial: Any) -> Asked:
+        raw = trial.hyperparameters.values
+        values = {key: _decoded(self._knobs[key], value) for key, value in raw.items() if key in self._knobs}
+        if "tuner/epochs" in raw:
+            values["training.epochs"] = int(raw["tuner/epochs"])
+        return Asked(trial.trial_id, json.dumps(raw, sort_keys=True), values)
+
+
+def _make_oracle(sweep: Sweep, space: Any, *, seed: int, trials: int | None, epochs: int) -> Any:
+    import keras_tuner
+
+    shared = {
+        "objective": keras_tuner.Objective(sweep.metric, sweep.direction),
+        "hyperparameters": space,
+        "allow_new_entries": False,
+        "tune_new_entries": True,
+        "max_consecutive_failed_trials": _FAILURES,
+        "seed": seed + 1,  # KerasTuner takes 0 for none and draws one
+    }
+    oracles = keras_tuner.oracles
+    if sweep.tuner == "hyperband":
+        oracle = oracles.HyperbandOracle(
+            max_epochs=sweep.max_epochs or epochs,
+            factor=sweep.factor,
+            hyperband_iterations=sweep.iterations,
+            **shared,
+        )
+        oracle.max_trials = trials
+        return oracle
+    kinds = {
+        "random": oracles.RandomSearchOracle,
+        "bayesian": oracles.BayesianOptimizationOracle,
+        "grid": oracles.GridSearchOracle,
+    }
+    return kinds[sweep.tuner](max_trials=trials, **shared)
+
+
+def _space(knobs: Sequence[Knob]) -> Any:
+    import keras_tuner
+
+    space = keras_tuner.HyperParameters()
+    by_key = {knob.key: knob for knob in knobs}
+    for knob in knobs:
+        with ExitStack() as scopes:
+            for parent, values in knob.when.items():
+                encoded = [_encoded(by_key[parent], value) for value in values]
+                scopes.enter_context(space.conditional_scope(parent, encoded))
+            _add(space, knob)
+    return space
+
+
+def _add(space: Any, knob: Knob) -> None:
+    if knob.kind == "boolean":
+        space.Boolean(knob.key)
+    elif knob.kind == "choice":
+        values = [_encoded(knob, value) for value in knob.values]
+        space.Choice(knob.key, values, ordered=knob.ordered and not isinstance(values[0], str))
+    else:
+        add = space.Int if knob.kind == "int" else space.Float
+        add(knob.key, knob.low, knob.high, step=knob.step, sampling=knob.sampling)
+
+
+def _encoded(knob: Knob, value: Any) -> Any:
+    """A value as KerasTuner takes it: it refuses lists and mixed types, and turns booleans of a choice into 1 and 0."""
+    if knob.kind == "choice" and not _numeric(knob.values):
+        return json.dumps(value)
+    return value
+
+
+def _decoded(knob: Knob, value: Any) -> Any:
+    if knob.kind == "choice" and not _numeric(knob.values):
+        return json.loads(value)
+    # A float range with a step gives 0.30000000000000004.
+    return float(f"{value:.12g}") if knob.kind == "float" else value
+
+
+def _numeric(values: Sequence[Any]) -> bool:
+    return all(type(value) is int for value in values) or all(type(value) is float for value in values)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    # KerasTuner 1.4.8 calls threading.currentThread(), and scikit-learn tells of kernels at the border of their bounds.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

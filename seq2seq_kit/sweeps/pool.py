@@ -1,0 +1,199 @@
+"""Processes for trials: each one fresh, forked from a server that has imported TensorFlow, watched for death, time and memory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing import connection, get_all_start_methods, get_context
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from seq2seq_kit.sweeps.worker import Task, main
+
+_LOOKED_SECONDS = 0.5  # between two looks at memory
+_SHARE = 0.9  # of the free memory that all trials together may take
+_SAID_LINES = 3
+
+
+@dataclass
+class Running:
+    """A process at work.
+
+    Attributes:
+        task: What it does.
+        process: The process.
+        pipe: The sweep's end of the pipe.
+        began: `time.perf_counter()` at its start.
+        peak: Largest resident set seen, in bytes.
+        over: Why it was ended from here, if it was.
+    """
+
+    task: Task
+    process: Any
+    pipe: connection.Connection
+    began: float = field(default_factory=time.perf_counter)
+    peak: int = 0
+    over: str = ""
+
+
+class Pool:
+    """At most `workers` processes at a time.
+
+    Args:
+        workers: How many trials may run at a time.
+        minutes: Longest time of a trial; None: no limit.
+    """
+
+    def __init__(self, workers: int, *, minutes: float | None = None) -> None:
+        self.workers, self.minutes = workers, minutes
+        self.running: list[Running] = []
+        self.share = int(free_memory() * _SHARE / workers)
+        self._looked = 0.0
+        # Where a process cannot be forked (Windows), each trial imports TensorFlow anew.
+        method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
+        self._context: Any = get_context(method)
+        if method == "forkserver":
+            self._context.set_forkserver_preload(["seq2seq_kit.sweeps.nursery"])
+            with _one_thread(), _without_main():
+                from multiprocessing import forkserver
+
+                forkserver.ensure_running()  # imports while the sweep's own process does
+
+    @property
+    def free(self) -> int:
+        """Trials that may be started now."""
+        return self.workers - len(self.running)
+
+    def start(self, task: Task) -> Running:
+        """Starts a trial."""
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=main, args=(theirs, task), daemon=True)
+        with _one_thread(), _without_main():
+            process.start()
+        theirs.close()
+        running = Running(task, process, ours)
+        self.running.append(running)
+        return running
+
+    def wait(self, seconds: float) -> Iterator[tuple[Running, str, Any]]:
+        """What has happened, after at most `seconds`: `(running, kind, value)`.
+
+        Kinds are those of `worker.py` and `died` (how), `late` and `large` (why it was ended).
+        """
+        ready = connection.wait([each.pipe for each in self.running], timeout=seconds)
+        for each in list(self.running):
+            if each.pipe in ready:
+                yield from self._read(each)
+        self._look()
+
+    def end(self, running: Running) -> None:
+        """Ends a process at once."""
+        if running in self.running:
+            self.running.remove(running)
+        running.process.kill()
+        running.process.join()
+        running.pipe.close()
+
+    def close(self) -> None:
+        """Ends all processes."""
+        for each in list(self.running):
+            self.end(each)
+
+    def _read(self, each: Running) -> Iterator[tuple[Running, str, Any]]:
+        try:
+            while each.pipe.poll():
+                kind, value = each.pipe.recv()
+                if kind not in ("batch", "epoch"):
+                    self.running.remove(each)
+                    each.process.join(5)  # it has nothing left to do
+                    each.process.kill()
+                    each.pipe.close()
+                    yield each, kind, value
+                    return
+                yield each, kind, value
+        except (EOFError, OSError):  # it died; a message that was cut short is lost with it
+            self.running.remove(each)
+            each.process.join()
+            each.pipe.close()
+            if each.over:
+                yield each, each.over.split(":")[0], each.over.partition(":")[2]
+            else:
+                yield each, "died", _how(each)
+
+    def _look(self) -> None:
+        now = time.perf_counter()
+        if now - self._looked < _LOOKED_SECONDS:
+            return
+        self._looked = now
+        for each in self.running:
+            with suppress(psutil.Error):
+                size = psutil.Process(each.process.pid).memory_info().rss
+                each.peak = max(each.peak, size)
+                if size > self.share:
+                    each.over = (
+                        f"large:out of memory: it held {size / 1e9:.1f} GB, and the share of each of {self.workers} workers is "
+                        f"{self.share / 1e9:.1f} GB. Search smaller values, or call with fewer --workers"
+                    )
+            if self.minutes is not None and now - each.began > self.minutes * 60:
+                each.over = f"late:it took longer than sweep.trial_minutes: {self.minutes:g}"
+            if each.over:
+                each.process.kill()  # its pipe ends, which is read like any other death
+
+
+def free_memory() -> int:
+    """Bytes that processes may still take: of the machine, and of the container if there is one."""
+    free = int(psutil.virtual_memory().available)
+    with suppress(OSError, ValueError):
+        group = Path("/sys/fs/cgroup")
+        limit = int((group / "memory.max").read_text(encoding="ascii"))  # "max" where there is none
+        free = min(free, limit - int((group / "memory.current").read_text(encoding="ascii")))
+    return free
+
+
+def _how(each: Running) -> str:
+    code = each.process.exitcode
+    try:
+        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    except ValueError:
+        name = f"signal {-code}"
+    hint = "; perhaps memory ran out" if code == -signal.SIGKILL else ""
+    with suppress(OSError):
+        said = (each.task.folder / "stderr.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        if said:
+            hint += f". It said last: {' | '.join(said[-_SAID_LINES:])[:400]}"
+    return f"its process was ended by {name}{hint}"
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """NumPy's libraries read these when they are loaded."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Lets a script call a sweep at its top level: Python would run that script again in each new process."""
+    main_module = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main_module

@@ -1,0 +1,320 @@
+"""The search: one process that asks the oracle, starts trials, hears how they go and writes it down.
+
+Whatever happens to a trial's process, the sweep goes on or says why it cannot; whatever happens to this one, the book (book.py) has all
+that it takes to go on.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import pandas as pd
+
+from seq2seq_kit.errors import KitError, SweepError, TrackingError
+from seq2seq_kit.findings import Finding
+from seq2seq_kit.recipe.sweep import trial_recipe
+from seq2seq_kit.sweeps.book import Book, Page
+from seq2seq_kit.sweeps.oracle import Asked, Tuner
+from seq2seq_kit.sweeps.pool import Pool, Running
+from seq2seq_kit.sweeps.trials import Trial, best_of
+from seq2seq_kit.sweeps.worker import Outcome, Task
+from seq2seq_kit.training import Epoch
+
+_ATTEMPTS = 2  # a process that was killed may have been unlucky; twice is the trial's own fault
+_TICK_SECONDS = 0.5
+_STORE_SECONDS = 60.0  # how long a store that does not answer is waited for
+
+Ended = Literal["done", "space", "max_minutes", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a trial that is under way stands.
+
+    Attributes:
+        trial: Which one.
+        fold: Which fold, from 1.
+        epoch: Under way, from 1.
+        epochs: Of the recipe.
+        done: Share of the trial that is behind it, early stopping aside.
+        last: Validation loss of the last finished epoch, or None.
+        seconds: Since it began.
+    """
+
+    trial: Trial
+    fold: int = 1
+    epoch: int = 1
+    epochs: int = 0
+    done: float = 0.0
+    last: float | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a sweep stands, for who watches it.
+
+    Attributes:
+        trials: All trials so far.
+        running: Those under way.
+        total: Trials that there will be at most, or None if only the tuner knows.
+        seconds: Wall time of the search so far.
+        left: Seconds that it will take from now on, or None if nothing is known yet.
+        metric: The objective.
+        direction: Whether it should be small or large.
+    """
+
+    trials: list[Trial]
+    running: list[Progress]
+    total: int | None
+    seconds: float
+    left: float | None
+    metric: str
+    direction: Literal["min", "max"]
+
+
+class Reporter(Protocol):
+    """Told how a sweep goes."""
+
+    def say(self, text: str) -> None:
+        """A stage begins that takes a while, or something worth knowing happened."""
+
+    def find(self, finding: Finding) -> None:
+        """A finding on data or result."""
+
+    def on_standing(self, standing: Standing) -> None:
+        """The sweep stands like this, several times a second at most."""
+
+    def on_trial(self, trial: Trial, best: bool) -> None:
+        """A trial has ended; `best`: it is the best one so far."""
+
+
+@dataclass
+class _Busy:
+    page: Page
+    running: Running
+    attempt: int
+    progress: Progress
+    began: float = field(default_factory=time.perf_counter)
+
+
+class Search:
+    """Runs the trials of a sweep.
+
+    Args:
+        book: What is known of it, with the trials of a sweep that is resumed.
+        tuner: The oracle, which has answered nothing yet.
+        pool: Where trials run.
+        data: Rows instead of the recipe's `data.source`.
+        digest: Of the data.
+        total: Most trials; None: as many as the tuner has.
+        reporter: Is told how it goes.
+        folder: For what trials leave behind; nothing in it is needed once the sweep has ended.
+        pressed: Set by Ctrl-C.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        tuner: Tuner,
+        pool: Pool,
+        *,
+        data: pd.DataFrame | None,
+        digest: str,
+        total: int | None,
+        reporter: Reporter,
+        folder: Path,
+        pressed: threading.Event,
+    ) -> None:
+        self.book, self.tuner, self.pool, self.data, self.digest = book, tuner, pool, data, digest
+        self.total, self.reporter, self.folder, self.pressed = total, reporter, folder, pressed
+        assert book.recipe.sweep is not None
+        self.sweep = book.recipe.sweep
+        self.busy: dict[int, _Busy] = {}
+        self.waiting: list[Page] = []  # trials that were cut, to be run again
+        self.began = time.perf_counter()
+
+    def run(self) -> Ended:
+        """Goes on until the sweep has ended, and says how.
+
+        Raises:
+            KitError: The recipe or the data of a trial is wrong: the error itself, with the trial's values.
+            SweepError: A trial ended in an error that is none of its own.
+        """
+        self._replay()
+        ended: Ended | None = None
+        try:
+            while True:
+                if ended is None:
+                    ended = self._fill()
+                if self.pressed.is_set():
+                    return "interrupted"
+                if ended is not None and not self.busy:
+                    return ended
+                for running, kind, value in self.pool.wait(_TICK_SECONDS):
+                    self._hear(running, kind, value)
+                self.reporter.on_standing(self.standing())
+        finally:
+            self.pool.close()
+            for busy in self.busy.values():
+                self._write(self.book.cut, busy.page)
+            self.busy.clear()
+
+    def standing(self) -> Standing:
+        """How it stands now."""
+        now = time.perf_counter()
+        progress = [
+            Progress(**{**vars(busy.progress), "trial": busy.page.trial, "seconds": now - busy.began})
+            for busy in self.busy.values()
+        ]
+        trials, seconds = self.book.trials, now - self.began
+        return Standing(
+            trials, progress, self.total, seconds, self._left(progress), self.sweep.metric, self.sweep.direction
+        )
+
+    def _left(self, running: list[Progress]) -> float | None:
+        """A trial takes as long as the finished ones did in the mean; what is under way is counted by its progress."""
+        took = [trial.seconds for trial in self.book.trials if trial.state == "finished"]
+        took += [each.seconds / each.done for each in running if each.done > 0.2]
+        if not took or self.total is None:
+            return None
+        mean = sum(took) / len(took)
+        ahead = self.total - len(self.book.pages) + len(self.waiting)
+        work = ahead * mean + sum(max(mean - each.seconds, 0.0) for each in running)
+        left = work / self.pool.workers
+        if self.sweep.max_minutes is not None:
+            left = min(left, max(self.sweep.max_minutes * 60 - (time.perf_counter() - self.began), 0.0) + mean)
+        return left
+
+    def _replay(self) -> None:
+        """Brings a fresh oracle to where it was: the same questions and answers in the same order."""
+        for kind, page in self.book.journal():
+            if kind == "ask":
+                assert page.asked is not None
+                page.asked = self.tuner.replay(page.asked.raw)
+            else:
+                self._tell(page)
+        self.waiting = [page for page in self.book.pages.values() if page.trial.state == "cut"]
+
+    def _fill(self) -> Ended | None:
+        """Starts as many trials as there are free workers; says how the sweep has ended if there are no more."""
+        while self.pool.free and not self.pressed.is_set():
+            if self.waiting:
+                page = self.waiting.pop(0)
+                self._write(self.book.again, page)
+                self._start(page, attempt=1)
+                continue
+            if self.total is not None and len(self.book.pages) >= self.total:
+                return "done"
+            minutes = self.sweep.max_minutes
+            if minutes is not None and time.perf_counter() - self.began > minutes * 60:
+                return "max_minutes"
+            if not self.book.pages:  # the recipe as it stands is what the others are compared with
+                self._start(self._write(self.book.add, self.book.defaults, None), attempt=1)
+                continue
+            asked = self.tuner.ask()
+            if asked == "wait":
+                return None
+            if not isinstance(asked, Asked):
+                return "space"
+            self._start(self._write(self.book.add, asked.values, asked), attempt=1)
+        return None
+
+    def _start(self, page: Page, *, attempt: int) -> None:
+        number = page.trial.number
+        recipe = trial_recipe(self.book.recipe, page.trial.values)
+        folder = self.folder / f"{number}-{attempt}"
+        task = Task(
+            recipe, self.sweep.metric, self.sweep.folds, self.data, folder, page.record.run_id, self.digest
+        )
+        progress = Progress(page.trial, epochs=recipe.training.epochs)
+        self.busy[number] = _Busy(page, self.pool.start(task), attempt, progress)
+
+    def _hear(self, running: Running, kind: str, value: Any) -> None:
+        busy = next(each for each in self.busy.values() if each.running is running)
+        page = busy.page
+        if kind == "batch":
+            fold, epoch, of, done = value
+            busy.progress = Progress(page.trial, fold, epoch, of, done, busy.progress.last)
+            return
+        if kind == "epoch":
+            fold, told = value
+            epoch = Epoch(**told)
+            of = self.sweep.folds or 1
+            done = (fold - 1 + epoch.number / epoch.of) / of
+            busy.progress = Progress(page.trial, fold, epoch.number, epoch.of, done, epoch.val_loss)
+            self._write(self.book.epoch, page, fold, epoch, folds=self.sweep.folds)
+            return
+        del self.busy[page.trial.number]
+        self._ended(busy, kind, value)
+        shutil.rmtree(running.task.folder, ignore_errors=True)
+
+    def _ended(self, busy: _Busy, kind: str, value: Any) -> None:
+        page, seconds = busy.page, time.perf_counter() - busy.began
+        if kind == "done" and math.isfinite(value.score):
+            self._finish(page, value, busy.running.task.folder / "bundle")
+            return
+        if kind == "died" and busy.attempt < _ATTEMPTS:
+            self.reporter.say(f"trial {page.trial.number}: {value}; it is tried once more")
+            self._start(page, attempt=busy.attempt + 1)
+            return
+        reasons = {"died": f"{value}, {_ATTEMPTS} times", "done": f"its {self.sweep.metric} is not a finite number"}
+        reason = reasons.get(kind, str(value))
+        if kind in ("wrong", "broken"):
+            reason = reason.strip().splitlines()[-1] if kind == "broken" else reason
+        self._write(self.book.fail, page, reason, seconds=seconds)
+        self._tell(page)
+        self.reporter.on_trial(page.trial, False)
+        if kind == "wrong":
+            raise _with_values(value, page)
+        if kind == "broken":
+            said = f"trial {page.trial.number} with {_words(page.trial.values)} met a bug of the kit or of a library: {reason}"
+            raise SweepError(f"{said}. The sweep was stopped; --debug shows where") from _Remote(value)
+
+    def _finish(self, page: Page, outcome: Outcome, bundle: Path) -> None:
+        best = best_of(self.book.trials, self.sweep.direction)
+        sign = 1 if self.sweep.direction == "min" else -1
+        leads = best is None or best.score is None or sign * outcome.score < sign * best.score
+        self._write(self.book.finish, page, outcome, bundle=bundle if leads else None)
+        self._tell(page)
+        if leads:
+            self._write(self.book.record.metrics, {"best_so_far": outcome.score}, step=page.trial.number)
+        self.reporter.on_trial(page.trial, leads)
+
+    def _tell(self, page: Page) -> None:
+        if page.asked is not None:
+            self.tuner.tell(page.asked.identity, page.trial.score, epoch=page.trial.best_epoch or 1)
+
+    def _write(self, write: Any, *arguments: Any, **named: Any) -> Any:
+        """Writes into the book; a store that does not answer for a while costs time, and no trial."""
+        until = time.perf_counter() + _STORE_SECONDS
+        while True:
+            try:
+                return write(*arguments, **named)
+            except TrackingError as error:
+                if time.perf_counter() > until or self.pressed.is_set():
+                    raise
+                self.reporter.say(f"{error}; trying again")
+                time.sleep(2)
+
+
+class _Remote(Exception):
+    """The traceback of another process, shown as the cause of an error in this one."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"\n{text}")
+
+
+def _with_values(error: KitError, page: Page) -> KitError:
+    return type(error)(f"trial {page.trial.number} with {_words(page.trial.values)} cannot be run: {error}")
+
+
+def _words(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in values.items())
