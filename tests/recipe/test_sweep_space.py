@@ -158,10 +158,12 @@ def test_a_wide_space_is_looked_at_in_pairs_and_at_random(monkeypatch: pytest.Mo
 def test_a_key_that_needs_another_is_looked_at_beside_it_in_a_wide_space(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_COMBINATIONS", 0)
     child = {
-        "model.segment_steps": {"choice": [1, 7], "when": {"model.bidirectional": True}},
+        "model.segment_steps": {"choice": [1, 3], "when": {"model.bidirectional": True}},
         "model.bidirectional": {"boolean": {}},
+        "data.input_steps": {"choice": [24, 25]},
     }
-    assert "with model.bidirectional=true, model.segment_steps=7" in refusal(WIDE | child)[0]
+    wanted = "with data.input_steps=25, model.bidirectional=true, model.segment_steps=3"
+    assert wanted in refusal(WIDE | child)[0]
 
 
 def test_a_wide_space_is_looked_at_the_same_way_each_time() -> None:
