@@ -202,6 +202,8 @@ def _validate(options: argparse.Namespace) -> None:
     windows = ", ".join(f"{count:,} {part}" for part, count in checked.windows.items())
     series = f", {len(checked.series)} series" if len(checked.series) > 1 else ""
     print(f"{options.recipe} is valid: {checked.recipe.task}, {checked.rows:,} rows{series}; {checked.unit}: {windows}")
+    if checked.recipe.sweep:
+        print(f"sweep: {checked.recipe.sweep.describe()}")
     for finding in checked.findings:
         print(f"{'!' if finding.level == 'warning' else 'i'} {finding}")
 

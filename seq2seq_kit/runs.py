@@ -93,7 +93,7 @@ def train(
     tracking_uri: str | None = None,
     reporter: Reporter | None = None,
 ) -> TrainResult:
-    """Trains by recipe and leaves a run in MLflow.
+    """Trains by recipe and leaves a run in MLflow. A `sweep` section is left out: it is read by `seq2seq-kit sweep` only.
 
     Args:
         recipe: A YAML file, the same as nested mappings, or a recipe read before.
@@ -115,8 +115,8 @@ def train(
     began = time.perf_counter()
     reporter = reporter or Silent()
     recipe = resolve(recipe, overrides)
-    # Written out, so that the stored recipe trains into the same experiment.
-    recipe = recipe.model_copy(update={"name": recipe.name or recipe.task})
+    # The name is written out, so that the stored recipe trains into the same experiment; a run is no sweep.
+    recipe = recipe.model_copy(update={"name": recipe.name or recipe.task, "sweep": None})
     job = open_job(recipe, data)
     digest = digest_of(job.source, job.columns)
     findings = job.check()
@@ -125,7 +125,7 @@ def train(
     tracking = open_tracking(tracking_uri, say=reporter.say)
     record = tracking.start(str(recipe.name), name=_run_name(recipe), tags=first_tags(recipe))
     try:
-        record.params(recipe.model_dump(mode="json", exclude={"name"}))
+        record.params(recipe.model_dump(mode="json", exclude={"name", "sweep"}))
         record.dataset(job.source, source=recipe.data.source or "a DataFrame", name=data_name(recipe), digest=digest)
         seed_everything(recipe.seed, deterministic=recipe.training.deterministic)
         model = job.build()

@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.recipe import Recipe, load_recipe, parse_recipe
+from seq2seq_kit.recipe import Recipe, check_space, load_recipe, parse_recipe
 from seq2seq_kit.recipe.loading import Overrides
 
 
@@ -45,12 +45,14 @@ def validate(
         data: Rows instead of the recipe's `data.source`.
 
     Raises:
-        RecipeError: The recipe has problems; all are listed.
+        RecipeError: The recipe has problems, or the space of its sweep holds recipes that have; all are listed.
         DataError: The data does not fit the recipe.
     """
     from seq2seq_kit.tasks import open_job
 
+    origin = str(recipe) if isinstance(recipe, str | Path) else "the recipe"
     recipe = resolve(recipe, overrides)
+    check_space(recipe, origin=origin)
     job = open_job(recipe, data)
     return Validation(
         recipe=recipe,

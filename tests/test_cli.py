@@ -95,6 +95,12 @@ def test_validate_tells_rows_and_windows(rows: Path, capsys: Captured) -> None:
     assert "! only 181 train windows" in out
 
 
+def test_validate_tells_how_a_recipe_is_searched(rows: Path, capsys: Captured) -> None:
+    sweep = "sweep={space: {training.epochs: {int: {min_value: 1, max_value: 4}}, model.bidirectional: {boolean: {}}}}"
+    assert main(["validate", recipe_on(rows), "--set", sweep]) == 0
+    assert "\nsweep: bayesian over 2 keys, 20 trials\n" in capsys.readouterr().out
+
+
 def test_every_problem_of_a_recipe_is_told_at_once(rows: Path, capsys: Captured) -> None:
     text = (rows / "small.yaml") if recipe_on(rows) else rows
     text.write_text(text.read_text().replace("encoder_units", "encoder_unit").replace("epochs: 3", "epochs: 0"))

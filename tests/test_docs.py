@@ -8,7 +8,7 @@ import pytest
 
 from seq2seq_kit.cli import _parser
 from seq2seq_kit.errors import RecipeError
-from seq2seq_kit.recipe import load_recipe
+from seq2seq_kit.recipe import check_space, load_recipe
 from tests.conftest import ROOT
 
 PAGES = [
@@ -46,7 +46,9 @@ def test_python_blocks_run(code: str, tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("text", [text for _, text in YAML], ids=[name for name, _ in YAML])
 def test_yaml_blocks_are_recipes(text: str, tmp_path: Path) -> None:
     (tmp_path / "shown.yaml").write_text(text, encoding="utf-8")
-    assert load_recipe(tmp_path / "shown.yaml").name == "shown"
+    recipe = load_recipe(tmp_path / "shown.yaml")
+    assert recipe.name == "shown"
+    check_space(recipe)
 
 
 def test_commands_are_ones_that_the_program_takes() -> None:

@@ -118,3 +118,15 @@ def test_holes_and_clock_changes_in_the_test_rows_do_not_fail_a_run(tmp_path: Pa
     result = train(recipe, data=frame, tracking_uri=str(tmp_path / "mlruns"))
     loaded = load(result.run_id, tracking_uri=str(tmp_path / "mlruns"))
     assert len(loaded.predict(frame)) == 6
+
+
+def test_a_training_leaves_a_sweep_section_out_of_run_and_bundle(store: Path) -> None:
+    import mlflow
+
+    recipe = forecast_recipe() | {"sweep": {"space": {"training.epochs": {"int": {"min_value": 1, "max_value": 4}}}}}
+    result = train(recipe, overrides={"training.epochs": 1}, data=hourly_frame(), tracking_uri=str(store))
+    assert result.recipe.sweep is None
+    params = mlflow.MlflowClient(result.tracking_uri).get_run(result.run_id).data.params
+    assert params["training.epochs"] == "1"
+    assert not [key for key in params if key.startswith("sweep")]
+    assert load(result.run_id, tracking_uri=str(store)).recipe == result.recipe

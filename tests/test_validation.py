@@ -51,6 +51,17 @@ def test_an_override_of_a_resolved_recipe_keeps_the_rest() -> None:
     assert (recipe.seed, changed.seed) == (0, 4)
 
 
+def test_a_sweep_with_a_corner_that_is_no_valid_recipe_is_refused_in_the_name_of_the_file(project: Path) -> None:
+    path = project / "swept.yaml"
+    space = "\nsweep: {space: {model.segment_steps: {choice: [1, 6, 7]}}}\n"
+    path.write_text((project / "hours.yaml").read_text() + space)
+    with pytest.raises(
+        RecipeError, match=r"swept\.yaml: the space of its sweep .*\n  with model\.segment_steps=7 \(1 of 3 "
+    ):
+        validate(path)
+    assert validate(path, overrides=["sweep.space.model.segment_steps={choice: [1, 6]}"]).recipe.sweep is not None
+
+
 def test_findings_come_with_the_counts() -> None:
     codes = [finding.code for finding in validate(forecast_recipe(), data=hourly_frame(200).assign(heat=1.0)).findings]
     assert "constant_column" in codes

@@ -21,6 +21,7 @@ from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.recipe.kinds import FRAMINGS, TASKS, Recipe, kind_of
 from seq2seq_kit.recipe.messages import Problem, problems_of, report
 from seq2seq_kit.recipe.rules import broken_rules
+from seq2seq_kit.recipe.sweep_rules import problems_of_sweep
 
 Overrides = Mapping[str, Any] | Iterable[str]
 
@@ -69,7 +70,8 @@ def parse_recipe(
         raise RecipeError(report(origin, [Problem(key="data.framing", text=said)], tree, _keys(overrides)))
     if name and values.get("name") is None:
         values["name"] = name
-    problems, kind = broken_rules(values), kind_of(values)
+    kind = kind_of(values)
+    problems = broken_rules(values) + problems_of_sweep(values, kind)
     try:
         recipe = kind.model_validate(values)
     except ValidationError as error:
@@ -86,7 +88,8 @@ def dump_recipe(recipe: Recipe) -> str:
     stored = recipe.model_dump(mode="json", exclude_none=True)
     # `patience: null` means something else than its default, so it is written; other keys are absent when they are None.
     stored["training"]["patience"] = recipe.training.patience
-    yaml.dump(_blocks({"task": stored.pop("task"), **stored}), stream)
+    search = {"sweep": stored.pop("sweep")} if recipe.sweep else {}
+    yaml.dump(_blocks({"task": stored.pop("task"), **stored, **search}), stream)
     return stream.getvalue()
 
 
@@ -181,6 +184,8 @@ def _scalar(text: str) -> Any:
 
 def _put(values: dict[str, Any], key: str, value: Any) -> None:
     *sections, last = key.split(".")
+    if sections[:2] == ["sweep", "space"]:  # what follows is one key of the space, which has dots of its own
+        sections, last = sections[:2], key.removeprefix("sweep.space.")
     for section in sections:
         if values.get(section) is None:  # absent, or a section without a line in it
             values[section] = {}

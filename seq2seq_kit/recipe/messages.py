@@ -26,7 +26,7 @@ def problems_of(error: ValidationError, schema: type[BaseModel]) -> list[Problem
     for detail in error.errors(include_url=False):
         loc = [part for part in detail["loc"] if not _names_a_union_member(part)]
         key = ".".join(map(str, loc))
-        found.setdefault(key, Problem(key=key, text=_text(detail, loc, schema)))
+        found.setdefault(key, Problem(key=key, text=text_of(detail, loc, schema)))
     # A union says of the whole value what a member says of the part that is wrong; the part is enough.
     return [problem for key, problem in found.items() if not any(other.startswith(f"{key}.") for other in found)]
 
@@ -48,8 +48,10 @@ def report(origin: str, problems: Sequence[Problem], tree: Mapping[str, Any], ov
 
 def _line(tree: Any, key: str) -> int | None:
     """The line of a dotted key, or of the nearest section around it that the file has."""
-    line = None
-    for part in key.split("."):
+    line, parts = None, key.split(".")
+    while parts:
+        part = _longest_key(tree, parts)
+        parts = parts[part.count(".") + 1 :]
         try:
             if isinstance(tree, Mapping) and part in tree:
                 line = tree.lc.key(part)[0] + 1  # type: ignore[attr-defined]
@@ -64,11 +66,20 @@ def _line(tree: Any, key: str) -> int | None:
     return line
 
 
+def _longest_key(tree: Any, parts: Sequence[str]) -> str:
+    """The key of a mapping that a dotted one begins with: a key of a sweep's space has dots of its own."""
+    candidates = [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
+    return next((key for key in candidates if isinstance(tree, Mapping) and key in tree), parts[0])
+
+
 def _names_a_union_member(part: int | str) -> bool:
-    return isinstance(part, str) and (part.startswith(("literal[", "dict[", "list[")) or "constrained" in part)
+    return isinstance(part, str) and (
+        part.startswith(("literal[", "dict[", "list[", "either: ")) or "constrained" in part
+    )
 
 
-def _text(detail: ErrorDetails, loc: Sequence[int | str], schema: type[BaseModel]) -> str:
+def text_of(detail: ErrorDetails, loc: Sequence[int | str], schema: type[BaseModel]) -> str:
+    """What to say of one of pydantic's errors at `loc` of a recipe."""
     kind, received = detail["type"], detail.get("input")
     if kind == "extra_forbidden":
         return f"unknown key{_did_you_mean(loc, schema)}"
@@ -101,13 +112,17 @@ def _text(detail: ErrorDetails, loc: Sequence[int | str], schema: type[BaseModel
 
 def _did_you_mean(loc: Sequence[int | str], schema: type[BaseModel]) -> str:
     *sections, wrong = (str(part) for part in loc)
-    inner = schema
+    inner, annotation = schema, None
     for section in sections:
-        inner = _model_in(inner.model_fields[section].annotation) or schema
+        if get_origin(annotation) is dict:  # a key of its own, such as one of a sweep's space
+            annotation = None
+            continue
+        annotation = inner.model_fields[section].annotation
+        inner = model_in(annotation) or schema
     near = get_close_matches(wrong, inner.model_fields, n=1, cutoff=0.6)
     if near:
         return f"; did you mean {'.'.join([*sections, near[0]])}?"
-    elsewhere = [key for key in _all_keys(schema) if key.split(".")[-1] == wrong]
+    elsewhere = [key for key in all_keys(schema) if key.split(".")[-1] == wrong]
     if elsewhere:
         return f"; it belongs to {elsewhere[0]}"
     return f"; known here: {', '.join(inner.model_fields)}"
@@ -119,19 +134,20 @@ def _close_to(received: Any, detail: ErrorDetails) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _all_keys(schema: type[BaseModel], prefix: str = "") -> Iterator[str]:
+def all_keys(schema: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Dotted keys of a recipe, sections included."""
     for name, field in schema.model_fields.items():
         yield prefix + name
-        inner = _model_in(field.annotation)
+        inner = None if get_origin(field.annotation) is dict else model_in(field.annotation)
         if inner:
-            yield from _all_keys(inner, f"{prefix}{name}.")
+            yield from all_keys(inner, f"{prefix}{name}.")
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    for option in (annotation, *get_args(annotation)):
-        if isinstance(option, type) and issubclass(option, BaseModel):
-            return option
-    return None
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """The section that a field holds, also among other types; None where it holds a value."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(model_in, get_args(annotation))), None)
 
 
 def _metadata(loc: Sequence[int | str], schema: type[BaseModel]) -> list[Any]:
@@ -143,6 +159,9 @@ def _metadata(loc: Sequence[int | str], schema: type[BaseModel]) -> list[Any]:
             item = next(iter(get_args(annotation)), None)
             found = [data for extra in get_args(item)[1:] for data in _unpack(extra)]
             continue
+        if get_origin(annotation) is dict:
+            annotation, found = None, []
+            continue
         field = inner.model_fields.get(part)
         if field is None:
             break
@@ -153,7 +172,7 @@ def _metadata(loc: Sequence[int | str], schema: type[BaseModel]) -> list[Any]:
                 [data for extra in get_args(option)[1:] for data in _unpack(extra)] for option in get_args(annotation)
             ]
             found += next(filter(None, options), [])
-        inner = _model_in(annotation) or inner
+        inner = model_in(annotation) or inner
     return found
 
 

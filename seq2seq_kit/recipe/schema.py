@@ -7,7 +7,10 @@ What keys have to do with each other stands in rules.py. Defaults stand here and
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from seq2seq_kit.recipe.section import Section
+from seq2seq_kit.recipe.sweep import Sweep
 
 Calendar = Literal[
     "minute", "hour", "day_of_week", "hour_of_week", "weekend", "day_of_month", "day_of_year", "week_of_year", "month"
@@ -34,11 +37,6 @@ BRIDGE = (
     "repeat: the encoder's last output at every step; state: the decoder starts from the encoder's states and reads its own "
     "output; attention: it also looks at every step of the encoder."
 )
-
-
-class Section(BaseModel):
-    # Strict, so that `epochs: "5"` and `dropout: true` are refused instead of converted.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Split(Section):
@@ -183,6 +181,7 @@ class BaseRecipe(Section):
         None, pattern=r"^[\w.-]+$", description="Name of the MLflow experiment; default: the file's name."
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the weights, the shuffling and the dropout.")
+    sweep: Sweep | None = Field(None, description="How the recipe is searched; read only by `seq2seq-kit sweep`.")
 
 
 class ForecastRecipe(BaseRecipe):

@@ -116,7 +116,7 @@ def test_a_wrong_scaling_of_one_column_is_one_problem() -> None:
     [
         ({"modell": {}}, "modell  unknown key; did you mean model?"),
         ({"learning_rate": 1e-3}, "learning_rate  unknown key; it belongs to training.learning_rate"),
-        ({"banana": 1}, "banana  unknown key; known here: name, seed, task, data, model, training"),
+        ({"banana": 1}, "banana  unknown key; known here: name, seed, sweep, task, data, model, training"),
     ],
 )
 def test_an_unknown_key_comes_with_a_way_on(wrong: dict[str, Any], said: str) -> None:

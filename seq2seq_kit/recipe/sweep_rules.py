@@ -1,0 +1,295 @@
+"""What a sweep has to do with the recipe that it searches: which keys it may search, with which values, judged by which figure.
+
+As in rules.py, a rule looks at the values as they were written and stays silent where the schema speaks.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from seq2seq_kit.recipe.echo import EchoRecipe
+from seq2seq_kit.recipe.kinds import Recipe
+from seq2seq_kit.recipe.messages import Problem, all_keys, model_in, text_of
+from seq2seq_kit.recipe.schema import AutoencodeRecipe, ForecastRecipe
+from seq2seq_kit.recipe.sequences import NextStepRecipe, WholeRecipe
+from seq2seq_kit.recipe.sweep import Hyperparameter, Sweep, as_text, can_have, direction_of, knob_of, named_values
+from seq2seq_kit.recipe.sweep_space import put
+from seq2seq_kit.recipe.tokens import TagTokensRecipe, TagValuesRecipe, TranslateRecipe
+
+# Keys of `data` that leave the values to be predicted in validation as they are. All others change what the figure measures.
+SEARCHED_DATA: dict[type[BaseModel], tuple[str, ...]] = {
+    ForecastRecipe: ("input_steps", "inputs", "calendar", "known_future"),
+    NextStepRecipe: ("input_steps", "calendar"),
+    AutoencodeRecipe: (),  # its inputs are what it reconstructs
+    WholeRecipe: (),
+    TranslateRecipe: ("reverse_source",),  # `level` and `min_count` change the target tokens, too
+    TagTokensRecipe: ("min_count",),
+    TagValuesRecipe: ("input_steps", "inputs", "scaling", "scale_per_series"),
+    EchoRecipe: (),
+}
+_NOT_SEARCHED = {
+    "name": "it only names the experiment",
+    "task": "each task has figures of its own",
+    "seed": "the best seed is luck; `folds`, or several sweeps with other seeds, show the spread",
+    "training.loss": "`val_loss` is this very loss, so trials could not be compared",
+    "training.deterministic": "it makes a rerun equal, not better",
+    "model.kernel_l2": "its penalty is part of `val_loss`, so trials could not be compared",
+}
+_METRICS: dict[type[BaseModel], tuple[str, ...]] = {
+    TranslateRecipe: ("val_loss", "val_accuracy"),
+    TagTokensRecipe: ("val_loss", "val_accuracy"),
+    TagValuesRecipe: ("val_loss", "val_accuracy"),
+}
+_BY_TIME = (ForecastRecipe, AutoencodeRecipe, NextStepRecipe)
+_HYPERBAND = ("max_epochs", "factor", "iterations")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a key of the space leads: a field, the parts that reach into its value, and the recipe's own value of it."""
+
+    field: FieldInfo
+    inside: list[str]
+    own: Any
+
+
+def problems_of_sweep(values: Mapping[str, Any], kind: type[Recipe]) -> list[Problem]:
+    """Every rule that a recipe's `sweep` section breaks; none where it has no such section."""
+    sweep = values.get("sweep")
+    if not isinstance(sweep, Mapping):
+        return []
+    problems = [*_an_objective_is_a_figure(sweep, kind), *_folds_are_of_rows_in_time(sweep, kind)]
+    problems += _epochs_are_the_budget_of_hyperband(sweep)
+    space = sweep.get("space")
+    if not isinstance(space, Mapping):
+        return problems
+    parameters = {key: _understood(written) for key, written in space.items()}
+    for key, parameter in parameters.items():
+        refused = _a_key_can_be_searched(key, values, kind) or _a_key_is_searched_once(key, space, values, kind)
+        if refused:
+            problems.append(refused)
+        elif parameter is not None:
+            problems += _values_are_ones_that_the_key_takes(key, parameter, values, kind)
+    problems += _what_is_compared_is_the_same(parameters, values, kind)
+    return problems + [problem for key in space for problem in _conditions_can_hold(key, parameters, space)]
+
+
+def _understood(written: Any) -> Hyperparameter | None:
+    try:
+        return Hyperparameter.model_validate(written)
+    except ValidationError:  # told by the schema
+        return None
+
+
+def _an_objective_is_a_figure(sweep: Mapping[str, Any], kind: type[Recipe]) -> Iterator[Problem]:
+    objective = sweep.get("objective", "val_loss")
+    section = isinstance(objective, Mapping)
+    metric = objective.get("metric") if isinstance(objective, Mapping) else objective
+    if not isinstance(metric, str):
+        return
+    known = _METRICS.get(kind, ("val_loss",))
+    key = "sweep.objective.metric" if section else "sweep.objective"
+    if metric not in known:
+        near = get_close_matches(metric, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        said = f"no figure of this recipe's validation by epoch; there is {' and '.join(known)}"
+        yield Problem(key, f"{said}. Received: {metric!r}{hint}")
+    elif isinstance(objective, Mapping) and objective.get("direction") in ("min", "max"):
+        right = direction_of(metric)
+        if objective["direction"] != right:
+            better = "smaller" if right == "min" else "larger"
+            said = f"must be {right}, because a {better} {metric} is better. Received: {objective['direction']!r}"
+            yield Problem("sweep.objective.direction", said)
+
+
+def _folds_are_of_rows_in_time(sweep: Mapping[str, Any], kind: type[Recipe]) -> Iterator[Problem]:
+    if sweep.get("folds") is not None and kind not in _BY_TIME:
+        said = "needs rows that are split by time, as forecasts and autoencoders of windows have them; this recipe"
+        why = "tags rows" if kind is TagValuesRecipe else "divides whole sequences"
+        yield Problem("sweep.folds", f"{said} {why}. Leave `folds` out: trials are judged on its validation part")
+
+
+def _epochs_are_the_budget_of_hyperband(sweep: Mapping[str, Any]) -> Iterator[Problem]:
+    tuner, space = sweep.get("tuner", "bayesian"), sweep.get("space")
+    if tuner == "hyperband":
+        if isinstance(space, Mapping) and "training.epochs" in space:
+            said = "Hyperband's budget is epochs; leave training.epochs out of the space or choose another tuner"
+            yield Problem("sweep.space.training.epochs", said)
+        return
+    for key in _HYPERBAND:
+        # A resolved recipe writes defaults out, so only what differs from them was set.
+        if sweep.get(key, Sweep.model_fields[key].default) != Sweep.model_fields[key].default:
+            said = f"is for `tuner: hyperband`; leave it out, or choose that tuner. Received: tuner {tuner}"
+            yield Problem(f"sweep.{key}", said)
+
+
+def _a_key_can_be_searched(key: str, values: Mapping[str, Any], kind: type[Recipe]) -> Problem | None:
+    where = f"sweep.space.{key}"
+    head, _, rest = key.partition(".")
+    reason = "a sweep does not search itself" if head == "sweep" else _NOT_SEARCHED.get(key)
+    if reason:
+        return Problem(where, f"cannot be searched: {reason}. Leave it out of the space")
+    place = _place(key, values, kind)
+    if isinstance(place, str):
+        return Problem(where, place)
+    allowed = SEARCHED_DATA[kind]
+    if head == "data" and rest.split(".")[0] not in allowed:
+        named = " and ".join(filter(None, [", ".join(allowed[:-1]), *allowed[-1:]]))
+        which = f"of `data` only {named} can be searched" if named else "nothing of `data` can be searched"
+        said = "cannot be searched: trials would be judged on other values, or would not differ"
+        return Problem(where, f"{said}; {which}. Leave it out of the space")
+    return None
+
+
+def _place(key: str, values: Mapping[str, Any], kind: type[Recipe]) -> _Place | str:
+    """Where a key leads, or what is wrong with it."""
+    parts, inner, own = key.split("."), kind, values
+    section: type[BaseModel] = inner
+    for position, part in enumerate(parts):
+        field = section.model_fields.get(part)
+        if field is None:
+            return f"no key of this recipe{_did_you_mean(key, kind)}"
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        own = own.get(part, default) if isinstance(own, Mapping) else default
+        below = model_in(field.annotation)
+        if below is None:
+            return _inside(key, _Place(field, parts[position + 1 :], own))
+        if isinstance(own, BaseModel):
+            own = own.model_dump()
+        section = below
+    known = [f"{key}.{name}" for name in section.model_fields]
+    return f"is a whole section; name one of its keys, dotted: {', '.join(known)}"
+
+
+def _inside(key: str, place: _Place) -> _Place | str:
+    """The place, if its parts lead to something that the recipe has."""
+    value = place.own
+    for part in place.inside:
+        if isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        elif isinstance(value, Mapping) and part in value:
+            value = value[part]
+        else:
+            outside = ".".join(key.split(".")[: -len(place.inside)])
+            counted = " (items are counted from 0)" if part.isdigit() else ""
+            return f"the recipe has no {part} there{counted}; search {outside} itself. It is {place.own!r}"
+    return place
+
+
+def _did_you_mean(key: str, kind: type[Recipe]) -> str:
+    sections = {name for name, field in kind.model_fields.items() if model_in(field.annotation)}
+    known = [name for name in all_keys(kind) if name not in sections and not name.startswith("sweep.")]
+    near = [name for name in known if name.split(".")[-1] == key.split(".")[-1]] or get_close_matches(key, known, n=1)
+    near = near or [name for name in known if get_close_matches(key, [name.split(".")[-1]])]
+    if near:
+        return f"; did you mean {near[0]}?"
+    return "; a key is written with its section and a dot, such as training.learning_rate"
+
+
+def _a_key_is_searched_once(
+    key: str, space: Mapping[str, Any], values: Mapping[str, Any], kind: type[Recipe]
+) -> Problem | None:
+    around = (other for other in space if key.startswith(f"{other}."))
+    whole = next((other for other in around if isinstance(_place(other, values, kind), _Place)), None)
+    if whole is None:
+        return None
+    return Problem(f"sweep.space.{key}", f"is a part of {whole}, which is searched, too; leave one of the two out")
+
+
+def _values_are_ones_that_the_key_takes(
+    key: str, parameter: Hyperparameter, values: Mapping[str, Any], kind: type[Recipe]
+) -> Iterator[Problem]:
+    place = _place(key, values, kind)
+    assert isinstance(place, _Place)
+    adapter: TypeAdapter[Any] = TypeAdapter(
+        Annotated[(place.field.annotation, *place.field.metadata, key)],  # type: ignore[arg-type]
+        config=ConfigDict(strict=True, allow_inf_nan=False),
+    )
+    knob = knob_of(key, parameter)
+    for value in knob.values or (knob.low, knob.high):
+        try:
+            adapter.validate_python(put(place.own, place.inside, value))
+        except ValidationError as error:
+            yield Problem(f"sweep.space.{key}", _refusal(key, knob.kind, value, place, error, kind))
+            return
+
+
+def _refusal(key: str, drawn: str, value: Any, place: _Place, error: ValidationError, kind: type[BaseModel]) -> str:
+    """What to say of a value that the key does not take: how to write it, or the schema's own words."""
+    detail = error.errors(include_url=False)[0]
+    whole = f"{key} takes"
+    match detail["type"]:
+        case "list_type" if drawn != "choice":
+            item = f", or search one of its items: {key}.0" if isinstance(place.own, list) and not place.inside else ""
+            return f"{whole} a list: must be `choice: [[32], [64]]`{item}. Received: `{drawn}`"
+        case "list_type":
+            return f"{whole} a list: must be `choice: [[32], [64]]`, each choice in brackets. Received: {value!r}"
+        case "literal_error" if drawn != "choice":
+            words = str(detail["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
+            return f"{whole} one of a few words: must be `choice: [{words}]`. Received: `{drawn}`"
+        case "string_type" if drawn != "choice":
+            return f"{whole} a text: must be `choice: [...]`. Received: `{drawn}`"
+        case "bool_type" if drawn != "choice":
+            return f"{whole} true or false: must be `boolean: {{}}`. Received: `{drawn}`"
+        case "int_type" | "int_from_float" if drawn in ("float", "boolean"):
+            return f"{whole} whole numbers: must be `int: {{...}}` or a choice of them. Received: `{drawn}`"
+        case "float_type" if drawn == "boolean":
+            return f"{whole} numbers: must be `float: {{...}}` or a choice of them. Received: `{drawn}`"
+    loc = [int(part) if part.isdigit() else part for part in key.split(".")]
+    return f"{key} {text_of(detail, loc, kind)}"
+
+
+def _what_is_compared_is_the_same(
+    parameters: Mapping[str, Hyperparameter | None], values: Mapping[str, Any], kind: type[Recipe]
+) -> Iterator[Problem]:
+    """A translator that reads its own output is validated after the true tokens, a repeating one after none."""
+    bridge, model = parameters.get("model.bridge"), values.get("model", {})
+    if kind is not TranslateRecipe or bridge is None or not isinstance(model, Mapping):
+        return
+    # The recipe as it stands is a trial, too.
+    tried = {as_text(value) for value in (*knob_of("model.bridge", bridge).values, model.get("bridge", "repeat"))}
+    if as_text("repeat") in tried and len(tried) > 1:
+        said = "repeat cannot be compared with the other bridges, in the space or the recipe: these are validated on true tokens"
+        yield Problem("sweep.space.model.bridge", f"{said}. Search among state and attention, or leave the key out")
+
+
+def _conditions_can_hold(
+    key: str, parameters: Mapping[str, Hyperparameter | None], space: Mapping[str, Any]
+) -> Iterator[Problem]:
+    parameter = parameters[key]
+    for other, named in (parameter.when if parameter else {}).items():
+        where = f"sweep.space.{key}.when.{other}"
+        if other == key:
+            yield Problem(where, "a key cannot depend on itself; leave the condition out")
+        elif other not in space:
+            near = get_close_matches(other, [name for name in space if name != key], n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            yield Problem(where, f"is not in the space; a condition names another key that is searched{hint}")
+        elif _leads_back(key, other, parameters):
+            yield Problem(where, f"{other} depends on {key} in turn; leave one of the two conditions out")
+        elif (parent := parameters[other]) is not None:
+            knob = knob_of(other, parent)
+            chosen = named_values(knob, named)
+            never = [value for value in chosen if not can_have(knob, value)]
+            if not chosen or never:
+                has = ", ".join(map(str, knob.values)) if knob.values else f"{knob.low:g} to {knob.high:g}"
+                steps = f" in steps of {knob.step:g}" if knob.step is not None else ""
+                what = f"{other} never has the value {never[0]!r}" if never else "names no value"
+                yield Problem(where, f"{what}; its values are {has}{steps}")
+
+
+def _leads_back(key: str, other: str, parameters: Mapping[str, Hyperparameter | None]) -> bool:
+    """Whether `other` depends on `key`, over however many others."""
+    seen, waiting = set(), [other]
+    while waiting:
+        name = waiting.pop()
+        parameter = parameters.get(name)
+        if name in seen or parameter is None:
+            continue
+        seen.add(name)
+        waiting += parameter.when
+    return key in seen
