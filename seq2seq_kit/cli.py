@@ -259,12 +259,6 @@ def _sweep(options: argparse.Namespace) -> int:
     if options.recipe is None and options.resume is None:
         raise ArgumentError("name a RECIPE to sweep, a run to --resume, or one whose --best recipe to write")
     recipe = resolve(options.recipe, options.overrides) if options.recipe else None
-    from seq2seq_kit.sweeps.pool import start_server
-
-    start_server()  # it imports TensorFlow while this process does the same
-    from seq2seq_kit.quiet import load_tensorflow
-
-    load_tensorflow()
     from seq2seq_kit.sweeps import resume, sweep
     from seq2seq_kit.sweeps.console import SweepConsole, print_result
 
@@ -280,24 +274,22 @@ def _sweep(options: argparse.Namespace) -> int:
         else:
             assert recipe is not None
             result = sweep(recipe, **shared)
-    print_result(console, result)
     if result.winner is not None:
         _print_evaluation(console, result.winner.test)
-    for line in result.next_lines():
-        console.print(line, highlight=False, soft_wrap=True)
+    print_result(console, result)
     return _INTERRUPTED if result.ended == "interrupted" else 0
 
 
 def _write_best(options: argparse.Namespace) -> None:
-    from seq2seq_kit.sweeps import best_recipe, write_best_recipe
+    from seq2seq_kit.sweeps import best_recipe
 
     if options.recipe is not None or options.overrides:
         raise ArgumentError("--best takes the recipe from the run. Leave RECIPE and --set out")
+    found = best_recipe(options.best, out=options.out, tracking_uri=options.tracking_uri)
     if options.out is None:
-        sys.stdout.write(best_recipe(options.best, tracking_uri=options.tracking_uri).text)
-        return
-    found = write_best_recipe(options.best, Path(options.out), tracking_uri=options.tracking_uri)
-    print(f"{found.said} written to {options.out}; train it: seq2seq-kit train {options.out}", file=sys.stderr)
+        sys.stdout.write(found.text)
+    else:
+        print(f"{found.said}, written to {options.out}\ntrain it: seq2seq-kit train {options.out}", file=sys.stderr)
 
 
 def _print_evaluation(console: "Console", board: "Board") -> None:

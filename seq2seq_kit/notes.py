@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from seq2seq_kit.evaluation import MODEL, Board
@@ -15,18 +16,24 @@ _ENDED = {"epochs": "all epochs", "early": "stopped early", "interrupted": "inte
 
 def describe_run(result: TrainResult) -> str:
     """Headline, result table, findings, and what to do next."""
-    recipe, test = result.recipe, result.test
-    name = recipe.name or recipe.task
+    recipe = result.recipe
+    lines = [f"## {recipe.name or recipe.task}: {headline(result.test)}", "", *result_lines(result)]
+    verb = result.bundle.verbs[0]
+    lines += ["", f"Use it: `seq2seq-kit {verb} {result.run_id} --data new.csv --out {verb}.csv`"]
+    return "\n".join(lines)
+
+
+def result_lines(result: TrainResult) -> list[str]:
+    """The result table, how the fit went, and the findings."""
+    test = result.test
     lines = [
-        f"## {name}: {headline(test)}",
-        "",
         *markdown_table(test),
         "",
         f"{test.title}. {test.units} Skill is 1 - the model's {test.error} / the baseline's.",
         "",
         f"Fit: {count_of(len(result.fit.history), 'epoch')} ({_ENDED[result.fit.ended]}), "
         f"kept {f'epoch {result.fit.best_epoch}' if result.fit.best_epoch else 'no epoch'}, "
-        f"{result.fit.seconds:.0f} s; seed {recipe.seed}.",
+        f"{result.fit.seconds:.0f} s; seed {result.recipe.seed}.",
     ]
     if result.findings:
         lines += ["", "### What stands out", ""]
@@ -34,9 +41,7 @@ def describe_run(result: TrainResult) -> str:
             f"- {'**' if f.level == 'warning' else ''}{f}{'**' if f.level == 'warning' else ''}"
             for f in result.findings
         ]
-    verb = result.bundle.verbs[0]
-    lines += ["", f"Use it: `seq2seq-kit {verb} {result.run_id} --data new.csv --out {verb}.csv`"]
-    return "\n".join(lines)
+    return lines
 
 
 def headline(test: Board) -> str:
@@ -66,9 +71,13 @@ _GAP = "&nbsp;" * 3
 
 def markdown_table(test: Board) -> list[str]:
     """`result_rows` in Markdown."""
-    titles = header(test)
+    return markdown_lines(header(test), result_rows(test))
+
+
+def markdown_lines(titles: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
+    """A table in Markdown; all columns but the first are figures."""
     rule = ["---", *["---:"] * (len(titles) - 1)]
-    rows = [[row[0], *(f"{_GAP}{cell}" for cell in row[1:])] for row in (titles, *result_rows(test))]
+    rows = [[row[0], *(f"{_GAP}{cell}" for cell in row[1:])] for row in (titles, *cells)]
     return ["| " + " | ".join(row) + " |" for row in (rows[0], rule, *rows[1:])]
 
 

@@ -11,7 +11,7 @@ import json
 import os
 import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ import psutil
 
 from seq2seq_kit.errors import SweepError
 from seq2seq_kit.recipe import Recipe, dump_recipe, load_recipe
-from seq2seq_kit.recipe.sweep import trial_recipe
+from seq2seq_kit.recipe.sweep import knobs
+from seq2seq_kit.recipe.sweep_space import default_values, trial_recipe
 from seq2seq_kit.sweeps.oracle import Asked
 from seq2seq_kit.sweeps.trials import Trial, name_of
 from seq2seq_kit.sweeps.worker import Outcome
@@ -28,6 +29,7 @@ from seq2seq_kit.tracking import RunRecord, Tracking
 from seq2seq_kit.training import Epoch
 
 _KIND = "sweep.kind"  # which run it is: sweep, trial, fold
+_RECIPE = "sweep.yaml"  # the recipe of the sweep; `recipe.yaml` beside it is the winner's
 
 
 @dataclass
@@ -79,9 +81,9 @@ class Book:
         name = f"sweep {sweep.tuner} {sweep.max_trials or ''}".strip()
         own = {_KIND: "sweep", "sweep.data_sha256": digest, **_process()}
         record = tracking.start(str(recipe.name), name=name, tags=dict(tags) | own)
-        record.params(recipe.model_dump(mode="json", exclude={"name"}))
+        record.params(_without(recipe.model_dump(mode="json", exclude={"name"}), sweep.space))
         with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "recipe.yaml").write_text(dump_recipe(recipe), encoding="utf-8")
+            (Path(folder) / _RECIPE).write_text(dump_recipe(recipe), encoding="utf-8")
             record.files(Path(folder))
         return cls(tracking, record, recipe, defaults)
 
@@ -127,6 +129,7 @@ class Book:
             best_epoch=outcome.best_epoch,
             epochs=epochs,
             seconds=outcome.seconds,
+            memory=outcome.memory,
             folds=outcome.folds,
         )
         for number, (record, score) in enumerate(zip(page.folds.values(), outcome.folds, strict=False), start=1):
@@ -208,8 +211,6 @@ def open_book(tracking: Tracking, run: str) -> Book:
         TrackingError: No such run.
         SweepError: The run is no sweep.
     """
-    from seq2seq_kit.recipe.sweep import default_values, knobs
-
     record, tags = tracking.reopen(run)
     if tags.get(_KIND) != "sweep":
         above = tags.get("mlflow.parentRunId")
@@ -218,7 +219,7 @@ def open_book(tracking: Tracking, run: str) -> Book:
             f"the run {record.run_id} is no sweep, but {_said(tags)}{hint}. `seq2seq-kit list runs` shows the runs at hand"
         )
     with tempfile.TemporaryDirectory() as folder:
-        recipe = load_recipe(tracking.fetch(record.run_id, "recipe.yaml", Path(folder)))
+        recipe = load_recipe(tracking.fetch(record.run_id, _RECIPE, Path(folder)))
     assert recipe.sweep is not None
     book = Book(tracking, record, recipe, default_values(recipe, knobs(recipe.sweep)))
     found = [(child, own) for child, own in tracking.children(record) if own.get(_KIND) == "trial"]
@@ -267,8 +268,20 @@ def _page(record: RunRecord, tags: Mapping[str, str]) -> Page:
 
 
 def _figures(trial: Trial) -> dict[str, Any]:
-    names = ("score", "best_epoch", "epochs", "seconds", "reason", "folds")
+    names = ("score", "best_epoch", "epochs", "seconds", "reason", "memory", "folds")
     return {name: getattr(trial, name) for name in names}
+
+
+def _without(values: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """Nested values less some dotted keys: what is searched is no parameter of the sweep."""
+    for key in keys:
+        inner: Any = values
+        *sections, last = key.split(".")
+        for part in sections:
+            inner = inner[int(part)] if isinstance(inner, list) else inner[part]
+        if isinstance(inner, dict):
+            inner.pop(last, None)
+    return values
 
 
 def _process() -> dict[str, str]:

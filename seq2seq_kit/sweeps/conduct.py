@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
@@ -14,12 +16,14 @@ from typing import Any
 import pandas as pd
 
 from seq2seq_kit.bundle_files import read_bundle
-from seq2seq_kit.errors import KitError, RecipeError, SweepError
+from seq2seq_kit.errors import ArgumentError, DataError, RecipeError, SweepError
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.notes import describe_run
+from seq2seq_kit.notes import count_of, result_lines
+from seq2seq_kit.quiet import load_tensorflow
 from seq2seq_kit.recipe import Recipe, dump_recipe
 from seq2seq_kit.recipe.loading import Overrides
-from seq2seq_kit.recipe.sweep import Knob, Sweep, check_space, default_values, knobs, trial_recipe
+from seq2seq_kit.recipe.sweep import Sweep, knobs
+from seq2seq_kit.recipe.sweep_space import check_space, default_values, trial_recipe
 from seq2seq_kit.runs import TrainResult, close, conclude, data_name, first_tags
 from seq2seq_kit.sweeps.book import Book, Page, claim, digest_at_start, open_book
 from seq2seq_kit.sweeps.figures import write_figures
@@ -27,7 +31,7 @@ from seq2seq_kit.sweeps.importance import Importances, importances
 from seq2seq_kit.sweeps.oracle import Tuner
 from seq2seq_kit.sweeps.pool import Pool
 from seq2seq_kit.sweeps.search import Ended, Reporter, Search, Standing
-from seq2seq_kit.sweeps.trials import Trial, best_of, table_of
+from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, table_of
 from seq2seq_kit.sweeps.words import describe_sweep
 from seq2seq_kit.tasks import Job, digest_of, open_job
 from seq2seq_kit.tracking import open_tracking
@@ -36,7 +40,7 @@ from seq2seq_kit.validation import resolve
 
 _DATA_CORNERS = 16
 # What may be changed when a sweep is resumed: how far it goes, not what it does.
-_BUDGET = ("max_trials", "max_minutes")
+_BUDGET = ("sweep.max_trials", "sweep.max_minutes")
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,19 @@ class SweepResult:
     tracking_uri: str
     seconds: float
 
+    @property
+    def metric(self) -> str:
+        """The objective."""
+        return section_of(self.recipe).metric
+
+    @property
+    def direction(self) -> Direction:
+        """Whether it should be small or large."""
+        return section_of(self.recipe).direction
+
     def table(self) -> pd.DataFrame:
         """One row for each trial, see `table_of`."""
-        return table_of(self.trials, knobs(_section(self.recipe)))
+        return table_of(self.trials, knobs(section_of(self.recipe)))
 
 
 class Silent:
@@ -111,7 +125,7 @@ def sweep(
     """
     recipe = resolve(recipe, overrides)
     recipe = recipe.model_copy(update={"name": recipe.name or recipe.task})
-    section = _section(recipe)
+    section = section_of(recipe)
     check_space(recipe)
     prepared = _Prepared.open(recipe, data, workers, reporter)
     tracking = open_tracking(tracking_uri, say=prepared.reporter.say)
@@ -157,7 +171,7 @@ def resume(
     _require_same(book, wanted)
     book.recipe = wanted
     check_space(wanted)
-    section, count = _section(wanted), len(book.pages)
+    section, count = section_of(wanted), len(book.pages)
     total = section.trials
     if total is not None and count >= total and all(trial.state in ("finished", "failed") for trial in book.trials):
         raise SweepError(
@@ -175,36 +189,52 @@ def resume(
     return _conduct(book, prepared)
 
 
-def best_recipe(run: str, *, tracking_uri: str | None = None) -> tuple[Recipe, Trial, int]:
+@dataclass(frozen=True)
+class BestRecipe:
+    """The recipe of a sweep's best trial.
+
+    Attributes:
+        recipe: Ready to train, without the sweep section.
+        trial: The trial.
+        said: Where it comes from, in a line.
+    """
+
+    recipe: Recipe
+    trial: Trial
+    said: str
+
+    @property
+    def text(self) -> str:
+        """The recipe as YAML."""
+        return f"# {self.said}\n{dump_recipe(self.recipe)}"
+
+
+def best_recipe(run: str, *, out: str | Path | None = None, tracking_uri: str | None = None) -> BestRecipe:
     """The recipe of the best trial of a sweep, also of one that is under way or was killed.
 
-    Returns:
-        The recipe, ready to train; the trial; how many have finished.
+    Args:
+        run: Id of the sweep's run, or its beginning.
+        out: A file to write it to, which `train` accepts.
+        tracking_uri: As in `train`.
 
     Raises:
+        ArgumentError: `out` cannot be written.
         SweepError: The run is no sweep, or none of its trials has finished.
         TrackingError: No such run.
     """
     book = open_book(open_tracking(tracking_uri, create=False), run)
-    best = best_of(book.trials, _section(book.recipe).direction)
+    best = best_of(book.trials, section_of(book.recipe).direction)
     if best is None:
-        raise SweepError(f"no trial of the sweep {book.record.run_id} has finished{_reasons(book.trials)}")
-    finished = sum(trial.state == "finished" for trial in book.trials)
-    return trial_recipe(book.recipe, best.values), best, finished
-
-
-def write_best_recipe(run: str, path: Path, *, tracking_uri: str | None = None) -> Trial:
-    """Writes the best trial's recipe to a file that `train` accepts."""
-    recipe, best, finished = best_recipe(run, tracking_uri=tracking_uri)
-    path.write_text(_headed(recipe, best, run, finished), encoding="utf-8")
-    return best
-
-
-def _headed(recipe: Recipe, best: Trial, run: str, finished: int) -> str:
-    count = f"{finished} trial{'' if finished == 1 else 's'}"
-    return f"# Trial {best.number}, the best of {count} of the sweep {run}: {best.score:.6g} at epoch {best.best_epoch}.\n" + (
-        dump_recipe(recipe)
-    )
+        raise SweepError(f"no trial of the sweep {book.record.run_id} has finished{reasons(book.trials)}")
+    finished = count_of(sum(trial.state == "finished" for trial in book.trials), "finished trial")
+    said = f"trial {best.number}, the best of {finished} of the sweep {book.record.run_id}: {best.score:.6g} at epoch"
+    found = BestRecipe(trial_recipe(book.recipe, best.values), best, f"{said} {best.best_epoch}")
+    if out is not None:
+        try:
+            Path(out).write_text(found.text, encoding="utf-8")
+        except OSError as error:
+            raise ArgumentError(f"could not write {out}: {error}. Choose another --out") from None
+    return found
 
 
 @dataclass(frozen=True)
@@ -224,7 +254,7 @@ class _Prepared:
         cls, recipe: Recipe, data: pd.DataFrame | None, workers: int | None, reporter: Reporter | None
     ) -> _Prepared:
         began = time.perf_counter()
-        section, reporter = _section(recipe), reporter or Silent()
+        section, reporter = section_of(recipe), reporter or Silent()
         count = workers if workers is not None else cores()
         if count < 1:
             raise SweepError(f"a sweep needs at least one worker. Received: {count}")
@@ -236,18 +266,17 @@ class _Prepared:
         findings = job.check()
         for finding in findings:
             reporter.find(finding)
+        load_tensorflow()  # quietly; KerasTuner needs it
         return cls(job, data, digest_of(job.source, job.columns), findings, pool, reporter, began)
 
 
 def cores() -> int:
     """Cores that this process may use."""
-    import os
-
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _conduct(book: Book, prepared: _Prepared) -> SweepResult:
-    recipe, section = book.recipe, _section(book.recipe)
+    recipe, section = book.recipe, section_of(book.recipe)
     reporter, record = prepared.reporter, book.record
     pressed = threading.Event()
     try:
@@ -257,6 +286,7 @@ def _conduct(book: Book, prepared: _Prepared) -> SweepResult:
             seed=section.seed if section.seed is not None else recipe.seed,
             trials=section.trials - 1 if section.trials is not None else None,
             epochs=recipe.training.epochs,
+            known=book.defaults,
         )
         with tempfile.TemporaryDirectory(prefix="seq2seq-kit-sweep-") as scratch, noticing_ctrl_c(pressed):
             ended = Search(
@@ -278,3 +308,204 @@ def _conduct(book: Book, prepared: _Prepared) -> SweepResult:
         raise
     record.end("KILLED" if ended == "interrupted" else "FINISHED")
     return result
+
+
+def _conclude(book: Book, prepared: _Prepared, ended: Ended) -> SweepResult:
+    """The best trial's model, evaluated on the test rows, and what the trials show."""
+    recipe, section, record = book.recipe, section_of(book.recipe), book.record
+    trials, space = book.trials, knobs(section)
+    best = best_of(trials, section.direction)
+    if best is None:
+        if ended == "interrupted":
+            prepared.reporter.say("interrupted before a trial had finished")
+            raise KeyboardInterrupt
+        raise SweepError(f"none of the {count_of(len(trials), 'trial')} has finished{reasons(trials)}")
+    found = importances(trials, space, section.direction, seed=recipe.seed)
+
+    def note(winner: TrainResult | None) -> str:
+        return describe_sweep(
+            name=str(recipe.name),
+            trials=trials,
+            knobs=space,
+            metric=section.metric,
+            direction=section.direction,
+            importances=found,
+            ended=ended,
+            seconds=time.perf_counter() - prepared.began,
+            run_id=record.run_id,
+            tuner=section.tuner,
+            verb=winner.bundle.verbs[0] if winner else "predict",
+            board=result_lines(winner) if winner else [],
+            accepts=lambda key, value: _accepts(recipe, {**best.values, key: value}),
+        )
+
+    own = trial_recipe(recipe, best.values)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        trained = book.tracking.fetch(book.pages[best.number].record.run_id, "bundle", folder)
+        winner = None
+        if ended == "interrupted":
+            record.files(trained, "bundle")
+            record.note(note(None))
+        else:
+            winner = _evaluate(book, prepared, own, read_bundle(trained), best, note)
+        shown = folder / "shown"
+        write_figures(
+            trials,
+            space,
+            metric=section.metric,
+            direction=section.direction,
+            folder=shown / "sweep",
+            importances=found,
+        )
+        table_of(trials, space).to_csv(shown / "sweep" / "trials.csv", index=False)
+        (shown / "recipe.yaml").write_text(dump_recipe(own), encoding="utf-8")
+        record.files(shown)
+    _log_totals(book, best, winner)
+    return SweepResult(
+        recipe=recipe,
+        trials=trials,
+        best=best,
+        best_recipe=own,
+        ended=ended,
+        importances=found,
+        winner=winner,
+        run_id=record.run_id,
+        tracking_uri=book.tracking.uri,
+        seconds=time.perf_counter() - prepared.began,
+    )
+
+
+def _evaluate(
+    book: Book, prepared: _Prepared, own: Recipe, bundle: Any, best: Trial, note: Callable[[TrainResult], str]
+) -> TrainResult:
+    """Looks at the test rows, for the only time: with the weights that won, or with those of a refit."""
+    section = section_of(book.recipe)
+    job = open_job(own, prepared.data)
+    job = job.seen_by(bundle) if section.folds else job
+    model, fitted, val = bundle.model, Fit.from_json(book.fits(book.pages[best.number])[-1]), None
+    findings = list(prepared.findings)
+    if section.refit:
+        prepared.reporter.say(f"training once more on train and validation rows, {count_of(fitted.best_epoch, 'epoch')}")
+        val = job.report(job.bundle(model, {}), "val")
+        job, epochs = job.joined(), fitted.best_epoch
+        seed_everything(own.seed, deterministic=own.training.deterministic)
+        model = job.build()
+        fitted = job.fit(model, [], stop_after=epochs)
+        text = (
+            f"the winner was trained once more on train and validation rows, for {count_of(epochs, 'epoch')}; the figures of val "
+            "are those of the trial that won, the figures of test are the new model's"
+        )
+        findings.append(Finding("refit", "note", text, ""))
+        prepared.reporter.find(findings[-1])
+    return conclude(
+        job,
+        model,
+        fitted,
+        record=book.record,
+        digest=prepared.digest,
+        findings=findings,
+        reporter=prepared.reporter,
+        seconds=lambda: time.perf_counter() - prepared.began,
+        val=val,
+        note=note,
+    )
+
+
+def _log_totals(book: Book, best: Trial, winner: TrainResult | None) -> None:
+    trials = book.trials
+    own = next((trial for trial in trials if trial.number == 1), None)
+    figures = {
+        "trials_finished": sum(trial.state == "finished" for trial in trials),
+        "trials_failed": sum(trial.state == "failed" for trial in trials),
+        "epochs": sum(trial.epochs for trial in trials),
+        "trial_seconds": sum(trial.seconds for trial in trials),
+        "best_trial": best.number,
+        "best": best.score or 0.0,
+        "best_epoch": best.best_epoch or 0,
+    }
+    if own is not None and own.score is not None:
+        figures["own"] = own.score
+    book.record.metrics({f"sweep/{key}": float(value) for key, value in figures.items()})
+    said = ", ".join(f"{key}={value}" for key, value in best.values.items())
+    metric = section_of(book.recipe).metric
+    book.record.tags({"best_trial": str(best.number), "best_values": said} | (
+        {} if winner else {"result": f"{metric} {best.score:.5g} so far, test rows not looked at"}
+    ))
+
+
+def _accepts(recipe: Recipe, values: Mapping[str, Any]) -> bool:
+    try:
+        trial_recipe(recipe, values)
+    except RecipeError:
+        return False
+    return True
+
+
+def section_of(recipe: Recipe) -> Sweep:
+    """The recipe's sweep section.
+
+    Raises:
+        RecipeError: It has none.
+    """
+    if recipe.sweep is None:
+        raise RecipeError(
+            f"the recipe {recipe.name or ''} has no `sweep` section. Add one, for example:\n"
+            "sweep:\n  tuner: bayesian\n  max_trials: 20\n  space:\n"
+            "    training.learning_rate: {float: {min_value: 1e-4, max_value: 1e-2, sampling: log}}"
+        )
+    return recipe.sweep
+
+
+def _require_same(book: Book, wanted: Recipe) -> None:
+    """Only how far the sweep goes may differ from how it began."""
+    before, now = (_flat(recipe.model_dump(mode="json")) for recipe in (book.recipe, wanted))
+    differing = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    differing = [key for key in differing if key not in _BUDGET]
+    if differing:
+        said = ", ".join(f"{key} is {before.get(key)!r} there and {now.get(key)!r} here" for key in differing[:3])
+        raise SweepError(
+            f"the sweep {book.record.run_id} is of another recipe: {said}{', ...' if len(differing) > 3 else ''}. Resume it with "
+            f"its own (leave RECIPE out), or begin a new sweep. Only {' and '.join(_BUDGET)} may be changed"
+        )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            found |= _flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+def reasons(trials: Sequence[Trial]) -> str:
+    """Why trials failed, the most frequent reason first; empty if none did."""
+    counts = Counter(trial.reason for trial in trials if trial.state == "failed")
+    return "".join(f"\n  {count}x {reason}" for reason, count in counts.most_common(3))
+
+
+def _check_data(recipe: Recipe, data: pd.DataFrame | None) -> None:
+    """Opens the data for the outermost values of the keys that change it: windows that do not fit are told now."""
+    section = section_of(recipe)
+    outer = {
+        knob.key: list(knob.values) or [knob.low, knob.high]
+        for knob in knobs(section)
+        if knob.key.startswith("data.") and not knob.when
+    }
+    if not outer:
+        return
+    for values in islice(product(*outer.values()), _DATA_CORNERS):
+        corner = dict(zip(outer, values, strict=True))
+        try:
+            own = trial_recipe(recipe, corner)
+        except RecipeError:  # valid beside other values of other keys; those trials are checked when they begin
+            continue
+        try:
+            job = open_job(own, data)
+            if section.folds:
+                job.folds(section.folds)
+        except DataError as error:
+            said = ", ".join(f"{key}={value}" for key, value in corner.items())
+            raise DataError(f"with {said} of the sweep's space: {error}") from None

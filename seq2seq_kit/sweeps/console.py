@@ -15,6 +15,7 @@ from rich.text import Text
 from seq2seq_kit.console import duration, print_finding
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.notes import figure
+from seq2seq_kit.sweeps.conduct import SweepResult
 from seq2seq_kit.sweeps.search import Standing
 from seq2seq_kit.sweeps.trials import Trial, best_of, ranked, short_keys, text_of
 
@@ -26,8 +27,8 @@ _BAR = 12
 class SweepConsole:
     """The reporter of `sweep` on a terminal. Written to a file or a pipe it prints the lines of ended trials only."""
 
-    def __init__(self, console: Console, keys: Sequence[str]) -> None:
-        self.console, self.keys = console, keys
+    def __init__(self, console: Console) -> None:
+        self.console = console
         self.standing: Standing | None = None
         self.drawn = 0.0
         self.live = Live(console=console, auto_refresh=False, transient=True)
@@ -60,7 +61,7 @@ class SweepConsole:
         if not self.shows:
             self.live.start()
             self.shows = True
-        self.live.update(render(standing, self.keys), refresh=True)
+        self.live.update(render(standing), refresh=True)
 
     def on_trial(self, trial: Trial, best: bool) -> None:
         """A line for a trial that has ended; a star for the best so far."""
@@ -71,7 +72,7 @@ class SweepConsole:
         else:
             spread = f" ± {trial.spread:.3g}" if trial.spread is not None else ""
             said = f"{trial.score:.6g}{spread}  epoch {trial.best_epoch}"
-        values = escape(_words(trial, self.keys))
+        values = escape(_words(trial))
         star = " *" if best else ""
         self.console.print(
             f"{head}  {said}  {values}  {duration(trial.seconds)}{star}", highlight=False, soft_wrap=True
@@ -83,8 +84,25 @@ class SweepConsole:
             self.shows = False
 
 
-def render(standing: Standing, keys: Sequence[str]) -> Group:
+def print_result(console: Console, result: SweepResult) -> None:
+    """The best trials, what mattered, and how to go on."""
+    standing = Standing(result.trials, [], None, result.seconds, None, result.metric, result.direction)
+    console.print(render(standing))
+    shares = [f"{key} {share:.0%}" for key, share in result.importances.shares.items()]
+    lines = [f"what mattered: {', '.join(shares)}" if shares else f"what mattered: {result.importances.why}"]
+    lines.append(f"run {result.run_id}  {result.seconds:.0f} s in all")
+    run = result.run_id
+    lines.append("  seq2seq-kit ui                                   review it")
+    lines.append(f"  seq2seq-kit sweep --best {run} --out best.yaml")
+    if result.ended in ("interrupted", "max_minutes"):
+        lines.append(f"  seq2seq-kit sweep --resume {run}")
+    for line in lines:
+        console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def render(standing: Standing) -> Group:
     """The live view: trials under way with a bar each, the best finished ones, and how far the sweep is."""
+    keys = _keys(standing.trials)
     names = short_keys(keys)
     table = Table(title=None, expand=False)
     for name in ("trial", "", standing.metric, "epoch"):
@@ -135,6 +153,10 @@ def _cells(trial: Trial, keys: Sequence[str]) -> list[str]:
     return [text_of(trial.values[key]) if key in trial.values else "" for key in keys]
 
 
-def _words(trial: Trial, keys: Sequence[str]) -> str:
-    names = short_keys(keys)
-    return ", ".join(f"{names[key]} {text_of(trial.values[key])}" for key in keys if key in trial.values)
+def _keys(trials: Sequence[Trial]) -> list[str]:
+    return list(dict.fromkeys(key for trial in trials for key in trial.values))
+
+
+def _words(trial: Trial) -> str:
+    names = short_keys(list(trial.values))
+    return ", ".join(f"{names[key]} {text_of(value)}" for key, value in trial.values.items())

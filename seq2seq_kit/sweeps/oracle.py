@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -43,9 +43,19 @@ class Tuner:
         seed: Of the oracle.
         trials: Most trials to ask for; None: as many as the oracle has.
         epochs: Epochs of the recipe, Hyperband's budget for a trial unless `sweep.max_epochs` says more.
+        known: Values that are tried without the oracle; a random choice does not come back to them.
     """
 
-    def __init__(self, sweep: Sweep, knobs: Sequence[Knob], *, seed: int, trials: int | None, epochs: int) -> None:
+    def __init__(
+        self,
+        sweep: Sweep,
+        knobs: Sequence[Knob],
+        *,
+        seed: int,
+        trials: int | None,
+        epochs: int,
+        known: Mapping[str, Any] | None = None,
+    ) -> None:
         self._knobs = {knob.key: knob for knob in knobs}
         self._folder = tempfile.TemporaryDirectory(prefix="seq2seq-kit-oracle-")
         with _quietly():
@@ -53,6 +63,9 @@ class Tuner:
             self._oracle.verbose = 0
             # It writes its state there on every call; the record of the sweep is kept in MLflow.
             self._oracle._set_project_dir(self._folder.name, "oracle")
+            if known is not None and sweep.tuner in ("random", "bayesian"):
+                raw = {key: _encoded(self._knobs[key], value) for key, value in known.items()}
+                self._oracle._tried_so_far.add(self._oracle._compute_values_hash(raw))
         self._asked = 0
 
     def ask(self) -> Asked | Literal["wait", "done"]:

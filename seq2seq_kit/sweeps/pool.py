@@ -57,15 +57,7 @@ class Pool:
         self.running: list[Running] = []
         self.share = int(free_memory() * _SHARE / workers)
         self._looked = 0.0
-        # Where a process cannot be forked (Windows), each trial imports TensorFlow anew.
-        method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
-        self._context: Any = get_context(method)
-        if method == "forkserver":
-            self._context.set_forkserver_preload(["seq2seq_kit.sweeps.nursery"])
-            with _one_thread(), _without_main():
-                from multiprocessing import forkserver
-
-                forkserver.ensure_running()  # imports while the sweep's own process does
+        self._context = start_server()
 
     @property
     def free(self) -> int:
@@ -146,6 +138,24 @@ class Pool:
                 each.over = f"late:it took longer than sweep.trial_minutes: {self.minutes:g}"
             if each.over:
                 each.process.kill()  # its pipe ends, which is read like any other death
+
+
+def start_server() -> Any:
+    """Starts what trials are forked from, if it does not run yet; it imports TensorFlow while the caller goes on.
+
+    Returns:
+        A context of `multiprocessing`.
+    """
+    # Where a process cannot be forked (Windows), each trial imports TensorFlow anew.
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["seq2seq_kit.sweeps.nursery"])
+    with _one_thread(), _without_main():
+        from multiprocessing import forkserver
+
+        forkserver.ensure_running()
+    return context
 
 
 def free_memory() -> int:

@@ -11,7 +11,7 @@ import shutil
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -19,12 +19,12 @@ import pandas as pd
 
 from seq2seq_kit.errors import KitError, SweepError, TrackingError
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.recipe.sweep import trial_recipe
+from seq2seq_kit.recipe.sweep_space import trial_recipe
 from seq2seq_kit.sweeps.book import Book, Page
 from seq2seq_kit.sweeps.oracle import Asked, Tuner
 from seq2seq_kit.sweeps.pool import Pool, Running
 from seq2seq_kit.sweeps.trials import Trial, best_of
-from seq2seq_kit.sweeps.worker import Outcome, Task
+from seq2seq_kit.sweeps.worker import Outcome, Task, is_better
 from seq2seq_kit.training import Epoch
 
 _ATTEMPTS = 2  # a process that was killed may have been unlucky; twice is the trial's own fault
@@ -46,6 +46,7 @@ class Progress:
         done: Share of the trial that is behind it, early stopping aside.
         last: Validation loss of the last finished epoch, or None.
         seconds: Since it began.
+        process: Id of its process.
     """
 
     trial: Trial
@@ -55,6 +56,7 @@ class Progress:
     done: float = 0.0
     last: float | None = None
     seconds: float = 0.0
+    process: int = 0
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ class Search:
         """How it stands now."""
         now = time.perf_counter()
         progress = [
-            Progress(**{**vars(busy.progress), "trial": busy.page.trial, "seconds": now - busy.began})
+            replace(busy.progress, trial=busy.page.trial, seconds=now - busy.began, process=busy.running.process.pid)
             for busy in self.busy.values()
         ]
         trials, seconds = self.book.trials, now - self.began
@@ -232,7 +234,15 @@ class Search:
         recipe = trial_recipe(self.book.recipe, page.trial.values)
         folder = self.folder / f"{number}-{attempt}"
         task = Task(
-            recipe, self.sweep.metric, self.sweep.folds, self.data, folder, page.record.run_id, self.digest
+            recipe=recipe,
+            metric=self.sweep.metric,
+            to_beat=best.score if (best := best_of(self.book.trials, self.sweep.direction)) else None,
+            direction=self.sweep.direction,
+            folds=self.sweep.folds,
+            data=self.data,
+            folder=folder,
+            run_id=page.record.run_id,
+            digest=self.digest,
         )
         progress = Progress(page.trial, epochs=recipe.training.epochs)
         self.busy[number] = _Busy(page, self.pool.start(task), attempt, progress)
@@ -242,14 +252,14 @@ class Search:
         page = busy.page
         if kind == "batch":
             fold, epoch, of, done = value
-            busy.progress = Progress(page.trial, fold, epoch, of, done, busy.progress.last)
+            busy.progress = replace(busy.progress, fold=fold, epoch=epoch, epochs=of, done=done)
             return
         if kind == "epoch":
             fold, told = value
             epoch = Epoch(**told)
             of = self.sweep.folds or 1
             done = (fold - 1 + epoch.number / epoch.of) / of
-            busy.progress = Progress(page.trial, fold, epoch.number, epoch.of, done, epoch.val_loss)
+            busy.progress = replace(busy.progress, fold=fold, epoch=epoch.number, epochs=epoch.of, done=done, last=epoch.val_loss)
             self._write(self.book.epoch, page, fold, epoch, folds=self.sweep.folds)
             return
         del self.busy[page.trial.number]
@@ -280,8 +290,7 @@ class Search:
 
     def _finish(self, page: Page, outcome: Outcome, bundle: Path) -> None:
         best = best_of(self.book.trials, self.sweep.direction)
-        sign = 1 if self.sweep.direction == "min" else -1
-        leads = best is None or best.score is None or sign * outcome.score < sign * best.score
+        leads = is_better(outcome.score, best.score if best else None, self.sweep.direction)
         self._write(self.book.finish, page, outcome, bundle=bundle if leads else None)
         self._tell(page)
         if leads:

@@ -37,6 +37,8 @@ class Task:
     Attributes:
         recipe: The trial's recipe.
         metric: The objective: `val_loss` or a metric of the fit.
+        to_beat: The best score when the trial began, or None; a model that does not beat it is not kept.
+        direction: Whether a score is better when it is smaller (`min`) or larger (`max`).
         folds: Number of time-ordered folds; None: the recipe's own split.
         data: Rows instead of the recipe's `data.source`.
         folder: Where the trained model is put as `bundle`, and what the process says on standard error as `stderr.txt`.
@@ -46,6 +48,8 @@ class Task:
 
     recipe: Recipe
     metric: str
+    to_beat: float | None
+    direction: str
     folds: int | None
     data: pd.DataFrame | None
     folder: Path
@@ -61,7 +65,7 @@ class Outcome:
         score: The objective at the kept epoch; over folds their mean.
         best_epoch: The kept epoch, of the last fold.
         folds: Scores by fold; empty without.
-        fits: Each fold's fit, as a mapping; a single one without folds.
+        fits: Each fold's fit, as `Fit.to_json` gives it; a single one without folds.
         seconds: Wall time of everything.
         memory: Largest resident set of the process, in bytes.
     """
@@ -108,11 +112,13 @@ def run_trial(task: Task, pipe: Connection) -> Outcome:
         model = each.build()
         fitted = each.fit(model, [_Teller(pipe, number, len(jobs))])
         scores.append(score_of(fitted.history[fitted.best_epoch - 1], task.metric))
-        fits.append(asdict(fitted))
-    info = {"run_id": task.run_id, "data_sha256": task.digest, "best_epoch": fitted.best_epoch}
-    each.bundle(model, info, peers=False).save(task.folder / "bundle")
+        fits.append(fitted.to_json())
+    score = math.fsum(scores) / len(scores)
+    if is_better(score, task.to_beat, task.direction):
+        info = {"run_id": task.run_id, "data_sha256": task.digest, "best_epoch": fitted.best_epoch}
+        each.bundle(model, info, peers=False).save(task.folder / "bundle")
     return Outcome(
-        score=math.fsum(scores) / len(scores),
+        score=score,
         best_epoch=fitted.best_epoch,
         fits=fits,
         seconds=time.perf_counter() - began,
@@ -124,6 +130,11 @@ def run_trial(task: Task, pipe: Connection) -> Outcome:
 def score_of(epoch: Epoch, metric: str) -> float:
     """The objective in an epoch."""
     return epoch.val_loss if metric == "val_loss" else epoch.metrics[metric]
+
+
+def is_better(score: float, other: float | None, direction: str) -> bool:
+    """Whether a score beats another one, or stands alone; equals do not."""
+    return other is None or (score < other if direction == "min" else score > other)
 
 
 class _Teller:
