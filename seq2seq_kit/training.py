@@ -9,15 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from seq2seq_kit.data.prepare import Prepared
-from seq2seq_kit.errors import TrainingError
-from seq2seq_kit.recipe.schema import (
-    FitSettings,
-    ForecastTraining,
-)
+from seq2seq_kit.errors import ArgumentError, TrainingError
+from seq2seq_kit.recipe.schema import FitSettings, ForecastTraining
 from seq2seq_kit.recipe.tokens import TranslateTraining
 
 if TYPE_CHECKING:
@@ -82,6 +79,15 @@ class Fit:
     ended: Literal["epochs", "early", "interrupted"]
     seconds: float
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; Python writes floats so that they read back bit by bit."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "Fit":
+        """The inverse of `to_json`."""
+        return cls(**stored | {"history": [Epoch(**epoch) for epoch in stored["history"]]})
+
 
 def seed_everything(seed: int, *, deterministic: bool) -> None:
     """Seeds Python, NumPy, TensorFlow and Keras; `deterministic` also makes TensorFlow's operations so."""
@@ -103,6 +109,7 @@ def fit(
     metrics: Sequence[Any] = (),
     begin_epoch: Callable[[int], None] | None = None,
     validate: Callable[[], float] | None = None,
+    stop_after: int | None = None,
     observers: Sequence[Observer] = (),
 ) -> Fit:
     """Fits on the train examples, watches the val examples, leaves the best epoch's weights in the model.
@@ -118,13 +125,18 @@ def fit(
         metrics: Keras metrics to watch beside it.
         begin_epoch: Told the number of each epoch, from 1, before it begins.
         validate: Gives the validation loss, where that is more than the loss of a forward pass.
+        stop_after: Train so many epochs of the schedule and keep the last one's weights: no rows are left to choose one by.
         observers: Told of every batch and epoch.
 
     Raises:
+        ArgumentError: `stop_after` is no whole number from 1 to the section's epochs.
         TrainingError: The loss became NaN or infinite; the message says what to try.
     """
     import keras
 
+    epochs = training.epochs if stop_after is None else stop_after
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or not 1 <= epochs <= training.epochs:
+        raise ArgumentError(f"stop_after must be a whole number from 1 to {training.epochs}. Received: {stop_after!r}")
     count = examples.count("train")
     steps = math.ceil(count / training.batch_size)
     model.compile(
@@ -133,12 +145,10 @@ def fit(
         metrics=list(metrics),
         jit_compile=False,  # XLA was no faster here and takes seconds to compile
     )
-    best = keras.callbacks.EarlyStopping(
-        monitor="val_loss", patience=training.patience or training.epochs, restore_best_weights=True
-    )
+    best = _last_epoch() if stop_after else _best_epoch(training.patience or epochs)
     history: list[Epoch] = []
     pressed = threading.Event()
-    watch = _watch(history, observers, pressed, steps, training.epochs, count)
+    watch = _watch(history, observers, pressed, steps, epochs, count)
     callbacks = [best, watch]
     if training.schedule == "plateau":
         wait = max(1, (training.patience or 10) // 2)
@@ -152,7 +162,7 @@ def fit(
             model.fit(
                 examples.batches("train", training.batch_size, shuffle_seed=seed),
                 steps_per_epoch=steps,
-                epochs=training.epochs,
+                epochs=epochs,
                 validation_data=None if validate else examples.batches("val", size),
                 callbacks=callbacks,
                 shuffle=False,  # the batches are shuffled already
@@ -166,7 +176,7 @@ def fit(
         ended = "interrupted"
     if history and not _finite(history[-1]):
         raise TrainingError(_nan_message(history[-1], training))
-    if ended == "epochs" and len(history) < training.epochs:
+    if ended == "epochs" and len(history) < epochs:
         ended = "early"
     return Fit(
         history=history,
@@ -178,6 +188,25 @@ def fit(
 
 def _masked(examples: Examples) -> bool:
     return isinstance(examples, Prepared) and examples.data.missing == "mask"
+
+
+def _best_epoch(patience: int) -> Any:
+    import keras
+
+    return keras.callbacks.EarlyStopping(monitor="val_loss", patience=patience, restore_best_weights=True)
+
+
+def _last_epoch() -> Any:
+    """What stands in its place where the last finished epoch is kept."""
+    import keras
+
+    class LastEpoch(keras.callbacks.Callback):
+        best_epoch, best_weights = 0, None
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.best_epoch, self.best_weights = epoch, self.model.get_weights()
+
+    return LastEpoch()
 
 
 def _around_epochs(

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 from seq2seq_kit.data import Prepared, prepare
-from seq2seq_kit.errors import TrainingError
+from seq2seq_kit.errors import ArgumentError, TrainingError
 from seq2seq_kit.models.inference import compile_forward
 from seq2seq_kit.recipe import Recipe, parse_recipe
 from seq2seq_kit.recipe.schema import Training
@@ -177,6 +177,54 @@ def test_ctrl_c_in_the_first_epoch_leaves_a_model_that_works() -> None:
     result = fitted(recipe, prepared, model, Interrupter(epoch=1, step=3))
     assert (result.ended, result.best_epoch, result.history) == ("interrupted", 0, [])
     assert np.isfinite(val_mse(model, prepared))
+
+
+def test_a_fit_that_stops_after_some_epochs_is_the_beginning_of_the_longer_one() -> None:
+    short, long = small(epochs=3, patience=None), small(epochs=9, patience=1)
+    whole = fitted(*short)
+    stopped = fit(long[2], long[1], long[0].training, seed=0, stop_after=3)
+    assert (stopped.ended, stopped.best_epoch, whole.best_epoch) == ("epochs", 3, 3)
+    assert [(epoch.number, epoch.of) for epoch in stopped.history] == [(1, 3), (2, 3), (3, 3)]
+    for own, other in zip(long[2].get_weights(), short[2].get_weights(), strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-4, atol=1e-6)
+
+
+def test_a_fit_that_stops_after_some_epochs_keeps_the_last_one_even_if_it_is_worse() -> None:
+    recipe, prepared, model = small(epochs=9, patience=1)
+    result = fit(model, prepared, recipe.training, seed=0, stop_after=4, observers=[Saboteur(model=model, after=2)])
+    losses = [epoch.val_loss for epoch in result.history]
+    assert (result.ended, result.best_epoch, len(losses)) == ("epochs", 4, 4)
+    assert losses[-1] > 2 * min(losses)
+    assert val_mse(model, prepared) == pytest.approx(losses[-1], rel=1e-4)
+
+
+def test_a_cosine_that_is_stopped_still_spans_all_epochs() -> None:
+    recipe, prepared, model = small(epochs=8, schedule="cosine")
+    result = fit(model, prepared, recipe.training, seed=0, stop_after=2)
+    rates = [epoch.learning_rate for epoch in result.history]
+    assert rates == pytest.approx([0.005 * (1 + math.cos(math.pi * done / 8)) for done in (1, 2)], abs=1e-8)
+
+
+def test_ctrl_c_in_a_fit_that_stops_after_some_epochs_keeps_the_last_finished_one() -> None:
+    recipe, prepared, model = small(epochs=9)
+    watchers = [Saboteur(model=model, after=1), Interrupter(epoch=3, step=2)]
+    result = fit(model, prepared, recipe.training, seed=0, stop_after=5, observers=watchers)
+    assert (result.ended, result.best_epoch, len(result.history)) == ("interrupted", 2, 2)
+    assert val_mse(model, prepared) == pytest.approx(result.history[1].val_loss, rel=1e-4)
+
+
+@pytest.mark.parametrize("stop_after", [0, 4, -1, 2.0, True])
+def test_a_stop_outside_the_epochs_is_refused(stop_after: int) -> None:
+    recipe, prepared, model = small(epochs=3)
+    with pytest.raises(ArgumentError, match=f"stop_after must be .+ from 1 to 3. Received: {stop_after}"):
+        fit(model, prepared, recipe.training, seed=0, stop_after=stop_after)
+
+
+def test_a_fit_is_the_same_out_of_json_to_the_bit() -> None:
+    numbers = {"learning_rate": 0.1 + 0.2, "seconds": 1 / 3, "sequences_per_second": 1e300}
+    epoch = Epoch(1, 2, 2 / 3, 5e-324, **numbers, metrics={"val_accuracy": 0.1})
+    result = Fit([epoch], 1, "interrupted", 1 / 7)
+    assert Fit.from_json(json.loads(json.dumps(result.to_json()))) == result
 
 
 def test_a_loss_that_explodes_stops_at_once_with_what_to_try() -> None:

@@ -17,7 +17,7 @@ from seq2seq_kit.data.calendar import calendar_columns
 from seq2seq_kit.data.columns import Columns, window_shape
 from seq2seq_kit.data.history import History
 from seq2seq_kit.data.scaling import Scaler, fit_scaler
-from seq2seq_kit.data.splits import PARTS, Split, fill_missing, split_by_time, whole
+from seq2seq_kit.data.splits import PARTS, Split, expanding_folds, fill_missing, split_by_time, whole
 from seq2seq_kit.data.table import Table, apply_limits, read_table, refuse_missing
 from seq2seq_kit.data.windows import Windows, make_windows
 from seq2seq_kit.errors import DataError, SeriesTooShortError
@@ -100,6 +100,30 @@ class Prepared:
         """The same rows as a model sees them that was trained with another scaler."""
         return replace(_assemble(self.data, self.table, self.split, scaler), answers=self.answers)
 
+    def scaled_on(self, rows: np.ndarray) -> "Prepared":
+        """The same rows with the scaler fitted on others: `(first, end)` for each series, shape `(series, 2)`."""
+        return self.with_scaler(_fit_scaler(self.data, self.table, rows))
+
+    def with_split(self, split: Split) -> "Prepared":
+        """The same rows in other parts; the scaler is fitted and missing cells are filled anew."""
+        return replace(_divided(self.data, self.table, split), answers=self.answers)
+
+    def joined(self) -> "Prepared":
+        """The same with the val rows in train, too."""
+        return self.with_split(self.split.joined())
+
+    def folds(self, count: int) -> list["Prepared"]:
+        """The same by `expanding_folds`, with a gap of one window: no training window shares a row with a validation window.
+
+        Raises:
+            DataError: A fold has not one training or validation window.
+        """
+        splits = expanding_folds(self.split, count, gap=window_shape(self.data).span, origin=self.table.origin)
+        folds = [self.with_split(split) for split in splits]
+        for number, fold in enumerate(folds, start=1):
+            _require_windows(fold, ("train", "val"), fold=f"fold {number} of {count}")
+        return folds
+
     def count(self, part: str) -> int:
         """Windows of a part."""
         return self.windows[part].count
@@ -162,13 +186,9 @@ def prepare(data: Data, frame: pd.DataFrame, *, windows: bool = True, origin: st
         DataError: See `read_table`; missing cells where the recipe refuses them.
         SeriesTooShortError: A part holds not one window.
     """
-    columns = Columns.of(data)
     table = _read(data, frame, origin)
     split = split_by_time(table, val=data.split.val, test=data.split.test, train=data.split.train)
-    methods = [_method(data, name) for name in columns.table]
-    per_series = table.series if data.scale_per_series else None
-    scaler = fit_scaler(table.values, split.rows("train"), columns=columns.table, methods=methods, series=per_series)
-    prepared = _assemble(data, table, split, scaler)
+    prepared = _divided(data, table, split)
     if windows:
         _require_windows(prepared)
     return prepared
@@ -198,7 +218,6 @@ def prepare_by_series(
     Raises:
         DataError: See `read_table`; missing cells where the recipe refuses them; a part without a series.
     """
-    columns = Columns.of(data)
     table = _read(data, frame, origin)
     parts = dict(divide(table.series))
     for part in PARTS:
@@ -208,8 +227,7 @@ def prepare_by_series(
                 "shares in data.split"
             )
     bounds = np.column_stack([table.bounds[:-1], table.bounds[1:]])
-    methods = [_method(data, name) for name in columns.table]
-    scaler = fit_scaler(table.values, bounds[parts["train"]], columns=columns.table, methods=methods)
+    scaler = _fit_scaler(data, table, bounds[parts["train"]])
     return _assemble(data, table, whole(table), scaler), parts
 
 
@@ -243,6 +261,10 @@ def _read(data: Data, frame: pd.DataFrame, origin: str) -> Table:
     columns = Columns.of(data).table
     table = read_table(frame, columns=columns, time=data.time, every=data.every, series=data.series, origin=origin)
     return apply_limits(table, data.limits) if data.limits else table
+
+
+def _divided(data: Data, table: Table, split: Split) -> Prepared:
+    return _assemble(data, table, split, _fit_scaler(data, table, split.rows("train")))
 
 
 def _assemble(data: Data, table: Table, split: Split, scaler: Scaler) -> Prepared:
@@ -281,8 +303,12 @@ def _filled(data: Data, table: Table, split: Split) -> Table:
     return table
 
 
-def _method(data: Data, name: str) -> str:
-    return data.scaling if isinstance(data.scaling, str) else data.scaling.get(name, "standard")
+def _fit_scaler(data: Data, table: Table, rows: np.ndarray) -> Scaler:
+    columns = Columns.of(data).table
+    scaling = data.scaling
+    methods = [scaling if isinstance(scaling, str) else scaling.get(name, "standard") for name in columns]
+    per_series = table.series if data.scale_per_series else None
+    return fit_scaler(table.values, rows, columns=columns, methods=methods, series=per_series)
 
 
 def _matrix(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarray, layout: Layout) -> np.ndarray:
@@ -320,17 +346,18 @@ def _refuse_overflow(scaled: np.ndarray, table: Table) -> None:
         )
 
 
-def _require_windows(prepared: Prepared) -> None:
+def _require_windows(prepared: Prepared, parts: Sequence[str] = PARTS, *, fold: str = "") -> None:
     shape = window_shape(prepared.data)
-    for part in PARTS:
+    for part in parts:
         if prepared.windows[part].count:
             continue
         rows = prepared.split.rows(part)
         longest = int((rows[:, 1] - rows[:, 0]).max(initial=0))
         stretch = int((prepared.segments[:, 1] - prepared.segments[:, 0]).max(initial=0))
         needed = shape.span if part == "train" else shape.span - shape.target_offset
+        where = f"{prepared.table.origin}, {fold}" if fold else prepared.table.origin
         raise SeriesTooShortError(
-            f"{prepared.table.origin}: not one {part} window fits. One window spans {shape.span} rows without a gap and "
-            f"needs {needed} rows in the {part} part; the longest {part} part has {longest} rows, the longest stretch "
-            f"without a gap {stretch}. Use more rows, fewer input_steps or output_steps, or another data.split"
+            f"{where}: not one {part} window fits. One window spans {shape.span} rows without a gap and needs {needed} rows "
+            f"in the {part} part; the longest {part} part has {longest} rows, the longest stretch without a gap {stretch}. "
+            f"Use {'fewer folds, ' if fold else ''}more rows, fewer input_steps or output_steps, or another data.split"
         )

@@ -1,13 +1,15 @@
 """Train, val and test: by time, for each series, the newest rows last. And what may be filled in without looking ahead."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from seq2seq_kit.data.table import Table
-from seq2seq_kit.errors import DataError
+from seq2seq_kit.errors import ArgumentError, DataError
 
 PARTS = ("train", "val", "test")
+_EDGE = {"train": 0, "val": 2, "test": 3}
 
 
 @dataclass(frozen=True)
@@ -15,15 +17,21 @@ class Split:
     """The rows of each series that belong to each part.
 
     Attributes:
-        edges: First row of train, val and test, and the end of test, for each series; shape `(series, 4)`.
+        edges: First row and end of train, first row of val, first row of test (the end of val) and end of test, for each
+            series; shape `(series, 5)`. Only in a fold do rows lie between train and val: no targets, but inputs of val.
     """
 
     edges: np.ndarray
 
     def rows(self, part: str) -> np.ndarray:
         """`(first, end)` of a part for each series, shape `(series, 2)`."""
-        position = PARTS.index(part)
-        return self.edges[:, position : position + 2]
+        return self.edges[:, _EDGE[part] : _EDGE[part] + 2]
+
+    def joined(self) -> "Split":
+        """The same with the val rows in train, too; val stays as it is."""
+        edges = self.edges.copy()
+        edges[:, 1] = edges[:, 3]
+        return Split(edges)
 
 
 def split_by_time(table: Table, *, val: float, test: float, train: int | None = None) -> Split:
@@ -40,7 +48,7 @@ def split_by_time(table: Table, *, val: float, test: float, train: int | None = 
     count = end - first
     val_first = first + np.round(count * (1 - val - test)).astype(np.int64)
     test_first = first + np.round(count * (1 - test)).astype(np.int64)
-    return Split(np.column_stack([first, val_first, test_first, end]))
+    return Split(np.column_stack([first, val_first, val_first, test_first, end]))
 
 
 def _split_by_count(table: Table, counts: list[int]) -> Split:
@@ -53,21 +61,75 @@ def _split_by_count(table: Table, counts: list[int]) -> Split:
             f"{table.origin}: data.split asks for {' + '.join(map(str, counts))} = {sum(counts)} rows of each series, but "
             f"{which} has {rows}. Ask for fewer, or give shares: split: {{val: 0.15, test: 0.15}}"
         )
-    return Split(edges)
+    return Split(edges[:, [0, 1, 1, 2, 3]])
 
 
 def whole(table: Table) -> Split:
     """All rows in the test part: new data, none of which may be learned from."""
     first, end = table.bounds[:-1], table.bounds[1:]
-    return Split(np.column_stack([first, first, first, end]))
+    return Split(np.column_stack([first, first, first, first, end]))
+
+
+def expanding_folds(split: Split, count: int, *, gap: int, origin: str = "the data") -> list[Split]:
+    """Time-ordered folds: each validates on a later block of rows than the one before and trains on all rows before its block.
+
+    In each series the last fold validates on the val rows; the blocks of the others have as many rows and lie right before it,
+    one after the other. Test is empty. A series too short for a training row in a fold has no part in that fold.
+
+    An evaluation with a rolling origin and an expanding fit (Tashman 2000), with the rows at the border left out
+    (h-block cross-validation: Burman, Chow and Nolan 1994).
+
+    Args:
+        split: The parts to begin from.
+        count: Folds.
+        gap: Rows between train and a block, which belong to neither.
+        origin: Name of the rows for messages.
+
+    Returns:
+        The folds, the oldest block first.
+
+    Raises:
+        ArgumentError: `count` is no whole number of at least 1.
+        DataError: No series has a training row in the first fold.
+
+    Example:
+        >>> folds = expanding_folds(Split(np.array([[0, 60, 60, 80, 100]])), 2, gap=5)
+        >>> [(fold.rows("train").tolist(), fold.rows("val").tolist()) for fold in folds]
+        [([[0, 35]], [[40, 60]]), ([[0, 55]], [[60, 80]])]
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ArgumentError(f"count must be a whole number of at least 1. Received: count={count!r}")
+    first, val_first, val_end = split.edges[:, 0], split.edges[:, 2], split.edges[:, 3]
+    block = val_end - val_first
+    folds = []
+    for back in reversed(range(count)):
+        begin = val_first - back * block
+        held = begin - gap > first
+        if not held.any():
+            longest = int(np.argmax(begin - first))
+            needed = f"a gap of {gap}" if back == 0 else f"{back} blocks of {block[longest]} and a gap of {gap}"
+            raise DataError(
+                f"{origin}: fold {count - back} of {count} has no row to train on. Expected: more than "
+                f"{back * block[longest] + gap} rows before the val rows ({needed}). Received: "
+                f"{val_first[longest] - first[longest]}. Use fewer folds, a smaller data.split.val, fewer input_steps, or "
+                "more rows"
+            )
+        edges = np.column_stack([first, begin - gap, begin, begin + block, begin + block])
+        folds.append(Split(np.where(held[:, None], edges, first[:, None])))
+    return folds
+
+
+def joined_parts(parts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Numbers of whole sequences by part with those of val in train, too; val stays as it is."""
+    return {**parts, "train": np.sort(np.concatenate([parts["train"], parts["val"]]))}
 
 
 def fill_missing(table: Table, split: Split, *, method: str) -> Table:
     """Fills missing cells inside each stretch without gaps.
 
     A cell is filled from rows of its own part and of earlier parts only, so no training row ever holds a value that was
-    interpolated towards a validation or test row. Where no later value is known the last one is carried on; leading rows
-    without an earlier value are cut off, because there is nothing to fill them from.
+    interpolated towards a validation or test row; the gap of a fold counts as a part. Where no later value is known the last one
+    is carried on; leading rows without an earlier value are cut off, because there is nothing to fill them from.
 
     Args:
         method: `interpolate` (linear) or `ffill` (the last known value).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 
 from seq2seq_kit.data.ragged import Field, Ragged
 from seq2seq_kit.data.sources import read_source
-from seq2seq_kit.data.splits import PARTS
+from seq2seq_kit.data.splits import PARTS, joined_parts
 from seq2seq_kit.data.tagged import (
     Tagged,
     learn_labels,
@@ -96,6 +96,12 @@ class TokenCoding:
     tokens: Vocabulary
     characters: Vocabulary | None
 
+    @classmethod
+    def learn(cls, words: Sequence[str], *, min_count: int, characters: bool) -> TokenCoding:
+        """The vocabularies of some tokens."""
+        letters = Vocabulary.learn(words, level="char", min_count=2) if characters else None
+        return cls(Vocabulary.of(words, min_count=min_count), letters)
+
     def inputs(self, words: Sequence[str], starts: np.ndarray, lengths: np.ndarray) -> list[Field]:
         """The model's inputs: numbers of the tokens and, where it reads them, of their characters."""
         numbers = np.array(self.tokens.numbers(words), dtype=np.int32)
@@ -149,9 +155,7 @@ def prepare_tokens(
         rows = np.concatenate([rows, np.arange(len(more))])
     require_parts(parts, origin)
     learned = _rows_of(starts, lengths, parts["train"])
-    vocabulary = Vocabulary.of([words[row] for row in learned], min_count=data.min_count)
-    letters = Vocabulary.learn((words[row] for row in learned), level="char", min_count=2) if characters else None
-    coding = TokenCoding(vocabulary, letters)
+    coding = TokenCoding.learn([words[row] for row in learned], min_count=data.min_count, characters=characters)
     labels = learn_labels([texts[row] for row in learned])
     numbers = [number_labels(texts[: len(frame)], labels, origin)]
     if test is not None:
@@ -161,6 +165,16 @@ def prepare_tokens(
     tagged = Tagged(inputs, truth, parts, labels, origins, np.array(words, dtype=object))
     require_labels(tagged, PARTS, origin)
     return tagged, coding
+
+
+def joined_tokens(data: TagTokensData, tagged: Tagged, coding: TokenCoding) -> tuple[Tagged, TokenCoding]:
+    """The same with the val sequences in train, too; the vocabularies are learned anew, so a model for it may be larger."""
+    assert tagged.tokens is not None
+    parts = joined_parts(tagged.parts)
+    learned = tagged.tokens_of(parts["train"]).tolist()
+    joined = TokenCoding.learn(learned, min_count=data.min_count, characters=coding.characters is not None)
+    inputs = joined.inputs(list(tagged.tokens), tagged.truth.starts, tagged.truth.lengths)
+    return replace(tagged, inputs=inputs, parts=parts), joined
 
 
 def read_sequences(data: TagTokensData, frame: pd.DataFrame, origin: str) -> tuple[list[str], np.ndarray, np.ndarray]:

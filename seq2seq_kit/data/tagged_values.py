@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.prepare import Prepared, prepare, prepare_new
 from seq2seq_kit.data.ragged import Field, Ragged
 from seq2seq_kit.data.scaling import Scaler
-from seq2seq_kit.data.splits import PARTS
+from seq2seq_kit.data.splits import PARTS, joined_parts
 from seq2seq_kit.data.tagged import (
     Tagged,
     learn_labels,
@@ -62,6 +64,12 @@ def prepare_new_values(
     numbers = number_labels(texts[prepared.table.row_numbers - 1], labels, origin)
     starts, lengths, parts = _cut(prepared, data.input_steps)
     return _tagged(prepared, numbers, labels, starts, lengths, parts), prepared
+
+
+def joined_values(tagged: Tagged, prepared: Prepared) -> tuple[Tagged, Prepared]:
+    """The same with the val sequences in train, too; the scaler is fitted on them all."""
+    joined = prepared.joined()
+    return replace(tagged.with_values(joined.matrix), parts=joined_parts(tagged.parts)), joined
 
 
 def _tagged(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import pandas as pd
 
 from seq2seq_kit.data.ragged import NO_LABEL, Field, Ragged, make_padded_batches
 from seq2seq_kit.data.sources import read_source
-from seq2seq_kit.data.splits import PARTS
+from seq2seq_kit.data.splits import PARTS, joined_parts
 from seq2seq_kit.data.vocabulary import PADDING, UNKNOWN, Vocabulary
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.sequences import SequenceSplit
@@ -87,6 +87,12 @@ class Texts:
         """The model's inputs for some pairs of a part."""
         return [each.padded(self.parts[part][numbers]) for each in self.inputs]
 
+    def joined(self) -> Texts:
+        """The same with the val pairs in train, too; the vocabularies are learned anew, so a model for it may be larger."""
+        parts = joined_parts(self.parts)
+        own, other, steps = _learn(self.data, self.sources, self.targets, parts["train"])
+        return replace(self, parts=parts, source_vocabulary=own, target_vocabulary=other, output_steps=steps)
+
     def references(self, part: str) -> dict[str, list[list[int]]]:
         """Every right answer to each source of a part, as numbers; `FOREIGN` for tokens that no training target had."""
         found: dict[str, list[list[int]]] = {}
@@ -117,14 +123,9 @@ def prepare_texts(data: TranslateData, frame: pd.DataFrame, *, feedback: bool, o
                 f"{origin}: none of its {len(sources)} pairs falls into the {part} part. Give more pairs, or larger shares in "
                 "data.split"
             )
-    train = parts["train"]
-    levels = data.level, data.target_level or data.level
-    own = Vocabulary.learn((sources[row] for row in train), level=levels[0], min_count=data.min_count)
-    other = Vocabulary.learn((targets[row] for row in train), level=levels[1], min_count=data.min_count)
+    own, other, steps = _learn(data, sources, targets, parts["train"])
     refuse_long(sources, own, data.input_steps, data.source_column, "data.input_steps", origin)
     refuse_long(targets, other, data.output_steps, data.target_column, "data.output_steps", origin)
-    longest = max(len(other.split(targets[row])) for row in train)
-    steps = data.output_steps or longest + 1
     notes = []
     twice = len(sources) - len(set(sources))
     if twice:
@@ -132,6 +133,17 @@ def prepare_texts(data: TranslateData, frame: pd.DataFrame, *, feedback: bool, o
             f"{twice} rows repeat a source; all answers to one source stand in the same part, and any of them is right"
         )
     return Texts(data, sources, targets, parts, own, other, steps, feedback, notes)
+
+
+def _learn(
+    data: TranslateData, sources: Sequence[str], targets: Sequence[str], train: np.ndarray
+) -> tuple[Vocabulary, Vocabulary, int]:
+    """The vocabularies of both sides, and the most tokens of an output."""
+    levels = data.level, data.target_level or data.level
+    own = Vocabulary.learn((sources[row] for row in train), level=levels[0], min_count=data.min_count)
+    other = Vocabulary.learn((targets[row] for row in train), level=levels[1], min_count=data.min_count)
+    longest = max(len(other.split(targets[row])) for row in train)
+    return own, other, data.output_steps or longest + 1
 
 
 def read_table_of_texts(data: TranslateData, path: str) -> pd.DataFrame:

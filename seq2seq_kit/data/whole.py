@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import pandas as pd
 from seq2seq_kit.data.prepare import Prepared, prepare_by_series, prepare_new
 from seq2seq_kit.data.ragged import Field, Ragged, make_padded_batches
 from seq2seq_kit.data.scaling import Scaler
+from seq2seq_kit.data.splits import joined_parts
 from seq2seq_kit.data.texts import divide
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.schema import AutoencodeData
@@ -72,6 +73,13 @@ class Sequences:
     def arrays(self, part: str, numbers: np.ndarray) -> list[np.ndarray]:
         """The model's inputs for some sequences of a part."""
         return [each.padded(self.parts[part][numbers]) for each in self.inputs]
+
+    def joined(self) -> Sequences:
+        """The same with the val sequences in train, too; the scaler is fitted on them all."""
+        parts = joined_parts(self.parts)
+        bounds = self.prepared.table.bounds
+        rows = np.column_stack([bounds[:-1], bounds[1:]])[parts["train"]]
+        return replace(self, prepared=self.prepared.scaled_on(rows), parts=parts)
 
     def truth(self, number: int) -> np.ndarray:
         """A sequence in original units, `(steps, columns)`, NaN where a cell was missing."""

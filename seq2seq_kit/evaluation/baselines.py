@@ -5,7 +5,7 @@ same windows as the model. A fitted baseline is plain numbers, so a bundle keeps
 comparison on other data.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -111,10 +111,17 @@ class WindowPca:
         return prepared.restore((flat @ self.basis @ self.basis.T + self.mean).reshape(shape), part, windows)
 
 
-def fit_forecast_baselines(prepared: Prepared) -> list[Baseline]:
-    """Last value, the natural season that does best on validation, ridge."""
+def fit_forecast_baselines(prepared: Prepared, *, chosen_on: Prepared | None = None) -> list[Baseline]:
+    """Last value, the natural season that does best on validation, ridge.
+
+    Args:
+        prepared: What they are fitted on.
+        chosen_on: What season and penalty are chosen on, if not `prepared`: where train holds the val rows, too, these would
+            choose the penalty that bends furthest to them, and a weak ridge flatters the model.
+    """
+    chooser = prepared if chosen_on is None else chosen_on
     baselines: list[Baseline] = [LastValue()]
-    seasons = held_seasons(prepared)
+    seasons = held_seasons(chooser)
     if seasons:
         among = f", chosen on validation among {', '.join(seasons)}" if len(seasons) > 1 else ""
         peers = [
@@ -123,8 +130,10 @@ def fit_forecast_baselines(prepared: Prepared) -> list[Baseline]:
             )
             for name, length in seasons.items()
         ]
-        baselines.append(min(peers, key=lambda peer: _val_error(prepared, peer)))
-    return [*baselines, _fit_ridge(prepared)]
+        baselines.append(min(peers, key=lambda peer: _val_error(chooser, peer)))
+    ridges = _fit_ridges(chooser, _RIDGE_PENALTIES)
+    best = min(ridges, key=lambda penalty: _val_error(chooser, ridges[penalty]))
+    return [*baselines, ridges[best] if chosen_on is None else _fit_ridges(prepared, [best])[best]]
 
 
 def fit_autoencode_baselines(prepared: Prepared, *, latent_dim: int) -> list[Baseline]:
@@ -221,8 +230,8 @@ def _fit_windows(prepared: Prepared, width: int) -> np.ndarray:
     return prepared.windows["train"].evenly(min(most, _FIT_CELLS // width + 1))
 
 
-def _fit_ridge(prepared: Prepared) -> Ridge:
-    """Least squares with an L2 penalty, in closed form: one eigendecomposition serves every penalty."""
+def _fit_ridges(prepared: Prepared, penalties: Iterable[float]) -> dict[float, Ridge]:
+    """Least squares with each L2 penalty, in closed form: one eigendecomposition serves them all."""
     shape, layout = prepared.windows["train"].shape, prepared.layout
     width = shape.input_steps * layout.inputs + shape.output_steps * len(layout.future)
     windows = _fit_windows(prepared, width)
@@ -235,12 +244,12 @@ def _fit_ridge(prepared: Prepared) -> Ridge:
     x -= mean
     spread, basis = _spectrum(x)
     rotated = basis.T @ (x.T @ (y - offset))
-    peers = []
-    for penalty in _RIDGE_PENALTIES:
+    ridges = {}
+    for penalty in penalties:
         weights = basis @ (rotated / (spread + penalty * len(x))[:, None])
         about = f"linear map from window and known future, penalty {penalty:g} chosen on validation"
-        peers.append(Ridge("ridge", about, mean, weights, offset))
-    return min(peers, key=lambda peer: _val_error(prepared, peer))
+        ridges[penalty] = Ridge("ridge", about, mean, weights, offset)
+    return ridges
 
 
 def _spectrum(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

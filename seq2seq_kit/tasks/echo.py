@@ -12,12 +12,12 @@ import pandas as pd
 
 from seq2seq_kit import plots, shape_pictures
 from seq2seq_kit.bundle_echo import VALUE, EchoBundle, echo_inputs, echo_targets
-from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.errors import ArgumentError, RecipeError
 from seq2seq_kit.evaluation.echo import EchoEvaluation, check_echo, examine_echo
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import EchoRecipe
-from seq2seq_kit.tasks.job import no_epoch
+from seq2seq_kit.tasks.job import Job, no_epoch, no_folds
 from seq2seq_kit.training import Epoch, Fit, Observer, fit
 
 if TYPE_CHECKING:
@@ -96,7 +96,16 @@ class EchoJob:
 
         return build_echo(steps=len(self.recipe.data.sequence), **self.recipe.model.model_dump())
 
-    def fit(self, model: keras.Model, observers: Sequence[Observer]) -> Fit:
+    def folds(self, count: int) -> list[Job]:
+        raise no_folds(self.recipe, "whose one sequence is train, val and test")
+
+    def joined(self) -> Job:
+        raise RecipeError(
+            "sweep.refit: an echo has one sequence, which is train, val and test at once, so there is nothing to join. Received: "
+            "task echo. Leave out sweep.refit"
+        )
+
+    def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
         told = [_Sparing(observer) for observer in observers]
         return fit(
             model,
@@ -105,6 +114,7 @@ class EchoJob:
             seed=self.recipe.seed,
             loss="mse",
             validate=self._echo_error(model),
+            stop_after=stop_after,
             observers=told,
         )
 

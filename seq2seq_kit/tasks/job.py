@@ -58,8 +58,26 @@ class Job(Protocol):
     def build(self) -> keras.Model:
         """The recipe's model for this data."""
 
-    def fit(self, model: keras.Model, observers: Sequence[Observer]) -> Fit:
-        """Fits the model."""
+    def folds(self, count: int) -> list[Job]:
+        """Jobs on the same source whose train and val are time-ordered folds, test empty; see `data.splits.expanding_folds`.
+
+        Raises:
+            RecipeError: The task has no folds.
+            DataError: The rows are too few for so many.
+        """
+
+    def joined(self) -> Job:
+        """The job of a last training when nothing is left to choose: train holds the val rows, too.
+
+        All that is fitted on train (scaler, vocabularies, baselines) is fitted on both; val and test stay to be looked at, but
+        figures of val are then those of rows that were trained on.
+
+        Raises:
+            RecipeError: The task has but one part.
+        """
+
+    def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
+        """Fits the model; with `stop_after` exactly so many epochs, see `training.fit`."""
 
     def bundle(self, model: keras.Model, info: dict[str, Any], *, peers: bool = True) -> Trained:
         """The model as it goes to disk; `peers`: with its baselines fitted."""
@@ -81,6 +99,14 @@ def digest_of(frame: pd.DataFrame, columns: Sequence[str]) -> str:
     """Digest of the cells of some columns; MLflow takes up to 36 characters."""
     hashed = pd.util.hash_pandas_object(frame[list(columns)], index=False).to_numpy()
     return hashlib.sha256(hashed.tobytes()).hexdigest()[:32]
+
+
+def no_folds(recipe: Recipe, why: str) -> RecipeError:
+    """For a task without folds."""
+    return RecipeError(
+        f"sweep.folds: folds are blocks of time that a forecast or an autoencoder of windows is validated on. Received: task "
+        f"{recipe.task}, {why}. Leave out sweep.folds; each trial is then judged on the validation part"
+    )
 
 
 def no_epoch(fitted: Fit) -> list[Finding]:

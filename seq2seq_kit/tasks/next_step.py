@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,7 +21,7 @@ from seq2seq_kit.findings import Finding
 from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import NextStepRecipe
 from seq2seq_kit.serving import served_examples
-from seq2seq_kit.tasks.job import no_epoch, rows_of
+from seq2seq_kit.tasks.job import Job, no_epoch, rows_of
 from seq2seq_kit.training import Fit, Observer, fit, value_loss
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class NextStepJob:
     source: pd.DataFrame
     prepared: Prepared
     examples: NextSteps
+    # Where the baselines choose, if not on `prepared`.
+    chosen_on: Prepared | None = None
 
     @classmethod
     def open(cls, recipe: NextStepRecipe, data: pd.DataFrame | None) -> NextStepJob:
@@ -69,17 +71,28 @@ class NextStepJob:
             **self.recipe.model.model_dump(),
         )
 
-    def fit(self, model: keras.Model, observers: Sequence[Observer]) -> Fit:
+    def folds(self, count: int) -> list[Job]:
+        return [self._on(fold) for fold in self.prepared.folds(count)]
+
+    def joined(self) -> NextStepJob:
+        return replace(self._on(self.prepared.joined()), chosen_on=self.prepared)
+
+    def _on(self, prepared: Prepared) -> NextStepJob:
+        return replace(self, prepared=prepared, examples=NextSteps(prepared, self.examples.longest))
+
+    def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
         training = self.recipe.training
         loss = value_loss(training.loss, masked=True)
-        return fit(model, self.examples, training, seed=self.recipe.seed, loss=loss, observers=observers)
+        seed = self.recipe.seed
+        return fit(model, self.examples, training, seed=seed, loss=loss, stop_after=stop_after, observers=observers)
 
     def bundle(self, model: keras.Model, info: dict[str, Any], *, peers: bool = True) -> NextStepBundle:
         prepared = self.prepared
         if not peers:
             return NextStepBundle(self.recipe, model, prepared.scaler, [], {}, info)
         naive: dict[str, np.ndarray] = dict(zip(prepared.table.series, naive_error(prepared), strict=True))
-        return NextStepBundle(self.recipe, model, prepared.scaler, fit_forecast_baselines(prepared), naive, info)
+        baselines = fit_forecast_baselines(prepared, chosen_on=self.chosen_on)
+        return NextStepBundle(self.recipe, model, prepared.scaler, baselines, naive, info)
 
     def report(self, bundle: NextStepBundle, part: str) -> Evaluation:
         # After a training the scaler is this very one; a run that is evaluated later may find other rows in its source.

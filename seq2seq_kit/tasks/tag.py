@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,8 +14,8 @@ from seq2seq_kit import plots, plots_tokens
 from seq2seq_kit.bundle_tag import TagBundle
 from seq2seq_kit.data.prepare import Prepared
 from seq2seq_kit.data.tagged import Tagged, steps_of
-from seq2seq_kit.data.tagged_tokens import CHARACTERS, SEQUENCE, TokenCoding, prepare_tokens, read_tokens
-from seq2seq_kit.data.tagged_values import prepare_values
+from seq2seq_kit.data.tagged_tokens import CHARACTERS, SEQUENCE, TokenCoding, joined_tokens, prepare_tokens, read_tokens
+from seq2seq_kit.data.tagged_values import joined_values, prepare_values
 from seq2seq_kit.data.vocabulary import UNKNOWN
 from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.evaluation.doctor import against_baseline, still_improving
@@ -23,7 +23,7 @@ from seq2seq_kit.evaluation.tags import TagEvaluation, fit_tag_baselines
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import TagTokensRecipe, TagValuesRecipe
-from seq2seq_kit.tasks.job import no_epoch, rows_of, source_of
+from seq2seq_kit.tasks.job import Job, no_epoch, no_folds, rows_of, source_of
 from seq2seq_kit.training import Fit, Observer, fit
 
 if TYPE_CHECKING:
@@ -110,12 +110,33 @@ class TagJob:
             **layers,
         )
 
-    def fit(self, model: keras.Model, observers: Sequence[Observer]) -> Fit:
+    def folds(self, count: int) -> list[Job]:
+        divided = "whose sequences are divided by their tokens, not by time"
+        raise no_folds(self.recipe, divided if self.coding else "whose labels a block of time need not all have")
+
+    def joined(self) -> TagJob:
+        if isinstance(self.recipe, TagTokensRecipe):
+            assert self.coding is not None
+            tagged, coding = joined_tokens(self.recipe.data, self.examples, self.coding)
+            return replace(self, examples=tagged, coding=coding)
+        assert self.prepared is not None
+        tagged, prepared = joined_values(self.examples, self.prepared)
+        return replace(self, examples=tagged, prepared=prepared)
+
+    def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
         from seq2seq_kit.models.labels import LabelAccuracy, label_loss
 
         training, seed = self.recipe.training, self.recipe.seed
-        metrics = [LabelAccuracy()]
-        return fit(model, self.examples, training, seed=seed, loss=label_loss, metrics=metrics, observers=observers)
+        return fit(
+            model,
+            self.examples,
+            training,
+            seed=seed,
+            loss=label_loss,
+            metrics=[LabelAccuracy()],
+            stop_after=stop_after,
+            observers=observers,
+        )
 
     def bundle(self, model: keras.Model, info: dict[str, Any], *, peers: bool = True) -> TagBundle:
         baselines = fit_tag_baselines(self.examples) if peers else []

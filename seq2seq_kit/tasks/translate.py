@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,7 +21,7 @@ from seq2seq_kit.evaluation.texts import TextEvaluation, edit_distances, fit_tex
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import TranslateRecipe
-from seq2seq_kit.tasks.job import no_epoch, rows_of
+from seq2seq_kit.tasks.job import Job, no_epoch, no_folds, rows_of
 from seq2seq_kit.training import Fit, Observer, fit, teach
 
 if TYPE_CHECKING:
@@ -86,7 +86,13 @@ class TranslateJob:
             **self.recipe.model.model_dump(),
         )
 
-    def fit(self, model: keras.Model, observers: Sequence[Observer]) -> Fit:
+    def folds(self, count: int) -> list[Job]:
+        raise no_folds(self.recipe, "whose pairs are divided by their sources, not by time")
+
+    def joined(self) -> TranslateJob:
+        return replace(self, examples=self.examples.joined())
+
+    def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
         from seq2seq_kit.models.labels import LabelAccuracy, label_loss
 
         training, seed = self.recipe.training, self.recipe.seed
@@ -99,6 +105,7 @@ class TranslateJob:
             loss=label_loss,
             metrics=[LabelAccuracy()],
             begin_epoch=begin_epoch,
+            stop_after=stop_after,
             observers=observers,
         )
 

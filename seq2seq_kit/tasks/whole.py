@@ -18,7 +18,7 @@ from seq2seq_kit.evaluation.whole import SequenceEvaluation, fit_sequence_baseli
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import WholeRecipe
-from seq2seq_kit.tasks.job import no_epoch, rows_of
+from seq2seq_kit.tasks.job import Job, no_epoch, no_folds, rows_of
 from seq2seq_kit.training import Fit, Observer, fit, value_loss
 
 if TYPE_CHECKING:
@@ -79,10 +79,17 @@ class WholeJob:
             input_features=layout.inputs, output_features=len(layout.targets), **self.recipe.model.model_dump()
         )
 
-    def fit(self, model: keras.Model, observers: Sequence[Observer]) -> Fit:
+    def folds(self, count: int) -> list[Job]:
+        raise no_folds(self.recipe, "whose sequences are divided by their names, not by time")
+
+    def joined(self) -> WholeJob:
+        return replace(self, examples=self.examples.joined())
+
+    def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
         training = self.recipe.training
         loss = value_loss(training.loss, masked=True)
-        return fit(model, self.examples, training, seed=self.recipe.seed, loss=loss, observers=observers)
+        seed = self.recipe.seed
+        return fit(model, self.examples, training, seed=seed, loss=loss, stop_after=stop_after, observers=observers)
 
     def bundle(self, model: keras.Model, info: dict[str, Any], *, peers: bool = True) -> WholeBundle:
         width = int(model.get_layer("bridge").input[0].shape[-1])

@@ -28,7 +28,7 @@ from seq2seq_kit.findings import Finding
 from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, WindowRecipe
 from seq2seq_kit.serving import served_examples
-from seq2seq_kit.tasks.job import no_epoch, rows_of
+from seq2seq_kit.tasks.job import Job, no_epoch, rows_of
 from seq2seq_kit.training import Fit, Observer, fit, teach, value_loss
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class WindowJob:
     recipe: WindowRecipe
     source: pd.DataFrame
     examples: Prepared
+    # Where the baselines choose, if not on `examples`.
+    chosen_on: Prepared | None = None
 
     @classmethod
     def open(cls, recipe: WindowRecipe, data: pd.DataFrame | None) -> WindowJob:
@@ -71,10 +73,18 @@ class WindowJob:
     def build(self) -> keras.Model:
         return build_model(self.recipe, self.examples)
 
-    def fit(self, model: keras.Model, observers: Sequence[Observer]) -> Fit:
+    def folds(self, count: int) -> list[Job]:
+        return [replace(self, examples=fold) for fold in self.examples.folds(count)]
+
+    def joined(self) -> WindowJob:
+        return replace(self, examples=self.examples.joined(), chosen_on=self.examples)
+
+    def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
         recipe = self.recipe
         if not isinstance(recipe, ForecastRecipe) or not _reads_own_output(recipe):
-            return fit(model, self.examples, recipe.training, seed=recipe.seed, observers=observers)
+            return fit(
+                model, self.examples, recipe.training, seed=recipe.seed, stop_after=stop_after, observers=observers
+            )
         trained, begin_epoch = teach(model, recipe.training, seed=recipe.seed)
         return fit(
             trained,
@@ -83,6 +93,7 @@ class WindowJob:
             seed=recipe.seed,
             begin_epoch=begin_epoch,
             validate=self._own_loss(model),
+            stop_after=stop_after,
             observers=observers,
         )
 
@@ -114,7 +125,7 @@ class WindowJob:
             return Bundle(self.recipe, model, prepared.scaler, [], {}, info)
         naive: dict[str, np.ndarray] = {}
         if isinstance(self.recipe, ForecastRecipe):
-            baselines = fit_forecast_baselines(prepared)
+            baselines = fit_forecast_baselines(prepared, chosen_on=self.chosen_on)
             naive = dict(zip(prepared.table.series, naive_error(prepared), strict=True))
         else:
             latent = int(model.get_layer("bridge").input.shape[-1])

@@ -1,5 +1,6 @@
 """From a frame to scaled rows and windows: nothing of the test rows reaches the training."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -340,3 +341,105 @@ def test_a_carried_on_value_bars_no_window() -> None:
     frame.loc[[50, 51], "load"] = np.nan
     newest = prepare(data, frame).windows["train"].starts() + 5
     assert {49, 50, 51, 52} <= set(newest.tolist())
+
+
+FOLDED = 600  # rows; val and test are 90 of them
+# Around the ends of train (300, 390) and val (420, 510) of two folds.
+BORDERS = [row for border in (300, 390, 420, 510) for row in range(border - 4, border + 3)]
+
+
+def _rows_of(prepared: Prepared, part: str) -> set[int]:
+    """Every row that a window of a part reads or predicts."""
+    windows = prepared.windows[part]
+    return set(windows.input_rows().ravel().tolist()) | set(windows.target_rows().ravel().tolist())
+
+
+@pytest.mark.parametrize(
+    ("task", "data"),
+    [
+        (_forecast, {}),
+        (_forecast, {"gap_steps": 9}),
+        (_forecast, {"missing": "interpolate", "series": "site"}),
+        (_forecast, {"missing": "mask", "window_stride": 5}),
+        (_autoencode, {}),
+    ],
+    ids=["forecast", "gap_steps", "interpolate", "mask", "autoencode"],
+)
+def test_no_training_window_of_a_fold_shares_a_row_with_a_validation_window(task: Any, data: dict[str, Any]) -> None:
+    frame = hourly_frame(FOLDED, series=("a", "b") if "series" in data else ("",))
+    if "missing" in data:
+        frame.loc[::19, "load"] = np.nan
+    prepared = task(frame, **data)
+    folds = prepared.folds(3)
+    for fold in folds:
+        train, val = _rows_of(fold, "train"), _rows_of(fold, "val")
+        assert len(train) > 100
+        assert len(val) > 50
+        assert not train & val
+        assert fold.count("test") == 0
+    assert _rows_of(folds[-1], "val") == _rows_of(prepared, "val")
+
+
+@pytest.mark.parametrize("missing", ["refuse", "interpolate", "ffill", "mask"])
+@settings(max_examples=10, deadline=None)
+@given(
+    scaling=st.sampled_from(SCALINGS),
+    per_series=st.booleans(),
+    number=st.sampled_from([0, 1]),
+    holes=st.sets(st.sampled_from(BORDERS)),
+    level=st.floats(-1e4, 1e4),
+)
+def test_rows_behind_a_part_of_a_fold_do_not_reach_it(
+    missing: str, scaling: str, per_series: bool, number: int, holes: set[int], level: float
+) -> None:
+    frame = hourly_frame(FOLDED, series=("a", "b"))
+    if missing != "refuse":
+        frame.loc[sorted(holes), "load"] = np.nan
+    data = {"series": "site", "missing": missing, "scaling": scaling, "scale_per_series": per_series}
+    fold = _forecast(frame, **data).folds(2)[number]
+    train_end, val_end = fold.split.rows("train")[0, 1], fold.split.rows("val")[0, 1]
+    assert {train_end, val_end} <= set(BORDERS)
+    for part, border in (("train", train_end), ("val", val_end)):
+        changed = frame.copy()
+        later = np.arange(len(frame)) % FOLDED >= border
+        changed.loc[later, ["load", "heat"]] = changed.loc[later, ["load", "heat"]] * -3 + level
+        other = _forecast(changed, **data).folds(2)[number]
+        np.testing.assert_array_equal(other.scaler.center, fold.scaler.center)
+        np.testing.assert_array_equal(other.scaler.scale, fold.scaler.scale)
+        _same(_all(other, part), _all(fold, part))
+
+
+def test_the_scaler_of_a_fold_knows_its_training_rows_only() -> None:
+    fold = _forecast(hourly_frame(FOLDED)).folds(2)[0]
+    rows = fold.table.values[: fold.split.rows("train")[0, 1]]
+    assert len(rows) == 420 - 90 - 30
+    np.testing.assert_allclose(fold.scaler.center[0], rows.mean(axis=0))
+    np.testing.assert_allclose(fold.scaler.scale[0], rows.std(axis=0))
+
+
+def test_a_fold_without_a_training_window_is_refused() -> None:
+    # The first of four blocks of 90 rows begins in row 150; 132 rows before it are the gap.
+    prepared = _forecast(hourly_frame(FOLDED), input_steps=126)
+    with pytest.raises(
+        SeriesTooShortError,
+        match=r"hours\.csv, fold 1 of 4: not one train window fits\. One window spans 132 rows .* the longest train part has "
+        r"18 rows.* Use fewer folds, more rows",
+    ):
+        prepared.folds(4)
+    with pytest.raises(DataError, match=r"hours\.csv: fold 1 of 5 has no row to train on"):
+        prepared.folds(5)
+
+
+def test_joined_the_scaler_knows_the_val_rows_and_the_windows_end_before_test() -> None:
+    prepared = _forecast(hourly_frame(FOLDED))
+    joined = prepared.joined()
+    np.testing.assert_allclose(joined.scaler.center[0], prepared.table.values[:510].mean(axis=0))
+    targets = joined.windows["train"].target_rows()
+    assert (targets.min(), targets.max()) == (24, 509)
+    for part in ("val", "test"):
+        np.testing.assert_array_equal(joined.windows[part].starts(), prepared.windows[part].starts())
+
+
+def test_folds_and_joined_rows_hold_the_answers_too_where_the_model_reads_them() -> None:
+    prepared = replace(_forecast(hourly_frame(FOLDED)), answers=True)
+    assert all(other.answers for other in [*prepared.folds(2), prepared.joined()])

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq_kit.data.splits import PARTS, Split, fill_missing, split_by_time, whole
+from seq2seq_kit.data.splits import PARTS, Split, expanding_folds, fill_missing, split_by_time, whole
 from seq2seq_kit.data.table import Table, read_table
-from seq2seq_kit.errors import DataError
+from seq2seq_kit.errors import ArgumentError, DataError
 
 NAN = np.nan
 
@@ -26,7 +26,7 @@ def _table(*columns: list[float], gap_after: int | None = None, series: list[str
 
 def _split(table: Table, train: int, val: int) -> Split:
     assert len(table.series) == 1
-    return Split(np.array([[0, train, val, len(table.values)]]))
+    return Split(np.array([[0, train, train, val, len(table.values)]]))
 
 
 def _filled(table: Table, method: str, *, train: int = 4, val: int = 7) -> list[list[float]]:
@@ -78,6 +78,109 @@ def test_new_data_is_all_test() -> None:
     split = whole(_table([0.0] * 5, series=["a", "a", "a", "b", "b"]))
     assert split.rows("test").tolist() == [[0, 3], [3, 5]]
     assert [int(np.diff(split.rows(part)).sum()) for part in ("train", "val")] == [0, 0]
+
+
+def _two_series() -> Split:
+    """100 rows and 60, with 20 and 10 of them val and 20 and 10 test."""
+    return Split(np.array([[0, 60, 60, 80, 100], [100, 140, 140, 150, 160]]))
+
+
+def test_each_fold_trains_on_all_rows_up_to_a_gap_before_its_block() -> None:
+    folds = expanding_folds(_two_series(), 3, gap=5)
+    assert [fold.rows("train").tolist() for fold in folds] == [
+        [[0, 15], [100, 115]],
+        [[0, 35], [100, 125]],
+        [[0, 55], [100, 135]],
+    ]
+    assert [fold.rows("val").tolist() for fold in folds] == [
+        [[20, 40], [120, 130]],
+        [[40, 60], [130, 140]],
+        [[60, 80], [140, 150]],
+    ]
+
+
+@given(
+    lengths=st.lists(st.integers(1, 400), min_size=1, max_size=4),
+    val=st.floats(0.01, 0.3),
+    test=st.floats(0.01, 0.3),
+    count=st.integers(1, 6),
+    gap=st.integers(0, 60),
+)
+def test_folds_are_disjoint_and_in_time_order_with_a_gap_and_hold_no_test_row(
+    lengths: list[int], val: float, test: float, count: int, gap: int
+) -> None:
+    names = [f"s{number}" for number, length in enumerate(lengths) for _ in range(length)]
+    split = split_by_time(_table([0.0] * len(names), series=names), val=val, test=test)
+    try:
+        folds = expanding_folds(split, count, gap=gap)
+    except DataError:
+        assert (
+            (split.rows("val")[:, 0] - (count - 1) * np.diff(split.rows("val"))[:, 0] - gap) <= split.edges[:, 0]
+        ).all()
+        return
+    assert len(folds) == count
+    for series, (first, _, val_first, test_first, _) in enumerate(split.edges):
+        block_end = first
+        for fold in folds:
+            (begin, stop), (block_first, end) = fold.rows("train")[series], fold.rows("val")[series]
+            assert begin == first
+            assert np.diff(fold.rows("test")[series]) == 0
+            assert end <= test_first
+            if stop == first:  # too short for this one
+                assert block_first == end
+                continue
+            assert stop == block_first - gap
+            assert end - block_first == test_first - val_first
+            assert block_first >= block_end
+            block_end = end
+        if folds[-1].rows("train")[series, 1] > first:
+            assert folds[-1].rows("val")[series].tolist() == [val_first, test_first]
+
+
+def test_a_series_too_short_for_a_fold_has_no_part_in_it() -> None:
+    first, last = expanding_folds(_two_series(), 2, gap=30)
+    assert first.rows("train").tolist() == [[0, 10], [100, 100]]
+    assert first.rows("val").tolist() == [[40, 60], [100, 100]]
+    assert last.rows("val").tolist() == [[60, 80], [140, 150]]
+
+
+def test_more_folds_than_there_are_rows_for_are_refused_with_figures() -> None:
+    with pytest.raises(
+        DataError,
+        match=r"cells\.csv: fold 1 of 4 has no row to train on\. Expected: more than 61 rows before the val rows "
+        r"\(3 blocks of 20 and a gap of 1\)\. Received: 60\. Use fewer folds",
+    ):
+        expanding_folds(Split(np.array([[0, 60, 60, 80, 100]])), 4, gap=1, origin="cells.csv")
+    with pytest.raises(DataError, match=r"fold 1 of 1 .* more than 60 rows before the val rows \(a gap of 60\)"):
+        expanding_folds(Split(np.array([[0, 60, 60, 80, 100]])), 1, gap=60)
+
+
+@pytest.mark.parametrize("count", [0, -1, 2.0, True])
+def test_a_number_of_folds_that_is_none_is_refused(count: int) -> None:
+    with pytest.raises(ArgumentError, match=f"at least 1. Received: count={count}"):
+        expanding_folds(_two_series(), count, gap=5)
+
+
+def test_joined_train_rows_reach_to_the_end_of_val() -> None:
+    joined = _two_series().joined()
+    assert joined.rows("train").tolist() == [[0, 80], [100, 150]]
+    for part in ("val", "test"):
+        assert joined.rows(part).tolist() == _two_series().rows(part).tolist()
+
+
+@pytest.mark.parametrize("method", ["interpolate", "ffill"])
+def test_the_gap_of_a_fold_is_filled_without_its_block_and_train_without_the_gap(method: str) -> None:
+    cells = [0.0, 2.0, NAN, NAN, 8.0, NAN, NAN, 20.0, 22.0, NAN, 99.0, 99.0]
+    fold = Split(np.array([[0, 3, 6, 9, 9]]))  # train 0-2, gap 3-5, val 6-8
+    filled = fill_missing(_table(cells), fold, method=method).values[:, 0]
+    middle, later = ([5, 8, 8], 14) if method == "interpolate" else ([2, 8, 8], 8)
+    np.testing.assert_array_equal(filled, [0, 2, 2, *middle, later, 20, 22, NAN, 99, 99])
+
+
+def test_joined_train_rows_are_filled_across_the_border_before_val() -> None:
+    split = Split(np.array([[0, 3, 3, 6, 8]])).joined()
+    filled = fill_missing(_table([0.0, 2.0, NAN, NAN, 8.0, NAN, 9.0, 9.0]), split, method="interpolate")
+    assert filled.values[:, 0].tolist() == [0, 2, 4, 6, 8, 8, 9, 9]
 
 
 def test_interpolation_is_linear_inside_a_part() -> None:
