@@ -66,10 +66,14 @@ _GAP = "&nbsp;" * 3
 
 def markdown_table(test: Board) -> list[str]:
     """`result_rows` in Markdown."""
-    titles = header(test)
+    return markdown_lines(header(test), result_rows(test))
+
+
+def markdown_lines(titles: list[str], rows: list[list[str]]) -> list[str]:
+    """A table in Markdown, all columns but the first to the right."""
     rule = ["---", *["---:"] * (len(titles) - 1)]
-    rows = [[row[0], *(f"{_GAP}{cell}" for cell in row[1:])] for row in (titles, *result_rows(test))]
-    return ["| " + " | ".join(row) + " |" for row in (rows[0], rule, *rows[1:])]
+    first, *others = [[row[0], *(f"{_GAP}{cell}" for cell in row[1:])] for row in (titles, *rows)]
+    return ["| " + " | ".join(row) + " |" for row in (first, rule, *others)]
 
 
 def count_of(number: int, thing: str) -> str:
