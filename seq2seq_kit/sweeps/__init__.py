@@ -1,0 +1,1 @@
+"""Searching a recipe's hyperparameters, and showing what the search found."""
