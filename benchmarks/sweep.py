@@ -6,8 +6,8 @@
 Both sides search the same values: KerasTuner's random oracle with the same seed over the same space, after one trial of the
 recipe as it stands. Both train the same Keras model on the same windows of `autots.traffic_hourly`. The peer is KerasTuner's
 `RandomSearch` with a `HyperModel` whose `fit` takes the epochs, fed with arrays, as its documentation shows it.
-Each measurement is a process of its own; its time is that from the call to the last trial's score (`search`) and to the end of the process
-(`all`: for the kit with the winner's evaluation, figures and the MLflow store, for the peer with imports and data only).
+Each measurement is a process of its own; its time is that from the call to the last trial's score (`search`), and to the end of
+the process (`all`: for the kit with the winner's evaluation, figures and logging, for the peer with nothing more).
 """
 
 import argparse
@@ -41,7 +41,7 @@ RECIPE: dict[str, Any] = {
         "window_stride": 4,
     },
     "model": {"encoder_units": [32], "decoder_units": [32]},
-    "training": {"learning_rate": 5e-3, "batch_size": 64, "epochs": 6, "patience": None},
+    "training": {"learning_rate": 5e-3, "batch_size": 64, "epochs": 5, "patience": None},
     "sweep": {"tuner": "random", "max_trials": 20, "space": SPACE},
 }
 MEMORY_SPACE: dict[str, Any] = {"model.encoder_units": {"choice": [[units] for units in range(4, 54)]}}
@@ -138,7 +138,7 @@ def measure_kit(recipe: dict[str, Any]) -> dict[str, Any]:
 
     clock = Clock()
     result = sweep(recipe, tracking_uri="mlruns", reporter=clock)
-    memories = [result.memory[trial.number] for trial in result.trials]
+    memories = [trial.memory for trial in result.trials]
     return {"search": clock.last, "best": result.best.score, "memory": max(memories), "memories": memories}
 
 

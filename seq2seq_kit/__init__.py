@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from seq2seq_kit.recipe import Recipe, json_schema, load_recipe, parse_recipe
     from seq2seq_kit.runs import TrainResult, evaluate, load, train
+    from seq2seq_kit.sweeps import SweepResult, best_recipe, resume_sweep, sweep
     from seq2seq_kit.ui import open_ui
     from seq2seq_kit.validation import validate
 
@@ -42,8 +43,10 @@ _HOMES = {
     "Bundle": "bundle",
     "Recipe": "recipe",
     "TagBundle": "bundle_tag",
+    "SweepResult": "sweeps",
     "TrainResult": "runs",
     "TranslateBundle": "bundle_translate",
+    "best_recipe": "sweeps",
     "bidirectional_parameters": "models",
     "build_autoencoder": "models",
     "build_echo": "models",
@@ -63,7 +66,9 @@ _HOMES = {
     "lstm_parameters": "models",
     "open_ui": "ui",
     "parse_recipe": "recipe",
+    "resume_sweep": "sweeps",
     "split_autoencoder": "models",
+    "sweep": "sweeps",
     "train": "runs",
     "validate": "validation",
 }
@@ -71,9 +76,11 @@ _HOMES = {
 __all__ = [
     "Bundle",
     "Recipe",
+    "SweepResult",
     "TagBundle",
     "TrainResult",
     "TranslateBundle",
+    "best_recipe",
     "bidirectional_parameters",
     "build_autoencoder",
     "build_echo",
@@ -93,7 +100,9 @@ __all__ = [
     "lstm_parameters",
     "open_ui",
     "parse_recipe",
+    "resume_sweep",
     "split_autoencoder",
+    "sweep",
     "train",
     "validate",
 ]

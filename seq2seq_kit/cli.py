@@ -259,7 +259,7 @@ def _sweep(options: argparse.Namespace) -> int:
     if options.recipe is None and options.resume is None:
         raise ArgumentError("name a RECIPE to sweep, a run to --resume, or one whose --best recipe to write")
     recipe = resolve(options.recipe, options.overrides) if options.recipe else None
-    from seq2seq_kit.sweeps import resume, sweep
+    from seq2seq_kit.sweeps import resume_sweep, sweep
     from seq2seq_kit.sweeps.console import SweepConsole, print_result
 
     console = Console()
@@ -270,7 +270,9 @@ def _sweep(options: argparse.Namespace) -> int:
             "reporter": reporter,
         }
         if options.resume:
-            result = resume(options.resume, recipe=recipe, overrides=() if recipe else options.overrides, **shared)
+            result = resume_sweep(
+                options.resume, recipe=recipe, overrides=() if recipe else options.overrides, **shared
+            )
         else:
             assert recipe is not None
             result = sweep(recipe, **shared)

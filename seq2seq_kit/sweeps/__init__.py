@@ -1,5 +1,6 @@
-"""Searching a recipe's space: `sweep`, `resume`, `best_recipe`."""
+"""Searching a recipe's space: `sweep`, `resume_sweep`, `best_recipe`."""
 
-from seq2seq_kit.sweeps.conduct import BestRecipe, SweepResult, best_recipe, resume, sweep
+from seq2seq_kit.sweeps.conclusion import SweepResult
+from seq2seq_kit.sweeps.conduct import BestRecipe, best_recipe, resume_sweep, sweep
 
-__all__ = ["BestRecipe", "SweepResult", "best_recipe", "resume", "sweep"]
+__all__ = ["BestRecipe", "SweepResult", "best_recipe", "resume_sweep", "sweep"]

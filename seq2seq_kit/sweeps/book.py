@@ -1,8 +1,8 @@
 """The sweep in MLflow: a run for the sweep, below it one for each trial, below that one for each fold.
 
-It is also the sweep's only memory. Whatever is needed to go on after the process was killed stands in the tags of these runs: the values
-that the oracle gave, the order in which it was asked and told, and how each trial ended. A trial has ended when its tag says so, which is
-written last.
+It is also the sweep's only memory. Whatever is needed to go on after the process was killed stands in the tags of these runs: the
+values that the oracle gave, the order in which it was asked and told, and how each trial ended. A trial has ended when its tag
+says so, which is written last.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 
@@ -23,7 +23,7 @@ from seq2seq_kit.recipe import Recipe, dump_recipe, load_recipe
 from seq2seq_kit.recipe.sweep import knobs
 from seq2seq_kit.recipe.sweep_space import default_values, trial_recipe
 from seq2seq_kit.sweeps.oracle import Asked
-from seq2seq_kit.sweeps.trials import Trial, name_of
+from seq2seq_kit.sweeps.trials import State, Trial, name_of
 from seq2seq_kit.sweeps.worker import Outcome
 from seq2seq_kit.tracking import RunRecord, Tracking
 from seq2seq_kit.training import Epoch
@@ -261,10 +261,12 @@ def _page(record: RunRecord, tags: Mapping[str, str]) -> Page:
     if state in ("finished", "failed"):
         told = json.loads(tags["sweep.outcome"])
         told["folds"] = tuple(told["folds"])
-        trial = replace(trial, state=state, **told)
+        trial = replace(trial, state=cast("State", state), **told)
     raw = tags.get("sweep.oracle")
     asked = Asked("", raw, values) if raw else None
-    return Page(trial, record, asked, int(tags["sweep.asked_at"]), int(tags.get("sweep.told_at", "0")), cut=trial.state == "cut")
+    return Page(
+        trial, record, asked, int(tags["sweep.asked_at"]), int(tags.get("sweep.told_at", "0")), cut=trial.state == "cut"
+    )
 
 
 def _figures(trial: Trial) -> dict[str, Any]:

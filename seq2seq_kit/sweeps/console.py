@@ -1,4 +1,4 @@
-"""What a person sees of a sweep in the terminal: a live table of trials under way and the best ones, and a line for each that has ended."""
+"""What a person sees of a sweep in a terminal: a live table of trials under way and the best, a line for each that has ended."""
 
 from __future__ import annotations
 

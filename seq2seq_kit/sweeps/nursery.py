@@ -1,7 +1,7 @@
 """What the server of forked trials imports once, so that a trial begins at once in a fresh process.
 
-Importing TensorFlow starts no thread (measured: one thread after it), so a process may be forked from one that has done no more than
-that. Nothing here may run an operation.
+Importing TensorFlow starts no thread (measured: one thread after it), so a process may be forked from one that has done no more
+than that. Nothing here may run an operation.
 """
 
 import os

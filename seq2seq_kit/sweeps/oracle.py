@@ -1,7 +1,7 @@
 """The only module that speaks to KerasTuner: its oracles, asked for values and told scores by the sweep's own process.
 
-KerasTuner's tuners would build and fit the models themselves, in one process; its oracles only choose values. Its chief and workers hang
-when either dies, which is why they are not used.
+KerasTuner's tuners would build and fit the models themselves, in one process; its oracles only choose values. Its chief and
+workers hang when either dies, which is why they are not used.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ class Tuner:
         asked = self.ask()
         if not isinstance(asked, Asked):
             raise RuntimeError(f"the oracle has no trial where the sweep had one ({raw}); it answered: {asked}")
-        if asked.raw != raw:  # another version of KerasTuner, or trials that ended in an order that could not be repeated
+        if (
+            asked.raw != raw
+        ):  # another version of KerasTuner, or trials that ended in an order that could not be repeated
             trial = self._oracle.trials[asked.identity]
             trial.hyperparameters.values = json.loads(raw)
             with _quietly():

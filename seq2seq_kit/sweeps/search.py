@@ -1,7 +1,7 @@
 """The search: one process that asks the oracle, starts trials, hears how they go and writes it down.
 
-Whatever happens to a trial's process, the sweep goes on or says why it cannot; whatever happens to this one, the book (book.py) has all
-that it takes to go on.
+Whatever happens to a trial's process, the sweep goes on or says why it cannot; whatever happens to this one, the book (book.py)
+has all that it takes to go on.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ from seq2seq_kit.sweeps.book import Book, Page
 from seq2seq_kit.sweeps.oracle import Asked, Tuner
 from seq2seq_kit.sweeps.pool import Pool, Running
 from seq2seq_kit.sweeps.trials import Trial, best_of
+from seq2seq_kit.sweeps.words import Ended
 from seq2seq_kit.sweeps.worker import Outcome, Task, is_better
 from seq2seq_kit.training import Epoch
 
 _ATTEMPTS = 2  # a process that was killed may have been unlucky; twice is the trial's own fault
 _TICK_SECONDS = 0.5
 _STORE_SECONDS = 60.0  # how long a store that does not answer is waited for
-
-Ended = Literal["done", "space", "max_minutes", "interrupted"]
 
 
 @dataclass(frozen=True)
@@ -225,7 +224,7 @@ class Search:
             if asked == "wait":
                 return None
             if not isinstance(asked, Asked):
-                return "space"
+                return "exhausted"
             self._start(self._write(self.book.add, asked.values, asked), attempt=1)
         return None
 
@@ -259,7 +258,9 @@ class Search:
             epoch = Epoch(**told)
             of = self.sweep.folds or 1
             done = (fold - 1 + epoch.number / epoch.of) / of
-            busy.progress = replace(busy.progress, fold=fold, epoch=epoch.number, epochs=epoch.of, done=done, last=epoch.val_loss)
+            busy.progress = replace(
+                busy.progress, fold=fold, epoch=epoch.number, epochs=epoch.of, done=done, last=epoch.val_loss
+            )
             self._write(self.book.epoch, page, fold, epoch, folds=self.sweep.folds)
             return
         del self.busy[page.trial.number]
@@ -286,7 +287,7 @@ class Search:
             raise _with_values(value, page)
         if kind == "broken":
             said = f"trial {page.trial.number} with {_words(page.trial.values)} met a bug of the kit or of a library: {reason}"
-            raise SweepError(f"{said}. The sweep was stopped; --debug shows where") from _Remote(value)
+            raise SweepError(f"{said}. The sweep was stopped; --debug shows where") from _RemoteError(value)
 
     def _finish(self, page: Page, outcome: Outcome, bundle: Path) -> None:
         best = best_of(self.book.trials, self.sweep.direction)
@@ -314,7 +315,7 @@ class Search:
                 time.sleep(2)
 
 
-class _Remote(Exception):
+class _RemoteError(Exception):
     """The traceback of another process, shown as the cause of an error in this one."""
 
     def __init__(self, text: str) -> None:

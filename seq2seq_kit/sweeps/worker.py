@@ -1,7 +1,7 @@
 """What happens in the process of one trial: recipe, data, model, fit; for folds several times. Nothing here speaks to MLflow.
 
-Messages to the sweep's process are tuples `(kind, value)`: `batch`, `epoch` (while a fold is fitted), then one of `done`, `failed` (this
-trial only), `wrong` (recipe or data: the sweep cannot go on) or `broken` (a bug).
+Messages to the sweep's process are tuples `(kind, value)`: `batch`, `epoch` (while a fold is fitted), then one of `done`,
+`failed` (this trial only), `wrong` (recipe or data: the sweep cannot go on) or `broken` (a bug).
 """
 
 from __future__ import annotations

@@ -95,6 +95,13 @@ class Job(Protocol):
         """Examples with their answers for MLflow, see `RunRecord.models`."""
 
 
+class FoldedJob(Job, Protocol):
+    """A job that has folds."""
+
+    def seen_by(self, bundle: Any) -> Job:
+        """The job with its rows scaled as a bundle has them that was trained on others, such as a fold."""
+
+
 def digest_of(frame: pd.DataFrame, columns: Sequence[str]) -> str:
     """Digest of the cells of some columns; MLflow takes up to 36 characters."""
     hashed = pd.util.hash_pandas_object(frame[list(columns)], index=False).to_numpy()

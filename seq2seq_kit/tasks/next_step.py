@@ -94,10 +94,13 @@ class NextStepJob:
         baselines = fit_forecast_baselines(prepared, chosen_on=self.chosen_on)
         return NextStepBundle(self.recipe, model, prepared.scaler, baselines, naive, info)
 
-    def report(self, bundle: NextStepBundle, part: str) -> Evaluation:
+    def seen_by(self, bundle: NextStepBundle) -> NextStepJob:
         # After a training the scaler is this very one; a run that is evaluated later may find other rows in its source.
         same = bundle.scaler is self.prepared.scaler
-        return bundle.evaluate_part(self.prepared if same else self.prepared.with_scaler(bundle.scaler), part)
+        return self if same else self._on(self.prepared.with_scaler(bundle.scaler))
+
+    def report(self, bundle: NextStepBundle, part: str) -> Evaluation:
+        return bundle.evaluate_part(self.seen_by(bundle).prepared, part)
 
     def examine(self, fitted: Fit, val: Evaluation, test: Evaluation) -> list[Finding]:
         losses = [epoch.val_loss for epoch in fitted.history]

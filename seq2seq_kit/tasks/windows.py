@@ -132,10 +132,13 @@ class WindowJob:
             baselines = fit_autoencode_baselines(prepared, latent_dim=latent)
         return Bundle(self.recipe, model, prepared.scaler, list(baselines), naive, info)
 
-    def report(self, bundle: Bundle, part: str) -> Evaluation:
+    def seen_by(self, bundle: Bundle) -> WindowJob:
         # After a training the scaler is this very one; a run that is evaluated later may find other rows in its source.
         same = bundle.scaler is self.examples.scaler
-        return bundle.evaluate_part(self.examples if same else self.examples.with_scaler(bundle.scaler), part)
+        return self if same else replace(self, examples=self.examples.with_scaler(bundle.scaler))
+
+    def report(self, bundle: Bundle, part: str) -> Evaluation:
+        return bundle.evaluate_part(self.seen_by(bundle).examples, part)
 
     def examine(self, fitted: Fit, val: Evaluation, test: Evaluation) -> list[Finding]:
         losses = [epoch.val_loss for epoch in fitted.history]

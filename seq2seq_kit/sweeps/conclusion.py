@@ -1,0 +1,244 @@
+"""How a sweep ends: the best trial's model evaluated on the test rows, figures, the note, the result."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+
+from seq2seq_kit.bundle_files import read_bundle
+from seq2seq_kit.errors import RecipeError, SweepError
+from seq2seq_kit.findings import Finding
+from seq2seq_kit.notes import count_of, result_lines
+from seq2seq_kit.recipe import Recipe, dump_recipe
+from seq2seq_kit.recipe.sweep import Sweep, knobs
+from seq2seq_kit.recipe.sweep_space import trial_recipe
+from seq2seq_kit.runs import TrainResult, conclude
+from seq2seq_kit.sweeps.book import Book
+from seq2seq_kit.sweeps.figures import write_figures
+from seq2seq_kit.sweeps.importance import Importances, importances
+from seq2seq_kit.sweeps.pool import Pool
+from seq2seq_kit.sweeps.search import Ended, Reporter
+from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, table_of
+from seq2seq_kit.sweeps.words import describe_sweep
+from seq2seq_kit.tasks import Job, open_job
+from seq2seq_kit.tasks.job import FoldedJob
+from seq2seq_kit.training import Fit, seed_everything
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a sweep came to.
+
+    Attributes:
+        recipe: With its sweep section.
+        trials: By number; trial 1 is the recipe as it stands.
+        best: The best of them.
+        best_recipe: Its recipe, ready to train.
+        ended: `done`, `exhausted` (nothing left to try), `max_minutes` or `interrupted`.
+        importances: Which hyperparameter mattered.
+        winner: The best trial's model, evaluated; None for a sweep that was interrupted, which leaves the test rows alone.
+        run_id: Id of the sweep's run.
+        tracking_uri: Where that run is.
+        seconds: Wall time of everything.
+    """
+
+    recipe: Recipe
+    trials: list[Trial]
+    best: Trial
+    best_recipe: Recipe
+    ended: Ended
+    importances: Importances
+    winner: TrainResult | None
+    run_id: str
+    tracking_uri: str
+    seconds: float
+
+    @property
+    def metric(self) -> str:
+        """The objective."""
+        return section_of(self.recipe).metric
+
+    @property
+    def direction(self) -> Direction:
+        """Whether it should be small or large."""
+        return section_of(self.recipe).direction
+
+    def table(self) -> pd.DataFrame:
+        """One row for each trial, see `table_of`."""
+        return table_of(self.trials, knobs(section_of(self.recipe)))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a sweep needs beside its book."""
+
+    job: Job
+    data: pd.DataFrame | None
+    digest: str
+    findings: list[Finding]
+    pool: Pool
+    reporter: Reporter
+    began: float
+
+
+def conclude_sweep(book: Book, prepared: Prepared, ended: Ended) -> SweepResult:
+    """The best trial's model, evaluated on the test rows, and what the trials show."""
+    recipe, section, record = book.recipe, section_of(book.recipe), book.record
+    trials, space = book.trials, knobs(section)
+    best = best_of(trials, section.direction)
+    if best is None:
+        if ended == "interrupted":
+            prepared.reporter.say("interrupted before a trial had finished")
+            raise KeyboardInterrupt
+        raise SweepError(f"none of the {count_of(len(trials), 'trial')} has finished{reasons(trials)}")
+    found = importances(trials, space, section.direction, seed=recipe.seed)
+
+    def note(winner: TrainResult | None) -> str:
+        return describe_sweep(
+            name=str(recipe.name),
+            trials=trials,
+            knobs=space,
+            metric=section.metric,
+            direction=section.direction,
+            importances=found,
+            ended=ended,
+            seconds=time.perf_counter() - prepared.began,
+            run_id=record.run_id,
+            tuner=section.tuner,
+            verb=winner.bundle.verbs[0] if winner else "predict",
+            board=result_lines(winner) if winner else [],
+            accepts=lambda key, value: _accepts(recipe, {**best.values, key: value}),
+        )
+
+    own = trial_recipe(recipe, best.values)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        trained = book.tracking.fetch(book.pages[best.number].record.run_id, "bundle", folder)
+        winner = None
+        if ended == "interrupted":
+            record.files(trained, "bundle")
+            record.note(note(None))
+        else:
+            winner = _evaluate(book, prepared, own, read_bundle(trained), best, note)
+        shown = folder / "shown"
+        write_figures(
+            trials,
+            space,
+            metric=section.metric,
+            direction=section.direction,
+            folder=shown / "sweep",
+            importances=found,
+        )
+        table_of(trials, space).to_csv(shown / "sweep" / "trials.csv", index=False)
+        (shown / "recipe.yaml").write_text(dump_recipe(own), encoding="utf-8")
+        record.files(shown)
+    _log_totals(book, best, winner)
+    return SweepResult(
+        recipe=recipe,
+        trials=trials,
+        best=best,
+        best_recipe=own,
+        ended=ended,
+        importances=found,
+        winner=winner,
+        run_id=record.run_id,
+        tracking_uri=book.tracking.uri,
+        seconds=time.perf_counter() - prepared.began,
+    )
+
+
+def _evaluate(
+    book: Book, prepared: Prepared, own: Recipe, bundle: Any, best: Trial, note: Callable[[TrainResult], str]
+) -> TrainResult:
+    """Looks at the test rows, for the only time: with the weights that won, or with those of a refit."""
+    section = section_of(book.recipe)
+    job = open_job(own, prepared.data)
+    job = cast(FoldedJob, job).seen_by(bundle) if section.folds else job
+    model, fitted, val = bundle.model, Fit.from_json(book.fits(book.pages[best.number])[-1]), None
+    findings = list(prepared.findings)
+    if section.refit:
+        prepared.reporter.say(
+            f"training once more on train and validation rows, {count_of(fitted.best_epoch, 'epoch')}"
+        )
+        val = job.report(job.bundle(model, {}), "val")
+        job, epochs = job.joined(), fitted.best_epoch
+        seed_everything(own.seed, deterministic=own.training.deterministic)
+        model = job.build()
+        fitted = job.fit(model, [], stop_after=epochs)
+        text = (
+            f"the winner was trained once more on train and validation rows, for {count_of(epochs, 'epoch')}; the figures of val "
+            "are those of the trial that won, the figures of test are the new model's"
+        )
+        findings.append(Finding("refit", "note", text, ""))
+        prepared.reporter.find(findings[-1])
+    return conclude(
+        job,
+        model,
+        fitted,
+        record=book.record,
+        digest=prepared.digest,
+        findings=findings,
+        reporter=prepared.reporter,
+        seconds=lambda: time.perf_counter() - prepared.began,
+        val=val,
+        note=note,
+    )
+
+
+def _log_totals(book: Book, best: Trial, winner: TrainResult | None) -> None:
+    trials = book.trials
+    own = next((trial for trial in trials if trial.number == 1), None)
+    figures = {
+        "trials_finished": sum(trial.state == "finished" for trial in trials),
+        "trials_failed": sum(trial.state == "failed" for trial in trials),
+        "epochs": sum(trial.epochs for trial in trials),
+        "trial_seconds": sum(trial.seconds for trial in trials),
+        "best_trial": best.number,
+        "best": best.score or 0.0,
+        "best_epoch": best.best_epoch or 0,
+    }
+    if own is not None and own.score is not None:
+        figures["own"] = own.score
+    book.record.metrics({f"sweep/{key}": float(value) for key, value in figures.items()})
+    said = ", ".join(f"{key}={value}" for key, value in best.values.items())
+    metric = section_of(book.recipe).metric
+    book.record.tags(
+        {"best_trial": str(best.number), "best_values": said}
+        | ({} if winner else {"result": f"{metric} {best.score:.5g} so far, test rows not looked at"})
+    )
+
+
+def _accepts(recipe: Recipe, values: Mapping[str, Any]) -> bool:
+    try:
+        trial_recipe(recipe, values)
+    except RecipeError:
+        return False
+    return True
+
+
+def section_of(recipe: Recipe) -> Sweep:
+    """The recipe's sweep section.
+
+    Raises:
+        RecipeError: It has none.
+    """
+    if recipe.sweep is None:
+        raise RecipeError(
+            f"the recipe {recipe.name or ''} has no `sweep` section. Add one, for example:\n"
+            "sweep:\n  tuner: bayesian\n  max_trials: 20\n  space:\n"
+            "    training.learning_rate: {float: {min_value: 1e-4, max_value: 1e-2, sampling: log}}"
+        )
+    return recipe.sweep
+
+
+def reasons(trials: Sequence[Trial]) -> str:
+    """Why trials failed, the most frequent reason first; empty if none did."""
+    counts = Counter(trial.reason for trial in trials if trial.state == "failed")
+    return "".join(f"\n  {count}x {reason}" for reason, count in counts.most_common(3))
