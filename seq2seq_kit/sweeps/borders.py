@@ -125,8 +125,8 @@ def _possible(knob: Knob, value: float, *, upper: bool) -> Iterator[float]:
         value = math.floor(value + 0.5)
     rate = "dropout" in knob.key.rpartition(".")[2]
     beyond = value > high if upper else value < low
-    # Counts start at 1 and rates end below 1; a number that was never negative, or never 0, stays so.
-    if beyond and not (rate and value >= 1) and (value > 0 or low < 0) and (not whole or value >= 1 or low < 1):
+    # Rates end below 1; a number that was never negative, or never 0, stays so, which for a whole one is from 1.
+    if beyond and not (rate and value >= 1) and (value > 0 or low < 0):
         yield value
 
 

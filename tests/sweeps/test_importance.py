@@ -65,8 +65,19 @@ def test_a_key_that_is_not_always_active_is_judged_where_it_is() -> None:
         trials.append(Trial(at, values | {"c": (at * 0.414) % 1}, "finished", b if at % 2 else 0.5))
     shares = importances(trials, knobs, "min").shares
     assert shares["b"] > 0.7
-    # The column that tells whether `b` is active belongs to `a`, and `a` alone tells nothing about the mean.
     assert shares["c"] < 0.1
+
+
+def test_whether_a_key_is_active_counts_for_its_parent() -> None:
+    knobs = [choice("a", "on", "off"), number("b", 0, 1, when={"a": ("on",)}), choice("c", "x", "y")]
+    trials = []
+    for at in range(1, 61):
+        on, x = at % 2, at // 2 % 2
+        values = {"a": "on", "b": (at * 0.618) % 1} if on else {"a": "off"}
+        trials.append(Trial(at, values | {"c": "x" if x else "y"}, "finished", float(on + x)))
+    shares = importances(trials, knobs, "min").shares
+    assert shares["a"] == pytest.approx(0.5, abs=0.1)
+    assert shares["b"] < 0.05
 
 
 def test_values_outside_the_space_are_read_too() -> None:
