@@ -29,6 +29,7 @@ from seq2seq_kit.tracking import RunRecord, Tracking
 from seq2seq_kit.training import Epoch
 
 _KIND = "sweep.kind"  # which run it is: sweep, trial, fold
+_ENDED = "sweep.ended"
 _RECIPE = "sweep.yaml"  # the recipe of the sweep; `recipe.yaml` beside it is the winner's
 
 
@@ -82,10 +83,16 @@ class Book:
         own = {_KIND: "sweep", "sweep.data_sha256": digest, **_process()}
         record = tracking.start(str(recipe.name), name=name, tags=dict(tags) | own)
         record.params(_without(recipe.model_dump(mode="json", exclude={"name"}), sweep.space))
+        book = cls(tracking, record, recipe, defaults)
+        book.keep(recipe)
+        return book
+
+    def keep(self, recipe: Recipe) -> None:
+        """The recipe that the sweep goes on with; its budget may differ from that of the beginning."""
+        self.recipe = recipe
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / _RECIPE).write_text(dump_recipe(recipe), encoding="utf-8")
-            record.files(Path(folder))
-        return cls(tracking, record, recipe, defaults)
+            self.record.files(Path(folder))
 
     def add(self, values: Mapping[str, Any], asked: Asked | None) -> Page:
         """A new trial: its run, its values and its recipe."""
@@ -171,6 +178,10 @@ class Book:
             text = self.tracking.fetch(page.record.run_id, "fits.json", Path(folder)).read_text(encoding="utf-8")
         return list(json.loads(text))
 
+    def end(self, ended: str) -> None:
+        """The sweep is over, its winner evaluated; written last."""
+        self.record.tags({_ENDED: ended})
+
     def journal(self) -> list[tuple[str, Page]]:
         """What the oracle was asked and told, in order."""
         asked = [(page.asked_at, "ask", page) for page in self.pages.values() if page.asked_at]
@@ -245,13 +256,18 @@ def claim(book: Book) -> None:
             f"the sweep {book.record.run_id} is still run by process {other['sweep.process']} on this machine. Wait for it, or "
             "end it with Ctrl-C"
         )
-    book.record.tags(mine)
+    book.record.tags(mine | {_ENDED: ""})
     book.record.open()
 
 
 def digest_at_start(book: Book) -> str:
     """Digest of the data that the sweep began with."""
     return book.tracking.reopen(book.record.run_id)[1]["sweep.data_sha256"]
+
+
+def how_it_ended(book: Book) -> str:
+    """`done`, `exhausted`, ...; empty while the sweep is under way or if it was killed."""
+    return book.tracking.reopen(book.record.run_id)[1].get(_ENDED, "")
 
 
 def _page(record: RunRecord, tags: Mapping[str, str]) -> Page:
@@ -307,4 +323,4 @@ def _said(tags: Mapping[str, str]) -> str:
     return {"trial": "one of its trials", "fold": "a fold of a trial"}.get(str(kind), "a training")
 
 
-__all__ = ["Book", "Page", "claim", "digest_at_start", "open_book"]
+__all__ = ["Book", "Page", "claim", "digest_at_start", "how_it_ended", "open_book"]

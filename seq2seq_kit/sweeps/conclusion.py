@@ -140,6 +140,7 @@ def conclude_sweep(book: Book, prepared: Prepared, ended: Ended) -> SweepResult:
         (shown / "recipe.yaml").write_text(dump_recipe(own), encoding="utf-8")
         record.files(shown)
     _log_totals(book, best, winner)
+    book.end(ended)
     return SweepResult(
         recipe=recipe,
         trials=trials,

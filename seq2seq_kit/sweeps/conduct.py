@@ -23,7 +23,7 @@ from seq2seq_kit.recipe.loading import Overrides
 from seq2seq_kit.recipe.sweep import knobs
 from seq2seq_kit.recipe.sweep_space import check_space, default_values, trial_recipe
 from seq2seq_kit.runs import close, data_name, first_tags
-from seq2seq_kit.sweeps.book import Book, claim, digest_at_start, open_book
+from seq2seq_kit.sweeps.book import Book, claim, digest_at_start, how_it_ended, open_book
 from seq2seq_kit.sweeps.conclusion import Prepared, SweepResult, conclude_sweep, reasons, section_of
 from seq2seq_kit.sweeps.oracle import Tuner
 from seq2seq_kit.sweeps.pool import Pool
@@ -122,15 +122,8 @@ def resume_sweep(
     wanted = resolve(recipe if recipe is not None else book.recipe, overrides)
     wanted = wanted.model_copy(update={"name": wanted.name or wanted.task})
     _require_same(book, wanted)
-    book.recipe = wanted
     check_space(wanted)
-    section, count = section_of(wanted), len(book.pages)
-    total = section.trials
-    if total is not None and count >= total and all(trial.state in ("finished", "failed") for trial in book.trials):
-        raise SweepError(
-            f"the sweep {book.record.run_id} has all of its {total} trials. For more, ask for more: "
-            f"--set sweep.max_trials={count + 20}"
-        )
+    _require_more(book, wanted)
     prepared = _prepare(wanted, data, workers, reporter)
     if prepared.digest != digest_at_start(book):
         prepared.pool.close()
@@ -139,7 +132,22 @@ def resume_sweep(
             "with new ones. Bring the rows back, or begin a new sweep"
         )
     claim(book)
+    book.keep(wanted)
     return _conduct(book, prepared)
+
+
+def _require_more(book: Book, wanted: Recipe) -> None:
+    """Refuses a sweep that is over: resuming it would look at the test rows again, for nothing."""
+    ended, total = how_it_ended(book), section_of(wanted).trials
+    if ended == "exhausted":
+        raise SweepError(
+            f"the sweep {book.record.run_id} has tried all that its tuner has to try. Widen its space in a new sweep"
+        )
+    if ended == "done" and total is not None and len(book.pages) >= total:
+        raise SweepError(
+            f"the sweep {book.record.run_id} has all of its {total} trials. For more, ask for more: "
+            f"--set sweep.max_trials={len(book.pages) + 20}"
+        )
 
 
 @dataclass(frozen=True)

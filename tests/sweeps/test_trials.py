@@ -49,7 +49,18 @@ def test_the_table_has_a_row_for_each_trial_and_a_column_for_each_key() -> None:
     trials = sweep_of(12)
     table = table_of(trials[::-1], SPACE)
     keys = [knob.key for knob in SPACE]
-    assert [*table] == ["trial", "state", "objective", "best_epoch", "epochs", "seconds", *keys, "reason", "run"]
+    assert [*table] == [
+        "trial",
+        "state",
+        "objective",
+        "best_epoch",
+        "epochs",
+        "seconds",
+        "memory_mb",
+        *keys,
+        "reason",
+        "run",
+    ]
     assert table["trial"].tolist() == list(range(1, 13))
     assert table["model.encoder_units"].tolist() == [text_of(trial.values["model.encoder_units"]) for trial in trials]
     assert table["training.epochs"].dtype == "Int64"
