@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ _PARAM_LENGTH = 6_000
 _PARAMS_AT_ONCE = 100  # MLflow's own limit
 _LEAST_PREFIX = 6  # letters of a run id that are enough to name it
 _SEARCHED_RUNS = 5_000
+_LOOKED_AT = 200
 
 
 def open_tracking(uri: str | None, *, say: Callable[[str], None] = lambda text: None, create: bool = True) -> Tracking:
@@ -133,10 +135,10 @@ class Tracking:
             return Path(self.client.download_artifacts(run_id, artifact, str(folder)))
 
     def runs(self, most: int = 20) -> pd.DataFrame:
-        """The newest runs: id, name, experiment, status, result on test, start."""
+        """The newest runs: id, name, experiment, status, result on test, start; of a sweep, its own run and not its trials."""
         with _explained(self.uri):
             experiments = {found.experiment_id: found.name for found in self.client.search_experiments()}
-            runs = self.client.search_runs(list(experiments), order_by=["attributes.start_time DESC"], max_results=most)
+            runs = list(islice(self._newest(list(experiments)), most))
         rows = [
             {
                 "run": run.info.run_id,
@@ -153,9 +155,20 @@ class Tracking:
     def newest_run(self) -> tuple[str, str] | None:
         """Ids of the experiment with the newest run and of that run, or None."""
         with _explained(self.uri):
-            ids = [found.experiment_id for found in self.client.search_experiments()]
-            runs = self.client.search_runs(ids, order_by=["attributes.start_time DESC"], max_results=1)
-        return (runs[0].info.experiment_id, runs[0].info.run_id) if runs else None
+            run = next(self._newest([found.experiment_id for found in self.client.search_experiments()]), None)
+        return (run.info.experiment_id, run.info.run_id) if run else None
+
+    def _newest(self, experiments: Sequence[str]) -> Iterator[Any]:
+        """Runs that stand below no other, the newest first. MLflow cannot search for a tag that is absent."""
+        token = None
+        while True:
+            page = self.client.search_runs(
+                list(experiments), order_by=["attributes.start_time DESC"], max_results=_LOOKED_AT, page_token=token
+            )
+            yield from (run for run in page if "mlflow.parentRunId" not in run.data.tags)
+            token = page.token
+            if not token:
+                return
 
     def _find(self, run_id: str) -> Any:
         """A run by its id, or by the beginning of it."""
