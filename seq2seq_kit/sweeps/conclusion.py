@@ -93,11 +93,6 @@ def conclude_sweep(book: Book, prepared: Prepared, ended: Ended) -> SweepResult:
     recipe, section, record = book.recipe, section_of(book.recipe), book.record
     trials, space = book.trials, knobs(section)
     best = best_of(trials, section.direction)
-    if best is None:
-        if ended == "interrupted":
-            prepared.reporter.say("interrupted before a trial had finished")
-            raise KeyboardInterrupt
-        raise SweepError(f"none of the {count_of(len(trials), 'trial')} has finished{reasons(trials)}")
     found = importances(trials, space, section.direction, seed=recipe.seed)
 
     def note(winner: TrainResult | None) -> str:
@@ -114,9 +109,17 @@ def conclude_sweep(book: Book, prepared: Prepared, ended: Ended) -> SweepResult:
             tuner=section.tuner,
             verb=winner.bundle.verbs[0] if winner else "predict",
             board=result_lines(winner) if winner else [],
-            accepts=lambda key, value: _accepts(recipe, {**best.values, key: value}),
+            accepts=lambda key, value: best is not None and _accepts(recipe, {**best.values, key: value}),
         )
 
+    if best is None:
+        record.note(note(None))
+        if ended == "interrupted":
+            prepared.reporter.say(
+                f"interrupted before a trial had finished; go on: seq2seq-kit sweep --resume {record.run_id}"
+            )
+            raise KeyboardInterrupt
+        raise SweepError(f"none of the {count_of(len(trials), 'trial')} has finished{reasons(trials)}")
     own = trial_recipe(recipe, best.values)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -172,7 +175,7 @@ def _evaluate(
         job, epochs = job.joined(), fitted.best_epoch
         seed_everything(own.seed, deterministic=own.training.deterministic)
         model = job.build()
-        fitted = job.fit(model, [], stop_after=epochs)
+        fitted = job.fit(model, [book.record], stop_after=epochs)
         text = (
             f"the winner was trained once more on train and validation rows, for {count_of(epochs, 'epoch')}; the figures of val "
             "are those of the trial that won, the figures of test are the new model's"
