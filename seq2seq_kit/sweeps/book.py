@@ -24,6 +24,7 @@ from seq2seq_kit.recipe.sweep import knobs
 from seq2seq_kit.recipe.sweep_space import default_values, trial_recipe
 from seq2seq_kit.sweeps.oracle import Asked
 from seq2seq_kit.sweeps.trials import State, Trial, name_of
+from seq2seq_kit.sweeps.words import describe_beginning
 from seq2seq_kit.sweeps.worker import Outcome
 from seq2seq_kit.tracking import RunRecord, Tracking
 from seq2seq_kit.training import Epoch
@@ -83,6 +84,7 @@ class Book:
         own = {_KIND: "sweep", "sweep.data_sha256": digest, **_process()}
         record = tracking.start(str(recipe.name), name=name, tags=dict(tags) | own)
         record.params(_without(recipe.model_dump(mode="json", exclude={"name"}), sweep.space))
+        record.note(describe_beginning(str(recipe.name), record.run_id))
         book = cls(tracking, record, recipe, defaults)
         book.keep(recipe)
         return book
@@ -102,7 +104,8 @@ class Book:
         tags["sweep.values"] = json.dumps(dict(values))
         if asked:
             tags["sweep.oracle"] = asked.raw
-        name = name_of(values, self.defaults, keys=list(self.defaults))
+        # The number first: the note and the figures speak of trial 7, and MLflow's list cuts names.
+        name = f"{number}: {name_of(values, self.defaults, keys=list(self.defaults))}"
         record = self.tracking.start(str(self.recipe.name), name=name, tags=tags, parent=self.record.run_id)
         record.params(values)
         page = Page(Trial(number, dict(values), "running", run_id=record.run_id), record, asked, at)
@@ -140,14 +143,15 @@ class Book:
             folds=outcome.folds,
         )
         for number, (record, score) in enumerate(zip(page.folds.values(), outcome.folds, strict=False), start=1):
-            record.metrics({"objective": score, "best_epoch": fits[number - 1]["best_epoch"]})
+            record.metrics({"sweep/objective": score, "sweep/best_epoch": fits[number - 1]["best_epoch"]})
             record.end("FINISHED")
+        # The same names as the sweep's own run has: one column of MLflow's list of runs, which sorts all of them.
         figures = {"objective": outcome.score, "best_epoch": outcome.best_epoch, "seconds": outcome.seconds}
+        figures["memory_mb"] = outcome.memory / 1e6
         if page.trial.spread is not None:
-            figures |= {"objective_spread": page.trial.spread}
-            for number, score in enumerate(outcome.folds, start=1):
-                page.record.metrics({"objective_by_fold": score}, step=number)
-        page.record.metrics(figures | {"memory_mb": outcome.memory / 1e6})
+            figures["objective_spread"] = page.trial.spread
+            page.record.curve("sweep/objective_by_fold", outcome.folds)
+        page.record.metrics({f"sweep/{key}": value for key, value in figures.items()})
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "fits.json").write_text(json.dumps(fits), encoding="utf-8")
             own = trial_recipe(self.recipe, page.trial.values)
@@ -257,6 +261,7 @@ def claim(book: Book) -> None:
             "end it with Ctrl-C"
         )
     book.record.tags(mine | {_ENDED: ""})
+    book.record.note(describe_beginning(str(book.recipe.name), book.record.run_id))
     book.record.open()
 
 

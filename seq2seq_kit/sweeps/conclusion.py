@@ -109,6 +109,7 @@ def conclude_sweep(book: Book, prepared: Prepared, ended: Ended) -> SweepResult:
             tuner=section.tuner,
             verb=winner.bundle.verbs[0] if winner else "predict",
             board=result_lines(winner) if winner else [],
+            experiment=record.experiment_id,
             accepts=lambda key, value: best is not None and _accepts(recipe, {**best.values, key: value}),
         )
 
@@ -205,11 +206,11 @@ def _log_totals(book: Book, best: Trial, winner: TrainResult | None) -> None:
         "epochs": sum(trial.epochs for trial in trials),
         "trial_seconds": sum(trial.seconds for trial in trials),
         "best_trial": best.number,
-        "best": best.score or 0.0,
+        "objective": best.score or 0.0,
         "best_epoch": best.best_epoch or 0,
     }
     if own is not None and own.score is not None:
-        figures["own"] = own.score
+        figures["as_it_stands"] = own.score
     book.record.metrics({f"sweep/{key}": float(value) for key, value in figures.items()})
     said = ", ".join(f"{key}={value}" for key, value in best.values.items())
     metric = section_of(book.recipe).metric

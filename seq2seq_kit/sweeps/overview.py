@@ -11,7 +11,7 @@ import numpy as np
 from seq2seq_kit.notes import count_of, figure
 from seq2seq_kit.plots import MODEL_COLOUR, PAST_COLOUR, TRUTH_COLOUR
 from seq2seq_kit.sweeps.importance import Importances
-from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, best_so_far, finished_of, ranked, text_of
+from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, best_so_far, epoch_of, finished_of, ranked, text_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -138,7 +138,7 @@ def told(trial: Trial, metric: str) -> str:
     """What the pointer shows: the trial with all its values."""
     spread = f" ± {figure(trial.spread)}" if trial.spread is not None else ""
     score = f"{metric} {figure(trial.score)}{spread}" if trial.score is not None else trial.reason or trial.state
-    epoch = [f"best epoch {trial.best_epoch} of {trial.epochs}"] if trial.best_epoch else []
+    epoch = [f"best epoch {epoch_of(trial)}"] if trial.best_epoch else []
     values = [f"{key}: {text_of(value)}" for key, value in trial.values.items()]
     own = ", the recipe as it stands" if trial.number == 1 else ""
     return "<br>".join([f"<b>trial {trial.number}</b>{own}", escape(score), *epoch, *map(escape, values)])

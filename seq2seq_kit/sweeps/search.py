@@ -295,7 +295,7 @@ class Search:
         self._write(self.book.finish, page, outcome, bundle=bundle if leads else None)
         self._tell(page)
         if leads:
-            self._write(self.book.record.metrics, {"best_so_far": outcome.score}, step=page.trial.number)
+            self._write(self.book.record.metrics, {"sweep/best_so_far": outcome.score}, step=page.trial.number)
         self.reporter.on_trial(page.trial, leads)
 
     def _tell(self, page: Page) -> None:

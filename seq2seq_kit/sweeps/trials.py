@@ -92,6 +92,13 @@ def best_so_far(trials: Sequence[Trial], direction: Direction) -> list[tuple[int
     return [(trial.number, score) for (trial, _), score in zip(done, scores, strict=True)]
 
 
+def epoch_of(trial: Trial) -> str:
+    """The best epoch and how many were trained, `4 of 6`; over folds only the former, which is the last fold's."""
+    if not trial.best_epoch:
+        return ""
+    return str(trial.best_epoch) if trial.folds else f"{trial.best_epoch} of {trial.epochs}"
+
+
 def table_of(trials: Sequence[Trial], knobs: Sequence[Knob]) -> pd.DataFrame:
     """One row for each trial, by number.
 

@@ -6,23 +6,30 @@ import re
 from collections.abc import Callable, Sequence
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 from seq2seq_kit.notes import count_of, figure, markdown_lines
 from seq2seq_kit.sweeps.borders import borders_of
 from seq2seq_kit.sweeps.importance import HARDLY, Importances
-from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, ranked, short_keys, text_of
+from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, epoch_of, ranked, short_keys, text_of
 
 if TYPE_CHECKING:
     from seq2seq_kit.recipe.sweep import Knob
 
 Ended = Literal["done", "max_minutes", "interrupted", "exhausted"]
-_ENDED: dict[Ended, str] = {
+_ENDED = {
     "done": "all trials were made",
     "max_minutes": "its `max_minutes` were over",
-    "interrupted": "it was interrupted",
-    "exhausted": "every recipe of the space was tried",
+    "interrupted": "it was interrupted, so the test rows were not looked at",
 }
+# What it means for each tuner that it has nothing left to try; a random choice gives up after some repetitions.
+_EXHAUSTED = {
+    "grid": "every recipe of the space was tried",
+    "hyperband": "Hyperband had run all its rounds",
+}
+_EXHAUSTED_OTHERWISE = "the tuner found no recipe that it had not tried"
 _SHOWN_TRIALS, _SHOWN_KEYS, _SHOWN_REASONS = 5, 6, 5
+_VIEW = "workflowType=machine_learning"  # MLflow opens its view for language models without it
 # R2 on unseen trials from which a forest's shares are told without, or with little, reserve.
 _FIRM, _LOOSE = 0.7, 0.3
 
@@ -42,6 +49,7 @@ def describe_sweep(
     verb: str = "predict",
     board: Sequence[str] = (),
     accepts: Callable[[str, Any], bool] | None = None,
+    experiment: str = "",
 ) -> str:
     """The note of a sweep's run.
 
@@ -59,6 +67,7 @@ def describe_sweep(
         board: Lines of Markdown that set the winner beside the baselines on the test rows, as the caller has them.
         accepts: Whether the winner's recipe would be valid with this value at this key, asked before one is suggested.
             Without it, only what holds for all recipes is known: rates below 1, counts from 1, no change of sign.
+        experiment: Id of the MLflow experiment; with it, the trials are links inside MLflow's pages.
 
     Returns:
         Markdown; one without a winner if no trial has finished.
@@ -68,13 +77,16 @@ def describe_sweep(
     if best:
         own = next((trial for trial in trials if trial.number == 1), None)
         lines += [_compared(best, own, metric, direction), ""]
-        lines += [*_table(trials, knobs, metric, direction, importances), ""]
+        lines += [*_table(trials, knobs, metric, direction, importances, experiment), ""]
+        lines += [*_over_folds(best), *_all_trials(run_id, experiment, direction)]
     if board:
         lines += ["### The winner on the test rows", "", *board, ""]
-    lines += ["### What mattered", "", *_mattered(importances), ""]
+    if best:
+        lines += ["### What mattered", "", *_mattered(importances), ""]
     widen = borders_of(best, knobs, importances.shares, accepts=accepts) if best else []
-    if best and _ends_last(best, trials):
-        where = "`max_epochs`" if tuner == "hyperband" else "`training.epochs`"
+    # Hyperband gives its trials their epochs; trial 1 has the recipe's own.
+    where = "`max_epochs`" if best and tuner == "hyperband" and best.number != 1 else "`training.epochs`"
+    if best and _ends_last(best, trials) and not any(line.startswith(where) for line in widen):
         widen.append(
             f"the best epoch, {best.best_epoch}, is the last one that was trained: allow more epochs ({where})"
         )
@@ -82,6 +94,21 @@ def describe_sweep(
         lines += ["### What to widen", "", *(f"- {line}" for line in widen), ""]
     lines += ["### What it took", "", _spent(trials, ended, seconds, tuner), *_failures(trials), ""]
     return "\n".join([*lines, "### How to go on", "", *_next_steps(trials, best, run_id, verb, ended)])
+
+
+def describe_beginning(name: str, run_id: str) -> str:
+    """The note of a sweep that has no result yet: what a sweep that was killed leaves behind. Markdown."""
+    return "\n".join(
+        [
+            f"## {name}: a sweep without a result so far",
+            "",
+            "It is under way, it was killed, or it ended in an error, which the tag `error` tells. Its trials are the runs below it; "
+            "those that have finished are kept.",
+            "",
+            f"- go on where it stopped: `seq2seq-kit sweep --resume {run_id}`",
+            f"- the best recipe so far: `seq2seq-kit sweep --best {run_id} --out best.yaml`",
+        ]
+    )
 
 
 def _headline(best: Trial | None, metric: str) -> str:
@@ -132,7 +159,12 @@ def _noise(best: Trial, own: Trial, margin: float, direction: Direction) -> str:
 
 
 def _table(
-    trials: Sequence[Trial], knobs: Sequence[Knob], metric: str, direction: Direction, importances: Importances
+    trials: Sequence[Trial],
+    knobs: Sequence[Knob],
+    metric: str,
+    direction: Direction,
+    importances: Importances,
+    experiment: str,
 ) -> list[str]:
     """The best trials, and the recipe as it stands below them if it is none of them."""
     order = [*importances.shares, *(knob.key for knob in knobs if knob.key not in importances.shares)]
@@ -142,9 +174,9 @@ def _table(
     shown += [trial for trial in order_of[_SHOWN_TRIALS:] if trial.number == 1]
     rows = [
         [
-            f"{trial.number}{' (as it stands)' if trial.number == 1 else ''}",
+            f"{_linked(trial, experiment)}{' (as it stands)' if trial.number == 1 else ''}",
             _scored(trial),
-            f"{trial.best_epoch} of {trial.epochs}" if trial.best_epoch else "",
+            epoch_of(trial),
             *(_cell(trial.values[key]) if key in trial.values else "" for key in keys),
         ]
         for trial in shown
@@ -152,6 +184,31 @@ def _table(
     more = [f"The {_SHOWN_KEYS} most telling of {len(knobs)} keys."] if len(knobs) > _SHOWN_KEYS else []
     lines = markdown_lines(["trial", metric, "best epoch", *(titles[key] for key in keys)], rows)
     return [*lines, *(["", *more] if more else [])]
+
+
+def _linked(trial: Trial, experiment: str) -> str:
+    """The trial's number, a link to its run where MLflow shows the note."""
+    if not experiment or not trial.run_id:
+        return str(trial.number)
+    return f"[{trial.number}](#/experiments/{experiment}/runs/{trial.run_id}?{_VIEW})"
+
+
+def _all_trials(run_id: str, experiment: str, direction: Direction) -> list[str]:
+    """Links to MLflow's own pages of the trials: MLflow folds them away below the sweep, by age."""
+    if not experiment:
+        return []
+    below = quote(f"tags.`mlflow.parentRunId` = '{run_id}'")
+    order = f"orderByKey={quote('metrics.`sweep/objective`')}&orderByAsc={'true' if direction == 'min' else 'false'}"
+    page = f"#/experiments/{experiment}/runs?{_VIEW}&searchFilter={below}&{order}"
+    said = f"All trials: [the best first]({page}), [their curves]({page}&compareRunsMode=CHART)"
+    return [f"{said}; figures to look into: `sweep/` under Artifacts.", ""]
+
+
+def _over_folds(best: Trial) -> list[str]:
+    if not best.folds:
+        return []
+    count = count_of(len(best.folds), "fold")
+    return [f"Means over {count} ± standard deviation; best epoch, weights and fit are those of the last fold.", ""]
 
 
 def _cell(value: Any) -> str:
@@ -184,7 +241,8 @@ def _mattered(importances: Importances) -> list[str]:
 
 
 def _ends_last(best: Trial, trials: Sequence[Trial]) -> bool:
-    return best.best_epoch is not None and best.best_epoch >= max(t.epochs for t in trials if t.state == "finished")
+    longest = max(t.epochs / max(len(t.folds), 1) for t in trials if t.state == "finished")
+    return best.best_epoch is not None and best.best_epoch >= longest
 
 
 def _spent(trials: Sequence[Trial], ended: Ended, seconds: float, tuner: str) -> str:
@@ -197,7 +255,8 @@ def _spent(trials: Sequence[Trial], ended: Ended, seconds: float, tuner: str) ->
     counts = [(sum(trial.state == state for trial in trials), word) for state, word in states]
     told = ", ".join(f"{count} {word}" for count, word in counts if count or word == "finished")
     epochs = count_of(sum(trial.epochs for trial in trials), "epoch")
-    return f"{tuner}, {count_of(len(trials), 'trial')} ({told}) in {_time(seconds)}, {epochs} in all; {_ENDED[ended]}."
+    how = _EXHAUSTED.get(tuner, _EXHAUSTED_OTHERWISE) if ended == "exhausted" else _ENDED[ended]
+    return f"{tuner}, {count_of(len(trials), 'trial')} ({told}) in {_time(seconds)}, {epochs} in all; {how}."
 
 
 def _time(seconds: float) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from seq2seq_kit.sweeps.importance import Importances, importances
 from seq2seq_kit.sweeps.trials import Trial
-from seq2seq_kit.sweeps.words import describe_sweep
+from seq2seq_kit.sweeps.words import describe_beginning, describe_sweep
 from tests.sweeps.spaces import SPACE, number, sweep_of
 
 NONE = Importances(why="2 finished trials are too few to tell what mattered, it takes 8; run more trials")
@@ -123,6 +123,48 @@ def test_a_winner_that_was_still_learning_asks_for_more_epochs() -> None:
     assert "allow more epochs" not in note([trials[0], replace(trials[1], best_epoch=9)])
 
 
+def test_the_recipe_as_it_stands_has_its_own_epochs_with_hyperband_too() -> None:
+    best = trial(1, 0.4, best_epoch=8, epochs=8)
+    assert "allow more epochs (`training.epochs`)" in note([best, trial(2, 0.5)], tuner="hyperband")
+
+
+def test_more_epochs_are_asked_for_once() -> None:
+    knobs = [number("training.epochs", 2, 10, kind="int")]
+    text = note([Trial(1, {"training.epochs": 10}, "finished", 0.4, best_epoch=10, epochs=10)], knobs=knobs)
+    assert "- `training.epochs` 10 is the largest value of the space" in text
+    assert "allow more epochs" not in text
+
+
+def test_epochs_are_counted_by_fold() -> None:
+    """Two folds of 4 epochs are 8 in all, and the best one may still be the last of its fold."""
+    best = trial(1, 0.4, best_epoch=4, epochs=8, folds=(0.3, 0.5))
+    text = note([best])
+    assert "| 1 (as it stands) | 0.4 ± 0.1414 | 4 | " in text
+    assert "the best epoch, 4, is the last one" in text
+    assert "8 epochs in all" in text
+    assert "Means over 2 folds ± standard deviation; best epoch, weights and fit are those of the last fold." in text
+    assert "the best epoch" not in note([replace(best, best_epoch=3)])
+    assert "folds" not in note([trial(1, 0.4)])
+
+
+@pytest.mark.parametrize(("direction", "ascending"), [("min", "true"), ("max", "false")])
+def test_trials_are_links_inside_mlflow(direction: str, ascending: str) -> None:
+    text = note([trial(1, 0.5, run_id="r1")], experiment="7", direction=direction)
+    assert "| [1](#/experiments/7/runs/r1?workflowType=machine_learning) (as it stands) |" in text
+    below = "searchFilter=tags.%60mlflow.parentRunId%60%20%3D%20%27abc%27"
+    order = f"orderByKey=metrics.%60sweep/objective%60&orderByAsc={ascending}"
+    assert f"[the best first](#/experiments/7/runs?workflowType=machine_learning&{below}&{order})" in text
+    assert f"{order}&compareRunsMode=CHART)" in text
+    assert "](" not in note([trial(1, 0.5, run_id="r1")])
+
+
+def test_a_sweep_without_a_result_says_how_to_go_on() -> None:
+    text = describe_beginning("small", "abc")
+    assert text.startswith("## small: a sweep without a result so far\n")
+    assert "`seq2seq-kit sweep --resume abc`" in text
+    assert "`seq2seq-kit sweep --best abc --out best.yaml`" in text
+
+
 def test_what_lies_at_the_border_is_told() -> None:
     assert "- `model.dropout` 0.5 is the largest value" in note([trial(1, 0.5), trial(5, 0.4)])
     assert "What to widen" not in note([trial(1, 0.5), trial(2, 0.4)])
@@ -138,15 +180,17 @@ def test_the_budget_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ended", "words"),
+    ("ended", "tuner", "words"),
     [
-        ("done", "all trials were made"),
-        ("interrupted", "interrupted"),
-        ("exhausted", "every recipe of the space was tried"),
+        ("done", "random", "all trials were made"),
+        ("interrupted", "random", "it was interrupted, so the test rows were not looked at"),
+        ("exhausted", "grid", "every recipe of the space was tried"),
+        ("exhausted", "hyperband", "Hyperband had run all its rounds"),
+        ("exhausted", "random", "the tuner found no recipe that it had not tried"),
     ],
 )
-def test_how_it_ended_is_told(ended: str, words: str) -> None:
-    assert f"{words}." in note([trial(1, 0.5)], ended=ended)
+def test_how_it_ended_is_told(ended: str, tuner: str, words: str) -> None:
+    assert f"; {words}." in note([trial(1, 0.5)], ended=ended, tuner=tuner)
 
 
 def test_failed_trials_are_grouped_by_reason() -> None:
@@ -175,6 +219,7 @@ def test_without_a_finished_trial_there_is_no_winner() -> None:
     assert text.startswith("## small: no trial has finished\n")
     assert "--best" not in text
     assert "|" not in text
+    assert "What mattered" not in text
 
 
 def test_the_callers_lines_on_the_baselines_are_shown() -> None:
