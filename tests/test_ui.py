@@ -8,7 +8,7 @@ import shutil
 import socket
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,7 @@ from seq2seq_kit.errors import TrackingError
 from seq2seq_kit.runs import TrainResult
 from seq2seq_kit.tracking import open_tracking
 from seq2seq_kit.ui import HOST, Ui, _claim, open_ui
-from tests.conftest import ROOT
-
-SHOTS = ROOT / "test-output"
-WAIT = 30
+from tests.browsing import SHOTS, chromium, click, until, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -40,43 +37,8 @@ def ui(forecast_run: TrainResult, store: Path, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A headless Chromium of 1600 x 1200 with a profile of its own."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("chromium or chromedriver is missing: apt-get install chromium chromium-driver")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    flags += ["--disable-background-networking", "--disable-component-update", "--window-size=1600,1200"]
-    for flag in [*flags, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
-        options.add_argument(flag)
-    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    SHOTS.mkdir(exist_ok=True)
-    yield opened
-    opened.quit()
-
-
-def text_of(browser: Any) -> str:
-    return str(browser.execute_script("return document.body.innerText"))
-
-
-def wait_for(browser: Any, *words: str) -> str:
-    """The page's text once it has all the words."""
-    until(browser, lambda: all(word in text_of(browser) for word in words), f"the words {words}")
-    return text_of(browser)
-
-
-def until(browser: Any, done: Callable[[], Any], what: str) -> Any:
-    """What `done` gives once it gives something; a screenshot and the page's text if it never does."""
-    end = time.monotonic() + WAIT
-    while time.monotonic() < end:
-        found = done()
-        if found:
-            return found
-        time.sleep(0.2)
-    browser.save_screenshot(str(SHOTS / "ui-failure.png"))
-    raise AssertionError(f"{what} did not appear on {browser.current_url}:\n{text_of(browser)[:2000]}")
+    with chromium(tmp_path_factory.mktemp("chromium")) as opened:
+        yield opened
 
 
 def shoot(browser: Any, name: str) -> None:
@@ -84,16 +46,6 @@ def shoot(browser: Any, name: str) -> None:
     path = SHOTS / f"ui-{name}.png"
     assert browser.save_screenshot(str(path))
     assert path.stat().st_size > 20_000
-
-
-def click(browser: Any, text: str) -> None:
-    """Clicks the first visible element with exactly this text."""
-    from selenium.webdriver.common.by import By
-
-    def visible() -> Any:
-        return next((e for e in browser.find_elements(By.XPATH, f"//*[text()='{text}']") if e.is_displayed()), None)
-
-    browser.execute_script("arguments[0].click()", until(browser, visible, f"something to click named {text}"))
 
 
 def run_page(ui: Ui, run: TrainResult, tab: str = "") -> str:
