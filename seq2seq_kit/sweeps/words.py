@@ -102,8 +102,8 @@ def describe_beginning(name: str, run_id: str) -> str:
         [
             f"## {name}: a sweep without a result so far",
             "",
-            "It is under way, it was killed, or it ended in an error, which the tag `error` tells. Its trials are the runs below it; "
-            "those that have finished are kept.",
+            "It is under way, it was killed, or it ended in an error, which the tag `error` tells. Its trials are the runs below "
+            "it; those that have finished are kept.",
             "",
             f"- go on where it stopped: `seq2seq-kit sweep --resume {run_id}`",
             f"- the best recipe so far: `seq2seq-kit sweep --best {run_id} --out best.yaml`",

@@ -5,6 +5,7 @@ Needs Debian's `chromium` and `chromium-driver`; skips where they are missing. S
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,19 @@ SWEEP = {
     },
 }
 PAGES = {
-    "parallel_coordinates.html": ("encoder_units", "learning_rate", "position_embedding", "val_loss", "8 finished trials"),
+    "parallel_coordinates.html": (
+        "encoder_units",
+        "learning_rate",
+        "position_embedding",
+        "val_loss",
+        "8 finished trials",
+    ),
     "pairs.html": ("Pairs of 3 keys", "star: trial"),
     "best_so_far.html": ("Best so far: val_loss", "the recipe as it stands"),
     "importance.html": ("What mattered", "training.learning_rate"),
 }
+# Plotly's drawing surfaces, of which a page that failed has none of any size.
+DRAWN = "return [...document.querySelectorAll('svg.main-svg, canvas')].filter(e => e.clientWidth > 300).length"
 
 
 @pytest.fixture(scope="module")
@@ -137,8 +146,7 @@ def test_every_figure_is_drawn_inside_mlflow(ui: Ui, browser: Any, swept: SweepR
     for name, words in PAGES.items():
         click(browser, name)
         enter(browser, words)
-        drawn = "return [...document.querySelectorAll('svg.main-svg, canvas')].filter(e => e.clientWidth > 300).length"
-        assert until(browser, lambda drawn=drawn: browser.execute_script(drawn), f"a figure in {name}")
+        until(browser, partial(browser.execute_script, DRAWN), f"a figure in {name}")
         assert "WebGL is not supported" not in text_of(browser)
         browser.switch_to.default_content()
         shoot(browser, shots / f"{name}.png")
