@@ -79,7 +79,7 @@ def page_of(ui: Ui, swept: SweepResult, tab: str = "") -> str:
 
 
 def shoot(browser: Any, path: Path) -> None:
-    time.sleep(1)  # charts draw after their titles
+    time.sleep(0.5)  # charts draw after their titles
     assert browser.save_screenshot(str(path))
 
 
