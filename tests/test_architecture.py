@@ -30,14 +30,15 @@ FORBIDDEN = {
     "plots": {"*", "!evaluation", "!data", "!training"},
     "store": {"*", "!errors"},
     "shape_pictures": {"*", "!errors"},
-    "explanation": {"tracking", "runs", "cli", "console", "bundle", "plots", "evaluation"},
-    "validation": {"models", "training", "evaluation", "plots", "bundle", "tracking", "runs", "cli"},
-    "bundle": {"training", "tracking", "runs", "plots", "cli"},
-    "bundle_echo": {"training", "tracking", "runs", "plots", "cli"},
-    "bundle_files": {"training", "tracking", "runs", "plots", "cli"},
-    "tracking": {"runs", "cli", "bundle", "plots", "models"},
-    "tasks": {"runs", "tracking", "cli", "console", "ui"},
-    "runs": {"models", "plots", "cli", "console", "ui"},
+    "explanation": {"tracking", "runs", "cli", "console", "bundle", "plots", "evaluation", "sweeps"},
+    "validation": {"models", "training", "evaluation", "plots", "bundle", "tracking", "runs", "cli", "sweeps"},
+    "bundle": {"training", "tracking", "runs", "plots", "cli", "sweeps"},
+    "bundle_echo": {"training", "tracking", "runs", "plots", "cli", "sweeps"},
+    "bundle_files": {"training", "tracking", "runs", "plots", "cli", "sweeps"},
+    "tracking": {"runs", "cli", "bundle", "plots", "models", "sweeps"},
+    "tasks": {"runs", "tracking", "cli", "console", "ui", "sweeps"},
+    "runs": {"models", "plots", "cli", "console", "ui", "sweeps"},
+    "sweeps": {"cli", "ui", "serving", "mlflow_model"},
 }
 OUTSIDE = {
     "recipe": HEAVY | {"numpy", "pandas"},
@@ -104,6 +105,7 @@ def test_the_rules_see_the_imports_there_are() -> None:
     assert seen["training"] >= {"data", "models", "recipe"}
     assert seen["explanation"] >= {"models", "tasks", "training"}
     assert seen["tasks"] >= {"training", "bundle", "evaluation", "plots", "data"}
+    assert seen["sweeps"] >= {"runs", "tasks", "tracking", "recipe", "console"}
     assert seen["runs"] >= {"training", "bundle_files", "tracking", "evaluation", "tasks"}
 
 
@@ -118,6 +120,11 @@ def test_a_room_stays_free_of_packages_that_are_not_its_own(room: str) -> None:
 
 def test_only_tracking_and_the_served_model_speak_to_mlflow() -> None:
     assert {path.name for path in files() if "mlflow" in top_levels(path)} == {"tracking.py", "mlflow_model.py"}
+
+
+def test_only_the_oracle_speaks_to_keras_tuner() -> None:
+    speakers = {path.relative_to(PACKAGE).as_posix() for path in files() if "keras_tuner" in top_levels(path)}
+    assert speakers == {"sweeps/oracle.py"}
 
 
 def test_nothing_is_unpickled() -> None:

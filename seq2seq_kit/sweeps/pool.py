@@ -23,7 +23,7 @@ _SHARE = 0.9  # of the free memory that all trials together may take
 _SAID_LINES = 3
 
 
-@dataclass
+@dataclass(eq=False)  # two processes are never the same, and rows cannot be compared by ==
 class Running:
     """A process at work.
 
