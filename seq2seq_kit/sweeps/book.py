@@ -127,14 +127,14 @@ class Book:
             page.logged[fold] = epoch.number
             record.on_epoch(epoch)
 
-    def finish(self, page: Page, outcome: Outcome, *, bundle: Path | None) -> None:
-        """A trial has its score. `bundle`: its trained model, kept if it is the best so far."""
+    def finish(self, page: Page, outcome: Outcome, *, bundle: Path | None, reason: str = "") -> None:
+        """A trial has its score. `bundle`: its trained model, kept if it is the best so far; `reason`: why it was not trained."""
         fits = outcome.fits
         epochs = sum(len(fit["history"]) for fit in fits)
         page.trial = replace(
             page.trial,
             state="finished",
-            reason="",
+            reason=reason,
             score=outcome.score,
             best_epoch=outcome.best_epoch,
             epochs=epochs,

@@ -73,10 +73,9 @@ class SweepConsole:
             spread = f" ± {trial.spread:.3g}" if trial.spread is not None else ""
             said = f"{trial.score:.6g}{spread}  epoch {trial.best_epoch}"
         values = escape(_words(trial))
+        took = duration(trial.seconds) if trial.seconds else escape(trial.reason)
         star = " *" if best else ""
-        self.console.print(
-            f"{head}  {said}  {values}  {duration(trial.seconds)}{star}", highlight=False, soft_wrap=True
-        )
+        self.console.print(f"{head}  {said}  {values}  {took}{star}", highlight=False, soft_wrap=True)
 
     def _hide(self) -> None:
         if self.shows:

@@ -225,8 +225,30 @@ class Search:
                 return None
             if not isinstance(asked, Asked):
                 return "exhausted"
-            self._start(self._write(self.book.add, asked.values, asked), attempt=1)
+            page = self._write(self.book.add, asked.values, asked)
+            twin = self._twin(page)
+            if twin is None:
+                self._start(page, attempt=1)
+            else:
+                self._take_over(page, twin)
         return None
+
+    def _twin(self, page: Page) -> Page | None:
+        """A finished trial of the very same recipe; KerasTuner's bayesian oracle likes to come back to a good one."""
+        own = trial_recipe(self.book.recipe, page.trial.values)
+        finished = (other for other in self.book.pages.values() if other.trial.state == "finished")
+        return next((other for other in finished if trial_recipe(self.book.recipe, other.trial.values) == own), None)
+
+    def _take_over(self, page: Page, twin: Page) -> None:
+        """A trial that would train the same recipe with the same seed has the same score; it is not trained again."""
+        found = twin.trial
+        assert found.score is not None
+        assert found.best_epoch is not None
+        outcome = Outcome(found.score, found.best_epoch, fits=[], seconds=0.0, memory=0, folds=found.folds)
+        said = f"the same recipe as trial {found.number}, not trained again"
+        self._write(self.book.finish, page, outcome, bundle=None, reason=said)
+        self._tell(page)
+        self.reporter.on_trial(page.trial, False)
 
     def _start(self, page: Page, *, attempt: int) -> None:
         number = page.trial.number

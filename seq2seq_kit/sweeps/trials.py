@@ -31,7 +31,7 @@ class Trial:
         best_epoch: The epoch of the score, from 1.
         epochs: Epochs trained.
         seconds: Wall time.
-        reason: Why it failed.
+        reason: Why it failed, or was not trained.
         memory: Largest resident set of its process, in bytes; 0 if it left none.
         run_id: Its MLflow run.
         folds: Scores by fold.
