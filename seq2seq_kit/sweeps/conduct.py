@@ -7,6 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice, product
 from pathlib import Path
@@ -234,7 +235,11 @@ def _conduct(book: Book, prepared: Prepared) -> SweepResult:
             epochs=recipe.training.epochs,
             known=book.defaults,
         )
-        with tempfile.TemporaryDirectory(prefix="seq2seq-kit-sweep-") as scratch, noticing_ctrl_c(pressed):
+        with (
+            closing(tuner),
+            tempfile.TemporaryDirectory(prefix="seq2seq-kit-sweep-") as scratch,
+            noticing_ctrl_c(pressed),
+        ):
             ended = Search(
                 book,
                 tuner,
@@ -246,7 +251,6 @@ def _conduct(book: Book, prepared: Prepared) -> SweepResult:
                 folder=Path(scratch),
                 pressed=pressed,
             ).run()
-        tuner.close()
         result = conclude_sweep(book, prepared, ended)
     except BaseException as error:
         prepared.pool.close()
