@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +74,15 @@ def report_time(trials: int, rounds: int) -> None:
         for who, runs in found.items():
             runs.append(in_own_process(who, trials))
             print(f"<!-- {who}: {json.dumps({k: v for k, v in runs[-1].items() if k != 'memories'})} -->", flush=True)
-    print("| sweep | search, s: median (range) | all, s: median (range) | largest memory, MB | best val_loss |")
-    print("| --- | ---: | ---: | ---: | ---: |")
+    print(
+        "| sweep | search, s: median (range) | all, s: median (range) | all processes together, MB | one that trains, MB | best val_loss |"
+    )
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for who, runs in found.items():
         cells = [_spread([run[key] for run in runs]) for key in ("search", "all")]
-        memory = statistics.median(run["memory"] for run in runs) / 1e6
+        together, one = (statistics.median(run[key] for run in runs) / 1e6 for key in ("peak", "memory"))
         best = sorted({f"{run['best']:.5f}" for run in runs})
-        print(f"| {who} | {cells[0]} | {cells[1]} | {memory:,.0f} | {', '.join(best)} |")
+        print(f"| {who} | {cells[0]} | {cells[1]} | {together:,.0f} | {one:,.0f} | {', '.join(best)} |")
     for key in ("search", "all"):
         peer, kit = (statistics.median(run[key] for run in found[who]) for who in ("kerastuner", "kit"))
         print(f"\n{key}: {peer / kit:.2f} times faster")
@@ -117,12 +120,31 @@ def in_own_process(who: str, trials: int, *, memory: bool = False) -> dict[str, 
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=folder)
+        with Path(folder, "out").open("w") as out, Path(folder, "said").open("w") as said:
+            process = subprocess.Popen(command, stdout=out, stderr=said, env=environment, cwd=folder)
+            peak = 0
+            while process.poll() is None:
+                peak = max(peak, resident(process.pid))
+                time.sleep(0.5)
         seconds = time.perf_counter() - began
-    if done.returncode:
-        raise SystemExit(f"{who} ended with {done.returncode}:\n{done.stderr[-3000:]}")
-    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return {**measured, "all": seconds}
+        if process.returncode:
+            raise SystemExit(f"{who} ended with {process.returncode}:\n{Path(folder, 'said').read_text()[-3000:]}")
+        measured: dict[str, Any] = json.loads(Path(folder, "out").read_text().splitlines()[-1])
+    return {**measured, "all": seconds, "peak": peak}
+
+
+def resident(root: int) -> int:
+    """Memory of a process and all below it, shared pages counted once (proportional set size), in bytes."""
+    import psutil
+
+    total = 0
+    try:
+        for each in [psutil.Process(root), *psutil.Process(root).children(recursive=True)]:
+            with suppress(psutil.Error):
+                total += each.memory_full_info().pss
+    except psutil.NoSuchProcess:
+        return 0
+    return total
 
 
 def measure_kit(recipe: dict[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from seq2seq_kit.tracking import RunRecord, Tracking
 from seq2seq_kit.training import Epoch
 
 _KIND = "sweep.kind"  # which run it is: sweep, trial, fold
+_REASON = 2_000
 _ENDED = "sweep.ended"
 _RECIPE = "sweep.yaml"  # the recipe of the sweep; `recipe.yaml` beside it is the winner's
 
@@ -96,10 +97,14 @@ class Book:
             (Path(folder) / _RECIPE).write_text(dump_recipe(recipe), encoding="utf-8")
             self.record.files(Path(folder))
 
-    def add(self, values: Mapping[str, Any], asked: Asked | None) -> Page:
-        """A new trial: its run, its values and its recipe."""
+    def reserve(self) -> int:
+        """A place in the journal for what is about to be asked or told."""
+        self.events += 1
+        return self.events
+
+    def add(self, values: Mapping[str, Any], asked: Asked | None, at: int = 0) -> Page:
+        """A new trial: its run, its values, and the place `at` of the question that they answer."""
         number = len(self.pages) + 1
-        at = self._next() if asked else 0
         tags = {_KIND: "trial", "sweep.trial": str(number), "sweep.state": "running", "sweep.asked_at": str(at)}
         tags["sweep.values"] = json.dumps(dict(values))
         if asked:
@@ -163,6 +168,7 @@ class Book:
 
     def fail(self, page: Page, reason: str, *, seconds: float) -> None:
         """A trial has no score, and why."""
+        reason = reason[:_REASON]  # it has to fit into a tag together with the figures
         page.trial = replace(page.trial, state="failed", reason=reason, seconds=seconds)
         for record in page.folds.values():
             record.end("FAILED")
@@ -198,7 +204,7 @@ class Book:
         return [page.trial for page in self.pages.values()]
 
     def _close(self, page: Page, tags: Mapping[str, str], status: str) -> None:
-        page.told_at = self._next() if page.asked_at else 0
+        page.told_at = self.reserve() if page.asked_at else 0
         page.record.end(status)
         page.record.tags(dict(tags) | {"sweep.state": page.trial.state, "sweep.told_at": str(page.told_at)})
 
@@ -213,10 +219,6 @@ class Book:
                 str(self.recipe.name), name=name, tags=tags, parent=page.record.run_id
             )
         return page.folds[fold]
-
-    def _next(self) -> int:
-        self.events += 1
-        return self.events
 
 
 def open_book(tracking: Tracking, run: str) -> Book:

@@ -43,7 +43,7 @@ class Tuner:
         seed: Of the oracle.
         trials: Most trials to ask for; None: as many as the oracle has.
         epochs: Epochs of the recipe, Hyperband's budget for a trial unless `sweep.max_epochs` says more.
-        known: Values that are tried without the oracle; a random choice does not come back to them.
+        known: Values that are tried without the oracle; random and bayesian do not come back to them.
     """
 
     def __init__(
@@ -127,7 +127,16 @@ def _make_oracle(sweep: Sweep, space: Any, *, seed: int, trials: int | None, epo
         "max_consecutive_failed_trials": _FAILURES,
         "seed": seed + 1,  # KerasTuner takes 0 for none and draws one
     }
-    oracles = keras_tuner.oracles
+    oracles: Any = keras_tuner.oracles
+
+    class Bayesian(oracles.BayesianOptimizationOracle):
+        """Comes back to no recipe: over a few discrete values KerasTuner's settles on the best one and asks for nothing else."""
+
+        def populate_space(self, trial_id: str) -> Any:
+            chosen = super().populate_space(trial_id)
+            values = chosen.get("values")
+            return self._random_populate_space() if values and self._duplicate(values) else chosen
+
     if sweep.tuner == "hyperband":
         oracle = oracles.HyperbandOracle(
             max_epochs=sweep.max_epochs or epochs,
@@ -139,7 +148,7 @@ def _make_oracle(sweep: Sweep, space: Any, *, seed: int, trials: int | None, epo
         return oracle
     kinds = {
         "random": oracles.RandomSearchOracle,
-        "bayesian": oracles.BayesianOptimizationOracle,
+        "bayesian": Bayesian,
         "grid": oracles.GridSearchOracle,
     }
     return kinds[sweep.tuner](max_trials=trials, **shared)

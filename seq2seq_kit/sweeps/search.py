@@ -11,6 +11,7 @@ import shutil
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -30,6 +31,7 @@ from seq2seq_kit.training import Epoch
 
 _ATTEMPTS = 2  # a process that was killed may have been unlucky; twice is the trial's own fault
 _TICK_SECONDS = 0.5
+_QUICK_SECONDS = 0.05  # how long the tuner is waited for before trials are listened to again
 _STORE_SECONDS = 60.0  # how long a store that does not answer is waited for
 
 
@@ -140,6 +142,9 @@ class Search:
         self.sweep = book.recipe.sweep
         self.busy: dict[int, _Busy] = {}
         self.waiting: list[Page] = []  # trials that were cut, to be run again
+        self._asker = ThreadPoolExecutor(1, "tuner")
+        self._asking: tuple[int, Future[Any]] | None = None
+        self._told: list[Future[None]] = []
         self.began = time.perf_counter()
 
     def run(self) -> Ended:
@@ -161,8 +166,10 @@ class Search:
                     return ended
                 for running, kind, value in self.pool.wait(_TICK_SECONDS):
                     self._hear(running, kind, value)
+                self._hear_tuner()
                 self.reporter.on_standing(self.standing())
         finally:
+            self._asker.shutdown(cancel_futures=True)
             self.pool.close()
             for busy in self.busy.values():
                 self._write(self.book.cut, busy.page)
@@ -200,8 +207,8 @@ class Search:
             if kind == "ask":
                 assert page.asked is not None
                 page.asked = self.tuner.replay(page.asked.raw)
-            else:
-                self._tell(page)
+            elif page.asked is not None:
+                self.tuner.tell(page.asked.identity, page.trial.score, epoch=page.trial.best_epoch or 1)
         self.waiting = [page for page in self.book.pages.values() if page.trial.state == "cut"]
 
     def _fill(self) -> Ended | None:
@@ -215,17 +222,17 @@ class Search:
             if self.total is not None and len(self.book.pages) >= self.total:
                 return "done"
             minutes = self.sweep.max_minutes
-            if minutes is not None and time.perf_counter() - self.began > minutes * 60:
+            if self.book.pages and minutes is not None and time.perf_counter() - self.began > minutes * 60:
                 return "max_minutes"
             if not self.book.pages:  # the recipe as it stands is what the others are compared with
                 self._start(self._write(self.book.add, self.book.defaults, None), attempt=1)
                 continue
-            asked = self.tuner.ask()
+            at, asked = self._ask()
             if asked == "wait":
                 return None
             if not isinstance(asked, Asked):
                 return "exhausted"
-            page = self._write(self.book.add, asked.values, asked)
+            page = self._write(self.book.add, asked.values, asked, at)
             twin = self._twin(page)
             if twin is None:
                 self._start(page, attempt=1)
@@ -233,8 +240,24 @@ class Search:
                 self._take_over(page, twin)
         return None
 
+    def _ask(self) -> tuple[int, Asked | Literal["wait", "done"]]:
+        """The tuner's next values with their place in the journal; `wait` while it thinks.
+
+        A bayesian one may think for seconds. It does so in a thread, and hears of scores there too, in the order in which both
+        came up, so that the journal tells what happened; meanwhile trials are heard and watched.
+        """
+        if self._asking is None:
+            self._asking = self.book.reserve(), self._asker.submit(self.tuner.ask)
+        at, asked = self._asking
+        try:
+            answer = asked.result(timeout=_QUICK_SECONDS)
+        except TimeoutError:
+            return at, "wait"
+        self._asking = None
+        return at, answer
+
     def _twin(self, page: Page) -> Page | None:
-        """A finished trial of the very same recipe; KerasTuner's bayesian oracle likes to come back to a good one."""
+        """A finished trial of the very same recipe: a grid comes by the recipe as it stands."""
         own = trial_recipe(self.book.recipe, page.trial.values)
         finished = (other for other in self.book.pages.values() if other.trial.state == "finished")
         return next((other for other in finished if trial_recipe(self.book.recipe, other.trial.values) == own), None)
@@ -301,15 +324,16 @@ class Search:
         reasons = {"died": f"{value}, {_ATTEMPTS} times", "done": f"its {self.sweep.metric} is not a finite number"}
         reason = reasons.get(kind, str(value))
         if kind in ("wrong", "broken"):
-            reason = reason.strip().splitlines()[-1] if kind == "broken" else reason
-        self._write(self.book.fail, page, reason, seconds=seconds)
-        self._tell(page)
-        self.reporter.on_trial(page.trial, False)
+            self._write(self.book.cut, page)  # it runs again if the sweep is resumed, once this is mended
         if kind == "wrong":
             raise _with_values(value, page)
         if kind == "broken":
-            said = f"trial {page.trial.number} with {_words(page.trial.values)} met a bug of the kit or of a library: {reason}"
+            last = value.strip().splitlines()[-1]
+            said = f"trial {page.trial.number} with {_words(page.trial.values)} met a bug of the kit or of a library: {last}"
             raise SweepError(f"{said}. The sweep was stopped; --debug shows where") from _RemoteError(value)
+        self._write(self.book.fail, page, reason, seconds=seconds)
+        self._tell(page)
+        self.reporter.on_trial(page.trial, False)
 
     def _finish(self, page: Page, outcome: Outcome, bundle: Path) -> None:
         best = best_of(self.book.trials, self.sweep.direction)
@@ -322,7 +346,13 @@ class Search:
 
     def _tell(self, page: Page) -> None:
         if page.asked is not None:
-            self.tuner.tell(page.asked.identity, page.trial.score, epoch=page.trial.best_epoch or 1)
+            epoch = page.trial.best_epoch or 1
+            self._told.append(self._asker.submit(self.tuner.tell, page.asked.identity, page.trial.score, epoch=epoch))
+
+    def _hear_tuner(self) -> None:
+        """An error of the tuner while it was told is one of the sweep."""
+        while self._told and self._told[0].done():
+            self._told.pop(0).result()
 
     def _write(self, write: Any, *arguments: Any, **named: Any) -> Any:
         """Writes into the book; a store that does not answer for a while costs time, and no trial."""

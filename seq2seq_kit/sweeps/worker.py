@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import signal
 import sys
 import threading
@@ -89,7 +90,8 @@ def main(pipe: Connection, task: Task) -> None:
         pipe.send(("wrong", error))
     except Exception as error:
         if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's, which has no base of its own
-            pipe.send(("failed", f"out of memory: {str(error).splitlines()[0]}"))
+            said = re.sub(r"^\{\{.*?\}\}\s*", "", str(error).splitlines()[0])
+            pipe.send(("failed", f"out of memory: {said}"))
         else:
             pipe.send(("broken", traceback.format_exc()))
 

@@ -244,7 +244,7 @@ def test_ctrl_c_ends_a_sweep_with_the_best_so_far(survivor: Survivor) -> None:
     assert not [key for key in parent.data.metrics if key.startswith("test")]
     assert "cut" in states(survivor.after_interrupt)
     best = min(
-        run.data.metrics["objective"]
+        run.data.metrics["sweep/objective"]
         for run in survivor.after_interrupt.values()
         if run.data.tags["sweep.state"] == "finished"
     )

@@ -100,7 +100,7 @@ def check_tree(found: SweepResult, tracked: Tracking) -> None:
         if trial.state == "finished":
             assert [point.step for point in curve] == list(range(1, trial.values["training.epochs"] + 1))
             assert trial.epochs == len(curve)
-            assert trial.score == run.data.metrics["objective"] == min(point.value for point in curve)
+            assert trial.score == run.data.metrics["sweep/objective"] == min(point.value for point in curve)
             assert trial.best_epoch is not None
             assert curve[trial.best_epoch - 1].value == trial.score
             assert run.data.metrics["memory_mb"] > 100
@@ -239,7 +239,7 @@ def test_a_fold_is_a_run_below_its_trial(folded: SweepResult, tracked: Tracking)
         for number, run in enumerate(folds):
             curve = tracked.client.get_metric_history(run.info.run_id, "epoch/val_loss")
             assert [point.step for point in curve] == [1, 2]
-            assert min(point.value for point in curve) == run.data.metrics["objective"] == trial.folds[number]
+            assert min(point.value for point in curve) == run.data.metrics["sweep/objective"] == trial.folds[number]
             assert not [key for key in run.data.metrics if key.startswith("test")]
         own = tracked.client.get_run(trial.run_id).data.metrics
         assert trial.score == own["objective"] == pytest.approx(sum(trial.folds) / 2, rel=1e-12)
