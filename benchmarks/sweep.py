@@ -75,7 +75,8 @@ def report_time(trials: int, rounds: int) -> None:
             runs.append(in_own_process(who, trials))
             print(f"<!-- {who}: {json.dumps({k: v for k, v in runs[-1].items() if k != 'memories'})} -->", flush=True)
     print(
-        "| sweep | search, s: median (range) | all, s: median (range) | all processes together, MB | one that trains, MB | best val_loss |"
+        "| sweep | search, s: median (range) | all, s: median (range) | all processes together, MB | one that trains, MB | "
+        "best val_loss |"
     )
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for who, runs in found.items():

@@ -252,6 +252,12 @@ class RunRecord:
             tags = [RunTag(key, value[:_TAG_LENGTH]) for key, value in values.items()]
             self.tracking.client.log_batch(self.run_id, tags=tags)
 
+    def untag(self, names: Iterable[str]) -> None:
+        """Takes tags away that no longer hold."""
+        with _explained(self.tracking.uri):
+            for name in names:
+                self.tracking.client.delete_tag(self.run_id, name)
+
     def note(self, markdown: str) -> None:
         """The text at the top of the run's page."""
         self.tags({"mlflow.note.content": markdown})

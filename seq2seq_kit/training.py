@@ -145,6 +145,8 @@ def fit(
         metrics=list(metrics),
         jit_compile=False,  # XLA was no faster here and takes seconds to compile
     )
+    # A step that creates the optimizer's variables while it is traced is traced a second time.
+    model.optimizer.build(model.trainable_variables)
     best = _last_epoch() if stop_after else _best_epoch(training.patience or epochs)
     history: list[Epoch] = []
     pressed = threading.Event()

@@ -99,6 +99,7 @@ def make_batches(
     input_rows = tf.range(shape.input_steps, dtype=tf.int64)
     target_rows = shape.target_offset + tf.range(shape.output_steps, dtype=tf.int64)
 
+    @tf.autograph.experimental.do_not_convert  # no branch depends on a tensor, and reading the source takes a while
     def cut(batch: Any) -> tuple[Any, Any]:
         epoch, step = batch // steps, batch % steps
         number = tf.range(step * batch_size, tf.minimum(tf.constant(count, tf.int64), (step + 1) * batch_size))

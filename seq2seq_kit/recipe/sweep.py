@@ -196,7 +196,10 @@ class Sweep(Section):
     tuner: Literal["random", "bayesian", "hyperband", "grid"] = "bayesian"
     objective: Annotated[
         Annotated[str, Tag("either: value")] | Annotated[Objective, Tag("either: section")], Discriminator(_form)
-    ] = Field("val_loss", description="What trials are judged by, at their best epoch: val_loss, val_accuracy.")
+    ] = Field(
+        "val_loss",
+        description="What trials are judged by, in the epoch of the smallest val_loss: val_loss, val_accuracy.",
+    )
     max_trials: int | None = Field(
         None,
         json_schema_extra={"minimum": 2},

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import psutil
 
-from seq2seq_kit.errors import SweepError
+from seq2seq_kit.errors import ArgumentError, SweepError
 from seq2seq_kit.recipe import Recipe, dump_recipe, load_recipe
 from seq2seq_kit.recipe.sweep import knobs
 from seq2seq_kit.recipe.sweep_space import default_values, trial_recipe
@@ -32,6 +32,9 @@ from seq2seq_kit.training import Epoch
 _KIND = "sweep.kind"  # which run it is: sweep, trial, fold
 _REASON = 2_000
 _ENDED = "sweep.ended"
+_TESTED = "sweep.tested_after"
+_SECONDS = "sweep.seconds"
+_CLOCK = 5.0  # seconds that a process's start may seem to move when the clock is set
 _RECIPE = "sweep.yaml"  # the recipe of the sweep; `recipe.yaml` beside it is the winner's
 
 
@@ -64,15 +67,20 @@ class Book:
     """What stands in MLflow of one sweep.
 
     Attributes:
-        recipe: With its sweep section, as the sweep began.
+        recipe: With its sweep section, as the sweep goes on.
         record: The sweep's run.
         pages: Its trials, by number.
+        digest: Of the data that the sweep began with.
+        ended: How it ended: `done`, `exhausted`, ...; empty while it is under way or if it was killed.
+        tested: Trials that had finished when the test rows were looked at; 0 before.
+        seconds: Wall time of earlier goes at it.
     """
 
     def __init__(self, tracking: Tracking, record: RunRecord, recipe: Recipe, defaults: Mapping[str, Any]) -> None:
         self.tracking, self.record, self.recipe, self.defaults = tracking, record, recipe, defaults
         self.pages: dict[int, Page] = {}
         self.events = 0  # questions to the oracle and answers to it
+        self.digest, self.ended, self.tested, self.seconds = "", "", 0, 0.0
 
     @classmethod
     def begin(
@@ -87,6 +95,7 @@ class Book:
         record.params(_without(recipe.model_dump(mode="json", exclude={"name"}), sweep.space))
         record.note(describe_beginning(str(recipe.name), record.run_id))
         book = cls(tracking, record, recipe, defaults)
+        book.digest = digest
         book.keep(recipe)
         return book
 
@@ -104,7 +113,7 @@ class Book:
 
     def add(self, values: Mapping[str, Any], asked: Asked | None, at: int = 0) -> Page:
         """A new trial: its run, its values, and the place `at` of the question that they answer."""
-        number = len(self.pages) + 1
+        number = max(self.pages, default=0) + 1
         tags = {_KIND: "trial", "sweep.trial": str(number), "sweep.state": "running", "sweep.asked_at": str(at)}
         tags["sweep.values"] = json.dumps(dict(values))
         if asked:
@@ -112,10 +121,13 @@ class Book:
         # The number first: the note and the figures speak of trial 7, and MLflow's list cuts names.
         name = f"{number}: {name_of(values, self.defaults, keys=list(self.defaults))}"
         record = self.tracking.start(str(self.recipe.name), name=name, tags=tags, parent=self.record.run_id)
-        record.params(values)
         page = Page(Trial(number, dict(values), "running", run_id=record.run_id), record, asked, at)
         self.pages[number] = page
         return page
+
+    def describe(self, page: Page) -> None:
+        """The values of a trial as parameters; apart from `add`, so that a store that fails between does neither twice."""
+        page.record.params(page.trial.values)
 
     def again(self, page: Page) -> None:
         """A trial that was cut begins anew."""
@@ -164,7 +176,7 @@ class Book:
             page.record.files(Path(folder))
         if bundle:
             page.record.files(bundle, "bundle")
-        self._close(page, {"sweep.outcome": json.dumps(_figures(page.trial))}, "FINISHED")
+        self._close(page, {"sweep.outcome": json.dumps(_figures(page.trial), ensure_ascii=False)}, "FINISHED")
 
     def fail(self, page: Page, reason: str, *, seconds: float) -> None:
         """A trial has no score, and why."""
@@ -172,7 +184,9 @@ class Book:
         page.trial = replace(page.trial, state="failed", reason=reason, seconds=seconds)
         for record in page.folds.values():
             record.end("FAILED")
-        self._close(page, {"sweep.outcome": json.dumps(_figures(page.trial)), "error": reason}, "FAILED")
+        self._close(
+            page, {"sweep.outcome": json.dumps(_figures(page.trial), ensure_ascii=False), "error": reason}, "FAILED"
+        )
 
     def cut(self, page: Page) -> None:
         """A trial was stopped with the sweep; it runs again if that is resumed."""
@@ -188,9 +202,15 @@ class Book:
             text = self.tracking.fetch(page.record.run_id, "fits.json", Path(folder)).read_text(encoding="utf-8")
         return list(json.loads(text))
 
-    def end(self, ended: str) -> None:
-        """The sweep is over, its winner evaluated; written last."""
-        self.record.tags({_ENDED: ended})
+    def looked(self) -> None:
+        """The test rows are about to be looked at."""
+        self.tested = sum(trial.state == "finished" for trial in self.trials)
+        self.record.tags({_TESTED: str(self.tested)})
+
+    def end(self, ended: str, *, seconds: float) -> None:
+        """The sweep is over for now; written last."""
+        self.ended, self.seconds = ended, self.seconds + seconds
+        self.record.tags({_ENDED: ended, _SECONDS: f"{self.seconds:.0f}"})
 
     def journal(self) -> list[tuple[str, Page]]:
         """What the oracle was asked and told, in order."""
@@ -226,13 +246,13 @@ def open_book(tracking: Tracking, run: str) -> Book:
 
     Raises:
         TrackingError: No such run.
-        SweepError: The run is no sweep.
+        ArgumentError: The run is no sweep.
     """
     record, tags = tracking.reopen(run)
     if tags.get(_KIND) != "sweep":
         above = tags.get("mlflow.parentRunId")
         hint = f"; the sweep that it belongs to is {above}" if tags.get(_KIND) == "trial" else ""
-        raise SweepError(
+        raise ArgumentError(
             f"the run {record.run_id} is no sweep, but {_said(tags)}{hint}. `seq2seq-kit list runs` shows the runs at hand"
         )
     with tempfile.TemporaryDirectory() as folder:
@@ -242,8 +262,11 @@ def open_book(tracking: Tracking, run: str) -> Book:
     found = [(child, own) for child, own in tracking.children(record) if own.get(_KIND) == "trial"]
     for child, own in sorted(found, key=lambda pair: int(pair[1]["sweep.trial"])):
         page = _page(child, own)
-        if page.trial.number not in book.pages:
+        # A store that lost its answer may hold a trial's run twice; the one that came to something counts.
+        if page.trial.number not in book.pages or book.pages[page.trial.number].trial.state == "cut":
             book.pages[page.trial.number] = page
+    book.digest, book.ended = tags["sweep.data_sha256"], tags.get(_ENDED, "")
+    book.tested, book.seconds = int(tags.get(_TESTED) or 0), float(tags.get(_SECONDS) or 0)
     book.events = max((max(page.asked_at, page.told_at) for page in book.pages.values()), default=0)
     return book
 
@@ -257,24 +280,16 @@ def claim(book: Book) -> None:
     _, tags = book.tracking.reopen(book.record.run_id)
     mine = _process()
     other = {name: tags.get(name) for name in mine}
-    if other != mine and other["sweep.host"] == mine["sweep.host"] and _alive(other):
+    own = other["sweep.process"] == mine["sweep.process"]
+    if not own and other["sweep.host"] == mine["sweep.host"] and _alive(other):
         raise SweepError(
             f"the sweep {book.record.run_id} is still run by process {other['sweep.process']} on this machine. Wait for it, or "
             "end it with Ctrl-C"
         )
     book.record.tags(mine | {_ENDED: ""})
+    book.record.untag([name for name in tags if name == "error" or name.startswith("finding.")])
     book.record.note(describe_beginning(str(book.recipe.name), book.record.run_id))
     book.record.open()
-
-
-def digest_at_start(book: Book) -> str:
-    """Digest of the data that the sweep began with."""
-    return book.tracking.reopen(book.record.run_id)[1]["sweep.data_sha256"]
-
-
-def how_it_ended(book: Book) -> str:
-    """`done`, `exhausted`, ...; empty while the sweep is under way or if it was killed."""
-    return book.tracking.reopen(book.record.run_id)[1].get(_ENDED, "")
 
 
 def _page(record: RunRecord, tags: Mapping[str, str]) -> Page:
@@ -320,7 +335,8 @@ def _process() -> dict[str, str]:
 
 def _alive(tags: Mapping[str, str | None]) -> bool:
     try:
-        return f"{psutil.Process(int(tags['sweep.process'] or 0)).create_time():.2f}" == tags["sweep.process_began"]
+        began = psutil.Process(int(tags["sweep.process"] or 0)).create_time()
+        return abs(began - float(tags["sweep.process_began"] or 0)) < _CLOCK
     except (psutil.Error, ValueError):
         return False
 
@@ -330,4 +346,4 @@ def _said(tags: Mapping[str, str]) -> str:
     return {"trial": "one of its trials", "fold": "a fold of a trial"}.get(str(kind), "a training")
 
 
-__all__ = ["Book", "Page", "claim", "digest_at_start", "how_it_ended", "open_book"]
+__all__ = ["Book", "Page", "claim", "open_book"]

@@ -24,10 +24,11 @@ from seq2seq_kit.sweeps.book import Book
 from seq2seq_kit.sweeps.figures import write_figures
 from seq2seq_kit.sweeps.importance import Importances, importances
 from seq2seq_kit.sweeps.pool import Pool
-from seq2seq_kit.sweeps.search import Ended, Reporter
+from seq2seq_kit.sweeps.search import Ended, SweepReporter
 from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, table_of
 from seq2seq_kit.sweeps.words import describe_sweep
-from seq2seq_kit.tasks import Job, open_job
+from seq2seq_kit.sweeps.worker import require_same_rows
+from seq2seq_kit.tasks import Job, digest_of, open_job
 from seq2seq_kit.tasks.job import FoldedJob
 from seq2seq_kit.training import Fit, seed_everything
 
@@ -84,7 +85,7 @@ class Prepared:
     digest: str
     findings: list[Finding]
     pool: Pool
-    reporter: Reporter
+    reporter: SweepReporter
     began: float
 
 
@@ -104,7 +105,7 @@ def conclude_sweep(book: Book, prepared: Prepared, ended: Ended) -> SweepResult:
             direction=section.direction,
             importances=found,
             ended=ended,
-            seconds=time.perf_counter() - prepared.began,
+            seconds=book.seconds + time.perf_counter() - prepared.began,
             run_id=record.run_id,
             tuner=section.tuner,
             verb=winner.bundle.verbs[0] if winner else "predict",
@@ -144,7 +145,7 @@ def conclude_sweep(book: Book, prepared: Prepared, ended: Ended) -> SweepResult:
         (shown / "recipe.yaml").write_text(dump_recipe(own), encoding="utf-8")
         record.files(shown)
     _log_totals(book, best, winner)
-    book.end(ended)
+    book.end(ended, seconds=time.perf_counter() - prepared.began)
     return SweepResult(
         recipe=recipe,
         trials=trials,
@@ -165,9 +166,15 @@ def _evaluate(
     """Looks at the test rows, for the only time: with the weights that won, or with those of a refit."""
     section = section_of(book.recipe)
     job = open_job(own, prepared.data)
+    require_same_rows(job, prepared.job.columns, prepared.digest)
     job = cast(FoldedJob, job).seen_by(bundle) if section.folds else job
     model, fitted, val = bundle.model, Fit.from_json(book.fits(book.pages[best.number])[-1]), None
     findings = list(prepared.findings)
+    if book.tested:
+        text = f"the test rows were looked at before, after {count_of(book.tested, 'trial')}"
+        advice = "Take other rows to report how good the model is: evaluate --data"
+        findings.append(Finding("tested_before", "warning", text, advice))
+        prepared.reporter.find(findings[-1])
     if section.refit:
         prepared.reporter.say(
             f"training once more on train and validation rows, {count_of(fitted.best_epoch, 'epoch')}"
@@ -176,19 +183,22 @@ def _evaluate(
         job, epochs = job.joined(), fitted.best_epoch
         seed_everything(own.seed, deterministic=own.training.deterministic)
         model = job.build()
-        fitted = job.fit(model, [book.record], stop_after=epochs)
+        fitted = job.fit(model, [], stop_after=epochs)
+        if fitted.ended == "interrupted":
+            raise KeyboardInterrupt
         text = (
             f"the winner was trained once more on train and validation rows, for {count_of(epochs, 'epoch')}; the figures of val "
             "are those of the trial that won, the figures of test are the new model's"
         )
         findings.append(Finding("refit", "note", text, ""))
         prepared.reporter.find(findings[-1])
+    book.looked()
     return conclude(
         job,
         model,
         fitted,
         record=book.record,
-        digest=prepared.digest,
+        digest=digest_of(job.source, job.columns),
         findings=findings,
         reporter=prepared.reporter,
         seconds=lambda: time.perf_counter() - prepared.began,

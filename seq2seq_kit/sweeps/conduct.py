@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +23,18 @@ from seq2seq_kit.recipe.loading import Overrides
 from seq2seq_kit.recipe.sweep import knobs
 from seq2seq_kit.recipe.sweep_space import check_space, default_values, trial_recipe
 from seq2seq_kit.runs import close, data_name, first_tags
-from seq2seq_kit.sweeps.book import Book, claim, digest_at_start, how_it_ended, open_book
+from seq2seq_kit.sweeps.book import Book, claim, open_book
 from seq2seq_kit.sweeps.conclusion import Prepared, SweepResult, conclude_sweep, reasons, section_of
 from seq2seq_kit.sweeps.oracle import Tuner
-from seq2seq_kit.sweeps.pool import Pool
-from seq2seq_kit.sweeps.search import Reporter, Search, Standing
+from seq2seq_kit.sweeps.pool import Pool, free_memory
+from seq2seq_kit.sweeps.search import Search, Standing, SweepReporter
 from seq2seq_kit.sweeps.trials import Trial, best_of
 from seq2seq_kit.tasks import digest_of, open_job
 from seq2seq_kit.tracking import open_tracking
 from seq2seq_kit.training import noticing_ctrl_c
 from seq2seq_kit.validation import resolve
 
-_DATA_CORNERS = 16
+_WORKER_BYTES = 10**9  # a trial of a small model takes about half of it
 # What may be changed when a sweep is resumed: how far it goes, not what it does.
 _BUDGET = ("sweep.max_trials", "sweep.max_minutes")
 
@@ -59,7 +58,7 @@ def sweep(
     data: pd.DataFrame | None = None,
     workers: int | None = None,
     tracking_uri: str | None = None,
-    reporter: Reporter | None = None,
+    reporter: SweepReporter | None = None,
 ) -> SweepResult:
     """Searches the recipe's `sweep.space` and leaves a tree of runs in MLflow.
 
@@ -85,8 +84,12 @@ def sweep(
     tracking = open_tracking(tracking_uri, say=prepared.reporter.say)
     tags = first_tags(recipe) | {"mlflow.source.name": "seq2seq-kit sweep"}
     book = Book.begin(tracking, recipe, default_values(recipe, knobs(section)), digest=prepared.digest, tags=tags)
-    source = recipe.data.source or "a DataFrame"
-    book.record.dataset(prepared.job.source, source=source, name=data_name(recipe), digest=prepared.digest)
+    try:
+        source = recipe.data.source or "a DataFrame"
+        book.record.dataset(prepared.job.source, source=source, name=data_name(recipe), digest=prepared.digest)
+    except BaseException as error:
+        close(book.record, "FAILED", error)
+        raise
     return _conduct(book, prepared)
 
 
@@ -98,7 +101,7 @@ def resume_sweep(
     data: pd.DataFrame | None = None,
     workers: int | None = None,
     tracking_uri: str | None = None,
-    reporter: Reporter | None = None,
+    reporter: SweepReporter | None = None,
 ) -> SweepResult:
     """Goes on with a sweep that was interrupted, killed, or is to have more trials.
 
@@ -114,8 +117,8 @@ def resume_sweep(
         reporter: Is told how the sweep goes.
 
     Raises:
-        SweepError: The run is no sweep, is still under way, is of another recipe or of data that has changed, or has nothing
-            left to do.
+        ArgumentError: The run is no sweep, is of another recipe or of data that has changed, or has nothing left to do.
+        SweepError: It is still under way.
         TrackingError: No such run.
     """
     tracking = open_tracking(tracking_uri, create=False)
@@ -126,26 +129,36 @@ def resume_sweep(
     check_space(wanted)
     _require_more(book, wanted)
     prepared = _prepare(wanted, data, workers, reporter)
-    if prepared.digest != digest_at_start(book):
-        prepared.pool.close()
-        raise SweepError(
+    if prepared.digest != book.digest:
+        raise ArgumentError(
             f"the data of the sweep {book.record.run_id} has changed since it began, so its trials could not be compared "
             "with new ones. Bring the rows back, or begin a new sweep"
         )
     claim(book)
-    book.keep(wanted)
+    try:
+        book = open_book(tracking, book.record.run_id)  # what another process wrote while this one prepared
+        _require_more(book, wanted)
+        book.keep(wanted)
+    except BaseException as error:
+        close(book.record, "FAILED", error)
+        raise
     return _conduct(book, prepared)
 
 
 def _require_more(book: Book, wanted: Recipe) -> None:
     """Refuses a sweep that is over: resuming it would look at the test rows again, for nothing."""
-    ended, total = how_it_ended(book), section_of(wanted).trials
-    if ended == "exhausted":
-        raise SweepError(
+    total = section_of(wanted).trials
+    if book.ended == "exhausted":
+        raise ArgumentError(
             f"the sweep {book.record.run_id} has tried all that its tuner has to try. Widen its space in a new sweep"
         )
-    if ended == "done" and total is not None and len(book.pages) >= total:
-        raise SweepError(
+    if total is not None and len(book.pages) > total:
+        raise ArgumentError(
+            f"the sweep {book.record.run_id} has {len(book.pages)} trials already, more than sweep.max_trials: {total}. Ask for "
+            "at least as many"
+        )
+    if book.ended == "done" and total is not None and len(book.pages) >= total:
+        raise ArgumentError(
             f"the sweep {book.record.run_id} has all of its {total} trials. For more, ask for more: "
             f"--set sweep.max_trials={len(book.pages) + 20}"
         )
@@ -180,8 +193,8 @@ def best_recipe(run: str, *, out: str | Path | None = None, tracking_uri: str | 
         tracking_uri: As in `train`.
 
     Raises:
-        ArgumentError: `out` cannot be written.
-        SweepError: The run is no sweep, or none of its trials has finished.
+        ArgumentError: The run is no sweep, or `out` cannot be written.
+        SweepError: None of its trials has finished.
         TrackingError: No such run.
     """
     book = open_book(open_tracking(tracking_uri, create=False), run)
@@ -199,22 +212,31 @@ def best_recipe(run: str, *, out: str | Path | None = None, tracking_uri: str | 
     return found
 
 
-def _prepare(recipe: Recipe, data: pd.DataFrame | None, workers: int | None, reporter: Reporter | None) -> Prepared:
+def _prepare(
+    recipe: Recipe, data: pd.DataFrame | None, workers: int | None, reporter: SweepReporter | None
+) -> Prepared:
     began = time.perf_counter()
     section, reporter = section_of(recipe), reporter or Silent()
-    count = workers if workers is not None else cores()
+    count = workers if workers is not None else default_workers()
     if count < 1:
-        raise SweepError(f"a sweep needs at least one worker. Received: {count}")
+        raise ArgumentError(f"a sweep needs at least one worker. Received: {count}")
+    if workers is None and count < cores():
+        reporter.say(f"{count} trials at a time on {cores()} cores, because memory is short")
     pool = Pool(count, minutes=section.trial_minutes)
     job = open_job(trial_recipe(recipe, {}), data)
     if section.folds:
         job.folds(section.folds)  # too few rows are told now
-    _check_data(recipe, data)
+    check_data(recipe, data)
     findings = job.check()
     for finding in findings:
         reporter.find(finding)
     load_tensorflow()  # quietly; KerasTuner needs it
     return Prepared(job, data, digest_of(job.source, job.columns), findings, pool, reporter, began)
+
+
+def default_workers() -> int:
+    """As many as there are cores, if there is memory for them."""
+    return max(1, min(cores(), free_memory() // _WORKER_BYTES))
 
 
 def cores() -> int:
@@ -226,12 +248,14 @@ def _conduct(book: Book, prepared: Prepared) -> SweepResult:
     recipe, section = book.recipe, section_of(book.recipe)
     reporter, record = prepared.reporter, book.record
     pressed = threading.Event()
+    # The sweep waits for a store that does not answer by itself, and goes on listening meanwhile; MLflow's own patience of
+    # minutes would stand in its way.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     try:
         tuner = Tuner(
             section,
             knobs(section),
             seed=section.seed if section.seed is not None else recipe.seed,
-            trials=section.trials - 1 if section.trials is not None else None,
             epochs=recipe.training.epochs,
             known=book.defaults,
         )
@@ -245,6 +269,7 @@ def _conduct(book: Book, prepared: Prepared) -> SweepResult:
                 tuner,
                 prepared.pool,
                 data=prepared.data,
+                columns=prepared.job.columns,
                 digest=prepared.digest,
                 total=section.trials,
                 reporter=reporter,
@@ -267,7 +292,7 @@ def _require_same(book: Book, wanted: Recipe) -> None:
     differing = [key for key in differing if key not in _BUDGET]
     if differing:
         said = ", ".join(f"{key} is {before.get(key)!r} there and {now.get(key)!r} here" for key in differing[:3])
-        raise SweepError(
+        raise ArgumentError(
             f"the sweep {book.record.run_id} is of another recipe: {said}{', ...' if len(differing) > 3 else ''}. Resume it with "
             f"its own (leave RECIPE out), or begin a new sweep. Only {' and '.join(_BUDGET)} may be changed"
         )
@@ -283,7 +308,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _check_data(recipe: Recipe, data: pd.DataFrame | None) -> None:
+def check_data(recipe: Recipe, data: pd.DataFrame | None) -> None:
     """Opens the data for the outermost values of the keys that change it: windows that do not fit are told now."""
     section = section_of(recipe)
     outer = {
@@ -291,10 +316,10 @@ def _check_data(recipe: Recipe, data: pd.DataFrame | None) -> None:
         for knob in knobs(section)
         if knob.key.startswith("data.") and not knob.when
     }
-    if not outer:
-        return
-    for values in islice(product(*outer.values()), _DATA_CORNERS):
-        corner = dict(zip(outer, values, strict=True))
+    # Each outer value beside the recipe's own, and the largest ones together: the longest windows.
+    corners = [{key: value} for key, values in outer.items() for value in values]
+    corners += [{key: values[-1] for key, values in outer.items()}] if len(outer) > 1 else []
+    for corner in corners:
         try:
             own = trial_recipe(recipe, corner)
         except RecipeError:  # valid beside other values of other keys; those trials are checked when they begin

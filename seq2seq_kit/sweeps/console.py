@@ -21,6 +21,7 @@ from seq2seq_kit.sweeps.trials import Trial, best_of, ranked, short_keys, text_o
 
 _BEST = 5
 _REFRESHES = 4  # a second
+_LINE_SECONDS = 300.0
 _BAR = 12
 
 
@@ -52,7 +53,13 @@ class SweepConsole:
         """Draws the table anew."""
         self.standing = standing
         now = time.perf_counter()
-        if not self.console.is_terminal or now - self.drawn < 1 / _REFRESHES:
+        if not self.console.is_terminal:
+            if now - self.drawn > _LINE_SECONDS:  # a sign of life in a file
+                if self.drawn:
+                    self.console.print(escape(summary(standing)), highlight=False, soft_wrap=True)
+                self.drawn = now
+            return
+        if now - self.drawn < 1 / _REFRESHES:
             return
         self.drawn = now
         if not standing.running:

@@ -4,6 +4,7 @@ Importing TensorFlow starts no thread (measured: one thread after it), so a proc
 than that. Nothing here may run an operation.
 """
 
+import gc
 import os
 
 from seq2seq_kit.quiet import held_back
@@ -23,3 +24,5 @@ def _load() -> None:
 
 
 _load()
+gc.collect()
+gc.freeze()  # a trial's garbage collector need not walk over TensorFlow, nor copy its pages by doing so

@@ -7,14 +7,16 @@ workers hang when either dies, which is why they are not used.
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from seq2seq_kit.recipe.sweep import Knob, Sweep
+from seq2seq_kit.errors import SweepError
+from seq2seq_kit.recipe.sweep import Knob, Sweep, count_of_steps, stepped
 
 _FAILURES = 10**9  # KerasTuner stops a search after some failed trials in a row; the sweep decides that itself
 
@@ -41,7 +43,6 @@ class Tuner:
         sweep: The recipe's section.
         knobs: Its space.
         seed: Of the oracle.
-        trials: Most trials to ask for; None: as many as the oracle has.
         epochs: Epochs of the recipe, Hyperband's budget for a trial unless `sweep.max_epochs` says more.
         known: Values that are tried without the oracle; random and bayesian do not come back to them.
     """
@@ -52,27 +53,25 @@ class Tuner:
         knobs: Sequence[Knob],
         *,
         seed: int,
-        trials: int | None,
         epochs: int,
         known: Mapping[str, Any] | None = None,
     ) -> None:
         self._knobs = {knob.key: knob for knob in knobs}
+        _expect_warnings()
         self._folder = tempfile.TemporaryDirectory(prefix="seq2seq-kit-oracle-")
-        with _quietly():
-            self._oracle = _make_oracle(sweep, _space(knobs), seed=seed, trials=trials, epochs=epochs)
-            self._oracle.verbose = 0
-            # It writes its state there on every call; the record of the sweep is kept in MLflow.
-            self._oracle._set_project_dir(self._folder.name, "oracle")
-            if known is not None and sweep.tuner in ("random", "bayesian"):
-                raw = {key: _encoded(self._knobs[key], value) for key, value in known.items()}
-                self._oracle._tried_so_far.add(self._oracle._compute_values_hash(raw))
+        self._oracle = _make_oracle(sweep, _space(knobs), seed=seed, epochs=epochs)
+        self._oracle.verbose = 0
+        # It writes its state there on every call; the record of the sweep is kept in MLflow.
+        self._oracle._set_project_dir(self._folder.name, "oracle")
+        if known is not None and sweep.tuner in ("random", "bayesian"):
+            raw = {key: _encoded(self._knobs[key], value) for key, value in known.items()}
+            self._oracle._tried_so_far.add(self._oracle._compute_values_hash(raw))
         self._asked = 0
 
     def ask(self) -> Asked | Literal["wait", "done"]:
         """Values of the next trial; `wait`: a running one has to end first; `done`: there are no more."""
         # Each trial is a tuner of its own to the oracle, so that any number of them may be under way.
-        with _quietly():
-            trial = self._oracle.create_trial(f"tuner_{self._asked}")
+        trial = self._oracle.create_trial(f"tuner_{self._asked}")
         if trial.status == "IDLE":
             return "wait"
         if trial.status == "STOPPED":
@@ -83,24 +82,25 @@ class Tuner:
     def tell(self, identity: str, score: float | None, *, epoch: int = 1) -> None:
         """How a trial came out: its score at its best epoch, or None if it failed."""
         trial = self._oracle.trials[identity]
-        with _quietly():
-            if score is not None:
-                self._oracle.update_trial(identity, {self._oracle.objective.name: score}, step=epoch)
-            trial.status = "COMPLETED" if score is not None else "FAILED"
-            self._oracle.end_trial(trial)
+        if score is not None:
+            self._oracle.update_trial(identity, {self._oracle.objective.name: score}, step=epoch)
+        trial.status = "COMPLETED" if score is not None else "FAILED"
+        self._oracle.end_trial(trial)
 
     def replay(self, raw: str) -> Asked:
         """Asks again for a trial of a sweep that is resumed. Its values are those of then, whatever the oracle says now."""
         asked = self.ask()
         if not isinstance(asked, Asked):
-            raise RuntimeError(f"the oracle has no trial where the sweep had one ({raw}); it answered: {asked}")
+            raise SweepError(
+                f"the tuner cannot be brought to where the sweep was: it has no trial where there was one ({raw}). Was the sweep "
+                "begun with another version of KerasTuner? Begin a new one"
+            )
         if (
             asked.raw != raw
         ):  # another version of KerasTuner, or trials that ended in an order that could not be repeated
             trial = self._oracle.trials[asked.identity]
             trial.hyperparameters.values = json.loads(raw)
-            with _quietly():
-                self._oracle._record_values(trial)
+            self._oracle._record_values(trial)
             return self._as_asked(trial)
         return asked
 
@@ -116,7 +116,7 @@ class Tuner:
         return Asked(trial.trial_id, json.dumps(raw, sort_keys=True), values)
 
 
-def _make_oracle(sweep: Sweep, space: Any, *, seed: int, trials: int | None, epochs: int) -> Any:
+def _make_oracle(sweep: Sweep, space: Any, *, seed: int, epochs: int) -> Any:
     import keras_tuner
 
     shared = {
@@ -125,7 +125,7 @@ def _make_oracle(sweep: Sweep, space: Any, *, seed: int, trials: int | None, epo
         "allow_new_entries": False,
         "tune_new_entries": True,
         "max_consecutive_failed_trials": _FAILURES,
-        "seed": seed + 1,  # KerasTuner takes 0 for none and draws one
+        "seed": seed % (2**32 - 1) + 1,  # KerasTuner takes 0 for none and draws one
     }
     oracles: Any = keras_tuner.oracles
 
@@ -138,20 +138,18 @@ def _make_oracle(sweep: Sweep, space: Any, *, seed: int, trials: int | None, epo
             return self._random_populate_space() if values and self._duplicate(values) else chosen
 
     if sweep.tuner == "hyperband":
-        oracle = oracles.HyperbandOracle(
+        return oracles.HyperbandOracle(
             max_epochs=sweep.max_epochs or epochs,
             factor=sweep.factor,
             hyperband_iterations=sweep.iterations,
             **shared,
         )
-        oracle.max_trials = trials
-        return oracle
     kinds = {
         "random": oracles.RandomSearchOracle,
         "bayesian": Bayesian,
         "grid": oracles.GridSearchOracle,
     }
-    return kinds[sweep.tuner](max_trials=trials, **shared)
+    return kinds[sweep.tuner](max_trials=None, **shared)  # the sweep counts its trials itself
 
 
 def _space(knobs: Sequence[Knob]) -> Any:
@@ -162,10 +160,18 @@ def _space(knobs: Sequence[Knob]) -> Any:
     for knob in knobs:
         with ExitStack() as scopes:
             for parent, values in knob.when.items():
-                encoded = [_encoded(by_key[parent], value) for value in values]
+                encoded = [_encoded(by_key[parent], _drawn(by_key[parent], value)) for value in values]
                 scopes.enter_context(space.conditional_scope(parent, encoded))
             _add(space, knob)
     return space
+
+
+def _drawn(knob: Knob, value: Any) -> Any:
+    """A value of a condition as KerasTuner draws it: 0.3 of a range by steps of 0.1 is 0.30000000000000004 there."""
+    if knob.step is None:
+        return value
+    steps = (stepped(knob, position) for position in range(count_of_steps(knob)))
+    return next((own for own in steps if math.isclose(own, value)), value)
 
 
 def _add(space: Any, knob: Knob) -> None:
@@ -197,9 +203,10 @@ def _numeric(values: Sequence[Any]) -> bool:
     return all(type(value) is int for value in values) or all(type(value) is float for value in values)
 
 
-@contextmanager
-def _quietly() -> Iterator[None]:
-    # KerasTuner 1.4.8 calls threading.currentThread(), and scikit-learn tells of kernels at the border of their bounds.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def _expect_warnings() -> None:
+    """KerasTuner 1.4.8 calls threading.currentThread(), scikit-learn tells of kernels at the border of their bounds.
+
+    Filters and no `catch_warnings`, which is not for threads.
+    """
+    for module in (r"keras_tuner\.", r"sklearn\.gaussian_process", r"scipy\.optimize"):
+        warnings.filterwarnings("ignore", module=module)

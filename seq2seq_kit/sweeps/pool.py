@@ -16,11 +16,13 @@ from typing import Any
 
 import psutil
 
+from seq2seq_kit.errors import SweepError
 from seq2seq_kit.sweeps.worker import Task, main
 
 _LOOKED_SECONDS = 0.5  # between two looks at memory
 _SHARE = 0.9  # of the free memory that all trials together may take
 _SAID_LINES = 3
+_AT_ONCE = 20  # messages of one trial
 
 
 @dataclass(eq=False)  # two processes are never the same, and rows cannot be compared by ==
@@ -68,9 +70,17 @@ class Pool:
         """Starts a trial."""
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=main, args=(theirs, task), daemon=True)
-        with _one_thread(), _without_main():
-            process.start()
-        theirs.close()
+        try:
+            with _one_thread(), _without_main():
+                process.start()
+        except (OSError, EOFError) as error:
+            ours.close()
+            raise SweepError(
+                f"no process could be started for a trial: {error or type(error).__name__}. Perhaps memory is short: resume with "
+                "fewer --workers"
+            ) from error
+        finally:
+            theirs.close()
         running = Running(task, process, ours)
         self.running.append(running)
         return running
@@ -101,7 +111,9 @@ class Pool:
 
     def _read(self, each: Running) -> Iterator[tuple[Running, str, Any]]:
         try:
-            while each.pipe.poll():
+            for _ in range(_AT_ONCE):  # the others want to be heard, too
+                if not each.pipe.poll():
+                    return
                 kind, value = each.pipe.recv()
                 if kind not in ("batch", "epoch"):
                     self.running.remove(each)
@@ -118,7 +130,8 @@ class Pool:
             if each.over:
                 yield each, each.over.split(":")[0], each.over.partition(":")[2]
             else:
-                yield each, "died", _how(each)
+                # A signal may have been bad luck; a process that ends by itself without a word did not begin rightly.
+                yield each, "died" if each.process.exitcode < 0 else "broken", _how(each)
 
     def _look(self) -> None:
         now = time.perf_counter()
@@ -127,7 +140,8 @@ class Pool:
         self._looked = now
         for each in self.running:
             with suppress(psutil.Error):
-                size = psutil.Process(each.process.pid).memory_info().rss
+                memory = psutil.Process(each.process.pid).memory_info()
+                size = memory.rss - getattr(memory, "shared", 0)  # TensorFlow's code is in memory once for all
                 each.peak = max(each.peak, size)
                 if size > self.share:
                     each.over = (
@@ -164,7 +178,10 @@ def free_memory() -> int:
     with suppress(OSError, ValueError):
         group = Path("/sys/fs/cgroup")
         limit = int((group / "memory.max").read_text(encoding="ascii"))  # "max" where there is none
-        free = min(free, limit - int((group / "memory.current").read_text(encoding="ascii")))
+        used = int((group / "memory.current").read_text(encoding="ascii"))
+        lines = (group / "memory.stat").read_text(encoding="ascii").splitlines()
+        cached = next((int(line.split()[1]) for line in lines if line.startswith("inactive_file ")), 0)
+        free = min(free, limit - used + cached)
     return free
 
 

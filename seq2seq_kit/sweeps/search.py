@@ -12,14 +12,16 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import pandas as pd
 
-from seq2seq_kit.errors import KitError, SweepError, TrackingError
+from seq2seq_kit.errors import KitError, RecipeError, SweepError, TrackingError
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.notes import count_of
 from seq2seq_kit.recipe.sweep_space import trial_recipe
 from seq2seq_kit.sweeps.book import Book, Page
 from seq2seq_kit.sweeps.oracle import Asked, Tuner
@@ -83,7 +85,7 @@ class Standing:
     direction: Literal["min", "max"]
 
 
-class Reporter(Protocol):
+class SweepReporter(Protocol):
     """Told how a sweep goes."""
 
     def say(self, text: str) -> None:
@@ -116,7 +118,8 @@ class Search:
         tuner: The oracle, which has answered nothing yet.
         pool: Where trials run.
         data: Rows instead of the recipe's `data.source`.
-        digest: Of the data.
+        columns: Columns of the data that the recipe uses.
+        digest: Of those columns.
         total: Most trials; None: as many as the tuner has.
         reporter: Is told how it goes.
         folder: For what trials leave behind; nothing in it is needed once the sweep has ended.
@@ -130,13 +133,15 @@ class Search:
         pool: Pool,
         *,
         data: pd.DataFrame | None,
+        columns: list[str],
         digest: str,
         total: int | None,
-        reporter: Reporter,
+        reporter: SweepReporter,
         folder: Path,
         pressed: threading.Event,
     ) -> None:
-        self.book, self.tuner, self.pool, self.data, self.digest = book, tuner, pool, data, digest
+        self.book, self.tuner, self.pool, self.data = book, tuner, pool, data
+        self.columns, self.digest = columns, digest
         self.total, self.reporter, self.folder, self.pressed = total, reporter, folder, pressed
         assert book.recipe.sweep is not None
         self.sweep = book.recipe.sweep
@@ -163,17 +168,22 @@ class Search:
                 if self.pressed.is_set():
                     return "interrupted"
                 if ended is not None and not self.busy:
+                    for told in self._told:
+                        told.result()
                     return ended
-                for running, kind, value in self.pool.wait(_TICK_SECONDS):
+                for running, kind, value in self.pool.wait(_QUICK_SECONDS if self._asking else _TICK_SECONDS):
                     self._hear(running, kind, value)
                 self._hear_tuner()
                 self.reporter.on_standing(self.standing())
         finally:
-            self._asker.shutdown(cancel_futures=True)
             self.pool.close()
             for busy in self.busy.values():
-                self._write(self.book.cut, busy.page)
+                with suppress(
+                    TrackingError
+                ):  # it must not hide what ended the sweep; a resumed one takes it for cut anyway
+                    self.book.cut(busy.page)
             self.busy.clear()
+            self._asker.shutdown(cancel_futures=True)
 
     def standing(self) -> Standing:
         """How it stands now."""
@@ -203,7 +213,10 @@ class Search:
 
     def _replay(self) -> None:
         """Brings a fresh oracle to where it was: the same questions and answers in the same order."""
-        for kind, page in self.book.journal():
+        journal = self.book.journal()
+        if journal:
+            self.reporter.say(f"telling the tuner of {count_of(len(self.book.pages), 'trial')}")
+        for kind, page in journal:
             if kind == "ask":
                 assert page.asked is not None
                 page.asked = self.tuner.replay(page.asked.raw)
@@ -225,15 +238,26 @@ class Search:
             if self.book.pages and minutes is not None and time.perf_counter() - self.began > minutes * 60:
                 return "max_minutes"
             if not self.book.pages:  # the recipe as it stands is what the others are compared with
-                self._start(self._write(self.book.add, self.book.defaults, None), attempt=1)
+                page = self._write(self.book.add, self.book.defaults, None)
+                self._write(self.book.describe, page)
+                self._start(page, attempt=1)
                 continue
             at, asked = self._ask()
             if asked == "wait":
+                if self._asking is None and not self.busy and not self._told:
+                    raise SweepError(
+                        "the tuner waits for a trial that is not under way. Resume the sweep; if it stays, begin a new one"
+                    )
                 return None
             if not isinstance(asked, Asked):
                 return "exhausted"
             page = self._write(self.book.add, asked.values, asked, at)
-            twin = self._twin(page)
+            self._write(self.book.describe, page)
+            try:
+                twin = self._twin(page)
+            except RecipeError as error:  # of a space too large to be looked at as a whole
+                self._fail(page, str(error), seconds=0.0)
+                continue
             if twin is None:
                 self._start(page, attempt=1)
             else:
@@ -286,6 +310,7 @@ class Search:
             data=self.data,
             folder=folder,
             run_id=page.record.run_id,
+            columns=self.columns,
             digest=self.digest,
         )
         progress = Progress(page.trial, epochs=recipe.training.epochs)
@@ -331,13 +356,19 @@ class Search:
             last = value.strip().splitlines()[-1]
             said = f"trial {page.trial.number} with {_words(page.trial.values)} met a bug of the kit or of a library: {last}"
             raise SweepError(f"{said}. The sweep was stopped; --debug shows where") from _RemoteError(value)
+        self._fail(page, reason, seconds=seconds)
+
+    def _fail(self, page: Page, reason: str, *, seconds: float) -> None:
         self._write(self.book.fail, page, reason, seconds=seconds)
         self._tell(page)
         self.reporter.on_trial(page.trial, False)
 
     def _finish(self, page: Page, outcome: Outcome, bundle: Path) -> None:
         best = best_of(self.book.trials, self.sweep.direction)
-        leads = is_better(outcome.score, best.score if best else None, self.sweep.direction)
+        number = page.trial.number
+        # `best_of` takes the earlier one of equals, so its model has to be kept even if it ends later.
+        ties = best is not None and best.score == outcome.score and number < best.number
+        leads = ties or is_better(outcome.score, best.score if best else None, self.sweep.direction)
         self._write(self.book.finish, page, outcome, bundle=bundle if leads else None)
         self._tell(page)
         if leads:

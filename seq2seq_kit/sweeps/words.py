@@ -25,7 +25,7 @@ _ENDED = {
 # What it means for each tuner that it has nothing left to try; a random choice gives up after some repetitions.
 _EXHAUSTED = {
     "grid": "every recipe of the space was tried",
-    "hyperband": "Hyperband had run all its rounds",
+    "hyperband": "Hyperband had nothing more to try",
 }
 _EXHAUSTED_OTHERWISE = "the tuner found no recipe that it had not tried"
 _SHOWN_TRIALS, _SHOWN_KEYS, _SHOWN_REASONS = 5, 6, 5

@@ -19,8 +19,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seq2seq_kit.errors import KitError, TrainingError
+from seq2seq_kit.errors import DataError, KitError, TrainingError
 from seq2seq_kit.recipe import Recipe
+from seq2seq_kit.tasks import Job, digest_of, open_job
 from seq2seq_kit.training import Epoch
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ class Task:
         data: Rows instead of the recipe's `data.source`.
         folder: Where the trained model is put as `bundle`, and what the process says on standard error as `stderr.txt`.
         run_id: The trial's run, named in its bundle.
-        digest: Of the data, named in its bundle.
+        columns: Columns of the data that the sweep's own recipe uses.
+        digest: Of those columns when the sweep began.
     """
 
     recipe: Recipe
@@ -55,6 +57,7 @@ class Task:
     data: pd.DataFrame | None
     folder: Path
     run_id: str
+    columns: list[str]
     digest: str
 
 
@@ -81,8 +84,8 @@ class Outcome:
 
 def main(pipe: Connection, task: Task) -> None:
     """The whole life of a trial's process."""
-    _settle(pipe, task.folder)
     try:
+        _settle(pipe, task.folder)
         pipe.send(("done", run_trial(task, pipe)))
     except (MemoryError, TrainingError) as error:
         pipe.send(("failed", str(error) or "out of memory"))
@@ -100,12 +103,12 @@ def run_trial(task: Task, pipe: Connection) -> Outcome:
     """Fits the trial's recipe, on each fold if there are any."""
     import keras
 
-    from seq2seq_kit.tasks import open_job
     from seq2seq_kit.training import seed_everything
 
     began = time.perf_counter()
     recipe = task.recipe
     job = open_job(recipe, task.data)
+    require_same_rows(job, task.columns, task.digest)
     jobs = job.folds(task.folds) if task.folds else [job]
     scores, fits = [], []
     for number, each in enumerate(jobs, start=1):
@@ -116,8 +119,11 @@ def run_trial(task: Task, pipe: Connection) -> Outcome:
         scores.append(score_of(fitted.history[fitted.best_epoch - 1], task.metric))
         fits.append(fitted.to_json())
     score = math.fsum(scores) / len(scores)
-    if is_better(score, task.to_beat, task.direction):
-        info = {"run_id": task.run_id, "data_sha256": task.digest, "best_epoch": fitted.best_epoch}
+    if task.to_beat is None or not is_better(
+        task.to_beat, score, task.direction
+    ):  # of equals, the earlier trial counts
+        digest = digest_of(job.source, job.columns)
+        info = {"run_id": task.run_id, "data_sha256": digest, "best_epoch": fitted.best_epoch}
         each.bundle(model, info, peers=False).save(task.folder / "bundle")
     return Outcome(
         score=score,
@@ -132,6 +138,21 @@ def run_trial(task: Task, pipe: Connection) -> Outcome:
 def score_of(epoch: Epoch, metric: str) -> float:
     """The objective in an epoch."""
     return epoch.val_loss if metric == "val_loss" else epoch.metrics[metric]
+
+
+def require_same_rows(job: Job, columns: list[str], digest: str) -> None:
+    """Refuses a source that has changed since the sweep began: its trials would be judged on other rows.
+
+    Raises:
+        DataError: It has.
+    """
+    absent = [name for name in columns if name not in job.source.columns]
+    if absent or digest_of(job.source, columns) != digest:
+        changed = f"its column {absent[0]} is gone" if absent else "its rows are others"
+        raise DataError(
+            f"the data has changed while the sweep ran ({changed}), so trials could not be compared. Bring the rows back and "
+            "resume the sweep, or begin a new one"
+        )
 
 
 def is_better(score: float, other: float | None, direction: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from seq2seq_kit.errors import SweepError
 from seq2seq_kit.recipe.sweep import knobs
 from seq2seq_kit.recipe.sweep_space import default_values, trial_recipe
 from seq2seq_kit.sweeps.oracle import Asked, Tuner
@@ -36,12 +37,10 @@ def swept(tuner: str, space: dict[str, Any], **section: Any) -> Any:
 
 
 @contextmanager
-def opened(
-    recipe: Any, *, seed: int = 0, trials: int | None = 12, known: dict[str, Any] | None = None
-) -> Iterator[Tuner]:
+def opened(recipe: Any, *, seed: int = 0, known: dict[str, Any] | None = None) -> Iterator[Tuner]:
     """The tuner of a recipe."""
     section, epochs = recipe.sweep, recipe.training.epochs
-    tuner = Tuner(section, knobs(section), seed=seed, trials=trials, epochs=epochs, known=known)
+    tuner = Tuner(section, knobs(section), seed=seed, epochs=epochs, known=known)
     yield tuner
     tuner.close()
 
@@ -49,13 +48,13 @@ def opened(
 def asked_for(
     recipe: Any, *, seed: int = 0, trials: int = 12, known: dict[str, Any] | None = None
 ) -> list[dict[str, Any]]:
-    """The values of all trials, each of them told a score before the next one is asked for."""
+    """The values of the first trials, each of them told a score before the next one is asked for."""
     found: list[dict[str, Any]] = []
-    with opened(recipe, seed=seed, trials=trials, known=known) as tuner:
-        while isinstance(asked := tuner.ask(), Asked):
+    with opened(recipe, seed=seed, known=known) as tuner:
+        while len(found) < trials and isinstance(asked := tuner.ask(), Asked):
             found.append(asked.values)
             tuner.tell(asked.identity, 1 / len(found))
-    assert asked == "done"
+    assert len(found) == trials or asked == "done"
     return found
 
 
@@ -108,7 +107,7 @@ def test_a_grid_is_walked_to_its_end() -> None:
 
 
 def test_hyperband_gives_epochs_and_waits_until_a_round_is_over() -> None:
-    with opened(swept("hyperband", FEW, max_epochs=9), trials=None) as tuner:
+    with opened(swept("hyperband", FEW, max_epochs=9)) as tuner:
         asked = []
         while isinstance(each := tuner.ask(), Asked):
             asked.append(each)
@@ -137,7 +136,8 @@ def play(tuner: Tuner, events: list[Event], *, most: int) -> None:
     told = {identity for kind, identity, *_ in events if kind == "tell"}
     busy = [(identity, raw) for kind, identity, raw, _ in events if kind == "ask" and identity not in told]
     while len(events) < most:
-        asked = tuner.ask() if len(busy) < 2 else "wait"
+        more = sum(kind == "ask" for kind, *_ in events) < most // 2
+        asked = tuner.ask() if more and len(busy) < 2 else "wait"
         if isinstance(asked, Asked):
             events.append(("ask", asked.identity, asked.raw, None))
             busy.append((asked.identity, asked.raw))
@@ -167,12 +167,12 @@ def test_a_tuner_that_is_asked_and_told_again_goes_on_as_if_there_had_been_no_br
 ) -> None:
     recipe = swept(tuner, FEW, **({"max_epochs": 9} if tuner == "hyperband" else {}))
     whole: list[Event] = []
-    with opened(recipe, trials=trials) as first:
+    with opened(recipe) as first:
         play(first, whole, most=2 * trials)
     assert len(whole) == 2 * trials
     assert [score for kind, _, _, score in whole if kind == "tell"].count(None) == trials // 4
     events = whole[:cut]
-    with opened(recipe, trials=trials) as second:
+    with opened(recipe) as second:
         for kind, identity, raw, score in events:
             if kind == "ask":
                 asked = second.ask()  # what `replay` would force if it were something else
@@ -200,7 +200,25 @@ def test_values_of_then_hold_although_the_tuner_would_give_others_today() -> Non
 
 
 def test_a_trial_more_than_the_tuner_has_cannot_be_asked_for_again() -> None:
-    with opened(swept("random", FEW), trials=1) as tuner:
-        tuner.ask()
-        with pytest.raises(RuntimeError, match=r"no trial where the sweep had one \(\{\"x\": 1\}\); it answered: done"):
+    space = {"model.bidirectional": SPACE["model.bidirectional"]}
+    with opened(swept("grid", space)) as tuner:
+        for score in (0.1, 0.2):
+            asked = tuner.ask()
+            assert isinstance(asked, Asked)
+            tuner.tell(asked.identity, score)
+        with pytest.raises(SweepError, match=r"it has no trial where there was one \(\{\"x\": 1\}\)"):
             tuner.replay('{"x": 1}')
+
+
+def test_a_condition_on_a_decimal_step_holds_for_the_value_that_is_drawn() -> None:
+    dropout = {"float": {"min_value": 0.0, "max_value": 0.4, "step": 0.1}}
+    units = {"choice": [[8], [16]], "when": {"model.dropout": [0.3]}}
+    values = asked_for(swept("grid", {"model.dropout": dropout, "model.encoder_units": units}), trials=6)
+    assert sorted(each["model.encoder_units"] for each in values if each["model.dropout"] == 0.3) == [[8], [16]]
+    assert all("model.encoder_units" not in each for each in values if each["model.dropout"] != 0.3)
+
+
+def test_a_bayesian_search_of_few_values_comes_back_to_none_of_them() -> None:
+    space = {key: SPACE[key] for key in ("model.bidirectional", "training.batch_size")}
+    values = asked_for(swept("bayesian", space), trials=100)
+    assert len(values) == len({str(sorted(each.items())) for each in values}) == 8

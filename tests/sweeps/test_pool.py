@@ -18,6 +18,7 @@ from seq2seq_kit.errors import DataError, RecipeError
 from seq2seq_kit.sweeps import pool as pool_module
 from seq2seq_kit.sweeps.pool import Pool, Running, start_server
 from seq2seq_kit.sweeps.worker import Outcome, Task, _settle
+from seq2seq_kit.tasks import digest_of
 from seq2seq_kit.validation import resolve
 from tests.conftest import forecast_recipe, hourly_frame
 
@@ -49,7 +50,8 @@ def task(
     recipe["training"] |= {"epochs": 1, "patience": None} | training
     recipe["model"] |= model or {}
     rows = hourly_frame(300) if data is None else data
-    return Task(resolve(recipe, ()), "val_loss", None, "min", None, rows, folder, "r" * 32, "d" * 64)
+    digest = digest_of(rows, ["time"])
+    return Task(resolve(recipe, ()), "val_loss", None, "min", None, rows, folder, "r" * 32, ["time"], digest)
 
 
 def listen(pool: Pool, *, until: str = "") -> Iterator[tuple[Running, str, Any]]:

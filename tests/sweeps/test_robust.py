@@ -23,6 +23,7 @@ from seq2seq_kit.recipe.sweep import Objective, knobs
 from seq2seq_kit.recipe.sweep_space import default_values
 from seq2seq_kit.runs import train
 from seq2seq_kit.sweeps import SweepResult, best_recipe, resume_sweep, sweep
+from seq2seq_kit.sweeps.book import open_book
 from seq2seq_kit.sweeps.conduct import Silent
 from seq2seq_kit.sweeps.oracle import Asked, Tuner
 from seq2seq_kit.sweeps.search import Standing
@@ -32,8 +33,8 @@ from seq2seq_kit.validation import resolve
 from tests.conftest import forecast_recipe, hourly_frame
 from tests.sweeps.test_sweep import runs_below
 
-TRIALS = 6
-EPOCHS = 15  # long enough to be met in the middle
+TRIALS = 5
+EPOCHS = 8  # long enough to be met in the middle
 PATIENCE = 240.0  # seconds, on a busy machine
 ROWS = hourly_frame(300)
 UNITS: dict[str, Any] = {
@@ -222,9 +223,11 @@ def test_a_trial_that_was_cut_runs_again_in_its_own_run_with_each_epoch_once(sur
 def test_the_values_are_those_of_a_sweep_without_a_break(survivor: Survivor) -> None:
     recipe = load_recipe(survivor.folder / "sweep.yaml")
     own = default_values(recipe, knobs(recipe.sweep))
-    tuner = Tuner(recipe.sweep, knobs(recipe.sweep), seed=0, trials=TRIALS - 1, epochs=EPOCHS, known=own)
+    tuner = Tuner(recipe.sweep, knobs(recipe.sweep), seed=0, epochs=EPOCHS, known=own)
     values = [own]
-    while isinstance(asked := tuner.ask(), Asked):
+    while len(values) < TRIALS:
+        asked = tuner.ask()
+        assert isinstance(asked, Asked)
         values.append(asked.values)
         tuner.tell(asked.identity, 1.0)
     tuner.close()
@@ -285,7 +288,7 @@ def refused(survivor: Survivor, capsys: pytest.CaptureFixture[str], monkeypatch:
 
 
 def test_a_finished_sweep_is_not_resumed_unless_for_more(survivor: Survivor, refused: Refused) -> None:
-    said = refused("--resume", survivor.run_id, code=1)
+    said = refused("--resume", survivor.run_id, code=2)
     assert f"the sweep {survivor.run_id} has all of its {TRIALS} trials" in said
     assert f"--set sweep.max_trials={TRIALS + 20}" in said
 
@@ -293,28 +296,47 @@ def test_a_finished_sweep_is_not_resumed_unless_for_more(survivor: Survivor, ref
 def test_only_a_sweep_is_resumed(survivor: Survivor, refused: Refused) -> None:
     assert survivor.result is not None
     trial = survivor.result.trials[1].run_id
-    said = refused("--resume", trial, code=1)
+    said = refused("--resume", trial, code=2)
     assert (
         f"the run {trial} is no sweep, but one of its trials; the sweep that it belongs to is {survivor.run_id}" in said
     )
-    assert f"the run {trial} is no sweep" in refused("--best", trial, code=1)
+    assert f"the run {trial} is no sweep" in refused("--best", trial, code=2)
     assert "there is no run 0123456789" in refused("--resume", "0123456789", code=1)
     record = survivor.tracked.start("small_forecast", name="a training", tags={})
     record.end("FINISHED")
-    assert f"the run {record.run_id} is no sweep, but a training" in refused("--resume", record.run_id, code=1)
+    assert f"the run {record.run_id} is no sweep, but a training" in refused("--resume", record.run_id, code=2)
 
 
 def test_a_sweep_is_resumed_with_its_own_recipe_and_data_only(survivor: Survivor, refused: Refused) -> None:
     more = ["--resume", survivor.run_id, "--set", f"sweep.max_trials={TRIALS + 1}"]
-    said = refused(*more, "--set", "model.dropout=0.3", code=1)
+    said = refused(*more, "--set", "model.dropout=0.3", code=2)
     assert f"the sweep {survivor.run_id} is of another recipe: model.dropout is 0.0 there and 0.3 here" in said
     rows = survivor.folder / "rows.csv"
     before = rows.read_text()
     try:
         ROWS.assign(load=ROWS["load"] + 1).to_csv(rows, index=False)
-        assert f"the data of the sweep {survivor.run_id} has changed since it began" in refused(*more, code=1)
+        assert f"the data of the sweep {survivor.run_id} has changed since it began" in refused(*more, code=2)
     finally:
         rows.write_text(before)
+
+
+def test_a_sweep_cannot_be_made_smaller_than_it_is(survivor: Survivor, refused: Refused) -> None:
+    said = refused("--resume", survivor.run_id, "--set", "sweep.max_trials=2", code=2)
+    assert f"has {TRIALS} trials already, more than sweep.max_trials: 2" in said
+    section = open_book(survivor.tracked, survivor.run_id).recipe.sweep
+    assert section is not None
+    assert section.max_trials == TRIALS
+
+
+def test_of_two_runs_of_a_trial_the_one_that_came_to_something_counts(survivor: Survivor) -> None:
+    tracked = survivor.tracked
+    tags = {"sweep.kind": "trial", "sweep.trial": "2", "sweep.state": "running", "sweep.asked_at": "1"}
+    twin = tracked.start("small_forecast", name="2: twin", tags=tags | {"sweep.values": "{}"}, parent=survivor.run_id)
+    tracked.client.set_tag(twin.run_id, "sweep.oracle", "{}")
+    try:
+        assert open_book(tracked, survivor.run_id).pages[2].trial.state == "finished"
+    finally:
+        tracked.client.delete_run(twin.run_id)
 
 
 def test_a_sweep_that_is_under_way_is_not_resumed(survivor: Survivor, refused: Refused) -> None:
@@ -337,7 +359,7 @@ def test_a_sweep_that_is_under_way_is_not_resumed(survivor: Survivor, refused: R
     ("words", "said", "code"),
     [
         (["sweep.yaml", "--out", "best.yaml"], "--out says where --best writes to. Add --best RUN", 2),
-        (["sweep.yaml", "--workers", "0"], "a sweep needs at least one worker. Received: 0", 1),
+        (["sweep.yaml", "--workers", "0"], "a sweep needs at least one worker. Received: 0", 2),
         ([], "name a RECIPE to sweep, a run to --resume, or one whose --best recipe to write", 2),
         (["so_far.yaml"], "has no `sweep` section", 2),
     ],

@@ -103,9 +103,9 @@ def check_tree(found: SweepResult, tracked: Tracking) -> None:
             assert trial.score == run.data.metrics["sweep/objective"] == min(point.value for point in curve)
             assert trial.best_epoch is not None
             assert curve[trial.best_epoch - 1].value == trial.score
-            assert run.data.metrics["memory_mb"] > 100
+            assert run.data.metrics["sweep/memory_mb"] > 100
         else:
-            assert "objective" not in run.data.metrics
+            assert "sweep/objective" not in run.data.metrics
 
 
 def test_every_trial_is_a_run_below_the_sweeps_with_all_its_epochs(found: SweepResult, tracked: Tracking) -> None:
@@ -127,8 +127,8 @@ def test_the_first_trial_is_the_recipe_itself_and_no_other_one_is(found: SweepRe
     own = {"model.encoder_units": [8], "training.learning_rate": 0.01, "training.epochs": 2}
     assert [trial.values == own for trial in found.trials] == [True] + [False] * (TRIALS - 1)
     names = [run.info.run_name for run in runs_below(tracked, found.run_id)]
-    assert names[0] == "default"
-    assert all(name.startswith("eu") for name in names[1:])
+    assert names[0] == "1: default"
+    assert [name.partition(" ")[0] for name in names] == [f"{number}:" for number in range(1, TRIALS + 1)]
 
 
 def test_a_trial_that_failed_says_why_in_its_run_and_in_the_table(found: SweepResult, tracked: Tracking) -> None:
@@ -150,12 +150,12 @@ def test_the_best_is_the_smallest_and_has_its_place_in_the_sweeps_run(found: Swe
     scores = [trial.score for trial in found.trials if trial.score is not None]
     assert found.best.score == min(scores)
     run = tracked.client.get_run(found.run_id)
-    assert run.data.metrics["sweep/best"] == found.best.score
-    assert run.data.metrics["sweep/own"] == found.trials[0].score
+    assert run.data.metrics["sweep/objective"] == found.best.score
+    assert run.data.metrics["sweep/as_it_stands"] == found.trials[0].score
     assert run.data.metrics["sweep/trials_finished"] == len(scores)
     assert run.data.metrics["sweep/trials_failed"] == TRIALS - len(scores)
     assert run.data.tags["best_trial"] == str(found.best.number)
-    curve = tracked.client.get_metric_history(found.run_id, "best_so_far")
+    curve = tracked.client.get_metric_history(found.run_id, "sweep/best_so_far")
     assert [point.value for point in curve] == sorted((point.value for point in curve), reverse=True)
     assert curve[-1].value == found.best.score
 
@@ -242,8 +242,8 @@ def test_a_fold_is_a_run_below_its_trial(folded: SweepResult, tracked: Tracking)
             assert min(point.value for point in curve) == run.data.metrics["sweep/objective"] == trial.folds[number]
             assert not [key for key in run.data.metrics if key.startswith("test")]
         own = tracked.client.get_run(trial.run_id).data.metrics
-        assert trial.score == own["objective"] == pytest.approx(sum(trial.folds) / 2, rel=1e-12)
-        assert trial.spread == own["objective_spread"] == pytest.approx(np.std(trial.folds, ddof=1))
+        assert trial.score == own["sweep/objective"] == pytest.approx(sum(trial.folds) / 2, rel=1e-12)
+        assert trial.spread == own["sweep/objective_spread"] == pytest.approx(np.std(trial.folds, ddof=1))
         assert not [key for key in own if key.startswith("epoch/")]
     assert "spread" in folded.table()
 

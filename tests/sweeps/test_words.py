@@ -185,7 +185,7 @@ def test_the_budget_is_told() -> None:
         ("done", "random", "all trials were made"),
         ("interrupted", "random", "it was interrupted, so the test rows were not looked at"),
         ("exhausted", "grid", "every recipe of the space was tried"),
-        ("exhausted", "hyperband", "Hyperband had run all its rounds"),
+        ("exhausted", "hyperband", "Hyperband had nothing more to try"),
         ("exhausted", "random", "the tuner found no recipe that it had not tried"),
     ],
 )
