@@ -95,9 +95,7 @@ class Tuner:
                 f"the tuner cannot be brought to where the sweep was: it has no trial where there was one ({raw}). Was the sweep "
                 "begun with another version of KerasTuner? Begin a new one"
             )
-        if (
-            asked.raw != raw
-        ):  # another version of KerasTuner, or trials that ended in an order that could not be repeated
+        if asked.raw != raw:  # another version of KerasTuner
             trial = self._oracle.trials[asked.identity]
             trial.hyperparameters.values = json.loads(raw)
             self._oracle._record_values(trial)

@@ -178,9 +178,8 @@ class Search:
         finally:
             self.pool.close()
             for busy in self.busy.values():
-                with suppress(
-                    TrackingError
-                ):  # it must not hide what ended the sweep; a resumed one takes it for cut anyway
+                # It must not hide what ended the sweep, and a resumed one takes the trial for cut anyway.
+                with suppress(TrackingError):
                     self.book.cut(busy.page)
             self.busy.clear()
             self._asker.shutdown(cancel_futures=True)
@@ -199,7 +198,7 @@ class Search:
 
     def _left(self, running: list[Progress]) -> float | None:
         """A trial takes as long as the finished ones did in the mean; what is under way is counted by its progress."""
-        took = [trial.seconds for trial in self.book.trials if trial.state == "finished"]
+        took = [trial.seconds for trial in self.book.trials if trial.state == "finished" and trial.seconds]
         took += [each.seconds / each.done for each in running if each.done > 0.2]
         if not took or self.total is None:
             return None
