@@ -75,15 +75,16 @@ def report_time(trials: int, rounds: int) -> None:
             runs.append(in_own_process(who, trials))
             print(f"<!-- {who}: {json.dumps({k: v for k, v in runs[-1].items() if k != 'memories'})} -->", flush=True)
     print(
-        "| sweep | search, s: median (range) | all, s: median (range) | all processes together, MB | one that trains, MB | "
-        "best val_loss |"
+        "| sweep | search, s: median (range) | all, s: median (range) | all processes together, MB | "
+        "one that trains, MB: first, last trial | best val_loss |"
     )
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for who, runs in found.items():
         cells = [_spread([run[key] for run in runs]) for key in ("search", "all")]
-        together, one = (statistics.median(run[key] for run in runs) / 1e6 for key in ("peak", "memory"))
+        together = statistics.median(run["peak"] for run in runs) / 1e6
+        first, last = (statistics.median(run["memories"][place] for run in runs) / 1e6 for place in (0, -1))
         best = sorted({f"{run['best']:.5f}" for run in runs})
-        print(f"| {who} | {cells[0]} | {cells[1]} | {together:,.0f} | {one:,.0f} | {', '.join(best)} |")
+        print(f"| {who} | {cells[0]} | {cells[1]} | {together:,.0f} | {first:,.0f}, {last:,.0f} | {', '.join(best)} |")
     for key in ("search", "all"):
         peer, kit = (statistics.median(run[key] for run in found[who]) for who in ("kerastuner", "kit"))
         print(f"\n{key}: {peer / kit:.2f} times faster")
