@@ -5,21 +5,18 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seq2seq_kit import __version__
+from seq2seq_kit import __version__, cli_rows
 from seq2seq_kit.errors import ArgumentError, KitError
 
 if TYPE_CHECKING:
-    import pandas as pd
     from rich.console import Console
 
     from seq2seq_kit.evaluation import Board
 
 _INTERRUPTED = 130  # what shells expect after Ctrl-C
-_LINES = (".tsv", ".txt", ".conll", ".conllu")  # may hold a token in each line instead of a table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--out", metavar="FILE", help="where --best writes to; default: the screen")
     _tracking(verb)
 
-    verb = _verb(verbs, "predict", _predict, "forecast the steps after the newest rows; translate; tag")
+    verb = _verb(verbs, "predict", cli_rows.predict, "forecast the steps after the newest rows; translate; tag")
     _rows(verb, texts=True)
     which = verb.add_mutually_exclusive_group()
     which.add_argument("--last", action="store_true", help="from the newest rows of each series (the default)")
@@ -91,15 +88,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     verb.add_argument("--beams", type=int, help="beginnings that a translator keeps at each step; default: 1, greedy")
 
-    verb = _verb(verbs, "encode", _encode, "one row of latent values for each window of an autoencoder")
+    verb = _verb(verbs, "encode", cli_rows.encode, "one row of latent values for each window of an autoencoder")
     _rows(verb)
     _stride(verb)
 
-    verb = _verb(verbs, "reconstruct", _reconstruct, "what an autoencoder makes of each window")
+    verb = _verb(verbs, "reconstruct", cli_rows.reconstruct, "what an autoencoder makes of each window")
     _rows(verb)
     _stride(verb)
 
-    verb = _verb(verbs, "score", _score, "reconstruction error of each window")
+    verb = _verb(verbs, "score", cli_rows.score, "reconstruction error of each window")
     _rows(verb)
     _stride(verb)
     verb.add_argument("--by", choices=["window", "step"], default="window", help="a row for each window, or each step")
@@ -306,106 +303,19 @@ def _print_evaluation(console: "Console", board: "Board") -> None:
     console.print(board.units, highlight=False)
 
 
-def _predict(options: argparse.Namespace) -> None:
-    from seq2seq_kit.data import read_source
-
-    bundle, rows = _loaded(options, "predict")
-    given = {
-        "future": read_source(options.future) if options.future else None,
-        "all_windows": options.all_windows or None,
-        "beams": options.beams,
-        "steps": options.steps,
-    }
-    given = {name: value for name, value in given.items() if value is not None}
-    strange = [name for name in given if name not in signature(bundle.predict).parameters]
-    if strange:
-        raise ArgumentError(
-            f"a {bundle.recipe.task} model takes no --{strange[0].replace('_', '-')}. Leave it out, or name another run"
-        )
-    _write(bundle.predict(rows, origin=options.data or "--text", **given), options.out)
-
-
-def _encode(options: argparse.Namespace) -> None:
-    bundle, frame = _loaded(options, "encode")
-    _write(bundle.encode(frame, stride=options.stride, origin=options.data), options.out)
-
-
-def _reconstruct(options: argparse.Namespace) -> None:
-    bundle, frame = _loaded(options, "reconstruct")
-    _write(bundle.reconstruct(frame, stride=options.stride, origin=options.data), options.out)
-
-
-def _score(options: argparse.Namespace) -> None:
-    bundle, frame = _loaded(options, "score")
-    _write(bundle.score(frame, by=options.by, stride=options.stride, origin=options.data), options.out)
-
-
-def _loaded(options: argparse.Namespace, verb: str) -> "tuple[Any, Any]":
-    """The rows first: a wrong file is told before TensorFlow has loaded. Lines of tokens are read as the recipe says."""
-    from seq2seq_kit.data import read_source
-
-    _check_ending(options.out)
-    rows = getattr(options, "text", None)
-    if rows is None and not options.data.lower().endswith(_LINES):
-        rows = read_source(options.data)
-    from seq2seq_kit.quiet import load_tensorflow
-
-    load_tensorflow()
-    from seq2seq_kit.runs import load
-
-    bundle = load(options.run, tracking_uri=options.tracking_uri)
-    if verb not in bundle.verbs:
-        raise ArgumentError(f"a {bundle.recipe.task} model can {', '.join(bundle.verbs)}. Received: {verb}")
-    if rows is None or (bundle.recipe.task in ("translate", "tag") and not isinstance(rows, list)):
-        rows = bundle.read(options.data)
-    if isinstance(rows, list):
-        if bundle.recipe.task not in ("translate", "tag"):
-            raise ArgumentError(f"a {bundle.recipe.task} model reads no --text. Give rows: --data FILE")
-        return bundle, rows
-    ignored = bundle.ignored_columns(rows)
-    if ignored:
-        print(f"note: columns of {options.data} that the model does not use: {', '.join(ignored)}", file=sys.stderr)
-    return bundle, rows
-
-
 def _evaluate(options: argparse.Namespace) -> None:
     from rich.console import Console
 
     from seq2seq_kit.quiet import load_tensorflow
 
-    _check_ending(options.out)
+    cli_rows.check_ending(options.out)
     load_tensorflow()
     from seq2seq_kit.runs import evaluate
 
     evaluation = evaluate(options.run, data=options.data, beams=options.beams, tracking_uri=options.tracking_uri)
     _print_evaluation(Console(), evaluation)
     if options.out:
-        _write(evaluation.table(), options.out)
-
-
-def _check_ending(out: str | None) -> None:
-    if out and Path(out).suffix.lower() not in (".csv", ".parquet", ".pq"):
-        raise ArgumentError(f"--out must end in .csv or .parquet. Received: {out}")
-
-
-def _write(frame: "pd.DataFrame", out: str | None) -> None:
-    for note in frame.attrs.get("notes", []):
-        print(f"note: {note}", file=sys.stderr)
-    if out is None:
-        frame.to_csv(sys.stdout, index=False)
-        return
-    path = Path(out)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        if path.suffix.lower() == ".csv":
-            frame.to_csv(partial, index=False)
-        else:
-            frame.to_parquet(partial, index=False)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise ArgumentError(f"could not write {out}: {error}. Choose another --out") from None
-    print(f"{len(frame):,} rows written to {out}", file=sys.stderr)
+        cli_rows.write_frame(evaluation.table(), options.out)
 
 
 def _ui(options: argparse.Namespace) -> None:

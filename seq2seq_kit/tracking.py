@@ -228,7 +228,7 @@ class RunRecord:
         """Flattened parameters: `{"model": {"dropout": 0.1}}` becomes `model.dropout`."""
         from mlflow.entities import Param
 
-        flat = [Param(key, _text(value)[:_PARAM_LENGTH]) for key, value in _flattened(values)]
+        flat = [Param(key, _text(value)[:_PARAM_LENGTH]) for key, value in flattened(values)]
         with _explained(self.tracking.uri):
             for first in range(0, len(flat), _PARAMS_AT_ONCE):
                 self.tracking.client.log_batch(self.run_id, params=flat[first : first + _PARAMS_AT_ONCE])
@@ -344,6 +344,19 @@ def git_revision(folder: Path) -> str | None:
 
 
 @contextmanager
+def impatient() -> Iterator[None]:
+    """A server that does not answer is asked twice and no more; by itself MLflow tries for minutes, deaf to everything else."""
+    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+    given = name in os.environ
+    os.environ.setdefault(name, "1")
+    try:
+        yield
+    finally:
+        if not given:
+            os.environ.pop(name, None)
+
+
+@contextmanager
 def _one_run(run_id: str) -> Iterator[None]:
     """MLflow's model logging writes to the process's active run; makes `run_id` that one and leaves the run open."""
     import mlflow
@@ -369,11 +382,12 @@ def _explained(uri: str) -> Iterator[None]:
         raise TrackingError(f"MLflow at {uri} did not take a call: {said[:300]}") from error
 
 
-def _flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested values by dotted key."""
     for key, value in values.items():
         # Names of columns are no names that MLflow takes for parameters, so what is given by column stays one value.
         if isinstance(value, Mapping) and value and key not in ("limits", "scaling", "join_labels"):
-            yield from _flattened(value, f"{prefix}{key}.")
+            yield from flattened(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 

@@ -4,16 +4,15 @@ Who wants to watch (a progress line, a tracker) is handed in as an observer; thi
 """
 
 import math
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from seq2seq_kit.data.prepare import Prepared
 from seq2seq_kit.errors import ArgumentError, TrainingError
+from seq2seq_kit.interrupt import noticing_ctrl_c
 from seq2seq_kit.recipe.schema import FitSettings, ForecastTraining
 from seq2seq_kit.recipe.tokens import TranslateTraining
 
@@ -249,30 +248,6 @@ def teach(
         mix.ratio.assign(first + (last - first) * (epoch - 1) / max(training.epochs - 1, 1))
 
     return trained, begin_epoch
-
-
-@contextmanager
-def noticing_ctrl_c(pressed: threading.Event) -> Iterator[None]:
-    """The first Ctrl-C is noted and takes effect between two batches; a second one takes effect at once.
-
-    Python raises KeyboardInterrupt wherever it happens to be, also in a finalizer or a foreign callback that swallows it.
-    Outside the main thread, or where the interrupt is ignored or handled by somebody else, nothing is changed.
-    """
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
-        yield
-        return
-
-    def note(number: int, frame: Any) -> None:
-        if pressed.is_set():
-            raise KeyboardInterrupt
-        pressed.set()
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _watch(

@@ -34,8 +34,10 @@ def chromium(profile: Path) -> Iterator[Any]:
         options.add_argument(flag)
     opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     SHOTS.mkdir(exist_ok=True)
-    yield opened
-    opened.quit()
+    try:
+        yield opened
+    finally:
+        opened.quit()
 
 
 def text_of(browser: Any) -> str:

@@ -12,7 +12,7 @@ from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.recipe.kinds import Recipe
 from seq2seq_kit.recipe.messages import Problem, problems_of, report
 from seq2seq_kit.recipe.rules import broken_rules
-from seq2seq_kit.recipe.sweep import Knob, count_of_steps, is_active, knobs, stepped
+from seq2seq_kit.recipe.sweep import Knob, Sweep, count_of_steps, is_active, knobs, stepped
 
 MOST_COMBINATIONS = 4_000
 _MOST_VALUES = 1_000  # of one key by itself
@@ -21,6 +21,21 @@ _MOST_PAIRS = 8_000
 _VALUES_OF_A_PAIR = (100, 50, 30, 20, 12, 8, 5, 3, 2)
 _MOST_TOLD = 8
 _EXAMPLES = 5  # combinations of one problem that are looked through for the smallest
+
+
+def section_of(recipe: Recipe) -> Sweep:
+    """The recipe's sweep section.
+
+    Raises:
+        RecipeError: It has none.
+    """
+    if recipe.sweep is None:
+        raise RecipeError(
+            f"the recipe {recipe.name or ''} has no `sweep` section. Add one, for example:\n"
+            "sweep:\n  tuner: bayesian\n  max_trials: 20\n  space:\n"
+            "    training.learning_rate: {float: {min_value: 1e-4, max_value: 1e-2, sampling: log}}"
+        )
+    return recipe.sweep
 
 
 def trial_recipe(recipe: Recipe, values: Mapping[str, Any]) -> Any:
@@ -36,7 +51,7 @@ def trial_recipe(recipe: Recipe, values: Mapping[str, Any]) -> Any:
     changed = _with(_plain(recipe), values)
     trial, problems = _checked(type(recipe), changed)
     if problems:
-        raise RecipeError(report(f"the recipe with {_shown(values)}" if values else "the recipe", problems, {}, ()))
+        raise RecipeError(report(f"the recipe with {in_words(values)}" if values else "the recipe", problems, {}, ()))
     return trial
 
 
@@ -77,7 +92,7 @@ def check_space(recipe: Recipe, *, origin: str = "the recipe") -> None:
         return
     of = f"{len(tried):,} combinations{'' if everything else ' tried'}"
     lines = [
-        f"  with {_shown(values)} ({len(cases):,} of {of}): {problem.key} {problem.text}"
+        f"  with {in_words(values)} ({len(cases):,} of {of}): {problem.key} {problem.text}"
         for cases in broken.values()
         for values, problem in [_smallest(recipe, found, plain, cases)]
     ]
@@ -246,7 +261,7 @@ def _reduced(
     return values, problem
 
 
-def _shown(values: Mapping[str, Any]) -> str:
+def in_words(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}={_written(value)}" for key, value in values.items())
 
 

@@ -2,7 +2,7 @@
 
 from seq2seq_kit.sweeps.conclusion import SweepResult
 from seq2seq_kit.sweeps.conduct import BestRecipe, best_recipe, resume_sweep, sweep
-from seq2seq_kit.sweeps.search import Progress, Standing, SweepReporter
+from seq2seq_kit.sweeps.standing import Progress, Standing, SweepReporter
 from seq2seq_kit.sweeps.trials import Trial
 
 __all__ = [

@@ -17,16 +17,16 @@ from seq2seq_kit.errors import RecipeError, SweepError
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.notes import count_of, result_lines
 from seq2seq_kit.recipe import Recipe, dump_recipe
-from seq2seq_kit.recipe.sweep import Sweep, knobs
-from seq2seq_kit.recipe.sweep_space import trial_recipe
+from seq2seq_kit.recipe.sweep import knobs
+from seq2seq_kit.recipe.sweep_space import in_words, section_of, trial_recipe
 from seq2seq_kit.runs import TrainResult, conclude
 from seq2seq_kit.sweeps.book import Book
 from seq2seq_kit.sweeps.figures import write_figures
 from seq2seq_kit.sweeps.importance import Importances, importances
 from seq2seq_kit.sweeps.pool import Pool
-from seq2seq_kit.sweeps.search import Ended, SweepReporter
+from seq2seq_kit.sweeps.standing import SweepReporter
 from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, table_of
-from seq2seq_kit.sweeps.words import describe_sweep
+from seq2seq_kit.sweeps.words import Ended, describe_sweep
 from seq2seq_kit.sweeps.worker import require_same_rows
 from seq2seq_kit.tasks import Job, digest_of, open_job
 from seq2seq_kit.tasks.job import FoldedJob
@@ -222,10 +222,9 @@ def _log_totals(book: Book, best: Trial, winner: TrainResult | None) -> None:
     if own is not None and own.score is not None:
         figures["as_it_stands"] = own.score
     book.record.metrics({f"sweep/{key}": float(value) for key, value in figures.items()})
-    said = ", ".join(f"{key}={value}" for key, value in best.values.items())
     metric = section_of(book.recipe).metric
     book.record.tags(
-        {"best_trial": str(best.number), "best_values": said}
+        {"best_trial": str(best.number), "best_values": in_words(best.values)}
         | ({} if winner else {"result": f"{metric} {best.score:.5g} so far, test rows not looked at"})
     )
 
@@ -236,21 +235,6 @@ def _accepts(recipe: Recipe, values: Mapping[str, Any]) -> bool:
     except RecipeError:
         return False
     return True
-
-
-def section_of(recipe: Recipe) -> Sweep:
-    """The recipe's sweep section.
-
-    Raises:
-        RecipeError: It has none.
-    """
-    if recipe.sweep is None:
-        raise RecipeError(
-            f"the recipe {recipe.name or ''} has no `sweep` section. Add one, for example:\n"
-            "sweep:\n  tuner: bayesian\n  max_trials: 20\n  space:\n"
-            "    training.learning_rate: {float: {min_value: 1e-4, max_value: 1e-2, sampling: log}}"
-        )
-    return recipe.sweep
 
 
 def reasons(trials: Sequence[Trial]) -> str:

@@ -15,40 +15,28 @@ from typing import Any
 import pandas as pd
 
 from seq2seq_kit.errors import ArgumentError, DataError, RecipeError, SweepError
-from seq2seq_kit.findings import Finding
+from seq2seq_kit.interrupt import noticing_ctrl_c
 from seq2seq_kit.notes import count_of
 from seq2seq_kit.quiet import load_tensorflow
 from seq2seq_kit.recipe import Recipe, dump_recipe
 from seq2seq_kit.recipe.loading import Overrides
 from seq2seq_kit.recipe.sweep import knobs
-from seq2seq_kit.recipe.sweep_space import check_space, default_values, trial_recipe
+from seq2seq_kit.recipe.sweep_space import check_space, default_values, in_words, section_of, trial_recipe
 from seq2seq_kit.runs import close, data_name, first_tags
 from seq2seq_kit.sweeps.book import Book, claim, open_book
-from seq2seq_kit.sweeps.conclusion import Prepared, SweepResult, conclude_sweep, reasons, section_of
+from seq2seq_kit.sweeps.conclusion import Prepared, SweepResult, conclude_sweep, reasons
 from seq2seq_kit.sweeps.oracle import Tuner
 from seq2seq_kit.sweeps.pool import Pool, free_memory
-from seq2seq_kit.sweeps.search import Search, Standing, SweepReporter
+from seq2seq_kit.sweeps.search import Search
+from seq2seq_kit.sweeps.standing import Silent, SweepReporter
 from seq2seq_kit.sweeps.trials import Trial, best_of
 from seq2seq_kit.tasks import digest_of, open_job
-from seq2seq_kit.tracking import open_tracking
-from seq2seq_kit.training import noticing_ctrl_c
+from seq2seq_kit.tracking import flattened, impatient, open_tracking
 from seq2seq_kit.validation import resolve
 
 _WORKER_BYTES = 10**9  # a trial of a small model takes about half of it
 # What may be changed when a sweep is resumed: how far it goes, not what it does.
 _BUDGET = ("sweep.max_trials", "sweep.max_minutes")
-
-
-class Silent:
-    """The reporter of a program that wants to hear nothing."""
-
-    def say(self, text: str) -> None: ...
-
-    def find(self, finding: Finding) -> None: ...
-
-    def on_standing(self, standing: Standing) -> None: ...
-
-    def on_trial(self, trial: Trial, best: bool) -> None: ...
 
 
 def sweep(
@@ -248,9 +236,6 @@ def _conduct(book: Book, prepared: Prepared) -> SweepResult:
     recipe, section = book.recipe, section_of(book.recipe)
     reporter, record = prepared.reporter, book.record
     pressed = threading.Event()
-    # The sweep waits for a store that does not answer by itself, and goes on listening meanwhile; MLflow's own patience of
-    # minutes would stand in its way.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     try:
         tuner = Tuner(
             section,
@@ -260,6 +245,7 @@ def _conduct(book: Book, prepared: Prepared) -> SweepResult:
             known=book.defaults,
         )
         with (
+            impatient(),  # the sweep waits for a store by itself, and goes on listening meanwhile
             closing(tuner),
             tempfile.TemporaryDirectory(prefix="seq2seq-kit-sweep-") as scratch,
             noticing_ctrl_c(pressed),
@@ -287,7 +273,7 @@ def _conduct(book: Book, prepared: Prepared) -> SweepResult:
 
 def _require_same(book: Book, wanted: Recipe) -> None:
     """Only how far the sweep goes may differ from how it began."""
-    before, now = (_flat(recipe.model_dump(mode="json")) for recipe in (book.recipe, wanted))
+    before, now = (dict(flattened(recipe.model_dump(mode="json"))) for recipe in (book.recipe, wanted))
     differing = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     differing = [key for key in differing if key not in _BUDGET]
     if differing:
@@ -296,16 +282,6 @@ def _require_same(book: Book, wanted: Recipe) -> None:
             f"the sweep {book.record.run_id} is of another recipe: {said}{', ...' if len(differing) > 3 else ''}. Resume it with "
             f"its own (leave RECIPE out), or begin a new sweep. Only {' and '.join(_BUDGET)} may be changed"
         )
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            found |= _flat(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found
 
 
 def check_data(recipe: Recipe, data: pd.DataFrame | None) -> None:
@@ -329,5 +305,4 @@ def check_data(recipe: Recipe, data: pd.DataFrame | None) -> None:
             if section.folds:
                 job.folds(section.folds)
         except DataError as error:
-            said = ", ".join(f"{key}={value}" for key, value in corner.items())
-            raise DataError(f"with {said} of the sweep's space: {error}") from None
+            raise DataError(f"with {in_words(corner)} of the sweep's space: {error}") from None

@@ -16,7 +16,7 @@ from seq2seq_kit.console import duration, print_finding
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.notes import figure
 from seq2seq_kit.sweeps.conduct import SweepResult
-from seq2seq_kit.sweeps.search import Standing
+from seq2seq_kit.sweeps.standing import Standing
 from seq2seq_kit.sweeps.trials import Trial, best_of, ranked, short_keys, text_of
 
 _BEST = 5

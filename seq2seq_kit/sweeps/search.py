@@ -10,95 +10,30 @@ import math
 import shutil
 import threading
 import time
-from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import pandas as pd
 
 from seq2seq_kit.errors import KitError, RecipeError, SweepError, TrackingError
-from seq2seq_kit.findings import Finding
 from seq2seq_kit.notes import count_of
-from seq2seq_kit.recipe.sweep_space import trial_recipe
+from seq2seq_kit.recipe.sweep_space import in_words, trial_recipe
 from seq2seq_kit.sweeps.book import Book, Page
 from seq2seq_kit.sweeps.oracle import Asked, Tuner
 from seq2seq_kit.sweeps.pool import Pool, Running
-from seq2seq_kit.sweeps.trials import Trial, best_of
+from seq2seq_kit.sweeps.standing import Progress, Standing, SweepReporter
+from seq2seq_kit.sweeps.trials import best_of, is_better
 from seq2seq_kit.sweeps.words import Ended
-from seq2seq_kit.sweeps.worker import Outcome, Task, is_better
+from seq2seq_kit.sweeps.worker import Outcome, Task
 from seq2seq_kit.training import Epoch
 
 _ATTEMPTS = 2  # a process that was killed may have been unlucky; twice is the trial's own fault
 _TICK_SECONDS = 0.5
 _QUICK_SECONDS = 0.05  # how long the tuner is waited for before trials are listened to again
 _STORE_SECONDS = 60.0  # how long a store that does not answer is waited for
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How a trial that is under way stands.
-
-    Attributes:
-        trial: Which one.
-        fold: Which fold, from 1.
-        epoch: Under way, from 1.
-        epochs: Of the recipe.
-        done: Share of the trial that is behind it, early stopping aside.
-        last: Validation loss of the last finished epoch, or None.
-        seconds: Since it began.
-        process: Id of its process.
-    """
-
-    trial: Trial
-    fold: int = 1
-    epoch: int = 1
-    epochs: int = 0
-    done: float = 0.0
-    last: float | None = None
-    seconds: float = 0.0
-    process: int = 0
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a sweep stands, for who watches it.
-
-    Attributes:
-        trials: All trials so far.
-        running: Those under way.
-        total: Trials that there will be at most, or None if only the tuner knows.
-        seconds: Wall time of the search so far.
-        left: Seconds that it will take from now on, or None if nothing is known yet.
-        metric: The objective.
-        direction: Whether it should be small or large.
-    """
-
-    trials: list[Trial]
-    running: list[Progress]
-    total: int | None
-    seconds: float
-    left: float | None
-    metric: str
-    direction: Literal["min", "max"]
-
-
-class SweepReporter(Protocol):
-    """Told how a sweep goes."""
-
-    def say(self, text: str) -> None:
-        """A stage begins that takes a while, or something worth knowing happened."""
-
-    def find(self, finding: Finding) -> None:
-        """A finding on data or result."""
-
-    def on_standing(self, standing: Standing) -> None:
-        """The sweep stands like this, several times a second at most."""
-
-    def on_trial(self, trial: Trial, best: bool) -> None:
-        """A trial has ended; `best`: it is the best one so far."""
 
 
 @dataclass
@@ -353,7 +288,7 @@ class Search:
             raise _with_values(value, page)
         if kind == "broken":
             last = value.strip().splitlines()[-1]
-            said = f"trial {page.trial.number} with {_words(page.trial.values)} met a bug of the kit or of a library: {last}"
+            said = f"trial {page.trial.number} with {in_words(page.trial.values)} met a bug of the kit or of a library: {last}"
             raise SweepError(f"{said}. The sweep was stopped; --debug shows where") from _RemoteError(value)
         self._fail(page, reason, seconds=seconds)
 
@@ -405,8 +340,4 @@ class _RemoteError(Exception):
 
 
 def _with_values(error: KitError, page: Page) -> KitError:
-    return type(error)(f"trial {page.trial.number} with {_words(page.trial.values)} cannot be run: {error}")
-
-
-def _words(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in values.items())
+    return type(error)(f"trial {page.trial.number} with {in_words(page.trial.values)} cannot be run: {error}")

@@ -84,6 +84,11 @@ def best_of(trials: Sequence[Trial], direction: Direction) -> Trial | None:
     return next(iter(ranked(trials, direction)), None)
 
 
+def is_better(score: float, other: float | None, direction: Direction) -> bool:
+    """Whether a score beats another one, or stands alone; equals do not."""
+    return other is None or (score < other if direction == "min" else score > other)
+
+
 def best_so_far(trials: Sequence[Trial], direction: Direction) -> list[tuple[int, float]]:
     """For each finished trial its number and the best score up to it."""
     done = finished_of(trials)

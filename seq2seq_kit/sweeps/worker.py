@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from seq2seq_kit.errors import DataError, KitError, TrainingError
 from seq2seq_kit.recipe import Recipe
+from seq2seq_kit.sweeps.trials import Direction, is_better
 from seq2seq_kit.tasks import Job, digest_of, open_job
 from seq2seq_kit.training import Epoch
 
@@ -52,7 +53,7 @@ class Task:
     recipe: Recipe
     metric: str
     to_beat: float | None
-    direction: str
+    direction: Direction
     folds: int | None
     data: pd.DataFrame | None
     folder: Path
@@ -153,11 +154,6 @@ def require_same_rows(job: Job, columns: list[str], digest: str) -> None:
             f"the data has changed while the sweep ran ({changed}), so trials could not be compared. Bring the rows back and "
             "resume the sweep, or begin a new one"
         )
-
-
-def is_better(score: float, other: float | None, direction: str) -> bool:
-    """Whether a score beats another one, or stands alone; equals do not."""
-    return other is None or (score < other if direction == "min" else score > other)
 
 
 class _Teller:

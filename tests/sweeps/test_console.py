@@ -7,7 +7,7 @@ from rich.console import Console
 
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.sweeps.console import SweepConsole, render, summary
-from seq2seq_kit.sweeps.search import Progress, Standing
+from seq2seq_kit.sweeps.standing import Progress, Standing
 from seq2seq_kit.sweeps.trials import Trial
 
 

@@ -24,9 +24,8 @@ from seq2seq_kit.recipe.sweep_space import default_values
 from seq2seq_kit.runs import train
 from seq2seq_kit.sweeps import SweepResult, best_recipe, resume_sweep, sweep
 from seq2seq_kit.sweeps.book import open_book
-from seq2seq_kit.sweeps.conduct import Silent
 from seq2seq_kit.sweeps.oracle import Asked, Tuner
-from seq2seq_kit.sweeps.search import Standing
+from seq2seq_kit.sweeps.standing import Silent, Standing
 from seq2seq_kit.sweeps.trials import Trial
 from seq2seq_kit.tracking import Tracking, open_tracking
 from seq2seq_kit.validation import resolve
@@ -44,7 +43,7 @@ UNITS: dict[str, Any] = {
 # A script without `if __name__ == "__main__"`.
 SCRIPT = """
 from seq2seq_kit.sweeps import sweep
-from seq2seq_kit.sweeps.conduct import Silent
+from seq2seq_kit.sweeps.standing import Silent
 
 class Tell(Silent):
     def on_trial(self, trial, best):

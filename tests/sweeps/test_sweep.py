@@ -13,7 +13,7 @@ from seq2seq_kit.bundle_files import read_bundle
 from seq2seq_kit.recipe import load_recipe
 from seq2seq_kit.runs import load, train
 from seq2seq_kit.sweeps import SweepResult, best_recipe, sweep
-from seq2seq_kit.sweeps.conduct import Silent
+from seq2seq_kit.sweeps.standing import Silent
 from seq2seq_kit.tracking import Tracking, open_tracking
 from seq2seq_kit.ui import open_ui
 from tests.conftest import forecast_recipe, hourly_frame
