@@ -16,6 +16,7 @@ from seq2seq_kit.bundle_files import read_bundle
 from seq2seq_kit.errors import RecipeError, SweepError
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.notes import count_of, result_lines
+from seq2seq_kit.quiet import load_tensorflow
 from seq2seq_kit.recipe import Recipe, dump_recipe
 from seq2seq_kit.recipe.sweep import knobs
 from seq2seq_kit.recipe.sweep_space import in_words, section_of, trial_recipe
@@ -123,6 +124,7 @@ def conclude_sweep(book: Book, prepared: Prepared, ended: Ended) -> SweepResult:
             raise KeyboardInterrupt
         raise SweepError(f"none of the {count_of(len(trials), 'trial')} has finished{reasons(trials)}")
     own = trial_recipe(recipe, best.values)
+    load_tensorflow()  # quietly; the trials' processes have it from elsewhere
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         trained = book.tracking.fetch(book.pages[best.number].record.run_id, "bundle", folder)

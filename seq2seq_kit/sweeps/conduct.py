@@ -17,15 +17,14 @@ import pandas as pd
 from seq2seq_kit.errors import ArgumentError, DataError, RecipeError, SweepError
 from seq2seq_kit.interrupt import noticing_ctrl_c
 from seq2seq_kit.notes import count_of
-from seq2seq_kit.quiet import load_tensorflow
 from seq2seq_kit.recipe import Recipe, dump_recipe
 from seq2seq_kit.recipe.loading import Overrides
 from seq2seq_kit.recipe.sweep import knobs
 from seq2seq_kit.recipe.sweep_space import check_space, default_values, in_words, section_of, trial_recipe
 from seq2seq_kit.runs import close, data_name, first_tags
+from seq2seq_kit.sweeps.asking import TunerProcess
 from seq2seq_kit.sweeps.book import Book, claim, open_book
 from seq2seq_kit.sweeps.conclusion import Prepared, SweepResult, conclude_sweep, reasons
-from seq2seq_kit.sweeps.oracle import Tuner
 from seq2seq_kit.sweeps.pool import Pool, free_memory
 from seq2seq_kit.sweeps.search import Search
 from seq2seq_kit.sweeps.standing import Silent, SweepReporter
@@ -218,7 +217,6 @@ def _prepare(
     findings = job.check()
     for finding in findings:
         reporter.find(finding)
-    load_tensorflow()  # quietly; KerasTuner needs it
     return Prepared(job, data, digest_of(job.source, job.columns), findings, pool, reporter, began)
 
 
@@ -237,7 +235,7 @@ def _conduct(book: Book, prepared: Prepared) -> SweepResult:
     reporter, record = prepared.reporter, book.record
     pressed = threading.Event()
     try:
-        tuner = Tuner(
+        tuner = TunerProcess(
             section,
             knobs(section),
             seed=section.seed if section.seed is not None else recipe.seed,

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection, get_all_start_methods, get_context
@@ -59,7 +59,7 @@ class Pool:
         self.running: list[Running] = []
         self.share = int(free_memory() * _SHARE / workers)
         self._looked = 0.0
-        self._context = start_server()
+        start_server()
 
     @property
     def free(self) -> int:
@@ -68,19 +68,7 @@ class Pool:
 
     def start(self, task: Task) -> Running:
         """Starts a trial."""
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=main, args=(theirs, task), daemon=True)
-        try:
-            with _one_thread(), _without_main():
-                process.start()
-        except (OSError, EOFError) as error:
-            ours.close()
-            raise SweepError(
-                f"no process could be started for a trial: {error or type(error).__name__}. Perhaps memory is short: resume with "
-                "fewer --workers"
-            ) from error
-        finally:
-            theirs.close()
+        process, ours = start_process(main, task)
         running = Running(task, process, ours)
         self.running.append(running)
         return running
@@ -170,6 +158,29 @@ def start_server() -> Any:
 
         forkserver.ensure_running()
     return context
+
+
+def start_process(target: Callable[..., None], *arguments: Any) -> tuple[Any, connection.Connection]:
+    """A process that runs `target(pipe, *arguments)`, and this end of the pipe.
+
+    Raises:
+        SweepError: It could not be started.
+    """
+    context = start_server()
+    ours, theirs = context.Pipe()
+    process = context.Process(target=target, args=(theirs, *arguments), daemon=True)
+    try:
+        with _one_thread(), _without_main():
+            process.start()
+    except (OSError, EOFError) as error:
+        ours.close()
+        raise SweepError(
+            f"no process could be started for the sweep: {error or type(error).__name__}. Perhaps memory is short: resume with "
+            "fewer --workers"
+        ) from error
+    finally:
+        theirs.close()
+    return process, ours
 
 
 def free_memory() -> int:

@@ -21,8 +21,9 @@ import pandas as pd
 from seq2seq_kit.errors import KitError, RecipeError, SweepError, TrackingError
 from seq2seq_kit.notes import count_of
 from seq2seq_kit.recipe.sweep_space import in_words, trial_recipe
+from seq2seq_kit.sweeps.asking import TunerProcess
 from seq2seq_kit.sweeps.book import Book, Page
-from seq2seq_kit.sweeps.oracle import Asked, Tuner
+from seq2seq_kit.sweeps.oracle import Asked
 from seq2seq_kit.sweeps.pool import Pool, Running
 from seq2seq_kit.sweeps.standing import Progress, Standing, SweepReporter
 from seq2seq_kit.sweeps.trials import best_of, is_better
@@ -64,7 +65,7 @@ class Search:
     def __init__(
         self,
         book: Book,
-        tuner: Tuner,
+        tuner: TunerProcess,
         pool: Pool,
         *,
         data: pd.DataFrame | None,
