@@ -19,6 +19,7 @@ import pandas as pd
 from seq2seq_kit.bundle_files import standard_normal
 from seq2seq_kit.data.ahead import split_ahead
 from seq2seq_kit.data.columns import Columns
+from seq2seq_kit.data.newest import Newest, NewestReader
 from seq2seq_kit.data.prepare import Prepared, prepare_ahead, prepare_new
 from seq2seq_kit.data.scaling import Scaler
 from seq2seq_kit.data.sources import read_source
@@ -94,6 +95,9 @@ class Bundle:
             )
         trained = data.output_steps
         steps = trained if steps is None else _whole(steps)
+        newest = self._reader.read(frame) if self._reader and steps <= trained and not all_windows else None
+        if newest is not None:
+            return self._forecast_of(newest, steps)
         if steps > trained:
             require_rolling(data, steps)
             warnings.warn(
@@ -198,6 +202,19 @@ class Bundle:
         from seq2seq_kit.models.inference import compile_forward
 
         return compile_forward(self.model)
+
+    @cached_property
+    def _reader(self) -> NewestReader | None:
+        return NewestReader.of(self._forecast().data, self.scaler)
+
+    def _forecast_of(self, newest: Newest, steps: int) -> pd.DataFrame:
+        """The frame of `predict` for a single window."""
+        columns = Columns.of(self.recipe.data)
+        values = self.scaler.inverse(self.forward(newest.arrays)[0, :steps], np.zeros(1, np.int64), columns.targets)
+        labels = {name: label[:steps] for name, label in newest.labels.items()}
+        frame = pd.DataFrame(labels | {name: values[:, position] for position, name in enumerate(columns.targets)})
+        frame.attrs["notes"] = []
+        return frame
 
     @cached_property
     def halves(self) -> tuple[keras.Model, keras.Model]:

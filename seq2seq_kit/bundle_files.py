@@ -267,12 +267,14 @@ def _check_digests(folder: Path, head: dict[str, Any]) -> None:
 def _load_model(path: Path) -> keras.Model:
     import keras
 
+    from seq2seq_kit.models.acceleration import accelerate
+
     for module in sorted(set(_OWN_CLASSES.values())):
         import_module(module)  # Keras knows a class once its module is imported
 
     try:
         _refuse_foreign(path)
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        return accelerate(keras.saving.load_model(path, compile=False, safe_mode=True))
     except BundleError:
         raise
     except Exception as error:  # whatever a crafted file makes Keras, zipfile or h5py say

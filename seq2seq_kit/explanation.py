@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe import Recipe
 from seq2seq_kit.recipe.loading import Overrides
 from seq2seq_kit.tasks import open_job
@@ -19,6 +20,7 @@ from seq2seq_kit.validation import resolve
 if TYPE_CHECKING:
     import keras
 
+    from seq2seq_kit.models.acceleration import Way
     from seq2seq_kit.models.counts import LayerCount
 
 _BYTES = 4  # float32
@@ -34,14 +36,14 @@ class Recurrence:
         layer: Its name.
         steps: How often its cell runs one after the other for a sequence; None: as often as the sequence has steps.
         directions: 2 where it reads both ways.
-        fast: Whether it takes cuDNN's kernel on this machine.
-        why: Which way it takes and the reason.
+        way: `cudnn`, `compiled` (the kit's kernel on a CPU) or `loop` (Keras' own): what it takes on this machine.
+        why: The same in words, with the reason.
     """
 
     layer: str
     steps: int | None
     directions: int
-    fast: bool
+    way: str
     why: str
 
 
@@ -142,11 +144,10 @@ def explain(
 def recurrences_of(model: keras.Model) -> list[Recurrence]:
     """Each recurrent layer of a model, wrapped ones included, with the steps that it runs and the kernel that it takes."""
     import keras
-    import tensorflow as tf
 
+    from seq2seq_kit.models.acceleration import way_of
     from seq2seq_kit.models.counts import first_shape, wrapped_in
 
-    gpu = bool(tf.config.list_physical_devices("GPU"))
     masked = any(
         isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False) for layer in model.layers
     )
@@ -159,52 +160,43 @@ def recurrences_of(model: keras.Model) -> list[Recurrence]:
             inner = wrapped
         if isinstance(inner, keras.layers.RNN):
             directions = 2 if isinstance(layer, keras.layers.Bidirectional) else 1
-            fast, why = kernel_of(inner, gpu=gpu, masked=masked)
-            found.append(Recurrence(layer.name, shape[0], directions, fast, why))
+            way = way_of(inner)
+            found.append(Recurrence(layer.name, shape[0], directions, way.name, said_of(way, masked=masked)))
     return found
 
 
-def kernel_of(layer: Any, *, gpu: bool, masked: bool = False) -> tuple[bool, str]:
-    """Whether a recurrent layer takes cuDNN's kernel, and the reason; the conditions are those of Keras 3 on TensorFlow.
+def said_of(way: Way, *, masked: bool = False) -> str:
+    """The way that a recurrent layer takes, and why it is none of the faster ones.
 
     Args:
-        layer: An RNN layer, not wrapped.
-        gpu: Whether there is a GPU.
+        way: Of `models.acceleration.way_of`.
         masked: Whether a mask comes with its inputs.
     """
-    slow = "Keras' own loop (tf.while_loop of small operations, step after step)"
-    hindrances = _hindrances(layer)
-    if hindrances:
-        return False, f"{slow}: {', '.join(hindrances)}" + ("" if gpu else "; and no GPU")
-    if not gpu:
-        return False, f"{slow}: no GPU here; on one this layer takes cuDNN's kernel"
-    return True, "cuDNN's kernel, a whole sequence at once" + (
-        "; every mask must be right-padded, no row all masked" if masked else ""
-    )
+    if way.name == "compiled":
+        return "the kit's compiled kernel, a whole sequence at once"
+    if way.name == "cudnn":
+        padded = "; every mask must be right-padded, no row all masked" if masked else ""
+        return f"cuDNN's kernel, a whole sequence at once{padded}"
+    return f"Keras' own loop (tf.while_loop of small operations, step after step): {way.reason}"
 
 
-def _hindrances(layer: Any) -> list[str]:
-    """What keeps a layer from cuDNN, in the recipe's words."""
-    import keras
+def ways_of(recurrences: Sequence[Recurrence]) -> str:
+    """The ways of all layers in a line: `compiled`, or by layer where they differ."""
+    names = {run.way for run in recurrences}
+    return names.pop() if len(names) == 1 else ", ".join(f"{run.layer} {run.way}" for run in recurrences)
 
-    if not isinstance(layer, keras.layers.LSTM | keras.layers.GRU):
-        return [f"{type(layer).__name__} has no kernel of its own"]
-    found = []
-    if layer.activation is not keras.activations.tanh:
-        found.append("its activation is not tanh")
-    if layer.recurrent_activation is not keras.activations.sigmoid:
-        found.append("its recurrent activation is not sigmoid")
-    if layer.recurrent_dropout:
-        found.append("recurrent_dropout is not 0")
-    if layer.unroll:
-        found.append("it is unrolled")
-    if not layer.use_bias:
-        found.append("it has no bias")
-    if isinstance(layer, keras.layers.GRU) and not layer.reset_after:
-        found.append("reset_after is False")
-    if layer.use_cudnn is False:
-        found.append("use_cudnn is False")
-    return found
+
+def slow_layers(recurrences: Sequence[Recurrence]) -> list[Finding]:
+    """What there is to say about layers that run Keras' own loop."""
+    reasons: dict[str, list[str]] = {}
+    for run in recurrences:
+        if run.way == "loop":
+            reasons.setdefault(run.why.rpartition("): ")[2], []).append(run.layer)
+    text = "; ".join(f"{', '.join(layers)}: {reason}" for reason, layers in reasons.items())
+    if not text:
+        return []
+    said = f"Keras' own loop runs these layers, several times slower than a fused kernel: {text}"
+    return [Finding("keras_loop", "note", said, "If speed matters, change that; docs/performance.md has the figures")]
 
 
 def _longest(arrays: Sequence[np.ndarray]) -> int:

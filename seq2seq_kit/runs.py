@@ -16,6 +16,7 @@ import pandas as pd
 from seq2seq_kit.bundle_files import Trained, read_bundle, versions
 from seq2seq_kit.errors import ArgumentError, BundleError, KitError, TrackingError
 from seq2seq_kit.evaluation import MODEL
+from seq2seq_kit.explanation import recurrences_of, slow_layers, ways_of
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.notes import count_of, describe_run, headline
 from seq2seq_kit.recipe import Recipe, dump_recipe
@@ -129,8 +130,11 @@ def train(
         record.dataset(job.source, source=recipe.data.source or "a DataFrame", name=data_name(recipe), digest=digest)
         seed_everything(recipe.seed, deterministic=recipe.training.deterministic)
         model = job.build()
-        findings.append(_estimate(job, model))
-        reporter.find(findings[-1])
+        recurrences = recurrences_of(model)
+        record.tags({"recurrence": ways_of(recurrences)})
+        for finding in [*slow_layers(recurrences), _estimate(job, model)]:
+            findings.append(finding)
+            reporter.find(finding)
         fitted = job.fit(model, [reporter, record])
         result = conclude(
             job,

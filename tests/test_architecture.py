@@ -23,7 +23,8 @@ FORBIDDEN = {
     "errors": {"*"},
     "findings": {"*"},
     "recipe": {"*", "!errors"},
-    "models": {"*", "!errors"},
+    "kernels": {"*"},
+    "models": {"*", "!errors", "!kernels"},
     "data": {"*", "!errors", "!findings", "!recipe"},
     "evaluation": {"*", "!errors", "!findings", "!data"},
     "training": {"*", "!errors", "!recipe", "!data", "!models", "!interrupt"},
@@ -44,6 +45,7 @@ FORBIDDEN = {
 OUTSIDE = {
     "recipe": HEAVY | {"numpy", "pandas"},
     "data": HEAVY - {"tensorflow"},
+    "kernels": HEAVY - {"tensorflow"},
     "models": HEAVY - {"tensorflow", "keras"},
     "evaluation": HEAVY,
     "explanation": HEAVY - {"tensorflow", "keras"},

@@ -1,7 +1,7 @@
 """What a recipe would train is told without training it: layers, steps, kernels, time and memory."""
 
 import re
-from importlib import import_module
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ import pytest
 
 from seq2seq_kit.cli import main
 from seq2seq_kit.errors import ArgumentError, DataError
-from seq2seq_kit.explanation import explain, kernel_of, recurrences_of
+from seq2seq_kit.explanation import Recurrence, explain, recurrences_of, ways_of
 from seq2seq_kit.recipe import dump_recipe, load_recipe, parse_recipe
+from seq2seq_kit.runs import train
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.training import estimate_seconds
 from tests.conftest import ROOT, autoencode_recipe, forecast_recipe, hourly_frame, stand_ins
@@ -116,51 +117,6 @@ def test_the_time_of_an_epoch_does_not_depend_on_the_epochs() -> None:
     assert max(*times, whole) < 50 * min(*times, whole)  # another machine's load apart, not 1,000 times
 
 
-@pytest.mark.parametrize(
-    ("layer", "said"),
-    [
-        (keras.layers.LSTM(2, activation="relu"), "its activation is not tanh"),
-        (keras.layers.LSTM(2, recurrent_activation="hard_sigmoid"), "its recurrent activation is not sigmoid"),
-        (keras.layers.GRU(2, recurrent_dropout=0.1), "recurrent_dropout is not 0"),
-        (keras.layers.GRU(2, unroll=True), "it is unrolled"),
-        (keras.layers.LSTM(2, use_bias=False), "it has no bias"),
-        (keras.layers.GRU(2, reset_after=False), "reset_after is False"),
-        (keras.layers.LSTM(2, use_cudnn=False), "use_cudnn is False"),
-        (keras.layers.SimpleRNN(2), "SimpleRNN has no kernel of its own"),
-    ],
-)
-def test_what_keeps_a_layer_from_the_fast_kernel_is_named(layer: keras.layers.Layer, said: str) -> None:
-    fast, why = kernel_of(layer, gpu=True)
-    assert not fast
-    assert why.endswith(f"step after step): {said}")
-
-
-@pytest.mark.parametrize("layer", [keras.layers.LSTM(2, dropout=0.3), keras.layers.GRU(2)])
-def test_the_fast_kernel_needs_a_gpu(layer: keras.layers.Layer) -> None:
-    assert kernel_of(layer, gpu=True) == (True, "cuDNN's kernel, a whole sequence at once")
-    assert "every mask must be right-padded" in kernel_of(layer, gpu=True, masked=True)[1]
-    fast, why = kernel_of(layer, gpu=False)
-    assert not fast
-    assert "no GPU here" in why
-
-
-def test_the_conditions_are_the_ones_that_keras_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keras decides by the same arguments; on a machine that claims a GPU both say the same."""
-    rnn = import_module("keras.src.backend.tensorflow.rnn")  # the package has a function of the same name
-    monkeypatch.setattr(rnn, "_is_gpu_available", lambda: True)
-    seen = set()
-    for activation in ("tanh", "relu"):
-        for gate in ("sigmoid", "hard_sigmoid"):
-            for unroll in (False, True):
-                for use_bias in (False, True):
-                    arguments = {"activation": activation, "recurrent_activation": gate, "use_bias": use_bias}
-                    layer = keras.layers.LSTM(2, unroll=unroll, **arguments)
-                    own = rnn.cudnn_ok(layer.activation, layer.recurrent_activation, unroll, use_bias)
-                    assert kernel_of(layer, gpu=True)[0] == own
-                    seen.add(own)
-    assert seen == {True, False}
-
-
 def test_a_mask_in_the_model_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     import tensorflow as tf
 
@@ -168,7 +124,7 @@ def test_a_mask_in_the_model_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None
     inputs = keras.Input((6,))
     embedded = keras.layers.Embedding(9, 3, mask_zero=True)(inputs)
     (run,) = recurrences_of(keras.Model(inputs, keras.layers.LSTM(2)(embedded)))
-    assert run.fast
+    assert run.way == "cudnn"
     assert "right-padded" in run.why
 
 
@@ -189,7 +145,7 @@ def test_the_verb_prints_layers_steps_kernel_time_and_memory(
     assert "one_to_many: 146 parameters" in out
     assert re.search(r"repeat +│ RepeatVector +│ \(1\) -> \(5, 1\) +│ none", out)
     assert "4 x ((1 + 1) x 5 + 5^2) = 140" in out
-    assert "recurrent recurs over 5 steps: Keras' own loop" in out
+    assert "recurrent recurs over 5 steps: the kit's compiled kernel, a whole sequence at once" in out
     assert "sequences: 1 train, 1 val, 1 test; batches of 5" in out
     assert re.search(r"an epoch takes about [\d.e-]+ s, 1,000 take about ", out)
     assert "2.3 kB weights, gradients and adam's moments" in out
@@ -210,3 +166,16 @@ def test_an_open_length_counts_as_many_steps_as_the_data_has() -> None:
     row = explain_layers(model)[-1]
     assert _kept(model.layers[-1], row, 10) == 10 * 3 * 7
     assert row.outputs == (None, 3)
+
+
+def test_a_layer_that_runs_keras_loop_is_found_with_its_reason(tmp_path: Path) -> None:
+    slow = {"model.recurrent_dropout": 0.1, "training.epochs": 1}
+    result = train(forecast_recipe(), data=hourly_frame(), overrides=slow, tracking_uri=str(tmp_path / "runs"))
+    (finding,) = [each for each in result.findings if each.code == "keras_loop"]
+    assert finding.text.endswith("fused kernel: encoder_0, decoder_0: recurrent_dropout is not 0")
+
+
+def test_the_ways_of_a_model_are_one_word_where_they_agree() -> None:
+    run = Recurrence("encoder_0", 24, 1, "compiled", "")
+    assert ways_of([run, replace(run, layer="decoder_0")]) == "compiled"
+    assert ways_of([run, replace(run, layer="decoder_0", way="loop")]) == "encoder_0 compiled, decoder_0 loop"

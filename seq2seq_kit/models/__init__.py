@@ -1,5 +1,6 @@
 """Builders of recurrent models. Flat keyword arguments in, an uncompiled `keras.Model` out."""
 
+from seq2seq_kit.models.acceleration import accelerate, portable
 from seq2seq_kit.models.autoencoder import build_autoencoder, split_autoencoder
 from seq2seq_kit.models.counts import (
     bidirectional_parameters,
@@ -16,6 +17,7 @@ from seq2seq_kit.models.translator import build_translator
 from seq2seq_kit.models.whole import build_whole_autoencoder
 
 __all__ = [
+    "accelerate",
     "bidirectional_parameters",
     "build_autoencoder",
     "build_echo",
@@ -29,5 +31,6 @@ __all__ = [
     "dense_parameters",
     "gru_parameters",
     "lstm_parameters",
+    "portable",
     "split_autoencoder",
 ]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import keras
 
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import boolean, fraction, positive_int, units_list, whole_steps
 from seq2seq_kit.models.blocks import Recurrent, bridge, decode, encode, head, segments
 from seq2seq_kit.models.encoder_decoder import Cell
@@ -94,7 +95,7 @@ def build_autoencoder(
     repeated = bridge(latent, input_steps // segment_steps, position_embedding=position_embedding)
     decoded = decode(repeated, decoder, recurrent)
     outputs = head(decoded, output_features, segment_steps=segment_steps, dropout=output_dropout)
-    return keras.Model(inputs, outputs, name="autoencoder")
+    return accelerate(keras.Model(inputs, outputs, name="autoencoder"))
 
 
 def split_autoencoder(model: keras.Model) -> tuple[keras.Model, keras.Model]:

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import one_of, positive_int
 from seq2seq_kit.models.blocks import CELLS, Recurrent, head
 
@@ -70,7 +71,7 @@ def build_echo(
     else:
         width = features if shape == "one_to_one" else steps * features
         outputs = keras.layers.Dense(width, name="output")(outputs)
-    return keras.Model(inputs, outputs, name=shape)
+    return accelerate(keras.Model(inputs, outputs, name=shape))
 
 
 def _input_shape(shape: str, steps: int, features: int) -> tuple[int, ...]:

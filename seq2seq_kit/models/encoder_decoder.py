@@ -13,6 +13,7 @@ from typing import Literal
 import keras
 
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import boolean, fraction, one_of, positions, positive_int, units_list, whole_steps
 from seq2seq_kit.models.blocks import Recurrent, bridge, decode, encode, head, segments
 from seq2seq_kit.models.channels import ChannelEmbedding, MergeChannels, RepeatChannels, SplitChannels
@@ -151,7 +152,7 @@ def build_encoder_decoder(
         outputs = MergeChannels(output_features, name="merge_channels")(outputs)
     if statistics is not None:
         outputs = Denormalise(targets, name="denormalise")([outputs, statistics])
-    return keras.Model(inputs if future is None else [inputs, future], outputs, name="encoder_decoder")
+    return accelerate(keras.Model(inputs if future is None else [inputs, future], outputs, name="encoder_decoder"))
 
 
 def _require_states_that_fit(encoder: Sequence[int], decoder: Sequence[int], *, bidirectional: bool) -> None:

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import boolean, one_of, positions, positive_int, units_list, whole_steps
 from seq2seq_kit.models.blocks import Recurrent, encode
 from seq2seq_kit.models.masks import MixPrevious
@@ -148,7 +149,7 @@ def build_feedback_forecaster(
         decoded = attend(decoded, memory)
     outputs = keras.layers.Dense(output_features, name="output")(decoded)
     given = [inputs, answers] if future is None else [inputs, future, answers]
-    return keras.Model(given, outputs, name="feedback_forecaster")
+    return accelerate(keras.Model(given, outputs, name="feedback_forecaster"))
 
 
 def reads_own_output(model: keras.Model) -> bool:

@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.models.acceleration import remember
 from seq2seq_kit.models.arguments import one_of, positions, positive_int
 
 PACKAGE = "seq2seq_kit"
@@ -56,7 +57,7 @@ class Repeat(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         vector = inputs if self.steps is not None else inputs[0]
         steps = self.steps or ops.shape(inputs[1])[1]
-        return ops.broadcast_to(vector[:, None, :], (ops.shape(vector)[0], steps, vector.shape[-1]))
+        return remember(ops.broadcast_to(vector[:, None, :], (ops.shape(vector)[0], steps, vector.shape[-1])), vector)
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         vector, steps = (input_shape, self.steps) if self.steps is not None else (input_shape[0], input_shape[1][1])

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import positive_int, units_list
 from seq2seq_kit.models.blocks import Recurrent
 from seq2seq_kit.models.masks import DropMask, WithMask
@@ -73,7 +74,7 @@ def build_next_step(
     # Not TimeDistributed, which has the same weights: where the number of steps is open Keras 3.15 runs it over as many steps as
     # there are sequences in the batch.
     outputs = DropMask(name="unmask")(keras.layers.Dense(output_features, name="output")(outputs))
-    return keras.Model([inputs, valid], outputs, name="next_step")
+    return accelerate(keras.Model([inputs, valid], outputs, name="next_step"))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import keras
 
+from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import boolean, positive_int, units_list
 from seq2seq_kit.models.blocks import Recurrent
 from seq2seq_kit.models.characters import FoldSteps, UnfoldSteps
@@ -92,7 +93,7 @@ def build_tagger(
         read = (keras.layers.Bidirectional(inner, name=name) if bidirectional else inner)(read)
     # The same map at every step, as TimeDistributed(Dense) is; that one needs to know the number of steps.
     outputs = keras.layers.Dense(labels, name="output")(DropMask(name="unmasked")(read))
-    return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name="tagger")
+    return accelerate(keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name="tagger"))
 
 
 def _spell(letters: Any, characters: int, width: int, units: int, recurrent: Recurrent) -> Any:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import keras
 
+from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import boolean, one_of, positive_int, units_list
 from seq2seq_kit.models.blocks import Recurrent, decode, encode, head
 from seq2seq_kit.models.masks import OneHot
@@ -78,7 +79,8 @@ def build_translator(
     if bridge == "repeat":
         latent, _ = encode(vectors, encoders, recurrent, bidirectional=bidirectional, pyramid=pyramid)
         repeated = keras.layers.RepeatVector(output_steps, name="bridge")(latent)
-        return keras.Model(source, head(decode(repeated, decoders, recurrent), target_tokens), name="translator")
+        outputs = head(decode(repeated, decoders, recurrent), target_tokens)
+        return accelerate(keras.Model(source, outputs, name="translator"))
     require_equal_units(encoders, decoders, bidirectional=bidirectional, why=f"bridge={bridge!r}")
     memory, states = encode(
         vectors,
@@ -95,7 +97,7 @@ def build_translator(
     if bridge == "attention":
         decoded = attend(decoded, memory)
     outputs = keras.layers.Dense(target_tokens, name="output")(decoded)
-    return keras.Model([source, previous], outputs, name="translator")
+    return accelerate(keras.Model([source, previous], outputs, name="translator"))
 
 
 def _vectors(numbers: Any, tokens: int, embedding_dim: int | None, name: str, *, masked: bool) -> Any:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import keras
 
+from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import boolean, fraction, positive_int, units_list
 from seq2seq_kit.models.blocks import Recurrent, decode, encode
 from seq2seq_kit.models.layers import Repeat
@@ -82,7 +83,7 @@ def build_whole_autoencoder(
         decoded = keras.layers.Dropout(output_dropout, name="output_dropout")(decoded)
     # As in next_step.py: TimeDistributed cannot take an open number of steps in Keras 3.15.
     outputs = keras.layers.Dense(output_features, name="output")(decoded)
-    return keras.Model([values, valid], DropMask(name="unmask")(outputs), name="whole_autoencoder")
+    return accelerate(keras.Model([values, valid], DropMask(name="unmask")(outputs), name="whole_autoencoder"))
 
 
 def encoder_of(model: keras.Model) -> keras.Model:

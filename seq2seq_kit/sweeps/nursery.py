@@ -21,6 +21,9 @@ def _load() -> None:
         import seq2seq_kit.models
         import seq2seq_kit.tasks.windows
         import seq2seq_kit.training  # noqa: F401
+        from seq2seq_kit.kernels.compiling import library
+
+        library()
 
 
 _load()

@@ -8,6 +8,7 @@ import pytest
 
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models import build_autoencoder, build_encoder_decoder, split_autoencoder
+from seq2seq_kit.models.acceleration import accelerate
 
 
 def small_autoencoder(*, latent_dim: int | None = 3, bidirectional: bool = False) -> keras.Model:
@@ -114,7 +115,7 @@ def test_training_the_whole_trains_the_halves() -> None:
 def test_a_loaded_autoencoder_splits_into_the_same_halves(tmp_path: Path) -> None:
     model = small_autoencoder()
     model.save(tmp_path / "model.keras")
-    encoder, decoder = split_autoencoder(keras.models.load_model(tmp_path / "model.keras"))
+    encoder, decoder = split_autoencoder(accelerate(keras.models.load_model(tmp_path / "model.keras")))
     own_encoder, own_decoder = split_autoencoder(model)
     codes = np.asarray(own_encoder(some_windows()))
     np.testing.assert_array_equal(np.asarray(encoder(some_windows())), codes)
@@ -124,7 +125,7 @@ def test_a_loaded_autoencoder_splits_into_the_same_halves(tmp_path: Path) -> Non
 def test_a_half_saves_and_loads_by_itself(tmp_path: Path) -> None:
     encoder, _ = split_autoencoder(small_autoencoder())
     encoder.save(tmp_path / "encoder.keras")
-    loaded = keras.models.load_model(tmp_path / "encoder.keras")
+    loaded = accelerate(keras.models.load_model(tmp_path / "encoder.keras"))
     np.testing.assert_array_equal(np.asarray(loaded(some_windows())), np.asarray(encoder(some_windows())))
 
 

@@ -1,0 +1,118 @@
+"""From the C sources to a library that TensorFlow loads: compiled once on each machine, kept in the user's cache.
+
+A compiler that runs here knows this processor, which one that builds packages does not: vectors of 512 bits do twice the work of
+those of 256. Without a compiler there is no library, and the reason says so; models then take Keras' own loop.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+SWITCH = "SEQ2SEQ_KIT_KERNEL"  # `off`: do without
+_SOURCES = Path(__file__).parent
+_FLAGS = ["-std=gnu11", "-O3", "-fopenmp-simd", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
+_SHARED = ["-fPIC", "-shared", "-pthread"]
+_NATIVE = ("-march=native", "-mcpu=native", "")  # the first one that the compiler takes
+_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Library:
+    """The operations, or why there are none.
+
+    Attributes:
+        operations: TensorFlow's functions for them; None without.
+        reason: Empty, or why there are none and what to do.
+    """
+
+    operations: Any
+    reason: str = ""
+
+
+@cache
+def library() -> Library:
+    """The library of this machine; compiled if it is not in the cache, which takes a few seconds."""
+    import tensorflow as tf
+
+    if os.environ.get(SWITCH, "").lower() in ("off", "0"):
+        return Library(None, f"the compiled kernel is switched off by {SWITCH}")
+    compiler = os.environ.get("CC") or next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+    if compiler is None:
+        return Library(None, "no C compiler was found for the compiled kernel; install gcc or clang")
+    try:
+        found = _kept(compiler, tf)
+        return Library(tf.load_op_library(str(found)))
+    except subprocess.CalledProcessError as error:
+        said = next((line for line in error.stderr.splitlines() if "error" in line), error.stderr.strip()[:200])
+        return Library(None, f"{compiler} could not compile the kernel ({said})")
+    except (OSError, subprocess.TimeoutExpired, tf.errors.OpError) as error:
+        return Library(None, f"the compiled kernel could not be made or loaded ({error})")
+
+
+def cache_folder() -> Path:
+    """Where compiled kernels are kept: `seq2seq_kit` in the user's cache, `$XDG_CACHE_HOME` or `~/.cache`."""
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "seq2seq_kit"
+
+
+def _kept(compiler: str, tf: Any) -> Path:
+    """The library in the cache, put there if it is not."""
+    sources = sorted(_SOURCES.glob("*.[ch]"))
+    key = hashlib.sha256()
+    for part in [tf.__version__, tf.sysconfig.get_lib(), compiler, platform.machine(), _processor(), *_FLAGS]:
+        key.update(part.encode() + b"\0")
+    for source in sources:
+        key.update(source.read_bytes())
+    folder = cache_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _require_own(folder)
+    kept = folder / f"recurrent-{key.hexdigest()[:16]}.so"
+    if not kept.exists():
+        _compile(compiler, tf, kept)
+    return kept
+
+
+def _compile(compiler: str, tf: Any, kept: Path) -> None:
+    handle, partial = tempfile.mkstemp(suffix=".so", dir=kept.parent)
+    os.close(handle)
+    try:
+        for native in _NATIVE:
+            command = [compiler, *_FLAGS, *filter(None, [native]), *_SHARED, f"-I{tf.sysconfig.get_include()}"]
+            command += [str(_SOURCES / "recurrent.c"), "-o", partial, *tf.sysconfig.get_link_flags(), "-lm"]
+            ran = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+            if ran.returncode == 0 or not native:
+                break
+        ran.check_returncode()
+        Path(partial).chmod(0o700)
+        Path(partial).replace(kept)  # whole or not at all, whoever else compiles at the same time
+    finally:
+        Path(partial).unlink(missing_ok=True)
+
+
+def _require_own(folder: Path) -> None:
+    """Code is loaded from there, so nobody else may write to it."""
+    if not hasattr(os, "getuid"):
+        return
+    found = folder.stat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise OSError(
+            f"{folder} belongs to somebody else or others may write to it; set XDG_CACHE_HOME to a folder of your own"
+        )
+
+
+def _processor() -> str:
+    """What this processor can do: a library for another one might not run."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())

@@ -1,0 +1,123 @@
+"""The short way to one window gives what the long way gives, or nothing at all."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seq2seq_kit.bundle import Bundle
+from seq2seq_kit.data.newest import NewestReader
+from seq2seq_kit.data.scaling import Scaler
+from seq2seq_kit.errors import DataError
+from seq2seq_kit.recipe import parse_recipe
+from seq2seq_kit.tasks import open_job
+from tests.conftest import forecast_recipe, hourly_frame
+
+
+def untrained(**data: Any) -> Bundle:
+    """A bundle of a model as it begins."""
+    job = open_job(parse_recipe(forecast_recipe(**data)), hourly_frame())
+    found = job.bundle(job.build(), {})
+    assert isinstance(found, Bundle)
+    return found
+
+
+def reader_of(bundle: Bundle) -> NewestReader:
+    reader = bundle._reader
+    assert reader is not None
+    return reader
+
+
+def the_long_way(bundle: Bundle, frame: pd.DataFrame, **named: Any) -> pd.DataFrame:
+    bundle.__dict__["_reader"] = None
+    try:
+        return bundle.predict(frame, **named)
+    finally:
+        del bundle.__dict__["_reader"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"calendar": []},
+        {"calendar": ["minute", "day_of_week", "hour_of_week", "day_of_month", "day_of_year", "month"]},
+        {"gap_steps": 3},
+        {"targets": ["heat", "load"]},
+        {"inputs": ["heat"]},
+        {"time": None, "every": None, "calendar": []},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("rows", [24, 25, 100])
+@pytest.mark.parametrize("steps", [None, 2])
+def test_both_ways_give_the_same_frame(data: dict[str, Any], rows: int, steps: int | None) -> None:
+    bundle, frame = untrained(**data), hourly_frame(rows)
+    assert reader_of(bundle).read(frame) is not None
+    received, expected = bundle.predict(frame, steps=steps), the_long_way(bundle, frame, steps=steps)
+    pd.testing.assert_frame_equal(received, expected, rtol=1e-6)
+    assert received.attrs == expected.attrs == {"notes": []}
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_timestamps_of_any_unit_are_read(unit: Any) -> None:
+    bundle, frame = untrained(), hourly_frame(30)
+    frame["time"] = frame["time"].dt.as_unit(unit)
+    assert reader_of(bundle).read(frame) is not None
+    received, expected = bundle.predict(frame), the_long_way(bundle, frame)
+    pd.testing.assert_frame_equal(received, expected, rtol=1e-6)
+
+
+def changed(column: str, row: int, value: Any) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    def change(frame: pd.DataFrame) -> pd.DataFrame:
+        frame = frame.astype({column: object}) if isinstance(value, str) else frame
+        frame.loc[row, column] = value
+        return frame
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        changed("load", 3, np.nan),
+        changed("load", 35, np.inf),
+        changed("heat", 35, 1e300),
+        changed("load", 10, "many"),
+        lambda frame: frame.drop(index=20),
+        lambda frame: frame.iloc[::-1],
+        lambda frame: frame.assign(time=frame["time"].dt.tz_localize("UTC")),
+        lambda frame: frame.assign(time=frame["time"].astype(str)),
+        lambda frame: frame.assign(time=frame["time"].where(frame.index != 5)),
+        lambda frame: frame.drop(columns="heat"),
+        lambda frame: frame.drop(columns="time"),
+        lambda frame: pd.concat([frame, frame[["load"]]], axis=1),
+        lambda frame: frame.tail(23),
+    ],
+)
+def test_rows_that_need_care_take_the_long_way(change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    assert reader_of(untrained()).read(change(hourly_frame(40))) is None
+
+
+def test_the_long_ways_message_is_what_the_user_sees() -> None:
+    with pytest.raises(DataError, match=r"row 11, column load: expected a number\. Received: 'many'"):
+        untrained().predict(changed("load", 10, "many")(hourly_frame(40)))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"missing": "mask"},
+        {"limits": {"load": [0, 500]}},
+        {"known_future": ["heat"]},
+        {"series": "site"},
+        {"every": "1mo"},
+    ],
+    ids=str,
+)
+def test_a_recipe_that_asks_for_more_has_no_short_way(data: dict[str, Any]) -> None:
+    section: Any = parse_recipe(forecast_recipe(**data)).data
+    scaler = Scaler(["load", "heat"], np.zeros((1, 2)), np.ones((1, 2)))
+    assert NewestReader.of(section, scaler) is None

@@ -1,0 +1,69 @@
+"""The kernel is compiled once, kept where only its user may write, and its absence is explained."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seq2seq_kit.kernels.compiling import SWITCH, Library, cache_folder, library
+
+ASK = """
+import tensorflow as tf
+from seq2seq_kit.kernels.compiling import library
+found = library()
+print(found.reason or [name for name in dir(found.operations) if name.startswith("seq2seq") and name.endswith("_grad")])
+"""
+
+
+def asked(tmp_path: Path, **environment: str) -> str:
+    """What a fresh process with a cache of its own finds."""
+    own = os.environ | {"XDG_CACHE_HOME": str(tmp_path)} | environment
+    ran = subprocess.run([sys.executable, "-c", ASK], env=own, capture_output=True, text=True, check=True)
+    return ran.stdout.strip()
+
+
+def test_it_is_compiled_once_and_found_again(tmp_path: Path) -> None:
+    expected = "['seq2seq_kit_recurrent_grad', 'seq2seq_kit_recurrent_input_grad']"
+    assert asked(tmp_path) == expected
+    (kept,) = (tmp_path / "seq2seq_kit").iterdir()
+    assert kept.suffix == ".so"
+    assert kept.stat().st_mode & 0o777 == 0o700
+    written = kept.stat().st_mtime_ns
+    # A compiler of the same name that fails would be noticed if it were called.
+    assert asked(tmp_path) == expected
+    assert kept.stat().st_mtime_ns == written
+
+
+def test_without_a_compiler_the_reason_says_what_to_install(tmp_path: Path) -> None:
+    said = asked(tmp_path, PATH=str(tmp_path), CC="")
+    assert said == "no C compiler was found for the compiled kernel; install gcc or clang"
+
+
+def test_a_compiler_that_fails_is_quoted_and_leaves_nothing(tmp_path: Path) -> None:
+    broken = tmp_path / "cc"
+    broken.write_text("#!/bin/sh\necho 'recurrent.c:1: error: no such thing' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    said = asked(tmp_path, CC=str(broken))
+    assert said == f"{broken} could not compile the kernel (recurrent.c:1: error: no such thing)"
+    assert list((tmp_path / "seq2seq_kit").iterdir()) == []
+
+
+def test_a_cache_that_others_may_write_to_is_not_trusted(tmp_path: Path) -> None:
+    (tmp_path / "seq2seq_kit").mkdir()
+    (tmp_path / "seq2seq_kit").chmod(0o777)
+    said = asked(tmp_path)
+    assert "others may write to it; set XDG_CACHE_HOME" in said
+
+
+def test_it_can_be_switched_off(tmp_path: Path) -> None:
+    assert asked(tmp_path, **{SWITCH: "off"}) == f"the compiled kernel is switched off by {SWITCH}"
+    assert not (tmp_path / "seq2seq_kit").exists()
+
+
+def test_this_machine_has_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The tests of models are about the kernel; where it could not be compiled they would test Keras."""
+    assert library() != Library(None, library().reason)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "seq2seq_kit"
