@@ -39,8 +39,7 @@ from peers.worker import PEERS
 
 HERE = Path(__file__).resolve().parent
 PACKAGES = {"kit": "tensorflow", "keras": "tensorflow", "keras_data": "tensorflow", "torch": "torch", "jax": "jax"}
-_SPINNING = 0.05  # share of a core that a process may compute with while it waits for its turn
-_WAITED = 2.0  # seconds; shorter waits say nothing, because thread pools look for work for some milliseconds
+_BUSY = 10.0  # percent of the processors that may be busy while every peer waits; OpenMP loses most to a busy neighbour
 
 
 @dataclass
@@ -50,7 +49,6 @@ class Result:
     Attributes:
         first: Seconds to the end of the first step.
         peak: Largest resident set, bytes.
-        idle: Share of a core that it computed with while it waited for its turn.
         training: Sequences a second of each round.
         inference: Sequences a second of each round.
         versions: Packages that the figures depend on.
@@ -58,7 +56,6 @@ class Result:
 
     first: float = math.nan
     peak: int = 0
-    idle: float = 0.0
     training: list[float] = field(default_factory=list)
     inference: list[float] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
@@ -126,26 +123,33 @@ def main() -> None:
             peers[peer] = python
         else:
             missing.append(peer)
-    load = os.getloadavg()[0]
+    if not peers:
+        raise SystemExit(f"nothing to measure: no interpreter can import {', '.join(missing)}")
     rounds = options.rounds or (2 if options.quick else 5)
-    found = {}
+    found, busy = {}, {}
     for shape in shapes:
-        found[shape.label] = measure(shape, peers, rounds)
+        found[shape.label], busy[shape.label] = measure(shape, peers, rounds)
         report_progress(shape, found[shape.label])
     report_speeds("Training", "training", found, list(peers))
     report_speeds("Inference", "inference", found, list(peers))
     report_costs(found, list(peers))
-    report_machine(found, missing, rounds, load)
+    report_machine(found, missing, rounds, busy)
 
 
 def has(python: str, package: str) -> bool:
     """Whether an interpreter finds a package."""
     question = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({package!r}) is None)"
-    return subprocess.run([python, "-c", question], check=False).returncode == 0
+    try:
+        return subprocess.run([python, "-c", question], check=False).returncode == 0
+    except OSError as error:
+        raise SystemExit(f"{python} must be a Python interpreter. Received: {error}") from None
 
 
-def measure(shape: Shape, peers: dict[str, str], rounds: int) -> dict[str, Result]:
-    """All peers at one shape."""
+def measure(shape: Shape, peers: dict[str, str], rounds: int) -> tuple[dict[str, Result], float]:
+    """All peers at one shape; and the largest share of the processors that was busy while all of them waited, percent."""
+    import psutil
+
+    busy = 0.0
     results = {peer: Result() for peer in peers}
     with ExitStack() as open_workers:
         workers: dict[str, Worker] = {}
@@ -161,12 +165,10 @@ def measure(shape: Shape, peers: dict[str, str], rounds: int) -> dict[str, Resul
                     seconds = workers[peer].ask(word)["seconds"]
                     if number:  # the first one warms up
                         getattr(results[peer], speeds).append(count / seconds)
+                busy = max(busy, psutil.cpu_percent(0.5))
         for peer, worker in workers.items():
-            ended = worker.ask("end")
-            results[peer].peak = ended["peak"]
-            if ended["waited"] > _WAITED:
-                results[peer].idle = ended["burnt"] / ended["waited"]
-    return results
+            results[peer].peak = worker.ask("end")["peak"]
+    return results, busy
 
 
 def report_progress(shape: Shape, results: dict[str, Result]) -> None:
@@ -208,26 +210,22 @@ def report_costs(found: dict[str, dict[str, Result]], peers: list[str]) -> None:
         print(f"| {label} | " + " | ".join(cells) + " |")
 
 
-def report_machine(found: dict[str, dict[str, Result]], missing: list[str], rounds: int, load: float) -> None:
+def report_machine(
+    found: dict[str, dict[str, Result]], missing: list[str], rounds: int, busy: dict[str, float]
+) -> None:
     """Where, when and with what; and what a reader should know before believing a figure."""
     versions: dict[str, str] = {}
     for results in found.values():
         for result in results.values():
             versions |= result.versions
     words = ", ".join(f"{name} {number}" for name, number in versions.items())
-    print(
-        f"\n{time.strftime('%Y-%m-%d')}, {machine()}; {words}; {rounds} rounds. Load before the first round: {load:.1f}."
-    )
+    print(f"\n{time.strftime('%Y-%m-%d')}, {machine()}; {words}; {rounds} rounds.")
     if missing:
         print(f"Left out, because no interpreter was given that can import them: {', '.join(missing)}.")
-    spinning = {
-        f"{peer} at {label}": result.idle
-        for label, results in found.items()
-        for peer, result in results.items()
-        if result.idle > _SPINNING
-    }
-    for who, share in spinning.items():
-        print(f"Note: {who} took {share:.2f} of a core while it waited, which slowed the others.")
+    disturbed = {label: share for label, share in busy.items() if share > _BUSY}
+    if disturbed:
+        shares = ", ".join(f"{share:.0f} % at {label}" for label, share in disturbed.items())
+        print(f"The machine was busy with other work while every peer waited (do not trust these figures): {shares}.")
 
 
 def machine() -> str:
