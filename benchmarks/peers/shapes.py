@@ -7,7 +7,7 @@ import numpy as np
 
 LEARNING_RATE = 1e-3
 INFERENCE_BATCHES = [32, 128, 512, 1024]  # each peer but the kit predicts with the one that it is fastest with
-INFERENCE_EPOCHS = 4  # times the sequences of an epoch: a forward pass takes about a quarter of a training step
+INFERENCE_EPOCHS = 2  # times the sequences of an epoch: a forward pass takes about a third of a training step
 SYMBOLS = 12  # of an addition: digits, plus and padding
 
 
