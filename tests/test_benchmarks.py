@@ -1,0 +1,160 @@
+"""The benchmarks run, and what they compare does the same work."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seq2seq_kit.evaluation.texts import edit_distances
+from seq2seq_kit.tasks import open_job
+from seq2seq_kit.validation import resolve
+from tests.conftest import ROOT
+
+BENCHMARKS = ROOT / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+def run_layers(*arguments: str, cwd: Path) -> str:
+    command = [sys.executable, str(BENCHMARKS / "layers.py"), "--quick", *arguments]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_layers_measures_each_peer_and_says_which_it_left_out(tmp_path: Path) -> None:
+    without_torch = tmp_path / "python"
+    without_torch.write_text("#!/bin/sh\nexit 1\n")
+    without_torch.chmod(0o755)
+    peers = ["--peers", "kit", "keras", "torch", "--torch-python", str(without_torch)]
+    shown = run_layers("--shapes", "autoencoder", *peers, cwd=tmp_path)
+    assert "can import them: torch." in shown
+    rows = [line.split("|")[2:-1] for line in shown.splitlines() if line.startswith("| autoencoder (8, 4, 3 -> 3, 4)")]
+    training, inference, costs = rows
+    for speeds in (training, inference):
+        kit, keras = (float(cell.split()[0].replace(",", "")) for cell in speeds[:2])
+        assert min(kit, keras) > 0
+        assert float(speeds[2]) == pytest.approx(kit / keras, abs=0.02, rel=0.02)
+    first, peak = [float(cell) for cell in costs[:2]], [float(cell.replace(",", "")) for cell in costs[2:]]
+    assert min(first) > 0, "seconds to the first step"
+    assert min(peak) > 100, "megabytes of a process that holds TensorFlow"
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "addition", "gru"])
+def test_kit_and_keras_reach_the_same_loss_from_the_same_weights(name: str) -> None:
+    shapes, check = import_module("peers.shapes"), import_module("peers.check")
+    shape = next(shape for shape in shapes.SHAPES if shape.name == name).tiny()
+    row, same = check.check(shape, 4)
+    assert same, row
+
+
+def test_a_peer_that_learns_at_another_rate_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes, check, keras_fit = (import_module(f"peers.{name}") for name in ("shapes", "check", "keras_fit"))
+    monkeypatch.setattr(keras_fit, "LEARNING_RATE", 2 * shapes.LEARNING_RATE)
+    assert not check.check(shapes.SHAPES[0].tiny(), 4)[1]
+
+
+class Counting:
+    """A peer that counts its steps, one to an epoch; and what `worker.py` hears and answers."""
+
+    def __init__(self, *words: str) -> None:
+        self.words, self.steps, self.fits, self.answers = list(words), 0, 0, 0
+
+    def fit(self, rows: Any, begin: Callable[[], None]) -> None:
+        self.fits += 1
+        while True:
+            begin()
+            self.steps += 1
+
+    def hear(self) -> str:
+        return self.words.pop(0)
+
+    def answer(self, **values: float) -> None:
+        assert values["seconds"] > 0
+        self.answers += 1
+
+
+def test_the_first_step_is_one_step() -> None:
+    peer = Counting()
+    assert import_module("peers.worker").first_step(peer, None) > 0
+    assert peer.steps == 1
+
+
+def test_each_word_trains_one_epoch_of_the_same_fit() -> None:
+    peer = Counting("train", "train", "infer")
+    assert import_module("peers.worker").train(peer, None, peer) == "infer"
+    assert (peer.steps, peer.answers, peer.fits) == (3, 3, 1)
+
+
+@pytest.mark.parametrize("name", ["wide", "autoencoder", "addition"])
+def test_kit_and_peers_are_fed_the_same_sequences(name: str) -> None:
+    shapes, kit = import_module("peers.shapes"), import_module("peers.kit")
+    shape = next(shape for shape in shapes.SHAPES if shape.name == name).tiny()
+    rows = shapes.make_rows(shape, shape.sequences)
+    x, y = shapes.cut(shape, rows)
+    sequences = kit.Sequences(shape, rows, shuffled=False)
+    steps = shape.sequences // shape.batch
+    batches = list(sequences.batches("train", shape.batch).take(steps).as_numpy_iterator())
+    assert sequences.count("train") == shape.sequences
+    np.testing.assert_array_equal(np.concatenate([batch[0] for batch in batches]), x)
+    np.testing.assert_array_equal(np.concatenate([batch[1] for batch in batches]), y)
+
+
+@pytest.fixture(scope="module")
+def traffic_job() -> Any:
+    return open_job(resolve(ROOT / "recipes" / "forecast_traffic.yaml"))
+
+
+@pytest.mark.parametrize("part", ["train", "val", "test"])
+def test_the_script_by_hand_trains_on_the_windows_of_the_recipe(part: str, traffic_job: Any) -> None:
+    traffic = import_module("handwritten.traffic")
+    times, observed = traffic.read_traffic()
+    prepared = traffic.prepare(times, observed)
+    x, y = traffic.cut(prepared.columns, prepared.starts[part])
+    windows = np.arange(traffic_job.examples.count(part))
+    expected = traffic_job.examples.arrays(part, windows)
+    assert len(y) == len(windows)
+    for own, other in zip([*x, y], [*expected, traffic_job.examples.scaled_targets(part, windows)], strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-5)
+
+
+def test_the_questions_by_hand_are_sums_asked_once() -> None:
+    addition = import_module("handwritten.addition")
+    questions, answers = addition.ask(np.random.default_rng(0))
+    pairs = [tuple(map(int, question.split("+"))) for question in questions]
+    assert [str(sum(pair)) for pair in pairs] == answers
+    assert len({tuple(sorted(pair)) for pair in pairs}) == len(pairs) == 55_000
+    for line in (questions[0], "0+0"):
+        assert addition.texts(addition.numbers([line], addition.INPUT_STEPS)) == [line]
+
+
+def test_edits_by_hand_are_the_kits() -> None:
+    addition = import_module("handwritten.addition")
+    lines = ["", "1", "12", "21", "999", "1998", "1989"]
+    pairs = [(left, right) for left in lines for right in lines]
+    own = [addition.edit_distance(left, right) for left, right in pairs]
+    numbers = [([int(digit) for digit in left], [int(digit) for digit in right]) for left, right in pairs]
+    assert own == edit_distances([left for left, _ in numbers], [right for _, right in numbers]).tolist()
+
+
+def test_the_job_table_reads_the_figure_of_the_only_finished_run(tmp_path: Path) -> None:
+    import sqlite3
+
+    jobs = import_module("jobs")
+    with sqlite3.connect(tmp_path / "mlflow.db") as store:
+        store.execute("CREATE TABLE runs (run_uuid, status)")
+        store.execute("CREATE TABLE latest_metrics (run_uuid, key, value)")
+        store.executemany("INSERT INTO runs VALUES (?, ?)", [("a", "FINISHED"), ("b", "FAILED")])
+        store.executemany("INSERT INTO latest_metrics VALUES (?, 'test/rmse', ?)", [("a", 337.5), ("b", 1.0)])
+    store.close()
+    assert jobs.logged(tmp_path / "mlflow.db", "test/rmse") == 337.5
+    with pytest.raises(SystemExit, match=r"one finished run with test/mae .* Received: 0"):
+        jobs.logged(tmp_path / "mlflow.db", "test/mae")
