@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.calendar import calendar_columns
+from seq2seq_kit.data.calendar import Clock, calendar_columns
 from seq2seq_kit.data.columns import Columns
 from seq2seq_kit.data.scaling import Scaler
 from seq2seq_kit.data.time import Every
@@ -79,7 +79,7 @@ class NewestReader:
                 return None
             labels[data.time] = times[-data.output_steps :]
             if self._columns.calendar:
-                features = calendar_columns(pd.DatetimeIndex(times[-steps - ahead :]), self._columns.calendar)
+                features = calendar_columns(Clock(times[-steps - ahead :]), self._columns.calendar)
         else:
             labels["row"] = len(frame) + np.arange(data.gap_steps + 1, ahead + 1)
         labels["step"] = np.arange(1, data.output_steps + 1)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.bundle import Bundle
+from seq2seq_kit.data.calendar import Clock
 from seq2seq_kit.data.newest import NewestReader
 from seq2seq_kit.data.scaling import Scaler
 from seq2seq_kit.errors import DataError
@@ -121,3 +122,13 @@ def test_a_recipe_that_asks_for_more_has_no_short_way(data: dict[str, Any]) -> N
     section: Any = parse_recipe(forecast_recipe(**data)).data
     scaler = Scaler(["load", "heat"], np.zeros((1, 2)), np.ones((1, 2)))
     assert NewestReader.of(section, scaler) is None
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_the_arithmetic_of_the_clock_is_that_of_pandas(unit: Any) -> None:
+    rng = np.random.default_rng(0)
+    seconds = rng.integers(-5_000_000_000, 5_000_000_000, size=500)
+    times = pd.DatetimeIndex(seconds.astype("M8[s]")).as_unit(unit)
+    clock = Clock(times.to_numpy())
+    for name in ("second", "minute", "hour", "day_of_week", "day_of_year", "days_in_month"):
+        np.testing.assert_array_equal(getattr(clock, name), np.asarray(getattr(times, name)))
