@@ -15,6 +15,7 @@ from seq2seq_kit.errors import ArgumentError, TrainingError
 from seq2seq_kit.interrupt import noticing_ctrl_c
 from seq2seq_kit.recipe.schema import FitSettings, ForecastTraining
 from seq2seq_kit.recipe.tokens import TranslateTraining
+from seq2seq_kit.stepping import step_together, steps_per_call
 
 if TYPE_CHECKING:
     import keras
@@ -56,7 +57,7 @@ class Observer(Protocol):
     """Watches a fit. Called between batches and epochs; must be quick."""
 
     def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None:
-        """A batch begins: `step` of `steps` in `epoch` of `of`, both counted from 1."""
+        """Some batches begin, the first one `step` of `steps` in `epoch` of `of`, both counted from 1."""
 
     def on_epoch(self, epoch: Epoch) -> None:
         """An epoch has ended."""
@@ -143,9 +144,11 @@ def fit(
         loss=loss if loss is not None else value_loss(getattr(training, "loss", "mse"), masked=_masked(examples)),
         metrics=list(metrics),
         jit_compile=False,  # XLA was no faster here and takes seconds to compile
+        steps_per_execution=steps_per_call(model, training.batch_size),
     )
     # A step that creates the optimizer's variables while it is traced is traced a second time.
     model.optimizer.build(model.trainable_variables)
+    step_together(model, steps)
     best = _last_epoch() if stop_after else _best_epoch(training.patience or epochs)
     history: list[Epoch] = []
     pressed = threading.Event()

@@ -1,5 +1,6 @@
 """The benchmarks run, and what they compare does the same work."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -158,3 +159,31 @@ def test_the_job_table_reads_the_figure_of_the_only_finished_run(tmp_path: Path)
     assert jobs.logged(tmp_path / "mlflow.db", "test/rmse") == 337.5
     with pytest.raises(SystemExit, match=r"one finished run with test/mae .* Received: 0"):
         jobs.logged(tmp_path / "mlflow.db", "test/mae")
+
+
+def test_the_check_of_a_gpu_says_that_there_is_none(tmp_path: Path) -> None:
+    hidden = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(BENCHMARKS / "gpu.py")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=hidden, timeout=300)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "TensorFlow sees no GPU here; nothing was checked"
+
+
+def test_the_ratios_of_a_table_are_read(tmp_path: Path) -> None:
+    rows = [
+        "| shape | kit | kit / keras_data |",
+        "| --- | ---: | ---: |",
+        "| one | 9 (8 to 10) | 0.97 |",
+        "| two | 9 | 1.20 |",
+    ]
+    table = "\n".join([*rows, "", "| a | b |"])
+    assert import_module("gpu").ratios_of(table, "kit / keras_data") == [0.97, 1.2]
+    assert import_module("gpu").ratios_of(table, "kit / torch") == []
+
+
+def test_single_windows_and_scores_are_timed(tmp_path: Path) -> None:
+    command = [sys.executable, str(BENCHMARKS / "predict.py"), "--calls", "3", "--many", "3", "--windows", "200"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for shown in ("| `bundle.predict(frame)` | ", "| `model.predict(arrays)` | ", "3 calls of", "| 200 | "):
+        assert shown in done.stdout

@@ -145,7 +145,13 @@ def test_a_fit_that_improves_to_the_end_keeps_its_last_epoch() -> None:
     assert val_mse(model, prepared) == pytest.approx(losses[-1], rel=1e-4)
 
 
-def test_observers_hear_of_every_batch_and_every_epoch() -> None:
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each training step is a call of its own, as where a step takes long."""
+    monkeypatch.setattr("seq2seq_kit.stepping._MOST", 1)
+
+
+def test_observers_hear_of_every_batch_and_every_epoch(one_by_one: None) -> None:
     recipe, prepared, model = small(epochs=2)
     first, second = Recorder(), Recorder()
     result = fitted(recipe, prepared, model, first, second)
@@ -162,7 +168,7 @@ def test_observers_hear_of_every_batch_and_every_epoch() -> None:
         assert epoch.sequences_per_second > count / epoch.seconds  # validation is not counted
 
 
-def test_ctrl_c_keeps_the_best_weights_so_far() -> None:
+def test_ctrl_c_keeps_the_best_weights_so_far(one_by_one: None) -> None:
     recipe, prepared, model = small(epochs=9)
     result = fitted(recipe, prepared, model, Interrupter(epoch=3, step=2))
     losses = [epoch.val_loss for epoch in result.history]
@@ -172,7 +178,7 @@ def test_ctrl_c_keeps_the_best_weights_so_far() -> None:
     assert val_mse(model, prepared) == pytest.approx(min(losses), rel=1e-4)
 
 
-def test_ctrl_c_in_the_first_epoch_leaves_a_model_that_works() -> None:
+def test_ctrl_c_in_the_first_epoch_leaves_a_model_that_works(one_by_one: None) -> None:
     recipe, prepared, model = small(epochs=9)
     result = fitted(recipe, prepared, model, Interrupter(epoch=1, step=3))
     assert (result.ended, result.best_epoch, result.history) == ("interrupted", 0, [])
@@ -205,7 +211,7 @@ def test_a_cosine_that_is_stopped_still_spans_all_epochs() -> None:
     assert rates == pytest.approx([0.005 * (1 + math.cos(math.pi * done / 8)) for done in (1, 2)], abs=1e-8)
 
 
-def test_ctrl_c_in_a_fit_that_stops_after_some_epochs_keeps_the_last_finished_one() -> None:
+def test_ctrl_c_in_a_fit_that_stops_after_some_epochs_keeps_the_last_finished_one(one_by_one: None) -> None:
     recipe, prepared, model = small(epochs=9)
     watchers = [Saboteur(model=model, after=1), Interrupter(epoch=3, step=2)]
     result = fit(model, prepared, recipe.training, seed=0, stop_after=5, observers=watchers)

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models.decoding import compile_free_forecast
 
 Forward = Callable[[Sequence[np.ndarray]], np.ndarray]
@@ -28,7 +29,8 @@ def compile_forward(model: keras.Model, *, batch_size: int = 1024) -> Forward:
         batch_size: Sequences that run at once; the result does not depend on it beyond float rounding.
 
     Returns:
-        A function that takes one array for each input of `forward_inputs`, `(sequences, ...)`, and returns `(sequences, ...)`.
+        A function that takes one array for each input of `forward_inputs`, `(sequences, ...)`, and returns `(sequences, ...)`; it
+        raises `ArgumentError` for arrays of another shape.
     """
     read = forward_inputs(model)
     kinds = [tensor.dtype for tensor in read]
@@ -45,6 +47,9 @@ def compile_forward(model: keras.Model, *, batch_size: int = 1024) -> Forward:
     run = step.get_concrete_function()
 
     def forward(arrays: Sequence[np.ndarray]) -> np.ndarray:
+        for array, spec in zip(arrays, signature, strict=True):
+            if not spec.shape.is_compatible_with(array.shape):
+                raise ArgumentError(f"the model takes an array of shape {spec.shape}. Received: {array.shape}")
         count = len(arrays[0])
         outputs = None
         for first in range(0, max(count, 1), batch_size):

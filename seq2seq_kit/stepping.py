@@ -1,0 +1,58 @@
+"""Several training steps in one call of TensorFlow: what Python does between two steps costs a small model more than a step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+
+_SECONDS = 0.25  # at most between two looks at Ctrl-C, on a slow machine:
+_OPERATIONS = 20e9  # a second
+_MOST = 16
+_OPEN_STEPS = 100  # stands for an open number of steps
+
+
+def steps_per_call(model: keras.Model, batch_size: int) -> int:
+    """Training steps for one call: as many as a slow machine does in a quarter of a second, from 1 to 16."""
+    from seq2seq_kit.models.counts import first_shape
+
+    work = 0
+    for layer in model.layers:
+        if weights := layer.count_params():
+            shape = first_shape(layer, "input")
+            work += weights * ((shape[0] or _OPEN_STEPS) if len(shape) == 2 else 1)
+    # Twice the multiplications forward, twice that again backward.
+    return max(1, min(_MOST, int(_SECONDS * _OPERATIONS / (6 * batch_size * max(work, 1)))))
+
+
+def step_together(model: keras.Model, steps: int) -> None:
+    """Gives a compiled model a training function that does `model.steps_per_execution` steps in a loop of the graph.
+
+    Keras' own goes on into the next epoch where an epoch is no multiple of it, if the batches have no end.
+
+    Args:
+        model: Compiled; fitted with `steps_per_epoch=steps`.
+        steps: Of an epoch.
+    """
+    import tensorflow as tf
+
+    most = int(model.steps_per_execution)
+    position = 0
+
+    @tf.function(reduce_retracing=True)
+    def run(iterator: Any, count: Any) -> Any:
+        def body(number: Any) -> Any:
+            model.train_step(next(iterator))
+            return number + 1
+
+        tf.while_loop(lambda number: number < count, body, [tf.constant(0)])
+        return model.get_metrics_result()
+
+    def train(iterator: Any) -> Any:
+        nonlocal position
+        count = min(most, steps - position)
+        position = (position + count) % steps
+        return run(iterator, tf.constant(count))
+
+    model.train_function = train

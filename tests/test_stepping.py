@@ -1,0 +1,49 @@
+"""Steps that are taken together are the same steps: none more, none fewer, and an epoch ends where it ends."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seq2seq_kit.models import build_encoder_decoder
+from seq2seq_kit.stepping import steps_per_call
+from tests.test_training import Recorder, fitted, small
+
+_MOST = "seq2seq_kit.stepping._MOST"
+
+
+def test_an_epoch_that_is_no_multiple_ends_where_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_MOST, 3)
+    recipe, prepared, model = small(epochs=2, patience=None)
+    watcher = Recorder()
+    fitted(recipe, prepared, model, watcher)
+    assert watcher.batches == [(1, 2, 1, 5), (1, 2, 4, 5), (2, 2, 1, 5), (2, 2, 4, 5)]
+    assert int(model.optimizer.iterations) == 10
+
+
+@pytest.mark.parametrize("together", [2, 5, 16])
+def test_the_weights_are_those_of_single_steps(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = []
+    for most in (1, together):
+        monkeypatch.setattr(_MOST, most)
+        recipe, prepared, model = small(epochs=3, patience=None)
+        fit = fitted(recipe, prepared, model)
+        results.append((fit, model.get_weights()))
+    (single, own), (several, others) = results
+    for one, other in zip(own, others, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-7)
+    assert [epoch.loss for epoch in several.history] == pytest.approx([epoch.loss for epoch in single.history])
+    assert [epoch.val_loss for epoch in several.history] == pytest.approx([epoch.val_loss for epoch in single.history])
+
+
+def test_small_models_take_many_steps_together_and_large_ones_one() -> None:
+    def steps(units: int, input_steps: int | None, batch: int) -> int:
+        layers: dict[str, Any] = {"encoder_units": [units], "decoder_units": [units]}
+        model = build_encoder_decoder(input_steps=input_steps, output_steps=10, input_features=1, **layers)
+        return steps_per_call(model, batch)
+
+    assert steps(8, 24, 32) == 16
+    # 100 steps of 4 * 64 * (1 + 64 + 1) weights, 10 of 4 * 64 * (64 + 64 + 1) and of 65, six operations each, 64 sequences
+    work = 6 * 64 * (100 * 16_896 + 10 * 33_024 + 10 * 65)
+    assert steps(64, 100, 64) == steps(64, None, 64) == int(0.25 * 20e9 / work) == 6
+    assert steps(128, 100, 128) == 1
