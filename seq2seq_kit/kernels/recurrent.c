@@ -167,6 +167,8 @@ static Shape shape_of(Call *call) {
   s.from_h = s.from_x = (s.lstm ? 4 : 3) * s.units;
   TF_Tensor *steps = tensor(call, STEPS), *mask = tensor(call, MASK);
   if (!ok(call)) return s;
+  if (TF_TensorByteSize(steps) < sizeof(int32_t)) fail(call, TF_INVALID_ARGUMENT, "the number of steps is empty");
+  if (!ok(call)) return s;
   s.steps = s.repeated ? *(int32_t *)TF_TensorData(steps) : dimension(call, X, rank, 1);
   s.masked = TF_TensorByteSize(mask) > 0;
   if (s.steps < 1) fail(call, TF_INVALID_ARGUMENT, "a recurrent layer needs at least one step. Received: %ld", s.steps);

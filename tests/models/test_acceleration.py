@@ -155,6 +155,19 @@ def test_gradients_are_the_differences_of_the_outputs(cell: str) -> None:
 
 
 @cells
+def test_what_is_no_number_stays_so_and_in_its_own_row(cell: str) -> None:
+    _, layer = pair(cell, 20, 3, return_sequences=True)
+    x = np.zeros((5, 4, 3), np.float32)
+    x[1, 2, 0], x[3, 1, 1] = np.nan, np.inf
+    outputs = np.asarray(layer(x))
+    assert np.isnan(outputs[1, 2:]).all()
+    assert np.isfinite(outputs[1, :2]).all()
+    assert np.isfinite(outputs[[0, 2, 4]]).all()
+    large = np.asarray(layer(np.full((2, 4, 3), 1e30, np.float32)))
+    assert np.abs(large).max() <= 1
+
+
+@cells
 def test_the_same_inputs_are_dropped(cell: str) -> None:
     own, ours = pair(cell, 6, 4, dropout=0.5, return_sequences=True)
     x = tf.ones((8, 5, 4))
