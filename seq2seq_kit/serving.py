@@ -30,14 +30,11 @@ def _example(prepared: Prepared, source: pd.DataFrame) -> pd.DataFrame:
     """
     data, columns = prepared.data, prepared.columns
     windows = prepared.windows["test"]
-    known = ~np.isnan(prepared.table.values[:, [prepared.table.columns.index(name) for name in columns.past]])
-    holes = np.concatenate([[0], np.cumsum(~known.all(axis=1))])
-    starts = windows.starts()
-    start = starts[np.argmin(holes[starts + windows.shape.input_steps] - holes[starts])]
+    start = _fullest(prepared, [prepared.table.columns.index(name) for name in columns.past])
     ahead = windows.shape.span - windows.shape.input_steps if columns.known_future else 0
     rows = start + np.arange(windows.shape.input_steps + ahead)
     names = [name for name in (data.series, data.time) if name] + columns.table
-    example = source.iloc[prepared.table.row_numbers[rows] - 1][names].reset_index(drop=True)
+    example = source.iloc[[prepared.table.number(int(row)) - 1 for row in rows]][names].reset_index(drop=True)
     example = example.astype(dict.fromkeys(columns.table, "float64"))
     example.loc[windows.shape.input_steps :, [name for name in columns.table if name not in columns.known_future]] = (
         np.nan
@@ -46,6 +43,18 @@ def _example(prepared: Prepared, source: pd.DataFrame) -> pd.DataFrame:
         times = prepared.table.times[rows]
         example[data.time] = (times if times.tz is None else times.tz_convert("UTC")).astype(str)
     return example
+
+
+def _fullest(prepared: Prepared, columns: list[int]) -> int:
+    """First row of the first test window with the fewest rows that lack a value in one of the columns."""
+    lacking = np.zeros(len(prepared.table.values), dtype=bool)
+    for column in columns:
+        lacking |= np.isnan(prepared.table.values[:, column])
+    windows = prepared.windows["test"]
+    if not lacking.any():
+        return int(windows.starts(np.array([0]))[0])
+    holes, starts = np.concatenate([[0], np.cumsum(lacking)]), windows.starts()
+    return int(starts[np.argmin(holes[starts + windows.shape.input_steps] - holes[starts])])
 
 
 def served_examples(

@@ -16,6 +16,7 @@ from seq2seq_kit.data.batches import Layout, aligned, as_tensor, make_batches
 from seq2seq_kit.data.calendar import calendar_columns
 from seq2seq_kit.data.columns import Columns, window_shape
 from seq2seq_kit.data.history import History
+from seq2seq_kit.data.pieces import pieces_of
 from seq2seq_kit.data.scaling import Scaler, fit_scaler
 from seq2seq_kit.data.splits import PARTS, Split, expanding_folds, fill_missing, split_by_time, whole
 from seq2seq_kit.data.table import Table, apply_limits, read_table, refuse_missing
@@ -312,15 +313,26 @@ def _fit_scaler(data: Data, table: Table, rows: np.ndarray) -> Scaler:
 
 
 def _matrix(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarray, layout: Layout) -> np.ndarray:
-    lengths = np.diff(table.bounds)
-    scaled = scaler.transform(table.values, np.repeat(codes, lengths))
-    _refuse_overflow(scaled, table)
-    matrix = aligned((len(scaled), len(layout.columns)))
+    matrix = aligned((len(table.values), len(layout.columns)))
+    # In pieces, because the scaled rows in float64 would be a second table.
+    for rows in pieces_of(0, len(matrix)):
+        series = np.searchsorted(table.bounds, np.arange(rows.start, rows.stop), side="right") - 1
+        scaled = scaler.transform(table.values[rows], codes[series])
+        _refuse_overflow(scaled, table, rows.start)
+        times = table.times[rows] if table.times is not None else None
+        _fill_rows(matrix[rows], scaled, times, columns, layout)
+    return matrix
+
+
+def _fill_rows(
+    matrix: np.ndarray, scaled: np.ndarray, times: pd.DatetimeIndex | None, columns: Columns, layout: Layout
+) -> None:
+    """Writes scaled rows, shape `(rows, columns of the table)`, into rows of the matrix."""
     past = len(columns.past)
     matrix[:, :past] = scaled[:, :past]
     if columns.calendar:
-        assert table.times is not None
-        features = calendar_columns(table.times, columns.calendar)
+        assert times is not None
+        features = calendar_columns(times, columns.calendar)
         matrix[:, past : past + features.shape[1]] = features
     if columns.masked:
         inputs = len(columns.inputs)
@@ -332,14 +344,13 @@ def _matrix(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarray, l
     for name, position in zip(columns.targets, layout.targets, strict=True):
         if position >= layout.inputs:
             matrix[:, position] = scaled[:, columns.table.index(name)]
-    return matrix
 
 
-def _refuse_overflow(scaled: np.ndarray, table: Table) -> None:
-    """A network computes in float32; what is too large for it would silently become infinite."""
+def _refuse_overflow(scaled: np.ndarray, table: Table, first: int) -> None:
+    """A network computes in float32; what is too large for it would silently become infinite. `first`: row of `scaled[0]`."""
     large = np.argwhere(np.abs(scaled) > np.finfo(np.float32).max)
     if len(large):
-        row, column = (int(position) for position in large[0])
+        row, column = first + int(large[0, 0]), int(large[0, 1])
         raise DataError(
             f"{table.origin}, {table.where(row)}, column {table.columns[column]}: {table.values[row, column]:g} is beyond the "
             "range of float32. Correct the cell, set data.limits for the column, or choose a data.scaling other than none"

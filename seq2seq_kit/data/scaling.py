@@ -99,9 +99,13 @@ def fit_scaler(
     Returns:
         The scaler. A column that is constant over the training rows is only shifted (scale 1).
     """
-    pieces = [values[first:end] for first, end in train_rows]
-    groups = pieces if series is not None else [np.concatenate(pieces)]
-    fits = [[_fit(group[:, column], method) for column, method in enumerate(methods)] for group in groups]
+    # Column by column, because the training rows of all of them together would be a second table.
+    groups = [[rows] for rows in train_rows] if series is not None else [list(train_rows)]
+    fits = [
+        [_fit(np.concatenate([values[first:end, column] for first, end in group]), method)]
+        for group in groups
+        for column, method in enumerate(methods)
+    ]
     stats = np.array(fits, dtype=np.float64).reshape(len(groups), len(columns), 2)
     return Scaler(list(columns), stats[..., 0], stats[..., 1], list(series) if series is not None else None)
 

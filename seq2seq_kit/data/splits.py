@@ -134,6 +134,8 @@ def fill_missing(table: Table, split: Split, *, method: str) -> Table:
     Args:
         method: `interpolate` (linear) or `ffill` (the last known value).
     """
+    if not any(np.isnan(table.values[:, column]).any() for column in range(table.values.shape[1])):
+        return table
     values = table.values.copy()
     looks_ahead = np.zeros(values.shape, dtype=bool)
     segments, notes = [], []

@@ -10,10 +10,12 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.pieces import pieces_of
 from seq2seq_kit.data.time import Every
 from seq2seq_kit.errors import DataError
 
 _SHOWN = 5  # cells or columns that one message names
+_OFF_GRID = 1e-6  # steps that a row on the grid may be off by rounding
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Table:
         series: Names of the series; `[""]` for a table without a series column.
         bounds: First row of each series and the end, shape `(series + 1,)`.
         segments: Rows without a gap in time, `(first, end, series)` each, shape `(segments, 3)`.
-        row_numbers: Row of the frame that each row came from, counted from 1 below the header.
+        order: Row of the frame that each row came from, counted from 0; None where they are in the frame's own order.
         looks_ahead: Cells that were filled from a later row, shape `(rows, columns)` bool; None where nothing was.
         notes: What was done to the frame that its owner should know.
         origin: Name of the file or data set, for messages.
@@ -39,15 +41,24 @@ class Table:
     series: list[str]
     bounds: np.ndarray
     segments: np.ndarray
-    row_numbers: np.ndarray
+    order: np.ndarray | None = None
     every: Every | None = None
     origin: str = "the data"
     looks_ahead: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def row_numbers(self) -> np.ndarray:
+        """Row of the frame that each row came from, counted from 1 below the header, shape `(rows,)`."""
+        return (np.arange(len(self.values)) if self.order is None else self.order) + 1
+
+    def number(self, row: int) -> int:
+        """`row_numbers` of one row."""
+        return row + 1 if self.order is None else int(self.order[row]) + 1
+
     def where(self, row: int) -> str:
         """How a message names a row: its number in the file, its series and its time."""
-        parts = [f"row {self.row_numbers[row]}"]
+        parts = [f"row {self.number(row)}"]
         name = self.series[int(np.searchsorted(self.bounds, row, side="right")) - 1]
         if name:
             parts.append(f"series {name}")
@@ -87,12 +98,12 @@ def read_table(
     _require_columns(frame, wanted, origin)
     if not len(frame):
         raise DataError(f"{origin} has a header and no rows; expected rows below the header")
-    values = np.column_stack([_numbers(frame, name, origin) for name in columns])
+    values = _values(frame, columns, origin)
     codes, names = _series(frame, series, origin)
     times = _times(frame, time, origin) if time else None
     notes: list[str] = []
-    order = np.lexsort((times.asi8, codes)) if times is not None else np.argsort(codes, kind="stable")
-    if not np.array_equal(order, np.arange(len(order))):
+    order = _order(codes, times)
+    if order is not None:
         values, codes = values[order], codes[order]
         if times is not None:
             times = times[order]
@@ -106,7 +117,7 @@ def read_table(
         series=names,
         bounds=bounds,
         segments=np.column_stack([bounds[:-1], bounds[1:], np.arange(len(names))]),
-        row_numbers=order + 1,
+        order=order,
         every=step,
         origin=origin,
         notes=notes,
@@ -126,6 +137,26 @@ def _require_columns(frame: pd.DataFrame, wanted: Sequence[str], origin: str) ->
             f"It also has {', '.join(extra) if extra else 'no other columns'}; "
             "rename the column in the file, or name the right one in the recipe"
         )
+
+
+def _values(frame: pd.DataFrame, columns: Sequence[str], origin: str) -> np.ndarray:
+    """The columns as one matrix; the frame's own memory where it holds them side by side as float64."""
+    if all(frame[name].dtype == np.float64 for name in columns):
+        for name in columns:
+            _numbers(frame, name, origin)
+        return frame[list(columns)].to_numpy()
+    return np.column_stack([_numbers(frame, name, origin) for name in columns])
+
+
+def _order(codes: np.ndarray, times: pd.DatetimeIndex | None) -> np.ndarray | None:
+    """Rows by series and time; None where they are in this order already."""
+    apart = np.diff(codes)
+    ordered = not (apart < 0).any()
+    if ordered and times is not None:
+        ordered = not ((np.diff(times.asi8) < 0) & (apart == 0)).any()
+    if ordered:
+        return None
+    return np.lexsort((times.asi8, codes)) if times is not None else np.argsort(codes, kind="stable")
 
 
 def _numbers(frame: pd.DataFrame, name: str, origin: str) -> np.ndarray:
@@ -171,7 +202,9 @@ def _times(frame: pd.DataFrame, time: str, origin: str) -> pd.DatetimeIndex:
             "A column of numbers is not read as dates; write the dates out, or drop `time` and `every`"
         )
     try:
-        times = pd.to_datetime(column, errors="coerce", format=None)
+        # `to_datetime` would copy what is a column of timestamps already.
+        read = pd.api.types.is_datetime64_any_dtype(column)
+        times = column if read else pd.to_datetime(column, errors="coerce", format=None)
     except ValueError:  # offsets that change with the clocks; errors="coerce" does not cover them
         raise DataError(
             f"{origin}, column {time}: the timestamps have different offsets from UTC, such as {column.iloc[0]} and "
@@ -193,31 +226,40 @@ def _cut_at_gaps(table: Table, step: Every) -> Table:
     assert table.times is not None
     segments = []
     for code, (first, end) in enumerate(zip(table.bounds[:-1], table.bounds[1:], strict=True)):
-        ticks = step.ticks(table.times[first:end])
-        whole = np.round(ticks)
-        _refuse_doubles(table, first, np.diff(ticks))
-        off = np.flatnonzero(np.abs(ticks - whole) > 1e-6)
-        if off.size:
-            row = first + int(off[0])
-            raise DataError(
-                f"{table.origin}, {table.where(row)}: the row before is at {table.times[row - 1]}, which is not a whole "
-                f"number of steps of `every: {step.text}`{_frequent(table, first, end)}. "
-                "Correct the timestamp, or data.every"
-            )
-        cuts = first + 1 + np.flatnonzero(np.diff(whole) > 1)
-        edges = [first, *cuts, end]
+        doubled, off, cuts = [], [], []
+        # In pieces, each from the last row of the one before, so that a long table takes no second copy of its times.
+        for piece in pieces_of(int(first), int(end)):
+            before = max(first, piece.start - 1)
+            ticks = step.ticks(table.times[before : piece.stop], since=table.times[first : first + 1])
+            whole = np.round(ticks)
+            doubled.append(before + np.flatnonzero(np.diff(ticks) == 0))
+            off.append(before + np.flatnonzero(np.abs(ticks - whole) > _OFF_GRID))
+            cuts.append(before + 1 + np.flatnonzero(np.diff(whole) > 1))
+        _refuse_doubles(table, np.concatenate(doubled))
+        _refuse_off_grid(table, np.concatenate(off), step, (first, end))
+        edges = [first, *np.concatenate(cuts), end]
         segments += [(begin, stop, code) for begin, stop in pairwise(edges)]
     gaps = len(segments) - len(table.series)
     notes = [f"{gaps} gap{'s' if gaps > 1 else ''} in time; no window crosses one"] if gaps else []
     return replace(table, segments=np.array(segments, dtype=np.int64), notes=[*table.notes, *notes])
 
 
-def _refuse_doubles(table: Table, first: int, steps: np.ndarray) -> None:
-    doubled = np.flatnonzero(steps == 0)
-    if doubled.size:
-        row = first + int(doubled[0])
+def _refuse_off_grid(table: Table, off: np.ndarray, step: Every, rows: tuple[int, int]) -> None:
+    if off.size:
+        assert table.times is not None
+        row = int(off[0])
         raise DataError(
-            f"{table.origin}: {table.where(row)} and row {table.row_numbers[row + 1]} have the same timestamp"
+            f"{table.origin}, {table.where(row)}: the row before is at {table.times[row - 1]}, which is not a whole "
+            f"number of steps of `every: {step.text}`{_frequent(table, *rows)}. "
+            "Correct the timestamp, or data.every"
+        )
+
+
+def _refuse_doubles(table: Table, doubled: np.ndarray) -> None:
+    if doubled.size:
+        row = int(doubled[0])
+        raise DataError(
+            f"{table.origin}: {table.where(row)} and row {table.number(row + 1)} have the same timestamp"
             f"{f' ({doubled.size} such pairs)' if doubled.size > 1 else ''}; expected one row for each series and time. "
             "Remove one, name the column that tells the series apart in data.series, or, where clocks were set back, "
             "write the times in UTC"
