@@ -1,7 +1,8 @@
 """Memory and speed of trainings from one Parquet file, beside what `pandas.read_parquet` alone takes.
 
-    python benchmarks/parquet.py                                  # 10 million rows x 7 columns of float64, read into memory
-    python benchmarks/parquet.py --rows 1000000 --window-stride 5 --rounds 1
+    python benchmarks/parquet.py                     # 10 million rows x 7 columns of float64, read into memory
+    python benchmarks/parquet.py --row-groups        # float32; 10 million rows in memory and by row groups, then 100 million
+    python benchmarks/parquet.py --rows 1000000 --large 2000000 --row-groups --rounds 1
 
 The file (a column of timestamps, 7 of numbers) is generated in a temporary folder. Each measurement is a process of its own that
 does all of `seq2seq-kit train`: read, check, fit, evaluate, log. Peak memory is the largest resident set that the kernel saw
@@ -29,8 +30,9 @@ def main() -> None:
     """Prints the table as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=10_000_000)
-    parser.add_argument("--dtype", choices=["float64", "float32"], default="float64")
-    parser.add_argument("--window-stride", type=int, default=50)
+    parser.add_argument("--large", type=int, default=100_000_000, help="rows that are read by row groups only")
+    parser.add_argument("--row-groups", action="store_true", help="beside memory, with columns of float32")
+    parser.add_argument("--windows", type=int, default=350_000, help="of an epoch")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--folder", type=Path, help="where the files are written; default: the system's temporary folder"
@@ -39,21 +41,42 @@ def main() -> None:
     options = parser.parse_args()
     if options.one:
         who, path, stride = options.one
-        print(json.dumps({"pandas": read_by_pandas, "kit": train_by_kit}[who](Path(path), int(stride))))
+        measured = read_by_pandas(Path(path)) if who == "pandas" else train_by_kit(Path(path), int(stride), who)
+        print(json.dumps(measured))
         return
+    dtype = "float32" if options.row_groups else "float64"
+    plan = [("memory", FIXED_ROWS), ("memory", options.rows)]
+    plan += [("row_groups", options.rows), ("row_groups", options.large)] if options.row_groups else []
+    plan += [("pandas", FIXED_ROWS), ("pandas", options.rows)]
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        files = {rows: Path(folder) / f"{rows}.parquet" for rows in sorted({rows for _, rows in plan})}
+        for rows, path in files.items():
+            write_rows(path, rows, dtype)
+        runs: dict[tuple[str, int], list[dict[str, float]]] = {one: [] for one in plan}
+        for _ in range(options.rounds):
+            for who, rows in plan:
+                stride = max(1, round(0.7 * rows / options.windows))
+                runs[who, rows].append(in_own_process(who, files[rows], stride))
+        show(runs, files, 4 if options.row_groups else 8)
+
+
+def show(runs: dict[tuple[str, int], list[dict[str, float]]], files: dict[int, Path], cell: int) -> None:
+    """Prints medians; a reader's fixed cost is its peak on the small file."""
     print(
-        "| reader | rows | file, MB | table, MB | peak, MB | peak / table | less the fixed cost | seconds | sequences/s |"
+        "| reader | rows | file, MB | table, MB | peak, MB | peak / table | less the fixed cost | seconds | sequences/s (range) |"
     )
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        small, large = Path(folder) / "small.parquet", Path(folder) / "large.parquet"
-        write_rows(small, FIXED_ROWS, options.dtype)
-        write_rows(large, options.rows, options.dtype)
-        fixed = {"kit": 0.0, "pandas": 0.0}
-        fixed["kit"] = show("kit", small, FIXED_ROWS, 1, options)
-        show("kit", large, options.rows, options.window_stride, options, fixed["kit"])
-        fixed["pandas"] = show("pandas", small, FIXED_ROWS, 1, options)
-        show("pandas", large, options.rows, options.window_stride, options, fixed["pandas"])
+    for (who, rows), found in runs.items():
+        table = rows * (8 + len(COLUMNS) * cell)
+        peak_bytes, seconds = (statistics.median(run[key] for run in found) for key in ("peak", "seconds"))
+        fixed = statistics.median(run["peak"] for run in runs["pandas" if who == "pandas" else "memory", FIXED_ROWS])
+        ratios = f"{peak_bytes / table:.2f} | {(peak_bytes - fixed) / table:.2f}" if rows > FIXED_ROWS else " | "
+        speeds = [run["speed"] for run in found]
+        speed = (
+            f"{statistics.median(speeds):,.0f} ({min(speeds):,.0f} to {max(speeds):,.0f})" if who != "pandas" else ""
+        )
+        sizes = f"{files[rows].stat().st_size / MB:,.0f} | {table / MB:,.0f} | {peak_bytes / MB:,.0f}"
+        print(f"| {who} | {rows:,} | {sizes} | {ratios} | {seconds:.0f} | {speed} |", flush=True)
 
 
 def write_rows(path: Path, rows: int, dtype: str) -> None:
@@ -74,21 +97,6 @@ def write_rows(path: Path, rows: int, dtype: str) -> None:
             writer.write_batch(pa.record_batch(arrays, schema=pa.schema(kinds)))
 
 
-def show(who: str, path: Path, rows: int, stride: int, options: argparse.Namespace, fixed: float = 0.0) -> float:
-    """Prints a row of medians; returns the peak."""
-    table = rows * (8 + len(COLUMNS) * (8 if options.dtype == "float64" else 4))
-    runs = [in_own_process(who, path, stride) for _ in range(options.rounds)]
-    median = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
-    ratios = f"{median['peak'] / table:.2f} | {(median['peak'] - fixed) / table:.2f}" if fixed else " | "
-    speed = f"{median['speed']:,.0f}" if median["speed"] else ""
-    print(
-        f"| {who} | {rows:,} | {path.stat().st_size / MB:,.0f} | {table / MB:,.0f} | {median['peak'] / MB:,.0f} | {ratios} | "
-        f"{median['seconds']:.0f} | {speed} |",
-        flush=True,
-    )
-    return median["peak"]
-
-
 def in_own_process(who: str, path: Path, stride: int) -> dict[str, float]:
     """One measurement in a fresh interpreter."""
     command = [sys.executable, __file__, "--one", who, str(path), str(stride)]
@@ -100,7 +108,7 @@ def in_own_process(who: str, path: Path, stride: int) -> dict[str, float]:
     return measured
 
 
-def read_by_pandas(path: Path, stride: int) -> dict[str, float]:
+def read_by_pandas(path: Path) -> dict[str, float]:
     """The frame and nothing else."""
     import pandas as pd
 
@@ -110,7 +118,7 @@ def read_by_pandas(path: Path, stride: int) -> dict[str, float]:
     return {"peak": peak(), "seconds": time.perf_counter() - began, "speed": 0.0}
 
 
-def train_by_kit(path: Path, stride: int) -> dict[str, float]:
+def train_by_kit(path: Path, stride: int, read: str) -> dict[str, float]:
     """A forecast of one column from all, from the file to the logged run."""
     from seq2seq_kit import train
 
@@ -118,6 +126,7 @@ def train_by_kit(path: Path, stride: int) -> dict[str, float]:
         "task": "forecast",
         "data": {
             "source": str(path),
+            "read": read,
             "time": "time",
             "every": "1s",
             "inputs": COLUMNS,

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data import Prepared
+from seq2seq_kit.data.pieces import count_missing
+from seq2seq_kit.data.row_groups import FrameOnDisk
 from seq2seq_kit.errors import DataError
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ def requirements() -> list[str]:
     return [f"{name}=={version(name)}" for name in needed]
 
 
-def _example(prepared: Prepared, source: pd.DataFrame) -> pd.DataFrame:
+def _example(prepared: Prepared, source: pd.DataFrame | FrameOnDisk) -> pd.DataFrame:
     """The input rows of the most completely observed test window, and the rows ahead where something is known of them.
 
     For `Bundle.answer`; rows that begin or end in missing cells would be cut or taken for rows ahead.
@@ -47,18 +49,20 @@ def _example(prepared: Prepared, source: pd.DataFrame) -> pd.DataFrame:
 
 def _fullest(prepared: Prepared, columns: list[int]) -> int:
     """First row of the first test window with the fewest rows that lack a value in one of the columns."""
-    lacking = np.zeros(len(prepared.table.values), dtype=bool)
-    for column in columns:
-        lacking |= np.isnan(prepared.table.values[:, column])
-    windows = prepared.windows["test"]
-    if not lacking.any():
+    values, windows = prepared.table.values, prepared.windows["test"]
+    if not any(count_missing(values, column)[0] for column in columns):
         return int(windows.starts(np.array([0]))[0])
+    lacking = np.isnan(values[:, columns]).any(axis=1)
     holes, starts = np.concatenate([[0], np.cumsum(lacking)]), windows.starts()
     return int(starts[np.argmin(holes[starts + windows.shape.input_steps] - holes[starts])])
 
 
 def served_examples(
-    bundle: Bundle | NextStepBundle, prepared: Prepared, source: pd.DataFrame, *, arrays: list[np.ndarray] | None = None
+    bundle: Bundle | NextStepBundle,
+    prepared: Prepared,
+    source: pd.DataFrame | FrameOnDisk,
+    *,
+    arrays: list[np.ndarray] | None = None,
 ) -> dict[str, tuple[Any, Any]]:
     """An example and its answer for each way in which MLflow serves the bundle: frames, and the bare network's tensors.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seq2seq_kit.data.pieces import count_missing
 from seq2seq_kit.data.table import Table
 
 # Steps that keep two series apart in one ascending number; more than any series has and any season is long.
@@ -36,7 +37,7 @@ class History:
     def of(cls, table: Table, columns: Sequence[str], start: np.ndarray) -> "History":
         """Carries known values on; rows before the first known one take `start`, shape `(series, columns)`."""
         values, positions = table.values, [table.columns.index(name) for name in columns]
-        if any(np.isnan(values[:, position]).any() for position in positions):
+        if any(count_missing(values, position)[0] for position in positions):
             values, positions = values[:, positions], list(range(len(positions)))
             for series, (first, end) in enumerate(zip(table.bounds[:-1], table.bounds[1:], strict=True)):
                 values[first:end] = _carried_on(values[first:end], start[series])

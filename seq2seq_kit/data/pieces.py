@@ -14,6 +14,17 @@ def pieces_of(first: int, end: int) -> Iterator[slice]:
         yield slice(begin, min(begin + PIECE, end))
 
 
+def count_missing(values: np.ndarray, column: int) -> tuple[int, int]:
+    """How many cells of a column are missing, and the row of the first one; 0 where none is."""
+    count, first = 0, 0
+    for piece in pieces_of(0, len(values)):
+        empty = np.flatnonzero(np.isnan(values[piece, column]))
+        if empty.size and not count:
+            first = piece.start + int(empty[0])
+        count += empty.size
+    return count, first
+
+
 @dataclass(frozen=True)
 class Moments:
     """What the known cells of a column come to: how many, mean, standard deviation, smallest and largest."""

@@ -3,14 +3,14 @@
 Everything that can be wrong with a cell, a column or a timestamp is found here and named with its row.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.pieces import pieces_of
+from seq2seq_kit.data.pieces import PIECE, count_missing, pieces_of
 from seq2seq_kit.data.time import Every
 from seq2seq_kit.errors import DataError
 
@@ -24,13 +24,15 @@ class Table:
 
     Attributes:
         columns: Names of the columns of `values`.
-        values: Original units, NaN where a cell is missing, shape `(rows, columns)` float64.
-        times: Timestamp of each row, or None without a time column.
+        values: Original units, NaN where a cell is missing, shape `(rows, columns)` float64; what looks like it where the rows
+            stay on disk (`RowsOnDisk`).
+        times: Timestamp of each row, or None without a time column; likewise `TimesOnDisk`.
         series: Names of the series; `[""]` for a table without a series column.
         bounds: First row of each series and the end, shape `(series + 1,)`.
         segments: Rows without a gap in time, `(first, end, series)` each, shape `(segments, 3)`.
         order: Row of the frame that each row came from, counted from 0; None where they are in the frame's own order.
         looks_ahead: Cells that were filled from a later row, shape `(rows, columns)` bool; None where nothing was.
+        extremes: Smallest and largest value of each column of a table on disk, shape `(2, columns)`.
         notes: What was done to the frame that its owner should know.
         origin: Name of the file or data set, for messages.
     """
@@ -45,6 +47,7 @@ class Table:
     every: Every | None = None
     origin: str = "the data"
     looks_ahead: np.ndarray | None = None
+    extremes: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -95,12 +98,12 @@ def read_table(
             unreadable, doubled or off the grid of `every`.
     """
     wanted = [name for name in (series, time) if name] + list(columns)
-    _require_columns(frame, wanted, origin)
+    require_columns(frame, wanted, origin)
     if not len(frame):
         raise DataError(f"{origin} has a header and no rows; expected rows below the header")
     values = _values(frame, columns, origin)
     codes, names = _series(frame, series, origin)
-    times = _times(frame, time, origin) if time else None
+    times = read_times(frame[time], time, origin) if time else None
     notes: list[str] = []
     order = _order(codes, times)
     if order is not None:
@@ -122,10 +125,10 @@ def read_table(
         origin=origin,
         notes=notes,
     )
-    return _cut_at_gaps(table, step) if step else table
+    return cut_at_gaps(table, step) if step else table
 
 
-def _require_columns(frame: pd.DataFrame, wanted: Sequence[str], origin: str) -> None:
+def require_columns(frame: pd.DataFrame, wanted: Sequence[str], origin: str) -> None:
     twice = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]} & set(wanted))
     if twice:
         raise DataError(f"{origin} names the column {', '.join(twice)} more than once; rename or remove one of them")
@@ -160,26 +163,41 @@ def _order(codes: np.ndarray, times: pd.DatetimeIndex | None) -> np.ndarray | No
 
 
 def _numbers(frame: pd.DataFrame, name: str, origin: str) -> np.ndarray:
-    column = frame[name]
-    if pd.api.types.is_datetime64_any_dtype(column):
-        raise DataError(
-            f"{origin}, column {name}: expected numbers. Received timestamps such as {column.iloc[0]}. Name it in data.time, "
-            "or take features of it with data.calendar"
-        )
-    numbers = pd.to_numeric(column, errors="coerce")
-    values = np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
-    wrong = {"a number": np.isnan(values) & column.notna().to_numpy(), "a finite number": np.isinf(values)}
-    for expected, cells in wrong.items():
-        rows = np.flatnonzero(cells)
-        if rows.size:
-            received = column.iloc[int(rows[0])]
-            more = f" (and {rows.size - 1} more such cells)" if rows.size > 1 else ""
+    (values,) = read_cells([(0, frame[name])], name, origin)
+    return values
+
+
+def read_cells(pieces: Iterable[tuple[int, pd.Series]], name: str, origin: str) -> Iterator[np.ndarray]:
+    """The numbers of a column, piece by piece, NaN where a cell is missing; a piece is its first row and its cells.
+
+    Raises:
+        DataError: After the last piece: a cell is no number or infinite.
+    """
+    wrong: dict[str, tuple[int, object, int]] = {}
+    for first, column in pieces:
+        if pd.api.types.is_datetime64_any_dtype(column):
             raise DataError(
-                f"{origin}, row {rows[0] + 1}, column {name}: expected {expected}. "
+                f"{origin}, column {name}: expected numbers. Received timestamps such as {column.iloc[0]}. Name it in "
+                "data.time, or take features of it with data.calendar"
+            )
+        numbers = pd.to_numeric(column, errors="coerce")
+        values = np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
+        found = {"a number": np.isnan(values) & column.notna().to_numpy(), "a finite number": np.isinf(values)}
+        for expected, cells in found.items():
+            rows = np.flatnonzero(cells)
+            if rows.size:
+                row, received, count = wrong.get(expected, (first + int(rows[0]), column.iloc[int(rows[0])], 0))
+                wrong[expected] = (row, received, count + rows.size)
+        yield values
+    for expected in ("a number", "a finite number"):
+        if expected in wrong:
+            row, received, count = wrong[expected]
+            more = f" (and {count - 1} more such cells)" if count > 1 else ""
+            raise DataError(
+                f"{origin}, row {row + 1}, column {name}: expected {expected}. "
                 f"Received: {repr(received) if isinstance(received, str) else received}{more}. "
                 "Correct the cell, or leave it empty and choose data.missing in the recipe"
             )
-    return values
 
 
 def _series(frame: pd.DataFrame, series: str | None, origin: str) -> tuple[np.ndarray, list[str]]:
@@ -194,8 +212,14 @@ def _series(frame: pd.DataFrame, series: str | None, origin: str) -> tuple[np.nd
     return codes, [str(name) for name in names]
 
 
-def _times(frame: pd.DataFrame, time: str, origin: str) -> pd.DatetimeIndex:
-    column = frame[time]
+def read_times(
+    column: pd.Series, time: str, origin: str, *, first: int = 0, example: pd.Timestamp | None = None
+) -> pd.DatetimeIndex:
+    """The timestamps of a column, or of a piece of it that begins in row `first`; `example` is one from before the piece.
+
+    Raises:
+        DataError: They are no timestamps, or one is missing.
+    """
     if pd.api.types.is_numeric_dtype(column):
         raise DataError(
             f"{origin}, column {time}: expected timestamps such as 2024-01-31 13:00. Received: {column.iloc[0]}. "
@@ -213,15 +237,15 @@ def _times(frame: pd.DataFrame, time: str, origin: str) -> pd.DatetimeIndex:
     bad = np.flatnonzero(times.isna().to_numpy())
     if bad.size:
         row = int(bad[0])
-        like = next(iter(column.dropna()), "2024-01-31 13:00")
+        like = example if example is not None else next(iter(column.dropna()), "2024-01-31 13:00")
         raise DataError(
-            f"{origin}, row {row + 1}, column {time}: expected a timestamp like {str(like)!r}. "
+            f"{origin}, row {first + row + 1}, column {time}: expected a timestamp like {str(like)!r}. "
             f"Received: {column.iloc[row]!r}. Correct it (dates year first, 2024-01-31) or drop the row"
         )
     return pd.DatetimeIndex(times)
 
 
-def _cut_at_gaps(table: Table, step: Every) -> Table:
+def cut_at_gaps(table: Table, step: Every) -> Table:
     """Splits each series where a timestamp is missing; refuses what is doubled or off the grid."""
     assert table.times is not None
     segments = []
@@ -268,7 +292,7 @@ def _refuse_doubles(table: Table, doubled: np.ndarray) -> None:
 
 def _frequent(table: Table, first: int, end: int) -> str:
     assert table.times is not None
-    steps = pd.Series(table.times[first:end]).diff().dropna()
+    steps = pd.Series(table.times[first : min(end, first + PIECE)]).diff().dropna()
     return f" (most rows are {steps.mode().iloc[0]} apart)" if len(steps) else ""
 
 
@@ -299,10 +323,10 @@ def refuse_missing(table: Table, columns: Sequence[str], *, advice: str) -> None
     """Raises `DataError` that counts the missing cells of each of `columns` and names the first of each."""
     found = []
     for name in columns:
-        empty = np.flatnonzero(np.isnan(table.values[:, table.columns.index(name)]))
-        if empty.size:
-            cells = "cell" if empty.size == 1 else "cells"
-            found.append(f"  {name}: {empty.size} missing {cells}, the first in {table.where(int(empty[0]))}")
+        count, first = count_missing(table.values, table.columns.index(name))
+        if count:
+            cells = "cell" if count == 1 else "cells"
+            found.append(f"  {name}: {count} missing {cells}, the first in {table.where(first)}")
     if found:
         more = [f"  and {len(found) - _SHOWN} more columns"] if len(found) > _SHOWN else []
         raise DataError("\n".join([f"{table.origin} has missing cells:", *found[:_SHOWN], *more, advice]))

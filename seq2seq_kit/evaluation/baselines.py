@@ -133,7 +133,7 @@ def fit_forecast_baselines(prepared: Prepared, *, chosen_on: Prepared | None = N
         ]
         baselines.append(min(peers, key=lambda peer: _val_error(chooser, peer)))
     regression = _fit_regression(chooser)
-    best = min(_RIDGE_PENALTIES, key=lambda penalty: _val_error(chooser, regression.ridge(penalty)))
+    best = _best_penalty(chooser, regression)
     return [*baselines, (regression if chosen_on is None else _fit_regression(prepared)).ridge(best)]
 
 
@@ -260,25 +260,65 @@ def _fit_regression(prepared: Prepared) -> _Regression:
     shape, layout = prepared.windows["train"].shape, prepared.layout
     width = shape.input_steps * layout.inputs + shape.output_steps * len(layout.future)
     windows = _fit_windows(prepared, width)
-    y = prepared.scaled_targets("train", windows).reshape(len(windows), -1).astype(np.float64)
-    observed = ~np.isnan(y).any(axis=1)
-    # Where no window is whole, a missing target stands at its column's centre.
-    windows, y = (windows[observed], y[observed]) if observed.any() else (windows, np.nan_to_num(y))
-    offset = y.mean(axis=0)
+    whole = True
+    if prepared.data.missing == "mask":
+        observed = np.concatenate([_observed(prepared, windows[chunk]) for chunk in _chunks(len(windows))])
+        # Where no window is whole, a missing target stands at its column's centre.
+        windows, whole = (windows[observed], True) if observed.any() else (windows, False)
     if width > len(windows):  # few windows: they are smaller than their products
-        x = _design(prepared, "train", windows)
-        mean = x.mean(axis=0)
+        x, y = _design(prepared, "train", windows), _answers(prepared, windows, whole=whole)
+        mean, offset = x.mean(axis=0), y.mean(axis=0)
         x -= mean
         spread, basis = _spectrum(x)
         return _Regression(len(x), mean, offset, spread, basis, basis.T @ (x.T @ (y - offset)))
-    mean = sum(_design(prepared, "train", windows[chunk]).sum(axis=0) for chunk in _chunks(len(windows))) / len(windows)
-    squares, products = np.zeros((width, width)), np.zeros((width, y.shape[1]))
-    for chunk in _chunks(len(windows)):
-        x = _design(prepared, "train", windows[chunk]) - mean
+    count, pieces = len(windows), _chunks(len(windows))
+    first = _answers(prepared, windows[pieces[0]], whole=whole).mean(axis=0)
+    # Sums about a first guess of the means, which costs no digits as sums about zero might, and no second look at the windows.
+    near = _design(prepared, "train", windows[pieces[0]]).mean(axis=0)
+    sums, squares = np.zeros(width), np.zeros((width, width))
+    answers, products = np.zeros(len(first)), np.zeros((width, len(first)))
+    for chunk in pieces:
+        x, y = (
+            _design(prepared, "train", windows[chunk]) - near,
+            _answers(prepared, windows[chunk], whole=whole) - first,
+        )
+        sums += x.sum(axis=0)
         squares += x.T @ x
-        products += x.T @ (y[chunk] - offset)
-    spread, basis = _decomposed(squares)
-    return _Regression(len(windows), mean, offset, spread, basis, basis.T @ products)
+        answers += y.sum(axis=0)
+        products += x.T @ y
+    spread, basis = _decomposed(squares - np.outer(sums, sums) / count)
+    rotated = basis.T @ (products - np.outer(sums, answers) / count)
+    return _Regression(count, near + sums / count, first + answers / count, spread, basis, rotated)
+
+
+def _answers(prepared: Prepared, windows: np.ndarray, *, whole: bool) -> np.ndarray:
+    """Scaled targets of training windows, shape `(windows, steps * targets)`; missing ones at their centre if not `whole`."""
+    y = prepared.scaled_targets("train", windows).reshape(len(windows), -1).astype(np.float64)
+    return y if whole else np.nan_to_num(y)
+
+
+def _observed(prepared: Prepared, windows: np.ndarray) -> np.ndarray:
+    """Whether all targets of a training window were observed, shape `(windows,)`."""
+    return ~np.isnan(prepared.scaled_targets("train", windows)).any(axis=(1, 2))
+
+
+def _best_penalty(prepared: Prepared, regression: _Regression) -> float:
+    """The penalty with the smallest RMSE over validation windows, as `_val_error` counts it.
+
+    In the rotated basis a penalty is a factor for each direction, so the candidates need no weights of their own.
+    """
+    windows = prepared.windows["val"].evenly(_CHOOSE_WINDOWS)
+    squares = np.zeros(len(_RIDGE_PENALTIES))
+    for chunk in _chunks(len(windows)):
+        these = windows[chunk]
+        truth = prepared.truth("val", these)
+        scale = prepared.target_scale[prepared.series_of("val", these)][:, None, :]
+        rotated = (_design(prepared, "val", these) - regression.mean) @ regression.basis
+        for number, penalty in enumerate(_RIDGE_PENALTIES):
+            shrunk = regression.rotated / (regression.spread + penalty * regression.count)[:, None]
+            scaled = (rotated @ shrunk + regression.offset).reshape(truth.shape)
+            squares[number] += np.nansum(((prepared.restore(scaled, "val", these) - truth) / scale) ** 2)
+    return float(_RIDGE_PENALTIES[int(np.argmin(squares))])
 
 
 def _spectrum(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

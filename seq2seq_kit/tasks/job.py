@@ -14,6 +14,7 @@ import pandas as pd
 
 from seq2seq_kit.bundle_files import Trained
 from seq2seq_kit.data import read_source
+from seq2seq_kit.data.row_groups import FrameOnDisk
 from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.evaluation import Board
 from seq2seq_kit.findings import Finding
@@ -40,7 +41,7 @@ class Job(Protocol):
     def recipe(self) -> Recipe: ...
 
     @property
-    def source(self) -> pd.DataFrame:
+    def source(self) -> pd.DataFrame | FrameOnDisk:
         """The frame that the examples were made of."""
 
     @property
@@ -105,7 +106,7 @@ class FoldedJob(Job, Protocol):
         """The job with its rows scaled as a bundle has them that was trained on others, such as a fold."""
 
 
-def digest_of(frame: pd.DataFrame, columns: Sequence[str]) -> str:
+def digest_of(frame: pd.DataFrame | FrameOnDisk, columns: Sequence[str]) -> str:
     """Digest of the cells of some columns; MLflow takes up to 36 characters."""
     digest = hashlib.sha256()
     # Each row has a hash of its own, so the digest is that of all rows at once.
