@@ -17,7 +17,7 @@ def test_a_table_that_does_not_fit_is_refused_with_the_key_to_set(
 ) -> None:
     assert callable(recipe)
     path = tmp_path / "hours.parquet"
-    hourly_frame(600).to_parquet(path)
+    hourly_frame(600).to_parquet(path, row_group_size=100)
     monkeypatch.setattr(memory, "free_memory", lambda: 600 * 3 * 8)  # the table, but not what is made of it
     said = r"has 600 rows x 3 columns, .* Set data\.read: row_groups to read them as they are needed, or free memory"
     with pytest.raises(DataError, match=said):
@@ -25,6 +25,21 @@ def test_a_table_that_does_not_fit_is_refused_with_the_key_to_set(
     open_job(parse_recipe(recipe(source=str(path), read="row_groups")))
     monkeypatch.setattr(memory, "free_memory", lambda: 600 * 3 * 8 * 2)
     open_job(parse_recipe(recipe(source=str(path))))
+
+
+def test_row_groups_that_do_not_fit_are_refused_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "hours.parquet"
+    recipe = parse_recipe(forecast_recipe(source=str(path), read="row_groups"))
+    monkeypatch.setattr(memory, "free_memory", lambda: 300 * 3 * 8 * 4)
+    hourly_frame(600).to_parquet(path)
+    with pytest.raises(
+        DataError, match=r"a row group of 600 rows x 3 columns; .* Write the file with smaller row groups"
+    ):
+        open_job(recipe)
+    hourly_frame(600).to_parquet(path, row_group_size=300)
+    open_job(recipe)
 
 
 @pytest.mark.parametrize("name", ["hours.csv", "broken.parquet", "none.parquet"])
@@ -35,3 +50,4 @@ def test_what_is_no_parquet_file_is_left_to_its_reader(
     (tmp_path / "broken.parquet").write_text("nothing")
     monkeypatch.setattr(memory, "free_memory", lambda: 0)
     memory.require_room(str(tmp_path / name))
+    memory.require_room_for_groups(str(tmp_path / name))

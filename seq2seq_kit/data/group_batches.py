@@ -104,7 +104,7 @@ def _openings(
     rows: RowsOnDisk, windows: Windows, seed: int | None
 ) -> Iterator[tuple[np.ndarray, bool, np.random.Generator | None]]:
     """Which blocks are opened together, one opening after the other."""
-    held = np.array([block for block in range(len(rows.edges) - 1) if _starts(rows, windows, block).size])
+    held = np.array([block for block in range(len(rows.edges) - 1) if _starts(rows, windows, block).size], np.int64)
     largest = int(np.diff(rows.edges)[held].max(initial=1)) * rows.width * np.dtype(rows.dtype).itemsize
     together = max(_LEAST_OPEN, OPEN_BYTES // largest) if seed is not None else 1
     for epoch in count() if seed is not None else range(1):

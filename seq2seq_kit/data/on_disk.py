@@ -37,9 +37,7 @@ def open_table(path: str, *, columns: list[str], time: str | None, every: str | 
 
     def read(block: int, positions: tuple[int, ...], most: int | None) -> np.ndarray:
         arrays = file.arrays(block, [columns[position] for position in positions], most=most)
-        cells = np.empty(
-            (len(arrays[0]), len(arrays)), order="F"
-        )  # as the file has them: columns are written and read whole
+        cells = np.empty((len(arrays[0]), len(arrays)), order="F")  # column by column, as the file has them
         for column, array in zip(cells.T, arrays, strict=True):
             column[:] = array
         return cells

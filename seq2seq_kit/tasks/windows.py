@@ -27,7 +27,7 @@ from seq2seq_kit.evaluation import (
     naive_error,
 )
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.memory import require_room
+from seq2seq_kit.memory import require_room, require_room_for_groups
 from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, WindowRecipe
 from seq2seq_kit.serving import served_examples
@@ -64,6 +64,7 @@ class WindowJob:
                     "data.read: row_groups reads the file that data.source names. Received: a DataFrame as `data`. Leave `data` "
                     "out, or set data.read: memory"
                 )
+            require_room_for_groups(source_of(recipe))
             prepared, frame = prepare_on_disk(recipe.data, source_of(recipe))
         else:
             if data is None:
