@@ -57,18 +57,22 @@ def pick_examples(prepared: Prepared, part: str, predictors: Mapping[str, Predic
         before = before[:, :0]
     columns = [prepared.table.columns.index(name) for name in prepared.columns.targets]
     times = prepared.table.times
+
     # On the clock of the data; NumPy's timestamps know no zone.
-    clock = times.tz_localize(None).to_numpy() if times is not None else None
-    place = (lambda rows: clock[rows]) if clock is not None else (lambda rows: rows + 1)
+    def place(rows: np.ndarray) -> np.ndarray:
+        if times is None:
+            return rows + 1
+        return times[rows.ravel()].tz_localize(None).to_numpy().reshape(rows.shape)
+
     names = [prepared.table.series[series] for series in prepared.series_of(part, picked)]
     firsts = place(ahead[:, 0])
     labels = [
         f"{name}, {_moment(first)}" if name else _moment(first) for name, first in zip(names, firsts, strict=True)
     ]
     predictions = {name: predict(prepared, part, picked) for name, predict in predictors.items()}
-    values = prepared.table.values[:, columns]
+    past = prepared.table.values[before[..., None], columns]
     truth = prepared.truth(part, picked)
-    return Examples(labels, place(before), values[before], place(ahead), truth, predictions, prepared.columns.targets)
+    return Examples(labels, place(before), past, place(ahead), truth, predictions, prepared.columns.targets)
 
 
 def plot_losses(fit: Fit) -> Figure:

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data import Prepared
+from seq2seq_kit.data.pieces import count_missing
+from seq2seq_kit.data.row_groups import FrameOnDisk
 from seq2seq_kit.errors import DataError
 
 if TYPE_CHECKING:
@@ -23,21 +25,18 @@ def requirements() -> list[str]:
     return [f"{name}=={version(name)}" for name in needed]
 
 
-def _example(prepared: Prepared, source: pd.DataFrame) -> pd.DataFrame:
+def _example(prepared: Prepared, source: pd.DataFrame | FrameOnDisk) -> pd.DataFrame:
     """The input rows of the most completely observed test window, and the rows ahead where something is known of them.
 
     For `Bundle.answer`; rows that begin or end in missing cells would be cut or taken for rows ahead.
     """
     data, columns = prepared.data, prepared.columns
     windows = prepared.windows["test"]
-    known = ~np.isnan(prepared.table.values[:, [prepared.table.columns.index(name) for name in columns.past]])
-    holes = np.concatenate([[0], np.cumsum(~known.all(axis=1))])
-    starts = windows.starts()
-    start = starts[np.argmin(holes[starts + windows.shape.input_steps] - holes[starts])]
+    start = _fullest(prepared, [prepared.table.columns.index(name) for name in columns.past])
     ahead = windows.shape.span - windows.shape.input_steps if columns.known_future else 0
     rows = start + np.arange(windows.shape.input_steps + ahead)
     names = [name for name in (data.series, data.time) if name] + columns.table
-    example = source.iloc[prepared.table.row_numbers[rows] - 1][names].reset_index(drop=True)
+    example = source.iloc[[prepared.table.number(int(row)) - 1 for row in rows]][names].reset_index(drop=True)
     example = example.astype(dict.fromkeys(columns.table, "float64"))
     example.loc[windows.shape.input_steps :, [name for name in columns.table if name not in columns.known_future]] = (
         np.nan
@@ -48,8 +47,22 @@ def _example(prepared: Prepared, source: pd.DataFrame) -> pd.DataFrame:
     return example
 
 
+def _fullest(prepared: Prepared, columns: list[int]) -> int:
+    """First row of the first test window with the fewest rows that lack a value in one of the columns."""
+    values, windows = prepared.table.values, prepared.windows["test"]
+    if not any(count_missing(values, column)[0] for column in columns):
+        return int(windows.starts(np.array([0]))[0])
+    lacking = np.isnan(values[:, columns]).any(axis=1)
+    holes, starts = np.concatenate([[0], np.cumsum(lacking)]), windows.starts()
+    return int(starts[np.argmin(holes[starts + windows.shape.input_steps] - holes[starts])])
+
+
 def served_examples(
-    bundle: Bundle | NextStepBundle, prepared: Prepared, source: pd.DataFrame, *, arrays: list[np.ndarray] | None = None
+    bundle: Bundle | NextStepBundle,
+    prepared: Prepared,
+    source: pd.DataFrame | FrameOnDisk,
+    *,
+    arrays: list[np.ndarray] | None = None,
 ) -> dict[str, tuple[Any, Any]]:
     """An example and its answer for each way in which MLflow serves the bundle: frames, and the bare network's tensors.
 

@@ -17,7 +17,9 @@ from typing import Any
 
 import pandas as pd
 
+from seq2seq_kit.data.row_groups import FrameOnDisk
 from seq2seq_kit.errors import TrackingError
+from seq2seq_kit.recipe.loading import flattened
 from seq2seq_kit.store import LocalStore, local_store
 from seq2seq_kit.training import Epoch
 
@@ -32,6 +34,7 @@ _PARAMS_AT_ONCE = 100  # MLflow's own limit
 _LEAST_PREFIX = 6  # letters of a run id that are enough to name it
 _SEARCHED_RUNS = 5_000
 _LOOKED_AT = 200
+_SHOWN_ROWS = 1_000
 
 
 def open_tracking(uri: str | None, *, say: Callable[[str], None] = lambda text: None, create: bool = True) -> Tracking:
@@ -267,14 +270,21 @@ class RunRecord:
         with _explained(self.tracking.uri):
             self.tracking.client.log_artifacts(self.run_id, str(folder), place)
 
-    def dataset(self, frame: pd.DataFrame, *, source: str, name: str, digest: str) -> None:
+    def dataset(self, frame: pd.DataFrame | FrameOnDisk, *, source: str, name: str, digest: str) -> None:
         """The data set as an input of the run, with the digest of its content."""
         import mlflow
 
+        # MLflow looks at every cell to tell the columns' types; of a table on disk it is shown the first rows.
+        shown = frame if isinstance(frame, pd.DataFrame) else frame.iloc[:_SHOWN_ROWS]
+
         with _explained(self.tracking.uri), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MLflow advises on integer columns, which matters for serving only
-            dataset = mlflow.data.from_pandas(frame, source=source, name=name, digest=digest)
+            dataset = mlflow.data.from_pandas(shown, source=source, name=name, digest=digest)
             entity = dataset._to_mlflow_entity()
+            if len(shown) < len(frame):
+                counts = {"num_rows": len(frame), "num_elements": len(frame) * len(frame.columns)}
+                about = (entity.name, entity.digest, entity.source_type, entity.source, entity.schema)
+                entity = mlflow.entities.Dataset(*about, json.dumps(counts))
             inputs = mlflow.entities.DatasetInput(entity, [mlflow.entities.InputTag("mlflow.data.context", "training")])
             self.tracking.client.log_inputs(self.run_id, datasets=[inputs])
 
@@ -380,16 +390,6 @@ def _explained(uri: str) -> Iterator[None]:
         if "database is locked" in str(error):
             raise TrackingError(f"{uri} is locked by another process; wait for its write to end, or stop it") from error
         raise TrackingError(f"MLflow at {uri} did not take a call: {said[:300]}") from error
-
-
-def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested values by dotted key."""
-    for key, value in values.items():
-        # Names of columns are no names that MLflow takes for parameters, so what is given by column stays one value.
-        if isinstance(value, Mapping) and value and key not in ("limits", "scaling", "join_labels"):
-            yield from flattened(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _text(value: Any) -> str:

@@ -27,13 +27,14 @@ def append_ahead(table: Table, data: ForecastData, future: pd.DataFrame | None) 
     ahead = data.gap_steps + data.output_steps
     columns = Columns.of(data)
     known = _known_future(table, data, columns, future, ahead)
-    values, times, numbers, segments, drawn = [], [], [], [], []
+    values, times, order, segments, drawn = [], [], [], [], []
+    own_rows = table.row_numbers - 1
     for series, (first, end) in enumerate(zip(table.bounds[:-1], table.bounds[1:], strict=True)):
         rows = np.full((ahead, len(table.columns)), np.nan)
         for name in columns.known_future:
             rows[:, table.columns.index(name)] = known[series][name]
         values += [table.values[first:end], rows]
-        numbers += [table.row_numbers[first:end], np.zeros(ahead, dtype=np.int64)]
+        order += [own_rows[first:end], np.full(ahead, -1)]
         if table.looks_ahead is not None:
             drawn += [table.looks_ahead[first:end], np.zeros(rows.shape, dtype=bool)]
         if table.times is not None and table.every is not None:
@@ -47,7 +48,7 @@ def append_ahead(table: Table, data: ForecastData, future: pd.DataFrame | None) 
         times=pd.DatetimeIndex(times[0].append(list(times[1:]))) if times else None,
         bounds=table.bounds + ahead * np.arange(len(table.bounds)),
         segments=np.concatenate(segments),
-        row_numbers=np.concatenate(numbers),
+        order=np.concatenate(order),
         looks_ahead=None if table.looks_ahead is None else np.concatenate(drawn),
     )
 

@@ -110,18 +110,29 @@ def make_batches(
             number = tf.gather(chosen, number)
         run = tf.searchsorted(ends, number, side="right", out_type=tf.int64)
         start = tf.gather(first, run) + (number - tf.gather(before, run)) * windows.stride
-        rows = tf.gather(series, start[:, None] + input_rows)
-        past = rows[..., : layout.inputs]
-        past.set_shape((None, shape.input_steps, layout.inputs))
-        if shape.target_offset == 0:
-            return past, _pick(rows, layout.targets)
-        ahead = tf.gather(series, start[:, None] + target_rows)
-        targets = _pick(ahead, layout.targets)
-        inputs = (past, _pick(ahead, layout.future)) if layout.future else (past,)
-        inputs = (*inputs, targets) if answers else inputs
-        return (inputs if len(inputs) > 1 else inputs[0]), targets
+        past = tf.gather(series, start[:, None] + input_rows)
+        whole = shape.target_offset == 0
+        ahead = past if whole else tf.gather(series, start[:, None] + target_rows)
+        past.set_shape((None, shape.input_steps, len(layout.columns)))
+        return as_inputs(past, ahead, layout, whole=whole, answers=answers)
 
-    dataset = tf.data.Dataset.range(steps if shuffle_seed is None else np.iinfo(np.int64).max).map(cut).prefetch(2)
+    return calm(tf.data.Dataset.range(steps if shuffle_seed is None else np.iinfo(np.int64).max).map(cut).prefetch(2))
+
+
+def as_inputs(past: Any, ahead: Any, layout: Layout, *, whole: bool, answers: bool) -> tuple[Any, Any]:
+    """`(inputs, targets)` of the rows that the encoder reads and those that are predicted; `whole`: they are the same ones."""
+    read, targets = past[..., : layout.inputs], _pick(ahead, layout.targets)
+    if whole:
+        return read, targets
+    inputs = (read, _pick(ahead, layout.future)) if layout.future else (read,)
+    inputs = (*inputs, targets) if answers else inputs
+    return (inputs if len(inputs) > 1 else inputs[0]), targets
+
+
+def calm(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """The data set without autotuning and without rewrites of its graph."""
+    import tensorflow as tf
+
     options = tf.data.Options()
     options.autotune.enabled = False
     # A rewrite of the pipeline would copy the whole series into the graph that it optimises.

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from seq2seq_kit.data.pieces import Moments, pieces_of
 from seq2seq_kit.data.prepare import Prepared
 from seq2seq_kit.data.splits import PARTS
 from seq2seq_kit.findings import Finding
@@ -14,20 +15,19 @@ _FEW_WINDOWS = {"train": 200, "val": 30, "test": 30}
 def check_data(prepared: Prepared) -> list[Finding]:
     """Constant columns, outliers, test rows outside the training range, too few windows, and the notes of preparing."""
     findings = [Finding("data_note", "note", note, "") for note in prepared.notes]
-    train = np.concatenate([prepared.table.values[first:end] for first, end in prepared.split.rows("train")])
-    test = np.concatenate([prepared.table.values[first:end] for first, end in prepared.split.rows("test")])
+    values, train = prepared.table.values, prepared.split.rows("train")
     for position, name in enumerate(prepared.table.columns):
-        known = train[:, position][~np.isnan(train[:, position])]
-        if not known.size or known.min() == known.max():
+        known = Moments.of(values, position, train)
+        if not known.count or known.low == known.high:
             findings.append(_constant(name, known))
             continue
         findings += _outliers(prepared, name, position)
-        findings += _outside(name, known, test[:, position])
+        findings += _outside(prepared, name, position, known)
     return findings + _few_windows(prepared) + _left_out_series(prepared)
 
 
-def _constant(name: str, known: np.ndarray) -> Finding:
-    value = f"constant ({known[0]:g})" if known.size else "empty"
+def _constant(name: str, known: Moments) -> Finding:
+    value = f"constant ({known.low:g})" if known.count else "empty"
     return Finding(
         "constant_column",
         "warning",
@@ -37,34 +37,42 @@ def _constant(name: str, known: np.ndarray) -> Finding:
 
 
 def _outliers(prepared: Prepared, name: str, position: int) -> list[Finding]:
-    column = prepared.table.values[:, position]
-    distance = np.abs(column - np.nanmean(column)) / np.nanstd(column)
-    far = np.flatnonzero(np.nan_to_num(distance) > OUTLIER_DEVIATIONS)
-    if not far.size:
+    values, rows = prepared.table.values, len(prepared.table.values)
+    all_cells = Moments.of(values, position, [(0, rows)])
+    reach = max(all_cells.mean - all_cells.low, all_cells.high - all_cells.mean)
+    if reach <= OUTLIER_DEVIATIONS * all_cells.deviation:
         return []
-    worst = int(far[np.argmax(distance[far])])
+    count, worst, farthest = 0, 0, 0.0
+    for piece in pieces_of(0, rows):
+        distance = np.nan_to_num(np.abs(values[piece, position] - all_cells.mean) / all_cells.deviation)
+        count += int((distance > OUTLIER_DEVIATIONS).sum())
+        if distance.max() > farthest:
+            worst, farthest = piece.start + int(distance.argmax()), float(distance.max())
     return [
         Finding(
             "outlier",
             "warning",
-            f"column {name} has {far.size} {'value' if far.size == 1 else 'values'} beyond {OUTLIER_DEVIATIONS} standard "
-            f"deviations; the farthest is {column[worst]:g}, {distance[worst]:.0f} deviations off, in "
+            f"column {name} has {count} {'value' if count == 1 else 'values'} beyond {OUTLIER_DEVIATIONS} standard "
+            f"deviations; the farthest is {values[worst, position]:g}, {farthest:.0f} deviations off, in "
             f"{prepared.table.where(worst)}",
             f"If it cannot be real, set data.limits: {{{name}: [lowest, highest]}}; else try data.scaling: {{{name}: robust}}",
         )
     ]
 
 
-def _outside(name: str, known: np.ndarray, test: np.ndarray) -> list[Finding]:
-    low, high = known.min(), known.max()
-    share = float(np.mean((test < low) | (test > high))) if test.size else 0.0
+def _outside(prepared: Prepared, name: str, position: int, known: Moments) -> list[Finding]:
+    outside = rows = 0
+    for piece in (piece for first, end in prepared.split.rows("test") for piece in pieces_of(first, end)):
+        cells = prepared.table.values[piece, position]
+        outside, rows = outside + int(((cells < known.low) | (cells > known.high)).sum()), rows + len(cells)
+    share = outside / rows if rows else 0.0
     if share <= _OUTSIDE_SHARE:
         return []
     return [
         Finding(
             "test_outside_training_range",
             "warning",
-            f"{share:.1%} of the test rows of column {name} lie outside its training range {low:g} to {high:g}; "
+            f"{share:.1%} of the test rows of column {name} lie outside its training range {known.low:g} to {known.high:g}; "
             "a network is unreliable there",
             "Try without the column, with more history, or with its changes instead of its level",
         )

@@ -12,15 +12,18 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.ahead import append_ahead, refuse_empty_ends, require_newest
-from seq2seq_kit.data.batches import Layout, aligned, as_tensor, make_batches
-from seq2seq_kit.data.calendar import calendar_columns
+from seq2seq_kit.data.batches import Layout, as_tensor, make_batches
 from seq2seq_kit.data.columns import Columns, window_shape
+from seq2seq_kit.data.group_batches import make_group_batches
 from seq2seq_kit.data.history import History
+from seq2seq_kit.data.matrix import make_matrix
+from seq2seq_kit.data.on_disk import open_table
+from seq2seq_kit.data.row_groups import FrameOnDisk, RowsOnDisk
 from seq2seq_kit.data.scaling import Scaler, fit_scaler
 from seq2seq_kit.data.splits import PARTS, Split, expanding_folds, fill_missing, split_by_time, whole
 from seq2seq_kit.data.table import Table, apply_limits, read_table, refuse_missing
 from seq2seq_kit.data.windows import Windows, make_windows
-from seq2seq_kit.errors import DataError, SeriesTooShortError
+from seq2seq_kit.errors import ArgumentError, DataError, SeriesTooShortError
 from seq2seq_kit.recipe.schema import Data, ForecastData
 
 if TYPE_CHECKING:
@@ -38,7 +41,8 @@ class Prepared:
         segments: Rows without a gap, as in `Table`, after the filling.
         scaler: Fitted on the training rows.
         codes: The scaler's series for each series of the table, shape `(series,)`.
-        matrix: Scaled, filled rows with calendar columns, shape `(rows, columns)` float32, columns as in `layout`.
+        matrix: Scaled, filled rows with calendar columns, shape `(rows, columns)` float32, columns as in `layout`; what looks
+            like it where the rows stay on disk (`RowsOnDisk`).
         layout: Roles of the matrix's columns.
         barred: Rows where a forecast may not begin, because an input was interpolated towards the very rows that it would
             predict; shape `(rows,)` bool.
@@ -136,7 +140,24 @@ class Prepared:
         shuffle_seed: int | None = None,
         subset: Sequence[int] | np.ndarray | None = None,
     ) -> "tf.data.Dataset":
-        """Batches of a part; see `make_batches`."""
+        """Batches of a part; see `make_batches`.
+
+        Raises:
+            ArgumentError: `subset` of rows that stay on disk.
+        """
+        if isinstance(self.matrix, RowsOnDisk):
+            if subset is not None:
+                raise ArgumentError(
+                    "batches of rows on disk are of all windows of a part. Received: a subset; leave it out"
+                )
+            return make_group_batches(
+                self.matrix,
+                self.windows[part],
+                self.layout,
+                batch_size=batch_size,
+                shuffle_seed=shuffle_seed,
+                answers=self.answers,
+            )
         return make_batches(
             self.tensor,
             self.windows[part],
@@ -186,12 +207,31 @@ def prepare(data: Data, frame: pd.DataFrame, *, windows: bool = True, origin: st
         DataError: See `read_table`; missing cells where the recipe refuses them.
         SeriesTooShortError: A part holds not one window.
     """
-    table = _read(data, frame, origin)
-    split = split_by_time(table, val=data.split.val, test=data.split.test, train=data.split.train)
-    prepared = _divided(data, table, split)
+    prepared = _in_parts(data, _read(data, frame, origin))
     if windows:
         _require_windows(prepared)
     return prepared
+
+
+def prepare_on_disk(data: Data, path: str) -> tuple[Prepared, FrameOnDisk]:
+    """The same for a Parquet file whose rows stay there: its rows are read when they are asked for.
+
+    Returns:
+        The prepared rows, and the file as the frame that it would be.
+
+    Raises:
+        DataError: See `open_table`; missing cells.
+        SeriesTooShortError: A part holds not one window.
+    """
+    table, frame = open_table(path, columns=Columns.of(data).table, time=data.time, every=data.every)
+    prepared = _in_parts(data, table)
+    _require_windows(prepared)
+    return prepared, frame
+
+
+def _in_parts(data: Data, table: Table) -> Prepared:
+    split = split_by_time(table, val=data.split.val, test=data.split.test, train=data.split.train)
+    return _divided(data, table, split)
 
 
 def prepare_new(data: Data, frame: pd.DataFrame, scaler: Scaler, *, origin: str = "the data") -> Prepared:
@@ -275,7 +315,7 @@ def _assembled(data: Data, table: Table, filled: Table, split: Split, scaler: Sc
     columns = Columns.of(data)
     codes = scaler.codes_of(table.series)
     layout = columns.layout()
-    matrix = _matrix(columns, filled, scaler, codes, layout)
+    matrix = make_matrix(columns, filled, scaler, codes, layout)
     barred, notes = _barred(data, columns, filled), list(filled.notes)
     if barred is not None:
         notes.append(
@@ -309,41 +349,6 @@ def _fit_scaler(data: Data, table: Table, rows: np.ndarray) -> Scaler:
     methods = [scaling if isinstance(scaling, str) else scaling.get(name, "standard") for name in columns]
     per_series = table.series if data.scale_per_series else None
     return fit_scaler(table.values, rows, columns=columns, methods=methods, series=per_series)
-
-
-def _matrix(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarray, layout: Layout) -> np.ndarray:
-    lengths = np.diff(table.bounds)
-    scaled = scaler.transform(table.values, np.repeat(codes, lengths))
-    _refuse_overflow(scaled, table)
-    matrix = aligned((len(scaled), len(layout.columns)))
-    past = len(columns.past)
-    matrix[:, :past] = scaled[:, :past]
-    if columns.calendar:
-        assert table.times is not None
-        features = calendar_columns(table.times, columns.calendar)
-        matrix[:, past : past + features.shape[1]] = features
-    if columns.masked:
-        inputs = len(columns.inputs)
-        observed = ~np.isnan(scaled[:, :inputs])
-        matrix[:, layout.inputs - inputs : layout.inputs] = observed
-        # A cell that is not there stands at the centre of its column, and its `observed` column says 0
-        # (Lipton, Kale and Wetzel 2016: zero-imputation with indicators).
-        matrix[:, :past] = np.nan_to_num(matrix[:, :past])
-    for name, position in zip(columns.targets, layout.targets, strict=True):
-        if position >= layout.inputs:
-            matrix[:, position] = scaled[:, columns.table.index(name)]
-    return matrix
-
-
-def _refuse_overflow(scaled: np.ndarray, table: Table) -> None:
-    """A network computes in float32; what is too large for it would silently become infinite."""
-    large = np.argwhere(np.abs(scaled) > np.finfo(np.float32).max)
-    if len(large):
-        row, column = (int(position) for position in large[0])
-        raise DataError(
-            f"{table.origin}, {table.where(row)}, column {table.columns[column]}: {table.values[row, column]:g} is beyond the "
-            "range of float32. Correct the cell, set data.limits for the column, or choose a data.scaling other than none"
-        )
 
 
 def _require_windows(prepared: Prepared, parts: Sequence[str] = PARTS, *, fold: str = "") -> None:

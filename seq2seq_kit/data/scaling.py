@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from seq2seq_kit.data.pieces import Moments
+from seq2seq_kit.data.row_groups import RowsOnDisk
 from seq2seq_kit.errors import DataError
 
 
@@ -99,11 +101,24 @@ def fit_scaler(
     Returns:
         The scaler. A column that is constant over the training rows is only shifted (scale 1).
     """
-    pieces = [values[first:end] for first, end in train_rows]
-    groups = pieces if series is not None else [np.concatenate(pieces)]
-    fits = [[_fit(group[:, column], method) for column, method in enumerate(methods)] for group in groups]
+    # Column by column, because the training rows of all of them together would be a second table.
+    groups = [[rows] for rows in train_rows] if series is not None else [list(train_rows)]
+    fits = [_fit_column(values, group, column, method) for group in groups for column, method in enumerate(methods)]
     stats = np.array(fits, dtype=np.float64).reshape(len(groups), len(columns), 2)
     return Scaler(list(columns), stats[..., 0], stats[..., 1], list(series) if series is not None else None)
+
+
+def _fit_column(values: np.ndarray, rows: list[np.ndarray], column: int, method: str) -> tuple[float, float]:
+    if not isinstance(values, RowsOnDisk):
+        return _fit(np.concatenate([values[first:end, column] for first, end in rows]), method)
+    assert method != "robust", "quantiles need all values at once; the recipe's rules refuse it"
+    if method == "none":
+        return 0.0, 1.0
+    found = Moments.of(values, column, [(int(first), int(end)) for first, end in rows])
+    if not found.count:
+        return 0.0, 1.0
+    center, scale = (found.mean, found.deviation) if method == "standard" else (found.low, found.high - found.low)
+    return center, _usable(center, scale)
 
 
 def _fit(column: np.ndarray, method: str) -> tuple[float, float]:
@@ -118,6 +133,9 @@ def _fit(column: np.ndarray, method: str) -> tuple[float, float]:
         low, center, high = np.percentile(known, [25, 50, 75])
         # More than half of a column may hold one value, as rain does; its standard deviation is the spread then.
         scale = (high - low) or known.std()
+    return float(center), _usable(float(center), float(scale))
+
+
+def _usable(center: float, scale: float) -> float:
     # Rounding leaves a spread of about 1e-16 relative in a constant column; dividing by it would blow noise up.
-    constant = scale <= 1e-12 * abs(center)
-    return float(center), 1.0 if constant else float(scale)
+    return 1.0 if scale <= 1e-12 * abs(center) else scale

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from seq2seq_kit.data.pieces import count_missing
 from seq2seq_kit.data.table import Table
 from seq2seq_kit.errors import ArgumentError, DataError
 
@@ -134,6 +135,8 @@ def fill_missing(table: Table, split: Split, *, method: str) -> Table:
     Args:
         method: `interpolate` (linear) or `ffill` (the last known value).
     """
+    if not any(count_missing(table.values, column)[0] for column in range(len(table.columns))):
+        return table
     values = table.values.copy()
     looks_ahead = np.zeros(values.shape, dtype=bool)
     segments, notes = [], []

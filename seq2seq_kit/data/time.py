@@ -35,20 +35,25 @@ class Every:
         """Whole days are counted on the local clock: a day of 23 or 25 hours is one step."""
         return self.seconds % 86400 == 0
 
-    def ticks(self, times: pd.DatetimeIndex) -> np.ndarray:
-        """Steps since the first timestamp, shape `(rows,)` float64: a whole number for a row on the grid."""
+    def ticks(self, times: pd.DatetimeIndex, *, since: pd.DatetimeIndex | None = None) -> np.ndarray:
+        """Steps since the first timestamp of `since`, by default of `times`.
+
+        Shape `(rows,)` float64: a whole number for a row on the grid.
+        """
         if len(times) == 0:
             return np.zeros(0)
+        start = (times if since is None else since)[:1]
         if not self.months:
-            clock = times.tz_localize(None) if self._by_the_day else times
-            return np.asarray((clock - clock[0]) / pd.Timedelta(seconds=self.seconds), dtype=np.float64)
-        times = times.tz_localize(None)
-        whole = (times.year - times[0].year) * 12 + times.month - times[0].month
+            if self._by_the_day:
+                times, start = times.tz_localize(None), start.tz_localize(None)
+            return np.asarray((times - start[0]) / pd.Timedelta(seconds=self.seconds), dtype=np.float64)
+        times, start = times.tz_localize(None), start.tz_localize(None)
+        whole = (times.year - start[0].year) * 12 + times.month - start[0].month
         # Part of the month that a row is off the day and time of the first row.
-        origin = times.to_period("M").to_timestamp()
-        off = ((times - origin) - (times[0] - origin[0])) / pd.Timedelta(days=31)
+        origin, start_origin = (index.to_period("M").to_timestamp() for index in (times, start))
+        off = ((times - origin) - (start[0] - start_origin[0])) / pd.Timedelta(days=31)
         # Month ends (31, 28, 30, ...) are one step apart although their day changes.
-        days = np.where(times.is_month_end & times[0].is_month_end, 0.0, np.asarray(off))
+        days = np.where(times.is_month_end & start[0].is_month_end, 0.0, np.asarray(off))
         return (np.asarray(whole) + days) / self.months
 
     def ahead(self, times: pd.DatetimeIndex, steps: np.ndarray) -> pd.DatetimeIndex:

@@ -5,12 +5,13 @@ same windows as the model. A fitted baseline is plain numbers, so a bundle keeps
 comparison on other data.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
+from seq2seq_kit.data.pieces import pieces_of
 from seq2seq_kit.data.prepare import Prepared
 
 _FIT_WINDOWS = 20_000  # evenly spread; a closed-form fit of this size hardly changes with more
@@ -48,7 +49,7 @@ class LastValue:
     def __call__(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
         these = prepared.windows[part]
         newest = these.starts(windows) + these.shape.input_steps - 1
-        return np.repeat(prepared.history.values[newest][:, None, :], these.shape.output_steps, axis=1)
+        return np.repeat(prepared.history.last(newest)[:, None, :], these.shape.output_steps, axis=1)
 
 
 @dataclass(frozen=True)
@@ -131,9 +132,9 @@ def fit_forecast_baselines(prepared: Prepared, *, chosen_on: Prepared | None = N
             for name, length in seasons.items()
         ]
         baselines.append(min(peers, key=lambda peer: _val_error(chooser, peer)))
-    ridges = _fit_ridges(chooser, _RIDGE_PENALTIES)
-    best = min(ridges, key=lambda penalty: _val_error(chooser, ridges[penalty]))
-    return [*baselines, ridges[best] if chosen_on is None else _fit_ridges(prepared, [best])[best]]
+    regression = _fit_regression(chooser)
+    best = _best_penalty(chooser, regression)
+    return [*baselines, (regression if chosen_on is None else _fit_regression(prepared)).ridge(best)]
 
 
 def fit_autoencode_baselines(prepared: Prepared, *, latent_dim: int) -> list[Baseline]:
@@ -154,16 +155,22 @@ def naive_error(prepared: Prepared) -> np.ndarray:
     """
     season = min(held_seasons(prepared).values(), default=1)
     picked = [prepared.table.columns.index(name) for name in prepared.columns.targets]
-    errors = np.full((len(prepared.table.series), len(picked)), np.nan)
+    values, history = prepared.table.values, prepared.history
+    sums, counts = (np.zeros((len(prepared.table.series), len(picked))) for _ in range(2))
     for series, (first, end) in enumerate(prepared.split.rows("train")):
-        values, keys = prepared.table.values[first:end][:, picked], prepared.history.keys[first:end]
-        # By time and not by row: after a gap the row `season` rows before is another time of the day.
-        before = np.searchsorted(keys, keys - season)
-        there = np.flatnonzero(keys[before] == keys - season)
-        steps = np.abs(values[there] - values[before[there]])
-        errors[series] = np.nansum(steps, axis=0) / np.maximum((~np.isnan(steps)).sum(axis=0), 1)
-    errors[errors == 0] = np.nan
-    return errors
+        for piece in pieces_of(int(first), int(end)):
+            rows = np.arange(piece.start, piece.stop)
+            # By time and not by row: after a gap the row `season` rows before is another time of the day.
+            before = history.row_at(history.key_of(rows) - season)
+            there = before >= first
+            steps = np.abs(_cells(values, rows[there], picked) - _cells(values, before[there], picked))
+            sums[series] += np.nansum(steps, axis=0)
+            counts[series] += (~np.isnan(steps)).sum(axis=0)
+    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=sums > 0)
+
+
+def _cells(values: np.ndarray, rows: np.ndarray, columns: list[int]) -> np.ndarray:
+    return values[rows[:, None], np.array(columns)]
 
 
 def held_seasons(prepared: Prepared) -> dict[str, int]:
@@ -230,26 +237,88 @@ def _fit_windows(prepared: Prepared, width: int) -> np.ndarray:
     return prepared.windows["train"].evenly(min(most, _FIT_CELLS // width + 1))
 
 
-def _fit_ridges(prepared: Prepared, penalties: Iterable[float]) -> dict[float, Ridge]:
-    """Least squares with each L2 penalty, in closed form: one eigendecomposition serves them all."""
+@dataclass(frozen=True)
+class _Regression:
+    """Least squares with any L2 penalty: one eigendecomposition serves them all."""
+
+    count: int
+    mean: np.ndarray
+    offset: np.ndarray
+    spread: np.ndarray
+    basis: np.ndarray
+    rotated: np.ndarray
+
+    def ridge(self, penalty: float) -> Ridge:
+        """The map with this penalty, which is counted for each window."""
+        weights = self.basis @ (self.rotated / (self.spread + penalty * self.count)[:, None])
+        about = f"linear map from window and known future, penalty {penalty:g} chosen on validation"
+        return Ridge("ridge", about, self.mean, weights, self.offset)
+
+
+def _fit_regression(prepared: Prepared) -> _Regression:
+    """Least squares on training windows, in closed form, from sums over chunks of them."""
     shape, layout = prepared.windows["train"].shape, prepared.layout
     width = shape.input_steps * layout.inputs + shape.output_steps * len(layout.future)
     windows = _fit_windows(prepared, width)
+    whole = True
+    if prepared.data.missing == "mask":
+        observed = np.concatenate([_observed(prepared, windows[chunk]) for chunk in _chunks(len(windows))])
+        # Where no window is whole, a missing target stands at its column's centre.
+        windows, whole = (windows[observed], True) if observed.any() else (windows, False)
+    if width > len(windows):  # few windows: they are smaller than their products
+        x, y = _design(prepared, "train", windows), _answers(prepared, windows, whole=whole)
+        mean, offset = x.mean(axis=0), y.mean(axis=0)
+        x -= mean
+        spread, basis = _spectrum(x)
+        return _Regression(len(x), mean, offset, spread, basis, basis.T @ (x.T @ (y - offset)))
+    count, pieces = len(windows), _chunks(len(windows))
+    first = _answers(prepared, windows[pieces[0]], whole=whole).mean(axis=0)
+    # Sums about a first guess of the means, which costs no digits as sums about zero might, and no second look at the windows.
+    near = _design(prepared, "train", windows[pieces[0]]).mean(axis=0)
+    sums, squares = np.zeros(width), np.zeros((width, width))
+    answers, products = np.zeros(len(first)), np.zeros((width, len(first)))
+    for chunk in pieces:
+        x, y = (
+            _design(prepared, "train", windows[chunk]) - near,
+            _answers(prepared, windows[chunk], whole=whole) - first,
+        )
+        sums += x.sum(axis=0)
+        squares += x.T @ x
+        answers += y.sum(axis=0)
+        products += x.T @ y
+    spread, basis = _decomposed(squares - np.outer(sums, sums) / count)
+    rotated = basis.T @ (products - np.outer(sums, answers) / count)
+    return _Regression(count, near + sums / count, first + answers / count, spread, basis, rotated)
+
+
+def _answers(prepared: Prepared, windows: np.ndarray, *, whole: bool) -> np.ndarray:
+    """Scaled targets of training windows, shape `(windows, steps * targets)`; missing ones at their centre if not `whole`."""
     y = prepared.scaled_targets("train", windows).reshape(len(windows), -1).astype(np.float64)
-    observed = ~np.isnan(y).any(axis=1)
-    # Where no window is whole, a missing target stands at its column's centre.
-    windows, y = (windows[observed], y[observed]) if observed.any() else (windows, np.nan_to_num(y))
-    x = _design(prepared, "train", windows)
-    mean, offset = x.mean(axis=0), y.mean(axis=0)
-    x -= mean
-    spread, basis = _spectrum(x)
-    rotated = basis.T @ (x.T @ (y - offset))
-    ridges = {}
-    for penalty in penalties:
-        weights = basis @ (rotated / (spread + penalty * len(x))[:, None])
-        about = f"linear map from window and known future, penalty {penalty:g} chosen on validation"
-        ridges[penalty] = Ridge("ridge", about, mean, weights, offset)
-    return ridges
+    return y if whole else np.nan_to_num(y)
+
+
+def _observed(prepared: Prepared, windows: np.ndarray) -> np.ndarray:
+    """Whether all targets of a training window were observed, shape `(windows,)`."""
+    return ~np.isnan(prepared.scaled_targets("train", windows)).any(axis=(1, 2))
+
+
+def _best_penalty(prepared: Prepared, regression: _Regression) -> float:
+    """The penalty with the smallest RMSE over validation windows, as `_val_error` counts it.
+
+    In the rotated basis a penalty is a factor for each direction, so the candidates need no weights of their own.
+    """
+    windows = prepared.windows["val"].evenly(_CHOOSE_WINDOWS)
+    squares = np.zeros(len(_RIDGE_PENALTIES))
+    for chunk in _chunks(len(windows)):
+        these = windows[chunk]
+        truth = prepared.truth("val", these)
+        scale = prepared.target_scale[prepared.series_of("val", these)][:, None, :]
+        rotated = (_design(prepared, "val", these) - regression.mean) @ regression.basis
+        for number, penalty in enumerate(_RIDGE_PENALTIES):
+            shrunk = regression.rotated / (regression.spread + penalty * regression.count)[:, None]
+            scaled = (rotated @ shrunk + regression.offset).reshape(truth.shape)
+            squares[number] += np.nansum(((prepared.restore(scaled, "val", these) - truth) / scale) ** 2)
+    return float(_RIDGE_PENALTIES[int(np.argmin(squares))])
 
 
 def _spectrum(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -259,8 +328,12 @@ def _spectrum(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     rows, columns = x.shape
     if columns <= rows:
-        spread, basis = np.linalg.eigh(x.T @ x)
-        return np.maximum(spread, 0.0), basis
+        return _decomposed(x.T @ x)
     spread, left = np.linalg.eigh(x @ x.T)
     kept = spread > spread.max(initial=0.0) * 1e-12
     return spread[kept], x.T @ (left[:, kept] / np.sqrt(spread[kept]))
+
+
+def _decomposed(squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    spread, basis = np.linalg.eigh(squares)
+    return np.maximum(spread, 0.0), basis

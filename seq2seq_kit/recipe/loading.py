@@ -4,7 +4,7 @@ YAML 1.2 through ruamel.yaml, because it keeps line numbers, refuses duplicate k
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from io import StringIO
 from pathlib import Path
@@ -194,3 +194,13 @@ def _put(values: dict[str, Any], key: str, value: Any) -> None:
             raise RecipeError(f"override {key}: {section} is a value, not a section. Received: {inner!r}")
         values = inner
     values[last] = value
+
+
+def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested values by dotted key."""
+    for key, value in values.items():
+        # Names of columns are no names that MLflow takes for parameters, so what is given by column stays one value.
+        if isinstance(value, Mapping) and value and key not in ("limits", "scaling", "join_labels"):
+            yield from flattened(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -20,6 +20,7 @@ def broken_rules(values: Mapping[str, Any]) -> list[Problem]:
     if not isinstance(data, Mapping):
         return []
     problems = [problem for rule in _RULES for problem in rule(data)]
+    problems += _row_groups_are_read_as_they_stand(data, values.get("sweep"))
     problems += _a_split_leaves_training_rows(data, share=0.1 if _by_hash(data) else 0.15)
     if isinstance(model, Mapping):
         problems += problems_of_model(values, data, model)
@@ -93,6 +94,32 @@ def _tokens_are_told_apart(data: Mapping[str, Any]) -> Iterator[Problem]:
             "a tagger needs to know where a sequence ends: give `series` for a table, or `lines` for a CoNLL-style file"
         )
         yield Problem("data.tokens", said)
+
+
+def _row_groups_are_read_as_they_stand(data: Mapping[str, Any], sweep: Any) -> Iterator[Problem]:
+    """Rows that are never in memory together cannot be sorted, filled from each other or asked for their quantiles."""
+    if data.get("read") != "row_groups":
+        return
+    other, source, scaling = "or set `data.read: memory`", data.get("source"), data.get("scaling")
+    if isinstance(source, str) and not source.lower().endswith((".parquet", ".pq")):
+        yield Problem("data.read", f"`row_groups` are those of a Parquet file (.parquet, .pq). Received: {source}")
+    if data.get("series"):
+        yield Problem(
+            "data.series", f"`read: row_groups` takes a single series in time order. Leave `series` out, {other}"
+        )
+    if data.get("missing", "refuse") != "refuse":
+        said = f"`read: row_groups` fills no cells. Fill them in the file and leave `missing` at refuse, {other}"
+        yield Problem("data.missing", said)
+    if data.get("limits"):
+        said = f"`read: row_groups` empties no cells. Correct them in the file and leave `limits` out, {other}"
+        yield Problem("data.limits", said)
+    methods = scaling.values() if isinstance(scaling, Mapping) else [scaling]
+    if "robust" in methods:
+        said = f"`robust` needs all values of a column at once. Choose standard, minmax or none, {other}"
+        yield Problem("data.scaling", said)
+    if sweep is not None:
+        said = f"the trials of a sweep share a table in memory. Leave the `sweep` section out, {other}"
+        yield Problem("data.read", said)
 
 
 def _by_hash(data: Mapping[str, Any]) -> bool:

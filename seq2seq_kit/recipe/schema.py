@@ -27,6 +27,10 @@ Columns = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=
 Limits = dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
 # An integer, a unit and nothing else; the data room turns it into a step (data/time.py).
 Every = Annotated[str, Field(pattern=r"^[1-9]\d*(s|min|h|d|w|mo|y)$")]
+Read = Annotated[
+    Literal["memory", "row_groups"],
+    Field(description="memory: the whole table; row_groups: a Parquet file larger than memory, read as it is needed."),
+]
 
 
 TeacherForcing = Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=2, max_length=2)]
@@ -82,6 +86,7 @@ class ForecastData(Data):
         "horizon",
         description="horizon: windows, all steps ahead at once; next_step: whole sequences, one step at a time.",
     )
+    read: Read = "memory"
     targets: Columns = Field(description="Columns to forecast.")
     output_steps: Steps = Field(description="Rows that the decoder writes.")
     gap_steps: int = Field(0, ge=0, description="Rows between the inputs and the targets that belong to neither.")
@@ -99,6 +104,7 @@ class AutoencodeData(Data):
     framing: Literal["window"] = Field(
         "window", description="window: of input_steps rows; whole: each series is one sequence, of any length."
     )
+    read: Read = "memory"
 
 
 class Model(Section):

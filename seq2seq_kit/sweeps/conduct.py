@@ -18,7 +18,7 @@ from seq2seq_kit.errors import ArgumentError, DataError, RecipeError, SweepError
 from seq2seq_kit.interrupt import noticing_ctrl_c
 from seq2seq_kit.notes import count_of
 from seq2seq_kit.recipe import Recipe, dump_recipe
-from seq2seq_kit.recipe.loading import Overrides
+from seq2seq_kit.recipe.loading import Overrides, flattened
 from seq2seq_kit.recipe.sweep import knobs
 from seq2seq_kit.recipe.sweep_space import check_space, default_values, in_words, section_of, trial_recipe
 from seq2seq_kit.runs import close, data_name, first_tags
@@ -30,7 +30,7 @@ from seq2seq_kit.sweeps.search import Search
 from seq2seq_kit.sweeps.standing import Silent, SweepReporter
 from seq2seq_kit.sweeps.trials import Trial, best_of
 from seq2seq_kit.tasks import digest_of, open_job
-from seq2seq_kit.tracking import flattened, impatient, open_tracking
+from seq2seq_kit.tracking import impatient, open_tracking
 from seq2seq_kit.validation import resolve
 
 _WORKER_BYTES = 10**9  # a trial of a small model takes about half of it

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection, get_all_start_methods, get_context
-from pathlib import Path
 from typing import Any
 
 import psutil
 
 from seq2seq_kit.errors import SweepError
+from seq2seq_kit.memory import free_memory
 from seq2seq_kit.sweeps.worker import Task, main
 
 _LOOKED_SECONDS = 0.5  # between two looks at memory
@@ -181,19 +181,6 @@ def start_process(target: Callable[..., None], *arguments: Any) -> tuple[Any, co
     finally:
         theirs.close()
     return process, ours
-
-
-def free_memory() -> int:
-    """Bytes that processes may still take: of the machine, and of the container if there is one."""
-    free = int(psutil.virtual_memory().available)
-    with suppress(OSError, ValueError):
-        group = Path("/sys/fs/cgroup")
-        limit = int((group / "memory.max").read_text(encoding="ascii"))  # "max" where there is none
-        used = int((group / "memory.current").read_text(encoding="ascii"))
-        lines = (group / "memory.stat").read_text(encoding="ascii").splitlines()
-        cached = next((int(line.split()[1]) for line in lines if line.startswith("inactive_file ")), 0)
-        free = min(free, limit - used + cached)
-    return free
 
 
 def _how(each: Running) -> str:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from seq2seq_kit.bundle_files import Trained
 from seq2seq_kit.data import read_source
+from seq2seq_kit.data.row_groups import FrameOnDisk
 from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.evaluation import Board
 from seq2seq_kit.findings import Finding
@@ -22,6 +23,9 @@ from seq2seq_kit.training import Examples, Fit, Observer
 
 if TYPE_CHECKING:
     import keras
+
+
+_HASHED_ROWS = 2**20  # a row group as most programs write it
 
 
 class Job(Protocol):
@@ -37,7 +41,7 @@ class Job(Protocol):
     def recipe(self) -> Recipe: ...
 
     @property
-    def source(self) -> pd.DataFrame:
+    def source(self) -> pd.DataFrame | FrameOnDisk:
         """The frame that the examples were made of."""
 
     @property
@@ -102,10 +106,14 @@ class FoldedJob(Job, Protocol):
         """The job with its rows scaled as a bundle has them that was trained on others, such as a fold."""
 
 
-def digest_of(frame: pd.DataFrame, columns: Sequence[str]) -> str:
+def digest_of(frame: pd.DataFrame | FrameOnDisk, columns: Sequence[str]) -> str:
     """Digest of the cells of some columns; MLflow takes up to 36 characters."""
-    hashed = pd.util.hash_pandas_object(frame[list(columns)], index=False).to_numpy()
-    return hashlib.sha256(hashed.tobytes()).hexdigest()[:32]
+    digest = hashlib.sha256()
+    # Each row has a hash of its own, so the digest is that of all rows at once.
+    for first in range(0, len(frame), _HASHED_ROWS):
+        piece = frame.iloc[first : first + _HASHED_ROWS][list(columns)]
+        digest.update(pd.util.hash_pandas_object(piece, index=False).to_numpy().tobytes())
+    return digest.hexdigest()[:32]
 
 
 def no_folds(recipe: Recipe, why: str) -> RecipeError:

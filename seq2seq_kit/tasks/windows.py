@@ -14,7 +14,9 @@ from seq2seq_kit import plots, plots_tokens
 from seq2seq_kit.bundle import Bundle
 from seq2seq_kit.data import Prepared, prepare
 from seq2seq_kit.data.checks import check_data
-from seq2seq_kit.errors import DataError
+from seq2seq_kit.data.prepare import prepare_on_disk
+from seq2seq_kit.data.row_groups import FrameOnDisk
+from seq2seq_kit.errors import DataError, RecipeError
 from seq2seq_kit.evaluation import (
     MODEL,
     Evaluation,
@@ -25,10 +27,11 @@ from seq2seq_kit.evaluation import (
     naive_error,
 )
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.memory import require_room, require_room_for_groups
 from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, WindowRecipe
 from seq2seq_kit.serving import served_examples
-from seq2seq_kit.tasks.job import Job, no_epoch, rows_of
+from seq2seq_kit.tasks.job import Job, no_epoch, rows_of, source_of
 from seq2seq_kit.training import Fit, Observer, fit, teach, value_loss
 
 if TYPE_CHECKING:
@@ -46,7 +49,7 @@ class WindowJob:
     unit: ClassVar[str] = "windows"
 
     recipe: WindowRecipe
-    source: pd.DataFrame
+    source: pd.DataFrame | FrameOnDisk
     examples: Prepared
     # Where the baselines choose, if not on `examples`.
     chosen_on: Prepared | None = None
@@ -54,8 +57,20 @@ class WindowJob:
     @classmethod
     def open(cls, recipe: WindowRecipe, data: pd.DataFrame | None) -> WindowJob:
         """Checks and prepares the rows."""
-        frame, origin = rows_of(recipe, data)
-        prepared = prepare(recipe.data, frame, origin=origin)
+        frame: pd.DataFrame | FrameOnDisk
+        if recipe.data.read == "row_groups":
+            if data is not None:
+                raise RecipeError(
+                    "data.read: row_groups reads the file that data.source names. Received: a DataFrame as `data`. Leave `data` "
+                    "out, or set data.read: memory"
+                )
+            require_room_for_groups(source_of(recipe))
+            prepared, frame = prepare_on_disk(recipe.data, source_of(recipe))
+        else:
+            if data is None:
+                require_room(source_of(recipe))
+            frame, origin = rows_of(recipe, data)
+            prepared = prepare(recipe.data, frame, origin=origin)
         return cls(recipe, frame, replace(prepared, answers=_reads_own_output(recipe)))
 
     @property

@@ -4,10 +4,14 @@ import gzip
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from seq2seq_kit.data import NAMED, read_source
+from seq2seq_kit.data.table import read_table
 from seq2seq_kit.errors import DataError
 from tests.conftest import hourly_frame
 
@@ -153,3 +157,58 @@ def test_a_quote_is_a_token_like_any_other_in_a_table_by_tabs(tmp_path: Path) ->
     for texts in ([], ["word"]):
         frame = read_source(str(tmp_path / "words.tsv"), texts=texts)
         assert frame["word"].tolist() == ['"', "so", '"'] * 3
+
+
+def _mixed(rows: int = 100) -> pd.DataFrame:
+    """Columns of every kind that pandas writes; float columns apart from each other."""
+    frame = hourly_frame(rows, series=("a", "b"))
+    frame.insert(0, "before", np.arange(2 * rows, dtype=np.float32))
+    frame["time"] = frame["time"].dt.tz_localize("UTC")
+    return frame.assign(
+        count=np.arange(2 * rows),
+        flag=frame["load"] > 100,
+        kind=frame["site"].astype("category"),
+        after=np.where(np.arange(2 * rows) % 7, frame["heat"], np.nan),
+        late=np.float32(1.5),
+    )
+
+
+@pytest.mark.parametrize("rows_of_a_group", [30, 1000])
+def test_a_parquet_file_is_read_as_pandas_reads_it(tmp_path: Path, rows_of_a_group: int) -> None:
+    path = tmp_path / "rows.parquet"
+    _mixed().to_parquet(path, row_group_size=rows_of_a_group)
+    pd.testing.assert_frame_equal(read_source(str(path)), pd.read_parquet(path))
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        _mixed().set_index("time"),
+        _mixed()[["count", "site"]],
+        _mixed().astype({"after": "Float64"}),
+        _mixed().set_index(pd.RangeIndex(10, 210)),
+        _mixed()[["before"]],
+        _mixed()[:0],
+    ],
+    ids=["index", "no_floats", "nullable", "range", "one", "empty"],
+)
+def test_a_parquet_file_with_ways_of_its_own_is_read_as_pandas_reads_it(tmp_path: Path, frame: pd.DataFrame) -> None:
+    path = tmp_path / "rows.parquet"
+    frame.to_parquet(path)
+    pd.testing.assert_frame_equal(read_source(str(path)), pd.read_parquet(path))
+
+
+def test_a_parquet_file_not_written_by_pandas_is_read_as_pandas_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"a.b": [1.5, None, 2.5], "n": [1, None, 3], "c": [0.0, 1.0, 2.0]}), path)
+    pd.testing.assert_frame_equal(read_source(str(path)), pd.read_parquet(path))
+
+
+def test_the_table_of_a_parquet_file_shares_the_memory_of_its_frame(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    _mixed().to_parquet(path, row_group_size=30)
+    frame = read_source(str(path)).iloc[:100]
+    table = read_table(frame, columns=["load", "heat"], time="time", every="1h")
+    assert np.shares_memory(table.values, frame["heat"].to_numpy())
+    assert table.times is not None
+    assert np.shares_memory(table.times.asi8, frame["time"].array.asi8)

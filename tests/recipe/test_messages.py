@@ -172,6 +172,33 @@ def test_keys_that_contradict_each_other_are_told_together(changes: dict[str, An
 
 
 @pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"source": "rows.csv"},
+            "data.read  `row_groups` are those of a Parquet file (.parquet, .pq). Received: rows.csv",
+        ),
+        ({"series": "site"}, "data.series  `read: row_groups` takes a single series in time order."),
+        ({"missing": "mask"}, "data.missing  `read: row_groups` fills no cells."),
+        ({"limits": {"load": [0.0, 1.0]}}, "data.limits  `read: row_groups` empties no cells."),
+        ({"scaling": {"load": "robust"}}, "data.scaling  `robust` needs all values of a column at once."),
+        ({"scaling": "robust"}, "data.scaling  `robust` needs all values of a column at once."),
+    ],
+)
+def test_what_needs_all_rows_at_once_is_refused_of_row_groups(changes: dict[str, Any], said: str) -> None:
+    recipe = forecast_recipe(**{"source": "rows.parquet", "read": "row_groups"} | changes)
+    assert said in _message(recipe)
+    recipe["data"]["read"] = "memory"
+    parse_recipe(recipe)
+
+
+def test_a_sweep_reads_its_table_into_memory() -> None:
+    space = {"max_trials": 2, "space": {"training.epochs": {"choice": [1, 2]}}}
+    recipe = forecast_recipe(source="rows.parquet", read="row_groups") | {"sweep": space}
+    assert "data.read  the trials of a sweep share a table in memory." in _message(recipe)
+
+
+@pytest.mark.parametrize(
     ("data", "model", "said"),
     [
         (

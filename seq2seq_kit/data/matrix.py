@@ -1,0 +1,89 @@
+"""From rows in original units to what a network reads: scaled, with calendar columns, missing cells at the centre."""
+
+from typing import cast
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.data.batches import Layout, aligned
+from seq2seq_kit.data.calendar import calendar_columns
+from seq2seq_kit.data.columns import Columns
+from seq2seq_kit.data.pieces import pieces_of
+from seq2seq_kit.data.row_groups import RowsOnDisk, TimesOnDisk
+from seq2seq_kit.data.scaling import Scaler
+from seq2seq_kit.data.table import Table
+from seq2seq_kit.errors import DataError
+
+_CACHED_ROWS = 2**15  # rows whose scaling stays in a processor's cache
+
+
+def make_matrix(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarray, layout: Layout) -> np.ndarray:
+    """The scaled rows, shape `(rows, columns of the layout)` float32; those of a table on disk stay there.
+
+    Raises:
+        DataError: A scaled value is beyond the range of float32.
+    """
+    if isinstance(table.values, RowsOnDisk):
+        return cast(np.ndarray, _matrix_on_disk(columns, table, scaler, codes, layout))
+    matrix = aligned((len(table.values), len(layout.columns)))
+    # In pieces, because the scaled rows in float64 would be a second table.
+    for rows in pieces_of(0, len(matrix)):
+        series = np.searchsorted(table.bounds, np.arange(rows.start, rows.stop), side="right") - 1
+        scaled = scaler.transform(table.values[rows], codes[series])
+        _refuse_overflow(scaled, table, rows.start)
+        times = table.times[rows] if table.times is not None else None
+        _fill_rows(matrix[rows], scaled, times, columns, layout)
+    return matrix
+
+
+def _matrix_on_disk(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarray, layout: Layout) -> RowsOnDisk:
+    values, times = cast(RowsOnDisk, table.values), cast("TimesOnDisk | None", table.times)
+    assert table.extremes is not None
+    if np.abs(scaler.transform(table.extremes, codes)).max() > np.finfo(np.float32).max:
+        for rows in pieces_of(0, len(values)):
+            _refuse_overflow(scaler.transform(values[rows], codes), table, rows.start)
+
+    def read(block: int, positions: tuple[int, ...], most: int | None) -> np.ndarray:
+        cells = values.read(block, values.all_columns, most)
+        clock = times.of(times.ticks.read(block, (0,), most)[:, 0]) if times is not None and columns.calendar else None
+        result = np.empty((len(cells), len(layout.columns)), np.float32)
+        for first in range(0, len(cells), _CACHED_ROWS):
+            rows = slice(first, first + _CACHED_ROWS)
+            scaled = scaler.transform(cells[rows], codes)
+            _fill_rows(result[rows], scaled, clock[rows] if clock is not None else None, columns, layout)
+        return result
+
+    return RowsOnDisk(values.edges, len(layout.columns), np.float32, read, by_column=False)
+
+
+def _fill_rows(
+    matrix: np.ndarray, scaled: np.ndarray, times: pd.DatetimeIndex | None, columns: Columns, layout: Layout
+) -> None:
+    """Writes scaled rows, shape `(rows, columns of the table)`, into rows of the matrix."""
+    past = len(columns.past)
+    matrix[:, :past] = scaled[:, :past]
+    if columns.calendar:
+        assert times is not None
+        features = calendar_columns(times, columns.calendar)
+        matrix[:, past : past + features.shape[1]] = features
+    if columns.masked:
+        inputs = len(columns.inputs)
+        observed = ~np.isnan(scaled[:, :inputs])
+        matrix[:, layout.inputs - inputs : layout.inputs] = observed
+        # A cell that is not there stands at the centre of its column, and its `observed` column says 0
+        # (Lipton, Kale and Wetzel 2016: zero-imputation with indicators).
+        matrix[:, :past] = np.nan_to_num(matrix[:, :past])
+    for name, position in zip(columns.targets, layout.targets, strict=True):
+        if position >= layout.inputs:
+            matrix[:, position] = scaled[:, columns.table.index(name)]
+
+
+def _refuse_overflow(scaled: np.ndarray, table: Table, first: int) -> None:
+    """A network computes in float32; what is too large for it would silently become infinite. `first`: row of `scaled[0]`."""
+    large = np.argwhere(np.abs(scaled) > np.finfo(np.float32).max)
+    if len(large):
+        row, column = first + int(large[0, 0]), int(large[0, 1])
+        raise DataError(
+            f"{table.origin}, {table.where(row)}, column {table.columns[column]}: {table.values[row, column]:g} is beyond the "
+            "range of float32. Correct the cell, set data.limits for the column, or choose a data.scaling other than none"
+        )

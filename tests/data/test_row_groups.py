@@ -1,0 +1,264 @@
+"""Rows of a Parquet file that stay there: they look like the rows of a table in memory, and are told the same."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seq2seq_kit.data import Prepared, prepare
+from seq2seq_kit.data.checks import check_data
+from seq2seq_kit.data.prepare import prepare_on_disk
+from seq2seq_kit.data.row_groups import FrameOnDisk, GroupedFile, RowsOnDisk
+from seq2seq_kit.errors import DataError
+from seq2seq_kit.evaluation import fit_autoencode_baselines, fit_forecast_baselines, naive_error
+from seq2seq_kit.recipe import parse_recipe
+from seq2seq_kit.recipe.schema import Data
+from seq2seq_kit.tasks import digest_of
+from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
+
+GROUP = 130  # rows; the parts, the windows and the gap below lie across its multiples
+
+
+@pytest.fixture(autouse=True)
+def each_group_is_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seq2seq_kit.data.row_groups.LEAST_ROWS", 1)
+
+
+def _data(**data: Any) -> Data:
+    section: Data = parse_recipe(forecast_recipe(**data)).data
+    return section
+
+
+def _both(folder: Path, frame: pd.DataFrame, data: Data) -> tuple[Prepared, Prepared, FrameOnDisk]:
+    """The rows in memory and on disk."""
+    path = folder / "hours.parquet"
+    frame.to_parquet(path, row_group_size=GROUP)
+    on_disk, source = prepare_on_disk(data, str(path))
+    return prepare(data, frame, origin=str(path)), on_disk, source
+
+
+def _refused(folder: Path, frame: pd.DataFrame, **data: Any) -> tuple[str, str]:
+    """What is said of a frame in memory and on disk."""
+    path, said = folder / "hours.parquet", []
+    frame.to_parquet(path, row_group_size=GROUP)
+    with pytest.raises(DataError) as caught:
+        prepare(_data(**data), pd.read_parquet(path), origin=str(path))
+    said.append(str(caught.value))
+    with pytest.raises(DataError) as caught:
+        prepare_on_disk(_data(**data), str(path))
+    return said[0], str(caught.value)
+
+
+def _gappy(rows: int = 900) -> pd.DataFrame:
+    """Hours with a gap inside a row group and one at its border, and a value far off."""
+    frame = hourly_frame(rows).drop(index=[200, 201, 2 * GROUP + 2]).reset_index(drop=True)
+    frame.loc[555, "heat"] = 700.0
+    return frame
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Prepared, Prepared, FrameOnDisk]:
+    patch = pytest.MonkeyPatch()
+    patch.setattr("seq2seq_kit.data.row_groups.LEAST_ROWS", 1)
+    try:
+        return _both(tmp_path_factory.mktemp("rows"), _gappy(), _data(scaling={"heat": "minmax"}))
+    finally:
+        patch.undo()
+
+
+Pair = tuple[Prepared, Prepared, FrameOnDisk]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        slice(None),
+        slice(100, 300),
+        slice(890, 2000),
+        (slice(125, 135), 1),
+        (555, 1),
+        np.array([5, 880, 131, 5]),
+        (np.array([[0, 1], [129, 130]]), slice(0, 1)),
+        (np.array([[0, 896], [129, 130]])[..., None], np.array([1, 0])),
+        (np.array([[7]])[..., None], np.array([1])),
+        (np.array([[7, 8]])[..., None], [1]),
+    ],
+    ids=str,
+)
+def test_rows_on_disk_are_indexed_as_a_matrix_is(pair: Pair, key: Any) -> None:
+    memory, disk, _ = pair
+    assert isinstance(disk.table.values, RowsOnDisk)
+    assert disk.table.values.shape == memory.table.values.shape
+    found = disk.table.values[key]
+    np.testing.assert_array_equal(found, memory.table.values[key])
+    assert np.shape(found) == np.shape(memory.table.values[key])
+
+
+def test_only_the_blocks_read_last_are_held(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    values: Any = pair[1].table.values
+    monkeypatch.setattr("seq2seq_kit.data.row_groups.HELD_BYTES", 2 * GROUP * 2 * 8)
+    values.held.clear()
+    np.testing.assert_array_equal(values[:], pair[0].table.values)
+    assert list(values.held) == [(5, (0, 1)), (6, (0, 1))]
+    assert sum(block.nbytes for block in values.held.values()) <= 2 * GROUP * 2 * 8
+
+
+def test_a_stretch_goes_on_into_as_many_blocks_as_it_takes(pair: Pair) -> None:
+    memory, disk, _ = pair
+    matrix: Any = disk.matrix
+    np.testing.assert_array_equal(matrix.stretch(1, 300), memory.matrix[GROUP : 2 * GROUP + 300])
+    np.testing.assert_array_equal(matrix.stretch(5, 300), memory.matrix[5 * GROUP :])
+
+
+def test_scaled_rows_windows_and_segments_are_those_of_memory(pair: Pair) -> None:
+    memory, disk, _ = pair
+    np.testing.assert_allclose(disk.matrix[:], memory.matrix, atol=1e-6)
+    np.testing.assert_array_equal(disk.segments, memory.segments)
+    assert len(disk.segments) == 3
+    for part in ("train", "val", "test"):
+        np.testing.assert_array_equal(disk.windows[part].starts(), memory.windows[part].starts())
+        chosen = memory.windows[part].evenly(40)
+        np.testing.assert_array_equal(disk.truth(part, chosen), memory.truth(part, chosen))
+
+
+def test_times_on_disk_are_those_of_memory(pair: Pair) -> None:
+    memory, disk, _ = pair
+    assert memory.table.times is not None
+    assert disk.table.times is not None
+    assert disk.table.times[3] == memory.table.times[3]
+    for key in (slice(120, 140), np.array([500, 2, 131])):
+        pd.testing.assert_index_equal(disk.table.times[key], memory.table.times[key], check_names=False)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_times_keep_their_zone(tmp_path: Path, zone: str) -> None:
+    frame = hourly_frame(600)
+    frame["time"] = frame["time"].dt.tz_localize("UTC").dt.tz_convert(zone)
+    memory, disk, source = _both(tmp_path, frame, _data())
+    assert memory.table.times is not None
+    assert disk.table.times is not None
+    assert disk.table.times[5] == memory.table.times[5]
+    assert str(disk.table.times[5].tz) == zone
+    np.testing.assert_array_equal(disk.matrix[:], memory.matrix)
+    assert digest_of(source, ["time", "load", "heat"]) == digest_of(frame, ["time", "load", "heat"])
+
+
+def test_findings_and_the_digest_are_those_of_memory(pair: Pair) -> None:
+    memory, disk, source = pair
+    found = [str(finding) for finding in check_data(disk)]
+    assert found == [str(finding) for finding in check_data(memory)]
+    assert any("the farthest is 700" in text and "row 556" in text for text in found)
+    columns = ["time", "load", "heat"]
+    assert digest_of(source, columns) == digest_of(_gappy(), columns)
+    assert len(source) == 897
+
+
+def test_the_frame_on_disk_gives_the_rows_that_it_is_asked_for(pair: Pair) -> None:
+    frame, source = _gappy(), pair[2]
+    pd.testing.assert_frame_equal(source.iloc[125:400], frame.iloc[125:400].reset_index(drop=True))
+    pd.testing.assert_frame_equal(
+        source.iloc[[400, 3, 131]].reset_index(drop=True), frame.iloc[[400, 3, 131]].reset_index(drop=True)
+    )
+
+
+def test_baselines_and_mases_denominator_are_those_of_memory(pair: Pair) -> None:
+    memory, disk, _ = pair
+    np.testing.assert_allclose(naive_error(disk), naive_error(memory), rtol=1e-12)
+    windows = np.arange(memory.count("test"))
+    peers = zip(fit_forecast_baselines(disk), fit_forecast_baselines(memory), strict=True)
+    for ours, theirs in peers:
+        assert ours.name == theirs.name
+        np.testing.assert_allclose(ours(disk, "test", windows), theirs(memory, "test", windows), rtol=1e-5)
+
+
+def test_an_autoencoders_baselines_are_those_of_memory(tmp_path: Path) -> None:
+    data: Any = parse_recipe(autoencode_recipe()).data
+    memory, disk, _ = _both(tmp_path, hourly_frame(700), data)
+    windows = np.arange(memory.count("test"))
+    peers = zip(
+        fit_autoencode_baselines(disk, latent_dim=4), fit_autoencode_baselines(memory, latent_dim=4), strict=True
+    )
+    for ours, theirs in peers:
+        np.testing.assert_allclose(ours(disk, "test", windows), theirs(memory, "test", windows), rtol=1e-5)
+
+
+def _with(row: int, column: str, value: Any) -> pd.DataFrame:
+    frame = hourly_frame(600)
+    frame.loc[row, column] = value
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("frame", "said"),
+    [
+        (_with(300, "heat", np.inf), "row 301, column heat: expected a finite number. Received: inf"),
+        (_with(301, "load", np.nan), "load: 1 missing cell, the first in row 302"),
+        (_with(260, "time", pd.Timestamp("2024-01-11 19:00")), "row 260 .* and row 261 have the same timestamp"),
+        (_with(260, "time", pd.Timestamp("2024-01-11 19:20")), "row 261 .*not a whole number of steps of `every: 1h`"),
+        (_with(260, "time", pd.NaT), "row 261, column time: expected a timestamp like '2024-01-01 00:00:00'"),
+        (hourly_frame(600).drop(columns="load"), "lacks the column load. It also has no other columns"),
+        (hourly_frame(600)[:0], "has a header and no rows"),
+        (hourly_frame(600).assign(load="much"), "row 1, column load: expected a number. Received: 'much'.*599 more"),
+        (hourly_frame(600).assign(heat=_with(0, "load", 0.0)["time"]), "heat: expected numbers. Received timestamps"),
+        (
+            hourly_frame(600).assign(time=1.5),
+            "column time: expected timestamps such as 2024-01-31 13:00. Received: 1.5",
+        ),
+        (_with(300, "load", 1e300), "row 301 .*column load: 1e\\+300 is beyond the range of float32"),
+    ],
+    ids=["infinite", "missing", "doubled", "off", "no_time", "absent", "empty", "text", "times", "numbers", "large"],
+)
+def test_what_is_wrong_with_a_row_is_said_as_in_memory(tmp_path: Path, frame: pd.DataFrame, said: str) -> None:
+    more = {"scaling": "none"} if "float32" in said else {}
+    memory, disk = _refused(tmp_path, frame, **more)
+    assert disk == memory
+    with pytest.raises(DataError, match=said):
+        raise DataError(disk)
+
+
+@pytest.mark.parametrize("row", [5, GROUP, GROUP + 1])
+def test_rows_that_are_not_in_time_order_are_refused(tmp_path: Path, row: int) -> None:
+    frame, path = hourly_frame(600), tmp_path / "hours.parquet"
+    order = np.arange(600)
+    order[[row - 1, row]] = [row, row - 1]
+    frame.iloc[order].to_parquet(path, row_group_size=GROUP, index=False)
+    with pytest.raises(DataError, match=rf"row {row + 1} \(.*its time lies before that of the row above it \(2024-01-"):
+        prepare_on_disk(_data(), str(path))
+
+
+def test_texts_are_no_timestamps_of_parquet(tmp_path: Path) -> None:
+    frame, path = hourly_frame(600), tmp_path / "hours.parquet"
+    frame.assign(time=frame["time"].astype(str)).to_parquet(path)
+    with pytest.raises(DataError, match=r"takes a column of Parquet's timestamps\. Received: '2024-01-01 00:00:00'"):
+        prepare_on_disk(_data(), str(path))
+
+
+def test_a_file_that_was_changed_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "hours.parquet"
+    hourly_frame(600).to_parquet(path, row_group_size=GROUP)
+    prepared, _ = prepare_on_disk(_data(), str(path))
+    hourly_frame(600, seed=1).head(590).to_parquet(path, row_group_size=GROUP)
+    with pytest.raises(DataError, match=r"hours\.parquet was changed while it was read"):
+        prepared.arrays("test", np.array([0]))
+
+
+@pytest.mark.parametrize(("name", "said"), [("none.parquet", "there is no file"), ("bad.parquet", "not a readable")])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 and nothing more")
+    with pytest.raises(DataError, match=f"{said}.*|{name}.*{said}"):
+        GroupedFile.open(tmp_path / name)
+
+
+def test_small_row_groups_are_read_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seq2seq_kit.data.row_groups.LEAST_ROWS", 250)
+    path = tmp_path / "hours.parquet"
+    hourly_frame(600).to_parquet(path, row_group_size=100)
+    file = GroupedFile.open(path)
+    np.testing.assert_array_equal(file.edges, [0, 300, 600])
+    np.testing.assert_array_equal(file.groups, [0, 3, 6])
+    pd.testing.assert_frame_equal(
+        file.frame(1, ["load"]).set_index(np.arange(300, 600)), hourly_frame(600)[["load"]][300:]
+    )
+    np.testing.assert_array_equal(file.arrays(0, ["load"], most=150)[0], hourly_frame(600)["load"][:150])
