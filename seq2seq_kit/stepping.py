@@ -14,8 +14,18 @@ _OPEN_STEPS = 100  # stands for an open number of steps
 
 
 def steps_per_call(model: keras.Model, batch_size: int) -> int:
-    """Training steps for one call: as many as a slow machine does in a quarter of a second, from 1 to 16."""
+    """Training steps for one call: as many as a slow machine is estimated to do in a quarter of a second, from 1 to 16.
+
+    One where a layer runs Keras' own loop, whose speed nobody can tell from the work.
+    """
+    import keras
+
+    from seq2seq_kit.models.acceleration import way_of
     from seq2seq_kit.models.counts import first_shape
+
+    recurrent = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.RNN)]
+    if any(way_of(layer).name == "loop" for layer in recurrent):
+        return 1
 
     work = 0
     for layer in model.layers:
@@ -56,3 +66,9 @@ def step_together(model: keras.Model, steps: int) -> None:
         return run(iterator, tf.constant(count))
 
     model.train_function = train
+
+
+def step_singly(model: keras.Model) -> None:
+    """Gives a model Keras' own training function back, for whoever fits it next."""
+    model.steps_per_execution = 1
+    model.train_function = model.test_function = None

@@ -15,7 +15,7 @@ from seq2seq_kit.errors import ArgumentError, TrainingError
 from seq2seq_kit.interrupt import noticing_ctrl_c
 from seq2seq_kit.recipe.schema import FitSettings, ForecastTraining
 from seq2seq_kit.recipe.tokens import TranslateTraining
-from seq2seq_kit.stepping import step_together, steps_per_call
+from seq2seq_kit.stepping import step_singly, step_together, steps_per_call
 
 if TYPE_CHECKING:
     import keras
@@ -176,6 +176,8 @@ def fit(
         ended = "interrupted"
         if best.best_weights is not None:
             model.set_weights(best.best_weights)
+    finally:
+        step_singly(model)
     if pressed.is_set():  # perhaps after the last batch had begun
         ended = "interrupted"
     if history and not _finite(history[-1]):

@@ -120,7 +120,7 @@ def test_the_time_of_an_epoch_does_not_depend_on_the_epochs() -> None:
 def test_a_mask_in_the_model_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     import tensorflow as tf
 
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["one"])
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["one"])
     inputs = keras.Input((6,))
     embedded = keras.layers.Embedding(9, 3, mask_zero=True)(inputs)
     (run,) = recurrences_of(keras.Model(inputs, keras.layers.LSTM(2)(embedded)))

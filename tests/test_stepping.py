@@ -47,3 +47,24 @@ def test_small_models_take_many_steps_together_and_large_ones_one() -> None:
     work = 6 * 64 * (100 * 16_896 + 10 * 33_024 + 10 * 65)
     assert steps(64, 100, 64) == steps(64, None, 64) == int(0.25 * 20e9 / work) == 6
     assert steps(128, 100, 128) == 1
+
+
+def test_whoever_fits_the_model_next_has_keras_own_steps() -> None:
+    recipe, prepared, model = small(epochs=1)
+    fitted(recipe, prepared, model)
+    done = int(model.optimizer.iterations)
+    x = [np.zeros((40, *tensor.shape[1:]), np.float32) for tensor in model.inputs]
+    model.fit(
+        x if len(x) > 1 else x[0],
+        np.zeros((40, *model.output_shape[1:]), np.float32),
+        batch_size=2,
+        epochs=2,
+        verbose=0,
+    )
+    assert int(model.optimizer.iterations) - done == 40
+
+
+def test_a_layer_on_keras_own_loop_takes_single_steps() -> None:
+    layers: dict[str, Any] = {"encoder_units": [4], "decoder_units": [4]}
+    model = build_encoder_decoder(input_steps=10, output_steps=2, input_features=1, recurrent_dropout=0.1, **layers)
+    assert steps_per_call(model, 32) == 1

@@ -45,6 +45,8 @@ class NewestReader:
         self._layout = self._columns.layout()
         picked = [scaler.columns.index(name) for name in self._columns.past]
         self._center, self._scale = scaler.center[0, picked], scaler.scale[0, picked]
+        # What is larger might be beyond the range of float32 once it is scaled; nor is infinity smaller, or what is no number.
+        self._most = np.finfo(np.float32).max / 4 * np.minimum(self._scale, 1.0) - np.abs(self._center)
         self._every = Every.parse(data.every) if data.every else None
 
     @classmethod
@@ -58,19 +60,17 @@ class NewestReader:
         """The newest window, or None where the rows need the long way."""
         data, steps = self._data, self._data.input_steps
         ahead = data.gap_steps + data.output_steps
-        if len(frame) < steps or not frame.columns.is_unique:
+        if len(frame) < steps or not frame.columns.is_unique or frame.columns.nlevels > 1:
             return None
         if any(name not in frame.columns for name in (*self._columns.past, *([data.time] if data.time else []))):
             return None
         past = np.empty((steps, len(self._columns.past)))
         for position, name in enumerate(self._columns.past):
             values = frame[name].to_numpy()
-            if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+            if values.dtype.kind not in "fiu" or not np.abs(values, dtype=np.float64).max() < self._most[position]:
                 return None
             past[:, position] = values[-steps:]
         scaled = (past - self._center) / self._scale
-        if np.abs(scaled).max() > np.finfo(np.float32).max:
-            return None
         labels: dict[str, np.ndarray] = {}
         features = np.zeros((steps + ahead, 0))
         if data.time:
@@ -94,9 +94,11 @@ class NewestReader:
             return None
         assert self._every is not None
         times = column.to_numpy()
-        if np.datetime_data(times.dtype)[0] in ("s", "ms"):  # what pandas adds a step to has microseconds
+        # What pandas adds a step of less than days to has microseconds.
+        if np.datetime_data(times.dtype)[0] in ("s", "ms") and self._every.seconds % 86400:
             times = times.astype("M8[us]")
         step = np.timedelta64(self._every.seconds, "s").astype(f"m8[{np.datetime_data(times.dtype)[0]}]")
-        if not (np.diff(times) == step).all():  # also where one is missing
+        if np.isnat(times[-1]) or not (np.diff(times) == step).all():  # also where one is missing
             return None
-        return np.concatenate([times, times[-1] + step * np.arange(1, ahead + 1)])
+        later = times[-1] + step * np.arange(1, ahead + 1)
+        return np.concatenate([times, later]) if later[-1] > times[-1] else None  # an end of time that was passed

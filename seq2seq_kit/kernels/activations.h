@@ -14,7 +14,7 @@ static inline __attribute__((always_inline)) float expm1_fast(float x) {
   series = series * r + 1.f / 6;
   series = series * r + 0.5f;
   series = series * r * r + r;
-  int bits;
+  unsigned bits;
   memcpy(&bits, &rounded, 4);
   bits = (bits + 127) << 23; /* the low bits of `rounded` hold n: now 2^n as a float */
   float scale;

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -45,7 +46,9 @@ def library() -> Library:
 
     if os.environ.get(SWITCH, "").lower() in ("off", "0"):
         return Library(None, f"the compiled kernel is switched off by {SWITCH}")
-    compiler = os.environ.get("CC") or next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+    told = shlex.split(os.environ.get("CC", ""))
+    at_hand = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+    compiler = told if told and shutil.which(told[0]) else [at_hand] if at_hand else None
     if compiler is None:
         return Library(None, "no C compiler was found for the compiled kernel; install gcc or clang")
     try:
@@ -53,8 +56,8 @@ def library() -> Library:
         return Library(tf.load_op_library(str(found)))
     except subprocess.CalledProcessError as error:
         said = next((line for line in error.stderr.splitlines() if "error" in line), error.stderr.strip()[:200])
-        return Library(None, f"{compiler} could not compile the kernel ({said})")
-    except (OSError, subprocess.TimeoutExpired, tf.errors.OpError) as error:
+        return Library(None, f"{shlex.join(compiler)} could not compile the kernel ({said})")
+    except (OSError, RuntimeError, ValueError, subprocess.TimeoutExpired, tf.errors.OpError) as error:
         return Library(None, f"the compiled kernel could not be made or loaded ({error})")
 
 
@@ -64,11 +67,18 @@ def cache_folder() -> Path:
     return (Path(root) if root else Path.home() / ".cache") / "seq2seq_kit"
 
 
-def _kept(compiler: str, tf: Any) -> Path:
+def _kept(compiler: list[str], tf: Any) -> Path:
     """The library in the cache, put there if it is not."""
     sources = sorted(_SOURCES.glob("*.[ch]"))
     key = hashlib.sha256()
-    for part in [tf.__version__, tf.sysconfig.get_lib(), compiler, platform.machine(), _processor(), *_FLAGS]:
+    for part in [
+        tf.__version__,
+        tf.sysconfig.get_lib(),
+        shlex.join(compiler),
+        platform.machine(),
+        _processor(),
+        *_FLAGS,
+    ]:
         key.update(part.encode() + b"\0")
     for source in sources:
         key.update(source.read_bytes())
@@ -81,14 +91,14 @@ def _kept(compiler: str, tf: Any) -> Path:
     return kept
 
 
-def _compile(compiler: str, tf: Any, kept: Path) -> None:
+def _compile(compiler: list[str], tf: Any, kept: Path) -> None:
     handle, partial = tempfile.mkstemp(suffix=".so", dir=kept.parent)
     os.close(handle)
     try:
         for native in _NATIVE:
-            command = [compiler, *_FLAGS, *filter(None, [native]), *_SHARED, f"-I{tf.sysconfig.get_include()}"]
+            command = [*compiler, *_FLAGS, *filter(None, [native]), *_SHARED, f"-I{tf.sysconfig.get_include()}"]
             command += [str(_SOURCES / "recurrent.c"), "-o", partial, *tf.sysconfig.get_link_flags(), "-lm"]
-            ran = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+            ran = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_SECONDS)
             if ran.returncode == 0 or not native:
                 break
         ran.check_returncode()

@@ -88,7 +88,8 @@ def recurrent(
 
 def computing_threads() -> int:
     """Threads that an operation may use: what TensorFlow was told, by call or environment, otherwise the cores at hand."""
-    told = tf.config.threading.get_intra_op_parallelism_threads() or os.environ.get("TF_NUM_INTRAOP_THREADS")
+    words = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
+    told = tf.config.threading.get_intra_op_parallelism_threads() or (int(words) if words.isdecimal() else 0)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return int(told or cores)
 

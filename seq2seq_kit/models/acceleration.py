@@ -39,7 +39,8 @@ class Way:
 def accelerate(model: Any) -> Any:
     """Gives every LSTM and GRU of a model, wrapped ones too, the kit's kernel where it applies.
 
-    Weights, names, configuration and (to rounding) results stay; what is saved is plain Keras. A second call changes nothing.
+    Weights, names, configuration and (to rounding) results stay; what `model.save` writes is plain Keras. A second call changes
+    nothing.
 
     Args:
         model: A Keras model or layer.
@@ -70,12 +71,14 @@ def way_of(layer: Any) -> Way:
     hindrances = _hindrances(layer)
     if not isinstance(layer, keras.layers.LSTM | keras.layers.GRU):
         return Way("loop", ", ".join(hindrances))
-    if tf.config.list_physical_devices("GPU"):
+    if tf.config.get_visible_devices("GPU"):
         if not layer.use_bias:
             hindrances.append("it has no bias")
         if layer.use_cudnn is False:
             hindrances.append("use_cudnn is False")
         return Way("loop", ", ".join(hindrances)) if hindrances else Way("cudnn")
+    if layer.cell.implementation != 2 and not layer.recurrent_dropout:  # which asks for it
+        hindrances.append("implementation is 1")
     if layer.compute_dtype not in _TYPES:
         hindrances.append(f"it computes in {layer.compute_dtype}")
     if hindrances:
@@ -124,7 +127,9 @@ def _inner_loop(layer: Any, own: Any, sequences: Any, initial_state: Any, mask: 
     """In place of the layer's method of that name: the last output, all outputs, the final states."""
     mask = mask[0] if isinstance(mask, list | tuple) else mask
     steps = sequences.shape[1]
-    if _portable.get() or not isinstance(training, bool | None) or steps == 0 or way_of(layer).name != "compiled":
+    fits = sequences.dtype == layer.compute_dtype and (mask is None or len(mask.shape) == 2)
+    fits = fits and steps != 0 and isinstance(training, bool | None)
+    if _portable.get() or not fits or way_of(layer).name != "compiled":
         return own(sequences, initial_state, mask=mask, training=training)
     vector, repeats = getattr(sequences, "_repeated", None), tf.shape(sequences)[1]
     repeated = vector is not None
@@ -170,7 +175,10 @@ def _gru_bias(bias: Any, units: int) -> Any:
 
 
 def _repeat(own: Any, inputs: Any) -> Any:
-    """In place of a RepeatVector's call: its output remembers the vector, so that the layer behind it multiplies it only once."""
+    """In place of a RepeatVector's call: its output remembers the vector, so that the layer behind it multiplies it only once.
+
+    Gradients go to the vector then, and none to the output in between.
+    """
     return remember(own(inputs), inputs)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from seq2seq_kit.errors import KitError, SweepError
@@ -46,10 +47,13 @@ class TunerProcess:
 
     def close(self) -> None:
         """Ends the process."""
-        self._pipe.close()  # it takes this for the end; one that thinks notices later
-        self._process.join(1)
-        self._process.kill()
-        self._process.join()
+        with suppress(OSError):
+            self._pipe.close()  # it takes this for the end; one that thinks notices later
+        try:
+            self._process.join(1)
+        finally:
+            self._process.kill()
+            self._process.join()
 
     def _call(self, method: str, *arguments: Any, **named: Any) -> Any:
         try:
@@ -73,19 +77,19 @@ def _serve(pipe: Connection, arguments: tuple[Any, ...], named: dict[str, Any]) 
     for stream in (1, 2):
         os.dup2(nowhere, stream)
     tuner = None
-    try:
-        while True:
+    while True:
+        try:
             method, given, options = pipe.recv()
-            try:
-                if tuner is None:
-                    from seq2seq_kit.sweeps.oracle import Tuner
+            if tuner is None:
+                from seq2seq_kit.sweeps.oracle import Tuner
 
-                    tuner = Tuner(*arguments, **named)
-                pipe.send(("answer", getattr(tuner, method)(*given, **options)))
-            except KitError as error:
-                pipe.send(("error", error))
-            except Exception:
-                pipe.send(("broken", traceback.format_exc()))
-    except (EOFError, OSError):
-        if tuner is not None:
-            tuner.close()
+                tuner = Tuner(*arguments, **named)
+            pipe.send(("answer", getattr(tuner, method)(*given, **options)))
+        except (EOFError, OSError):  # the sweep's end is closed
+            break
+        except KitError as error:
+            pipe.send(("error", error))
+        except Exception:
+            pipe.send(("broken", traceback.format_exc()))
+    if tuner is not None:
+        tuner.close()

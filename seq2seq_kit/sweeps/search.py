@@ -86,6 +86,8 @@ class Search:
         self._asker = ThreadPoolExecutor(1, "tuner")
         self._asking: tuple[int, Future[Any]] | None = None
         self._told: list[Future[None]] = []
+        self._tells = 0
+        self._idle_since = -1  # answers that the tuner had when it said that it waits, and nothing was under way
         self.began = time.perf_counter()
 
     def run(self) -> Ended:
@@ -118,6 +120,7 @@ class Search:
                 with suppress(TrackingError):
                     self.book.cut(busy.page)
             self.busy.clear()
+            self.tuner.close()  # one that thinks is not waited for
             self._asker.shutdown(cancel_futures=True)
 
     def standing(self) -> Standing:
@@ -180,9 +183,12 @@ class Search:
             at, asked = self._ask()
             if asked == "wait":
                 if self._asking is None and not self.busy and not self._told:
-                    raise SweepError(
-                        "the tuner waits for a trial that is not under way. Resume the sweep; if it stays, begin a new one"
-                    )
+                    # What it said may be older than the last answer; then it is asked once more.
+                    if self._idle_since == self._tells:
+                        raise SweepError(
+                            "the tuner waits for a trial that is not under way. Resume the sweep; if it stays, begin a new one"
+                        )
+                    self._idle_since = self._tells
                 return None
             if not isinstance(asked, Asked):
                 return "exhausted"
@@ -313,6 +319,7 @@ class Search:
     def _tell(self, page: Page) -> None:
         if page.asked is not None:
             epoch = page.trial.best_epoch or 1
+            self._tells += 1
             self._told.append(self._asker.submit(self.tuner.tell, page.asked.identity, page.trial.score, epoch=epoch))
 
     def _hear_tuner(self) -> None:

@@ -62,10 +62,12 @@ def test_both_ways_give_the_same_frame(data: dict[str, Any], rows: int, steps: i
     assert received.attrs == expected.attrs == {"notes": []}
 
 
+@pytest.mark.parametrize(("every", "hours"), [("1h", 1), ("1d", 24), ("1w", 168)])
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
-def test_timestamps_of_any_unit_are_read(unit: Any) -> None:
+def test_timestamps_of_any_unit_are_read(unit: Any, every: str, hours: int) -> None:
     bundle, frame = untrained(), hourly_frame(30)
-    frame["time"] = frame["time"].dt.as_unit(unit)
+    object.__setattr__(bundle, "recipe", parse_recipe(forecast_recipe(every=every)))
+    frame["time"] = pd.date_range("2024-01-01", periods=30, freq=f"{hours}h").as_unit(unit)
     assert reader_of(bundle).read(frame) is not None
     received, expected = bundle.predict(frame), the_long_way(bundle, frame)
     pd.testing.assert_frame_equal(received, expected, rtol=1e-6)
@@ -96,10 +98,20 @@ def changed(column: str, row: int, value: Any) -> Callable[[pd.DataFrame], pd.Da
         lambda frame: frame.drop(columns="time"),
         lambda frame: pd.concat([frame, frame[["load"]]], axis=1),
         lambda frame: frame.tail(23),
+        lambda frame: frame.set_axis(pd.MultiIndex.from_product([["a"], frame.columns]), axis=1),
+        changed("heat", 0, 1e300),
+        lambda frame: frame.assign(time=pd.date_range("2262-04-10 08:00", periods=40, freq="h").as_unit("ns")),
     ],
 )
 def test_rows_that_need_care_take_the_long_way(change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     assert reader_of(untrained()).read(change(hourly_frame(40))) is None
+
+
+def test_a_single_row_without_a_time_takes_the_long_way() -> None:
+    reader = reader_of(untrained(input_steps=1))
+    frame = hourly_frame(1)
+    assert reader.read(frame) is not None
+    assert reader.read(frame.assign(time=pd.DatetimeIndex(["NaT"]))) is None
 
 
 def test_the_long_ways_message_is_what_the_user_sees() -> None:

@@ -50,6 +50,21 @@ def test_a_compiler_that_fails_is_quoted_and_leaves_nothing(tmp_path: Path) -> N
     assert list((tmp_path / "seq2seq_kit").iterdir()) == []
 
 
+def test_a_compiler_may_have_arguments(tmp_path: Path) -> None:
+    assert asked(tmp_path, CC="cc -pipe").startswith("['seq2seq_kit")
+    assert asked(tmp_path / "other", CC="no-such-compiler -O9").startswith("['seq2seq_kit")  # the one at hand
+
+
+def test_a_user_without_a_home_is_told(tmp_path: Path) -> None:
+    script = ASK.replace(
+        "import tensorflow as tf",
+        "import pathlib\ndef none(*_): raise RuntimeError('no home')\npathlib.Path.home = none",
+    )
+    own = {key: value for key, value in os.environ.items() if key != "XDG_CACHE_HOME"}
+    ran = subprocess.run([sys.executable, "-c", script], env=own, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "the compiled kernel could not be made or loaded (no home)"
+
+
 def test_a_cache_that_others_may_write_to_is_not_trusted(tmp_path: Path) -> None:
     (tmp_path / "seq2seq_kit").mkdir()
     (tmp_path / "seq2seq_kit").chmod(0o777)

@@ -336,6 +336,7 @@ def test_accelerating_again_changes_nothing() -> None:
         (keras.layers.GRU(2, unroll=True), "it is unrolled"),
         (keras.layers.GRU(2, reset_after=False), "reset_after is False"),
         (keras.layers.LSTM(2, dtype="mixed_float16"), "it computes in float16"),
+        (keras.layers.LSTM(2, implementation=1), "implementation is 1"),
         (keras.layers.SimpleRNN(2), "SimpleRNN has no kernel of its own"),
     ],
 )
@@ -360,7 +361,7 @@ def test_on_a_gpu_the_conditions_are_the_ones_that_keras_asks_for(monkeypatch: p
     """Keras decides by the same arguments; on a machine that claims a GPU both say the same."""
     rnn = import_module("keras.src.backend.tensorflow.rnn")  # the package has a function of the same name
     monkeypatch.setattr(rnn, "_is_gpu_available", lambda: True)
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["one"])
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["one"])
     seen = set()
     for activation in ("tanh", "relu"):
         for gate in ("sigmoid", "hard_sigmoid"):
@@ -383,6 +384,18 @@ def test_without_a_kernel_models_run_all_the_same(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("seq2seq_kit.models.acceleration.library", lambda: absent)
     assert way_of(model.get_layer("encoder_0")).reason == absent.reason
     np.testing.assert_allclose(np.asarray(model(x)), fast, atol=1e-5)
+
+
+@cells
+def test_what_only_keras_takes_goes_to_keras(cell: str) -> None:
+    own, ours = pair(cell, 3, 2, return_sequences=True)
+    x = np.arange(24).reshape(2, 6, 2)
+    np.testing.assert_allclose(ours(x), own(x), atol=1e-6)
+    of_three = np.ones((2, 6, 1), bool)
+    values = tf.constant(x, tf.float32)
+    np.testing.assert_allclose(ours(values, mask=of_three), own(values, mask=of_three), atol=1e-6)
+    first = CELLS[cell](3, implementation=1, dropout=0.2, use_cudnn=False)
+    assert accelerate(first)(values, training=True).shape == (2, 3)
 
 
 def test_wrong_shapes_are_refused_and_not_computed() -> None:
