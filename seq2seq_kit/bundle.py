@@ -86,6 +86,15 @@ class Bundle:
         What was done to the rows (sorted, filled, cut at gaps) stands in the result's `attrs["notes"]`.
         """
         recipe = self._forecast()
+        if (
+            self._reader
+            and future is None
+            and not all_windows
+            and (steps is None or _whole(steps) <= recipe.data.output_steps)
+        ):
+            newest = self._reader.read(frame)
+            if newest is not None:
+                return self._forecast_of(newest, steps or recipe.data.output_steps)
         # The newest rows, and every window, whatever the stride that the training took.
         data = recipe.data.model_copy(update={"window_stride": 1})
         if future is not None and not data.known_future:
@@ -95,9 +104,6 @@ class Bundle:
             )
         trained = data.output_steps
         steps = trained if steps is None else _whole(steps)
-        newest = self._reader.read(frame) if self._reader and steps <= trained and not all_windows else None
-        if newest is not None:
-            return self._forecast_of(newest, steps)
         if steps > trained:
             require_rolling(data, steps)
             warnings.warn(
@@ -209,10 +215,10 @@ class Bundle:
 
     def _forecast_of(self, newest: Newest, steps: int) -> pd.DataFrame:
         """The frame of `predict` for a single window."""
-        columns = Columns.of(self.recipe.data)
-        values = self.scaler.inverse(self.forward(newest.arrays)[0, :steps], np.zeros(1, np.int64), columns.targets)
+        targets = self._forecast().data.targets
+        values = self.scaler.inverse(self.forward(newest.arrays)[0, :steps], np.zeros(1, np.int64), targets)
         labels = {name: label[:steps] for name, label in newest.labels.items()}
-        frame = pd.DataFrame(labels | {name: values[:, position] for position, name in enumerate(columns.targets)})
+        frame = pd.DataFrame(labels | {name: values[:, position] for position, name in enumerate(targets)})
         frame.attrs["notes"] = []
         return frame
 

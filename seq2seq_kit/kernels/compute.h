@@ -35,17 +35,23 @@ static int NAME(run_pieces)(NAME(Piece) *pieces, int count) {
   return !failed;
 }
 
+/* What is given to the forward and to the backward operation. */
+static NAME(Job) NAME(given)(Call *call, const Shape *s) {
+  NAME(Job) job = {.shape = s};
+  job.x = input(call, X, 0), job.h0 = input(call, H0, 2, s->batch, s->units);
+  job.c0 = s->lstm ? input(call, C0, 2, s->batch, s->units) : NULL;
+  job.kernel = input(call, KERNEL, 2, s->features, s->from_x);
+  job.recurrent = input(call, RECURRENT, 2, s->units, s->from_h);
+  job.bias = input(call, BIAS, 1, 4 * s->units);
+  job.mask = s->masked ? input(call, MASK, 2, s->batch, s->steps) : NULL;
+  return job;
+}
+
 static void NAME(compute_forward)(void *attributes, TF_OpKernelContext *context) {
   Call call = {.attributes = attributes, .context = context, .status = TF_NewStatus(), .type = TYPE, .size = sizeof(real)};
   Shape s = shape_of(&call);
   if (ok(&call)) {
-    NAME(Job) job = {.shape = &s};
-    job.x = input(&call, X, 0), job.h0 = input(&call, H0, 2, s.batch, s.units);
-    job.c0 = s.lstm ? input(&call, C0, 2, s.batch, s.units) : NULL;
-    job.kernel = input(&call, KERNEL, 2, s.features, s.from_x);
-    job.recurrent = input(&call, RECURRENT, 2, s.units, s.from_h);
-    job.bias = input(&call, BIAS, 1, 4 * s.units);
-    job.mask = s.masked ? input(&call, MASK, 2, s.batch, s.steps) : NULL;
+    NAME(Job) job = NAME(given)(&call, &s);
     int keep = call.attributes->keep, sequences = keep || call.attributes->sequences;
     job.out = output(&call, 0, 3, sequences ? s.batch : 0, s.steps, s.units);
     job.last = output(&call, 1, 2, s.batch, s.units);
@@ -77,12 +83,7 @@ static void NAME(compute_backward)(void *attributes, TF_OpKernelContext *context
   Call call = {.attributes = attributes, .context = context, .status = TF_NewStatus(), .type = TYPE, .size = sizeof(real)};
   Shape s = shape_of(&call);
   if (ok(&call)) {
-    NAME(Job) job = {.shape = &s};
-    job.x = input(&call, X, 0), job.h0 = input(&call, H0, 2, s.batch, s.units);
-    job.c0 = s.lstm ? input(&call, C0, 2, s.batch, s.units) : NULL;
-    job.kernel = input(&call, KERNEL, 2, s.features, s.from_x);
-    job.recurrent = input(&call, RECURRENT, 2, s.units, s.from_h);
-    job.mask = s.masked ? input(&call, MASK, 2, s.batch, s.steps) : NULL;
+    NAME(Job) job = NAME(given)(&call, &s);
     job.out = input(&call, OUT, 3, s.batch, s.steps, s.units);
     job.gates = input(&call, GATES, 3, s.steps, s.batch, 4 * s.units);
     job.cells = s.lstm ? input(&call, CELLS, 3, s.steps, s.batch, s.units) : NULL;
