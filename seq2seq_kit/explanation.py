@@ -195,7 +195,7 @@ def slow_layers(recurrences: Sequence[Recurrence]) -> list[Finding]:
     text = "; ".join(f"{', '.join(layers)}: {reason}" for reason, layers in reasons.items())
     if not text:
         return []
-    said = f"Keras' own loop runs these layers, several times slower than a fused kernel: {text}"
+    said = f"Keras' own loop runs these layers, two to three times slower than a fused kernel: {text}"
     return [Finding("keras_loop", "note", said, "If speed matters, change that; docs/performance.md has the figures")]
 
 
