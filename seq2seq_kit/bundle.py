@@ -86,15 +86,12 @@ class Bundle:
         What was done to the rows (sorted, filled, cut at gaps) stands in the result's `attrs["notes"]`.
         """
         recipe = self._forecast()
-        if (
-            self._reader
-            and future is None
-            and not all_windows
-            and (steps is None or _whole(steps) <= recipe.data.output_steps)
-        ):
+        trained = recipe.data.output_steps
+        steps = trained if steps is None else _whole(steps)
+        if self._reader and steps <= trained and future is None and not all_windows:
             newest = self._reader.read(frame)
             if newest is not None:
-                return self._forecast_of(newest, steps or recipe.data.output_steps)
+                return self._forecast_of(newest, steps)
         # The newest rows, and every window, whatever the stride that the training took.
         data = recipe.data.model_copy(update={"window_stride": 1})
         if future is not None and not data.known_future:
@@ -102,8 +99,6 @@ class Bundle:
                 "this model has no known_future columns, so it takes no `future` (--future). Received: a frame with "
                 f"{', '.join(map(str, future.columns))}. Leave it out"
             )
-        trained = data.output_steps
-        steps = trained if steps is None else _whole(steps)
         if steps > trained:
             require_rolling(data, steps)
             warnings.warn(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seq2seq_kit.data.pieces import cells_of
 from seq2seq_kit.data.prepare import Prepared
 from seq2seq_kit.evaluation import MODEL, Evaluation
 from seq2seq_kit.evaluation.baselines import Predictor
@@ -70,7 +71,7 @@ def pick_examples(prepared: Prepared, part: str, predictors: Mapping[str, Predic
         f"{name}, {_moment(first)}" if name else _moment(first) for name, first in zip(names, firsts, strict=True)
     ]
     predictions = {name: predict(prepared, part, picked) for name, predict in predictors.items()}
-    past = prepared.table.values[before[..., None], columns]
+    past = cells_of(prepared.table.values, before, columns)
     truth = prepared.truth(part, picked)
     return Examples(labels, place(before), past, place(ahead), truth, predictions, prepared.columns.targets)
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import keras
 
-_SECONDS = 0.25  # at most between two looks at Ctrl-C, on a slow machine:
-_OPERATIONS = 20e9  # a second
-_MOST = 16
+_SECONDS_PER_CALL = 0.25  # for a Ctrl-C is heard between two calls
+_OPERATIONS_PER_SECOND = 20e9  # of a slow machine
+_MOST_STEPS = 16
 _OPEN_STEPS = 100  # stands for an open number of steps
 
 
@@ -33,7 +33,7 @@ def steps_per_call(model: keras.Model, batch_size: int) -> int:
             shape = first_shape(layer, "input")
             work += weights * ((shape[0] or _OPEN_STEPS) if len(shape) == 2 else 1)
     # Twice the multiplications forward, twice that again backward.
-    return max(1, min(_MOST, int(_SECONDS * _OPERATIONS / (6 * batch_size * max(work, 1)))))
+    return max(1, min(_MOST_STEPS, int(_SECONDS_PER_CALL * _OPERATIONS_PER_SECOND / (6 * batch_size * max(work, 1)))))
 
 
 def step_together(model: keras.Model, steps: int) -> None:

@@ -102,7 +102,7 @@ class Impatient(Silent):
 def test_an_interrupt_before_the_first_epoch_ends_says_that_the_model_is_of_no_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seq2seq_kit.stepping._MOST", 1)  # otherwise an epoch is over in one call
+    monkeypatch.setattr("seq2seq_kit.stepping._MOST_STEPS", 1)  # otherwise an epoch is over in one call
     result = train(forecast_recipe(), data=hourly_frame(), tracking_uri=str(tmp_path / "mlruns"), reporter=Impatient())
     assert result.fit.ended == "interrupted"
     assert result.fit.best_epoch == 0

@@ -9,7 +9,7 @@ from seq2seq_kit.models import build_encoder_decoder
 from seq2seq_kit.stepping import steps_per_call
 from tests.test_training import Recorder, fitted, small
 
-_MOST = "seq2seq_kit.stepping._MOST"
+_MOST = "seq2seq_kit.stepping._MOST_STEPS"
 
 
 def test_an_epoch_that_is_no_multiple_ends_where_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:

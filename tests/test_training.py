@@ -148,7 +148,7 @@ def test_a_fit_that_improves_to_the_end_keeps_its_last_epoch() -> None:
 @pytest.fixture
 def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each training step is a call of its own, as where a step takes long."""
-    monkeypatch.setattr("seq2seq_kit.stepping._MOST", 1)
+    monkeypatch.setattr("seq2seq_kit.stepping._MOST_STEPS", 1)
 
 
 def test_observers_hear_of_every_batch_and_every_epoch(one_by_one: None) -> None:

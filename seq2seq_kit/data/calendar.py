@@ -37,9 +37,12 @@ class Clock:
     def __init__(self, times: np.ndarray) -> None:
         self._times = times
         seconds = times.astype("M8[s]").astype(np.int64)
-        days, self._of_day = np.divmod(seconds, 86400)
-        self.second, self.minute, self.hour = self._of_day % 60, self._of_day // 60 % 60, self._of_day // 3600
+        days, of_day = np.divmod(seconds, 86400)
+        self.second, self.minute, self.hour = of_day % 60, of_day // 60 % 60, of_day // 3600
         self.day_of_week = (days + 3) % 7  # the epoch began on a Thursday
+
+    def __len__(self) -> int:
+        return len(self._times)
 
     def __getattr__(self, name: str) -> np.ndarray:
         return np.asarray(getattr(pd.DatetimeIndex(self._times), name))
@@ -56,7 +59,6 @@ def calendar_columns(times: pd.DatetimeIndex | Clock, calendar: Sequence[str]) -
         Shape `(rows, columns)`, columns as in `calendar_names`: sine and cosine of a period, 0 or 1 for `weekend`.
     """
     columns: list[np.ndarray] = []
-    rows = len(times.second)
     for name in calendar:
         if name == "weekend":
             columns.append(np.asarray(times.day_of_week >= 5, dtype=np.float64))
@@ -64,4 +66,4 @@ def calendar_columns(times: pd.DatetimeIndex | Clock, calendar: Sequence[str]) -
         position, period = _PERIODIC[name]
         angle = 2 * np.pi * position(times) / period
         columns += [np.sin(angle), np.cos(angle)]
-    return np.column_stack(columns) if columns else np.zeros((rows, 0))
+    return np.column_stack(columns) if columns else np.zeros((len(times), 0))

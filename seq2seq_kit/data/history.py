@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seq2seq_kit.data.pieces import count_missing
+from seq2seq_kit.data.pieces import cells_of, count_missing
 from seq2seq_kit.data.table import Table
 
 # Steps that keep two series apart in one ascending number; more than any series has and any season is long.
@@ -49,7 +49,7 @@ class History:
 
     def last(self, rows: np.ndarray) -> np.ndarray:
         """The last known values at some rows, shape `(*rows.shape, columns)`."""
-        return self.values[rows[..., None], np.array(self.columns)]
+        return cells_of(self.values, rows, self.columns)
 
     def key_of(self, rows: np.ndarray) -> np.ndarray:
         """Keys of some rows, same shape."""

@@ -1,6 +1,6 @@
 """A long table, looked at a piece at a time: what is computed from it takes no second table."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,11 @@ def pieces_of(first: int, end: int) -> Iterator[slice]:
     """The rows `first..end` in pieces."""
     for begin in range(first, end, PIECE):
         yield slice(begin, min(begin + PIECE, end))
+
+
+def cells_of(values: np.ndarray, rows: np.ndarray, columns: Sequence[int]) -> np.ndarray:
+    """Some columns of some rows, shape `(*rows.shape, columns)`, without copying whole columns first."""
+    return values[rows[..., None], np.array(columns)]
 
 
 def count_missing(values: np.ndarray, column: int) -> tuple[int, int]:

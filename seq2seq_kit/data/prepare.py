@@ -18,6 +18,7 @@ from seq2seq_kit.data.group_batches import make_group_batches
 from seq2seq_kit.data.history import History
 from seq2seq_kit.data.matrix import make_matrix
 from seq2seq_kit.data.on_disk import open_table
+from seq2seq_kit.data.pieces import cells_of
 from seq2seq_kit.data.row_groups import FrameOnDisk, RowsOnDisk
 from seq2seq_kit.data.scaling import Scaler, fit_scaler
 from seq2seq_kit.data.splits import PARTS, Split, expanding_folds, fill_missing, split_by_time, whole
@@ -174,11 +175,11 @@ class Prepared:
         past = self.matrix[these.input_rows(windows), : self.layout.inputs]
         if not self.layout.future:
             return [past]
-        return [past, _cells(self.matrix, these.target_rows(windows), self.layout.future)]
+        return [past, cells_of(self.matrix, these.target_rows(windows), self.layout.future)]
 
     def scaled_targets(self, part: str, windows: np.ndarray) -> np.ndarray:
         """What the model is trained towards, shape `(windows, output_steps, targets)`, NaN where masked."""
-        return _cells(self.matrix, self.windows[part].target_rows(windows), self.layout.targets)
+        return cells_of(self.matrix, self.windows[part].target_rows(windows), self.layout.targets)
 
     def series_of(self, part: str, windows: np.ndarray | None = None) -> np.ndarray:
         """Series of each window of a part, as a position in `table.series`."""
@@ -188,16 +189,11 @@ class Prepared:
     def truth(self, part: str, windows: np.ndarray | None = None) -> np.ndarray:
         """What was observed, in original units, NaN where it was not; shape `(windows, output_steps, targets)`."""
         picked = [self.table.columns.index(name) for name in self.columns.targets]
-        return _cells(self.table.values, self.windows[part].target_rows(windows), picked)
+        return cells_of(self.table.values, self.windows[part].target_rows(windows), picked)
 
     def restore(self, scaled: np.ndarray, part: str, windows: np.ndarray | None = None) -> np.ndarray:
         """Predictions in original units; `scaled` and the result have the shape `(windows, output_steps, targets)`."""
         return self.scaler.inverse(scaled, self.codes[self.series_of(part, windows)], self.columns.targets)
-
-
-def _cells(values: np.ndarray, rows: np.ndarray, columns: list[int]) -> np.ndarray:
-    """Some columns of some rows, shape `(*rows.shape, columns)`, without copying whole columns first."""
-    return values[rows[..., None], np.array(columns)]
 
 
 def prepare(data: Data, frame: pd.DataFrame, *, windows: bool = True, origin: str = "the data") -> Prepared:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from seq2seq_kit.data.pieces import pieces_of
+from seq2seq_kit.data.pieces import cells_of, pieces_of
 from seq2seq_kit.data.prepare import Prepared
 
 _FIT_WINDOWS = 20_000  # evenly spread; a closed-form fit of this size hardly changes with more
@@ -163,14 +163,10 @@ def naive_error(prepared: Prepared) -> np.ndarray:
             # By time and not by row: after a gap the row `season` rows before is another time of the day.
             before = history.row_at(history.key_of(rows) - season)
             there = before >= first
-            steps = np.abs(_cells(values, rows[there], picked) - _cells(values, before[there], picked))
+            steps = np.abs(cells_of(values, rows[there], picked) - cells_of(values, before[there], picked))
             sums[series] += np.nansum(steps, axis=0)
             counts[series] += (~np.isnan(steps)).sum(axis=0)
     return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=sums > 0)
-
-
-def _cells(values: np.ndarray, rows: np.ndarray, columns: list[int]) -> np.ndarray:
-    return values[rows[:, None], np.array(columns)]
 
 
 def held_seasons(prepared: Prepared) -> dict[str, int]:

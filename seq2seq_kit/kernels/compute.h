@@ -40,8 +40,8 @@ static NAME(Job) NAME(given)(Call *call, const Shape *s) {
   NAME(Job) job = {.shape = s};
   job.x = input(call, X, 0), job.h0 = input(call, H0, 2, s->batch, s->units);
   job.c0 = s->lstm ? input(call, C0, 2, s->batch, s->units) : NULL;
-  job.kernel = input(call, KERNEL, 2, s->features, s->from_x);
-  job.recurrent = input(call, RECURRENT, 2, s->units, s->from_h);
+  job.kernel = input(call, KERNEL, 2, s->features, s->x_width);
+  job.recurrent = input(call, RECURRENT, 2, s->units, s->h_width);
   job.bias = input(call, BIAS, 1, 4 * s->units);
   job.mask = s->masked ? input(call, MASK, 2, s->batch, s->steps) : NULL;
   return job;
@@ -59,13 +59,13 @@ static void NAME(compute_forward)(void *attributes, TF_OpKernelContext *context)
     job.c = output(&call, 3, 2, s.lstm ? s.batch : 0, s.units);
     job.gates = output(&call, 4, 3, keep ? s.steps : 0, s.batch, 4 * s.units);
     job.cells = output(&call, 5, 3, keep && s.lstm ? s.steps : 0, s.batch, s.units);
-    long packed = NAME(packed_size)(s.features, s.from_x) + NAME(packed_size)(s.units, s.from_h);
+    long packed = NAME(packed_size)(s.features, s.x_width) + NAME(packed_size)(s.units, s.h_width);
     real *weights = ok(&call) ? allocate(packed * sizeof(real)) : NULL;
     if (ok(&call) && !weights) fail(&call, TF_RESOURCE_EXHAUSTED, "no memory for the weights of a recurrent layer");
     if (ok(&call)) {
-      job.by_x = NAME(prepare)(job.kernel, s.from_x, 1, s.features, s.from_x, weights);
-      job.by_h = NAME(prepare)(job.recurrent, s.from_h, 1, s.units, s.from_h,
-                               weights + NAME(packed_size)(s.features, s.from_x));
+      job.by_x = NAME(prepare)(job.kernel, s.x_width, 1, s.features, s.x_width, weights);
+      job.by_h = NAME(prepare)(job.recurrent, s.h_width, 1, s.units, s.h_width,
+                               weights + NAME(packed_size)(s.features, s.x_width));
       NAME(Piece) pieces[MOST_THREADS];
       int count = pieces_of(&s, call.attributes->threads);
       for (int i = 0; i < count; i++) {
@@ -94,16 +94,16 @@ static void NAME(compute_backward)(void *attributes, TF_OpKernelContext *context
     job.dgates = output(&call, 0, 3, s.repeated ? 1L : s.steps, s.batch, 4 * s.units);
     job.dh0 = output(&call, 1, 2, s.batch, s.units);
     job.dc0 = output(&call, 2, 2, s.lstm ? s.batch : 0, s.units);
-    job.dkernel = output(&call, 3, 2, s.features, s.from_x);
-    job.drecurrent = output(&call, 4, 2, s.units, s.from_h);
+    job.dkernel = output(&call, 3, 2, s.features, s.x_width);
+    job.drecurrent = output(&call, 4, 2, s.units, s.h_width);
     job.dbias = output(&call, 5, 1, 4 * s.units);
     int count = pieces_of(&s, call.attributes->threads);
-    long of_x = s.features * s.from_x, of_h = s.units * s.from_h, sums = of_x + of_h + 4 * s.units;
-    long packed = NAME(packed_size)(s.from_h, s.units);
+    long of_x = s.features * s.x_width, of_h = s.units * s.h_width, sums = of_x + of_h + 4 * s.units;
+    long packed = NAME(packed_size)(s.h_width, s.units);
     real *memory = ok(&call) ? allocate((packed + count * sums) * sizeof(real)) : NULL;
     if (ok(&call) && !memory) fail(&call, TF_RESOURCE_EXHAUSTED, "no memory for the gradients of a recurrent layer");
     if (ok(&call)) {
-      job.by_h = NAME(prepare)(job.recurrent, 1, s.from_h, s.from_h, s.units, memory); /* transposed */
+      job.by_h = NAME(prepare)(job.recurrent, 1, s.h_width, s.h_width, s.units, memory); /* transposed */
       real *own = memory + packed;
       memset(own, 0, count * sums * sizeof(real));
       NAME(Piece) pieces[MOST_THREADS];
@@ -130,14 +130,14 @@ static void NAME(compute_backward)(void *attributes, TF_OpKernelContext *context
 static void NAME(compute_input_gradient)(void *attributes, TF_OpKernelContext *context) {
   Call call = {.attributes = attributes, .context = context, .status = TF_NewStatus(), .type = TYPE, .size = sizeof(real)};
   long steps = dimension(&call, 0, 3, 0), batch = dimension(&call, 0, 3, 1), wide = dimension(&call, 0, 3, 2);
-  long features = dimension(&call, 1, 2, 0), from_x = dimension(&call, 1, 2, 1);
-  if (ok(&call) && from_x > wide) fail(&call, TF_INVALID_ARGUMENT, "the kernel is wider than the gates");
+  long features = dimension(&call, 1, 2, 0), x_width = dimension(&call, 1, 2, 1);
+  if (ok(&call) && x_width > wide) fail(&call, TF_INVALID_ARGUMENT, "the kernel is wider than the gates");
   const real *dgates = input(&call, 0, 0), *kernel = input(&call, 1, 0);
   real *dx = output(&call, 0, 3, batch, steps, features);
-  real *weights = ok(&call) ? allocate(NAME(packed_size)(from_x, features) * sizeof(real)) : NULL;
+  real *weights = ok(&call) ? allocate(NAME(packed_size)(x_width, features) * sizeof(real)) : NULL;
   if (ok(&call) && !weights) fail(&call, TF_RESOURCE_EXHAUSTED, "no memory for the gradient of a recurrent layer");
   if (ok(&call)) {
-    NAME(Matrix) transposed = NAME(prepare)(kernel, 1, from_x, from_x, features, weights);
+    NAME(Matrix) transposed = NAME(prepare)(kernel, 1, x_width, x_width, features, weights);
     for (long t = 0; t < steps; t++) {
       long in = call.attributes->backwards ? steps - 1 - t : t;
       NAME(multiply)(batch, dgates + t * batch * wide, wide, &transposed, dx + in * features, steps * features, 0);

@@ -35,7 +35,7 @@ typedef struct TF_ShapeInferenceContext TF_ShapeInferenceContext;
 #define WORK_OF_A_THREAD 2e6 /* operations below which starting a thread costs more than it saves */
 
 typedef struct {
-  long batch, steps, features, units, from_x, from_h;
+  long batch, steps, features, units, x_width, h_width;
   int lstm, repeated, backwards, zeros, masked;
 } Shape;
 
@@ -164,7 +164,7 @@ static Shape shape_of(Call *call) {
   int rank = s.repeated ? 2 : 3;
   s.batch = dimension(call, X, rank, 0), s.features = dimension(call, X, rank, rank - 1);
   s.units = dimension(call, RECURRENT, 2, 0);
-  s.from_h = s.from_x = (s.lstm ? 4 : 3) * s.units;
+  s.h_width = s.x_width = (s.lstm ? 4 : 3) * s.units;
   TF_Tensor *steps = tensor(call, STEPS), *mask = tensor(call, MASK);
   if (!ok(call)) return s;
   if (TF_TensorByteSize(steps) < sizeof(int32_t)) fail(call, TF_INVALID_ARGUMENT, "the number of steps is empty");

@@ -2,7 +2,7 @@
  *
  * x and the outputs are (batch, steps, width) as in Keras; what is kept for the gradient is (steps, batch, width), in the order in
  * which the steps were processed. The four gates' sums of a step stand side by side, `wide` = 4 units; the product with x fills the
- * first `from_x` columns, that with the state the last `from_h`: all four for an LSTM, three each for a GRU (rows.h).
+ * first `x_width` columns, that with the state the last `h_width`: all four for an LSTM, three each for a GRU (rows.h).
  */
 
 typedef struct {
@@ -25,13 +25,13 @@ static const real *NAME(before)(const NAME(Job) *job, long row, long t) {
 static long NAME(forward_scratch)(const Shape *s) { return 10 * MOST_ROWS * s->units; }
 
 static long NAME(backward_scratch)(const Shape *s) {
-  return 8 * MOST_ROWS * s->units + DEPTH * (s->units + s->features) + NAME(packed_size)(DEPTH, s->from_h) +
-         NAME(packed_size)(DEPTH, s->from_x);
+  return 8 * MOST_ROWS * s->units + DEPTH * (s->units + s->features) + NAME(packed_size)(DEPTH, s->h_width) +
+         NAME(packed_size)(DEPTH, s->x_width);
 }
 
 static void NAME(forward)(const NAME(Job) *job, long from, long to, real *scratch) {
   const Shape *s = job->shape;
-  long units = s->units, wide = 4 * units, rows = to - from, steps = s->steps, shift = wide - s->from_h;
+  long units = s->units, wide = 4 * units, rows = to - from, steps = s->steps, shift = wide - s->h_width;
   real *h = scratch, *c = h + rows * units, *projected = c + rows * units, *own = projected + rows * wide;
   memcpy(h, job->h0 + from * units, rows * units * sizeof(real));
   if (s->lstm) memcpy(c, job->c0 + from * units, rows * units * sizeof(real));
@@ -74,12 +74,12 @@ static void NAME(forward)(const NAME(Job) *job, long from, long to, real *scratc
 
 static void NAME(backward)(const NAME(Job) *job, long from, long to, real *scratch) {
   const Shape *s = job->shape;
-  long units = s->units, wide = 4 * units, rows = to - from, steps = s->steps, shift = wide - s->from_h;
+  long units = s->units, wide = 4 * units, rows = to - from, steps = s->steps, shift = wide - s->h_width;
   real *dh = scratch, *dc = dh + rows * units, *through = dc + rows * units, *carried = through + rows * units;
   real *own = carried + rows * units, *a_h = own + rows * wide, *a_x = a_h + DEPTH * units;
-  real *b_h = a_x + DEPTH * s->features, *b_x = b_h + NAME(packed_size)(DEPTH, s->from_h);
-  NAME(Sum) of_h = {units, s->from_h, wide, DEPTH, 0, a_h, b_h, job->drecurrent};
-  NAME(Sum) of_x = {s->features, s->from_x, wide, DEPTH, 0, a_x, b_x, job->dkernel};
+  real *b_h = a_x + DEPTH * s->features, *b_x = b_h + NAME(packed_size)(DEPTH, s->h_width);
+  NAME(Sum) of_h = {units, s->h_width, wide, DEPTH, 0, a_h, b_h, job->drecurrent};
+  NAME(Sum) of_x = {s->features, s->x_width, wide, DEPTH, 0, a_x, b_x, job->dkernel};
   for (long r = 0; r < rows; r++) {
     int seen = comes_out(s, job->mask, from + r);
     for (long j = 0; j < units; j++) {

@@ -18,7 +18,7 @@ from seq2seq_kit.sweeps.pool import start_process
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from seq2seq_kit.sweeps.oracle import Asked
+    from seq2seq_kit.sweeps.oracle import Asked, Tuner
 
 
 class TunerProcess:
@@ -76,20 +76,23 @@ def _serve(pipe: Connection, arguments: tuple[Any, ...], named: dict[str, Any]) 
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(nowhere, stream)
-    tuner = None
-    while True:
-        try:
-            method, given, options = pipe.recv()
-            if tuner is None:
-                from seq2seq_kit.sweeps.oracle import Tuner
+    tuner: Tuner | None = None
 
-                tuner = Tuner(*arguments, **named)
-            pipe.send(("answer", getattr(tuner, method)(*given, **options)))
-        except (EOFError, OSError):  # the sweep's end is closed
-            break
+    def answered(method: str, given: tuple[Any, ...], options: dict[str, Any]) -> tuple[str, Any]:
+        nonlocal tuner
+        try:
+            if tuner is None:
+                from seq2seq_kit.sweeps import oracle
+
+                tuner = oracle.Tuner(*arguments, **named)
+            return "answer", getattr(tuner, method)(*given, **options)
         except KitError as error:
-            pipe.send(("error", error))
-        except Exception:
-            pipe.send(("broken", traceback.format_exc()))
+            return "error", error
+        except Exception:  # also a disk that is full, which is no end of the pipe
+            return "broken", traceback.format_exc()
+
+    with suppress(EOFError, OSError):  # the sweep's end is closed
+        while True:
+            pipe.send(answered(*pipe.recv()))
     if tuner is not None:
         tuner.close()

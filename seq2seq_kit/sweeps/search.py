@@ -87,7 +87,7 @@ class Search:
         self._asking: tuple[int, Future[Any]] | None = None
         self._told: list[Future[None]] = []
         self._tells = 0
-        self._idle_since = -1  # answers that the tuner had when it said that it waits, and nothing was under way
+        self._idle_after_tells = -1  # answers that the tuner had when it said that it waits, and nothing was under way
         self.began = time.perf_counter()
 
     def run(self) -> Ended:
@@ -184,11 +184,11 @@ class Search:
             if asked == "wait":
                 if self._asking is None and not self.busy and not self._told:
                     # What it said may be older than the last answer; then it is asked once more.
-                    if self._idle_since == self._tells:
+                    if self._idle_after_tells == self._tells:
                         raise SweepError(
                             "the tuner waits for a trial that is not under way. Resume the sweep; if it stays, begin a new one"
                         )
-                    self._idle_since = self._tells
+                    self._idle_after_tells = self._tells
                 return None
             if not isinstance(asked, Asked):
                 return "exhausted"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.sweeps.trials import Trial
+from seq2seq_kit.sweeps.trials import Direction, Trial
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Standing:
     seconds: float
     left: float | None
     metric: str
-    direction: Literal["min", "max"]
+    direction: Direction
 
 
 class SweepReporter(Protocol):

@@ -120,9 +120,8 @@ def run_trial(task: Task, pipe: Connection) -> Outcome:
         scores.append(score_of(fitted.history[fitted.best_epoch - 1], task.metric))
         fits.append(fitted.to_json())
     score = math.fsum(scores) / len(scores)
-    if task.to_beat is None or not is_better(
-        task.to_beat, score, task.direction
-    ):  # of equals, the earlier trial counts
+    # Of equals the earlier trial counts, which may be this one.
+    if task.to_beat is None or not is_better(task.to_beat, score, task.direction):
         digest = digest_of(job.source, job.columns)
         info = {"run_id": task.run_id, "data_sha256": digest, "best_epoch": fitted.best_epoch}
         each.bundle(model, info, peers=False).save(task.folder / "bundle")

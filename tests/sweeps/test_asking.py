@@ -70,3 +70,20 @@ def test_it_ends_with_its_sweep() -> None:
         time.sleep(0.05)
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     tuner.close()
+
+
+class Full:
+    """A sweep section at which the disk is full."""
+
+    tuner = "random"
+
+    @property
+    def metric(self) -> str:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_disk_that_is_full_is_not_taken_for_a_killed_process() -> None:
+    tuner = TunerProcess(Full(), [], seed=0, epochs=1)
+    with pytest.raises(SweepError, match=r"(?s)met a bug.*OSError: \[Errno 28\] No space left on device"):
+        tuner.ask()
+    tuner.close()

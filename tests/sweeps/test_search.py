@@ -29,7 +29,7 @@ def idle_search(tuner: Any) -> Any:
     search.pool, search.pressed = SimpleNamespace(free=1), threading.Event()
     search.sweep, search.began = SimpleNamespace(max_minutes=None), 0.0
     search._asker, search._asking, search._told = ThreadPoolExecutor(1), None, []
-    search._tells, search._idle_since = 2, -1
+    search._tells, search._idle_after_tells = 2, -1
     return search
 
 
