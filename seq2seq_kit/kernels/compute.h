@@ -36,12 +36,12 @@ static int NAME(run_pieces)(NAME(Piece) *pieces, int count) {
 }
 
 /* What is given to the forward and to the backward operation. */
-static NAME(Job) NAME(given)(Call *call, const Shape *s) {
+static NAME(Job) NAME(given)(Call *call, const Shape *s, const real **kernel, const real **recurrent) {
   NAME(Job) job = {.shape = s};
   job.x = input(call, X, 0), job.h0 = input(call, H0, 2, s->batch, s->units);
   job.c0 = s->lstm ? input(call, C0, 2, s->batch, s->units) : NULL;
-  job.kernel = input(call, KERNEL, 2, s->features, s->x_width);
-  job.recurrent = input(call, RECURRENT, 2, s->units, s->h_width);
+  *kernel = input(call, KERNEL, 2, s->features, s->x_width);
+  *recurrent = input(call, RECURRENT, 2, s->units, s->h_width);
   job.bias = input(call, BIAS, 1, 4 * s->units);
   job.mask = s->masked ? input(call, MASK, 2, s->batch, s->steps) : NULL;
   return job;
@@ -51,21 +51,24 @@ static void NAME(compute_forward)(void *attributes, TF_OpKernelContext *context)
   Call call = {.attributes = attributes, .context = context, .status = TF_NewStatus(), .type = TYPE, .size = sizeof(real)};
   Shape s = shape_of(&call);
   if (ok(&call)) {
-    NAME(Job) job = NAME(given)(&call, &s);
-    int keep = call.attributes->keep, sequences = keep || call.attributes->sequences;
-    job.out = output(&call, 0, 3, sequences ? s.batch : 0, s.steps, s.units);
+    const real *kernel, *recurrent;
+    NAME(Job) job = NAME(given)(&call, &s, &kernel, &recurrent);
+    int keep = call.attributes->keep, together = s.lstm && !s.repeated;
+    job.out = output(&call, 0, 3, call.attributes->sequences ? s.batch : 0, s.steps, s.units);
     job.last = output(&call, 1, 2, s.batch, s.units);
     job.h = output(&call, 2, 2, s.batch, s.units);
     job.c = output(&call, 3, 2, s.lstm ? s.batch : 0, s.units);
-    job.gates = output(&call, 4, 3, keep ? s.steps : 0, s.batch, 4 * s.units);
-    job.cells = output(&call, 5, 3, keep && s.lstm ? s.steps : 0, s.batch, s.units);
+    job.inputs = output(&call, 4, 3, keep ? s.batch : 0, s.steps, NAME(inputs_width)(&s));
+    job.gates = output(&call, 5, 3, keep ? s.batch : 0, s.steps, 4 * s.units);
+    job.cells = output(&call, 6, 3, keep && s.lstm ? s.batch : 0, s.steps, s.units);
     long packed = NAME(packed_size)(s.features, s.x_width) + NAME(packed_size)(s.units, s.h_width);
     real *weights = ok(&call) ? allocate(packed * sizeof(real)) : NULL;
     if (ok(&call) && !weights) fail(&call, TF_RESOURCE_EXHAUSTED, "no memory for the weights of a recurrent layer");
     if (ok(&call)) {
-      job.by_x = NAME(prepare)(job.kernel, s.x_width, 1, s.features, s.x_width, weights);
-      job.by_h = NAME(prepare)(job.recurrent, s.h_width, 1, s.units, s.h_width,
-                               weights + NAME(packed_size)(s.features, s.x_width));
+      job.by_h = NAME(matrix)(s.units + (together ? s.features : 0), s.h_width, weights);
+      NAME(put)(&job.by_h, 0, s.units, recurrent, s.h_width, 1);
+      job.by_x = NAME(matrix)(together ? 0 : s.features, s.x_width, weights + NAME(packed_size)(s.units, s.h_width));
+      NAME(put)(together ? &job.by_h : &job.by_x, together ? s.units : 0, s.features, kernel, s.x_width, 1);
       NAME(Piece) pieces[MOST_THREADS];
       int count = pieces_of(&s, call.attributes->threads);
       for (int i = 0; i < count; i++) {
@@ -83,66 +86,49 @@ static void NAME(compute_backward)(void *attributes, TF_OpKernelContext *context
   Call call = {.attributes = attributes, .context = context, .status = TF_NewStatus(), .type = TYPE, .size = sizeof(real)};
   Shape s = shape_of(&call);
   if (ok(&call)) {
-    NAME(Job) job = NAME(given)(&call, &s);
-    job.out = input(&call, OUT, 3, s.batch, s.steps, s.units);
-    job.gates = input(&call, GATES, 3, s.steps, s.batch, 4 * s.units);
-    job.cells = s.lstm ? input(&call, CELLS, 3, s.steps, s.batch, s.units) : NULL;
+    const real *kernel, *recurrent;
+    NAME(Job) job = NAME(given)(&call, &s, &kernel, &recurrent);
+    job.inputs = input(&call, INPUTS, 3, s.batch, s.steps, NAME(inputs_width)(&s));
+    job.gates = input(&call, GATES, 3, s.batch, s.steps, 4 * s.units);
+    job.cells = s.lstm ? input(&call, CELLS, 3, s.batch, s.steps, s.units) : NULL;
     job.dout = call.attributes->sequences ? input(&call, DOUT, 3, s.batch, s.steps, s.units) : NULL;
     job.dlast = input(&call, DLAST, 2, s.batch, s.units);
     job.dh = input(&call, DH, 2, s.batch, s.units);
     job.dc = s.lstm ? input(&call, DC, 2, s.batch, s.units) : NULL;
-    job.dgates = output(&call, 0, 3, s.repeated ? 1L : s.steps, s.batch, 4 * s.units);
+    job.dx = output(&call, 0, 3, call.attributes->of_x ? s.batch : 0, s.repeated ? 1L : s.steps, s.features);
     job.dh0 = output(&call, 1, 2, s.batch, s.units);
     job.dc0 = output(&call, 2, 2, s.lstm ? s.batch : 0, s.units);
-    job.dkernel = output(&call, 3, 2, s.features, s.x_width);
-    job.drecurrent = output(&call, 4, 2, s.units, s.h_width);
-    job.dbias = output(&call, 5, 1, 4 * s.units);
+    real *dkernel = output(&call, 3, 2, s.features, s.x_width);
+    real *drecurrent = output(&call, 4, 2, s.units, s.h_width);
+    real *dbias = output(&call, 5, 1, 4 * s.units);
     int count = pieces_of(&s, call.attributes->threads);
-    long of_x = s.features * s.x_width, of_h = s.units * s.h_width, sums = of_x + of_h + 4 * s.units;
-    long packed = NAME(packed_size)(s.h_width, s.units);
-    real *memory = ok(&call) ? allocate((packed + count * sums) * sizeof(real)) : NULL;
+    long wide = 4 * s.units, size = (s.units + s.features + 1) * wide;
+    long of_h = NAME(packed_size)(s.h_width, s.units), of_x = job.dx ? NAME(packed_size)(s.x_width, s.features) : 0;
+    real *memory = ok(&call) ? allocate((of_h + of_x + count * size) * sizeof(real)) : NULL;
     if (ok(&call) && !memory) fail(&call, TF_RESOURCE_EXHAUSTED, "no memory for the gradients of a recurrent layer");
     if (ok(&call)) {
-      job.by_h = NAME(prepare)(job.recurrent, 1, s.h_width, s.h_width, s.units, memory); /* transposed */
-      real *own = memory + packed;
-      memset(own, 0, count * sums * sizeof(real));
+      job.by_h = NAME(matrix)(s.h_width, s.units, memory); /* both transposed */
+      NAME(put)(&job.by_h, 0, s.h_width, recurrent, 1, s.h_width);
+      job.by_x = NAME(matrix)(job.dx ? s.x_width : 0, s.features, memory + of_h);
+      NAME(put)(&job.by_x, 0, job.by_x.k, kernel, 1, s.x_width);
+      real *sums = memory + of_h + of_x;
+      memset(sums, 0, count * size * sizeof(real));
       NAME(Piece) pieces[MOST_THREADS];
       for (int i = 0; i < count; i++) {
         long from = s.batch * i / count, to = s.batch * (i + 1) / count;
         pieces[i] = (NAME(Piece)){job, from, to, NAME(backward_scratch)(&s), NAME(backward), 0};
-        pieces[i].job.dkernel = own + i * sums;
-        pieces[i].job.drecurrent = own + i * sums + of_x;
-        pieces[i].job.dbias = own + i * sums + of_x + of_h;
+        pieces[i].job.sums = sums + i * size;
       }
       if (!NAME(run_pieces)(pieces, count)) fail(&call, TF_RESOURCE_EXHAUSTED, "no memory for a recurrent layer");
       for (int i = 1; i < count; i++)
-        for (long j = 0; j < sums; j++) own[j] += own[i * sums + j];
-      memcpy(job.dkernel, own, of_x * sizeof(real));
-      memcpy(job.drecurrent, own + of_x, of_h * sizeof(real));
-      memcpy(job.dbias, own + of_x + of_h, 4 * s.units * sizeof(real));
+        for (long j = 0; j < size; j++) sums[j] += sums[i * size + j];
+      for (long i = 0; i < s.units; i++)
+        memcpy(drecurrent + i * s.h_width, sums + i * wide + wide - s.h_width, s.h_width * sizeof(real));
+      sums += s.units * wide;
+      for (long i = 0; i < s.features; i++) memcpy(dkernel + i * s.x_width, sums + i * wide, s.x_width * sizeof(real));
+      memcpy(dbias, sums + s.features * wide, wide * sizeof(real));
     }
     free(memory);
   }
-  finish(&call);
-}
-
-/* dx from the gradients of the gates' sums; an operation of its own, so that a first layer, whose dx nobody asks for, does without. */
-static void NAME(compute_input_gradient)(void *attributes, TF_OpKernelContext *context) {
-  Call call = {.attributes = attributes, .context = context, .status = TF_NewStatus(), .type = TYPE, .size = sizeof(real)};
-  long steps = dimension(&call, 0, 3, 0), batch = dimension(&call, 0, 3, 1), wide = dimension(&call, 0, 3, 2);
-  long features = dimension(&call, 1, 2, 0), x_width = dimension(&call, 1, 2, 1);
-  if (ok(&call) && x_width > wide) fail(&call, TF_INVALID_ARGUMENT, "the kernel is wider than the gates");
-  const real *dgates = input(&call, 0, 0), *kernel = input(&call, 1, 0);
-  real *dx = output(&call, 0, 3, batch, steps, features);
-  real *weights = ok(&call) ? allocate(NAME(packed_size)(x_width, features) * sizeof(real)) : NULL;
-  if (ok(&call) && !weights) fail(&call, TF_RESOURCE_EXHAUSTED, "no memory for the gradient of a recurrent layer");
-  if (ok(&call)) {
-    NAME(Matrix) transposed = NAME(prepare)(kernel, 1, x_width, x_width, features, weights);
-    for (long t = 0; t < steps; t++) {
-      long in = call.attributes->backwards ? steps - 1 - t : t;
-      NAME(multiply)(batch, dgates + t * batch * wide, wide, &transposed, dx + in * features, steps * features, 0);
-    }
-  }
-  free(weights);
   finish(&call);
 }

@@ -89,15 +89,20 @@ typedef struct {
   real *packed;
 } NAME(Matrix);
 
-static long NAME(block_of)(long k) { return k <= 320 ? k : 256; }
+/* A matrix of k rows and n columns in `packed`, whose rows are yet to be put into it. */
+static NAME(Matrix) NAME(matrix)(long k, long n, real *packed) {
+  return (NAME(Matrix)){k, n, k <= 320 ? k : 256, packed};
+}
 
-static NAME(Matrix) NAME(prepare)(const real *b, long row, long column, long k, long n, real *packed) {
-  NAME(Matrix) matrix = {k, n, NAME(block_of)(k), packed};
-  for (long from = 0; from < k; from += matrix.block) {
-    long depth = k - from < matrix.block ? k - from : matrix.block;
-    NAME(pack)(b + from * row, row, column, depth, n, depth, 0, packed + NAME(packed_size)(from, n));
+/* Rows [first, first + count) of a matrix: B[first + i, j] = b[i * row + j * column]. */
+static void NAME(put)(const NAME(Matrix) *matrix, long first, long count, const real *b, long row, long column) {
+  for (long from = first; from < first + count;) {
+    long start = from / matrix->block * matrix->block, end = start + matrix->block < matrix->k ? start + matrix->block : matrix->k;
+    long rows = (first + count < end ? first + count : end) - from;
+    real *packed = matrix->packed + NAME(packed_size)(start, matrix->n);
+    NAME(pack)(b + (from - first) * row, row, column, rows, matrix->n, end - start, from - start, packed);
+    from += rows;
   }
-  return matrix;
 }
 
 static void NAME(multiply)(long rows, const real *a, long row, const NAME(Matrix) *matrix, real *c, long ldc, int add) {

@@ -31,7 +31,7 @@ typedef struct TF_ShapeInferenceContext TF_ShapeInferenceContext;
 #define MOST_ROWS 64 /* sequences that go through all steps together, so that a step's numbers stay in the second cache */
 #define DEPTH 256    /* rows that wait for the product that becomes the gradient of the weights */
 #define MOST_THREADS 64
-#define FLAGS 6
+#define FLAGS 7
 #define WORK_OF_A_THREAD 2e6 /* operations below which starting a thread costs more than it saves */
 
 typedef struct {
@@ -88,11 +88,11 @@ static int pieces_of(const Shape *s, long threads) {
 
 /* ---- TensorFlow's side ---- */
 
-enum { X, STEPS, H0, C0, KERNEL, RECURRENT, BIAS, MASK, OUT, GATES, CELLS, DOUT, DLAST, DH, DC, MOST_INPUTS };
+enum { X, STEPS, H0, C0, KERNEL, RECURRENT, BIAS, MASK, INPUTS, GATES, CELLS, DOUT, DLAST, DH, DC, MOST_INPUTS };
 
 typedef struct {
   int64_t threads;
-  unsigned char lstm, repeated, backwards, zeros, sequences, keep;
+  unsigned char lstm, repeated, backwards, zeros, sequences, keep, of_x;
 } Attributes;
 
 typedef struct {
@@ -201,8 +201,8 @@ static void finish(Call *call) {
 static void *create(TF_OpKernelConstruction *construction) {
   Attributes *a = calloc(1, sizeof(Attributes));
   TF_Status *status = TF_NewStatus();
-  const char *names[] = {"lstm", "repeated", "backwards", "zeros", "sequences", "keep"};
-  unsigned char *values[] = {&a->lstm, &a->repeated, &a->backwards, &a->zeros, &a->sequences, &a->keep};
+  const char *names[] = {"lstm", "repeated", "backwards", "zeros", "sequences", "keep", "of_x"};
+  unsigned char *values[] = {&a->lstm, &a->repeated, &a->backwards, &a->zeros, &a->sequences, &a->keep, &a->of_x};
   for (int i = 0; i < FLAGS; i++) TF_OpKernelConstruction_GetAttrBool(construction, names[i], values[i], status);
   TF_OpKernelConstruction_GetAttrInt64(construction, "threads", &a->threads, status);
   if (TF_GetCode(status) != TF_OK) TF_OpKernelConstruction_Failure(construction, status);
@@ -221,7 +221,7 @@ static void define(const char *name, const char **inputs, const char **outputs, 
   TF_OpDefinitionBuilderAddAttr(builder, "T: {float, double}");
   TF_OpDefinitionBuilderAddAttr(builder, "threads: int = 1");
   const char *flags[] = {"lstm: bool = true", "repeated: bool = false", "backwards: bool = false", "zeros: bool = false",
-                         "sequences: bool = true", "keep: bool = true"};
+                         "sequences: bool = true", "keep: bool = true", "of_x: bool = true"};
   for (int i = 0; i < FLAGS; i++) TF_OpDefinitionBuilderAddAttr(builder, flags[i]);
   for (; *inputs; inputs++) TF_OpDefinitionBuilderAddInput(builder, *inputs);
   for (; *outputs; outputs++) TF_OpDefinitionBuilderAddOutput(builder, *outputs);
@@ -239,14 +239,12 @@ static void define(const char *name, const char **inputs, const char **outputs, 
 }
 
 #define GIVEN "x: T", "steps: int32", "h0: T", "c0: T", "kernel: T", "recurrent: T", "bias: T", "mask: bool"
-#define KEPT "out: T", "gates: T", "cells: T"
+#define KEPT "inputs: T", "gates: T", "cells: T"
 
 __attribute__((constructor)) static void define_all(void) {
-  const char *forward_in[] = {GIVEN, NULL}, *forward_out[] = {"out: T", "last: T", "h: T", "c: T", "gates: T", "cells: T", NULL};
+  const char *forward_in[] = {GIVEN, NULL}, *forward_out[] = {"out: T", "last: T", "h: T", "c: T", KEPT, NULL};
   const char *backward_in[] = {GIVEN, KEPT, "dout: T", "dlast: T", "dh: T", "dc: T", NULL};
-  const char *backward_out[] = {"dgates: T", "dh0: T", "dc0: T", "dkernel: T", "drecurrent: T", "dbias: T", NULL};
-  const char *gradient_in[] = {"dgates: T", "kernel: T", NULL}, *gradient_out[] = {"dx: T", NULL};
+  const char *backward_out[] = {"dx: T", "dh0: T", "dc0: T", "dkernel: T", "drecurrent: T", "dbias: T", NULL};
   define("Seq2seqKitRecurrent", forward_in, forward_out, f_compute_forward, d_compute_forward);
   define("Seq2seqKitRecurrentGrad", backward_in, backward_out, f_compute_backward, d_compute_backward);
-  define("Seq2seqKitRecurrentInputGrad", gradient_in, gradient_out, f_compute_input_gradient, d_compute_input_gradient);
 }

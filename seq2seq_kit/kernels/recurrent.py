@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
 
 from seq2seq_kit.kernels.compiling import library
+
+_READS = {"ReadVariableOp", "ResourceGather"}  # of a weight
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def recurrent(
         "threads": computing_threads(),
     }
     own = tf.zeros((0, h.shape[-1]), h.dtype) if c is None else c
-    sequence, last, final, cell, _, _ = library().operations.seq2seq_kit_recurrent(
+    sequence, last, final, cell, _, _, _ = library().operations.seq2seq_kit_recurrent(
         x, steps, h, own, kernel, recurrent_kernel, bias, given, **attributes
     )
     units = recurrent_kernel.shape[0]
@@ -100,20 +103,36 @@ def _gradient(operation: Any, *gradients: tf.Tensor) -> list[tf.Tensor | None]:
     x, _, h, c, kernel, recurrent_kernel, bias, _ = inputs
     names = ("lstm", "repeated", "backwards", "zeros", "sequences", "threads")
     attributes = {name: operation.get_attr(name) for name in names}
-    kept = operation.outputs
+    kept = operation.outputs[4:]
     if not operation.get_attr("keep"):
-        kept = library().operations.seq2seq_kit_recurrent(*inputs, keep=True, **attributes)
-    sequence, _, _, _, gates, cells = kept
-    of_sequence, of_last, of_h, of_c, _, _ = gradients
+        kept = library().operations.seq2seq_kit_recurrent(*inputs, keep=True, **attributes)[4:]
+    of_sequence, of_last, of_h, of_c, *_ = gradients
     if not attributes["sequences"]:  # nobody has seen it
         of_sequence = tf.zeros((0, 0, 0), x.dtype)
-    of_gates, *of_inputs = library().operations.seq2seq_kit_recurrent_grad(
-        *inputs, sequence, gates, cells, of_sequence, of_last, of_h, of_c, **attributes
-    )
+    given = (*inputs, *kept, of_sequence, of_last, of_h, of_c)
+    compute = partial(library().operations.seq2seq_kit_recurrent_grad, *given, **attributes)
+    learned = _may_be_learned(x)
+    of_x, *of_inputs = compute(of_x=learned)
+    if not learned:  # a graph leaves this out unless somebody asks for it after all
+        of_x = compute(of_x=True)[0]
     for gradient, tensor in zip(of_inputs, (h, c, kernel, recurrent_kernel, bias), strict=True):
         gradient.set_shape(tensor.shape)
-    of_x = library().operations.seq2seq_kit_recurrent_input_grad(of_gates, kernel, backwards=attributes["backwards"])
     if attributes["repeated"]:
         of_x = tf.squeeze(of_x, 1)
     of_x.set_shape(x.shape)
     return [of_x, None, *of_inputs, None]
+
+
+def _may_be_learned(x: tf.Tensor) -> bool:
+    """Whether a weight stands behind `x` as far as its graph shows, so that its gradient is worth computing with the others."""
+    if not hasattr(x, "op") or tf.executing_eagerly():
+        return True
+    waiting, seen = [x.op], set()
+    while waiting:
+        operation = waiting.pop()
+        if operation.type in _READS:
+            return True
+        if operation.name not in seen:
+            seen.add(operation.name)
+            waiting += [tensor.op for tensor in operation.inputs]
+    return False

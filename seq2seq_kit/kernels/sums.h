@@ -1,21 +1,22 @@
 /* The gradient of a weight matrix: a sum over time. */
 
-/* Sums A' B over many steps: A are the rows that a weight matrix was multiplied with, B the gradients of what came out. */
+/* Adds A' B over many steps, from the last to the first: A are the rows that a weight matrix was multiplied with, which stand one
+ * step behind another, B the gradients of what came out, which wait until there are enough of them for one product. */
 typedef struct {
-  long m, n, row, depth, filled; /* weights are m x n; rows of B are `row` apart; at most `depth` of them wait */
-  real *a, *b, *sum;
+  long m, row, n, wide; /* A is rows x m, `row` apart; B is rows x n, `wide` apart, and so are the sums */
+  real *packed, *sum;
+  const real *a;
+  long first; /* of DEPTH rows of B, those from here on are filled */
 } NAME(Sum);
 
 static void NAME(flush)(NAME(Sum) *sum) {
-  NAME(gemm)(sum->m, sum->filled, sum->n, sum->a, 1, sum->m, sum->b, sum->depth, sum->sum, sum->n, 1);
-  sum->filled = 0;
+  NAME(gemm)(sum->m, DEPTH - sum->first, sum->n, sum->a, 1, sum->row, sum->packed + sum->first * NR, DEPTH, sum->sum, sum->wide, 1);
+  sum->first = DEPTH;
 }
 
-/* Place for `rows` more rows of A, each m long; their B has been packed when this returns. */
-static real *NAME(more)(NAME(Sum) *sum, long rows, const real *b) {
-  if (sum->filled + rows > sum->depth) NAME(flush)(sum);
-  real *a = sum->a + sum->filled * sum->m;
-  NAME(pack)(b, sum->row, 1, rows, sum->n, sum->depth, sum->filled, sum->b);
-  sum->filled += rows;
-  return a;
+static void NAME(take)(NAME(Sum) *sum, long rows, const real *a, const real *b) {
+  if (sum->first < rows) NAME(flush)(sum);
+  sum->a = a;
+  sum->first -= rows;
+  NAME(pack)(b, sum->wide, 1, rows, sum->n, DEPTH, sum->first, sum->packed);
 }

@@ -1,9 +1,5 @@
 """An accelerated layer computes what Keras' own does, forward and backward, is saved as that, and says which way it takes."""
 
-import subprocess
-import sys
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -13,50 +9,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq_kit.kernels import compiling
 from seq2seq_kit.models import build_encoder_decoder
-from seq2seq_kit.models.acceleration import accelerate, portable, way_of
+from seq2seq_kit.models.acceleration import accelerate, portable
 from seq2seq_kit.models.layers import Repeat
-
-CELLS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
-cells = pytest.mark.parametrize("cell", list(CELLS))
-
-
-def pair(cell: str, units: int, features: int, **named: Any) -> tuple[Any, Any]:
-    """Keras' own layer and an accelerated one, with the same weights."""
-    named = {"bias_initializer": "random_normal", "dtype": "float32"} | named
-    own, ours = (CELLS[cell](units, seed=0, **named) for _ in range(2))
-    for layer in (own, ours):
-        layer.build((None, None, features))
-    ours.set_weights(own.get_weights())
-    return own, accelerate(ours)
-
-
-def run(
-    layer: Any, x: tf.Tensor, *, mask: Any = None, states: list[tf.Tensor] | None = None, training: bool = True
-) -> list[np.ndarray]:
-    """Outputs and the gradients of a weighted sum of them: of the inputs, the weights and the first states."""
-    with tf.GradientTape() as tape:
-        tape.watch([x, *(states or [])])
-        outputs = layer(x, mask=mask, initial_state=states, training=training)
-        outputs = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
-        rng = np.random.default_rng(1)
-        loss = tf.add_n([tf.reduce_sum(each * rng.normal(size=each.shape).astype(x.dtype.name)) for each in outputs])
-    gradients = tape.gradient(loss, [x, *layer.trainable_variables, *(states or [])])
-    return [np.asarray(each) for each in [*outputs, *gradients]]
-
-
-def assert_same(ours: list[np.ndarray], own: list[np.ndarray], tolerance: float) -> None:
-    for one, other in zip(ours, own, strict=True):
-        scale = max(1.0, float(np.abs(other).max(initial=0.0)))  # gradients of long sequences are large sums
-        np.testing.assert_allclose(one / scale, other / scale, rtol=0, atol=tolerance)
-
-
-def takes_the_kernel(function: Any) -> list[Any]:
-    """The kernel's nodes in the graph of a function."""
-    return [
-        node for node in function.graph.as_graph_def(add_shapes=False).node if node.op.startswith("Seq2seqKitRecurrent")
-    ]
+from tests.models.accelerated import CELLS, assert_same, cells, gradients_that_run, pair, run, takes_the_kernel
 
 
 @settings(max_examples=50, deadline=None)
@@ -224,6 +180,61 @@ def test_both_directions_are_accelerated(cell: str, merge: str) -> None:
 
 
 @cells
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_graph_computes_the_gradient_of_inputs_only_where_somebody_asks(cell: str, asked: bool) -> None:
+    own, ours = pair(cell, 5, 3)
+    x = tf.constant(np.random.default_rng(0).normal(size=(4, 6, 3)), tf.float32)
+
+    def gradients(layer: Any) -> Any:
+        @tf.function
+        def compute(given: tf.Tensor) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch(given)
+                loss = tf.reduce_sum(tf.sin(layer(given)))
+            return tape.gradient(loss, [*layer.trainable_variables, *([given] if asked else [])])
+
+        return compute
+
+    assert_same(*([np.asarray(each) for each in gradients(layer)(x)] for layer in (ours, own)), 1e-5)
+    graph = gradients(ours).get_concrete_function(tf.TensorSpec((None, 6, 3))).graph
+    assert gradients_that_run(graph) == ([False, True] if asked else [False])
+
+
+def test_the_inputs_of_a_second_layer_get_their_gradient_with_the_others() -> None:
+    inputs = keras.Input((6, 3))
+    hidden = keras.layers.LSTM(4, return_sequences=True)(inputs)
+    model = accelerate(keras.Model(inputs, keras.layers.LSTM(5)(hidden)))
+
+    @tf.function
+    def gradients(given: tf.Tensor) -> Any:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(model(given, training=True))
+        return tape.gradient(loss, model.trainable_variables)
+
+    graph = gradients.get_concrete_function(tf.TensorSpec((None, 6, 3))).graph
+    assert gradients_that_run(graph) == [True, False]  # the second layer's; the first layer's inputs are nobody's
+
+
+@pytest.mark.parametrize("steps", [6, None])
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_dense_layer_at_every_step_is_one_product(wrapped: bool, steps: int | None) -> None:
+    def model() -> keras.Model:
+        inputs = keras.Input((steps, 3))
+        dense = keras.layers.Dense(2, activation="softmax")
+        return keras.Model(inputs, keras.layers.TimeDistributed(dense)(inputs) if wrapped else dense(inputs))
+
+    own, ours = model(), accelerate(model())
+    ours.set_weights(own.get_weights())
+    x = tf.constant(np.random.default_rng(0).normal(size=(4, 6, 3)), tf.float32)
+    assert ours(x).shape == (4, 6, 2)
+    np.testing.assert_allclose(ours(x), own(x), rtol=0, atol=1e-6)
+    graph = tf.function(ours).get_concrete_function(tf.TensorSpec((None, steps, 3)))
+    assert graph.structured_outputs.shape.as_list() == [None, steps, 2]
+    products = [node.op for node in graph.graph.as_graph_def().node if "MatMul" in node.op or "While" in node.op]
+    assert products == ["MatMul"]
+
+
+@cells
 def test_a_stateful_layer_goes_on_where_it_was(cell: str) -> None:
     own, ours = (CELLS[cell](4, stateful=True) for _ in range(2))
     x = np.random.default_rng(0).normal(size=(2, 3, 5)).astype(np.float32)
@@ -271,144 +282,3 @@ def test_predict_takes_any_batch(batch: int) -> None:
 def test_a_batch_of_nothing_gives_nothing() -> None:
     model = build_encoder_decoder(input_steps=6, output_steps=3, input_features=2)
     assert model(np.zeros((0, 6, 2), np.float32)).shape == (0, 3, 1)
-
-
-def test_the_saved_model_opens_where_this_package_is_unknown(tmp_path: Path) -> None:
-    model = build_encoder_decoder(input_steps=6, output_steps=3, input_features=2, bidirectional=True)
-    x = np.random.default_rng(0).normal(size=(4, 6, 2)).astype(np.float32)
-    model.save(tmp_path / "model.keras")
-    with portable():
-        model.export(tmp_path / "exported", verbose=False)
-    np.savez(tmp_path / "arrays.npz", x=x, y=np.asarray(model(x)))
-    script = f"""
-import sys, numpy as np, keras, tensorflow as tf
-stored = np.load(r"{tmp_path / "arrays.npz"}")
-model = keras.models.load_model(r"{tmp_path / "model.keras"}")
-np.testing.assert_allclose(model.predict(stored["x"], verbose=0), stored["y"], atol=1e-5)
-exported = tf.saved_model.load(r"{tmp_path / "exported"}")
-served = exported.serve(stored["x"])
-np.testing.assert_allclose(served, stored["y"], atol=1e-5)
-assert not [name for name in sys.modules if name.startswith("seq2seq_kit")]
-"""
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path)
-
-
-def test_a_model_exported_with_the_kernel_runs_where_the_kernel_is(tmp_path: Path) -> None:
-    model = build_encoder_decoder(input_steps=6, output_steps=3, input_features=2)
-    model.export(tmp_path / "exported", verbose=False)
-    x = np.random.default_rng(0).normal(size=(4, 6, 2)).astype(np.float32)
-    exported = tf.saved_model.load(str(tmp_path / "exported"))
-    served = exported.serve(x)
-    np.testing.assert_allclose(served, model(x), atol=1e-6)
-
-
-@cells
-def test_weights_go_both_ways(cell: str, tmp_path: Path) -> None:
-    def fresh() -> keras.Model:
-        inputs = keras.Input((5, 2), name="inputs")
-        return keras.Model(inputs, CELLS[cell](4, name="recurrent")(inputs), name="model")
-
-    own, ours = fresh(), accelerate(fresh())
-    x = np.random.default_rng(0).normal(size=(3, 5, 2)).astype(np.float32)
-    assert ours.to_json() == own.to_json()
-    assert [weight.path for weight in ours.weights] == [weight.path for weight in own.weights]
-    own.save_weights(tmp_path / "own.weights.h5")
-    ours.load_weights(tmp_path / "own.weights.h5")
-    np.testing.assert_allclose(ours(x), own(x), atol=1e-6)
-    ours.save_weights(tmp_path / "ours.weights.h5")
-    other = fresh()
-    other.load_weights(tmp_path / "ours.weights.h5")
-    np.testing.assert_allclose(other(x), own(x), atol=1e-6)
-
-
-def test_accelerating_again_changes_nothing() -> None:
-    _, layer = pair("lstm", 3, 2)
-    before = layer.inner_loop
-    assert accelerate(layer).inner_loop is before
-
-
-@pytest.mark.parametrize(
-    ("layer", "reason"),
-    [
-        (keras.layers.LSTM(2, activation="relu"), "its activation is not tanh"),
-        (keras.layers.LSTM(2, recurrent_activation="hard_sigmoid"), "its recurrent activation is not sigmoid"),
-        (keras.layers.GRU(2, recurrent_dropout=0.1), "recurrent_dropout is not 0"),
-        (keras.layers.GRU(2, unroll=True), "it is unrolled"),
-        (keras.layers.GRU(2, reset_after=False), "reset_after is False"),
-        (keras.layers.LSTM(2, dtype="mixed_float16"), "it computes in float16"),
-        (keras.layers.LSTM(2, implementation=1), "implementation is 1"),
-        (keras.layers.SimpleRNN(2), "SimpleRNN has no kernel of its own"),
-    ],
-)
-def test_what_keeps_a_layer_from_the_kernel_is_named_and_keras_loop_is_taken(layer: Any, reason: str) -> None:
-    assert (way_of(layer).name, way_of(layer).reason) == ("loop", reason)
-    accelerate(layer)
-    traced = tf.function(layer, input_signature=[tf.TensorSpec((None, 5, 3))]).get_concrete_function()
-    assert not takes_the_kernel(traced)
-
-
-@pytest.mark.parametrize(
-    "layer", [keras.layers.LSTM(2), keras.layers.GRU(2), keras.layers.LSTM(2, use_bias=False, use_cudnn=False)]
-)
-def test_what_nothing_keeps_takes_the_kernel(layer: Any) -> None:
-    assert way_of(layer).name == "compiled"
-    accelerate(layer)
-    traced = tf.function(layer, input_signature=[tf.TensorSpec((None, 5, 3))]).get_concrete_function()
-    assert len(takes_the_kernel(traced)) == 1
-
-
-def test_on_a_gpu_the_conditions_are_the_ones_that_keras_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keras decides by the same arguments; on a machine that claims a GPU both say the same."""
-    rnn = import_module("keras.src.backend.tensorflow.rnn")  # the package has a function of the same name
-    monkeypatch.setattr(rnn, "_is_gpu_available", lambda: True)
-    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["one"])
-    seen = set()
-    for activation in ("tanh", "relu"):
-        for gate in ("sigmoid", "hard_sigmoid"):
-            for unroll in (False, True):
-                for use_bias in (False, True):
-                    arguments = {"activation": activation, "recurrent_activation": gate, "use_bias": use_bias}
-                    layer = keras.layers.LSTM(2, unroll=unroll, **arguments)
-                    own = rnn.cudnn_ok(layer.activation, layer.recurrent_activation, unroll, use_bias)
-                    assert (way_of(layer).name == "cudnn") == own
-                    seen.add(own)
-    assert seen == {True, False}
-    assert way_of(keras.layers.LSTM(2, use_cudnn=False)).reason == "use_cudnn is False"
-
-
-def test_without_a_kernel_models_run_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = build_encoder_decoder(input_steps=6, output_steps=3, input_features=2)
-    x = np.random.default_rng(0).normal(size=(4, 6, 2)).astype(np.float32)
-    fast = np.asarray(model(x))
-    absent = compiling.Library(None, "no C compiler was found for the compiled kernel; install gcc or clang")
-    monkeypatch.setattr("seq2seq_kit.models.acceleration.library", lambda: absent)
-    assert way_of(model.get_layer("encoder_0")).reason == absent.reason
-    np.testing.assert_allclose(np.asarray(model(x)), fast, atol=1e-5)
-
-
-@cells
-def test_what_only_keras_takes_goes_to_keras(cell: str) -> None:
-    own, ours = pair(cell, 3, 2, return_sequences=True)
-    x = np.arange(24).reshape(2, 6, 2)
-    np.testing.assert_allclose(ours(x), own(x), atol=1e-6)
-    of_three = np.ones((2, 6, 1), bool)
-    values = tf.constant(x, tf.float32)
-    np.testing.assert_allclose(ours(values, mask=of_three), own(values, mask=of_three), atol=1e-6)
-    first = CELLS[cell](3, implementation=1, dropout=0.2, use_cudnn=False)
-    assert accelerate(first)(values, training=True).shape == (2, 3)
-
-
-def test_wrong_shapes_are_refused_and_not_computed() -> None:
-    operations = compiling.library().operations
-    zeros = tf.zeros
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"dimension 1 of input 5 must be 8\. Received: 4"):
-        operations.seq2seq_kit_recurrent(
-            zeros((1, 3, 2)),
-            3,
-            zeros((1, 2)),
-            zeros((1, 2)),
-            zeros((2, 8)),
-            zeros((2, 4)),
-            zeros(8),
-            zeros((0, 0), tf.bool),
-        )
