@@ -81,7 +81,7 @@ FAMILIES: dict[str, tuple[dict[str, Any], pd.DataFrame | None]] = {
     "whole": (whole_recipe(), waves_frame(50)),
     "translate": (translate_recipe(), reversed_words(80)),
     "translate_feedback": (
-        taught(translate_recipe(bridge="attention", embedding_dim=4, recurrent_dropout=0.1)),
+        taught(translate_recipe(bridge="attention", embedding_dim=4)),
         reversed_words(80),
     ),
     "tag_tokens": (tag_recipe(lines=None, series="word"), letters()),
@@ -293,3 +293,10 @@ def test_half_precision_takes_many_steps_together_on_a_gpu_only(monkeypatch: pyt
     assert [steps_per_call(model, 32, precision) for precision in ("float32", *MIXED)] == [16, 1, 1]
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["one"])
     assert steps_per_call(model, 32, "mixed_float16") == 16
+
+
+def test_a_sweep_may_search_the_precision() -> None:
+    space = {"training.precision": {"choice": ["float32", *MIXED]}}
+    recipe = parse_recipe(forecast_recipe() | {"sweep": {"tuner": "grid", "space": space}})
+    assert recipe.sweep is not None
+    assert list(recipe.sweep.space) == ["training.precision"]
