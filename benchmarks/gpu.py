@@ -2,9 +2,9 @@
 
     python benchmarks/gpu.py
 
-Four checks, each with its figures in Markdown, and exit code 1 if one fails: the training graph of a forecast holds cuDNN's
-operations; training is within 5 % of plain Keras on the same pipeline; with `mixed_float16` the loss stays finite; a bundle
-trained here predicts the same on a CPU (a process that sees no GPU). Without a GPU it says so and exits with 2.
+Four checks, each with its figures in Markdown, and exit code 1 if one fails. With each `training.precision`: the training graph
+of a forecast holds cuDNN's operations; the loss falls; the bundle predicts the same on a CPU (a process that sees no GPU). And
+training is within 5 % of plain Keras on the same pipeline. Without a GPU it says so and exits with 2.
 """
 
 import argparse
@@ -12,23 +12,26 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+from typing import Any, get_args
 
 import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from seq2seq_kit import TrainResult, load, train
 from seq2seq_kit.explanation import recurrences_of, ways_of
 from seq2seq_kit.models import build_encoder_decoder
+from seq2seq_kit.models.precision import computing_in
+from seq2seq_kit.recipe.schema import Precision
 
 HERE = Path(__file__).resolve().parent
 SHAPES = ("forecast", "wide", "long")
 OPERATION = "CudnnRNN"
 _TOLERANCE = 0.05  # of plain Keras' speed
 _APART = 1e-3  # scaled units; a GPU rounds differently
-_STEPS = 60
+_ROWS, _EPOCHS = 8_000, 3  # the first epoch is slow: its first step is traced
 
 
 def main() -> None:
@@ -42,10 +45,16 @@ def main() -> None:
         raise SystemExit(2)
     name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
     print(f"{name}, TensorFlow {tf.__version__}, Keras {keras.version()}\n", flush=True)
+    precisions = get_args(Precision)
+    kernels = [check_kernel(precision) for precision in precisions]
+    with tempfile.TemporaryDirectory() as folder:
+        results = {precision: trained(precision, Path(folder)) for precision in precisions}
+        learnt = [check_losses(precision, result) for precision, result in results.items()]
+        same = [check_bundle(precision, result, Path(folder)) for precision, result in results.items()]
     checks = {
-        "cuDNN's kernel is taken": check_kernel(),
-        "mixed precision": check_mixed(),
-        "the bundle predicts the same on a CPU": check_bundle(),
+        "cuDNN's kernel is taken": all(kernels),
+        "training learns": all(learnt),
+        "the bundle predicts the same on a CPU": all(same),
         "within 5 % of plain Keras": check_speed(options.rounds),
     }
     print("\n| check | result |\n| --- | --- |")
@@ -77,64 +86,63 @@ def operations(model: keras.Model) -> list[str]:
     return [node.op for node in nodes if node.op.startswith(OPERATION)]
 
 
-def check_kernel() -> bool:
+def check_kernel(precision: str) -> bool:
     """Whether the graph holds cuDNN's operations, forward and backward."""
     model = forecaster()
-    found = operations(model)
-    print(
-        f"- way of every layer: {ways_of(recurrences_of(model))}; operations in the graph: {', '.join(found) or 'none'}"
-    )
+    with computing_in(model, precision):
+        found = operations(model)
+    ways = ways_of(recurrences_of(model, precision))
+    print(f"- {precision}: way of every layer: {ways}; operations in the graph: {', '.join(found) or 'none'}")
     return any("Backprop" in each for each in found) and any("Backprop" not in each for each in found)
 
 
-def check_mixed() -> bool:
-    """Trains some steps in half precision, with single precision beside it."""
-    rng = np.random.default_rng(0)
-    x = np.cumsum(rng.normal(size=(64 * _STEPS, 100, 1)), axis=1).astype(np.float32) / 10
-    y = x[:, -10:]
-    losses, speeds = {}, {}
-    for policy in ("float32", "mixed_float16"):
-        keras.mixed_precision.set_global_policy(policy)
-        try:
-            model = forecaster()
-            model.fit(x[:64], y[:64], batch_size=64, verbose=0)
-            began = time.perf_counter()
-            losses[policy] = model.fit(x, y, batch_size=64, epochs=2, verbose=0).history["loss"][-1]
-            speeds[policy] = 2 * len(x) / (time.perf_counter() - began)
-        finally:
-            keras.mixed_precision.set_global_policy("float32")
-    for policy, loss in losses.items():
-        print(f"- {policy}: loss {loss:.4f} after {2 * _STEPS} steps, {speeds[policy]:,.0f} sequences/s")
-    return all(np.isfinite(loss) for loss in losses.values())
+def hours() -> pd.DataFrame:
+    """A wave with noise."""
+    times = pd.date_range("2024-01-01", periods=_ROWS, freq="h")
+    noise = np.random.default_rng(0).normal(size=_ROWS)
+    return pd.DataFrame({"time": times, "load": 30 * np.sin(np.arange(_ROWS) / 4) + noise})
 
 
-def check_bundle() -> bool:
-    """Trains a small recipe here and predicts here and in a process without a GPU."""
-    from seq2seq_kit import train
+def trained(precision: str, folder: Path) -> TrainResult:
+    """A forecast of `hours`, trained by recipe."""
+    section = {"time": "time", "every": "1h", "inputs": ["load"], "targets": ["load"]}
+    recipe: dict[str, Any] = {
+        "task": "forecast",
+        "name": "gpu_check",
+        "data": section | {"input_steps": 100, "output_steps": 10},
+        "training": {"epochs": _EPOCHS, "precision": precision},
+    }
+    return train(recipe, data=hours(), tracking_uri=str(folder / "runs"))
 
-    times = pd.date_range("2024-01-01", periods=2_000, freq="h")
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"time": times, "load": 30 * np.sin(np.arange(2_000) / 4) + rng.normal(size=2_000)})
-    section = {"time": "time", "every": "1h", "inputs": ["load"], "targets": ["load"], "input_steps": 48}
-    recipe = {"task": "forecast", "name": "gpu_check", "data": section | {"output_steps": 6}, "training": {"epochs": 2}}
+
+def check_losses(precision: str, result: TrainResult) -> bool:
+    """Whether the loss fell; one that is not finite has ended the training with an error before."""
+    first, *_, last = result.fit.history
+    print(
+        f"- {precision}: loss {first.loss:.4f}, after {_EPOCHS} epochs {last.loss:.4f} (validation {last.val_loss:.4f}), "
+        f"{last.sequences_per_second:,.0f} sequences/s"
+    )
+    return last.loss < first.loss
+
+
+def check_bundle(precision: str, result: TrainResult, folder: Path) -> bool:
+    """Whether what was trained here predicts the same in a process without a GPU."""
     script = (
         "import sys, pandas as pd; from seq2seq_kit import load; import tensorflow as tf; "
         "assert not tf.config.list_physical_devices('GPU'); "
         "load(sys.argv[1]).predict(pd.read_parquet(sys.argv[2]), all_windows=True).to_parquet(sys.argv[3])"
     )
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = train(recipe, data=frame, tracking_uri=f"{folder}/runs").bundle
-        saved = bundle.save(f"{folder}/bundle")
-        frame.to_parquet(f"{folder}/rows.parquet")
-        here = bundle.predict(frame, all_windows=True)
-        paths = [str(HERE.parent), os.environ.get("PYTHONPATH", "")]
-        environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-        arguments = [str(saved), f"{folder}/rows.parquet", f"{folder}/there.parquet"]
-        subprocess.run([sys.executable, "-c", script, *arguments], check=True, env=environment)
-        there = pd.read_parquet(f"{folder}/there.parquet")
-    apart = float(np.abs(here["load"] - there["load"]).max() / frame["load"].std())
+    frame, rows, there = hours(), folder / "rows.parquet", folder / "there.parquet"
+    saved = result.bundle.save(folder / precision)
+    frame.to_parquet(rows)
+    here = load(saved).predict(frame, all_windows=True)
+    paths = [str(HERE.parent), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    subprocess.run([sys.executable, "-c", script, str(saved), str(rows), str(there)], check=True, env=environment)
+    apart = float(np.abs(here["load"] - pd.read_parquet(there)["load"]).max() / frame["load"].std())
     print(
-        f"- predictions of {len(here):,} steps on the GPU and on a CPU differ by at most {apart:.1e} standard deviations"
+        f"- {precision}: predictions of {len(here):,} steps on the GPU and on a CPU differ by at most {apart:.1e} standard "
+        "deviations"
     )
     return apart < _APART
 

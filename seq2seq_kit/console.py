@@ -128,6 +128,11 @@ def print_explanation(console: Console, told: "Explanation") -> None:
         f"memory about {_size(memory.total)} beside TensorFlow itself: {_size(memory.parameters)} weights, gradients and "
         f"{training.optimizer}'s moments, {_size(memory.activations)} activations of a batch, {_size(memory.data)} rows",
     ]
+    if training.precision != "float32":
+        said = "on a GPU; without one float32 is faster"
+        lines.insert(
+            1, f"training computes in {training.precision}, {said}; weights, validation and bundle are float32"
+        )
     for line in lines:
         console.print(escape(line), highlight=False, soft_wrap=True)
 

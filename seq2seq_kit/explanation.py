@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from seq2seq_kit.models.acceleration import Way
     from seq2seq_kit.models.counts import LayerCount
 
-_BYTES = 4  # float32
+_BYTES, _HALF = 4, 2  # float32; float16 and bfloat16
 # Copies of the parameters that a training step holds: weights, gradients, and the optimizer's moments.
 _COPIES = {"adam": 4, "adamw": 4, "rmsprop": 3, "sgd": 2}
 
@@ -127,26 +127,32 @@ def explain(
         model=model.name,
         rows=rows,
         parameters=model.count_params(),
-        recurrences=recurrences_of(model),
+        recurrences=recurrences_of(model, training.precision),
         unit=job.unit,
         counts={part: job.examples.count(part) for part in ("train", "val", "test")},
         seconds_per_epoch=estimate_seconds(model, job.examples, training) / training.epochs,
         memory=Memory(
             parameters=model.count_params() * _BYTES * _COPIES[training.optimizer],
             activations=batch
-            * _BYTES
+            * (_BYTES if training.precision == "float32" else _HALF)
             * sum(_kept(layer, row, length) for layer, row in zip(model.layers, rows, strict=True)),
             data=int(job.source.memory_usage(deep=True).sum()),
         ),
     )
 
 
-def recurrences_of(model: keras.Model) -> list[Recurrence]:
-    """Each recurrent layer of a model, wrapped ones included, with the steps that it runs and the kernel that it takes."""
+def recurrences_of(model: keras.Model, precision: str = "float32") -> list[Recurrence]:
+    """Each recurrent layer of a model, wrapped ones included, with the steps that it runs and the kernel that it takes.
+
+    Args:
+        model: A float32 model.
+        precision: What it computes in where it is looked at: in training the recipe's `training.precision`.
+    """
     import keras
 
     from seq2seq_kit.models.acceleration import way_of
     from seq2seq_kit.models.counts import first_shape, wrapped_in
+    from seq2seq_kit.models.precision import computing_in
 
     masked = any(
         isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False) for layer in model.layers
@@ -160,7 +166,8 @@ def recurrences_of(model: keras.Model) -> list[Recurrence]:
             inner = wrapped
         if isinstance(inner, keras.layers.RNN):
             directions = 2 if isinstance(layer, keras.layers.Bidirectional) else 1
-            way = way_of(inner)
+            with computing_in(model, precision):
+                way = way_of(inner)
             found.append(Recurrence(layer.name, shape[0], directions, way.name, said_of(way, masked=masked)))
     return found
 
@@ -186,8 +193,15 @@ def ways_of(recurrences: Sequence[Recurrence]) -> str:
     return names.pop() if len(names) == 1 else ", ".join(f"{run.layer} {run.way}" for run in recurrences)
 
 
-def slow_layers(recurrences: Sequence[Recurrence]) -> list[Finding]:
-    """What there is to say about layers that run Keras' own loop."""
+def slow_layers(recurrences: Sequence[Recurrence], precision: str = "float32") -> list[Finding]:
+    """What there is to say about layers that run Keras' own loop.
+
+    Args:
+        recurrences: Of `recurrences_of`, for the same precision.
+        precision: The recipe's `training.precision`.
+    """
+    import tensorflow as tf
+
     reasons: dict[str, list[str]] = {}
     for run in recurrences:
         if run.way == "loop":
@@ -196,6 +210,9 @@ def slow_layers(recurrences: Sequence[Recurrence]) -> list[Finding]:
     if not text:
         return []
     said = f"Keras' own loop runs these layers, two to three times slower than a fused kernel: {text}"
+    if precision != "float32" and not tf.config.get_visible_devices("GPU"):
+        advice = "Half precision is for a GPU and TensorFlow sees none: set training.precision: float32 here"
+        return [Finding("keras_loop", "warning", said, advice)]
     return [Finding("keras_loop", "note", said, "If speed matters, change that; docs/performance.md has the figures")]
 
 

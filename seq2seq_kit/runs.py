@@ -130,9 +130,9 @@ def train(
         record.dataset(job.source, source=recipe.data.source or "a DataFrame", name=data_name(recipe), digest=digest)
         seed_everything(recipe.seed, deterministic=recipe.training.deterministic)
         model = job.build()
-        recurrences = recurrences_of(model)
+        recurrences = recurrences_of(model, recipe.training.precision)
         record.tags({"recurrence": ways_of(recurrences)})
-        for finding in [*slow_layers(recurrences), _estimate(job, model)]:
+        for finding in [*slow_layers(recurrences, recipe.training.precision), _estimate(job, model)]:
             findings.append(finding)
             reporter.find(finding)
         fitted = job.fit(model, [reporter, record])

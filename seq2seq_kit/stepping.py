@@ -13,7 +13,7 @@ _MOST_STEPS = 16
 _OPEN_STEPS = 100  # stands for an open number of steps
 
 
-def steps_per_call(model: keras.Model, batch_size: int) -> int:
+def steps_per_call(model: keras.Model, batch_size: int, precision: str = "float32") -> int:
     """Training steps for one call: as many as a slow machine is estimated to do in a quarter of a second, from 1 to 16.
 
     One where a layer runs Keras' own loop, whose speed nobody can tell from the work.
@@ -22,9 +22,12 @@ def steps_per_call(model: keras.Model, batch_size: int) -> int:
 
     from seq2seq_kit.models.acceleration import way_of
     from seq2seq_kit.models.counts import first_shape
+    from seq2seq_kit.models.precision import computing_in
 
     recurrent = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.RNN)]
-    if any(way_of(layer).name == "loop" for layer in recurrent):
+    with computing_in(model, precision):
+        looped = any(way_of(layer).name == "loop" for layer in recurrent)
+    if looped:
         return 1
 
     work = 0
@@ -36,7 +39,7 @@ def steps_per_call(model: keras.Model, batch_size: int) -> int:
     return max(1, min(_MOST_STEPS, int(_SECONDS_PER_CALL * _OPERATIONS_PER_SECOND / (6 * batch_size * max(work, 1)))))
 
 
-def step_together(model: keras.Model, steps: int) -> None:
+def step_together(model: keras.Model, steps: int, precision: str = "float32") -> None:
     """Gives a compiled model a training function that does `model.steps_per_execution` steps in a loop of the graph.
 
     Keras' own goes on into the next epoch where an epoch is no multiple of it, if the batches have no end.
@@ -44,8 +47,11 @@ def step_together(model: keras.Model, steps: int) -> None:
     Args:
         model: Compiled; fitted with `steps_per_epoch=steps`.
         steps: Of an epoch.
+        precision: What the steps compute in, see `models.precision`.
     """
     import tensorflow as tf
+
+    from seq2seq_kit.models.precision import computing_in
 
     most = int(model.steps_per_execution)
     position = 0
@@ -53,7 +59,9 @@ def step_together(model: keras.Model, steps: int) -> None:
     @tf.function(reduce_retracing=True)
     def run(iterator: Any, count: Any) -> Any:
         def body(number: Any) -> Any:
-            model.train_step(next(iterator))
+            # Only while it is traced: validation and everything else asks the float32 model.
+            with computing_in(model, precision):
+                model.train_step(next(iterator))
             return number + 1
 
         tf.while_loop(lambda number: number < count, body, [tf.constant(0)])

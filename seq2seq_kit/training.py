@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _LOSSES = ("loss", "val_loss", "learning_rate")  # what Keras logs beside a model's own metrics
+_OVERFLOW = "; float16 overflows beyond 65,504: try training.precision: mixed_bfloat16, or float32"
 _EVALUATION_BATCH = 512  # without gradients a larger batch fits and is faster
 
 
@@ -114,7 +115,8 @@ def fit(
 ) -> Fit:
     """Fits on the train examples, watches the val examples, leaves the best epoch's weights in the model.
 
-    Ctrl-C ends the fit and keeps what is best so far.
+    With a mixed `training.precision` only the training steps compute in half precision; the model stays float32, and so does
+    validation, so epochs are chosen by the losses of the model that is kept. Ctrl-C ends the fit and keeps what is best so far.
 
     Args:
         model: Uncompiled.
@@ -130,7 +132,7 @@ def fit(
 
     Raises:
         ArgumentError: `stop_after` is no whole number from 1 to the section's epochs.
-        TrainingError: The loss became NaN or infinite; the message says what to try.
+        TrainingError: The loss became NaN or infinite, or in float16 no gradient was finite; the message says what to try.
     """
     import keras
 
@@ -144,11 +146,11 @@ def fit(
         loss=loss if loss is not None else value_loss(getattr(training, "loss", "mse"), masked=_masked(examples)),
         metrics=list(metrics),
         jit_compile=False,  # XLA was no faster here and takes seconds to compile
-        steps_per_execution=steps_per_call(model, training.batch_size),
+        steps_per_execution=steps_per_call(model, training.batch_size, training.precision),
     )
     # A step that creates the optimizer's variables while it is traced is traced a second time.
     model.optimizer.build(model.trainable_variables)
-    step_together(model, steps)
+    step_together(model, steps, training.precision)
     best = _last_epoch() if stop_after else _best_epoch(training.patience or epochs)
     history: list[Epoch] = []
     pressed = threading.Event()
@@ -182,6 +184,8 @@ def fit(
         ended = "interrupted"
     if history and not _finite(history[-1]):
         raise TrainingError(_nan_message(history[-1], training))
+    if history and not int(model.optimizer.iterations):
+        raise TrainingError(_no_step_message(steps * len(history)))
     if ended == "epochs" and len(history) < epochs:
         ended = "early"
     return Fit(
@@ -320,7 +324,9 @@ def _optimizer(training: FitSettings, steps: int) -> "keras.optimizers.Optimizer
     rate: Any = training.learning_rate
     if training.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(training.learning_rate, decay_steps=steps * training.epochs)
-    return kinds[training.optimizer](learning_rate=rate, global_clipnorm=training.clip_norm)
+    optimizer = kinds[training.optimizer](learning_rate=rate, global_clipnorm=training.clip_norm)
+    # The smallest gradients would be 0 in float16; bfloat16 has float32's range.
+    return keras.optimizers.LossScaleOptimizer(optimizer) if training.precision == "mixed_float16" else optimizer
 
 
 def value_loss(name: str, *, masked: bool) -> Any:
@@ -358,6 +364,14 @@ def _nan_message(epoch: Epoch, training: FitSettings) -> str:
         f"Try a smaller training.learning_rate (now {training.learning_rate}), or training.clip_norm: 1.0"
         f"{'' if training.clip_norm is None else f' or less (now {training.clip_norm})'}; "
         "look for outliers and for columns that data.scaling leaves large"
+        f"{_OVERFLOW if training.precision == 'mixed_float16' else ''}"
+    )
+
+
+def _no_step_message(steps: int) -> str:
+    return (
+        f"no weight was trained: the gradients of all {steps:,} steps were NaN or infinite. Expected finite ones once the loss "
+        f"was scaled down far enough, by half after each step{_OVERFLOW}, or more steps"
     )
 
 
@@ -369,11 +383,13 @@ def estimate_seconds(model: "keras.Model", examples: Examples, training: FitSett
     import numpy as np
 
     from seq2seq_kit.models.inference import compile_forward
+    from seq2seq_kit.models.precision import computing_in
 
     count = examples.count("train")
     size = min(training.batch_size, count)
     arrays = examples.arrays("train", np.arange(size))
-    forward = compile_forward(model, batch_size=size)
+    with computing_in(model, training.precision):
+        forward = compile_forward(model, batch_size=size)
     forward(arrays)  # traces the graph
     began = time.perf_counter()
     for _ in range(3):

@@ -1,6 +1,7 @@
 """The benchmarks run, and what they compare does the same work."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -167,6 +168,25 @@ def test_the_check_of_a_gpu_says_that_there_is_none(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=hidden, timeout=300)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == "TensorFlow sees no GPU here; nothing was checked"
+
+
+def test_the_check_of_a_gpu_trains_and_moves_the_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gpu = import_module("gpu")
+    monkeypatch.setattr(gpu, "_ROWS", 900)
+    result = gpu.trained("mixed_bfloat16", tmp_path)
+    assert gpu.check_losses("mixed_bfloat16", result)
+    assert gpu.check_bundle("mixed_bfloat16", result, tmp_path)
+    assert not gpu.check_kernel("mixed_bfloat16")  # without a GPU
+    said = capsys.readouterr().out
+    assert re.search(
+        r"- mixed_bfloat16: loss \d\.\d+, after 3 epochs \d\.\d+ \(validation \d\.\d+\), [\d,]+ sequences/s", said
+    )
+    assert re.search(
+        r"- mixed_bfloat16: predictions of [\d,]+ steps .* differ by at most \S+ standard deviations", said
+    )
+    assert "- mixed_bfloat16: way of every layer: loop; operations in the graph: none" in said
 
 
 def test_the_ratios_of_a_table_are_read(tmp_path: Path) -> None:

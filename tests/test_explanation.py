@@ -8,13 +8,15 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from seq2seq_kit.cli import main
 from seq2seq_kit.errors import ArgumentError, DataError
-from seq2seq_kit.explanation import Recurrence, explain, recurrences_of, ways_of
+from seq2seq_kit.explanation import Recurrence, explain, recurrences_of, slow_layers, ways_of
 from seq2seq_kit.recipe import dump_recipe, load_recipe, parse_recipe
 from seq2seq_kit.runs import train
 from seq2seq_kit.tasks import open_job
+from seq2seq_kit.tracking import open_tracking
 from seq2seq_kit.training import estimate_seconds
 from tests.conftest import ROOT, autoencode_recipe, forecast_recipe, hourly_frame, stand_ins
 
@@ -118,8 +120,6 @@ def test_the_time_of_an_epoch_does_not_depend_on_the_epochs() -> None:
 
 
 def test_a_mask_in_the_model_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    import tensorflow as tf
-
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["one"])
     inputs = keras.Input((6,))
     embedded = keras.layers.Embedding(9, 3, mask_zero=True)(inputs)
@@ -173,6 +173,47 @@ def test_a_layer_that_runs_keras_loop_is_found_with_its_reason(tmp_path: Path) -
     result = train(forecast_recipe(), data=hourly_frame(), overrides=slow, tracking_uri=str(tmp_path / "runs"))
     (finding,) = [each for each in result.findings if each.code == "keras_loop"]
     assert finding.text.endswith("fused kernel: encoder_0, decoder_0: recurrent_dropout is not 0")
+
+
+def test_half_precision_without_a_gpu_is_found_with_what_to_do(tmp_path: Path) -> None:
+    half = {"training.precision": "mixed_float16", "training.epochs": 1}
+    result = train(forecast_recipe(), data=hourly_frame(300), overrides=half, tracking_uri=str(tmp_path / "runs"))
+    (finding,) = [each for each in result.findings if each.code == "keras_loop"]
+    assert finding.level == "warning"
+    assert finding.text.endswith("fused kernel: encoder_0, decoder_0: it computes in float16")
+    assert finding.advice.endswith("TensorFlow sees none: set training.precision: float32 here")
+    run = open_tracking(str(tmp_path / "runs")).client.get_run(result.run_id)
+    assert (run.data.tags["recurrence"], run.data.params["training.precision"]) == ("loop", "mixed_float16")
+    # What predicts is float32 again.
+    assert {run.way for run in recurrences_of(result.bundle.model)} == {"compiled"}
+
+
+def test_on_a_gpu_half_precision_is_nothing_to_remark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["one"])
+    model = open_job(parse_recipe(forecast_recipe()), hourly_frame(300)).build()
+    runs = recurrences_of(model, "mixed_float16")
+    assert {run.way for run in runs} == {"cudnn"}
+    assert slow_layers(runs, "mixed_float16") == []
+    dropped = [replace(run, way="loop", why="Keras' own loop (): recurrent_dropout is not 0") for run in runs]
+    (finding,) = slow_layers(dropped, "mixed_float16")
+    assert finding.level == "note"
+    assert "precision" not in finding.advice
+
+
+def test_half_precision_is_explained(capsys: Captured, tmp_path: Path) -> None:
+    half = {"training.precision": "mixed_bfloat16"}
+    single, told = explain(ECHO), explain(ECHO, overrides=half)
+    assert [(run.way, run.why.rpartition(": ")[2]) for run in told.recurrences] == [("loop", "it computes in bfloat16")]
+    assert told.memory.activations == single.memory.activations / 2
+    assert told.memory.parameters == single.memory.parameters
+    (tmp_path / "echo.yaml").write_text(dump_recipe(parse_recipe(ECHO)))
+    assert main(["explain", str(tmp_path / "echo.yaml")]) == 0
+    assert "bundle are float32" not in capsys.readouterr().out
+    assert main(["explain", str(tmp_path / "echo.yaml"), "--set", "training.precision=mixed_bfloat16"]) == 0
+    said = (
+        "training computes in mixed_bfloat16, on a GPU; without one float32 is faster; weights, validation and bundle"
+    )
+    assert said in capsys.readouterr().out
 
 
 def test_the_ways_of_a_model_are_one_word_where_they_agree() -> None:

@@ -33,6 +33,7 @@ Read = Annotated[
 ]
 
 
+Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 TeacherForcing = Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=2, max_length=2)]
 TEACHER_FORCING = (
     "Share of true outputs that a decoder reads in the first and in the last epoch; else its own (not `repeat`)."
@@ -166,6 +167,9 @@ class FitSettings(Section):
     epochs: Steps = 30
     patience: Steps | None = Field(
         5, description="Epochs without a better validation loss before stopping; null: train all epochs."
+    )
+    precision: Precision = Field(
+        "float32", description="What training computes in; the mixed ones are for a GPU. The trained model is float32."
     )
     deterministic: bool = Field(False, description="Bit-equal reruns on the same machine, a little slower.")
 

@@ -75,6 +75,7 @@ def test_an_item_of_a_list_is_found_on_its_own_line(tmp_path: Path) -> None:
         ("training.learning_rate", float("inf"), "must be a finite number. Received: inf"),
         ("training.learning_rate", None, "must be a valid number. Received: None"),
         ("training.clip_norm", -1.0, "must be above 0. Received: -1.0"),
+        ("training.precision", 16, "must be 'float32', 'mixed_float16' or 'mixed_bfloat16'. Received: 16"),
         ("training.patience", 0, "must be at least 1. Received: 0"),
         ("data.every", "1 hour", "a unit: 30s, 15min, 1h, 1d, 1w, 1mo or 1y. Received: '1 hour'"),
         ("data.every", "0h", "a unit: 30s, 15min, 1h, 1d, 1w, 1mo or 1y. Received: '0h'"),

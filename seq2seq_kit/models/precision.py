@@ -1,0 +1,50 @@
+"""Half precision for training: a float32 model whose layers compute in another type while a training step is traced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+
+from seq2seq_kit.models.layers import Denormalise, Normalise
+
+# A window's level and spread are taken from the numbers as they are; half precision has three digits or fewer.
+_EXACT = (keras.layers.InputLayer, Normalise, Denormalise)
+
+
+@contextmanager
+def computing_in(model: keras.Model, precision: str) -> Iterator[None]:
+    """What is traced in here computes by Keras' dtype policy `precision`; weights are float32 under all of them.
+
+    Before and after it the model is what it was, so it is saved, validated and asked in float32. The layer `output` and what
+    comes after it stay in float32 here, too, as Keras' guide on mixed precision has it: the loss needs the digits.
+
+    Args:
+        model: A float32 model.
+        precision: `float32`, `mixed_float16` or `mixed_bfloat16`.
+
+    Example:
+        >>> inputs = keras.Input((100, 1))
+        >>> model = keras.Model(inputs, keras.layers.LSTM(8)(inputs))
+        >>> with computing_in(model, "mixed_bfloat16"):
+        ...     str(model(keras.ops.zeros((2, 100, 1))).dtype)
+        "<dtype: 'bfloat16'>"
+    """
+    layers = [] if precision == "float32" else _halved(model)
+    policies = [layer.dtype_policy for layer in layers]
+    try:
+        for layer in layers:
+            layer.dtype_policy = precision
+        yield
+    finally:
+        for layer, policy in zip(layers, policies, strict=True):
+            layer.dtype_policy = policy
+
+
+def _halved(model: keras.Model) -> list[Any]:
+    """The layers before `output`, with the layers in them; all where none has that name."""
+    names = [layer.name for layer in model.layers]
+    before = model.layers[: names.index("output")] if "output" in names else model.layers
+    return [inner for layer in before if not isinstance(layer, _EXACT) for inner in layer._flatten_layers()]
