@@ -7,10 +7,13 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from seq2seq_kit.data.group_batches import plain_errors
 from seq2seq_kit.data.prepare import Prepared
+from seq2seq_kit.data.row_groups import RowsOnDisk
 from seq2seq_kit.errors import ArgumentError, TrainingError
 from seq2seq_kit.interrupt import noticing_ctrl_c
 from seq2seq_kit.recipe.schema import FitSettings, ForecastTraining
@@ -131,6 +134,7 @@ def fit(
     Raises:
         ArgumentError: `stop_after` is no whole number from 1 to the section's epochs.
         TrainingError: The loss became NaN or infinite; the message says what to try.
+        DataError: The file of rows that stay on disk cannot be read any more.
     """
     import keras
 
@@ -162,7 +166,7 @@ def fit(
     began, ended = time.perf_counter(), "epochs"
     size = max(_EVALUATION_BATCH, training.batch_size)
     try:
-        with noticing_ctrl_c(pressed):
+        with noticing_ctrl_c(pressed), _plain_errors(examples):
             model.fit(
                 examples.batches("train", training.batch_size, shuffle_seed=seed),
                 steps_per_epoch=steps,
@@ -194,6 +198,11 @@ def fit(
 
 def _masked(examples: Examples) -> bool:
     return isinstance(examples, Prepared) and examples.data.missing == "mask"
+
+
+def _plain_errors(examples: Examples) -> AbstractContextManager[None]:
+    on_disk = isinstance(examples, Prepared) and isinstance(examples.matrix, RowsOnDisk)
+    return plain_errors(examples.matrix) if on_disk else nullcontext()
 
 
 def _best_epoch(patience: int) -> Any:

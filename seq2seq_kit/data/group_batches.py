@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from seq2seq_kit.data.batches import Layout, as_inputs, calm
 from seq2seq_kit.data.row_groups import RowsOnDisk
 from seq2seq_kit.data.windows import Windows
+from seq2seq_kit.errors import DataError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -60,12 +62,32 @@ def make_group_batches(
         return as_inputs(past, ahead, layout, whole=shape.target_offset == 0, answers=answers)
 
     def batches() -> Iterator[np.ndarray]:
-        return cut_batches(rows, windows, batch_size, shuffle_seed)
+        try:
+            yield from cut_batches(rows, windows, batch_size, shuffle_seed)
+        except DataError as error:
+            rows.failures.append(error)
+            raise
 
     # Keras takes a data set of unknown length that ends for one that ran out.
     length = -(-windows.count // batch_size) if shuffle_seed is None else tf.data.INFINITE_CARDINALITY
     dataset = tf.data.Dataset.from_generator(batches, output_signature=kind).map(cut).prefetch(2)
     return calm(dataset.apply(tf.data.experimental.assert_cardinality(length)))
+
+
+@contextmanager
+def plain_errors(rows: RowsOnDisk) -> Iterator[None]:
+    """Raises what went wrong in the reading as it was: TensorFlow makes an error of its own of it, traceback and all.
+
+    Raises:
+        DataError: See `GroupedFile.frame`.
+    """
+    rows.failures.clear()
+    try:
+        yield
+    except Exception:
+        if rows.failures:
+            raise rows.failures[0] from None
+        raise
 
 
 def cut_batches(rows: RowsOnDisk, windows: Windows, batch_size: int, seed: int | None) -> Iterator[np.ndarray]:

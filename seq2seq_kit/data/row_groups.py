@@ -92,7 +92,12 @@ class GroupedFile:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        if _stamp(self.path) != self.stamp:
+        try:
+            stamp = _stamp(self.path)
+        except OSError as error:
+            advice = "leave it where it is until the run has ended"
+            raise DataError(f"{self.path} cannot be read any more: {error.strerror}; {advice}") from None
+        if stamp != self.stamp:
             raise DataError(f"{self.path} was changed while it was read; let no one write to it during a training")
         groups = list(range(self.groups[block], self.groups[block + 1]))
         try:
@@ -124,6 +129,7 @@ class RowsOnDisk:
         dtype: Of the values.
         read: Gives a block by its number, positions of columns, and how many of its rows (None: all), as a new array.
         by_column: Whether a block of fewer columns is cheaper to read.
+        failures: What went wrong where another library stands between the reading and who asked for it.
     """
 
     edges: np.ndarray
@@ -132,6 +138,7 @@ class RowsOnDisk:
     read: Read
     by_column: bool
     held: "OrderedDict[tuple[int, tuple[int, ...]], np.ndarray]" = field(default_factory=OrderedDict, repr=False)
+    failures: list[DataError] = field(default_factory=list, repr=False)
 
     def __len__(self) -> int:
         return int(self.edges[-1])
