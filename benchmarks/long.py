@@ -187,7 +187,7 @@ def read_rows(input_steps: int, longest: int, rows: int | None) -> tuple[Any, di
     """The table without the oldest rows, which only a longer window reads, and its parts: the newest 15 % are the test."""
     from seq2seq_kit.data import read_source
 
-    frame = read_source("autots.traffic_hourly").head(rows)
+    frame = read_source("autots.traffic_hourly").iloc[:rows]
     later = round(0.15 * len(frame))
     first = longest - input_steps
     split = {"train": len(frame) - 2 * later - first, "val": later, "test": later}

@@ -201,8 +201,8 @@ def _masked(examples: Examples) -> bool:
 
 
 def _plain_errors(examples: Examples) -> AbstractContextManager[None]:
-    on_disk = isinstance(examples, Prepared) and isinstance(examples.matrix, RowsOnDisk)
-    return plain_errors(examples.matrix) if on_disk else nullcontext()
+    rows: Any = examples.matrix if isinstance(examples, Prepared) else None
+    return plain_errors(rows) if isinstance(rows, RowsOnDisk) else nullcontext()
 
 
 def _best_epoch(patience: int) -> Any:
