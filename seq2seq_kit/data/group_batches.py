@@ -113,8 +113,13 @@ def _pools(rows: RowsOnDisk, windows: Windows, seed: int | None) -> Iterator[tup
     with ThreadPoolExecutor(1, thread_name_prefix="row_groups") as reader:
         ready: Future[Pool] | None = None
         ends = False
-        for blocks, last, rng in _openings(rows, windows, seed):
-            coming = reader.submit(_open, rows, windows, blocks, rng)
+        memory = [np.empty((0, rows.width), rows.dtype)] * 2
+        for turn, (blocks, last, rng) in enumerate(_openings(rows, windows, seed)):
+            # One is in use and one is filled, by turns.
+            room = sum(rows.length(block, windows.shape.span - 1) for block in blocks.tolist())
+            if len(memory[turn % 2]) < room:
+                memory[turn % 2] = np.empty((room, rows.width), rows.dtype)
+            coming = reader.submit(_open, rows, windows, blocks, rng, memory[turn % 2])
             if ready is not None:
                 yield ready.result(), ends
             ready, ends = coming, last
@@ -136,13 +141,13 @@ def _openings(
             yield order[first : first + together], first + together >= len(order), rng
 
 
-def _open(rows: RowsOnDisk, windows: Windows, blocks: np.ndarray, rng: np.random.Generator | None) -> Pool:
-    beyond = windows.shape.span - 1
-    lengths = [min(int(rows.edges[block + 1]) + beyond, len(rows)) - int(rows.edges[block]) for block in blocks]
-    pool = np.empty((sum(lengths), rows.width), rows.dtype)
-    starts, first = [], 0
-    for block, length in zip(blocks.tolist(), lengths, strict=True):
-        pool[first : first + length] = rows.stretch(block, beyond)
+def _open(
+    rows: RowsOnDisk, windows: Windows, blocks: np.ndarray, rng: np.random.Generator | None, pool: np.ndarray
+) -> Pool:
+    beyond, starts, first = windows.shape.span - 1, list[np.ndarray](), 0
+    for block in blocks.tolist():
+        length = rows.length(block, beyond)
+        rows.stretch(block, beyond, pool[first : first + length])
         starts.append(_starts(rows, windows, block) - int(rows.edges[block]) + first)
         first += length
     order = np.concatenate(starts)
