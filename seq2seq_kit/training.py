@@ -7,12 +7,16 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from seq2seq_kit.data.group_batches import plain_errors
 from seq2seq_kit.data.prepare import Prepared
+from seq2seq_kit.data.row_groups import RowsOnDisk
 from seq2seq_kit.errors import ArgumentError, TrainingError
 from seq2seq_kit.interrupt import noticing_ctrl_c
+from seq2seq_kit.objective import nan_message, no_step_message, optimizer_of, value_loss
 from seq2seq_kit.recipe.schema import FitSettings, ForecastTraining
 from seq2seq_kit.recipe.tokens import TranslateTraining
 from seq2seq_kit.stepping import step_singly, step_together, steps_per_call
@@ -23,7 +27,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _LOSSES = ("loss", "val_loss", "learning_rate")  # what Keras logs beside a model's own metrics
-_OVERFLOW = "; float16 overflows beyond 65,504: try training.precision: mixed_bfloat16, or float32"
 _EVALUATION_BATCH = 512  # without gradients a larger batch fits and is faster
 
 
@@ -133,6 +136,7 @@ def fit(
     Raises:
         ArgumentError: `stop_after` is no whole number from 1 to the section's epochs.
         TrainingError: The loss became NaN or infinite, or in float16 no gradient was finite; the message says what to try.
+        DataError: The file of rows that stay on disk cannot be read any more.
     """
     import keras
 
@@ -142,7 +146,7 @@ def fit(
     count = examples.count("train")
     steps = math.ceil(count / training.batch_size)
     model.compile(
-        optimizer=_optimizer(training, steps),
+        optimizer=optimizer_of(training, steps),
         loss=loss if loss is not None else value_loss(getattr(training, "loss", "mse"), masked=_masked(examples)),
         metrics=list(metrics),
         jit_compile=False,  # XLA was no faster here and takes seconds to compile
@@ -164,7 +168,7 @@ def fit(
     began, ended = time.perf_counter(), "epochs"
     size = max(_EVALUATION_BATCH, training.batch_size)
     try:
-        with noticing_ctrl_c(pressed):
+        with noticing_ctrl_c(pressed), _plain_errors(examples):
             model.fit(
                 examples.batches("train", training.batch_size, shuffle_seed=seed),
                 steps_per_epoch=steps,
@@ -183,9 +187,9 @@ def fit(
     if pressed.is_set():  # perhaps after the last batch had begun
         ended = "interrupted"
     if history and not _finite(history[-1]):
-        raise TrainingError(_nan_message(history[-1], training))
+        raise TrainingError(nan_message(history[-1], training))
     if history and not int(model.optimizer.iterations):
-        raise TrainingError(_no_step_message(steps * len(history)))
+        raise TrainingError(no_step_message(steps * len(history)))
     if ended == "epochs" and len(history) < epochs:
         ended = "early"
     return Fit(
@@ -198,6 +202,11 @@ def fit(
 
 def _masked(examples: Examples) -> bool:
     return isinstance(examples, Prepared) and examples.data.missing == "mask"
+
+
+def _plain_errors(examples: Examples) -> AbstractContextManager[None]:
+    rows: Any = examples.matrix if isinstance(examples, Prepared) else None
+    return plain_errors(rows) if isinstance(rows, RowsOnDisk) else nullcontext()
 
 
 def _best_epoch(patience: int) -> Any:
@@ -312,67 +321,8 @@ def _watch(
     return Watch()
 
 
-def _optimizer(training: FitSettings, steps: int) -> "keras.optimizers.Optimizer":
-    import keras
-
-    kinds = {
-        "adam": keras.optimizers.Adam,
-        "adamw": keras.optimizers.AdamW,
-        "rmsprop": keras.optimizers.RMSprop,
-        "sgd": keras.optimizers.SGD,
-    }
-    rate: Any = training.learning_rate
-    if training.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(training.learning_rate, decay_steps=steps * training.epochs)
-    optimizer = kinds[training.optimizer](learning_rate=rate, global_clipnorm=training.clip_norm)
-    # The smallest gradients would be 0 in float16; bfloat16 has float32's range.
-    return keras.optimizers.LossScaleOptimizer(optimizer) if training.precision == "mixed_float16" else optimizer
-
-
-def value_loss(name: str, *, masked: bool) -> Any:
-    """Keras' loss; with masked data, over the observed cells only (a missing target is NaN)."""
-    import keras
-
-    if not masked:
-        return name
-    cell = {
-        "mse": keras.ops.square,
-        "mae": keras.ops.abs,
-        "huber": lambda error: keras.ops.where(
-            keras.ops.abs(error) <= 1, 0.5 * keras.ops.square(error), keras.ops.abs(error) - 0.5
-        ),
-    }[name]
-
-    def over_observed(truth: Any, prediction: Any) -> Any:
-        observed = keras.ops.logical_not(keras.ops.isnan(truth))
-        # The error is zeroed before the loss, so that no NaN reaches the gradient.
-        error = keras.ops.where(observed, truth - prediction, 0.0)
-        count = keras.ops.maximum(keras.ops.sum(keras.ops.cast(observed, error.dtype)), 1.0)
-        return keras.ops.sum(cell(error)) / count
-
-    return over_observed
-
-
 def _finite(epoch: Epoch) -> bool:
     return math.isfinite(epoch.loss) and math.isfinite(epoch.val_loss)
-
-
-def _nan_message(epoch: Epoch, training: FitSettings) -> str:
-    which, loss = ("training", epoch.loss) if not math.isfinite(epoch.loss) else ("validation", epoch.val_loss)
-    return (
-        f"the {which} loss became {loss} in epoch {epoch.number}. Expected a finite loss. "
-        f"Try a smaller training.learning_rate (now {training.learning_rate}), or training.clip_norm: 1.0"
-        f"{'' if training.clip_norm is None else f' or less (now {training.clip_norm})'}; "
-        "look for outliers and for columns that data.scaling leaves large"
-        f"{_OVERFLOW if training.precision == 'mixed_float16' else ''}"
-    )
-
-
-def _no_step_message(steps: int) -> str:
-    return (
-        f"no weight was trained: the gradients of all {steps:,} steps were NaN or infinite. Expected finite ones once the loss "
-        f"was scaled down far enough, by half after each step{_OVERFLOW}, or more steps"
-    )
 
 
 def estimate_seconds(model: "keras.Model", examples: Examples, training: FitSettings) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from seq2seq_kit.evaluation.texts import edit_distances
+from seq2seq_kit.recipe import parse_recipe
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.validation import resolve
 from tests.conftest import ROOT
@@ -207,3 +208,66 @@ def test_single_windows_and_scores_are_timed(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     for shown in ("| `bundle.predict(frame)` | ", "| `model.predict(arrays)` | ", "3 calls of", "| 200 | "):
         assert shown in done.stdout
+
+
+def test_long_windows_of_any_length_are_trained_and_tested_on_the_same_targets() -> None:
+    long = import_module("long")
+    found = []
+    for steps, variant in ((20, "plain"), (60, "segments")):
+        frame, split = long.read_rows(steps, 60, 1_500)
+        job: Any = open_job(parse_recipe(long.recipe_of(steps, variant, epochs=1, units=4, split=split)), frame)
+        assert job.recipe.data.input_steps == steps
+        found.append([job.examples.truth(part) for part in ("train", "val", "test")])
+    for ours, theirs in zip(*found, strict=True):
+        assert len(ours) > 100
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_long_windows_are_timed_and_compared(tmp_path: Path) -> None:
+    small = ["--input-steps", "20", "--variants", "plain", "--rows", "1500", "--units", "4", "--epochs", "1"]
+    command = [sys.executable, str(BENCHMARKS / "long.py"), *small, "--rounds", "1"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines()]
+    plain, beside = (cells for cells in lines if cells and cells[0] == "20")
+    assert plain[1:3] == ["plain", "20"]
+    assert float(plain[5]) > 1, "megabytes of a fit"
+    rmse, peer, skill = float(plain[8]), float(plain[10]), float(plain[11])
+    assert skill == pytest.approx(1 - rmse / peer, abs=0.002)
+    speeds = [float(beside[column].split()[0].replace(",", "")) for column in (2, 4)]
+    assert plain[4] == beside[2]
+    assert float(beside[5]) == pytest.approx(speeds[0] / speeds[1], rel=0.02)
+    assert "216 to choose the epoch, 214 to test, the same targets in every row" in done.stdout
+
+
+def test_long_windows_with_other_targets_are_no_table() -> None:
+    long = import_module("long")
+    row = {
+        "layers": "",
+        "parameters": 1,
+        "memory": 1,
+        "seconds": 1.0,
+        "best_epoch": 1,
+        "rmse": 1.0,
+        "windows": [1, 1, 1],
+    }
+    trained = {(20, "plain"): row | {"targets": [1.0, 2.0, 3.0]}, (40, "plain"): row | {"targets": [1.0, 2.0, 3.5]}}
+    baselines = {steps: {"rmse": {"ridge": 2.0}} for steps in (20, 40)}
+    with pytest.raises(SystemExit, match=r"must have the same targets.*3\.0\], \[1\.0, 2\.0, 3\.5\]"):
+        long.report(trained, baselines, {one: [1.0] for one in trained})
+
+
+def test_rows_from_parquet_are_timed_from_memory_and_by_row_groups(tmp_path: Path) -> None:
+    small = ["--rows", "6000", "--large", "6000", "--windows", "500", "--rounds", "1", "--folder", str(tmp_path)]
+    command = [sys.executable, str(BENCHMARKS / "parquet.py"), "--row-groups", *small]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines()[2:]]
+    readers = [("memory", "5,000"), ("memory", "6,000"), ("row_groups", "6,000")]
+    assert [tuple(row[:2]) for row in rows] == [*readers, ("pandas", "5,000"), ("pandas", "6,000")]
+    for row in rows[:3]:
+        assert float(row[4].replace(",", "")) > 100, "megabytes of a process that holds TensorFlow"
+        assert float(row[8].split()[0].replace(",", "")) > 0, "sequences a second"

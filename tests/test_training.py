@@ -17,6 +17,7 @@ import tensorflow as tf
 from seq2seq_kit.data import Prepared, prepare
 from seq2seq_kit.errors import ArgumentError, TrainingError
 from seq2seq_kit.models.inference import compile_forward
+from seq2seq_kit.objective import value_loss
 from seq2seq_kit.recipe import Recipe, parse_recipe
 from seq2seq_kit.recipe.schema import Training
 from seq2seq_kit.tasks.windows import build_model
@@ -28,7 +29,6 @@ from seq2seq_kit.training import (
     estimate_seconds,
     fit,
     seed_everything,
-    value_loss,
 )
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from seq2seq_kit.data.batches import Layout, as_inputs, calm
 from seq2seq_kit.data.row_groups import RowsOnDisk
 from seq2seq_kit.data.windows import Windows
+from seq2seq_kit.errors import DataError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -60,12 +62,32 @@ def make_group_batches(
         return as_inputs(past, ahead, layout, whole=shape.target_offset == 0, answers=answers)
 
     def batches() -> Iterator[np.ndarray]:
-        return cut_batches(rows, windows, batch_size, shuffle_seed)
+        try:
+            yield from cut_batches(rows, windows, batch_size, shuffle_seed)
+        except DataError as error:
+            rows.failures.append(error)
+            raise
 
     # Keras takes a data set of unknown length that ends for one that ran out.
     length = -(-windows.count // batch_size) if shuffle_seed is None else tf.data.INFINITE_CARDINALITY
     dataset = tf.data.Dataset.from_generator(batches, output_signature=kind).map(cut).prefetch(2)
     return calm(dataset.apply(tf.data.experimental.assert_cardinality(length)))
+
+
+@contextmanager
+def plain_errors(rows: RowsOnDisk) -> Iterator[None]:
+    """Raises what went wrong in the reading as it was: TensorFlow makes an error of its own of it, traceback and all.
+
+    Raises:
+        DataError: See `GroupedFile.frame`.
+    """
+    rows.failures.clear()
+    try:
+        yield
+    except Exception:
+        if rows.failures:
+            raise rows.failures[0] from None
+        raise
 
 
 def cut_batches(rows: RowsOnDisk, windows: Windows, batch_size: int, seed: int | None) -> Iterator[np.ndarray]:
@@ -91,8 +113,13 @@ def _pools(rows: RowsOnDisk, windows: Windows, seed: int | None) -> Iterator[tup
     with ThreadPoolExecutor(1, thread_name_prefix="row_groups") as reader:
         ready: Future[Pool] | None = None
         ends = False
-        for blocks, last, rng in _openings(rows, windows, seed):
-            coming = reader.submit(_open, rows, windows, blocks, rng)
+        memory = [np.empty((0, rows.width), rows.dtype)] * 2
+        for turn, (blocks, last, rng) in enumerate(_openings(rows, windows, seed)):
+            # One is in use and one is filled, by turns.
+            room = sum(rows.length(block, windows.shape.span - 1) for block in blocks.tolist())
+            if len(memory[turn % 2]) < room:
+                memory[turn % 2] = np.empty((room, rows.width), rows.dtype)
+            coming = reader.submit(_open, rows, windows, blocks, rng, memory[turn % 2])
             if ready is not None:
                 yield ready.result(), ends
             ready, ends = coming, last
@@ -114,13 +141,13 @@ def _openings(
             yield order[first : first + together], first + together >= len(order), rng
 
 
-def _open(rows: RowsOnDisk, windows: Windows, blocks: np.ndarray, rng: np.random.Generator | None) -> Pool:
-    beyond = windows.shape.span - 1
-    lengths = [min(int(rows.edges[block + 1]) + beyond, len(rows)) - int(rows.edges[block]) for block in blocks]
-    pool = np.empty((sum(lengths), rows.width), rows.dtype)
-    starts, first = [], 0
-    for block, length in zip(blocks.tolist(), lengths, strict=True):
-        pool[first : first + length] = rows.stretch(block, beyond)
+def _open(
+    rows: RowsOnDisk, windows: Windows, blocks: np.ndarray, rng: np.random.Generator | None, pool: np.ndarray
+) -> Pool:
+    beyond, starts, first = windows.shape.span - 1, list[np.ndarray](), 0
+    for block in blocks.tolist():
+        length = rows.length(block, beyond)
+        rows.stretch(block, beyond, pool[first : first + length])
         starts.append(_starts(rows, windows, block) - int(rows.edges[block]) + first)
         first += length
     order = np.concatenate(starts)

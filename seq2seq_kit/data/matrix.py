@@ -1,5 +1,6 @@
 """From rows in original units to what a network reads: scaled, with calendar columns, missing cells at the centre."""
 
+from collections.abc import Iterator
 from typing import cast
 
 import numpy as np
@@ -9,12 +10,10 @@ from seq2seq_kit.data.batches import Layout, aligned
 from seq2seq_kit.data.calendar import calendar_columns
 from seq2seq_kit.data.columns import Columns
 from seq2seq_kit.data.pieces import pieces_of
-from seq2seq_kit.data.row_groups import RowsOnDisk, TimesOnDisk
+from seq2seq_kit.data.row_groups import PIECE_ROWS, RowsOnDisk, TimesOnDisk
 from seq2seq_kit.data.scaling import Scaler
 from seq2seq_kit.data.table import Table
 from seq2seq_kit.errors import DataError
-
-_CACHED_ROWS = 2**15  # rows whose scaling stays in a processor's cache
 
 
 def make_matrix(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarray, layout: Layout) -> np.ndarray:
@@ -43,17 +42,15 @@ def _matrix_on_disk(columns: Columns, table: Table, scaler: Scaler, codes: np.nd
         for rows in pieces_of(0, len(values)):
             _refuse_overflow(scaler.transform(values[rows], codes), table, rows.start)
 
-    def read(block: int, positions: tuple[int, ...], most: int | None) -> np.ndarray:
-        cells = values.read(block, values.all_columns, most)
-        clock = times.of(times.ticks.read(block, (0,), most)[:, 0]) if times is not None and columns.calendar else None
-        result = np.empty((len(cells), len(layout.columns)), np.float32)
-        for first in range(0, len(cells), _CACHED_ROWS):
-            rows = slice(first, first + _CACHED_ROWS)
-            scaled = scaler.transform(cells[rows], codes)
-            _fill_rows(result[rows], scaled, clock[rows] if clock is not None else None, columns, layout)
-        return result
+    def pieces(block: int, positions: tuple[int, ...], most: int) -> Iterator[np.ndarray]:
+        ticks = times.ticks.pieces(block, (0,), most) if times is not None and columns.calendar else None
+        matrix = np.empty((PIECE_ROWS, len(layout.columns)), np.float32)
+        for cells in values.pieces(block, values.all_columns, most):
+            clock = times.of(next(ticks)[:, 0]) if times is not None and ticks is not None else None
+            _fill_rows(matrix[: len(cells)], scaler.transform(cells, codes, out=cells), clock, columns, layout)
+            yield matrix[: len(cells)]
 
-    return RowsOnDisk(values.edges, len(layout.columns), np.float32, read, by_column=False)
+    return RowsOnDisk(values.edges, len(layout.columns), np.float32, pieces, by_column=False)
 
 
 def _fill_rows(

@@ -1,12 +1,13 @@
 """A table out of a Parquet file that stays on disk: the checks of a table in memory, in passes over the file."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.row_groups import FrameOnDisk, GroupedFile, RowsOnDisk, TimesOnDisk
+from seq2seq_kit.data.row_groups import PIECE_ROWS, FrameOnDisk, GroupedFile, RowsOnDisk, TimesOnDisk
 from seq2seq_kit.data.table import Table, cut_at_gaps, read_cells, read_times, require_columns
 from seq2seq_kit.data.time import Every
 from seq2seq_kit.errors import DataError
@@ -35,14 +36,15 @@ def open_table(path: str, *, columns: list[str], time: str | None, every: str | 
     lows, highs = zip(*(_extremes(file, name, path) for name in columns), strict=True)
     times = _open_times(file, time, path) if time else None
 
-    def read(block: int, positions: tuple[int, ...], most: int | None) -> np.ndarray:
-        arrays = file.arrays(block, [columns[position] for position in positions], most=most)
-        cells = np.empty((len(arrays[0]), len(arrays)), order="F")  # column by column, as the file has them
-        for column, array in zip(cells.T, arrays, strict=True):
-            column[:] = array
-        return cells
+    def pieces(block: int, positions: tuple[int, ...], most: int) -> Iterator[np.ndarray]:
+        cells = np.empty((PIECE_ROWS, len(positions)), order="F")  # column by column, as the file has them
+        for arrays in file.pieces(block, [columns[position] for position in positions], most):
+            rows = len(arrays[0])
+            for column, array in zip(cells.T, arrays, strict=True):
+                column[:rows] = array
+            yield cells[:rows]
 
-    values = RowsOnDisk(file.edges, len(columns), np.float64, read, by_column=True)
+    values = RowsOnDisk(file.edges, len(columns), np.float64, pieces, by_column=True)
     step = Every.parse(every) if every else None
     table = Table(
         columns=list(columns),
@@ -89,7 +91,8 @@ def _open_times(file: GroupedFile, name: str, origin: str) -> TimesOnDisk:
             )
         last, like, example = times[-1:], times[:0], example or times[0]
 
-    def read(block: int, positions: tuple[int, ...], most: int | None) -> np.ndarray:
-        return file.arrays(block, [name], most=most)[0].astype(f"M8[{like.unit}]").view(np.int64)[:, None]
+    def pieces(block: int, positions: tuple[int, ...], most: int) -> Iterator[np.ndarray]:
+        for (ticks,) in file.pieces(block, [name], most):
+            yield ticks.astype(f"M8[{like.unit}]").view(np.int64)[:, None]
 
-    return TimesOnDisk(RowsOnDisk(file.edges, 1, np.int64, read, by_column=False), like)
+    return TimesOnDisk(RowsOnDisk(file.edges, 1, np.int64, pieces, by_column=False), like)

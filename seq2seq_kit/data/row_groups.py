@@ -5,7 +5,8 @@ where they are. A block is one row group, or as many neighbours as make a block 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ import pandas as pd
 from seq2seq_kit.errors import DataError
 
 LEAST_ROWS = 2**16  # smaller row groups are read together
+PIECE_ROWS = 2**15  # of a block, that stay in a processor's cache while they are decoded and scaled
 HELD_BYTES = 2**28  # of blocks that were read last, because what is asked for next mostly lies beside them
+_BUFFER_BYTES = 2**20  # of a column in the file; by default it is read as a whole first
 
 
 @dataclass(frozen=True)
@@ -77,31 +80,44 @@ class GroupedFile:
         Raises:
             DataError: The file was changed since it was opened, or cannot be read.
         """
-        return self._read(block, columns, None).to_pandas(ignore_metadata=True)
+        groups = self._groups(block)
+        with self._opened(groups) as file:
+            table = file.read_row_groups(groups, columns=list(columns), use_threads=False)
+            return table.to_pandas(ignore_metadata=True)
 
-    def arrays(self, block: int, columns: Sequence[str], *, most: int | None = None) -> list[np.ndarray]:
-        """The columns of a block, or of its first `most` rows, as they are in the file; NaN for missing numbers.
+    def pieces(self, block: int, columns: Sequence[str], most: int) -> Iterator[list[np.ndarray]]:
+        """The columns of the first `most` rows of a block as they are in the file, NaN for missing numbers, some rows at a time.
 
         Raises:
             DataError: As of `frame`.
         """
-        table = self._read(block, columns, most)
-        return [np.asarray(table[name].to_numpy()) for name in columns]
+        groups, left = self._groups(block), most
+        with self._opened(groups) as file:
+            size = min(most, PIECE_ROWS)
+            for batch in file.iter_batches(size, row_groups=groups, columns=list(columns), use_threads=False):
+                taken = batch.slice(0, left)
+                yield [taken[name].to_numpy(zero_copy_only=False) for name in columns]
+                left -= len(taken)
+                if not left:
+                    break  # nothing is decoded behind them
 
-    def _read(self, block: int, columns: Sequence[str], most: int | None) -> Any:
-        import pyarrow as pa
+    def _groups(self, block: int) -> list[int]:
+        return list(range(self.groups[block], self.groups[block + 1]))
+
+    @contextmanager
+    def _opened(self, groups: list[int]) -> Iterator[Any]:
         import pyarrow.parquet as pq
 
-        if _stamp(self.path) != self.stamp:
-            raise DataError(f"{self.path} was changed while it was read; let no one write to it during a training")
-        groups = list(range(self.groups[block], self.groups[block + 1]))
         try:
-            with pq.ParquetFile(self.path, metadata=self.metadata, buffer_size=2**20 if most else 0) as file:
-                if most is None:
-                    return file.read_row_groups(groups, columns=list(columns), use_threads=False)
-                # Stops decoding after them.
-                batches = file.iter_batches(most, row_groups=groups, columns=list(columns), use_threads=False)
-                return pa.Table.from_batches([next(batches)])
+            stamp = _stamp(self.path)
+        except OSError as error:
+            advice = "leave it where it is until the run has ended"
+            raise DataError(f"{self.path} cannot be read any more: {error.strerror}; {advice}") from None
+        if stamp != self.stamp:
+            raise DataError(f"{self.path} was changed while it was read; let no one write to it during a training")
+        try:
+            with pq.ParquetFile(self.path, metadata=self.metadata, buffer_size=_BUFFER_BYTES) as file:
+                yield file
         except Exception as error:  # pyarrow's errors share no base below Exception
             raise DataError(f"{self.path}, row groups {groups[0]} to {groups[-1]}: cannot be read: {error}") from None
 
@@ -111,7 +127,7 @@ def _stamp(path: Path) -> tuple[int, int]:
     return about.st_size, about.st_mtime_ns
 
 
-Read = Callable[[int, tuple[int, ...], int | None], np.ndarray]
+Pieces = Callable[[int, tuple[int, ...], int], Iterator[np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -122,16 +138,19 @@ class RowsOnDisk:
         edges: First row of each block and the end.
         width: Number of columns.
         dtype: Of the values.
-        read: Gives a block by its number, positions of columns, and how many of its rows (None: all), as a new array.
+        pieces: Gives a block by its number, positions of columns, and how many of its rows, a piece of at most `PIECE_ROWS`
+            after the other, all in the same memory: beside a training a thread waits for fresh memory longer than it works.
         by_column: Whether a block of fewer columns is cheaper to read.
+        failures: What went wrong where another library stands between the reading and who asked for it.
     """
 
     edges: np.ndarray
     width: int
     dtype: Any
-    read: Read
+    pieces: Pieces
     by_column: bool
     held: "OrderedDict[tuple[int, tuple[int, ...]], np.ndarray]" = field(default_factory=OrderedDict, repr=False)
+    failures: list[DataError] = field(default_factory=list, repr=False)
 
     def __len__(self) -> int:
         return int(self.edges[-1])
@@ -187,21 +206,37 @@ class RowsOnDisk:
         if key in self.held:
             self.held.move_to_end(key)
         else:
-            found = self.read(block, wanted, None)
+            found = self.read(block, wanted)
             while self.held and sum(one.nbytes for one in self.held.values()) + found.nbytes > HELD_BYTES:
                 self.held.popitem(last=False)
             self.held[key] = found
         return self.held[key] if wanted == columns else self.held[key][:, list(columns)]
 
-    def stretch(self, block: int, beyond: int) -> np.ndarray:
-        """A block with `beyond` rows after it (fewer at the end of the table), read anew; may be called from any thread."""
-        pieces = [self.read(block, self.all_columns, None)]
-        while beyond and block + 2 < len(self.edges):
-            block += 1
-            most = min(beyond, int(self.edges[block + 1] - self.edges[block]))
-            pieces.append(self.read(block, self.all_columns, most))
-            beyond -= most
-        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+    def read(self, block: int, columns: tuple[int, ...]) -> np.ndarray:
+        """A block as a new array."""
+        rows = int(self.edges[block + 1] - self.edges[block])
+        result = np.empty((rows, len(columns)), self.dtype, order="F" if self.by_column else "C")
+        self._write(block, columns, result)
+        return result
+
+    def length(self, block: int, beyond: int) -> int:
+        """Rows of a block and of `beyond` rows after it, fewer at the end of the table."""
+        return min(int(self.edges[block + 1]) + beyond, len(self)) - int(self.edges[block])
+
+    def stretch(self, block: int, beyond: int, into: np.ndarray) -> None:
+        """Writes a block with `beyond` rows after it into an array of their `length`; may be called from any thread."""
+        at = 0
+        while at < len(into):
+            rows = into[at : at + int(self.edges[block + 1] - self.edges[block])]
+            self._write(block, self.all_columns, rows)
+            at, block = at + len(rows), block + 1
+
+    def _write(self, block: int, columns: tuple[int, ...], into: np.ndarray) -> None:
+        """The first rows of a block, as many as there is room for."""
+        at = 0
+        for piece in self.pieces(block, columns, len(into)):
+            into[at : at + len(piece)] = piece
+            at += len(piece)
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,11 @@ class Scaler:
     scale: np.ndarray
     series: list[str] | None = None
 
-    def transform(self, values: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        """Scales `values`, shape `(rows, ..., columns)`; `codes` is the fitted series of each row."""
+    def transform(self, values: np.ndarray, codes: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:
+        """Scales `values`, shape `(rows, ..., columns)`; `codes` is the fitted series of each row; into `out` if given."""
         center, scale = self._of(codes, values.ndim)
-        return (values - center) / scale
+        shifted = np.subtract(values, center, out=out)
+        return np.divide(shifted, scale, out=shifted)
 
     def inverse(self, values: np.ndarray, codes: np.ndarray, columns: Sequence[str] | None = None) -> np.ndarray:
         """Back to original units; `columns` names the last axis where it is not all columns."""

@@ -18,11 +18,12 @@ from seq2seq_kit.data.next_step import NextSteps, as_forecast
 from seq2seq_kit.evaluation import MODEL, Evaluation, fit_forecast_baselines, naive_error
 from seq2seq_kit.evaluation.doctor import examine_next_step
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.objective import value_loss
 from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import NextStepRecipe
 from seq2seq_kit.serving import served_examples
 from seq2seq_kit.tasks.job import Job, no_epoch, rows_of
-from seq2seq_kit.training import Fit, Observer, fit, value_loss
+from seq2seq_kit.training import Fit, Observer, fit
 
 if TYPE_CHECKING:
     import keras

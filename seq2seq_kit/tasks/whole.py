@@ -16,10 +16,11 @@ from seq2seq_kit.data.whole import Sequences, prepare_sequences
 from seq2seq_kit.evaluation.doctor import examine_whole
 from seq2seq_kit.evaluation.whole import SequenceEvaluation, fit_sequence_baselines
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.objective import value_loss
 from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import WholeRecipe
 from seq2seq_kit.tasks.job import Job, no_epoch, no_folds, rows_of
-from seq2seq_kit.training import Fit, Observer, fit, value_loss
+from seq2seq_kit.training import Fit, Observer, fit
 
 if TYPE_CHECKING:
     import keras

@@ -28,11 +28,12 @@ from seq2seq_kit.evaluation import (
 )
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.memory import require_room, require_room_for_groups
+from seq2seq_kit.objective import value_loss
 from seq2seq_kit.plot_model import plot_model
 from seq2seq_kit.recipe import AutoencodeRecipe, ForecastRecipe, WindowRecipe
 from seq2seq_kit.serving import served_examples
 from seq2seq_kit.tasks.job import Job, no_epoch, rows_of, source_of
-from seq2seq_kit.training import Fit, Observer, fit, teach, value_loss
+from seq2seq_kit.training import Fit, Observer, fit, teach
 
 if TYPE_CHECKING:
     import keras

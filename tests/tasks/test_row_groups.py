@@ -1,6 +1,8 @@
 """A run whose rows stay in their file: the same run as from memory, but for the order of its windows."""
 
 import json
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 from seq2seq_kit import evaluate, validate
 from seq2seq_kit.bundle import Bundle
-from seq2seq_kit.errors import RecipeError
+from seq2seq_kit.errors import DataError, RecipeError
 from seq2seq_kit.recipe import parse_recipe
 from seq2seq_kit.runs import TrainResult, train
 from seq2seq_kit.tasks import open_job
@@ -92,6 +94,48 @@ def test_validate_tells_the_rows_and_windows(path: Path) -> None:
     found, expected = (validate(forecast_recipe(source=str(path), read=read)) for read in ("row_groups", "memory"))
     assert (found.rows, found.windows) == (700, expected.windows)
     assert found.findings == expected.findings
+
+
+class Breaking:
+    """Damages a file when the first epoch has ended."""
+
+    def __init__(self, path: Path, how: str) -> None:
+        self.path, self.how = path, how
+
+    def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None: ...
+
+    def on_epoch(self, epoch: Any) -> None:
+        about, content = self.path.stat(), self.path.read_bytes()
+        if self.how == "cut":
+            self.path.write_bytes(content[:-5000])
+        elif self.how == "moved":
+            self.path.unlink()
+        else:  # a disk goes bad without a word
+            self.path.write_bytes(content[:4] + bytes(len(content) - 5000) + content[-4996:])
+            os.utime(self.path, ns=(about.st_atime_ns, about.st_mtime_ns))
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("cut", r"hours\.parquet was changed while it was read; let no one write to it"),
+        ("moved", r"hours\.parquet cannot be read any more: No such file or directory; leave it where it is"),
+        ("worn", r"hours\.parquet, row groups \d to \d: cannot be read: "),
+    ],
+    ids=["cut", "moved", "worn"],
+)
+def test_a_file_that_goes_bad_during_the_fit_is_told_as_bad_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, said: str
+) -> None:
+    monkeypatch.setattr("seq2seq_kit.data.row_groups.LEAST_ROWS", 1)
+    monkeypatch.setattr("seq2seq_kit.data.group_batches.OPEN_BYTES", 1)
+    path = tmp_path / "hours.parquet"
+    hourly_frame(700).to_parquet(path, row_group_size=90)
+    job = open_job(parse_recipe(forecast_recipe(source=str(path), read="row_groups")))
+    with pytest.raises(DataError, match=f"^{re.escape(str(tmp_path))}/{said}") as caught:
+        job.fit(job.build(), [Breaking(path, how)])
+    assert "Traceback" not in str(caught.value)
+    assert caught.value.__suppress_context__, "no page of TensorFlow's above it"
 
 
 def test_a_frame_has_no_row_groups(path: Path) -> None:
