@@ -17,7 +17,7 @@ import tensorflow as tf
 from seq2seq_kit.data import Prepared, prepare
 from seq2seq_kit.errors import ArgumentError, TrainingError
 from seq2seq_kit.models.inference import compile_forward
-from seq2seq_kit.objective import value_loss
+from seq2seq_kit.objective import optimizer_of, value_loss
 from seq2seq_kit.recipe import Recipe, parse_recipe
 from seq2seq_kit.recipe.schema import Training
 from seq2seq_kit.tasks.windows import build_model
@@ -25,7 +25,6 @@ from seq2seq_kit.training import (
     Epoch,
     Fit,
     Observer,
-    _optimizer,
     estimate_seconds,
     fit,
     seed_everything,
@@ -269,14 +268,14 @@ def test_a_plateau_halves_the_rate_after_half_the_patience_without_gain() -> Non
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "rmsprop", "sgd"])
 def test_the_recipe_names_the_optimizer_and_the_clipping(name: str) -> None:
-    optimizer = _optimizer(Training(optimizer=name, learning_rate=0.25, clip_norm=0.5), steps=10)  # type: ignore[arg-type]
+    optimizer = optimizer_of(Training(optimizer=name, learning_rate=0.25, clip_norm=0.5), steps=10)  # type: ignore[arg-type]
     assert type(optimizer).__name__.lower() == name
     assert optimizer.global_clipnorm == 0.5
     assert float(optimizer.learning_rate) == 0.25
 
 
 def test_gradients_are_not_clipped_unless_asked() -> None:
-    assert _optimizer(Training(), steps=10).global_clipnorm is None
+    assert optimizer_of(Training(), steps=10).global_clipnorm is None
 
 
 @pytest.mark.parametrize(
