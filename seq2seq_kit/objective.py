@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     import keras
 
     from seq2seq_kit.recipe.schema import FitSettings
-    from seq2seq_kit.training import Epoch
 
 _OVERFLOW = "; float16 overflows beyond 65,504: try training.precision: mixed_bfloat16, or float32"
 
@@ -56,11 +55,11 @@ def value_loss(name: str, *, masked: bool) -> Any:
     return over_observed
 
 
-def nan_message(epoch: Epoch, training: FitSettings) -> str:
-    """What to try after an epoch whose loss is not finite."""
-    which, loss = ("training", epoch.loss) if not math.isfinite(epoch.loss) else ("validation", epoch.val_loss)
+def nan_message(training: FitSettings, *, epoch: int, loss: float, val_loss: float) -> str:
+    """What to try after an epoch, counted from 1, one of whose losses is not finite."""
+    which, found = ("training", loss) if not math.isfinite(loss) else ("validation", val_loss)
     return (
-        f"the {which} loss became {loss} in epoch {epoch.number}. Expected a finite loss. "
+        f"the {which} loss became {found} in epoch {epoch}. Expected a finite loss. "
         f"Try a smaller training.learning_rate (now {training.learning_rate}), or training.clip_norm: 1.0"
         f"{'' if training.clip_norm is None else f' or less (now {training.clip_norm})'}; "
         "look for outliers and for columns that data.scaling leaves large"

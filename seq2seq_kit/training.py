@@ -187,7 +187,8 @@ def fit(
     if pressed.is_set():  # perhaps after the last batch had begun
         ended = "interrupted"
     if history and not _finite(history[-1]):
-        raise TrainingError(nan_message(history[-1], training))
+        last = history[-1]
+        raise TrainingError(nan_message(training, epoch=last.number, loss=last.loss, val_loss=last.val_loss))
     if history and not int(model.optimizer.iterations):
         raise TrainingError(no_step_message(steps * len(history)))
     if ended == "epochs" and len(history) < epochs:
