@@ -16,7 +16,7 @@ from seq2seq_kit.evaluation.texts import edit_distances
 from seq2seq_kit.recipe import parse_recipe
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.validation import resolve
-from tests.conftest import ROOT
+from tests.conftest import ROOT, stand_ins
 
 BENCHMARKS = ROOT / "benchmarks"
 
@@ -271,3 +271,36 @@ def test_rows_from_parquet_are_timed_from_memory_and_by_row_groups(tmp_path: Pat
     for row in rows[:3]:
         assert float(row[4].replace(",", "")) > 100, "megabytes of a process that holds TensorFlow"
         assert float(row[8].split()[0].replace(",", "")) > 0, "sequences a second"
+
+
+def test_etth1_is_trained_by_horizon_and_part_by_part(tmp_path: Path) -> None:
+    source = stand_ins("forecast_etth1", tmp_path)["data.source"]
+    command = [sys.executable, str(BENCHMARKS / "etth1.py"), "--source", source, "--horizons", "48", "--seeds", "0", "1"]
+    for change in ("data.split={train: 400, val: 300, test: 300}", "training.epochs=1", "model.encoder_units=[4]"):
+        command += ["--set", change]
+    command += ["--set", "model.decoder_units=[4]", "--no-ablation"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (row,) = [line.split("|")[1:-1] for line in done.stdout.splitlines() if line.startswith("| 48 ")]
+    mean, least, most = (float(each) for each in re.findall(r"\d\.\d{3}", row[1]))
+    assert least <= mean <= most
+    assert 0.5 < mean < 3, "squared errors of noise of variance 1"
+
+
+def test_the_ablation_goes_from_the_plain_model_to_the_recipe() -> None:
+    etth1 = import_module("etth1")
+    given = [key for keys in etth1.STEPS.values() for key in keys]
+    assert set(given) == set(etth1.PLAIN), "each setting comes back with one of the steps"
+    first, last = list(etth1.STEPS.values())[0], list(etth1.STEPS.values())[-1]
+    assert (first, set(last)) == ((), set(etth1.PLAIN))
+
+
+def test_a_step_is_taken_apart(tmp_path: Path) -> None:
+    command = [sys.executable, str(BENCHMARKS / "step.py"), "--tiny", "--steps", "20"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = [line.split("|")[2:-1] for line in done.stdout.splitlines() if line.startswith(("| forecast", "| addition"))]
+    assert len(rows) == 2
+    for step, kernel, output, adam, loss, _, operations in ([float(cell) for cell in row] for row in rows):
+        assert min(kernel, adam, operations) > 0
+        assert max(kernel, output, adam, loss) < step
