@@ -32,7 +32,9 @@ OUTER = ("while/body",)  # only what runs within a step
 def main() -> None:
     """Prints the table as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shapes", nargs="+", choices=[shape.name for shape in SHAPES], default=["forecast", "addition"])
+    parser.add_argument(
+        "--shapes", nargs="+", choices=[shape.name for shape in SHAPES], default=["forecast", "addition"]
+    )
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--tiny", action="store_true", help="tiny models: does it run?")
     options = parser.parse_args()

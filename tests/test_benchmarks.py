@@ -275,7 +275,17 @@ def test_rows_from_parquet_are_timed_from_memory_and_by_row_groups(tmp_path: Pat
 
 def test_etth1_is_trained_by_horizon_and_part_by_part(tmp_path: Path) -> None:
     source = stand_ins("forecast_etth1", tmp_path)["data.source"]
-    command = [sys.executable, str(BENCHMARKS / "etth1.py"), "--source", source, "--horizons", "48", "--seeds", "0", "1"]
+    command = [
+        sys.executable,
+        str(BENCHMARKS / "etth1.py"),
+        "--source",
+        source,
+        "--horizons",
+        "48",
+        "--seeds",
+        "0",
+        "1",
+    ]
     for change in ("data.split={train: 400, val: 300, test: 300}", "training.epochs=1", "model.encoder_units=[4]"):
         command += ["--set", change]
     command += ["--set", "model.decoder_units=[4]", "--no-ablation"]
@@ -291,7 +301,7 @@ def test_the_ablation_goes_from_the_plain_model_to_the_recipe() -> None:
     etth1 = import_module("etth1")
     given = [key for keys in etth1.STEPS.values() for key in keys]
     assert set(given) == set(etth1.PLAIN), "each setting comes back with one of the steps"
-    first, last = list(etth1.STEPS.values())[0], list(etth1.STEPS.values())[-1]
+    first, *_, last = etth1.STEPS.values()
     assert (first, set(last)) == ((), set(etth1.PLAIN))
 
 
