@@ -1,7 +1,7 @@
 """ETTh1: the recipe `forecast_etth1` over seeds and horizons, and what each of its parts brings.
 
     python benchmarks/etth1.py --source PATH/ETTh1.csv                    # both tables, about an hour on 2 cores
-    python benchmarks/etth1.py --source PATH/ETTh1.csv --horizons 96      # the first table's row of the recipe as it stands
+    python benchmarks/etth1.py --source PATH/ETTh1.csv --horizons 96      # the recipe as it stands, part by part
 
 The file is ETT-small/ETTh1.csv of ETDataset (github.com/zhouhaoyi/ETDataset). The usual protocol: 96 hours in, 12, 4 and 4
 months of 30 days, every test window, errors in standard deviations of the training rows over all steps and columns. Each training

@@ -209,7 +209,7 @@ def slow_layers(recurrences: Sequence[Recurrence], precision: str = "float32") -
     text = "; ".join(f"{', '.join(layers)}: {reason}" for reason, layers in reasons.items())
     if not text:
         return []
-    said = f"Keras' own loop runs these layers, two to three times slower than a fused kernel: {text}"
+    said = f"Keras' own loop runs these layers, two to four times slower than a fused kernel: {text}"
     if precision != "float32" and not tf.config.get_visible_devices("GPU"):
         advice = "Half precision is for a GPU and TensorFlow sees none: set training.precision: float32 here"
         return [Finding("keras_loop", "warning", said, advice)]

@@ -86,7 +86,9 @@ def plain_errors(rows: RowsOnDisk) -> Iterator[None]:
         yield
     except Exception:
         if rows.failures:
-            raise rows.failures[0] from None
+            failure = rows.failures[0].with_traceback(None)  # which holds the rows that were being read
+            rows.failures.clear()
+            raise failure from None
         raise
 
 

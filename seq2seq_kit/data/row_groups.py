@@ -83,7 +83,7 @@ class GroupedFile:
         groups = self._groups(block)
         with self._opened(groups) as file:
             table = file.read_row_groups(groups, columns=list(columns), use_threads=False)
-            return table.to_pandas(ignore_metadata=True)
+        return table.to_pandas(ignore_metadata=True)
 
     def pieces(self, block: int, columns: Sequence[str], most: int) -> Iterator[list[np.ndarray]]:
         """The columns of the first `most` rows of a block as they are in the file, NaN for missing numbers, some rows at a time.

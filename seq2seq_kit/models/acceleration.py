@@ -20,6 +20,7 @@ from seq2seq_kit.kernels.compiling import library
 from seq2seq_kit.kernels.recurrent import recurrent
 
 _TYPES = ("float32", "float64")
+_LOGITS = "_keras_logits"  # what Keras' softmax and sigmoid leave on their output for cross-entropies
 _portable: ContextVar[bool] = ContextVar("portable", default=False)
 
 
@@ -188,18 +189,29 @@ def _repeat(own: Any, inputs: Any) -> Any:
 
 def _flat(own: Any, inputs: Any, training: Any = None) -> Any:
     """In place of a Dense's call: the steps of all sequences as rows of one matrix, which costs less than a batch of matrices."""
-    if not isinstance(inputs, tf.Tensor) or inputs.shape.rank is None or inputs.shape.rank < 3:
+    if not isinstance(inputs, tf.Tensor) or inputs.shape.rank is None or inputs.shape.rank < 3 or not inputs.shape[-1]:
         return own(inputs, training=training)
     outputs = own(tf.reshape(inputs, (-1, inputs.shape[-1])), training=training)
-    around, width = inputs.shape[:-1], outputs.shape[-1]
-    shaped = tf.reshape(outputs, tf.concat([tf.shape(inputs)[:-1], [width]], axis=0))
-    shaped.set_shape((*around, width))
+    shaped = _around(inputs, outputs)
+    if hasattr(outputs, _LOGITS):
+        setattr(shaped, _LOGITS, _around(inputs, getattr(outputs, _LOGITS)))
+    return shaped
+
+
+def _around(inputs: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Rows as the last axis of what the inputs are."""
+    width = rows.shape[-1]
+    shaped = tf.reshape(rows, tf.concat([tf.shape(inputs)[:-1], [width]], axis=0))
+    shaped.set_shape((*inputs.shape[:-1], width))
     return shaped
 
 
 def _at_every_step(dense: Any, inputs: Any, training: Any = None, mask: Any = None) -> Any:
     """In place of the call of a TimeDistributed around a Dense, which makes a small product for each step."""
-    return dense.call(inputs, training=training)
+    outputs = dense.call(inputs, training=training)
+    if hasattr(outputs, _LOGITS):  # Keras' way loses them, and its losses are other ones then
+        delattr(outputs, _LOGITS)
+    return outputs
 
 
 def remember(outputs: Any, vector: Any) -> Any:

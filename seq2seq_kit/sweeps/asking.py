@@ -91,8 +91,18 @@ def _serve(pipe: Connection, arguments: tuple[Any, ...], named: dict[str, Any]) 
         except Exception:  # also a disk that is full, which is no end of the pipe
             return "broken", traceback.format_exc()
 
-    with suppress(EOFError, OSError):  # the sweep's end is closed
+    try:
         while True:
-            pipe.send(answered(*pipe.recv()))
-    if tuner is not None:
-        tuner.close()
+            asked = pipe.recv()
+            answer = answered(*asked)
+            try:
+                pipe.send(answer)
+            except OSError:
+                raise
+            except Exception:  # what cannot travel
+                pipe.send(("broken", traceback.format_exc()))
+    except (EOFError, OSError):
+        pass  # the sweep's end is closed
+    finally:
+        if tuner is not None:
+            tuner.close()

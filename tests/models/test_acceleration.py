@@ -234,6 +234,30 @@ def test_a_dense_layer_at_every_step_is_one_product(wrapped: bool, steps: int | 
     assert products == ["MatMul"]
 
 
+@pytest.mark.parametrize("wrapped", [True, False])
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("graph", [True, False])
+def test_losses_of_certain_probabilities_are_those_of_keras(graph: bool, activation: str, wrapped: bool) -> None:
+    """Keras takes them from the logits, which nothing clips, where it finds them."""
+    losses = {"softmax": keras.losses.categorical_crossentropy, "sigmoid": keras.losses.binary_crossentropy}
+    x, y = tf.constant([[[40.0], [-40.0]]]), tf.constant([[[0.0, 1.0], [0.0, 1.0]]])
+
+    def found(speed: Any) -> list[np.ndarray]:
+        inputs = keras.Input((2, 1))
+        dense = keras.layers.Dense(2, activation=activation, use_bias=False)
+        model = speed(keras.Model(inputs, keras.layers.TimeDistributed(dense)(inputs) if wrapped else dense(inputs)))
+        model.set_weights([np.array([[1.0, -1.0]], np.float32)])
+
+        def compute() -> Any:
+            with tf.GradientTape() as tape:
+                loss = losses[activation](y, model(x))
+            return [loss, *tape.gradient(loss, model.trainable_variables)]
+
+        return [np.asarray(each) for each in (tf.function(compute)() if graph else compute())]
+
+    assert_same(found(accelerate), found(lambda model: model), 1e-5)
+
+
 @cells
 def test_a_stateful_layer_goes_on_where_it_was(cell: str) -> None:
     own, ours = (CELLS[cell](4, stateful=True) for _ in range(2))

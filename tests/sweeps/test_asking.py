@@ -50,6 +50,12 @@ def test_its_errors_come_through(elsewhere: TunerProcess) -> None:
     assert isinstance(elsewhere.ask(), Asked)  # and it is there all the same
 
 
+def test_an_answer_that_cannot_travel_is_told_and_no_end(elsewhere: TunerProcess) -> None:
+    with pytest.raises(SweepError, match=r"(?s)met a bug.*(cannot|Can't) pickle"):
+        elsewhere._call("__getattribute__", "ask")  # a method, with all of KerasTuner's objects behind it
+    assert isinstance(elsewhere.ask(), Asked)
+
+
 def test_a_tuner_that_was_killed_is_told_with_the_way_on(elsewhere: TunerProcess) -> None:
     elsewhere.ask()
     os.kill(elsewhere._process.pid, signal.SIGKILL)
