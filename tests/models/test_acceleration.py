@@ -195,7 +195,8 @@ def test_a_graph_computes_the_gradient_of_inputs_only_where_somebody_asks(cell: 
 
         return compute
 
-    assert_same(*([np.asarray(each) for each in gradients(layer)(x)] for layer in (ours, own)), 1e-5)
+    received, expected = ([np.asarray(each) for each in gradients(layer)(x)] for layer in (ours, own))
+    assert_same(received, expected, 1e-5)
     graph = gradients(ours).get_concrete_function(tf.TensorSpec((None, 6, 3))).graph
     assert gradients_that_run(graph) == ([False, True] if asked else [False])
 
