@@ -187,7 +187,7 @@ def report_speeds(title: str, what: str, found: dict[str, dict[str, Result]], pe
     ratios: dict[str, list[float]] = {peer: [] for peer in others}
     for label, results in found.items():
         medians = {peer: statistics.median(getattr(results[peer], what)) for peer in peers}
-        cells = [_spread(getattr(results[peer], what)) for peer in peers]
+        cells = [spread(getattr(results[peer], what)) for peer in peers]
         for peer in others:
             ratios[peer].append(medians["kit"] / medians[peer])
             cells.append(f"{ratios[peer][-1]:.2f}")
@@ -259,8 +259,17 @@ def report_check(shapes: list[Shape], steps: int) -> None:
         raise SystemExit(f"kit and Keras do not do the same work at: {', '.join(differ)}")
 
 
-def _spread(values: list[float]) -> str:
+def spread(values: list[float]) -> str:
+    """Median and range."""
     return f"{statistics.median(values):,.0f} ({min(values):,.0f} to {max(values):,.0f})"
+
+
+def resident(which: str) -> int:
+    """Bytes of this process' resident set: `VmRSS` now, `VmHWM` the largest so far."""
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith(which):
+            return int(line.split()[1]) * 1024
+    raise SystemExit("memory is read from /proc/self/status, which this system does not have")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from jobs import versions
-from layers import machine
+from layers import machine, resident, spread
 
 HERE = Path(__file__).resolve().parent
 OUTPUT_STEPS, SEGMENT, BATCH = 10, 10, 32
@@ -100,7 +100,7 @@ def report(
     for (steps, variant), found in trained.items():
         peers = baselines[steps]["rmse"]
         best = min(peers, key=lambda name: peers[name])  # over the same windows, so skill never flatters
-        cells = [f"{steps:,}", variant, found["layers"], f"{found['parameters']:,}", _spread(speeds[steps, variant])]
+        cells = [f"{steps:,}", variant, found["layers"], f"{found['parameters']:,}", spread(speeds[steps, variant])]
         cells += [f"{found['memory'] / MB:,.0f}", f"{found['seconds']:,.0f}", f"{found['best_epoch']}"]
         cells += [f"{found['rmse']:.1f}", best, f"{peers[best]:.1f}", f"{1 - found['rmse'] / peers[best]:+.3f}"]
         print(f"| {' | '.join(cells)} |", flush=True)
@@ -123,7 +123,7 @@ def report_peers(peers: dict[tuple[int, str], tuple[int, str]], speeds: dict[tup
     print("| ---: | --- | ---: | --- | ---: | ---: |")
     for one, peer in peers.items():
         ratio = statistics.median(speeds[one]) / statistics.median(speeds[peer])
-        cells = [f"{one[0]:,}", one[1], _spread(speeds[one]), peer[1], _spread(speeds[peer]), f"{ratio:.2f}"]
+        cells = [f"{one[0]:,}", one[1], spread(speeds[one]), peer[1], spread(speeds[peer]), f"{ratio:.2f}"]
         print(f"| {' | '.join(cells)} |")
 
 
@@ -216,18 +216,6 @@ def stride_of(input_steps: int, variant: str, *, windows: int) -> int:
     """Rows between the windows of an epoch that is only timed: short ones take all windows, long ones a share of them."""
     wanted = SPEED_STEPS // (input_steps * (LOOP_SHARE if variant == LOOP else 1))
     return max(1, windows // max(wanted, LEAST_BATCHES * BATCH))
-
-
-def resident(which: str) -> int:
-    """Bytes of this process' resident set: `VmRSS` now, `VmHWM` the largest so far."""
-    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith(which):
-            return int(line.split()[1]) * 1024
-    raise SystemExit("memory is read from /proc/self/status, which this system does not have")
-
-
-def _spread(values: list[float]) -> str:
-    return f"{statistics.median(values):,.0f} ({min(values):,.0f} to {max(values):,.0f})"
 
 
 if __name__ == "__main__":

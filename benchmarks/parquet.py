@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from layers import resident, spread
+
 COLUMNS = [f"c{position}" for position in range(7)]
 FIXED_ROWS = 5_000
 GROUP_ROWS = 2**20  # what pyarrow writes by default
@@ -71,10 +73,7 @@ def show(runs: dict[tuple[str, int], list[dict[str, float]]], files: dict[int, P
         peak_bytes, seconds = (statistics.median(run[key] for run in found) for key in ("peak", "seconds"))
         fixed = statistics.median(run["peak"] for run in runs["pandas" if who == "pandas" else "memory", FIXED_ROWS])
         ratios = f"{peak_bytes / table:.2f} | {(peak_bytes - fixed) / table:.2f}" if rows > FIXED_ROWS else " | "
-        speeds = [run["speed"] for run in found]
-        speed = (
-            f"{statistics.median(speeds):,.0f} ({min(speeds):,.0f} to {max(speeds):,.0f})" if who != "pandas" else ""
-        )
+        speed = spread([run["speed"] for run in found]) if who != "pandas" else ""
         sizes = f"{files[rows].stat().st_size / MB:,.0f} | {table / MB:,.0f} | {peak_bytes / MB:,.0f}"
         print(f"| {who} | {rows:,} | {sizes} | {ratios} | {seconds:.0f} | {speed} |", flush=True)
 
@@ -115,7 +114,7 @@ def read_by_pandas(path: Path) -> dict[str, float]:
     began = time.perf_counter()
     frame = pd.read_parquet(path)
     assert len(frame)
-    return {"peak": peak(), "seconds": time.perf_counter() - began, "speed": 0.0}
+    return {"peak": resident("VmHWM"), "seconds": time.perf_counter() - began, "speed": 0.0}
 
 
 def train_by_kit(path: Path, stride: int, read: str) -> dict[str, float]:
@@ -142,15 +141,7 @@ def train_by_kit(path: Path, stride: int, read: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory(dir=path.parent) as store:
         fitted = train(recipe, tracking_uri=str(Path(store) / "mlruns")).fit
     speed = fitted.history[-1].sequences_per_second
-    return {"peak": peak(), "seconds": time.perf_counter() - began, "speed": speed}
-
-
-def peak() -> float:
-    """Bytes of the largest resident set of this process so far."""
-    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) * 1024
-    raise SystemExit("the largest resident set is read from /proc/self/status, which this system does not have")
+    return {"peak": resident("VmHWM"), "seconds": time.perf_counter() - began, "speed": speed}
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from peers.shapes import SHAPES, Shape
 
 # Where the name of an operation puts it, tried in this order.
 PARTS = {"Seq2seqKitRecurrent": "kernel", "output": "output layer", "adam": "Adam", "loss": "loss"}
-OUTER = ("while/body",)  # only what runs within a step
+WITHIN = "while/body"  # what the names of a step's operations begin with
 
 
 def main() -> None:
@@ -86,7 +86,7 @@ def added_up(written: Path) -> tuple[Counter[str], int]:
     for plane in space.planes:
         for event in (event for line in plane.lines for event in line.events):
             name = plane.event_metadata[event.metadata_id].name
-            if not name.startswith(OUTER):
+            if not name.startswith(WITHIN):
                 continue
             part = next((part for word, part in PARTS.items() if word in name), "others")
             spent[part] += event.duration_ps / 1e9

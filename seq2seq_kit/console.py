@@ -129,10 +129,8 @@ def print_explanation(console: Console, told: "Explanation") -> None:
         f"{training.optimizer}'s moments, {_size(memory.activations)} activations of a batch, {_size(memory.data)} rows",
     ]
     if training.precision != "float32":
-        said = "on a GPU; without one float32 is faster"
-        lines.insert(
-            1, f"training computes in {training.precision}, {said}; weights, validation and bundle are float32"
-        )
+        kept = "weights, validation and bundle are float32"
+        lines.insert(1, f"training computes in {training.precision}, on a GPU; without one float32 is faster; {kept}")
     for line in lines:
         console.print(escape(line), highlight=False, soft_wrap=True)
 

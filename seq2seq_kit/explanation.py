@@ -158,17 +158,17 @@ def recurrences_of(model: keras.Model, precision: str = "float32") -> list[Recur
         isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False) for layer in model.layers
     )
     found = []
-    for layer in model.layers:
-        inner, shape = layer, first_shape(layer, "input")
-        while (wrapped := wrapped_in(inner)) is not None:
-            # Of what TimeDistributed wraps, one step of its own is the whole input.
-            shape = shape[1:] if isinstance(inner, keras.layers.TimeDistributed) else shape
-            inner = wrapped
-        if isinstance(inner, keras.layers.RNN):
-            directions = 2 if isinstance(layer, keras.layers.Bidirectional) else 1
-            with computing_in(model, precision):
+    with computing_in(model, precision):
+        for layer in model.layers:
+            inner, shape = layer, first_shape(layer, "input")
+            while (wrapped := wrapped_in(inner)) is not None:
+                # Of what TimeDistributed wraps, one step of its own is the whole input.
+                shape = shape[1:] if isinstance(inner, keras.layers.TimeDistributed) else shape
+                inner = wrapped
+            if isinstance(inner, keras.layers.RNN):
+                directions = 2 if isinstance(layer, keras.layers.Bidirectional) else 1
                 way = way_of(inner)
-            found.append(Recurrence(layer.name, shape[0], directions, way.name, said_of(way, masked=masked)))
+                found.append(Recurrence(layer.name, shape[0], directions, way.name, said_of(way, masked=masked)))
     return found
 
 

@@ -53,7 +53,7 @@ static void NAME(compute_forward)(void *attributes, TF_OpKernelContext *context)
   if (ok(&call)) {
     const real *kernel, *recurrent;
     NAME(Job) job = NAME(given)(&call, &s, &kernel, &recurrent);
-    int keep = call.attributes->keep, together = s.lstm && !s.repeated;
+    int keep = call.attributes->keep;
     job.out = output(&call, 0, 3, call.attributes->sequences ? s.batch : 0, s.steps, s.units);
     job.last = output(&call, 1, 2, s.batch, s.units);
     job.h = output(&call, 2, 2, s.batch, s.units);
@@ -65,10 +65,10 @@ static void NAME(compute_forward)(void *attributes, TF_OpKernelContext *context)
     real *weights = ok(&call) ? allocate(packed * sizeof(real)) : NULL;
     if (ok(&call) && !weights) fail(&call, TF_RESOURCE_EXHAUSTED, "no memory for the weights of a recurrent layer");
     if (ok(&call)) {
-      job.by_h = NAME(matrix)(s.units + (together ? s.features : 0), s.h_width, weights);
+      job.by_h = NAME(matrix)(s.units + (s.together ? s.features : 0), s.h_width, weights);
       NAME(put)(&job.by_h, 0, s.units, recurrent, s.h_width, 1);
-      job.by_x = NAME(matrix)(together ? 0 : s.features, s.x_width, weights + NAME(packed_size)(s.units, s.h_width));
-      NAME(put)(together ? &job.by_h : &job.by_x, together ? s.units : 0, s.features, kernel, s.x_width, 1);
+      job.by_x = NAME(matrix)(s.together ? 0 : s.features, s.x_width, weights + NAME(packed_size)(s.units, s.h_width));
+      NAME(put)(s.together ? &job.by_h : &job.by_x, s.together ? s.units : 0, s.features, kernel, s.x_width, 1);
       NAME(Piece) pieces[MOST_THREADS];
       int count = pieces_of(&s, call.attributes->threads);
       for (int i = 0; i < count; i++) {

@@ -37,6 +37,7 @@ typedef struct TF_ShapeInferenceContext TF_ShapeInferenceContext;
 typedef struct {
   long batch, steps, features, units, x_width, h_width;
   int lstm, repeated, backwards, zeros, masked;
+  int together; /* one product takes state and inputs: not for a GRU's candidate, nor where x is repeated */
 } Shape;
 
 /* Whether step t, in the order of processing, counts. */
@@ -161,6 +162,7 @@ static void *output(Call *call, int place, int rank, ...) {
 static Shape shape_of(Call *call) {
   const Attributes *a = call->attributes;
   Shape s = {.lstm = a->lstm, .repeated = a->repeated, .backwards = a->backwards, .zeros = a->zeros};
+  s.together = s.lstm && !s.repeated;
   int rank = s.repeated ? 2 : 3;
   s.batch = dimension(call, X, rank, 0), s.features = dimension(call, X, rank, rank - 1);
   s.units = dimension(call, RECURRENT, 2, 0);

@@ -125,7 +125,7 @@ def _gradient(operation: Any, *gradients: tf.Tensor) -> list[tf.Tensor | None]:
 
 def _may_be_learned(x: tf.Tensor) -> bool:
     """Whether a weight stands behind `x` as far as its graph shows, so that its gradient is worth computing with the others."""
-    if not hasattr(x, "op") or tf.executing_eagerly():
+    if not hasattr(x, "op"):  # computed at once, without a graph
         return True
     waiting, seen = [x.op], set()
     while waiting:

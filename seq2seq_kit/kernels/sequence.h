@@ -51,7 +51,7 @@ static void NAME(forward)(const NAME(Job) *job, long from, long to, real *scratc
     if (shift)
       for (long r = 0; r < rows; r++) memset(sums + r * wide, 0, shift * sizeof(real));
     NAME(multiply)(rows, inputs, width, &job->by_h, sums + shift, wide, 0);
-    if (!s->repeated && job->by_x.k) NAME(multiply)(rows, inputs + units, width, &job->by_x, sums, wide, 1);
+    if (!s->repeated && !s->together) NAME(multiply)(rows, inputs + units, width, &job->by_x, sums, wide, 1);
     for (long r = 0; r < rows; r++) {
       int valid = valid_step(s, job->mask, from + r, t);
       const real *add = s->repeated ? projected + r * wide : job->bias, *before = inputs + r * width;
@@ -87,9 +87,8 @@ static void NAME(backward)(const NAME(Job) *job, long from, long to, real *scrat
   long width = NAME(inputs_width)(s), features = s->features;
   real *dh = scratch, *dc = dh + rows * units, *carried = dc + rows * units;
   real *d = carried + rows * units, *total = d + rows * wide, *packed = total + rows * wide;
-  /* An LSTM's inputs are taken together, up to the 1 that gives the gradient of the bias; see above. */
-  int together = s->lstm && !s->repeated;
-  NAME(Sum) of_h = {together ? units + features + 1 : units, width, s->h_width, wide, packed, job->sums + shift, NULL, DEPTH};
+  /* Where inputs are taken together, it is up to the 1 that gives the gradient of the bias. */
+  NAME(Sum) of_h = {s->together ? units + features + 1 : units, width, s->h_width, wide, packed, job->sums + shift, NULL, DEPTH};
   NAME(Sum) of_x = {features + 1, width, wide, wide, packed + NAME(packed_size)(DEPTH, wide), job->sums + units * wide, NULL, DEPTH};
   for (long r = 0; r < rows; r++) {
     int seen = comes_out(s, job->mask, from + r);
@@ -134,7 +133,7 @@ static void NAME(backward)(const NAME(Job) *job, long from, long to, real *scrat
     if (s->repeated) {
       for (long j = 0; j < rows * wide; j++) total[j] += d[j];
     } else {
-      if (!together) NAME(take)(&of_x, rows, inputs + units, d);
+      if (!s->together) NAME(take)(&of_x, rows, inputs + units, d);
       if (job->dx) NAME(multiply)(rows, d, wide, &job->by_x, job->dx + (from * steps + in) * features, steps * features, 0);
     }
     /* Where a step does not count, the state went by unchanged, and so does its gradient: d is zero. */
@@ -149,7 +148,7 @@ static void NAME(backward)(const NAME(Job) *job, long from, long to, real *scrat
     if (job->dx) NAME(multiply)(rows, total, wide, &job->by_x, job->dx + from * features, features, 0);
   }
   NAME(flush)(&of_h);
-  if (!together) NAME(flush)(&of_x);
+  if (!s->together) NAME(flush)(&of_x);
   memcpy(job->dh0 + from * units, dh, rows * units * sizeof(real));
   if (s->lstm) memcpy(job->dc0 + from * units, dc, rows * units * sizeof(real));
 }
