@@ -7,31 +7,20 @@ typedef struct {
   int failed;
 } NAME(Piece);
 
-static void *NAME(run_piece)(void *pointer) {
-  NAME(Piece) *piece = pointer;
-  flush_denormals();
+static void NAME(run_piece)(void *pieces, int number) {
+  NAME(Piece) *piece = (NAME(Piece) *)pieces + number;
   real *scratch = allocate(piece->scratch_size * sizeof(real));
   piece->failed = !scratch;
   for (long from = piece->from; scratch && from < piece->to; from += MOST_ROWS)
     piece->run(&piece->job, from, from + MOST_ROWS < piece->to ? from + MOST_ROWS : piece->to, scratch);
   free(scratch);
-  return NULL;
 }
 
-/* Cuts the batch into pieces, one for each thread; the first one runs here. False: memory is short. */
+/* Runs all pieces. False: memory is short. */
 static int NAME(run_pieces)(NAME(Piece) *pieces, int count) {
-  pthread_t threads[MOST_THREADS];
-  int started[MOST_THREADS] = {0};
-  for (int i = 1; i < count; i++) started[i] = !pthread_create(&threads[i], NULL, NAME(run_piece), &pieces[i]);
-  unsigned before = flush_denormals();
-  for (int i = 0; i < count; i++)
-    if (!started[i]) NAME(run_piece)(&pieces[i]); /* also where no thread was to be had */
-  restore_denormals(before);
-  int failed = pieces[0].failed;
-  for (int i = 1; i < count; i++) {
-    if (started[i]) pthread_join(threads[i], NULL);
-    failed |= pieces[i].failed;
-  }
+  int failed = 0;
+  run_all(NAME(run_piece), pieces, count);
+  for (int i = 0; i < count; i++) failed |= pieces[i].failed;
   return !failed;
 }
 

@@ -78,6 +78,8 @@ static void restore_denormals(unsigned before) {
 #endif
 }
 
+#include "threads.h"
+
 static int pieces_of(const Shape *s, long threads) {
   double work = 8.0 * s->batch * s->steps * s->units * (s->units + s->features);
   long most = (long)(work / WORK_OF_A_THREAD) + 1;

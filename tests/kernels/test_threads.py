@@ -1,0 +1,51 @@
+"""Pieces of a batch go to threads that stay, however many ask at once."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from seq2seq_kit.kernels.compiling import library
+
+BATCH, STEPS, FEATURES, UNITS = 150, 60, 3, 24
+
+
+def inputs_of(seed: int) -> list[tf.Tensor]:
+    """Everything that both operations are given, for an LSTM without a mask."""
+    rng = np.random.default_rng(seed)
+    shapes = [(BATCH, STEPS, FEATURES), (BATCH, UNITS), (BATCH, UNITS)]
+    shapes += [(FEATURES, 4 * UNITS), (UNITS, 4 * UNITS), (4 * UNITS,)]
+    x, *others = [tf.constant(rng.normal(scale=0.5, size=shape), tf.float32) for shape in shapes]
+    return [x, tf.constant(STEPS), *others, tf.zeros((0, 0), tf.bool)]
+
+
+def run(inputs: list[tf.Tensor], threads: int) -> list[np.ndarray]:
+    """What comes out of the forward and the backward operation, and may depend on the threads by its rounding at most."""
+    operations = library().operations
+    out, last, h, c, *kept = operations.seq2seq_kit_recurrent(*inputs, threads=threads)
+    given = (*inputs, *kept, tf.ones_like(out), last, h, c)
+    gradients = operations.seq2seq_kit_recurrent_grad(*given, threads=threads)
+    return [tensor.numpy() for tensor in (out, last, h, c, *gradients)]
+
+
+def equal(these: list[np.ndarray], those: list[np.ndarray]) -> bool:
+    """Sums over the batch are added up in another order."""
+    return all(np.allclose(one, other, rtol=1e-4, atol=1e-3) for one, other in zip(these, those, strict=True))
+
+
+@pytest.mark.parametrize("threads", [2, 3, 7, 64, 200])
+def test_any_number_of_threads_computes_the_same(threads: int) -> None:
+    inputs = inputs_of(0)
+    alone, together = run(inputs, 1), run(inputs, threads)
+    for one, other in zip(alone[:4], together[:4], strict=True):  # each sequence by itself
+        np.testing.assert_array_equal(other, one)
+    assert equal(together, alone)
+
+
+def test_many_may_ask_at_once() -> None:
+    asked = [inputs_of(seed) for seed in range(6)]
+    alone = [run(inputs, 1) for inputs in asked]
+    with ThreadPoolExecutor(6) as callers:
+        found = list(callers.map(lambda number: (number, run(asked[number % 6], 1 + number % 5)), range(120)))
+    assert all(equal(result, alone[number % 6]) for number, result in found)
