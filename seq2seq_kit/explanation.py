@@ -13,6 +13,7 @@ import pandas as pd
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe import Recipe
 from seq2seq_kit.recipe.loading import Overrides
+from seq2seq_kit.stepping import longest
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.training import estimate_seconds
 from seq2seq_kit.validation import resolve
@@ -121,7 +122,7 @@ def explain(
     rows = explain_layers(model)
     training = recipe.training
     batch = min(training.batch_size, job.examples.count("train"))
-    length = _longest(job.examples.arrays("train", np.arange(batch)))
+    length = longest(job.examples.arrays("train", np.arange(batch)))
     return Explanation(
         recipe=recipe,
         model=model.name,
@@ -214,11 +215,6 @@ def slow_layers(recurrences: Sequence[Recurrence], precision: str = "float32") -
         advice = "Half precision is for a GPU and TensorFlow sees none: set training.precision: float32 here"
         return [Finding("keras_loop", "warning", said, advice)]
     return [Finding("keras_loop", "note", said, "If speed matters, change that; docs/performance.md has the figures")]
-
-
-def _longest(arrays: Sequence[np.ndarray]) -> int:
-    """Steps that stand for an open length."""
-    return max((array.shape[1] for array in arrays if array.ndim > 1), default=1)
 
 
 def _kept(layer: Any, row: LayerCount, length: int) -> int:

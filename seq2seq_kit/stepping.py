@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 
 _SECONDS_PER_CALL = 0.25  # for a Ctrl-C is heard between two calls
 _OPERATIONS_PER_SECOND = 20e9  # of a slow machine
 _MOST_STEPS = 16
-_OPEN_STEPS = 100  # stands for an open number of steps
 
 
-def steps_per_call(model: keras.Model, batch_size: int, precision: str = "float32") -> int:
+def steps_per_call(model: keras.Model, batch_size: int, precision: str = "float32", *, open_steps: int = 100) -> int:
     """Training steps for one call: as many as a slow machine is estimated to do in a quarter of a second, from 1 to 16.
 
     One where a layer runs Keras' own loop, whose speed nobody can tell from the work.
+
+    Args:
+        model: Built by the kit, accelerated.
+        batch_size: Sequences of a step.
+        precision: What the steps compute in, see `models.precision`.
+        open_steps: What stands for the length of sequences that the model leaves open.
     """
     import keras
 
@@ -34,9 +41,14 @@ def steps_per_call(model: keras.Model, batch_size: int, precision: str = "float3
     for layer in model.layers:
         if weights := layer.count_params():
             shape = first_shape(layer, "input")
-            work += weights * ((shape[0] or _OPEN_STEPS) if len(shape) == 2 else 1)
+            work += weights * ((shape[0] or open_steps) if len(shape) == 2 else 1)
     # Twice the multiplications forward, twice that again backward.
     return max(1, min(_MOST_STEPS, int(_SECONDS_PER_CALL * _OPERATIONS_PER_SECOND / (6 * batch_size * max(work, 1)))))
+
+
+def longest(arrays: Sequence[np.ndarray]) -> int:
+    """Steps of a model's inputs: what stands for a length that the model leaves open."""
+    return max((array.shape[1] for array in arrays if array.ndim > 1), default=1)
 
 
 def step_together(model: keras.Model, steps: int, precision: str = "float32") -> None:

@@ -19,7 +19,7 @@ from seq2seq_kit.interrupt import noticing_ctrl_c
 from seq2seq_kit.objective import nan_message, no_step_message, optimizer_of, value_loss
 from seq2seq_kit.recipe.schema import FitSettings, ForecastTraining
 from seq2seq_kit.recipe.tokens import TranslateTraining
-from seq2seq_kit.stepping import step_singly, step_together, steps_per_call
+from seq2seq_kit.stepping import longest, step_singly, step_together, steps_per_call
 
 if TYPE_CHECKING:
     import keras
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _LOSSES = ("loss", "val_loss", "learning_rate")  # what Keras logs beside a model's own metrics
 _EVALUATION_BATCH = 512  # without gradients a larger batch fits and is faster
+_LOOKED_AT = 256  # sequences, to learn how long they are
 
 
 @dataclass(frozen=True)
@@ -145,12 +146,13 @@ def fit(
         raise ArgumentError(f"stop_after must be a whole number from 1 to {training.epochs}. Received: {stop_after!r}")
     count = examples.count("train")
     steps = math.ceil(count / training.batch_size)
+    together = steps_per_call(model, training.batch_size, training.precision, open_steps=_open_steps(model, examples))
     model.compile(
         optimizer=optimizer_of(training, steps),
         loss=loss if loss is not None else value_loss(getattr(training, "loss", "mse"), masked=_masked(examples)),
         metrics=list(metrics),
         jit_compile=False,  # XLA was no faster here and takes seconds to compile
-        steps_per_execution=steps_per_call(model, training.batch_size, training.precision),
+        steps_per_execution=together,
     )
     # A step that creates the optimizer's variables while it is traced is traced a second time.
     model.optimizer.build(model.trainable_variables)
@@ -199,6 +201,16 @@ def fit(
         ended=ended,  # type: ignore[arg-type]
         seconds=time.perf_counter() - began,
     )
+
+
+def _open_steps(model: "keras.Model", examples: Examples) -> int:
+    """About the most steps of a training sequence, where the model leaves their number open; otherwise nobody asks."""
+    import numpy as np
+
+    if all(None not in tensor.shape[1:] for tensor in model.inputs):
+        return 1
+    count = examples.count("train")
+    return longest(examples.arrays("train", np.linspace(0, count - 1, min(count, _LOOKED_AT)).astype(int)))
 
 
 def _masked(examples: Examples) -> bool:

@@ -37,16 +37,17 @@ def test_the_weights_are_those_of_single_steps(together: int, monkeypatch: pytes
 
 
 def test_small_models_take_many_steps_together_and_large_ones_one() -> None:
-    def steps(units: int, input_steps: int | None, batch: int) -> int:
+    def steps(units: int, input_steps: int | None, batch: int, open_steps: int = 100) -> int:
         layers: dict[str, Any] = {"encoder_units": [units], "decoder_units": [units]}
         model = build_encoder_decoder(input_steps=input_steps, output_steps=10, input_features=1, **layers)
-        return steps_per_call(model, batch)
+        return steps_per_call(model, batch, open_steps=open_steps)
 
     assert steps(8, 24, 32) == 16
     # 100 steps of 4 * 64 * (1 + 64 + 1) weights, 10 of 4 * 64 * (64 + 64 + 1) and of 65, six operations each, 64 sequences
     work = 6 * 64 * (100 * 16_896 + 10 * 33_024 + 10 * 65)
     assert steps(64, 100, 64) == steps(64, None, 64) == int(0.25 * 20e9 / work) == 6
     assert steps(128, 100, 128) == 1
+    assert steps(64, None, 64, open_steps=10) == steps(64, 10, 64) > 6
 
 
 def test_whoever_fits_the_model_next_has_keras_own_steps() -> None:
