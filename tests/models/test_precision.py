@@ -210,7 +210,7 @@ def test_steps_together_are_the_same_steps_with_a_scaled_loss(
 ) -> None:
     results = []
     for most in (1, together):
-        monkeypatch.setattr("seq2seq_kit.training.steps_per_call", lambda *given, most=most: most)
+        monkeypatch.setattr("seq2seq_kit.training.steps_per_call", lambda *_, most=most, **__: most)
         chosen: dict[str, Any] = {
             "epochs": 2,
             "patience": None,
