@@ -274,8 +274,8 @@ class RunRecord:
         """The data set as an input of the run, with the digest of its content."""
         import mlflow
 
-        # MLflow looks at every cell to tell the columns' types; of a table on disk it is shown the first rows.
-        shown = frame if isinstance(frame, pd.DataFrame) else frame.iloc[:_SHOWN_ROWS]
+        # MLflow looks at every cell to tell the columns' types, a minute for ten million rows; the first ones say the same.
+        shown = frame.iloc[:_SHOWN_ROWS]
 
         with _explained(self.tracking.uri), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MLflow advises on integer columns, which matters for serving only

@@ -43,6 +43,15 @@ def test_any_number_of_threads_computes_the_same(threads: int) -> None:
     assert equal(together, alone)
 
 
+def test_the_same_threads_always_add_up_the_same() -> None:
+    """However they share the pieces."""
+    inputs = [tf.concat([tensor] * 4, 0) if tensor.shape[:1] == (BATCH,) else tensor for tensor in inputs_of(0)]
+    first = run(inputs, 2)
+    for _ in range(20):
+        for one, other in zip(first, run(inputs, 2), strict=True):
+            np.testing.assert_array_equal(other, one)
+
+
 def test_many_may_ask_at_once() -> None:
     asked = [inputs_of(seed) for seed in range(6)]
     alone = [run(inputs, 1) for inputs in asked]
