@@ -274,7 +274,7 @@ class RunRecord:
         """The data set as an input of the run, with the digest of its content."""
         import mlflow
 
-        # MLflow looks at every cell to tell the columns' types, a minute for ten million rows; the first ones say the same.
+        # MLflow looks at every cell to tell the columns' types, all timestamps one by one; the first rows say the same.
         shown = frame.iloc[:_SHOWN_ROWS]
 
         with _explained(self.tracking.uri), warnings.catch_warnings():

@@ -144,7 +144,7 @@ def test_the_dataset_is_an_input_with_its_digest(logged: Any, forecast_run: Trai
 
 
 def test_a_long_table_is_logged_by_its_first_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """MLflow goes through every cell of what it is given, which took a minute for ten million rows."""
+    """MLflow goes through every cell of what it is given, which took most of the time of a training from millions of rows."""
     given: list[int] = []
     real = mlflow.data.from_pandas
 
