@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from seq2seq_kit.models import build_encoder_decoder
+from seq2seq_kit.recipe import parse_recipe
 from seq2seq_kit.stepping import steps_per_call
+from seq2seq_kit.tasks import open_job
+from seq2seq_kit.training import _open_steps
+from tests.conftest import reversed_words, translate_recipe
 from tests.test_training import Recorder, fitted, small
 
 _MOST = "seq2seq_kit.stepping._MOST_STEPS"
@@ -69,3 +73,11 @@ def test_a_layer_on_keras_own_loop_takes_single_steps() -> None:
     layers: dict[str, Any] = {"encoder_units": [4], "decoder_units": [4]}
     model = build_encoder_decoder(input_steps=10, output_steps=2, input_features=1, recurrent_dropout=0.1, **layers)
     assert steps_per_call(model, 32) == 1
+
+
+def test_a_fit_looks_how_long_its_texts_are() -> None:
+    job: Any = open_job(parse_recipe(translate_recipe()), reversed_words())
+    model = job.build()
+    assert None in model.inputs[0].shape[1:]
+    longest = max(array.shape[1] for array in job.examples.arrays("train", np.arange(job.examples.count("train"))))
+    assert 1 < _open_steps(model, job.examples) <= longest < 100
