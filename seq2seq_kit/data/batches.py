@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seq2seq_kit.data.windows import Windows
+from seq2seq_kit.data.windows import Windows, WindowShape
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -95,9 +95,6 @@ def make_batches(
     ends = tf.constant(windows.ends, tf.int64)
     before = tf.constant(windows.ends - windows.counts, tf.int64)
     first = tf.constant(windows.first, tf.int64)
-    shape = windows.shape
-    input_rows = tf.range(shape.input_steps, dtype=tf.int64)
-    target_rows = shape.target_offset + tf.range(shape.output_steps, dtype=tf.int64)
 
     @tf.autograph.experimental.do_not_convert  # no branch depends on a tensor, and reading the source takes a while
     def cut(batch: Any) -> tuple[Any, Any]:
@@ -110,20 +107,22 @@ def make_batches(
             number = tf.gather(chosen, number)
         run = tf.searchsorted(ends, number, side="right", out_type=tf.int64)
         start = tf.gather(first, run) + (number - tf.gather(before, run)) * windows.stride
-        past = tf.gather(series, start[:, None] + input_rows)
-        whole = shape.target_offset == 0
-        ahead = past if whole else tf.gather(series, start[:, None] + target_rows)
-        past.set_shape((None, shape.input_steps, len(layout.columns)))
-        return as_inputs(past, ahead, layout, whole=whole, answers=answers)
+        return gather_windows(series, start, windows.shape, layout, answers=answers)
 
     return calm(tf.data.Dataset.range(steps if shuffle_seed is None else np.iinfo(np.int64).max).map(cut).prefetch(2))
 
 
-def as_inputs(past: Any, ahead: Any, layout: Layout, *, whole: bool, answers: bool) -> tuple[Any, Any]:
-    """`(inputs, targets)` of the rows that the encoder reads and those that are predicted; `whole`: they are the same ones."""
-    read, targets = past[..., : layout.inputs], _pick(ahead, layout.targets)
-    if whole:
-        return read, targets
+def gather_windows(rows: Any, first: Any, shape: WindowShape, layout: Layout, *, answers: bool) -> tuple[Any, Any]:
+    """A batch as of `make_batches`: the windows that begin at the rows `first` of a tensor of rows."""
+    import tensorflow as tf
+
+    past = tf.gather(rows, first[:, None] + tf.range(shape.input_steps, dtype=tf.int64))
+    past.set_shape((None, shape.input_steps, len(layout.columns)))
+    read = past[..., : layout.inputs]
+    if shape.target_offset == 0:
+        return read, _pick(past, layout.targets)
+    ahead = tf.gather(rows, first[:, None] + shape.target_offset + tf.range(shape.output_steps, dtype=tf.int64))
+    targets = _pick(ahead, layout.targets)
     inputs = (read, _pick(ahead, layout.future)) if layout.future else (read,)
     inputs = (*inputs, targets) if answers else inputs
     return (inputs if len(inputs) > 1 else inputs[0]), targets

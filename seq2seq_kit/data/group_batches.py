@@ -14,12 +14,12 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
-from seq2seq_kit.data.batches import Layout, as_inputs, calm
+from seq2seq_kit.data.batches import Layout, aligned, calm, gather_windows
 from seq2seq_kit.data.row_groups import RowsOnDisk
 from seq2seq_kit.data.windows import Windows
 from seq2seq_kit.errors import DataError
+from seq2seq_kit.memory import keep_large_blocks
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 OPEN_BYTES = 2**28  # of scaled rows whose windows are shuffled together; as many again are being read
 _LEAST_OPEN = 2  # blocks
 
-# The rows of some blocks one after the other, and the first row of each of their windows in the order in which they are taken.
+# The rows of some blocks one after the other, `aligned` because TensorFlow reads them in place, and the first row of each of
+# their windows in the order in which they are taken.
 Pool = tuple[np.ndarray, np.ndarray]
 
 
@@ -52,25 +53,28 @@ def make_group_batches(
     """
     import tensorflow as tf
 
-    shape = windows.shape
-    kind = tf.TensorSpec((None, shape.span, rows.width), tf.float32)
+    kind = (tf.TensorSpec((None, rows.width), tf.float32), tf.TensorSpec((None,), tf.int64))
 
     @tf.autograph.experimental.do_not_convert
-    def cut(window: Any) -> tuple[Any, Any]:
-        past = window[:, : shape.input_steps]
-        ahead = window[:, shape.target_offset : shape.target_offset + shape.output_steps]
-        return as_inputs(past, ahead, layout, whole=shape.target_offset == 0, answers=answers)
+    def cut(pool: Any, starts: Any) -> Any:
+        def batch(number: Any) -> tuple[Any, Any]:
+            first = starts[number * batch_size : (number + 1) * batch_size]
+            return gather_windows(pool, first, windows.shape, layout, answers=answers)
 
-    def batches() -> Iterator[np.ndarray]:
+        count = tf.size(starts, tf.int64)
+        return tf.data.Dataset.range((count + batch_size - 1) // batch_size).map(batch)
+
+    def pools() -> Iterator[Pool]:
+        keep_large_blocks()
         try:
-            yield from cut_batches(rows, windows, batch_size, shuffle_seed)
+            yield from open_pools(rows, windows, batch_size, shuffle_seed)
         except DataError as error:
             rows.failures.append(error)
             raise
 
     # Keras takes a data set of unknown length that ends for one that ran out.
     length = -(-windows.count // batch_size) if shuffle_seed is None else tf.data.INFINITE_CARDINALITY
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=kind).map(cut).prefetch(2)
+    dataset = tf.data.Dataset.from_generator(pools, output_signature=kind).flat_map(cut).prefetch(2)
     return calm(dataset.apply(tf.data.experimental.assert_cardinality(length)))
 
 
@@ -92,36 +96,35 @@ def plain_errors(rows: RowsOnDisk) -> Iterator[None]:
         raise
 
 
-def cut_batches(rows: RowsOnDisk, windows: Windows, batch_size: int, seed: int | None) -> Iterator[np.ndarray]:
-    """The rows of the windows of each batch, shape `(batch, span, columns)`; without end where there is a seed."""
-    span, begun = windows.shape.span, list[np.ndarray]()
-    for (pool, starts), ends_epoch in _pools(rows, windows, seed):
-        # The rows of a window lie one after the other, so it is copied in one piece: four times as fast as row by row.
-        window_at = sliding_window_view(pool.reshape(-1), span * rows.width)[:: rows.width]
-        at = 0
-        while at < len(starts):
-            # A batch may begin with the last windows of one pool and end with the first of the next.
-            taken = starts[at : at + batch_size - sum(map(len, begun))]
-            at += len(taken)
-            begun.append(window_at[taken].reshape(-1, span, rows.width))
-            full = sum(map(len, begun)) == batch_size
-            if full or (ends_epoch and at == len(starts)):
-                yield begun[0] if len(begun) == 1 else np.concatenate(begun)
-                begun = []
+def open_pools(rows: RowsOnDisk, windows: Windows, batch_size: int, seed: int | None) -> Iterator[Pool]:
+    """Pools of open blocks, each with full batches of windows but for the last of an epoch; without end where there is a seed.
+
+    A pool's memory is written anew once the next but one is asked for.
+    """
+    span = windows.shape.span
+    spare = (batch_size - 1) * span  # rows of the windows that did not fill a batch; they are taken along
+    kept = np.empty((0, rows.width), np.float32)
+    for (pool, starts), ends_epoch in _filled(rows, windows, seed, spare):
+        pool[: len(kept)] = kept
+        starts = np.concatenate([np.arange(0, len(kept), span), starts])
+        taken = len(starts) if ends_epoch else len(starts) // batch_size * batch_size
+        kept = pool[(starts[taken:, None] + np.arange(span)).ravel()]
+        if taken:
+            yield pool, starts[:taken]
 
 
-def _pools(rows: RowsOnDisk, windows: Windows, seed: int | None) -> Iterator[tuple[Pool, bool]]:
-    """Pools of open blocks, and whether each is the last of its epoch; the next one is read while one is in use."""
+def _filled(rows: RowsOnDisk, windows: Windows, seed: int | None, spare: int) -> Iterator[tuple[Pool, bool]]:
+    """Pools, `spare` rows of each free, and whether each is the last of its epoch; the next is read while one is in use."""
     with ThreadPoolExecutor(1, thread_name_prefix="row_groups") as reader:
         ready: Future[Pool] | None = None
         ends = False
-        memory = [np.empty((0, rows.width), rows.dtype)] * 2
+        memory = [aligned((0, rows.width))] * 2
         for turn, (blocks, last, rng) in enumerate(_openings(rows, windows, seed)):
             # One is in use and one is filled, by turns.
-            room = sum(rows.length(block, windows.shape.span - 1) for block in blocks.tolist())
+            room = spare + sum(rows.length(block, windows.shape.span - 1) for block in blocks.tolist())
             if len(memory[turn % 2]) < room:
-                memory[turn % 2] = np.empty((room, rows.width), rows.dtype)
-            coming = reader.submit(_open, rows, windows, blocks, rng, memory[turn % 2])
+                memory[turn % 2] = aligned((room, rows.width))
+            coming = reader.submit(_open, rows, windows, blocks, rng, memory[turn % 2], spare)
             if ready is not None:
                 yield ready.result(), ends
             ready, ends = coming, last
@@ -144,9 +147,15 @@ def _openings(
 
 
 def _open(
-    rows: RowsOnDisk, windows: Windows, blocks: np.ndarray, rng: np.random.Generator | None, pool: np.ndarray
+    rows: RowsOnDisk,
+    windows: Windows,
+    blocks: np.ndarray,
+    rng: np.random.Generator | None,
+    pool: np.ndarray,
+    first: int,
 ) -> Pool:
-    beyond, starts, first = windows.shape.span - 1, list[np.ndarray](), 0
+    """Reads blocks into a pool from the row `first` on."""
+    beyond, starts = windows.shape.span - 1, list[np.ndarray]()
     for block in blocks.tolist():
         length = rows.length(block, beyond)
         rows.stretch(block, beyond, pool[first : first + length])
