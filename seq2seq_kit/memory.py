@@ -1,8 +1,5 @@
-"""How much memory is free, whether a table fits into it, and what becomes of it when it is freed."""
+"""How much memory is free, and whether a table fits into it."""
 
-import ctypes
-import os
-import platform
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,20 +11,6 @@ from seq2seq_kit.errors import DataError
 _CELL_BYTES = 8
 _SHARE = 1.5  # of the table: the rows as they are, and scaled in float32
 _GROUPS = 4  # row groups in float64: two open and two coming, scaled in float32, and what they are made of
-# M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of malloc.h, as glibc's own rule leaves them in a process that has freed large arrays.
-_GLIBC = {-3: 2**25, -1: 2**26}
-
-
-def keep_large_blocks() -> None:
-    """Undoes, in the whole process, what TensorFlow's op behind `Dataset.from_generator` does to glibc when it is made.
-
-    It lets every block of 128 KiB or more be fetched from the system and given back, page by page, at each use. Of each training
-    step that was a quarter (docs/performance.md). Without glibc, or where the environment sets these limits, nothing is done.
-    """
-    chosen = {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"} & os.environ.keys()
-    if not chosen and "_threshold" not in os.environ.get("GLIBC_TUNABLES", "") and platform.libc_ver()[0] == "glibc":
-        for option, value in _GLIBC.items():
-            ctypes.CDLL(None).mallopt(option, value)
 
 
 def free_memory() -> int:

@@ -7,6 +7,9 @@ window is seen once in an epoch, and memory does not depend on the length of the
 
 from __future__ import annotations
 
+import ctypes
+import os
+import platform
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,13 +22,14 @@ from seq2seq_kit.data.batches import Layout, aligned, calm, gather_windows
 from seq2seq_kit.data.row_groups import RowsOnDisk
 from seq2seq_kit.data.windows import Windows
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.memory import keep_large_blocks
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 OPEN_BYTES = 2**28  # of scaled rows whose windows are shuffled together; as many again are being read
 _LEAST_OPEN = 2  # blocks
+# M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of malloc.h, as glibc's own rule leaves them in a process that has freed large arrays.
+_GLIBC = {-3: 2**25, -1: 2**26}
 
 # The rows of some blocks one after the other, `aligned` because TensorFlow reads them in place, and the first row of each of
 # their windows in the order in which they are taken.
@@ -65,7 +69,7 @@ def make_group_batches(
         return tf.data.Dataset.range((count + batch_size - 1) // batch_size).map(batch)
 
     def pools() -> Iterator[Pool]:
-        keep_large_blocks()
+        _keep_large_blocks()
         try:
             yield from open_pools(rows, windows, batch_size, shuffle_seed)
         except DataError as error:
@@ -177,3 +181,15 @@ def _starts(rows: RowsOnDisk, windows: Windows, block: int) -> np.ndarray:
         if begin < end:
             found.append(first + np.arange(begin, end) * windows.stride)
     return np.concatenate(found)
+
+
+def _keep_large_blocks() -> None:
+    """Undoes, in the whole process, what TensorFlow's op behind `Dataset.from_generator` does to glibc when it is made.
+
+    It lets every block of 128 KiB or more be fetched from the system and given back, page by page, at each use. Of each training
+    step that was a quarter (docs/performance.md). Without glibc, or where the environment sets these limits, nothing is done.
+    """
+    chosen = {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"} & os.environ.keys()
+    if not chosen and "_threshold" not in os.environ.get("GLIBC_TUNABLES", "") and platform.libc_ver()[0] == "glibc":
+        for option, value in _GLIBC.items():
+            ctypes.CDLL(None).mallopt(option, value)
