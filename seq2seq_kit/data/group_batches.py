@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 OPEN_BYTES = 2**28  # of scaled rows whose windows are shuffled together; as many again are being read
 _LEAST_OPEN = 2  # blocks
 # M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of malloc.h, as glibc's own rule leaves them in a process that has freed large arrays.
-_GLIBC = {-3: 2**25, -1: 2**26}
+_GLIBC = {"MALLOC_MMAP_THRESHOLD_": (-3, 2**25), "MALLOC_TRIM_THRESHOLD_": (-1, 2**26)}
 
 # The rows of some blocks one after the other, `aligned` because TensorFlow reads them in place, and the first row of each of
 # their windows in the order in which they are taken.
@@ -103,7 +103,7 @@ def plain_errors(rows: RowsOnDisk) -> Iterator[None]:
 def open_pools(rows: RowsOnDisk, windows: Windows, batch_size: int, seed: int | None) -> Iterator[Pool]:
     """Pools of open blocks, each with full batches of windows but for the last of an epoch; without end where there is a seed.
 
-    A pool's memory is written anew once the next but one is asked for.
+    A pool is good until the next one is asked for: then its memory is written anew.
     """
     span = windows.shape.span
     spare = (batch_size - 1) * span  # rows of the windows that did not fill a batch; they are taken along
@@ -184,12 +184,12 @@ def _starts(rows: RowsOnDisk, windows: Windows, block: int) -> np.ndarray:
 
 
 def _keep_large_blocks() -> None:
-    """Undoes, in the whole process, what TensorFlow's op behind `Dataset.from_generator` does to glibc when it is made.
+    """Undoes, in the whole process, what TensorFlow's op behind `Dataset.from_generator` does to glibc.
 
-    It lets every block of 128 KiB or more be fetched from the system and given back, page by page, at each use. Of each training
-    step that was a quarter (docs/performance.md). Without glibc, or where the environment sets these limits, nothing is done.
+    It has blocks of 128 KiB and more fetched from the system and given back, page by page, at each use. That was a quarter of a
+    training step (docs/performance.md). Thresholds that the environment gives stand again; without glibc nothing is done.
     """
-    chosen = {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"} & os.environ.keys()
-    if not chosen and "_threshold" not in os.environ.get("GLIBC_TUNABLES", "") and platform.libc_ver()[0] == "glibc":
-        for option, value in _GLIBC.items():
-            ctypes.CDLL(None).mallopt(option, value)
+    if platform.libc_ver()[0] == "glibc":
+        for name, (option, usual) in _GLIBC.items():
+            given = os.environ.get(name, "")
+            ctypes.CDLL(None).mallopt(option, int(given) if given.isdecimal() else usual)
