@@ -67,7 +67,8 @@ class Worker:
     def __init__(self, peer: str, shape: Shape, python: str) -> None:
         self.peer = peer
         self.said = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed with the process)
-        environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+        # Peers wait for their turn side by side: on a GPU none may take all of its memory.
+        environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
         paths = [str(HERE.parent)] if peer == "kit" else []
         environment["PYTHONPATH"] = os.pathsep.join([*paths, *filter(None, [os.environ.get("PYTHONPATH", "")])])
         command = [python, str(HERE / "peers" / "worker.py"), "--peer", peer, "--shape", json.dumps(asdict(shape))]

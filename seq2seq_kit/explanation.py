@@ -214,6 +214,8 @@ def slow_layers(recurrences: Sequence[Recurrence], precision: str = "float32") -
     if precision != "float32" and not tf.config.get_visible_devices("GPU"):
         advice = "Half precision is for a GPU and TensorFlow sees none: set training.precision: float32 here"
         return [Finding("keras_loop", "warning", said, advice)]
+    if precision == "mixed_bfloat16":
+        return [Finding("keras_loop", "warning", said, "Set training.precision: mixed_float16, or float32")]
     return [Finding("keras_loop", "note", said, "If speed matters, change that; docs/performance.md has the figures")]
 
 

@@ -27,6 +27,7 @@ from seq2seq_kit.training import Epoch
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # MLflow's own logger speaks of migrations and environments; what matters is said by the kit.
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # drawn where tqdm is installed
 
 _TAG_LENGTH = 5_000
 _PARAM_LENGTH = 6_000

@@ -179,7 +179,9 @@ def test_the_check_of_a_gpu_trains_and_moves_the_bundle(
     result = gpu.trained("mixed_bfloat16", tmp_path)
     assert gpu.check_losses("mixed_bfloat16", result)
     assert gpu.check_bundle("mixed_bfloat16", result, tmp_path)
-    assert not gpu.check_kernel("mixed_bfloat16")  # without a GPU
+    assert gpu.check_kernel("mixed_bfloat16")  # which takes the loop everywhere
+    assert not gpu.check_kernel("float32")  # without a GPU
+    assert gpu.check_gradients("mixed_bfloat16")
     said = capsys.readouterr().out
     assert re.search(
         r"- mixed_bfloat16: loss \d\.\d+, after 3 epochs \d\.\d+ \(validation \d\.\d+\), [\d,]+ sequences/s", said

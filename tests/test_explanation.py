@@ -200,6 +200,19 @@ def test_on_a_gpu_half_precision_is_nothing_to_remark(monkeypatch: pytest.Monkey
     assert "precision" not in finding.advice
 
 
+def test_on_a_gpu_bfloat16_takes_the_loop_because_cudnns_gradients_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["one"])
+    model = open_job(parse_recipe(forecast_recipe()), hourly_frame(300)).build()
+    runs = recurrences_of(model, "mixed_bfloat16")
+    assert {(run.way, run.why.rpartition("): ")[2]) for run in runs} == {
+        ("loop", "cuDNN's gradients are wrong in bfloat16")
+    }
+    (finding,) = slow_layers(runs, "mixed_bfloat16")
+    assert (finding.level, finding.advice) == ("warning", "Set training.precision: mixed_float16, or float32")
+    # After it the model is what it was.
+    assert {run.way for run in recurrences_of(model)} == {"cudnn"}
+
+
 def test_half_precision_is_explained(capsys: Captured, tmp_path: Path) -> None:
     half = {"training.precision": "mixed_bfloat16"}
     single, told = explain(ECHO), explain(ECHO, overrides=half)

@@ -79,7 +79,9 @@ def way_of(layer: Any) -> Way:
     if tf.config.get_visible_devices("GPU"):
         if not layer.use_bias:
             hindrances.append("it has no bias")
-        if layer.use_cudnn is False:
+        if layer.compute_dtype == "bfloat16":
+            hindrances.append("cuDNN's gradients are wrong in bfloat16")
+        elif layer.use_cudnn is False:
             hindrances.append("use_cudnn is False")
         return Way("loop", ", ".join(hindrances)) if hindrances else Way("cudnn")
     if layer.cell.implementation != 2 and not layer.recurrent_dropout:  # which asks for it

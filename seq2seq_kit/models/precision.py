@@ -10,6 +10,7 @@ import keras
 
 from seq2seq_kit.models.layers import Denormalise, Normalise
 
+_FUSED = (keras.layers.LSTM, keras.layers.GRU)
 # A window's level and spread are taken from the numbers as they are; half precision has three digits or fewer.
 _EXACT = (keras.layers.InputLayer, Normalise, Denormalise)
 
@@ -17,6 +18,8 @@ _EXACT = (keras.layers.InputLayer, Normalise, Denormalise)
 @contextmanager
 def computing_in(model: keras.Model, precision: str) -> Iterator[None]:
     """What is traced in here computes by Keras' dtype policy `precision`; weights are float32 under all of them.
+
+    In bfloat16 recurrent layers leave cuDNN's kernel alone, whose gradients are wrong there.
 
     Before and after it the model is what it was, so it is saved, validated and asked in float32. The layer `output` and what
     comes after it stay in float32 here, too, as Keras' guide on mixed precision has it: the loss needs the digits.
@@ -34,13 +37,21 @@ def computing_in(model: keras.Model, precision: str) -> Iterator[None]:
     """
     layers = [] if precision == "float32" else _halved(model)
     policies = [layer.dtype_policy for layer in layers]
+    # In bfloat16 the gradients of cuDNN's LSTM and GRU are wrong by as much as they are long, its outputs right: measured on an
+    # H100 (TensorFlow 2.21, cuDNN 9.19; `benchmarks/gpu.py`). Keras' loop is slower and right.
+    looped = [layer for layer in layers if precision == "mixed_bfloat16" and isinstance(layer, _FUSED)]
+    fused = [layer.use_cudnn for layer in looped]
     try:
         for layer in layers:
             layer.dtype_policy = precision
+        for layer in looped:
+            layer.use_cudnn = False
         yield
     finally:
         for layer, policy in zip(layers, policies, strict=True):
             layer.dtype_policy = policy
+        for layer, use in zip(looped, fused, strict=True):
+            layer.use_cudnn = use
 
 
 def _halved(model: keras.Model) -> list[Any]:
