@@ -110,7 +110,7 @@ def ask(options: argparse.Namespace, overrides: dict[str, Any]) -> dict[str, flo
 def train(overrides: dict[str, Any], changes: list[str]) -> dict[str, float]:
     """Trains by recipe and evaluates on test."""
     from seq2seq_kit import train as by_recipe
-    from seq2seq_kit.recipe import load_recipe
+    from seq2seq_kit.tasks.registry import load_recipe
 
     recipe = load_recipe(RECIPE, [*(f"{key}={json.dumps(value)}" for key, value in overrides.items()), *changes])
     with tempfile.TemporaryDirectory() as folder:

@@ -27,7 +27,7 @@ from seq2seq_kit import TrainResult, load, train
 from seq2seq_kit.explanation import recurrences_of, ways_of
 from seq2seq_kit.models import build_encoder_decoder
 from seq2seq_kit.models.precision import computing_in
-from seq2seq_kit.recipe.schema import Precision
+from seq2seq_kit.recipe.fields import Precision
 
 HERE = Path(__file__).resolve().parent
 SHAPES = ("forecast", "wide", "long")

@@ -148,10 +148,10 @@ def measure(
     import numpy as np
     import tensorflow as tf
 
-    from seq2seq_kit.data.splits import PARTS
-    from seq2seq_kit.recipe import parse_recipe
+    from seq2seq_kit.data.tables.splits import PARTS
     from seq2seq_kit.tasks import open_job
-    from seq2seq_kit.training import seed_everything
+    from seq2seq_kit.tasks.registry import parse_recipe
+    from seq2seq_kit.training.fit import seed_everything
 
     frame, split = read_rows(input_steps, longest, rows)
     recipe = recipe_of(input_steps, variant, epochs=epochs, units=units, split=split)

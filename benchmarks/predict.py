@@ -100,8 +100,8 @@ def report_many(calls: int) -> None:
 
 def score(windows: int) -> dict[str, float]:
     """Scores windows of every row; memory above what the process held before, less the result."""
-    from seq2seq_kit.recipe import parse_recipe
     from seq2seq_kit.tasks import open_job
+    from seq2seq_kit.tasks.registry import parse_recipe
 
     recipe = {
         "task": "autoencode",
@@ -130,8 +130,8 @@ def peak() -> int:
 
 def forecaster(calendar: list[str]) -> Any:
     """A bundle of the model as it begins."""
-    from seq2seq_kit.recipe import parse_recipe
     from seq2seq_kit.tasks import open_job
+    from seq2seq_kit.tasks.registry import parse_recipe
 
     recipe = {
         "task": "forecast",

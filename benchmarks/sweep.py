@@ -154,7 +154,7 @@ def measure_kit(recipe: dict[str, Any]) -> dict[str, Any]:
     began = time.perf_counter()
 
     from seq2seq_kit.sweeps import sweep
-    from seq2seq_kit.sweeps.standing import Silent
+    from seq2seq_kit.sweeps.status import Silent
 
     class Clock(Silent):
         def on_trial(self, trial: Any, best: bool) -> None:

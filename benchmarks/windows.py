@@ -64,7 +64,7 @@ def measure(who: str, rows: int, input_steps: int) -> dict[str, float]:
     import numpy as np
     import psutil
 
-    from seq2seq_kit.data.batches import aligned
+    from seq2seq_kit.data.windows.batches import aligned
 
     reader = {"kit": kit_batches, "keras": keras_batches}[who]
     for _ in reader(np.zeros((5_000, COLUMNS), np.float32), input_steps).take(5):
@@ -87,8 +87,8 @@ def kit_batches(series: Any, input_steps: int) -> Any:
     """This kit's batches."""
     import numpy as np
 
-    from seq2seq_kit.data.batches import Layout, as_tensor, make_batches
-    from seq2seq_kit.data.windows import WindowShape, make_windows
+    from seq2seq_kit.data.windows.batches import Layout, as_tensor, make_batches
+    from seq2seq_kit.data.windows.ranges import WindowShape, make_windows
 
     shape = WindowShape.forecast(input_steps=input_steps, output_steps=OUTPUT_STEPS)
     windows = make_windows(np.array([[0, len(series), 0]]), np.array([[0, len(series)]]), shape)

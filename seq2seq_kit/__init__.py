@@ -12,9 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seq2seq_kit.bundle import Bundle
-    from seq2seq_kit.bundle_tag import TagBundle
-    from seq2seq_kit.bundle_translate import TranslateBundle
+    from seq2seq_kit.bundles.base import Bundle
     from seq2seq_kit.explanation import explain
     from seq2seq_kit.models import (
         bidirectional_parameters,
@@ -31,21 +29,24 @@ if TYPE_CHECKING:
         lstm_parameters,
         split_autoencoder,
     )
-    from seq2seq_kit.recipe import Recipe, json_schema, load_recipe, parse_recipe
+    from seq2seq_kit.recipe import Recipe
     from seq2seq_kit.runs import TrainResult, evaluate, load, train
     from seq2seq_kit.sweeps import SweepResult, best_recipe, resume_sweep, sweep
-    from seq2seq_kit.ui import open_ui
+    from seq2seq_kit.tasks import json_schema, load_recipe, parse_recipe
+    from seq2seq_kit.tasks.tag.bundle import TagBundle
+    from seq2seq_kit.tasks.translate.bundle import TranslateBundle
+    from seq2seq_kit.tracking.ui import open_ui
     from seq2seq_kit.validation import validate
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Bundle": "bundle",
+    "Bundle": "bundles.base",
     "Recipe": "recipe",
-    "TagBundle": "bundle_tag",
     "SweepResult": "sweeps",
+    "TagBundle": "tasks.tag.bundle",
     "TrainResult": "runs",
-    "TranslateBundle": "bundle_translate",
+    "TranslateBundle": "tasks.translate.bundle",
     "best_recipe": "sweeps",
     "bidirectional_parameters": "models",
     "build_autoencoder": "models",
@@ -60,12 +61,12 @@ _HOMES = {
     "evaluate": "runs",
     "explain": "explanation",
     "gru_parameters": "models",
-    "json_schema": "recipe",
+    "json_schema": "tasks",
     "load": "runs",
-    "load_recipe": "recipe",
+    "load_recipe": "tasks",
     "lstm_parameters": "models",
-    "open_ui": "ui",
-    "parse_recipe": "recipe",
+    "open_ui": "tracking.ui",
+    "parse_recipe": "tasks",
     "resume_sweep": "sweeps",
     "split_autoencoder": "models",
     "sweep": "sweeps",

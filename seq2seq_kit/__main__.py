@@ -2,6 +2,6 @@
 
 import sys
 
-from seq2seq_kit.cli import main
+from seq2seq_kit.cli.main import main
 
 sys.exit(main())

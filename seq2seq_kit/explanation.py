@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.recipe import Recipe
+from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides
-from seq2seq_kit.stepping import longest
 from seq2seq_kit.tasks import open_job
-from seq2seq_kit.training import estimate_seconds
+from seq2seq_kit.training.fit import estimate_seconds
+from seq2seq_kit.training.stepping import longest
 from seq2seq_kit.validation import resolve
 
 if TYPE_CHECKING:

@@ -13,18 +13,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
-from seq2seq_kit.bundle_files import Trained, read_bundle, versions
+from seq2seq_kit.bundles.base import Bundle
+from seq2seq_kit.bundles.files import read_bundle, versions
+from seq2seq_kit.bundles.serving import requirements
 from seq2seq_kit.errors import ArgumentError, BundleError, KitError, TrackingError
 from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.explanation import recurrences_of, slow_layers, ways_of
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.notes import count_of, describe_run, headline
-from seq2seq_kit.recipe import Recipe, dump_recipe
+from seq2seq_kit.recipe import dump_recipe
+from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides
-from seq2seq_kit.serving import requirements
-from seq2seq_kit.tasks import Job, digest_of, open_job
-from seq2seq_kit.tracking import RunRecord, git_revision, open_tracking
-from seq2seq_kit.training import Epoch, Fit, Observer, estimate_seconds, seed_everything
+from seq2seq_kit.reports.notes import count_of, describe_run, headline
+from seq2seq_kit.tasks import open_job
+from seq2seq_kit.tasks.job import Job, digest_of
+from seq2seq_kit.tracking.client import RunRecord, git_revision, open_tracking
+from seq2seq_kit.training.fit import Epoch, Fit, Observer, estimate_seconds, seed_everything
 from seq2seq_kit.validation import resolve
 
 if TYPE_CHECKING:
@@ -127,7 +130,7 @@ def train(
     record = tracking.start(str(recipe.name), name=_run_name(recipe), tags=first_tags(recipe))
     try:
         record.params(recipe.model_dump(mode="json", exclude={"name", "sweep"}))
-        record.dataset(job.source, source=recipe.data.source or "a DataFrame", name=data_name(recipe), digest=digest)
+        record.dataset(job.source, source=recipe.source or "a DataFrame", name=data_name(recipe), digest=digest)
         seed_everything(recipe.seed, deterministic=recipe.training.deterministic)
         model = job.build()
         recurrences = recurrences_of(model, recipe.training.precision)
@@ -223,7 +226,7 @@ def load(run: str | Path, *, tracking_uri: str | None = None) -> Any:
 
 
 def evaluate(
-    run: str | Path | Trained,
+    run: str | Path | Bundle,
     *,
     data: pd.DataFrame | str | Path | None = None,
     beams: int | None = None,
@@ -248,7 +251,7 @@ def evaluate(
     job = open_job(bundle.recipe)
     if digest_of(job.source, job.columns) != bundle.info.get("data_sha256"):
         warnings.warn(
-            f"{bundle.recipe.data.source} has changed since the training; the figures are of its present rows",
+            f"{bundle.recipe.source} has changed since the training; the figures are of its present rows",
             stacklevel=2,
         )
     return job.report(bundle, "test")
@@ -295,7 +298,7 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
 
 
 @contextmanager
-def _rescue(bundle: Trained, reporter: Announcer) -> Iterator[None]:
+def _rescue(bundle: Bundle, reporter: Announcer) -> Iterator[None]:
     """What goes wrong after the fit costs no trained model: it is saved to the first place that takes it."""
     try:
         yield
@@ -307,7 +310,7 @@ def _rescue(bundle: Trained, reporter: Announcer) -> Iterator[None]:
         raise
 
 
-def _put_aside(bundle: Trained) -> str:
+def _put_aside(bundle: Bundle) -> str:
     for parent in (Path.cwd(), Path(tempfile.gettempdir())):
         try:
             saved = bundle.save(parent / f"bundle-{bundle.info['run_id'][:8]}")
@@ -340,7 +343,7 @@ def _metric_name(name: str) -> str:
 
 def first_tags(recipe: Recipe) -> dict[str, str]:
     revision = git_revision(Path.cwd())
-    tags = {"task": recipe.task, "data": recipe.data.source or "DataFrame", "seed": str(recipe.seed)}
+    tags = {"task": recipe.task, "data": recipe.source or "DataFrame", "seed": str(recipe.seed)}
     tags["versions"] = ", ".join(f"{name} {number}" for name, number in versions().items())
     tags["mlflow.source.name"] = "seq2seq-kit train"
     return tags | ({"mlflow.source.git.commit": revision} if revision else {})
@@ -369,7 +372,7 @@ def _run_name(recipe: Recipe) -> str:
 
 
 def data_name(recipe: Recipe) -> str:
-    return Path(recipe.data.source).name if recipe.data.source else "DataFrame"
+    return Path(recipe.source).name if recipe.source else "DataFrame"
 
 
 def close(record: RunRecord, status: str, error: BaseException) -> None:

@@ -9,8 +9,10 @@ import pandas as pd
 from pydantic import BaseModel
 
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.recipe import Recipe, check_space, load_recipe, parse_recipe
+from seq2seq_kit.recipe import check_space
+from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides
+from seq2seq_kit.tasks.registry import load_recipe, parse_recipe
 
 
 @dataclass(frozen=True)

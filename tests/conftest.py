@@ -252,3 +252,12 @@ def tag_run(store: Path, token_files: Path) -> TrainResult:
 def tag_values_run(store: Path) -> TrainResult:
     """A trained tagger of rows."""
     return train(tag_values_recipe(), data=levelled_frame(), tracking_uri=str(store))
+
+
+def build_model(recipe: Any, prepared: Any) -> Any:
+    """The model of a recipe on windows, for rows that were prepared before."""
+    from seq2seq_kit.tasks.autoencode.task import AutoencodeJob
+    from seq2seq_kit.tasks.forecast.task import ForecastJob
+
+    job = {"forecast": ForecastJob, "autoencode": AutoencodeJob}[recipe.task]
+    return job(recipe, pd.DataFrame(), prepared).build()

@@ -196,7 +196,7 @@ def test_what_only_informs_is_light(arguments: list[str], tmp_path: Path) -> Non
     modules, done = imported_by("-m", "seq2seq_kit", *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout
-    assert "seq2seq_kit.cli" in modules
+    assert "seq2seq_kit.cli.main" in modules
     assert heavy(modules) == set()
 
 
@@ -221,7 +221,7 @@ def test_a_wrong_recipe_is_told_without_tensorflow(tmp_path: Path) -> None:
     modules, done = imported_by("-m", "seq2seq_kit", "train", "recipe.yaml", cwd=tmp_path)
     assert done.returncode == 2
     assert "data.output_steps" in done.stderr
-    assert "seq2seq_kit.cli" in modules
+    assert "seq2seq_kit.cli.main" in modules
     assert heavy(modules) == set()
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seq2seq_kit.evaluation.texts import edit_distances
-from seq2seq_kit.recipe import parse_recipe
 from seq2seq_kit.tasks import open_job
+from seq2seq_kit.tasks.translate.evaluation import edit_distances
 from seq2seq_kit.validation import resolve
 from tests.conftest import ROOT, stand_ins
+from tests.untyped import parse_recipe
 
 BENCHMARKS = ROOT / "benchmarks"
 

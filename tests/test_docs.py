@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from seq2seq_kit.cli import _parser
+from seq2seq_kit.cli.main import _parser
 from seq2seq_kit.errors import RecipeError
-from seq2seq_kit.recipe import check_space, load_recipe
+from seq2seq_kit.recipe import check_space
 from tests.conftest import ROOT
+from tests.untyped import load_recipe
 
 PAGES = [
     ROOT / "README.md",

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seq2seq_kit.cli import main
+from seq2seq_kit.cli.main import main
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.explanation import Recurrence, explain, recurrences_of, slow_layers, ways_of
-from seq2seq_kit.recipe import dump_recipe, load_recipe, parse_recipe
+from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.runs import train
 from seq2seq_kit.tasks import open_job
-from seq2seq_kit.tracking import open_tracking
-from seq2seq_kit.training import estimate_seconds
+from seq2seq_kit.tracking.client import open_tracking
+from seq2seq_kit.training.fit import estimate_seconds
 from tests.conftest import ROOT, autoencode_recipe, forecast_recipe, hourly_frame, stand_ins
+from tests.untyped import load_recipe, parse_recipe
 
 Captured = pytest.CaptureFixture[str]
 ECHO: dict[str, Any] = {"task": "echo", "data": {"sequence": [0.0, 0.2, 0.4, 0.6, 0.8]}}

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from seq2seq_kit.data import read_source
-from seq2seq_kit.recipe import dump_recipe, load_recipe
-from seq2seq_kit.recipe.tokens import TagValuesData, TranslateData
+from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.tasks import open_job
+from seq2seq_kit.tasks.tag.recipe import TagValuesData
+from seq2seq_kit.tasks.translate.recipe import TranslateData
 from tests.conftest import ROOT, stand_ins
+from tests.untyped import load_recipe
 
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit.notes import describe_run
-from seq2seq_kit.runs import Silent, TrainResult, evaluate, load, train
+from seq2seq_kit.reports.notes import describe_run
+from seq2seq_kit.runs import Silent, TrainResult, evaluate, train
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
+from tests.untyped import load
 
 
 def test_a_forecast_run_beats_the_last_value(forecast_run: TrainResult) -> None:
@@ -102,7 +103,7 @@ class Impatient(Silent):
 def test_an_interrupt_before_the_first_epoch_ends_says_that_the_model_is_of_no_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seq2seq_kit.stepping._MOST_STEPS", 1)  # otherwise an epoch is over in one call
+    monkeypatch.setattr("seq2seq_kit.training.stepping._MOST_STEPS", 1)  # otherwise an epoch is over in one call
     result = train(forecast_recipe(), data=hourly_frame(), tracking_uri=str(tmp_path / "mlruns"), reporter=Impatient())
     assert result.fit.ended == "interrupted"
     assert result.fit.best_epoch == 0

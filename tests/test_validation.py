@@ -8,10 +8,11 @@ import pytest
 
 import seq2seq_kit
 from seq2seq_kit.errors import DataError, RecipeError
-from seq2seq_kit.recipe import dump_recipe, parse_recipe
+from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.validation import resolve, validate
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
+from tests.untyped import parse_recipe
 
 
 @pytest.fixture

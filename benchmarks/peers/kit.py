@@ -8,12 +8,12 @@ import numpy as np
 import tensorflow as tf
 from peers.shapes import LEARNING_RATE, Shape
 
-from seq2seq_kit.data.batches import Layout, as_tensor, make_batches
-from seq2seq_kit.data.windows import WindowShape, make_windows
+from seq2seq_kit.data.windows.batches import Layout, as_tensor, make_batches
+from seq2seq_kit.data.windows.ranges import WindowShape, make_windows
 from seq2seq_kit.models import build_autoencoder, build_encoder_decoder
 from seq2seq_kit.models.inference import compile_forward
-from seq2seq_kit.recipe.schema import Training
-from seq2seq_kit.training import Fit, fit
+from seq2seq_kit.recipe.fields import Training
+from seq2seq_kit.training.fit import Fit, fit
 
 _MANY = 1_000_000  # epochs; whoever is told of their beginning ends the fit
 

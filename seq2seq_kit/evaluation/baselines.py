@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from seq2seq_kit.data.pieces import cells_of, pieces_of
-from seq2seq_kit.data.prepare import Prepared
+from seq2seq_kit.data.tables.pieces import cells_of, pieces_of
+from seq2seq_kit.data.windows.prepare import Prepared
 
 _FIT_WINDOWS = 20_000  # evenly spread; a closed-form fit of this size hardly changes with more
 _FIT_CELLS = 60_000_000  # windows x features of such a fit: half a gigabyte

@@ -2,12 +2,7 @@
 
 from seq2seq_kit.models.acceleration import accelerate, portable
 from seq2seq_kit.models.autoencoder import build_autoencoder, split_autoencoder
-from seq2seq_kit.models.counts import (
-    bidirectional_parameters,
-    dense_parameters,
-    gru_parameters,
-    lstm_parameters,
-)
+from seq2seq_kit.models.counts import bidirectional_parameters, dense_parameters, gru_parameters, lstm_parameters
 from seq2seq_kit.models.echo import build_echo, compile_free_run
 from seq2seq_kit.models.encoder_decoder import build_encoder_decoder
 from seq2seq_kit.models.feedback import build_feedback_forecaster

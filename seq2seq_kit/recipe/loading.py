@@ -4,8 +4,9 @@ YAML 1.2 through ruamel.yaml, because it keeps line numbers, refuses duplicate k
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
 from seq2seq_kit.errors import RecipeError
-from seq2seq_kit.recipe.kinds import FRAMINGS, TASKS, Recipe, kind_of
+from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.messages import Problem, problems_of, report
 from seq2seq_kit.recipe.rules import broken_rules
 from seq2seq_kit.recipe.sweep_rules import problems_of_sweep
@@ -26,20 +27,12 @@ from seq2seq_kit.recipe.sweep_rules import problems_of_sweep
 Overrides = Mapping[str, Any] | Iterable[str]
 
 
-def load_recipe(path: str | Path, overrides: Overrides = ()) -> Any:
-    """Reads a recipe file.
+# The schema of a recipe as it was written, or what keeps it from being chosen.
+Choose = Callable[[Mapping[str, Any]], type[Recipe] | Problem]
 
-    Args:
-        path: A YAML file.
-        overrides: Dotted keys that replace the file's values: `{"training.epochs": 5}` or `["training.epochs=5"]`.
 
-    Returns:
-        The recipe, complete with defaults: one of the kinds of `Recipe`, which one only the file can tell. Its `name` is
-        the file's stem unless the file gives one.
-
-    Raises:
-        RecipeError: The file is missing or no YAML, or has problems; all of them are listed with their lines.
-    """
+def load_recipe(path: str | Path, overrides: Overrides = (), *, choose: Choose) -> Recipe:
+    """Reads a recipe file; see `tasks.load_recipe`, which knows how to choose."""
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -48,37 +41,44 @@ def load_recipe(path: str | Path, overrides: Overrides = ()) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"cannot read the recipe {path}: {error}") from None
     tree = _read_yaml(text, str(path))
-    return parse_recipe(tree, overrides, origin=str(path), name=re.sub(r"[^\w.-]+", "_", path.stem))
+    name = re.sub(r"[^\w.-]+", "_", path.stem)
+    return parse_recipe(tree, overrides, choose=choose, origin=str(path), name=name)
 
 
 def parse_recipe(
-    tree: Mapping[str, Any], overrides: Overrides = (), *, origin: str = "the recipe", name: str | None = None
-) -> Any:
+    tree: Mapping[str, Any],
+    overrides: Overrides = (),
+    *,
+    choose: Choose,
+    origin: str = "the recipe",
+    name: str | None = None,
+) -> Recipe:
     """Checks a recipe given as nested mappings; arguments and errors as in `load_recipe`."""
     values = _plain(tree)
     for key, value in _pairs(overrides):
         _put(values, key, value)
-    task = values.get("task")
-    if not isinstance(task, str) or task not in TASKS:
-        known = " or ".join([", ".join(TASKS[:-1]), TASKS[-1]])
-        said = f"must be {known}. Received: {task!r}" if "task" in values else f"required; {known}"
-        raise RecipeError(report(origin, [Problem(key="task", text=said)], tree, _keys(overrides)))
-    data = values.get("data")
-    framing = data.get("framing") if isinstance(data, dict) else None
-    if framing is not None and framing not in FRAMINGS.get(task, (framing,)):  # as the task, it decides what is legal
-        said = f"must be {' or '.join(FRAMINGS[task])}. Received: {framing!r}"
-        raise RecipeError(report(origin, [Problem(key="data.framing", text=said)], tree, _keys(overrides)))
+    kind = choose(values)
+    if isinstance(kind, Problem):
+        raise RecipeError(report(origin, [kind], tree, _keys(overrides)))
     if name and values.get("name") is None:
         values["name"] = name
-    kind = kind_of(values)
-    problems = broken_rules(values) + problems_of_sweep(values, kind)
+    problems = broken_rules(values, kind) + problems_of_sweep(values, kind)
+    recipe = None
     try:
         recipe = kind.model_validate(values)
     except ValidationError as error:
         problems += problems_of(error, kind)
-    if problems:
+    if problems or recipe is None:
         raise RecipeError(report(origin, problems, tree, _keys(overrides)))
     return recipe
+
+
+def unknown_word(key: str, received: Any, known: Sequence[str], *, given: bool = True) -> Problem:
+    """The problem of a key that decides which other keys are legal, and has none of the words that do."""
+    words = " or ".join(filter(None, [", ".join(known[:-1]), known[-1]]))
+    near = get_close_matches(received, known, n=1) if isinstance(received, str) else []
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return Problem(key, f"must be {words}. Received: {received!r}{hint}" if given else f"required; {words}")
 
 
 def dump_recipe(recipe: Recipe) -> str:

@@ -143,6 +143,19 @@ def all_keys(schema: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield from all_keys(inner, f"{prefix}{name}.")
 
 
+def filled(schema: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values with the schema's defaults in the place of what is absent, section by section; nothing is checked."""
+    found = dict(values)
+    for name, field in schema.model_fields.items():
+        inner = None if get_origin(field.annotation) is dict else model_in(field.annotation)
+        if name not in values and not field.is_required():
+            default = field.get_default(call_default_factory=True)
+            found[name] = default.model_dump() if isinstance(default, BaseModel) else default
+        elif inner and isinstance(values.get(name), Mapping):
+            found[name] = filled(inner, values[name])
+    return found
+
+
 def model_in(annotation: Any) -> type[BaseModel] | None:
     """The section that a field holds, also among other types; None where it holds a value."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):

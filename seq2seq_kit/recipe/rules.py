@@ -1,33 +1,35 @@
-"""What the keys of a recipe have to do with each other.
+"""What the keys of a recipe have to do with each other: rules that kinds of recipes choose from.
 
-Apart from the schema, so that these problems are told together with all others, each at its own key. A rule looks at the values
-as they were written and stays silent where one has the wrong type, which the schema reports.
+Apart from the schema, so that these problems are told together with all others, each at its own key. A rule reads the recipe with
+its defaults filled in and stays silent where a value has the wrong type, which the schema reports. What only one task has to
+say stands in its folder.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeGuard
 
-from seq2seq_kit.recipe.messages import Problem
-from seq2seq_kit.recipe.model_rules import is_count, problems_of_model
-
-_LISTS = ("inputs", "targets", "known_future", "calendar")
+from seq2seq_kit.recipe.fields import Recipe, Written
+from seq2seq_kit.recipe.messages import Problem, filled
 
 
-def broken_rules(values: Mapping[str, Any]) -> list[Problem]:
-    """Every rule that a recipe breaks."""
-    data, model = values.get("data"), values.get("model", {})
-    if not isinstance(data, Mapping):
+def broken_rules(values: Mapping[str, Any], kind: type[Recipe]) -> list[Problem]:
+    """Every rule of a kind of recipe that values break."""
+    if not isinstance(values.get("data"), Mapping):
         return []
-    problems = [problem for rule in _RULES for problem in rule(data)]
-    problems += _row_groups_are_read_as_they_stand(data, values.get("sweep"))
-    problems += _a_split_leaves_training_rows(data, share=0.1 if _by_hash(data) else 0.15)
-    if isinstance(model, Mapping):
-        problems += problems_of_model(values, data, model)
-    return problems
+    complete = filled(kind, values)
+    data, model, training = (_section(complete, name) for name in ("data", "model", "training"))
+    recipe = Written(data, model, training, complete.get("sweep"), values["data"])
+    return [problem for rule in kind.rules for problem in rule(recipe)]
 
 
-def _time_and_every_go_together(data: Mapping[str, Any]) -> Iterator[Problem]:
+def _section(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = values.get(name)
+    return section if isinstance(section, Mapping) else {}
+
+
+def time_and_every_go_together(recipe: Written) -> Iterator[Problem]:
+    data = recipe.data
     time, every = data.get("time"), data.get("every")
     if time and every is None:
         yield Problem("data.time", f"`time: {time}` needs the step between rows. Add for example `every: 1h`")
@@ -37,23 +39,17 @@ def _time_and_every_go_together(data: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("data.calendar", "`calendar` needs timestamps. Add `time: <column>` and `every: <step>`")
 
 
-def _a_column_is_named_once(data: Mapping[str, Any]) -> Iterator[Problem]:
-    for role in _LISTS:
-        names = _texts(data.get(role))
+def a_column_is_named_once(recipe: Written) -> Iterator[Problem]:
+    data = recipe.data
+    for role in ("inputs", "targets", "known_future", "calendar"):
+        names = texts_of(data.get(role))
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             yield Problem(f"data.{role}", f"`{role}` names {', '.join(twice)} twice; name each column once")
 
 
-def _a_target_is_not_known(data: Mapping[str, Any]) -> Iterator[Problem]:
-    known = _texts(data.get("known_future"))
-    leaked = [name for name in dict.fromkeys(_texts(data.get("targets"))) if name in known]
-    if leaked:
-        said = f"{', '.join(leaked)} stands in `targets` and in `known_future`; a target is not known"
-        yield Problem("data.known_future", said)
-
-
-def _limits_are_in_order(data: Mapping[str, Any]) -> Iterator[Problem]:
+def limits_are_in_order(recipe: Written) -> Iterator[Problem]:
+    data = recipe.data
     limits = data.get("limits")
     for name, pair in limits.items() if isinstance(limits, Mapping) else ():
         if isinstance(pair, list) and len(pair) == 2 and all(map(_is_number, pair)) and pair[0] >= pair[1]:
@@ -61,8 +57,9 @@ def _limits_are_in_order(data: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(f"data.limits.{name}", said)
 
 
-def _settings_are_of_known_columns(data: Mapping[str, Any]) -> Iterator[Problem]:
-    used = [name for role in _LISTS[:3] for name in _texts(data.get(role))]
+def settings_are_of_known_columns(recipe: Written) -> Iterator[Problem]:
+    data = recipe.data
+    used = [name for role in ("inputs", "targets", "known_future") for name in texts_of(data.get(role))]
     for section in ("scaling", "limits"):
         given = data.get(section)
         for name in given if isinstance(given, Mapping) else ():
@@ -72,32 +69,9 @@ def _settings_are_of_known_columns(data: Mapping[str, Any]) -> Iterator[Problem]
                 yield Problem(f"data.{section}.{name}", f"no column of this recipe{hint}")
 
 
-def _what_is_to_be_told_is_not_read(data: Mapping[str, Any]) -> Iterator[Problem]:
-    labels, read = data.get("labels"), [*_texts(data.get("inputs")), data.get("tokens")]
-    if labels is not None and labels in read:
-        yield Problem(
-            "data.labels", f"{labels} is also read, so there is nothing to learn; leave it out of what is read"
-        )
-    source = data.get("source_column")
-    if source is not None and source == data.get("target_column"):
-        yield Problem("data.target_column", f"is also `source_column` ({source}); name the column of the answers")
-
-
-def _tokens_are_told_apart(data: Mapping[str, Any]) -> Iterator[Problem]:
-    if "tokens" not in data:
-        return
-    if data.get("lines") and data.get("series"):
-        said = "stands beside `lines`, whose blank lines tell the sequences apart; leave one of the two out"
-        yield Problem("data.series", said)
-    elif not data.get("lines") and not data.get("series"):
-        said = (
-            "a tagger needs to know where a sequence ends: give `series` for a table, or `lines` for a CoNLL-style file"
-        )
-        yield Problem("data.tokens", said)
-
-
-def _row_groups_are_read_as_they_stand(data: Mapping[str, Any], sweep: Any) -> Iterator[Problem]:
+def row_groups_are_read_as_they_stand(recipe: Written) -> Iterator[Problem]:
     """Rows that are never in memory together cannot be sorted, filled from each other or asked for their quantiles."""
+    data, sweep = recipe.data, recipe.sweep
     if data.get("read") != "row_groups":
         return
     other, source, scaling = "or set `data.read: memory`", data.get("source"), data.get("scaling")
@@ -107,7 +81,7 @@ def _row_groups_are_read_as_they_stand(data: Mapping[str, Any], sweep: Any) -> I
         yield Problem(
             "data.series", f"`read: row_groups` takes a single series in time order. Leave `series` out, {other}"
         )
-    if data.get("missing", "refuse") != "refuse":
+    if data.get("missing") != "refuse":
         said = f"`read: row_groups` fills no cells. Fill them in the file and leave `missing` at refuse, {other}"
         yield Problem("data.missing", said)
     if data.get("limits"):
@@ -122,45 +96,56 @@ def _row_groups_are_read_as_they_stand(data: Mapping[str, Any], sweep: Any) -> I
         yield Problem("data.read", said)
 
 
-def _by_hash(data: Mapping[str, Any]) -> bool:
-    return "source_column" in data or "tokens" in data or data.get("framing") == "whole"
+def labels_are_not_read(recipe: Written) -> Iterator[Problem]:
+    data = recipe.data
+    labels, read = data.get("labels"), [*texts_of(data.get("inputs")), data.get("tokens")]
+    if labels is not None and labels in read:
+        yield Problem(
+            "data.labels", f"{labels} is also read, so there is nothing to learn; leave it out of what is read"
+        )
 
 
-def _a_split_leaves_training_rows(data: Mapping[str, Any], *, share: float) -> Iterator[Problem]:
-    split = data.get("split")
+def a_split_in_time_leaves_training_rows(recipe: Written) -> Iterator[Problem]:
+    split = recipe.data.get("split")
     if not isinstance(split, Mapping):
         return
-    val, test = split.get("val", share), split.get("test", share)
-    if split.get("train") is not None:
-        for part, value in {"val": val, "test": test}.items():
-            if _is_number(value) and not is_count(value) and 0 < value < 1:
-                said = "must be a number of rows, because `split.train` is one"
-                yield Problem(f"data.split.{part}", f"{said}. Received: {value if part in split else 'none'}")
+    shares = {part: split.get(part) for part in ("val", "test")}
+    if split.get("train") is None:
+        yield from _shares_leave_training_rows(shares, ", or a number of rows beside `split.train`")
         return
-    for part, value in {"val": val, "test": test}.items():
+    written = recipe.written.get("split")
+    for part, value in shares.items():
+        if _is_number(value) and not is_count(value) and 0 < value < 1:
+            said = "must be a number of rows, because `split.train` is one"
+            given = value if isinstance(written, Mapping) and part in written else "none"
+            yield Problem(f"data.split.{part}", f"{said}. Received: {given}")
+
+
+def a_split_of_sequences_leaves_training_sequences(recipe: Written) -> Iterator[Problem]:
+    split = recipe.data.get("split")
+    if isinstance(split, Mapping):
+        yield from _shares_leave_training_rows({part: split.get(part) for part in ("val", "test")}, "")
+
+
+def _shares_leave_training_rows(shares: Mapping[str, Any], instead: str) -> Iterator[Problem]:
+    for part, value in shares.items():
         if is_count(value):
-            rows = "" if _by_hash(data) else ", or a number of rows beside `split.train`"
-            said = f"must be a share in (0, 1){rows}"
-            yield Problem(f"data.split.{part}", f"{said}. Received: {value}")
+            yield Problem(f"data.split.{part}", f"must be a share in (0, 1){instead}. Received: {value}")
+    val, test = shares["val"], shares["test"]
     if _is_number(val) and _is_number(test) and 0 < val < 1 and 0 < test < 1 and val + test >= 1:
         said = f"val + test must leave rows to train on (a sum below 1). Received: {val} + {test}"
         yield Problem("data.split", said)
 
 
-def _texts(value: Any) -> list[str]:
+def texts_of(value: Any) -> list[str]:
+    """The texts of a list, none where it is no list."""
     return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
 
 
-def _is_number(value: Any) -> bool:
+def is_count(value: Any) -> TypeGuard[int]:
+    """Whether a value is a whole number of at least 1."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-_RULES: list[Callable[[Mapping[str, Any]], Iterator[Problem]]] = [
-    _time_and_every_go_together,
-    _a_column_is_named_once,
-    _a_target_is_not_known,
-    _limits_are_in_order,
-    _settings_are_of_known_columns,
-    _what_is_to_be_told_is_not_read,
-    _tokens_are_told_apart,
-]

@@ -11,26 +11,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from seq2seq_kit.recipe.echo import EchoRecipe
-from seq2seq_kit.recipe.kinds import Recipe
+from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.messages import Problem, all_keys, model_in, text_of
-from seq2seq_kit.recipe.schema import AutoencodeRecipe, ForecastRecipe
-from seq2seq_kit.recipe.sequences import NextStepRecipe, WholeRecipe
-from seq2seq_kit.recipe.sweep import Hyperparameter, Sweep, as_text, can_have, direction_of, knob_of, named_values
+from seq2seq_kit.recipe.sweep import Hyperparameter, Sweep, can_have, direction_of, knob_of, named_values
 from seq2seq_kit.recipe.sweep_space import put
-from seq2seq_kit.recipe.tokens import TagTokensRecipe, TagValuesRecipe, TranslateRecipe
 
-# Keys of `data` that leave the values to be predicted in validation as they are. All others change what the figure measures.
-SEARCHED_DATA: dict[type[BaseModel], tuple[str, ...]] = {
-    ForecastRecipe: ("input_steps", "inputs", "calendar", "known_future"),
-    NextStepRecipe: ("input_steps", "calendar"),
-    AutoencodeRecipe: (),  # its inputs are what it reconstructs
-    WholeRecipe: (),
-    TranslateRecipe: ("reverse_source",),  # `level` and `min_count` change the target tokens, too
-    TagTokensRecipe: ("min_count",),
-    TagValuesRecipe: ("input_steps", "inputs", "scaling", "scale_per_series"),
-    EchoRecipe: (),
-}
 _NOT_SEARCHED = {
     "name": "it only names the experiment",
     "task": "each task has figures of its own",
@@ -39,12 +24,6 @@ _NOT_SEARCHED = {
     "training.deterministic": "it makes a rerun equal, not better",
     "model.kernel_l2": "its penalty is part of `val_loss`, so trials could not be compared",
 }
-_METRICS: dict[type[BaseModel], tuple[str, ...]] = {
-    TranslateRecipe: ("val_loss", "val_accuracy"),
-    TagTokensRecipe: ("val_loss", "val_accuracy"),
-    TagValuesRecipe: ("val_loss", "val_accuracy"),
-}
-_BY_TIME = (ForecastRecipe, AutoencodeRecipe, NextStepRecipe)
 _HYPERBAND = ("max_epochs", "factor", "iterations")
 
 
@@ -74,7 +53,7 @@ def problems_of_sweep(values: Mapping[str, Any], kind: type[Recipe]) -> list[Pro
             problems.append(refused)
         elif parameter is not None:
             problems += _values_are_ones_that_the_key_takes(key, parameter, values, kind)
-    problems += _what_is_compared_is_the_same(parameters, values, kind)
+    problems += [problem for rule in kind.search_rules for problem in rule(parameters, values)]
     return problems + [problem for key in space for problem in _conditions_can_hold(key, parameters, space)]
 
 
@@ -91,7 +70,7 @@ def _an_objective_is_a_figure(sweep: Mapping[str, Any], kind: type[Recipe]) -> I
     metric = objective.get("metric") if isinstance(objective, Mapping) else objective
     if not isinstance(metric, str):
         return
-    known = _METRICS.get(kind, ("val_loss",))
+    known = kind.metrics
     key = "sweep.objective.metric" if section else "sweep.objective"
     if metric not in known:
         near = get_close_matches(metric, known, n=1)
@@ -107,10 +86,11 @@ def _an_objective_is_a_figure(sweep: Mapping[str, Any], kind: type[Recipe]) -> I
 
 
 def _folds_are_of_rows_in_time(sweep: Mapping[str, Any], kind: type[Recipe]) -> Iterator[Problem]:
-    if sweep.get("folds") is not None and kind not in _BY_TIME:
+    if sweep.get("folds") is not None and kind.no_folds:
         said = "needs rows that are split by time, as forecasts and autoencoders of windows have them; this recipe"
-        why = "tags rows" if kind is TagValuesRecipe else "divides whole sequences"
-        yield Problem("sweep.folds", f"{said} {why}. Leave `folds` out: trials are judged on its validation part")
+        yield Problem(
+            "sweep.folds", f"{said} {kind.no_folds}. Leave `folds` out: trials are judged on its validation part"
+        )
 
 
 def _epochs_are_the_budget_of_hyperband(sweep: Mapping[str, Any]) -> Iterator[Problem]:
@@ -136,7 +116,7 @@ def _a_key_can_be_searched(key: str, values: Mapping[str, Any], kind: type[Recip
     place = _place(key, values, kind)
     if isinstance(place, str):
         return Problem(where, place)
-    allowed = SEARCHED_DATA[kind]
+    allowed = kind.searched_data
     if head == "data" and rest.split(".")[0] not in allowed:
         named = " and ".join(filter(None, [", ".join(allowed[:-1]), *allowed[-1:]]))
         which = f"of `data` only {named} can be searched" if named else "nothing of `data` can be searched"
@@ -241,20 +221,6 @@ def _refusal(key: str, drawn: str, value: Any, place: _Place, error: ValidationE
             return f"{whole} numbers: must be `float: {{...}}` or a choice of them. Received: `{drawn}`"
     loc = [int(part) if part.isdigit() else part for part in key.split(".")]
     return f"{key} {text_of(detail, loc, kind)}"
-
-
-def _what_is_compared_is_the_same(
-    parameters: Mapping[str, Hyperparameter | None], values: Mapping[str, Any], kind: type[Recipe]
-) -> Iterator[Problem]:
-    """A translator that reads its own output is validated after the true tokens, a repeating one after none."""
-    bridge, model = parameters.get("model.bridge"), values.get("model", {})
-    if kind is not TranslateRecipe or bridge is None or not isinstance(model, Mapping):
-        return
-    # The recipe as it stands is a trial, too.
-    tried = {as_text(value) for value in (*knob_of("model.bridge", bridge).values, model.get("bridge", "repeat"))}
-    if as_text("repeat") in tried and len(tried) > 1:
-        said = "repeat cannot be compared with the other bridges, in the space or the recipe: these are validated on true tokens"
-        yield Problem("sweep.space.model.bridge", f"{said}. Search among state and attention, or leave the key out")
 
 
 def _conditions_can_hold(

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from seq2seq_kit.errors import RecipeError
-from seq2seq_kit.recipe.kinds import Recipe
+from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.messages import Problem, problems_of, report
 from seq2seq_kit.recipe.rules import broken_rules
 from seq2seq_kit.recipe.sweep import Knob, Sweep, count_of_steps, is_active, knobs, stepped
@@ -140,7 +140,7 @@ def _value_at(plain: Any, key: str) -> Any:
 
 def _checked(kind: type[Recipe], values: dict[str, Any]) -> tuple[Any, list[Problem]]:
     """The recipe, None where it has problems; and those."""
-    problems, recipe = broken_rules(values), None
+    problems, recipe = broken_rules(values, kind), None
     try:
         recipe = kind.model_validate(values)
     except ValidationError as error:

@@ -1,8 +1,8 @@
 """Searching a recipe's space: `sweep`, `resume_sweep`, `best_recipe`, and what they give and tell."""
 
 from seq2seq_kit.sweeps.conclusion import SweepResult
-from seq2seq_kit.sweeps.conduct import BestRecipe, best_recipe, resume_sweep, sweep
-from seq2seq_kit.sweeps.standing import Progress, Standing, SweepReporter
+from seq2seq_kit.sweeps.run import BestRecipe, best_recipe, resume_sweep, sweep
+from seq2seq_kit.sweeps.status import Progress, Standing, SweepReporter
 from seq2seq_kit.sweeps.trials import Trial
 
 __all__ = [

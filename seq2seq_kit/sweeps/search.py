@@ -19,17 +19,17 @@ from typing import Any, Literal
 import pandas as pd
 
 from seq2seq_kit.errors import KitError, RecipeError, SweepError, TrackingError
-from seq2seq_kit.notes import count_of
 from seq2seq_kit.recipe.sweep_space import in_words, trial_recipe
-from seq2seq_kit.sweeps.asking import TunerProcess
-from seq2seq_kit.sweeps.book import Book, Page
-from seq2seq_kit.sweeps.oracle import Asked
-from seq2seq_kit.sweeps.pool import Pool, Running
-from seq2seq_kit.sweeps.standing import Progress, Standing, SweepReporter
+from seq2seq_kit.reports.notes import count_of
+from seq2seq_kit.sweeps.executor import Pool, Running
+from seq2seq_kit.sweeps.report.summary import Ended
+from seq2seq_kit.sweeps.status import Progress, Standing, SweepReporter
+from seq2seq_kit.sweeps.trial_process import Outcome, Task
+from seq2seq_kit.sweeps.trial_store import Book, Page
 from seq2seq_kit.sweeps.trials import best_of, is_better
-from seq2seq_kit.sweeps.words import Ended
-from seq2seq_kit.sweeps.worker import Outcome, Task
-from seq2seq_kit.training import Epoch
+from seq2seq_kit.sweeps.tuner import Asked
+from seq2seq_kit.sweeps.tuner_process import TunerProcess
+from seq2seq_kit.training.fit import Epoch
 
 _ATTEMPTS = 2  # a process that was killed may have been unlucky; twice is the trial's own fault
 _TICK_SECONDS = 0.5

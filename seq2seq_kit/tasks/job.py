@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import pandas as pd
 
-from seq2seq_kit.bundle_files import Trained
+from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.data import read_source
-from seq2seq_kit.data.row_groups import FrameOnDisk
+from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
 from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.evaluation import Board
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.recipe import Recipe
-from seq2seq_kit.training import Examples, Fit, Observer
+from seq2seq_kit.recipe.fields import Recipe
+from seq2seq_kit.training.fit import Examples, Fit, Observer
 
 if TYPE_CHECKING:
     import keras
@@ -62,7 +62,7 @@ class Job(Protocol):
     def build(self) -> keras.Model:
         """The recipe's model for this data."""
 
-    def folds(self, count: int) -> list[Job]:
+    def folds(self, count: int) -> Sequence[Job]:
         """Jobs on the same source whose train and val are time-ordered folds, test empty; see `data.splits.expanding_folds`.
 
         Raises:
@@ -83,7 +83,7 @@ class Job(Protocol):
     def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
         """Fits the model; with `stop_after` exactly so many epochs, see `training.fit`."""
 
-    def bundle(self, model: keras.Model, info: dict[str, Any], *, peers: bool = True) -> Trained:
+    def bundle(self, model: keras.Model, info: dict[str, Any], *, peers: bool = True) -> Bundle:
         """The model as it goes to disk; `peers`: with its baselines fitted."""
 
     def report(self, bundle: Any, part: str) -> Board:

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit.data import Prepared, prepare, prepare_ahead
+from seq2seq_kit.data import Prepared, prepare_ahead
+from seq2seq_kit.data.windows.prepare import prepare
 from seq2seq_kit.errors import DataError, SeriesTooShortError
-from seq2seq_kit.recipe import ForecastRecipe, parse_recipe
-from seq2seq_kit.recipe.schema import ForecastData
+from seq2seq_kit.tasks.forecast.recipe import ForecastData, ForecastRecipe
 from tests.conftest import forecast_recipe, hourly_frame
+from tests.untyped import parse_recipe
 
 ROWS = 120
 

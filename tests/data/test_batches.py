@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq_kit.data.batches import Layout, aligned, as_tensor, make_batches
-from seq2seq_kit.data.windows import Windows, WindowShape, make_windows
+from seq2seq_kit.data.windows.batches import Layout, aligned, as_tensor, make_batches
+from seq2seq_kit.data.windows.ranges import Windows, WindowShape, make_windows
 
 COLUMNS = 5
 SEGMENTS = np.array([[0, 23, 0], [23, 40, 0], [40, 71, 1]])

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit.data.calendar import calendar_columns, calendar_names
-from seq2seq_kit.recipe.schema import Calendar
+from seq2seq_kit.data.tables.calendar import calendar_columns, calendar_names
+from seq2seq_kit.recipe.fields import Calendar
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit.data import prepare, read_source
-from seq2seq_kit.data.checks import check_data
+from seq2seq_kit.data import read_source
+from seq2seq_kit.data.windows.checks import check_data
+from seq2seq_kit.data.windows.prepare import prepare
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.recipe import parse_recipe
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
+from tests.untyped import parse_recipe
 
 
 def _findings(frame: pd.DataFrame, **data: Any) -> list[Finding]:

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit.data import Prepared, prepare
-from seq2seq_kit.data.group_batches import open_pools
-from seq2seq_kit.data.prepare import prepare_on_disk
+from seq2seq_kit.data import Prepared
+from seq2seq_kit.data.on_disk.batches import open_pools
+from seq2seq_kit.data.windows.prepare import prepare, prepare_on_disk
 from seq2seq_kit.errors import ArgumentError
-from seq2seq_kit.recipe import parse_recipe
 from tests.conftest import ROOT, autoencode_recipe, forecast_recipe, hourly_frame
+from tests.untyped import parse_recipe
 
 GROUP, BATCH = 130, 32
 
@@ -26,8 +26,8 @@ GROUP, BATCH = 130, 32
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each row group is a block, three are open at a time."""
-    monkeypatch.setattr("seq2seq_kit.data.row_groups.LEAST_ROWS", 1)
-    monkeypatch.setattr("seq2seq_kit.data.group_batches.OPEN_BYTES", 3 * GROUP * 5 * 4)
+    monkeypatch.setattr("seq2seq_kit.data.on_disk.row_groups.LEAST_ROWS", 1)
+    monkeypatch.setattr("seq2seq_kit.data.on_disk.batches.OPEN_BYTES", 3 * GROUP * 5 * 4)
 
 
 def _both(folder: Path, recipe: dict[str, Any]) -> tuple[Prepared, Prepared]:
@@ -94,7 +94,7 @@ def test_the_order_follows_the_seed_and_the_epoch(tmp_path: Path) -> None:
 def numbered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Prepared, np.ndarray]:
     """Rows whose only input is their own number, and the first rows of the windows of an epoch in the order that they come."""
     frame = pd.DataFrame({"row": np.arange(1500, dtype=np.float32)})
-    monkeypatch.setattr("seq2seq_kit.data.group_batches.OPEN_BYTES", 3 * GROUP * 4)
+    monkeypatch.setattr("seq2seq_kit.data.on_disk.batches.OPEN_BYTES", 3 * GROUP * 4)
     frame.to_parquet(tmp_path / "rows.parquet", row_group_size=GROUP)
     data: Any = parse_recipe(
         autoencode_recipe(time=None, every=None, inputs=["row"], input_steps=5, scaling="none")

@@ -7,31 +7,31 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit.bundle import Bundle
-from seq2seq_kit.data.calendar import Clock
-from seq2seq_kit.data.newest import NewestReader
-from seq2seq_kit.data.scaling import Scaler
+from seq2seq_kit.data.tables.calendar import Clock
+from seq2seq_kit.data.tables.scaling import Scaler
+from seq2seq_kit.data.windows.newest import NewestReader
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.recipe import parse_recipe
 from seq2seq_kit.tasks import open_job
+from seq2seq_kit.tasks.forecast.bundle import ForecastBundle
 from tests.conftest import forecast_recipe, hourly_frame
+from tests.untyped import parse_recipe
 
 
-def untrained(**data: Any) -> Bundle:
+def untrained(**data: Any) -> ForecastBundle:
     """A bundle of a model as it begins."""
     job = open_job(parse_recipe(forecast_recipe(**data)), hourly_frame())
     found = job.bundle(job.build(), {})
-    assert isinstance(found, Bundle)
+    assert isinstance(found, ForecastBundle)
     return found
 
 
-def reader_of(bundle: Bundle) -> NewestReader:
+def reader_of(bundle: ForecastBundle) -> NewestReader:
     reader = bundle._reader
     assert reader is not None
     return reader
 
 
-def the_long_way(bundle: Bundle, frame: pd.DataFrame, **named: Any) -> pd.DataFrame:
+def the_long_way(bundle: ForecastBundle, frame: pd.DataFrame, **named: Any) -> pd.DataFrame:
     bundle.__dict__["_reader"] = None
     try:
         return bundle.predict(frame, **named)

@@ -6,19 +6,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit.data import Prepared, prepare
-from seq2seq_kit.data.checks import check_data
-from seq2seq_kit.data.pieces import Moments, pieces_of
+from seq2seq_kit.data import Prepared
+from seq2seq_kit.data.tables.pieces import Moments, pieces_of
+from seq2seq_kit.data.windows.checks import check_data
+from seq2seq_kit.data.windows.prepare import prepare
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.evaluation import fit_forecast_baselines, naive_error
-from seq2seq_kit.recipe import parse_recipe
-from seq2seq_kit.tasks import digest_of
+from seq2seq_kit.tasks.job import digest_of
 from tests.conftest import forecast_recipe, hourly_frame
+from tests.untyped import parse_recipe
 
 
 @pytest.fixture
 def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seq2seq_kit.data.pieces.PIECE", 7)
+    monkeypatch.setattr("seq2seq_kit.data.tables.pieces.PIECE", 7)
 
 
 def _prepared(frame: pd.DataFrame, **data: Any) -> Prepared:
@@ -54,7 +55,7 @@ def test_preparing_in_pieces_gives_the_same_rows(monkeypatch: pytest.MonkeyPatch
     whole = _prepared(frame, series="site", missing=missing)
     found = check_data(whole)
     naive = naive_error(whole)
-    monkeypatch.setattr("seq2seq_kit.data.pieces.PIECE", 7)
+    monkeypatch.setattr("seq2seq_kit.data.tables.pieces.PIECE", 7)
     pieces = _prepared(frame, series="site", missing=missing)
     np.testing.assert_array_equal(pieces.matrix, whole.matrix)
     np.testing.assert_array_equal(pieces.segments, whole.segments)

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq_kit.data import Prepared, prepare, prepare_new
+from seq2seq_kit.data import Prepared, prepare_new
+from seq2seq_kit.data.windows.prepare import prepare
 from seq2seq_kit.errors import DataError, SeriesTooShortError
-from seq2seq_kit.recipe import parse_recipe
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
+from tests.untyped import parse_recipe
 
 
 def _forecast(frame: pd.DataFrame, **data: Any) -> Prepared:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq_kit.data.ragged import Field, Ragged, make_padded_batches
+from seq2seq_kit.data.sequences.ragged import Field, Ragged, make_padded_batches
 
 
 def of_lengths(*lengths: int, shape: tuple[int, ...] = (), dtype: Any = np.int32) -> Ragged:

@@ -7,23 +7,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit.data import Prepared, prepare
-from seq2seq_kit.data.checks import check_data
-from seq2seq_kit.data.prepare import prepare_on_disk
-from seq2seq_kit.data.row_groups import FrameOnDisk, GroupedFile, RowsOnDisk
+from seq2seq_kit.data import Prepared
+from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk, GroupedFile, RowsOnDisk
+from seq2seq_kit.data.windows.checks import check_data
+from seq2seq_kit.data.windows.prepare import prepare, prepare_on_disk
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.evaluation import fit_autoencode_baselines, fit_forecast_baselines, naive_error
-from seq2seq_kit.recipe import parse_recipe
-from seq2seq_kit.recipe.schema import Data
-from seq2seq_kit.tasks import digest_of
+from seq2seq_kit.recipe.fields import Data
+from seq2seq_kit.tasks.job import digest_of
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
+from tests.untyped import parse_recipe
 
 GROUP = 130  # rows; the parts, the windows and the gap below lie across its multiples
 
 
 @pytest.fixture(autouse=True)
 def each_group_is_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seq2seq_kit.data.row_groups.LEAST_ROWS", 1)
+    monkeypatch.setattr("seq2seq_kit.data.on_disk.row_groups.LEAST_ROWS", 1)
 
 
 def _data(**data: Any) -> Data:
@@ -61,7 +61,7 @@ def _gappy(rows: int = 900) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Prepared, Prepared, FrameOnDisk]:
     patch = pytest.MonkeyPatch()
-    patch.setattr("seq2seq_kit.data.row_groups.LEAST_ROWS", 1)
+    patch.setattr("seq2seq_kit.data.on_disk.row_groups.LEAST_ROWS", 1)
     try:
         return _both(tmp_path_factory.mktemp("rows"), _gappy(), _data(scaling={"heat": "minmax"}))
     finally:
@@ -98,7 +98,7 @@ def test_rows_on_disk_are_indexed_as_a_matrix_is(pair: Pair, key: Any) -> None:
 
 def test_only_the_blocks_read_last_are_held(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     values: Any = pair[1].table.values
-    monkeypatch.setattr("seq2seq_kit.data.row_groups.HELD_BYTES", 2 * GROUP * 2 * 8)
+    monkeypatch.setattr("seq2seq_kit.data.on_disk.row_groups.HELD_BYTES", 2 * GROUP * 2 * 8)
     values.held.clear()
     np.testing.assert_array_equal(values[:], pair[0].table.values)
     assert list(values.held) == [(5, (0, 1)), (6, (0, 1))]
@@ -254,7 +254,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, said: st
 
 
 def test_small_row_groups_are_read_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seq2seq_kit.data.row_groups.LEAST_ROWS", 250)
+    monkeypatch.setattr("seq2seq_kit.data.on_disk.row_groups.LEAST_ROWS", 250)
     path = tmp_path / "hours.parquet"
     hourly_frame(600).to_parquet(path, row_group_size=100)
     file = GroupedFile.open(path)
@@ -263,7 +263,7 @@ def test_small_row_groups_are_read_together(tmp_path: Path, monkeypatch: pytest.
     pd.testing.assert_frame_equal(
         file.frame(1, ["load"]).set_index(np.arange(300, 600)), hourly_frame(600)[["load"]][300:]
     )
-    monkeypatch.setattr("seq2seq_kit.data.row_groups.PIECE_ROWS", 120)
+    monkeypatch.setattr("seq2seq_kit.data.on_disk.row_groups.PIECE_ROWS", 120)
     pieces = [piece for (piece,) in file.pieces(0, ["load"], 250)]
     assert [len(piece) for piece in pieces] == [120, 120, 10]
     np.testing.assert_array_equal(np.concatenate(pieces), hourly_frame(600)["load"][:250])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq_kit.data.scaling import Scaler, fit_scaler
+from seq2seq_kit.data.tables.scaling import Scaler, fit_scaler
 from seq2seq_kit.errors import DataError
 
 METHODS = ["standard", "minmax", "robust", "none"]

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seq2seq_kit.data import NAMED, read_source
-from seq2seq_kit.data.table import read_table
+from seq2seq_kit.data.tables.table import read_table
 from seq2seq_kit.errors import DataError
 from tests.conftest import hourly_frame
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq_kit.data.splits import PARTS, Split, expanding_folds, fill_missing, split_by_time, whole
-from seq2seq_kit.data.table import Table, read_table
+from seq2seq_kit.data.tables.splits import PARTS, Split, expanding_folds, fill_missing, split_by_time, whole
+from seq2seq_kit.data.tables.table import Table, read_table
 from seq2seq_kit.errors import ArgumentError, DataError
 
 NAN = np.nan

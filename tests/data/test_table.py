@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit.data.table import Table, apply_limits, read_table, refuse_missing
+from seq2seq_kit.data.tables.table import Table, apply_limits, read_table, refuse_missing
 from seq2seq_kit.errors import DataError
 from tests.conftest import hourly_frame
 

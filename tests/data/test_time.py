@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit.data.time import Every
+from seq2seq_kit.data.tables.time import Every
 
 
 def _ticks(every: str, *times: str) -> list[float]:

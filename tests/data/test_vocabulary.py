@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq_kit.data.vocabulary import PADDING, UNKNOWN, UNKNOWN_TEXT, Vocabulary
+from seq2seq_kit.data.sequences.vocabulary import PADDING, UNKNOWN, UNKNOWN_TEXT, Vocabulary
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Z", "C"]), min_size=1, max_size=5)
 

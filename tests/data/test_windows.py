@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq_kit.data.windows import Windows, WindowShape, make_windows
+from seq2seq_kit.data.windows.ranges import Windows, WindowShape, make_windows
 
 ONE = np.array([[0, 120, 0]])
 

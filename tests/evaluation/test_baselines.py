@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit.data import Prepared, prepare
+from seq2seq_kit.data import Prepared
+from seq2seq_kit.data.windows.prepare import prepare
 from seq2seq_kit.evaluation import Baseline, baselines, fit_autoencode_baselines, fit_forecast_baselines, naive_error
 from seq2seq_kit.evaluation.baselines import (
     LastValue,
@@ -19,8 +20,8 @@ from seq2seq_kit.evaluation.baselines import (
     held_seasons,
     restore_baselines,
 )
-from seq2seq_kit.recipe import parse_recipe
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
+from tests.untyped import parse_recipe
 
 PARTS = ("train", "val", "test")
 

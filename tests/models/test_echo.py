@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seq2seq_kit.bundle_echo import echo_inputs, echo_targets
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models import build_echo, compile_free_run
 from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.echo import SHAPES
+from seq2seq_kit.tasks.echo.bundle import echo_inputs, echo_targets
 
 SEQUENCE = np.array([0.0, 0.2, 0.4, 0.6, 0.8])
 

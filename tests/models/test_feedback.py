@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from seq2seq_kit import bundle_files
+from seq2seq_kit.bundles import files as bundle_files
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models.feedback import StepBefore, build_feedback_forecaster, reads_own_output, with_own_outputs
 from seq2seq_kit.models.translator import build_translator

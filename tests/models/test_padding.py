@@ -16,7 +16,7 @@ from seq2seq_kit.models.labels import LabelAccuracy, label_loss
 from seq2seq_kit.models.next_step import build_next_step
 from seq2seq_kit.models.translator import build_translator
 from seq2seq_kit.models.whole import build_whole_autoencoder, encoder_of
-from seq2seq_kit.objective import value_loss
+from seq2seq_kit.training.objective import value_loss
 
 # Keras warns of a softmax over one source step, which is rightly 1.
 pytestmark = pytest.mark.filterwarnings("ignore:You are using a softmax over axis:UserWarning")

@@ -10,14 +10,13 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from seq2seq_kit.bundle_files import read_bundle
 from seq2seq_kit.errors import TrainingError
 from seq2seq_kit.models import build_encoder_decoder, build_tagger
 from seq2seq_kit.models.precision import computing_in
-from seq2seq_kit.recipe import parse_recipe
-from seq2seq_kit.stepping import steps_per_call
-from seq2seq_kit.tasks import Job, open_job
-from seq2seq_kit.training import Fit, estimate_seconds, seed_everything
+from seq2seq_kit.tasks import open_job
+from seq2seq_kit.tasks.job import Job
+from seq2seq_kit.training.fit import Fit, estimate_seconds, seed_everything
+from seq2seq_kit.training.stepping import steps_per_call
 from tests.conftest import (
     autoencode_recipe,
     forecast_recipe,
@@ -31,7 +30,8 @@ from tests.conftest import (
     waves_frame,
     whole_recipe,
 )
-from tests.test_training import Saboteur, fitted, small, val_mse
+from tests.training.test_fit import Saboteur, fitted, small, val_mse
+from tests.untyped import parse_recipe, read_bundle
 
 MIXED = ("mixed_float16", "mixed_bfloat16")
 
@@ -210,7 +210,7 @@ def test_steps_together_are_the_same_steps_with_a_scaled_loss(
 ) -> None:
     results = []
     for most in (1, together):
-        monkeypatch.setattr("seq2seq_kit.training.steps_per_call", lambda *_, most=most, **__: most)
+        monkeypatch.setattr("seq2seq_kit.training.fit.steps_per_call", lambda *_, most=most, **__: most)
         chosen: dict[str, Any] = {
             "epochs": 2,
             "patience": None,

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from seq2seq_kit import bundle_files
+from seq2seq_kit.bundles import files as bundle_files
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models.labels import label_loss
 from seq2seq_kit.models.tagger import build_tagger

@@ -6,15 +6,12 @@ from typing import Any
 import pytest
 
 from seq2seq_kit.errors import RecipeError
-from seq2seq_kit.recipe import (
-    AutoencodeRecipe,
-    ForecastRecipe,
-    dump_recipe,
-    json_schema,
-    load_recipe,
-    parse_recipe,
-)
+from seq2seq_kit.recipe import dump_recipe
+from seq2seq_kit.tasks.autoencode.recipe import AutoencodeRecipe
+from seq2seq_kit.tasks.forecast.recipe import ForecastRecipe
+from seq2seq_kit.tasks.registry import json_schema
 from tests.conftest import ROOT, autoencode_recipe, forecast_recipe
+from tests.untyped import load_recipe, parse_recipe
 
 FORECAST = """\
 task: forecast

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from seq2seq_kit.errors import RecipeError
-from seq2seq_kit.recipe import load_recipe, parse_recipe
 from tests.conftest import autoencode_recipe, forecast_recipe, next_step_recipe, whole_recipe
+from tests.untyped import load_recipe, parse_recipe
 
 
 def _message(values: dict[str, Any], overrides: Any = ()) -> str:

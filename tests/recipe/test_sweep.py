@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from seq2seq_kit.errors import RecipeError
-from seq2seq_kit.recipe import Knob, Sweep, dump_recipe, json_schema, knobs, load_recipe, parse_recipe
+from seq2seq_kit.recipe import Knob, Sweep, dump_recipe, knobs
 from seq2seq_kit.recipe.sweep import count_of_steps, direction_of, is_active, stepped
+from seq2seq_kit.tasks.registry import json_schema
 from seq2seq_kit.validation import resolve
 from tests.conftest import forecast_recipe
+from tests.untyped import load_recipe, parse_recipe
 
 RICH = {
     "model.recurrent_dropout": {

@@ -1,14 +1,12 @@
 """What a sweep's author is told before anything runs: keys, values, conditions and figures that the recipe does not have."""
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 from seq2seq_kit.errors import RecipeError
-from seq2seq_kit.recipe import load_recipe, parse_recipe
-from seq2seq_kit.recipe.kinds import Recipe
-from seq2seq_kit.recipe.sweep_rules import SEARCHED_DATA
+from seq2seq_kit.tasks import SPECS
 from tests.conftest import (
     autoencode_recipe,
     forecast_recipe,
@@ -18,6 +16,7 @@ from tests.conftest import (
     translate_recipe,
     whole_recipe,
 )
+from tests.untyped import load_recipe, parse_recipe
 
 EPOCHS = {"training.epochs": {"int": {"min_value": 5, "max_value": 40}}}
 BOTH: dict[str, Any] = {"boolean": {}}
@@ -120,10 +119,10 @@ def test_what_would_change_the_validation_values_is_not_searched(recipe: dict[st
 
 
 def test_every_kind_of_recipe_says_which_of_its_data_may_be_searched() -> None:
-    assert set(SEARCHED_DATA) == set(get_args(Recipe))
-    for kind, names in SEARCHED_DATA.items():
-        known = kind.model_fields["data"].annotation.model_fields  # type: ignore[union-attr]
-        assert set(names) <= set(known)
+    assert any(spec.recipe.searched_data for spec in SPECS)
+    for spec in SPECS:
+        known = spec.recipe.model_fields["data"].annotation.model_fields  # type: ignore[union-attr]
+        assert set(spec.recipe.searched_data) <= set(known)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from seq2seq_kit.errors import RecipeError
-from seq2seq_kit.recipe import check_space, default_values, knobs, parse_recipe, trial_recipe
+from seq2seq_kit.recipe import check_space, default_values, knobs, trial_recipe
 from seq2seq_kit.recipe import sweep_space as module
 from tests.conftest import forecast_recipe, tag_values_recipe
+from tests.untyped import parse_recipe
 
 DEEP: dict[str, Any] = {
     "model.encoder_units": {"choice": [[8], [16]]},

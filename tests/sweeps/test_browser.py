@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from seq2seq_kit.sweeps import SweepResult, sweep
-from seq2seq_kit.ui import Ui, open_ui
+from seq2seq_kit.tracking.ui import Ui, open_ui
 from tests.browsing import chromium, click, text_of, until, wait_for
 from tests.conftest import forecast_recipe, hourly_frame
 

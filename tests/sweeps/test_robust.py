@@ -16,21 +16,21 @@ import psutil
 import pytest
 from ruamel.yaml import YAML
 
-from seq2seq_kit.cli import main
+from seq2seq_kit.cli.main import main
 from seq2seq_kit.errors import DataError, SweepError
-from seq2seq_kit.recipe import load_recipe
 from seq2seq_kit.recipe.sweep import Objective, knobs
 from seq2seq_kit.recipe.sweep_space import default_values
 from seq2seq_kit.runs import train
 from seq2seq_kit.sweeps import SweepResult, best_recipe, resume_sweep, sweep
-from seq2seq_kit.sweeps.book import open_book
-from seq2seq_kit.sweeps.oracle import Asked, Tuner
-from seq2seq_kit.sweeps.standing import Silent, Standing
+from seq2seq_kit.sweeps.status import Silent, Standing
+from seq2seq_kit.sweeps.trial_store import open_book
 from seq2seq_kit.sweeps.trials import Trial
-from seq2seq_kit.tracking import Tracking, open_tracking
+from seq2seq_kit.sweeps.tuner import Asked, Tuner
+from seq2seq_kit.tracking.client import Tracking, open_tracking
 from seq2seq_kit.validation import resolve
 from tests.conftest import forecast_recipe, hourly_frame
 from tests.sweeps.test_sweep import runs_below
+from tests.untyped import load_recipe
 
 TRIALS = 5
 EPOCHS = 8  # long enough to be met in the middle

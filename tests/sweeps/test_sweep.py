@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit.bundle_files import read_bundle
-from seq2seq_kit.recipe import load_recipe
-from seq2seq_kit.runs import load, train
+from seq2seq_kit.runs import train
 from seq2seq_kit.sweeps import SweepResult, best_recipe, sweep
-from seq2seq_kit.sweeps.standing import Silent
-from seq2seq_kit.tracking import Tracking, open_tracking
-from seq2seq_kit.ui import open_ui
+from seq2seq_kit.sweeps.status import Silent
+from seq2seq_kit.tracking.client import Tracking, open_tracking
+from seq2seq_kit.tracking.ui import open_ui
 from tests.conftest import forecast_recipe, hourly_frame
+from tests.untyped import load, load_recipe, read_bundle
 
 TRIALS = 6
 SPACE: dict[str, Any] = {

@@ -10,9 +10,9 @@ from seq2seq_kit.data import Prepared
 from seq2seq_kit.errors import DataError, RecipeError
 from seq2seq_kit.evaluation import fit_forecast_baselines
 from seq2seq_kit.evaluation.baselines import Ridge
-from seq2seq_kit.recipe import parse_recipe
-from seq2seq_kit.tasks import Job, digest_of, open_job
-from seq2seq_kit.training import seed_everything
+from seq2seq_kit.tasks import open_job
+from seq2seq_kit.tasks.job import Job, digest_of
+from seq2seq_kit.training.fit import seed_everything
 from tests.conftest import (
     autoencode_recipe,
     forecast_recipe,
@@ -26,6 +26,7 @@ from tests.conftest import (
     waves_frame,
     whole_recipe,
 )
+from tests.untyped import parse_recipe
 
 
 def feedback_recipe() -> dict[str, Any]:

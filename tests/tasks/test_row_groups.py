@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit import evaluate, validate
-from seq2seq_kit.bundle import Bundle
+from seq2seq_kit.bundles.windows import Bundle
 from seq2seq_kit.errors import DataError, RecipeError
-from seq2seq_kit.recipe import parse_recipe
 from seq2seq_kit.runs import TrainResult, train
 from seq2seq_kit.tasks import open_job
-from seq2seq_kit.tracking import open_tracking
+from seq2seq_kit.tracking.client import open_tracking
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
+from tests.untyped import parse_recipe
 
 RECIPES: dict[str, Any] = {"forecast": forecast_recipe, "autoencode": autoencode_recipe}
 
@@ -33,8 +33,8 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=list(RECIPES))
 def result(request: pytest.FixtureRequest, path: Path, store: Path) -> TrainResult:
     patch = pytest.MonkeyPatch()
-    patch.setattr("seq2seq_kit.data.row_groups.LEAST_ROWS", 1)
-    patch.setattr("seq2seq_kit.data.group_batches.OPEN_BYTES", 1)
+    patch.setattr("seq2seq_kit.data.on_disk.row_groups.LEAST_ROWS", 1)
+    patch.setattr("seq2seq_kit.data.on_disk.batches.OPEN_BYTES", 1)
     try:
         recipe = RECIPES[request.param](source=str(path), read="row_groups")
         recipe["name"] = f"row_groups_{request.param}"
@@ -127,8 +127,8 @@ class Breaking:
 def test_a_file_that_goes_bad_during_the_fit_is_told_as_bad_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, said: str
 ) -> None:
-    monkeypatch.setattr("seq2seq_kit.data.row_groups.LEAST_ROWS", 1)
-    monkeypatch.setattr("seq2seq_kit.data.group_batches.OPEN_BYTES", 1)
+    monkeypatch.setattr("seq2seq_kit.data.on_disk.row_groups.LEAST_ROWS", 1)
+    monkeypatch.setattr("seq2seq_kit.data.on_disk.batches.OPEN_BYTES", 1)
     path = tmp_path / "hours.parquet"
     hourly_frame(700).to_parquet(path, row_group_size=90)
     job = open_job(parse_recipe(forecast_recipe(source=str(path), read="row_groups")))

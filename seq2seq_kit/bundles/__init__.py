@@ -1,0 +1,1 @@
+"""Bundle models in memory and on disk."""

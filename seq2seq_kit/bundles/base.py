@@ -1,0 +1,131 @@
+"""What every trained model has, whatever its task: save, load, a compiled forward pass, and verbs that it can be asked for."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.data.tables.sources import read_source
+from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.evaluation.base import Board
+from seq2seq_kit.recipe.fields import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+Words = dict[str, Any]
+Arrays = dict[str, np.ndarray]
+_GOLDEN_LENGTHS = (8, 5, 3)
+
+
+class Bundle(ABC):
+    """A trained model that takes frames and gives frames; a class for each task, see `tasks/*/bundle.py`.
+
+    Attributes:
+        recipe: What it was trained by, resolved.
+        model: The Keras model; works in scaled units.
+        info: Where it comes from: versions, run, digest of the data.
+        verbs: What it can be asked for, the most usual first.
+        what: What it is, for messages: `a forecast`.
+        batch_size: Sequences that `forward` computes at once at most; None: its default.
+    """
+
+    recipe: Recipe
+    model: keras.Model
+    info: Words
+
+    verbs: ClassVar[tuple[str, ...]] = ("predict", "evaluate")
+    what: ClassVar[str]
+    batch_size: ClassVar[int | None] = None
+
+    def predict(self, frame: pd.DataFrame, *, origin: str = "the data") -> pd.DataFrame:
+        """What the model says of new rows.
+
+        Raises:
+            ArgumentError: The task has no such verb; likewise below.
+        """
+        raise self._cannot("predict")
+
+    def encode(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
+        """The latent vector of each window or sequence."""
+        raise self._cannot("encode")
+
+    def reconstruct(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
+        """What an autoencoder makes of each window or sequence."""
+        raise self._cannot("reconstruct")
+
+    def score(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
+        """The reconstruction error of each window or sequence."""
+        raise self._cannot("score")
+
+    @abstractmethod
+    def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> Board:
+        """The result table on other rows: the model and the baselines fitted in training."""
+
+    def read(self, path: str) -> pd.DataFrame:
+        """A file of rows, in the form that the recipe gives it."""
+        return read_source(path)
+
+    def answer(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """What MLflow serves."""
+        answer: pd.DataFrame = getattr(self, self.verbs[0])(frame)
+        return answer
+
+    @abstractmethod
+    def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
+        """Columns of a frame that the model does not use."""
+
+    @cached_property
+    def forward(self) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
+        """The model as a function of its inputs' arrays."""
+        from seq2seq_kit.models.inference import compile_forward
+
+        return compile_forward(self.model, **({} if self.batch_size is None else {"batch_size": self.batch_size}))
+
+    @abstractmethod
+    def state(self) -> tuple[Words, Arrays]:
+        """What stands beside the model on disk: words for JSON, and arrays."""
+
+    @classmethod
+    @abstractmethod
+    def restore(cls, recipe: Any, model: keras.Model, state: Mapping[str, Any], arrays: Arrays, info: Words) -> Self:
+        """The reverse of `state`."""
+
+    def golden(self) -> list[np.ndarray]:
+        """Inputs of the model whose output is stored beside it."""
+        return standard_normal(self.model)
+
+    def save(self, folder: str | Path) -> Path:
+        """Writes the bundle to a new folder, whole or not at all; see `bundles.files.write_bundle`."""
+        from seq2seq_kit.bundles.files import write_bundle
+
+        return write_bundle(self, Path(folder))
+
+    def _cannot(self, verb: str) -> ArgumentError:
+        can = ", ".join(self.verbs[:-1]) + f" and {self.verbs[-1]}"
+        return ArgumentError(f"this bundle is {self.what}: it can {can}. Received: {verb}")
+
+
+def standard_normal(model: keras.Model) -> list[np.ndarray]:
+    """Golden inputs for a model of numbers."""
+    from seq2seq_kit.models.inference import forward_inputs
+
+    rng = np.random.default_rng(0)
+    shapes = [(len(_GOLDEN_LENGTHS), *(size or 8 for size in tensor.shape[1:])) for tensor in forward_inputs(model)]
+    return [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
+
+
+def golden_sequences(features: int) -> list[np.ndarray]:
+    """Golden inputs for a model of padded sequences: values, and which steps are there."""
+    lengths = np.array(_GOLDEN_LENGTHS)
+    values = np.random.default_rng(0).standard_normal((len(lengths), lengths.max(), features)).astype(np.float32)
+    return [values, (np.arange(lengths.max()) < lengths[:, None]).astype(np.float32)]
+
+
+__all__ = ["Arrays", "Board", "Bundle", "Words", "golden_sequences", "standard_normal"]

@@ -1,0 +1,80 @@
+"""What is predicted of windows, as frames: which series, which time or row, which step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.errors import SeriesTooShortError
+
+_CHUNK = 4_096
+
+
+def in_chunks(
+    prepared: Prepared, windows: np.ndarray, part: Callable[[Prepared, np.ndarray], pd.DataFrame]
+) -> pd.DataFrame:
+    """`part` of every window, in chunks; what was done to the rows stands in the frame's `attrs["notes"]`."""
+    chunks = [windows[first : first + _CHUNK] for first in range(0, len(windows), _CHUNK)]
+    frame = pd.concat([part(prepared, chunk) for chunk in chunks], ignore_index=True)
+    frame.attrs["notes"] = list(prepared.notes)
+    return frame
+
+
+def forecast_frame(prepared: Prepared, windows: np.ndarray, values: np.ndarray) -> pd.DataFrame:
+    """A row for each window and step: series, time (or row), `step`, a column for each target.
+
+    Args:
+        prepared: Where the windows lie, in its test part.
+        windows: Their numbers.
+        values: Original units, `(windows, steps, targets)`; the first steps of each window.
+    """
+    steps = values.shape[1]
+    rows = prepared.windows["test"].target_rows(windows)[:, :steps]
+    labels = _series_of(prepared, np.repeat(windows, steps)) | _when(prepared, rows.ravel(), "")
+    labels["step"] = np.tile(np.arange(1, steps + 1), len(windows))
+    for position, name in enumerate(prepared.columns.targets):
+        labels[name] = values[:, :, position].ravel()
+    return pd.DataFrame(labels)
+
+
+def window_labels(prepared: Prepared, windows: np.ndarray) -> pd.DataFrame:
+    """A row for each window of the test part: series, first and last time (or row)."""
+    rows = prepared.windows["test"].input_rows(windows)
+    first, last = _when(prepared, rows[:, 0], "first_"), _when(prepared, rows[:, -1], "last_")
+    return pd.DataFrame(_series_of(prepared, windows) | first | last)
+
+
+def newest_windows(prepared: Prepared) -> np.ndarray:
+    """The last window of each series."""
+    windows = prepared.windows["test"]
+    last_run = [int(np.flatnonzero(windows.series == series)[-1]) for series in range(len(prepared.table.series))]
+    return windows.ends[last_run] - 1
+
+
+def require_some(prepared: Prepared) -> None:
+    """Raises `SeriesTooShortError` unless the test part has a window."""
+    windows = prepared.windows["test"]
+    if not windows.count:
+        longest = int((prepared.segments[:, 1] - prepared.segments[:, 0]).max(initial=0))
+        raise SeriesTooShortError(
+            f"{prepared.table.origin}: not one window fits. One window spans {windows.shape.span} rows without a gap; the "
+            f"longest stretch has {longest}. Give more rows"
+        )
+
+
+def _series_of(prepared: Prepared, windows: np.ndarray) -> dict[str, Any]:
+    if not prepared.data.series:
+        return {}
+    names = np.array(prepared.table.series, dtype=object)
+    return {prepared.data.series: names[prepared.series_of("test", windows)]}
+
+
+def _when(prepared: Prepared, rows: np.ndarray, prefix: str) -> dict[str, Any]:
+    if prepared.table.times is not None:
+        return {f"{prefix}{prepared.data.time}": prepared.table.times[rows]}
+    series = np.searchsorted(prepared.table.bounds, rows, side="right") - 1
+    return {f"{prefix}row": rows - prepared.table.bounds[series] + 1}

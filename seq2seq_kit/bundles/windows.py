@@ -1,0 +1,81 @@
+"""A trained model of windows: scaler, baselines, and the evaluation on other rows."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.bundles.base import Arrays, Bundle, Words
+from seq2seq_kit.bundles.frames import require_some
+from seq2seq_kit.data.tables.columns import Columns
+from seq2seq_kit.data.tables.scaling import Scaler
+from seq2seq_kit.data.windows.prepare import Prepared, prepare_new
+from seq2seq_kit.evaluation import Baseline, Evaluation, evaluate_part
+from seq2seq_kit.evaluation.baselines import dump_baselines, restore_baselines
+from seq2seq_kit.recipe.fields import Data, Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class WindowBundle(Bundle):
+    """A trained model of windows.
+
+    Attributes:
+        scaler: Fitted on the training rows.
+        baselines: Its fitted peers, for `evaluate`.
+        naive: MASE's denominators by series, shape `(targets,)` each.
+    """
+
+    recipe: Recipe
+    model: keras.Model
+    scaler: Scaler
+    baselines: list[Baseline]
+    naive: dict[str, np.ndarray] = field(default_factory=dict)
+    info: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    @abstractmethod
+    def window_data(self) -> Data:
+        """The recipe's data section, as one of windows."""
+
+    def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> Evaluation:
+        """The result table on other rows: the model and the baselines fitted in training, on every window of `frame`."""
+        prepared = prepare_new(self.window_data, frame, self.scaler, origin=origin)
+        require_some(prepared)
+        return self.evaluate_part(prepared, "test")
+
+    def evaluate_part(self, prepared: Prepared, part: str) -> Evaluation:
+        """The same on a part of prepared data."""
+        unknown = np.full(len(prepared.columns.targets), np.nan)
+        naive = np.array([self.naive.get(name, unknown) for name in prepared.table.series])
+        return evaluate_part(prepared, part, self.forecast, self.baselines, naive=naive)
+
+    def forecast(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
+        """The model as a predictor of windows, in original units, shape `(windows, output_steps, targets)`."""
+        return prepared.restore(self.forward(prepared.arrays(part, windows)), part, windows)
+
+    def state(self) -> tuple[Words, Arrays]:
+        """What stands beside the model on disk: words and arrays."""
+        words, arrays = dump_baselines(self.baselines)
+        naive = {name: values.tolist() for name, values in self.naive.items()}
+        return {"scaler": self.scaler.to_json(), "baselines": words, "naive": naive}, arrays
+
+    @classmethod
+    def restore(cls, recipe: Any, model: keras.Model, state: Mapping[str, Any], arrays: Arrays, info: Words) -> Self:
+        """The reverse of `state`."""
+        scaler, baselines = Scaler.from_json(state["scaler"]), restore_baselines(state["baselines"], arrays)
+        naive = {name: np.array(values, dtype=np.float64) for name, values in state["naive"].items()}
+        return cls(recipe, model, scaler, baselines, naive, info)
+
+    def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
+        """Columns of a frame that the model does not use."""
+        data = self.window_data
+        used = {data.series, data.time, *Columns.of(data).table}
+        return [str(name) for name in frame.columns if name not in used]

@@ -1,0 +1,151 @@
+"""What a person sees in the terminal: a live line while a model trains, tables, findings."""
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from seq2seq_kit.findings import Finding
+from seq2seq_kit.training.fit import Epoch
+
+if TYPE_CHECKING:
+    from seq2seq_kit.explanation import Explanation
+
+_REFRESH_SECONDS = 0.2
+
+
+class TrainingConsole:
+    """The reporter of `train` on a terminal: a progress bar of the epoch under way and a line for each finished one.
+
+    Written to a file or a pipe it prints the finished lines only.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[speed]} sequences/s, time left"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self.task: TaskID | None = None
+        self.drawn = 0.0
+        self.best = float("inf")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.progress.stop()
+
+    def say(self, text: str) -> None:
+        """A stage begins."""
+        self.progress.stop()
+        self.console.print(f"[cyan]·[/cyan] {escape(text)}", highlight=False, soft_wrap=True)
+
+    def find(self, finding: Finding) -> None:
+        """A finding, coloured by its level."""
+        self.progress.stop()
+        print_finding(self.console, finding)
+
+    def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None:
+        """Moves the bar, a few times a second."""
+        now = time.perf_counter()
+        if not self.console.is_terminal or now - self.drawn < _REFRESH_SECONDS:
+            return
+        self.drawn = now
+        done = (epoch - 1) * steps + step
+        if self.task is None:
+            self.progress.start()
+            self.task = self.progress.add_task("", total=of * steps, epoch="", speed="...")
+        self.progress.update(self.task, completed=done, epoch=f"{epoch}/{of}")
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """A line for the finished epoch; a star where validation is the best so far."""
+        star = " *" if epoch.val_loss < self.best else ""
+        self.best = min(self.best, epoch.val_loss)
+        left = epoch.seconds * (epoch.of - epoch.number)
+        metrics = "".join(f"  {key} {value:.4f}" for key, value in epoch.metrics.items() if key.startswith("val_"))
+        if self.task is not None:
+            self.progress.update(self.task, speed=f"{epoch.sequences_per_second:,.0f}")
+        self.console.print(
+            f"epoch {epoch.number:>3}/{epoch.of}  loss {epoch.loss:.5f}  val_loss {epoch.val_loss:.5f}{metrics}  "
+            f"{epoch.sequences_per_second:,.0f} sequences/s  {epoch.seconds:.1f} s  left {duration(left)}{star}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def print_finding(console: Console, finding: Finding) -> None:
+    """A finding, coloured by its level."""
+    mark = "[yellow]![/yellow]" if finding.level == "warning" else "[cyan]i[/cyan]"
+    console.print(f"{mark} {escape(str(finding))}", highlight=False, soft_wrap=True)
+
+
+def print_table(
+    console: Console, header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", figures: bool = True
+) -> None:
+    """A table; all columns but the first are `figures`, or words."""
+    table = Table(title=title or None, title_justify="left")
+    for position, name in enumerate(header):
+        table.add_column(
+            name, justify="right" if position and figures else "left", overflow="fold" if figures else "ellipsis"
+        )
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    console.print(table)
+
+
+def print_explanation(console: Console, told: "Explanation") -> None:
+    """What a recipe would train: a table of its layers, a line for each recurrent one, time and memory."""
+    table = Table(title=f"{escape(told.model)}: {told.parameters:,} parameters", title_justify="left")
+    for name in ("layer", "kind", "in -> out", "parameters"):
+        table.add_column(name, overflow="fold")
+    for row in told.rows:
+        if row.kind != "InputLayer":
+            cells = (row.name, row.kind, f"{_shape(row.inputs)} -> {_shape(row.outputs)}", row.how or "none")
+            table.add_row(*map(escape, cells))
+    console.print(table)
+    for run in told.recurrences:
+        steps = f"{run.steps:,} steps" if run.steps else "as many steps as the sequence has"
+        both = ", in both directions" if run.directions == 2 else ""
+        console.print(
+            f"{escape(run.layer)} recurs over {steps}{both}: {escape(run.why)}", highlight=False, soft_wrap=True
+        )
+    training, memory = told.recipe.training, told.memory
+    counts = ", ".join(f"{count:,} {part}" for part, count in told.counts.items())
+    lines = [
+        f"{told.unit}: {counts}; batches of {training.batch_size:,}",
+        f"an epoch takes about {told.seconds_per_epoch:.2g} s, {training.epochs:,} take about "
+        f"{duration(told.seconds_per_epoch * training.epochs)}; upper estimate of the computing, from one forward batch",
+        f"memory about {_size(memory.total)} beside TensorFlow itself: {_size(memory.parameters)} weights, gradients and "
+        f"{training.optimizer}'s moments, {_size(memory.activations)} activations of a batch, {_size(memory.data)} rows",
+    ]
+    if training.precision != "float32":
+        kept = "weights, validation and bundle are float32"
+        lines.insert(1, f"training computes in {training.precision}, on a GPU; without one float32 is faster; {kept}")
+    for line in lines:
+        console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def _shape(sizes: Sequence[int | None]) -> str:
+    return f"({', '.join('any' if size is None else str(size) for size in sizes)})"
+
+
+def _size(count: int) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} bytes"
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `2.5 min`."""
+    return f"{seconds / 60:.1f} min" if seconds >= 90 else f"{seconds:.0f} s"

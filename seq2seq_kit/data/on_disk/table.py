@@ -1,0 +1,98 @@
+"""A table out of a Parquet file that stays on disk: the checks of a table in memory, in passes over the file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.data.on_disk.row_groups import PIECE_ROWS, FrameOnDisk, GroupedFile, RowsOnDisk, TimesOnDisk
+from seq2seq_kit.data.tables.table import Table, cut_at_gaps, read_cells, read_times, require_columns
+from seq2seq_kit.data.tables.time import Every
+from seq2seq_kit.errors import DataError
+
+
+def open_table(path: str, *, columns: list[str], time: str | None, every: str | None) -> tuple[Table, FrameOnDisk]:
+    """Checks a file of one series in time order, and leaves its rows where they are.
+
+    Args:
+        path: A Parquet file.
+        columns: Numeric columns to take.
+        time: Column of timestamps.
+        every: Step between rows, as in the recipe.
+
+    Returns:
+        The table, whose `values` and `times` read the rows that they are asked for, and the file as a frame.
+
+    Raises:
+        DataError: What `read_table` raises, and rows that are not in time order.
+    """
+    file = GroupedFile.open(Path(path))
+    wanted = [*([time] if time else []), *columns]
+    require_columns(pd.DataFrame(columns=file.columns), wanted, path)
+    if not file.rows:
+        raise DataError(f"{path} has a header and no rows; expected rows below the header")
+    lows, highs = zip(*(_extremes(file, name, path) for name in columns), strict=True)
+    times = _open_times(file, time, path) if time else None
+
+    def pieces(block: int, positions: tuple[int, ...], most: int) -> Iterator[np.ndarray]:
+        cells = np.empty((PIECE_ROWS, len(positions)), order="F")  # column by column, as the file has them
+        for arrays in file.pieces(block, [columns[position] for position in positions], most):
+            rows = len(arrays[0])
+            for column, array in zip(cells.T, arrays, strict=True):
+                column[:rows] = array
+            yield cells[:rows]
+
+    values = RowsOnDisk(file.edges, len(columns), np.float64, pieces, by_column=True)
+    step = Every.parse(every) if every else None
+    table = Table(
+        columns=list(columns),
+        # They look like what they stand for.
+        values=cast(np.ndarray, values),
+        times=cast("pd.DatetimeIndex | None", times),
+        series=[""],
+        bounds=np.array([0, file.rows]),
+        segments=np.array([[0, file.rows, 0]]),
+        every=step,
+        origin=path,
+        extremes=np.array([lows, highs]),
+    )
+    return cut_at_gaps(table, step) if step else table, FrameOnDisk(file, wanted)
+
+
+def _extremes(file: GroupedFile, name: str, origin: str) -> tuple[float, float]:
+    """The smallest and the largest number of a column, all of whose cells are looked at."""
+    pieces = ((int(first), file.frame(block, [name])[name]) for block, first in enumerate(file.edges[:-1]))
+    low, high = np.inf, -np.inf
+    for values in read_cells(pieces, name, origin):
+        low, high = np.fmin(low, np.fmin.reduce(values)), np.fmax(high, np.fmax.reduce(values))
+    return float(low), float(high)
+
+
+def _open_times(file: GroupedFile, name: str, origin: str) -> TimesOnDisk:
+    last: pd.DatetimeIndex | None = None
+    like, example = pd.DatetimeIndex([]), None
+    for block, first in enumerate(file.edges[:-1].tolist()):
+        column = file.frame(block, [name])[name]
+        if not (pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_numeric_dtype(column)):
+            raise DataError(
+                f"{origin}, column {name}: data.read: row_groups takes a column of Parquet's timestamps. Received: "
+                f"{column.iloc[0]!r} ({column.dtype}). Write the column as timestamps, or set data.read: memory"
+            )
+        times = read_times(column, name, origin, first=first, example=example)
+        together = times if last is None else last.append(times)
+        back = np.flatnonzero(np.diff(pd.DatetimeIndex(together).asi8) < 0)
+        if back.size:
+            row, before = len(times) - len(together) + int(back[0]) + 1, together[back[0]]
+            raise DataError(
+                f"{origin}, row {first + row + 1} ({times[row]}): its time lies before that of the row above it ({before}). "
+                "data.read: row_groups reads rows in the order of the file; sort it by time, or set data.read: memory"
+            )
+        last, like, example = times[-1:], times[:0], example or times[0]
+
+    def pieces(block: int, positions: tuple[int, ...], most: int) -> Iterator[np.ndarray]:
+        for (ticks,) in file.pieces(block, [name], most):
+            yield ticks.astype(f"M8[{like.unit}]").view(np.int64)[:, None]
+
+    return TimesOnDisk(RowsOnDisk(file.edges, 1, np.int64, pieces, by_column=False), like)

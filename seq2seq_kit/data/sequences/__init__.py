@@ -1,0 +1,1 @@
+"""Sequences of any length, padded into batches; vocabularies."""

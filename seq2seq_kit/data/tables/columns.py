@@ -1,0 +1,68 @@
+"""The columns of a recipe by role, and how its windows lie: what the data section means, without any data."""
+
+from dataclasses import dataclass
+
+from seq2seq_kit.data.tables.calendar import calendar_names
+from seq2seq_kit.data.windows.batches import Layout
+from seq2seq_kit.data.windows.ranges import WindowShape
+from seq2seq_kit.recipe.fields import Data, HorizonData
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The numeric columns of a recipe, by role.
+
+    Attributes:
+        inputs: Read by the encoder.
+        known_future: Known ahead of time.
+        calendar: Words of the recipe, not column names.
+        targets: To be predicted; an autoencoder's are its inputs.
+        masked: Whether each input has a column that tells where it was observed.
+    """
+
+    inputs: list[str]
+    known_future: list[str]
+    calendar: list[str]
+    targets: list[str]
+    masked: bool
+
+    @classmethod
+    def of(cls, data: Data) -> "Columns":
+        """Reads the roles off a recipe's data section."""
+        masked = data.missing == "mask"
+        if isinstance(data, HorizonData):
+            return cls(data.inputs, data.known_future, list(data.calendar), data.targets, masked)
+        return cls(data.inputs, [], [], data.inputs, masked)
+
+    @property
+    def past(self) -> list[str]:
+        """Columns of the table that the encoder reads."""
+        return [*self.inputs, *(name for name in self.known_future if name not in self.inputs)]
+
+    @property
+    def table(self) -> list[str]:
+        """Columns of the table that training needs."""
+        return [*self.past, *(name for name in self.targets if name not in self.past)]
+
+    def layout(self) -> Layout:
+        """Columns of the scaled matrix: the encoder's first, then targets that it does not read."""
+        calendar = calendar_names(self.calendar)
+        observed = [f"{name}_observed" for name in self.inputs] if self.masked else []
+        read = [*self.past, *calendar, *observed]
+        # A masked target keeps its NaN for the loss while the encoder's copy is filled, so it gets a column of its own.
+        own = [name for name in self.targets if self.masked or name not in self.past]
+        columns = [*read, *own]
+        # By position: a column of the table may have the name of a calendar column, such as `weekend`.
+        first = len(self.past)
+        future = [self.past.index(name) for name in self.known_future] + list(range(first, first + len(calendar)))
+        targets = [len(read) + own.index(name) if name in own else read.index(name) for name in self.targets]
+        return Layout(columns, len(read), future, targets)
+
+
+def window_shape(data: Data) -> WindowShape:
+    """How a recipe's windows lie over the rows."""
+    if isinstance(data, HorizonData):
+        return WindowShape.forecast(
+            input_steps=data.input_steps, output_steps=data.output_steps, gap_steps=data.gap_steps
+        )
+    return WindowShape.autoencode(input_steps=data.input_steps)

@@ -1,0 +1,142 @@
+"""Scaling of columns, fitted on training rows only; numbers in, numbers out, stored as JSON."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seq2seq_kit.data.on_disk.row_groups import RowsOnDisk
+from seq2seq_kit.data.tables.pieces import Moments
+from seq2seq_kit.errors import DataError
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """`(value - center) / scale`, for each column and, where fitted so, for each series.
+
+    Attributes:
+        columns: Names of the columns, in the order of the last axis.
+        center: What is subtracted, shape `(1 or series, columns)`.
+        scale: What it is divided by, same shape; never 0.
+        series: Names of the series it was fitted on, or None when one fit serves all.
+    """
+
+    columns: list[str]
+    center: np.ndarray
+    scale: np.ndarray
+    series: list[str] | None = None
+
+    def transform(self, values: np.ndarray, codes: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:
+        """Scales `values`, shape `(rows, ..., columns)`; `codes` is the fitted series of each row; into `out` if given."""
+        center, scale = self._of(codes, values.ndim)
+        shifted = np.subtract(values, center, out=out)
+        return np.divide(shifted, scale, out=shifted)
+
+    def inverse(self, values: np.ndarray, codes: np.ndarray, columns: Sequence[str] | None = None) -> np.ndarray:
+        """Back to original units; `columns` names the last axis where it is not all columns."""
+        pick = [self.columns.index(name) for name in columns] if columns is not None else slice(None)
+        center, scale = self._of(codes, values.ndim)
+        return values.astype(np.float64) * scale[..., pick] + center[..., pick]
+
+    def codes_of(self, names: Sequence[str]) -> np.ndarray:
+        """Row of the statistics for each series of a new table.
+
+        Raises:
+            DataError: The scaler was fitted series by series and does not know one of them.
+        """
+        if self.series is None:
+            return np.zeros(len(names), dtype=np.int64)
+        unknown = [name for name in names if name not in self.series]
+        if unknown:
+            raise DataError(
+                f"the series {', '.join(unknown[:5])} were not in the training data, and this model scales each series by "
+                f"itself. Known series: {', '.join(self.series[:10])}. Train again with data.scale_per_series: false"
+            )
+        return np.array([self.series.index(name) for name in names], dtype=np.int64)
+
+    def _of(self, codes: np.ndarray, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
+        if len(self.center) == 1:
+            return self.center[0], self.scale[0]
+        shape = (len(codes),) + (1,) * (dimensions - 2) + (len(self.columns),)
+        return self.center[codes].reshape(shape), self.scale[codes].reshape(shape)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers; Python writes floats so that they read back bit by bit."""
+        return {
+            "columns": self.columns,
+            "center": self.center.tolist(),
+            "scale": self.scale.tolist(),
+            "series": self.series,
+        }
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "Scaler":
+        """The inverse of `to_json`."""
+        return cls(
+            list(stored["columns"]),
+            np.array(stored["center"], dtype=np.float64),
+            np.array(stored["scale"], dtype=np.float64),
+            stored["series"],
+        )
+
+
+def fit_scaler(
+    values: np.ndarray,
+    train_rows: np.ndarray,
+    *,
+    columns: Sequence[str],
+    methods: Sequence[str],
+    series: Sequence[str] | None = None,
+) -> Scaler:
+    """Fits on the training rows only; missing cells are passed over.
+
+    Args:
+        values: Original units, shape `(rows, columns)`.
+        train_rows: `(first, end)` of each series' training rows, shape `(series, 2)`.
+        columns: Names of the columns.
+        methods: For each column: `standard` (mean, standard deviation), `minmax` (minimum, range), `robust` (median,
+            interquartile range; standard deviation where that is 0) or `none`.
+        series: Names of the series, to fit each by itself; None fits all together.
+
+    Returns:
+        The scaler. A column that is constant over the training rows is only shifted (scale 1).
+    """
+    # Column by column, because the training rows of all of them together would be a second table.
+    groups = [[rows] for rows in train_rows] if series is not None else [list(train_rows)]
+    fits = [_fit_column(values, group, column, method) for group in groups for column, method in enumerate(methods)]
+    stats = np.array(fits, dtype=np.float64).reshape(len(groups), len(columns), 2)
+    return Scaler(list(columns), stats[..., 0], stats[..., 1], list(series) if series is not None else None)
+
+
+def _fit_column(values: np.ndarray, rows: list[np.ndarray], column: int, method: str) -> tuple[float, float]:
+    if not isinstance(values, RowsOnDisk):
+        return _fit(np.concatenate([values[first:end, column] for first, end in rows]), method)
+    assert method != "robust", "quantiles need all values at once; the recipe's rules refuse it"
+    if method == "none":
+        return 0.0, 1.0
+    found = Moments.of(values, column, [(int(first), int(end)) for first, end in rows])
+    if not found.count:
+        return 0.0, 1.0
+    center, scale = (found.mean, found.deviation) if method == "standard" else (found.low, found.high - found.low)
+    return center, _usable(center, scale)
+
+
+def _fit(column: np.ndarray, method: str) -> tuple[float, float]:
+    known = column[~np.isnan(column)]
+    if method == "none" or not known.size:
+        return 0.0, 1.0
+    if method == "standard":
+        center, scale = known.mean(), known.std()
+    elif method == "minmax":
+        center, scale = known.min(), known.max() - known.min()
+    else:
+        low, center, high = np.percentile(known, [25, 50, 75])
+        # More than half of a column may hold one value, as rain does; its standard deviation is the spread then.
+        scale = (high - low) or known.std()
+    return float(center), _usable(float(center), float(scale))
+
+
+def _usable(center: float, scale: float) -> float:
+    # Rounding leaves a spread of about 1e-16 relative in a constant column; dividing by it would blow noise up.
+    return 1.0 if scale <= 1e-12 * abs(center) else scale

@@ -1,0 +1,149 @@
+"""Where a table comes from: a CSV or Parquet file, or a named data set. Reads; judges nothing but the header."""
+
+import csv
+import zipfile
+import zlib
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.data.tables.named import NAMED
+from seq2seq_kit.errors import DataError
+
+_CSV = {".csv", ".tsv", ".txt"}
+_PARQUET = {".parquet", ".pq"}
+_FLOATS = {"double": np.float64, "float": np.float32}  # Parquet's words and NumPy's
+
+
+def read_source(source: str, *, texts: Sequence[str] = ()) -> pd.DataFrame:
+    """Reads a whole table.
+
+    Args:
+        source: A name of `data.named.NAMED`, or a path that ends in .csv, .tsv, .csv.gz, .csv.zip or .parquet.
+        texts: Columns of a CSV file whose cells are taken as they are written: 007 is no number there, and NA not missing.
+
+    Raises:
+        DataError: No such file or name, an unknown ending, an empty file, a column named twice.
+    """
+    if source in NAMED:
+        return NAMED[source].read()
+    path = Path(source)
+    endings = {ending.lower() for ending in path.suffixes[-2:]}
+    if not path.is_file():
+        near = get_close_matches(source, NAMED, n=1)
+        hint = f"; did you mean the data set {near[0]}?" if near else "."
+        raise DataError(
+            f"there is no file {source}{hint} A path is taken from the current folder, {Path.cwd().name}/; "
+            f"named data sets: {', '.join(NAMED)}"
+        )
+    if endings & _PARQUET:
+        return _read_parquet(path)
+    if endings & _CSV:
+        return _read_csv(path, "\t" if ".tsv" in endings else ",", texts)
+    raise DataError(
+        f"cannot tell what {source} is; expected an ending .csv, .tsv or .parquet. Received: {path.suffix!r}"
+    )
+
+
+def _read_csv(path: Path, separator: str, texts: Sequence[str]) -> pd.DataFrame:
+    # A table by tabs knows no quotes: a token of its own may be one.
+    quoting: Any = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
+    try:
+        header = pd.read_csv(
+            path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False, quoting=quoting
+        )
+        _refuse_twins(path, [str(name) for name in header.iloc[0]])
+        frame = pd.read_csv(path, sep=separator, low_memory=False, quoting=quoting)
+    except pd.errors.EmptyDataError:
+        raise DataError(f"{path} is empty; expected a header line and rows") from None
+    except pd.errors.ParserError as error:
+        raise DataError(f"{path} is not a regular table: {error}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from None
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"cannot read {path}: {error}. Expected a readable table; copy or unpack the file again"
+        ) from None
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas took the surplus cells in front for row names
+        raise DataError(
+            f"{path} names {len(header.columns)} columns in its header and has {len(header.columns) + frame.index.nlevels} "
+            "cells in its rows; name each column, or remove the separator at the end of the rows"
+        )
+    if not texts:
+        return frame
+    # Once more, because what pandas guesses for the other columns it cannot leave for these.
+    written: Any = {"dtype": str, "keep_default_na": False, "quoting": quoting}
+    as_written = pd.read_csv(path, sep=separator, usecols=lambda name: name in texts, **written)
+    return frame.assign(**{str(name): as_written[name] for name in as_written})
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    import pyarrow.parquet as pq  # at the top it would slow down every command
+
+    try:
+        with pq.ParquetFile(path) as file:
+            floats = _plain_floats(file.schema_arrow)
+            if floats:
+                return _read_in_pieces(file, floats)
+        return pd.read_parquet(path)
+    except Exception as error:  # pyarrow's errors share no base below Exception
+        raise DataError(f"{path} is not a readable Parquet file: {error}") from None
+
+
+def _plain_floats(schema: Any) -> dict[str, list[str]]:
+    """Names of the columns that pandas reads as float64 and float32; empty where pandas reads the file in a way of its own."""
+    names, about = list(schema.names), schema.pandas_metadata or {}
+    own_index = [one for one in about.get("index_columns", []) if not isinstance(one, dict) or one.get("start") != 0]
+    if own_index or len(set(names)) < len(names):
+        return {}
+    kinds = {column["name"]: column["numpy_type"] for column in about.get("columns", [])}
+    found: dict[str, list[str]] = {"double": [], "float": []}
+    for field in schema:
+        kind = str(field.type)
+        if kind in found and kinds.get(field.name, "float") in ("float", "float64", "float32"):
+            found[kind].append(field.name)
+    return {kind: columns for kind, columns in found.items() if columns}
+
+
+def _read_in_pieces(file: Any, floats: dict[str, list[str]]) -> pd.DataFrame:
+    """The frame of `pandas.read_parquet`, a column of a row group at a time: it holds the table once, pandas up to thrice.
+
+    Columns of one float type lie side by side in one array, so that a table can be looked at as a matrix without a copy.
+    """
+    import pyarrow as pa
+
+    names, groups = list(file.schema_arrow.names), range(file.num_row_groups)
+    frames = []
+    for kind, columns in floats.items():
+        block = np.empty((len(columns), file.metadata.num_rows), _FLOATS[kind])
+        for row, name in zip(block, columns, strict=True):
+            first = 0
+            for group in groups:
+                cells = file.read_row_group(group, columns=[name], use_threads=False)[name]
+                row[first : first + len(cells)] = cells.to_numpy()
+                first += len(cells)
+        frames.append(pd.DataFrame(block.T, columns=columns, copy=False))
+    read = {name for columns in floats.values() for name in columns}
+    others = [name for name in names if name not in read]
+    if others:
+        frames.append(_others(file, others))
+    # What was read on the way goes back to the system: the rows are scaled next, and that is when memory is scarce.
+    pa.default_memory_pool().release_unused()
+    return pd.concat(frames, axis=1)[names] if len(frames) > 1 else frames[0]
+
+
+def _others(file: Any, columns: list[str]) -> pd.DataFrame:
+    import pyarrow as pa
+
+    groups = [file.read_row_group(group, columns=columns, use_threads=False) for group in range(file.num_row_groups)]
+    return (pa.concat_tables(groups) if groups else file.read(columns=columns)).to_pandas()
+
+
+def _refuse_twins(path: Path, names: list[str]) -> None:
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise DataError(f"{path} names the column {', '.join(twice)} more than once; rename or remove one of them")

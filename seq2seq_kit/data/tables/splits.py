@@ -1,0 +1,197 @@
+"""Train, val and test: by time, for each series, the newest rows last. And what may be filled in without looking ahead."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from seq2seq_kit.data.tables.pieces import count_missing
+from seq2seq_kit.data.tables.table import Table
+from seq2seq_kit.errors import ArgumentError, DataError
+
+PARTS = ("train", "val", "test")
+_EDGE = {"train": 0, "val": 2, "test": 3}
+
+
+@dataclass(frozen=True)
+class Split:
+    """The rows of each series that belong to each part.
+
+    Attributes:
+        edges: First row and end of train, first row of val, first row of test (the end of val) and end of test, for each
+            series; shape `(series, 5)`. Only in a fold do rows lie between train and val: no targets, but inputs of val.
+    """
+
+    edges: np.ndarray
+
+    def rows(self, part: str) -> np.ndarray:
+        """`(first, end)` of a part for each series, shape `(series, 2)`."""
+        return self.edges[:, _EDGE[part] : _EDGE[part] + 2]
+
+    def joined(self) -> "Split":
+        """The same with the val rows in train, too; val stays as it is."""
+        edges = self.edges.copy()
+        edges[:, 1] = edges[:, 3]
+        return Split(edges)
+
+
+def split_by_time(table: Table, *, val: float, test: float, train: int | None = None) -> Split:
+    """Divides the rows of each series: the newest `test` share, before it the `val` share, the rest for training.
+
+    With `train` all three are numbers of rows, counted from the oldest; what comes after them belongs to no part.
+
+    Raises:
+        DataError: A series has fewer rows than the numbers ask for.
+    """
+    first, end = table.bounds[:-1], table.bounds[1:]
+    if train is not None:
+        return _split_by_count(table, [train, int(val), int(test)])
+    count = end - first
+    val_first = first + np.round(count * (1 - val - test)).astype(np.int64)
+    test_first = first + np.round(count * (1 - test)).astype(np.int64)
+    return Split(np.column_stack([first, val_first, val_first, test_first, end]))
+
+
+def _split_by_count(table: Table, counts: list[int]) -> Split:
+    edges = table.bounds[:-1, None] + np.concatenate([[0], np.cumsum(counts)])
+    short = np.flatnonzero(edges[:, -1] > table.bounds[1:])
+    if len(short):
+        rows = int(table.bounds[short[0] + 1] - table.bounds[short[0]])
+        which = f"the series {table.series[short[0]]}" if len(table.series) > 1 else "it"
+        raise DataError(
+            f"{table.origin}: data.split asks for {' + '.join(map(str, counts))} = {sum(counts)} rows of each series, but "
+            f"{which} has {rows}. Ask for fewer, or give shares: split: {{val: 0.15, test: 0.15}}"
+        )
+    return Split(edges[:, [0, 1, 1, 2, 3]])
+
+
+def whole(table: Table) -> Split:
+    """All rows in the test part: new data, none of which may be learned from."""
+    first, end = table.bounds[:-1], table.bounds[1:]
+    return Split(np.column_stack([first, first, first, first, end]))
+
+
+def expanding_folds(split: Split, count: int, *, gap: int, origin: str = "the data") -> list[Split]:
+    """Time-ordered folds: each validates on a later block of rows than the one before and trains on all rows before its block.
+
+    In each series the last fold validates on the val rows; the blocks of the others have as many rows and lie right before it,
+    one after the other. Test is empty. A series too short for a training row in a fold has no part in that fold.
+
+    An evaluation with a rolling origin and an expanding fit (Tashman 2000), with the rows at the border left out
+    (h-block cross-validation: Burman, Chow and Nolan 1994).
+
+    Args:
+        split: The parts to begin from.
+        count: Folds.
+        gap: Rows between train and a block, which belong to neither.
+        origin: Name of the rows for messages.
+
+    Returns:
+        The folds, the oldest block first.
+
+    Raises:
+        ArgumentError: `count` is no whole number of at least 1.
+        DataError: No series has a training row in the first fold.
+
+    Example:
+        >>> folds = expanding_folds(Split(np.array([[0, 60, 60, 80, 100]])), 2, gap=5)
+        >>> [(fold.rows("train").tolist(), fold.rows("val").tolist()) for fold in folds]
+        [([[0, 35]], [[40, 60]]), ([[0, 55]], [[60, 80]])]
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ArgumentError(f"count must be a whole number of at least 1. Received: count={count!r}")
+    first, val_first, val_end = split.edges[:, 0], split.edges[:, 2], split.edges[:, 3]
+    block = val_end - val_first
+    folds = []
+    for back in reversed(range(count)):
+        begin = val_first - back * block
+        held = begin - gap > first
+        if not held.any():
+            longest = int(np.argmax(begin - first))
+            needed = f"a gap of {gap}" if back == 0 else f"{back} blocks of {block[longest]} and a gap of {gap}"
+            raise DataError(
+                f"{origin}: fold {count - back} of {count} has no row to train on. Expected: more than "
+                f"{back * block[longest] + gap} rows before the val rows ({needed}). Received: "
+                f"{val_first[longest] - first[longest]}. Use fewer folds, a smaller data.split.val, fewer input_steps, or "
+                "more rows"
+            )
+        edges = np.column_stack([first, begin - gap, begin, begin + block, begin + block])
+        folds.append(Split(np.where(held[:, None], edges, first[:, None])))
+    return folds
+
+
+def joined_parts(parts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Numbers of whole sequences by part with those of val in train, too; val stays as it is."""
+    return {**parts, "train": np.sort(np.concatenate([parts["train"], parts["val"]]))}
+
+
+def fill_missing(table: Table, split: Split, *, method: str) -> Table:
+    """Fills missing cells inside each stretch without gaps.
+
+    A cell is filled from rows of its own part and of earlier parts only, so no training row ever holds a value that was
+    interpolated towards a validation or test row; the gap of a fold counts as a part. Where no later value is known the last one
+    is carried on; leading rows without an earlier value are cut off, because there is nothing to fill them from.
+
+    Args:
+        method: `interpolate` (linear) or `ffill` (the last known value).
+    """
+    if not any(count_missing(table.values, column)[0] for column in range(len(table.columns))):
+        return table
+    values = table.values.copy()
+    looks_ahead = np.zeros(values.shape, dtype=bool)
+    segments, notes = [], []
+    for first, end, code in table.segments:
+        begin = _first_known(values[first:end], first)
+        if begin < end:
+            segments.append((begin, end, code))
+        for part_first, part_end in zip(split.edges[code, :-1], split.edges[code, 1:], strict=True):
+            stop = min(end, part_end)
+            if max(begin, part_first) < stop:
+                _fill(values, looks_ahead, first, max(begin, part_first), stop, method)
+    cut = int(sum(end - first for first, end, _ in table.segments) - sum(end - first for first, end, _ in segments))
+    if not segments:
+        raise DataError(f"{table.origin}: no row has a known value in every column; nothing can be filled in")
+    if cut:
+        notes.append(f"{cut} rows before the first known value of a column were left out")
+    empty = np.isnan(table.values) & ~np.isnan(values)
+    if empty.any():
+        word = "interpolated" if method == "interpolate" else "carried on from the value before"
+        counts = [f"{name} {int(n)}" for name, n in zip(table.columns, empty.sum(axis=0), strict=True) if n]
+        notes.append(f"missing cells {word}: {', '.join(counts)} (longest stretch {_longest(empty)} rows)")
+    return replace(
+        table, values=values, segments=np.array(segments), looks_ahead=looks_ahead, notes=[*table.notes, *notes]
+    )
+
+
+def _first_known(values: np.ndarray, offset: int) -> int:
+    known = ~np.isnan(values)
+    if not known.any(axis=0).all():
+        return offset + len(values)
+    return offset + int(known.argmax(axis=0).max())
+
+
+def _fill(values: np.ndarray, looks_ahead: np.ndarray, begin: int, first: int, stop: int, method: str) -> None:
+    """Fills rows `first..stop` from the known rows of `begin..stop`, in place; each column is known by row `first`.
+
+    Marks in `looks_ahead` what was drawn towards a later row.
+    """
+    rows = np.arange(begin, stop)
+    for column in range(values.shape[1]):
+        cells = values[begin:stop, column]
+        known = ~np.isnan(cells)
+        empty = ~known & (rows >= first)
+        if not empty.any():
+            continue
+        if method == "interpolate":
+            cells[empty] = np.interp(rows[empty], rows[known], cells[known])
+            looks_ahead[begin:stop, column] |= empty & (rows < rows[known][-1])
+        else:
+            cells[empty] = cells[known][np.searchsorted(rows[known], rows[empty]) - 1]
+
+
+def _longest(empty: np.ndarray) -> int:
+    longest = 0
+    for column in empty.T:
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], column.astype(np.int8), [0]])))
+        longest = max(longest, int((edges[1::2] - edges[::2]).max(initial=0)))
+    return longest

@@ -1,0 +1,1 @@
+"""Windows of a table: ranges of rows, prepared, in batches."""

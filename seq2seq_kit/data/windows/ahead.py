@@ -1,0 +1,150 @@
+"""The steps ahead of the newest rows: rows that hold what is known of the future and nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.data.tables.columns import Columns
+from seq2seq_kit.data.tables.table import Table, read_table, refuse_missing
+from seq2seq_kit.errors import DataError, SeriesTooShortError
+from seq2seq_kit.recipe.fields import HorizonData
+
+
+def append_ahead(table: Table, data: HorizonData, future: pd.DataFrame | None) -> Table:
+    """Appends `gap_steps + output_steps` rows to each series: timestamps by `every`, `known_future` from `future`.
+
+    Args:
+        table: The rows at hand.
+        data: The recipe's section.
+        future: A row for each series and step ahead with the columns of `known_future`; with a time column it may begin
+            earlier and go on longer, without one it begins right after the newest row.
+
+    Raises:
+        DataError: `known_future` columns are needed and absent for a step; the message names series and time.
+    """
+    ahead = data.gap_steps + data.output_steps
+    columns = Columns.of(data)
+    known = _known_future(table, data, columns, future, ahead)
+    values, times, order, segments, drawn = [], [], [], [], []
+    own_rows = table.row_numbers - 1
+    for series, (first, end) in enumerate(zip(table.bounds[:-1], table.bounds[1:], strict=True)):
+        rows = np.full((ahead, len(table.columns)), np.nan)
+        for name in columns.known_future:
+            rows[:, table.columns.index(name)] = known[series][name]
+        values += [table.values[first:end], rows]
+        order += [own_rows[first:end], np.full(ahead, -1)]
+        if table.looks_ahead is not None:
+            drawn += [table.looks_ahead[first:end], np.zeros(rows.shape, dtype=bool)]
+        if table.times is not None and table.every is not None:
+            times += [table.times[first:end], table.every.ahead(table.times[first:end], np.arange(1, ahead + 1))]
+        own = table.segments[table.segments[:, 2] == series] + np.array([series * ahead, series * ahead, 0])
+        own[-1, 1] += ahead
+        segments.append(own)
+    return replace(
+        table,
+        values=np.concatenate(values),
+        times=pd.DatetimeIndex(times[0].append(list(times[1:]))) if times else None,
+        bounds=table.bounds + ahead * np.arange(len(table.bounds)),
+        segments=np.concatenate(segments),
+        order=np.concatenate(order),
+        looks_ahead=None if table.looks_ahead is None else np.concatenate(drawn),
+    )
+
+
+def split_ahead(frame: pd.DataFrame, data: HorizonData) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Rows at hand, and the rows ahead at the end of each series: those with nothing but `known_future` columns filled."""
+    if not data.known_future:
+        return frame, None
+    observed = [name for name in Columns.of(data).table if name not in data.known_future and name in frame]
+    filled = frame[observed].notna().any(axis=1)
+    series = frame[data.series] if data.series else pd.Series(0, index=frame.index)
+    at_hand = filled[::-1].groupby(series[::-1]).cummax()[::-1]
+    return frame[at_hand], None if at_hand.all() else frame[~at_hand]
+
+
+def require_newest(table: Table, input_steps: int) -> None:
+    """Raises `SeriesTooShortError` unless every series ends with `input_steps` rows without a gap."""
+    short = []
+    for series, name in enumerate(table.series):
+        newest = table.segments[table.segments[:, 2] == series]
+        # The last stretch may have been left out, because a column is empty in all of it.
+        ends = len(newest) > 0 and newest[-1, 1] == table.bounds[series + 1]
+        rows = int(newest[-1, 1] - newest[-1, 0]) if ends else 0
+        if rows < input_steps:
+            short.append(f"{f'series {name}: ' if name else ''}{rows} rows")
+    if short:
+        raise SeriesTooShortError(
+            f"{table.origin}: a forecast reads the newest {input_steps} rows without a gap of each series. "
+            f"Received: {', '.join(short[:10])}. Give more rows, or fill the gap in time"
+        )
+
+
+def refuse_empty_ends(table: Table, inputs: Sequence[str]) -> None:
+    """Raises `DataError` where a series ends with rows that hold no input: days to come are no observations."""
+    picked = [table.columns.index(name) for name in inputs]
+    for series, (first, end) in enumerate(zip(table.bounds[:-1], table.bounds[1:], strict=True)):
+        known = np.flatnonzero(~np.isnan(table.values[first:end][:, picked]).all(axis=1))
+        empty = int(end - first - 1 - known[-1]) if known.size else int(end - first)
+        if empty:
+            name = table.series[series]
+            raise DataError(
+                f"{table.origin}: the newest {empty} rows{f' of series {name}' if name else ''} have no value in "
+                f"{', '.join(inputs)}, from {table.where(int(end) - empty)} on. A forecast starts after the newest observed row: "
+                "drop these rows; values known ahead go into `future` (--future FILE)"
+            )
+
+
+def _known_future(
+    table: Table, data: HorizonData, columns: Columns, future: pd.DataFrame | None, ahead: int
+) -> list[dict[str, np.ndarray]]:
+    """Values of each known column for the steps ahead of each series."""
+    if not columns.known_future:
+        return [{} for _ in table.series]
+    needed = ", ".join(columns.known_future)
+    if future is None:
+        raise DataError(
+            f"this model was trained with known_future: [{needed}] and needs their values for the {ahead} steps ahead of "
+            f"each series{_after(table, 0)}. Give them as `future` (--future FILE), one row for each step"
+        )
+    given = read_table(
+        future,
+        columns=columns.known_future,
+        time=data.time,
+        every=data.every,
+        series=data.series,
+        origin="the future rows",
+    )
+    refuse_missing(given, columns.known_future, advice="A column known ahead must be complete; fill it in")
+    return [_rows_of(table, given, series, ahead) for series in range(len(table.series))]
+
+
+def _rows_of(table: Table, given: Table, series: int, ahead: int) -> dict[str, np.ndarray]:
+    name = table.series[series]
+    if name not in given.series:
+        raise DataError(f"the future rows have no series {name}; they have {', '.join(given.series[:10])}")
+    first, end = given.bounds[given.series.index(name)], given.bounds[given.series.index(name) + 1]
+    positions = np.arange(first, min(end, first + ahead))
+    if table.times is not None and table.every is not None and given.times is not None:
+        own = table.times[table.bounds[series] : table.bounds[series + 1]]
+        wanted = table.every.ahead(own, np.arange(1, ahead + 1))
+        found = given.times[first:end].get_indexer(wanted)
+        if (found < 0).any():
+            absent = wanted[found < 0]
+            raise DataError(
+                f"the future rows lack {len(absent)} of the {ahead} steps ahead{f' of series {name}' if name else ''}: "
+                f"{absent[0]}{f' to {absent[-1]}' if len(absent) > 1 else ''}"
+            )
+        positions = first + found
+    elif len(positions) < ahead:
+        raise DataError(
+            f"the future rows{f' of series {name}' if name else ''} must be {ahead}. Received: {len(positions)}"
+        )
+    return {column: given.values[positions, index] for index, column in enumerate(given.columns)}
+
+
+def _after(table: Table, series: int) -> str:
+    if table.times is None:
+        return ""
+    return f", from {table.times[table.bounds[series + 1] - 1]} on"

@@ -1,0 +1,111 @@
+"""What a colleague would say of the data before training on it."""
+
+import numpy as np
+
+from seq2seq_kit.data.tables.pieces import Moments, pieces_of
+from seq2seq_kit.data.tables.splits import PARTS
+from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.findings import Finding
+
+OUTLIER_DEVIATIONS = 20
+_OUTSIDE_SHARE = 0.01
+_FEW_WINDOWS = {"train": 200, "val": 30, "test": 30}
+
+
+def check_data(prepared: Prepared) -> list[Finding]:
+    """Constant columns, outliers, test rows outside the training range, too few windows, and the notes of preparing."""
+    findings = [Finding("data_note", "note", note, "") for note in prepared.notes]
+    values, train = prepared.table.values, prepared.split.rows("train")
+    for position, name in enumerate(prepared.table.columns):
+        known = Moments.of(values, position, train)
+        if not known.count or known.low == known.high:
+            findings.append(_constant(name, known))
+            continue
+        findings += _outliers(prepared, name, position)
+        findings += _outside(prepared, name, position, known)
+    return findings + _few_windows(prepared) + _left_out_series(prepared)
+
+
+def _constant(name: str, known: Moments) -> Finding:
+    value = f"constant ({known.low:g})" if known.count else "empty"
+    return Finding(
+        "constant_column",
+        "warning",
+        f"column {name} is {value} in all training rows, so nothing can be learned from it",
+        "Leave it out of inputs and targets, or train on rows where it varies",
+    )
+
+
+def _outliers(prepared: Prepared, name: str, position: int) -> list[Finding]:
+    values, rows = prepared.table.values, len(prepared.table.values)
+    all_cells = Moments.of(values, position, [(0, rows)])
+    reach = max(all_cells.mean - all_cells.low, all_cells.high - all_cells.mean)
+    if reach <= OUTLIER_DEVIATIONS * all_cells.deviation:
+        return []
+    count, worst, farthest = 0, 0, 0.0
+    for piece in pieces_of(0, rows):
+        distance = np.nan_to_num(np.abs(values[piece, position] - all_cells.mean) / all_cells.deviation)
+        count += int((distance > OUTLIER_DEVIATIONS).sum())
+        if distance.max() > farthest:
+            worst, farthest = piece.start + int(distance.argmax()), float(distance.max())
+    return [
+        Finding(
+            "outlier",
+            "warning",
+            f"column {name} has {count} {'value' if count == 1 else 'values'} beyond {OUTLIER_DEVIATIONS} standard "
+            f"deviations; the farthest is {values[worst, position]:g}, {farthest:.0f} deviations off, in "
+            f"{prepared.table.where(worst)}",
+            f"If it cannot be real, set data.limits: {{{name}: [lowest, highest]}}; else try data.scaling: {{{name}: robust}}",
+        )
+    ]
+
+
+def _outside(prepared: Prepared, name: str, position: int, known: Moments) -> list[Finding]:
+    outside = rows = 0
+    for piece in (piece for first, end in prepared.split.rows("test") for piece in pieces_of(first, end)):
+        cells = prepared.table.values[piece, position]
+        outside, rows = outside + int(((cells < known.low) | (cells > known.high)).sum()), rows + len(cells)
+    share = outside / rows if rows else 0.0
+    if share <= _OUTSIDE_SHARE:
+        return []
+    return [
+        Finding(
+            "test_outside_training_range",
+            "warning",
+            f"{share:.1%} of the test rows of column {name} lie outside its training range {known.low:g} to {known.high:g}; "
+            "a network is unreliable there",
+            "Try without the column, with more history, or with its changes instead of its level",
+        )
+    ]
+
+
+def _few_windows(prepared: Prepared) -> list[Finding]:
+    return [
+        Finding(
+            "few_windows",
+            "warning",
+            f"only {prepared.windows[part].count} {part} windows; figures from fewer than {_FEW_WINDOWS[part]} are shaky",
+            "Use more rows, a smaller window_stride or input_steps, or a larger share in data.split",
+        )
+        for part in PARTS
+        if prepared.windows[part].count < _FEW_WINDOWS[part]
+    ]
+
+
+def _left_out_series(prepared: Prepared) -> list[Finding]:
+    """Series so short that a part has no window of theirs; with a single series that is an error before this."""
+    findings = []
+    for part in PARTS:
+        held = set(prepared.windows[part].series.tolist())
+        absent = [name for series, name in enumerate(prepared.table.series) if series not in held]
+        if absent:
+            findings.append(
+                Finding(
+                    "series_without_windows",
+                    "warning",
+                    f"{len(absent)} of {len(prepared.table.series)} series are too short for a {part} window: "
+                    f"{', '.join(absent[:5])}{', ...' if len(absent) > 5 else ''}",
+                    "They count for nothing there; give them more rows, or leave them out",
+                )
+            )
+    return findings

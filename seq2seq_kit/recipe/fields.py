@@ -1,0 +1,222 @@
+"""The sections and types that kinds of recipes share; unknown keys are refused.
+
+What a task adds stands in its own folder (`tasks/*/recipe.py`). Defaults stand in these classes and nowhere else. A field's
+description is what `seq2seq-kit schema` shows in an editor.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from seq2seq_kit.recipe.messages import Problem
+from seq2seq_kit.recipe.section import Section
+from seq2seq_kit.recipe.sweep import Hyperparameter, Sweep
+
+Calendar = Literal[
+    "minute", "hour", "day_of_week", "hour_of_week", "weekend", "day_of_month", "day_of_year", "week_of_year", "month"
+]
+Missing = Literal["refuse", "interpolate", "ffill", "mask"]
+Scaling = Literal["standard", "minmax", "robust", "none"]
+Steps = Annotated[int, Field(ge=1)]
+Units = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+# A share of the rows, or how many of them.
+Share = Annotated[float, Field(gt=0, lt=1)] | Annotated[int, Field(ge=1)]
+Columns = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+Limits = dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
+# An integer, a unit and nothing else; the data room turns it into a step (data/time.py).
+Every = Annotated[str, Field(pattern=r"^[1-9]\d*(s|min|h|d|w|mo|y)$")]
+Read = Annotated[
+    Literal["memory", "row_groups"],
+    Field(description="memory: the whole table; row_groups: a Parquet file larger than memory, read as it is needed."),
+]
+Level = Literal["char", "token"]
+Name = Annotated[str, Field(min_length=1)]
+Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
+TeacherForcing = Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=2, max_length=2)]
+TEACHER_FORCING = (
+    "Share of true outputs that a decoder reads in the first and in the last epoch; else its own (not `repeat`)."
+)
+BRIDGE = (
+    "repeat: the encoder's last output at every step; state: the decoder starts from the encoder's states and reads its own "
+    "output; attention: it also looks at every step of the encoder."
+)
+
+
+class Split(Section):
+    """How the rows of each series are divided, in time order: train, then val, then test.
+
+    By shares, or with `train` by whole numbers of rows from the oldest one; rows after them are not used.
+    """
+
+    # That all three are numbers or none is one is a rule (rules.py).
+    train: Steps | None = Field(None, description="Rows, the oldest ones; makes `val` and `test` numbers of rows too.")
+    val: Share = Field(0.15, description="Share of the rows, right before the test rows; or how many, after `train`.")
+    test: Share = Field(0.15, description="Share of the rows, the newest ones; or how many, after `val`.")
+
+
+class SequenceSplit(Section):
+    """How whole sequences are divided: by a hash of their name or text, so one never changes sides."""
+
+    val: float = Field(0.1, gt=0, lt=1, description="Share of the sequences.")
+    test: float = Field(0.1, gt=0, lt=1, description="Share of the sequences.")
+
+
+class Data(Section):
+    """The table, and how windows are cut from it."""
+
+    source: str | None = Field(
+        None, description="A named data set (see `seq2seq-kit list`) or the path of a CSV or Parquet file."
+    )
+    time: str | None = Field(None, description="Column of timestamps; needs `every`.")
+    every: Every | None = Field(None, description="Time from one row to the next: 30s, 15min, 1h, 1d, 1w, 1mo, 1y.")
+    series: str | None = Field(None, description="Column that tells the series of a long table apart.")
+    inputs: Columns = Field(description="Columns that the encoder reads.")
+    input_steps: Steps = Field(description="Rows that the encoder reads.")
+    window_stride: Steps = Field(1, description="Rows from the start of one window to the start of the next.")
+    limits: Limits = Field(
+        default_factory=dict,
+        description="Lowest and highest possible value by column; what lies outside counts as missing.",
+    )
+    missing: Missing = Field("refuse", description="What to do with missing cells.")
+    scaling: Scaling | dict[str, Scaling] = Field(
+        "standard", description="For all columns, or by column; columns not named stay on `standard`."
+    )
+    scale_per_series: bool = Field(False, description="Fit the scalers on each series by itself.")
+    split: Split = Field(default_factory=Split)
+
+
+class WindowData(Data):
+    """The table of a model of windows."""
+
+    read: Read = "memory"
+
+
+class HorizonData(WindowData):
+    """Windows whose targets are the steps after their inputs."""
+
+    targets: Columns = Field(description="Columns to forecast.")
+    output_steps: Steps = Field(description="Rows that the decoder writes.")
+    gap_steps: int = Field(0, ge=0, description="Rows between the inputs and the targets that belong to neither.")
+    calendar: list[Calendar] = Field(
+        default_factory=list, description="Features of the timestamp, also given to the decoder for the steps ahead."
+    )
+    known_future: list[str] = Field(
+        default_factory=list, description="Columns known ahead of time; `predict` needs them for the steps ahead."
+    )
+
+
+class Model(Section):
+    """The layers; every key is an argument of the builder of the same name."""
+
+    cell: Literal["lstm", "gru"] = "lstm"
+    encoder_units: Units = Field(
+        default_factory=lambda: [64], description="Units of each encoder layer, first to last."
+    )
+    decoder_units: Units = Field(
+        default_factory=lambda: [64], description="Units of each decoder layer, first to last."
+    )
+    bidirectional: bool = Field(False, description="Encoder layers read the window in both directions.")
+    dropout: Fraction = Field(0.0, description="Share of each recurrent layer's inputs dropped in training.")
+    recurrent_dropout: Fraction = Field(
+        0.0, description="Share of the recurrent state dropped; leaves the fast kernels."
+    )
+    kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
+    pyramid: Steps = Field(1, description="Neighbouring steps that are joined between two encoder layers.")
+    segment_steps: Steps = Field(1, description="Neighbouring steps that are one step of the recurrence.")
+    position_embedding: bool = Field(
+        False, description="Adds a learned vector to each step of the repeated latent vector."
+    )
+    output_dropout: Fraction = Field(0.0, description="Share of the decoder's outputs dropped in training.")
+
+
+class RecurrentModel(Section):
+    """A stack of recurrent layers, one output for each step."""
+
+    cell: Literal["lstm", "gru"] = "lstm"
+    units: Units = Field(default_factory=lambda: [64], description="Units of each layer, first to last.")
+    dropout: Fraction = Field(0.0, description="Share of each layer's inputs dropped in training.")
+    recurrent_dropout: Fraction = Field(0.0, description="Share of the recurrent state dropped in training.")
+    kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
+
+
+class FitSettings(Section):
+    """The fit, whatever is fitted."""
+
+    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
+    learning_rate: float = Field(1e-3, gt=0)
+    schedule: Literal["constant", "cosine", "plateau"] = Field(
+        "constant", description="cosine: to 0 over all epochs; plateau: halved after patience/2 epochs without gain."
+    )
+    clip_norm: float | None = Field(None, gt=0, description="Largest norm of a gradient; a cure for NaN losses.")
+    batch_size: Steps = 64
+    epochs: Steps = 30
+    patience: Steps | None = Field(
+        5, description="Epochs without a better validation loss before stopping; null: train all epochs."
+    )
+    precision: Precision = Field(
+        "float32", description="What training computes in; the mixed ones are for a GPU. The trained model is float32."
+    )
+    deterministic: bool = Field(False, description="Bit-equal reruns on the same machine, a little slower.")
+
+
+class Training(FitSettings):
+    """The fit of a model that predicts numbers."""
+
+    loss: Literal["mse", "mae", "huber"] = "mse"
+
+
+class TokenTraining(FitSettings):
+    """The fit of a model that predicts tokens or labels, by cross-entropy."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A recipe as it was written, with the schema's defaults in the place of what is absent; of any type.
+
+    Attributes:
+        data: Its section of that name; empty where it is no section. Likewise `model`, `training`.
+        sweep: None without one.
+        written: The data section without defaults.
+    """
+
+    data: Mapping[str, Any]
+    model: Mapping[str, Any]
+    training: Mapping[str, Any]
+    sweep: Any
+    written: Mapping[str, Any]
+
+
+Rule = Callable[[Written], Iterator[Problem]]
+# Looks at the hyperparameters of a sweep, by key (None: wrongly written), and at the recipe as it was written.
+SearchRule = Callable[[Mapping[str, Hyperparameter | None], Mapping[str, Any]], Iterator[Problem]]
+
+
+class Recipe(Section):
+    """What every recipe has, and what the recipe language asks of each kind."""
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
+    # Keys of `data` that a sweep may search: they leave the values to be predicted in validation as they are.
+    searched_data: ClassVar[tuple[str, ...]] = ()
+    # What a sweep may be judged by.
+    metrics: ClassVar[tuple[str, ...]] = ("val_loss",)
+    search_rules: ClassVar[tuple[SearchRule, ...]] = ()
+    # Why a sweep has no folds in time; empty where it has.
+    no_folds: ClassVar[str] = ""
+
+    task: str
+    name: str | None = Field(
+        None, pattern=r"^[\w.-]+$", description="Name of the MLflow experiment; default: the file's name."
+    )
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the weights, the shuffling and the dropout.")
+    sweep: Sweep | None = Field(None, description="How the recipe is searched; read only by `seq2seq-kit sweep`.")
+    data: Section
+    model: Section
+    training: FitSettings
+
+    @property
+    def source(self) -> str | None:
+        """Where its rows come from; None where they are handed over."""
+        return getattr(self.data, "source", None)

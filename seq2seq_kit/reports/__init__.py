@@ -1,0 +1,1 @@
+"""Figures, the model's diagram, the run in words."""

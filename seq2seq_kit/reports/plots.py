@@ -1,0 +1,222 @@
+"""Figures of a run: how it learned, what it predicts beside the truth and the baselines, where it errs, what it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seq2seq_kit.data.tables.pieces import cells_of
+from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.evaluation import MODEL, Evaluation
+from seq2seq_kit.evaluation.baselines import Predictor
+from seq2seq_kit.training.fit import Fit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TRUTH_COLOUR, MODEL_COLOUR, PAST_COLOUR = "#1b1b1b", "#d1495b", "#9aa5b1"
+_PEERS = ("#2a9d8f", "#e9c46a", "#457b9d", "#8d6a9f")
+_LEAST_CONTEXT, _CONTEXT_PER_STEP = 24, 3  # input rows in a picture; more would flatten the steps ahead
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A few windows with everything that is drawn of them, in original units.
+
+    Attributes:
+        labels: Title of each window.
+        past_x, past: Positions and values of the newest inputs, `(windows, context)` and `(windows, context, targets)`.
+        ahead_x: Positions of the predicted steps, `(windows, output_steps)`; timestamps or row numbers.
+        truth: `(windows, output_steps, targets)`.
+        predictions: The same by forecaster, the model first.
+        targets: Names of the targets.
+    """
+
+    labels: list[str]
+    past_x: np.ndarray
+    past: np.ndarray
+    ahead_x: np.ndarray
+    truth: np.ndarray
+    predictions: dict[str, np.ndarray]
+    targets: list[str]
+
+
+def pick_examples(prepared: Prepared, part: str, predictors: Mapping[str, Predictor], *, count: int) -> Examples:
+    """Windows spread evenly over a part: chosen by their place, never by how well they turned out."""
+    windows = prepared.windows[part]
+    picked = windows.evenly(count)
+    ahead = windows.target_rows(picked)
+    shape = windows.shape
+    context = min(shape.input_steps, max(_LEAST_CONTEXT, _CONTEXT_PER_STEP * shape.output_steps))
+    before = windows.starts(picked)[:, None] + np.arange(shape.input_steps - context, shape.input_steps)
+    if shape.target_offset == 0:
+        before = before[:, :0]
+    columns = [prepared.table.columns.index(name) for name in prepared.columns.targets]
+    times = prepared.table.times
+
+    # On the clock of the data; NumPy's timestamps know no zone.
+    def place(rows: np.ndarray) -> np.ndarray:
+        if times is None:
+            return rows + 1
+        return times[rows.ravel()].tz_localize(None).to_numpy().reshape(rows.shape)
+
+    names = [prepared.table.series[series] for series in prepared.series_of(part, picked)]
+    firsts = place(ahead[:, 0])
+    labels = [
+        f"{name}, {_moment(first)}" if name else _moment(first) for name, first in zip(names, firsts, strict=True)
+    ]
+    predictions = {name: predict(prepared, part, picked) for name, predict in predictors.items()}
+    past = cells_of(prepared.table.values, before, columns)
+    truth = prepared.truth(part, picked)
+    return Examples(labels, place(before), past, place(ahead), truth, predictions, prepared.columns.targets)
+
+
+def plot_losses(fit: Fit) -> Figure:
+    """Training and validation loss by epoch, the kept epoch marked."""
+    figure, axes = new_figure(7, 4)
+    epochs = [epoch.number for epoch in fit.history]
+    axes.plot(epochs, [epoch.loss for epoch in fit.history], color=PAST_COLOUR, marker="o", ms=3, label="train")
+    axes.plot(
+        epochs, [epoch.val_loss for epoch in fit.history], color=MODEL_COLOUR, marker="o", ms=3, label="validation"
+    )
+    if fit.best_epoch:
+        axes.axvline(fit.best_epoch, color=TRUTH_COLOUR, lw=0.8, ls=":", label=f"kept: epoch {fit.best_epoch}")
+    axes.set(title="Loss by epoch", xlabel="epoch", ylabel="loss (scaled units)")
+    positive = all(epoch.loss > 0 and epoch.val_loss > 0 for epoch in fit.history)
+    axes.set_yscale("log" if positive and fit.history else "linear")
+    axes.legend(frameon=False)
+    return figure
+
+
+def plot_examples(examples: Examples, *, title: str) -> Figure:
+    """Up to six windows: the newest inputs, what came, the model and its baselines; the first target."""
+    from matplotlib.figure import Figure
+
+    shown = min(len(examples.labels), 6)
+    figure = Figure(figsize=(11, 2.6 * -(-shown // 2) + 0.8), layout="constrained")
+    grid = np.atleast_1d(figure.subplots(-(-shown // 2), 2 if shown > 1 else 1)).ravel()
+    for window, axes in enumerate(grid[:shown]):
+        _draw_window(axes, examples, window)
+    for axes in grid[shown:]:
+        axes.remove()
+    handles, labels = grid[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    figure.suptitle(title)
+    return figure
+
+
+def plot_error_by_step(test: Evaluation) -> Figure:
+    """RMSE at each output step, the model beside its baselines."""
+    figure, axes = new_figure(7, 4)
+    steps = np.arange(1, test.steps + 1)
+    for name, colour in zip(test.sums, (MODEL_COLOUR, *_PEERS), strict=False):
+        axes.plot(steps, test.by_step(name), color=colour, marker="o", ms=3, lw=2 if name == MODEL else 1.2, label=name)
+    unit = "scaled units" if len(test.targets) > 1 else test.targets[0]
+    axes.set(title="Error by output step, test windows", xlabel="output step", ylabel=f"RMSE ({unit})")
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False)
+    return figure
+
+
+def write_interactive(examples: Examples, path: Path, *, title: str) -> None:
+    """A page of its own, without network: choose a window with the slider, a forecaster in the legend."""
+    import plotly.graph_objects as go
+
+    series = [("what came", TRUTH_COLOUR), *zip(examples.predictions, (MODEL_COLOUR, *_PEERS), strict=False)]
+    figure = go.Figure()
+    per_window = (len(series) + 1) * len(examples.targets)
+    for window in range(len(examples.labels)):
+        for k, target in enumerate(examples.targets):
+            suffix = f" {target}" if len(examples.targets) > 1 else ""
+            past = {"x": examples.past_x[window], "y": examples.past[window, :, k]}
+            figure.add_scatter(**past, name=f"inputs{suffix}", line={"color": PAST_COLOUR}, visible=window == 0)
+            for name, colour in series:
+                values = examples.truth if name == "what came" else examples.predictions[name]
+                dash = "solid" if name in ("what came", MODEL) else "dot"
+                figure.add_scatter(
+                    x=examples.ahead_x[window],
+                    y=values[window, :, k],
+                    name=f"{name}{suffix}",
+                    mode="lines+markers",
+                    line={"color": colour, "dash": dash},
+                    visible=window == 0,
+                )
+    total = per_window * len(examples.labels)
+    steps: list[dict[str, Any]] = []
+    for window, label in enumerate(examples.labels):
+        visible = [position // per_window == window for position in range(total)]
+        steps.append({"method": "update", "label": label, "args": [{"visible": visible}]})
+    figure.update_layout(
+        title=title,
+        template="plotly_white",
+        hovermode="x unified",
+        sliders=[{"steps": steps, "currentvalue": {"prefix": "window from "}, "pad": {"t": 50}}],
+        yaxis_title=examples.targets[0] if len(examples.targets) == 1 else None,
+    )
+    figure.write_html(path, include_plotlyjs=True)
+
+
+def save(figures: Mapping[str, Figure], folder: Path) -> None:
+    """Writes each figure as `<name>.png`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in figures.items():
+        figure.savefig(folder / f"{name}.png", dpi=120)
+
+
+def _draw_window(axes: Axes, examples: Examples, window: int) -> None:
+    axes.plot(examples.past_x[window], examples.past[window, :, 0], color=PAST_COLOUR, lw=1.2, label="inputs")
+    for (name, values), colour in zip(examples.predictions.items(), (MODEL_COLOUR, *_PEERS), strict=False):
+        own = name == MODEL
+        axes.plot(
+            examples.ahead_x[window],
+            values[window, :, 0],
+            color=colour,
+            lw=2 if own else 1.1,
+            ls="-" if own else "--",
+            zorder=3 if own else 2,
+            label=name,
+        )
+    axes.plot(
+        examples.ahead_x[window],
+        examples.truth[window, :, 0],
+        color=TRUTH_COLOUR,
+        lw=1.4,
+        marker=".",
+        label="what came",
+    )
+    axes.set_title(f"from {examples.labels[window]}", fontsize=9)
+    axes.set_ylabel(examples.targets[0], fontsize=8)
+    axes.tick_params(labelsize=7)
+    _tidy(axes)
+    if np.issubdtype(examples.ahead_x.dtype, np.datetime64):
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+        locator = AutoDateLocator(maxticks=7)
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+
+
+def _moment(first: np.datetime64 | int) -> str:
+    if isinstance(first, np.datetime64):
+        return str(np.datetime_as_string(first, "m")).replace("T", " ")
+    return f"row {first}"
+
+
+def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of one tidy plot, in inches."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots()
+    _tidy(axes)
+    return figure, axes
+
+
+def _tidy(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25, lw=0.6)

@@ -1,0 +1,31 @@
+"""What the server of forked trials imports once, so that a trial begins at once in a fresh process.
+
+Importing TensorFlow starts no thread (measured: one thread after it), so a process may be forked from one that has done no more
+than that. Nothing here may run an operation.
+"""
+
+import gc
+import os
+
+from seq2seq_kit.quiet import held_back
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def _load() -> None:
+    with held_back():
+        import keras  # noqa: F401
+        import tensorflow as tf  # noqa: F401
+
+        import seq2seq_kit.models
+        import seq2seq_kit.tasks.windows
+        import seq2seq_kit.training.fit  # noqa: F401
+        from seq2seq_kit.kernels.compiling import library
+
+        library()
+
+
+_load()
+gc.collect()
+gc.freeze()  # a trial's garbage collector need not walk over TensorFlow, nor copy its pages by doing so

@@ -1,0 +1,168 @@
+"""What a person sees of a sweep in a terminal: a live table of trials under way and the best, a line for each that has ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from seq2seq_kit.cli.progress import duration, print_finding
+from seq2seq_kit.findings import Finding
+from seq2seq_kit.reports.notes import figure
+from seq2seq_kit.sweeps.run import SweepResult
+from seq2seq_kit.sweeps.status import Standing
+from seq2seq_kit.sweeps.trials import Trial, best_of, ranked, short_keys, text_of
+
+_BEST = 5
+_REFRESHES = 4  # a second
+_LINE_SECONDS = 300.0
+_BAR = 12
+
+
+class SweepConsole:
+    """The reporter of `sweep` on a terminal. Written to a file or a pipe it prints the lines of ended trials only."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.standing: Standing | None = None
+        self.drawn = 0.0
+        self.live = Live(console=console, auto_refresh=False, transient=True)
+        self.shows = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._hide()
+
+    def say(self, text: str) -> None:
+        """A stage begins."""
+        self.console.print(f"[cyan]·[/cyan] {escape(text)}", highlight=False, soft_wrap=True)
+
+    def find(self, finding: Finding) -> None:
+        """A finding, coloured by its level."""
+        print_finding(self.console, finding)
+
+    def on_standing(self, standing: Standing) -> None:
+        """Draws the table anew."""
+        self.standing = standing
+        now = time.perf_counter()
+        if not self.console.is_terminal:
+            if now - self.drawn > _LINE_SECONDS:  # a sign of life in a file
+                if self.drawn:
+                    self.console.print(escape(summary(standing)), highlight=False, soft_wrap=True)
+                self.drawn = now
+            return
+        if now - self.drawn < 1 / _REFRESHES:
+            return
+        self.drawn = now
+        if not standing.running:
+            self._hide()
+            return
+        if not self.shows:
+            self.live.start()
+            self.shows = True
+        self.live.update(render(standing), refresh=True)
+
+    def on_trial(self, trial: Trial, best: bool) -> None:
+        """A line for a trial that has ended; a star for the best so far."""
+        of = f"/{self.standing.total}" if self.standing and self.standing.total else ""
+        head = f"trial {trial.number:>3}{of}"
+        if trial.state == "failed":
+            said = f"[red]failed[/red]: {escape(trial.reason)}"
+        else:
+            spread = f" ± {trial.spread:.3g}" if trial.spread is not None else ""
+            said = f"{trial.score:.6g}{spread}  epoch {trial.best_epoch}"
+        values = escape(_words(trial))
+        took = duration(trial.seconds) if trial.seconds else escape(trial.reason)
+        star = " *" if best else ""
+        self.console.print(f"{head}  {said}  {values}  {took}{star}", highlight=False, soft_wrap=True)
+
+    def _hide(self) -> None:
+        if self.shows:
+            self.live.stop()
+            self.shows = False
+
+
+def print_result(console: Console, result: SweepResult) -> None:
+    """The best trials, what mattered, and how to go on."""
+    standing = Standing(result.trials, [], None, result.seconds, None, result.metric, result.direction)
+    console.print(render(standing))
+    shares = [f"{key} {share:.0%}" for key, share in result.importances.shares.items()]
+    lines = [f"what mattered: {', '.join(shares)}" if shares else f"what mattered: {result.importances.why}"]
+    lines.append(f"run {result.run_id}  {result.seconds:.0f} s in all")
+    run = result.run_id
+    lines.append("  seq2seq-kit ui                                   review it")
+    lines.append(f"  seq2seq-kit sweep --best {run} --out best.yaml")
+    if result.ended in ("interrupted", "max_minutes"):
+        lines.append(f"  seq2seq-kit sweep --resume {run}")
+    for line in lines:
+        console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def render(standing: Standing) -> Group:
+    """The live view: trials under way with a bar each, the best finished ones, and how far the sweep is."""
+    keys = _keys(standing.trials)
+    names = short_keys(keys)
+    table = Table(title=None, expand=False)
+    for name in ("trial", "", standing.metric, "epoch"):
+        table.add_column(name, justify="right" if name in ("trial", standing.metric) else "left", no_wrap=True)
+    for key in keys:
+        table.add_column(names[key], overflow="ellipsis")
+    table.add_column("time", justify="right", no_wrap=True)
+    for each in standing.running:
+        bar = "━" * round(each.done * _BAR)
+        last = "" if each.last is None else figure(each.last)
+        table.add_row(
+            str(each.trial.number),
+            Text(bar.ljust(_BAR, "╌"), style="cyan"),
+            Text(last, style="dim"),
+            f"{each.epoch}/{each.epochs}",
+            *_cells(each.trial, keys),
+            duration(each.seconds),
+        )
+    best = ranked(standing.trials, standing.direction)[:_BEST]
+    if best:
+        table.add_section()
+    for place, trial in enumerate(best):
+        table.add_row(
+            str(trial.number),
+            "best so far" if place == 0 else "",
+            Text(f"{trial.score:.5g}", style="bold green" if place == 0 else ""),
+            str(trial.best_epoch),
+            *_cells(trial, keys),
+            duration(trial.seconds),
+        )
+    return Group(table, Text(summary(standing)))
+
+
+def summary(standing: Standing) -> str:
+    """`7 of 20 trials finished, 1 failed; best val_loss 0.0512 (trial 4); 2.1 min so far, about 3.0 min left`."""
+    finished = sum(trial.state == "finished" for trial in standing.trials)
+    failed = sum(trial.state == "failed" for trial in standing.trials)
+    of = f" of {standing.total}" if standing.total else ""
+    best = best_of(standing.trials, standing.direction)
+    parts = [f"{finished}{of} trials finished" + (f", {failed} failed" if failed else "")]
+    if best is not None:
+        parts.append(f"best {standing.metric} {best.score:.5g} (trial {best.number})")
+    left = "" if standing.left is None else f", about {duration(standing.left)} left"
+    return "; ".join([*parts, f"{duration(standing.seconds)} so far{left}"])
+
+
+def _cells(trial: Trial, keys: Sequence[str]) -> list[str]:
+    return [text_of(trial.values[key]) if key in trial.values else "" for key in keys]
+
+
+def _keys(trials: Sequence[Trial]) -> list[str]:
+    return list(dict.fromkeys(key for trial in trials for key in trial.values))
+
+
+def _words(trial: Trial) -> str:
+    names = short_keys(list(trial.values))
+    return ", ".join(f"{names[key]} {text_of(value)}" for key, value in trial.values.items())

@@ -1,0 +1,1 @@
+"""What a sweep shows: figures, tables, summary."""

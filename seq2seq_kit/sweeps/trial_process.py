@@ -1,0 +1,212 @@
+"""What happens in the process of one trial: recipe, data, model, fit; for folds several times. Nothing here speaks to MLflow.
+
+Messages to the sweep's process are tuples `(kind, value)`: `batch`, `epoch` (while a fold is fitted), then one of `done`,
+`failed` (this trial only), `wrong` (recipe or data: the sweep cannot go on) or `broken` (a bug).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import signal
+import sys
+import threading
+import time
+import traceback
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seq2seq_kit.errors import DataError, KitError, TrainingError
+from seq2seq_kit.recipe.fields import Recipe
+from seq2seq_kit.sweeps.trials import Direction, is_better
+from seq2seq_kit.tasks import open_job
+from seq2seq_kit.tasks.job import Job, digest_of
+from seq2seq_kit.training.fit import Epoch
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    import pandas as pd
+
+_PROGRESS_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Task:
+    """One trial, complete.
+
+    Attributes:
+        recipe: The trial's recipe.
+        metric: The objective: `val_loss` or a metric of the fit.
+        to_beat: The best score when the trial began, or None; a model that does not beat it is not kept.
+        direction: Whether a score is better when it is smaller (`min`) or larger (`max`).
+        folds: Number of time-ordered folds; None: the recipe's own split.
+        data: Rows instead of the recipe's `data.source`.
+        folder: Where the trained model is put as `bundle`, and what the process says on standard error as `stderr.txt`.
+        run_id: The trial's run, named in its bundle.
+        columns: Columns of the data that the sweep's own recipe uses.
+        digest: Of those columns when the sweep began.
+    """
+
+    recipe: Recipe
+    metric: str
+    to_beat: float | None
+    direction: Direction
+    folds: int | None
+    data: pd.DataFrame | None
+    folder: Path
+    run_id: str
+    columns: list[str]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a trial came to, as plain data.
+
+    Attributes:
+        score: The objective at the kept epoch; over folds their mean.
+        best_epoch: The kept epoch, of the last fold.
+        folds: Scores by fold; empty without.
+        fits: Each fold's fit, as `Fit.to_json` gives it; a single one without folds.
+        seconds: Wall time of everything.
+        memory: Largest resident set of the process, in bytes.
+    """
+
+    score: float
+    best_epoch: int
+    fits: list[dict[str, Any]]
+    seconds: float
+    memory: int
+    folds: tuple[float, ...] = field(default=())
+
+
+def main(pipe: Connection, task: Task) -> None:
+    """The whole life of a trial's process."""
+    try:
+        _settle(pipe, task.folder)
+        pipe.send(("done", run_trial(task, pipe)))
+    except (MemoryError, TrainingError) as error:
+        pipe.send(("failed", str(error) or "out of memory"))
+    except KitError as error:
+        pipe.send(("wrong", error))
+    except Exception as error:
+        if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's, which has no base of its own
+            said = re.sub(r"^\{\{.*?\}\}\s*", "", str(error).splitlines()[0])
+            pipe.send(("failed", f"out of memory: {said}"))
+        else:
+            pipe.send(("broken", traceback.format_exc()))
+
+
+def run_trial(task: Task, pipe: Connection) -> Outcome:
+    """Fits the trial's recipe, on each fold if there are any."""
+    import keras
+
+    from seq2seq_kit.training.fit import seed_everything
+
+    began = time.perf_counter()
+    recipe = task.recipe
+    job = open_job(recipe, task.data)
+    require_same_rows(job, task.columns, task.digest)
+    jobs = job.folds(task.folds) if task.folds else [job]
+    scores, fits = [], []
+    for number, each in enumerate(jobs, start=1):
+        keras.backend.clear_session()
+        seed_everything(recipe.seed, deterministic=recipe.training.deterministic)
+        model = each.build()
+        fitted = each.fit(model, [_Teller(pipe, number, len(jobs))])
+        scores.append(score_of(fitted.history[fitted.best_epoch - 1], task.metric))
+        fits.append(fitted.to_json())
+    score = math.fsum(scores) / len(scores)
+    # Of equals the earlier trial counts, which may be this one.
+    if task.to_beat is None or not is_better(task.to_beat, score, task.direction):
+        digest = digest_of(job.source, job.columns)
+        info = {"run_id": task.run_id, "data_sha256": digest, "best_epoch": fitted.best_epoch}
+        each.bundle(model, info, peers=False).save(task.folder / "bundle")
+    return Outcome(
+        score=score,
+        best_epoch=fitted.best_epoch,
+        fits=fits,
+        seconds=time.perf_counter() - began,
+        memory=_largest_resident_set(),
+        folds=tuple(scores) if task.folds else (),
+    )
+
+
+def score_of(epoch: Epoch, metric: str) -> float:
+    """The objective in an epoch."""
+    return epoch.val_loss if metric == "val_loss" else epoch.metrics[metric]
+
+
+def require_same_rows(job: Job, columns: list[str], digest: str) -> None:
+    """Refuses a source that has changed since the sweep began: its trials would be judged on other rows.
+
+    Raises:
+        DataError: It has.
+    """
+    absent = [name for name in columns if name not in job.source.columns]
+    if absent or digest_of(job.source, columns) != digest:
+        changed = f"its column {absent[0]} is gone" if absent else "its rows are others"
+        raise DataError(
+            f"the data has changed while the sweep ran ({changed}), so trials could not be compared. Bring the rows back and "
+            "resume the sweep, or begin a new one"
+        )
+
+
+class _Teller:
+    """Watches a fit and tells the sweep's process."""
+
+    def __init__(self, pipe: Connection, fold: int, of: int) -> None:
+        self.pipe, self.fold, self.of = pipe, fold, of
+        self.told = 0.0
+
+    def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None:
+        now = time.perf_counter()
+        if now - self.told > _PROGRESS_SECONDS:
+            self.told = now
+            done = (self.fold - 1 + ((epoch - 1) * steps + step - 1) / (of * steps)) / self.of
+            self.pipe.send(("batch", (self.fold, epoch, of, done)))
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        self.pipe.send(("epoch", (self.fold, asdict(epoch))))
+
+
+def _settle(pipe: Connection, folder: Path) -> None:
+    """Makes this process one that computes in one thread, says nothing, and never outlives the sweep."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to every process of the terminal; the sweep's decides
+    folder.mkdir(parents=True, exist_ok=True)
+    said = os.open(folder / "stderr.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(said, stream)
+    with suppress(OSError):
+        # If memory runs out, Linux ends a trial and not the sweep.
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    threading.Thread(target=_end_with_the_sweep, args=(pipe,), daemon=True).start()
+
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)  # trials share it
+
+
+def _end_with_the_sweep(pipe: Connection) -> None:
+    """The sweep's process never sends anything: the pipe ends when that process does, however it ended."""
+    with suppress(EOFError, OSError):
+        pipe.recv_bytes()
+    os._exit(1)
+
+
+def _largest_resident_set() -> int:
+    try:
+        import resource
+    except ImportError:  # Windows counts the peak elsewhere
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

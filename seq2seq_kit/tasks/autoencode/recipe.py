@@ -1,0 +1,51 @@
+"""What a recipe for an autoencoder of windows may say."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from seq2seq_kit.recipe.fields import Model, Recipe, Rule, Steps, Training, WindowData
+from seq2seq_kit.recipe.model_rules import a_pyramid_has_layers_to_join, segments_and_pyramid_divide_the_steps
+from seq2seq_kit.recipe.rules import (
+    a_column_is_named_once,
+    a_split_in_time_leaves_training_rows,
+    limits_are_in_order,
+    row_groups_are_read_as_they_stand,
+    settings_are_of_known_columns,
+    time_and_every_go_together,
+)
+
+
+class AutoencodeData(WindowData):
+    """The table of an autoencoder: its targets are its inputs."""
+
+    framing: Literal["window"] = Field(
+        "window", description="window: of input_steps rows; whole: each series is one sequence, of any length."
+    )
+
+
+class AutoencodeModel(Model):
+    """The layers of an autoencoder."""
+
+    latent_dim: Steps | None = Field(None, description="Width of the latent vector; default: the last encoder layer's.")
+
+
+class AutoencodeRecipe(Recipe):
+    """A window -> itself, through a latent vector."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        time_and_every_go_together,
+        a_column_is_named_once,
+        limits_are_in_order,
+        settings_are_of_known_columns,
+        row_groups_are_read_as_they_stand,
+        a_split_in_time_leaves_training_rows,
+        segments_and_pyramid_divide_the_steps,
+        a_pyramid_has_layers_to_join,
+    )
+    # Nothing of its data is searched: its inputs are what it reconstructs.
+
+    task: Literal["autoencode"]
+    data: AutoencodeData
+    model: AutoencodeModel = Field(default_factory=AutoencodeModel)
+    training: Training = Field(default_factory=Training)

@@ -1,0 +1,69 @@
+"""What a recipe for an echo may say: one short sequence of numbers that a small model learns to give back.
+
+A lesson in shapes, not a measure of skill: the sequence stands in the recipe, and there is no other.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from seq2seq_kit.recipe.fields import FitSettings, Steps
+from seq2seq_kit.recipe.fields import Recipe as BaseRecipe
+from seq2seq_kit.recipe.section import Section
+
+EchoShape = Literal["one_to_one", "many_to_one", "many_to_many", "one_to_many", "feedback", "one_step"]
+
+
+class EchoData(Section):
+    """The sequence itself."""
+
+    # What the other kinds of recipes name as the origin of their rows.
+    source: ClassVar[str] = "data.sequence"
+
+    sequence: list[float] = Field(
+        description="Values of the sequence, at least two; not scaled, so within about -1 to 1."
+    )
+
+    @field_validator("sequence")
+    @classmethod
+    def _is_a_sequence(cls, values: list[float]) -> list[float]:
+        if len(values) < 2:
+            raise ValueError(f"must hold at least 2 values, the steps of the sequence. Received: {values}")
+        return values
+
+
+class EchoModel(Section):
+    """One recurrent layer; every key is an argument of `build_echo`."""
+
+    shape: EchoShape = Field(
+        "many_to_many",
+        description="one_to_one: each value by itself; many_to_one: the sequence -> one vector; many_to_many: a value for each "
+        "step; one_to_many: a value, repeated -> the sequence; feedback: each output is the next input; one_step: the steps "
+        "as features of a single one.",
+    )
+    units: Steps = Field(5, description="Units of the recurrent layer.")
+    cell: Literal["lstm", "gru"] = "lstm"
+
+
+class EchoTraining(FitSettings):
+    """The fit of an echo, by mean squared error. An epoch is one pass over one sequence, so there are many."""
+
+    learning_rate: float = Field(1e-2, gt=0)
+    batch_size: Annotated[int, Field(ge=1)] = Field(
+        5, description="Only `one_to_one` has more than one sequence: a value each."
+    )
+    epochs: Steps = 1000
+    patience: Steps | None = Field(
+        None, description="Epochs without a smaller error of the echo before stopping; null: train all epochs."
+    )
+
+
+class EchoRecipe(BaseRecipe):
+    """A sequence -> itself, in one of the shapes that a recurrent layer offers."""
+
+    no_folds: ClassVar[str] = "divides whole sequences"
+
+    task: Literal["echo"]
+    data: EchoData
+    model: EchoModel = Field(default_factory=EchoModel)
+    training: EchoTraining = Field(default_factory=EchoTraining)

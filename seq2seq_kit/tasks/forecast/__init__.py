@@ -1,0 +1,1 @@
+"""Forecasts over a horizon."""

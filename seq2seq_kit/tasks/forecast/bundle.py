@@ -1,0 +1,123 @@
+"""A trained forecast: the steps after the newest rows of each series."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.bundles.frames import forecast_frame, in_chunks, newest_windows
+from seq2seq_kit.bundles.windows import WindowBundle
+from seq2seq_kit.data.windows.ahead import split_ahead
+from seq2seq_kit.data.windows.newest import Newest, NewestReader
+from seq2seq_kit.data.windows.prepare import Prepared, prepare_ahead
+from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.tasks.forecast.recipe import ForecastData, ForecastRecipe
+from seq2seq_kit.tasks.forecast.rolling import require_rolling, roll_forward
+
+
+@dataclass(frozen=True)
+class ForecastBundle(WindowBundle):
+    """A trained forecast over a horizon; see `WindowBundle`."""
+
+    what: ClassVar[str] = "a forecast"
+
+    recipe: ForecastRecipe
+
+    @property
+    def window_data(self) -> ForecastData:
+        return self.recipe.data
+
+    def predict(
+        self,
+        frame: pd.DataFrame,
+        *,
+        steps: int | None = None,
+        future: pd.DataFrame | None = None,
+        all_windows: bool = False,
+        origin: str = "the data",
+    ) -> pd.DataFrame:
+        """Forecasts the steps after the newest rows of each series.
+
+        Args:
+            frame: Rows with the recipe's columns, at least `input_steps` for each series; other columns are left alone.
+            steps: Rows to predict; default: the recipe's `output_steps`. More of them roll forward on the model's own output,
+                block by block, with a warning; fewer cut the output.
+            future: Values of the recipe's `known_future` columns for the steps ahead, where it has any: whole blocks of
+                `output_steps`.
+            all_windows: From every window whose steps ahead lie in the rows or right behind them, not only the newest. Windows
+                that end in a cell interpolated towards a later row are left out, as in training.
+            origin: Name of the file for messages.
+
+        Returns:
+            A row for each series and step: the series (if the recipe has any), the time (or `row`, counted from 1, where
+            the recipe has no time), `step` from 1 to `steps`, and one column for each target in original units.
+
+        Raises:
+            ArgumentError: The bundle is no forecast, or more steps are asked for and it does not predict all that it reads.
+            DataError: The rows do not fit; the message names column, row or series.
+
+        What was done to the rows (sorted, filled, cut at gaps) stands in the result's `attrs["notes"]`.
+        """
+        recipe = self.recipe
+        trained = recipe.data.output_steps
+        steps = trained if steps is None else _whole(steps)
+        if self._reader and steps <= trained and future is None and not all_windows:
+            newest = self._reader.read(frame)
+            if newest is not None:
+                return self._forecast_of(newest, steps)
+        # The newest rows, and every window, whatever the stride that the training took.
+        data = recipe.data.model_copy(update={"window_stride": 1})
+        if future is not None and not data.known_future:
+            raise ArgumentError(
+                "this model has no known_future columns, so it takes no `future` (--future). Received: a frame with "
+                f"{', '.join(map(str, future.columns))}. Leave it out"
+            )
+        if steps > trained:
+            require_rolling(data, steps)
+            warnings.warn(
+                f"this model was trained for {trained} steps; from step {trained + 1} to {steps} it reads its own output, so "
+                "errors add up. Train with a larger output_steps, or trust the far steps less",
+                stacklevel=2,
+            )
+            data = data.model_copy(update={"output_steps": -(-steps // trained) * trained})
+        prepared = prepare_ahead(data, frame, self.scaler, future=future, origin=origin)
+        count = prepared.windows["test"].count
+
+        def ahead(prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
+            scaled = roll_forward(self.forward, prepared, chunk, trained)
+            return forecast_frame(prepared, chunk, prepared.restore(scaled, "test", chunk)[:, :steps])
+
+        return in_chunks(prepared, np.arange(count) if all_windows else newest_windows(prepared), ahead)
+
+    def answer(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """What MLflow serves: the forecast of `predict`.
+
+        A recipe with `known_future` columns takes the rows ahead in the same frame, at the end of each series: those columns
+        filled, the others empty.
+        """
+        rows, future = split_ahead(frame, self.recipe.data)
+        return self.predict(rows, future=future)
+
+    @cached_property
+    def _reader(self) -> NewestReader | None:
+        return NewestReader.of(self.recipe.data, self.scaler)
+
+    def _forecast_of(self, newest: Newest, steps: int) -> pd.DataFrame:
+        """The frame of `predict` for a single window."""
+        targets = self.recipe.data.targets
+        values = self.scaler.inverse(self.forward(newest.arrays)[0, :steps], np.zeros(1, np.int64), targets)
+        labels = {name: label[:steps] for name, label in newest.labels.items()}
+        frame = pd.DataFrame(labels | {name: values[:, position] for position, name in enumerate(targets)})
+        frame.attrs["notes"] = []
+        return frame
+
+
+def _whole(steps: int) -> int:
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
+        raise ArgumentError(f"steps must be a whole number of at least 1. Received: steps={steps!r}")
+    return int(steps)

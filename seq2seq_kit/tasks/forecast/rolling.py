@@ -1,0 +1,63 @@
+"""More steps than a forecast was trained for: it reads its own output and goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.recipe.fields import HorizonData
+
+
+def require_rolling(data: HorizonData, steps: int) -> None:
+    """Raises `ArgumentError` unless the forecast predicts all that it reads, right behind it."""
+    most = data.output_steps
+    absent = [name for name in data.inputs if name not in (*data.targets, *data.known_future)]
+    if absent:
+        raise ArgumentError(
+            f"this model was trained for {most} steps; to go on from its own output it would need a forecast of "
+            f"{', '.join(absent)}, which it reads and does not predict. Received: steps={steps}. Ask for at most {most}, or "
+            f"train with {', '.join(absent)} among data.targets or data.known_future"
+        )
+    if data.gap_steps:
+        raise ArgumentError(
+            f"this model was trained for {most} steps after a gap of {data.gap_steps}; it does not predict the rows of the gap, "
+            f"so it cannot go on from its own output. Received: steps={steps}. Ask for at most {most}, or train without "
+            "data.gap_steps"
+        )
+
+
+def roll_forward(
+    forward: Callable[[Sequence[np.ndarray]], np.ndarray], prepared: Prepared, windows: np.ndarray, output_steps: int
+) -> np.ndarray:
+    """A forecast block by block: each block reads the newest rows, the model's own output among them.
+
+    Args:
+        forward: The model as a function of scaled arrays.
+        prepared: Rows with windows of a whole number of blocks of output steps, none of which is known but for the
+            calendar and the columns known ahead.
+        windows: Their numbers, in the test part.
+        output_steps: Steps of a block, as the model was trained.
+
+    Returns:
+        Scaled predictions, `(windows, all output steps, targets)`.
+    """
+    shape, layout, columns = prepared.windows["test"].shape, prepared.layout, prepared.columns
+    rows = prepared.matrix[prepared.windows["test"].starts(windows)[:, None] + np.arange(shape.span)]
+    own = [name for name in columns.inputs if name in columns.targets]
+    read = [columns.past.index(name) for name in own]
+    written = [columns.targets.index(name) for name in own]
+    # With `missing: mask` each input has a column that says where it is there; a prediction is there.
+    flags = [layout.inputs - len(columns.inputs) + columns.inputs.index(name) for name in own] if columns.masked else []
+    blocks = []
+    for first in range(0, shape.output_steps, output_steps):
+        arrays = [rows[:, first : first + shape.input_steps, : layout.inputs]]
+        ahead = slice(first + shape.target_offset, first + shape.target_offset + output_steps)
+        if layout.future:
+            arrays.append(rows[:, ahead][..., layout.future])
+        blocks.append(forward(arrays))
+        rows[:, ahead, read] = blocks[-1][..., written]
+        rows[:, ahead, flags] = 1.0
+    return np.concatenate(blocks, axis=1)

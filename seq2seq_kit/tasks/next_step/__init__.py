@@ -1,0 +1,1 @@
+"""Forecasts one step at a time, with states."""

@@ -1,0 +1,120 @@
+"""A trained next-step model: forecasts of any length by feeding back, and streams with states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.bundles.base import golden_sequences
+from seq2seq_kit.bundles.frames import forecast_frame, in_chunks, newest_windows
+from seq2seq_kit.bundles.windows import WindowBundle
+from seq2seq_kit.data.windows.prepare import Prepared, prepare_ahead
+from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.recipe.fields import HorizonData
+from seq2seq_kit.tasks.next_step.data import as_forecast, window_steps
+from seq2seq_kit.tasks.next_step.recipe import NextStepRecipe
+from seq2seq_kit.tasks.next_step.stream import Stream
+
+if TYPE_CHECKING:
+    from seq2seq_kit.models.next_step import Stepper
+
+_GOLDEN_LENGTHS = (8, 5, 3)
+
+
+@dataclass(frozen=True)
+class NextStepBundle(WindowBundle):
+    """A trained next-step model; see `WindowBundle`."""
+
+    what: ClassVar[str] = "a forecast"
+
+    recipe: NextStepRecipe
+
+    @property
+    def window_data(self) -> HorizonData:
+        return as_forecast(self.recipe.data)
+
+    def predict(
+        self,
+        frame: pd.DataFrame,
+        *,
+        steps: int | None = None,
+        future: pd.DataFrame | None = None,
+        all_windows: bool = False,
+        origin: str = "the data",
+    ) -> pd.DataFrame:
+        """Forecasts the steps after the newest rows of each series: warms up on `input_steps` rows, then reads its own output.
+
+        Args:
+            frame: Rows with the recipe's columns, at least `input_steps` for each series; other columns are left alone.
+            steps: Rows to predict, any number; default: the recipe's `output_steps`.
+            future: For models with `known_future` columns, which this one is not.
+            all_windows: From every window whose steps ahead lie in the rows or right behind them, not only the newest.
+            origin: Name of the file for messages.
+
+        Returns:
+            A row for each series and step: the series (if the recipe has any), the time (or `row`, counted from 1), `step`,
+            and one column for each input in original units.
+
+        Raises:
+            ArgumentError: `steps` is no whole number of at least 1, or there is a `future`.
+            DataError: The rows do not fit; the message names column, row or series.
+        """
+        if future is not None:
+            raise ArgumentError("a next-step model has no known_future columns, so it takes no `future` (--future)")
+        data = as_forecast(self.recipe.data).model_copy(update={"window_stride": 1})
+        if steps is not None:
+            if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
+                raise ArgumentError(f"steps must be a whole number of at least 1. Received: steps={steps!r}")
+            data = data.model_copy(update={"output_steps": int(steps)})
+        prepared = prepare_ahead(data, frame, self.scaler, origin=origin)
+        count = prepared.windows["test"].count
+        return in_chunks(
+            prepared,
+            np.arange(count) if all_windows else newest_windows(prepared),
+            lambda prepared, chunk: forecast_frame(prepared, chunk, self.forecast(prepared, "test", chunk)),
+        )
+
+    def stream(self, names: Sequence[str] = ("",)) -> Stream:
+        """Sequences to be fed in chunks of any length, each with states of its own.
+
+        Args:
+            names: One for each sequence; where the recipe has no series column a single one may go without a name.
+
+        Raises:
+            ArgumentError: No names, or one name twice.
+            DataError: The recipe scales each series by itself and one of these was not in its training rows.
+        """
+        if isinstance(names, str):
+            raise ArgumentError(f"names must be a list with a name for each sequence. Received: names={names!r}")
+        if self.recipe.data.series and not all(names):
+            raise ArgumentError(
+                f"the recipe tells sequences apart by {self.recipe.data.series}; name those of the stream: stream(['A', 'B'])"
+            )
+        return Stream(self.stepper, self.scaler, self.recipe.data, names)
+
+    def forecast(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
+        """The model as a predictor of windows, in original units, shape `(windows, output_steps, inputs)`."""
+        walk = self.stepper.walk(*window_steps(prepared, part, windows))
+        scaled = np.concatenate([walk.newest[:, None], walk.ahead], axis=1)
+        return prepared.restore(scaled, part, windows)
+
+    @cached_property
+    def stepper(self) -> Stepper:
+        """The model, one step at a time."""
+        from seq2seq_kit.models.next_step import Stepper
+
+        return Stepper(self.model)
+
+    def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
+        """Columns of a frame that the model does not use."""
+        data = self.recipe.data
+        return [str(name) for name in frame.columns if name not in {data.series, data.time, *data.inputs}]
+
+    def golden(self) -> list[np.ndarray]:
+        """Inputs of the model whose output is stored beside it."""
+        return golden_sequences(int(self.model.inputs[0].shape[-1]))

@@ -1,0 +1,149 @@
+"""Every task of the kit, once: its recipe, and where its class for a run and its bundle are.
+
+A new task is a folder beside this file and one line of `SPECS`. Nothing outside the folders asks which task it has: it asks
+here, or the recipe, or what `open_job` and `bundle_class` give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Union
+
+from pydantic import TypeAdapter
+
+from seq2seq_kit.recipe import loading
+from seq2seq_kit.recipe.fields import Recipe
+from seq2seq_kit.recipe.loading import Overrides
+from seq2seq_kit.recipe.messages import Problem
+from seq2seq_kit.tasks.autoencode.recipe import AutoencodeRecipe
+from seq2seq_kit.tasks.echo.recipe import EchoRecipe
+from seq2seq_kit.tasks.forecast.recipe import ForecastRecipe
+from seq2seq_kit.tasks.next_step.recipe import NextStepRecipe
+from seq2seq_kit.tasks.tag.recipe import TagTokensRecipe, TagValuesRecipe
+from seq2seq_kit.tasks.translate.recipe import TranslateRecipe
+from seq2seq_kit.tasks.whole.recipe import WholeRecipe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from seq2seq_kit.bundles.base import Bundle
+    from seq2seq_kit.tasks.job import Job
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """One kind of recipe and what belongs to it.
+
+    Attributes:
+        recipe: Its schema, which names the task.
+        job: Module and class of a run (see `job.Job`), below `seq2seq_kit.tasks`; imported when it is needed.
+        bundle: Module and class of the trained model, likewise.
+        framing: Word of `data.framing` that chooses it among the recipes of its task; the first one of a task is what a recipe
+            without the key means.
+        chosen: Whether a data section without such a word means this recipe, where its task has several.
+    """
+
+    recipe: type[Recipe]
+    job: str
+    bundle: str
+    framing: str = ""
+    chosen: Callable[[Mapping[str, Any]], bool] = lambda data: True
+
+    @property
+    def task(self) -> str:
+        """The word of the recipe's `task`."""
+        word: str = self.recipe.model_fields["task"].annotation.__args__[0]  # type: ignore[union-attr]
+        return word
+
+
+SPECS = (
+    TaskSpec(ForecastRecipe, "forecast.task:ForecastJob", "forecast.bundle:ForecastBundle", framing="horizon"),
+    TaskSpec(NextStepRecipe, "next_step.task:NextStepJob", "next_step.bundle:NextStepBundle", framing="next_step"),
+    TaskSpec(AutoencodeRecipe, "autoencode.task:AutoencodeJob", "autoencode.bundle:AutoencodeBundle", framing="window"),
+    TaskSpec(WholeRecipe, "whole.task:WholeJob", "whole.bundle:WholeBundle", framing="whole"),
+    TaskSpec(TranslateRecipe, "translate.task:TranslateJob", "translate.bundle:TranslateBundle"),
+    TaskSpec(TagValuesRecipe, "tag.task:TagJob", "tag.bundle:TagBundle", chosen=lambda data: "inputs" in data),
+    TaskSpec(TagTokensRecipe, "tag.task:TagJob", "tag.bundle:TagBundle"),
+    TaskSpec(EchoRecipe, "echo.task:EchoJob", "echo.bundle:EchoBundle"),
+)
+TASKS = tuple(dict.fromkeys(spec.task for spec in SPECS))
+
+
+def recipe_class(values: Mapping[str, Any]) -> type[Recipe] | Problem:
+    """The schema of a recipe, from its values as they were written; or what keeps it from being chosen."""
+    task, data = values.get("task"), values.get("data")
+    if not isinstance(task, str) or task not in TASKS:
+        return loading.unknown_word("task", task, TASKS, given="task" in values)
+    data = data if isinstance(data, Mapping) else {}
+    specs = [spec for spec in SPECS if spec.task == task]
+    framings = [spec.framing for spec in specs if spec.framing]
+    word = data.get("framing")
+    if framings and word is not None:
+        if word not in framings:
+            return loading.unknown_word("data.framing", word, framings)
+        return next(spec.recipe for spec in specs if spec.framing == word)
+    return next(spec.recipe for spec in specs if spec.chosen(data))
+
+
+def load_recipe(path: str | Path, overrides: Overrides = ()) -> Recipe:
+    """Reads a recipe file.
+
+    Args:
+        path: A YAML file.
+        overrides: Dotted keys that replace the file's values: `{"training.epochs": 5}` or `["training.epochs=5"]`.
+
+    Returns:
+        The recipe, complete with defaults, of its task's own class. Its `name` is the file's stem unless the file gives one.
+
+    Raises:
+        RecipeError: The file is missing or no YAML, or has problems; all of them are listed with their lines.
+    """
+    return loading.load_recipe(path, overrides, choose=recipe_class)
+
+
+def parse_recipe(
+    tree: Mapping[str, Any], overrides: Overrides = (), *, origin: str = "the recipe", name: str | None = None
+) -> Recipe:
+    """Checks a recipe given as nested mappings; arguments and errors as in `load_recipe`."""
+    return loading.parse_recipe(tree, overrides, choose=recipe_class, origin=origin, name=name)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of every recipe, for editors that complete and check YAML."""
+    every: Any = Union[tuple(spec.recipe for spec in SPECS)]  # noqa: UP007  (made at run time)
+    return {"title": "seq2seq_kit recipe"} | TypeAdapter(every).json_schema()
+
+
+def spec_of(recipe: Recipe) -> TaskSpec:
+    """The entry of a recipe's class."""
+    return next(spec for spec in SPECS if spec.recipe is type(recipe))
+
+
+def open_job(recipe: Recipe, data: pd.DataFrame | None = None) -> Job:
+    """The recipe with its data, checked and prepared.
+
+    Args:
+        recipe: Any recipe.
+        data: Rows instead of the recipe's `data.source`.
+
+    Raises:
+        ArgumentError: `data` for a task whose data stands in its recipe.
+        RecipeError: There is neither `data` nor a source.
+        DataError: The data does not fit the recipe.
+    """
+    job: Job = _named(spec_of(recipe).job).open(recipe, data)
+    return job
+
+
+def bundle_class(recipe: Recipe) -> type[Bundle]:
+    """The class of what a recipe trains."""
+    found: type[Bundle] = _named(spec_of(recipe).bundle)
+    return found
+
+
+def _named(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(f"seq2seq_kit.tasks.{module}"), name)

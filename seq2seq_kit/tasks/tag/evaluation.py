@@ -1,0 +1,191 @@
+"""Figures of labels: accuracy, F1 of each label, what was confused with what; beside the most frequent label."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.data.sequences.ragged import NO_LABEL
+from seq2seq_kit.evaluation.base import MODEL
+from seq2seq_kit.tasks.tag.data import Tagged, steps_of
+
+_PENALTY = 1e-3  # by row; keeps columns that say the same from making the map infinite
+
+
+@dataclass(frozen=True)
+class TagEvaluation:
+    """Figures of one part, see `Board`. Padding and steps without a label do not count.
+
+    Attributes:
+        confusion: By forecaster, how often a true label (row) was given a label (column).
+        losses: Mean cross-entropy by forecaster, where it gives probabilities.
+        labels: Names of the labels.
+    """
+
+    titles: ClassVar[Mapping[str, str]] = {"accuracy": "accuracy", "macro_f1": "macro F1", "loss": "loss"}
+    headline: ClassVar[str] = "accuracy"
+    error: ClassVar[str] = "error rate"
+
+    part: str
+    confusion: dict[str, np.ndarray]
+    labels: list[str]
+    about: dict[str, str]
+    losses: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        return f"{int(self.confusion[MODEL].sum()):,} labelled {self.part} steps, {len(self.labels)} labels"
+
+    @property
+    def units(self) -> str:
+        return "Accuracy: share of right labels. Macro F1: mean F1 of the labels that are true or given here."
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.confusion)
+
+    def figures(self, name: str = MODEL) -> dict[str, float]:
+        counts = self.confusion[name]
+        present = counts.sum(axis=0) + counts.sum(axis=1) > 0  # a label that is never true, but given, has an F1 of 0
+        macro = float(self.by_label(name)["f1"].to_numpy()[present].mean())
+        return {
+            "accuracy": float(np.trace(counts) / counts.sum()),
+            "macro_f1": macro,
+            "loss": self.losses.get(name, float("nan")),
+        }
+
+    def by_label(self, name: str = MODEL) -> pd.DataFrame:
+        """Precision, recall, F1 and number of true steps of each label; 0 where a label was never given."""
+        counts = self.confusion[name].astype(float)
+        hits, given, true = np.diag(counts), counts.sum(axis=0), counts.sum(axis=1)
+        precision, recall = hits / np.maximum(given, 1), hits / np.maximum(true, 1)
+        f1 = 2 * hits / np.maximum(given + true, 1)
+        steps = true.astype(int)
+        return pd.DataFrame({"label": self.labels, "precision": precision, "recall": recall, "f1": f1, "steps": steps})
+
+    def skill_against(self, name: str) -> float:
+        """1 - error rate / the baseline's."""
+        peer = 1 - self.figures(name)["accuracy"]
+        return 1 - (1 - self.figures()["accuracy"]) / peer if peer > 0 else float("nan")
+
+    @property
+    def best_baseline(self) -> str:
+        return max(self.names[1:], key=lambda name: self.figures(name)["accuracy"])
+
+    @property
+    def skill(self) -> float:
+        return self.skill_against(self.best_baseline)
+
+    def curves(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def table(self) -> pd.DataFrame:
+        parts = []
+        for name in self.names:
+            overall = {"forecaster": name, "label": "", "steps": int(self.confusion[name].sum())} | self.figures(name)
+            parts += [pd.DataFrame([overall]), self.by_label(name).assign(forecaster=name)]
+        return pd.concat(parts, ignore_index=True)
+
+
+def count_labels(truth: np.ndarray, given: np.ndarray, labels: int) -> np.ndarray:
+    """`(labels, labels)`: how often each true label was given each label."""
+    known = truth != NO_LABEL
+    return np.bincount(truth[known] * labels + given[known], minlength=labels * labels).reshape(labels, labels)
+
+
+@dataclass(frozen=True)
+class MostFrequentLabel:
+    """Gives every step the commonest label of the training steps."""
+
+    label: int
+    name: ClassVar[str] = "most frequent label"
+    about: ClassVar[str] = "gives every step the commonest label of the training steps"
+
+    def give(self, tagged: Tagged, numbers: np.ndarray) -> np.ndarray:
+        """Labels of all steps of some sequences, one after the other."""
+        return np.full(int(tagged.truth.lengths[numbers].sum()), self.label)
+
+
+@dataclass(frozen=True)
+class LabelOfToken:
+    """Gives each token the label that it has most often in the training steps.
+
+    Attributes:
+        label_of: By token, those alone whose label is not `other`.
+        other: The commonest label of tokens that stand there once: the best guess for one that never does.
+    """
+
+    label_of: dict[str, int]
+    other: int
+    name: ClassVar[str] = "label of the token"
+    about: ClassVar[str] = "gives each token the label that it has most often in the training steps"
+
+    @classmethod
+    def fit(cls, tokens: Sequence[str], truth: np.ndarray) -> LabelOfToken:
+        """Counts the labels of each token."""
+        counts: dict[str, Counter[int]] = {}
+        for token, label in zip(tokens, truth.tolist(), strict=True):
+            counts.setdefault(token, Counter())[label] += 1
+        once = Counter(next(iter(own)) for own in counts.values() if own.total() == 1)
+        other = (once or Counter(truth.tolist())).most_common(1)[0][0]
+        chosen = {token: own.most_common(1)[0][0] for token, own in counts.items()}
+        return cls({token: label for token, label in chosen.items() if label != other}, other)
+
+    def give(self, tagged: Tagged, numbers: np.ndarray) -> np.ndarray:
+        """Labels of all steps of some sequences, one after the other."""
+        return np.array([self.label_of.get(token, self.other) for token in tagged.tokens_of(numbers)], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class LineOfRow:
+    """A linear map from a single row to a score for each label: what can be told without any context."""
+
+    weights: list[list[float]]
+    name: ClassVar[str] = "line on the row"
+    about: ClassVar[str] = "a linear map from a single row to a score for each label, without context"
+
+    def give(self, tagged: Tagged, numbers: np.ndarray) -> np.ndarray:
+        """Labels of all steps of some sequences, one after the other."""
+        rows = steps_of(tagged.inputs[0].sequences, numbers).astype(np.float64)
+        weights = np.array(self.weights)
+        return (rows @ weights[:-1] + weights[-1]).argmax(axis=1)
+
+
+TagBaseline = MostFrequentLabel | LabelOfToken | LineOfRow
+
+
+def fit_tag_baselines(tagged: Tagged) -> list[TagBaseline]:
+    """The obvious labels, fitted on the training steps."""
+    train = tagged.parts["train"]
+    truth = steps_of(tagged.truth, train)
+    labelled = truth != NO_LABEL
+    frequent = MostFrequentLabel(int(np.bincount(truth[labelled]).argmax()))
+    if tagged.tokens is not None:
+        return [frequent, LabelOfToken.fit(tagged.tokens_of(train)[labelled], truth[labelled])]
+    rows = steps_of(tagged.inputs[0].sequences, train)[labelled].astype(np.float64)
+    return [frequent, _fit_line(rows, truth[labelled], len(tagged.labels))]
+
+
+def _fit_line(rows: np.ndarray, truth: np.ndarray, labels: int) -> LineOfRow:
+    """Least squares on indicators of the labels, with an L2 penalty on all but the offset."""
+    design = np.column_stack([rows, np.ones(len(rows))])
+    penalty = _PENALTY * len(rows) * np.eye(design.shape[1])
+    penalty[-1, -1] = 0
+    weights = np.linalg.solve(design.T @ design + penalty, design.T @ np.eye(labels)[truth])
+    return LineOfRow(weights.tolist())
+
+
+def dump_tag_baselines(baselines: Sequence[TagBaseline]) -> list[dict[str, Any]]:
+    """As plain values for JSON."""
+    return [{"name": peer.name} | asdict(peer) for peer in baselines]
+
+
+def restore_tag_baselines(stored: Sequence[Mapping[str, Any]]) -> list[TagBaseline]:
+    """The reverse of `dump_tag_baselines`."""
+    kinds: dict[str, Any] = {kind.name: kind for kind in (MostFrequentLabel, LabelOfToken, LineOfRow)}
+    return [kinds[words["name"]](**{key: value for key, value in words.items() if key != "name"}) for words in stored]

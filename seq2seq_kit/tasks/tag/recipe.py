@@ -1,0 +1,147 @@
+"""What a recipe for tagging may say: a label for each token, or for each row of numbers."""
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from seq2seq_kit.recipe.fields import (
+    Columns,
+    Data,
+    Name,
+    Recipe,
+    RecurrentModel,
+    Rule,
+    SequenceSplit,
+    Steps,
+    TokenTraining,
+    Written,
+)
+from seq2seq_kit.recipe.messages import Problem
+from seq2seq_kit.recipe.rules import (
+    a_column_is_named_once,
+    a_split_in_time_leaves_training_rows,
+    a_split_of_sequences_leaves_training_sequences,
+    labels_are_not_read,
+    limits_are_in_order,
+    settings_are_of_known_columns,
+    time_and_every_go_together,
+)
+from seq2seq_kit.recipe.section import Section
+
+
+class TagTokensData(Section):
+    """A table with a row for each token: its sequence, the token and its label."""
+
+    source: str | None = Field(
+        None, description="A named data set, a table, or a file with blank lines between sequences."
+    )
+    test_source: str | None = Field(None, description="File of the test rows; default: a share of `source`.")
+    lines: Annotated[list[Name], Field(min_length=2)] | None = Field(
+        None, description="Names of the columns of a CoNLL-style file: tab-separated, a blank line between sequences."
+    )
+    series: Name | None = Field(None, description="Column that tells the sequences of a table apart.")
+    tokens: Name = Field(description="Column of the tokens.")
+    labels: Name = Field(description="Column of the labels.")
+    join_labels: dict[str, Name] = Field(
+        default_factory=dict, description="Labels that count as another one: {from: to}."
+    )
+    min_count: Steps = Field(2, description="A token that the training rows have less often is unknown.")
+    input_steps: Steps | None = Field(None, description="Most tokens of a sequence; default: any number.")
+    split: SequenceSplit = Field(default_factory=SequenceSplit)
+
+
+class TagModel(RecurrentModel):
+    """Recurrent layers with a label for each step."""
+
+    bidirectional: bool = Field(False, description="Layers read the sequence in both directions.")
+
+
+class TagTokensModel(TagModel):
+    """The same, on tokens."""
+
+    embedding_dim: Steps = Field(64, description="Width of a token's learned vector.")
+    character_units: Annotated[int, Field(ge=0)] = Field(
+        0, description="Units of a recurrent layer that reads each token's characters, in each direction; 0: none."
+    )
+    character_dim: Steps = Field(16, description="Width of a character's learned vector.")
+
+
+def tokens_have_sequences(recipe: Written) -> Iterator[Problem]:
+    data = recipe.data
+    if "tokens" not in data:
+        return
+    if data.get("lines") and data.get("series"):
+        said = "stands beside `lines`, whose blank lines tell the sequences apart; leave one of the two out"
+        yield Problem("data.series", said)
+    elif not data.get("lines") and not data.get("series"):
+        said = (
+            "a tagger needs to know where a sequence ends: give `series` for a table, or `lines` for a CoNLL-style file"
+        )
+        yield Problem("data.tokens", said)
+
+
+def a_character_has_units_to_be_read_by(recipe: Written) -> Iterator[Problem]:
+    model, default = recipe.model, TagTokensModel.model_fields["character_dim"].default
+    # A resolved recipe writes defaults out, so only what differs from them was set.
+    if model.get("character_dim") != default and not model.get("character_units"):
+        yield Problem(
+            "model.character_dim", "has no effect without `character_units`; give those, too, or leave it out"
+        )
+
+
+class TagTokensRecipe(Recipe):
+    """A sequence of tokens -> a label for each."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        labels_are_not_read,
+        tokens_have_sequences,
+        a_split_of_sequences_leaves_training_sequences,
+        a_character_has_units_to_be_read_by,
+    )
+    searched_data: ClassVar[tuple[str, ...]] = ("min_count",)
+    metrics: ClassVar[tuple[str, ...]] = ("val_loss", "val_accuracy")
+    no_folds: ClassVar[str] = "divides whole sequences"
+
+    task: Literal["tag"]
+    data: TagTokensData
+    model: TagTokensModel = Field(default_factory=TagTokensModel)
+    training: TokenTraining = Field(default_factory=TokenTraining)
+
+
+class TagValuesData(Data):
+    """A table with a label in each row."""
+
+    labels: Name = Field(description="Column of the labels.")
+    join_labels: dict[str, Name] = Field(
+        default_factory=dict, description="Labels that count as another one: {from: to}."
+    )
+    inputs: Columns = Field(description="Numeric columns that are read.")
+
+
+def a_stride_is_for_windows(recipe: Written) -> Iterator[Problem]:
+    if recipe.data.get("window_stride") != TagValuesData.model_fields["window_stride"].default:
+        said = "has no effect on a tagger, which labels every row once; leave it out"
+        yield Problem("data.window_stride", said)
+
+
+class TagValuesRecipe(Recipe):
+    """A sequence of numbers -> a label for each step."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        time_and_every_go_together,
+        a_column_is_named_once,
+        limits_are_in_order,
+        settings_are_of_known_columns,
+        labels_are_not_read,
+        a_split_in_time_leaves_training_rows,
+        a_stride_is_for_windows,
+    )
+    searched_data: ClassVar[tuple[str, ...]] = ("input_steps", "inputs", "scaling", "scale_per_series")
+    metrics: ClassVar[tuple[str, ...]] = ("val_loss", "val_accuracy")
+    no_folds: ClassVar[str] = "tags rows"
+
+    task: Literal["tag"]
+    data: TagValuesData
+    model: TagModel = Field(default_factory=TagModel)
+    training: TokenTraining = Field(default_factory=TokenTraining)

@@ -1,0 +1,222 @@
+"""Tagged tokens, from a table or a CoNLL-style file to padded numbers of tokens and characters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.data.sequences.ragged import Field, Ragged
+from seq2seq_kit.data.sequences.vocabulary import PADDING, Vocabulary
+from seq2seq_kit.data.tables.sources import read_source
+from seq2seq_kit.data.tables.splits import PARTS, joined_parts
+from seq2seq_kit.errors import DataError
+from seq2seq_kit.tasks.tag.data import (
+    Tagged,
+    learn_labels,
+    number_labels,
+    read_labels,
+    refuse_absent_joins,
+    require_labels,
+    require_parts,
+)
+from seq2seq_kit.tasks.tag.recipe import TagTokensData
+from seq2seq_kit.tasks.translate.data import divide, read_texts
+
+SEQUENCE = "sequence"  # column of the sequences' numbers in a frame that was read from lines
+_HEAD, _TAIL = (
+    6,
+    10,
+)  # characters of a long token that are read: endings tell more of its part of speech than beginnings
+CHARACTERS = _HEAD + _TAIL
+
+
+def read_lines(path: str | Path, names: Sequence[str]) -> pd.DataFrame:
+    """Reads a CoNLL-style file: a line for each token, tab-separated columns, a blank line between sequences.
+
+    Args:
+        path: UTF-8 text; lines that begin with `# ` are comments.
+        names: Names of the first columns; a file to be tagged may end before the labels.
+
+    Returns:
+        A row for each token: `sequence`, counted from 1, and the named columns.
+
+    Raises:
+        DataError: No such file, no tokens, or a line with another number of columns than the first one.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")  # some editors put a mark in front
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {path}: {error}. Expected a UTF-8 text file with a token in each line") from None
+    rows: list[list[str]] = []
+    width, number, fresh = 0, 0, True
+    for line, content in enumerate(text.split("\n"), start=1):
+        cells = content.split("\t")
+        if cells == [""]:
+            fresh = True
+            continue
+        if content.startswith("# ") and fresh:
+            continue
+        width = width or len(cells)
+        if len(cells) != width or not cells[0]:
+            raise DataError(
+                f"{path}, line {line}: expected {width} tab-separated columns, the first one not empty. Received: "
+                f"{content[:60]!r}. Correct the line; a blank line stands between sequences only"
+            )
+        number, fresh = number + fresh, False
+        rows.append([str(number), *cells[: len(names)]])
+    if not rows:
+        raise DataError(f"{path} has no tokens; expected a token in each line and a blank line between sequences")
+    frame = pd.DataFrame(rows, columns=[SEQUENCE, *names[: min(width, len(names))]])
+    return frame.astype({SEQUENCE: int})
+
+
+def read_tokens(data: TagTokensData, path: str) -> pd.DataFrame:
+    """A file of tokens in the form that the recipe gives it."""
+    return read_lines(path, data.lines) if data.lines else read_table_of_tokens(data, path)
+
+
+def read_table_of_tokens(data: TagTokensData, path: str) -> pd.DataFrame:
+    """A table with a row for each token; tokens and labels stay as they are written there."""
+    return read_source(path, texts=(data.tokens, data.labels))
+
+
+@dataclass(frozen=True)
+class TokenCoding:
+    """How tokens become numbers.
+
+    Attributes:
+        tokens: Vocabulary of the tokens.
+        characters: Vocabulary of their characters; None where the model reads none.
+    """
+
+    tokens: Vocabulary
+    characters: Vocabulary | None
+
+    @classmethod
+    def learn(cls, words: Sequence[str], *, min_count: int, characters: bool) -> TokenCoding:
+        """The vocabularies of some tokens."""
+        letters = Vocabulary.learn(words, level="char", min_count=2) if characters else None
+        return cls(Vocabulary.of(words, min_count=min_count), letters)
+
+    def inputs(self, words: Sequence[str], starts: np.ndarray, lengths: np.ndarray) -> list[Field]:
+        """The model's inputs: numbers of the tokens and, where it reads them, of their characters."""
+        numbers = np.array(self.tokens.numbers(words), dtype=np.int32)
+        fields = [Field(Ragged(numbers, starts, lengths), PADDING)]
+        if self.characters is not None:
+            known = self.characters
+            spelled = np.zeros((len(words), CHARACTERS), dtype=np.int32)
+            for row, word in enumerate(words):
+                letters = word if len(word) <= CHARACTERS else word[:_HEAD] + word[-_TAIL:]
+                spelled[row, : len(letters)] = known.numbers(letters)
+            fields.append(Field(Ragged(spelled, starts, lengths), PADDING))
+        return fields
+
+
+def prepare_tokens(
+    data: TagTokensData, frame: pd.DataFrame, *, test: pd.DataFrame | None, characters: bool, origin: str = "the data"
+) -> tuple[Tagged, TokenCoding]:
+    """Checks and divides tagged tokens; vocabularies and labels are learned on the training sequences.
+
+    Args:
+        data: The recipe's section.
+        frame: A row for each token.
+        test: Rows of the test part, where they come from a file of their own; None: a share of `frame`.
+        characters: Whether the model reads characters.
+        origin: Name of the file for messages.
+
+    Returns:
+        The sequences, and how tokens became numbers.
+
+    Raises:
+        DataError: A column or a token is missing, a sequence is too long, a part is empty, or a label of val or test stands in
+            no training row.
+    """
+    words, starts, lengths = read_sequences(data, frame, origin)
+    names = [" ".join(words[start : start + length]) for start, length in zip(starts, lengths, strict=True)]
+    parts = divide(names, data.split)
+    texts = read_labels(frame, data.labels, data.join_labels, origin)
+    refuse_absent_joins([frame] if test is None else [frame, test], data.labels, data.join_labels)
+    rows = np.arange(len(words))
+    place = str(data.test_source)
+    if test is not None:
+        more, more_starts, more_lengths = read_sequences(data, test, place)
+        parts = {
+            "train": np.sort(np.concatenate([parts["train"], parts["test"]])),
+            "val": parts["val"],
+            "test": len(starts) + np.arange(len(more_starts)),
+        }
+        starts = np.concatenate([starts, more_starts + len(words)])
+        lengths = np.concatenate([lengths, more_lengths])
+        words, texts = words + more, np.concatenate([texts, read_labels(test, data.labels, data.join_labels, place)])
+        rows = np.concatenate([rows, np.arange(len(more))])
+    require_parts(parts, origin)
+    learned = _rows_of(starts, lengths, parts["train"])
+    coding = TokenCoding.learn([words[row] for row in learned], min_count=data.min_count, characters=characters)
+    labels = learn_labels([texts[row] for row in learned])
+    numbers = [number_labels(texts[: len(frame)], labels, origin)]
+    if test is not None:
+        numbers.append(number_labels(texts[len(frame) :], labels, place))
+    truth = Ragged(np.concatenate(numbers), starts, lengths)
+    inputs, origins = coding.inputs(words, starts, lengths), Ragged(rows, starts, lengths)
+    tagged = Tagged(inputs, truth, parts, labels, origins, np.array(words, dtype=object))
+    require_labels(tagged, PARTS, origin)
+    return tagged, coding
+
+
+def joined_tokens(data: TagTokensData, tagged: Tagged, coding: TokenCoding) -> tuple[Tagged, TokenCoding]:
+    """The same with the val sequences in train, too; the vocabularies are learned anew, so a model for it may be larger."""
+    assert tagged.tokens is not None
+    parts = joined_parts(tagged.parts)
+    learned = tagged.tokens_of(parts["train"]).tolist()
+    joined = TokenCoding.learn(learned, min_count=data.min_count, characters=coding.characters is not None)
+    inputs = joined.inputs(list(tagged.tokens), tagged.truth.starts, tagged.truth.lengths)
+    return replace(tagged, inputs=inputs, parts=parts), joined
+
+
+def read_sequences(data: TagTokensData, frame: pd.DataFrame, origin: str) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Tokens of all rows, and first row and length of each sequence.
+
+    Raises:
+        DataError: A column or a token is missing, the rows of a sequence do not stand together, or one is too long.
+    """
+    words = read_texts(frame, data.tokens, origin)
+    column = SEQUENCE if data.lines else data.series
+    if column is None:
+        bounds = np.array([0, len(words)])
+    else:
+        if column not in frame.columns:
+            raise DataError(
+                f"{origin} lacks the column {column} that tells the sequences apart. It has "
+                f"{', '.join(map(str, frame.columns))}; name the right one in data.series"
+            )
+        unnamed = np.flatnonzero(frame[column].isna().to_numpy())
+        if unnamed.size:
+            raise DataError(
+                f"{origin}, row {unnamed[0] + 1}, column {column}: the sequence has no name; give it one or drop the row"
+            )
+        names = frame[column].astype(str).to_numpy()
+        bounds = np.concatenate([[0], np.flatnonzero(names[1:] != names[:-1]) + 1, [len(names)]])
+        begun = names[bounds[:-1]]
+        again = pd.Series(begun).duplicated().to_numpy()
+        if again.any():
+            row = int(bounds[:-1][again][0])
+            raise DataError(
+                f"{origin}, row {row + 1}: the sequence {names[row]} goes on after another one began; expected the rows of a "
+                "sequence one after the other. Sort the file by sequence and position"
+            )
+    starts, lengths = bounds[:-1], np.diff(bounds)
+    if data.input_steps is not None and lengths.max() > data.input_steps:
+        worst = int(lengths.argmax())
+        raise DataError(
+            f"{origin}, row {starts[worst] + 1}: a sequence of {lengths[worst]} tokens, expected at most {data.input_steps} "
+            f"({int((lengths > data.input_steps).sum())} such sequences). Raise data.input_steps, or split the sequence"
+        )
+    return words, starts, lengths
+
+
+def _rows_of(starts: np.ndarray, lengths: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.arange(starts[n], starts[n] + lengths[n]) for n in numbers])

@@ -1,0 +1,115 @@
+"""What a recipe for translating may say."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from seq2seq_kit.recipe.fields import (
+    BRIDGE,
+    TEACHER_FORCING,
+    Fraction,
+    Level,
+    Name,
+    Recipe,
+    Rule,
+    SearchRule,
+    SequenceSplit,
+    Steps,
+    TeacherForcing,
+    TokenTraining,
+    Units,
+    Written,
+)
+from seq2seq_kit.recipe.messages import Problem
+from seq2seq_kit.recipe.model_rules import (
+    a_decoder_with_states_has_the_encoders_units,
+    a_pyramid_has_layers_to_join,
+    true_outputs_are_for_decoders_that_read_them,
+)
+from seq2seq_kit.recipe.rules import a_split_of_sequences_leaves_training_sequences
+from seq2seq_kit.recipe.section import Section
+from seq2seq_kit.recipe.sweep import Hyperparameter, as_text, knob_of
+
+
+class TranslateData(Section):
+    """A table with a source and a target text in each row."""
+
+    source: str | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
+    source_column: Name = Field(description="Column of the texts to translate.")
+    target_column: Name = Field(description="Column of their translations.")
+    level: Level = Field("char", description="char: each character is a token; token: what stands between spaces.")
+    target_level: Level | None = Field(None, description="Level of the targets, where it is another one.")
+    reverse_source: bool = Field(False, description="The encoder reads the source from its end.")
+    min_count: Steps = Field(1, description="A token that the training rows have less often is unknown.")
+    input_steps: Steps | None = Field(None, description="Most tokens of a source; default: any number.")
+    output_steps: Steps | None = Field(
+        None, description="Most tokens of a target; default: those of the longest training target and an end."
+    )
+    split: SequenceSplit = Field(default_factory=SequenceSplit)
+
+
+class TranslateModel(Section):
+    """Encoder, bridge and decoder over tokens."""
+
+    cell: Literal["lstm", "gru"] = "lstm"
+    embedding_dim: Steps | None = Field(None, description="Width of a token's learned vector; default: one-hot.")
+    encoder_units: Units = Field(default_factory=lambda: [128], description="Units of each encoder layer.")
+    decoder_units: Units = Field(default_factory=lambda: [128], description="Units of each decoder layer.")
+    bidirectional: bool = Field(False, description="Encoder layers read the source in both directions.")
+    pyramid: Annotated[int, Field(ge=1, le=2)] = Field(
+        1, description="2: each encoder layer joins the steps of the one before in pairs."
+    )
+    bridge: Literal["repeat", "state", "attention"] = Field("repeat", description=BRIDGE)
+    dropout: Fraction = Field(0.0, description="Share of each recurrent layer's inputs dropped in training.")
+    recurrent_dropout: Fraction = Field(0.0, description="Share of the recurrent state dropped in training.")
+    kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
+
+
+class TranslateTraining(TokenTraining):
+    """The fit of a translator."""
+
+    teacher_forcing: TeacherForcing = Field(default_factory=lambda: [1.0, 1.0], description=TEACHER_FORCING)
+
+
+def a_text_is_not_its_own_translation(recipe: Written) -> Iterator[Problem]:
+    source = recipe.data.get("source_column")
+    if source is not None and source == recipe.data.get("target_column"):
+        yield Problem("data.target_column", f"is also `source_column` ({source}); name the column of the answers")
+
+
+def what_is_compared_is_the_same(
+    parameters: Mapping[str, Hyperparameter | None], values: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """A translator that feeds back is validated after the true tokens, a repeating one after none."""
+    bridge, model = parameters.get("model.bridge"), values.get("model", {})
+    if bridge is None or not isinstance(model, Mapping):
+        return
+    # The recipe as it stands is a trial, too.
+    own = model.get("bridge", TranslateModel.model_fields["bridge"].default)
+    tried = {as_text(value) for value in (*knob_of("model.bridge", bridge).values, own)}
+    if as_text("repeat") in tried and len(tried) > 1:
+        said = "repeat cannot be compared with the other bridges, in the space or the recipe: these are validated on true tokens"
+        yield Problem("sweep.space.model.bridge", f"{said}. Search among state and attention, or leave the key out")
+
+
+class TranslateRecipe(Recipe):
+    """A text -> another text."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        a_text_is_not_its_own_translation,
+        a_split_of_sequences_leaves_training_sequences,
+        a_decoder_with_states_has_the_encoders_units,
+        a_pyramid_has_layers_to_join,
+        true_outputs_are_for_decoders_that_read_them,
+    )
+    # `level` and `min_count` change the target tokens, too.
+    searched_data: ClassVar[tuple[str, ...]] = ("reverse_source",)
+    search_rules: ClassVar[tuple[SearchRule, ...]] = (what_is_compared_is_the_same,)
+    metrics: ClassVar[tuple[str, ...]] = ("val_loss", "val_accuracy")
+    no_folds: ClassVar[str] = "divides whole sequences"
+
+    task: Literal["translate"]
+    data: TranslateData
+    model: TranslateModel = Field(default_factory=TranslateModel)
+    training: TranslateTraining = Field(default_factory=TranslateTraining)

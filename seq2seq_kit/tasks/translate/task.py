@@ -1,0 +1,189 @@
+"""Translating: a text to another text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.data.sequences.ragged import Field
+from seq2seq_kit.data.sequences.vocabulary import PADDING
+from seq2seq_kit.evaluation import MODEL
+from seq2seq_kit.evaluation.diagnostics import against_baseline, still_improving
+from seq2seq_kit.findings import Finding
+from seq2seq_kit.reports import plots
+from seq2seq_kit.reports import sequences as plots_tokens
+from seq2seq_kit.reports.model_diagram import plot_model
+from seq2seq_kit.tasks.job import Job, no_epoch, no_folds, rows_of
+from seq2seq_kit.tasks.translate.bundle import TranslateBundle
+from seq2seq_kit.tasks.translate.data import Texts, encode_sources, prepare_texts
+from seq2seq_kit.tasks.translate.evaluation import TextEvaluation, edit_distances, fit_text_baselines
+from seq2seq_kit.tasks.translate.recipe import TranslateRecipe
+from seq2seq_kit.training.fit import Fit, Observer, fit, teach
+
+if TYPE_CHECKING:
+    import keras
+
+_SHOWN = 2_000  # test sources in the table of examples
+_MAPS = 4
+_MANY_UNKNOWN = 0.01
+
+
+@dataclass(frozen=True)
+class TranslateJob:
+    """See `Job`."""
+
+    unit: ClassVar[str] = "pairs"
+
+    recipe: TranslateRecipe
+    source: pd.DataFrame
+    examples: Texts
+
+    @classmethod
+    def open(cls, recipe: TranslateRecipe, data: pd.DataFrame | None) -> TranslateJob:
+        """Checks and prepares the pairs."""
+        texts = [recipe.data.source_column, recipe.data.target_column]
+        frame, origin = rows_of(recipe, data, texts=texts)
+        feedback = recipe.model.bridge != "repeat"
+        return cls(recipe, frame, prepare_texts(recipe.data, frame, feedback=feedback, origin=origin))
+
+    @property
+    def columns(self) -> list[str]:
+        return [self.recipe.data.source_column, self.recipe.data.target_column]
+
+    @property
+    def series(self) -> list[str]:
+        return [""]
+
+    def check(self) -> list[Finding]:
+        texts = self.examples
+        own, other = texts.source_vocabulary, texts.target_vocabulary
+        longest = int(texts.encoded.lengths.max())
+        sizes = (
+            f"vocabulary: {len(own.tokens)} source and {len(other.tokens)} target tokens; "
+            f"the longest source has {longest}, an output at most {texts.output_steps}"
+        )
+        findings = [Finding("vocabulary", "note", sizes, "")]
+        findings += [Finding("data_prepared", "note", note, "") for note in texts.notes]
+        val = texts.encoded.take(texts.parts["val"])
+        unknown = np.mean(np.concatenate([val[row] for row in range(len(val))]) == 1)
+        if unknown > _MANY_UNKNOWN:
+            said = f"{unknown:.1%} of the validation tokens are unknown to the training rows"
+            advice = "Choose data.level: char, lower data.min_count, or give more rows"
+            findings.append(Finding("unknown_tokens", "warning", said, advice))
+        return findings
+
+    def build(self) -> keras.Model:
+        from seq2seq_kit.models.translator import build_translator
+
+        return build_translator(
+            source_tokens=self.examples.source_vocabulary.size,
+            target_tokens=self.examples.target_vocabulary.size,
+            output_steps=self.examples.output_steps,
+            **self.recipe.model.model_dump(),
+        )
+
+    def folds(self, count: int) -> Sequence[Job]:
+        raise no_folds(self.recipe, "whose pairs are divided by their sources, not by time")
+
+    def joined(self) -> TranslateJob:
+        return replace(self, examples=self.examples.joined())
+
+    def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
+        from seq2seq_kit.models.labels import LabelAccuracy, label_loss
+
+        training, seed = self.recipe.training, self.recipe.seed
+        trained, begin_epoch = teach(model, training.teacher_forcing, epochs=training.epochs, seed=seed)
+        return fit(
+            trained,
+            self.examples,
+            training,
+            seed=seed,
+            loss=label_loss,
+            metrics=[LabelAccuracy()],
+            begin_epoch=begin_epoch,
+            stop_after=stop_after,
+            observers=observers,
+        )
+
+    def bundle(self, model: keras.Model, info: dict[str, Any], *, peers: bool = True) -> TranslateBundle:
+        texts = self.examples
+        baselines = fit_text_baselines(texts) if peers else []
+        own, other = texts.source_vocabulary, texts.target_vocabulary
+        return TranslateBundle(self.recipe, model, own, other, texts.output_steps, baselines, info)
+
+    def report(self, bundle: TranslateBundle, part: str) -> TextEvaluation:
+        texts = self.examples
+        # By the bundle's vocabularies: a run that is evaluated later may find other rows in its source.
+        return bundle.evaluate_part(bundle.texts(texts.sources, texts.targets, texts.parts), part)
+
+    def examine(self, fitted: Fit, val: TextEvaluation, test: TextEvaluation) -> list[Finding]:
+        if not fitted.best_epoch:
+            return no_epoch(fitted)
+        losses = [epoch.val_loss for epoch in fitted.history]
+        findings = still_improving(losses, all_epochs=fitted.ended == "epochs")
+        own, peer = (test.scores[name].token_error_rate for name in (MODEL, test.best_baseline))
+        findings += against_baseline(test, f"token error rate {own:.4g} against {peer:.4g}", perfect=peer == 0 < own)
+        return findings
+
+    def draw(self, bundle: TranslateBundle, fitted: Fit, test: TextEvaluation, folder: Path) -> None:
+        references = self.examples.references("test")
+        picked = np.unique(np.linspace(0, len(references) - 1, min(_SHOWN, len(references))).astype(int))
+        sources = [list(references)[place] for place in picked]
+        answers = [references[source] for source in sources]
+        outputs, scores = bundle.write(sources)
+        right = [any(output == answer for answer in own) for output, own in zip(outputs, answers, strict=True)]
+        figures = {
+            "loss_curves": plots.plot_losses(fitted),
+            "accuracy": plots_tokens.plot_accuracy(fitted),
+            "exact_match_by_length": plots_tokens.plot_by_length(
+                [len(bundle.source_vocabulary.split(text)) for text in sources], right, what="Exact match"
+            ),
+            "model": plot_model(bundle.model),
+        }
+        if self.recipe.model.bridge == "attention":
+            apart = max(len(sources) // _MAPS, 1)
+            figures["attention"] = self._attention(bundle, sources[::apart][:_MAPS], outputs[::apart][:_MAPS])
+        plots.save(figures, folder)
+        flat = [edit_distances([output] * len(own), own).min() for output, own in zip(outputs, answers, strict=True)]
+        frame = pd.DataFrame(
+            {
+                "source": sources,
+                "written": [bundle.target_vocabulary.text(output) for output in outputs],
+                "right": [" | ".join(map(bundle.target_vocabulary.text, own)) for own in answers],
+                "edits": flat,
+                "score": scores,
+            }
+        )
+        frame.to_csv(folder / "examples.csv", index=False)
+
+    def served(self, bundle: TranslateBundle) -> Mapping[str, tuple[Any, Any]]:
+        rows = self.examples.parts["test"][:3]
+        frame = pd.DataFrame({self.recipe.data.source_column: [self.examples.sources[row] for row in rows]})
+        arrays = [each.padded(rows) for each in self.examples.inputs]
+        names = [tensor.name for tensor in bundle.model.inputs]
+        tensors = dict(zip(names, arrays, strict=True)) if len(names) > 1 else arrays[0]
+        return {"frames": (frame, bundle.answer(frame)), "tensors": (tensors, bundle.forward(arrays))}
+
+    def _attention(self, bundle: TranslateBundle, sources: Sequence[str], outputs: Sequence[list[int]]) -> Any:
+        from seq2seq_kit.models.decoding import attention_weights
+
+        vocabulary, target = bundle.source_vocabulary, bundle.target_vocabulary
+        encoded = encode_sources(sources, vocabulary, reverse=self.recipe.data.reverse_source)
+        weights, read, written = [], [], []
+        for row, output in enumerate(outputs):
+            ended = [*output, PADDING][: bundle.output_steps]
+            previous = np.array([[PADDING, *ended[:-1]]], dtype=np.int32)
+            own = attention_weights(bundle.model, [Field(encoded, PADDING).padded(np.array([row])), previous])[0]
+            tokens = vocabulary.split(sources[row])
+            tokens = tokens[::-1] if self.recipe.data.reverse_source else tokens
+            # A pyramid looks at several tokens at once.
+            joined = self.recipe.model.pyramid ** (len(self.recipe.model.encoder_units) - 1)
+            weights.append(own)
+            read.append(["".join(tokens[first : first + joined]) for first in range(0, len(tokens), joined)])
+            written.append([target.text([token]) or "end" for token in ended])
+        return plots_tokens.plot_attention(weights, read, written)

@@ -1,0 +1,202 @@
+"""A trained autoencoder of whole sequences: one latent vector for a sequence of any length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.bundles.base import Arrays, Bundle, Words, golden_sequences
+from seq2seq_kit.data.tables.scaling import Scaler
+from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.tasks.whole.data import Sequences, new_sequences
+from seq2seq_kit.tasks.whole.evaluation import (
+    SequenceBaseline,
+    SequenceEvaluation,
+    dump_sequence_baselines,
+    evaluate_sequences,
+    restore_sequence_baselines,
+    rms,
+)
+from seq2seq_kit.tasks.whole.recipe import WholeRecipe
+
+if TYPE_CHECKING:
+    import keras
+
+_CHUNK = 512
+
+
+@dataclass(frozen=True)
+class WholeBundle(Bundle):
+    """A trained autoencoder of whole sequences.
+
+    Attributes:
+        recipe: What it was trained by, resolved.
+        model: The Keras model; works in scaled units.
+        scaler: Fitted on the rows of the training sequences.
+        baselines: Its fitted peers, for `evaluate`.
+        info: Where it comes from: versions, run, digest of the data.
+    """
+
+    verbs: ClassVar[tuple[str, ...]] = ("score", "encode", "reconstruct", "evaluate")
+    what: ClassVar[str] = "an autoencoder"
+    batch_size: ClassVar[int | None] = _CHUNK
+
+    recipe: WholeRecipe
+    model: keras.Model
+    scaler: Scaler
+    baselines: list[SequenceBaseline]
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def encode(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
+        """The latent vector of each sequence: series, `steps`, `latent_0..n`.
+
+        Args:
+            frame: Rows with the recipe's columns; a sequence may have any number of them.
+            stride: For autoencoders of windows; this one has none.
+            origin: Name of the file for messages.
+
+        Raises:
+            ArgumentError: There is a `stride`.
+            DataError: The rows do not fit; the message names column, row or series.
+        """
+        from seq2seq_kit.models.inference import compile_forward
+        from seq2seq_kit.models.whole import encoder_of
+
+        sequences = self._sequences(frame, stride, origin)
+        encoder = self.__dict__.setdefault("_encoder", None) or compile_forward(
+            encoder_of(self.model), batch_size=_CHUNK
+        )
+        self.__dict__["_encoder"] = encoder
+        codes: list[np.ndarray] = [np.zeros(0)] * len(sequences.names)
+        for chunk in _by_length(sequences.lengths):
+            for number, code in zip(chunk, encoder([each.padded(chunk) for each in sequences.inputs]), strict=True):
+                codes[number] = code
+        values = np.array(codes)
+        labels = {self.recipe.data.series: sequences.names, "steps": sequences.lengths}
+        latent = {f"latent_{position}": values[:, position] for position in range(values.shape[1])}
+        return _noted(pd.DataFrame(labels | latent), sequences)
+
+    def reconstruct(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
+        """What the autoencoder makes of each sequence: series, time (or row), `step`, each column in original units.
+
+        Arguments and errors as in `encode`.
+        """
+        sequences = self._sequences(frame, stride, origin)
+        labels = self._step_labels(sequences)
+        rebuilt = np.concatenate(self.rebuild(sequences, np.arange(len(sequences.names))))
+        for position, name in enumerate(self.recipe.data.inputs):
+            labels[name] = rebuilt[:, position]
+        return _noted(labels, sequences)
+
+    def score(
+        self,
+        frame: pd.DataFrame,
+        *,
+        by: Literal["window", "sequence", "step"] = "sequence",
+        stride: int | None = None,
+        origin: str = "the data",
+    ) -> pd.DataFrame:
+        """How badly each sequence is rebuilt.
+
+        Args:
+            frame: Rows with the recipe's columns.
+            by: `sequence` (or `window`, the same here): one row for each sequence with root mean squares over its steps; `step`:
+                one row for each step with absolute errors.
+            stride: As in `encode`.
+            origin: Name of the file for messages.
+
+        Returns:
+            Series, `steps` (or the time, if there is one, and `step`), `reconstruction_error` (root mean square over columns, in
+            scaled units), and for each column `<column>_error` in original and `<column>_error_scaled` in scaled units. Missing
+            cells do not count.
+        """
+        if by not in ("window", "sequence", "step"):
+            raise ArgumentError(f"by must be 'sequence' or 'step'. Received: by={by!r}")
+        sequences = self._sequences(frame, stride, origin)
+        rebuilt = self.rebuild(sequences, np.arange(len(sequences.names)))
+        errors = [own - sequences.truth(number) for number, own in enumerate(rebuilt)]
+        scale = self.scaler.scale[0]
+        if by == "step":
+            labels, table = self._step_labels(sequences), np.abs(np.concatenate(errors))
+            total = [rms(row / scale) for row in table]
+        else:
+            labels = pd.DataFrame({self.recipe.data.series: sequences.names, "steps": sequences.lengths})
+            table = np.array([[rms(column) for column in error.T] for error in errors])
+            total = [rms(error / scale) for error in errors]
+        labels["reconstruction_error"] = total
+        for position, name in enumerate(self.recipe.data.inputs):
+            labels[f"{name}_error"] = table[:, position]
+            labels[f"{name}_error_scaled"] = table[:, position] / scale[position]
+        return _noted(labels, sequences)
+
+    def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> SequenceEvaluation:
+        """The result table on other sequences."""
+        return self.evaluate_part(self._sequences(frame, None, origin), "test")
+
+    def evaluate_part(self, sequences: Sequences, part: str) -> SequenceEvaluation:
+        """The same on a part of prepared data."""
+        return evaluate_sequences(sequences, part, lambda numbers: self.rebuild(sequences, numbers), self.baselines)
+
+    def rebuild(self, sequences: Sequences, numbers: np.ndarray) -> list[np.ndarray]:
+        """What the model makes of some sequences, `(steps, columns)` each, in original units."""
+        rebuilt: list[np.ndarray] = [np.zeros(0)] * len(numbers)
+        for chunk in _by_length(sequences.lengths[numbers]):
+            outputs = self.forward([each.padded(numbers[chunk]) for each in sequences.inputs])
+            for place, output in zip(chunk, outputs, strict=True):
+                own = output[: sequences.lengths[numbers[place]]]
+                rebuilt[place] = self.scaler.inverse(own, np.zeros(len(own), dtype=np.int64))
+        return rebuilt
+
+    def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
+        """Columns of a frame that the model does not use."""
+        data = self.recipe.data
+        return [str(name) for name in frame.columns if name not in {data.series, data.time, *data.inputs}]
+
+    def state(self) -> tuple[Words, Arrays]:
+        """What stands beside the model on disk."""
+        return {"scaler": self.scaler.to_json(), "baselines": dump_sequence_baselines(self.baselines)}, {}
+
+    @classmethod
+    def restore(
+        cls, recipe: Any, model: keras.Model, state: Mapping[str, Any], arrays: Arrays, info: Words
+    ) -> WholeBundle:
+        """The reverse of `state`."""
+        return cls(
+            recipe, model, Scaler.from_json(state["scaler"]), restore_sequence_baselines(state["baselines"]), info
+        )
+
+    def golden(self) -> list[np.ndarray]:
+        """Inputs of the model whose output is stored beside it."""
+        return golden_sequences(int(self.model.inputs[0].shape[-1]))
+
+    def _sequences(self, frame: pd.DataFrame, stride: int | None, origin: str) -> Sequences:
+        if stride is not None:
+            raise ArgumentError(
+                f"this autoencoder reads whole sequences, which have no stride. Received: stride={stride}"
+            )
+        return new_sequences(self.recipe.data, frame, self.scaler, origin=origin)
+
+    def _step_labels(self, sequences: Sequences) -> pd.DataFrame:
+        data, table = self.recipe.data, sequences.prepared.table
+        steps = np.concatenate([np.arange(length) for length in sequences.lengths])
+        rows = np.repeat(sequences.starts, sequences.lengths) + steps
+        labels: dict[str, Any] = {data.series: np.repeat(np.array(sequences.names, dtype=object), sequences.lengths)}
+        if table.times is not None:
+            labels[str(data.time)] = table.times[rows]
+        labels["step"] = steps + 1
+        return pd.DataFrame(labels)
+
+
+def _by_length(lengths: np.ndarray) -> list[np.ndarray]:
+    """Positions in chunks of like length, so that little is padded."""
+    order = np.argsort(lengths, kind="stable")
+    return [order[first : first + _CHUNK] for first in range(0, len(order), _CHUNK)]
+
+
+def _noted(frame: pd.DataFrame, sequences: Sequences) -> pd.DataFrame:
+    frame.attrs["notes"] = list(sequences.notes)
+    return frame

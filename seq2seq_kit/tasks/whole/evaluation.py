@@ -1,0 +1,227 @@
+"""How well whole sequences are rebuilt, beside the obvious summaries of a sequence in as many numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.evaluation.base import MODEL
+from seq2seq_kit.evaluation.metrics import ErrorSums, Pick, Scores
+from seq2seq_kit.tasks.whole.data import Sequences
+
+
+@dataclass(frozen=True)
+class TrainingMeans:
+    """Returns the mean of each column over the training rows."""
+
+    mean: list[float]
+    name: ClassVar[str] = "training mean"
+    about: ClassVar[str] = "returns the mean of each column over the training rows"
+
+    def rebuild(self, truth: np.ndarray) -> np.ndarray:
+        """`(steps, columns)` for a sequence of that shape."""
+        return np.tile(self.mean, (len(truth), 1))
+
+
+@dataclass(frozen=True)
+class OwnMeans:
+    """Returns the mean of each column over the sequence itself."""
+
+    mean: list[float]
+    name: ClassVar[str] = "own mean"
+    about: ClassVar[str] = "returns the mean of each column over the sequence itself"
+
+    def rebuild(self, truth: np.ndarray) -> np.ndarray:
+        """`(steps, columns)`; a column without any value is its training mean."""
+        return np.stack([_cosines(column, 1, mean) for column, mean in zip(truth.T, self.mean, strict=True)], axis=1)
+
+
+@dataclass(frozen=True)
+class Cosines:
+    """Keeps the first cosine coefficients of each column: a DCT, the counterpart of PCA for sequences of any length.
+
+    Attributes:
+        counts: Coefficients of each column; together as many as the latent vector is wide.
+        mean: Mean of each column over the training rows.
+    """
+
+    counts: list[int]
+    mean: list[float]
+
+    @property
+    def name(self) -> str:
+        return f"cosines ({sum(self.counts)})"
+
+    @property
+    def about(self) -> str:
+        return f"keeps the first cosine coefficients of each column, {', '.join(map(str, self.counts))} of them"
+
+    def rebuild(self, truth: np.ndarray) -> np.ndarray:
+        """`(steps, columns)`; a column without coefficients or without any value is its training mean."""
+        columns = zip(truth.T, self.counts, self.mean, strict=True)
+        return np.stack([_cosines(column, count, mean) for column, count, mean in columns], axis=1)
+
+
+SequenceBaseline = TrainingMeans | OwnMeans | Cosines
+
+
+def _cosines(column: np.ndarray, count: int, otherwise: float) -> np.ndarray:
+    """The least-squares fit of the first cosines of a DCT-II; with every cell known it is the cut-off transform itself."""
+    known = ~np.isnan(column)
+    kept = min(count, int(known.sum()))
+    if not kept:
+        return np.full(len(column), otherwise)
+    place = (np.arange(len(column)) + 0.5) / len(column)
+    basis = np.cos(np.pi * place[:, None] * np.arange(kept))
+    weights, *_ = np.linalg.lstsq(basis[known], column[known], rcond=None)
+    return basis @ weights
+
+
+def fit_sequence_baselines(sequences: Sequences, *, latent_dim: int) -> list[SequenceBaseline]:
+    """Training mean, own mean, and as many cosine coefficients as the latent vector is wide, the first columns first."""
+    rows = np.concatenate([sequences.truth(number) for number in sequences.parts["train"]])
+    mean = [float(value) for value in np.nan_to_num(np.nanmean(rows, axis=0))]
+    each, more = divmod(latent_dim, len(mean))
+    counts = [each + (position < more) for position in range(len(mean))]
+    return [TrainingMeans(mean), OwnMeans(mean), Cosines(counts, mean)]
+
+
+_KINDS: dict[str, Any] = {kind.__name__: kind for kind in (TrainingMeans, OwnMeans, Cosines)}
+
+
+def dump_sequence_baselines(baselines: Sequence[SequenceBaseline]) -> list[dict[str, Any]]:
+    """As plain values for JSON."""
+    return [{"kind": type(peer).__name__} | asdict(peer) for peer in baselines]
+
+
+def restore_sequence_baselines(stored: Sequence[Mapping[str, Any]]) -> list[SequenceBaseline]:
+    """The reverse of `dump_sequence_baselines`."""
+    return [_KINDS[words["kind"]](**{key: value for key, value in words.items() if key != "kind"}) for words in stored]
+
+
+@dataclass(frozen=True)
+class SequenceEvaluation:
+    """Errors over the cells of whole sequences, see `Board`; padding is no cell, and a missing cell does not count.
+
+    Attributes:
+        part: `val` or `test`.
+        lengths: Rows of each sequence.
+        targets: Names of the columns.
+        sums: Error sums by forecaster.
+        scale: Training scale, shape `(1, columns)`.
+        by_sequence: Root mean square error of each sequence in scaled units, by forecaster.
+        about: What each baseline does.
+    """
+
+    titles: ClassVar[Mapping[str, str]] = {"mae": "MAE", "rmse": "RMSE", "r2": "R2"}
+    headline: ClassVar[str] = "rmse"
+    error: ClassVar[str] = "RMSE"
+    unit: ClassVar[str] = "sequences"
+
+    part: str
+    lengths: np.ndarray
+    targets: list[str]
+    sums: dict[str, ErrorSums]
+    scale: np.ndarray
+    by_sequence: dict[str, np.ndarray]
+    about: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        least, most = int(self.lengths.min()), int(self.lengths.max())
+        return f"{len(self.lengths):,} {self.part} sequences of {least} to {most} steps"
+
+    @property
+    def units(self) -> str:
+        if len(self.targets) == 1:
+            return f"Errors are in the units of {self.targets[0]}."
+        return (
+            "Errors over several columns are in units of each one's training scale (data.scaling); "
+            f"{self.part}_scores.csv has each in its own."
+        )
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.sums)
+
+    def overall(self, name: str = MODEL) -> Scores:
+        """Scores over all cells."""
+        return self._scores(name, None, scaled=len(self.targets) > 1)
+
+    def figures(self, name: str = MODEL) -> dict[str, float]:
+        scores = self.overall(name)
+        return {key: getattr(scores, key) for key in self.titles}
+
+    def skill_against(self, name: str) -> float:
+        """1 - RMSE / a baseline's RMSE."""
+        peer = self.overall(name).rmse
+        return 1 - self.overall().rmse / peer if peer > 0 else float("nan")
+
+    @property
+    def best_baseline(self) -> str:
+        return min(self.names[1:], key=lambda name: self.overall(name).rmse)
+
+    @property
+    def skill(self) -> float:
+        return self.skill_against(self.best_baseline)
+
+    def curves(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def table(self) -> pd.DataFrame:
+        """Every figure, long: forecaster, column (empty: all), scores, cells."""
+        rows = []
+        every = slice(None)
+        for name in self.names:
+            picks: list[tuple[str, Pick | None]] = [("", None)]
+            picks += [(target, (every, every, [k])) for k, target in enumerate(self.targets)]
+            for target, pick in picks:
+                scores = asdict(self._scores(name, pick, scaled=not target and len(self.targets) > 1))
+                scores.pop("mase")
+                rows.append({"forecaster": name, "target": target} | scores)
+        return pd.DataFrame(rows)
+
+    def _scores(self, name: str, pick: Pick | None, *, scaled: bool) -> Scores:
+        scale = self.scale if scaled else np.ones_like(self.scale)
+        return self.sums[name].scores(scale, np.full_like(self.scale, np.nan), pick)
+
+
+def evaluate_sequences(
+    sequences: Sequences,
+    part: str,
+    model: Callable[[np.ndarray], list[np.ndarray]],
+    baselines: Sequence[SequenceBaseline],
+) -> SequenceEvaluation:
+    """The model and its baselines over every sequence of a part.
+
+    Args:
+        sequences: The data.
+        part: `val` or `test`.
+        model: From numbers of sequences to what it makes of them, `(steps, columns)` each, in original units.
+        baselines: Its peers.
+    """
+    numbers = sequences.parts[part]
+    truths = [sequences.truth(number) for number in numbers]
+    rebuilt = {MODEL: model(numbers)} | {peer.name: [peer.rebuild(truth) for truth in truths] for peer in baselines}
+    prepared = sequences.prepared
+    center, scale = prepared.target_center[:1], prepared.target_scale[:1]
+    truth = np.concatenate(truths)[:, None, :]
+    sums, each = {}, {}
+    for name, values in rebuilt.items():
+        sums[name] = ErrorSums((1, 1, truth.shape[-1]), center)
+        sums[name].add(truth, np.concatenate(values)[:, None, :], np.zeros(len(truth), dtype=np.int64))
+        each[name] = np.array([rms((own - right) / scale) for own, right in zip(values, truths, strict=True)])
+    about = {peer.name: peer.about for peer in baselines}
+    return SequenceEvaluation(
+        part, sequences.lengths[numbers], list(prepared.columns.targets), sums, scale, each, about
+    )
+
+
+def rms(values: np.ndarray) -> float:
+    """Root mean square of the known cells, NaN where there is none."""
+    known = values[~np.isnan(values)]
+    return float(np.sqrt(np.mean(known**2))) if known.size else float("nan")

@@ -1,0 +1,72 @@
+"""Figures of runs on whole sequences: what is rebuilt beside what was there, and the error by length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seq2seq_kit.evaluation.base import MODEL
+from seq2seq_kit.reports.plots import MODEL_COLOUR, PAST_COLOUR, TRUTH_COLOUR, new_figure
+from seq2seq_kit.tasks.whole.evaluation import SequenceEvaluation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MOST_COLUMNS = 4  # of a sequence in one picture; more lines could not be told apart
+_BINS = 8
+
+
+def plot_sequences(
+    names: Sequence[str], truth: Sequence[np.ndarray], rebuilt: Sequence[np.ndarray], columns: Sequence[str]
+) -> Figure:
+    """Sequences side by side: what was there (thin, dark) and what the model made of it, the first columns one below the other.
+
+    Args:
+        names: Of the sequences.
+        truth: `(steps, columns)` each.
+        rebuilt: The same.
+        columns: Their names.
+    """
+    from matplotlib.figure import Figure
+
+    shown = list(columns)[:_MOST_COLUMNS]
+    across = min(len(names), 3)
+    down = -(-len(names) // across)
+    figure = Figure(figsize=(3.8 * across, 1.5 * down * len(shown) + 1.0), layout="constrained")
+    grid = np.reshape(figure.subplots(down * len(shown), across, squeeze=False), (down, len(shown), across))
+    for place in range(down * across):
+        for k, column in enumerate(shown):
+            axes = grid[place // across, k, place % across]
+            if place >= len(names):
+                axes.remove()
+                continue
+            steps = np.arange(1, len(truth[place]) + 1)
+            axes.plot(steps, rebuilt[place][:, k], color=MODEL_COLOUR, lw=2, label="model")
+            axes.plot(steps, truth[place][:, k], color=TRUTH_COLOUR, lw=1, marker=".", ms=2, label="what was there")
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.tick_params(labelsize=7)
+            axes.set_ylabel(column, fontsize=8)
+            if k == 0:
+                axes.set_title(f"{names[place]}, {len(steps)} steps", fontsize=9)
+    handles, labels = grid[0, 0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
+    figure.suptitle("Reconstructions of test sequences")
+    return figure
+
+
+def plot_error_by_length(test: SequenceEvaluation) -> Figure:
+    """Error of each test sequence against its length; lines are medians of neighbouring lengths, the best baseline's dashed."""
+    figure, axes = new_figure(7, 4)
+    axes.scatter(test.lengths, test.by_sequence[MODEL], s=8, color=PAST_COLOUR, label="one sequence")
+    order = np.argsort(test.lengths, kind="stable")
+    groups = [group for group in np.array_split(order, min(_BINS, len(order))) if group.size]
+    middle = [float(np.median(test.lengths[group])) for group in groups]
+    for name, colour, style in ((MODEL, MODEL_COLOUR, "-"), (test.best_baseline, "#457b9d", "--")):
+        medians = [float(np.nanmedian(test.by_sequence[name][group])) for group in groups]
+        axes.plot(middle, medians, color=colour, ls=style, label=f"{name}, median")
+    axes.set(title="Error by length, test sequences", xlabel="steps", ylabel="RMSE (scaled units)")
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False)
+    return figure

@@ -1,0 +1,1 @@
+"""MLflow: client, local store, served models, UI."""

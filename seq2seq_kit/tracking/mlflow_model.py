@@ -1,0 +1,33 @@
+"""What MLflow loads and serves, run by MLflow from a copy inside the logged model: a bundle, for frames or for tensors."""
+
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.pyfunc import PythonModel
+
+
+class BundleModel(PythonModel):
+    """Takes frames (the artifact is named `frames`) or the bare network's scaled arrays (`tensors`)."""
+
+    def load_context(self, context: Any) -> None:
+        """Reads the bundle beside this file."""
+        from seq2seq_kit.bundles.files import read_bundle
+
+        ((serve, folder),) = context.artifacts.items()
+        self.bundle, self.tensors = read_bundle(folder), serve == "tensors"
+
+    # MLflow reads the hint of `model_input`: a DataFrame leaves the checking to the signature, for arrays too.
+    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
+        """Frames: as `Bundle.answer`. Tensors: the network's output for an array, or for a dict of arrays by input name."""
+        if not self.tensors:
+            return self.bundle.answer(model_input)
+        from seq2seq_kit.models.inference import forward_inputs
+
+        names = [tensor.name for tensor in forward_inputs(self.bundle.model)]
+        arrays = [model_input[name] for name in names] if len(names) > 1 else [model_input]
+        return self.bundle.forward([np.asarray(array) for array in arrays])
+
+
+mlflow.models.set_model(BundleModel())

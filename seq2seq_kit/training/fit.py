@@ -1,0 +1,366 @@
+"""From examples to a fitted model: compile, fit with early stopping, keep the best epoch's weights.
+
+Who wants to watch (a progress line, a tracker) is handed in as an observer; this module prints and logs nothing.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from seq2seq_kit.data.on_disk.batches import plain_errors
+from seq2seq_kit.data.on_disk.row_groups import RowsOnDisk
+from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.errors import ArgumentError, TrainingError
+from seq2seq_kit.recipe.fields import FitSettings
+from seq2seq_kit.training.interrupt import noticing_ctrl_c
+from seq2seq_kit.training.objective import nan_message, no_step_message, optimizer_of, value_loss
+from seq2seq_kit.training.stepping import longest, step_singly, step_together, steps_per_call
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+_LOSSES = ("loss", "val_loss", "learning_rate")  # what Keras logs beside a model's own metrics
+_EVALUATION_BATCH = 512  # without gradients a larger batch fits and is faster
+_LOOKED_AT = 256  # sequences, to learn how long they are
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to. `number` counts from 1; losses are in scaled units; `metrics` are the model's own, if any."""
+
+    number: int
+    of: int
+    loss: float
+    val_loss: float
+    learning_rate: float
+    seconds: float
+    sequences_per_second: float
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+class Examples(Protocol):
+    """What a model is fitted on: windows, sequences, texts."""
+
+    def count(self, part: str) -> int:
+        """Examples of `train`, `val` or `test`."""
+
+    def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> "tf.data.Dataset":
+        """`(inputs, targets)` by batches; with a seed shuffled anew in each epoch and without end."""
+
+    def arrays(self, part: str, numbers: "np.ndarray") -> "list[np.ndarray]":
+        """The model's inputs for some examples."""
+
+
+class Observer(Protocol):
+    """Watches a fit. Called between batches and epochs; must be quick."""
+
+    def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None:
+        """Some batches begin, the first one `step` of `steps` in `epoch` of `of`, both counted from 1."""
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """An epoch has ended."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a fit went.
+
+    Attributes:
+        history: One entry for each finished epoch.
+        best_epoch: The epoch whose weights the model holds, counted from 1; 0 if none was finished.
+        ended: `epochs` (all were run), `early` (validation stopped improving) or `interrupted` (Ctrl-C).
+        seconds: Wall time.
+    """
+
+    history: list[Epoch]
+    best_epoch: int
+    ended: Literal["epochs", "early", "interrupted"]
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; Python writes floats so that they read back bit by bit."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "Fit":
+        """The inverse of `to_json`."""
+        return cls(**stored | {"history": [Epoch(**epoch) for epoch in stored["history"]]})
+
+
+def seed_everything(seed: int, *, deterministic: bool) -> None:
+    """Seeds Python, NumPy, TensorFlow and Keras; `deterministic` also makes TensorFlow's operations so."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(seed)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def fit(
+    model: "keras.Model",
+    examples: Examples,
+    training: FitSettings,
+    *,
+    seed: int,
+    loss: Any = None,
+    metrics: Sequence[Any] = (),
+    begin_epoch: Callable[[int], None] | None = None,
+    validate: Callable[[], float] | None = None,
+    stop_after: int | None = None,
+    observers: Sequence[Observer] = (),
+) -> Fit:
+    """Fits on the train examples, watches the val examples, leaves the best epoch's weights in the model.
+
+    With a mixed `training.precision` only the training steps compute in half precision; the model stays float32, and so does
+    validation, so epochs are chosen by the losses of the model that is kept. Ctrl-C ends the fit and keeps what is best so far.
+
+    Args:
+        model: Uncompiled.
+        examples: What to fit on.
+        training: The recipe's section.
+        seed: Of the shuffling.
+        loss: A Keras loss; default: the section's `loss`.
+        metrics: Keras metrics to watch beside it.
+        begin_epoch: Told the number of each epoch, from 1, before it begins.
+        validate: Gives the validation loss, where that is more than the loss of a forward pass.
+        stop_after: Train so many epochs of the schedule and keep the last one's weights: no rows are left to choose one by.
+        observers: Told of every batch and epoch.
+
+    Raises:
+        ArgumentError: `stop_after` is no whole number from 1 to the section's epochs.
+        TrainingError: The loss became NaN or infinite, or in float16 no gradient was finite; the message says what to try.
+        DataError: The file of rows that stay on disk cannot be read any more.
+    """
+    import keras
+
+    epochs = training.epochs if stop_after is None else stop_after
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or not 1 <= epochs <= training.epochs:
+        raise ArgumentError(f"stop_after must be a whole number from 1 to {training.epochs}. Received: {stop_after!r}")
+    count = examples.count("train")
+    steps = math.ceil(count / training.batch_size)
+    together = steps_per_call(model, training.batch_size, training.precision, open_steps=_open_steps(model, examples))
+    model.compile(
+        optimizer=optimizer_of(training, steps),
+        loss=loss if loss is not None else value_loss(getattr(training, "loss", "mse"), masked=_masked(examples)),
+        metrics=list(metrics),
+        jit_compile=False,  # XLA was no faster here and takes seconds to compile
+        steps_per_execution=together,
+    )
+    # A step that creates the optimizer's variables while it is traced is traced a second time.
+    model.optimizer.build(model.trainable_variables)
+    step_together(model, steps, training.precision)
+    best = _last_epoch() if stop_after else _best_epoch(training.patience or epochs)
+    history: list[Epoch] = []
+    pressed = threading.Event()
+    watch = _watch(history, observers, pressed, steps, epochs, count)
+    callbacks = [best, watch]
+    if training.schedule == "plateau":
+        wait = max(1, (training.patience or 10) // 2)
+        callbacks.append(keras.callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=wait))
+    if begin_epoch or validate:
+        callbacks.insert(0, _around_epochs(begin_epoch, validate))
+    began, ended = time.perf_counter(), "epochs"
+    size = max(_EVALUATION_BATCH, training.batch_size)
+    try:
+        with noticing_ctrl_c(pressed), _plain_errors(examples):
+            model.fit(
+                examples.batches("train", training.batch_size, shuffle_seed=seed),
+                steps_per_epoch=steps,
+                epochs=epochs,
+                validation_data=None if validate else examples.batches("val", size),
+                callbacks=callbacks,
+                shuffle=False,  # the batches are shuffled already
+                verbose=0,
+            )
+    except KeyboardInterrupt:
+        ended = "interrupted"
+        if best.best_weights is not None:
+            model.set_weights(best.best_weights)
+    finally:
+        step_singly(model)
+    if pressed.is_set():  # perhaps after the last batch had begun
+        ended = "interrupted"
+    if history and not _finite(history[-1]):
+        last = history[-1]
+        raise TrainingError(nan_message(training, epoch=last.number, loss=last.loss, val_loss=last.val_loss))
+    if history and not int(model.optimizer.iterations):
+        raise TrainingError(no_step_message(steps * len(history)))
+    if ended == "epochs" and len(history) < epochs:
+        ended = "early"
+    return Fit(
+        history=history,
+        best_epoch=best.best_epoch + 1 if best.best_weights is not None else 0,
+        ended=ended,  # type: ignore[arg-type]
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _open_steps(model: "keras.Model", examples: Examples) -> int:
+    """About the most steps of a training sequence, where the model leaves their number open; otherwise nobody asks."""
+    import numpy as np
+
+    if all(None not in tensor.shape[1:] for tensor in model.inputs):
+        return 1
+    count = examples.count("train")
+    return longest(examples.arrays("train", np.linspace(0, count - 1, min(count, _LOOKED_AT)).astype(int)))
+
+
+def _masked(examples: Examples) -> bool:
+    return isinstance(examples, Prepared) and examples.data.missing == "mask"
+
+
+def _plain_errors(examples: Examples) -> AbstractContextManager[None]:
+    rows: Any = examples.matrix if isinstance(examples, Prepared) else None
+    return plain_errors(rows) if isinstance(rows, RowsOnDisk) else nullcontext()
+
+
+def _best_epoch(patience: int) -> Any:
+    import keras
+
+    return keras.callbacks.EarlyStopping(monitor="val_loss", patience=patience, restore_best_weights=True)
+
+
+def _last_epoch() -> Any:
+    """What stands in its place where the last finished epoch is kept."""
+    import keras
+
+    class LastEpoch(keras.callbacks.Callback):
+        best_epoch, best_weights = 0, None
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.best_epoch, self.best_weights = epoch, self.model.get_weights()
+
+    return LastEpoch()
+
+
+def _around_epochs(
+    begin_epoch: Callable[[int], None] | None, validate: Callable[[], float] | None
+) -> "keras.callbacks.Callback":
+    """Stands before the other callbacks, so that they find the validation loss that it puts into the epoch's logs."""
+    import keras
+
+    class AroundEpochs(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if begin_epoch:
+                begin_epoch(epoch + 1)
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            if validate:
+                logs["val_loss"] = validate()
+
+    return AroundEpochs()
+
+
+def teach(
+    model: "keras.Model", teacher_forcing: Sequence[float], *, epochs: int, seed: int
+) -> "tuple[keras.Model, Callable[[int], None] | None]":
+    """An autoregressive model made ready for training on a mix of true and own outputs.
+
+    Args:
+        model: Of a builder whose decoder reads its own output.
+        teacher_forcing: Share of true outputs in the first and in the last epoch.
+        epochs: Of the whole training.
+        seed: Of the mix.
+
+    Returns:
+        The model to fit, on the same weights, and what has to be told before each epoch: the share of true outputs goes from the
+        first to the last epoch's in equal steps.
+    """
+    from seq2seq_kit.models.feedback import with_own_outputs
+
+    first, last = teacher_forcing
+    if min(first, last) == 1:
+        return model, None
+    trained, mix = with_own_outputs(model, seed=seed)
+
+    def begin_epoch(epoch: int) -> None:
+        mix.ratio.assign(first + (last - first) * (epoch - 1) / max(epochs - 1, 1))
+
+    return trained, begin_epoch
+
+
+def _watch(
+    history: list[Epoch],
+    observers: Sequence[Observer],
+    pressed: threading.Event,
+    steps: int,
+    epochs: int,
+    sequences: int,
+) -> "keras.callbacks.Callback":
+    """Fills `history` and tells the observers.
+
+    Hooks the beginning of a batch, not its end: Keras gives up its asynchronous dispatch for callbacks of the latter.
+    """
+    import keras
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.began, self.validating = time.perf_counter(), 0.0
+
+        def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+            if pressed.is_set():
+                raise KeyboardInterrupt
+
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            if pressed.is_set():
+                raise KeyboardInterrupt
+            for observer in observers:
+                observer.on_batch(len(history) + 1, epochs, batch + 1, steps)
+
+        def on_test_begin(self, logs: Any = None) -> None:
+            self.validating = time.perf_counter()
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            now = time.perf_counter()
+            fitting = (self.validating or now) - self.began
+            record = Epoch(
+                number=epoch + 1,
+                of=epochs,
+                loss=float(logs["loss"]),
+                val_loss=float(logs["val_loss"]),
+                learning_rate=float(self.model.optimizer.learning_rate.numpy()),
+                seconds=now - self.began,
+                sequences_per_second=sequences / fitting,
+                metrics={key: float(value) for key, value in logs.items() if key not in _LOSSES},
+            )
+            history.append(record)
+            for observer in observers:
+                observer.on_epoch(record)
+            if not _finite(record):
+                self.model.stop_training = True
+
+    return Watch()
+
+
+def _finite(epoch: Epoch) -> bool:
+    return math.isfinite(epoch.loss) and math.isfinite(epoch.val_loss)
+
+
+def estimate_seconds(model: "keras.Model", examples: Examples, training: FitSettings) -> float:
+    """Upper estimate of a fit of all epochs, from one forward batch: training costs about three times as much.
+
+    The backward pass does about twice the forward pass's work (one product for the inputs' and one for the weights' gradient).
+    """
+    import numpy as np
+
+    from seq2seq_kit.models.inference import compile_forward
+    from seq2seq_kit.models.precision import computing_in
+
+    count = examples.count("train")
+    size = min(training.batch_size, count)
+    arrays = examples.arrays("train", np.arange(size))
+    with computing_in(model, training.precision):
+        forward = compile_forward(model, batch_size=size)
+    forward(arrays)  # traces the graph
+    began = time.perf_counter()
+    for _ in range(3):
+        forward(arrays)
+    sequence = (time.perf_counter() - began) / 3 / size
+    return training.epochs * sequence * (3 * count + examples.count("val"))

@@ -1,0 +1,75 @@
+"""What a fit minimises and how, and what to say where that leads nowhere."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+
+    from seq2seq_kit.recipe.fields import FitSettings
+
+_OVERFLOW = "; float16 overflows beyond 65,504: try training.precision: mixed_bfloat16, or float32"
+
+
+def optimizer_of(training: FitSettings, steps: int) -> keras.optimizers.Optimizer:
+    """The optimizer of a recipe's section, with its schedule over all epochs of `steps` steps each."""
+    import keras
+
+    kinds = {
+        "adam": keras.optimizers.Adam,
+        "adamw": keras.optimizers.AdamW,
+        "rmsprop": keras.optimizers.RMSprop,
+        "sgd": keras.optimizers.SGD,
+    }
+    rate: Any = training.learning_rate
+    if training.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(training.learning_rate, decay_steps=steps * training.epochs)
+    optimizer = kinds[training.optimizer](learning_rate=rate, global_clipnorm=training.clip_norm)
+    # The smallest gradients would be 0 in float16; bfloat16 has float32's range.
+    return keras.optimizers.LossScaleOptimizer(optimizer) if training.precision == "mixed_float16" else optimizer
+
+
+def value_loss(name: str, *, masked: bool) -> Any:
+    """Keras' loss; with masked data, over the observed cells only (a missing target is NaN)."""
+    import keras
+
+    if not masked:
+        return name
+    cell = {
+        "mse": keras.ops.square,
+        "mae": keras.ops.abs,
+        "huber": lambda error: keras.ops.where(
+            keras.ops.abs(error) <= 1, 0.5 * keras.ops.square(error), keras.ops.abs(error) - 0.5
+        ),
+    }[name]
+
+    def over_observed(truth: Any, prediction: Any) -> Any:
+        observed = keras.ops.logical_not(keras.ops.isnan(truth))
+        # The error is zeroed before the loss, so that no NaN reaches the gradient.
+        error = keras.ops.where(observed, truth - prediction, 0.0)
+        count = keras.ops.maximum(keras.ops.sum(keras.ops.cast(observed, error.dtype)), 1.0)
+        return keras.ops.sum(cell(error)) / count
+
+    return over_observed
+
+
+def nan_message(training: FitSettings, *, epoch: int, loss: float, val_loss: float) -> str:
+    """What to try after an epoch, counted from 1, one of whose losses is not finite."""
+    which, found = ("training", loss) if not math.isfinite(loss) else ("validation", val_loss)
+    return (
+        f"the {which} loss became {found} in epoch {epoch}. Expected a finite loss. "
+        f"Try a smaller training.learning_rate (now {training.learning_rate}), or training.clip_norm: 1.0"
+        f"{'' if training.clip_norm is None else f' or less (now {training.clip_norm})'}; "
+        "look for outliers and for columns that data.scaling leaves large"
+        f"{_OVERFLOW if training.precision == 'mixed_float16' else ''}"
+    )
+
+
+def no_step_message(steps: int) -> str:
+    """What to try where float16 overflowed in every one of `steps` steps."""
+    return (
+        f"no weight was trained: the gradients of all {steps:,} steps were NaN or infinite. Expected finite ones once the loss "
+        f"was scaled down far enough, by half after each step{_OVERFLOW}, or more steps"
+    )

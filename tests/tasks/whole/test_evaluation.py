@@ -1,0 +1,99 @@
+"""Figures of whole sequences: over the cells that are there, beside means and cosines."""
+
+import numpy as np
+import pytest
+
+from seq2seq_kit.evaluation.diagnostics import examine_whole
+from seq2seq_kit.tasks.whole.data import Sequences, prepare_sequences
+from seq2seq_kit.tasks.whole.evaluation import (
+    Cosines,
+    OwnMeans,
+    TrainingMeans,
+    dump_sequence_baselines,
+    evaluate_sequences,
+    fit_sequence_baselines,
+    restore_sequence_baselines,
+)
+from tests.conftest import waves_frame, whole_recipe
+from tests.untyped import parse_recipe
+
+
+@pytest.fixture(scope="module")
+def sequences() -> Sequences:
+    return prepare_sequences(parse_recipe(whole_recipe()).data, waves_frame(60))
+
+
+def test_the_coefficients_are_those_of_a_cosine_transform() -> None:
+    column = np.random.default_rng(0).normal(size=9)
+    place = (np.arange(9) + 0.5) / 9
+    basis = np.array([np.cos(np.pi * place * k) for k in range(9)])
+    basis /= np.linalg.norm(basis, axis=1, keepdims=True)  # the orthonormal DCT-II
+    expected = basis[:4].T @ (basis[:4] @ column)
+    np.testing.assert_allclose(Cosines([4], [0.0]).rebuild(column[:, None])[:, 0], expected, atol=1e-12)
+
+
+def test_as_many_coefficients_as_cells_rebuild_everything() -> None:
+    truth = np.random.default_rng(0).normal(size=(5, 2))
+    np.testing.assert_allclose(Cosines([5, 9], [0.0, 0.0]).rebuild(truth), truth, atol=1e-10)
+
+
+def test_missing_cells_are_passed_over() -> None:
+    place = (np.arange(10) + 0.5) / 10
+    whole = 3 + 2 * np.cos(np.pi * place)
+    holed = whole.copy()
+    holed[[2, 3, 9]] = np.nan
+    np.testing.assert_allclose(Cosines([2], [0.0]).rebuild(holed[:, None])[:, 0], whole, atol=1e-10)
+    empty = np.full((4, 1), np.nan)
+    assert OwnMeans([7.0]).rebuild(empty).ravel().tolist() == [7.0] * 4
+
+
+def test_the_baselines_have_as_many_numbers_as_the_latent_vector(sequences: Sequences) -> None:
+    means, own, cosines = fit_sequence_baselines(sequences, latent_dim=5)
+    assert isinstance(cosines, Cosines)
+    assert cosines.counts == [3, 2]
+    assert (means.name, own.name, cosines.name) == ("training mean", "own mean", "cosines (5)")
+    rows = np.concatenate([sequences.truth(number) for number in sequences.parts["train"]])
+    np.testing.assert_allclose(means.rebuild(np.zeros((3, 2))), np.tile(rows.mean(axis=0), (3, 1)))
+    np.testing.assert_allclose(own.rebuild(np.array([[1.0, 5.0], [3.0, 7.0]])), [[2.0, 6.0], [2.0, 6.0]])
+    narrow = fit_sequence_baselines(sequences, latent_dim=1)[2]
+    np.testing.assert_allclose(narrow.rebuild(np.ones((3, 2)))[:, 1], np.full(3, rows[:, 1].mean()))
+
+
+def test_baselines_come_back_from_json(sequences: Sequences) -> None:
+    peers = fit_sequence_baselines(sequences, latent_dim=4)
+    assert restore_sequence_baselines(dump_sequence_baselines(peers)) == peers
+
+
+def test_errors_are_over_cells_in_scaled_units(sequences: Sequences) -> None:
+    def off_by_two(numbers: np.ndarray) -> list[np.ndarray]:
+        return [sequences.truth(number) + np.array([2.0, 0.0]) for number in numbers]
+
+    board = evaluate_sequences(sequences, "test", off_by_two, [TrainingMeans([10.0, 0.0])])
+    scale = sequences.prepared.scaler.scale[0]
+    assert board.figures()["rmse"] == pytest.approx(2 / scale[0] / np.sqrt(2))
+    assert board.figures()["mae"] == pytest.approx(2 / scale[0] / 2)
+    cells = int(sequences.lengths[sequences.parts["test"]].sum())
+    table = board.table().set_index(["forecaster", "target"])
+    assert table.loc[("model", "x"), "rmse"] == pytest.approx(2.0)
+    assert table.loc[("model", "y"), "rmse"] == 0.0
+    assert table.loc[("model", ""), "cells"] == 2 * cells
+    np.testing.assert_allclose(board.by_sequence["model"], 2 / scale[0] / np.sqrt(2))
+    assert board.names == ["model", "training mean"]
+    assert board.skill == pytest.approx(1 - board.figures()["rmse"] / board.figures("training mean")["rmse"])
+    assert f"{len(sequences.parts['test'])} test sequences of" in board.title
+
+
+def test_a_model_that_returns_the_mean_is_told(sequences: Sequences) -> None:
+    peers = fit_sequence_baselines(sequences, latent_dim=4)
+    mean = peers[0]
+    boards = [
+        evaluate_sequences(sequences, part, lambda numbers: [mean.rebuild(sequences.truth(n)) for n in numbers], peers)
+        for part in ("val", "test")
+    ]
+    codes = [finding.code for finding in examine_whole(boards[0], boards[1], [1.0, 0.9], all_epochs=False)]
+    assert codes[:2] == ["returns_the_mean", "loses_to_baseline"]
+    right = [
+        evaluate_sequences(sequences, part, lambda numbers: [sequences.truth(n) + 1e-3 for n in numbers], peers)
+        for part in ("val", "test")
+    ]
+    assert examine_whole(right[0], right[1], [1.0, 0.9], all_epochs=False) == []
