@@ -30,7 +30,8 @@ if TYPE_CHECKING:
         split_autoencoder,
     )
     from seq2seq_kit.recipe import Recipe
-    from seq2seq_kit.runs import TrainResult, evaluate, load, train
+    from seq2seq_kit.results import TrainResult
+    from seq2seq_kit.runs import evaluate, load, train
     from seq2seq_kit.sweeps import SweepResult, best_recipe, resume_sweep, sweep
     from seq2seq_kit.tasks import json_schema, load_recipe, parse_recipe
     from seq2seq_kit.tasks.tag.bundle import TagBundle
@@ -45,7 +46,7 @@ _HOMES = {
     "Recipe": "recipe",
     "SweepResult": "sweeps",
     "TagBundle": "tasks.tag.bundle",
-    "TrainResult": "runs",
+    "TrainResult": "results",
     "TranslateBundle": "tasks.translate.bundle",
     "best_recipe": "sweeps",
     "bidirectional_parameters": "models",

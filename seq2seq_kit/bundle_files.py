@@ -1,5 +1,5 @@
-"""The old place of `bundles.files`: models that MLflow stored before name it. Nothing in the kit imports it."""
+"""The old place of `tasks.read_bundle`: models that MLflow stored before name it. Nothing in the kit imports it."""
 
-from seq2seq_kit.bundles.files import read_bundle
+from seq2seq_kit.tasks import read_bundle
 
 __all__ = ["read_bundle"]

@@ -7,24 +7,25 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
 from seq2seq_kit.bundles.base import Bundle
-from seq2seq_kit.bundles.files import read_bundle, versions
+from seq2seq_kit.bundles.files import versions
 from seq2seq_kit.bundles.serving import requirements
-from seq2seq_kit.errors import ArgumentError, BundleError, KitError, TrackingError
+from seq2seq_kit.errors import BundleError, KitError, TrackingError
 from seq2seq_kit.evaluation import MODEL
+from seq2seq_kit.evaluation.base import Board
 from seq2seq_kit.explanation import recurrences_of, slow_layers, ways_of
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides
 from seq2seq_kit.reports.notes import count_of, describe_run, headline
-from seq2seq_kit.tasks import open_job
+from seq2seq_kit.results import TrainResult
+from seq2seq_kit.tasks import open_job, read_bundle
 from seq2seq_kit.tasks.job import Job, digest_of
 from seq2seq_kit.tracking.client import RunRecord, git_revision, open_tracking
 from seq2seq_kit.training.fit import Epoch, Fit, Observer, estimate_seconds, seed_everything
@@ -60,33 +61,6 @@ class Silent:
     def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None: ...
 
     def on_epoch(self, epoch: Epoch) -> None: ...
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What a training came to.
-
-    Attributes:
-        recipe: Resolved, as it was trained.
-        fit: How the fit went.
-        val: Evaluation on the validation part, a `Board`; which one, the task decides (`Evaluation` for windows).
-        test: Evaluation on the test part.
-        findings: What the kit has to say about data and result.
-        bundle: The trained model, ready to predict.
-        run_id: Id of the MLflow run.
-        tracking_uri: Where that run is.
-        seconds: Wall time of everything.
-    """
-
-    recipe: Recipe
-    fit: Fit
-    val: Any
-    test: Any
-    findings: list[Finding]
-    bundle: Any
-    run_id: str
-    tracking_uri: str
-    seconds: float
 
 
 def train(
@@ -202,7 +176,7 @@ def conclude(
         return result
 
 
-def load(run: str | Path, *, tracking_uri: str | None = None) -> Any:
+def load(run: str | Path, *, tracking_uri: str | None = None) -> Bundle:
     """A trained model, from a bundle's folder or from a run.
 
     Args:
@@ -210,7 +184,7 @@ def load(run: str | Path, *, tracking_uri: str | None = None) -> Any:
         tracking_uri: As in `train`.
 
     Returns:
-        The bundle of the run's task: `Bundle`, `TranslateBundle`, `TagBundle`, ...
+        The bundle of the run's task: `ForecastBundle`, `TranslateBundle`, `TagBundle`, ...
 
     Raises:
         BundleError: Damaged or foreign.
@@ -231,20 +205,18 @@ def evaluate(
     data: pd.DataFrame | str | Path | None = None,
     beams: int | None = None,
     tracking_uri: str | None = None,
-) -> Any:
+) -> Board:
     """Repeats the result table of a run.
 
     Args:
         run: A bundle, its folder, or the id of a run.
         data: Other rows (or their file); None: the test rows of the recipe's own source.
-        beams: Beginnings that a translator keeps at each step; None: it is greedy.
+        beams: Beam width of a translator; None: it is greedy.
         tracking_uri: As in `train`.
     """
-    bundle: Any = load(run, tracking_uri=tracking_uri) if isinstance(run, str | Path) else run
+    bundle = load(run, tracking_uri=tracking_uri) if isinstance(run, str | Path) else run
     if beams is not None:
-        if bundle.recipe.task != "translate":
-            raise ArgumentError(f"a {bundle.recipe.task} model searches nothing. Received: beams={beams}; leave it out")
-        bundle = replace(bundle, beams=beams)
+        bundle = bundle.with_beams(beams)
     if data is not None:
         frame = data if isinstance(data, pd.DataFrame) else bundle.read(str(data))
         return bundle.evaluate(frame, origin="the data" if isinstance(data, pd.DataFrame) else str(data))

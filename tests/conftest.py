@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit.runs import TrainResult, train
+from seq2seq_kit.results import TrainResult
+from seq2seq_kit.runs import train
 
 ROOT = Path(__file__).parent.parent
 

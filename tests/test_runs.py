@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.reports.notes import describe_run
-from seq2seq_kit.runs import Silent, TrainResult, evaluate, train
+from seq2seq_kit.runs import Silent
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
-from tests.untyped import load
+from tests.untyped import TrainResult, evaluate, load, train
 
 
 def test_a_forecast_run_beats_the_last_value(forecast_run: TrainResult) -> None:

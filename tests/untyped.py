@@ -4,7 +4,6 @@ from typing import Any
 
 from seq2seq_kit import load as _load
 from seq2seq_kit import tasks
-from seq2seq_kit.bundles.files import read_bundle as _read_bundle
 
 
 def parse_recipe(*arguments: Any, **named: Any) -> Any:
@@ -23,5 +22,22 @@ def load(*arguments: Any, **named: Any) -> Any:
 
 
 def read_bundle(*arguments: Any, **named: Any) -> Any:
-    """As `bundles.files.read_bundle`."""
-    return _read_bundle(*arguments, **named)
+    """As `tasks.read_bundle`."""
+    return tasks.read_bundle(*arguments, **named)
+
+
+TrainResult = Any  # its evaluation and its bundle are of the task's own classes
+
+
+def train(*arguments: Any, **named: Any) -> Any:
+    """As `seq2seq_kit.train`."""
+    from seq2seq_kit import train as _train
+
+    return _train(*arguments, **named)
+
+
+def evaluate(*arguments: Any, **named: Any) -> Any:
+    """As `seq2seq_kit.evaluate`."""
+    from seq2seq_kit import evaluate as _evaluate
+
+    return _evaluate(*arguments, **named)

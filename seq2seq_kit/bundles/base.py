@@ -33,6 +33,7 @@ class Bundle(ABC):
         info: Where it comes from: versions, run, digest of the data.
         verbs: What it can be asked for, the most usual first.
         what: What it is, for messages: `a forecast`.
+        takes_texts: Whether its verbs take a list of texts, too.
         batch_size: Sequences that `forward` computes at once at most; None: its default.
     """
 
@@ -43,6 +44,7 @@ class Bundle(ABC):
     verbs: ClassVar[tuple[str, ...]] = ("predict", "evaluate")
     what: ClassVar[str]
     batch_size: ClassVar[int | None] = None
+    takes_texts: ClassVar[bool] = False
 
     def predict(self, frame: pd.DataFrame, *, origin: str = "the data") -> pd.DataFrame:
         """What the model says of new rows.
@@ -63,6 +65,10 @@ class Bundle(ABC):
     def score(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
         """The reconstruction error of each window or sequence."""
         raise self._cannot("score")
+
+    def with_beams(self, beams: int) -> Bundle:
+        """The same model, searching with a beam of this width; see `models.decoding`."""
+        raise ArgumentError(f"a {self.recipe.task} model does not search. Received: beams={beams}; leave it out")
 
     @abstractmethod
     def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> Board:

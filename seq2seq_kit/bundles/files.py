@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import zipfile
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.errors import BundleError
 from seq2seq_kit.recipe import dump_recipe
+from seq2seq_kit.recipe.fields import Recipe
 
 if TYPE_CHECKING:
     import keras
@@ -117,14 +119,17 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
     return folder
 
 
-def read_bundle(folder: str | Path) -> Bundle:
-    """Reads a bundle, refusing what is damaged, foreign or from a newer kit.
+def read_bundle(
+    folder: str | Path,
+    *,
+    load_recipe: Callable[[Path], Recipe],
+    bundle_class: Callable[[Recipe], type[Bundle]],
+) -> Bundle:
+    """Reads a bundle, refusing what is damaged, foreign or from a newer kit; see `tasks.read_bundle`, which knows the classes.
 
     Raises:
         BundleError: The message says which file and what to do.
     """
-    from seq2seq_kit.tasks import bundle_class, load_recipe  # whose bundles are built on this room
-
     folder = Path(folder)
     head = _read_head(folder)
     _check_digests(folder, head)

@@ -15,8 +15,7 @@ from seq2seq_kit.data.tables.pieces import count_missing
 from seq2seq_kit.errors import DataError
 
 if TYPE_CHECKING:
-    from seq2seq_kit.bundles.windows import Bundle
-    from seq2seq_kit.tasks.next_step.bundle import NextStepBundle
+    from seq2seq_kit.bundles.windows import WindowBundle
 
 
 def requirements() -> list[str]:
@@ -58,7 +57,7 @@ def _fullest(prepared: Prepared, columns: list[int]) -> int:
 
 
 def served_examples(
-    bundle: Bundle | NextStepBundle,
+    bundle: WindowBundle,
     prepared: Prepared,
     source: pd.DataFrame | FrameOnDisk,
     *,

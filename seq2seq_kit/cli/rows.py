@@ -68,10 +68,10 @@ def _loaded(options: argparse.Namespace, verb: str) -> "tuple[Any, Any]":
     bundle = load(options.run, tracking_uri=options.tracking_uri)
     if verb not in bundle.verbs:
         raise ArgumentError(f"a {bundle.recipe.task} model can {', '.join(bundle.verbs)}. Received: {verb}")
-    if rows is None or (bundle.recipe.task in ("translate", "tag") and not isinstance(rows, list)):
+    if rows is None or (bundle.takes_texts and not isinstance(rows, list)):
         rows = bundle.read(options.data)
     if isinstance(rows, list):
-        if bundle.recipe.task not in ("translate", "tag"):
+        if not bundle.takes_texts:
             raise ArgumentError(f"a {bundle.recipe.task} model reads no --text. Give rows: --data FILE")
         return bundle, rows
     ignored = bundle.ignored_columns(rows)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from seq2seq_kit.evaluation import MODEL, Board
 
 if TYPE_CHECKING:
-    from seq2seq_kit.runs import TrainResult
+    from seq2seq_kit.results import TrainResult
 
 _ENDED = {"epochs": "all epochs", "early": "stopped early", "interrupted": "interrupted; best weights so far"}
 

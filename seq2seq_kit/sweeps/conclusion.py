@@ -12,7 +12,6 @@ from typing import Any, cast
 
 import pandas as pd
 
-from seq2seq_kit.bundles.files import read_bundle
 from seq2seq_kit.errors import RecipeError, SweepError
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.quiet import load_tensorflow
@@ -21,7 +20,8 @@ from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.sweep import knobs
 from seq2seq_kit.recipe.sweep_space import in_words, section_of, trial_recipe
 from seq2seq_kit.reports.notes import count_of, result_lines
-from seq2seq_kit.runs import TrainResult, conclude
+from seq2seq_kit.results import TrainResult
+from seq2seq_kit.runs import conclude
 from seq2seq_kit.sweeps.executor import Pool
 from seq2seq_kit.sweeps.report.figures import write_figures
 from seq2seq_kit.sweeps.report.importance import Importances, importances
@@ -30,7 +30,7 @@ from seq2seq_kit.sweeps.status import SweepReporter
 from seq2seq_kit.sweeps.trial_process import require_same_rows
 from seq2seq_kit.sweeps.trial_store import Book
 from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, table_of
-from seq2seq_kit.tasks import open_job
+from seq2seq_kit.tasks import open_job, read_bundle
 from seq2seq_kit.tasks.job import FoldedJob, Job, digest_of
 from seq2seq_kit.training.fit import Fit, seed_everything
 

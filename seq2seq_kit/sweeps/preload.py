@@ -19,7 +19,7 @@ def _load() -> None:
         import tensorflow as tf  # noqa: F401
 
         import seq2seq_kit.models
-        import seq2seq_kit.tasks.windows
+        import seq2seq_kit.tasks.forecast.task
         import seq2seq_kit.training.fit  # noqa: F401
         from seq2seq_kit.kernels.compiling import library
 

@@ -9,6 +9,7 @@ from seq2seq_kit.tasks.registry import (
     load_recipe,
     open_job,
     parse_recipe,
+    read_bundle,
     recipe_class,
     spec_of,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "load_recipe",
     "open_job",
     "parse_recipe",
+    "read_bundle",
     "recipe_class",
     "spec_of",
 ]

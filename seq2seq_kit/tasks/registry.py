@@ -144,6 +144,17 @@ def bundle_class(recipe: Recipe) -> type[Bundle]:
     return found
 
 
+def read_bundle(folder: str | Path) -> Bundle:
+    """A trained model from its folder.
+
+    Raises:
+        BundleError: It is damaged, foreign or from a newer kit; the message says which file and what to do.
+    """
+    from seq2seq_kit.bundles import files
+
+    return files.read_bundle(folder, load_recipe=load_recipe, bundle_class=bundle_class)
+
+
 def _named(place: str) -> Any:
     module, _, name = place.partition(":")
     return getattr(import_module(f"seq2seq_kit.tasks.{module}"), name)

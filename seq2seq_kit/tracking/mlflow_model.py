@@ -13,7 +13,7 @@ class BundleModel(PythonModel):
 
     def load_context(self, context: Any) -> None:
         """Reads the bundle beside this file."""
-        from seq2seq_kit.bundles.files import read_bundle
+        from seq2seq_kit.tasks import read_bundle
 
         ((serve, folder),) = context.artifacts.items()
         self.bundle, self.tensors = read_bundle(folder), serve == "tensors"

@@ -19,9 +19,8 @@ import pytest
 from seq2seq_kit.bundles import files as bundle_files
 from seq2seq_kit.bundles.files import write_bundle
 from seq2seq_kit.errors import BundleError
-from seq2seq_kit.runs import TrainResult
 from tests.conftest import hourly_frame
-from tests.untyped import read_bundle
+from tests.untyped import TrainResult, read_bundle
 
 FILES = ["recipe.yaml", "state.json", "arrays.npz", "model.keras"]
 

@@ -18,9 +18,9 @@ from ruamel.yaml import YAML
 from seq2seq_kit import __version__
 from seq2seq_kit.cli.main import main
 from seq2seq_kit.errors import DataError, RecipeError
-from seq2seq_kit.runs import TrainResult
 from seq2seq_kit.tracking.client import open_tracking
 from tests.conftest import forecast_recipe, hourly_frame
+from tests.untyped import TrainResult
 
 Captured = pytest.CaptureFixture[str]
 

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.cli.main import main
-from seq2seq_kit.runs import TrainResult
 from tests.conftest import levelled_frame, reversed_words, spelled_lines
+from tests.untyped import TrainResult
 
 Captured = pytest.CaptureFixture[str]
 RUNS = ["attention_run", "repeat_run", "tag_run", "tag_values_run", "forecast_run"]

@@ -11,7 +11,7 @@ from seq2seq_kit.evaluation.metrics import ErrorSums
 from seq2seq_kit.evaluation.windows import Evaluation
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.reports.notes import describe_run, figure, header, markdown_table, result_rows, signed
-from seq2seq_kit.runs import TrainResult
+from tests.untyped import TrainResult
 
 
 def evaluation(*, baseline: float = 4.0, targets: tuple[str, ...] = ("load",)) -> Evaluation:
@@ -122,7 +122,7 @@ def test_without_findings_nothing_stands_out(forecast_run: TrainResult) -> None:
     ("ended", "words"), [("early", "stopped early"), ("interrupted", "interrupted; best weights so far")]
 )
 def test_how_the_fit_ended_is_told(forecast_run: TrainResult, ended: str, words: str) -> None:
-    fit = replace(forecast_run.fit, ended=ended)  # type: ignore[arg-type]
+    fit = replace(forecast_run.fit, ended=ended)
     assert f"Fit: 3 epochs ({words})" in describe_run(replace(forecast_run, fit=fit))
 
 

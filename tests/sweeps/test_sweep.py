@@ -189,7 +189,8 @@ def test_the_winner_has_the_weights_that_won(found: SweepResult, tracked: Tracki
     assert [epoch.val_loss for epoch in found.winner.fit.history][found.winner.fit.best_epoch - 1] == found.best.score
     # The loss is the mean squared error of scaled targets, so the figure follows from the evaluation on val.
     scale = ROWS["load"].iloc[: int(len(ROWS) * 0.7)].std(ddof=0)
-    assert (found.winner.val.overall().rmse / scale) ** 2 == pytest.approx(found.best.score, rel=0.02)
+    winner: Any = found.winner
+    assert (winner.val.overall().rmse / scale) ** 2 == pytest.approx(found.best.score, rel=0.02)
 
 
 def test_the_test_rows_are_looked_at_for_the_winner_only(found: SweepResult, tracked: Tracking) -> None:

@@ -14,11 +14,11 @@ import pytest
 from seq2seq_kit import evaluate, validate
 from seq2seq_kit.bundles.windows import Bundle
 from seq2seq_kit.errors import DataError, RecipeError
-from seq2seq_kit.runs import TrainResult, train
+from seq2seq_kit.runs import train
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tracking.client import open_tracking
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
-from tests.untyped import parse_recipe
+from tests.untyped import TrainResult, parse_recipe
 
 RECIPES: dict[str, Any] = {"forecast": forecast_recipe, "autoencode": autoencode_recipe}
 

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.models.decoding import compile_free_forecast
-from seq2seq_kit.runs import TrainResult, train
+from seq2seq_kit.results import TrainResult
+from seq2seq_kit.runs import train
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tracking.client import open_tracking
 from tests.conftest import forecast_recipe, hourly_frame

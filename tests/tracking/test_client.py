@@ -15,14 +15,14 @@ import pytest
 from seq2seq_kit import runs
 from seq2seq_kit.errors import BundleError, TrackingError, TrainingError
 from seq2seq_kit.evaluation import Evaluation
-from seq2seq_kit.runs import Silent, TrainResult, train
+from seq2seq_kit.runs import Silent
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.job import digest_of
 from seq2seq_kit.tracking import client as tracking
 from seq2seq_kit.tracking.client import git_revision, open_tracking
 from seq2seq_kit.training.fit import Epoch
 from tests.conftest import ROOT, autoencode_recipe, forecast_recipe, hourly_frame, waves_frame
-from tests.untyped import load, read_bundle
+from tests.untyped import TrainResult, load, read_bundle, train
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from seq2seq_kit.errors import TrackingError
-from seq2seq_kit.runs import TrainResult, train
+from seq2seq_kit.results import TrainResult
+from seq2seq_kit.runs import train
 from seq2seq_kit.tracking import store as store_module
 from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.tracking.store import LocalStore, local_store

@@ -16,10 +16,10 @@ import psutil
 import pytest
 
 from seq2seq_kit.errors import TrackingError
-from seq2seq_kit.runs import TrainResult
 from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.tracking.ui import HOST, Ui, _claim, open_ui
 from tests.browsing import SHOTS, chromium, click, until, wait_for
+from tests.untyped import TrainResult
 
 
 @pytest.fixture(scope="module")

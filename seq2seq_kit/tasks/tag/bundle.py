@@ -52,6 +52,7 @@ class TagBundle(Bundle):
 
     what: ClassVar[str] = "a tagger"
     batch_size: ClassVar[int | None] = _CHUNK
+    takes_texts: ClassVar[bool] = True
 
     recipe: TagTokensRecipe | TagValuesRecipe
     model: keras.Model

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.sequences.ragged import Field, Ragged
+from seq2seq_kit.data.sequences.texts import divide, read_texts
 from seq2seq_kit.data.sequences.vocabulary import PADDING, Vocabulary
 from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.data.tables.splits import PARTS, joined_parts
@@ -24,7 +25,6 @@ from seq2seq_kit.tasks.tag.data import (
     require_parts,
 )
 from seq2seq_kit.tasks.tag.recipe import TagTokensData
-from seq2seq_kit.tasks.translate.data import divide, read_texts
 
 SEQUENCE = "sequence"  # column of the sequences' numbers in a frame that was read from lines
 _HEAD, _TAIL = (

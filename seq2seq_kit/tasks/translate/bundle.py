@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -11,17 +11,11 @@ import pandas as pd
 
 from seq2seq_kit.bundles.base import Arrays, Bundle, Words
 from seq2seq_kit.data.sequences.ragged import Field
+from seq2seq_kit.data.sequences.texts import read_texts, refuse_long
 from seq2seq_kit.data.sequences.vocabulary import PADDING, Vocabulary
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL
-from seq2seq_kit.tasks.translate.data import (
-    Texts,
-    encode_sources,
-    read_pairs,
-    read_table_of_texts,
-    read_texts,
-    refuse_long,
-)
+from seq2seq_kit.tasks.translate.data import Texts, encode_sources, read_pairs, read_table_of_texts
 from seq2seq_kit.tasks.translate.evaluation import (
     TextBaseline,
     TextEvaluation,
@@ -56,6 +50,7 @@ class TranslateBundle(Bundle):
 
     what: ClassVar[str] = "a translator"
     batch_size: ClassVar[int | None] = _CHUNK
+    takes_texts: ClassVar[bool] = True
 
     recipe: TranslateRecipe
     model: keras.Model
@@ -154,6 +149,10 @@ class TranslateBundle(Bundle):
             np.cumsum(np.cumsum(tokens == PADDING, axis=1), axis=1) <= 1
         )  # the end counts, what follows does not
         return tokens, (chances * before_end).sum(axis=1)
+
+    def with_beams(self, beams: int) -> TranslateBundle:
+        """The same model, searching with a beam of this width."""
+        return replace(self, beams=beams)
 
     def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> TextEvaluation:
         """The result table on other pairs."""

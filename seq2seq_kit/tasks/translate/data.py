@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.sequences.ragged import NO_LABEL, Field, Ragged, make_padded_batches
+from seq2seq_kit.data.sequences.texts import divide, read_texts, refuse_long
 from seq2seq_kit.data.sequences.vocabulary import PADDING, UNKNOWN, Vocabulary
 from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.data.tables.splits import PARTS, joined_parts
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.recipe.fields import SequenceSplit
 from seq2seq_kit.tasks.translate.recipe import TranslateData
 
 if TYPE_CHECKING:
@@ -174,65 +173,3 @@ def _filled_rows(cells: pd.Series) -> int:
     """Rows up to the last one that is not empty."""
     filled = np.flatnonzero((cells.notna() & (cells.astype(str) != "")).to_numpy())
     return int(filled[-1]) + 1 if filled.size else 0
-
-
-def read_texts(frame: pd.DataFrame, column: str, origin: str) -> list[str]:
-    """A column of texts.
-
-    Raises:
-        DataError: The column is missing, or a cell is missing, empty or no text.
-    """
-    if column not in frame.columns:
-        raise DataError(
-            f"{origin} lacks the column {column}. It has {', '.join(map(str, frame.columns))}; rename the column in the file, "
-            "or name the right one in the recipe"
-        )
-    if not len(frame):
-        raise DataError(f"{origin} has a header and no rows; expected rows below the header")
-    if list(frame.columns).count(column) > 1:
-        raise DataError(f"{origin} names the column {column} more than once; rename or remove one of them")
-    cells = frame[column]
-    texts = cells.astype(str).tolist()
-    missing = cells.isna().to_numpy()
-    kinds = {type(cell).__name__ for cell in cells[~missing]}
-    if len(kinds) > 1:
-        raise DataError(
-            f"{origin}, column {column}: expected texts. Received a mixture of {', '.join(sorted(kinds))}. Read the "
-            f"column as text, for example frame[{column!r}].astype(str)"
-        )
-    for row, text in enumerate(texts):
-        if missing[row] or not text.strip():
-            raise DataError(
-                f"{origin}, row {row + 1}, column {column}: the text is empty; expected at least one character. Fill it in or "
-                "drop the row"
-            )
-    return texts
-
-
-def divide(names: Sequence[str], split: SequenceSplit) -> dict[str, np.ndarray]:
-    """Row numbers by part, from a hash of each name: equal names share a part, and new rows move none of the old ones."""
-    place = {name: int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64 for name in set(names)}
-    shares = np.array([place[name] for name in names])
-    test, val = shares < split.test, (shares >= split.test) & (shares < split.test + split.val)
-    return {
-        "train": np.flatnonzero(~test & ~val),
-        "val": np.flatnonzero(val),
-        "test": np.flatnonzero(test),
-    }
-
-
-def refuse_long(
-    texts: Sequence[str], vocabulary: Vocabulary, limit: int | None, column: str, key: str, origin: str
-) -> None:
-    """Raises `DataError` for a text of more tokens than the recipe allows."""
-    if limit is None:
-        return
-    lengths = [len(vocabulary.split(text)) for text in texts]
-    over = [row for row, length in enumerate(lengths) if length > limit]
-    if over:
-        row = over[0]
-        raise DataError(
-            f"{origin}, row {row + 1}, column {column}: {lengths[row]} tokens, expected at most {limit}. Received: "
-            f"{texts[row][:60]!r} ({len(over)} such rows, the longest has {max(lengths)} tokens). "
-            f"Raise {key}, or shorten the text"
-        )

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.sequences.ragged import Field, Ragged, make_padded_batches
+from seq2seq_kit.data.sequences.texts import divide
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.splits import joined_parts
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_by_series, prepare_new
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Data
-from seq2seq_kit.tasks.translate.data import divide
 from seq2seq_kit.tasks.whole.recipe import WholeData
 
 if TYPE_CHECKING:

@@ -10,11 +10,10 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.errors import ArgumentError, DataError, SeriesTooShortError
-from seq2seq_kit.runs import TrainResult
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.next_step.bundle import NextStepBundle
 from tests.conftest import hourly_frame, next_step_recipe
-from tests.untyped import load, parse_recipe, read_bundle
+from tests.untyped import TrainResult, load, parse_recipe, read_bundle
 
 SITES = ("a", "b", "c")
 

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.errors import ArgumentError, DataError
-from seq2seq_kit.runs import TrainResult
 from seq2seq_kit.tasks.tag.bundle import TagBundle
 from seq2seq_kit.tasks.tag.tokens import SEQUENCE
 from tests.conftest import levelled_frame
+from tests.untyped import TrainResult
 
 
 def test_texts_lists_and_frames_are_answered_alike(tag_run: TrainResult) -> None:
@@ -93,7 +93,7 @@ def test_columns_that_are_not_used_are_listed(tag_run: TrainResult, tag_values_r
 
 
 def test_a_saved_bundle_answers_alike(tag_run: TrainResult, tag_values_run: TrainResult, tmp_path: Path) -> None:
-    from seq2seq_kit.bundles.files import read_bundle
+    from tests.untyped import read_bundle
 
     cases: list[tuple[Any, Any]] = [(tag_run, ["a b x", "e"]), (tag_values_run, levelled_frame(40))]
     for number, (result, rows) in enumerate(cases):

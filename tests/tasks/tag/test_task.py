@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit.runs import TrainResult, evaluate
+from seq2seq_kit.runs import evaluate
 from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.validation import validate
 from tests.conftest import levelled_frame, spelled_lines, tag_recipe, tag_values_recipe
-from tests.untyped import load
+from tests.untyped import TrainResult, load
 
 RUNS = ["tag_run", "tag_values_run"]
 

@@ -8,11 +8,10 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.errors import ArgumentError, DataError
-from seq2seq_kit.runs import TrainResult
 from seq2seq_kit.tasks.translate.bundle import TranslateBundle
 from seq2seq_kit.tasks.translate.data import prepare_texts
 from tests.conftest import reversed_words
-from tests.untyped import read_bundle
+from tests.untyped import TrainResult, read_bundle
 
 RUNS = ["repeat_run", "attention_run"]
 

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.data.sequences.ragged import NO_LABEL
+from seq2seq_kit.data.sequences.texts import divide, read_texts
 from seq2seq_kit.data.sequences.vocabulary import Vocabulary
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import SequenceSplit
-from seq2seq_kit.tasks.translate.data import FOREIGN, Texts, divide, encode_sources, prepare_texts, read_texts
+from seq2seq_kit.tasks.translate.data import FOREIGN, Texts, encode_sources, prepare_texts
 from seq2seq_kit.tasks.translate.recipe import TranslateData
 
 WORDS = [f"{a}{b}{c}" for a in "abcd" for b in "efgh" for c in "ijk"]

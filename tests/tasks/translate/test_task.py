@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit.runs import TrainResult, evaluate
+from seq2seq_kit.runs import evaluate
 from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.validation import validate
 from tests.conftest import reversed_words, translate_recipe
-from tests.untyped import load
+from tests.untyped import TrainResult, load
 
 
 @pytest.fixture(scope="module")

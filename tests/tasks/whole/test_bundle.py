@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.errors import ArgumentError, DataError
-from seq2seq_kit.runs import TrainResult
+from seq2seq_kit.results import TrainResult
 from seq2seq_kit.tasks.whole.bundle import WholeBundle
 from tests.conftest import waves_frame
 from tests.untyped import load, read_bundle
