@@ -14,10 +14,11 @@ from pydantic_core import ErrorDetails
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: the dotted key and what to say of it."""
+    """One thing that is wrong: the dotted key, what to say of it, and a stable code."""
 
     key: str
     text: str
+    code: str = "invalid_value"
 
 
 def problems_of(error: ValidationError, schema: type[BaseModel]) -> list[Problem]:
