@@ -1,25 +1,21 @@
-"""What a model has to beat: the obvious forecasts, and for autoencoders the obvious compressions.
+"""What a forecast has to beat, and how the baselines of any task are stored.
 
 Each baseline is fitted on the training windows, its settings are chosen on the validation windows, and it predicts the
 same windows as the model. A fitted baseline is plain numbers, so a bundle keeps it beside the model and can repeat the
 comparison on other data.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from seq2seq_kit.data.tables.pieces import cells_of, pieces_of
 from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.evaluation.ridge import CHOOSE_WINDOWS, Ridge, best_penalty, fit_regression
 
-_FIT_WINDOWS = 20_000  # evenly spread; a closed-form fit of this size hardly changes with more
-_FIT_CELLS = 60_000_000  # windows x features of such a fit: half a gigabyte
-_WIDE = 4_000  # features beyond which as many windows are the most, so that no decomposition is larger
-_CHOOSE_WINDOWS = 5_000
-_CHUNK = 2_048
-_RIDGE_PENALTIES = 10.0 ** np.arange(-8, 2)  # times the number of windows; scaled columns have a variance near 1
+B = TypeVar("B")
 
 
 class Predictor(Protocol):
@@ -67,51 +63,6 @@ class SeasonalNaive:
         return prepared.history.one_season_before(newest, ahead, self.season)
 
 
-@dataclass(frozen=True)
-class Ridge:
-    """A linear map from all that the model sees, the window and the known future, to all targets."""
-
-    name: str
-    about: str
-    mean: np.ndarray
-    weights: np.ndarray
-    offset: np.ndarray
-
-    def __call__(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
-        shape = (len(windows), prepared.windows[part].shape.output_steps, len(prepared.layout.targets))
-        scaled = np.empty((len(windows), self.weights.shape[1]))
-        for chunk in _chunks(len(windows)):
-            scaled[chunk] = (_design(prepared, part, windows[chunk]) - self.mean) @ self.weights + self.offset
-        return prepared.restore(scaled.reshape(shape), part, windows)
-
-
-@dataclass(frozen=True)
-class TrainingMean:
-    """Returns the centre of each column in the training rows."""
-
-    name: str = "training mean"
-    about: str = "returns the centre of each column in the training rows"
-
-    def __call__(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
-        center = prepared.target_center[prepared.series_of(part, windows)]
-        return np.repeat(center[:, None, :], prepared.windows[part].shape.output_steps, axis=1)
-
-
-@dataclass(frozen=True)
-class WindowPca:
-    """The best linear autoencoder of whole windows."""
-
-    name: str
-    about: str
-    mean: np.ndarray
-    basis: np.ndarray
-
-    def __call__(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
-        shape = (len(windows), prepared.windows[part].shape.output_steps, len(prepared.layout.targets))
-        flat = _flat(prepared, part, windows) - self.mean
-        return prepared.restore((flat @ self.basis @ self.basis.T + self.mean).reshape(shape), part, windows)
-
-
 def fit_forecast_baselines(prepared: Prepared, *, chosen_on: Prepared | None = None) -> list[Baseline]:
     """Last value, the natural season that does best on validation, ridge.
 
@@ -125,27 +76,12 @@ def fit_forecast_baselines(prepared: Prepared, *, chosen_on: Prepared | None = N
     seasons = held_seasons(chooser)
     if seasons:
         among = f", chosen on validation among {', '.join(seasons)}" if len(seasons) > 1 else ""
-        peers = [
-            SeasonalNaive(
-                f"seasonal naive ({name})", f"repeats the value of one {name} ({length} steps) before{among}", length
-            )
-            for name, length in seasons.items()
-        ]
+        about = {name: f"repeats the value of one {name} ({length} steps) before{among}" for name, length in seasons.items()}
+        peers = [SeasonalNaive(f"seasonal naive ({name})", about[name], length) for name, length in seasons.items()]
         baselines.append(min(peers, key=lambda peer: _val_error(chooser, peer)))
-    regression = _fit_regression(chooser)
-    best = _best_penalty(chooser, regression)
-    return [*baselines, (regression if chosen_on is None else _fit_regression(prepared)).ridge(best)]
-
-
-def fit_autoencode_baselines(prepared: Prepared, *, latent_dim: int) -> list[Baseline]:
-    """The training mean, and PCA of whole windows with the autoencoder's own latent width."""
-    width = prepared.windows["train"].shape.output_steps * len(prepared.layout.targets)
-    rows = _flat(prepared, "train", _fit_windows(prepared, width))
-    mean = rows.mean(axis=0)
-    _, basis = _spectrum(rows - mean)
-    kept = basis[:, -min(latent_dim, basis.shape[1]) :]
-    about = f"linear autoencoder of whole windows with a latent vector of {kept.shape[1]}"
-    return [TrainingMean(), WindowPca(f"PCA ({kept.shape[1]})", about, mean, kept)]
+    regression = fit_regression(chooser)
+    best = best_penalty(chooser, regression)
+    return [*baselines, (regression if chosen_on is None else fit_regression(prepared)).ridge(best)]
 
 
 def naive_error(prepared: Prepared) -> np.ndarray:
@@ -177,159 +113,49 @@ def held_seasons(prepared: Prepared) -> dict[str, int]:
     return {name: length for name, length in every.seasons().items() if length < longest} if every else {}
 
 
-_KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (LastValue, SeasonalNaive, Ridge, TrainingMean, WindowPca)
-}
-
-
-def dump_baselines(baselines: Sequence[Baseline]) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
-    """Fitted baselines as plain words and arrays."""
-    words: list[dict[str, Any]] = []
-    arrays: dict[str, np.ndarray] = {}
-    for position, baseline in enumerate(baselines):
-        fields: dict[str, Any] = asdict(baseline)  # type: ignore[call-overload]
-        arrays |= {f"{position}.{key}": value for key, value in fields.items() if isinstance(value, np.ndarray)}
-        plain = {key: value for key, value in fields.items() if not isinstance(value, np.ndarray)}
-        words.append({"kind": type(baseline).__name__} | plain)
-    return words, arrays
-
-
-def restore_baselines(words: Sequence[dict[str, Any]], arrays: dict[str, np.ndarray]) -> list[Baseline]:
-    """The inverse of `dump_baselines`; a `KeyError` or `TypeError` means that the words are foreign."""
-    baselines = []
-    for position, entry in enumerate(words):
-        plain = {key: value for key, value in entry.items() if key != "kind"}
-        own = {key.split(".", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{position}.")}
-        baselines.append(_KINDS[entry["kind"]](**plain, **own))
-    return baselines
-
-
 def _val_error(prepared: Prepared, predict: Predictor) -> float:
     """RMSE over validation windows, each target in units of its scale."""
-    windows = prepared.windows["val"].evenly(_CHOOSE_WINDOWS)
+    windows = prepared.windows["val"].evenly(CHOOSE_WINDOWS)
     error = predict(prepared, "val", windows) - prepared.truth("val", windows)
     scale = prepared.target_scale[prepared.series_of("val", windows)][:, None, :]
     return float(np.sqrt(np.nanmean((error / scale) ** 2)))
 
 
-def _chunks(count: int) -> list[slice]:
-    return [slice(first, first + _CHUNK) for first in range(0, count, _CHUNK)]
+# By the name that a bundle stores.
+FORECAST_BASELINES: dict[str, Callable[..., Baseline]] = {
+    "LastValue": LastValue,
+    "SeasonalNaive": SeasonalNaive,
+    "Ridge": Ridge,
+}
 
 
-def _design(prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
-    """A window and what is known of its future as one row, shape `(windows, features)` float64."""
-    pieces = [array.reshape(len(windows), -1) for array in prepared.arrays(part, windows)]
-    return np.concatenate(pieces, axis=1).astype(np.float64)
+def dump_baselines(baselines: Sequence[object]) -> tuple[list[dict[str, object]], dict[str, np.ndarray]]:
+    """Fitted baselines, dataclasses of any task, as plain values for JSON and arrays."""
+    plain: list[dict[str, object]] = []
+    arrays: dict[str, np.ndarray] = {}
+    for position, baseline in enumerate(baselines):
+        fields: dict[str, object] = asdict(baseline)  # type: ignore[call-overload]
+        arrays |= {f"{position}.{key}": value for key, value in fields.items() if isinstance(value, np.ndarray)}
+        rest = {key: value for key, value in fields.items() if not isinstance(value, np.ndarray)}
+        plain.append({"kind": type(baseline).__name__} | rest)
+    return plain, arrays
 
 
-def _flat(prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
-    """The target columns of whole windows, missing cells at their centre, shape `(windows, steps * targets)`."""
-    return np.nan_to_num(prepared.scaled_targets(part, windows)).reshape(len(windows), -1).astype(np.float64)
+def restore_baselines(
+    stored: Sequence[Mapping[str, object]],
+    kinds: Mapping[str, Callable[..., B]],
+    arrays: Mapping[str, np.ndarray] | None = None,
+) -> list[B]:
+    """The inverse of `dump_baselines`; a `KeyError` or `TypeError` means that what was stored is foreign.
 
-
-def _fit_windows(prepared: Prepared, width: int) -> np.ndarray:
-    """Training windows for a fit in closed form on rows of so many features."""
-    most = _FIT_WINDOWS if width <= _WIDE else _WIDE
-    return prepared.windows["train"].evenly(min(most, _FIT_CELLS // width + 1))
-
-
-@dataclass(frozen=True)
-class _Regression:
-    """Least squares with any L2 penalty: one eigendecomposition serves them all."""
-
-    count: int
-    mean: np.ndarray
-    offset: np.ndarray
-    spread: np.ndarray
-    basis: np.ndarray
-    rotated: np.ndarray
-
-    def ridge(self, penalty: float) -> Ridge:
-        """The map with this penalty, which is counted for each window."""
-        weights = self.basis @ (self.rotated / (self.spread + penalty * self.count)[:, None])
-        about = f"linear map from window and known future, penalty {penalty:g} chosen on validation"
-        return Ridge("ridge", about, self.mean, weights, self.offset)
-
-
-def _fit_regression(prepared: Prepared) -> _Regression:
-    """Least squares on training windows, in closed form, from sums over chunks of them."""
-    shape, layout = prepared.windows["train"].shape, prepared.layout
-    width = shape.input_steps * layout.inputs + shape.output_steps * len(layout.future)
-    windows = _fit_windows(prepared, width)
-    whole = True
-    if prepared.data.missing == "mask":
-        observed = np.concatenate([_observed(prepared, windows[chunk]) for chunk in _chunks(len(windows))])
-        # Where no window is whole, a missing target stands at its column's centre.
-        windows, whole = (windows[observed], True) if observed.any() else (windows, False)
-    if width > len(windows):  # few windows: they are smaller than their products
-        x, y = _design(prepared, "train", windows), _answers(prepared, windows, whole=whole)
-        mean, offset = x.mean(axis=0), y.mean(axis=0)
-        x -= mean
-        spread, basis = _spectrum(x)
-        return _Regression(len(x), mean, offset, spread, basis, basis.T @ (x.T @ (y - offset)))
-    count, pieces = len(windows), _chunks(len(windows))
-    first = _answers(prepared, windows[pieces[0]], whole=whole).mean(axis=0)
-    # Sums about a first guess of the means, which costs no digits as sums about zero might, and no second look at the windows.
-    near = _design(prepared, "train", windows[pieces[0]]).mean(axis=0)
-    sums, squares = np.zeros(width), np.zeros((width, width))
-    answers, products = np.zeros(len(first)), np.zeros((width, len(first)))
-    for chunk in pieces:
-        x, y = (
-            _design(prepared, "train", windows[chunk]) - near,
-            _answers(prepared, windows[chunk], whole=whole) - first,
-        )
-        sums += x.sum(axis=0)
-        squares += x.T @ x
-        answers += y.sum(axis=0)
-        products += x.T @ y
-    spread, basis = _decomposed(squares - np.outer(sums, sums) / count)
-    rotated = basis.T @ (products - np.outer(sums, answers) / count)
-    return _Regression(count, near + sums / count, first + answers / count, spread, basis, rotated)
-
-
-def _answers(prepared: Prepared, windows: np.ndarray, *, whole: bool) -> np.ndarray:
-    """Scaled targets of training windows, shape `(windows, steps * targets)`; missing ones at their centre if not `whole`."""
-    y = prepared.scaled_targets("train", windows).reshape(len(windows), -1).astype(np.float64)
-    return y if whole else np.nan_to_num(y)
-
-
-def _observed(prepared: Prepared, windows: np.ndarray) -> np.ndarray:
-    """Whether all targets of a training window were observed, shape `(windows,)`."""
-    return ~np.isnan(prepared.scaled_targets("train", windows)).any(axis=(1, 2))
-
-
-def _best_penalty(prepared: Prepared, regression: _Regression) -> float:
-    """The penalty with the smallest RMSE over validation windows, as `_val_error` counts it.
-
-    In the rotated basis a penalty is a factor for each direction, so the candidates need no weights of their own.
+    Args:
+        stored: The plain values.
+        kinds: The task's baselines by the names of their classes.
+        arrays: The arrays, where there are any.
     """
-    windows = prepared.windows["val"].evenly(_CHOOSE_WINDOWS)
-    squares = np.zeros(len(_RIDGE_PENALTIES))
-    for chunk in _chunks(len(windows)):
-        these = windows[chunk]
-        truth = prepared.truth("val", these)
-        scale = prepared.target_scale[prepared.series_of("val", these)][:, None, :]
-        rotated = (_design(prepared, "val", these) - regression.mean) @ regression.basis
-        for number, penalty in enumerate(_RIDGE_PENALTIES):
-            shrunk = regression.rotated / (regression.spread + penalty * regression.count)[:, None]
-            scaled = (rotated @ shrunk + regression.offset).reshape(truth.shape)
-            squares[number] += np.nansum(((prepared.restore(scaled, "val", these) - truth) / scale) ** 2)
-    return float(_RIDGE_PENALTIES[int(np.argmin(squares))])
-
-
-def _spectrum(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues of `x.T @ x`, ascending, and its eigenvectors as columns; through `x @ x.T` where that is smaller.
-
-    Directions in which the rows do not vary may be left out: no row has a part in them.
-    """
-    rows, columns = x.shape
-    if columns <= rows:
-        return _decomposed(x.T @ x)
-    spread, left = np.linalg.eigh(x @ x.T)
-    kept = spread > spread.max(initial=0.0) * 1e-12
-    return spread[kept], x.T @ (left[:, kept] / np.sqrt(spread[kept]))
-
-
-def _decomposed(squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    spread, basis = np.linalg.eigh(squares)
-    return np.maximum(spread, 0.0), basis
+    baselines = []
+    for position, entry in enumerate(stored):
+        plain = {key: value for key, value in entry.items() if key != "kind"}
+        own = {key.split(".", 1)[1]: each for key, each in (arrays or {}).items() if key.startswith(f"{position}.")}
+        baselines.append(kinds[str(entry["kind"])](**plain, **own))
+    return baselines

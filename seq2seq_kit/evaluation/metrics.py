@@ -62,12 +62,13 @@ class ErrorSums:
             np.add.at(total, series, part)
         return self
 
-    def scores(self, scale: np.ndarray, naive: np.ndarray, pick: Pick | None = None) -> Scores:
+    def scores(self, scale: np.ndarray, naive: np.ndarray | None, pick: Pick | None = None) -> Scores:
         """The scores of a selection of series, steps and targets.
 
         Args:
             scale: What errors are divided by first, shape `(series, targets)`; ones for original units.
-            naive: In-sample MAE of the seasonal naive forecast, shape `(series, targets)`: MASE's denominator.
+            naive: In-sample MAE of the seasonal naive forecast, shape `(series, targets)`: MASE's denominator;
+                None where there is no MASE.
             pick: Series, steps and targets to sum over; all by default.
         """
         chosen = pick or (slice(None), slice(None), slice(None))
@@ -80,7 +81,7 @@ class ErrorSums:
         return Scores(
             mae=float((self.absolute / by)[chosen].sum()) / count,
             rmse=float(np.sqrt(squared / count)),
-            mase=self._mase(chosen, naive),
+            mase=np.nan if naive is None else self._mase(chosen, naive),
             r2=self._r2(chosen, by, squared),
             cells=int(count),
         )

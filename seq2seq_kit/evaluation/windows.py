@@ -2,43 +2,39 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.windows.prepare import Prepared
-from seq2seq_kit.evaluation.base import MODEL
+from seq2seq_kit.evaluation.base import MODEL, ErrorBoard
 from seq2seq_kit.evaluation.baselines import Baseline, LastValue, Predictor
-from seq2seq_kit.evaluation.metrics import ErrorSums, Pick, Scores
+from seq2seq_kit.evaluation.metrics import ErrorSums, Scores
 
 _CHUNK = 4_096
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """Errors of the model and of each baseline over one part.
-
-    Figures over several targets are in units of each target's training scale, because their own units do not add up;
-    figures of one target, and over a single target, are in its original units.
+class Evaluation(ErrorBoard):
+    """Errors of the model and of each baseline over the windows of one part; see `ErrorBoard`.
 
     Attributes:
         part: `val` or `test`.
         windows: Number of windows.
         steps: Output steps.
-        targets: Names of the targets.
         series: Names of the series.
-        sums: Error sums by forecaster; the model is `model`, the others are the baselines in their order.
-        scale: Training scale, shape `(series, targets)`.
         naive: MASE's denominators, shape `(series, targets)`; NaN for an autoencoder.
         from_last_value: RMSE between the model's predictions and the newest input (a forecast only).
         about: What each baseline does.
     """
 
-    titles: ClassVar[Mapping[str, str]] = {"mae": "MAE", "rmse": "RMSE", "mase": "MASE", "r2": "R2"}
-    headline: ClassVar[str] = "rmse"
-    error: ClassVar[str] = "RMSE"
     unit: ClassVar[str] = "windows"
+    advice: ClassVar[Mapping[str, str]] = {
+        **ErrorBoard.advice,
+        "val_and_test_differ": "The two stretches of time differ; look at the forecasts of both, or choose another data.split",
+        "returns_the_mean": "Train longer, raise learning_rate, encoder_units or latent_dim, or shorten input_steps",
+    }
 
     part: str
     windows: int
@@ -51,54 +47,10 @@ class Evaluation:
     from_last_value: float | None = None
     about: dict[str, str] = field(default_factory=dict)
 
-    def overall(self, name: str = MODEL) -> Scores:
-        """Scores over all cells."""
-        return self._scores(name, scaled=len(self.targets) > 1)
-
-    def figures(self, name: str = MODEL) -> dict[str, float]:
-        """The scores over all cells by key of `titles`."""
-        scores = self.overall(name)
-        return {key: getattr(scores, key) for key in self.titles}
-
     @property
     def title(self) -> str:
         """Part, windows and steps."""
         return f"{self.windows:,} {self.part} windows, {self.steps} steps"
-
-    @property
-    def units(self) -> str:
-        """What the figures of `overall` are measured in."""
-        if len(self.targets) == 1:
-            return f"Errors are in the units of {self.targets[0]}."
-        return (
-            "Errors over several targets are in units of each one's training scale (data.scaling); "
-            f"{self.part}_scores.csv has each in its own."
-        )
-
-    @property
-    def names(self) -> list[str]:
-        """The forecasters, the model first."""
-        return list(self.sums)
-
-    @property
-    def baselines(self) -> list[str]:
-        """Names of the baselines."""
-        return [name for name in self.sums if name != MODEL]
-
-    @property
-    def best_baseline(self) -> str:
-        """The baseline with the smallest RMSE on these very windows: the hardest one to beat, so skill never flatters."""
-        return min(self.baselines, key=lambda name: self.overall(name).rmse)
-
-    def skill_against(self, name: str) -> float:
-        """1 - RMSE / a baseline's RMSE: 0 is no better, 1 is perfect."""
-        peer = self.overall(name).rmse
-        return 1 - self.overall().rmse / peer if peer > 0 else float("nan")
-
-    @property
-    def skill(self) -> float:
-        """`skill_against` the best baseline."""
-        return self.skill_against(self.best_baseline)
 
     def curves(self) -> dict[str, np.ndarray]:
         """RMSE of each forecaster by output step."""
@@ -109,47 +61,27 @@ class Evaluation:
 
         `step` counts from 1; an empty `series` or `target` and step 0 mean all of them.
         """
-        rows: list[dict[str, Any]] = []
+        rows: list[dict[str, object]] = []
         every = slice(None)
-        for name in self.sums:
-            rows.append(self._row(name, scaled=len(self.targets) > 1))
+
+        def add(name: str, scores: Scores, *, target: str = "", series: str = "", step: int = 0) -> None:
+            rows.append({"forecaster": name, "target": target, "series": series, "step": step} | asdict(scores))
+
+        for name in self.names:
+            add(name, self.overall(name))
             for k, target in enumerate(self.targets):
-                rows.append(self._row(name, target=target, pick=(every, every, [k])))
-                rows += [
-                    self._row(name, target=target, step=t + 1, pick=(every, slice(t, t + 1), [k]))
-                    for t in range(self.steps)
-                ]
-                if len(self.series) > 1:
-                    rows += [
-                        self._row(name, target=target, series=series, pick=(slice(s, s + 1), every, [k]))
-                        for s, series in enumerate(self.series)
-                    ]
+                add(name, self.scores(name, pick=(every, every, [k])), target=target)
+                for t in range(self.steps):
+                    add(name, self.scores(name, pick=(every, slice(t, t + 1), [k])), target=target, step=t + 1)
+                for s, series in enumerate(self.series if len(self.series) > 1 else []):
+                    add(name, self.scores(name, pick=(slice(s, s + 1), every, [k])), target=target, series=series)
         return pd.DataFrame(rows)
 
     def by_step(self, name: str) -> np.ndarray:
         """RMSE at each output step, over all targets, shape `(steps,)`; units as in `overall`."""
-        every = slice(None)
-        many = len(self.targets) > 1
-        return np.array(
-            [self._scores(name, scaled=many, pick=(every, slice(t, t + 1), every)).rmse for t in range(self.steps)]
-        )
-
-    def _scores(self, name: str, *, scaled: bool = False, pick: Pick | None = None) -> Scores:
-        scale = self.scale if scaled else np.ones_like(self.scale)
-        return self.sums[name].scores(scale, self.naive, pick)
-
-    def _row(
-        self,
-        name: str,
-        *,
-        target: str = "",
-        series: str = "",
-        step: int = 0,
-        scaled: bool = False,
-        pick: Pick | None = None,
-    ) -> dict[str, Any]:
-        scores = self._scores(name, scaled=scaled, pick=pick)
-        return {"forecaster": name, "target": target, "series": series, "step": step} | asdict(scores)
+        every, many = slice(None), len(self.targets) > 1
+        picks = [(every, slice(t, t + 1), every) for t in range(self.steps)]
+        return np.array([self.scores(name, scaled=many, pick=pick).rmse for pick in picks])
 
 
 def evaluate_part(
