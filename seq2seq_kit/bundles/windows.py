@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_new
 from seq2seq_kit.evaluation import Baseline, Evaluation, evaluate_part
-from seq2seq_kit.evaluation.baselines import dump_baselines, restore_baselines
+from seq2seq_kit.evaluation.baselines import FORECAST_BASELINES, dump_baselines, restore_baselines
 from seq2seq_kit.recipe.fields import Data, Recipe
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ class WindowBundle(Bundle):
         scaler: Fitted on the training rows.
         baselines: Its fitted peers, for `evaluate`.
         naive: MASE's denominators by series, shape `(targets,)` each.
+        baseline_kinds: The baselines that may stand in a stored bundle, by name.
     """
+
+    baseline_kinds: ClassVar[Mapping[str, Callable[..., Baseline]]] = FORECAST_BASELINES
 
     recipe: Recipe
     model: keras.Model
@@ -70,7 +73,10 @@ class WindowBundle(Bundle):
     @classmethod
     def restore(cls, recipe: Any, model: keras.Model, state: Mapping[str, Any], arrays: Arrays, info: Words) -> Self:
         """The reverse of `state`."""
-        scaler, baselines = Scaler.from_json(state["scaler"]), restore_baselines(state["baselines"], arrays)
+        scaler, baselines = (
+            Scaler.from_json(state["scaler"]),
+            restore_baselines(state["baselines"], cls.baseline_kinds, arrays),
+        )
         naive = {name: np.array(values, dtype=np.float64) for name, values in state["naive"].items()}
         return cls(recipe, model, scaler, baselines, naive, info)
 

@@ -76,7 +76,9 @@ def fit_forecast_baselines(prepared: Prepared, *, chosen_on: Prepared | None = N
     seasons = held_seasons(chooser)
     if seasons:
         among = f", chosen on validation among {', '.join(seasons)}" if len(seasons) > 1 else ""
-        about = {name: f"repeats the value of one {name} ({length} steps) before{among}" for name, length in seasons.items()}
+        about = {
+            name: f"repeats the value of one {name} ({length} steps) before{among}" for name, length in seasons.items()
+        }
         peers = [SeasonalNaive(f"seasonal naive ({name})", about[name], length) for name, length in seasons.items()]
         baselines.append(min(peers, key=lambda peer: _val_error(chooser, peer)))
     regression = fit_regression(chooser)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 
@@ -31,7 +31,7 @@ from seq2seq_kit.sweeps.trial_process import require_same_rows
 from seq2seq_kit.sweeps.trial_store import Book
 from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, table_of
 from seq2seq_kit.tasks import open_job, read_bundle
-from seq2seq_kit.tasks.job import FoldedJob, Job, digest_of
+from seq2seq_kit.tasks.job import Job, digest_of
 from seq2seq_kit.training.fit import Fit, seed_everything
 
 
@@ -170,7 +170,7 @@ def _evaluate(
     section = section_of(book.recipe)
     job = open_job(own, prepared.data)
     require_same_rows(job, prepared.job.columns, prepared.digest)
-    job = cast(FoldedJob, job).seen_by(bundle) if section.folds else job
+    job = job.seen_by(bundle) if section.folds else job
     model, fitted, val = bundle.model, Fit.from_json(book.fits(book.pages[best.number])[-1]), None
     findings = list(prepared.findings)
     if book.tested:

@@ -1,76 +1,103 @@
 """What a run needs to know of its task: a recipe together with its data, from the checks to the figures.
 
-`runs.py` goes through the same stages for every task; what differs stands in one class for each kind of recipe.
+`runs.py` goes through the same stages for every task. `Job` holds what is the same for all; what differs stands in `task.py` of
+each task's folder.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 
+import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Bundle
+from seq2seq_kit.bundles.base import Bundle, Words
 from seq2seq_kit.data import read_source
 from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
 from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.evaluation import Board
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
-from seq2seq_kit.training.fit import Examples, Fit, Observer
+from seq2seq_kit.reports import plots
+from seq2seq_kit.reports.model_diagram import plot_model
+from seq2seq_kit.training.fit import Examples, Fit, Observer, fit, teach
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
+    from matplotlib.figure import Figure
 
+R = TypeVar("R", bound=Recipe)
+B = TypeVar("B", bound=Bundle)
+E = TypeVar("E", bound=Board)
+Loss = str | Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]
+Served = pd.DataFrame | np.ndarray | dict[str, np.ndarray]
 
 _HASHED_ROWS = 2**20  # a row group as most programs write it
 
 
-class Job(Protocol):
+@dataclass(frozen=True)
+class Job(ABC, Generic[R, B, E]):
     """A recipe with its data.
 
     Attributes:
         unit: What is counted: `windows`, `sequences`.
+        no_folds: Why the task has no folds in time, for messages; not asked of a task that has.
+        recipe: Resolved.
+        source: The frame that the examples were made of.
+        examples: What the model is fitted on.
     """
 
-    unit: ClassVar[str]
+    unit: ClassVar[str] = "sequences"
+    no_folds: ClassVar[str] = ""
+
+    recipe: R
+    source: pd.DataFrame | FrameOnDisk
+    examples: Examples
+
+    @classmethod
+    @abstractmethod
+    def open(cls, recipe: R, data: pd.DataFrame | None) -> Self:
+        """Reads the rows where none are given, checks and prepares them; errors as in `registry.open_job`."""
 
     @property
-    def recipe(self) -> Recipe: ...
-
-    @property
-    def source(self) -> pd.DataFrame | FrameOnDisk:
-        """The frame that the examples were made of."""
-
-    @property
-    def examples(self) -> Examples:
-        """What the model is fitted on."""
-
-    @property
+    @abstractmethod
     def columns(self) -> list[str]:
         """Columns of `source` that the recipe uses."""
 
     @property
     def series(self) -> list[str]:
         """Names of the series; `[""]` for a single one."""
+        return [""]
 
+    @abstractmethod
     def check(self) -> list[Finding]:
         """What stands out in the data."""
 
+    @abstractmethod
     def build(self) -> keras.Model:
         """The recipe's model for this data."""
 
-    def folds(self, count: int) -> Sequence[Job]:
+    def folds(self, count: int) -> Sequence[Self]:
         """Jobs on the same source whose train and val are time-ordered folds, test empty; see `data.splits.expanding_folds`.
 
         Raises:
             RecipeError: The task has no folds.
             DataError: The rows are too few for so many.
         """
+        raise RecipeError(
+            "sweep.folds: folds are blocks of time that a forecast or an autoencoder of windows is validated on. Received: task "
+            f"{self.recipe.task}, {self.no_folds}. Leave out sweep.folds; each trial is then judged on the validation part",
+            code="folds_not_supported",
+        )
 
-    def joined(self) -> Job:
+    @abstractmethod
+    def joined(self) -> Self:
         """The job of a last training when nothing is left to choose: train holds the val rows, too.
 
         All that is fitted on train (scaler, vocabularies, baselines) is fitted on both; val and test stay to be looked at, but
@@ -80,30 +107,85 @@ class Job(Protocol):
             RecipeError: The task has but one part.
         """
 
+    def seen_by(self, bundle: B) -> Self:
+        """The job with its rows scaled or numbered as a bundle has them that was trained on others, such as a fold."""
+        return self
+
+    @property
+    def teacher_forcing(self) -> Sequence[float]:
+        """Share of true outputs that an autoregressive decoder reads in the first and in the last epoch."""
+        return 1.0, 1.0
+
+    def objective(self) -> tuple[Loss | None, list[keras.Metric]]:
+        """The loss, None for the one that the recipe names, and what is watched beside it."""
+        return None, []
+
+    def validation(self, model: keras.Model) -> Callable[[], float] | None:
+        """Computes the validation loss, where that is more than the loss of a forward pass."""
+        return None
+
     def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
         """Fits the model; with `stop_after` exactly so many epochs, see `training.fit`."""
+        training, seed = self.recipe.training, self.recipe.seed
+        taught, begin_epoch = teach(model, self.teacher_forcing, epochs=training.epochs, seed=seed)
+        loss, metrics = self.objective()
+        return fit(
+            taught,
+            self.examples,
+            training,
+            seed=seed,
+            loss=loss,
+            metrics=metrics,
+            begin_epoch=begin_epoch,
+            validate=self.validation(model),
+            stop_after=stop_after,
+            observers=observers,
+        )
 
-    def bundle(self, model: keras.Model, info: dict[str, Any], *, peers: bool = True) -> Bundle:
+    @abstractmethod
+    def bundle(self, model: keras.Model, info: Words, *, peers: bool = True) -> B:
         """The model as it goes to disk; `peers`: with its baselines fitted."""
 
-    def report(self, bundle: Any, part: str) -> Board:
+    @abstractmethod
+    def report(self, bundle: B, part: str) -> E:
         """The figures of a part."""
 
-    def examine(self, fitted: Fit, val: Any, test: Any) -> list[Finding]:
+    def examine(self, fitted: Fit, val: E, test: E) -> list[Finding]:
         """What stands out in the result."""
+        if not fitted.best_epoch:
+            said = "the weights are hardly trained and no validation has chosen them"
+            text = f"interrupted before the first epoch had ended: {said}"
+            return [Finding("no_epoch_finished", "warning", text, "Do not use this model; train again")]
+        losses = [epoch.val_loss for epoch in fitted.history]
+        return self.diagnose(val, test, losses, all_epochs=fitted.ended == "epochs")
 
-    def draw(self, bundle: Any, fitted: Fit, test: Any, folder: Path) -> None:
-        """Writes the figures of the run."""
+    @staticmethod
+    @abstractmethod
+    def diagnose(val: E, test: E, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
+        """The findings on a finished fit; arguments as in `diagnostics.examine_errors`."""
 
-    def served(self, bundle: Any) -> Mapping[str, tuple[Any, Any]]:
+    def draw(self, bundle: B, fitted: Fit, test: E, folder: Path) -> None:
+        """Writes the figures of the run: the losses, the model, and the task's own."""
+        folder.mkdir(parents=True, exist_ok=True)
+        figures = {"loss_curves": plots.plot_losses(fitted), "model": plot_model(bundle.model)}
+        plots.save(figures | self.figures(bundle, fitted, test, folder), folder)
+
+    @abstractmethod
+    def figures(self, bundle: B, fitted: Fit, test: E, folder: Path) -> dict[str, Figure]:
+        """The figures that only this task has, by file name; pages and tables it writes to `folder` itself."""
+
+    @abstractmethod
+    def served(self, bundle: B) -> Mapping[str, tuple[Served, Served]]:
         """Examples with their answers for MLflow, see `RunRecord.models`."""
 
 
-class FoldedJob(Job, Protocol):
-    """A job that has folds."""
+def served_example(bundle: Bundle, frame: pd.DataFrame, arrays: list[np.ndarray]) -> dict[str, tuple[Served, Served]]:
+    """A frame for `Bundle.answer` and inputs for the bare network, each with its answer."""
+    from seq2seq_kit.models.inference import forward_inputs
 
-    def seen_by(self, bundle: Any) -> Job:
-        """The job with its rows scaled as a bundle has them that was trained on others, such as a fold."""
+    names = [tensor.name for tensor in forward_inputs(bundle.model)]
+    tensors = dict(zip(names, arrays, strict=True)) if len(names) > 1 else arrays[0]
+    return {"frames": (frame, bundle.answer(frame)), "tensors": (tensors, bundle.forward(arrays))}
 
 
 def digest_of(frame: pd.DataFrame | FrameOnDisk, columns: Sequence[str]) -> str:
@@ -116,36 +198,20 @@ def digest_of(frame: pd.DataFrame | FrameOnDisk, columns: Sequence[str]) -> str:
     return digest.hexdigest()[:32]
 
 
-def no_folds(recipe: Recipe, why: str) -> RecipeError:
-    """For a task without folds."""
-    return RecipeError(
-        f"sweep.folds: folds are blocks of time that a forecast or an autoencoder of windows is validated on. Received: task "
-        f"{recipe.task}, {why}. Leave out sweep.folds; each trial is then judged on the validation part"
-    )
-
-
-def no_epoch(fitted: Fit) -> list[Finding]:
-    """The finding on a fit that was cut short before its first epoch had ended."""
-    if fitted.best_epoch:
-        return []
-    text = (
-        "interrupted before the first epoch had ended: the weights are hardly trained and no validation has chosen them"
-    )
-    return [Finding("no_epoch_finished", "warning", text, "Do not use this model; train again")]
-
-
-def source_of(recipe: Any) -> str:
+def source_of(recipe: Recipe) -> str:
     """The recipe's own data source.
 
     Raises:
         RecipeError: It names none.
     """
-    if recipe.data.source is None:
-        raise RecipeError("the recipe names no data.source. Add one, or hand over a DataFrame as `data`")
-    return str(recipe.data.source)
+    if recipe.source is None:
+        raise RecipeError(
+            "the recipe names no data.source. Add one, or hand over a DataFrame as `data`", code="missing_source"
+        )
+    return recipe.source
 
 
-def rows_of(recipe: Any, data: pd.DataFrame | None, *, texts: Sequence[str] = ()) -> tuple[pd.DataFrame, str]:
+def rows_of(recipe: Recipe, data: pd.DataFrame | None, *, texts: Sequence[str] = ()) -> tuple[pd.DataFrame, str]:
     """The rows that a recipe is about, and their name for messages: `data` if given, else its source.
 
     `texts` are columns that are taken as they are written, see `read_source`.

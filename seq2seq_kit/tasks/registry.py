@@ -65,8 +65,10 @@ SPECS = (
     TaskSpec(AutoencodeRecipe, "autoencode.task:AutoencodeJob", "autoencode.bundle:AutoencodeBundle", framing="window"),
     TaskSpec(WholeRecipe, "whole.task:WholeJob", "whole.bundle:WholeBundle", framing="whole"),
     TaskSpec(TranslateRecipe, "translate.task:TranslateJob", "translate.bundle:TranslateBundle"),
-    TaskSpec(TagValuesRecipe, "tag.task:TagJob", "tag.bundle:TagBundle", chosen=lambda data: "inputs" in data),
-    TaskSpec(TagTokensRecipe, "tag.task:TagJob", "tag.bundle:TagBundle"),
+    TaskSpec(
+        TagValuesRecipe, "tag.task:TagValuesJob", "tag.bundle:TagValuesBundle", chosen=lambda data: "inputs" in data
+    ),
+    TaskSpec(TagTokensRecipe, "tag.task:TagTokensJob", "tag.bundle:TagTokensBundle"),
     TaskSpec(EchoRecipe, "echo.task:EchoJob", "echo.bundle:EchoBundle"),
 )
 TASKS = tuple(dict.fromkeys(spec.task for spec in SPECS))

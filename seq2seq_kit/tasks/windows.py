@@ -3,55 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from seq2seq_kit.bundles.serving import served_examples
 from seq2seq_kit.bundles.windows import WindowBundle
-from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
 from seq2seq_kit.data.tables.memory import require_room, require_room_for_groups
 from seq2seq_kit.data.windows.checks import check_data
 from seq2seq_kit.data.windows.prepare import Prepared, prepare, prepare_on_disk
 from seq2seq_kit.errors import RecipeError
-from seq2seq_kit.evaluation.base import MODEL
-from seq2seq_kit.evaluation.windows import Evaluation
+from seq2seq_kit.evaluation import MODEL, Baseline, Evaluation, fit_forecast_baselines, naive_error
+from seq2seq_kit.evaluation.baselines import Predictor
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.recipe.fields import Recipe, WindowData
+from seq2seq_kit.recipe.fields import WindowData
 from seq2seq_kit.reports import plots
-from seq2seq_kit.reports.model_diagram import plot_model
-from seq2seq_kit.tasks.job import rows_of, source_of
-from seq2seq_kit.training.fit import Fit, Observer, fit
+from seq2seq_kit.tasks.job import Job, R, Served, rows_of, source_of
+from seq2seq_kit.training.fit import Examples, Fit
 
 if TYPE_CHECKING:
-    import keras
     from matplotlib.figure import Figure
 
+W = TypeVar("W", bound=WindowBundle)
 
 _EXAMPLES = 24  # windows in the interactive page; the picture shows the first of a spread of six
 
 
 @dataclass(frozen=True)
-class WindowJob:
+class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
     """See `Job`; the rest stands in the folder of each task.
 
     Attributes:
-        chosen_on: Where the baselines choose, if not on `examples`.
         noun: What is drawn: `forecasts`.
+        prepared: The rows and their windows.
+        chosen_on: Where the baselines choose, if not on `prepared`.
     """
 
     unit: ClassVar[str] = "windows"
-    noun: ClassVar[str]
+    noun: ClassVar[str] = "forecasts"
 
-    recipe: Recipe
-    source: pd.DataFrame | FrameOnDisk
-    examples: Prepared
+    examples: Examples = field(init=False)
+    prepared: Prepared
     chosen_on: Prepared | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "examples", self.made_of(self.prepared))
+
+    def made_of(self, prepared: Prepared) -> Examples:
+        """What the model is fitted on."""
+        return prepared
+
     @classmethod
-    def open(cls, recipe: Recipe, data: pd.DataFrame | None) -> Self:
+    def open(cls, recipe: R, data: pd.DataFrame | None) -> Self:
         """Checks and prepares the rows."""
         section = recipe.data
         assert isinstance(section, WindowData)
@@ -59,67 +65,56 @@ class WindowJob:
             if data is not None:
                 raise RecipeError(
                     "data.read: row_groups reads the file that data.source names. Received: a DataFrame as `data`. Leave `data` "
-                    "out, or set data.read: memory"
+                    "out, or set data.read: memory",
+                    code="row_groups_need_a_file",
                 )
             require_room_for_groups(source_of(recipe))
             prepared, rows = prepare_on_disk(section, source_of(recipe))
-            return cls(recipe, rows, cls._prepared(recipe, prepared))
+            return cls(recipe, rows, prepared)
         if data is None:
             require_room(source_of(recipe))
         frame, origin = rows_of(recipe, data)
-        return cls(recipe, frame, cls._prepared(recipe, prepare(section, frame, origin=origin)))
-
-    @staticmethod
-    def _prepared(recipe: Recipe, prepared: Prepared) -> Prepared:
-        return prepared
+        return cls(recipe, frame, prepare(section, frame, origin=origin))
 
     @property
     def columns(self) -> list[str]:
-        data = self.examples.data
-        return [name for name in (data.series, data.time) if name] + self.examples.table.columns
+        data = self.prepared.data
+        return [name for name in (data.series, data.time) if name] + self.prepared.table.columns
 
     @property
     def series(self) -> list[str]:
-        return self.examples.table.series
+        return self.prepared.table.series
 
     def check(self) -> list[Finding]:
-        return check_data(self.examples)
+        return check_data(self.prepared)
 
     def folds(self, count: int) -> Sequence[Self]:
-        return [replace(self, examples=fold) for fold in self.examples.folds(count)]
+        return [replace(self, prepared=fold) for fold in self.prepared.folds(count)]
 
     def joined(self) -> Self:
-        return replace(self, examples=self.examples.joined(), chosen_on=self.examples)
+        return replace(self, prepared=self.prepared.joined(), chosen_on=self.prepared)
 
-    def seen_by(self, bundle: WindowBundle) -> Self:
+    def seen_by(self, bundle: W) -> Self:
         # After a training the scaler is this very one; a run that is evaluated later may find other rows in its source.
-        same = bundle.scaler is self.examples.scaler
-        return self if same else replace(self, examples=self.examples.with_scaler(bundle.scaler))
+        same = bundle.scaler is self.prepared.scaler
+        return self if same else replace(self, prepared=self.prepared.with_scaler(bundle.scaler))
 
-    def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
-        recipe = self.recipe
-        return fit(model, self.examples, recipe.training, seed=recipe.seed, stop_after=stop_after, observers=observers)
+    def baselines(self) -> tuple[list[Baseline], dict[str, np.ndarray]]:
+        """The fitted baselines, and MASE's denominators by series: those of a forecast."""
+        naive = dict(zip(self.series, naive_error(self.prepared), strict=True))
+        return fit_forecast_baselines(self.prepared, chosen_on=self.chosen_on), naive
 
-    def report(self, bundle: WindowBundle, part: str) -> Evaluation:
-        return bundle.evaluate_part(self.seen_by(bundle).examples, part)
+    def report(self, bundle: W, part: str) -> Evaluation:
+        return bundle.evaluate_part(self.seen_by(bundle).prepared, part)
 
-    def draw(self, bundle: WindowBundle, fitted: Fit, test: Evaluation, folder: Path) -> None:
-        predictors = {MODEL: bundle.forecast} | {peer.name: peer for peer in bundle.baselines}
+    def figures(self, bundle: W, fitted: Fit, test: Evaluation, folder: Path) -> dict[str, Figure]:
+        predictors: dict[str, Predictor] = {MODEL: bundle.forecast} | {peer.name: peer for peer in bundle.baselines}
         title = f"{self.noun.capitalize()} of the test windows: {self.recipe.name or self.recipe.task}"
-        shown = plots.pick_examples(self.examples, "test", predictors, count=6)
-        figures = {
-            "loss_curves": plots.plot_losses(fitted),
-            self.noun: plots.plot_examples(shown, title=title),
-            "error_by_step": plots.plot_error_by_step(test),
-            "model": plot_model(bundle.model),
-        }
-        plots.save(figures | self.more_figures(bundle), folder)
-        many = plots.pick_examples(self.examples, "test", predictors, count=_EXAMPLES)
+        shown = plots.pick_examples(self.prepared, "test", predictors, count=6)
+        many = plots.pick_examples(self.prepared, "test", predictors, count=_EXAMPLES)
         plots.write_interactive(many, folder / f"{self.noun}.html", title=title)
+        return {self.noun: plots.plot_examples(shown, title=title), "error_by_step": plots.plot_error_by_step(test)}
 
-    def more_figures(self, bundle: WindowBundle) -> dict[str, Figure]:
-        """Figures that only this task has."""
-        return {}
-
-    def served(self, bundle: WindowBundle) -> Mapping[str, tuple[Any, Any]]:
-        return served_examples(bundle, self.examples, self.source)
+    def served(self, bundle: W) -> Mapping[str, tuple[Served, Served]]:
+        arrays = self.examples.arrays("test", np.array([0]))
+        return served_examples(bundle, self.prepared, self.source, arrays=arrays)

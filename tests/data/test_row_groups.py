@@ -12,8 +12,9 @@ from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk, GroupedFile, RowsOn
 from seq2seq_kit.data.windows.checks import check_data
 from seq2seq_kit.data.windows.prepare import prepare, prepare_on_disk
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.evaluation import fit_autoencode_baselines, fit_forecast_baselines, naive_error
+from seq2seq_kit.evaluation import fit_forecast_baselines, naive_error
 from seq2seq_kit.recipe.fields import Data
+from seq2seq_kit.tasks.autoencode.baselines import fit_autoencode_baselines
 from seq2seq_kit.tasks.job import digest_of
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
 from tests.untyped import parse_recipe

@@ -9,17 +9,17 @@ import pytest
 
 from seq2seq_kit.data import Prepared
 from seq2seq_kit.data.windows.prepare import prepare
-from seq2seq_kit.evaluation import Baseline, baselines, fit_autoencode_baselines, fit_forecast_baselines, naive_error
+from seq2seq_kit.evaluation import Baseline, fit_forecast_baselines, naive_error
 from seq2seq_kit.evaluation.baselines import (
+    FORECAST_BASELINES,
     LastValue,
     Ridge,
     SeasonalNaive,
-    TrainingMean,
-    WindowPca,
     dump_baselines,
     held_seasons,
     restore_baselines,
 )
+from seq2seq_kit.tasks.autoencode.baselines import TrainingMean, WindowPca, fit_autoencode_baselines
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
 from tests.untyped import parse_recipe
 
@@ -216,7 +216,7 @@ def own_ridge(prepared: Prepared) -> Ridge:
 
 
 def test_ridge_is_least_squares_for_a_tiny_penalty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baselines, "_RIDGE_PENALTIES", np.array([1e-12]))
+    monkeypatch.setattr(ridge_fits, "_PENALTIES", np.array([1e-12]))
     prepared = prepared_forecast(noise(), targets=["load", "heat"])
     x = np.column_stack([design(prepared, "train"), np.ones(prepared.windows["train"].count)])
     y = prepared.scaled_targets("train", all_windows(prepared, "train")).reshape(len(x), -1)
@@ -229,7 +229,7 @@ def test_ridge_is_least_squares_for_a_tiny_penalty(monkeypatch: pytest.MonkeyPat
 
 
 def test_ridge_shrinks_the_slopes_by_its_penalty_and_not_the_offset(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baselines, "_RIDGE_PENALTIES", np.array([0.3]))
+    monkeypatch.setattr(ridge_fits, "_PENALTIES", np.array([0.3]))
     prepared = prepared_forecast(noise())
     x = design(prepared, "train")
     y = prepared.scaled_targets("train", all_windows(prepared, "train")).reshape(len(x), -1).astype(np.float64)
@@ -252,7 +252,7 @@ def test_ridge_takes_the_penalty_that_does_best_on_validation(monkeypatch: pytes
     chosen = val_rmse(own_ridge(prepared))
     single = []
     for penalty in 10.0 ** np.arange(-8, 2):
-        monkeypatch.setattr(baselines, "_RIDGE_PENALTIES", np.array([penalty]))
+        monkeypatch.setattr(ridge_fits, "_PENALTIES", np.array([penalty]))
         single.append(val_rmse(own_ridge(prepared)))
     assert chosen == pytest.approx(min(single))
     assert max(single) > 1.05 * min(single)
@@ -331,7 +331,7 @@ def test_stored_baselines_predict_the_same(missing: str) -> None:
         (autoencode, fit_autoencode_baselines(autoencode, latent_dim=3)),
     ):
         words, arrays = dump_baselines(found)
-        restored = restore_baselines(json.loads(json.dumps(words)), arrays)
+        restored = restore_baselines(json.loads(json.dumps(words)), FORECAST_BASELINES | BASELINES, arrays)
         windows = all_windows(prepared, "test")
         assert [(type(each), each.name, each.about) for each in restored] == [
             (type(each), each.name, each.about) for each in found
@@ -342,7 +342,8 @@ def test_stored_baselines_predict_the_same(missing: str) -> None:
 
 def test_more_than_ten_baselines_keep_their_arrays_apart() -> None:
     peers: list[Baseline] = [WindowPca(f"PCA {n}", "", np.full(2, n), np.full((2, 1), n)) for n in range(12)]
-    for number, each in enumerate(restore_baselines(*dump_baselines(peers))):
+    words, arrays = dump_baselines(peers)
+    for number, each in enumerate(restore_baselines(words, BASELINES, arrays)):
         assert isinstance(each, WindowPca)
         assert each.mean.tolist() == [number, number]
 
@@ -359,7 +360,7 @@ def test_more_than_ten_baselines_keep_their_arrays_apart() -> None:
 )
 def test_foreign_words_are_refused(words: list[dict[str, Any]], error: type[Exception]) -> None:
     with pytest.raises(error):
-        restore_baselines(words, {})
+        restore_baselines(words, FORECAST_BASELINES)
 
 
 def slow_naive_error(prepared: Prepared, season: int) -> np.ndarray:
@@ -411,8 +412,8 @@ def test_ridge_is_fitted_where_no_window_is_wholly_observed() -> None:
 
 def test_the_spectrum_is_the_same_by_rows_and_by_columns() -> None:
     x = np.random.default_rng(0).normal(size=(30, 12))
-    spread, basis = baselines._spectrum(x)
-    dual_spread, dual_basis = baselines._spectrum(np.hstack([x, np.zeros((30, 40))]))
+    spread, basis = ridge_fits.spectrum(x)
+    dual_spread, dual_basis = ridge_fits.spectrum(np.hstack([x, np.zeros((30, 40))]))
     np.testing.assert_allclose(dual_spread, spread)
     np.testing.assert_allclose(np.abs(dual_basis[:12]), np.abs(basis), atol=1e-9)
 
@@ -421,7 +422,7 @@ def test_the_spectrum_is_the_same_by_rows_and_by_columns() -> None:
 def test_ridge_with_more_features_than_windows_is_the_textbook_s(
     penalty: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(baselines, "_RIDGE_PENALTIES", np.array([penalty]))
+    monkeypatch.setattr(ridge_fits, "_PENALTIES", np.array([penalty]))
     prepared = prepared_forecast(noise(120), input_steps=40)
     x = design(prepared, "train")
     assert x.shape[1] > len(x)
@@ -446,6 +447,6 @@ def test_wide_windows_are_fitted_on_fewer_of_them(monkeypatch: pytest.MonkeyPatc
     prepared = prepared_forecast(noise())
     features = design(prepared, "train").shape[1]
     for wide, used in ((features, prepared.windows["train"].count), (features - 1, features - 1)):
-        monkeypatch.setattr(baselines, "_WIDE", wide)
+        monkeypatch.setattr(ridge_fits, "_WIDE", wide)
         expected = design(prepared, "train")[prepared.windows["train"].evenly(used)]
         np.testing.assert_allclose(own_ridge(prepared).mean, expected.mean(axis=0), atol=1e-9)

@@ -8,22 +8,21 @@ import pytest
 
 from seq2seq_kit.data import Prepared
 from seq2seq_kit.data.windows.prepare import prepare
-from seq2seq_kit.evaluation import (
-    Evaluation,
-    evaluate_part,
-    examine_autoencoder,
-    examine_forecast,
-    fit_autoencode_baselines,
-    fit_forecast_baselines,
-)
+from seq2seq_kit.evaluation import Evaluation, evaluate_part, fit_forecast_baselines
 from seq2seq_kit.evaluation.baselines import LastValue
-from seq2seq_kit.evaluation.diagnostics import examine_next_step
 from seq2seq_kit.evaluation.metrics import ErrorSums
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.tasks.autoencode.baselines import fit_autoencode_baselines
+from seq2seq_kit.tasks.autoencode.task import AutoencodeJob
+from seq2seq_kit.tasks.forecast.task import ForecastJob
 from seq2seq_kit.tasks.next_step.data import as_forecast
+from seq2seq_kit.tasks.next_step.task import NextStepJob
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
 from tests.untyped import parse_recipe
 
+examine_forecast, examine_autoencoder, examine_next_step = (
+    job.diagnose for job in (ForecastJob, AutoencodeJob, NextStepJob)
+)
 LEVELS = np.array([-10.0, 10.0])  # the truth; its variance is 100
 
 
@@ -81,7 +80,7 @@ def test_a_forecast_nearer_to_the_last_value_than_to_the_truth_repeats_it(distan
         assert found[0].level == "warning"
         assert found[0].text == (
             f"repeats the last value: the forecasts lie nearer to the newest input (RMSE {distance:.4g}) "
-            "than to what came (RMSE 1)"
+            "than to the ground truth (RMSE 1)"
         )
 
 

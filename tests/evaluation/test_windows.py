@@ -12,11 +12,11 @@ from seq2seq_kit.evaluation import (
     MODEL,
     Evaluation,
     evaluate_part,
-    fit_autoencode_baselines,
     fit_forecast_baselines,
     naive_error,
 )
 from seq2seq_kit.evaluation import windows as report
+from seq2seq_kit.tasks.autoencode.baselines import fit_autoencode_baselines
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
 from tests.untyped import parse_recipe
 

@@ -14,9 +14,10 @@ import pytest
 
 from seq2seq_kit.data import Prepared
 from seq2seq_kit.data.windows.prepare import prepare
-from seq2seq_kit.evaluation import MODEL, evaluate_part, fit_autoencode_baselines, fit_forecast_baselines
+from seq2seq_kit.evaluation import MODEL, evaluate_part, fit_forecast_baselines
 from seq2seq_kit.evaluation.baselines import Predictor
 from seq2seq_kit.reports import plots
+from seq2seq_kit.tasks.autoencode.baselines import fit_autoencode_baselines
 from seq2seq_kit.training.fit import Epoch, Fit
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
 from tests.untyped import parse_recipe

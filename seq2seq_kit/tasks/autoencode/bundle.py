@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -13,6 +14,8 @@ from seq2seq_kit.bundles.frames import forecast_frame, in_chunks, require_some, 
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_new
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.evaluation import Baseline
+from seq2seq_kit.tasks.autoencode.baselines import BASELINES
 from seq2seq_kit.tasks.autoencode.recipe import AutoencodeData, AutoencodeRecipe
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ class AutoencodeBundle(WindowBundle):
 
     verbs: ClassVar[tuple[str, ...]] = ("score", "encode", "reconstruct", "evaluate")
     what: ClassVar[str] = "an autoencoder"
+    baseline_kinds: ClassVar[Mapping[str, Callable[..., Baseline]]] = BASELINES
 
     recipe: AutoencodeRecipe
 
@@ -52,7 +56,11 @@ class AutoencodeBundle(WindowBundle):
     def reconstruct(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
         """What the autoencoder makes of each window: series, time (or row), `step`, each column in original units."""
         prepared = self._windows_of(frame, stride, origin)
-        return in_chunks(prepared, np.arange(prepared.windows["test"].count), self._rebuilt)
+        return in_chunks(
+            prepared,
+            np.arange(prepared.windows["test"].count),
+            lambda prepared, chunk: forecast_frame(prepared, chunk, self.forecast(prepared, "test", chunk)),
+        )
 
     def score(
         self,
@@ -77,7 +85,7 @@ class AutoencodeBundle(WindowBundle):
             `<column>_error_scaled` in scaled units. Cells that were missing do not count.
         """
         if by not in ("window", "step"):
-            raise ArgumentError(f"by must be 'window' or 'step'. Received: by={by!r}")
+            raise ArgumentError(f"by must be 'window' or 'step'. Received: by={by!r}", code="invalid_argument")
         prepared = self._windows_of(frame, stride, origin)
         windows = np.arange(prepared.windows["test"].count)
         return in_chunks(prepared, windows, lambda prepared, chunk: self._scored(prepared, chunk, by))
@@ -92,7 +100,7 @@ class AutoencodeBundle(WindowBundle):
     def _windows_of(self, frame: pd.DataFrame, stride: int | None, origin: str) -> Prepared:
         data = self.recipe.data
         if stride is not None and stride < 1:
-            raise ArgumentError(f"stride must be at least 1. Received: stride={stride}")
+            raise ArgumentError(f"stride must be at least 1. Received: stride={stride}", code="invalid_argument")
         data = data.model_copy(update={"window_stride": stride}) if stride else data
         prepared = prepare_new(data, frame, self.scaler, origin=origin)
         require_some(prepared)
@@ -114,9 +122,6 @@ class AutoencodeBundle(WindowBundle):
             labels[f"{name}_error"] = error[:, position]
             labels[f"{name}_error_scaled"] = scaled[:, position]
         return labels
-
-    def _rebuilt(self, prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
-        return forecast_frame(prepared, chunk, self.forecast(prepared, "test", chunk))
 
 
 def _rms(values: np.ndarray, axis: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,7 @@ class EchoBundle(Bundle):
 
     recipe: EchoRecipe
     model: keras.Model
-    info: dict[str, Any] = field(default_factory=dict)
+    info: Words = field(default_factory=dict)
 
     def predict(self, frame: pd.DataFrame, *, origin: str = "the data") -> pd.DataFrame:
         """The echo of a sequence.
@@ -57,8 +57,7 @@ class EchoBundle(Bundle):
         answer = pd.DataFrame({"step": np.arange(1, len(echo) + 1), VALUE: echo.astype(np.float64)})
         unread = len(values) - 1 if self.recipe.model.shape in _FROM_ONE_VALUE else 0
         if unread:
-            notes = [f"{self.recipe.model.shape} reads one value: the first of the {unread + 1} rows"]
-            answer.attrs["notes"] = notes
+            answer.attrs["notes"] = [f"{self.recipe.model.shape} reads one value: the first of the {unread + 1} rows"]
         return answer
 
     def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> EchoEvaluation:
@@ -66,7 +65,8 @@ class EchoBundle(Bundle):
         values = self._values(frame, origin)
         if len(values) != self.steps:
             raise DataError(
-                f"{origin}: expected {self.steps} rows, the steps of the trained sequence. Received: {len(values)}"
+                f"{origin}: expected {self.steps} rows, the steps of the trained sequence. Received: {len(values)}",
+                code="wrong_row_count",
             )
         return self.evaluate_part("test", values)
 
@@ -97,8 +97,8 @@ class EchoBundle(Bundle):
 
     @classmethod
     def restore(
-        cls, recipe: Any, model: keras.Model, state: Mapping[str, Any], arrays: Arrays, info: Words
-    ) -> EchoBundle:
+        cls, recipe: EchoRecipe, model: keras.Model, state: Mapping[str, Any], arrays: Arrays, info: Words
+    ) -> Self:
         """The reverse of `state`."""
         return cls(recipe, model, info)
 
@@ -109,20 +109,24 @@ class EchoBundle(Bundle):
     def _values(self, frame: pd.DataFrame, origin: str) -> np.ndarray:
         if VALUE not in frame.columns:
             raise DataError(
-                f"{origin}: expected a column named {VALUE}. Received: {', '.join(map(str, frame.columns))}"
+                f"{origin}: expected a column named {VALUE}. Received: {', '.join(map(str, frame.columns))}",
+                code="missing_column",
             )
         numbers = pd.to_numeric(frame[VALUE], errors="coerce").to_numpy(dtype=np.float64)
         wrong = np.flatnonzero(~np.isfinite(numbers))
         if len(wrong):
             row = int(wrong[0])
             raise DataError(
-                f"{origin}: row {row + 1} of the column {VALUE} must be a finite number. Received: {frame[VALUE].iloc[row]!r}"
+                f"{origin}: row {row + 1} of the column {VALUE} must be a finite number. Received: {frame[VALUE].iloc[row]!r}",
+                code="not_a_number",
             )
         shape = self.recipe.model.shape
         free = shape == "one_to_one" or shape in _FROM_ONE_VALUE
         if not len(numbers) or (not free and len(numbers) != self.steps):
             expected = "at least one row" if free else f"{self.steps} rows, the steps of the trained sequence"
-            raise DataError(f"{origin}: {shape} expects {expected}. Received: {len(numbers)} rows")
+            raise DataError(
+                f"{origin}: {shape} expects {expected}. Received: {len(numbers)} rows", code="wrong_row_count"
+            )
         return numbers
 
 

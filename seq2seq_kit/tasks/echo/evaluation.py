@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.evaluation.base import MODEL
+from seq2seq_kit.evaluation.base import MODEL, Board
 from seq2seq_kit.findings import Finding
 
 MEAN = "sequence mean"
@@ -17,8 +17,8 @@ _ONE_DECIMAL = 0.05  # nearer than this a value rounds to the same first decimal
 
 
 @dataclass(frozen=True)
-class EchoEvaluation:
-    """A `Board` of one sequence.
+class EchoEvaluation(Board):
+    """The figures of one sequence.
 
     Attributes:
         part: `val` or `test`; both are the sequence that was trained on.
@@ -58,21 +58,6 @@ class EchoEvaluation:
         """Root mean square and largest absolute error."""
         errors = self._errors(name)
         return {"rmse": float(np.sqrt(np.mean(errors**2))), "largest": float(errors.max())}
-
-    def skill_against(self, name: str) -> float:
-        """1 - RMSE / the baseline's RMSE; NaN beside a sequence of equal values."""
-        peer = self.figures(name)["rmse"]
-        return 1 - self.figures()["rmse"] / peer if peer > 0 else float("nan")
-
-    @property
-    def best_baseline(self) -> str:
-        """The only one."""
-        return MEAN
-
-    @property
-    def skill(self) -> float:
-        """`skill_against` the mean."""
-        return self.skill_against(MEAN)
 
     def curves(self) -> dict[str, np.ndarray]:
         """Absolute error of each forecaster by step."""

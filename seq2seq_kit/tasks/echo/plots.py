@@ -109,7 +109,9 @@ def draw_shape(shape: str) -> Figure:
         ArgumentError: There is no such shape.
     """
     if shape not in _SHAPES:
-        raise ArgumentError(f"shape must be one of {', '.join(_SHAPES)}. Received: shape={shape!r}")
+        raise ArgumentError(
+            f"shape must be one of {', '.join(_SHAPES)}. Received: shape={shape!r}", code="invalid_argument"
+        )
     return _draw([_SHAPES[shape]], columns=1)
 
 

@@ -1,29 +1,29 @@
-"""Echoes: one short sequence that stands in the recipe, learnt in one of the shapes of a recurrent layer."""
+"""Echoes: one short sequence of the recipe itself, learnt in one of the shapes of a recurrent layer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.bundles.base import Words
 from seq2seq_kit.errors import ArgumentError, RecipeError
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.reports import plots
-from seq2seq_kit.reports.model_diagram import plot_model
-from seq2seq_kit.tasks.echo import plots as shape_pictures
+from seq2seq_kit.tasks.echo import plots
 from seq2seq_kit.tasks.echo.bundle import VALUE, EchoBundle, echo_inputs, echo_targets
 from seq2seq_kit.tasks.echo.evaluation import EchoEvaluation, check_echo, examine_echo
 from seq2seq_kit.tasks.echo.recipe import EchoRecipe
-from seq2seq_kit.tasks.job import Job, no_epoch, no_folds
-from seq2seq_kit.training.fit import Epoch, Fit, Observer, fit
+from seq2seq_kit.tasks.job import Job, Loss, Served, served_example
+from seq2seq_kit.training.fit import Epoch, Fit, Observer
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
+    from matplotlib.figure import Figure
 
 _MOST_TOLD = 50  # epochs that observers hear of: a thousand lines of a few milliseconds each tell nobody anything
 
@@ -60,22 +60,22 @@ class EchoExamples:
 
 
 @dataclass(frozen=True)
-class EchoJob:
+class EchoJob(Job[EchoRecipe, EchoBundle, EchoEvaluation]):
     """See `Job`."""
 
-    unit: ClassVar[str] = "sequences"
+    no_folds: ClassVar[str] = "whose one sequence is train, val and test"
 
-    recipe: EchoRecipe
     source: pd.DataFrame
     examples: EchoExamples
 
     @classmethod
-    def open(cls, recipe: EchoRecipe, data: pd.DataFrame | None) -> EchoJob:
+    def open(cls, recipe: EchoRecipe, data: pd.DataFrame | None) -> Self:
         """The recipe with its own sequence."""
         if data is not None:
             raise ArgumentError(
-                f"an echo takes no `data`: its sequence stands in the recipe. Received: a frame with {len(data)} rows. Set "
-                "data.sequence instead"
+                f"an echo takes no `data`: its sequence is part of the recipe. Received: a frame with {len(data)} rows. Set "
+                "data.sequence instead",
+                code="argument_not_supported",
             )
         values = np.array(recipe.data.sequence, dtype=np.float64)
         frame = pd.DataFrame({"step": np.arange(1, len(values) + 1), VALUE: values})
@@ -85,10 +85,6 @@ class EchoJob:
     def columns(self) -> list[str]:
         return [VALUE]
 
-    @property
-    def series(self) -> list[str]:
-        return [""]
-
     def check(self) -> list[Finding]:
         return check_echo(self.recipe.data.sequence)
 
@@ -97,56 +93,43 @@ class EchoJob:
 
         return build_echo(steps=len(self.recipe.data.sequence), **self.recipe.model.model_dump())
 
-    def folds(self, count: int) -> Sequence[Job]:
-        raise no_folds(self.recipe, "whose one sequence is train, val and test")
-
-    def joined(self) -> Job:
+    def joined(self) -> Self:
         raise RecipeError(
             "sweep.refit: an echo has one sequence, which is train, val and test at once, so there is nothing to join. Received: "
-            "task echo. Leave out sweep.refit"
+            "task echo. Leave out sweep.refit",
+            code="refit_not_supported",
         )
+
+    def objective(self) -> tuple[Loss, list[keras.Metric]]:
+        return "mse", []
+
+    def validation(self, model: keras.Model) -> Callable[[], float]:
+        """The mean squared error of the echo as `predict` gives it: for `feedback` autoregressive."""
+        bundle = EchoBundle(self.recipe, model)
+        return lambda: float(np.mean((bundle.echo(self.examples.values) - self.examples.values) ** 2))
 
     def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
-        told = [_Sparing(observer) for observer in observers]
-        return fit(
-            model,
-            self.examples,
-            self.recipe.training,
-            seed=self.recipe.seed,
-            loss="mse",
-            validate=self._echo_error(model),
-            stop_after=stop_after,
-            observers=told,
-        )
+        return super().fit(model, [_Sparing(observer) for observer in observers], stop_after=stop_after)
 
-    def bundle(self, model: keras.Model, info: dict[str, Any], *, peers: bool = True) -> EchoBundle:
+    def bundle(self, model: keras.Model, info: Words, *, peers: bool = True) -> EchoBundle:
         return EchoBundle(self.recipe, model, info)
 
     def report(self, bundle: EchoBundle, part: str) -> EchoEvaluation:
         return bundle.evaluate_part(part, self.examples.values)
 
-    def examine(self, fitted: Fit, val: EchoEvaluation, test: EchoEvaluation) -> list[Finding]:
-        return no_epoch(fitted) or examine_echo(test, all_epochs=fitted.ended == "epochs")
+    @staticmethod
+    def diagnose(
+        val: EchoEvaluation, test: EchoEvaluation, val_losses: Sequence[float], *, all_epochs: bool
+    ) -> list[Finding]:
+        return examine_echo(test, all_epochs=all_epochs)
 
-    def draw(self, bundle: EchoBundle, fitted: Fit, test: EchoEvaluation, folder: Path) -> None:
+    def figures(self, bundle: EchoBundle, fitted: Fit, test: EchoEvaluation, folder: Path) -> dict[str, Figure]:
         shape = self.recipe.model.shape
-        figures = {
-            "loss_curves": plots.plot_losses(fitted),
-            "echo": shape_pictures.plot_echo(test.truth, test.echoes, title=f"{shape}: the sequence and its echo"),
-            "shape": shape_pictures.draw_shape(shape),
-            "model": plot_model(bundle.model),
-        }
-        plots.save(figures, folder)
+        title = f"{shape}: the sequence and its echo"
+        return {"echo": plots.plot_echo(test.truth, test.echoes, title=title), "shape": plots.draw_shape(shape)}
 
-    def served(self, bundle: EchoBundle) -> Mapping[str, tuple[Any, Any]]:
-        frame = self.source[[VALUE]]
-        inputs = self.examples.arrays("test", np.arange(1))
-        return {"frames": (frame, bundle.answer(frame)), "tensors": (inputs[0], bundle.forward(inputs))}
-
-    def _echo_error(self, model: keras.Model) -> Callable[[], float]:
-        """The mean squared error of the echo as `predict` gives it: for `feedback` on the model's own outputs."""
-        bundle = EchoBundle(self.recipe, model)
-        return lambda: float(np.mean((bundle.echo(self.examples.values) - self.examples.values) ** 2))
+    def served(self, bundle: EchoBundle) -> Mapping[str, tuple[Served, Served]]:
+        return served_example(bundle, self.source[[VALUE]], self.examples.arrays("test", np.arange(1)))
 
 
 class _Sparing:

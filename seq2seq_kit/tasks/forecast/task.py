@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seq2seq_kit.bundles.windows import WindowBundle
+from seq2seq_kit.bundles.base import Words
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.evaluation.baselines import fit_forecast_baselines, naive_error
-from seq2seq_kit.evaluation.diagnostics import examine_forecast
-from seq2seq_kit.evaluation.windows import Evaluation
+from seq2seq_kit.evaluation import Evaluation
+from seq2seq_kit.evaluation.diagnostics import examine_errors, repeats_last_value
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.reports.sequences import plot_attention
 from seq2seq_kit.tasks.forecast.bundle import ForecastBundle
 from seq2seq_kit.tasks.forecast.recipe import REPEAT_ONLY, ForecastRecipe
-from seq2seq_kit.tasks.job import no_epoch
 from seq2seq_kit.tasks.windows import WindowJob
-from seq2seq_kit.training.fit import Fit, Observer, fit, teach
+from seq2seq_kit.training.fit import Fit
 from seq2seq_kit.training.objective import value_loss
 
 if TYPE_CHECKING:
@@ -34,32 +32,26 @@ _MAPS = 4
 
 
 @dataclass(frozen=True)
-class ForecastJob(WindowJob):
+class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
     """See `Job`."""
 
-    noun: ClassVar[str] = "forecasts"
-
-    recipe: ForecastRecipe
-
-    @staticmethod
-    def _prepared(recipe: Recipe, prepared: Prepared) -> Prepared:
-        assert isinstance(recipe, ForecastRecipe)
-        return replace(prepared, answers=_feeds_back(recipe))
+    def made_of(self, prepared: Prepared) -> Prepared:
+        return replace(prepared, answers=True) if self._feeds_back else prepared
 
     def build(self) -> keras.Model:
         """The recipe's model for the prepared columns."""
         from seq2seq_kit.models import build_encoder_decoder, build_feedback_forecaster
 
-        data, columns, layout = self.recipe.data, self.examples.columns, self.examples.layout
+        data, columns, layout = self.recipe.data, self.prepared.columns, self.prepared.layout
         layers = self.recipe.model.model_dump()
-        steps: dict[str, Any] = {"input_steps": data.input_steps, "output_steps": data.output_steps}
+        steps = {"input_steps": data.input_steps, "output_steps": data.output_steps}
         # What is known ahead is given to the decoder as it is, so the encoder sees it as it is too.
-        features: dict[str, Any] = {
+        features = {
             "input_features": layout.inputs,
             "output_features": len(layout.targets),
             "future_features": len(layout.future),
         }
-        if _feeds_back(self.recipe):
+        if self._feeds_back:
             taken = {key: value for key, value in layers.items() if key not in REPEAT_ONLY}
             # The encoder's own copy of each target: filled where the target is masked.
             positions = [columns.past.index(name) for name in columns.targets]
@@ -75,72 +67,60 @@ class ForecastJob(WindowJob):
             **layers,
         )
 
-    def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
-        recipe = self.recipe
-        if not _feeds_back(recipe):
-            return super().fit(model, observers, stop_after=stop_after)
-        training = recipe.training
-        trained, begin_epoch = teach(model, training.teacher_forcing, epochs=training.epochs, seed=recipe.seed)
-        return fit(
-            trained,
-            self.examples,
-            training,
-            seed=recipe.seed,
-            begin_epoch=begin_epoch,
-            validate=self._own_loss(model),
-            stop_after=stop_after,
-            observers=observers,
-        )
+    @property
+    def _feeds_back(self) -> bool:
+        return self.recipe.model.bridge != "repeat"
 
-    def _own_loss(self, model: keras.Model) -> Callable[[], float]:
-        """The validation loss of forecasts from the model's own outputs: after the true ones every copy of them looks good."""
+    @property
+    def teacher_forcing(self) -> Sequence[float]:
+        return self.recipe.training.teacher_forcing if self._feeds_back else super().teacher_forcing
+
+    def validation(self, model: keras.Model) -> Callable[[], float] | None:
+        """The loss of autoregressive forecasts: after true outputs every copy of them looks good."""
+        if not self._feeds_back:
+            return None
         from seq2seq_kit.models.inference import compile_forward
 
         forward, loss = compile_forward(model), value_loss(self.recipe.training.loss, masked=True)
+        prepared = self.prepared
 
         def validate() -> float:
             total = cells = 0.0
-            for first in range(0, self.examples.count("val"), _CHUNK):
-                chunk = np.arange(first, min(first + _CHUNK, self.examples.count("val")))
-                truth = self.examples.scaled_targets("val", chunk)
+            for first in range(0, prepared.count("val"), _CHUNK):
+                chunk = np.arange(first, min(first + _CHUNK, prepared.count("val")))
+                truth = prepared.scaled_targets("val", chunk)
                 known = float(np.count_nonzero(~np.isnan(truth)))
-                total += known * float(loss(truth, forward(self.examples.arrays("val", chunk))))
+                total += known * float(loss(truth, forward(prepared.arrays("val", chunk))))
                 cells += known
             if not cells:
                 raise DataError(
-                    "no target of the validation windows was observed, so no epoch can be chosen. Choose another data.split"
+                    "no target of the validation windows was observed, so no epoch can be chosen. Choose another data.split",
+                    code="no_observed_target",
                 )
             return total / cells
 
         return validate
 
-    def bundle(self, model: keras.Model, info: dict[str, Any], *, peers: bool = True) -> ForecastBundle:
-        prepared = self.examples
-        if not peers:
-            return ForecastBundle(self.recipe, model, prepared.scaler, [], {}, info)
-        baselines = fit_forecast_baselines(prepared, chosen_on=self.chosen_on)
-        naive = dict(zip(prepared.table.series, naive_error(prepared), strict=True))
-        return ForecastBundle(self.recipe, model, prepared.scaler, baselines, naive, info)
+    def bundle(self, model: keras.Model, info: Words, *, peers: bool = True) -> ForecastBundle:
+        baselines, naive = self.baselines() if peers else ([], {})
+        return ForecastBundle(self.recipe, model, self.prepared.scaler, baselines, naive, info)
 
-    def examine(self, fitted: Fit, val: Evaluation, test: Evaluation) -> list[Finding]:
-        losses = [epoch.val_loss for epoch in fitted.history]
-        return no_epoch(fitted) or examine_forecast(val, test, losses, all_epochs=fitted.ended == "epochs")
+    @staticmethod
+    def diagnose(val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
+        return [*repeats_last_value(test), *examine_errors(val, test, val_losses, all_epochs=all_epochs)]
 
-    def more_figures(self, bundle: WindowBundle) -> dict[str, Figure]:
-        return {"attention": self._attention(bundle)} if self.recipe.model.bridge == "attention" else {}
+    def figures(self, bundle: ForecastBundle, fitted: Fit, test: Evaluation, folder: Path) -> dict[str, Figure]:
+        own = {"attention": self._attention(bundle)} if self.recipe.model.bridge == "attention" else {}
+        return super().figures(bundle, fitted, test, folder) | own
 
-    def _attention(self, bundle: WindowBundle) -> Figure:
+    def _attention(self, bundle: ForecastBundle) -> Figure:
         from seq2seq_kit.models.decoding import attention_weights
 
-        windows = self.examples.windows["test"].evenly(_MAPS)
-        arrays = self.examples.arrays("test", windows)
+        windows = self.prepared.windows["test"].evenly(_MAPS)
+        arrays = self.prepared.arrays("test", windows)
         weights = attention_weights(bundle.model, [*arrays, bundle.forward(arrays)])
         read = self.recipe.data.input_steps
         joined = -(-read // weights.shape[2])
         ages = [str(step - read) if step % 12 == 0 else "" for step in range(0, read, joined)]
         steps = [str(step) for step in range(1, weights.shape[1] + 1)]
         return plot_attention(list(weights), [ages] * len(weights), [steps] * len(weights))
-
-
-def _feeds_back(recipe: ForecastRecipe) -> bool:
-    return recipe.model.bridge != "repeat"

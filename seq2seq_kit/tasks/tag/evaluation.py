@@ -1,25 +1,25 @@
-"""Figures of labels: accuracy, F1 of each label, what was confused with what; beside the most frequent label."""
+"""Figures of labels: accuracy, F1 of each label, confusion matrix; beside the most frequent label."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.sequences.ragged import NO_LABEL
-from seq2seq_kit.evaluation.base import MODEL
+from seq2seq_kit.evaluation.base import MODEL, Board
 from seq2seq_kit.tasks.tag.data import Tagged, steps_of
 
 _PENALTY = 1e-3  # by row; keeps columns that say the same from making the map infinite
 
 
 @dataclass(frozen=True)
-class TagEvaluation:
-    """Figures of one part, see `Board`. Padding and steps without a label do not count.
+class TagEvaluation(Board):
+    """Figures of one part. Padding and steps without a label do not count.
 
     Attributes:
         confusion: By forecaster, how often a true label (row) was given a label (column).
@@ -43,7 +43,7 @@ class TagEvaluation:
 
     @property
     def units(self) -> str:
-        return "Accuracy: share of right labels. Macro F1: mean F1 of the labels that are true or given here."
+        return "Accuracy: share of correct labels. Macro F1: mean F1 of the labels that are true or given here."
 
     @property
     def names(self) -> list[str]:
@@ -68,21 +68,12 @@ class TagEvaluation:
         steps = true.astype(int)
         return pd.DataFrame({"label": self.labels, "precision": precision, "recall": recall, "f1": f1, "steps": steps})
 
-    def skill_against(self, name: str) -> float:
-        """1 - error rate / the baseline's."""
-        peer = 1 - self.figures(name)["accuracy"]
-        return 1 - (1 - self.figures()["accuracy"]) / peer if peer > 0 else float("nan")
+    def error_of(self, name: str = MODEL) -> float:
+        return 1 - self.figures(name)["accuracy"]
 
-    @property
-    def best_baseline(self) -> str:
-        return max(self.names[1:], key=lambda name: self.figures(name)["accuracy"])
-
-    @property
-    def skill(self) -> float:
-        return self.skill_against(self.best_baseline)
-
-    def curves(self) -> dict[str, np.ndarray]:
-        return {}
+    def compared(self, name: str) -> str:
+        own, peer = (self.figures(each)["accuracy"] for each in (MODEL, name))
+        return f"accuracy {own:.4f} against {peer:.4f}"
 
     def table(self) -> pd.DataFrame:
         parts = []
@@ -100,11 +91,11 @@ def count_labels(truth: np.ndarray, given: np.ndarray, labels: int) -> np.ndarra
 
 @dataclass(frozen=True)
 class MostFrequentLabel:
-    """Gives every step the commonest label of the training steps."""
+    """Gives every step the most frequent label of the training steps."""
 
     label: int
     name: ClassVar[str] = "most frequent label"
-    about: ClassVar[str] = "gives every step the commonest label of the training steps"
+    about: ClassVar[str] = "gives every step the most frequent label of the training steps"
 
     def give(self, tagged: Tagged, numbers: np.ndarray) -> np.ndarray:
         """Labels of all steps of some sequences, one after the other."""
@@ -117,7 +108,7 @@ class LabelOfToken:
 
     Attributes:
         label_of: By token, those alone whose label is not `other`.
-        other: The commonest label of tokens that stand there once: the best guess for one that never does.
+        other: The most frequent label of tokens that stand there once: the best guess for one that never does.
     """
 
     label_of: dict[str, int]
@@ -160,7 +151,7 @@ TagBaseline = MostFrequentLabel | LabelOfToken | LineOfRow
 
 
 def fit_tag_baselines(tagged: Tagged) -> list[TagBaseline]:
-    """The obvious labels, fitted on the training steps."""
+    """The baselines, fitted on the training steps."""
     train = tagged.parts["train"]
     truth = steps_of(tagged.truth, train)
     labelled = truth != NO_LABEL
@@ -180,12 +171,19 @@ def _fit_line(rows: np.ndarray, truth: np.ndarray, labels: int) -> LineOfRow:
     return LineOfRow(weights.tolist())
 
 
-def dump_tag_baselines(baselines: Sequence[TagBaseline]) -> list[dict[str, Any]]:
+_KINDS: dict[str, Callable[..., TagBaseline]] = {
+    MostFrequentLabel.name: MostFrequentLabel,
+    LabelOfToken.name: LabelOfToken,
+    LineOfRow.name: LineOfRow,
+}
+
+
+def dump_tag_baselines(baselines: Sequence[TagBaseline]) -> list[dict[str, object]]:
     """As plain values for JSON."""
     return [{"name": peer.name} | asdict(peer) for peer in baselines]
 
 
-def restore_tag_baselines(stored: Sequence[Mapping[str, Any]]) -> list[TagBaseline]:
+def restore_tag_baselines(stored: Sequence[Mapping[str, object]]) -> list[TagBaseline]:
     """The reverse of `dump_tag_baselines`."""
-    kinds: dict[str, Any] = {kind.name: kind for kind in (MostFrequentLabel, LabelOfToken, LineOfRow)}
-    return [kinds[words["name"]](**{key: value for key, value in words.items() if key != "name"}) for words in stored]
+    fields = [{key: value for key, value in entry.items() if key != "name"} for entry in stored]
+    return [_KINDS[str(entry["name"])](**own) for entry, own in zip(stored, fields, strict=True)]

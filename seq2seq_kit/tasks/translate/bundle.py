@@ -58,7 +58,7 @@ class TranslateBundle(Bundle):
     target_vocabulary: Vocabulary
     output_steps: int
     baselines: list[TextBaseline]
-    info: dict[str, Any] = field(default_factory=dict)
+    info: Words = field(default_factory=dict)
     beams: int = 1
 
     def predict(

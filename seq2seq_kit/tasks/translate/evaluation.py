@@ -1,4 +1,4 @@
-"""Errors of written outputs: edit distance, exact match, accuracy by step; beside the obvious ways to write something."""
+"""Errors of written outputs: edit distance, exact match, accuracy by step; beside simple baselines."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.evaluation.base import MODEL
+from seq2seq_kit.evaluation.base import MODEL, Board
 from seq2seq_kit.tasks.translate.data import Texts
+
+Json = dict[str, object]
 
 _FIT_PAIRS = 20_000  # a table of tokens hardly changes with more
 _ROUNDS = 10
@@ -54,8 +56,8 @@ class TextScores:
         tokens: Tokens of those references.
         exact: Outputs equal to a reference.
         outputs: Number of them.
-        loss: Mean cross-entropy by token with the true tokens before it; NaN for what has no probabilities.
-        accuracy: Share of right tokens by position, the end included, with the true tokens before it where a model reads them.
+        loss: Mean cross-entropy by token with the true tokens before it; NaN where there are no probabilities.
+        accuracy: Share of correct tokens by position, the end included, with the true tokens before it where a model reads them.
     """
 
     edits: int
@@ -93,8 +95,8 @@ def score_outputs(
 
 
 @dataclass(frozen=True)
-class TextEvaluation:
-    """Figures of one part, see `Board`. Sources that stand in several rows count once, with all their answers."""
+class TextEvaluation(Board):
+    """Figures of one part. Sources that stand in several rows count once, with all their answers."""
 
     titles: ClassVar[Mapping[str, str]] = {
         "exact_match": "exact match",
@@ -128,21 +130,8 @@ class TextEvaluation:
     def figures(self, name: str = MODEL) -> dict[str, float]:
         return {key: getattr(self.scores[name], key) for key in self.titles}
 
-    def skill_against(self, name: str) -> float:
-        """1 - token error rate / the baseline's."""
-        peer = self.scores[name].token_error_rate
-        return 1 - self.scores[MODEL].token_error_rate / peer if peer > 0 else float("nan")
-
-    @property
-    def best_baseline(self) -> str:
-        return min(self.names[1:], key=lambda name: self.scores[name].token_error_rate)
-
-    @property
-    def skill(self) -> float:
-        return self.skill_against(self.best_baseline)
-
-    def curves(self) -> dict[str, np.ndarray]:
-        return {}
+    def error_of(self, name: str = MODEL) -> float:
+        return self.scores[name].token_error_rate
 
     def table(self) -> pd.DataFrame:
         rows = []
@@ -154,11 +143,11 @@ class TextEvaluation:
 
 @dataclass(frozen=True)
 class MostFrequent:
-    """Always writes the commonest token of each position."""
+    """Always writes the most frequent token of each position."""
 
     tokens: list[int]
     name: ClassVar[str] = "most frequent"
-    about: ClassVar[str] = "writes the commonest token of each position in the training targets"
+    about: ClassVar[str] = "writes the most frequent token of each position in the training targets"
 
     @classmethod
     def fit(cls, texts: Texts) -> MostFrequent:
@@ -173,6 +162,10 @@ class MostFrequent:
             chosen.append(token)
         return cls(chosen)
 
+    def stored(self) -> Json:
+        """Plain values for JSON."""
+        return {"tokens": self.tokens}
+
     def write(self, sources: Sequence[Sequence[int]]) -> list[list[int]]:
         """The same output for every source."""
         return [self.tokens] * len(sources)
@@ -180,11 +173,11 @@ class MostFrequent:
 
 @dataclass(frozen=True)
 class TokenByToken:
-    """Replaces each source token by its commonest counterpart, or by nothing; the counterparts are found by IBM's model 1."""
+    """Replaces each source token by its most frequent counterpart, or by nothing; the counterparts are found by IBM's model 1."""
 
     counterpart: dict[int, int]
     name: ClassVar[str] = "token by token"
-    about: ClassVar[str] = "replaces each source token by its commonest counterpart (alignment by IBM's model 1)"
+    about: ClassVar[str] = "replaces each source token by its most frequent counterpart (alignment by IBM's model 1)"
 
     @classmethod
     def fit(cls, texts: Texts) -> TokenByToken:
@@ -218,6 +211,10 @@ class TokenByToken:
             best[int(pairs[0, place])] = int(pairs[1, place])
         return cls(best)
 
+    def stored(self) -> Json:
+        """Plain values for JSON, whose keys are texts only."""
+        return {"counterpart": list(self.counterpart.items())}
+
     def write(self, sources: Sequence[Sequence[int]]) -> list[list[int]]:
         """One token, or none, for each source token, in the order of the source."""
         found = [[self.counterpart.get(int(token), _NOTHING) for token in source] for source in sources]
@@ -228,25 +225,20 @@ TextBaseline = MostFrequent | TokenByToken
 
 
 def fit_text_baselines(texts: Texts) -> list[TextBaseline]:
-    """The obvious ways to write an output, fitted on the training pairs."""
+    """The baselines, fitted on the training pairs."""
     return [MostFrequent.fit(texts), TokenByToken.fit(texts)]
 
 
-def dump_text_baselines(baselines: Sequence[TextBaseline]) -> list[dict[str, Any]]:
+def dump_text_baselines(baselines: Sequence[TextBaseline]) -> list[Json]:
     """As plain values for JSON."""
-    return [
-        {"name": peer.name, "tokens": peer.tokens}
-        if isinstance(peer, MostFrequent)
-        else {"name": peer.name, "counterpart": list(peer.counterpart.items())}
-        for peer in baselines
-    ]
+    return [{"name": peer.name, **peer.stored()} for peer in baselines]
 
 
 def restore_text_baselines(stored: Sequence[Mapping[str, Any]]) -> list[TextBaseline]:
     """The reverse of `dump_text_baselines`."""
     return [
-        MostFrequent([int(token) for token in words["tokens"]])
-        if words["name"] == MostFrequent.name
-        else TokenByToken({int(a): int(b) for a, b in words["counterpart"]})
-        for words in stored
+        MostFrequent([int(token) for token in entry["tokens"]])
+        if entry["name"] == MostFrequent.name
+        else TokenByToken({int(a): int(b) for a, b in entry["counterpart"]})
+        for entry in stored
     ]

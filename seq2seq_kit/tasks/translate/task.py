@@ -5,28 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.bundles.base import Words
 from seq2seq_kit.data.sequences.ragged import Field
 from seq2seq_kit.data.sequences.vocabulary import PADDING
-from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.evaluation.diagnostics import against_baseline, still_improving
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.reports import plots
-from seq2seq_kit.reports import sequences as plots_tokens
-from seq2seq_kit.reports.model_diagram import plot_model
-from seq2seq_kit.tasks.job import Job, no_epoch, no_folds, rows_of
+from seq2seq_kit.reports import sequences as plots
+from seq2seq_kit.tasks.job import Job, Loss, Served, rows_of, served_example
 from seq2seq_kit.tasks.translate.bundle import TranslateBundle
 from seq2seq_kit.tasks.translate.data import Texts, encode_sources, prepare_texts
 from seq2seq_kit.tasks.translate.evaluation import TextEvaluation, edit_distances, fit_text_baselines
 from seq2seq_kit.tasks.translate.recipe import TranslateRecipe
-from seq2seq_kit.training.fit import Fit, Observer, fit, teach
+from seq2seq_kit.training.fit import Fit
 
 if TYPE_CHECKING:
     import keras
+    from matplotlib.figure import Figure
 
 _SHOWN = 2_000  # test sources in the table of examples
 _MAPS = 4
@@ -34,17 +33,17 @@ _MANY_UNKNOWN = 0.01
 
 
 @dataclass(frozen=True)
-class TranslateJob:
+class TranslateJob(Job[TranslateRecipe, TranslateBundle, TextEvaluation]):
     """See `Job`."""
 
     unit: ClassVar[str] = "pairs"
+    no_folds: ClassVar[str] = "whose pairs are divided by their sources, not by time"
 
-    recipe: TranslateRecipe
     source: pd.DataFrame
     examples: Texts
 
     @classmethod
-    def open(cls, recipe: TranslateRecipe, data: pd.DataFrame | None) -> TranslateJob:
+    def open(cls, recipe: TranslateRecipe, data: pd.DataFrame | None) -> Self:
         """Checks and prepares the pairs."""
         texts = [recipe.data.source_column, recipe.data.target_column]
         frame, origin = rows_of(recipe, data, texts=texts)
@@ -54,10 +53,6 @@ class TranslateJob:
     @property
     def columns(self) -> list[str]:
         return [self.recipe.data.source_column, self.recipe.data.target_column]
-
-    @property
-    def series(self) -> list[str]:
-        return [""]
 
     def check(self) -> list[Finding]:
         texts = self.examples
@@ -87,30 +82,19 @@ class TranslateJob:
             **self.recipe.model.model_dump(),
         )
 
-    def folds(self, count: int) -> Sequence[Job]:
-        raise no_folds(self.recipe, "whose pairs are divided by their sources, not by time")
-
-    def joined(self) -> TranslateJob:
+    def joined(self) -> Self:
         return replace(self, examples=self.examples.joined())
 
-    def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
+    @property
+    def teacher_forcing(self) -> Sequence[float]:
+        return self.recipe.training.teacher_forcing
+
+    def objective(self) -> tuple[Loss, list[keras.Metric]]:
         from seq2seq_kit.models.labels import LabelAccuracy, label_loss
 
-        training, seed = self.recipe.training, self.recipe.seed
-        trained, begin_epoch = teach(model, training.teacher_forcing, epochs=training.epochs, seed=seed)
-        return fit(
-            trained,
-            self.examples,
-            training,
-            seed=seed,
-            loss=label_loss,
-            metrics=[LabelAccuracy()],
-            begin_epoch=begin_epoch,
-            stop_after=stop_after,
-            observers=observers,
-        )
+        return label_loss, [LabelAccuracy()]
 
-    def bundle(self, model: keras.Model, info: dict[str, Any], *, peers: bool = True) -> TranslateBundle:
+    def bundle(self, model: keras.Model, info: Words, *, peers: bool = True) -> TranslateBundle:
         texts = self.examples
         baselines = fit_text_baselines(texts) if peers else []
         own, other = texts.source_vocabulary, texts.target_vocabulary
@@ -121,55 +105,46 @@ class TranslateJob:
         # By the bundle's vocabularies: a run that is evaluated later may find other rows in its source.
         return bundle.evaluate_part(bundle.texts(texts.sources, texts.targets, texts.parts), part)
 
-    def examine(self, fitted: Fit, val: TextEvaluation, test: TextEvaluation) -> list[Finding]:
-        if not fitted.best_epoch:
-            return no_epoch(fitted)
-        losses = [epoch.val_loss for epoch in fitted.history]
-        findings = still_improving(losses, all_epochs=fitted.ended == "epochs")
-        own, peer = (test.scores[name].token_error_rate for name in (MODEL, test.best_baseline))
-        findings += against_baseline(test, f"token error rate {own:.4g} against {peer:.4g}", perfect=peer == 0 < own)
-        return findings
+    @staticmethod
+    def diagnose(
+        val: TextEvaluation, test: TextEvaluation, val_losses: Sequence[float], *, all_epochs: bool
+    ) -> list[Finding]:
+        return [*still_improving(val_losses, all_epochs=all_epochs), *against_baseline(test)]
 
-    def draw(self, bundle: TranslateBundle, fitted: Fit, test: TextEvaluation, folder: Path) -> None:
+    def figures(self, bundle: TranslateBundle, fitted: Fit, test: TextEvaluation, folder: Path) -> dict[str, Figure]:
         references = self.examples.references("test")
         picked = np.unique(np.linspace(0, len(references) - 1, min(_SHOWN, len(references))).astype(int))
         sources = [list(references)[place] for place in picked]
         answers = [references[source] for source in sources]
         outputs, scores = bundle.write(sources)
-        right = [any(output == answer for answer in own) for output, own in zip(outputs, answers, strict=True)]
-        figures = {
-            "loss_curves": plots.plot_losses(fitted),
-            "accuracy": plots_tokens.plot_accuracy(fitted),
-            "exact_match_by_length": plots_tokens.plot_by_length(
-                [len(bundle.source_vocabulary.split(text)) for text in sources], right, what="Exact match"
-            ),
-            "model": plot_model(bundle.model),
-        }
-        if self.recipe.model.bridge == "attention":
-            apart = max(len(sources) // _MAPS, 1)
-            figures["attention"] = self._attention(bundle, sources[::apart][:_MAPS], outputs[::apart][:_MAPS])
-        plots.save(figures, folder)
-        flat = [edit_distances([output] * len(own), own).min() for output, own in zip(outputs, answers, strict=True)]
+        pairs, text = list(zip(outputs, answers, strict=True)), bundle.target_vocabulary.text
         frame = pd.DataFrame(
             {
                 "source": sources,
-                "written": [bundle.target_vocabulary.text(output) for output in outputs],
-                "right": [" | ".join(map(bundle.target_vocabulary.text, own)) for own in answers],
-                "edits": flat,
+                "written": [text(output) for output in outputs],
+                "right": [" | ".join(map(text, own)) for own in answers],
+                "edits": [edit_distances([output] * len(own), own).min() for output, own in pairs],
                 "score": scores,
             }
         )
         frame.to_csv(folder / "examples.csv", index=False)
+        lengths = [len(bundle.source_vocabulary.split(source)) for source in sources]
+        exact = [any(output == answer for answer in own) for output, own in pairs]
+        figures = {
+            "accuracy": plots.plot_accuracy(fitted),
+            "exact_match_by_length": plots.plot_by_length(lengths, exact, what="Exact match"),
+        }
+        if self.recipe.model.bridge == "attention":
+            apart = max(len(sources) // _MAPS, 1)
+            figures["attention"] = self._attention(bundle, sources[::apart][:_MAPS], outputs[::apart][:_MAPS])
+        return figures
 
-    def served(self, bundle: TranslateBundle) -> Mapping[str, tuple[Any, Any]]:
+    def served(self, bundle: TranslateBundle) -> Mapping[str, tuple[Served, Served]]:
         rows = self.examples.parts["test"][:3]
         frame = pd.DataFrame({self.recipe.data.source_column: [self.examples.sources[row] for row in rows]})
-        arrays = [each.padded(rows) for each in self.examples.inputs]
-        names = [tensor.name for tensor in bundle.model.inputs]
-        tensors = dict(zip(names, arrays, strict=True)) if len(names) > 1 else arrays[0]
-        return {"frames": (frame, bundle.answer(frame)), "tensors": (tensors, bundle.forward(arrays))}
+        return served_example(bundle, frame, [each.padded(rows) for each in self.examples.inputs])
 
-    def _attention(self, bundle: TranslateBundle, sources: Sequence[str], outputs: Sequence[list[int]]) -> Any:
+    def _attention(self, bundle: TranslateBundle, sources: Sequence[str], outputs: Sequence[list[int]]) -> Figure:
         from seq2seq_kit.models.decoding import attention_weights
 
         vocabulary, target = bundle.source_vocabulary, bundle.target_vocabulary
@@ -186,4 +161,4 @@ class TranslateJob:
             weights.append(own)
             read.append(["".join(tokens[first : first + joined]) for first in range(0, len(tokens), joined)])
             written.append([target.text([token]) or "end" for token in ended])
-        return plots_tokens.plot_attention(weights, read, written)
+        return plots.plot_attention(weights, read, written)

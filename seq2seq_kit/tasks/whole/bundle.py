@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -12,13 +13,13 @@ import pandas as pd
 from seq2seq_kit.bundles.base import Arrays, Bundle, Words, golden_sequences
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.evaluation.baselines import dump_baselines, restore_baselines
 from seq2seq_kit.tasks.whole.data import Sequences, new_sequences
 from seq2seq_kit.tasks.whole.evaluation import (
+    BASELINES,
     SequenceBaseline,
     SequenceEvaluation,
-    dump_sequence_baselines,
     evaluate_sequences,
-    restore_sequence_baselines,
     rms,
 )
 from seq2seq_kit.tasks.whole.recipe import WholeRecipe
@@ -49,31 +50,26 @@ class WholeBundle(Bundle):
     model: keras.Model
     scaler: Scaler
     baselines: list[SequenceBaseline]
-    info: dict[str, Any] = field(default_factory=dict)
+    info: Words = field(default_factory=dict)
 
     def encode(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
         """The latent vector of each sequence: series, `steps`, `latent_0..n`.
 
         Args:
             frame: Rows with the recipe's columns; a sequence may have any number of them.
-            stride: For autoencoders of windows; this one has none.
+            stride: For autoencoders of windows; not supported here.
             origin: Name of the file for messages.
 
         Raises:
             ArgumentError: There is a `stride`.
             DataError: The rows do not fit; the message names column, row or series.
         """
-        from seq2seq_kit.models.inference import compile_forward
-        from seq2seq_kit.models.whole import encoder_of
-
         sequences = self._sequences(frame, stride, origin)
-        encoder = self.__dict__.setdefault("_encoder", None) or compile_forward(
-            encoder_of(self.model), batch_size=_CHUNK
-        )
-        self.__dict__["_encoder"] = encoder
         codes: list[np.ndarray] = [np.zeros(0)] * len(sequences.names)
         for chunk in _by_length(sequences.lengths):
-            for number, code in zip(chunk, encoder([each.padded(chunk) for each in sequences.inputs]), strict=True):
+            for number, code in zip(
+                chunk, self._encoder([each.padded(chunk) for each in sequences.inputs]), strict=True
+            ):
                 codes[number] = code
         values = np.array(codes)
         labels = {self.recipe.data.series: sequences.names, "steps": sequences.lengths}
@@ -115,7 +111,7 @@ class WholeBundle(Bundle):
             cells do not count.
         """
         if by not in ("window", "sequence", "step"):
-            raise ArgumentError(f"by must be 'sequence' or 'step'. Received: by={by!r}")
+            raise ArgumentError(f"by must be 'sequence' or 'step'. Received: by={by!r}", code="invalid_argument")
         sequences = self._sequences(frame, stride, origin)
         rebuilt = self.rebuild(sequences, np.arange(len(sequences.names)))
         errors = [own - sequences.truth(number) for number, own in enumerate(rebuilt)]
@@ -158,25 +154,32 @@ class WholeBundle(Bundle):
 
     def state(self) -> tuple[Words, Arrays]:
         """What stands beside the model on disk."""
-        return {"scaler": self.scaler.to_json(), "baselines": dump_sequence_baselines(self.baselines)}, {}
+        return {"scaler": self.scaler.to_json(), "baselines": dump_baselines(self.baselines)[0]}, {}
 
     @classmethod
     def restore(
-        cls, recipe: Any, model: keras.Model, state: Mapping[str, Any], arrays: Arrays, info: Words
-    ) -> WholeBundle:
+        cls, recipe: WholeRecipe, model: keras.Model, state: Mapping[str, Any], arrays: Arrays, info: Words
+    ) -> Self:
         """The reverse of `state`."""
-        return cls(
-            recipe, model, Scaler.from_json(state["scaler"]), restore_sequence_baselines(state["baselines"]), info
-        )
+        baselines = restore_baselines(state["baselines"], BASELINES)
+        return cls(recipe, model, Scaler.from_json(state["scaler"]), baselines, info)
 
     def golden(self) -> list[np.ndarray]:
         """Inputs of the model whose output is stored beside it."""
         return golden_sequences(int(self.model.inputs[0].shape[-1]))
 
+    @cached_property
+    def _encoder(self) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
+        from seq2seq_kit.models.inference import compile_forward
+        from seq2seq_kit.models.whole import encoder_of
+
+        return compile_forward(encoder_of(self.model), batch_size=_CHUNK)
+
     def _sequences(self, frame: pd.DataFrame, stride: int | None, origin: str) -> Sequences:
         if stride is not None:
             raise ArgumentError(
-                f"this autoencoder reads whole sequences, which have no stride. Received: stride={stride}"
+                f"this autoencoder reads whole sequences, which have no stride. Received: stride={stride}",
+                code="argument_not_supported",
             )
         return new_sequences(self.recipe.data, frame, self.scaler, origin=origin)
 
@@ -184,7 +187,7 @@ class WholeBundle(Bundle):
         data, table = self.recipe.data, sequences.prepared.table
         steps = np.concatenate([np.arange(length) for length in sequences.lengths])
         rows = np.repeat(sequences.starts, sequences.lengths) + steps
-        labels: dict[str, Any] = {data.series: np.repeat(np.array(sequences.names, dtype=object), sequences.lengths)}
+        labels: dict[str, object] = {data.series: np.repeat(np.array(sequences.names, dtype=object), sequences.lengths)}
         if table.times is not None:
             labels[str(data.time)] = table.times[rows]
         labels["step"] = steps + 1

@@ -123,13 +123,15 @@ def _sequences(prepared: Prepared, parts: dict[str, np.ndarray]) -> Sequences:
         raise DataError(
             f"{table.origin}: {len(torn)} sequences have a gap in time; the first is {table.series[torn[0]]}, before "
             f"{table.where(gap)}. A sequence must be whole: fill the gap, give its halves names of their own, or leave out "
-            "data.time and data.every"
+            "data.time and data.every",
+            code="gap_in_sequence",
         )
     empty = np.flatnonzero(counts == 0)
     if len(empty):
         raise DataError(
             f"{table.origin}: {len(empty)} sequences have a column without any value, such as {table.series[empty[0]]}; nothing "
-            "can be filled in there. Leave them out, or choose data.missing: mask"
+            "can be filled in there. Leave them out, or choose data.missing: mask",
+            code="empty_column",
         )
     order = np.argsort(segments[:, 2], kind="stable")
     first, end = segments[order, 0], segments[order, 1]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.evaluation.base import MODEL
-from seq2seq_kit.evaluation.metrics import ErrorSums, Pick, Scores
+from seq2seq_kit.evaluation.base import MODEL, ErrorBoard
+from seq2seq_kit.evaluation.metrics import ErrorSums
 from seq2seq_kit.tasks.whole.data import Sequences
 
 
@@ -90,36 +90,28 @@ def fit_sequence_baselines(sequences: Sequences, *, latent_dim: int) -> list[Seq
     return [TrainingMeans(mean), OwnMeans(mean), Cosines(counts, mean)]
 
 
-_KINDS: dict[str, Any] = {kind.__name__: kind for kind in (TrainingMeans, OwnMeans, Cosines)}
-
-
-def dump_sequence_baselines(baselines: Sequence[SequenceBaseline]) -> list[dict[str, Any]]:
-    """As plain values for JSON."""
-    return [{"kind": type(peer).__name__} | asdict(peer) for peer in baselines]
-
-
-def restore_sequence_baselines(stored: Sequence[Mapping[str, Any]]) -> list[SequenceBaseline]:
-    """The reverse of `dump_sequence_baselines`."""
-    return [_KINDS[words["kind"]](**{key: value for key, value in words.items() if key != "kind"}) for words in stored]
+# By the name that a bundle stores.
+BASELINES: dict[str, Callable[..., SequenceBaseline]] = {
+    "TrainingMeans": TrainingMeans,
+    "OwnMeans": OwnMeans,
+    "Cosines": Cosines,
+}
 
 
 @dataclass(frozen=True)
-class SequenceEvaluation:
-    """Errors over the cells of whole sequences, see `Board`; padding is no cell, and a missing cell does not count.
+class SequenceEvaluation(ErrorBoard):
+    """Errors over the cells of whole sequences, see `ErrorBoard`; padding is no cell, and a missing cell does not count.
 
     Attributes:
         part: `val` or `test`.
         lengths: Rows of each sequence.
         targets: Names of the columns.
-        sums: Error sums by forecaster.
         scale: Training scale, shape `(1, columns)`.
         by_sequence: Root mean square error of each sequence in scaled units, by forecaster.
         about: What each baseline does.
     """
 
     titles: ClassVar[Mapping[str, str]] = {"mae": "MAE", "rmse": "RMSE", "r2": "R2"}
-    headline: ClassVar[str] = "rmse"
-    error: ClassVar[str] = "RMSE"
     unit: ClassVar[str] = "sequences"
 
     part: str
@@ -135,59 +127,15 @@ class SequenceEvaluation:
         least, most = int(self.lengths.min()), int(self.lengths.max())
         return f"{len(self.lengths):,} {self.part} sequences of {least} to {most} steps"
 
-    @property
-    def units(self) -> str:
-        if len(self.targets) == 1:
-            return f"Errors are in the units of {self.targets[0]}."
-        return (
-            "Errors over several columns are in units of each one's training scale (data.scaling); "
-            f"{self.part}_scores.csv has each in its own."
-        )
-
-    @property
-    def names(self) -> list[str]:
-        return list(self.sums)
-
-    def overall(self, name: str = MODEL) -> Scores:
-        """Scores over all cells."""
-        return self._scores(name, None, scaled=len(self.targets) > 1)
-
-    def figures(self, name: str = MODEL) -> dict[str, float]:
-        scores = self.overall(name)
-        return {key: getattr(scores, key) for key in self.titles}
-
-    def skill_against(self, name: str) -> float:
-        """1 - RMSE / a baseline's RMSE."""
-        peer = self.overall(name).rmse
-        return 1 - self.overall().rmse / peer if peer > 0 else float("nan")
-
-    @property
-    def best_baseline(self) -> str:
-        return min(self.names[1:], key=lambda name: self.overall(name).rmse)
-
-    @property
-    def skill(self) -> float:
-        return self.skill_against(self.best_baseline)
-
-    def curves(self) -> dict[str, np.ndarray]:
-        return {}
-
     def table(self) -> pd.DataFrame:
         """Every figure, long: forecaster, column (empty: all), scores, cells."""
         rows = []
         every = slice(None)
         for name in self.names:
-            picks: list[tuple[str, Pick | None]] = [("", None)]
-            picks += [(target, (every, every, [k])) for k, target in enumerate(self.targets)]
-            for target, pick in picks:
-                scores = asdict(self._scores(name, pick, scaled=not target and len(self.targets) > 1))
-                scores.pop("mase")
-                rows.append({"forecaster": name, "target": target} | scores)
-        return pd.DataFrame(rows)
-
-    def _scores(self, name: str, pick: Pick | None, *, scaled: bool) -> Scores:
-        scale = self.scale if scaled else np.ones_like(self.scale)
-        return self.sums[name].scores(scale, np.full_like(self.scale, np.nan), pick)
+            found = {"": self.overall(name)}
+            found |= {each: self.scores(name, pick=(every, every, [k])) for k, each in enumerate(self.targets)}
+            rows += [{"forecaster": name, "target": target} | asdict(scores) for target, scores in found.items()]
+        return pd.DataFrame(rows).drop(columns="mase")
 
 
 def evaluate_sequences(

@@ -1,4 +1,4 @@
-"""Figures of runs on whole sequences: what is rebuilt beside what was there, and the error by length."""
+"""Figures of runs on whole sequences: reconstructions beside the actual values, and the error by length."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BINS = 8
 def plot_sequences(
     names: Sequence[str], truth: Sequence[np.ndarray], rebuilt: Sequence[np.ndarray], columns: Sequence[str]
 ) -> Figure:
-    """Sequences side by side: what was there (thin, dark) and what the model made of it, the first columns one below the other.
+    """Sequences side by side: actual values (thin, dark) and the model's reconstruction, the first columns one below the other.
 
     Args:
         names: Of the sequences.
@@ -44,7 +44,7 @@ def plot_sequences(
                 continue
             steps = np.arange(1, len(truth[place]) + 1)
             axes.plot(steps, rebuilt[place][:, k], color=MODEL_COLOUR, lw=2, label="model")
-            axes.plot(steps, truth[place][:, k], color=TRUTH_COLOUR, lw=1, marker=".", ms=2, label="what was there")
+            axes.plot(steps, truth[place][:, k], color=TRUTH_COLOUR, lw=1, marker=".", ms=2, label="actual")
             axes.spines[["top", "right"]].set_visible(False)
             axes.tick_params(labelsize=7)
             axes.set_ylabel(column, fontsize=8)

@@ -5,43 +5,42 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.evaluation.diagnostics import examine_whole
+from seq2seq_kit.bundles.base import Words
+from seq2seq_kit.evaluation.diagnostics import examine_errors, returns_the_mean
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.reports import plots
-from seq2seq_kit.reports.model_diagram import plot_model
-from seq2seq_kit.tasks.job import Job, no_epoch, no_folds, rows_of
-from seq2seq_kit.tasks.whole import plots as plots_sequences
+from seq2seq_kit.tasks.job import Job, Loss, Served, rows_of, served_example
+from seq2seq_kit.tasks.whole import plots
 from seq2seq_kit.tasks.whole.bundle import WholeBundle
 from seq2seq_kit.tasks.whole.data import Sequences, prepare_sequences
 from seq2seq_kit.tasks.whole.evaluation import SequenceEvaluation, fit_sequence_baselines
 from seq2seq_kit.tasks.whole.recipe import WholeRecipe
-from seq2seq_kit.training.fit import Fit, Observer, fit
+from seq2seq_kit.training.fit import Fit
 from seq2seq_kit.training.objective import value_loss
 
 if TYPE_CHECKING:
     import keras
+    from matplotlib.figure import Figure
 
 _SHOWN = 6
 _FEW = {"train": 50, "val": 10, "test": 10}
 
 
 @dataclass(frozen=True)
-class WholeJob:
+class WholeJob(Job[WholeRecipe, WholeBundle, SequenceEvaluation]):
     """See `Job`."""
 
-    unit: ClassVar[str] = "sequences"
+    no_folds: ClassVar[str] = "whose sequences are divided by their names, not by time"
 
-    recipe: WholeRecipe
     source: pd.DataFrame
     examples: Sequences
 
     @classmethod
-    def open(cls, recipe: WholeRecipe, data: pd.DataFrame | None) -> WholeJob:
+    def open(cls, recipe: WholeRecipe, data: pd.DataFrame | None) -> Self:
         """Checks and prepares the rows."""
         frame, origin = rows_of(recipe, data)
         return cls(recipe, frame, prepare_sequences(recipe.data, frame, origin=origin))
@@ -69,7 +68,7 @@ class WholeJob:
                 findings.append(Finding("constant_column", "warning", text, "Leave it out of data.inputs"))
         for part, least in _FEW.items():
             if sequences.count(part) < least:
-                text = f"only {sequences.count(part)} {part} sequences; figures from fewer than {least} are shaky"
+                text = f"only {sequences.count(part)} {part} sequences; figures from fewer than {least} are unreliable"
                 findings.append(Finding("few_sequences", "warning", text, "Give more sequences, or change data.split"))
         return findings
 
@@ -81,52 +80,48 @@ class WholeJob:
             input_features=layout.inputs, output_features=len(layout.targets), **self.recipe.model.model_dump()
         )
 
-    def folds(self, count: int) -> Sequence[Job]:
-        raise no_folds(self.recipe, "whose sequences are divided by their names, not by time")
-
-    def joined(self) -> WholeJob:
+    def joined(self) -> Self:
         return replace(self, examples=self.examples.joined())
 
-    def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
-        training = self.recipe.training
-        loss = value_loss(training.loss, masked=True)
-        seed = self.recipe.seed
-        return fit(model, self.examples, training, seed=seed, loss=loss, stop_after=stop_after, observers=observers)
+    def seen_by(self, bundle: WholeBundle) -> Self:
+        # After a training the scaler is this very one; a run that is evaluated later may find other rows in its source.
+        prepared = self.examples.prepared
+        if bundle.scaler is prepared.scaler:
+            return self
+        return replace(self, examples=replace(self.examples, prepared=prepared.with_scaler(bundle.scaler)))
 
-    def bundle(self, model: keras.Model, info: dict[str, Any], *, peers: bool = True) -> WholeBundle:
+    def objective(self) -> tuple[Loss, list[keras.Metric]]:
+        return value_loss(self.recipe.training.loss, masked=True), []
+
+    def bundle(self, model: keras.Model, info: Words, *, peers: bool = True) -> WholeBundle:
         width = int(model.get_layer("bridge").input[0].shape[-1])
         baselines = fit_sequence_baselines(self.examples, latent_dim=width) if peers else []
         return WholeBundle(self.recipe, model, self.examples.prepared.scaler, baselines, info)
 
     def report(self, bundle: WholeBundle, part: str) -> SequenceEvaluation:
-        sequences = self.examples
-        # After a training the scaler is this very one; a run that is evaluated later may find other rows in its source.
-        if bundle.scaler is not sequences.prepared.scaler:
-            sequences = replace(sequences, prepared=sequences.prepared.with_scaler(bundle.scaler))
-        return bundle.evaluate_part(sequences, part)
+        return bundle.evaluate_part(self.seen_by(bundle).examples, part)
 
-    def examine(self, fitted: Fit, val: SequenceEvaluation, test: SequenceEvaluation) -> list[Finding]:
-        losses = [epoch.val_loss for epoch in fitted.history]
-        return no_epoch(fitted) or examine_whole(val, test, losses, all_epochs=fitted.ended == "epochs")
+    @staticmethod
+    def diagnose(
+        val: SequenceEvaluation, test: SequenceEvaluation, val_losses: Sequence[float], *, all_epochs: bool
+    ) -> list[Finding]:
+        return [*returns_the_mean(test), *examine_errors(val, test, val_losses, all_epochs=all_epochs)]
 
-    def draw(self, bundle: WholeBundle, fitted: Fit, test: SequenceEvaluation, folder: Path) -> None:
+    def figures(self, bundle: WholeBundle, fitted: Fit, test: SequenceEvaluation, folder: Path) -> dict[str, Figure]:
         numbers = self.examples.parts["test"]
         # Spread over the part by place, never by how well they turned out.
         picked = numbers[np.unique(np.linspace(0, len(numbers) - 1, min(_SHOWN, len(numbers))).astype(int))]
-        figures = {
-            "loss_curves": plots.plot_losses(fitted),
-            "reconstructions": plots_sequences.plot_sequences(
+        return {
+            "reconstructions": plots.plot_sequences(
                 [self.examples.names[number] for number in picked],
                 [self.examples.truth(number) for number in picked],
                 bundle.rebuild(self.examples, picked),
                 self.recipe.data.inputs,
             ),
-            "error_by_length": plots_sequences.plot_error_by_length(test),
-            "model": plot_model(bundle.model),
+            "error_by_length": plots.plot_error_by_length(test),
         }
-        plots.save(figures, folder)
 
-    def served(self, bundle: WholeBundle) -> Mapping[str, tuple[Any, Any]]:
+    def served(self, bundle: WholeBundle) -> Mapping[str, tuple[Served, Served]]:
         number = self.examples.parts["test"][0]
         first, length = self.examples.starts[number], self.examples.lengths[number]
         rows = self.examples.prepared.table.row_numbers[first : first + length] - 1
@@ -135,6 +130,4 @@ class WholeJob:
         frame[self.recipe.data.series] = frame[self.recipe.data.series].astype(str)
         if self.recipe.data.time:
             frame[self.recipe.data.time] = frame[self.recipe.data.time].astype(str)
-        arrays = self.examples.arrays("test", np.array([0]))
-        tensors = dict(zip([tensor.name for tensor in bundle.model.inputs], arrays, strict=True))
-        return {"frames": (frame, bundle.answer(frame)), "tensors": (tensors, bundle.forward(arrays))}
+        return served_example(bundle, frame, self.examples.arrays("test", np.array([0])))

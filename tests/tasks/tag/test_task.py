@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.runs import evaluate
+from seq2seq_kit.tasks.tag.bundle import TagTokensBundle
 from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.validation import validate
 from tests.conftest import levelled_frame, spelled_lines, tag_recipe, tag_values_recipe
@@ -63,8 +64,7 @@ def test_the_figures_are_there(result: TrainResult, store: Path, tmp_path: Path)
 def test_the_bundle_of_the_run_is_the_same(result: TrainResult, store: Path) -> None:
     loaded = load(result.run_id, tracking_uri=str(store))
     assert loaded.labels == result.bundle.labels
-    assert loaded.coding == result.bundle.coding
-    assert loaded.baselines == result.bundle.baselines
+    assert loaded.state() == result.bundle.state()
     assert loaded.verbs == ["predict", "evaluate"]
 
 
@@ -108,7 +108,7 @@ def test_validate_tells_sequences_and_labels(token_files: Path) -> None:
     checked = validate(tag_recipe(str(token_files / "letters.tsv")))
     assert checked.unit == "sequences"
     assert sum(checked.windows.values()) == 60
-    assert any(finding.text.startswith("2 labels, the commonest is other (") for finding in checked.findings)
+    assert any(finding.text.startswith("2 labels, the most frequent is other (") for finding in checked.findings)
 
 
 def test_rare_labels_are_told() -> None:
@@ -127,7 +127,7 @@ def test_a_test_file_is_the_test_part(token_files: Path, tmp_path: Path) -> None
 
 
 def test_probabilities_are_shares(result: TrainResult) -> None:
-    rows = ["a b c", "e"] if result.bundle.coding else levelled_frame(50)
+    rows = ["a b c", "e"] if isinstance(result.bundle, TagTokensBundle) else levelled_frame(50)
     answer = result.bundle.predict(rows)
     assert ((answer["probability"] >= 0.5) & (answer["probability"] <= 1)).all()  # of two labels
     assert set(answer[result.bundle.recipe.data.labels]) <= set(result.bundle.labels)

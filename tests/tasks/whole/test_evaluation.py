@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from seq2seq_kit.evaluation.diagnostics import examine_whole
+from seq2seq_kit.evaluation.baselines import dump_baselines, restore_baselines
 from seq2seq_kit.tasks.whole.data import Sequences, prepare_sequences
 from seq2seq_kit.tasks.whole.evaluation import (
+    BASELINES,
     Cosines,
     OwnMeans,
     TrainingMeans,
-    dump_sequence_baselines,
     evaluate_sequences,
     fit_sequence_baselines,
-    restore_sequence_baselines,
 )
+from seq2seq_kit.tasks.whole.task import WholeJob
 from tests.conftest import waves_frame, whole_recipe
 from tests.untyped import parse_recipe
 
@@ -61,7 +61,7 @@ def test_the_baselines_have_as_many_numbers_as_the_latent_vector(sequences: Sequ
 
 def test_baselines_come_back_from_json(sequences: Sequences) -> None:
     peers = fit_sequence_baselines(sequences, latent_dim=4)
-    assert restore_sequence_baselines(dump_sequence_baselines(peers)) == peers
+    assert restore_baselines(dump_baselines(peers)[0], BASELINES) == peers
 
 
 def test_errors_are_over_cells_in_scaled_units(sequences: Sequences) -> None:
@@ -90,10 +90,10 @@ def test_a_model_that_returns_the_mean_is_told(sequences: Sequences) -> None:
         evaluate_sequences(sequences, part, lambda numbers: [mean.rebuild(sequences.truth(n)) for n in numbers], peers)
         for part in ("val", "test")
     ]
-    codes = [finding.code for finding in examine_whole(boards[0], boards[1], [1.0, 0.9], all_epochs=False)]
+    codes = [finding.code for finding in WholeJob.diagnose(boards[0], boards[1], [1.0, 0.9], all_epochs=False)]
     assert codes[:2] == ["returns_the_mean", "loses_to_baseline"]
     right = [
         evaluate_sequences(sequences, part, lambda numbers: [sequences.truth(n) + 1e-3 for n in numbers], peers)
         for part in ("val", "test")
     ]
-    assert examine_whole(right[0], right[1], [1.0, 0.9], all_epochs=False) == []
+    assert WholeJob.diagnose(right[0], right[1], [1.0, 0.9], all_epochs=False) == []
