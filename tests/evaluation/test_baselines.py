@@ -10,6 +10,7 @@ import pytest
 from seq2seq_kit.data import Prepared
 from seq2seq_kit.data.windows.prepare import prepare
 from seq2seq_kit.evaluation import Baseline, fit_forecast_baselines, naive_error
+from seq2seq_kit.evaluation import ridge as ridge_fits
 from seq2seq_kit.evaluation.baselines import (
     FORECAST_BASELINES,
     LastValue,
@@ -19,7 +20,7 @@ from seq2seq_kit.evaluation.baselines import (
     held_seasons,
     restore_baselines,
 )
-from seq2seq_kit.tasks.autoencode.baselines import TrainingMean, WindowPca, fit_autoencode_baselines
+from seq2seq_kit.tasks.autoencode.baselines import BASELINES, TrainingMean, WindowPca, fit_autoencode_baselines
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
 from tests.untyped import parse_recipe
 

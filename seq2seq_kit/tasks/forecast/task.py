@@ -43,28 +43,25 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
         from seq2seq_kit.models import build_encoder_decoder, build_feedback_forecaster
 
         data, columns, layout = self.recipe.data, self.prepared.columns, self.prepared.layout
-        layers = self.recipe.model.model_dump()
-        steps = {"input_steps": data.input_steps, "output_steps": data.output_steps}
         # What is known ahead is given to the decoder as it is, so the encoder sees it as it is too.
-        features = {
+        given = self.recipe.model.model_dump() | {
+            "input_steps": data.input_steps,
+            "output_steps": data.output_steps,
             "input_features": layout.inputs,
             "output_features": len(layout.targets),
             "future_features": len(layout.future),
         }
         if self._feeds_back:
-            taken = {key: value for key, value in layers.items() if key not in REPEAT_ONLY}
+            taken = {key: value for key, value in given.items() if key not in REPEAT_ONLY}
             # The encoder's own copy of each target: filled where the target is masked.
-            positions = [columns.past.index(name) for name in columns.targets]
-            return build_feedback_forecaster(**steps, **features, target_positions=positions, **taken)
-        del layers["bridge"]
+            return build_feedback_forecaster(
+                target_positions=[columns.past.index(name) for name in columns.targets], **taken
+            )
+        del given["bridge"]
         among_inputs = all(position < layout.inputs for position in layout.targets)
         measured = [position for position, name in enumerate(columns.inputs) if name not in columns.known_future]
         return build_encoder_decoder(
-            **steps,
-            **features,
-            target_positions=layout.targets if among_inputs else None,
-            measured_positions=measured or None,
-            **layers,
+            target_positions=layout.targets if among_inputs else None, measured_positions=measured or None, **given
         )
 
     @property
