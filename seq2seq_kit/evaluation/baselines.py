@@ -1,4 +1,4 @@
-"""What a forecast has to beat, and how the baselines of any task are stored.
+"""Baselines of forecasts, and how the baselines of any task are stored.
 
 Each baseline is fitted on the training windows, its settings are chosen on the validation windows, and it predicts the
 same windows as the model. A fitted baseline is plain numbers, so a bundle keeps it beside the model and can repeat the

@@ -98,7 +98,7 @@ def evaluate_part(
         prepared: The data.
         part: `val` or `test`.
         model: The model as a predictor, in original units.
-        baselines: Its peers.
+        baselines: What it is compared with.
         naive: MASE's denominators, shape `(series, targets)`; absent for autoencoders, which forecast nothing.
     """
     windows = prepared.windows[part]

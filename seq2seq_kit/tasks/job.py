@@ -1,7 +1,7 @@
 """What a run needs to know of its task: a recipe together with its data, from the checks to the figures.
 
-`runs.py` goes through the same stages for every task. `Job` holds what is the same for all; what differs stands in `task.py` of
-each task's folder.
+`runs.py` goes through the same stages for every task. `Job` holds what is the same for all; `task.py` in each
+task's folder holds what differs.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Job(ABC, Generic[R, B, E]):
 
     @abstractmethod
     def check(self) -> list[Finding]:
-        """What stands out in the data."""
+        """The findings on the data."""
 
     @abstractmethod
     def build(self) -> keras.Model:
@@ -151,7 +151,7 @@ class Job(ABC, Generic[R, B, E]):
         """The figures of a part."""
 
     def examine(self, fitted: Fit, val: E, test: E) -> list[Finding]:
-        """What stands out in the result."""
+        """The findings on the result."""
         if not fitted.best_epoch:
             said = "the weights are hardly trained and no validation has chosen them"
             text = f"interrupted before the first epoch had ended: {said}"

@@ -34,7 +34,7 @@ _EXAMPLES = 24  # windows in the interactive page; the picture shows the first o
 
 @dataclass(frozen=True)
 class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
-    """See `Job`; the rest stands in the folder of each task.
+    """See `Job`; the folder of each task holds the rest.
 
     Attributes:
         noun: What is drawn: `forecasts`.

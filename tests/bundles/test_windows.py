@@ -373,7 +373,7 @@ def rolling(**data: Any) -> Any:
 def test_more_steps_are_forecasts_from_the_own_output() -> None:
     bundle, frame = rolling(), hourly_frame(300)
     with pytest.warns(
-        UserWarning, match=r"trained for 6 steps; from step 7 to 15 it reads its own output, so errors add up"
+        UserWarning, match=r"trained for 6 steps; from step 7 to 15 the forecast is autoregressive, so errors add up"
     ):
         rolled = bundle.predict(frame, steps=15)
     assert rolled["step"].tolist() == list(range(1, 16))
@@ -389,11 +389,11 @@ def test_more_steps_are_forecasts_from_the_own_output() -> None:
 
 def test_every_window_can_roll_forward() -> None:
     bundle, frame = rolling(), hourly_frame(40)
-    with pytest.warns(UserWarning, match="reads its own output"):
+    with pytest.warns(UserWarning, match="autoregressive, so errors add up"):
         rolled = bundle.predict(frame, steps=8, all_windows=True)
     assert rolled.groupby((rolled["step"] == 1).cumsum()).size().tolist() == [8] * (len(rolled) // 8)
     first = rolled[:8].reset_index(drop=True)
-    with pytest.warns(UserWarning, match="reads its own output"):
+    with pytest.warns(UserWarning, match="autoregressive, so errors add up"):
         alone = bundle.predict(frame[:24], steps=8)
     pd.testing.assert_frame_equal(first, alone, rtol=1e-4)
 
@@ -419,7 +419,7 @@ def test_rolling_forward_takes_known_columns_for_whole_blocks() -> None:
 
 def test_an_own_output_counts_as_observed_where_cells_are_masked() -> None:
     bundle, frame = rolling(missing="mask"), hourly_frame(300)
-    with pytest.warns(UserWarning, match="reads its own output"):
+    with pytest.warns(UserWarning, match="autoregressive, so errors add up"):
         rolled = bundle.predict(frame, steps=9)
     block = bundle.predict(frame)
     again = bundle.predict(pd.concat([frame, block[["time", "load", "heat"]]], ignore_index=True))

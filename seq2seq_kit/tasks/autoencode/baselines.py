@@ -1,4 +1,4 @@
-"""What an autoencoder of windows has to beat: the obvious compressions."""
+"""Baselines of an autoencoder of windows: the training mean and PCA."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class AutoencodeBundle(WindowBundle):
         return in_chunks(prepared, np.arange(prepared.windows["test"].count), codes)
 
     def reconstruct(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
-        """What the autoencoder makes of each window: series, time (or row), `step`, each column in original units."""
+        """The reconstruction of each window: series, time (or row), `step`, each column in original units."""
         prepared = self._windows_of(frame, stride, origin)
         return in_chunks(
             prepared,
@@ -70,7 +70,7 @@ class AutoencodeBundle(WindowBundle):
         stride: int | None = None,
         origin: str = "the data",
     ) -> pd.DataFrame:
-        """How badly each window is reconstructed.
+        """The reconstruction error of each window.
 
         Args:
             frame: Rows with the recipe's columns.

@@ -47,7 +47,7 @@ class EchoBundle(Bundle):
             origin: Name of the file for messages.
 
         Returns:
-            `step`, from 1, and `value`: a row for each step. What was left unread stands in `attrs["notes"]`.
+            `step`, from 1, and `value`: a row for each step. `attrs["notes"]` say what was left unread.
 
         Raises:
             DataError: There is no column `value`, a cell is no number, or the number of rows does not fit.
@@ -92,7 +92,7 @@ class EchoBundle(Bundle):
         return compile_free_run(self.model)
 
     def state(self) -> tuple[Words, Arrays]:
-        """Nothing stands beside the model; the sequence is the recipe's."""
+        """Nothing is stored beside the model; the sequence is part of the recipe."""
         return {}, {}
 
     @classmethod

@@ -45,8 +45,8 @@ class ForecastBundle(WindowBundle):
 
         Args:
             frame: Rows with the recipe's columns, at least `input_steps` for each series; other columns are left alone.
-            steps: Rows to predict; default: the recipe's `output_steps`. More of them roll forward on the model's own output,
-                block by block, with a warning; fewer cut the output.
+            steps: Rows to predict; default: the recipe's `output_steps`. More of them are forecast autoregressively, block by
+                block, with a warning; fewer cut the output.
             future: Values of the recipe's `known_future` columns for the steps ahead, where it has any: whole blocks of
                 `output_steps`.
             all_windows: From every window whose steps ahead lie in the rows or right behind them, not only the newest. Windows
@@ -61,7 +61,7 @@ class ForecastBundle(WindowBundle):
             ArgumentError: The bundle is no forecast, or more steps are asked for and it does not predict all that it reads.
             DataError: The rows do not fit; the message names column, row or series.
 
-        What was done to the rows (sorted, filled, cut at gaps) stands in the result's `attrs["notes"]`.
+        The result's `attrs["notes"]` say what was done to the rows (sorted, filled, cut at gaps).
         """
         recipe = self.recipe
         trained = recipe.data.output_steps
@@ -75,13 +75,14 @@ class ForecastBundle(WindowBundle):
         if future is not None and not data.known_future:
             raise ArgumentError(
                 "this model has no known_future columns, so it takes no `future` (--future). Received: a frame with "
-                f"{', '.join(map(str, future.columns))}. Leave it out"
+                f"{', '.join(map(str, future.columns))}. Leave it out",
+                code="argument_not_supported",
             )
         if steps > trained:
             require_rolling(data, steps)
             warnings.warn(
-                f"this model was trained for {trained} steps; from step {trained + 1} to {steps} it reads its own output, so "
-                "errors add up. Train with a larger output_steps, or trust the far steps less",
+                f"this model was trained for {trained} steps; from step {trained + 1} to {steps} the forecast is autoregressive, "
+                "so errors add up. Train with a larger output_steps, or trust the far steps less",
                 stacklevel=2,
             )
             data = data.model_copy(update={"output_steps": -(-steps // trained) * trained})
@@ -119,5 +120,7 @@ class ForecastBundle(WindowBundle):
 
 def _whole(steps: int) -> int:
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
-        raise ArgumentError(f"steps must be a whole number of at least 1. Received: steps={steps!r}")
+        raise ArgumentError(
+            f"steps must be a whole number of at least 1. Received: steps={steps!r}", code="invalid_argument"
+        )
     return int(steps)

@@ -1,4 +1,4 @@
-"""More steps than a forecast was trained for: it reads its own output and goes on."""
+"""More steps than a forecast was trained for, autoregressive."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ from seq2seq_kit.recipe.fields import HorizonData
 
 
 def require_rolling(data: HorizonData, steps: int) -> None:
-    """Raises `ArgumentError` unless the forecast predicts all that it reads, right behind it."""
+    """Raises `ArgumentError` unless the forecast predicts all that it reads, without a gap."""
     most = data.output_steps
     absent = [name for name in data.inputs if name not in (*data.targets, *data.known_future)]
     if absent:
         raise ArgumentError(
             f"this model was trained for {most} steps; to go on from its own output it would need a forecast of "
             f"{', '.join(absent)}, which it reads and does not predict. Received: steps={steps}. Ask for at most {most}, or "
-            f"train with {', '.join(absent)} among data.targets or data.known_future"
+            f"train with {', '.join(absent)} among data.targets or data.known_future",
+            code="cannot_roll_forward",
         )
     if data.gap_steps:
         raise ArgumentError(
             f"this model was trained for {most} steps after a gap of {data.gap_steps}; it does not predict the rows of the gap, "
             f"so it cannot go on from its own output. Received: steps={steps}. Ask for at most {most}, or train without "
-            "data.gap_steps"
+            "data.gap_steps",
+            code="cannot_roll_forward",
         )
 
 
 def roll_forward(
     forward: Callable[[Sequence[np.ndarray]], np.ndarray], prepared: Prepared, windows: np.ndarray, output_steps: int
 ) -> np.ndarray:
-    """A forecast block by block: each block reads the newest rows, the model's own output among them.
+    """A forecast block by block: each block reads the newest rows, the predicted ones among them.
 
     Args:
         forward: The model as a function of scaled arrays.

@@ -16,14 +16,12 @@ from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_ahead
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.recipe.fields import HorizonData
-from seq2seq_kit.tasks.next_step.data import as_forecast, window_steps
+from seq2seq_kit.tasks.next_step.data import as_forecast, whole_steps, window_steps
 from seq2seq_kit.tasks.next_step.recipe import NextStepRecipe
 from seq2seq_kit.tasks.next_step.stream import Stream
 
 if TYPE_CHECKING:
     from seq2seq_kit.models.next_step import Stepper
-
-_GOLDEN_LENGTHS = (8, 5, 3)
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class NextStepBundle(WindowBundle):
         all_windows: bool = False,
         origin: str = "the data",
     ) -> pd.DataFrame:
-        """Forecasts the steps after the newest rows of each series: warms up on `input_steps` rows, then reads its own output.
+        """Forecasts the steps after the newest rows of each series: warms up on `input_steps` rows, then is autoregressive.
 
         Args:
             frame: Rows with the recipe's columns, at least `input_steps` for each series; other columns are left alone.
@@ -65,12 +63,13 @@ class NextStepBundle(WindowBundle):
             DataError: The rows do not fit; the message names column, row or series.
         """
         if future is not None:
-            raise ArgumentError("a next-step model has no known_future columns, so it takes no `future` (--future)")
+            raise ArgumentError(
+                "a next-step model has no known_future columns, so it takes no `future` (--future)",
+                code="argument_not_supported",
+            )
         data = as_forecast(self.recipe.data).model_copy(update={"window_stride": 1})
         if steps is not None:
-            if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
-                raise ArgumentError(f"steps must be a whole number of at least 1. Received: steps={steps!r}")
-            data = data.model_copy(update={"output_steps": int(steps)})
+            data = data.model_copy(update={"output_steps": whole_steps(steps)})
         prepared = prepare_ahead(data, frame, self.scaler, origin=origin)
         count = prepared.windows["test"].count
         return in_chunks(
@@ -90,10 +89,14 @@ class NextStepBundle(WindowBundle):
             DataError: The recipe scales each series by itself and one of these was not in its training rows.
         """
         if isinstance(names, str):
-            raise ArgumentError(f"names must be a list with a name for each sequence. Received: names={names!r}")
+            raise ArgumentError(
+                f"names must be a list with a name for each sequence. Received: names={names!r}",
+                code="invalid_argument",
+            )
         if self.recipe.data.series and not all(names):
             raise ArgumentError(
-                f"the recipe tells sequences apart by {self.recipe.data.series}; name those of the stream: stream(['A', 'B'])"
+                f"the recipe tells sequences apart by {self.recipe.data.series}; name those of the stream: stream(['A', 'B'])",
+                code="invalid_argument",
             )
         return Stream(self.stepper, self.scaler, self.recipe.data, names)
 

@@ -15,6 +15,7 @@ import numpy as np
 from seq2seq_kit.data.sequences.ragged import Field, Ragged, make_padded_batches
 from seq2seq_kit.data.tables.splits import PARTS
 from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.recipe.fields import HorizonData
 from seq2seq_kit.tasks.next_step.recipe import NextStepData
 
@@ -41,7 +42,7 @@ class NextSteps:
 
     @property
     def inputs(self) -> int:
-        """Columns that are read and predicted; what is known of the next row stands behind them."""
+        """Columns that are read and predicted; behind them comes what is known of the next row."""
         return len(self.prepared.columns.inputs)
 
     @cached_property
@@ -114,3 +115,12 @@ def window_steps(prepared: Prepared, part: str, windows: np.ndarray) -> tuple[np
     known = np.concatenate([past[:, 1:, count:], future], axis=1)
     split = past.shape[1]
     return np.concatenate([past[:, :, :count], known[:, :split]], axis=-1), known[:, split:]
+
+
+def whole_steps(steps: int) -> int:
+    """`steps` of a forecast as an integer; raises `ArgumentError` unless it is a whole number of at least 1."""
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
+        raise ArgumentError(
+            f"steps must be a whole number of at least 1. Received: steps={steps!r}", code="invalid_argument"
+        )
+    return int(steps)

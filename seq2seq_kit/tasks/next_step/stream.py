@@ -13,6 +13,7 @@ from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.table import apply_limits, read_table, refuse_missing
 from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.errors import ArgumentError, DataError
+from seq2seq_kit.tasks.next_step.data import whole_steps
 from seq2seq_kit.tasks.next_step.recipe import NextStepData
 
 if TYPE_CHECKING:
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class Stream:
-    """Sequences under way. `NextStepBundle.stream` makes it.
+    """Running sequences. `NextStepBundle.stream` makes it.
 
-    All sequences stand at the same time: a chunk holds as many rows of each. What has been fed lives on in `states`, so chunks of
-    2 and 3 rows leave the stream where one chunk of 5 rows does.
+    All sequences are at the same time step: a chunk holds as many rows of each. `states` keep what has been fed, so chunks of
+    2 and 3 rows lead to the same states as one chunk of 5 rows.
 
     Args:
         stepper: The model, step by step.
@@ -35,7 +36,10 @@ class Stream:
     def __init__(self, stepper: Stepper, scaler: Scaler, data: NextStepData, names: Sequence[str]) -> None:
         self.names = [str(name) for name in names]  # as the names of series are read from a table
         if not self.names or len(set(self.names)) != len(self.names):
-            raise ArgumentError(f"names must be different names, one for each sequence. Received: names={self.names!r}")
+            raise ArgumentError(
+                f"names must be different names, one for each sequence. Received: names={self.names!r}",
+                code="invalid_argument",
+            )
         self._stepper, self._scaler, self._data = stepper, scaler, data
         self._codes = scaler.codes_of(self.names)
         self._every = Every.parse(data.every) if data.every else None
@@ -54,21 +58,28 @@ class Stream:
         names, widths = self._stepper.names, self._stepper.widths
         if not isinstance(given, dict) or set(given) != set(names):
             received = sorted(given) if isinstance(given, dict) else type(given).__name__
-            raise ArgumentError(f"states must be a dict with {', '.join(names)}. Received: {received}")
+            raise ArgumentError(
+                f"states must be a dict with {', '.join(names)}. Received: {received}", code="invalid_states"
+            )
         taken = []
         for name, width in zip(names, widths, strict=True):
             state, shape = np.asarray(given[name]), (len(self.names), width)
             if state.shape != shape:
                 raise ArgumentError(
                     f"states[{name!r}] must have the shape {shape}: a row for each of the {len(self.names)} sequences, a column "
-                    f"for each unit. Received: {state.shape}"
+                    f"for each unit. Received: {state.shape}",
+                    code="invalid_states",
                 )
             if state.dtype != np.float32:
                 raise ArgumentError(
-                    f"states[{name!r}] must be float32. Received: {state.dtype}. Convert it: state.astype('float32')"
+                    f"states[{name!r}] must be float32. Received: {state.dtype}. Convert it: state.astype('float32')",
+                    code="invalid_states",
                 )
             if not np.isfinite(state).all():
-                raise ArgumentError(f"states[{name!r}] has cells that are no finite number; take states of this model")
+                raise ArgumentError(
+                    f"states[{name!r}] has cells that are no finite number; take states of this model",
+                    code="invalid_states",
+                )
             taken.append(state.copy())
         self._states = taken
         self._begun[:] = True
@@ -94,7 +105,9 @@ class Stream:
         """
         if isinstance(rows, pd.DataFrame):
             if times is not None:
-                raise ArgumentError("a frame brings its own times; leave `times` out, or feed an array")
+                raise ArgumentError(
+                    "a frame brings its own times; leave `times` out, or feed an array", code="argument_not_supported"
+                )
             values, times = self._read(rows)
         else:
             values, times = self._checked(rows), self._clock(times, np.shape(rows)[1])
@@ -123,13 +136,13 @@ class Stream:
         Raises:
             ArgumentError: Nothing has been fed, or `steps` is no whole number of at least 1.
         """
-        if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
-            raise ArgumentError(f"steps must be a whole number of at least 1. Received: steps={steps!r}")
+        steps = whole_steps(steps)
         cold = [name for name, begun in zip(self.names, self._begun, strict=True) if not begun]
         if cold:
             which = f" of {', '.join(cold[:5])}" if any(cold) else ""
             raise ArgumentError(
-                f"nothing has been fed{which} since the start or the last reset; feed the known rows first, then predict"
+                f"nothing has been fed{which} since the start or the last reset; feed the known rows first, then predict",
+                code="stream_not_started",
             )
         ahead = None
         if self._every is not None and self._times is not None:
@@ -143,7 +156,10 @@ class Stream:
         """Forgets what was fed of some sequences, all by default: before another sequence takes their place."""
         unknown = [name for name in names or [] if name not in self.names]
         if isinstance(names, str) or unknown:
-            raise ArgumentError(f"names must be some of {', '.join(self.names)}, in a list. Received: names={names!r}")
+            raise ArgumentError(
+                f"names must be some of {', '.join(self.names)}, in a list. Received: names={names!r}",
+                code="invalid_argument",
+            )
         picked = [self.names.index(name) for name in (self.names if names is None else names)]
         for state in self._states:
             state[picked] = 0.0
@@ -162,14 +178,16 @@ class Stream:
         if set(table.series) != set(own) or len(self.names) != len(own):
             raise DataError(
                 f"{origin} must hold the sequences {', '.join(self.names)}. Received: {', '.join(table.series)}. Feed "
-                "all of them in each chunk, or make another stream for the others"
+                "all of them in each chunk, or make another stream for the others",
+                code="wrong_sequences",
             )
         counts = np.diff(table.bounds)
         if len(set(counts.tolist())) > 1 or len(table.segments) > len(table.series):
             told = ", ".join(f"{name}: {count}" for name, count in zip(table.series, counts, strict=True))
             raise DataError(
                 f"{origin} must hold the same rows of each sequence, without a gap. Received rows of {told}. Cut the chunk where "
-                "all have rows"
+                "all have rows",
+                code="unequal_chunks",
             )
         steps = int(counts[0])
         order = [table.series.index(name) for name in own]
@@ -179,7 +197,8 @@ class Stream:
         times = table.times[:steps]
         if any(not table.times[first : first + steps].equals(times) for first in table.bounds[:-1]):
             raise DataError(
-                f"{origin}: the sequences stand at different times; expected the same times for each of them"
+                f"{origin}: the sequences stand at different times; expected the same times for each of them",
+                code="unequal_chunks",
             )
         return values, self._clock(times, steps)
 
@@ -188,17 +207,20 @@ class Stream:
         if rows.dtype.kind not in "fiu":
             raise ArgumentError(
                 f"rows must be an array of numbers of one kind. Received: dtype {rows.dtype}. Convert it: "
-                "np.asarray(rows, dtype='float32')"
+                "np.asarray(rows, dtype='float32')",
+                code="invalid_argument",
             )
         expected = (len(self.names), "any", len(self._data.inputs))
         if rows.ndim != 3 or rows.shape[0] != expected[0] or rows.shape[2] != expected[2]:
             raise ArgumentError(
                 f"rows must have the shape (sequences, steps, inputs) = ({expected[0]}, any, {expected[2]}), the inputs "
-                f"{', '.join(self._data.inputs)}. Received: {rows.shape}"
+                f"{', '.join(self._data.inputs)}. Received: {rows.shape}",
+                code="invalid_argument",
             )
         if not np.isfinite(rows).all():
             raise ArgumentError(
-                "rows has cells that are no finite number; a stream takes no missing cells, fill them in"
+                "rows has cells that are no finite number; a stream takes no missing cells, fill them in",
+                code="missing_cells",
             )
         return rows.astype(np.float64)
 
@@ -208,7 +230,8 @@ class Stream:
             if self._data.calendar and steps:
                 raise ArgumentError(
                     f"the recipe has a calendar ({', '.join(self._data.calendar)}), so an array needs the timestamps of its "
-                    "steps. Give `times`, or feed a frame"
+                    "steps. Give `times`, or feed a frame",
+                    code="missing_times",
                 )
             if self._times is None or self._every is None:
                 return None
@@ -216,12 +239,14 @@ class Stream:
         times = pd.DatetimeIndex(times)
         if self._times is not None and (self._times.tz is None) != (times.tz is None):
             raise DataError(
-                f"the times of a stream have a zone or have none, throughout. Received: {times[0]} after {self._times[-1]}"
+                f"the times of a stream have a zone or have none, throughout. Received: {times[0]} after {self._times[-1]}",
+                code="mixed_utc_offsets",
             )
         if self._every is None or len(times) != steps:
             raise ArgumentError(
                 f"times must be the timestamps of the {steps} steps{'' if self._every else ', and the recipe has no time'}. "
-                f"Received: {len(times)}"
+                f"Received: {len(times)}",
+                code="invalid_argument",
             )
         before = self._times
         known = times if before is None else pd.DatetimeIndex(before[-1:].append(times))
@@ -229,7 +254,8 @@ class Stream:
             told = f"after {before[-1]}" if before is not None else "one after the other"
             raise DataError(
                 f"the chunk must go on step by step (every {self._every.text}) {told}. Received: {times[0]} to {times[-1]}. "
-                "Feed the rows between, or reset() and feed what comes after the gap"
+                "Feed the rows between, or reset() and feed what comes after the gap",
+                code="not_continuous",
             )
         return times
 
@@ -247,7 +273,8 @@ class Stream:
         if times is None:
             raise ArgumentError(
                 "the recipe has a calendar and the time is not known, because these states were set from elsewhere. Feed the "
-                "next rows before predicting more than one step"
+                "next rows before predicting more than one step",
+                code="missing_times",
             )
         features = calendar_columns(times, self._data.calendar)
         return np.broadcast_to(features, (len(self.names), *features.shape))

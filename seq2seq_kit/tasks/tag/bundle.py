@@ -41,13 +41,13 @@ _TABLES = (".csv", ".csv.gz", ".csv.zip", ".parquet", ".pq")  # whatever form th
 
 @dataclass(frozen=True)
 class TagBundle(Bundle):
-    """A trained tagger; what differs between tokens and rows of values stands in the two classes below.
+    """A trained tagger; the two classes below hold what differs between tokens and rows of values.
 
     Attributes:
         recipe: What it was trained by, resolved.
         model: The Keras model, from numbers or scaled values to logits.
         labels: Names of the labels.
-        baselines: Its fitted peers, for `evaluate`.
+        baselines: Its fitted baselines, for `evaluate`.
         info: Where it comes from: versions, run, digest of the data.
     """
 
@@ -83,10 +83,10 @@ class TagBundle(Bundle):
         order = np.argsort(
             at
         )  # rows are answered in the order of the table, even if it was sorted or its series are mixed
-        at, chances = at[order], self._chances(tagged, everything)[order]
+        at, probabilities = at[order], self._probabilities(tagged, everything)[order]
         found = self.names_of(frame, at)
-        found[self.recipe.data.labels] = np.array(self.labels, dtype=object)[chances.argmax(axis=1)]
-        found["probability"] = chances.max(axis=1)
+        found[self.recipe.data.labels] = np.array(self.labels, dtype=object)[probabilities.argmax(axis=1)]
+        found["probability"] = probabilities.max(axis=1)
         found.attrs["notes"] = list(tagged.notes)
         return found
 
@@ -100,10 +100,12 @@ class TagBundle(Bundle):
         """The model and its baselines on a part of prepared sequences."""
         numbers = tagged.parts[part]
         truth = steps_of(tagged.truth, numbers)
-        chances, known = self._chances(tagged, numbers), truth != NO_LABEL
-        given = {MODEL: chances.argmax(axis=1)} | {peer.name: peer.give(tagged, numbers) for peer in self.baselines}
+        probabilities, known = self._probabilities(tagged, numbers), truth != NO_LABEL
+        given = {MODEL: probabilities.argmax(axis=1)} | {
+            peer.name: peer.give(tagged, numbers) for peer in self.baselines
+        }
         counts = {name: count_labels(truth, labels, len(self.labels)) for name, labels in given.items()}
-        right = np.take_along_axis(chances, np.maximum(truth, 0)[:, None], axis=1)[:, 0]
+        right = np.take_along_axis(probabilities, np.maximum(truth, 0)[:, None], axis=1)[:, 0]
         loss = float(-np.log(np.maximum(right[known], np.finfo(np.float64).tiny)).mean())
         about = {peer.name: peer.about for peer in self.baselines}
         return TagEvaluation(part, counts, self.labels, about, {MODEL: loss})
@@ -135,13 +137,13 @@ class TagBundle(Bundle):
         return labels
 
     def state(self) -> tuple[Words, Arrays]:
-        """Plain values for JSON and arrays that are stored beside the model."""
+        """What is stored beside the model: plain values for JSON, and arrays."""
         return {"labels": self.labels, "baselines": dump_tag_baselines(self.baselines)}, {}
 
-    def _chances(self, tagged: Tagged, numbers: np.ndarray) -> np.ndarray:
+    def _probabilities(self, tagged: Tagged, numbers: np.ndarray) -> np.ndarray:
         """Probability of each label for all steps of some sequences, one after the other, `(steps, labels)`."""
         lengths = tagged.truth.lengths[numbers]
-        chances = np.empty((int(lengths.sum()), len(self.labels)))
+        probabilities = np.empty((int(lengths.sum()), len(self.labels)))
         firsts = np.cumsum(lengths) - lengths
         order = np.argsort(lengths, kind="stable")  # sequences of like length share a batch
         for begin in range(0, len(order), _CHUNK):
@@ -149,8 +151,8 @@ class TagBundle(Bundle):
             logits = self.forward([each.padded(numbers[chunk]) for each in tagged.inputs]).astype(np.float64)
             shares = np.exp(logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True))
             for own, place in zip(shares, chunk, strict=True):
-                chances[firsts[place] : firsts[place] + lengths[place]] = own[: lengths[place]]
-        return chances
+                probabilities[firsts[place] : firsts[place] + lengths[place]] = own[: lengths[place]]
+        return probabilities
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,8 @@ def read_labels(frame: pd.DataFrame, column: str, join: Mapping[str, str], origi
     if column not in frame.columns:
         raise DataError(
             f"{origin} lacks the column {column} of the labels. It has {', '.join(map(str, frame.columns))}; rename the "
-            "column in the file, or name the right one in data.labels"
+            "column in the file, or name the right one in data.labels",
+            code="missing_column",
         )
     cells = frame[column]
     if pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 == 0).all():
@@ -115,7 +116,7 @@ def refuse_absent_joins(frames: Sequence[pd.DataFrame], column: str, join: Mappi
     if absent:
         near = get_close_matches(absent[0], found, n=1)
         hint = f"; did you mean {near[0]}?" if near else f"; the labels are {', '.join(sorted(found)[:20])}"
-        raise DataError(f"data.join_labels: no row has the label {absent[0]!r}{hint}")
+        raise DataError(f"data.join_labels: no row has the label {absent[0]!r}{hint}", code="unknown_label")
 
 
 def learn_labels(texts: Sequence[str | None]) -> list[str]:
@@ -128,7 +129,8 @@ def learn_labels(texts: Sequence[str | None]) -> list[str]:
     if len(counts) < 2:
         raise DataError(
             f"the training rows have {len(counts)} label; expected at least two to tell apart. Received: "
-            f"{', '.join(counts) or 'none'}. Check data.labels and data.split"
+            f"{', '.join(counts) or 'none'}. Check data.labels and data.split",
+            code="too_few_labels",
         )
     return [text for text, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
 
@@ -144,9 +146,10 @@ def number_labels(texts: Sequence[str | None] | np.ndarray, labels: Sequence[str
     for row, text in enumerate(texts):
         if text not in known:
             raise DataError(
-                f"{origin}, row {row + 1}: the label {text!r} stands in no training row, so no model can give it; the training "
+                f"{origin}, row {row + 1}: the label {text!r} is in no training row, so no model can give it; the training "
                 f"rows have {', '.join(labels[:20])}. Correct the label, join it with another one by data.join_labels, leave its "
-                "cell empty, or choose another data.split"
+                "cell empty, or choose another data.split",
+                code="unknown_label",
             )
     return np.array([known[text] for text in texts], dtype=np.int32)
 
@@ -158,7 +161,8 @@ def require_parts(parts: dict[str, np.ndarray], origin: str) -> None:
         if not len(parts[part]):
             raise DataError(
                 f"{origin}: none of its {total} sequences falls into the {part} part. Give more sequences, or larger shares in "
-                "data.split"
+                "data.split",
+                code="empty_part",
             )
 
 
@@ -169,5 +173,6 @@ def require_labels(tagged: Tagged, parts: Sequence[str], origin: str) -> None:
             steps = int(tagged.truth.lengths[tagged.parts[part]].sum())
             raise DataError(
                 f"{origin}: none of the {steps} steps of the {part} part has a label. Fill in labels there, or choose another "
-                "data.split"
+                "data.split",
+                code="no_labels",
             )

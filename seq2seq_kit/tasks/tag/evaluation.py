@@ -108,7 +108,7 @@ class LabelOfToken:
 
     Attributes:
         label_of: By token, those alone whose label is not `other`.
-        other: The most frequent label of tokens that stand there once: the best guess for one that never does.
+        other: The most frequent label of tokens with a single training step: the best guess for one without any.
     """
 
     label_of: dict[str, int]

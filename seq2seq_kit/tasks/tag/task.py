@@ -39,7 +39,7 @@ _RARE = 20  # training steps of a label that are too few to learn it from
 
 @dataclass(frozen=True)
 class TagJob(Job[R, B, TagEvaluation], Generic[R, B]):
-    """See `Job`; what differs between tokens and rows of values stands in the two classes below."""
+    """See `Job`; the two classes below hold what differs between tokens and rows of values."""
 
     source: pd.DataFrame
     examples: Tagged

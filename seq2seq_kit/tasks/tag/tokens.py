@@ -50,7 +50,9 @@ def read_lines(path: str | Path, names: Sequence[str]) -> pd.DataFrame:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")  # some editors put a mark in front
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {path}: {error}. Expected a UTF-8 text file with a token in each line") from None
+        raise DataError(
+            f"cannot read {path}: {error}. Expected a UTF-8 text file with a token in each line", code="unreadable_file"
+        ) from None
     rows: list[list[str]] = []
     width, number, fresh = 0, 0, True
     for line, content in enumerate(text.split("\n"), start=1):
@@ -64,12 +66,16 @@ def read_lines(path: str | Path, names: Sequence[str]) -> pd.DataFrame:
         if len(cells) != width or not cells[0]:
             raise DataError(
                 f"{path}, line {line}: expected {width} tab-separated columns, the first one not empty. Received: "
-                f"{content[:60]!r}. Correct the line; a blank line stands between sequences only"
+                f"{content[:60]!r}. Correct the line; a blank line stands between sequences only",
+                code="wrong_cell_count",
             )
         number, fresh = number + fresh, False
         rows.append([str(number), *cells[: len(names)]])
     if not rows:
-        raise DataError(f"{path} has no tokens; expected a token in each line and a blank line between sequences")
+        raise DataError(
+            f"{path} has no tokens; expected a token in each line and a blank line between sequences",
+            code="empty_table",
+        )
     frame = pd.DataFrame(rows, columns=[SEQUENCE, *names[: min(width, len(names))]])
     return frame.astype({SEQUENCE: int})
 
@@ -132,7 +138,7 @@ def prepare_tokens(
         The sequences, and how tokens became numbers.
 
     Raises:
-        DataError: A column or a token is missing, a sequence is too long, a part is empty, or a label of val or test stands in
+        DataError: A column or a token is missing, a sequence is too long, a part is empty, or a label of val or test is in
             no training row.
     """
     words, starts, lengths = read_sequences(data, frame, origin)
@@ -191,12 +197,14 @@ def read_sequences(data: TagTokensData, frame: pd.DataFrame, origin: str) -> tup
         if column not in frame.columns:
             raise DataError(
                 f"{origin} lacks the column {column} that tells the sequences apart. It has "
-                f"{', '.join(map(str, frame.columns))}; name the right one in data.series"
+                f"{', '.join(map(str, frame.columns))}; name the right one in data.series",
+                code="missing_column",
             )
         unnamed = np.flatnonzero(frame[column].isna().to_numpy())
         if unnamed.size:
             raise DataError(
-                f"{origin}, row {unnamed[0] + 1}, column {column}: the sequence has no name; give it one or drop the row"
+                f"{origin}, row {unnamed[0] + 1}, column {column}: the sequence has no name; give it one or drop the row",
+                code="missing_series_name",
             )
         names = frame[column].astype(str).to_numpy()
         bounds = np.concatenate([[0], np.flatnonzero(names[1:] != names[:-1]) + 1, [len(names)]])
@@ -206,14 +214,16 @@ def read_sequences(data: TagTokensData, frame: pd.DataFrame, origin: str) -> tup
             row = int(bounds[:-1][again][0])
             raise DataError(
                 f"{origin}, row {row + 1}: the sequence {names[row]} goes on after another one began; expected the rows of a "
-                "sequence one after the other. Sort the file by sequence and position"
+                "sequence one after the other. Sort the file by sequence and position",
+                code="unsorted_rows",
             )
     starts, lengths = bounds[:-1], np.diff(bounds)
     if data.input_steps is not None and lengths.max() > data.input_steps:
         worst = int(lengths.argmax())
         raise DataError(
             f"{origin}, row {starts[worst] + 1}: a sequence of {lengths[worst]} tokens, expected at most {data.input_steps} "
-            f"({int((lengths > data.input_steps).sum())} such sequences). Raise data.input_steps, or split the sequence"
+            f"({int((lengths > data.input_steps).sum())} such sequences). Raise data.input_steps, or split the sequence",
+            code="sequence_too_long",
         )
     return words, starts, lengths
 

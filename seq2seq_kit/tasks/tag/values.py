@@ -27,7 +27,7 @@ def prepare_values(data: TagValuesData, frame: pd.DataFrame, *, origin: str = "t
     """Checks, splits by time, fills and scales; labels are learned on the training rows.
 
     Raises:
-        DataError: See `data.prepare.prepare`; a label of val or test that stands in no training row.
+        DataError: See `data.prepare.prepare`; a label of val or test that is in no training row.
     """
     texts = read_labels(frame, data.labels, data.join_labels, origin)
     refuse_absent_joins([frame], data.labels, data.join_labels)

@@ -43,9 +43,9 @@ class TranslateBundle(Bundle):
         model: The Keras model, from numbers to logits.
         source_vocabulary, target_vocabulary: Learned on the training rows.
         output_steps: Tokens after which an output is cut off.
-        baselines: Its fitted peers, for `evaluate`.
+        baselines: Its fitted baselines, for `evaluate`.
         info: Where it comes from: versions, run, digest of the data.
-        beams: Beginnings that are kept at each step where nothing else is asked for; 1 is greedy.
+        beams: Beam width where `predict` is given none; 1 is greedy.
     """
 
     what: ClassVar[str] = "a translator"
@@ -68,8 +68,7 @@ class TranslateBundle(Bundle):
 
         Args:
             texts: Raw texts, or a frame with the recipe's source column.
-            beams: Beginnings that are kept at each step; 1 is greedy, and the default. More need a bridge that reads its own
-                output.
+            beams: Beam width; 1 is greedy, and the default. More need an autoregressive decoder (`bridge: state` or `attention`).
             origin: Name of the file for messages.
 
         Returns:
@@ -101,11 +100,15 @@ class TranslateBundle(Bundle):
         """Tokens of the output for each text, without the end, and the logarithm of its probability."""
         beams = self.beams if beams is None else beams
         if isinstance(beams, bool) or not isinstance(beams, int) or not 1 <= beams <= _MOST_BEAMS:
-            raise ArgumentError(f"beams must be a whole number from 1 to {_MOST_BEAMS}. Received: beams={beams}")
+            raise ArgumentError(
+                f"beams must be a whole number from 1 to {_MOST_BEAMS}. Received: beams={beams}",
+                code="invalid_argument",
+            )
         if beams > 1 and self.recipe.model.bridge == "repeat":
             raise ArgumentError(
                 "a repeating bridge writes all steps at once, so there is nothing to search. Leave beams at 1, or train with "
-                f"model.bridge: state or attention. Received: beams={beams}"
+                f"model.bridge: state or attention. Received: beams={beams}",
+                code="argument_not_supported",
             )
         data = self.recipe.data
         refuse_long(sources, self.source_vocabulary, data.input_steps, data.source_column, "data.input_steps", origin)
@@ -116,11 +119,11 @@ class TranslateBundle(Bundle):
         decode = self._decoder(beams)
         for first in range(0, len(order), _CHUNK):
             chunk = order[first : first + _CHUNK]
-            tokens, chances = decode(numbers.padded(chunk))
+            tokens, probabilities = decode(numbers.padded(chunk))
             for row, own in zip(chunk, tokens, strict=True):
                 end = np.flatnonzero(own == PADDING)
                 outputs[row] = own[: end[0] if end.size else len(own)].tolist()
-            scores[chunk] = chances
+            scores[chunk] = probabilities
         return outputs, scores
 
     def _decoder(self, beams: int) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
@@ -144,11 +147,11 @@ class TranslateBundle(Bundle):
     def _repeated(self, padded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         logits = self.forward([padded]).astype(np.float64)
         tokens = logits.argmax(axis=-1)
-        chances = logits.max(axis=-1) - np.logaddexp.reduce(logits, axis=-1)
+        probabilities = logits.max(axis=-1) - np.logaddexp.reduce(logits, axis=-1)
         before_end = (
             np.cumsum(np.cumsum(tokens == PADDING, axis=1), axis=1) <= 1
         )  # the end counts, what follows does not
-        return tokens, (chances * before_end).sum(axis=1)
+        return tokens, (probabilities * before_end).sum(axis=1)
 
     def with_beams(self, beams: int) -> TranslateBundle:
         """The same model, searching with a beam of this width."""
@@ -183,7 +186,7 @@ class TranslateBundle(Bundle):
         return TextEvaluation(part, scores, {peer.name: peer.about for peer in self.baselines})
 
     def _by_token(self, texts: Texts, part: str) -> tuple[float, float]:
-        """Mean cross-entropy and share of right tokens, by token, after the true tokens before it."""
+        """Mean cross-entropy and token accuracy, after the true tokens before each."""
         total = right = count = 0.0
         rows = texts.parts[part][np.argsort(texts.answers.lengths[texts.parts[part]], kind="stable")]
         for first in range(0, len(rows), _CHUNK):
@@ -207,7 +210,7 @@ class TranslateBundle(Bundle):
         return [str(name) for name in frame.columns if name not in (data.source_column, data.target_column)]
 
     def state(self) -> tuple[Words, Arrays]:
-        """What stands beside the model on disk."""
+        """What is stored beside the model: plain values for JSON, and arrays."""
         words = {
             "source_vocabulary": [self.source_vocabulary.level, self.source_vocabulary.tokens],
             "target_vocabulary": [self.target_vocabulary.level, self.target_vocabulary.tokens],

@@ -93,7 +93,7 @@ class Texts:
         return replace(self, parts=parts, source_vocabulary=own, target_vocabulary=other, output_steps=steps)
 
     def references(self, part: str) -> dict[str, list[list[int]]]:
-        """Every right answer to each source of a part, as numbers; `FOREIGN` for tokens that no training target had."""
+        """Every reference answer to each source of a part, as numbers; `FOREIGN` for tokens that no training target had."""
         found: dict[str, list[list[int]]] = {}
         vocabulary = self.target_vocabulary
         for row in self.parts[part]:
@@ -120,7 +120,8 @@ def prepare_texts(data: TranslateData, frame: pd.DataFrame, *, feedback: bool, o
         if not len(parts[part]):
             raise DataError(
                 f"{origin}: none of its {len(sources)} pairs falls into the {part} part. Give more pairs, or larger shares in "
-                "data.split"
+                "data.split",
+                code="empty_part",
             )
     own, other, steps = _learn(data, sources, targets, parts["train"])
     refuse_long(sources, own, data.input_steps, data.source_column, "data.input_steps", origin)
@@ -129,7 +130,7 @@ def prepare_texts(data: TranslateData, frame: pd.DataFrame, *, feedback: bool, o
     twice = len(sources) - len(set(sources))
     if twice:
         notes.append(
-            f"{twice} rows repeat a source; all answers to one source stand in the same part, and any of them is right"
+            f"{twice} rows repeat a source; all answers to one source are in the same part, and any of them counts as correct"
         )
     return Texts(data, sources, targets, parts, own, other, steps, feedback, notes)
 
@@ -163,7 +164,8 @@ def read_pairs(frame: pd.DataFrame, data: TranslateData, origin: str) -> tuple[l
             raise DataError(
                 f"{origin}: {counts[0]} source texts in {columns[0]} and {counts[1]} target texts in {columns[1]}; expected a "
                 f"target beside each source. Row {min(counts) + 1} is the first with one of them only: fill it in or drop the "
-                "rows from there on"
+                "rows from there on",
+                code="unpaired_texts",
             )
     sources, targets = (read_texts(frame, column, origin) for column in columns)
     return sources, targets

@@ -96,7 +96,7 @@ def score_outputs(
 
 @dataclass(frozen=True)
 class TextEvaluation(Board):
-    """Figures of one part. Sources that stand in several rows count once, with all their answers."""
+    """Figures of one part. Sources of several rows count once, with all their answers."""
 
     titles: ClassVar[Mapping[str, str]] = {
         "exact_match": "exact match",

@@ -38,7 +38,7 @@ class WholeBundle(Bundle):
         recipe: What it was trained by, resolved.
         model: The Keras model; works in scaled units.
         scaler: Fitted on the rows of the training sequences.
-        baselines: Its fitted peers, for `evaluate`.
+        baselines: Its fitted baselines, for `evaluate`.
         info: Where it comes from: versions, run, digest of the data.
     """
 
@@ -77,7 +77,7 @@ class WholeBundle(Bundle):
         return _noted(pd.DataFrame(labels | latent), sequences)
 
     def reconstruct(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
-        """What the autoencoder makes of each sequence: series, time (or row), `step`, each column in original units.
+        """The reconstruction of each sequence: series, time (or row), `step`, each column in original units.
 
         Arguments and errors as in `encode`.
         """
@@ -96,7 +96,7 @@ class WholeBundle(Bundle):
         stride: int | None = None,
         origin: str = "the data",
     ) -> pd.DataFrame:
-        """How badly each sequence is rebuilt.
+        """The reconstruction error of each sequence.
 
         Args:
             frame: Rows with the recipe's columns.
@@ -138,7 +138,7 @@ class WholeBundle(Bundle):
         return evaluate_sequences(sequences, part, lambda numbers: self.rebuild(sequences, numbers), self.baselines)
 
     def rebuild(self, sequences: Sequences, numbers: np.ndarray) -> list[np.ndarray]:
-        """What the model makes of some sequences, `(steps, columns)` each, in original units."""
+        """The reconstructions of some sequences, `(steps, columns)` each, in original units."""
         rebuilt: list[np.ndarray] = [np.zeros(0)] * len(numbers)
         for chunk in _by_length(sequences.lengths[numbers]):
             outputs = self.forward([each.padded(numbers[chunk]) for each in sequences.inputs])
@@ -153,7 +153,7 @@ class WholeBundle(Bundle):
         return [str(name) for name in frame.columns if name not in {data.series, data.time, *data.inputs}]
 
     def state(self) -> tuple[Words, Arrays]:
-        """What stands beside the model on disk."""
+        """What is stored beside the model: plain values for JSON, and arrays."""
         return {"scaler": self.scaler.to_json(), "baselines": dump_baselines(self.baselines)[0]}, {}
 
     @classmethod

@@ -1,4 +1,4 @@
-"""How well whole sequences are rebuilt, beside the obvious summaries of a sequence in as many numbers."""
+"""How well whole sequences are rebuilt, beside baselines with as many numbers for a sequence."""
 
 from __future__ import annotations
 
@@ -149,8 +149,8 @@ def evaluate_sequences(
     Args:
         sequences: The data.
         part: `val` or `test`.
-        model: From numbers of sequences to what it makes of them, `(steps, columns)` each, in original units.
-        baselines: Its peers.
+        model: From numbers of sequences to their reconstructions, `(steps, columns)` each, in original units.
+        baselines: What it is compared with.
     """
     numbers = sequences.parts[part]
     truths = [sequences.truth(number) for number in numbers]

@@ -49,7 +49,7 @@ def test_equal_sources_share_a_part_and_are_told() -> None:
     for part in texts.parts.values():
         assert {row % len(WORDS) for row in part if row < len(WORDS)} == {row % len(WORDS) for row in part}
     assert texts.notes == [
-        "48 rows repeat a source; all answers to one source stand in the same part, and any of them is right"
+        "48 rows repeat a source; all answers to one source are in the same part, and any of them counts as correct"
     ]
     assert prepared().notes == []
 
