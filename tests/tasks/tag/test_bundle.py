@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.errors import ArgumentError, DataError
-from seq2seq_kit.tasks.tag.bundle import TagBundle
 from seq2seq_kit.tasks.tag.tokens import SEQUENCE
 from tests.conftest import levelled_frame
 from tests.untyped import TrainResult
@@ -105,4 +104,4 @@ def test_labels_of_a_stranger_that_do_not_fit_the_model_are_refused(tag_run: Tra
     bundle = tag_run.bundle
     state, arrays = bundle.state()
     with pytest.raises(ValueError, match="it has 1 labels, its model gives 2"):
-        TagBundle.restore(bundle.recipe, bundle.model, state | {"labels": ["vowel"]}, arrays, {})
+        type(bundle).restore(bundle.recipe, bundle.model, state | {"labels": ["vowel"]}, arrays, {})

@@ -65,7 +65,7 @@ def test_the_bundle_of_the_run_is_the_same(result: TrainResult, store: Path) -> 
     loaded = load(result.run_id, tracking_uri=str(store))
     assert loaded.labels == result.bundle.labels
     assert loaded.state() == result.bundle.state()
-    assert loaded.verbs == ["predict", "evaluate"]
+    assert loaded.verbs == ("predict", "evaluate")
 
 
 def test_evaluate_repeats_the_figures(tag_run: TrainResult, store: Path) -> None:
