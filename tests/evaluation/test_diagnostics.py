@@ -78,10 +78,8 @@ def test_a_forecast_nearer_to_the_last_value_than_to_the_truth_repeats_it(distan
     assert codes(found) == (["repeats_last_value"] if said else [])
     if said:
         assert found[0].level == "warning"
-        assert found[0].text == (
-            f"repeats the last value: the forecasts lie nearer to the newest input (RMSE {distance:.4g}) "
-            "than to the ground truth (RMSE 1)"
-        )
+        assert f"nearer to the newest input (RMSE {distance:.4g})" in found[0].text
+        assert found[0].text.endswith("(RMSE 1)")
 
 
 @pytest.mark.parametrize(

@@ -97,16 +97,18 @@ def test_a_trial_can_do_its_work_on_a_fold(name: str) -> None:
     ],
 )
 def test_a_task_without_folds_says_why_and_what_to_do(name: str, why: str) -> None:
-    with pytest.raises(RecipeError, match=rf"sweep\.folds: .* Received: {why}.*Leave out sweep\.folds"):
+    with pytest.raises(RecipeError, match=rf"sweep\.folds: .* Received: {why}.*Leave out sweep\.folds") as refused:
         OTHERS[name]().folds(2)
+    assert refused.value.code == "folds_not_supported"
 
 
 def test_an_echo_has_neither_folds_nor_anything_to_join() -> None:
     job = open_job(parse_recipe(ECHO))
     with pytest.raises(RecipeError, match="task echo, whose one sequence is train, val and test"):
         job.folds(2)
-    with pytest.raises(RecipeError, match=r"nothing to join. Received: task echo. Leave out sweep\.refit"):
+    with pytest.raises(RecipeError, match=r"Received: task echo. Leave out sweep\.refit") as refused:
         job.joined()
+    assert refused.value.code == "refit_not_supported"
 
 
 def test_folds_that_the_rows_are_too_few_for_are_refused() -> None:

@@ -51,8 +51,9 @@ def test_what_a_tagger_of_tokens_cannot_read_is_told(tag_run: TrainResult) -> No
         bundle.predict(pd.DataFrame({SEQUENCE: [1], "word": ["a"]}), origin="new.csv")
     with pytest.raises(DataError, match="lacks the column kind of the labels"):
         bundle.evaluate(pd.DataFrame({SEQUENCE: [1], "letter": ["a"]}))
-    with pytest.raises(DataError, match="row 1: the label 'y' is in no training row"):
+    with pytest.raises(DataError, match="row 1: the label 'y'") as refused:
         bundle.evaluate(pd.DataFrame({SEQUENCE: [1], "letter": ["a"], "kind": ["y"]}))
+    assert refused.value.code == "unknown_label"
 
 
 def test_rows_without_a_single_label_cannot_be_evaluated(tag_run: TrainResult, tag_values_run: TrainResult) -> None:

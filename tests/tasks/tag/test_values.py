@@ -94,8 +94,9 @@ def test_rows_without_a_label_are_read_and_not_learned() -> None:
 def test_a_label_unseen_in_training_is_told_with_the_row_of_the_file() -> None:
     frame = labelled().iloc[::-1].reset_index(drop=True)  # the newest row first
     frame.loc[4, "level"] = "extreme"
-    with pytest.raises(DataError, match=r"hours\.csv, row 5: the label 'extreme' is in no training row"):
+    with pytest.raises(DataError, match=r"hours\.csv, row 5: the label 'extreme'") as refused:
         prepare_values(section(), frame, origin="hours.csv")
+    assert refused.value.code == "unknown_label"
     tagged, _ = prepare_values(section(join_labels={"extreme": "high"}), frame)
     assert sorted(tagged.labels) == ["high", "low"]
 
