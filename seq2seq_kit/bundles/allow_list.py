@@ -1,7 +1,7 @@
 """The allow-list of a bundle's model: what it may be made of, asked when it is loaded and before it is saved.
 
-Keras' safe mode refuses Lambda layers and pickled code; the list also refuses every other class that a foreign configuration might
-name. A new layer of the kit is added to `OWN_CLASSES`, a layer of Keras that a builder begins to use to `CLASSES`.
+Keras' safe mode refuses Lambda layers and pickled code; the list also refuses every other class that a foreign configuration
+might name. A new layer of the kit is added to `OWN_CLASSES`, a layer of Keras that a builder begins to use to `CLASSES`.
 """
 
 from __future__ import annotations
@@ -15,34 +15,14 @@ from seq2seq_kit.errors import BundleError
 
 Json = dict[str, object]
 
-CLASSES = frozenset(
-    [
-        "Functional",
-        "InputLayer",
-        "LSTM",
-        "GRU",
-        "Bidirectional",
-        "RepeatVector",
-        "Concatenate",
-        "TimeDistributed",
-        "Dense",
-        "Attention",
-        "Dropout",
-        "Embedding",
-        "RandomUniform",
-        "DTypePolicy",
-        "GlorotUniform",
-        "Orthogonal",
-        "OrthogonalInitializer",
-        "Zeros",
-        "L2",
-        "__keras_tensor__",
-        "NotEqual",
-        "Greater",
-        "GetItem",
-        "__slice__",
-    ]  # the last line: masks, what is no padding, and every second step of it
-)
+# fmt: off
+CLASSES = frozenset([
+    "Functional", "InputLayer", "LSTM", "GRU", "Bidirectional", "RepeatVector", "Concatenate", "TimeDistributed", "Dense",
+    "Attention", "Dropout", "Embedding", "RandomUniform", "DTypePolicy", "GlorotUniform", "Orthogonal", "OrthogonalInitializer",
+    "Zeros", "L2", "__keras_tensor__",
+    "NotEqual", "Greater", "GetItem", "__slice__",  # masks: what is no padding, and every second step of it
+])
+# fmt: on
 # The kit's own layers by the module that registers them with Keras. Each is let in under its own name from its own module only.
 _BY_MODULE = {
     "channels": "ChannelEmbedding MergeChannels RepeatChannels SplitChannels",

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seq2seq_kit.bundles.allow_list import Json, refuse_foreign, refuse_unlisted, register_own_layers
-from seq2seq_kit.bundles.base import Bundle
+from seq2seq_kit.bundles.allow_list import refuse_foreign, refuse_unlisted, register_own_layers
+from seq2seq_kit.bundles.base import Bundle, Json
 from seq2seq_kit.errors import BundleError
 from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.recipe.fields import Recipe
@@ -45,8 +45,8 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
     """Writes a bundle to a folder that does not exist yet: beside it first, then renamed, so it is there whole or not at all.
 
     Raises:
-        BundleError: The folder exists, the disk is full or not writable, or a layer of the model is not on the allow-list, so that
-            the bundle could not be loaded again; nothing is left behind then.
+        BundleError: The folder exists, the disk is full or not writable, or a layer is not on the allow-list, so that the
+            bundle could not be loaded again; nothing is left behind then.
     """
     if folder.exists():
         raise BundleError(

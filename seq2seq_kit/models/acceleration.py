@@ -121,7 +121,7 @@ def _all_steps(
     own: Callable[..., _Run],
     sequences: tf.Tensor,
     initial_state: Sequence[tf.Tensor],
-    mask: tf.Tensor | Sequence[tf.Tensor] | None,
+    mask: tf.Tensor | None,
     training: bool | None = False,
 ) -> _Run:
     """In place of Keras' loop over the steps: the last output, all outputs, the final states."""

@@ -104,13 +104,13 @@ def compile_free_run(model: keras.Model) -> FreeRun:
         ArgumentError: The model has other layers, or the number of steps is below 1.
     """
     names = [layer.name for layer in model.layers]
-    recurrent = model.get_layer("recurrent") if "recurrent" in names else None
-    if model.name != "feedback" or type(recurrent) not in CELLS.values():
+    found = [layer for layer in model.layers if layer.name == "recurrent" and type(layer) in CELLS.values()]
+    if model.name != "feedback" or not found:
         raise ArgumentError(
             f"model must be one of build_echo(shape='feedback'). Received: {model.name} with the layers {names}",
             code="wrong_model",
         )
-    cell, output = recurrent.cell, model.get_layer("output").layer
+    cell, output = found[0].cell, model.get_layer("output").layer
 
     @tf.function(reduce_retracing=True)
     def step(value: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:

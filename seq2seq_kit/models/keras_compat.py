@@ -103,7 +103,8 @@ def flatten_layers(model: keras.Layer) -> list[keras.Layer]:
     """A model or layer and all layers in it, wrapped ones and the cells of recurrent ones included."""
     if not lacks("Layer._flatten_layers"):
         return list(model._flatten_layers())
-    found, waiting = [], [model]
+    found: list[keras.Layer] = []
+    waiting = [model]
     while waiting:
         layer = waiting.pop()
         if isinstance(layer, keras.Layer) and not any(layer is each for each in found):

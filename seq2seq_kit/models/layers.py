@@ -5,6 +5,7 @@ models save and load without further ado, and each says what becomes of a mask. 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -46,7 +47,7 @@ class Repeat(keras.layers.Layer):
         self.steps = None if steps is None else positive_int("steps", steps)
         self.supports_masking = True
 
-    def build(self, input_shape: Shape | Sequence[Shape]) -> None:
+    def build(self, input_shape: Any) -> None:
         if (self.steps is None) != isinstance(input_shape[0], list | tuple):
             expected = "[vector, reference]" if self.steps is None else "one vector"
             refuse_shape(
@@ -54,12 +55,12 @@ class Repeat(keras.layers.Layer):
                 input_shape,
             )
 
-    def call(self, inputs: Tensor | Sequence[Tensor]) -> Tensor:
+    def call(self, inputs: Any) -> Tensor:
         vector = inputs if self.steps is not None else inputs[0]
         steps = self.steps or ops.shape(inputs[1])[1]
         return remember(ops.broadcast_to(vector[:, None, :], (ops.shape(vector)[0], steps, vector.shape[-1])), vector)
 
-    def compute_output_shape(self, input_shape: Shape | Sequence[Shape]) -> Shape:
+    def compute_output_shape(self, input_shape: Any) -> Shape:
         if self.steps is None:
             vector, reference = input_shape
             return (vector[0], reference[1], vector[-1])

@@ -3,6 +3,8 @@
 Who wants to watch (a progress line, a tracker) is handed in as an observer; this module prints and logs nothing.
 """
 
+from __future__ import annotations
+
 import math
 import threading
 import time
@@ -38,10 +40,10 @@ class Examples(Protocol):
     def count(self, part: str) -> int:
         """Examples of `train`, `val` or `test`."""
 
-    def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> "tf.data.Dataset":
+    def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> tf.data.Dataset:
         """`(inputs, targets)` by batches; with a seed shuffled anew in each epoch and without end."""
 
-    def arrays(self, part: str, numbers: "np.ndarray") -> "list[np.ndarray]":
+    def arrays(self, part: str, numbers: np.ndarray) -> list[np.ndarray]:
         """The model's inputs for some examples."""
 
 
@@ -66,7 +68,7 @@ class Fit:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, stored: _Json) -> "Fit":
+    def from_json(cls, stored: _Json) -> Fit:
         """The inverse of `to_json`."""
         return cls(**stored | {"history": [Epoch(**epoch) for epoch in stored["history"]]})
 
@@ -82,13 +84,13 @@ def seed_everything(seed: int, *, deterministic: bool) -> None:
 
 
 def fit(
-    model: "keras.Model",
+    model: keras.Model,
     examples: Examples,
     training: FitSettings,
     *,
     seed: int,
-    loss: "str | Loss | None" = None,
-    metrics: "Sequence[keras.Metric]" = (),
+    loss: Loss | None = None,
+    metrics: Sequence[keras.Metric] = (),
     begin_epoch: Callable[[int], None] | None = None,
     validate: Callable[[], float] | None = None,
     stop_after: int | None = None,
@@ -184,7 +186,7 @@ def fit(
     )
 
 
-def _open_steps(model: "keras.Model", examples: Examples) -> int:
+def _open_steps(model: keras.Model, examples: Examples) -> int:
     """About the most steps of a training sequence, where the model leaves their number open; otherwise nobody asks."""
     import numpy as np
 
@@ -204,8 +206,8 @@ def _plain_errors(examples: Examples) -> AbstractContextManager[None]:
 
 
 def teach(
-    model: "keras.Model", teacher_forcing: Sequence[float], *, epochs: int, seed: int
-) -> "tuple[keras.Model, Callable[[int], None] | None]":
+    model: keras.Model, teacher_forcing: Sequence[float], *, epochs: int, seed: int
+) -> tuple[keras.Model, Callable[[int], None] | None]:
     """An autoregressive model made ready for training on a mix of true and own outputs.
 
     Args:
@@ -231,7 +233,7 @@ def teach(
     return trained, begin_epoch
 
 
-def estimate_seconds(model: "keras.Model", examples: Examples, training: FitSettings) -> float:
+def estimate_seconds(model: keras.Model, examples: Examples, training: FitSettings) -> float:
     """Upper estimate of a fit of all epochs, from one forward batch: training costs about three times as much.
 
     The backward pass does about twice the forward pass's work (one product for the inputs' and one for the weights' gradient).

@@ -34,12 +34,13 @@ def optimizer_of(training: FitSettings, steps: int) -> keras.optimizers.Optimize
     return keras.optimizers.LossScaleOptimizer(optimizer) if training.precision == "mixed_float16" else optimizer
 
 
-def value_loss(name: str, *, masked: bool) -> str | Loss:
+def value_loss(name: str, *, masked: bool) -> Loss:
     """Keras' loss; with masked data, over the observed cells only (a missing target is NaN)."""
     import keras
 
     if not masked:
-        return name
+        loss: Loss = keras.losses.get(name)
+        return loss
     cell = {
         "mse": keras.ops.square,
         "mae": keras.ops.abs,

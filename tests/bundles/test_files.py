@@ -8,7 +8,6 @@ import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
 from hashlib import sha256
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import keras
 import numpy as np
 import pytest
 
+from seq2seq_kit.bundles import allow_list
 from seq2seq_kit.bundles import files as bundle_files
 from seq2seq_kit.bundles.files import write_bundle
 from seq2seq_kit.errors import BundleError
@@ -250,15 +250,14 @@ def test_an_own_layer_is_let_in_under_its_own_name_from_its_own_module_only(chan
         "registered_name": "seq2seq_kit>JoinSteps",
         "build_config": {"input_shape": [None, 4, 2]},
     }
-    foreign = bundle_files._classes_in(node) - bundle_files._CLASSES
+    foreign = allow_list.classes_in(node) - allow_list.CLASSES
     assert foreign == set()
-    foreign = bundle_files._classes_in(node | change) - bundle_files._CLASSES
+    foreign = allow_list.classes_in(node | change) - allow_list.CLASSES
     assert re.search(said, " ".join(sorted(foreign)))
 
 
 def test_every_own_layer_is_let_in_and_nothing_that_is_none() -> None:
-    for module in set(bundle_files._OWN_CLASSES.values()):
-        import_module(module)  # a class is registered once its module is imported, whichever test came before
+    allow_list.register_own_layers()  # whichever test came before
     registered = {
         name.removeprefix("seq2seq_kit>"): kind.__module__
         for name, kind in keras.saving.get_custom_objects().items()
@@ -266,7 +265,7 @@ def test_every_own_layer_is_let_in_and_nothing_that_is_none() -> None:
     }
     assert "JoinSteps" in registered
     # MixPrevious stands in the model that is trained, never in the one that is saved.
-    assert registered == bundle_files._OWN_CLASSES | {"MixPrevious": "seq2seq_kit.models.masks"}
+    assert registered == allow_list.OWN_CLASSES | {"MixPrevious": "seq2seq_kit.models.masks"}
 
 
 def test_another_member_in_the_model_file_is_refused(folder: Path) -> None:
