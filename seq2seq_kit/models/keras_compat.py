@@ -20,6 +20,7 @@ Tensor: TypeAlias = tf.Tensor | keras.KerasTensor  # of values, or the symbol of
 
 _LOGITS = "_keras_logits"  # what Keras' softmax and sigmoid leave on their output for cross-entropies
 _USE = "use_cudnn"
+OWN_STEPS = "Model.make_train_function"
 _LOOP = ("sequences", "initial_state", "mask", "training")
 
 
@@ -76,7 +77,7 @@ _MEMBERS: dict[str, tuple[_Check, str]] = {
         "TimeDistributed layers make a product for each step",
     ),
     _LOGITS: (_probe_logits, "Dense layers that give probabilities make a product for each sequence or step"),
-    "Model.make_train_function": (
+    OWN_STEPS: (
         partial(_method, keras.Model, "make_train_function", "force"),
         "a call trains a single step, in float32 whatever training.precision says",
     ),
@@ -208,7 +209,7 @@ def replace_training(model: keras.Model, train: Callable[[Iterator[object]], obj
 def restore_training(model: keras.Model) -> None:
     """Gives a model Keras' own functions back, for whoever fits it next."""
     model.steps_per_execution = 1
-    if not lacks("Model.make_train_function"):
+    if not lacks(OWN_STEPS):
         model.train_function = model.test_function = None
 
 

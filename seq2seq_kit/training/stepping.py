@@ -36,7 +36,7 @@ def steps_per_call(model: keras.Model, batch_size: int, precision: str = "float3
     recurrent = [layer for layer in keras_compat.flatten_layers(model) if isinstance(layer, keras.layers.RNN)]
     with computing_in(model, precision):
         looped = any(kernel_of(layer).name == "loop" for layer in recurrent)
-    if looped or keras_compat.lacks("Model.make_train_function"):
+    if looped or keras_compat.lacks(keras_compat.OWN_STEPS):
         return 1
 
     work = 0
@@ -68,7 +68,7 @@ def step_together(model: keras.Model, steps: int, precision: str = "float32") ->
     from seq2seq_kit.models import keras_compat
     from seq2seq_kit.models.precision import computing_in
 
-    if keras_compat.lacks("Model.make_train_function"):
+    if keras_compat.lacks(keras_compat.OWN_STEPS):
         return  # Keras trains, step by step
     most = int(model.steps_per_execution)
     position = 0
