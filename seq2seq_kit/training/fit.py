@@ -89,7 +89,7 @@ def fit(
     training: FitSettings,
     *,
     seed: int,
-    loss: Loss | None = None,
+    loss: str | Loss | None = None,
     metrics: Sequence[keras.Metric] = (),
     begin_epoch: Callable[[int], None] | None = None,
     validate: Callable[[], float] | None = None,
