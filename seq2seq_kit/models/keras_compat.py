@@ -21,78 +21,38 @@ Tensor: TypeAlias = tf.Tensor | keras.KerasTensor  # of values, or the symbol of
 _LOGITS = "_keras_logits"  # what Keras' softmax and sigmoid leave on their output for cross-entropies
 _USE = "use_cudnn"
 OWN_STEPS = "Model.make_train_function"
-_LOOP = ("sequences", "initial_state", "mask", "training")
 
-
-def _method(owner: type, name: str, *arguments: str) -> str:
-    """How a method differs from one with exactly these arguments; empty where it does not."""
-    method = getattr(owner, name, None)
-    received = tuple(signature(method).parameters)[1:] if callable(method) else None
-    if received == arguments:
-        return ""
-    there = "no" if received is None else f"other arguments ({', '.join(received)}) of"
-    return f"has {there} {owner.__name__}.{name}"
-
-
-def _switch() -> str:
-    lacking = [
-        kind.__name__ for kind in (keras.layers.LSTM, keras.layers.GRU) if _USE not in signature(kind).parameters
-    ]
-    return f"has no {' and '.join(lacking)}.{_USE}" if lacking else ""
-
-
-def _probe_logits() -> str:
-    return "" if hasattr(keras.activations.softmax(tf.zeros((1, 2))), _LOGITS) else f"has no {_LOGITS}"
-
-
-_Check = Callable[[], str]
-# What is checked by, and what happens without it.
-_MEMBERS: dict[str, tuple[_Check, str]] = {
-    "LSTM.inner_loop": (
-        partial(_method, keras.layers.LSTM, "inner_loop", *_LOOP),
-        "LSTM layers run Keras' own loop on a CPU",
-    ),
-    "GRU.inner_loop": (
-        partial(_method, keras.layers.GRU, "inner_loop", *_LOOP),
-        "GRU layers run Keras' own loop on a CPU",
-    ),
-    "LSTM.get_dropout_mask": (
-        partial(_method, keras.layers.LSTMCell, "get_dropout_mask", "step_input"),
-        "LSTM layers with dropout run Keras' own loop on a CPU",
-    ),
-    "GRU.get_dropout_mask": (
-        partial(_method, keras.layers.GRUCell, "get_dropout_mask", "step_input"),
-        "GRU layers with dropout run Keras' own loop on a CPU",
-    ),
-    "RepeatVector.call": (
-        partial(_method, keras.layers.RepeatVector, "call", "inputs"),
-        "a repeated vector is multiplied at every step",
-    ),
-    "Dense.call": (
-        partial(_method, keras.layers.Dense, "call", "inputs", "training"),
-        "Dense layers make a product for each sequence",
-    ),
-    "TimeDistributed.call": (
-        partial(_method, keras.layers.TimeDistributed, "call", "inputs", "training", "mask"),
-        "TimeDistributed layers make a product for each step",
-    ),
-    _LOGITS: (_probe_logits, "Dense layers that give probabilities make a product for each sequence or step"),
-    OWN_STEPS: (
-        partial(_method, keras.Model, "make_train_function", "force"),
-        "a call trains a single step, in float32 whatever training.precision says",
-    ),
-    _USE: (_switch, "recurrent layers compute in float32 where training.precision is mixed_bfloat16"),
-    "Layer._flatten_layers": (
-        partial(_method, keras.Layer, "_flatten_layers", "include_self", "recursive"),
-        "layers inside layers of other packages are not accelerated",
-    ),
+# The arguments of a method of Keras, and what happens without the member.
+_LOOP = "sequences initial_state mask training"
+_MEMBERS = {
+    "LSTM.inner_loop": (_LOOP, "LSTM layers run Keras' own loop on a CPU"),
+    "GRU.inner_loop": (_LOOP, "GRU layers run Keras' own loop on a CPU"),
+    "LSTMCell.get_dropout_mask": ("step_input", "LSTM layers with dropout run Keras' own loop on a CPU"),
+    "GRUCell.get_dropout_mask": ("step_input", "GRU layers with dropout run Keras' own loop on a CPU"),
+    "RepeatVector.call": ("inputs", "a repeated vector is multiplied at every step"),
+    "Dense.call": ("inputs training", "Dense layers make a product for each sequence"),
+    "TimeDistributed.call": ("inputs training mask", "Dense layers in a TimeDistributed make a product for each step"),
+    OWN_STEPS: ("force", "a call trains one step, in float32 whatever training.precision says"),
+    "Layer._flatten_layers": ("include_self recursive", "layers within foreign layers are not accelerated"),
+    _USE: ("", "recurrent layers compute in float32 where training.precision is mixed_bfloat16"),
+    _LOGITS: ("", "Dense layers that give probabilities make a product for each sequence or step"),
 }
 
 
 def lacks(member: str) -> str:
     """Why a member of `_MEMBERS` is left alone, `Keras 4.0 has no LSTM.inner_loop`; empty where it is as the kit knows it."""
-    found = _MEMBERS[member][0]()
-    return f"Keras {keras.__version__} {found}" if found else ""
+    owner, _, name = member.partition(".")
+    method = getattr(getattr(keras.layers, owner, keras.Model), name, None) if name else None
+    there = method is not None
+    if member == _USE:
+        there = all(_USE in signature(kind).parameters for kind in (keras.layers.LSTM, keras.layers.GRU))
+    elif member == _LOGITS:
+        there = hasattr(keras.activations.softmax(tf.zeros((1, 2))), _LOGITS)
+    received = list(signature(method).parameters)[1:] if method else []
+    if there and received == _MEMBERS[member][0].split():
+        return ""
+    found = f"other arguments ({', '.join(received)}) of" if there else "no"
+    return f"Keras {keras.__version__} has {found} {member}"
 
 
 def changes() -> list[str]:
@@ -132,8 +92,8 @@ def replace_loop(layer: keras.Layer, run: Callable[..., object]) -> None:
 def lacks_for_loop(layer: keras.layers.RNN) -> list[str]:
     """What `replace_loop` lacks for an LSTM or a GRU, in the words of `lacks`."""
     kind = "LSTM" if isinstance(layer, keras.layers.LSTM) else "GRU"
-    members = ["inner_loop", "get_dropout_mask"] if layer.dropout else ["inner_loop"]
-    return [reason for member in members if (reason := lacks(f"{kind}.{member}"))]
+    members = [f"{kind}.inner_loop", *([f"{kind}Cell.get_dropout_mask"] if layer.dropout else [])]
+    return [reason for member in members if (reason := lacks(member))]
 
 
 def replace_call(layer: keras.Layer, call: Callable[..., object], *members: str) -> None:
