@@ -24,7 +24,7 @@ import pandas as pd
 import tensorflow as tf
 
 from seq2seq_kit import TrainResult, load, train
-from seq2seq_kit.explanation import recurrences_of, ways_of
+from seq2seq_kit.explanation import kernels_of, recurrences_of
 from seq2seq_kit.models import build_encoder_decoder
 from seq2seq_kit.models.precision import computing_in
 from seq2seq_kit.recipe.fields import Precision
@@ -93,14 +93,14 @@ def operations(model: keras.Model) -> list[str]:
 
 
 def check_kernel(precision: str) -> bool:
-    """Whether the graph holds cuDNN's operations, forward and backward, where `ways_of` says so, and none elsewhere."""
+    """Whether the graph holds cuDNN's operations, forward and backward, where `kernels_of` says so, and none elsewhere."""
     model = forecaster()
     with computing_in(model, precision):
         found = operations(model)
-    ways = ways_of(recurrences_of(model, precision))
-    print(f"- {precision}: way of every layer: {ways}; operations in the graph: {', '.join(found) or 'none'}")
+    kernels = kernels_of(recurrences_of(model, precision))
+    print(f"- {precision}: kernel of every layer: {kernels}; operations in the graph: {', '.join(found) or 'none'}")
     backward = [each for each in found if "Backprop" in each]
-    if ways == "cudnn":
+    if kernels == "cudnn":
         return 0 < len(backward) < len(found)
     return not found and precision == "mixed_bfloat16"
 

@@ -1,11 +1,11 @@
-"""What a recipe would train, told without training: layers, parameters, steps of the recurrence, kernels, time, memory."""
+"""What a recipe would train, without training it: layers, parameters, steps of the recurrence, kernels, time, memory."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from seq2seq_kit.validation import resolve
 if TYPE_CHECKING:
     import keras
 
-    from seq2seq_kit.models.acceleration import Way
+    from seq2seq_kit.models.acceleration import Kernel
     from seq2seq_kit.models.counts import LayerCount
 
 _BYTES, _HALF = 4, 2  # float32; float16 and bfloat16
@@ -37,15 +37,20 @@ class Recurrence:
         layer: Its name.
         steps: How often its cell runs one after the other for a sequence; None: as often as the sequence has steps.
         directions: 2 where it reads both ways.
-        way: `cudnn`, `compiled` (the kit's kernel on a CPU) or `loop` (Keras' own): what it takes on this machine.
+        kernel: What computes its steps on this machine: `cudnn`, `compiled` (the kit's kernel on a CPU) or `loop` (Keras' own).
         why: The same in words, with the reason.
     """
 
     layer: str
     steps: int | None
     directions: int
-    way: str
+    kernel: str
     why: str
+
+    @property
+    def way(self) -> str:
+        """The old name of `kernel`."""
+        return self.kernel
 
 
 @dataclass(frozen=True)
@@ -96,9 +101,9 @@ class Explanation:
 
 
 def explain(
-    recipe: str | Path | Mapping[str, Any] | Recipe, *, overrides: Overrides = (), data: pd.DataFrame | None = None
+    recipe: str | Path | Mapping[str, object] | Recipe, *, overrides: Overrides = (), data: pd.DataFrame | None = None
 ) -> Explanation:
-    """Builds a recipe's model and says what a training of it will be; trains nothing, writes nothing.
+    """Builds a recipe's model and describes its training; trains nothing, writes nothing.
 
     Args:
         recipe: As for `train`.
@@ -151,7 +156,7 @@ def recurrences_of(model: keras.Model, precision: str = "float32") -> list[Recur
     """
     import keras
 
-    from seq2seq_kit.models.acceleration import way_of
+    from seq2seq_kit.models.acceleration import kernel_of
     from seq2seq_kit.models.counts import first_shape, wrapped_in
     from seq2seq_kit.models.precision import computing_in
 
@@ -168,34 +173,34 @@ def recurrences_of(model: keras.Model, precision: str = "float32") -> list[Recur
                 inner = wrapped
             if isinstance(inner, keras.layers.RNN):
                 directions = 2 if isinstance(layer, keras.layers.Bidirectional) else 1
-                way = way_of(inner)
-                found.append(Recurrence(layer.name, shape[0], directions, way.name, said_of(way, masked=masked)))
+                kernel, steps = kernel_of(inner), shape[0] if shape else None
+                found.append(Recurrence(layer.name, steps, directions, kernel.name, describe(kernel, masked=masked)))
     return found
 
 
-def said_of(way: Way, *, masked: bool = False) -> str:
-    """The way that a recurrent layer takes, and why it is none of the faster ones.
+def describe(kernel: Kernel, *, masked: bool = False) -> str:
+    """A recurrent layer's kernel in words, and why no faster one applies.
 
     Args:
-        way: Of `models.acceleration.way_of`.
+        kernel: Of `models.acceleration.kernel_of`.
         masked: Whether a mask comes with its inputs.
     """
-    if way.name == "compiled":
+    if kernel.name == "compiled":
         return "the kit's compiled kernel, a whole sequence at once"
-    if way.name == "cudnn":
+    if kernel.name == "cudnn":
         padded = "; every mask must be right-padded, no row all masked" if masked else ""
         return f"cuDNN's kernel, a whole sequence at once{padded}"
-    return f"Keras' own loop (tf.while_loop of small operations, step after step): {way.reason}"
+    return f"Keras' own loop (tf.while_loop of small operations, step after step): {kernel.reason}"
 
 
-def ways_of(recurrences: Sequence[Recurrence]) -> str:
-    """The ways of all layers in a line: `compiled`, or by layer where they differ."""
-    names = {run.way for run in recurrences}
-    return names.pop() if len(names) == 1 else ", ".join(f"{run.layer} {run.way}" for run in recurrences)
+def kernels_of(recurrences: Sequence[Recurrence]) -> str:
+    """The kernels of all layers in a line: `compiled`, or by layer where they differ."""
+    names = {run.kernel for run in recurrences}
+    return names.pop() if len(names) == 1 else ", ".join(f"{run.layer} {run.kernel}" for run in recurrences)
 
 
 def slow_layers(recurrences: Sequence[Recurrence], precision: str = "float32") -> list[Finding]:
-    """What there is to say about layers that run Keras' own loop.
+    """Findings about layers that run Keras' own loop, and about work that plain Keras does because a part of it has changed.
 
     Args:
         recurrences: Of `recurrences_of`, for the same precision.
@@ -203,23 +208,30 @@ def slow_layers(recurrences: Sequence[Recurrence], precision: str = "float32") -
     """
     import tensorflow as tf
 
+    from seq2seq_kit.models import keras_compat
+
+    found = []
+    if changed := keras_compat.changes():
+        said = f"plain Keras does some of the kit's work, because parts of Keras have changed: {'; '.join(changed)}"
+        found.append(Finding("keras_loop", "warning", said, "Install the version of Keras that constraints.txt names"))
     reasons: dict[str, list[str]] = {}
     for run in recurrences:
-        if run.way == "loop":
+        if run.kernel == "loop":
             reasons.setdefault(run.why.rpartition("): ")[2], []).append(run.layer)
     text = "; ".join(f"{', '.join(layers)}: {reason}" for reason, layers in reasons.items())
     if not text:
-        return []
+        return found
     said = f"Keras' own loop runs these layers, two to four times slower than a fused kernel: {text}"
     if precision != "float32" and not tf.config.get_visible_devices("GPU"):
         advice = "Half precision is for a GPU and TensorFlow sees none: set training.precision: float32 here"
-        return [Finding("keras_loop", "warning", said, advice)]
+        return [*found, Finding("keras_loop", "warning", said, advice)]
     if precision == "mixed_bfloat16":
-        return [Finding("keras_loop", "warning", said, "Set training.precision: mixed_float16, or float32")]
-    return [Finding("keras_loop", "note", said, "If speed matters, change that; docs/performance.md has the figures")]
+        return [*found, Finding("keras_loop", "warning", said, "Set training.precision: mixed_float16, or float32")]
+    advice = "If speed matters, change that; docs/performance.md has the figures"
+    return [*found, Finding("keras_loop", "note", said, advice)]
 
 
-def _kept(layer: Any, row: LayerCount, length: int) -> int:
+def _kept(layer: keras.Layer, row: LayerCount, length: int) -> int:
     """Numbers that one example leaves behind in a layer: its outputs, and what the gates of a recurrent cell computed."""
     import keras
 

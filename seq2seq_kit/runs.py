@@ -18,7 +18,7 @@ from seq2seq_kit.bundles.serving import requirements
 from seq2seq_kit.errors import BundleError, KitError, TrackingError
 from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.evaluation.base import Board
-from seq2seq_kit.explanation import recurrences_of, slow_layers, ways_of
+from seq2seq_kit.explanation import kernels_of, recurrences_of, slow_layers
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.recipe.fields import Recipe
@@ -108,7 +108,7 @@ def train(
         seed_everything(recipe.seed, deterministic=recipe.training.deterministic)
         model = job.build()
         recurrences = recurrences_of(model, recipe.training.precision)
-        record.tags({"recurrence": ways_of(recurrences)})
+        record.tags({"recurrence": kernels_of(recurrences)})
         for finding in [*slow_layers(recurrences, recipe.training.precision), _estimate(job, model)]:
             findings.append(finding)
             reporter.find(finding)

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from seq2seq_kit.cli.main import main
 from seq2seq_kit.errors import ArgumentError, DataError
-from seq2seq_kit.explanation import Recurrence, explain, recurrences_of, slow_layers, ways_of
+from seq2seq_kit.explanation import Recurrence, explain, kernels_of, recurrences_of, slow_layers
 from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.runs import train
 from seq2seq_kit.tasks import open_job
@@ -125,7 +125,7 @@ def test_a_mask_in_the_model_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None
     inputs = keras.Input((6,))
     embedded = keras.layers.Embedding(9, 3, mask_zero=True)(inputs)
     (run,) = recurrences_of(keras.Model(inputs, keras.layers.LSTM(2)(embedded)))
-    assert run.way == "cudnn"
+    assert run.kernel == "cudnn"
     assert "right-padded" in run.why
 
 
@@ -186,16 +186,16 @@ def test_half_precision_without_a_gpu_is_found_with_what_to_do(tmp_path: Path) -
     run = open_tracking(str(tmp_path / "runs")).client.get_run(result.run_id)
     assert (run.data.tags["recurrence"], run.data.params["training.precision"]) == ("loop", "mixed_float16")
     # What predicts is float32 again.
-    assert {run.way for run in recurrences_of(result.bundle.model)} == {"compiled"}
+    assert {run.kernel for run in recurrences_of(result.bundle.model)} == {"compiled"}
 
 
 def test_on_a_gpu_half_precision_is_nothing_to_remark(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["one"])
     model = open_job(parse_recipe(forecast_recipe()), hourly_frame(300)).build()
     runs = recurrences_of(model, "mixed_float16")
-    assert {run.way for run in runs} == {"cudnn"}
+    assert {run.kernel for run in runs} == {"cudnn"}
     assert slow_layers(runs, "mixed_float16") == []
-    dropped = [replace(run, way="loop", why="Keras' own loop (): recurrent_dropout is not 0") for run in runs]
+    dropped = [replace(run, kernel="loop", why="Keras' own loop (): recurrent_dropout is not 0") for run in runs]
     (finding,) = slow_layers(dropped, "mixed_float16")
     assert finding.level == "note"
     assert "precision" not in finding.advice
@@ -205,19 +205,21 @@ def test_on_a_gpu_bfloat16_takes_the_loop_because_cudnns_gradients_are_wrong(mon
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["one"])
     model = open_job(parse_recipe(forecast_recipe()), hourly_frame(300)).build()
     runs = recurrences_of(model, "mixed_bfloat16")
-    assert {(run.way, run.why.rpartition("): ")[2]) for run in runs} == {
+    assert {(run.kernel, run.why.rpartition("): ")[2]) for run in runs} == {
         ("loop", "cuDNN's gradients are wrong in bfloat16")
     }
     (finding,) = slow_layers(runs, "mixed_bfloat16")
     assert (finding.level, finding.advice) == ("warning", "Set training.precision: mixed_float16, or float32")
     # After it the model is what it was.
-    assert {run.way for run in recurrences_of(model)} == {"cudnn"}
+    assert {run.kernel for run in recurrences_of(model)} == {"cudnn"}
 
 
 def test_half_precision_is_explained(capsys: Captured, tmp_path: Path) -> None:
     half = {"training.precision": "mixed_bfloat16"}
     single, told = explain(ECHO), explain(ECHO, overrides=half)
-    assert [(run.way, run.why.rpartition(": ")[2]) for run in told.recurrences] == [("loop", "it computes in bfloat16")]
+    assert [(run.kernel, run.why.rpartition(": ")[2]) for run in told.recurrences] == [
+        ("loop", "it computes in bfloat16")
+    ]
     assert told.memory.activations == single.memory.activations / 2
     assert told.memory.parameters == single.memory.parameters
     (tmp_path / "echo.yaml").write_text(dump_recipe(parse_recipe(ECHO)))
@@ -230,7 +232,8 @@ def test_half_precision_is_explained(capsys: Captured, tmp_path: Path) -> None:
     assert said in capsys.readouterr().out
 
 
-def test_the_ways_of_a_model_are_one_word_where_they_agree() -> None:
+def test_the_kernels_of_a_model_are_one_word_where_they_agree() -> None:
     run = Recurrence("encoder_0", 24, 1, "compiled", "")
-    assert ways_of([run, replace(run, layer="decoder_0")]) == "compiled"
-    assert ways_of([run, replace(run, layer="decoder_0", way="loop")]) == "encoder_0 compiled, decoder_0 loop"
+    assert kernels_of([run, replace(run, layer="decoder_0")]) == "compiled"
+    assert kernels_of([run, replace(run, layer="decoder_0", kernel="loop")]) == "encoder_0 compiled, decoder_0 loop"
+    assert run.way == run.kernel  # its old name

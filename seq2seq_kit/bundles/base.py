@@ -1,9 +1,9 @@
-"""What every trained model has, whatever its task: save, load, a compiled forward pass, and verbs that it can be asked for."""
+"""The base of all bundles: save, load, a compiled forward pass, and the verbs of every task."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -19,7 +19,8 @@ from seq2seq_kit.recipe.fields import Recipe
 if TYPE_CHECKING:
     import keras
 
-Words = dict[str, Any]
+Json = dict[str, Any]
+Words = Json  # the name of it in the tasks' bundles
 Arrays = dict[str, np.ndarray]
 _GOLDEN_LENGTHS = (8, 5, 3)
 
@@ -31,7 +32,7 @@ class Bundle(ABC):
         recipe: What it was trained by, resolved.
         model: The Keras model; works in scaled units.
         info: Where it comes from: versions, run, digest of the data.
-        verbs: What it can be asked for, the most usual first.
+        verbs: The verbs that it supports, the most usual first.
         what: What it is, for messages: `a forecast`.
         takes_texts: Whether its verbs take a list of texts, too.
         batch_size: Sequences that `forward` computes at once at most; None: its default.
@@ -39,7 +40,7 @@ class Bundle(ABC):
 
     recipe: Recipe
     model: keras.Model
-    info: Words
+    info: Json
 
     verbs: ClassVar[tuple[str, ...]] = ("predict", "evaluate")
     what: ClassVar[str]
@@ -47,10 +48,10 @@ class Bundle(ABC):
     takes_texts: ClassVar[bool] = False
 
     def predict(self, frame: pd.DataFrame, *, origin: str = "the data") -> pd.DataFrame:
-        """What the model says of new rows.
+        """The model's predictions for new rows.
 
         Raises:
-            ArgumentError: The task has no such verb; likewise below.
+            ArgumentError: The task does not support the verb; likewise below.
         """
         raise self._cannot("predict")
 
@@ -59,7 +60,7 @@ class Bundle(ABC):
         raise self._cannot("encode")
 
     def reconstruct(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
-        """What an autoencoder makes of each window or sequence."""
+        """The reconstruction of each window or sequence."""
         raise self._cannot("reconstruct")
 
     def score(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
@@ -68,7 +69,8 @@ class Bundle(ABC):
 
     def with_beams(self, beams: int) -> Bundle:
         """The same model, searching with a beam of this width; see `models.decoding`."""
-        raise ArgumentError(f"a {self.recipe.task} model does not search. Received: beams={beams}; leave it out")
+        message = f"a {self.recipe.task} model does not search. Received: beams={beams}; leave it out"
+        raise ArgumentError(message, code="not_supported")
 
     @abstractmethod
     def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> Board:
@@ -95,12 +97,12 @@ class Bundle(ABC):
         return compile_forward(self.model, **({} if self.batch_size is None else {"batch_size": self.batch_size}))
 
     @abstractmethod
-    def state(self) -> tuple[Words, Arrays]:
-        """What stands beside the model on disk: words for JSON, and arrays."""
+    def state(self) -> tuple[Json, Arrays]:
+        """What is saved beside the model: JSON and arrays."""
 
     @classmethod
     @abstractmethod
-    def restore(cls, recipe: Any, model: keras.Model, state: Mapping[str, Any], arrays: Arrays, info: Words) -> Self:
+    def restore(cls, recipe: Any, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
         """The reverse of `state`."""
 
     def golden(self) -> list[np.ndarray]:
@@ -115,7 +117,8 @@ class Bundle(ABC):
 
     def _cannot(self, verb: str) -> ArgumentError:
         can = ", ".join(self.verbs[:-1]) + f" and {self.verbs[-1]}"
-        return ArgumentError(f"this bundle is {self.what}: it can {can}. Received: {verb}")
+        message = f"this bundle is {self.what}: it can {can}. Received: {verb}"
+        return ArgumentError(message, code="not_supported")
 
 
 def standard_normal(model: keras.Model) -> list[np.ndarray]:
@@ -134,4 +137,4 @@ def golden_sequences(features: int) -> list[np.ndarray]:
     return [values, (np.arange(lengths.max()) < lengths[:, None]).astype(np.float32)]
 
 
-__all__ = ["Arrays", "Board", "Bundle", "Words", "golden_sequences", "standard_normal"]
+__all__ = ["Arrays", "Board", "Bundle", "Json", "Words", "golden_sequences", "standard_normal"]

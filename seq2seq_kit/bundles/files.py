@@ -8,14 +8,14 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seq2seq_kit.bundles.base import Bundle
+from seq2seq_kit.bundles.allow_list import refuse_foreign, refuse_unlisted, register_own_layers
+from seq2seq_kit.bundles.base import Bundle, Json
 from seq2seq_kit.errors import BundleError
 from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.recipe.fields import Recipe
@@ -28,57 +28,6 @@ _HEAD = "bundle.json"
 _FILES = ("recipe.yaml", "state.json", "arrays.npz", "model.keras")
 # Scaled units; another processor rounds differently, a damaged weight does not hide in this.
 _GOLDEN_TOLERANCE = 1e-3
-
-# All that a model of this kit is made of. Keras' safe mode refuses Lambda layers and pickled code; this also refuses every
-# other class that a foreign configuration might name.
-_CLASSES = {
-    "Functional",
-    "InputLayer",
-    "LSTM",
-    "GRU",
-    "Bidirectional",
-    "RepeatVector",
-    "Concatenate",
-    "TimeDistributed",
-    "Dense",
-    "Attention",
-    "Dropout",
-    "Embedding",
-    "RandomUniform",
-    "DTypePolicy",
-    "GlorotUniform",
-    "Orthogonal",
-    "OrthogonalInitializer",
-    "Zeros",
-    "L2",
-    "__keras_tensor__",
-    # Masks: what is no padding, and every second step of it.
-    "NotEqual",
-    "Greater",
-    "GetItem",
-    "__slice__",
-}
-# The kit's own layers and the modules that register them with Keras. Each is let in under its own name from its own module only.
-_OWN_CLASSES = {
-    "ChannelEmbedding": "seq2seq_kit.models.channels",
-    "DropMask": "seq2seq_kit.models.masks",
-    "StepBefore": "seq2seq_kit.models.feedback",
-    "FoldSteps": "seq2seq_kit.models.characters",
-    "Denormalise": "seq2seq_kit.models.layers",
-    "JoinSteps": "seq2seq_kit.models.layers",
-    "MergeChannels": "seq2seq_kit.models.channels",
-    "Normalise": "seq2seq_kit.models.layers",
-    "OneHot": "seq2seq_kit.models.masks",
-    "PositionEmbedding": "seq2seq_kit.models.layers",
-    "Repeat": "seq2seq_kit.models.layers",
-    "RepeatChannels": "seq2seq_kit.models.channels",
-    "SplitChannels": "seq2seq_kit.models.channels",
-    "SplitSteps": "seq2seq_kit.models.layers",
-    "UnfoldSteps": "seq2seq_kit.models.characters",
-    "WithMask": "seq2seq_kit.models.masks",
-}
-_MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
-_MOST_CONFIG_BYTES = 4_000_000
 
 
 def versions() -> dict[str, str]:
@@ -96,17 +45,20 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
     """Writes a bundle to a folder that does not exist yet: beside it first, then renamed, so it is there whole or not at all.
 
     Raises:
-        BundleError: The folder exists, or the disk is full or not writable; nothing is left behind then.
+        BundleError: The folder exists, the disk is full or not writable, or a layer is not on the allow-list, so that the
+            bundle could not be loaded again; nothing is left behind then.
     """
     if folder.exists():
         raise BundleError(
-            f"{folder} exists already; expected the name of a new folder. Remove it or choose another name"
+            f"{folder} exists already; expected the name of a new folder. Remove it or choose another name",
+            code="bundle_exists",
         )
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial.mkdir()
         _write_files(bundle, partial)
+        refuse_unlisted(partial / "model.keras")
         partial.rename(folder)
     except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
@@ -114,7 +66,8 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
             raise
         raise BundleError(
             f"could not write the bundle to {folder}: {error}. Nothing was left there; free some space or choose another "
-            f"folder ({_free(folder)})"
+            f"folder ({_free(folder)})",
+            code="bundle_not_written",
         ) from error
     return folder
 
@@ -149,7 +102,7 @@ def read_bundle(
     except BundleError:
         raise
     except Exception as error:  # whatever crafted words and arrays make JSON, NumPy, zipfile and the kit say
-        raise BundleError(f"{folder} is not a bundle of this kit: {error}") from error
+        raise BundleError(f"{folder} is not a bundle of this kit: {error}", code="bundle_damaged") from error
     _check_golden(bundle, golden, expected, folder, head)
     return bundle
 
@@ -179,10 +132,11 @@ def _write_files(bundle: Bundle, folder: Path) -> None:
     (folder / _HEAD).write_text(json.dumps(head, indent=2), encoding="utf-8")
 
 
-def _read_head(folder: Path) -> dict[str, Any]:
+def _read_head(folder: Path) -> Json:
     if not (folder / _HEAD).is_file():
         raise BundleError(
-            f"{folder} is not a bundle: it has no {_HEAD}. Expected the folder of a trained model, or a run id"
+            f"{folder} is not a bundle: it has no {_HEAD}. Expected the folder of a trained model, or a run id",
+            code="bundle_missing",
         )
     try:
         head = json.loads((folder / _HEAD).read_text(encoding="utf-8"))
@@ -191,22 +145,26 @@ def _read_head(folder: Path) -> dict[str, Any]:
         if head["kind"] != "seq2seq_kit bundle" or not all(isinstance(part, dict) for part in parts):
             raise ValueError("its head is not a bundle's")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BundleError(f"{folder / _HEAD} is damaged or foreign ({error}); copy the bundle again") from error
+        raise BundleError(
+            f"{folder / _HEAD} is damaged or foreign ({error}); copy the bundle again", code="bundle_damaged"
+        ) from error
     if newer:
         raise BundleError(
-            f"{folder} has the bundle format {head['format']}; this kit reads up to {FORMAT}. Install a newer seq2seq-kit"
+            f"{folder} has the bundle format {head['format']}; this kit reads up to {FORMAT}. Install a newer seq2seq-kit",
+            code="bundle_too_new",
         )
     return head
 
 
-def _check_digests(folder: Path, head: dict[str, Any]) -> None:
+def _check_digests(folder: Path, head: Json) -> None:
     for name in _FILES:
         path = folder / name
         if not path.is_file():
-            raise BundleError(f"{folder} lacks {name}; copy the whole folder again")
+            raise BundleError(f"{folder} lacks {name}; copy the whole folder again", code="bundle_damaged")
         if _digest(path) != head["sha256"].get(name):
             raise BundleError(
-                f"{path} is damaged: its content is not what was saved. Copy the bundle again, or train anew"
+                f"{path} is damaged: its content is not what was saved. Copy the bundle again, or train again",
+                code="bundle_damaged",
             )
 
 
@@ -215,76 +173,24 @@ def _load_model(path: Path) -> keras.Model:
 
     from seq2seq_kit.models.acceleration import accelerate
 
-    for module in sorted(set(_OWN_CLASSES.values())):
-        import_module(module)  # Keras knows a class once its module is imported
-
+    register_own_layers()
     try:
-        _refuse_foreign(path)
+        refuse_foreign(path)
         return accelerate(keras.saving.load_model(path, compile=False, safe_mode=True))
     except BundleError:
         raise
     except Exception as error:  # whatever a crafted file makes Keras, zipfile or h5py say
-        raise BundleError(f"{path} is not a model of this kit: {error}") from error
+        raise BundleError(f"{path} is not a model of this kit: {error}", code="bundle_damaged") from error
 
 
-def _refuse_foreign(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        strange = sorted(set(archive.namelist()) - _MEMBERS)
-        if strange:
-            raise BundleError(
-                f"{path} holds {', '.join(strange[:5])}; expected only {', '.join(sorted(_MEMBERS))}. Not loaded"
-            )
-        if archive.getinfo("config.json").file_size > _MOST_CONFIG_BYTES:
-            raise BundleError(f"{path}: its configuration is larger than {_MOST_CONFIG_BYTES} bytes. Not loaded")
-        config = json.loads(archive.read("config.json"))
-    foreign = sorted(_classes_in(config) - _CLASSES)
-    if foreign:
-        raise BundleError(
-            f"{path} names the classes {', '.join(foreign[:5])}, which no model of this kit has. Not loaded: the file is "
-            "damaged or not to be trusted"
-        )
-
-
-def _classes_in(node: Any) -> set[str]:
-    found: set[str] = set()
-    if isinstance(node, dict):
-        own_layer = _is_own_layer(node)
-        if "class_name" in node and not own_layer:
-            module = node.get("module")
-            own = (
-                module is None or module in ("keras", "keras.src.models.functional") or str(module).startswith("keras.")
-            )
-            found.add(str(node["class_name"]) if own else f"{module}.{node['class_name']}")
-        if node.get("registered_name") not in (None, node.get("class_name")) and not own_layer:
-            found.add(str(node["registered_name"]))
-        for value in node.values():
-            found |= _classes_in(value)
-    elif isinstance(node, list):
-        for value in node:
-            found |= _classes_in(value)
-    return found
-
-
-def _is_own_layer(node: dict[str, Any]) -> bool:
-    """Whether a node names one of the kit's layers, and the same one in all three ways that Keras writes."""
-    name = node.get("class_name")
-    return (
-        isinstance(name, str)
-        and name in _OWN_CLASSES
-        and node.get("module") == _OWN_CLASSES[name]
-        and node.get("registered_name") == f"seq2seq_kit>{name}"
-    )
-
-
-def _check_golden(
-    bundle: Bundle, golden: list[np.ndarray], expected: np.ndarray, folder: Path, head: dict[str, Any]
-) -> None:
+def _check_golden(bundle: Bundle, golden: list[np.ndarray], expected: np.ndarray, folder: Path, head: Json) -> None:
     try:
         received = bundle.forward(golden)
         off = float(np.abs(received - expected).max()) if received.shape == expected.shape else float("inf")
     except Exception as error:  # shapes of a model and inputs that do not belong together
         raise BundleError(
-            f"{folder}: the model does not take its own golden input ({error}); copy the bundle again"
+            f"{folder}: the model does not take its own golden input ({error}); copy the bundle again",
+            code="bundle_damaged",
         ) from error
     if not off <= _GOLDEN_TOLERANCE:
         then, now = head["versions"], versions()
@@ -292,7 +198,8 @@ def _check_golden(
         raise BundleError(
             f"{folder}: the model answers its golden input differently than when it was saved (off by {off:.2g}, expected at "
             f"most {_GOLDEN_TOLERANCE}). {'Versions changed: ' + ', '.join(changed) if changed else 'No version changed'}. "
-            "Install the versions it was saved with, or train again from its recipe.yaml"
+            "Install the versions it was saved with, or train again from its recipe.yaml",
+            code="golden_output_differs",
         )
 
 

@@ -1,9 +1,8 @@
-"""What is predicted of windows, as frames: which series, which time or row, which step."""
+"""Predictions of windows as frames: which series, which time or row, which step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,18 +61,19 @@ def require_some(prepared: Prepared) -> None:
         longest = int((prepared.segments[:, 1] - prepared.segments[:, 0]).max(initial=0))
         raise SeriesTooShortError(
             f"{prepared.table.origin}: not one window fits. One window spans {windows.shape.span} rows without a gap; the "
-            f"longest stretch has {longest}. Give more rows"
+            f"longest stretch has {longest}. Give more rows",
+            code="series_too_short",
         )
 
 
-def _series_of(prepared: Prepared, windows: np.ndarray) -> dict[str, Any]:
+def _series_of(prepared: Prepared, windows: np.ndarray) -> dict[str, np.ndarray]:
     if not prepared.data.series:
         return {}
     names = np.array(prepared.table.series, dtype=object)
     return {prepared.data.series: names[prepared.series_of("test", windows)]}
 
 
-def _when(prepared: Prepared, rows: np.ndarray, prefix: str) -> dict[str, Any]:
+def _when(prepared: Prepared, rows: np.ndarray, prefix: str) -> dict[str, np.ndarray | pd.DatetimeIndex]:
     if prepared.table.times is not None:
         return {f"{prefix}{prepared.data.time}": prepared.table.times[rows]}
     series = np.searchsorted(prepared.table.bounds, rows, side="right") - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,10 @@ from seq2seq_kit.errors import DataError
 
 if TYPE_CHECKING:
     from seq2seq_kit.bundles.windows import WindowBundle
+
+
+Example = pd.DataFrame | np.ndarray | dict[str, np.ndarray]
+Served = dict[str, tuple[Example, pd.DataFrame | np.ndarray]]
 
 
 def requirements() -> list[str]:
@@ -62,7 +66,7 @@ def served_examples(
     source: pd.DataFrame | FrameOnDisk,
     *,
     arrays: list[np.ndarray] | None = None,
-) -> dict[str, tuple[Any, Any]]:
+) -> Served:
     """An example and its answer for each way in which MLflow serves the bundle: frames, and the bare network's tensors.
 
     `arrays` are the network's inputs, where they are not those of the first test window. Where every test window has missing
@@ -73,7 +77,7 @@ def served_examples(
     arrays = prepared.arrays("test", np.array([0])) if arrays is None else arrays
     names = [tensor.name for tensor in forward_inputs(bundle.model)]
     tensors = dict(zip(names, arrays, strict=True)) if len(names) > 1 else arrays[0]
-    served: dict[str, tuple[Any, Any]] = {"tensors": (tensors, bundle.forward(arrays))}
+    served: Served = {"tensors": (tensors, bundle.forward(arrays))}
     try:
         frame = _example(prepared, source)
         return {"frames": (frame, bundle.answer(frame))} | served

@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Arrays, Bundle, Words
+from seq2seq_kit.bundles.base import Arrays, Bundle, Json
 from seq2seq_kit.bundles.frames import require_some
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.scaling import Scaler
@@ -41,7 +41,7 @@ class WindowBundle(Bundle):
     scaler: Scaler
     baselines: list[Baseline]
     naive: dict[str, np.ndarray] = field(default_factory=dict)
-    info: dict[str, Any] = field(default_factory=dict)
+    info: Json = field(default_factory=dict)
 
     @property
     @abstractmethod
@@ -64,14 +64,14 @@ class WindowBundle(Bundle):
         """The model as a predictor of windows, in original units, shape `(windows, output_steps, targets)`."""
         return prepared.restore(self.forward(prepared.arrays(part, windows)), part, windows)
 
-    def state(self) -> tuple[Words, Arrays]:
-        """What stands beside the model on disk: words and arrays."""
+    def state(self) -> tuple[Json, Arrays]:
+        """What is saved beside the model: JSON and arrays."""
         words, arrays = dump_baselines(self.baselines)
         naive = {name: values.tolist() for name, values in self.naive.items()}
         return {"scaler": self.scaler.to_json(), "baselines": words, "naive": naive}, arrays
 
     @classmethod
-    def restore(cls, recipe: Any, model: keras.Model, state: Mapping[str, Any], arrays: Arrays, info: Words) -> Self:
+    def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
         """The reverse of `state`."""
         scaler, baselines = (
             Scaler.from_json(state["scaler"]),

@@ -16,6 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 SWITCH = "SEQ2SEQ_KIT_KERNEL"  # `off`: do without
@@ -28,11 +29,11 @@ _SECONDS = 120
 
 @dataclass(frozen=True)
 class Library:
-    """The operations, or why there are none.
+    """The operations, or why they are missing.
 
     Attributes:
         operations: TensorFlow's functions for them; None without.
-        reason: Empty, or why there are none and what to do.
+        reason: Why they are missing and what to do; otherwise empty.
     """
 
     operations: Any
@@ -67,7 +68,7 @@ def cache_folder() -> Path:
     return (Path(root) if root else Path.home() / ".cache") / "seq2seq_kit"
 
 
-def _kept(compiler: list[str], tf: Any) -> Path:
+def _kept(compiler: list[str], tf: ModuleType) -> Path:
     """The library in the cache, put there if it is not."""
     sources = sorted(_SOURCES.glob("*.[ch]"))
     key = hashlib.sha256()
@@ -91,7 +92,7 @@ def _kept(compiler: list[str], tf: Any) -> Path:
     return kept
 
 
-def _compile(compiler: list[str], tf: Any, kept: Path) -> None:
+def _compile(compiler: list[str], tf: ModuleType, kept: Path) -> None:
     handle, partial = tempfile.mkstemp(suffix=".so", dir=kept.parent)
     os.close(handle)
     try:

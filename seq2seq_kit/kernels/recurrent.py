@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import tensorflow as tf
 
@@ -98,7 +97,7 @@ def computing_threads() -> int:
 
 
 @tf.RegisterGradient("Seq2seqKitRecurrent")
-def _gradient(operation: Any, *gradients: tf.Tensor) -> list[tf.Tensor | None]:
+def _gradient(operation: tf.Operation, *gradients: tf.Tensor) -> list[tf.Tensor | None]:
     inputs = operation.inputs
     x, _, h, c, kernel, recurrent_kernel, bias, _ = inputs
     names = ("lstm", "repeated", "backwards", "zeros", "sequences", "threads")

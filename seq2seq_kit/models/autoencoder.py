@@ -11,7 +11,7 @@ import keras
 
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models.acceleration import accelerate
-from seq2seq_kit.models.arguments import boolean, fraction, positive_int, units_list, whole_steps
+from seq2seq_kit.models.arguments import boolean, fraction, output_columns, positive_int, units_list, whole_steps
 from seq2seq_kit.models.blocks import Recurrent, bridge, decode, encode, head, segments
 from seq2seq_kit.models.encoder_decoder import Cell
 
@@ -75,12 +75,7 @@ def build_autoencoder(
     positive_int("segment_steps", segment_steps)
     encoder, decoder = units_list("encoder_units", encoder_units), units_list("decoder_units", decoder_units)
     whole_steps("input_steps", input_steps, segment_steps, pyramid, len(encoder))
-    positive_int("input_features", input_features)
-    output_features = input_features if output_features is None else positive_int("output_features", output_features)
-    if output_features > input_features:
-        raise ArgumentError(
-            f"output_features must be at most input_features ({input_features}). Received: output_features={output_features}"
-        )
+    output_features = output_columns(output_features, positive_int("input_features", input_features))
     boolean("bidirectional", bidirectional)
     boolean("position_embedding", position_embedding)
     fraction("output_dropout", output_dropout)
@@ -113,13 +108,16 @@ def split_autoencoder(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     """
     names = [layer.name for layer in model.layers]
     if "bridge" not in names or len(model.inputs) != 1:
-        raise ArgumentError(f"model must be an autoencoder with a layer named bridge. Received: layers {names}")
+        raise ArgumentError(
+            f"model must be an autoencoder with a layer named bridge. Received: layers {names}", code="wrong_model"
+        )
     at = names.index("bridge")
     beside = [layer.name for layer in model.layers[at:] if isinstance(layer.input, list | tuple)]
     if beside:
         raise ArgumentError(
             "model must be an autoencoder, whose decoder takes nothing but the latent vector; here "
-            f"{', '.join(beside)} take more. Received: layers {names}"
+            f"{', '.join(beside)} take more. Received: layers {names}",
+            code="wrong_model",
         )
     latent = model.layers[at].input
     encoder = keras.Model(model.inputs[0], latent, name="encoder")

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 
 from seq2seq_kit.models.arguments import fraction, non_negative, one_of
+from seq2seq_kit.models.keras_compat import Tensor
 from seq2seq_kit.models.layers import JoinSteps, PositionEmbedding, SplitSteps
 
 CELLS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
@@ -56,7 +56,7 @@ class Recurrent:
         )
 
 
-def segments(inputs: Any, segment_steps: int, width: int) -> Any:
+def segments(inputs: Tensor, segment_steps: int, width: int) -> Tensor:
     """Steps in segments: `(batch, time, features)` -> `(batch, time / segment_steps, width)`, so recurrence runs over fewer.
 
     Each segment is embedded by one linear map and a ReLU, as in SegRNN (Lin et al. 2023, "Segment recurrent neural network
@@ -67,7 +67,7 @@ def segments(inputs: Any, segment_steps: int, width: int) -> Any:
 
 
 def encode(
-    inputs: Any,
+    inputs: Tensor,
     units: Sequence[int],
     recurrent: Recurrent,
     *,
@@ -75,7 +75,7 @@ def encode(
     pyramid: int = 1,
     with_states: bool = False,
     with_steps: bool = False,
-) -> tuple[Any, list[list[Any]]]:
+) -> tuple[Tensor, list[list[Tensor]]]:
     """Many to one: `(batch, input_steps, features)` -> `(batch, units[-1])`, twice as wide when bidirectional.
 
     Layers `encoder_0..n`. Only the last one gives up the sequence for its final output, unless `with_steps` asks for every
@@ -106,7 +106,7 @@ def encode(
     return outputs, states
 
 
-def _both_directions(states: Sequence[Any], name: str) -> list[Any]:
+def _both_directions(states: Sequence[Tensor], name: str) -> list[Tensor]:
     """Forward and backward states side by side: `[h, c, h, c]` -> `[h, c]`, `[h, h]` -> `[h]`."""
     half = len(states) // 2
     return [
@@ -115,7 +115,7 @@ def _both_directions(states: Sequence[Any], name: str) -> list[Any]:
     ]
 
 
-def bridge(latent: Any, steps: int, future: Any = None, *, position_embedding: bool = False) -> Any:
+def bridge(latent: Tensor, steps: int, future: Tensor | None = None, *, position_embedding: bool = False) -> Tensor:
     """`(batch, width)` -> `(batch, steps, width)`: the decoder sees the latent vector at every step.
 
     What is known of the steps ahead, `future` of shape `(batch, steps, features)`, is put beside it.
@@ -128,7 +128,9 @@ def bridge(latent: Any, steps: int, future: Any = None, *, position_embedding: b
     return keras.layers.Concatenate(name="bridge_future")([repeated, future])
 
 
-def decode(inputs: Any, units: Sequence[int], recurrent: Recurrent, states: Sequence[Sequence[Any]] = ()) -> Any:
+def decode(
+    inputs: Tensor, units: Sequence[int], recurrent: Recurrent, states: Sequence[Sequence[Tensor]] = ()
+) -> Tensor:
     """Many to many: `(batch, steps, width)` -> `(batch, steps, units[-1])`. Layers `decoder_0..n`.
 
     Layer i starts from `states[i]` where there are any, otherwise from zeros.
@@ -140,7 +142,7 @@ def decode(inputs: Any, units: Sequence[int], recurrent: Recurrent, states: Sequ
     return outputs
 
 
-def head(inputs: Any, output_features: int, *, segment_steps: int = 1, dropout: float = 0.0) -> Any:
+def head(inputs: Tensor, output_features: int, *, segment_steps: int = 1, dropout: float = 0.0) -> Tensor:
     """The same linear map at every step: `(batch, steps, width)` -> `(batch, steps * segment_steps, output_features)`."""
     if dropout:
         inputs = keras.layers.Dropout(dropout, name="output_dropout")(inputs)

@@ -4,25 +4,23 @@ A batch of sequences with `channels` columns becomes a batch of `batch * channel
 stand one after another. Registered with Keras like those in layers.py.
 """
 
-from typing import Any
-
 import keras
 from keras import ops
 
-from seq2seq_kit.errors import ArgumentError
-from seq2seq_kit.models.arguments import positive_int
+from seq2seq_kit.models.arguments import positive_int, refuse_shape
+from seq2seq_kit.models.keras_compat import Tensor
 from seq2seq_kit.models.layers import PACKAGE, Shape, width_of
 
 
 class _Channels(keras.layers.Layer):
     """What the layers on channels share: their number, and a batch that holds each sequence's channels one after another."""
 
-    def __init__(self, channels: int, **kwargs: Any) -> None:
+    def __init__(self, channels: int, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.channels = positive_int("channels", channels)
         self.supports_masking = True
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return super().get_config() | {"channels": self.channels}
 
     def _many(self, batch: int | None) -> int | None:
@@ -45,11 +43,9 @@ class SplitChannels(_Channels):
 
     def build(self, input_shape: Shape) -> None:
         if width_of(input_shape[-1]) < self.channels:
-            raise ArgumentError(
-                f"SplitChannels needs at least channels={self.channels} columns. Received: shape {tuple(input_shape)}"
-            )
+            refuse_shape(f"SplitChannels needs at least channels={self.channels} columns", input_shape)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         own = ops.reshape(ops.transpose(inputs[..., : self.channels], (0, 2, 1)), (-1, ops.shape(inputs)[1], 1))
         if inputs.shape[-1] == self.channels:
             return own
@@ -58,7 +54,7 @@ class SplitChannels(_Channels):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (self._many(input_shape[0]), input_shape[1], width_of(input_shape[-1]) - self.channels + 1)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
         return None if previous_mask is None else ops.repeat(previous_mask, self.channels, axis=0)
 
 
@@ -78,16 +74,16 @@ class MergeChannels(_Channels):
 
     def build(self, input_shape: Shape) -> None:
         if input_shape[-1] != 1:
-            raise ArgumentError(f"MergeChannels needs series of one column. Received: shape {tuple(input_shape)}")
+            refuse_shape("MergeChannels needs series of one column", input_shape)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         return ops.transpose(ops.reshape(inputs, (-1, self.channels, ops.shape(inputs)[1])), (0, 2, 1))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch = input_shape[0]
         return (None if batch is None else batch // self.channels, input_shape[1], self.channels)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
         return None if previous_mask is None else previous_mask[:: self.channels]
 
 
@@ -105,13 +101,13 @@ class RepeatChannels(_Channels):
         `(batch * channels, time, features)`, in the order of `SplitChannels`. A mask is repeated.
     """
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         return ops.repeat(inputs, self.channels, axis=0)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (self._many(input_shape[0]), *input_shape[1:])
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
         return None if previous_mask is None else ops.repeat(previous_mask, self.channels, axis=0)
 
 
@@ -133,7 +129,7 @@ class ChannelEmbedding(_Channels):
         shape = (self.channels, width_of(input_shape[-1]))
         self.embeddings = self.add_weight(name="embeddings", shape=shape, initializer="uniform")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         by_channel = ops.reshape(inputs, (-1, self.channels, inputs.shape[-1]))
         return ops.reshape(by_channel + self.embeddings, ops.shape(inputs))
 

@@ -1,9 +1,11 @@
 """Layers that let a model read something inside each step, such as the characters of a word: steps into the batch and back."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import keras
 from keras import ops
+
+from seq2seq_kit.models.keras_compat import Tensor
 
 Shape = tuple[int | None, ...]
 
@@ -19,7 +21,7 @@ class FoldSteps(keras.layers.Layer):
         `(batch * steps, inner steps)`.
     """
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         return ops.reshape(inputs, (-1, inputs.shape[2]))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -37,9 +39,9 @@ class UnfoldSteps(keras.layers.Layer):
         `(batch, steps, width)`.
     """
 
-    def call(self, inputs: list[Any]) -> Any:
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         vectors, folded = inputs
         return ops.reshape(vectors, (*ops.shape(folded)[:2], vectors.shape[-1]))
 
-    def compute_output_shape(self, input_shape: list[Shape]) -> Shape:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return (*input_shape[1][:2], input_shape[0][-1])

@@ -6,9 +6,11 @@ has four of them (Hochreiter and Schmidhuber 1997, Gers et al. 2000), a GRU thre
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import keras
+
+from seq2seq_kit.models.keras_compat import first_tensor
 
 
 @dataclass(frozen=True)
@@ -99,31 +101,26 @@ def explain_layers(model: keras.Model) -> list[LayerCount]:
     ]
 
 
-def kind_of(layer: Any) -> str:
+def kind_of(layer: keras.Layer) -> str:
     """`LSTM`, `Bidirectional(LSTM)`, `TimeDistributed(Dense)`."""
     wrapped = wrapped_in(layer)
     return type(layer).__name__ + (f"({kind_of(wrapped)})" if wrapped is not None else "")
 
 
-def first_shape(layer: Any, side: Literal["input", "output"]) -> tuple[int | None, ...]:
-    """Shape of the first tensor that a layer reads or gives, where it is called first, without the batch."""
-    try:
-        tensors = getattr(layer, side)
-    except (AttributeError, ValueError):  # a layer that is called in several places has no single input or output
-        node = layer._inbound_nodes[0]
-        tensors = node.arguments.keras_tensors if side == "input" else node.output_tensors
-    # An input layer reads what it gives.
-    return tuple((keras.tree.flatten(tensors) or keras.tree.flatten(layer.output))[0].shape[1:])
+def first_shape(layer: keras.Layer, side: Literal["input", "output"]) -> tuple[int | None, ...]:
+    """Shape of the first tensor that a layer reads or gives, where it is called first, without the batch; () where unknown."""
+    tensor = first_tensor(layer, side)
+    return () if tensor is None else tuple(tensor.shape[1:])
 
 
-def wrapped_in(layer: Any) -> Any:
+def wrapped_in(layer: keras.Layer) -> keras.Layer | None:
     """The layer inside a wrapper, the forward one of a bidirectional layer; None for any other."""
     if isinstance(layer, keras.layers.Bidirectional):
         return layer.forward_layer
     return layer.layer if isinstance(layer, keras.layers.Wrapper) else None
 
 
-def _how(layer: Any, inputs: tuple[int | None, ...]) -> str:
+def _how(layer: keras.Layer, inputs: tuple[int | None, ...]) -> str:
     count = layer.count_params()
     if not count:
         return ""
@@ -135,7 +132,7 @@ def _how(layer: Any, inputs: tuple[int | None, ...]) -> str:
     return f"{' + '.join(weights)} = {count:,}"
 
 
-def _formula(layer: Any, inputs: tuple[int | None, ...]) -> tuple[str, int]:
+def _formula(layer: keras.Layer, inputs: tuple[int | None, ...]) -> tuple[str, int]:
     """The textbook's words and number for a layer; ("", -1) for one without."""
     width = inputs[-1] if inputs else None
     if isinstance(layer, keras.layers.Embedding):

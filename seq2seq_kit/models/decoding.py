@@ -1,4 +1,4 @@
-"""Writing an output from a model that was trained with the true output before each step: step by step, from its own.
+"""Autoregressive decoding: a model trained on the true output before each step writes step by step, from its own output.
 
 The layers are the model's; what changes is only where a step's input comes from. Everything runs in one compiled function.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -29,7 +28,7 @@ class Decoder:
 
     model: keras.Model
     encoder: keras.Model
-    layers: list[Any]
+    layers: list[keras.layers.RNN]
 
     @classmethod
     def of(cls, model: keras.Model) -> Decoder:
@@ -44,7 +43,7 @@ class Decoder:
         inputs = [tensor for tensor in model.inputs if tensor.name in ("source", "inputs")]
         return cls(model, keras.Model(inputs, handed), layers)
 
-    def start(self, inputs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    def start(self, inputs: Sequence[tf.Tensor]) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         """The encoder's states, one after the other, and its memory: values, keys and mask for attention, or nothing."""
         handed = self.encoder(list(inputs), training=False)
         handed = list(handed) if isinstance(handed, list | tuple) else [handed]
@@ -52,7 +51,9 @@ class Decoder:
         memory = handed[states:]
         return handed[:states], [*memory, _memory_mask(self.model, inputs[0])] if memory else []
 
-    def step(self, vectors: Any, states: Sequence[Any], memory: Sequence[Any]) -> tuple[Any, list[Any], Any]:
+    def step(
+        self, vectors: tf.Tensor, states: Sequence[tf.Tensor], memory: Sequence[tf.Tensor]
+    ) -> tuple[tf.Tensor, list[tf.Tensor], tf.Tensor | None]:
         """One step: `(batch, width)` to `(batch, outputs)`, the new states and, with attention, its weights `(batch, steps)`."""
         outputs, after, states = vectors, [], list(states)
         for layer in self.layers:
@@ -72,7 +73,7 @@ class Decoder:
         return self.model.get_layer("output")(outputs), after, weights
 
 
-def _memory_mask(model: keras.Model, source: Any) -> Any:
+def _memory_mask(model: keras.Model, source: tf.Tensor) -> tf.Tensor | None:
     """Which steps of the encoder's last layer count, from the tokens; padding is 0 and stands at the end."""
     if not source.dtype.is_integer:
         return None  # windows of numbers have no padding
@@ -83,17 +84,19 @@ def _memory_mask(model: keras.Model, source: Any) -> Any:
     return mask
 
 
-def compile_beam_search(model: keras.Model, *, beams: int, most_steps: int) -> Callable[[np.ndarray], Any]:
-    """The likeliest outputs of a translator that reads its own output; one beam is greedy decoding.
+def compile_beam_search(
+    model: keras.Model, *, beams: int, most_steps: int
+) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """The most probable outputs of an autoregressive translator, by beam search; one beam is greedy decoding.
 
     Args:
         model: With the inputs `source` and `previous`, and logits as outputs.
-        beams: Beginnings that are kept at each step (Sutskever et al. 2014).
+        beams: Beam width: the partial outputs kept at each step (Sutskever et al. 2014).
         most_steps: Steps after which an output is cut off.
 
     Returns:
         A function from sources `(batch, any)` to tokens `(batch, beams, most_steps)`, 0 from the end on, and the natural
-        logarithm of their probability `(batch, beams)`, the likeliest first.
+        logarithm of their probability `(batch, beams)`, the most probable first.
     """
     decoder = Decoder.of(model)
     vectors_of = _vectors_of(model)
@@ -110,14 +113,18 @@ def compile_beam_search(model: keras.Model, *, beams: int, most_steps: int) -> C
         scores = tf.tile(tf.constant([[0.0] + [-np.inf] * (beams - 1)]), (batch, 1))
         ended = tf.zeros((batch, beams), tf.bool)
 
-        def unfinished(step: Any, tokens: Any, last: Any, scores: Any, ended: Any, *states: Any) -> Any:
+        def unfinished(
+            step: tf.Tensor, tokens: object, last: object, scores: object, ended: tf.Tensor, *_: object
+        ) -> tf.Tensor:
             return (step < most_steps) & ~tf.reduce_all(ended)
 
-        def advance(step: Any, tokens: Any, last: Any, scores: Any, ended: Any, *states: Any) -> Any:
+        def advance(
+            step: tf.Tensor, tokens: tf.Tensor, last: tf.Tensor, scores: tf.Tensor, ended: tf.Tensor, *states: tf.Tensor
+        ) -> tuple[tf.Tensor, ...]:
             logits, after, _ = decoder.step(vectors_of(tf.reshape(last, (-1,))), states, memory)
             logits = tf.reshape(tf.nn.log_softmax(logits), (batch, beams, -1))
             size = tf.shape(logits)[2]
-            # What has ended goes on with nothing but its end, which costs nothing.
+            # An output that has ended can only be followed by its end, at no cost.
             only_end = tf.where(tf.range(size) == END, 0.0, -np.inf)
             total = scores[..., None] + tf.where(ended[..., None], only_end, logits)
             scores, place = tf.math.top_k(tf.reshape(total, (batch, -1)), k=beams)
@@ -147,7 +154,7 @@ def compile_beam_search(model: keras.Model, *, beams: int, most_steps: int) -> C
     return decode
 
 
-def _vectors_of(model: keras.Model) -> Callable[[Any], Any]:
+def _vectors_of(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     """What the decoder reads for a token."""
     names = [layer.name for layer in model.layers]
     name = "previous_embedding" if "previous_embedding" in names else "previous_one_hot"
@@ -156,7 +163,7 @@ def _vectors_of(model: keras.Model) -> Callable[[Any], Any]:
 
 
 def compile_free_forecast(model: keras.Model) -> Callable[..., tf.Tensor]:
-    """A forecaster that reads its own output, run on its own output.
+    """An autoregressive forecaster, run on its own output.
 
     Args:
         model: From `build_feedback_forecaster`.
@@ -172,7 +179,9 @@ def compile_free_forecast(model: keras.Model) -> Callable[..., tf.Tensor]:
         states, memory = decoder.start([inputs])
         written = tf.TensorArray(tf.float32, size=steps)
 
-        def advance(step: Any, value: Any, written: Any, *states: Any) -> Any:
+        def advance(
+            step: tf.Tensor, value: tf.Tensor, written: tf.TensorArray, *states: tf.Tensor
+        ) -> tuple[object, ...]:
             read = value if future is None else tf.concat([value, future[:, step]], axis=-1)
             value, after, _ = decoder.step(read, states, memory)
             return (step + 1, value, written.write(step, value), *after)

@@ -5,7 +5,7 @@ They differ in what is a step and what is a feature, and in where the sequence e
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 import numpy as np
@@ -87,7 +87,7 @@ def _input_shape(shape: str, steps: int, features: int) -> tuple[int, ...]:
 
 
 def compile_free_run(model: keras.Model) -> FreeRun:
-    """A function that unrolls a `feedback` model on its own outputs, for as many steps as asked for.
+    """A function that runs a `feedback` model autoregressively, for as many steps as asked for.
 
     The states are carried by hand through the layer's cell and begin at zero in every call: nothing is left over from the
     sequence before, which is what a `stateful` layer needs `reset_state` for. The function works on the model's own
@@ -104,12 +104,13 @@ def compile_free_run(model: keras.Model) -> FreeRun:
         ArgumentError: The model has other layers, or the number of steps is below 1.
     """
     names = [layer.name for layer in model.layers]
-    recurrent: Any = model.get_layer("recurrent") if "recurrent" in names else None
-    if model.name != "feedback" or type(recurrent) not in CELLS.values():
+    found = [layer for layer in model.layers if layer.name == "recurrent" and type(layer) in CELLS.values()]
+    if model.name != "feedback" or not found:
         raise ArgumentError(
-            f"model must be one of build_echo(shape='feedback'). Received: {model.name} with the layers {names}"
+            f"model must be one of build_echo(shape='feedback'). Received: {model.name} with the layers {names}",
+            code="wrong_model",
         )
-    cell, output = recurrent.cell, model.get_layer("output").layer
+    cell, output = found[0].cell, model.get_layer("output").layer
 
     @tf.function(reduce_retracing=True)
     def step(value: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:

@@ -12,12 +12,21 @@ from typing import Literal
 
 import keras
 
-from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models.acceleration import accelerate
-from seq2seq_kit.models.arguments import boolean, fraction, one_of, positions, positive_int, units_list, whole_steps
+from seq2seq_kit.models.arguments import (
+    boolean,
+    fraction,
+    one_of,
+    positions,
+    positive_int,
+    refuse,
+    units_list,
+    whole_steps,
+)
 from seq2seq_kit.models.blocks import Recurrent, bridge, decode, encode, head, segments
 from seq2seq_kit.models.channels import ChannelEmbedding, MergeChannels, RepeatChannels, SplitChannels
 from seq2seq_kit.models.layers import NORMALISATIONS, Denormalise, JoinSteps, Normalise
+from seq2seq_kit.models.states import require_equal_units
 
 Cell = Literal["lstm", "gru"]
 Channels = Literal["joint", "independent"]
@@ -112,7 +121,7 @@ def build_encoder_decoder(
     whole_steps("output_steps", output_steps, segment_steps)
     recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
     if one_of("decoder_state", decoder_state, ["zeros", "encoder"]) == "encoder":
-        _require_states_that_fit(encoder, decoder, bidirectional=bidirectional)
+        require_equal_units(encoder, decoder, bidirectional=bidirectional, why="decoder_state='encoder'")
     independent = one_of("channels", channels, ["joint", "independent"]) == "independent"
     one_of("normalise", normalise, ["none", *NORMALISATIONS])
     targets = _targets(target_positions, output_features, input_features, normalise, independent=independent)
@@ -155,16 +164,6 @@ def build_encoder_decoder(
     return accelerate(keras.Model(inputs if future is None else [inputs, future], outputs, name="encoder_decoder"))
 
 
-def _require_states_that_fit(encoder: Sequence[int], decoder: Sequence[int], *, bidirectional: bool) -> None:
-    fitting = [units * (2 if bidirectional else 1) for units in encoder]
-    if list(decoder) != fitting:
-        doubled = ", doubled because it reads in both directions" if bidirectional else ""
-        raise ArgumentError(
-            f"decoder_units must be the encoder's{doubled}, {fitting}, to start from its states (decoder_state='encoder'). "
-            f"Received: decoder_units={list(decoder)}"
-        )
-
-
 def _targets(
     given: Sequence[int] | None, output_features: int, input_features: int, normalise: str, *, independent: bool
 ) -> list[int]:
@@ -172,24 +171,19 @@ def _targets(
     if given is None and (independent or normalise != "none"):
         why = "channels='independent'" if independent else f"normalise={normalise!r}"
         if output_features > input_features:
-            raise ArgumentError(
-                f"output_features must be at most input_features ({input_features}), because {why} needs every target among "
-                f"the inputs. Received: output_features={output_features}"
-            )
+            must = f"be at most input_features ({input_features}), because {why} needs every target among the inputs"
+            refuse("output_features", output_features, must)
     if given is None:
         return list(range(output_features))
     found = positions("target_positions", given, below=input_features, count=output_features)
     if independent and found != list(range(output_features)):
-        raise ArgumentError(
-            f"target_positions must be the first inputs in their order, {list(range(output_features))}, for "
-            f"channels='independent'. Received: target_positions={given!r}"
-        )
+        first = list(range(output_features))
+        refuse("target_positions", given, f"be the first inputs in their order, {first}, for channels='independent'")
     return found
 
 
 def _require_measured(targets: Sequence[int], measured: Sequence[int]) -> None:
     if not set(targets) <= set(measured):
-        raise ArgumentError(
-            f"measured_positions must hold every target ({list(targets)}) where windows are normalised. "
-            f"Received: measured_positions={list(measured)}"
+        refuse(
+            "measured_positions", list(measured), f"hold every target ({list(targets)}) where windows are normalised"
         )

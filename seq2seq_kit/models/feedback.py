@@ -1,15 +1,15 @@
-"""A decoder of numbers that reads its own previous output: trained on the true one, run on its own."""
+"""An autoregressive decoder of numbers: trained on the true value before each step, run on its own output."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 from keras import ops
 
-from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models.acceleration import accelerate
-from seq2seq_kit.models.arguments import boolean, one_of, positions, positive_int, units_list, whole_steps
+from seq2seq_kit.models.arguments import boolean, one_of, positions, positive_int, refuse, units_list, whole_steps
 from seq2seq_kit.models.blocks import Recurrent, encode
+from seq2seq_kit.models.keras_compat import Tensor
 from seq2seq_kit.models.masks import MixPrevious
 from seq2seq_kit.models.states import attend, require_equal_units
 
@@ -32,23 +32,23 @@ class StepBefore(keras.layers.Layer):
         `(batch, output_steps, targets)`.
     """
 
-    def __init__(self, columns: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, columns: Sequence[int], **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.columns = positions("columns", list(columns))
 
-    def newest(self, inputs: Any) -> Any:
+    def newest(self, inputs: Tensor) -> Tensor:
         """The targets in the newest row of the inputs, `(batch, targets)`."""
         return ops.take(inputs[:, -1], ops.array(self.columns, dtype="int32"), axis=-1)
 
-    def call(self, inputs: list[Any]) -> Any:
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         past, answers = inputs
         known = ops.where(ops.isnan(answers), ops.zeros_like(answers), answers)
         return ops.concatenate([self.newest(past)[:, None], known[:, :-1]], axis=1)
 
-    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Sequence[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         return input_shape[1]
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return super().get_config() | {"columns": self.columns}
 
 
@@ -73,8 +73,8 @@ def build_feedback_forecaster(
     """A sequence to a sequence of another length, each step out of the one before.
 
     The decoder starts from the encoder's states (Sutskever et al. 2014) and with `attention` looks at every step of the encoder
-    (Luong et al. 2015). In training it reads the true value before each step; `models.decoding.compile_free_forecast`
-    makes it read its own.
+    (Luong et al. 2015). In training it reads the true value before each step;
+    `models.decoding.compile_free_forecast` runs it on its own output.
 
     Args:
         input_steps: Steps that the encoder reads; None for any number.
@@ -119,10 +119,8 @@ def build_feedback_forecaster(
     if input_steps is not None:
         whole_steps("input_steps", input_steps, 1, pyramid, len(encoders))
     if target_positions is None and output_features > input_features:
-        raise ArgumentError(
-            f"output_features must be at most input_features ({input_features}), because bridge={bridge!r} begins with the "
-            f"newest value of each target. Received: output_features={output_features}"
-        )
+        why = f"bridge={bridge!r} begins with the newest value of each target"
+        refuse("output_features", output_features, f"be at most input_features ({input_features}), because {why}")
     columns = list(range(output_features)) if target_positions is None else list(target_positions)
     positions("target_positions", columns, count=output_features, below=input_features)
     recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
@@ -153,15 +151,15 @@ def build_feedback_forecaster(
 
 
 def reads_own_output(model: keras.Model) -> bool:
-    """Whether the decoder reads its own output, so that the model has an input that only training can fill."""
+    """Whether a model is autoregressive: it has an input that only training can fill."""
     return any(tensor.name in _GIVEN for tensor in model.inputs)
 
 
 def with_own_outputs(model: keras.Model, *, seed: int) -> tuple[keras.Model, keras.layers.Layer]:
-    """The same layers for a training in which the decoder reads some of its own outputs (see `MixPrevious`).
+    """The same layers for training on a mix of true and own outputs (scheduled sampling, see `MixPrevious`).
 
     Args:
-        model: One whose decoder reads its own output.
+        model: An autoregressive one.
         seed: Of the choice which ones are replaced.
 
     Returns:

@@ -4,25 +4,24 @@
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.models.arguments import refuse_shape
 from seq2seq_kit.models.decoding import compile_free_forecast
 
 Forward = Callable[[Sequence[np.ndarray]], np.ndarray]
 
 
-def forward_inputs(model: keras.Model) -> list[Any]:
+def forward_inputs(model: keras.Model) -> list[keras.KerasTensor]:
     """The inputs that a prediction needs: all but the answers, which a forecaster of numbers is given in training only."""
     return [tensor for tensor in model.inputs if tensor.name != "answers"]
 
 
 def compile_forward(model: keras.Model, *, batch_size: int = 1024) -> Forward:
-    """A function from input arrays to the output array; a forecaster that reads its own output does so.
+    """A function from input arrays to the output array; an autoregressive forecaster runs on its own output.
 
     Args:
         model: Any functional model with one output.
@@ -49,7 +48,7 @@ def compile_forward(model: keras.Model, *, batch_size: int = 1024) -> Forward:
     def forward(arrays: Sequence[np.ndarray]) -> np.ndarray:
         for array, spec in zip(arrays, signature, strict=True):
             if not spec.shape.is_compatible_with(array.shape):
-                raise ArgumentError(f"the model takes an array of shape {spec.shape}. Received: {array.shape}")
+                refuse_shape(f"the model takes an array of shape {spec.shape}", array.shape)
         count = len(arrays[0])
         outputs = None
         for first in range(0, max(count, 1), batch_size):

@@ -1,14 +1,14 @@
 """Loss and accuracy of predicted labels, over the steps that have one; -1 marks those that have none."""
 
-from typing import Any
-
 import keras
 from keras import ops
+
+from seq2seq_kit.models.keras_compat import Tensor
 
 _NONE = -1
 
 
-def label_loss(truth: Any, logits: Any) -> Any:
+def label_loss(truth: Tensor, logits: Tensor) -> Tensor:
     """Mean cross-entropy over the labelled steps, in nats.
 
     Args:
@@ -21,26 +21,26 @@ def label_loss(truth: Any, logits: Any) -> Any:
 
 
 class LabelAccuracy(keras.metrics.Metric):
-    """Share of the labelled steps whose likeliest label is the right one, over all batches together."""
+    """Share of the labelled steps whose most probable label is the true one, over all batches together."""
 
-    def __init__(self, name: str = "accuracy", **kwargs: Any) -> None:
+    def __init__(self, name: str = "accuracy", **kwargs: object) -> None:
         super().__init__(name=name, **kwargs)
         self.right = self.add_variable((), "zeros", name="right")
         self.all = self.add_variable((), "zeros", name="all")
 
-    def update_state(self, truth: Any, logits: Any, sample_weight: Any = None) -> None:
+    def update_state(self, truth: Tensor, logits: Tensor, sample_weight: object = None) -> None:
         """Adds a batch; shapes as in `label_loss`."""
         valid, labels = _known(truth)
         hit = ops.logical_and(valid, ops.equal(ops.cast(ops.argmax(logits, axis=-1), labels.dtype), labels))
         self.right.assign_add(ops.sum(ops.cast(hit, self.dtype)))
         self.all.assign_add(ops.sum(ops.cast(valid, self.dtype)))
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The share; 0 before the first step."""
         return ops.divide_no_nan(self.right, self.all)
 
 
-def _known(truth: Any) -> tuple[Any, Any]:
+def _known(truth: Tensor) -> tuple[Tensor, Tensor]:
     # Keras hands targets over as floats.
     labels = ops.cast(truth, "int32")
     valid = ops.not_equal(labels, _NONE)

@@ -11,14 +11,15 @@ import keras
 from keras import ops
 
 from seq2seq_kit.errors import ArgumentError
-from seq2seq_kit.models.acceleration import remember
-from seq2seq_kit.models.arguments import one_of, positions, positive_int
+from seq2seq_kit.models.arguments import one_of, positions, positive_int, refuse_shape
+from seq2seq_kit.models.keras_compat import Tensor, remember
 
 PACKAGE = "seq2seq_kit"
 NORMALISATIONS = ("last", "mean_std")
 _EPSILON = 1e-5  # on the variance, as in RevIN: a constant window is divided by 0.003 and not by 0
 
 Shape = Sequence[int | None]
+Masks = Sequence[Tensor | None] | Tensor | None  # of a list of inputs each its own, if any has one
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -41,7 +42,7 @@ class Repeat(keras.layers.Layer):
         TensorShape([2, 5, 8])
     """
 
-    def __init__(self, steps: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, steps: int | None = None, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.steps = None if steps is None else positive_int("steps", steps)
         self.supports_masking = True
@@ -49,25 +50,27 @@ class Repeat(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         if (self.steps is None) != isinstance(input_shape[0], list | tuple):
             expected = "[vector, reference]" if self.steps is None else "one vector"
-            raise ArgumentError(
-                f"Repeat(steps={self.steps}) takes {expected}; with steps=None the length comes from a reference sequence, "
-                f"otherwise there is none. Received: shape {input_shape}"
+            refuse_shape(
+                f"Repeat(steps={self.steps}) takes {expected}; the length is that of a reference sequence with steps=None only",
+                input_shape,
             )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any) -> Tensor:
         vector = inputs if self.steps is not None else inputs[0]
         steps = self.steps or ops.shape(inputs[1])[1]
         return remember(ops.broadcast_to(vector[:, None, :], (ops.shape(vector)[0], steps, vector.shape[-1])), vector)
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
-        vector, steps = (input_shape, self.steps) if self.steps is not None else (input_shape[0], input_shape[1][1])
-        return (vector[0], steps, vector[-1])
+        if self.steps is None:
+            vector, reference = input_shape
+            return (vector[0], reference[1], vector[-1])
+        return (input_shape[0], self.steps, input_shape[-1])
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: object, previous_mask: Masks) -> Tensor | None:
         # A vector has no steps to mask; only the reference says which of the repeated ones are there.
         return previous_mask[1] if self.steps is None and isinstance(previous_mask, list | tuple) else None
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return super().get_config() | {"steps": self.steps}
 
 
@@ -88,12 +91,12 @@ class JoinSteps(keras.layers.Layer):
         `(batch, ceil(time / count), count * features)`, the earliest step first. A joined step is valid where its first one is.
     """
 
-    def __init__(self, count: int, **kwargs: Any) -> None:
+    def __init__(self, count: int, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.count = positive_int("count", count)
         self.supports_masking = True
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is not None:
             inputs = ops.where(mask[..., None], inputs, 0.0)
         batch, time = ops.shape(inputs)[0], ops.shape(inputs)[1]
@@ -106,10 +109,10 @@ class JoinSteps(keras.layers.Layer):
         batch, time, features = input_shape
         return (batch, None if time is None else -(-time // self.count), self.count * width_of(features))
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
         return None if previous_mask is None else previous_mask[:, :: self.count]
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return super().get_config() | {"count": self.count}
 
 
@@ -127,28 +130,26 @@ class SplitSteps(keras.layers.Layer):
         `(batch, time * count, features)`. All steps that come out of a valid one are valid.
     """
 
-    def __init__(self, count: int, **kwargs: Any) -> None:
+    def __init__(self, count: int, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.count = positive_int("count", count)
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
         if width_of(input_shape[-1]) % self.count:
-            raise ArgumentError(
-                f"SplitSteps needs a width that is a multiple of count={self.count}. Received: shape {tuple(input_shape)}"
-            )
+            refuse_shape(f"SplitSteps needs a width that is a multiple of count={self.count}", input_shape)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         return ops.reshape(inputs, (ops.shape(inputs)[0], -1, inputs.shape[-1] // self.count))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, time, width = input_shape
         return (batch, None if time is None else time * self.count, width_of(width) // self.count)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> Tensor | None:
         return None if previous_mask is None else ops.repeat(previous_mask, self.count, axis=1)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return super().get_config() | {"count": self.count}
 
 
@@ -166,26 +167,24 @@ class PositionEmbedding(keras.layers.Layer):
         The same. A mask is passed on.
     """
 
-    def __init__(self, steps: int, **kwargs: Any) -> None:
+    def __init__(self, steps: int, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.steps = positive_int("steps", steps)
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
         if input_shape[1] not in (None, self.steps):
-            raise ArgumentError(
-                f"PositionEmbedding needs steps={self.steps} steps. Received: shape {tuple(input_shape)}"
-            )
+            refuse_shape(f"PositionEmbedding needs steps={self.steps} steps", input_shape)
         shape = (self.steps, width_of(input_shape[-1]))
         self.embeddings = self.add_weight(name="embeddings", shape=shape, initializer="uniform")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         return inputs + self.embeddings
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return super().get_config() | {"steps": self.steps}
 
 
@@ -208,7 +207,7 @@ class Normalise(keras.layers.Layer):
         The same, with its mask; and the statistics, `(batch, 2, features)`: what was subtracted, what it was divided by.
     """
 
-    def __init__(self, method: str, columns: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, method: str, columns: Sequence[int], **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.method = one_of("method", method, NORMALISATIONS)
         self.columns = positions("columns", columns)
@@ -217,7 +216,7 @@ class Normalise(keras.layers.Layer):
     def build(self, input_shape: Shape) -> None:
         positions("columns", self.columns, below=width_of(input_shape[-1]))
 
-    def call(self, inputs: Any, mask: Any = None) -> tuple[Any, Any]:
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         chosen = ops.cast([position in self.columns for position in range(inputs.shape[-1])], "bool")
         valid = ops.ones_like(inputs[..., :1]) if mask is None else ops.cast(mask[..., None], inputs.dtype)
         values = ops.where(valid > 0, inputs, 0.0)
@@ -237,10 +236,10 @@ class Normalise(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> tuple[Shape, Shape]:
         return tuple(input_shape), (input_shape[0], 2, input_shape[-1])
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> tuple[Tensor | None, None]:
         return previous_mask, None
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return super().get_config() | {"method": self.method, "columns": self.columns}
 
 
@@ -258,32 +257,32 @@ class Denormalise(keras.layers.Layer):
         `(batch, time, len(columns))`, with the outputs' mask.
     """
 
-    def __init__(self, columns: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, columns: Sequence[int], **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.columns = positions("columns", columns)
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Sequence[Shape]) -> None:
         outputs, statistics = input_shape
         positions("columns", self.columns, below=width_of(statistics[-1]), count=width_of(outputs[-1]))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         outputs, statistics = inputs
         own = ops.take(statistics, self.columns, axis=-1)
         return outputs * own[:, 1:] + own[:, :1]
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return tuple(input_shape[0])
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: object, previous_mask: Masks) -> Tensor | None:
         return previous_mask[0] if isinstance(previous_mask, list | tuple) else None
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return super().get_config() | {"columns": self.columns}
 
 
 def width_of(size: int | None) -> int:
     """The size of a last axis, which weights depend on."""
     if size is None:
-        raise ArgumentError("the last axis must have a known size. Received: None")
+        raise ArgumentError("the last axis must have a known size. Received: None", code="shape_not_supported")
     return size

@@ -1,10 +1,13 @@
 """Layers that say which steps count: masks from tokens and from the data, and where a mask ends."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import keras
 
+from seq2seq_kit.models.keras_compat import Tensor
+
 _PACKAGE = "seq2seq_kit"
+Shape = tuple[int | None, ...]
 
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
@@ -22,22 +25,22 @@ class OneHot(keras.layers.Layer):
         `(batch, steps, depth)`.
     """
 
-    def __init__(self, depth: int, mask_zero: bool = True, **kwargs: Any) -> None:
+    def __init__(self, depth: int, mask_zero: bool = True, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.depth = depth
         self.mask_zero = mask_zero
         self.supports_masking = True
 
-    def call(self, numbers: Any) -> Any:
+    def call(self, numbers: Tensor) -> Tensor:
         return keras.ops.one_hot(numbers - 1, self.depth, dtype=self.compute_dtype)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
         return keras.ops.not_equal(inputs, 0) if self.mask_zero else None
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape, self.depth)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return super().get_config() | {"depth": self.depth, "mask_zero": self.mask_zero}
 
 
@@ -52,19 +55,19 @@ class WithMask(keras.layers.Layer):
         `(batch, steps, features)`.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def call(self, inputs: list[Any]) -> Any:
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         values, valid = inputs
         # Not a product: what stands in a padded step may be no number.
         return keras.ops.where(valid[..., None] > 0, values, keras.ops.zeros_like(values))
 
-    def compute_mask(self, inputs: list[Any], mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Tensor], mask: object = None) -> Tensor:
         return inputs[1] > 0
 
-    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return input_shape[0]
 
 
@@ -79,17 +82,17 @@ class DropMask(keras.layers.Layer):
         The same.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         return keras.ops.copy(inputs)  # a tensor of its own: the mask hangs on the other one
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> None:
         return None
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
 
@@ -107,12 +110,12 @@ class MixPrevious(keras.layers.Layer):
         That of the first.
     """
 
-    def __init__(self, seed: int = 0, **kwargs: Any) -> None:
+    def __init__(self, seed: int = 0, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.ratio = self.add_weight(shape=(), initializer="ones", trainable=False, name="ratio")
 
-    def call(self, inputs: list[Any], training: bool | None = None) -> Any:
+    def call(self, inputs: Sequence[Tensor], training: bool | None = None) -> Tensor:
         previous, own = inputs
         if not training:
             return previous
@@ -123,5 +126,5 @@ class MixPrevious(keras.layers.Layer):
         kept = keras.random.uniform(steps, seed=self.seed_generator) < self.ratio
         return keras.ops.where(kept if len(previous.shape) == 2 else kept[..., None], previous, own)
 
-    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return input_shape[0]

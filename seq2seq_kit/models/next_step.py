@@ -1,24 +1,24 @@
 """A sequence to its next step: recurrent layers with an output at every step, and their states in the caller's hands.
 
 In training a whole sequence goes through at once. In use the same cells go step by step: the states come in and go out, so a
-sequence may be read in chunks, and after its newest step the model goes on from its own output.
+sequence may be read in chunks, and after its newest step the model is autoregressive: it reads its own output.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models.acceleration import accelerate
-from seq2seq_kit.models.arguments import positive_int, units_list
+from seq2seq_kit.models.arguments import output_columns, positive_int, units_list
 from seq2seq_kit.models.blocks import Recurrent
 from seq2seq_kit.models.masks import DropMask, WithMask
 
 _CHUNK = 2_048  # sequences that run at once
+_InputOf = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # of a step and the output before it
 
 
 def build_next_step(
@@ -58,12 +58,7 @@ def build_next_step(
         >>> build_next_step(input_features=4, output_features=2, units=[8]).output_shape
         (None, None, 2)
     """
-    positive_int("input_features", input_features)
-    output_features = input_features if output_features is None else positive_int("output_features", output_features)
-    if output_features > input_features:
-        raise ArgumentError(
-            f"output_features must be at most input_features ({input_features}). Received: output_features={output_features}"
-        )
+    output_features = output_columns(output_features, positive_int("input_features", input_features))
     widths = units_list("units", units)
     recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
     inputs = keras.Input((None, input_features), name="inputs")
@@ -79,7 +74,7 @@ def build_next_step(
 
 @dataclass(frozen=True)
 class Walk:
-    """What came of some steps.
+    """Predictions and states after some steps.
 
     Attributes:
         read: Predictions after each step that was read, `(sequences, steps, outputs)`.
@@ -125,7 +120,7 @@ class Stepper:
         return [np.zeros((sequences, width), dtype=np.float32) for width in self.widths]
 
     def walk(self, read: np.ndarray, known: np.ndarray, states: Sequence[np.ndarray] | None = None) -> Walk:
-        """Reads some steps, then goes on from its own output.
+        """Reads some steps, then runs autoregressively.
 
         Args:
             read: `(sequences, steps, inputs)`; the steps may be none.
@@ -142,7 +137,7 @@ class Stepper:
         outputs, ahead, newest, *after = [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
         return Walk(outputs, ahead, after, newest)
 
-    def _walk(self, read: Any, known: Any, *states: Any) -> tuple[Any, ...]:
+    def _walk(self, read: tf.Tensor, known: tf.Tensor, *states: tf.Tensor) -> tuple[tf.Tensor, ...]:
         # The top layer's h is its output, so states alone tell the prediction that they stand for.
         top = states[-2 if isinstance(self.layers[-1], keras.layers.LSTM) else -1]
         outputs, newest, after = self._loop(tf.shape(read)[1], lambda step, last: read[:, step], self.head(top), states)
@@ -151,11 +146,13 @@ class Stepper:
         )
         return (outputs, ahead, newest, *after)
 
-    def _loop(self, count: Any, input_of: Any, last: Any, states: Sequence[Any]) -> tuple[Any, Any, list[Any]]:
+    def _loop(
+        self, count: tf.Tensor, input_of: _InputOf, last: tf.Tensor, states: Sequence[tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
         # One place more than there are steps: TensorFlow cannot stack an empty list of a size that it does not know.
         array = tf.TensorArray(tf.float32, size=count + 1, element_shape=(None, self.outputs)).write(0, last)
 
-        def advance(step: Any, array: Any, last: Any, *states: Any) -> tuple[Any, ...]:
+        def advance(step: tf.Tensor, array: tf.TensorArray, last: tf.Tensor, *states: tf.Tensor) -> tuple[object, ...]:
             last, after = self._step(input_of(step, last), list(states))
             return (step + 1, array.write(step + 1, last), last, *after)
 
@@ -168,8 +165,8 @@ class Stepper:
         )
         return tf.transpose(array.stack(), (1, 0, 2))[:, 1:], last, after
 
-    def _step(self, outputs: Any, states: list[Any]) -> tuple[Any, list[Any]]:
-        after: list[Any] = []
+    def _step(self, outputs: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        after: list[tf.Tensor] = []
         for layer in self.layers:
             held = 2 if isinstance(layer, keras.layers.LSTM) else 1
             own, states = states[:held], states[held:]

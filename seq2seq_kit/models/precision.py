@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import keras
 
+from seq2seq_kit.models import keras_compat
 from seq2seq_kit.models.layers import Denormalise, Normalise
 
 _FUSED = (keras.layers.LSTM, keras.layers.GRU)
@@ -36,26 +36,25 @@ def computing_in(model: keras.Model, precision: str) -> Iterator[None]:
         "<dtype: 'bfloat16'>"
     """
     layers = [] if precision == "float32" else _halved(model)
-    policies = [layer.dtype_policy for layer in layers]
     # In bfloat16 the gradients of cuDNN's LSTM and GRU are wrong by as much as they are long, its outputs right: measured on an
     # H100 (TensorFlow 2.21, cuDNN 9.19; `benchmarks/gpu.py`). Keras' loop is slower and right.
     looped = [layer for layer in layers if precision == "mixed_bfloat16" and isinstance(layer, _FUSED)]
-    fused = [layer.use_cudnn for layer in looped]
+    if looped and keras_compat.lacks("use_cudnn"):  # they stay in float32, in which cuDNN is right
+        exact = {id(inner) for layer in looped for inner in keras_compat.flatten_layers(layer)}
+        layers, looped = [layer for layer in layers if id(layer) not in exact], []
+    policies = [layer.dtype_policy for layer in layers]
     try:
         for layer in layers:
             layer.dtype_policy = precision
-        for layer in looped:
-            layer.use_cudnn = False
-        yield
+        with keras_compat.without_cudnn(looped):
+            yield
     finally:
         for layer, policy in zip(layers, policies, strict=True):
             layer.dtype_policy = policy
-        for layer, use in zip(looped, fused, strict=True):
-            layer.use_cudnn = use
 
 
-def _halved(model: keras.Model) -> list[Any]:
+def _halved(model: keras.Model) -> list[keras.Layer]:
     """The layers before `output`, with the layers in them; all where none has that name."""
     names = [layer.name for layer in model.layers]
     before = model.layers[: names.index("output")] if "output" in names else model.layers
-    return [inner for layer in before if not isinstance(layer, _EXACT) for inner in layer._flatten_layers()]
+    return [inner for layer in before if not isinstance(layer, _EXACT) for inner in keras_compat.flatten_layers(layer)]

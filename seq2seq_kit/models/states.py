@@ -1,14 +1,14 @@
 """Bridges that hand over more than one vector: the encoder's states to start from, its steps to look at."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
-from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.models.arguments import refuse
+from seq2seq_kit.models.keras_compat import Tensor
 
 
-def attend(decoded: Any, memory: Any) -> Any:
+def attend(decoded: Tensor, memory: Tensor) -> Tensor:
     """Luong's general score (Luong, Pham and Manning 2015): a context of the encoder's steps beside each decoder step.
 
     Layers `attention_keys` (the score's matrix), `attention`, `attention_vector` (tanh of context and decoder output).
@@ -26,7 +26,5 @@ def require_equal_units(encoder: Sequence[int], decoder: Sequence[int], *, bidir
     fitting = [width * (2 if bidirectional else 1) for width in encoder]
     if list(decoder) != fitting:
         twice = ", twice as wide as the encoder's because that reads in both directions" if bidirectional else ""
-        raise ArgumentError(
-            f"decoder_units must be {fitting}{twice}: with {why} each decoder layer starts from the states of the encoder layer "
-            f"of the same position. Received: decoder_units={list(decoder)}"
-        )
+        starts = f"with {why} each decoder layer starts from the states of the encoder layer of the same position"
+        refuse("decoder_units", list(decoder), f"be {fitting}{twice}: {starts}")

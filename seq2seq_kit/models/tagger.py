@@ -1,7 +1,7 @@
 """A label for each step: recurrent layers that give up every step, and one map to the labels for all of them."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 
@@ -9,6 +9,7 @@ from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import boolean, positive_int, units_list
 from seq2seq_kit.models.blocks import Recurrent
 from seq2seq_kit.models.characters import FoldSteps, UnfoldSteps
+from seq2seq_kit.models.keras_compat import Tensor
 from seq2seq_kit.models.masks import DropMask, WithMask
 
 Cell = Literal["lstm", "gru"]
@@ -96,7 +97,7 @@ def build_tagger(
     return accelerate(keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name="tagger"))
 
 
-def _spell(letters: Any, characters: int, width: int, units: int, recurrent: Recurrent) -> Any:
+def _spell(letters: Tensor, characters: int, width: int, units: int, recurrent: Recurrent) -> Tensor:
     """A vector for each token out of its characters, `(batch, any, 2 * units)`: read from both ends (Ling et al. 2015)."""
     folded = FoldSteps(name="characters_fold")(letters)
     size = positive_int("characters", characters, least=2)

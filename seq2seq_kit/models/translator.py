@@ -1,13 +1,14 @@
 """Tokens to tokens of another length: the encoder-decoder of words and letters."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 
 from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import boolean, one_of, positive_int, units_list
 from seq2seq_kit.models.blocks import Recurrent, decode, encode, head
+from seq2seq_kit.models.keras_compat import Tensor
 from seq2seq_kit.models.masks import OneHot
 from seq2seq_kit.models.states import attend, require_equal_units
 
@@ -38,8 +39,8 @@ def build_translator(
         target_tokens: Numbers in use on the target side, the end included.
         output_steps: Steps that a repeating decoder writes; the other bridges write until the end.
         bridge: `repeat`: the encoder's last output at every step (Cho et al. 2014 without feeding back); `state`: the decoder
-            starts from the encoder's states and reads its own output (Sutskever et al. 2014); `attention`: beside that it looks
-            at every step of the encoder (Luong et al. 2015).
+            starts from the encoder's states and is autoregressive (Sutskever et al. 2014); `attention`: beside that it looks at
+            every step of the encoder (Luong et al. 2015).
         embedding_dim: Width of a token's learned vector; None: one-hot vectors.
         encoder_units: Units of each encoder layer, first to last.
         decoder_units: Units of each decoder layer; with `state` and `attention` those of the encoder, twice as many
@@ -100,7 +101,7 @@ def build_translator(
     return accelerate(keras.Model([source, previous], outputs, name="translator"))
 
 
-def _vectors(numbers: Any, tokens: int, embedding_dim: int | None, name: str, *, masked: bool) -> Any:
+def _vectors(numbers: Tensor, tokens: int, embedding_dim: int | None, name: str, *, masked: bool) -> Tensor:
     if embedding_dim is None:
         return OneHot(tokens - 1, mask_zero=masked, name=f"{name}_one_hot")(numbers)
     return keras.layers.Embedding(tokens, embedding_dim, mask_zero=masked, name=f"{name}_embedding")(numbers)

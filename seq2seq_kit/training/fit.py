@@ -3,21 +3,24 @@
 Who wants to watch (a progress line, a tracker) is handed in as an observer; this module prints and logs nothing.
 """
 
+from __future__ import annotations
+
 import math
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from seq2seq_kit.data.on_disk.batches import plain_errors
 from seq2seq_kit.data.on_disk.row_groups import RowsOnDisk
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import ArgumentError, TrainingError
 from seq2seq_kit.recipe.fields import FitSettings
+from seq2seq_kit.training.callbacks import Epoch, Observer, around_epochs, best_epoch_of, last_epoch, watch
 from seq2seq_kit.training.interrupt import noticing_ctrl_c
-from seq2seq_kit.training.objective import nan_message, no_step_message, optimizer_of, value_loss
+from seq2seq_kit.training.objective import Loss, nan_message, no_step_message, optimizer_of, value_loss
 from seq2seq_kit.training.stepping import longest, step_singly, step_together, steps_per_call
 
 if TYPE_CHECKING:
@@ -25,23 +28,10 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
-_LOSSES = ("loss", "val_loss", "learning_rate")  # what Keras logs beside a model's own metrics
 _EVALUATION_BATCH = 512  # without gradients a larger batch fits and is faster
 _LOOKED_AT = 256  # sequences, to learn how long they are
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch came to. `number` counts from 1; losses are in scaled units; `metrics` are the model's own, if any."""
-
-    number: int
-    of: int
-    loss: float
-    val_loss: float
-    learning_rate: float
-    seconds: float
-    sequences_per_second: float
-    metrics: dict[str, float] = field(default_factory=dict)
+Ended: TypeAlias = Literal["epochs", "early", "interrupted"]
+_Json = dict[str, Any]
 
 
 class Examples(Protocol):
@@ -50,21 +40,11 @@ class Examples(Protocol):
     def count(self, part: str) -> int:
         """Examples of `train`, `val` or `test`."""
 
-    def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> "tf.data.Dataset":
+    def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> tf.data.Dataset:
         """`(inputs, targets)` by batches; with a seed shuffled anew in each epoch and without end."""
 
-    def arrays(self, part: str, numbers: "np.ndarray") -> "list[np.ndarray]":
+    def arrays(self, part: str, numbers: np.ndarray) -> list[np.ndarray]:
         """The model's inputs for some examples."""
-
-
-class Observer(Protocol):
-    """Watches a fit. Called between batches and epochs; must be quick."""
-
-    def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None:
-        """Some batches begin, the first one `step` of `steps` in `epoch` of `of`, both counted from 1."""
-
-    def on_epoch(self, epoch: Epoch) -> None:
-        """An epoch has ended."""
 
 
 @dataclass(frozen=True)
@@ -80,15 +60,15 @@ class Fit:
 
     history: list[Epoch]
     best_epoch: int
-    ended: Literal["epochs", "early", "interrupted"]
+    ended: Ended
     seconds: float
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> _Json:
         """Plain values; Python writes floats so that they read back bit by bit."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> "Fit":
+    def from_json(cls, stored: _Json) -> Fit:
         """The inverse of `to_json`."""
         return cls(**stored | {"history": [Epoch(**epoch) for epoch in stored["history"]]})
 
@@ -104,13 +84,13 @@ def seed_everything(seed: int, *, deterministic: bool) -> None:
 
 
 def fit(
-    model: "keras.Model",
+    model: keras.Model,
     examples: Examples,
     training: FitSettings,
     *,
     seed: int,
-    loss: Any = None,
-    metrics: Sequence[Any] = (),
+    loss: str | Loss | None = None,
+    metrics: Sequence[keras.Metric] = (),
     begin_epoch: Callable[[int], None] | None = None,
     validate: Callable[[], float] | None = None,
     stop_after: int | None = None,
@@ -130,7 +110,7 @@ def fit(
         metrics: Keras metrics to watch beside it.
         begin_epoch: Told the number of each epoch, from 1, before it begins.
         validate: Gives the validation loss, where that is more than the loss of a forward pass.
-        stop_after: Train so many epochs of the schedule and keep the last one's weights: no rows are left to choose one by.
+        stop_after: Epochs of the schedule to train before the last one's weights are kept: no rows are left to choose one by.
         observers: Told of every batch and epoch.
 
     Raises:
@@ -142,7 +122,10 @@ def fit(
 
     epochs = training.epochs if stop_after is None else stop_after
     if isinstance(epochs, bool) or not isinstance(epochs, int) or not 1 <= epochs <= training.epochs:
-        raise ArgumentError(f"stop_after must be a whole number from 1 to {training.epochs}. Received: {stop_after!r}")
+        raise ArgumentError(
+            f"stop_after must be a whole number from 1 to {training.epochs}. Received: {stop_after!r}",
+            code="argument_out_of_range",
+        )
     count = examples.count("train")
     steps = math.ceil(count / training.batch_size)
     together = steps_per_call(model, training.batch_size, training.precision, open_steps=_open_steps(model, examples))
@@ -156,17 +139,17 @@ def fit(
     # A step that creates the optimizer's variables while it is traced is traced a second time.
     model.optimizer.build(model.trainable_variables)
     step_together(model, steps, training.precision)
-    best = _last_epoch() if stop_after else _best_epoch(training.patience or epochs)
+    best = last_epoch() if stop_after else best_epoch_of(training.patience or epochs)
     history: list[Epoch] = []
     pressed = threading.Event()
-    watch = _watch(history, observers, pressed, steps, epochs, count)
-    callbacks = [best, watch]
+    callbacks = [best, watch(history, observers, pressed, steps, epochs, count)]
     if training.schedule == "plateau":
         wait = max(1, (training.patience or 10) // 2)
         callbacks.append(keras.callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=wait))
     if begin_epoch or validate:
-        callbacks.insert(0, _around_epochs(begin_epoch, validate))
-    began, ended = time.perf_counter(), "epochs"
+        callbacks.insert(0, around_epochs(begin_epoch, validate))
+    began = time.perf_counter()
+    ended: Ended = "epochs"
     size = max(_EVALUATION_BATCH, training.batch_size)
     try:
         with noticing_ctrl_c(pressed), _plain_errors(examples):
@@ -187,22 +170,23 @@ def fit(
         step_singly(model)
     if pressed.is_set():  # perhaps after the last batch had begun
         ended = "interrupted"
-    if history and not _finite(history[-1]):
+    if history and not history[-1].finite:
         last = history[-1]
-        raise TrainingError(nan_message(training, epoch=last.number, loss=last.loss, val_loss=last.val_loss))
+        message = nan_message(training, epoch=last.number, loss=last.loss, val_loss=last.val_loss)
+        raise TrainingError(message, code="loss_not_finite")
     if history and not int(model.optimizer.iterations):
-        raise TrainingError(no_step_message(steps * len(history)))
+        raise TrainingError(no_step_message(steps * len(history)), code="no_finite_gradient")
     if ended == "epochs" and len(history) < epochs:
         ended = "early"
     return Fit(
         history=history,
         best_epoch=best.best_epoch + 1 if best.best_weights is not None else 0,
-        ended=ended,  # type: ignore[arg-type]
+        ended=ended,
         seconds=time.perf_counter() - began,
     )
 
 
-def _open_steps(model: "keras.Model", examples: Examples) -> int:
+def _open_steps(model: keras.Model, examples: Examples) -> int:
     """About the most steps of a training sequence, where the model leaves their number open; otherwise nobody asks."""
     import numpy as np
 
@@ -217,54 +201,17 @@ def _masked(examples: Examples) -> bool:
 
 
 def _plain_errors(examples: Examples) -> AbstractContextManager[None]:
-    rows: Any = examples.matrix if isinstance(examples, Prepared) else None
+    rows = examples.matrix if isinstance(examples, Prepared) else None
     return plain_errors(rows) if isinstance(rows, RowsOnDisk) else nullcontext()
 
 
-def _best_epoch(patience: int) -> Any:
-    import keras
-
-    return keras.callbacks.EarlyStopping(monitor="val_loss", patience=patience, restore_best_weights=True)
-
-
-def _last_epoch() -> Any:
-    """What stands in its place where the last finished epoch is kept."""
-    import keras
-
-    class LastEpoch(keras.callbacks.Callback):
-        best_epoch, best_weights = 0, None
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            self.best_epoch, self.best_weights = epoch, self.model.get_weights()
-
-    return LastEpoch()
-
-
-def _around_epochs(
-    begin_epoch: Callable[[int], None] | None, validate: Callable[[], float] | None
-) -> "keras.callbacks.Callback":
-    """Stands before the other callbacks, so that they find the validation loss that it puts into the epoch's logs."""
-    import keras
-
-    class AroundEpochs(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            if begin_epoch:
-                begin_epoch(epoch + 1)
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            if validate:
-                logs["val_loss"] = validate()
-
-    return AroundEpochs()
-
-
 def teach(
-    model: "keras.Model", teacher_forcing: Sequence[float], *, epochs: int, seed: int
-) -> "tuple[keras.Model, Callable[[int], None] | None]":
+    model: keras.Model, teacher_forcing: Sequence[float], *, epochs: int, seed: int
+) -> tuple[keras.Model, Callable[[int], None] | None]:
     """An autoregressive model made ready for training on a mix of true and own outputs.
 
     Args:
-        model: Of a builder whose decoder reads its own output.
+        model: Of a builder whose decoder is autoregressive.
         teacher_forcing: Share of true outputs in the first and in the last epoch.
         epochs: Of the whole training.
         seed: Of the mix.
@@ -286,64 +233,7 @@ def teach(
     return trained, begin_epoch
 
 
-def _watch(
-    history: list[Epoch],
-    observers: Sequence[Observer],
-    pressed: threading.Event,
-    steps: int,
-    epochs: int,
-    sequences: int,
-) -> "keras.callbacks.Callback":
-    """Fills `history` and tells the observers.
-
-    Hooks the beginning of a batch, not its end: Keras gives up its asynchronous dispatch for callbacks of the latter.
-    """
-    import keras
-
-    class Watch(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            self.began, self.validating = time.perf_counter(), 0.0
-
-        def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
-            if pressed.is_set():
-                raise KeyboardInterrupt
-
-        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-            if pressed.is_set():
-                raise KeyboardInterrupt
-            for observer in observers:
-                observer.on_batch(len(history) + 1, epochs, batch + 1, steps)
-
-        def on_test_begin(self, logs: Any = None) -> None:
-            self.validating = time.perf_counter()
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            now = time.perf_counter()
-            fitting = (self.validating or now) - self.began
-            record = Epoch(
-                number=epoch + 1,
-                of=epochs,
-                loss=float(logs["loss"]),
-                val_loss=float(logs["val_loss"]),
-                learning_rate=float(self.model.optimizer.learning_rate.numpy()),
-                seconds=now - self.began,
-                sequences_per_second=sequences / fitting,
-                metrics={key: float(value) for key, value in logs.items() if key not in _LOSSES},
-            )
-            history.append(record)
-            for observer in observers:
-                observer.on_epoch(record)
-            if not _finite(record):
-                self.model.stop_training = True
-
-    return Watch()
-
-
-def _finite(epoch: Epoch) -> bool:
-    return math.isfinite(epoch.loss) and math.isfinite(epoch.val_loss)
-
-
-def estimate_seconds(model: "keras.Model", examples: Examples, training: FitSettings) -> float:
+def estimate_seconds(model: keras.Model, examples: Examples, training: FitSettings) -> float:
     """Upper estimate of a fit of all epochs, from one forward batch: training costs about three times as much.
 
     The backward pass does about twice the forward pass's work (one product for the inputs' and one for the weights' gradient).
@@ -364,3 +254,6 @@ def estimate_seconds(model: "keras.Model", examples: Examples, training: FitSett
         forward(arrays)
     sequence = (time.perf_counter() - began) / 3 / size
     return training.epochs * sequence * (3 * count + examples.count("val"))
+
+
+__all__ = ["Epoch", "Examples", "Fit", "Observer", "estimate_seconds", "fit", "seed_everything", "teach"]

@@ -1,10 +1,10 @@
-"""Ctrl-C as a note that is read when it suits, for what must not be cut in the middle: a fit, a sweep."""
+"""Deferred SIGINT, for what must not be interrupted in the middle: a fit, a sweep."""
 
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from types import FrameType
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def noticing_ctrl_c(pressed: threading.Event) -> Iterator[None]:
         yield
         return
 
-    def note(number: int, frame: Any) -> None:
+    def note(number: int, frame: FrameType | None) -> None:
         if pressed.is_set():
             raise KeyboardInterrupt
         pressed.set()

@@ -1,15 +1,18 @@
-"""What a fit minimises and how, and what to say where that leads nowhere."""
+"""The objective of a fit: optimizer, loss, and the messages for a fit that fails."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
 
     from seq2seq_kit.recipe.fields import FitSettings
 
+Loss: TypeAlias = "Callable[[tf.Tensor, tf.Tensor], tf.Tensor]"  # of the ground truth and the prediction
 _OVERFLOW = "; float16 overflows beyond 65,504: try training.precision: mixed_bfloat16, or float32"
 
 
@@ -23,7 +26,7 @@ def optimizer_of(training: FitSettings, steps: int) -> keras.optimizers.Optimize
         "rmsprop": keras.optimizers.RMSprop,
         "sgd": keras.optimizers.SGD,
     }
-    rate: Any = training.learning_rate
+    rate: float | keras.optimizers.schedules.LearningRateSchedule = training.learning_rate
     if training.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(training.learning_rate, decay_steps=steps * training.epochs)
     optimizer = kinds[training.optimizer](learning_rate=rate, global_clipnorm=training.clip_norm)
@@ -31,12 +34,13 @@ def optimizer_of(training: FitSettings, steps: int) -> keras.optimizers.Optimize
     return keras.optimizers.LossScaleOptimizer(optimizer) if training.precision == "mixed_float16" else optimizer
 
 
-def value_loss(name: str, *, masked: bool) -> Any:
+def value_loss(name: str, *, masked: bool) -> Loss:
     """Keras' loss; with masked data, over the observed cells only (a missing target is NaN)."""
     import keras
 
     if not masked:
-        return name
+        loss: Loss = keras.losses.get(name)
+        return loss
     cell = {
         "mse": keras.ops.square,
         "mae": keras.ops.abs,
@@ -45,7 +49,7 @@ def value_loss(name: str, *, masked: bool) -> Any:
         ),
     }[name]
 
-    def over_observed(truth: Any, prediction: Any) -> Any:
+    def over_observed(truth: tf.Tensor, prediction: tf.Tensor) -> tf.Tensor:
         observed = keras.ops.logical_not(keras.ops.isnan(truth))
         # The error is zeroed before the loss, so that no NaN reaches the gradient.
         error = keras.ops.where(observed, truth - prediction, 0.0)

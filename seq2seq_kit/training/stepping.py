@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
+    import tensorflow as tf
 
 _SECONDS_PER_CALL = 0.25  # for a Ctrl-C is heard between two calls
 _OPERATIONS_PER_SECOND = 20e9  # of a slow machine
@@ -27,21 +28,22 @@ def steps_per_call(model: keras.Model, batch_size: int, precision: str = "float3
     """
     import keras
 
-    from seq2seq_kit.models.acceleration import way_of
+    from seq2seq_kit.models import keras_compat
+    from seq2seq_kit.models.acceleration import kernel_of
     from seq2seq_kit.models.counts import first_shape
     from seq2seq_kit.models.precision import computing_in
 
-    recurrent = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.RNN)]
+    recurrent = [layer for layer in keras_compat.flatten_layers(model) if isinstance(layer, keras.layers.RNN)]
     with computing_in(model, precision):
-        looped = any(way_of(layer).name == "loop" for layer in recurrent)
-    if looped:
+        looped = any(kernel_of(layer).name == "loop" for layer in recurrent)
+    if looped or keras_compat.lacks(keras_compat.OWN_STEPS):
         return 1
 
     work = 0
     for layer in model.layers:
         if weights := layer.count_params():
             shape = first_shape(layer, "input")
-            work += weights * ((shape[0] or open_steps) if len(shape) == 2 else 1)
+            work += weights * ((shape[0] or open_steps) if len(shape) == 2 else 1 if shape else open_steps)
     # Twice the multiplications forward, twice that again backward.
     return max(1, min(_MOST_STEPS, int(_SECONDS_PER_CALL * _OPERATIONS_PER_SECOND / (6 * batch_size * max(work, 1)))))
 
@@ -54,7 +56,7 @@ def longest(arrays: Sequence[np.ndarray]) -> int:
 def step_together(model: keras.Model, steps: int, precision: str = "float32") -> None:
     """Gives a compiled model a training function that does `model.steps_per_execution` steps in a loop of the graph.
 
-    Keras' own goes on into the next epoch where an epoch is no multiple of it, if the batches have no end.
+    Keras' own function reads into the next epoch where the steps of an epoch are no multiple of it and the batches have no end.
 
     Args:
         model: Compiled; fitted with `steps_per_epoch=steps`.
@@ -63,14 +65,17 @@ def step_together(model: keras.Model, steps: int, precision: str = "float32") ->
     """
     import tensorflow as tf
 
+    from seq2seq_kit.models import keras_compat
     from seq2seq_kit.models.precision import computing_in
 
+    if keras_compat.lacks(keras_compat.OWN_STEPS):
+        return  # Keras trains, step by step
     most = int(model.steps_per_execution)
     position = 0
 
     @tf.function(reduce_retracing=True)
-    def run(iterator: Any, count: Any) -> Any:
-        def body(number: Any) -> Any:
+    def run(iterator: Iterator[object], count: tf.Tensor) -> dict[str, tf.Tensor]:
+        def body(number: tf.Tensor) -> tf.Tensor:
             # Only while it is traced: validation and everything else asks the float32 model.
             with computing_in(model, precision):
                 model.train_step(next(iterator))
@@ -79,16 +84,17 @@ def step_together(model: keras.Model, steps: int, precision: str = "float32") ->
         tf.while_loop(lambda number: number < count, body, [tf.constant(0)])
         return model.get_metrics_result()
 
-    def train(iterator: Any) -> Any:
+    def train(iterator: Iterator[object]) -> dict[str, tf.Tensor]:
         nonlocal position
         count = min(most, steps - position)
         position = (position + count) % steps
         return run(iterator, tf.constant(count))
 
-    model.train_function = train
+    keras_compat.replace_training(model, train)
 
 
 def step_singly(model: keras.Model) -> None:
     """Gives a model Keras' own training function back, for whoever fits it next."""
-    model.steps_per_execution = 1
-    model.train_function = model.test_function = None
+    from seq2seq_kit.models.keras_compat import restore_training
+
+    restore_training(model)

@@ -1,4 +1,4 @@
-"""An accelerated layer computes what Keras' own does, forward and backward, is saved as that, and says which way it takes."""
+"""An accelerated layer computes what Keras' own does, forward and backward, and is saved as that."""
 
 from typing import Any
 

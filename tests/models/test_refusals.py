@@ -76,9 +76,8 @@ def test_every_bad_argument_is_refused_by_name_and_value(case: Case) -> None:
             case.build(**case.arguments | {name: bad})
         except ArgumentError as error:
             # "<argument> must be ... Received: <argument>=<value>", and nothing after the value
-            if not re.fullmatch(
-                rf"{re.escape(received.split('=')[0])} must be .+\. Received: {re.escape(received)}", str(error)
-            ):
+            said = rf"{re.escape(received.split('=')[0])} must be .+\. Received: {re.escape(received)}"
+            if error.code != "argument_out_of_range" or not re.fullmatch(said, str(error)):
                 unclear.append((received, str(error)))
         else:
             accepted.append(received)

@@ -1,4 +1,4 @@
-"""Which way a layer takes, and what files, graphs and machines make of it."""
+"""Which kernel a layer uses, and what files, graphs and machines make of it."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from seq2seq_kit.kernels import compiling
 from seq2seq_kit.models import build_encoder_decoder
-from seq2seq_kit.models.acceleration import accelerate, portable, way_of
+from seq2seq_kit.models.acceleration import accelerate, kernel_of, portable
 from tests.models.accelerated import CELLS, cells, pair, takes_the_kernel
 
 
@@ -85,7 +85,7 @@ def test_accelerating_again_changes_nothing() -> None:
     ],
 )
 def test_what_keeps_a_layer_from_the_kernel_is_named_and_keras_loop_is_taken(layer: Any, reason: str) -> None:
-    assert (way_of(layer).name, way_of(layer).reason) == ("loop", reason)
+    assert (kernel_of(layer).name, kernel_of(layer).reason) == ("loop", reason)
     accelerate(layer)
     traced = tf.function(layer, input_signature=[tf.TensorSpec((None, 5, 3))]).get_concrete_function()
     assert not takes_the_kernel(traced)
@@ -95,7 +95,7 @@ def test_what_keeps_a_layer_from_the_kernel_is_named_and_keras_loop_is_taken(lay
     "layer", [keras.layers.LSTM(2), keras.layers.GRU(2), keras.layers.LSTM(2, use_bias=False, use_cudnn=False)]
 )
 def test_what_nothing_keeps_takes_the_kernel(layer: Any) -> None:
-    assert way_of(layer).name == "compiled"
+    assert kernel_of(layer).name == "compiled"
     accelerate(layer)
     traced = tf.function(layer, input_signature=[tf.TensorSpec((None, 5, 3))]).get_concrete_function()
     assert len(takes_the_kernel(traced)) == 1
@@ -114,10 +114,10 @@ def test_on_a_gpu_the_conditions_are_the_ones_that_keras_asks_for(monkeypatch: p
                     arguments = {"activation": activation, "recurrent_activation": gate, "use_bias": use_bias}
                     layer = keras.layers.LSTM(2, unroll=unroll, **arguments)
                     own = rnn.cudnn_ok(layer.activation, layer.recurrent_activation, unroll, use_bias)
-                    assert (way_of(layer).name == "cudnn") == own
+                    assert (kernel_of(layer).name == "cudnn") == own
                     seen.add(own)
     assert seen == {True, False}
-    assert way_of(keras.layers.LSTM(2, use_cudnn=False)).reason == "use_cudnn is False"
+    assert kernel_of(keras.layers.LSTM(2, use_cudnn=False)).reason == "use_cudnn is False"
 
 
 def test_without_a_kernel_models_run_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +126,7 @@ def test_without_a_kernel_models_run_all_the_same(monkeypatch: pytest.MonkeyPatc
     fast = np.asarray(model(x))
     absent = compiling.Library(None, "no C compiler was found for the compiled kernel; install gcc or clang")
     monkeypatch.setattr("seq2seq_kit.models.acceleration.library", lambda: absent)
-    assert way_of(model.get_layer("encoder_0")).reason == absent.reason
+    assert kernel_of(model.get_layer("encoder_0")).reason == absent.reason
     np.testing.assert_allclose(np.asarray(model(x)), fast, atol=1e-5)
 
 
