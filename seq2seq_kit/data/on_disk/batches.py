@@ -14,17 +14,20 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seq2seq_kit.data.on_disk.row_groups import RowsOnDisk
-from seq2seq_kit.data.windows.batches import Layout, aligned, calm, gather_windows
+from seq2seq_kit.data.on_disk.row_groups import RowsOnDisk, on_disk
+from seq2seq_kit.data.rows import Rows
+from seq2seq_kit.data.windows.batches import Layout, aligned, untuned, gather_windows
 from seq2seq_kit.data.windows.ranges import Windows
 from seq2seq_kit.errors import DataError
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+    from seq2seq_kit.data.windows.batches import Batch
 
 OPEN_BYTES = 2**28  # of scaled rows whose windows are shuffled together; as many again are being read
 _LEAST_OPEN = 2  # blocks
@@ -60,8 +63,8 @@ def make_group_batches(
     kind = (tf.TensorSpec((None, rows.width), tf.float32), tf.TensorSpec((None,), tf.int64))
 
     @tf.autograph.experimental.do_not_convert
-    def cut(pool: Any, starts: Any) -> Any:
-        def batch(number: Any) -> tuple[Any, Any]:
+    def cut(pool: tf.Tensor, starts: tf.Tensor) -> tf.data.Dataset:
+        def batch(number: tf.Tensor) -> Batch:
             first = starts[number * batch_size : (number + 1) * batch_size]
             return gather_windows(pool, first, windows.shape, layout, answers=answers)
 
@@ -79,23 +82,24 @@ def make_group_batches(
     # Keras takes a data set of unknown length that ends for one that ran out.
     length = -(-windows.count // batch_size) if shuffle_seed is None else tf.data.INFINITE_CARDINALITY
     dataset = tf.data.Dataset.from_generator(pools, output_signature=kind).flat_map(cut).prefetch(2)
-    return calm(dataset.apply(tf.data.experimental.assert_cardinality(length)))
+    return untuned(dataset.apply(tf.data.experimental.assert_cardinality(length)))
 
 
 @contextmanager
-def plain_errors(rows: RowsOnDisk) -> Iterator[None]:
-    """Raises what went wrong in the reading as it was: TensorFlow makes an error of its own of it, traceback and all.
+def plain_errors(rows: Rows | None) -> Iterator[None]:
+    """Raises what went wrong in reading rows on disk as it was: TensorFlow makes an error of its own of it, traceback and all.
 
     Raises:
         DataError: See `GroupedFile.frame`.
     """
-    rows.failures.clear()
+    failures = rows.failures if rows is not None and on_disk(rows) else []
+    failures.clear()
     try:
         yield
     except Exception:
-        if rows.failures:
-            failure = rows.failures[0].with_traceback(None)  # which holds the rows that were being read
-            rows.failures.clear()
+        if failures:
+            failure = failures.pop(0).with_traceback(None)  # which holds the rows that were being read
+            failures.clear()
             raise failure from None
         raise
 
@@ -141,7 +145,7 @@ def _openings(
 ) -> Iterator[tuple[np.ndarray, bool, np.random.Generator | None]]:
     """Which blocks are opened together, one opening after the other."""
     held = np.array([block for block in range(len(rows.edges) - 1) if _starts(rows, windows, block).size], np.int64)
-    largest = int(np.diff(rows.edges)[held].max(initial=1)) * rows.width * np.dtype(rows.dtype).itemsize
+    largest = int(np.diff(rows.edges)[held].max(initial=1)) * rows.width * rows.dtype.itemsize
     together = max(_LEAST_OPEN, OPEN_BYTES // largest) if seed is not None else 1
     for epoch in count() if seed is not None else range(1):
         rng = np.random.default_rng([seed, epoch]) if seed is not None else None

@@ -1,7 +1,7 @@
 """A Parquet file as a table that stays on disk: rows are read by blocks of whole row groups when they are asked for.
 
-What stands here looks like the arrays and the frame of a table in memory, so that whatever reads rows by number need not know
-where they are. A block is one row group, or as many neighbours as make a block worth reading.
+`RowsOnDisk` and `TimesOnDisk` are the `Rows` and `Times` of such a table, `FrameOnDisk` is its frame. A block is one row group,
+or as many neighbours as make a block worth reading.
 """
 
 from collections import OrderedDict
@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeGuard, overload
 
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.rows import Rows, RowsKey
 from seq2seq_kit.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 LEAST_ROWS = 2**16  # smaller row groups are read together
 PIECE_ROWS = 2**15  # of a block, that stay in a processor's cache while they are decoded and scaled
@@ -38,7 +42,7 @@ class GroupedFile:
     groups: np.ndarray
     edges: np.ndarray
     stamp: tuple[int, int]
-    metadata: Any
+    metadata: "pq.FileMetaData"
 
     @classmethod
     def open(cls, path: Path) -> "GroupedFile":
@@ -50,11 +54,14 @@ class GroupedFile:
         import pyarrow.parquet as pq
 
         if not path.is_file():
-            raise DataError(f"there is no file {path}. A path is taken from the current folder, {Path.cwd().name}/")
+            raise DataError(
+                f"there is no file {path}. A path is taken from the current folder, {Path.cwd().name}/",
+                code="file_not_found",
+            )
         try:
             metadata = pq.read_metadata(path)
         except Exception as error:  # pyarrow's errors share no base below Exception
-            raise DataError(f"{path} is not a readable Parquet file: {error}") from None
+            raise DataError(f"{path} is not a readable Parquet file: {error}", code="unreadable_file") from None
         rows = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         first, groups, edges = 0, [0], [0]
         for group, count in enumerate(rows):
@@ -105,21 +112,24 @@ class GroupedFile:
         return list(range(self.groups[block], self.groups[block + 1]))
 
     @contextmanager
-    def _opened(self, groups: list[int]) -> Iterator[Any]:
+    def _opened(self, groups: list[int]) -> "Iterator[pq.ParquetFile]":
         import pyarrow.parquet as pq
 
         try:
             stamp = _stamp(self.path)
         except OSError as error:
             advice = "leave it where it is until the run has ended"
-            raise DataError(f"{self.path} cannot be read any more: {error.strerror}; {advice}") from None
+            said = f"{self.path} cannot be read any more: {error.strerror}; {advice}"
+            raise DataError(said, code="unreadable_file") from None
         if stamp != self.stamp:
-            raise DataError(f"{self.path} was changed while it was read; let no one write to it during a training")
+            said = f"{self.path} was changed while it was read; let no one write to it during a training"
+            raise DataError(said, code="file_changed")
         try:
             with pq.ParquetFile(self.path, metadata=self.metadata, buffer_size=_BUFFER_BYTES) as file:
                 yield file
         except Exception as error:  # pyarrow's errors share no base below Exception
-            raise DataError(f"{self.path}, row groups {groups[0]} to {groups[-1]}: cannot be read: {error}") from None
+            said = f"{self.path}, row groups {groups[0]} to {groups[-1]}: cannot be read: {error}"
+            raise DataError(said, code="unreadable_file") from None
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -132,7 +142,7 @@ Pieces = Callable[[int, tuple[int, ...], int], Iterator[np.ndarray]]
 
 @dataclass(frozen=True)
 class RowsOnDisk:
-    """Rows of numbers that are read when they are asked for; indexed as a matrix is.
+    """`Rows` that are read when they are asked for.
 
     Attributes:
         edges: First row of each block and the end.
@@ -141,12 +151,13 @@ class RowsOnDisk:
         pieces: Gives a block by its number, positions of columns, and how many of its rows, a piece of at most `PIECE_ROWS`
             after the other, all in the same memory: beside a training a thread waits for fresh memory longer than it works.
         by_column: Whether a block of fewer columns is cheaper to read.
+        held: Blocks that were read last, by number and columns.
         failures: What went wrong where another library stands between the reading and who asked for it.
     """
 
     edges: np.ndarray
     width: int
-    dtype: Any
+    dtype: np.dtype
     pieces: Pieces
     by_column: bool
     held: "OrderedDict[tuple[int, tuple[int, ...]], np.ndarray]" = field(default_factory=OrderedDict, repr=False)
@@ -165,21 +176,19 @@ class RowsOnDisk:
         """Positions of all columns."""
         return tuple(range(self.width))
 
-    def __getitem__(self, key: Any) -> np.ndarray:
-        """`[rows]`, `[rows, columns]` with slices or numbers of either, and `[rows[..., None], columns]`, as of a matrix."""
+    def __getitem__(self, key: RowsKey, /) -> np.ndarray:
         rows, columns = key if isinstance(key, tuple) else (key, slice(None))
-        one = isinstance(columns, int | np.integer)
-        picked = (int(columns),) if one else tuple(np.arange(self.width)[columns].tolist())
+        picked = tuple(np.atleast_1d(np.arange(self.width)[columns]).tolist())
         if isinstance(rows, slice):
             found = self._between(*rows.indices(len(self))[:2], picked)
         else:
             numbers = np.asarray(rows)
-            found = self._gathered(numbers if one or isinstance(columns, slice) else numbers[..., 0], picked)
-        return found[..., 0][()] if one else found
+            found = self._gathered(numbers[..., 0] if np.ndim(columns) else numbers, picked)
+        return found[..., 0][()] if isinstance(columns, int | np.integer) else found
 
     def _between(self, first: int, end: int, columns: tuple[int, ...]) -> np.ndarray:
         result = np.empty((max(end - first, 0), len(columns)), self.dtype)
-        for block in range(self._block_of(first), len(self.edges) - 1):
+        for block in range(int(self._blocks_of(first)), len(self.edges) - 1):
             begin, stop = int(self.edges[block]), int(self.edges[block + 1])
             if begin >= end:
                 break
@@ -189,15 +198,15 @@ class RowsOnDisk:
 
     def _gathered(self, rows: np.ndarray, columns: tuple[int, ...]) -> np.ndarray:
         flat = rows.ravel()
-        blocks = self._block_of(flat)
+        blocks = self._blocks_of(flat)
         result = np.empty((len(flat), len(columns)), self.dtype)
         for block in np.unique(blocks).tolist():
             here = blocks == block
             result[here] = self._block(block, columns)[flat[here] - self.edges[block]]
         return result.reshape(*rows.shape, len(columns))
 
-    def _block_of(self, rows: Any) -> Any:
-        return np.searchsorted(self.edges, rows, side="right") - 1
+    def _blocks_of(self, rows: int | np.ndarray) -> np.ndarray:
+        return np.asarray(np.searchsorted(self.edges, rows, side="right") - 1)
 
     def _block(self, block: int, columns: tuple[int, ...]) -> np.ndarray:
         """A block, from those that are held if it is there."""
@@ -239,9 +248,19 @@ class RowsOnDisk:
             at += len(piece)
 
 
+def on_disk(rows: Rows) -> TypeGuard[RowsOnDisk]:
+    """Whether rows stay on disk; what is computed from all of those goes block by block."""
+    return isinstance(rows, RowsOnDisk)
+
+
 @dataclass(frozen=True)
 class TimesOnDisk:
-    """Timestamps that are read when they are asked for; indexed as a `DatetimeIndex` is."""
+    """`Times` that are read when they are asked for.
+
+    Attributes:
+        ticks: The integers that stand for them, one column.
+        like: An empty index of their unit and time zone.
+    """
 
     ticks: RowsOnDisk
     like: pd.DatetimeIndex
@@ -249,7 +268,11 @@ class TimesOnDisk:
     def __len__(self) -> int:
         return len(self.ticks)
 
-    def __getitem__(self, rows: Any) -> Any:
+    @overload
+    def __getitem__(self, rows: int | np.integer, /) -> pd.Timestamp: ...
+    @overload
+    def __getitem__(self, rows: slice | np.ndarray, /) -> pd.DatetimeIndex: ...
+    def __getitem__(self, rows: int | np.integer | slice | np.ndarray, /) -> pd.Timestamp | pd.DatetimeIndex:
         if isinstance(rows, int | np.integer):
             return self[int(rows) : int(rows) + 1][0]
         return self.of(self.ticks[rows, 0])
@@ -275,7 +298,7 @@ class FrameOnDisk:
         """Rows by number: `iloc[first:end]`, `iloc[[3, 5]]`."""
         return self
 
-    def __getitem__(self, rows: Any) -> pd.DataFrame:
+    def __getitem__(self, rows: slice | Sequence[int] | np.ndarray) -> pd.DataFrame:
         if isinstance(rows, slice):
             return self._between(*rows.indices(len(self))[:2])
         numbers = np.asarray(rows)

@@ -1,13 +1,12 @@
 """Features of a timestamp that are known ahead of time; periodic ones become a sine and a cosine."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 # Position within the period, and the period.
-_PERIODIC: dict[str, tuple[Callable[[Any], np.ndarray], float]] = {
+_PERIODIC: dict[str, tuple[Callable[["pd.DatetimeIndex | Clock"], np.ndarray], float]] = {
     "minute": (lambda t: np.asarray(t.minute) + np.asarray(t.second) / 60, 60),
     "hour": (lambda t: np.asarray(t.hour) + np.asarray(t.minute) / 60, 24),
     "day_of_week": (lambda t: np.asarray(t.day_of_week), 7),

@@ -1,12 +1,12 @@
 """From rows in original units to what a network reads: scaled, with calendar columns, missing cells at the centre."""
 
 from collections.abc import Iterator
-from typing import cast
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.on_disk.row_groups import PIECE_ROWS, RowsOnDisk, TimesOnDisk
+from seq2seq_kit.data.on_disk.row_groups import PIECE_ROWS, RowsOnDisk, TimesOnDisk, on_disk
+from seq2seq_kit.data.rows import Rows
 from seq2seq_kit.data.tables.calendar import calendar_columns
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.pieces import pieces_of
@@ -16,14 +16,14 @@ from seq2seq_kit.data.windows.batches import Layout, aligned
 from seq2seq_kit.errors import DataError
 
 
-def make_matrix(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarray, layout: Layout) -> np.ndarray:
+def make_matrix(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarray, layout: Layout) -> Rows:
     """The scaled rows, shape `(rows, columns of the layout)` float32; those of a table on disk stay there.
 
     Raises:
         DataError: A scaled value is beyond the range of float32.
     """
-    if isinstance(table.values, RowsOnDisk):
-        return cast(np.ndarray, _matrix_on_disk(columns, table, scaler, codes, layout))
+    if on_disk(table.values):
+        return _matrix_on_disk(columns, table, table.values, scaler, codes, layout)
     matrix = aligned((len(table.values), len(layout.columns)))
     # In pieces, because the scaled rows in float64 would be a second table.
     for rows in pieces_of(0, len(matrix)):
@@ -35,9 +35,12 @@ def make_matrix(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarra
     return matrix
 
 
-def _matrix_on_disk(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarray, layout: Layout) -> RowsOnDisk:
-    values, times = cast(RowsOnDisk, table.values), cast("TimesOnDisk | None", table.times)
+def _matrix_on_disk(
+    columns: Columns, table: Table, values: RowsOnDisk, scaler: Scaler, codes: np.ndarray, layout: Layout
+) -> RowsOnDisk:
+    times = table.times
     assert table.extremes is not None
+    assert times is None or isinstance(times, TimesOnDisk)
     if np.abs(scaler.transform(table.extremes, codes)).max() > np.finfo(np.float32).max:
         for rows in pieces_of(0, len(values)):
             _refuse_overflow(scaler.transform(values[rows], codes), table, rows.start)
@@ -50,7 +53,7 @@ def _matrix_on_disk(columns: Columns, table: Table, scaler: Scaler, codes: np.nd
             _fill_rows(matrix[: len(cells)], scaler.transform(cells, codes, out=cells), clock, columns, layout)
             yield matrix[: len(cells)]
 
-    return RowsOnDisk(values.edges, len(layout.columns), np.float32, pieces, by_column=False)
+    return RowsOnDisk(values.edges, len(layout.columns), np.dtype(np.float32), pieces, by_column=False)
 
 
 def _fill_rows(
@@ -82,5 +85,6 @@ def _refuse_overflow(scaled: np.ndarray, table: Table, first: int) -> None:
         row, column = first + int(large[0, 0]), int(large[0, 1])
         raise DataError(
             f"{table.origin}, {table.where(row)}, column {table.columns[column]}: {table.values[row, column]:g} is beyond the "
-            "range of float32. Correct the cell, set data.limits for the column, or choose a data.scaling other than none"
+            "range of float32. Correct the cell, set data.limits for the column, or choose a data.scaling other than none",
+            code="value_too_large",
         )

@@ -147,7 +147,7 @@ class TagJob:
     def report(self, bundle: TagBundle, part: str) -> TagEvaluation:
         tagged = self.examples
         if self.prepared is not None and bundle.scaler is not None and bundle.scaler is not self.prepared.scaler:
-            tagged = tagged.with_values(self.prepared.with_scaler(bundle.scaler).matrix)
+            tagged = tagged.with_values(self.prepared.with_scaler(bundle.scaler).matrix[:])
         return bundle.evaluate_part(bundle.recoded(tagged), part)
 
     def examine(self, fitted: Fit, val: TagEvaluation, test: TagEvaluation) -> list[Finding]:

@@ -69,7 +69,7 @@ def prepare_new_values(
 def joined_values(tagged: Tagged, prepared: Prepared) -> tuple[Tagged, Prepared]:
     """The same with the val sequences in train, too; the scaler is fitted on them all."""
     joined = prepared.joined()
-    return replace(tagged.with_values(joined.matrix), parts=joined_parts(tagged.parts)), joined
+    return replace(tagged.with_values(joined.matrix[:]), parts=joined_parts(tagged.parts)), joined
 
 
 def _tagged(

@@ -1,0 +1,40 @@
+"""What rows in memory and rows on disk have in common: NumPy's and pandas' own indexing, and nothing else of either."""
+
+from typing import Protocol, overload
+
+import numpy as np
+import pandas as pd
+
+Picked = int | slice | np.ndarray
+RowsKey = slice | np.ndarray | tuple[slice | np.ndarray, Picked]
+
+
+class Rows(Protocol):
+    """A matrix of numbers: an `np.ndarray`, or `RowsOnDisk`.
+
+    It is indexed by `[rows]`, `[rows, columns]` with slices or numbers of either, and `[rows[..., None], columns]`. What is read
+    comes as an array; `rows[:]` is all of them, of a matrix in memory itself and not a copy.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the values."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: RowsKey, /) -> np.ndarray: ...
+
+
+class Times(Protocol):
+    """Timestamps of rows: a `pd.DatetimeIndex`, or `TimesOnDisk`."""
+
+    def __len__(self) -> int: ...
+
+    @overload
+    def __getitem__(self, rows: int | np.integer, /) -> pd.Timestamp: ...
+    @overload
+    def __getitem__(self, rows: slice | np.ndarray, /) -> pd.DatetimeIndex: ...
