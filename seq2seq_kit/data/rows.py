@@ -5,14 +5,13 @@ from typing import Protocol, overload
 import numpy as np
 import pandas as pd
 
-Picked = int | slice | np.ndarray
-RowsKey = slice | np.ndarray | tuple[slice | np.ndarray, Picked]
+RowsKey = slice | np.ndarray | tuple[slice | np.ndarray, int | slice | list[int] | np.ndarray]
 
 
 class Rows(Protocol):
     """A matrix of numbers: an `np.ndarray`, or `RowsOnDisk`.
 
-    It is indexed by `[rows]`, `[rows, columns]` with slices or numbers of either, and `[rows[..., None], columns]`. What is read
+    It is indexed by `[rows]`, `[rows, columns]` with slices or numbers of either, `[row, column]` and `[rows[..., None], columns]`. What is read
     comes as an array; `rows[:]` is all of them, of a matrix in memory itself and not a copy.
     """
 
@@ -26,7 +25,10 @@ class Rows(Protocol):
 
     def __len__(self) -> int: ...
 
+    @overload
     def __getitem__(self, key: RowsKey, /) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, cell: tuple[int, int], /) -> float: ...
 
 
 class Times(Protocol):
@@ -35,6 +37,6 @@ class Times(Protocol):
     def __len__(self) -> int: ...
 
     @overload
-    def __getitem__(self, rows: int | np.integer, /) -> pd.Timestamp: ...
-    @overload
     def __getitem__(self, rows: slice | np.ndarray, /) -> pd.DatetimeIndex: ...
+    @overload
+    def __getitem__(self, row: int, /) -> pd.Timestamp: ...

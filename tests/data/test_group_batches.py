@@ -140,8 +140,7 @@ def test_reading_goes_on_in_a_thread_that_ends_with_the_batches(tmp_path: Path) 
 FAULTS = """
 import resource, sys
 import numpy as np
-from seq2seq_kit.tasks import open_job
-from seq2seq_kit.recipe import parse_recipe
+from seq2seq_kit.tasks import open_job, parse_recipe
 from tests.conftest import forecast_recipe
 
 job = open_job(parse_recipe(forecast_recipe(source=sys.argv[1], read="row_groups")))

@@ -116,7 +116,7 @@ def test_a_stretch_goes_on_into_as_many_blocks_as_it_takes(pair: Pair) -> None:
 
 def test_scaled_rows_windows_and_segments_are_those_of_memory(pair: Pair) -> None:
     memory, disk, _ = pair
-    np.testing.assert_allclose(disk.matrix[:], memory.matrix, atol=1e-6)
+    np.testing.assert_allclose(disk.matrix[:], memory.matrix[:], atol=1e-6)
     np.testing.assert_array_equal(disk.segments, memory.segments)
     assert len(disk.segments) == 3
     for part in ("train", "val", "test"):

@@ -31,7 +31,7 @@ def _split(table: Table, train: int, val: int) -> Split:
 
 def _filled(table: Table, method: str, *, train: int = 4, val: int = 7) -> list[list[float]]:
     filled = fill_missing(table, _split(table, train, val), method=method)
-    return filled.values.T.tolist()
+    return filled.values[:].T.tolist()
 
 
 def test_the_newest_rows_of_each_series_are_the_test() -> None:

@@ -176,14 +176,18 @@ class RowsOnDisk:
         """Positions of all columns."""
         return tuple(range(self.width))
 
-    def __getitem__(self, key: RowsKey, /) -> np.ndarray:
+    @overload
+    def __getitem__(self, key: RowsKey, /) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, cell: tuple[int, int], /) -> float: ...
+    def __getitem__(self, key: RowsKey | tuple[int, int], /) -> np.ndarray | float:
         rows, columns = key if isinstance(key, tuple) else (key, slice(None))
         picked = tuple(np.atleast_1d(np.arange(self.width)[columns]).tolist())
         if isinstance(rows, slice):
             found = self._between(*rows.indices(len(self))[:2], picked)
         else:
             numbers = np.asarray(rows)
-            found = self._gathered(numbers[..., 0] if np.ndim(columns) else numbers, picked)
+            found = self._gathered(numbers if isinstance(columns, int | np.integer | slice) else numbers[..., 0], picked)
         return found[..., 0][()] if isinstance(columns, int | np.integer) else found
 
     def _between(self, first: int, end: int, columns: tuple[int, ...]) -> np.ndarray:
@@ -269,10 +273,10 @@ class TimesOnDisk:
         return len(self.ticks)
 
     @overload
-    def __getitem__(self, rows: int | np.integer, /) -> pd.Timestamp: ...
-    @overload
     def __getitem__(self, rows: slice | np.ndarray, /) -> pd.DatetimeIndex: ...
-    def __getitem__(self, rows: int | np.integer | slice | np.ndarray, /) -> pd.Timestamp | pd.DatetimeIndex:
+    @overload
+    def __getitem__(self, row: int, /) -> pd.Timestamp: ...
+    def __getitem__(self, rows: slice | np.ndarray | int, /) -> pd.DatetimeIndex | pd.Timestamp:
         if isinstance(rows, int | np.integer):
             return self[int(rows) : int(rows) + 1][0]
         return self.of(self.ticks[rows, 0])

@@ -37,8 +37,10 @@ class Clock:
         self._times = times
         seconds = times.astype("M8[s]").astype(np.int64)
         days, of_day = np.divmod(seconds, 86400)
-        self.second, self.minute, self.hour = of_day % 60, of_day // 60 % 60, of_day // 3600
-        self.day_of_week = (days + 3) % 7  # the epoch began on a Thursday
+        self.second: np.ndarray = of_day % 60
+        self.minute: np.ndarray = of_day // 60 % 60
+        self.hour: np.ndarray = of_day // 3600
+        self.day_of_week: np.ndarray = (days + 3) % 7  # the epoch began on a Thursday
 
     def __len__(self) -> int:
         return len(self._times)
