@@ -66,6 +66,11 @@ class Scaler:
             )
         return np.array([self.series.index(name) for name in names], dtype=np.int64)
 
+    def only(self, columns: Sequence[str]) -> "Scaler":
+        """The scaler of some of the columns."""
+        picked = [self.columns.index(name) for name in columns]
+        return Scaler(list(columns), self.center[:, picked], self.scale[:, picked], self.series)
+
     def _of(self, codes: np.ndarray, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
         if len(self.center) == 1:
             return self.center[0], self.scale[0]

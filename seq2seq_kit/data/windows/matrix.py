@@ -7,7 +7,7 @@ import pandas as pd
 
 from seq2seq_kit.data.on_disk.row_groups import PIECE_ROWS, RowsOnDisk, TimesOnDisk, on_disk
 from seq2seq_kit.data.rows import Rows
-from seq2seq_kit.data.tables.calendar import calendar_columns
+from seq2seq_kit.data.tables.calendar import Clock, calendar_columns
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.pieces import pieces_of
 from seq2seq_kit.data.tables.scaling import Scaler
@@ -31,7 +31,7 @@ def make_matrix(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarra
         scaled = scaler.transform(table.values[rows], codes[series])
         _refuse_overflow(scaled, table, rows.start)
         times = table.times[rows] if table.times is not None else None
-        _fill_rows(matrix[rows], scaled, times, columns, layout)
+        _write_rows(matrix[rows], scaled, times, columns, layout)
     return matrix
 
 
@@ -50,13 +50,19 @@ def _matrix_on_disk(
         matrix = np.empty((PIECE_ROWS, len(layout.columns)), np.float32)
         for cells in values.pieces(block, values.all_columns, most):
             clock = times.of(next(ticks)[:, 0]) if times is not None and ticks is not None else None
-            _fill_rows(matrix[: len(cells)], scaler.transform(cells, codes, out=cells), clock, columns, layout)
+            _write_rows(matrix[: len(cells)], scaler.transform(cells, codes, out=cells), clock, columns, layout)
             yield matrix[: len(cells)]
 
     return RowsOnDisk(values.edges, len(layout.columns), np.dtype(np.float32), pieces, by_column=False)
 
 
-def _fill_rows(
+def write_calendar(matrix: np.ndarray, times: pd.DatetimeIndex | Clock, columns: Columns) -> None:
+    """Writes the calendar of some rows into those rows of the matrix, right of the columns of the table that are read."""
+    features, past = calendar_columns(times, columns.calendar), len(columns.past)
+    matrix[:, past : past + features.shape[1]] = features
+
+
+def _write_rows(
     matrix: np.ndarray, scaled: np.ndarray, times: pd.DatetimeIndex | None, columns: Columns, layout: Layout
 ) -> None:
     """Writes scaled rows, shape `(rows, columns of the table)`, into rows of the matrix."""
@@ -64,8 +70,7 @@ def _fill_rows(
     matrix[:, :past] = scaled[:, :past]
     if columns.calendar:
         assert times is not None
-        features = calendar_columns(times, columns.calendar)
-        matrix[:, past : past + features.shape[1]] = features
+        write_calendar(matrix, times, columns)
     if columns.masked:
         inputs = len(columns.inputs)
         observed = ~np.isnan(scaled[:, :inputs])
