@@ -11,8 +11,8 @@ RowsKey = slice | np.ndarray | tuple[slice | np.ndarray, int | slice | list[int]
 class Rows(Protocol):
     """A matrix of numbers: an `np.ndarray`, or `RowsOnDisk`.
 
-    It is indexed by `[rows]`, `[rows, columns]` with slices or numbers of either, `[row, column]` and `[rows[..., None], columns]`. What is read
-    comes as an array; `rows[:]` is all of them, of a matrix in memory itself and not a copy.
+    It is indexed by `[rows]`, `[rows, columns]` with slices or numbers of either, `[row, column]` and
+    `[rows[..., None], columns]`. The result is an array; `rows[:]` is all rows, of a matrix in memory a view and no copy.
     """
 
     @property
@@ -26,9 +26,9 @@ class Rows(Protocol):
     def __len__(self) -> int: ...
 
     @overload
-    def __getitem__(self, key: RowsKey, /) -> np.ndarray: ...
-    @overload
     def __getitem__(self, cell: tuple[int, int], /) -> float: ...
+    @overload
+    def __getitem__(self, key: RowsKey, /) -> np.ndarray: ...
 
 
 class Times(Protocol):

@@ -152,7 +152,7 @@ class RowsOnDisk:
             after the other, all in the same memory: beside a training a thread waits for fresh memory longer than it works.
         by_column: Whether a block of fewer columns is cheaper to read.
         held: Blocks that were read last, by number and columns.
-        failures: What went wrong where another library stands between the reading and who asked for it.
+        failures: Errors of reads that TensorFlow asked for; `plain_errors` raises them.
     """
 
     edges: np.ndarray
@@ -177,9 +177,9 @@ class RowsOnDisk:
         return tuple(range(self.width))
 
     @overload
-    def __getitem__(self, key: RowsKey, /) -> np.ndarray: ...
-    @overload
     def __getitem__(self, cell: tuple[int, int], /) -> float: ...
+    @overload
+    def __getitem__(self, key: RowsKey, /) -> np.ndarray: ...
     def __getitem__(self, key: RowsKey | tuple[int, int], /) -> np.ndarray | float:
         rows, columns = key if isinstance(key, tuple) else (key, slice(None))
         picked = tuple(np.atleast_1d(np.arange(self.width)[columns]).tolist())
@@ -187,7 +187,9 @@ class RowsOnDisk:
             found = self._between(*rows.indices(len(self))[:2], picked)
         else:
             numbers = np.asarray(rows)
-            found = self._gathered(numbers if isinstance(columns, int | np.integer | slice) else numbers[..., 0], picked)
+            found = self._gathered(
+                numbers if isinstance(columns, int | np.integer | slice) else numbers[..., 0], picked
+            )
         return found[..., 0][()] if isinstance(columns, int | np.integer) else found
 
     def _between(self, first: int, end: int, columns: tuple[int, ...]) -> np.ndarray:
@@ -262,8 +264,8 @@ class TimesOnDisk:
     """`Times` that are read when they are asked for.
 
     Attributes:
-        ticks: The integers that stand for them, one column.
-        like: An empty index of their unit and time zone.
+        ticks: Integers of the unit of `like`, one column.
+        like: An empty index with the unit and the time zone.
     """
 
     ticks: RowsOnDisk
@@ -282,7 +284,7 @@ class TimesOnDisk:
         return self.of(self.ticks[rows, 0])
 
     def of(self, ticks: np.ndarray) -> pd.DatetimeIndex:
-        """Timestamps of the integers that stand for them."""
+        """Timestamps of integers as in `ticks`."""
         plain = pd.DatetimeIndex(ticks.view(f"M8[{self.like.unit}]"))
         return plain if self.like.tz is None else plain.tz_localize("UTC").tz_convert(self.like.tz)
 

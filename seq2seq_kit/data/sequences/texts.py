@@ -1,4 +1,4 @@
-"""Columns of texts, and parts from a hash of what stands in them."""
+"""Columns of texts, and parts from a hash of each text."""
 
 from __future__ import annotations
 

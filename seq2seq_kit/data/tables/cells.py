@@ -1,4 +1,4 @@
-"""The cells of a frame's columns: there, each once, numbers or timestamps. What is wrong is named with its row."""
+"""Checks of a frame's columns and cells: numbers and timestamps. Messages name file, row, column and value."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ def require_columns(names: Iterable[object], wanted: Sequence[str], origin: str,
         rows: How many rows it has.
 
     Raises:
-        DataError: A wanted column is missing or there twice, or there are no rows.
+        DataError: A wanted column is missing or duplicate, or there are no rows.
     """
     names, needed = list(names), set(wanted)
     refuse_duplicates((name for name in names if name in needed), origin)

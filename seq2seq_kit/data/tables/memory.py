@@ -21,7 +21,7 @@ def free_memory() -> int:
     free = int(psutil.virtual_memory().available)
     with suppress(OSError, ValueError):
         group = Path("/sys/fs/cgroup")
-        limit = int((group / "memory.max").read_text(encoding="ascii"))  # "max" where there is none
+        limit = int((group / "memory.max").read_text(encoding="ascii"))  # "max" without a limit
         used = int((group / "memory.current").read_text(encoding="ascii"))
         lines = (group / "memory.stat").read_text(encoding="ascii").splitlines()
         cached = next((int(line.split()[1]) for line in lines if line.startswith("inactive_file ")), 0)
@@ -68,7 +68,7 @@ def require_room_for_groups(source: str) -> None:
 
 
 def _metadata(source: str) -> "pq.FileMetaData | None":
-    """What a Parquet file says of itself; None where there is none, or it cannot be read: its reader says what is wrong."""
+    """The metadata of a Parquet file; None of other sources and of files that cannot be read: their reader says what is wrong."""
     path = Path(source)
     if path.suffix.lower() not in (".parquet", ".pq") or not path.is_file():
         return None

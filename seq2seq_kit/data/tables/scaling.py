@@ -113,7 +113,7 @@ def fit_scaler(
         columns: Names of the columns.
         methods: For each column: `standard` (mean, standard deviation), `minmax` (minimum, range), `robust` (median,
             interquartile range; standard deviation where that is 0) or `none`.
-        series: Names of the series, to fit each by itself; None fits all together.
+        series: Names of the series, to fit each separately; None fits all together.
 
     Returns:
         The scaler. A column that is constant over the training rows is only shifted (scale 1).

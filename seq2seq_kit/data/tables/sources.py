@@ -1,4 +1,4 @@
-"""Where a table comes from: a CSV or Parquet file, or a named data set. Reads; judges nothing but the header."""
+"""Where a table comes from: a CSV or Parquet file, or a named data set. Only the header is checked."""
 
 import csv
 import zipfile
@@ -101,7 +101,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _plain_floats(schema: "pa.Schema") -> dict[str, list[str]]:
-    """Names of the columns that pandas reads as float64 and float32; empty where pandas reads the file in a way of its own."""
+    """Names of the columns that pandas reads as float64 and float32; empty where pandas treats the file specially."""
     names, about = list(schema.names), schema.pandas_metadata or {}
     own_index = [one for one in about.get("index_columns", []) if not isinstance(one, dict) or one.get("start") != 0]
     if own_index or len(set(names)) < len(names):

@@ -75,7 +75,7 @@ def _write_rows(
         inputs = len(columns.inputs)
         observed = ~np.isnan(scaled[:, :inputs])
         matrix[:, layout.inputs - inputs : layout.inputs] = observed
-        # A cell that is not there stands at the centre of its column, and its `observed` column says 0
+        # A missing cell gets the centre of its column, and its `observed` column is 0
         # (Lipton, Kale and Wetzel 2016: zero-imputation with indicators).
         matrix[:, :past] = np.nan_to_num(matrix[:, :past])
     for name, position in zip(columns.targets, layout.targets, strict=True):

@@ -2,7 +2,7 @@
 
 The stages: read (checked, sorted, cut at gaps, limits applied), split (train, val, test), fit (a scaler of the training rows),
 fill (missing cells), scale (the matrix). Training goes through all of them. A prediction brings its scaler and puts all rows
-into the test part, so it fits and splits nothing. Each function here is one way through them.
+into the test part, so it fits and splits nothing. Each function here goes through them for one kind of rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,10 +39,10 @@ def prepare(data: Data, frame: pd.DataFrame, *, windows: bool = True, origin: st
 
 
 def prepare_on_disk(data: Data, path: str) -> tuple[Prepared, FrameOnDisk]:
-    """The same for a Parquet file whose rows stay there: its rows are read when they are asked for.
+    """As `prepare` for a Parquet file whose rows stay on disk and are read when they are asked for.
 
     Returns:
-        The prepared rows, and the file as the frame that it would be.
+        The prepared rows, and the file as a frame.
 
     Raises:
         DataError: See `open_table`; missing cells.
@@ -55,9 +55,9 @@ def prepare_on_disk(data: Data, path: str) -> tuple[Prepared, FrameOnDisk]:
 
 
 def prepare_new(data: Data, frame: pd.DataFrame, scaler: Scaler, *, origin: str = "the data") -> Prepared:
-    """The same for rows that a trained model has not seen: all of them in the test part, nothing is fitted.
+    """As `prepare` for rows that a trained model has not seen: all of them in the test part, nothing is fitted.
 
-    Every window has its truth in the frame; for the steps beyond it see `prepare_ahead`.
+    Every window has its ground truth in the frame; for the steps beyond it see `prepare_ahead`.
     """
     table = _read(data, frame, origin)
     return fill_and_scale(data, table, whole(table), scaler)
@@ -70,7 +70,7 @@ def prepare_by_series(
     *,
     origin: str = "the data",
 ) -> tuple[Prepared, dict[str, np.ndarray]]:
-    """The same where whole series belong to train, val and test: `divide` gives their numbers by part from their names.
+    """As `prepare` where whole series belong to train, val and test: `divide` gives their numbers by part from their names.
 
     Returns:
         All rows in the test part, scaled as the rows of the training series are; and the parts.
@@ -107,7 +107,7 @@ def prepare_ahead(
         DataError: See `read_table` and `append_ahead`.
     """
     columns = Columns.of(data)
-    # Targets that the encoder does not read stand in no input window; zeros keep them from counting as missing.
+    # Targets that the encoder does not read are in no input window; zeros keep them from counting as missing.
     unread = [name for name in columns.table if name not in columns.past]
     read = data.model_copy(update={"limits": {key: pair for key, pair in data.limits.items() if key not in unread}})
     table = _read(read, frame.assign(**dict.fromkeys(unread, 0.0)), origin)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Rows ready for a model, and the way back to original units.
+    """Rows ready for a model, and the inverse to original units.
 
     Attributes:
         data: The recipe's section.
@@ -40,8 +40,8 @@ class Prepared:
         matrix: Scaled, filled rows with calendar columns, shape `(rows, columns)` float32, columns as in `layout`; in memory
             or, as those of the table, on disk.
         layout: Roles of the matrix's columns.
-        barred: Rows where a forecast may not begin, because an input was interpolated towards the very rows that it would
-            predict; shape `(rows,)` bool.
+        barred: Rows after which no forecast may begin, because an input there was interpolated towards the rows to predict;
+            shape `(rows,)` bool.
         notes: What was done to the data.
         answers: Whether batches hold the targets also as an input, see `make_batches`.
     """
@@ -172,7 +172,7 @@ class Prepared:
         return [past, cells_of(self.matrix, these.target_rows(windows), self.layout.future)]
 
     def scaled_targets(self, part: str, windows: np.ndarray) -> np.ndarray:
-        """What the model is trained towards, shape `(windows, output_steps, targets)`, NaN where masked."""
+        """The scaled targets of training, shape `(windows, output_steps, targets)`, NaN where masked."""
         return cells_of(self.matrix, self.windows[part].target_rows(windows), self.layout.targets)
 
     def series_of(self, part: str, windows: np.ndarray | None = None) -> np.ndarray:
@@ -181,7 +181,7 @@ class Prepared:
         return these.series[these.run_of(np.arange(these.count) if windows is None else windows)]
 
     def truth(self, part: str, windows: np.ndarray | None = None) -> np.ndarray:
-        """What was observed, in original units, NaN where it was not; shape `(windows, output_steps, targets)`."""
+        """The ground truth in original units, NaN where nothing was observed; shape `(windows, output_steps, targets)`."""
         picked = [self.table.columns.index(name) for name in self.columns.targets]
         return cells_of(self.table.values, self.windows[part].target_rows(windows), picked)
 
