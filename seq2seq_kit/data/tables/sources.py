@@ -28,7 +28,7 @@ def read_source(source: str, *, texts: Sequence[str] = ()) -> pd.DataFrame:
     """Reads a whole table.
 
     Args:
-        source: A name of `data.named.NAMED`, or a path that ends in .csv, .tsv, .csv.gz, .csv.zip or .parquet.
+        source: A name of `NAMED`, or a path that ends in .csv, .tsv, .csv.gz, .csv.zip or .parquet.
         texts: Columns of a CSV file whose cells are taken as they are written: 007 is no number there, and NA not missing.
 
     Raises:
