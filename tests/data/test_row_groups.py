@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.data import Prepared
-from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk, GroupedFile, RowsOnDisk
+from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk, GroupedFile
+from seq2seq_kit.data.on_disk.rows import RowsOnDisk
 from seq2seq_kit.data.windows.checks import check_data
 from seq2seq_kit.data.windows.prepare import prepare, prepare_on_disk
 from seq2seq_kit.errors import DataError
@@ -98,7 +99,7 @@ def test_rows_on_disk_are_indexed_as_a_matrix_is(pair: Pair, key: Any) -> None:
 
 def test_only_the_blocks_read_last_are_held(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     values: Any = pair[1].table.values
-    monkeypatch.setattr("seq2seq_kit.data.on_disk.row_groups.HELD_BYTES", 2 * GROUP * 2 * 8)
+    monkeypatch.setattr("seq2seq_kit.data.on_disk.rows.HELD_BYTES", 2 * GROUP * 2 * 8)
     values.held.clear()
     np.testing.assert_array_equal(values[:], pair[0].table.values)
     assert list(values.held) == [(5, (0, 1)), (6, (0, 1))]

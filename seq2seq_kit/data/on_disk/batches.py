@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seq2seq_kit.data.on_disk.row_groups import RowsOnDisk, on_disk
+from seq2seq_kit.data.on_disk.rows import RowsOnDisk, on_disk
 from seq2seq_kit.data.rows import Rows
 from seq2seq_kit.data.windows.batches import Layout, aligned, gather_windows, untuned
 from seq2seq_kit.data.windows.ranges import Windows

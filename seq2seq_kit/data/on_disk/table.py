@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.on_disk.row_groups import PIECE_ROWS, FrameOnDisk, GroupedFile, RowsOnDisk, TimesOnDisk
+from seq2seq_kit.data.on_disk.row_groups import PIECE_ROWS, FrameOnDisk, GroupedFile
+from seq2seq_kit.data.on_disk.rows import RowsOnDisk, TimesOnDisk
 from seq2seq_kit.data.tables.cells import read_cells, read_times, require_columns
 from seq2seq_kit.data.tables.table import Table, cut_at_gaps
 from seq2seq_kit.data.tables.time import Every

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from seq2seq_kit.data.on_disk.row_groups import on_disk
+from seq2seq_kit.data.on_disk.rows import on_disk
 from seq2seq_kit.data.rows import Rows
 from seq2seq_kit.data.tables.pieces import Moments
 from seq2seq_kit.errors import DataError

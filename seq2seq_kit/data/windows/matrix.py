@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.on_disk.row_groups import PIECE_ROWS, RowsOnDisk, TimesOnDisk, on_disk
+from seq2seq_kit.data.on_disk.row_groups import PIECE_ROWS
+from seq2seq_kit.data.on_disk.rows import RowsOnDisk, TimesOnDisk, on_disk
 from seq2seq_kit.data.rows import Rows
 from seq2seq_kit.data.tables.calendar import Clock, calendar_columns
 from seq2seq_kit.data.tables.columns import Columns
