@@ -9,12 +9,11 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from seq2seq_kit.data.on_disk.batches import plain_errors
-from seq2seq_kit.data.on_disk.row_groups import RowsOnDisk
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import ArgumentError, TrainingError
 from seq2seq_kit.recipe.fields import FitSettings
@@ -201,8 +200,7 @@ def _masked(examples: Examples) -> bool:
 
 
 def _plain_errors(examples: Examples) -> AbstractContextManager[None]:
-    rows = examples.matrix if isinstance(examples, Prepared) else None
-    return plain_errors(rows) if isinstance(rows, RowsOnDisk) else nullcontext()
+    return plain_errors(examples.matrix if isinstance(examples, Prepared) else None)
 
 
 def teach(

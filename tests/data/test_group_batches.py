@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.data import Prepared
-from seq2seq_kit.data.on_disk.batches import open_pools
+from seq2seq_kit.data.on_disk.batches import read_buffers
 from seq2seq_kit.data.windows.prepare import prepare, prepare_on_disk
 from seq2seq_kit.errors import ArgumentError
 from tests.conftest import ROOT, autoencode_recipe, forecast_recipe, hourly_frame
@@ -27,7 +27,7 @@ GROUP, BATCH = 130, 32
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each row group is a block, three are open at a time."""
     monkeypatch.setattr("seq2seq_kit.data.on_disk.row_groups.LEAST_ROWS", 1)
-    monkeypatch.setattr("seq2seq_kit.data.on_disk.batches.OPEN_BYTES", 3 * GROUP * 5 * 4)
+    monkeypatch.setattr("seq2seq_kit.data.on_disk.batches.BUFFER_BYTES", 3 * GROUP * 5 * 4)
 
 
 def _both(folder: Path, recipe: dict[str, Any]) -> tuple[Prepared, Prepared]:
@@ -94,7 +94,7 @@ def test_the_order_follows_the_seed_and_the_epoch(tmp_path: Path) -> None:
 def numbered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Prepared, np.ndarray]:
     """Rows whose only input is their own number, and the first rows of the windows of an epoch in the order that they come."""
     frame = pd.DataFrame({"row": np.arange(1500, dtype=np.float32)})
-    monkeypatch.setattr("seq2seq_kit.data.on_disk.batches.OPEN_BYTES", 3 * GROUP * 4)
+    monkeypatch.setattr("seq2seq_kit.data.on_disk.batches.BUFFER_BYTES", 3 * GROUP * 4)
     frame.to_parquet(tmp_path / "rows.parquet", row_group_size=GROUP)
     data: Any = parse_recipe(
         autoencode_recipe(time=None, every=None, inputs=["row"], input_steps=5, scaling="none")
@@ -130,18 +130,17 @@ def test_no_more_groups_are_open_than_asked_for(numbered: tuple[Prepared, np.nda
 def test_reading_goes_on_in_a_thread_that_ends_with_the_batches(tmp_path: Path) -> None:
     _, disk = _both(tmp_path, RECIPES["forecast"])
     rows: Any = disk.matrix
-    pools = open_pools(rows, disk.windows["train"], BATCH, 0)
-    next(pools)
+    buffers = read_buffers(rows, disk.windows["train"], BATCH, 0)
+    next(buffers)
     assert any(thread.name.startswith("row_groups") for thread in threading.enumerate())
-    pools.close()  # type: ignore[attr-defined]
+    buffers.close()  # type: ignore[attr-defined]
     assert not any(thread.name.startswith("row_groups") for thread in threading.enumerate())
 
 
 FAULTS = """
 import resource, sys
 import numpy as np
-from seq2seq_kit.tasks import open_job
-from seq2seq_kit.recipe import parse_recipe
+from seq2seq_kit.tasks import open_job, parse_recipe
 from tests.conftest import forecast_recipe
 
 job = open_job(parse_recipe(forecast_recipe(source=sys.argv[1], read="row_groups")))

@@ -1,4 +1,4 @@
-"""The short way to one window gives what the long way gives, or nothing at all."""
+"""The fast path to one window gives what the full preparation gives, or None."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +31,7 @@ def reader_of(bundle: ForecastBundle) -> NewestReader:
     return reader
 
 
-def the_long_way(bundle: ForecastBundle, frame: pd.DataFrame, **named: Any) -> pd.DataFrame:
+def fully_prepared(bundle: ForecastBundle, frame: pd.DataFrame, **named: Any) -> pd.DataFrame:
     bundle.__dict__["_reader"] = None
     try:
         return bundle.predict(frame, **named)
@@ -54,10 +54,10 @@ def the_long_way(bundle: ForecastBundle, frame: pd.DataFrame, **named: Any) -> p
 )
 @pytest.mark.parametrize("rows", [24, 25, 100])
 @pytest.mark.parametrize("steps", [None, 2])
-def test_both_ways_give_the_same_frame(data: dict[str, Any], rows: int, steps: int | None) -> None:
+def test_both_paths_give_the_same_frame(data: dict[str, Any], rows: int, steps: int | None) -> None:
     bundle, frame = untrained(**data), hourly_frame(rows)
     assert reader_of(bundle).read(frame) is not None
-    received, expected = bundle.predict(frame, steps=steps), the_long_way(bundle, frame, steps=steps)
+    received, expected = bundle.predict(frame, steps=steps), fully_prepared(bundle, frame, steps=steps)
     pd.testing.assert_frame_equal(received, expected, rtol=1e-6)
     assert received.attrs == expected.attrs == {"notes": []}
 
@@ -69,7 +69,7 @@ def test_timestamps_of_any_unit_are_read(unit: Any, every: str, hours: int) -> N
     object.__setattr__(bundle, "recipe", parse_recipe(forecast_recipe(every=every)))
     frame["time"] = pd.date_range("2024-01-01", periods=30, freq=f"{hours}h").as_unit(unit)
     assert reader_of(bundle).read(frame) is not None
-    received, expected = bundle.predict(frame), the_long_way(bundle, frame)
+    received, expected = bundle.predict(frame), fully_prepared(bundle, frame)
     pd.testing.assert_frame_equal(received, expected, rtol=1e-6)
 
 
@@ -103,18 +103,18 @@ def changed(column: str, row: int, value: Any) -> Callable[[pd.DataFrame], pd.Da
         lambda frame: frame.assign(time=pd.date_range("2262-04-10 08:00", periods=40, freq="h").as_unit("ns")),
     ],
 )
-def test_rows_that_need_care_take_the_long_way(change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+def test_rows_that_need_care_take_fully_prepared(change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     assert reader_of(untrained()).read(change(hourly_frame(40))) is None
 
 
-def test_a_single_row_without_a_time_takes_the_long_way() -> None:
+def test_a_single_row_without_a_time_takes_fully_prepared() -> None:
     reader = reader_of(untrained(input_steps=1))
     frame = hourly_frame(1)
     assert reader.read(frame) is not None
     assert reader.read(frame.assign(time=pd.DatetimeIndex(["NaT"]))) is None
 
 
-def test_the_long_ways_message_is_what_the_user_sees() -> None:
+def test_fully_prepareds_message_is_what_the_user_sees() -> None:
     with pytest.raises(DataError, match=r"row 11, column load: expected a number\. Received: 'many'"):
         untrained().predict(changed("load", 10, "many")(hourly_frame(40)))
 
@@ -130,7 +130,7 @@ def test_the_long_ways_message_is_what_the_user_sees() -> None:
     ],
     ids=str,
 )
-def test_a_recipe_that_asks_for_more_has_no_short_way(data: dict[str, Any]) -> None:
+def test_a_recipe_that_asks_for_more_has_no_fast_path(data: dict[str, Any]) -> None:
     section: Any = parse_recipe(forecast_recipe(**data)).data
     scaler = Scaler(["load", "heat"], np.zeros((1, 2)), np.ones((1, 2)))
     assert NewestReader.of(section, scaler) is None

@@ -190,7 +190,7 @@ def _holes() -> pd.DataFrame:
 def test_masked_cells_stand_at_the_centre_beside_a_column_that_says_so() -> None:
     prepared = _forecast(_holes(), missing="mask", calendar=["weekend"])
     assert prepared.layout.columns == ["load", "heat", "weekend", "load_observed", "heat_observed", "load"]
-    matrix = prepared.matrix
+    matrix = prepared.matrix[:]
     assert np.flatnonzero(matrix[:, 3] == 0).tolist() == [30, 31, 60]
     assert np.flatnonzero(matrix[:, 4] == 0).tolist() == [40]
     assert matrix[[30, 31, 60], 0].tolist() == [0, 0, 0]
@@ -218,7 +218,7 @@ def test_a_masked_autoencoder_is_given_its_inputs_with_their_holes() -> None:
 def test_filled_cells_are_noted_and_the_truth_keeps_its_holes(missing: str, said: str) -> None:
     prepared = _forecast(_holes(), missing=missing)
     assert any(said in note and "load 3, heat 1 (longest stretch 2 rows)" in note for note in prepared.notes)
-    assert not np.isnan(prepared.matrix).any()
+    assert not np.isnan(prepared.matrix[:]).any()
     assert np.isnan(prepared.truth("train")).any()
 
 
@@ -239,7 +239,7 @@ def test_no_window_crosses_a_gap_in_time() -> None:
     times = prepared.table.times
     assert times is not None
     rows = np.concatenate([prepared.windows["train"].input_rows(), prepared.windows["train"].target_rows()], axis=1)
-    assert (np.diff(times.to_numpy()[rows], axis=1) == np.timedelta64(1, "h")).all()
+    assert (np.diff(times[:].to_numpy()[rows], axis=1) == np.timedelta64(1, "h")).all()
 
 
 def test_a_series_shorter_than_one_window_says_what_is_needed() -> None:

@@ -1,4 +1,4 @@
-"""Sequences of different lengths: what stands in a batch, and which sequences meet in one."""
+"""Sequences of different lengths: what a batch holds, and which sequences meet in one."""
 
 from itertools import pairwise
 from typing import Any

@@ -16,10 +16,11 @@ from seq2seq_kit.errors import DataError
 from tests.conftest import hourly_frame
 
 
-def _refused(path: Path, content: str | bytes) -> str:
+def _refused(path: Path, content: str | bytes, code: str = "unreadable_file") -> str:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(DataError) as caught:
         read_source(str(path))
+    assert caught.value.code == code
     return str(caught.value)
 
 
@@ -37,12 +38,14 @@ def test_every_kind_of_file_gives_the_same_frame(tmp_path: Path, name: str) -> N
 
 @pytest.mark.parametrize("content", ["", "\n"])
 def test_an_empty_csv_says_that_it_is_empty(tmp_path: Path, content: str) -> None:
-    assert _refused(tmp_path / "void.csv", content).endswith("void.csv is empty; expected a header line and rows")
+    assert _refused(tmp_path / "void.csv", content, "empty_table").endswith(
+        "void.csv is empty; expected a header line and rows"
+    )
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_a_column_named_twice_is_refused_and_named(tmp_path: Path, mark: bytes) -> None:
-    said = _refused(tmp_path / "twins.csv", mark + b"load,heat,load\n1,2,3\n")
+    said = _refused(tmp_path / "twins.csv", mark + b"load,heat,load\n1,2,3\n", "duplicate_column")
     assert said.endswith("twins.csv names the column load more than once; rename or remove one of them")
 
 
@@ -61,20 +64,21 @@ def test_a_row_wider_than_the_others_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "code", "said"),
     [
-        ("old.csv", "t\xe9,load\n1,2\n".encode("latin1"), "old.csv is not UTF-8 text"),
-        ("not.parquet", b"nonsense", "not.parquet is not a readable Parquet file"),
-        ("sheet.xlsx", b"x", "expected an ending .csv, .tsv or .parquet. Received: '.xlsx'"),
+        ("old.csv", "t\xe9,load\n1,2\n".encode("latin1"), "unreadable_file", "old.csv is not UTF-8 text"),
+        ("not.parquet", b"nonsense", "unreadable_file", "not.parquet is not a readable Parquet file"),
+        ("sheet.xlsx", b"x", "unknown_file_type", "expected an ending .csv, .tsv or .parquet. Received: '.xlsx'"),
     ],
 )
-def test_what_cannot_be_read_is_told_apart(tmp_path: Path, name: str, content: bytes, said: str) -> None:
-    assert said in _refused(tmp_path / name, content)
+def test_what_cannot_be_read_is_told_apart(tmp_path: Path, name: str, content: bytes, code: str, said: str) -> None:
+    assert said in _refused(tmp_path / name, content, code)
 
 
 def test_a_missing_file_is_named_with_the_data_sets_at_hand() -> None:
-    with pytest.raises(DataError, match=r"there is no file nowhere\.csv\. .*generated\.sine"):
+    with pytest.raises(DataError, match=r"there is no file nowhere\.csv\. .*generated\.sine") as caught:
         read_source("nowhere.csv")
+    assert caught.value.code == "file_not_found"
 
 
 def test_a_name_that_is_nearly_right_is_recognised() -> None:
@@ -211,4 +215,4 @@ def test_the_table_of_a_parquet_file_shares_the_memory_of_its_frame(tmp_path: Pa
     table = read_table(frame, columns=["load", "heat"], time="time", every="1h")
     assert np.shares_memory(table.values, frame["heat"].to_numpy())
     assert table.times is not None
-    assert np.shares_memory(table.times.asi8, frame["time"].array.asi8)
+    assert np.shares_memory(table.times[:].asi8, frame["time"].array.asi8)

@@ -224,7 +224,7 @@ def test_a_zone_leaves_the_clock_of_the_data_on_the_axis() -> None:
     zoned = prepare(parse_recipe(forecast_recipe(**SMALL)).data, frame)
     got, expected = (plots.pick_examples(each, "test", {MODEL: truth_but_one}, count=2) for each in (zoned, plain))
     assert zoned.table.times is not None
-    assert zoned.table.times.tz is not None
+    assert zoned.table.times[:].tz is not None
     assert got.labels == expected.labels
     assert got.labels[0].startswith("2024-01-")
     np.testing.assert_array_equal(got.ahead_x, expected.ahead_x)

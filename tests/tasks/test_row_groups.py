@@ -34,7 +34,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def result(request: pytest.FixtureRequest, path: Path, store: Path) -> TrainResult:
     patch = pytest.MonkeyPatch()
     patch.setattr("seq2seq_kit.data.on_disk.row_groups.LEAST_ROWS", 1)
-    patch.setattr("seq2seq_kit.data.on_disk.batches.OPEN_BYTES", 1)
+    patch.setattr("seq2seq_kit.data.on_disk.batches.BUFFER_BYTES", 1)
     try:
         recipe = RECIPES[request.param](source=str(path), read="row_groups")
         recipe["name"] = f"row_groups_{request.param}"
@@ -128,7 +128,7 @@ def test_a_file_that_goes_bad_during_the_fit_is_told_as_bad_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, said: str
 ) -> None:
     monkeypatch.setattr("seq2seq_kit.data.on_disk.row_groups.LEAST_ROWS", 1)
-    monkeypatch.setattr("seq2seq_kit.data.on_disk.batches.OPEN_BYTES", 1)
+    monkeypatch.setattr("seq2seq_kit.data.on_disk.batches.BUFFER_BYTES", 1)
     path = tmp_path / "hours.parquet"
     hourly_frame(700).to_parquet(path, row_group_size=90)
     job = open_job(parse_recipe(forecast_recipe(source=str(path), read="row_groups")))

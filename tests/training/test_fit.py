@@ -420,7 +420,7 @@ def test_the_estimate_grows_with_the_epochs_and_leaves_the_weights_alone() -> No
 def test_a_validation_loss_that_is_no_number_stops_the_fit_too() -> None:
     recipe, prepared, model = small()
     (first, end) = prepared.split.rows("val")[0]
-    prepared.matrix[first:end] = (
+    prepared.matrix[:][first:end] = (
         np.inf
     )  # as an outlier beyond all bounds would leave it; training rows stay as they are
     with pytest.raises(TrainingError, match=r"the validation loss became (nan|inf) in epoch 1. Expected a finite loss"):

@@ -1,8 +1,8 @@
 """Batches of windows over rows that stay on disk.
 
-A window belongs to the block of rows that it begins in. In each epoch the blocks come in another order; as many of them as
-fill `OPEN_BYTES` are open at a time, their windows in one random order, while a thread reads and scales the next ones. So each
-window is seen once in an epoch, and memory does not depend on the length of the table.
+A window belongs to the block of rows that it begins in. In each epoch the blocks come in another order. As many of them as fill
+`BUFFER_BYTES` make a shuffle buffer, whose windows come in one random order while a thread reads and scales the next buffer. So
+each window is seen once in an epoch, and memory does not depend on the length of the table.
 """
 
 from __future__ import annotations
@@ -14,26 +14,29 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seq2seq_kit.data.on_disk.row_groups import RowsOnDisk
-from seq2seq_kit.data.windows.batches import Layout, aligned, calm, gather_windows
+from seq2seq_kit.data.on_disk.rows import RowsOnDisk, on_disk
+from seq2seq_kit.data.rows import Rows
+from seq2seq_kit.data.windows.batches import Layout, aligned, gather_windows, untuned
 from seq2seq_kit.data.windows.ranges import Windows
 from seq2seq_kit.errors import DataError
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-OPEN_BYTES = 2**28  # of scaled rows whose windows are shuffled together; as many again are being read
-_LEAST_OPEN = 2  # blocks
+    from seq2seq_kit.data.windows.batches import Batch
+
+BUFFER_BYTES = 2**28  # of scaled rows whose windows are shuffled together; as many again are being read
+_LEAST_BLOCKS = 2  # blocks
 # M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of malloc.h, as glibc's own rule leaves them in a process that has freed large arrays.
 _GLIBC = {"MALLOC_MMAP_THRESHOLD_": (-3, 2**25), "MALLOC_TRIM_THRESHOLD_": (-1, 2**26)}
 
 # The rows of some blocks one after the other, `aligned` because TensorFlow reads them in place, and the first row of each of
 # their windows in the order in which they are taken.
-Pool = tuple[np.ndarray, np.ndarray]
+Buffer = tuple[np.ndarray, np.ndarray]
 
 
 def make_group_batches(
@@ -60,75 +63,76 @@ def make_group_batches(
     kind = (tf.TensorSpec((None, rows.width), tf.float32), tf.TensorSpec((None,), tf.int64))
 
     @tf.autograph.experimental.do_not_convert
-    def cut(pool: Any, starts: Any) -> Any:
-        def batch(number: Any) -> tuple[Any, Any]:
+    def cut(rows: tf.Tensor, starts: tf.Tensor) -> tf.data.Dataset:
+        def batch(number: tf.Tensor) -> Batch:
             first = starts[number * batch_size : (number + 1) * batch_size]
-            return gather_windows(pool, first, windows.shape, layout, answers=answers)
+            return gather_windows(rows, first, windows.shape, layout, answers=answers)
 
         count = tf.size(starts, tf.int64)
         return tf.data.Dataset.range((count + batch_size - 1) // batch_size).map(batch)
 
-    def pools() -> Iterator[Pool]:
+    def buffers() -> Iterator[Buffer]:
         _keep_large_blocks()
         try:
-            yield from open_pools(rows, windows, batch_size, shuffle_seed)
+            yield from read_buffers(rows, windows, batch_size, shuffle_seed)
         except DataError as error:
             rows.failures.append(error)
             raise
 
     # Keras takes a data set of unknown length that ends for one that ran out.
     length = -(-windows.count // batch_size) if shuffle_seed is None else tf.data.INFINITE_CARDINALITY
-    dataset = tf.data.Dataset.from_generator(pools, output_signature=kind).flat_map(cut).prefetch(2)
-    return calm(dataset.apply(tf.data.experimental.assert_cardinality(length)))
+    dataset = tf.data.Dataset.from_generator(buffers, output_signature=kind).flat_map(cut).prefetch(2)
+    return untuned(dataset.apply(tf.data.experimental.assert_cardinality(length)))
 
 
 @contextmanager
-def plain_errors(rows: RowsOnDisk) -> Iterator[None]:
-    """Raises what went wrong in the reading as it was: TensorFlow makes an error of its own of it, traceback and all.
+def plain_errors(rows: Rows | None) -> Iterator[None]:
+    """Raises what went wrong in reading rows on disk as it was: TensorFlow makes an error of its own of it, traceback and all.
 
     Raises:
         DataError: See `GroupedFile.frame`.
     """
-    rows.failures.clear()
+    failures = rows.failures if rows is not None and on_disk(rows) else []
+    failures.clear()
     try:
         yield
     except Exception:
-        if rows.failures:
-            failure = rows.failures[0].with_traceback(None)  # which holds the rows that were being read
-            rows.failures.clear()
+        if failures:
+            failure = failures.pop(0).with_traceback(None)  # which holds the rows that were being read
+            failures.clear()
             raise failure from None
         raise
 
 
-def open_pools(rows: RowsOnDisk, windows: Windows, batch_size: int, seed: int | None) -> Iterator[Pool]:
-    """Pools of open blocks, each with full batches of windows but for the last of an epoch; without end where there is a seed.
+def read_buffers(rows: RowsOnDisk, windows: Windows, batch_size: int, seed: int | None) -> Iterator[Buffer]:
+    """Buffers of some blocks, each with full batches of windows but for the last of an epoch; without end where there is a seed.
 
-    A pool is good until the next one is asked for: then its memory is written anew.
+    A buffer is valid until the next one is asked for: then its memory is written anew.
     """
     span = windows.shape.span
     spare = (batch_size - 1) * span  # rows of the windows that did not fill a batch; they are taken along
     kept = np.empty((0, rows.width), np.float32)
-    for (pool, starts), ends_epoch in _filled(rows, windows, seed, spare):
-        pool[: len(kept)] = kept
+    for (buffer, starts), ends_epoch in _read_ahead(rows, windows, seed, spare):
+        buffer[: len(kept)] = kept
         starts = np.concatenate([np.arange(0, len(kept), span), starts])
         taken = len(starts) if ends_epoch else len(starts) // batch_size * batch_size
-        kept = pool[(starts[taken:, None] + np.arange(span)).ravel()]
+        kept = buffer[(starts[taken:, None] + np.arange(span)).ravel()]
         if taken:
-            yield pool, starts[:taken]
+            yield buffer, starts[:taken]
 
 
-def _filled(rows: RowsOnDisk, windows: Windows, seed: int | None, spare: int) -> Iterator[tuple[Pool, bool]]:
-    """Pools, `spare` rows of each free, and whether each is the last of its epoch; the next is read while one is in use."""
+def _read_ahead(rows: RowsOnDisk, windows: Windows, seed: int | None, spare: int) -> Iterator[tuple[Buffer, bool]]:
+    """Buffers, `spare` rows of each free, and whether each is the last of its epoch; the next is read while one is in use."""
     with ThreadPoolExecutor(1, thread_name_prefix="row_groups") as reader:
-        ready: Future[Pool] | None = None
+        ready: Future[Buffer] | None = None
         ends = False
         memory = [aligned((0, rows.width))] * 2
-        for turn, (blocks, last, rng) in enumerate(_openings(rows, windows, seed)):
+        for turn, (blocks, last, rng) in enumerate(_blocks_together(rows, windows, seed)):
             # One is in use and one is filled, by turns.
             room = spare + sum(rows.length(block, windows.shape.span - 1) for block in blocks.tolist())
             if len(memory[turn % 2]) < room:
                 memory[turn % 2] = aligned((room, rows.width))
-            coming = reader.submit(_open, rows, windows, blocks, rng, memory[turn % 2], spare)
+            coming = reader.submit(_read, rows, windows, blocks, rng, memory[turn % 2], spare)
             if ready is not None:
                 yield ready.result(), ends
             ready, ends = coming, last
@@ -136,13 +140,13 @@ def _filled(rows: RowsOnDisk, windows: Windows, seed: int | None, spare: int) ->
             yield ready.result(), ends
 
 
-def _openings(
+def _blocks_together(
     rows: RowsOnDisk, windows: Windows, seed: int | None
 ) -> Iterator[tuple[np.ndarray, bool, np.random.Generator | None]]:
-    """Which blocks are opened together, one opening after the other."""
+    """Which blocks share a buffer, one buffer after the other; whether it is the last of its epoch; what shuffles it."""
     held = np.array([block for block in range(len(rows.edges) - 1) if _starts(rows, windows, block).size], np.int64)
-    largest = int(np.diff(rows.edges)[held].max(initial=1)) * rows.width * np.dtype(rows.dtype).itemsize
-    together = max(_LEAST_OPEN, OPEN_BYTES // largest) if seed is not None else 1
+    largest = int(np.diff(rows.edges)[held].max(initial=1)) * rows.width * rows.dtype.itemsize
+    together = max(_LEAST_BLOCKS, BUFFER_BYTES // largest) if seed is not None else 1
     for epoch in count() if seed is not None else range(1):
         rng = np.random.default_rng([seed, epoch]) if seed is not None else None
         order = rng.permutation(held) if rng is not None else held
@@ -150,25 +154,25 @@ def _openings(
             yield order[first : first + together], first + together >= len(order), rng
 
 
-def _open(
+def _read(
     rows: RowsOnDisk,
     windows: Windows,
     blocks: np.ndarray,
     rng: np.random.Generator | None,
-    pool: np.ndarray,
+    buffer: np.ndarray,
     first: int,
-) -> Pool:
-    """Reads blocks into a pool from the row `first` on."""
+) -> Buffer:
+    """Reads blocks into an array from the row `first` on."""
     beyond, starts = windows.shape.span - 1, list[np.ndarray]()
     for block in blocks.tolist():
         length = rows.length(block, beyond)
-        rows.stretch(block, beyond, pool[first : first + length])
+        rows.stretch(block, beyond, buffer[first : first + length])
         starts.append(_starts(rows, windows, block) - int(rows.edges[block]) + first)
         first += length
     order = np.concatenate(starts)
     if rng is not None:
         rng.shuffle(order)
-    return pool, order
+    return buffer, order
 
 
 def _starts(rows: RowsOnDisk, windows: Windows, block: int) -> np.ndarray:
@@ -187,7 +191,7 @@ def _keep_large_blocks() -> None:
     """Undoes, in the whole process, what TensorFlow's op behind `Dataset.from_generator` does to glibc.
 
     It has blocks of 128 KiB and more fetched from the system and given back, page by page, at each use. That was a quarter of a
-    training step (docs/performance.md). Thresholds that the environment gives stand again; without glibc nothing is done.
+    training step (docs/performance.md). Thresholds that the environment gives are kept; without glibc nothing is done.
     """
     if platform.libc_ver()[0] == "glibc":
         for name, (option, usual) in _GLIBC.items():

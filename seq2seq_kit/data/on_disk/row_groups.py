@@ -1,24 +1,22 @@
-"""A Parquet file as a table that stays on disk: rows are read by blocks of whole row groups when they are asked for.
+"""A Parquet file that is read by blocks: one row group, or as many neighbours as make a block worth reading."""
 
-What stands here looks like the arrays and the frame of a table in memory, so that whatever reads rows by number need not know
-where they are. A block is one row group, or as many neighbours as make a block worth reading.
-"""
-
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.on_disk.rows import HELD_BYTES
 from seq2seq_kit.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 LEAST_ROWS = 2**16  # smaller row groups are read together
 PIECE_ROWS = 2**15  # of a block, that stay in a processor's cache while they are decoded and scaled
-HELD_BYTES = 2**28  # of blocks that were read last, because what is asked for next mostly lies beside them
 _BUFFER_BYTES = 2**20  # of a column in the file; by default it is read as a whole first
 
 
@@ -38,7 +36,7 @@ class GroupedFile:
     groups: np.ndarray
     edges: np.ndarray
     stamp: tuple[int, int]
-    metadata: Any
+    metadata: "pq.FileMetaData"
 
     @classmethod
     def open(cls, path: Path) -> "GroupedFile":
@@ -50,11 +48,14 @@ class GroupedFile:
         import pyarrow.parquet as pq
 
         if not path.is_file():
-            raise DataError(f"there is no file {path}. A path is taken from the current folder, {Path.cwd().name}/")
+            raise DataError(
+                f"there is no file {path}. A path is taken from the current folder, {Path.cwd().name}/",
+                code="file_not_found",
+            )
         try:
             metadata = pq.read_metadata(path)
         except Exception as error:  # pyarrow's errors share no base below Exception
-            raise DataError(f"{path} is not a readable Parquet file: {error}") from None
+            raise DataError(f"{path} is not a readable Parquet file: {error}", code="unreadable_file") from None
         rows = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         first, groups, edges = 0, [0], [0]
         for group, count in enumerate(rows):
@@ -105,159 +106,29 @@ class GroupedFile:
         return list(range(self.groups[block], self.groups[block + 1]))
 
     @contextmanager
-    def _opened(self, groups: list[int]) -> Iterator[Any]:
+    def _opened(self, groups: list[int]) -> "Iterator[pq.ParquetFile]":
         import pyarrow.parquet as pq
 
         try:
             stamp = _stamp(self.path)
         except OSError as error:
             advice = "leave it where it is until the run has ended"
-            raise DataError(f"{self.path} cannot be read any more: {error.strerror}; {advice}") from None
+            said = f"{self.path} cannot be read any more: {error.strerror}; {advice}"
+            raise DataError(said, code="unreadable_file") from None
         if stamp != self.stamp:
-            raise DataError(f"{self.path} was changed while it was read; let no one write to it during a training")
+            said = f"{self.path} was changed while it was read; let no one write to it during a training"
+            raise DataError(said, code="file_changed")
         try:
             with pq.ParquetFile(self.path, metadata=self.metadata, buffer_size=_BUFFER_BYTES) as file:
                 yield file
         except Exception as error:  # pyarrow's errors share no base below Exception
-            raise DataError(f"{self.path}, row groups {groups[0]} to {groups[-1]}: cannot be read: {error}") from None
+            said = f"{self.path}, row groups {groups[0]} to {groups[-1]}: cannot be read: {error}"
+            raise DataError(said, code="unreadable_file") from None
 
 
 def _stamp(path: Path) -> tuple[int, int]:
     about = path.stat()
     return about.st_size, about.st_mtime_ns
-
-
-Pieces = Callable[[int, tuple[int, ...], int], Iterator[np.ndarray]]
-
-
-@dataclass(frozen=True)
-class RowsOnDisk:
-    """Rows of numbers that are read when they are asked for; indexed as a matrix is.
-
-    Attributes:
-        edges: First row of each block and the end.
-        width: Number of columns.
-        dtype: Of the values.
-        pieces: Gives a block by its number, positions of columns, and how many of its rows, a piece of at most `PIECE_ROWS`
-            after the other, all in the same memory: beside a training a thread waits for fresh memory longer than it works.
-        by_column: Whether a block of fewer columns is cheaper to read.
-        failures: What went wrong where another library stands between the reading and who asked for it.
-    """
-
-    edges: np.ndarray
-    width: int
-    dtype: Any
-    pieces: Pieces
-    by_column: bool
-    held: "OrderedDict[tuple[int, tuple[int, ...]], np.ndarray]" = field(default_factory=OrderedDict, repr=False)
-    failures: list[DataError] = field(default_factory=list, repr=False)
-
-    def __len__(self) -> int:
-        return int(self.edges[-1])
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
-        return len(self), self.width
-
-    @property
-    def all_columns(self) -> tuple[int, ...]:
-        """Positions of all columns."""
-        return tuple(range(self.width))
-
-    def __getitem__(self, key: Any) -> np.ndarray:
-        """`[rows]`, `[rows, columns]` with slices or numbers of either, and `[rows[..., None], columns]`, as of a matrix."""
-        rows, columns = key if isinstance(key, tuple) else (key, slice(None))
-        one = isinstance(columns, int | np.integer)
-        picked = (int(columns),) if one else tuple(np.arange(self.width)[columns].tolist())
-        if isinstance(rows, slice):
-            found = self._between(*rows.indices(len(self))[:2], picked)
-        else:
-            numbers = np.asarray(rows)
-            found = self._gathered(numbers if one or isinstance(columns, slice) else numbers[..., 0], picked)
-        return found[..., 0][()] if one else found
-
-    def _between(self, first: int, end: int, columns: tuple[int, ...]) -> np.ndarray:
-        result = np.empty((max(end - first, 0), len(columns)), self.dtype)
-        for block in range(self._block_of(first), len(self.edges) - 1):
-            begin, stop = int(self.edges[block]), int(self.edges[block + 1])
-            if begin >= end:
-                break
-            low, high = max(first, begin), min(end, stop)
-            result[low - first : high - first] = self._block(block, columns)[low - begin : high - begin]
-        return result
-
-    def _gathered(self, rows: np.ndarray, columns: tuple[int, ...]) -> np.ndarray:
-        flat = rows.ravel()
-        blocks = self._block_of(flat)
-        result = np.empty((len(flat), len(columns)), self.dtype)
-        for block in np.unique(blocks).tolist():
-            here = blocks == block
-            result[here] = self._block(block, columns)[flat[here] - self.edges[block]]
-        return result.reshape(*rows.shape, len(columns))
-
-    def _block_of(self, rows: Any) -> Any:
-        return np.searchsorted(self.edges, rows, side="right") - 1
-
-    def _block(self, block: int, columns: tuple[int, ...]) -> np.ndarray:
-        """A block, from those that are held if it is there."""
-        wanted = columns if self.by_column else self.all_columns
-        key = (block, wanted)
-        if key in self.held:
-            self.held.move_to_end(key)
-        else:
-            found = self.read(block, wanted)
-            while self.held and sum(one.nbytes for one in self.held.values()) + found.nbytes > HELD_BYTES:
-                self.held.popitem(last=False)
-            self.held[key] = found
-        return self.held[key] if wanted == columns else self.held[key][:, list(columns)]
-
-    def read(self, block: int, columns: tuple[int, ...]) -> np.ndarray:
-        """A block as a new array."""
-        rows = int(self.edges[block + 1] - self.edges[block])
-        result = np.empty((rows, len(columns)), self.dtype, order="F" if self.by_column else "C")
-        self._write(block, columns, result)
-        return result
-
-    def length(self, block: int, beyond: int) -> int:
-        """Rows of a block and of `beyond` rows after it, fewer at the end of the table."""
-        return min(int(self.edges[block + 1]) + beyond, len(self)) - int(self.edges[block])
-
-    def stretch(self, block: int, beyond: int, into: np.ndarray) -> None:
-        """Writes a block with `beyond` rows after it into an array of their `length`; may be called from any thread."""
-        at = 0
-        while at < len(into):
-            rows = into[at : at + int(self.edges[block + 1] - self.edges[block])]
-            self._write(block, self.all_columns, rows)
-            at, block = at + len(rows), block + 1
-
-    def _write(self, block: int, columns: tuple[int, ...], into: np.ndarray) -> None:
-        """The first rows of a block, as many as there is room for."""
-        at = 0
-        for piece in self.pieces(block, columns, len(into)):
-            into[at : at + len(piece)] = piece
-            at += len(piece)
-
-
-@dataclass(frozen=True)
-class TimesOnDisk:
-    """Timestamps that are read when they are asked for; indexed as a `DatetimeIndex` is."""
-
-    ticks: RowsOnDisk
-    like: pd.DatetimeIndex
-
-    def __len__(self) -> int:
-        return len(self.ticks)
-
-    def __getitem__(self, rows: Any) -> Any:
-        if isinstance(rows, int | np.integer):
-            return self[int(rows) : int(rows) + 1][0]
-        return self.of(self.ticks[rows, 0])
-
-    def of(self, ticks: np.ndarray) -> pd.DatetimeIndex:
-        """Timestamps of the integers that stand for them."""
-        plain = pd.DatetimeIndex(ticks.view(f"M8[{self.like.unit}]"))
-        return plain if self.like.tz is None else plain.tz_localize("UTC").tz_convert(self.like.tz)
 
 
 @dataclass(frozen=True)
@@ -275,7 +146,7 @@ class FrameOnDisk:
         """Rows by number: `iloc[first:end]`, `iloc[[3, 5]]`."""
         return self
 
-    def __getitem__(self, rows: Any) -> pd.DataFrame:
+    def __getitem__(self, rows: slice | Sequence[int] | np.ndarray) -> pd.DataFrame:
         if isinstance(rows, slice):
             return self._between(*rows.indices(len(self))[:2])
         numbers = np.asarray(rows)

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.on_disk.row_groups import PIECE_ROWS, FrameOnDisk, GroupedFile, RowsOnDisk, TimesOnDisk
-from seq2seq_kit.data.tables.table import Table, cut_at_gaps, read_cells, read_times, require_columns
+from seq2seq_kit.data.on_disk.row_groups import PIECE_ROWS, FrameOnDisk, GroupedFile
+from seq2seq_kit.data.on_disk.rows import RowsOnDisk, TimesOnDisk
+from seq2seq_kit.data.tables.cells import read_cells, read_times, require_columns
+from seq2seq_kit.data.tables.table import Table, cut_at_gaps
 from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.errors import DataError
 
@@ -30,9 +31,7 @@ def open_table(path: str, *, columns: list[str], time: str | None, every: str | 
     """
     file = GroupedFile.open(Path(path))
     wanted = [*([time] if time else []), *columns]
-    require_columns(pd.DataFrame(columns=file.columns), wanted, path)
-    if not file.rows:
-        raise DataError(f"{path} has a header and no rows; expected rows below the header")
+    require_columns(file.columns, wanted, path, rows=file.rows)
     lows, highs = zip(*(_extremes(file, name, path) for name in columns), strict=True)
     times = _open_times(file, time, path) if time else None
 
@@ -44,13 +43,12 @@ def open_table(path: str, *, columns: list[str], time: str | None, every: str | 
                 column[:rows] = array
             yield cells[:rows]
 
-    values = RowsOnDisk(file.edges, len(columns), np.float64, pieces, by_column=True)
+    values = RowsOnDisk(file.edges, len(columns), np.dtype(np.float64), pieces, by_column=True)
     step = Every.parse(every) if every else None
     table = Table(
         columns=list(columns),
-        # They look like what they stand for.
-        values=cast(np.ndarray, values),
-        times=cast("pd.DatetimeIndex | None", times),
+        values=values,
+        times=times,
         series=[""],
         bounds=np.array([0, file.rows]),
         segments=np.array([[0, file.rows, 0]]),
@@ -78,7 +76,8 @@ def _open_times(file: GroupedFile, name: str, origin: str) -> TimesOnDisk:
         if not (pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_numeric_dtype(column)):
             raise DataError(
                 f"{origin}, column {name}: data.read: row_groups takes a column of Parquet's timestamps. Received: "
-                f"{column.iloc[0]!r} ({column.dtype}). Write the column as timestamps, or set data.read: memory"
+                f"{column.iloc[0]!r} ({column.dtype}). Write the column as timestamps, or set data.read: memory",
+                code="invalid_timestamp",
             )
         times = read_times(column, name, origin, first=first, example=example)
         together = times if last is None else last.append(times)
@@ -87,7 +86,8 @@ def _open_times(file: GroupedFile, name: str, origin: str) -> TimesOnDisk:
             row, before = len(times) - len(together) + int(back[0]) + 1, together[back[0]]
             raise DataError(
                 f"{origin}, row {first + row + 1} ({times[row]}): its time lies before that of the row above it ({before}). "
-                "data.read: row_groups reads rows in the order of the file; sort it by time, or set data.read: memory"
+                "data.read: row_groups reads rows in the order of the file; sort it by time, or set data.read: memory",
+                code="unsorted_rows",
             )
         last, like, example = times[-1:], times[:0], example or times[0]
 
@@ -95,4 +95,4 @@ def _open_times(file: GroupedFile, name: str, origin: str) -> TimesOnDisk:
         for (ticks,) in file.pieces(block, [name], most):
             yield ticks.astype(f"M8[{like.unit}]").view(np.int64)[:, None]
 
-    return TimesOnDisk(RowsOnDisk(file.edges, 1, np.int64, pieces, by_column=False), like)
+    return TimesOnDisk(RowsOnDisk(file.edges, 1, np.dtype(np.int64), pieces, by_column=False), like)

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import DTypeLike
+
+from seq2seq_kit.data.windows.batches import untuned
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# What stands in a target where there is nothing to predict: labels are never negative, and NaN is no number.
+    from seq2seq_kit.data.windows.batches import Batch
+
+# The target where there is nothing to predict: labels are never negative, and integers have no NaN.
 NO_LABEL = -1
 
 
@@ -33,7 +38,7 @@ class Ragged:
     lengths: np.ndarray
 
     @classmethod
-    def of(cls, sequences: Sequence[Sequence[int] | np.ndarray], *, dtype: Any = np.int32) -> Ragged:
+    def of(cls, sequences: Sequence[Sequence[int] | np.ndarray], *, dtype: DTypeLike = np.int32) -> Ragged:
         """From one array or list for each sequence."""
         lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
         parts = [np.asarray(sequence, dtype=dtype) for sequence in sequences if len(sequence)]
@@ -57,9 +62,9 @@ class Field:
 
     Attributes:
         sequences: What is put into it.
-        fill: What stands after the end of a sequence.
+        fill: Value after the end of a sequence.
         steps: Length of every row; None: that of the longest sequence of the batch.
-        lag: Steps by which the sequence stands later; what comes before it is `fill`.
+        lag: Steps by which the sequence is shifted to the right; `fill` comes before it.
     """
 
     sequences: Ragged
@@ -106,7 +111,7 @@ def make_padded_batches(
     key = tf.constant(sum(field.sequences.lengths[numbers] for field in (*inputs, targets)), tf.int64)
     tensors = [_Tensors.of(field) for field in inputs], _Tensors.of(targets)
 
-    def batch(rows: tf.Tensor) -> tuple[Any, Any]:
+    def batch(rows: tf.Tensor) -> Batch:
         read = tuple(field.padded(rows) for field in tensors[0])
         return (read if len(read) > 1 else read[0]), tensors[1].padded(rows)
 
@@ -126,12 +131,7 @@ def make_padded_batches(
     dataset = tf.data.Dataset.range(np.iinfo(np.int64).max if endless else 1).flat_map(epoch).map(batch)
     # A nested dataset does not know its length, and Keras takes the end of one that does not for an accident.
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY if endless else steps))
-    dataset = dataset.prefetch(4)
-    options = tf.data.Options()
-    # See make_batches: the first holds up the end of every epoch, the second copies what was captured.
-    options.autotune.enabled = False
-    options.experimental_optimization.apply_default_optimizations = False
-    return dataset.with_options(options)
+    return untuned(dataset.prefetch(4))
 
 
 def _shuffled(values: tf.Tensor, count: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""Columns of texts, and parts from a hash of what stands in them."""
+"""Columns of texts, and parts from a hash of each text."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.sequences.vocabulary import Vocabulary
+from seq2seq_kit.data.tables.cells import require_columns
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import SequenceSplit
 
@@ -19,15 +20,7 @@ def read_texts(frame: pd.DataFrame, column: str, origin: str) -> list[str]:
     Raises:
         DataError: The column is missing, or a cell is missing, empty or no text.
     """
-    if column not in frame.columns:
-        raise DataError(
-            f"{origin} lacks the column {column}. It has {', '.join(map(str, frame.columns))}; rename the column in the file, "
-            "or name the right one in the recipe"
-        )
-    if not len(frame):
-        raise DataError(f"{origin} has a header and no rows; expected rows below the header")
-    if list(frame.columns).count(column) > 1:
-        raise DataError(f"{origin} names the column {column} more than once; rename or remove one of them")
+    require_columns(frame.columns, [column], origin, rows=len(frame))
     cells = frame[column]
     texts = cells.astype(str).tolist()
     missing = cells.isna().to_numpy()
@@ -35,13 +28,15 @@ def read_texts(frame: pd.DataFrame, column: str, origin: str) -> list[str]:
     if len(kinds) > 1:
         raise DataError(
             f"{origin}, column {column}: expected texts. Received a mixture of {', '.join(sorted(kinds))}. Read the "
-            f"column as text, for example frame[{column!r}].astype(str)"
+            f"column as text, for example frame[{column!r}].astype(str)",
+            code="not_text",
         )
     for row, text in enumerate(texts):
         if missing[row] or not text.strip():
             raise DataError(
                 f"{origin}, row {row + 1}, column {column}: the text is empty; expected at least one character. Fill it in or "
-                "drop the row"
+                "drop the row",
+                code="empty_text",
             )
     return texts
 
@@ -71,5 +66,6 @@ def refuse_long(
         raise DataError(
             f"{origin}, row {row + 1}, column {column}: {lengths[row]} tokens, expected at most {limit}. Received: "
             f"{texts[row][:60]!r} ({len(over)} such rows, the longest has {max(lengths)} tokens). "
-            f"Raise {key}, or shorten the text"
+            f"Raise {key}, or shorten the text",
+            code="text_too_long",
         )

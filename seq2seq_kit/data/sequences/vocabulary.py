@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-PADDING = 0  # also the end of a target, and what stands before its beginning
+PADDING = 0  # also the end of a target, and the step before its beginning
 UNKNOWN = 1
 _FIRST = 2
 UNKNOWN_TEXT = "\N{REPLACEMENT CHARACTER}"
@@ -19,7 +19,7 @@ class Vocabulary:
     """The tokens of one side.
 
     Attributes:
-        level: `char`: each character is a token; `token`: what stands between white space.
+        level: `char`: each character is a token; `token`: the text between white space.
         tokens: Those with the numbers from 2 on; 0 is padding and 1 is unknown.
     """
 
@@ -41,7 +41,7 @@ class Vocabulary:
         """A vocabulary out of a file.
 
         Raises:
-            ValueError: It is none.
+            ValueError: The file holds no vocabulary.
         """
         if level not in ("char", "token") or not all(isinstance(token, str) for token in tokens):
             raise ValueError(f"a vocabulary has a level, char or token, and texts. Received: {level!r}")

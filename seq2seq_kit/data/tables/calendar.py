@@ -1,13 +1,12 @@
 """Features of a timestamp that are known ahead of time; periodic ones become a sine and a cosine."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 # Position within the period, and the period.
-_PERIODIC: dict[str, tuple[Callable[[Any], np.ndarray], float]] = {
+_PERIODIC: dict[str, tuple[Callable[["pd.DatetimeIndex | Clock"], np.ndarray], float]] = {
     "minute": (lambda t: np.asarray(t.minute) + np.asarray(t.second) / 60, 60),
     "hour": (lambda t: np.asarray(t.hour) + np.asarray(t.minute) / 60, 24),
     "day_of_week": (lambda t: np.asarray(t.day_of_week), 7),
@@ -38,8 +37,10 @@ class Clock:
         self._times = times
         seconds = times.astype("M8[s]").astype(np.int64)
         days, of_day = np.divmod(seconds, 86400)
-        self.second, self.minute, self.hour = of_day % 60, of_day // 60 % 60, of_day // 3600
-        self.day_of_week = (days + 3) % 7  # the epoch began on a Thursday
+        self.second: np.ndarray = of_day % 60
+        self.minute: np.ndarray = of_day // 60 % 60
+        self.hour: np.ndarray = of_day // 3600
+        self.day_of_week: np.ndarray = (days + 3) % 7  # the epoch began on a Thursday
 
     def __len__(self) -> int:
         return len(self._times)

@@ -1,10 +1,11 @@
-"""The targets' own past, looked up by series and time: what the obvious forecasts repeat."""
+"""The targets' own past, looked up by series and time: what simple baselines repeat."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from seq2seq_kit.data.rows import Rows
 from seq2seq_kit.data.tables.pieces import cells_of, count_missing
 from seq2seq_kit.data.tables.table import Table
 
@@ -27,7 +28,7 @@ class History:
         keys: Key of its first row, same shape.
     """
 
-    values: np.ndarray
+    values: Rows
     columns: list[int]
     first: np.ndarray
     end: np.ndarray
@@ -35,12 +36,12 @@ class History:
 
     @classmethod
     def of(cls, table: Table, columns: Sequence[str], start: np.ndarray) -> "History":
-        """Carries known values on; rows before the first known one take `start`, shape `(series, columns)`."""
+        """Fills missing values forward; rows before the first known one take `start`, shape `(series, columns)`."""
         values, positions = table.values, [table.columns.index(name) for name in columns]
         if any(count_missing(values, position)[0] for position in positions):
             values, positions = values[:, positions], list(range(len(positions)))
             for series, (first, end) in enumerate(zip(table.bounds[:-1], table.bounds[1:], strict=True)):
-                values[first:end] = _carried_on(values[first:end], start[series])
+                values[first:end] = _filled_forward(values[first:end], start[series])
         first, end, series_of = table.segments.T
         keys = np.array(
             [_key(table, row, series) for row, series in zip(first, series_of, strict=True)], dtype=np.int64
@@ -96,7 +97,7 @@ def _key(table: Table, row: int, series: int) -> int:
     return int(series * _SERIES_APART + ticks)
 
 
-def _carried_on(values: np.ndarray, start: np.ndarray) -> np.ndarray:
+def _filled_forward(values: np.ndarray, start: np.ndarray) -> np.ndarray:
     known = ~np.isnan(values)
     last = np.maximum.accumulate(np.where(known, np.arange(len(values))[:, None], -1), axis=0)
     carried = np.take_along_axis(values, np.maximum(last, 0), axis=0)

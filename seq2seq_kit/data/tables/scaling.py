@@ -2,13 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
-from seq2seq_kit.data.on_disk.row_groups import RowsOnDisk
+from seq2seq_kit.data.on_disk.rows import on_disk
+from seq2seq_kit.data.rows import Rows
 from seq2seq_kit.data.tables.pieces import Moments
 from seq2seq_kit.errors import DataError
+
+
+class StoredScaler(TypedDict):
+    """A scaler in JSON."""
+
+    columns: list[str]
+    center: list[list[float]]
+    scale: list[list[float]]
+    series: list[str] | None
 
 
 @dataclass(frozen=True)
@@ -51,9 +61,15 @@ class Scaler:
         if unknown:
             raise DataError(
                 f"the series {', '.join(unknown[:5])} were not in the training data, and this model scales each series by "
-                f"itself. Known series: {', '.join(self.series[:10])}. Train again with data.scale_per_series: false"
+                f"itself. Known series: {', '.join(self.series[:10])}. Train again with data.scale_per_series: false",
+                code="unknown_series",
             )
         return np.array([self.series.index(name) for name in names], dtype=np.int64)
+
+    def only(self, columns: Sequence[str]) -> "Scaler":
+        """The scaler of some of the columns."""
+        picked = [self.columns.index(name) for name in columns]
+        return Scaler(list(columns), self.center[:, picked], self.scale[:, picked], self.series)
 
     def _of(self, codes: np.ndarray, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
         if len(self.center) == 1:
@@ -61,7 +77,7 @@ class Scaler:
         shape = (len(codes),) + (1,) * (dimensions - 2) + (len(self.columns),)
         return self.center[codes].reshape(shape), self.scale[codes].reshape(shape)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> StoredScaler:
         """Plain numbers; Python writes floats so that they read back bit by bit."""
         return {
             "columns": self.columns,
@@ -71,7 +87,7 @@ class Scaler:
         }
 
     @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> "Scaler":
+    def from_json(cls, stored: StoredScaler) -> "Scaler":
         """The inverse of `to_json`."""
         return cls(
             list(stored["columns"]),
@@ -82,7 +98,7 @@ class Scaler:
 
 
 def fit_scaler(
-    values: np.ndarray,
+    values: Rows,
     train_rows: np.ndarray,
     *,
     columns: Sequence[str],
@@ -97,7 +113,7 @@ def fit_scaler(
         columns: Names of the columns.
         methods: For each column: `standard` (mean, standard deviation), `minmax` (minimum, range), `robust` (median,
             interquartile range; standard deviation where that is 0) or `none`.
-        series: Names of the series, to fit each by itself; None fits all together.
+        series: Names of the series, to fit each separately; None fits all together.
 
     Returns:
         The scaler. A column that is constant over the training rows is only shifted (scale 1).
@@ -109,8 +125,8 @@ def fit_scaler(
     return Scaler(list(columns), stats[..., 0], stats[..., 1], list(series) if series is not None else None)
 
 
-def _fit_column(values: np.ndarray, rows: list[np.ndarray], column: int, method: str) -> tuple[float, float]:
-    if not isinstance(values, RowsOnDisk):
+def _fit_column(values: Rows, rows: list[np.ndarray], column: int, method: str) -> tuple[float, float]:
+    if not on_disk(values):
         return _fit(np.concatenate([values[first:end, column] for first, end in rows]), method)
     assert method != "robust", "quantiles need all values at once; the recipe's rules refuse it"
     if method == "none":

@@ -1,4 +1,4 @@
-"""Where a table comes from: a CSV or Parquet file, or a named data set. Reads; judges nothing but the header."""
+"""Where a table comes from: a CSV or Parquet file, or a named data set. Only the header is checked."""
 
 import csv
 import zipfile
@@ -6,13 +6,18 @@ import zlib
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.tables.cells import refuse_duplicates
 from seq2seq_kit.data.tables.named import NAMED
 from seq2seq_kit.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 _CSV = {".csv", ".tsv", ".txt"}
 _PARQUET = {".parquet", ".pq"}
@@ -23,11 +28,11 @@ def read_source(source: str, *, texts: Sequence[str] = ()) -> pd.DataFrame:
     """Reads a whole table.
 
     Args:
-        source: A name of `data.named.NAMED`, or a path that ends in .csv, .tsv, .csv.gz, .csv.zip or .parquet.
+        source: A name of `NAMED`, or a path that ends in .csv, .tsv, .csv.gz, .csv.zip or .parquet.
         texts: Columns of a CSV file whose cells are taken as they are written: 007 is no number there, and NA not missing.
 
     Raises:
-        DataError: No such file or name, an unknown ending, an empty file, a column named twice.
+        DataError: No such file or name, an unknown ending, an empty file, a duplicate column.
     """
     if source in NAMED:
         return NAMED[source].read()
@@ -38,46 +43,47 @@ def read_source(source: str, *, texts: Sequence[str] = ()) -> pd.DataFrame:
         hint = f"; did you mean the data set {near[0]}?" if near else "."
         raise DataError(
             f"there is no file {source}{hint} A path is taken from the current folder, {Path.cwd().name}/; "
-            f"named data sets: {', '.join(NAMED)}"
+            f"named data sets: {', '.join(NAMED)}",
+            code="file_not_found",
         )
     if endings & _PARQUET:
         return _read_parquet(path)
     if endings & _CSV:
         return _read_csv(path, "\t" if ".tsv" in endings else ",", texts)
-    raise DataError(
-        f"cannot tell what {source} is; expected an ending .csv, .tsv or .parquet. Received: {path.suffix!r}"
-    )
+    said = f"cannot tell what {source} is; expected an ending .csv, .tsv or .parquet. Received: {path.suffix!r}"
+    raise DataError(said, code="unknown_file_type")
 
 
 def _read_csv(path: Path, separator: str, texts: Sequence[str]) -> pd.DataFrame:
     # A table by tabs knows no quotes: a token of its own may be one.
-    quoting: Any = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
     try:
         header = pd.read_csv(
             path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False, quoting=quoting
         )
-        _refuse_twins(path, [str(name) for name in header.iloc[0]])
+        refuse_duplicates((name for name in header.iloc[0] if name), str(path))
         frame = pd.read_csv(path, sep=separator, low_memory=False, quoting=quoting)
     except pd.errors.EmptyDataError:
-        raise DataError(f"{path} is empty; expected a header line and rows") from None
+        raise DataError(f"{path} is empty; expected a header line and rows", code="empty_table") from None
     except pd.errors.ParserError as error:
-        raise DataError(f"{path} is not a regular table: {error}") from None
+        raise DataError(f"{path} is not a regular table: {error}", code="unreadable_file") from None
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from None
+        raise DataError(f"{path} is not UTF-8 text ({error}); save it as UTF-8", code="unreadable_file") from None
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"cannot read {path}: {error}. Expected a readable table; copy or unpack the file again"
-        ) from None
+        said = f"cannot read {path}: {error}. Expected a readable table; copy or unpack the file again"
+        raise DataError(said, code="unreadable_file") from None
     if not isinstance(frame.index, pd.RangeIndex):  # pandas took the surplus cells in front for row names
         raise DataError(
             f"{path} names {len(header.columns)} columns in its header and has {len(header.columns) + frame.index.nlevels} "
-            "cells in its rows; name each column, or remove the separator at the end of the rows"
+            "cells in its rows; name each column, or remove the separator at the end of the rows",
+            code="unreadable_file",
         )
     if not texts:
         return frame
     # Once more, because what pandas guesses for the other columns it cannot leave for these.
-    written: Any = {"dtype": str, "keep_default_na": False, "quoting": quoting}
-    as_written = pd.read_csv(path, sep=separator, usecols=lambda name: name in texts, **written)
+    as_written = pd.read_csv(
+        path, sep=separator, usecols=lambda name: name in texts, dtype=str, keep_default_na=False, quoting=quoting
+    )
     return frame.assign(**{str(name): as_written[name] for name in as_written})
 
 
@@ -91,11 +97,11 @@ def _read_parquet(path: Path) -> pd.DataFrame:
                 return _read_in_pieces(file, floats)
         return pd.read_parquet(path)
     except Exception as error:  # pyarrow's errors share no base below Exception
-        raise DataError(f"{path} is not a readable Parquet file: {error}") from None
+        raise DataError(f"{path} is not a readable Parquet file: {error}", code="unreadable_file") from None
 
 
-def _plain_floats(schema: Any) -> dict[str, list[str]]:
-    """Names of the columns that pandas reads as float64 and float32; empty where pandas reads the file in a way of its own."""
+def _plain_floats(schema: "pa.Schema") -> dict[str, list[str]]:
+    """Names of the columns that pandas reads as float64 and float32; empty where pandas treats the file specially."""
     names, about = list(schema.names), schema.pandas_metadata or {}
     own_index = [one for one in about.get("index_columns", []) if not isinstance(one, dict) or one.get("start") != 0]
     if own_index or len(set(names)) < len(names):
@@ -109,7 +115,7 @@ def _plain_floats(schema: Any) -> dict[str, list[str]]:
     return {kind: columns for kind, columns in found.items() if columns}
 
 
-def _read_in_pieces(file: Any, floats: dict[str, list[str]]) -> pd.DataFrame:
+def _read_in_pieces(file: "pq.ParquetFile", floats: dict[str, list[str]]) -> pd.DataFrame:
     """The frame of `pandas.read_parquet`, a column of a row group at a time: it holds the table once, pandas up to thrice.
 
     Columns of one float type lie side by side in one array, so that a table can be looked at as a matrix without a copy.
@@ -136,14 +142,8 @@ def _read_in_pieces(file: Any, floats: dict[str, list[str]]) -> pd.DataFrame:
     return pd.concat(frames, axis=1)[names] if len(frames) > 1 else frames[0]
 
 
-def _others(file: Any, columns: list[str]) -> pd.DataFrame:
+def _others(file: "pq.ParquetFile", columns: list[str]) -> pd.DataFrame:
     import pyarrow as pa
 
     groups = [file.read_row_group(group, columns=columns, use_threads=False) for group in range(file.num_row_groups)]
     return (pa.concat_tables(groups) if groups else file.read(columns=columns)).to_pandas()
-
-
-def _refuse_twins(path: Path, names: list[str]) -> None:
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
-        raise DataError(f"{path} names the column {', '.join(twice)} more than once; rename or remove one of them")

@@ -60,7 +60,8 @@ def _split_by_count(table: Table, counts: list[int]) -> Split:
         which = f"the series {table.series[short[0]]}" if len(table.series) > 1 else "it"
         raise DataError(
             f"{table.origin}: data.split asks for {' + '.join(map(str, counts))} = {sum(counts)} rows of each series, but "
-            f"{which} has {rows}. Ask for fewer, or give shares: split: {{val: 0.15, test: 0.15}}"
+            f"{which} has {rows}. Ask for fewer, or give shares: split: {{val: 0.15, test: 0.15}}",
+            code="too_few_rows",
         )
     return Split(edges[:, [0, 1, 1, 2, 3]])
 
@@ -99,7 +100,8 @@ def expanding_folds(split: Split, count: int, *, gap: int, origin: str = "the da
         [([[0, 35]], [[40, 60]]), ([[0, 55]], [[60, 80]])]
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise ArgumentError(f"count must be a whole number of at least 1. Received: count={count!r}")
+        said = f"count must be a whole number of at least 1. Received: count={count!r}"
+        raise ArgumentError(said, code="invalid_argument")
     first, val_first, val_end = split.edges[:, 0], split.edges[:, 2], split.edges[:, 3]
     block = val_end - val_first
     folds = []
@@ -113,7 +115,8 @@ def expanding_folds(split: Split, count: int, *, gap: int, origin: str = "the da
                 f"{origin}: fold {count - back} of {count} has no row to train on. Expected: more than "
                 f"{back * block[longest] + gap} rows before the val rows ({needed}). Received: "
                 f"{val_first[longest] - first[longest]}. Use fewer folds, a smaller data.split.val, fewer input_steps, or "
-                "more rows"
+                "more rows",
+                code="too_few_rows",
             )
         edges = np.column_stack([first, begin - gap, begin, begin + block, begin + block])
         folds.append(Split(np.where(held[:, None], edges, first[:, None])))
@@ -137,7 +140,8 @@ def fill_missing(table: Table, split: Split, *, method: str) -> Table:
     """
     if not any(count_missing(table.values, column)[0] for column in range(len(table.columns))):
         return table
-    values = table.values.copy()
+    given = table.values[:]
+    values = given.copy()
     looks_ahead = np.zeros(values.shape, dtype=bool)
     segments, notes = [], []
     for first, end, code in table.segments:
@@ -150,10 +154,11 @@ def fill_missing(table: Table, split: Split, *, method: str) -> Table:
                 _fill(values, looks_ahead, first, max(begin, part_first), stop, method)
     cut = int(sum(end - first for first, end, _ in table.segments) - sum(end - first for first, end, _ in segments))
     if not segments:
-        raise DataError(f"{table.origin}: no row has a known value in every column; nothing can be filled in")
+        said = f"{table.origin}: no row has a known value in every column; nothing can be filled in"
+        raise DataError(said, code="missing_cells")
     if cut:
         notes.append(f"{cut} rows before the first known value of a column were left out")
-    empty = np.isnan(table.values) & ~np.isnan(values)
+    empty = np.isnan(given) & ~np.isnan(values)
     if empty.any():
         word = "interpolated" if method == "interpolate" else "carried on from the value before"
         counts = [f"{name} {int(n)}" for name, n in zip(table.columns, empty.sum(axis=0), strict=True) if n]

@@ -1,15 +1,17 @@
 """A frame, checked and put in order: numbers by column, rows by series and time, cut where time has gaps.
 
-Everything that can be wrong with a cell, a column or a timestamp is found here and named with its row.
+Columns, cells and timestamps are checked here and in `cells`; what is wrong is named with its row.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.rows import Rows, Times
+from seq2seq_kit.data.tables.cells import read_numbers, read_times, require_columns
 from seq2seq_kit.data.tables.pieces import PIECE, count_missing, pieces_of
 from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.errors import DataError
@@ -24,9 +26,8 @@ class Table:
 
     Attributes:
         columns: Names of the columns of `values`.
-        values: Original units, NaN where a cell is missing, shape `(rows, columns)` float64; what looks like it where the rows
-            stay on disk (`RowsOnDisk`).
-        times: Timestamp of each row, or None without a time column; likewise `TimesOnDisk`.
+        values: Original units, NaN where a cell is missing, shape `(rows, columns)` float64, in memory or on disk.
+        times: Timestamp of each row, or None without a time column.
         series: Names of the series; `[""]` for a table without a series column.
         bounds: First row of each series and the end, shape `(series + 1,)`.
         segments: Rows without a gap in time, `(first, end, series)` each, shape `(segments, 3)`.
@@ -38,8 +39,8 @@ class Table:
     """
 
     columns: list[str]
-    values: np.ndarray
-    times: pd.DatetimeIndex | None
+    values: Rows
+    times: Times | None
     series: list[str]
     bounds: np.ndarray
     segments: np.ndarray
@@ -69,7 +70,7 @@ class Table:
             parts.append(f"{self.times[row]}")
         return f"{parts[0]} ({', '.join(parts[1:])})" if parts[1:] else parts[0]
 
-    def with_values(self, values: np.ndarray, notes: Sequence[str] = ()) -> "Table":
+    def with_values(self, values: Rows, notes: Sequence[str] = ()) -> "Table":
         """The same rows with other values."""
         return replace(self, values=values, notes=[*self.notes, *notes])
 
@@ -94,13 +95,11 @@ def read_table(
         origin: Name of the file for messages.
 
     Raises:
-        DataError: A column is missing or named twice, no rows, a cell is no number or infinite, a timestamp is missing,
-            unreadable, doubled or off the grid of `every`.
+        DataError: A column is missing or duplicate, no rows, a cell is no number or infinite, a timestamp is missing,
+            unreadable, duplicate or off the grid of `every`.
     """
     wanted = [name for name in (series, time) if name] + list(columns)
-    require_columns(frame, wanted, origin)
-    if not len(frame):
-        raise DataError(f"{origin} has a header and no rows; expected rows below the header")
+    require_columns(frame.columns, wanted, origin, rows=len(frame))
     values = _values(frame, columns, origin)
     codes, names = _series(frame, series, origin)
     times = read_times(frame[time], time, origin) if time else None
@@ -128,27 +127,13 @@ def read_table(
     return cut_at_gaps(table, step) if step else table
 
 
-def require_columns(frame: pd.DataFrame, wanted: Sequence[str], origin: str) -> None:
-    twice = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]} & set(wanted))
-    if twice:
-        raise DataError(f"{origin} names the column {', '.join(twice)} more than once; rename or remove one of them")
-    absent = [name for name in wanted if name not in frame.columns]
-    if absent:
-        extra = [str(name) for name in frame.columns if name not in wanted]
-        raise DataError(
-            f"{origin} lacks the column{'s' if len(absent) > 1 else ''} {', '.join(absent)}. "
-            f"It also has {', '.join(extra) if extra else 'no other columns'}; "
-            "rename the column in the file, or name the right one in the recipe"
-        )
-
-
 def _values(frame: pd.DataFrame, columns: Sequence[str], origin: str) -> np.ndarray:
     """The columns as one matrix; the frame's own memory where it holds them side by side as float64."""
     if all(frame[name].dtype == np.float64 for name in columns):
         for name in columns:
-            _numbers(frame, name, origin)
+            read_numbers(frame, name, origin)
         return frame[list(columns)].to_numpy()
-    return np.column_stack([_numbers(frame, name, origin) for name in columns])
+    return np.column_stack([read_numbers(frame, name, origin) for name in columns])
 
 
 def _order(codes: np.ndarray, times: pd.DatetimeIndex | None) -> np.ndarray | None:
@@ -162,104 +147,32 @@ def _order(codes: np.ndarray, times: pd.DatetimeIndex | None) -> np.ndarray | No
     return np.lexsort((times.asi8, codes)) if times is not None else np.argsort(codes, kind="stable")
 
 
-def _numbers(frame: pd.DataFrame, name: str, origin: str) -> np.ndarray:
-    (values,) = read_cells([(0, frame[name])], name, origin)
-    return values
-
-
-def read_cells(pieces: Iterable[tuple[int, pd.Series]], name: str, origin: str) -> Iterator[np.ndarray]:
-    """The numbers of a column, piece by piece, NaN where a cell is missing; a piece is its first row and its cells.
-
-    Raises:
-        DataError: After the last piece: a cell is no number or infinite.
-    """
-    wrong: dict[str, tuple[int, object, int]] = {}
-    for first, column in pieces:
-        if pd.api.types.is_datetime64_any_dtype(column):
-            raise DataError(
-                f"{origin}, column {name}: expected numbers. Received timestamps such as {column.iloc[0]}. Name it in "
-                "data.time, or take features of it with data.calendar"
-            )
-        numbers = pd.to_numeric(column, errors="coerce")
-        values = np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
-        found = {"a number": np.isnan(values) & column.notna().to_numpy(), "a finite number": np.isinf(values)}
-        for expected, cells in found.items():
-            rows = np.flatnonzero(cells)
-            if rows.size:
-                row, received, count = wrong.get(expected, (first + int(rows[0]), column.iloc[int(rows[0])], 0))
-                wrong[expected] = (row, received, count + rows.size)
-        yield values
-    for expected in ("a number", "a finite number"):
-        if expected in wrong:
-            row, received, count = wrong[expected]
-            more = f" (and {count - 1} more such cells)" if count > 1 else ""
-            raise DataError(
-                f"{origin}, row {row + 1}, column {name}: expected {expected}. "
-                f"Received: {repr(received) if isinstance(received, str) else received}{more}. "
-                "Correct the cell, or leave it empty and choose data.missing in the recipe"
-            )
-
-
 def _series(frame: pd.DataFrame, series: str | None, origin: str) -> tuple[np.ndarray, list[str]]:
     if not series:
         return np.zeros(len(frame), dtype=np.int64), [""]
     codes, names = pd.factorize(frame[series])
     if (codes < 0).any():
         row = int(np.flatnonzero(codes < 0)[0])
-        raise DataError(
-            f"{origin}, row {row + 1}, column {series}: the series has no name; give it one or drop the row"
-        )
+        said = f"{origin}, row {row + 1}, column {series}: the series has no name; give it one or drop the row"
+        raise DataError(said, code="missing_series_name")
     return codes, [str(name) for name in names]
 
 
-def read_times(
-    column: pd.Series, time: str, origin: str, *, first: int = 0, example: pd.Timestamp | None = None
-) -> pd.DatetimeIndex:
-    """The timestamps of a column, or of a piece of it that begins in row `first`; `example` is one from before the piece.
-
-    Raises:
-        DataError: They are no timestamps, or one is missing.
-    """
-    if pd.api.types.is_numeric_dtype(column):
-        raise DataError(
-            f"{origin}, column {time}: expected timestamps such as 2024-01-31 13:00. Received: {column.iloc[0]}. "
-            "A column of numbers is not read as dates; write the dates out, or drop `time` and `every`"
-        )
-    try:
-        # `to_datetime` would copy what is a column of timestamps already.
-        read = pd.api.types.is_datetime64_any_dtype(column)
-        times = column if read else pd.to_datetime(column, errors="coerce", format=None)
-    except ValueError:  # offsets that change with the clocks; errors="coerce" does not cover them
-        raise DataError(
-            f"{origin}, column {time}: the timestamps have different offsets from UTC, such as {column.iloc[0]} and "
-            f"{column.iloc[-1]}; write all of them in UTC"
-        ) from None
-    bad = np.flatnonzero(times.isna().to_numpy())
-    if bad.size:
-        row = int(bad[0])
-        like = example if example is not None else next(iter(column.dropna()), "2024-01-31 13:00")
-        raise DataError(
-            f"{origin}, row {first + row + 1}, column {time}: expected a timestamp like {str(like)!r}. "
-            f"Received: {column.iloc[row]!r}. Correct it (dates year first, 2024-01-31) or drop the row"
-        )
-    return pd.DatetimeIndex(times)
-
-
 def cut_at_gaps(table: Table, step: Every) -> Table:
-    """Splits each series where a timestamp is missing; refuses what is doubled or off the grid."""
+    """Splits each series where a timestamp is missing; refuses duplicate timestamps and those off the grid."""
     assert table.times is not None
     segments = []
     for code, (first, end) in enumerate(zip(table.bounds[:-1], table.bounds[1:], strict=True)):
-        doubled, off, cuts = [], [], []
+        duplicate, off, cuts = [], [], []
         # In pieces, each from the last row of the one before, so that a long table takes no second copy of its times.
         for piece in pieces_of(int(first), int(end)):
             before = max(first, piece.start - 1)
             ticks = step.ticks(table.times[before : piece.stop], since=table.times[first : first + 1])
             whole = np.round(ticks)
-            doubled.append(before + np.flatnonzero(np.diff(ticks) == 0))
+            duplicate.append(before + np.flatnonzero(np.diff(ticks) == 0))
             off.append(before + np.flatnonzero(np.abs(ticks - whole) > _OFF_GRID))
             cuts.append(before + 1 + np.flatnonzero(np.diff(whole) > 1))
-        _refuse_doubles(table, np.concatenate(doubled))
+        _refuse_duplicates(table, np.concatenate(duplicate))
         _refuse_off_grid(table, np.concatenate(off), step, (first, end))
         edges = [first, *np.concatenate(cuts), end]
         segments += [(begin, stop, code) for begin, stop in pairwise(edges)]
@@ -275,18 +188,20 @@ def _refuse_off_grid(table: Table, off: np.ndarray, step: Every, rows: tuple[int
         raise DataError(
             f"{table.origin}, {table.where(row)}: the row before is at {table.times[row - 1]}, which is not a whole "
             f"number of steps of `every: {step.text}`{_frequent(table, *rows)}. "
-            "Correct the timestamp, or data.every"
+            "Correct the timestamp, or data.every",
+            code="off_grid_timestamp",
         )
 
 
-def _refuse_doubles(table: Table, doubled: np.ndarray) -> None:
-    if doubled.size:
-        row = int(doubled[0])
+def _refuse_duplicates(table: Table, duplicate: np.ndarray) -> None:
+    if duplicate.size:
+        row = int(duplicate[0])
         raise DataError(
             f"{table.origin}: {table.where(row)} and row {table.number(row + 1)} have the same timestamp"
-            f"{f' ({doubled.size} such pairs)' if doubled.size > 1 else ''}; expected one row for each series and time. "
+            f"{f' ({duplicate.size} such pairs)' if duplicate.size > 1 else ''}; expected one row for each series and time. "
             "Remove one, name the column that tells the series apart in data.series, or, where clocks were set back, "
-            "write the times in UTC"
+            "write the times in UTC",
+            code="duplicate_timestamp",
         )
 
 
@@ -302,11 +217,12 @@ def apply_limits(table: Table, limits: Mapping[str, Sequence[float]]) -> Table:
     Raises:
         DataError: A column of `limits` is not used by the recipe.
     """
-    values, notes = table.values.copy(), []
+    values, notes = table.values[:].copy(), []
     for name, (low, high) in limits.items():
         if name not in table.columns:
             used = ", ".join(table.columns)
-            raise DataError(f"data.limits names the column {name}, which the recipe does not use; it uses {used}")
+            said = f"data.limits names the column {name}, which the recipe does not use; it uses {used}"
+            raise DataError(said, code="unused_column")
         column = values[:, table.columns.index(name)]
         outside = (column < low) | (column > high)
         if outside.any():
@@ -329,4 +245,6 @@ def refuse_missing(table: Table, columns: Sequence[str], *, advice: str) -> None
             found.append(f"  {name}: {count} missing {cells}, the first in {table.where(first)}")
     if found:
         more = [f"  and {len(found) - _SHOWN} more columns"] if len(found) > _SHOWN else []
-        raise DataError("\n".join([f"{table.origin} has missing cells:", *found[:_SHOWN], *more, advice]))
+        raise DataError(
+            "\n".join([f"{table.origin} has missing cells:", *found[:_SHOWN], *more, advice]), code="missing_cells"
+        )

@@ -77,7 +77,8 @@ def require_newest(table: Table, input_steps: int) -> None:
     if short:
         raise SeriesTooShortError(
             f"{table.origin}: a forecast reads the newest {input_steps} rows without a gap of each series. "
-            f"Received: {', '.join(short[:10])}. Give more rows, or fill the gap in time"
+            f"Received: {', '.join(short[:10])}. Give more rows, or fill the gap in time",
+            code="series_too_short",
         )
 
 
@@ -92,7 +93,8 @@ def refuse_empty_ends(table: Table, inputs: Sequence[str]) -> None:
             raise DataError(
                 f"{table.origin}: the newest {empty} rows{f' of series {name}' if name else ''} have no value in "
                 f"{', '.join(inputs)}, from {table.where(int(end) - empty)} on. A forecast starts after the newest observed row: "
-                "drop these rows; values known ahead go into `future` (--future FILE)"
+                "drop these rows; values known ahead go into `future` (--future FILE)",
+                code="missing_inputs",
             )
 
 
@@ -106,7 +108,8 @@ def _known_future(
     if future is None:
         raise DataError(
             f"this model was trained with known_future: [{needed}] and needs their values for the {ahead} steps ahead of "
-            f"each series{_after(table, 0)}. Give them as `future` (--future FILE), one row for each step"
+            f"each series{_after(table, 0)}. Give them as `future` (--future FILE), one row for each step",
+            code="missing_future_rows",
         )
     given = read_table(
         future,
@@ -123,7 +126,8 @@ def _known_future(
 def _rows_of(table: Table, given: Table, series: int, ahead: int) -> dict[str, np.ndarray]:
     name = table.series[series]
     if name not in given.series:
-        raise DataError(f"the future rows have no series {name}; they have {', '.join(given.series[:10])}")
+        said = f"the future rows have no series {name}; they have {', '.join(given.series[:10])}"
+        raise DataError(said, code="missing_future_rows")
     first, end = given.bounds[given.series.index(name)], given.bounds[given.series.index(name) + 1]
     positions = np.arange(first, min(end, first + ahead))
     if table.times is not None and table.every is not None and given.times is not None:
@@ -134,13 +138,13 @@ def _rows_of(table: Table, given: Table, series: int, ahead: int) -> dict[str, n
             absent = wanted[found < 0]
             raise DataError(
                 f"the future rows lack {len(absent)} of the {ahead} steps ahead{f' of series {name}' if name else ''}: "
-                f"{absent[0]}{f' to {absent[-1]}' if len(absent) > 1 else ''}"
+                f"{absent[0]}{f' to {absent[-1]}' if len(absent) > 1 else ''}",
+                code="missing_future_rows",
             )
         positions = first + found
     elif len(positions) < ahead:
-        raise DataError(
-            f"the future rows{f' of series {name}' if name else ''} must be {ahead}. Received: {len(positions)}"
-        )
+        said = f"the future rows{f' of series {name}' if name else ''} must be {ahead}. Received: {len(positions)}"
+        raise DataError(said, code="missing_future_rows")
     return {column: given.values[positions, index] for index, column in enumerate(given.columns)}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,13 +18,14 @@ from seq2seq_kit.data.windows.ranges import Windows, WindowShape
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    Batch = tuple[tf.Tensor | tuple[tf.Tensor, ...], tf.Tensor]  # inputs and targets
 
 _BORDER = 64  # bytes; TensorFlow's kernels insist on it
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the columns of the series stand.
+    """Positions of the columns of the matrix, by role.
 
     Attributes:
         columns: Names of all columns of the matrix.
@@ -97,7 +98,7 @@ def make_batches(
     first = tf.constant(windows.first, tf.int64)
 
     @tf.autograph.experimental.do_not_convert  # no branch depends on a tensor, and reading the source takes a while
-    def cut(batch: Any) -> tuple[Any, Any]:
+    def cut(batch: tf.Tensor) -> Batch:
         epoch, step = batch // steps, batch % steps
         number = tf.range(step * batch_size, tf.minimum(tf.constant(count, tf.int64), (step + 1) * batch_size))
         if shuffle_seed is not None:
@@ -109,10 +110,12 @@ def make_batches(
         start = tf.gather(first, run) + (number - tf.gather(before, run)) * windows.stride
         return gather_windows(series, start, windows.shape, layout, answers=answers)
 
-    return calm(tf.data.Dataset.range(steps if shuffle_seed is None else np.iinfo(np.int64).max).map(cut).prefetch(2))
+    return untuned(
+        tf.data.Dataset.range(steps if shuffle_seed is None else np.iinfo(np.int64).max).map(cut).prefetch(2)
+    )
 
 
-def gather_windows(rows: Any, first: Any, shape: WindowShape, layout: Layout, *, answers: bool) -> tuple[Any, Any]:
+def gather_windows(rows: tf.Tensor, first: tf.Tensor, shape: WindowShape, layout: Layout, *, answers: bool) -> Batch:
     """A batch as of `make_batches`: the windows that begin at the rows `first` of a tensor of rows."""
     import tensorflow as tf
 
@@ -128,7 +131,7 @@ def gather_windows(rows: Any, first: Any, shape: WindowShape, layout: Layout, *,
     return (inputs if len(inputs) > 1 else inputs[0]), targets
 
 
-def calm(dataset: tf.data.Dataset) -> tf.data.Dataset:
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """The data set without autotuning and without rewrites of its graph."""
     import tensorflow as tf
 
@@ -139,7 +142,7 @@ def calm(dataset: tf.data.Dataset) -> tf.data.Dataset:
     return dataset.with_options(options)
 
 
-def _pick(values: Any, positions: Sequence[int]) -> Any:
+def _pick(values: tf.Tensor, positions: Sequence[int]) -> tf.Tensor:
     """Columns by position; neighbours are sliced, which is cheaper than a gather."""
     import tensorflow as tf
 

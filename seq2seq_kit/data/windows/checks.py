@@ -1,4 +1,4 @@
-"""What a colleague would say of the data before training on it."""
+"""Diagnostics of the data before a training."""
 
 import numpy as np
 
@@ -84,7 +84,7 @@ def _few_windows(prepared: Prepared) -> list[Finding]:
         Finding(
             "few_windows",
             "warning",
-            f"only {prepared.windows[part].count} {part} windows; figures from fewer than {_FEW_WINDOWS[part]} are shaky",
+            f"only {prepared.windows[part].count} {part} windows; figures from fewer than {_FEW_WINDOWS[part]} are unreliable",
             "Use more rows, a smaller window_stride or input_steps, or a larger share in data.split",
         )
         for part in PARTS

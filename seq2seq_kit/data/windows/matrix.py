@@ -1,13 +1,14 @@
 """From rows in original units to what a network reads: scaled, with calendar columns, missing cells at the centre."""
 
 from collections.abc import Iterator
-from typing import cast
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.on_disk.row_groups import PIECE_ROWS, RowsOnDisk, TimesOnDisk
-from seq2seq_kit.data.tables.calendar import calendar_columns
+from seq2seq_kit.data.on_disk.row_groups import PIECE_ROWS
+from seq2seq_kit.data.on_disk.rows import RowsOnDisk, TimesOnDisk, on_disk
+from seq2seq_kit.data.rows import Rows
+from seq2seq_kit.data.tables.calendar import Clock, calendar_columns
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.pieces import pieces_of
 from seq2seq_kit.data.tables.scaling import Scaler
@@ -16,14 +17,14 @@ from seq2seq_kit.data.windows.batches import Layout, aligned
 from seq2seq_kit.errors import DataError
 
 
-def make_matrix(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarray, layout: Layout) -> np.ndarray:
+def make_matrix(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarray, layout: Layout) -> Rows:
     """The scaled rows, shape `(rows, columns of the layout)` float32; those of a table on disk stay there.
 
     Raises:
         DataError: A scaled value is beyond the range of float32.
     """
-    if isinstance(table.values, RowsOnDisk):
-        return cast(np.ndarray, _matrix_on_disk(columns, table, scaler, codes, layout))
+    if on_disk(table.values):
+        return _matrix_on_disk(columns, table, table.values, scaler, codes, layout)
     matrix = aligned((len(table.values), len(layout.columns)))
     # In pieces, because the scaled rows in float64 would be a second table.
     for rows in pieces_of(0, len(matrix)):
@@ -31,13 +32,16 @@ def make_matrix(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarra
         scaled = scaler.transform(table.values[rows], codes[series])
         _refuse_overflow(scaled, table, rows.start)
         times = table.times[rows] if table.times is not None else None
-        _fill_rows(matrix[rows], scaled, times, columns, layout)
+        _write_rows(matrix[rows], scaled, times, columns, layout)
     return matrix
 
 
-def _matrix_on_disk(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarray, layout: Layout) -> RowsOnDisk:
-    values, times = cast(RowsOnDisk, table.values), cast("TimesOnDisk | None", table.times)
+def _matrix_on_disk(
+    columns: Columns, table: Table, values: RowsOnDisk, scaler: Scaler, codes: np.ndarray, layout: Layout
+) -> RowsOnDisk:
+    times = table.times
     assert table.extremes is not None
+    assert times is None or isinstance(times, TimesOnDisk)
     if np.abs(scaler.transform(table.extremes, codes)).max() > np.finfo(np.float32).max:
         for rows in pieces_of(0, len(values)):
             _refuse_overflow(scaler.transform(values[rows], codes), table, rows.start)
@@ -47,13 +51,19 @@ def _matrix_on_disk(columns: Columns, table: Table, scaler: Scaler, codes: np.nd
         matrix = np.empty((PIECE_ROWS, len(layout.columns)), np.float32)
         for cells in values.pieces(block, values.all_columns, most):
             clock = times.of(next(ticks)[:, 0]) if times is not None and ticks is not None else None
-            _fill_rows(matrix[: len(cells)], scaler.transform(cells, codes, out=cells), clock, columns, layout)
+            _write_rows(matrix[: len(cells)], scaler.transform(cells, codes, out=cells), clock, columns, layout)
             yield matrix[: len(cells)]
 
-    return RowsOnDisk(values.edges, len(layout.columns), np.float32, pieces, by_column=False)
+    return RowsOnDisk(values.edges, len(layout.columns), np.dtype(np.float32), pieces, by_column=False)
 
 
-def _fill_rows(
+def write_calendar(matrix: np.ndarray, times: pd.DatetimeIndex | Clock, columns: Columns) -> None:
+    """Writes the calendar of some rows into those rows of the matrix, right of the columns of the table that are read."""
+    features, past = calendar_columns(times, columns.calendar), len(columns.past)
+    matrix[:, past : past + features.shape[1]] = features
+
+
+def _write_rows(
     matrix: np.ndarray, scaled: np.ndarray, times: pd.DatetimeIndex | None, columns: Columns, layout: Layout
 ) -> None:
     """Writes scaled rows, shape `(rows, columns of the table)`, into rows of the matrix."""
@@ -61,13 +71,12 @@ def _fill_rows(
     matrix[:, :past] = scaled[:, :past]
     if columns.calendar:
         assert times is not None
-        features = calendar_columns(times, columns.calendar)
-        matrix[:, past : past + features.shape[1]] = features
+        write_calendar(matrix, times, columns)
     if columns.masked:
         inputs = len(columns.inputs)
         observed = ~np.isnan(scaled[:, :inputs])
         matrix[:, layout.inputs - inputs : layout.inputs] = observed
-        # A cell that is not there stands at the centre of its column, and its `observed` column says 0
+        # A missing cell gets the centre of its column, and its `observed` column is 0
         # (Lipton, Kale and Wetzel 2016: zero-imputation with indicators).
         matrix[:, :past] = np.nan_to_num(matrix[:, :past])
     for name, position in zip(columns.targets, layout.targets, strict=True):
@@ -82,5 +91,6 @@ def _refuse_overflow(scaled: np.ndarray, table: Table, first: int) -> None:
         row, column = first + int(large[0, 0]), int(large[0, 1])
         raise DataError(
             f"{table.origin}, {table.where(row)}, column {table.columns[column]}: {table.values[row, column]:g} is beyond the "
-            "range of float32. Correct the cell, set data.limits for the column, or choose a data.scaling other than none"
+            "range of float32. Correct the cell, set data.limits for the column, or choose a data.scaling other than none",
+            code="value_too_large",
         )

@@ -1,8 +1,12 @@
-"""The newest window of rows that need no care, read without the detours that rows from anywhere need.
+"""The fast path to the newest window: for rows that need no sorting, filling or warning.
 
-A forecast of one window takes less time than the checks of a table that may be unsorted, doubled, full of gaps and of several
+A forecast of one window takes less time than `prepare_ahead`, which checks for unsorted and duplicate rows, gaps and several
 series. Rows of one series on the grid of `every`, complete and numeric, are recognised by a few comparisons; for all others
-`read` gives None, and they take the long way, which sorts, fills, warns or refuses.
+`read` returns None, and the caller takes `prepare_ahead`.
+
+Both give the same arrays and labels. Scaling (`Scaler.transform`), calendar (`write_calendar`) and the places of columns and
+steps (`Columns.layout`, `window_shape`) are the same code. The checks and the timestamps ahead are written anew, because
+pandas' take most of a millisecond; tests/data/test_newest.py compares them with `prepare_ahead`.
 """
 
 from __future__ import annotations
@@ -12,10 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.tables.calendar import Clock, calendar_columns
-from seq2seq_kit.data.tables.columns import Columns
+from seq2seq_kit.data.tables.calendar import Clock
+from seq2seq_kit.data.tables.columns import Columns, window_shape
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.time import Every
+from seq2seq_kit.data.windows.matrix import write_calendar
 from seq2seq_kit.recipe.fields import HorizonData
 
 
@@ -36,17 +41,17 @@ class NewestReader:
     """Reads the newest window of a frame by a recipe's data section.
 
     Args:
-        data: The section; `of` says whether it can be read this way.
+        data: The section; `of` says whether it has a fast path.
         scaler: Fitted on the training rows, one fit for all series.
     """
 
     def __init__(self, data: HorizonData, scaler: Scaler) -> None:
         self._data, self._columns = data, Columns.of(data)
-        self._layout = self._columns.layout()
-        picked = [scaler.columns.index(name) for name in self._columns.past]
-        self._center, self._scale = scaler.center[0, picked], scaler.scale[0, picked]
-        # What is larger might be beyond the range of float32 once it is scaled; nor is infinity smaller, or what is no number.
-        self._most = np.finfo(np.float32).max / 4 * np.minimum(self._scale, 1.0) - np.abs(self._center)
+        self._layout, self._shape = self._columns.layout(), window_shape(data)
+        self._scaler, self._series = scaler.only(self._columns.past), np.zeros(data.input_steps, np.int64)
+        # A larger value might be beyond the range of float32 once it is scaled. Infinity and NaN are not below it either.
+        scale, center = self._scaler.scale[0], self._scaler.center[0]
+        self._most = np.finfo(np.float32).max / 4 * np.minimum(scale, 1.0) - np.abs(center)
         self._every = Every.parse(data.every) if data.every else None
 
     @classmethod
@@ -57,9 +62,9 @@ class NewestReader:
         return None if asks or (data.time and not data.every) or len(scaler.center) > 1 else cls(data, scaler)
 
     def read(self, frame: pd.DataFrame) -> Newest | None:
-        """The newest window, or None where the rows need the long way."""
-        data, steps = self._data, self._data.input_steps
-        ahead = data.gap_steps + data.output_steps
+        """The newest window, or None where the rows need `prepare_ahead`."""
+        data, shape, steps = self._data, self._shape, self._data.input_steps
+        ahead = shape.span - steps
         if len(frame) < steps or not frame.columns.is_unique or frame.columns.nlevels > 1:
             return None
         if any(name not in frame.columns for name in (*self._columns.past, *([data.time] if data.time else []))):
@@ -70,22 +75,22 @@ class NewestReader:
             if values.dtype.kind not in "fiu" or not np.abs(values, dtype=np.float64).max() < self._most[position]:
                 return None
             past[:, position] = values[-steps:]
-        scaled = (past - self._center) / self._scale
+        matrix = np.zeros((shape.span, self._layout.inputs), np.float32)
+        matrix[:steps, : past.shape[1]] = self._scaler.transform(past, self._series, out=past)
         labels: dict[str, np.ndarray] = {}
-        features = np.zeros((steps + ahead, 0))
         if data.time:
             times = self._times(frame[data.time], ahead)
             if times is None:
                 return None
             labels[data.time] = times[-data.output_steps :]
             if self._columns.calendar:
-                features = calendar_columns(Clock(times[-steps - ahead :]), self._columns.calendar)
+                write_calendar(matrix, Clock(times[-shape.span :]), self._columns)
         else:
             labels["row"] = len(frame) + np.arange(data.gap_steps + 1, ahead + 1)
         labels["step"] = np.arange(1, data.output_steps + 1)
-        arrays = [np.concatenate([scaled, features[:steps]], axis=1, dtype=np.float32, casting="same_kind")[None]]
+        arrays = [matrix[None, :steps]]
         if self._layout.future:
-            arrays.append(features[-data.output_steps :].astype(np.float32)[None])
+            arrays.append(matrix[None, shape.target_offset :, self._layout.future])
         return Newest(arrays, labels)
 
     def _times(self, column: pd.Series, ahead: int) -> np.ndarray | None:

@@ -1,199 +1,27 @@
-"""From a recipe's data section and a frame to scaled rows, windows and what one should know of them.
+"""From a recipe's data section and a frame to rows that are ready for a model.
 
-Training and prediction go through the same steps; only training fits scalers and splits.
+The stages: read (checked, sorted, cut at gaps, limits applied), split (train, val, test), fit (a scaler of the training rows),
+fill (missing cells), scale (the matrix). Training goes through all of them. A prediction brings its scaler and puts all rows
+into the test part, so it fits and splits nothing. Each function here goes through them for one kind of rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.on_disk.batches import make_group_batches
-from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk, RowsOnDisk
+from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
 from seq2seq_kit.data.on_disk.table import open_table
-from seq2seq_kit.data.tables.columns import Columns, window_shape
-from seq2seq_kit.data.tables.history import History
-from seq2seq_kit.data.tables.pieces import cells_of
-from seq2seq_kit.data.tables.scaling import Scaler, fit_scaler
-from seq2seq_kit.data.tables.splits import PARTS, Split, expanding_folds, fill_missing, split_by_time, whole
-from seq2seq_kit.data.tables.table import Table, apply_limits, read_table, refuse_missing
+from seq2seq_kit.data.tables.columns import Columns
+from seq2seq_kit.data.tables.scaling import Scaler
+from seq2seq_kit.data.tables.splits import PARTS, Split, split_by_time, whole
+from seq2seq_kit.data.tables.table import Table, apply_limits, read_table
 from seq2seq_kit.data.windows.ahead import append_ahead, refuse_empty_ends, require_newest
-from seq2seq_kit.data.windows.batches import Layout, as_tensor, make_batches
-from seq2seq_kit.data.windows.matrix import make_matrix
-from seq2seq_kit.data.windows.ranges import Windows, make_windows
-from seq2seq_kit.errors import ArgumentError, DataError, SeriesTooShortError
+from seq2seq_kit.data.windows.prepared import Prepared, fill, fill_and_scale, fit_fill_and_scale, fit_on, scale
+from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Data, HorizonData
 
-if TYPE_CHECKING:
-    import tensorflow as tf
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Rows ready for a model, and the way back to original units.
-
-    Attributes:
-        data: The recipe's section.
-        table: The rows in original units, NaN where a cell was missing.
-        split: Which rows belong to train, val and test.
-        segments: Rows without a gap, as in `Table`, after the filling.
-        scaler: Fitted on the training rows.
-        codes: The scaler's series for each series of the table, shape `(series,)`.
-        matrix: Scaled, filled rows with calendar columns, shape `(rows, columns)` float32, columns as in `layout`; what looks
-            like it where the rows stay on disk (`RowsOnDisk`).
-        layout: Roles of the matrix's columns.
-        barred: Rows where a forecast may not begin, because an input was interpolated towards the very rows that it would
-            predict; shape `(rows,)` bool.
-        notes: What was done to the data.
-        answers: Whether batches hold the targets also as an input, see `make_batches`.
-    """
-
-    data: Data
-    table: Table
-    split: Split
-    segments: np.ndarray
-    scaler: Scaler
-    codes: np.ndarray
-    matrix: np.ndarray
-    layout: Layout
-    barred: np.ndarray | None = None
-    notes: list[str] = field(default_factory=list)
-    answers: bool = False
-
-    @cached_property
-    def columns(self) -> Columns:
-        """The recipe's columns by role."""
-        return Columns.of(self.data)
-
-    @cached_property
-    def windows(self) -> dict[str, Windows]:
-        """The windows of train, val and test."""
-        shape, stride = window_shape(self.data), self.data.window_stride
-        return {
-            part: make_windows(self.segments, self.split.rows(part), shape, stride=stride, barred=self.barred)
-            for part in PARTS
-        }
-
-    @cached_property
-    def tensor(self) -> "tf.Tensor":
-        """The matrix for TensorFlow, in the same memory."""
-        return as_tensor(self.matrix)
-
-    @cached_property
-    def target_center(self) -> np.ndarray:
-        """Training centre of each target, shape `(series, targets)`."""
-        return self.scaler.center[self.codes][:, self._scaled_targets]
-
-    @cached_property
-    def target_scale(self) -> np.ndarray:
-        """Training scale of each target, shape `(series, targets)`."""
-        return self.scaler.scale[self.codes][:, self._scaled_targets]
-
-    @property
-    def _scaled_targets(self) -> list[int]:
-        return [self.scaler.columns.index(name) for name in self.columns.targets]
-
-    @cached_property
-    def history(self) -> History:
-        """The targets' own past."""
-        return History.of(self.table, self.columns.targets, self.target_center)
-
-    def with_scaler(self, scaler: Scaler) -> "Prepared":
-        """The same rows as a model sees them that was trained with another scaler."""
-        return replace(_assemble(self.data, self.table, self.split, scaler), answers=self.answers)
-
-    def scaled_on(self, rows: np.ndarray) -> "Prepared":
-        """The same rows with the scaler fitted on others: `(first, end)` for each series, shape `(series, 2)`."""
-        return self.with_scaler(_fit_scaler(self.data, self.table, rows))
-
-    def with_split(self, split: Split) -> "Prepared":
-        """The same rows in other parts; the scaler is fitted and missing cells are filled anew."""
-        return replace(_divided(self.data, self.table, split), answers=self.answers)
-
-    def joined(self) -> "Prepared":
-        """The same with the val rows in train, too."""
-        return self.with_split(self.split.joined())
-
-    def folds(self, count: int) -> list["Prepared"]:
-        """The same by `expanding_folds`, with a gap of one window: no training window shares a row with a validation window.
-
-        Raises:
-            DataError: A fold has not one training or validation window.
-        """
-        splits = expanding_folds(self.split, count, gap=window_shape(self.data).span, origin=self.table.origin)
-        folds = [self.with_split(split) for split in splits]
-        for number, fold in enumerate(folds, start=1):
-            _require_windows(fold, ("train", "val"), fold=f"fold {number} of {count}")
-        return folds
-
-    def count(self, part: str) -> int:
-        """Windows of a part."""
-        return self.windows[part].count
-
-    def batches(
-        self,
-        part: str,
-        batch_size: int,
-        *,
-        shuffle_seed: int | None = None,
-        subset: Sequence[int] | np.ndarray | None = None,
-    ) -> "tf.data.Dataset":
-        """Batches of a part; see `make_batches`.
-
-        Raises:
-            ArgumentError: `subset` of rows that stay on disk.
-        """
-        if isinstance(self.matrix, RowsOnDisk):
-            if subset is not None:
-                raise ArgumentError(
-                    "batches of rows on disk are of all windows of a part. Received: a subset; leave it out"
-                )
-            return make_group_batches(
-                self.matrix,
-                self.windows[part],
-                self.layout,
-                batch_size=batch_size,
-                shuffle_seed=shuffle_seed,
-                answers=self.answers,
-            )
-        return make_batches(
-            self.tensor,
-            self.windows[part],
-            self.layout,
-            batch_size=batch_size,
-            shuffle_seed=shuffle_seed,
-            subset=subset,
-            answers=self.answers,
-        )
-
-    def arrays(self, part: str, windows: np.ndarray) -> list[np.ndarray]:
-        """The model's inputs for some windows: `(windows, input_steps, inputs)` and, if any, the future columns."""
-        these = self.windows[part]
-        past = self.matrix[these.input_rows(windows), : self.layout.inputs]
-        if not self.layout.future:
-            return [past]
-        return [past, cells_of(self.matrix, these.target_rows(windows), self.layout.future)]
-
-    def scaled_targets(self, part: str, windows: np.ndarray) -> np.ndarray:
-        """What the model is trained towards, shape `(windows, output_steps, targets)`, NaN where masked."""
-        return cells_of(self.matrix, self.windows[part].target_rows(windows), self.layout.targets)
-
-    def series_of(self, part: str, windows: np.ndarray | None = None) -> np.ndarray:
-        """Series of each window of a part, as a position in `table.series`."""
-        these = self.windows[part]
-        return these.series[these.run_of(np.arange(these.count) if windows is None else windows)]
-
-    def truth(self, part: str, windows: np.ndarray | None = None) -> np.ndarray:
-        """What was observed, in original units, NaN where it was not; shape `(windows, output_steps, targets)`."""
-        picked = [self.table.columns.index(name) for name in self.columns.targets]
-        return cells_of(self.table.values, self.windows[part].target_rows(windows), picked)
-
-    def restore(self, scaled: np.ndarray, part: str, windows: np.ndarray | None = None) -> np.ndarray:
-        """Predictions in original units; `scaled` and the result have the shape `(windows, output_steps, targets)`."""
-        return self.scaler.inverse(scaled, self.codes[self.series_of(part, windows)], self.columns.targets)
+__all__ = ["Prepared", "prepare", "prepare_ahead", "prepare_by_series", "prepare_new", "prepare_on_disk"]
 
 
 def prepare(data: Data, frame: pd.DataFrame, *, windows: bool = True, origin: str = "the data") -> Prepared:
@@ -203,40 +31,36 @@ def prepare(data: Data, frame: pd.DataFrame, *, windows: bool = True, origin: st
         DataError: See `read_table`; missing cells where the recipe refuses them.
         SeriesTooShortError: A part holds not one window.
     """
-    prepared = _in_parts(data, _read(data, frame, origin))
+    table = _read(data, frame, origin)
+    prepared = fit_fill_and_scale(data, table, _split(data, table))
     if windows:
-        _require_windows(prepared)
+        prepared.require_windows()
     return prepared
 
 
 def prepare_on_disk(data: Data, path: str) -> tuple[Prepared, FrameOnDisk]:
-    """The same for a Parquet file whose rows stay there: its rows are read when they are asked for.
+    """As `prepare` for a Parquet file whose rows stay on disk and are read when they are asked for.
 
     Returns:
-        The prepared rows, and the file as the frame that it would be.
+        The prepared rows, and the file as a frame.
 
     Raises:
         DataError: See `open_table`; missing cells.
         SeriesTooShortError: A part holds not one window.
     """
     table, frame = open_table(path, columns=Columns.of(data).table, time=data.time, every=data.every)
-    prepared = _in_parts(data, table)
-    _require_windows(prepared)
+    prepared = fit_fill_and_scale(data, table, _split(data, table))
+    prepared.require_windows()
     return prepared, frame
 
 
-def _in_parts(data: Data, table: Table) -> Prepared:
-    split = split_by_time(table, val=data.split.val, test=data.split.test, train=data.split.train)
-    return _divided(data, table, split)
-
-
 def prepare_new(data: Data, frame: pd.DataFrame, scaler: Scaler, *, origin: str = "the data") -> Prepared:
-    """The same for rows that a trained model has not seen: all of them in the test part, nothing is fitted.
+    """As `prepare` for rows that a trained model has not seen: all of them in the test part, nothing is fitted.
 
-    Every window has its truth in the frame; for the steps beyond it see `prepare_ahead`.
+    Every window has its ground truth in the frame; for the steps beyond it see `prepare_ahead`.
     """
     table = _read(data, frame, origin)
-    return _assemble(data, table, whole(table), scaler)
+    return fill_and_scale(data, table, whole(table), scaler)
 
 
 def prepare_by_series(
@@ -246,7 +70,7 @@ def prepare_by_series(
     *,
     origin: str = "the data",
 ) -> tuple[Prepared, dict[str, np.ndarray]]:
-    """The same where whole series belong to train, val and test: `divide` gives their numbers by part from their names.
+    """As `prepare` where whole series belong to train, val and test: `divide` gives their numbers by part from their names.
 
     Returns:
         All rows in the test part, scaled as the rows of the training series are; and the parts.
@@ -260,11 +84,12 @@ def prepare_by_series(
         if not len(parts[part]):
             raise DataError(
                 f"{origin}: none of its {len(table.series)} series falls into the {part} part. Give more series, or larger "
-                "shares in data.split"
+                "shares in data.split",
+                code="empty_part",
             )
     bounds = np.column_stack([table.bounds[:-1], table.bounds[1:]])
-    scaler = _fit_scaler(data, table, bounds[parts["train"]])
-    return _assemble(data, table, whole(table), scaler), parts
+    scaler = fit_on(data, table, bounds[parts["train"]])
+    return fill_and_scale(data, table, whole(table), scaler), parts
 
 
 def prepare_ahead(
@@ -282,15 +107,15 @@ def prepare_ahead(
         DataError: See `read_table` and `append_ahead`.
     """
     columns = Columns.of(data)
-    # Targets that the encoder does not read stand in no input window; zeros keep them from counting as missing.
+    # Targets that the encoder does not read are in no input window; zeros keep them from counting as missing.
     unread = [name for name in columns.table if name not in columns.past]
     read = data.model_copy(update={"limits": {key: pair for key, pair in data.limits.items() if key not in unread}})
     table = _read(read, frame.assign(**dict.fromkeys(unread, 0.0)), origin)
     refuse_empty_ends(table, columns.inputs)
-    filled = _filled(data, table, whole(table))
+    filled = fill(data, table, whole(table))
     require_newest(filled, data.input_steps)
     ahead = append_ahead(filled, data, future)
-    return _assembled(data, ahead, ahead, whole(ahead), scaler)
+    return scale(data, ahead, ahead, whole(ahead), scaler)
 
 
 def _read(data: Data, frame: pd.DataFrame, origin: str) -> Table:
@@ -299,66 +124,5 @@ def _read(data: Data, frame: pd.DataFrame, origin: str) -> Table:
     return apply_limits(table, data.limits) if data.limits else table
 
 
-def _divided(data: Data, table: Table, split: Split) -> Prepared:
-    return _assemble(data, table, split, _fit_scaler(data, table, split.rows("train")))
-
-
-def _assemble(data: Data, table: Table, split: Split, scaler: Scaler) -> Prepared:
-    return _assembled(data, table, _filled(data, table, split), split, scaler)
-
-
-def _assembled(data: Data, table: Table, filled: Table, split: Split, scaler: Scaler) -> Prepared:
-    columns = Columns.of(data)
-    codes = scaler.codes_of(table.series)
-    layout = columns.layout()
-    matrix = make_matrix(columns, filled, scaler, codes, layout)
-    barred, notes = _barred(data, columns, filled), list(filled.notes)
-    if barred is not None:
-        notes.append(
-            f"{barred.sum()} rows were interpolated towards later ones; no forecast begins right after one of them"
-        )
-    return Prepared(data, table, split, filled.segments, scaler, codes, matrix, layout, barred, notes)
-
-
-def _barred(data: Data, columns: Columns, filled: Table) -> np.ndarray | None:
-    if not isinstance(data, HorizonData) or filled.looks_ahead is None:
-        return None
-    rows = np.any(filled.looks_ahead[:, [filled.columns.index(name) for name in columns.inputs]], axis=1)
-    return rows if rows.any() else None
-
-
-def _filled(data: Data, table: Table, split: Split) -> Table:
-    columns = Columns.of(data)
-    if data.missing == "refuse":
-        advice = "Fill them in the file, or choose data.missing in the recipe: interpolate, ffill or mask"
-        refuse_missing(table, columns.table, advice=advice)
-    elif data.missing == "mask":
-        refuse_missing(table, columns.known_future, advice="A column known ahead must be complete; fill it in the file")
-    else:
-        return fill_missing(table, split, method=data.missing)
-    return table
-
-
-def _fit_scaler(data: Data, table: Table, rows: np.ndarray) -> Scaler:
-    columns = Columns.of(data).table
-    scaling = data.scaling
-    methods = [scaling if isinstance(scaling, str) else scaling.get(name, "standard") for name in columns]
-    per_series = table.series if data.scale_per_series else None
-    return fit_scaler(table.values, rows, columns=columns, methods=methods, series=per_series)
-
-
-def _require_windows(prepared: Prepared, parts: Sequence[str] = PARTS, *, fold: str = "") -> None:
-    shape = window_shape(prepared.data)
-    for part in parts:
-        if prepared.windows[part].count:
-            continue
-        rows = prepared.split.rows(part)
-        longest = int((rows[:, 1] - rows[:, 0]).max(initial=0))
-        stretch = int((prepared.segments[:, 1] - prepared.segments[:, 0]).max(initial=0))
-        needed = shape.span if part == "train" else shape.span - shape.target_offset
-        where = f"{prepared.table.origin}, {fold}" if fold else prepared.table.origin
-        raise SeriesTooShortError(
-            f"{where}: not one {part} window fits. One window spans {shape.span} rows without a gap and needs {needed} rows "
-            f"in the {part} part; the longest {part} part has {longest} rows, the longest stretch without a gap {stretch}. "
-            f"Use {'fewer folds, ' if fold else ''}more rows, fewer input_steps or output_steps, or another data.split"
-        )
+def _split(data: Data, table: Table) -> Split:
+    return split_by_time(table, val=data.split.val, test=data.split.test, train=data.split.train)

@@ -191,7 +191,7 @@ class Stream:
             )
         steps = int(counts[0])
         order = [table.series.index(name) for name in own]
-        values = table.values.reshape(len(own), steps, -1)[order]
+        values = table.values[:].reshape(len(own), steps, -1)[order]
         if table.times is None:
             return values, None
         times = table.times[:steps]

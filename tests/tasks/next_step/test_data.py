@@ -34,7 +34,7 @@ def test_the_calendar_is_that_of_the_row_to_be_predicted() -> None:
     steps = steps_of(hourly_frame(300))
     times = steps.prepared.table.times
     assert times is not None
-    expected = np.sin(2 * np.pi * np.asarray(times.hour)[1:] / 24)
+    expected = np.sin(2 * np.pi * np.asarray(times[:].hour)[1:] / 24)
     np.testing.assert_allclose(steps.read[:-1, 2], expected, atol=1e-6)
 
 

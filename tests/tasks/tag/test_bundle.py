@@ -47,7 +47,7 @@ def test_what_a_tagger_of_tokens_cannot_read_is_told(tag_run: TrainResult) -> No
     bundle = tag_run.bundle
     with pytest.raises(ArgumentError, match="sequence 2 has no tokens"):
         bundle.predict(["a b", " "])
-    with pytest.raises(DataError, match=r"new\.csv lacks the column letter\. It has sequence, word"):
+    with pytest.raises(DataError, match=r"new\.csv lacks the column letter\. It also has sequence, word"):
         bundle.predict(pd.DataFrame({SEQUENCE: [1], "word": ["a"]}), origin="new.csv")
     with pytest.raises(DataError, match="lacks the column kind of the labels"):
         bundle.evaluate(pd.DataFrame({SEQUENCE: [1], "letter": ["a"]}))

@@ -113,7 +113,7 @@ def test_both_sides_can_have_levels_of_their_own() -> None:
 
 
 def test_a_missing_column_is_named_beside_those_at_hand() -> None:
-    with pytest.raises(DataError, match=r"words\.csv lacks the column reverse\. It has word, backwards; rename"):
+    with pytest.raises(DataError, match=r"words\.csv lacks the column reverse\. It also has word, backwards; rename"):
         prepared(pairs().rename(columns={"reverse": "backwards"}))
 
 

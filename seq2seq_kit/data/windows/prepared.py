@@ -1,0 +1,261 @@
+"""Rows that are ready for a model, and the stages that lead to them: fit, fill, scale. Reading and splitting is in `prepare`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seq2seq_kit.data.on_disk.batches import make_group_batches
+from seq2seq_kit.data.on_disk.rows import on_disk
+from seq2seq_kit.data.rows import Rows
+from seq2seq_kit.data.tables.columns import Columns, window_shape
+from seq2seq_kit.data.tables.history import History
+from seq2seq_kit.data.tables.pieces import cells_of
+from seq2seq_kit.data.tables.scaling import Scaler, fit_scaler
+from seq2seq_kit.data.tables.splits import PARTS, Split, expanding_folds, fill_missing
+from seq2seq_kit.data.tables.table import Table, refuse_missing
+from seq2seq_kit.data.windows.batches import Layout, as_tensor, make_batches
+from seq2seq_kit.data.windows.matrix import make_matrix
+from seq2seq_kit.data.windows.ranges import Windows, make_windows
+from seq2seq_kit.errors import ArgumentError, SeriesTooShortError
+from seq2seq_kit.recipe.fields import Data, HorizonData
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Rows ready for a model, and the inverse to original units.
+
+    Attributes:
+        data: The recipe's section.
+        table: The rows in original units, NaN where a cell was missing.
+        split: Which rows belong to train, val and test.
+        segments: Rows without a gap, as in `Table`, after the filling.
+        scaler: Fitted on the training rows.
+        codes: The scaler's series for each series of the table, shape `(series,)`.
+        matrix: Scaled, filled rows with calendar columns, shape `(rows, columns)` float32, columns as in `layout`; in memory
+            or, as those of the table, on disk.
+        layout: Roles of the matrix's columns.
+        barred: Rows after which no forecast may begin, because an input there was interpolated towards the rows to predict;
+            shape `(rows,)` bool.
+        notes: What was done to the data.
+        answers: Whether batches hold the targets also as an input, see `make_batches`.
+    """
+
+    data: Data
+    table: Table
+    split: Split
+    segments: np.ndarray
+    scaler: Scaler
+    codes: np.ndarray
+    matrix: Rows
+    layout: Layout
+    barred: np.ndarray | None = None
+    notes: list[str] = field(default_factory=list)
+    answers: bool = False
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The recipe's columns by role."""
+        return Columns.of(self.data)
+
+    @cached_property
+    def windows(self) -> dict[str, Windows]:
+        """The windows of train, val and test."""
+        shape, stride = window_shape(self.data), self.data.window_stride
+        return {
+            part: make_windows(self.segments, self.split.rows(part), shape, stride=stride, barred=self.barred)
+            for part in PARTS
+        }
+
+    @cached_property
+    def tensor(self) -> "tf.Tensor":
+        """The matrix for TensorFlow, in the same memory."""
+        return as_tensor(self.matrix[:])
+
+    @cached_property
+    def target_center(self) -> np.ndarray:
+        """Training centre of each target, shape `(series, targets)`."""
+        return self.scaler.center[self.codes][:, self._scaled_targets]
+
+    @cached_property
+    def target_scale(self) -> np.ndarray:
+        """Training scale of each target, shape `(series, targets)`."""
+        return self.scaler.scale[self.codes][:, self._scaled_targets]
+
+    @property
+    def _scaled_targets(self) -> list[int]:
+        return [self.scaler.columns.index(name) for name in self.columns.targets]
+
+    @cached_property
+    def history(self) -> History:
+        """The targets' own past."""
+        return History.of(self.table, self.columns.targets, self.target_center)
+
+    def with_scaler(self, scaler: Scaler) -> "Prepared":
+        """The same rows as a model sees them that was trained with another scaler."""
+        return replace(fill_and_scale(self.data, self.table, self.split, scaler), answers=self.answers)
+
+    def scaled_on(self, rows: np.ndarray) -> "Prepared":
+        """The same rows with the scaler fitted on others: `(first, end)` for each series, shape `(series, 2)`."""
+        return self.with_scaler(fit_on(self.data, self.table, rows))
+
+    def with_split(self, split: Split) -> "Prepared":
+        """The same rows in other parts; the scaler is fitted and missing cells are filled anew."""
+        return replace(fit_fill_and_scale(self.data, self.table, split), answers=self.answers)
+
+    def joined(self) -> "Prepared":
+        """The same with the val rows in train, too."""
+        return self.with_split(self.split.joined())
+
+    def folds(self, count: int) -> list["Prepared"]:
+        """The same by `expanding_folds`, with a gap of one window: no training window shares a row with a validation window.
+
+        Raises:
+            DataError: A fold has not one training or validation window.
+        """
+        splits = expanding_folds(self.split, count, gap=window_shape(self.data).span, origin=self.table.origin)
+        folds = [self.with_split(split) for split in splits]
+        for number, fold in enumerate(folds, start=1):
+            fold.require_windows(("train", "val"), fold=f"fold {number} of {count}")
+        return folds
+
+    def count(self, part: str) -> int:
+        """Windows of a part."""
+        return self.windows[part].count
+
+    def batches(
+        self,
+        part: str,
+        batch_size: int,
+        *,
+        shuffle_seed: int | None = None,
+        subset: Sequence[int] | np.ndarray | None = None,
+    ) -> "tf.data.Dataset":
+        """Batches of a part; see `make_batches`.
+
+        Raises:
+            ArgumentError: `subset` of rows that stay on disk.
+        """
+        if on_disk(self.matrix):
+            if subset is not None:
+                said = "batches of rows on disk are of all windows of a part. Received: a subset; leave it out"
+                raise ArgumentError(said, code="invalid_argument")
+            return make_group_batches(
+                self.matrix,
+                self.windows[part],
+                self.layout,
+                batch_size=batch_size,
+                shuffle_seed=shuffle_seed,
+                answers=self.answers,
+            )
+        return make_batches(
+            self.tensor,
+            self.windows[part],
+            self.layout,
+            batch_size=batch_size,
+            shuffle_seed=shuffle_seed,
+            subset=subset,
+            answers=self.answers,
+        )
+
+    def arrays(self, part: str, windows: np.ndarray) -> list[np.ndarray]:
+        """The model's inputs for some windows: `(windows, input_steps, inputs)` and, if any, the future columns."""
+        these = self.windows[part]
+        past = self.matrix[these.input_rows(windows), : self.layout.inputs]
+        if not self.layout.future:
+            return [past]
+        return [past, cells_of(self.matrix, these.target_rows(windows), self.layout.future)]
+
+    def scaled_targets(self, part: str, windows: np.ndarray) -> np.ndarray:
+        """The scaled targets of training, shape `(windows, output_steps, targets)`, NaN where masked."""
+        return cells_of(self.matrix, self.windows[part].target_rows(windows), self.layout.targets)
+
+    def series_of(self, part: str, windows: np.ndarray | None = None) -> np.ndarray:
+        """Series of each window of a part, as a position in `table.series`."""
+        these = self.windows[part]
+        return these.series[these.run_of(np.arange(these.count) if windows is None else windows)]
+
+    def truth(self, part: str, windows: np.ndarray | None = None) -> np.ndarray:
+        """The ground truth in original units, NaN where nothing was observed; shape `(windows, output_steps, targets)`."""
+        picked = [self.table.columns.index(name) for name in self.columns.targets]
+        return cells_of(self.table.values, self.windows[part].target_rows(windows), picked)
+
+    def restore(self, scaled: np.ndarray, part: str, windows: np.ndarray | None = None) -> np.ndarray:
+        """Predictions in original units; `scaled` and the result have the shape `(windows, output_steps, targets)`."""
+        return self.scaler.inverse(scaled, self.codes[self.series_of(part, windows)], self.columns.targets)
+
+    def require_windows(self, parts: Sequence[str] = PARTS, *, fold: str = "") -> None:
+        """Raises `SeriesTooShortError` where one of the parts holds not one window; `fold` is named in the message."""
+        shape = window_shape(self.data)
+        for part in parts:
+            if self.windows[part].count:
+                continue
+            rows = self.split.rows(part)
+            longest = int((rows[:, 1] - rows[:, 0]).max(initial=0))
+            stretch = int((self.segments[:, 1] - self.segments[:, 0]).max(initial=0))
+            needed = shape.span if part == "train" else shape.span - shape.target_offset
+            where = f"{self.table.origin}, {fold}" if fold else self.table.origin
+            raise SeriesTooShortError(
+                f"{where}: not one {part} window fits. One window spans {shape.span} rows without a gap and needs {needed} rows "
+                f"in the {part} part; the longest {part} part has {longest} rows, the longest stretch without a gap {stretch}. "
+                f"Use {'fewer folds, ' if fold else ''}more rows, fewer input_steps or output_steps, or another data.split",
+                code="series_too_short",
+            )
+
+
+def fit_fill_and_scale(data: Data, table: Table, split: Split) -> Prepared:
+    """All stages after the split, with a scaler of the training rows of that split."""
+    return fill_and_scale(data, table, split, fit_on(data, table, split.rows("train")))
+
+
+def fill_and_scale(data: Data, table: Table, split: Split, scaler: Scaler) -> Prepared:
+    """The stages after the fit, with a scaler that is given."""
+    return scale(data, table, fill(data, table, split), split, scaler)
+
+
+def fit_on(data: Data, table: Table, rows: np.ndarray) -> Scaler:
+    """The stage `fit`: a scaler of some rows, `(first, end)` for each series, shape `(series, 2)`."""
+    columns = Columns.of(data).table
+    scaling = data.scaling
+    methods = [scaling if isinstance(scaling, str) else scaling.get(name, "standard") for name in columns]
+    per_series = table.series if data.scale_per_series else None
+    return fit_scaler(table.values, rows, columns=columns, methods=methods, series=per_series)
+
+
+def fill(data: Data, table: Table, split: Split) -> Table:
+    """The stage `fill`: missing cells are refused, filled within their part or left for the mask, as `data.missing` says."""
+    columns = Columns.of(data)
+    if data.missing == "refuse":
+        advice = "Fill them in the file, or choose data.missing in the recipe: interpolate, ffill or mask"
+        refuse_missing(table, columns.table, advice=advice)
+    elif data.missing == "mask":
+        refuse_missing(table, columns.known_future, advice="A column known ahead must be complete; fill it in the file")
+    else:
+        return fill_missing(table, split, method=data.missing)
+    return table
+
+
+def scale(data: Data, table: Table, filled: Table, split: Split, scaler: Scaler) -> Prepared:
+    """The stage `scale`: the matrix of `filled`, the same rows as `table` without the missing cells that a recipe fills."""
+    columns = Columns.of(data)
+    codes = scaler.codes_of(table.series)
+    layout = columns.layout()
+    matrix = make_matrix(columns, filled, scaler, codes, layout)
+    barred, notes = _barred(data, columns, filled), list(filled.notes)
+    if barred is not None:
+        notes.append(
+            f"{barred.sum()} rows were interpolated towards later ones; no forecast begins right after one of them"
+        )
+    return Prepared(data, table, split, filled.segments, scaler, codes, matrix, layout, barred, notes)
+
+
+def _barred(data: Data, columns: Columns, filled: Table) -> np.ndarray | None:
+    if not isinstance(data, HorizonData) or filled.looks_ahead is None:
+        return None
+    rows = np.any(filled.looks_ahead[:, [filled.columns.index(name) for name in columns.inputs]], axis=1)
+    return rows if rows.any() else None
