@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 done; 1 the run failed; 2 the recipe, the data or the call is wrong; 130 interrupted.
     """
     options = _parser().parse_args(arguments)
-    warnings.showwarning = _show_warning
+    warnings.showwarning = lambda message, *rest: _show_warning(message)
     try:
         return int(options.verb(options) or 0)
     except KitError as error:
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _show_warning(message: Warning | str, *rest: object) -> None:
+def _show_warning(message: Warning | str) -> None:
     code = f"[{message.code}]" if isinstance(message, KitWarning) else ""
     print(f"warning{code}: {message}", file=sys.stderr)
 
