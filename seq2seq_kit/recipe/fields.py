@@ -65,8 +65,8 @@ class SequenceSplit(Section):
     test: float = Field(0.1, gt=0, lt=1, description="Share of the sequences.")
 
 
-class Data(Section):
-    """The table, and how windows are cut from it."""
+class Table(Section):
+    """A table of rows, one or several series of them."""
 
     source: str | None = Field(
         None, description="A named data set (see `seq2seq-kit list`) or the path of a CSV or Parquet file."
@@ -75,8 +75,6 @@ class Data(Section):
     every: Every | None = Field(None, description="Time from one row to the next: 30s, 15min, 1h, 1d, 1w, 1mo, 1y.")
     series: str | None = Field(None, description="Column that tells the series of a long table apart.")
     inputs: Columns = Field(description="Columns that the encoder reads.")
-    input_steps: Steps = Field(description="Rows that the encoder reads.")
-    window_stride: Steps = Field(1, description="Rows from the start of one window to the start of the next.")
     limits: Limits = Field(
         default_factory=dict,
         description="Lowest and highest possible value by column; what lies outside counts as missing.",
@@ -85,6 +83,13 @@ class Data(Section):
     scaling: Scaling | dict[str, Scaling] = Field(
         "standard", description="For all columns, or by column; columns not named stay on `standard`."
     )
+
+
+class Data(Table):
+    """A table, and how windows are cut from it."""
+
+    input_steps: Steps = Field(description="Rows that the encoder reads.")
+    window_stride: Steps = Field(1, description="Rows from the start of one window to the start of the next.")
     scale_per_series: bool = Field(False, description="Fit the scalers on each series by itself.")
     split: Split = Field(default_factory=Split)
 
@@ -109,38 +114,44 @@ class HorizonData(WindowData):
     )
 
 
-class Model(Section):
-    """The layers; every key is an argument of the builder of the same name."""
+class Recurrence(Section):
+    """What every stack of recurrent layers has."""
 
     cell: Literal["lstm", "gru"] = "lstm"
+    dropout: Fraction = Field(0.0, description="Share of each recurrent layer's inputs dropped in training.")
+    recurrent_dropout: Fraction = Field(
+        0.0, description="Share of the recurrent state dropped in training; leaves the fast kernels."
+    )
+    kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
+
+
+class EncoderDecoder(Recurrence):
+    """An encoder and a decoder; every key is an argument of the builder of the same name."""
+
     encoder_units: Units = Field(
         default_factory=lambda: [64], description="Units of each encoder layer, first to last."
     )
     decoder_units: Units = Field(
         default_factory=lambda: [64], description="Units of each decoder layer, first to last."
     )
-    bidirectional: bool = Field(False, description="Encoder layers read the window in both directions.")
-    dropout: Fraction = Field(0.0, description="Share of each recurrent layer's inputs dropped in training.")
-    recurrent_dropout: Fraction = Field(
-        0.0, description="Share of the recurrent state dropped; leaves the fast kernels."
-    )
-    kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
+    bidirectional: bool = Field(False, description="Encoder layers read the sequence in both directions.")
     pyramid: Steps = Field(1, description="Neighbouring steps that are joined between two encoder layers.")
+    output_dropout: Fraction = Field(0.0, description="Share of the decoder's outputs dropped in training.")
+
+
+class Model(EncoderDecoder):
+    """An encoder and a decoder of windows."""
+
     segment_steps: Steps = Field(1, description="Neighbouring steps that are one step of the recurrence.")
     position_embedding: bool = Field(
         False, description="Adds a learned vector to each step of the repeated latent vector."
     )
-    output_dropout: Fraction = Field(0.0, description="Share of the decoder's outputs dropped in training.")
 
 
-class RecurrentModel(Section):
+class RecurrentModel(Recurrence):
     """A stack of recurrent layers, one output for each step."""
 
-    cell: Literal["lstm", "gru"] = "lstm"
     units: Units = Field(default_factory=lambda: [64], description="Units of each layer, first to last.")
-    dropout: Fraction = Field(0.0, description="Share of each layer's inputs dropped in training.")
-    recurrent_dropout: Fraction = Field(0.0, description="Share of the recurrent state dropped in training.")
-    kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
 
 
 class FitSettings(Section):

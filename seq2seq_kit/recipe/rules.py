@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TypeGuard
 
 from seq2seq_kit.errors import Problem
-from seq2seq_kit.recipe.fields import Recipe, Written
+from seq2seq_kit.recipe.fields import Recipe, Rule, Written
 from seq2seq_kit.recipe.messages import did_you_mean, filled
 from seq2seq_kit.recipe.section import Tree
 
@@ -69,6 +69,15 @@ def settings_are_of_known_columns(recipe: Written) -> Iterator[Problem]:
             if used and name not in used:
                 said = f"no column of this recipe{did_you_mean(name, used, otherwise=uses)}"
                 yield Problem(f"data.{section}.{name}", said, "unknown_column")
+
+
+# Rules of every recipe on a table.
+TABLE_RULES: tuple[Rule, ...] = (
+    time_and_every_go_together,
+    a_column_is_named_once,
+    limits_are_in_order,
+    settings_are_of_known_columns,
+)
 
 
 def row_groups_are_read_as_they_stand(recipe: Written) -> Iterator[Problem]:

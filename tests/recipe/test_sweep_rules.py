@@ -84,7 +84,7 @@ def test_problems_of_a_sweep_are_told_with_the_others_at_their_lines(tmp_path: P
         ("traning.epochs", "no key of this recipe; did you mean training.epochs?"),
         ("model.latent_dim", "no key of this recipe"),
         ("banana", "no key of this recipe; a key is written with its section and a dot"),
-        ("model", "is a whole section; name one of its keys, dotted: model.cell, model.encoder_units"),
+        ("model", "is a whole section; name one of its keys, dotted: model.cell, model.dropout"),
         ("data.split", "is a whole section; name one of its keys, dotted: data.split.train"),
         ("model.encoder_units.1", "the recipe has no 1 there (items are counted from 0); search model.encoder_units"),
         ("model.dropout.0", "the recipe has no 0 there"),

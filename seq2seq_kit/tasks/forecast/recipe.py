@@ -24,13 +24,10 @@ from seq2seq_kit.recipe.model_rules import (
     true_outputs_are_for_decoders_that_read_them,
 )
 from seq2seq_kit.recipe.rules import (
-    a_column_is_named_once,
+    TABLE_RULES,
     a_split_in_time_leaves_training_rows,
-    limits_are_in_order,
     names_of,
     row_groups_are_read_as_they_stand,
-    settings_are_of_known_columns,
-    time_and_every_go_together,
 )
 
 
@@ -133,10 +130,7 @@ class ForecastRecipe(Recipe):
     """(input_steps, inputs) -> (output_steps, targets)."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
-        time_and_every_go_together,
-        a_column_is_named_once,
-        limits_are_in_order,
-        settings_are_of_known_columns,
+        *TABLE_RULES,
         a_target_is_not_known,
         row_groups_are_read_as_they_stand,
         a_split_in_time_leaves_training_rows,

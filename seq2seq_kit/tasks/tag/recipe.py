@@ -19,13 +19,10 @@ from seq2seq_kit.recipe.fields import (
     Written,
 )
 from seq2seq_kit.recipe.rules import (
-    a_column_is_named_once,
+    TABLE_RULES,
     a_split_in_time_leaves_training_rows,
     a_split_of_sequences_leaves_training_sequences,
     labels_are_not_read,
-    limits_are_in_order,
-    settings_are_of_known_columns,
-    time_and_every_go_together,
 )
 from seq2seq_kit.recipe.section import Section
 
@@ -127,10 +124,7 @@ class TagValuesRecipe(Recipe):
     """A sequence of numbers -> a label for each step."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
-        time_and_every_go_together,
-        a_column_is_named_once,
-        limits_are_in_order,
-        settings_are_of_known_columns,
+        *TABLE_RULES,
         labels_are_not_read,
         a_split_in_time_leaves_training_rows,
         a_stride_is_for_windows,

@@ -9,10 +9,10 @@ from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import (
     BRIDGE,
     TEACHER_FORCING,
-    Fraction,
     Level,
     Name,
     Recipe,
+    Recurrence,
     Rule,
     SearchRule,
     SequenceSplit,
@@ -50,10 +50,9 @@ class TranslateData(Section):
     split: SequenceSplit = Field(default_factory=SequenceSplit)
 
 
-class TranslateModel(Section):
+class TranslateModel(Recurrence):
     """Encoder, bridge and decoder over tokens."""
 
-    cell: Literal["lstm", "gru"] = "lstm"
     embedding_dim: Steps | None = Field(None, description="Width of a token's learned vector; default: one-hot.")
     encoder_units: Units = Field(default_factory=lambda: [128], description="Units of each encoder layer.")
     decoder_units: Units = Field(default_factory=lambda: [128], description="Units of each decoder layer.")
@@ -62,9 +61,6 @@ class TranslateModel(Section):
         1, description="2: each encoder layer joins the steps of the one before in pairs."
     )
     bridge: Literal["repeat", "state", "attention"] = Field("repeat", description=BRIDGE)
-    dropout: Fraction = Field(0.0, description="Share of each recurrent layer's inputs dropped in training.")
-    recurrent_dropout: Fraction = Field(0.0, description="Share of the recurrent state dropped in training.")
-    kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
 
 
 class TranslateTraining(TokenTraining):
