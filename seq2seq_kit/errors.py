@@ -1,27 +1,55 @@
-"""The errors that a user can meet.
+"""The errors and warnings that a user can meet.
 
-Every message says what happened, what was expected, what was received and what to do, and has a stable code that docs/messages.md
-lists with cause and cure. `exit_code` is what the command line returns: 2 where the recipe, the data or the call is wrong, 1 where a
-run that was well described failed.
+Every message says what happened, what was expected, what was received and what to do, and has a stable code that
+docs/messages.md lists with cause and cure. `exit_code` is what the command line returns: 2 where the recipe, the data or the
+call is wrong, 1 where a valid run failed.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in a recipe: its dotted key, the text, and a stable code."""
+
+    key: str
+    text: str
+    code: str = "invalid_value"
 
 
 class KitError(Exception):
-    """Base of everything that the kit raises on purpose; the command line prints it without a traceback."""
+    """Base of every error that the kit raises on purpose; the command line prints it without a traceback."""
 
     exit_code = 2
     code = "error"
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
-        """`code` says which of its kind; without one it is the kind's own."""
+        """`code` names the cause; default: the code of the class."""
         super().__init__(message)
         self.code = code or type(self).code
 
 
 class RecipeError(KitError):
-    """A recipe or an override does not fit the schema; the message lists every problem with line and dotted key."""
+    """A recipe or an override does not fit the schema; the message lists every problem with line and dotted key.
+
+    Attributes:
+        problems: The same as objects, each with key and code; empty where no recipe could be read.
+    """
 
     code = "recipe"
+
+    def __init__(self, message: str, *, code: str | None = None, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message, code=code)
+        self.problems = tuple(problems)
+
+
+class KitWarning(UserWarning):
+    """What the kit warns of without stopping; the command line prints its code."""
+
+    def __init__(self, message: str, *, code: str = "warning") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class DataError(KitError):
@@ -31,7 +59,7 @@ class DataError(KitError):
 
 
 class SeriesTooShortError(DataError):
-    """Not one window fits into the rows at hand."""
+    """The rows hold fewer steps than one window needs."""
 
     code = "series_too_short"
 
@@ -43,7 +71,7 @@ class ArgumentError(KitError, ValueError):
 
 
 class TrainingError(KitError):
-    """The fit could not go on, for example because the loss became NaN."""
+    """The fit could not continue, for example because the loss became NaN."""
 
     code = "training"
     exit_code = 1
@@ -57,14 +85,14 @@ class BundleError(KitError):
 
 
 class TrackingError(KitError):
-    """The MLflow store cannot be reached, is locked, or does not hold what was asked for."""
+    """The MLflow store cannot be reached, is locked, or lacks the requested run or artifact."""
 
     code = "tracking"
     exit_code = 1
 
 
 class SweepError(KitError):
-    """A sweep could not begin, go on or be resumed."""
+    """A sweep could not start, continue or be resumed."""
 
     code = "sweep"
     exit_code = 1

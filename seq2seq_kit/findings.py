@@ -1,4 +1,4 @@
-"""What the kit has to say about data and results: a code to filter by, what was seen, what to do."""
+"""Findings: remarks on data and results, each with a code, an observation and an advice."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,12 +6,12 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Finding:
-    """One remark.
+    """One remark on data or results.
 
     Attributes:
-        code: Short and stable, for tags and tests: `loses_to_baseline`.
+        code: Short and stable, for MLflow tags, filters and tests: `loses_to_baseline`.
         level: `warning` asks for action, `note` is good to know.
-        text: What was seen, with its figures.
+        text: The observation, with its numbers.
         advice: What to do.
     """
 

@@ -1,7 +1,7 @@
-"""Importing TensorFlow without its start-up chatter.
+"""Importing TensorFlow without its start-up messages.
 
-TensorFlow writes to file descriptor 2 from C++ while it loads, whatever `TF_CPP_MIN_LOG_LEVEL` says. The command line loads
-it through here; if the import fails, all that was held back is shown.
+TensorFlow writes to file descriptor 2 from C++ while it loads, whatever `TF_CPP_MIN_LOG_LEVEL` says. The command line imports
+it through this module; if the import fails, the suppressed output is shown.
 """
 
 import os
@@ -12,19 +12,19 @@ from contextlib import contextmanager
 
 
 def load_tensorflow() -> None:
-    """Imports TensorFlow and Keras and runs a first operation, quietly."""
+    """Imports TensorFlow and Keras and runs a first operation, without output on standard error."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with held_back():
         import keras  # noqa: F401  (imported here so that its first import is the quiet one)
         import tensorflow as tf
 
-        tf.zeros(1) + 1  # devices are looked up, and missing ones lamented, on the first operation
+        tf.zeros(1) + 1  # the first operation looks for devices and logs those that are missing
 
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Keeps what is written to file descriptor 2, and shows it only if the block fails."""
+    """Captures output on file descriptor 2 and shows it only if the block fails."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as sink:

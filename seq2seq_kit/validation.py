@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from pydantic import BaseModel
@@ -12,12 +11,13 @@ from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe import check_space
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides
+from seq2seq_kit.recipe.section import Tree
 from seq2seq_kit.tasks.registry import load_recipe, parse_recipe
 
 
 @dataclass(frozen=True)
 class Validation:
-    """A recipe that can be trained.
+    """What a valid recipe would train on.
 
     Attributes:
         recipe: Resolved.
@@ -25,7 +25,7 @@ class Validation:
         series: Names of its series; `[""]` for a single one.
         unit: What is counted: `windows`, `sequences`.
         windows: Number of them by part.
-        findings: What stands out in the data.
+        findings: Remarks on the data.
     """
 
     recipe: Recipe
@@ -37,7 +37,7 @@ class Validation:
 
 
 def validate(
-    recipe: str | Path | Mapping[str, Any] | Recipe, *, overrides: Overrides = (), data: pd.DataFrame | None = None
+    recipe: str | Path | Tree | Recipe, *, overrides: Overrides = (), data: pd.DataFrame | None = None
 ) -> Validation:
     """Checks everything that can be checked before training.
 
@@ -47,7 +47,7 @@ def validate(
         data: Rows instead of the recipe's `data.source`.
 
     Raises:
-        RecipeError: The recipe has problems, or the space of its sweep holds recipes that have; all are listed.
+        RecipeError: The recipe has problems, or the space of its sweep contains invalid recipes; all are listed.
         DataError: The data does not fit the recipe.
     """
     from seq2seq_kit.tasks import open_job
@@ -66,7 +66,7 @@ def validate(
     )
 
 
-def resolve(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Overrides = ()) -> Recipe:
+def resolve(recipe: str | Path | Tree | Recipe, overrides: Overrides = ()) -> Recipe:
     """A recipe from whatever form it has, with overrides."""
     if isinstance(recipe, BaseModel):
         return parse_recipe(recipe.model_dump(mode="json"), overrides) if overrides else recipe

@@ -69,7 +69,7 @@ def test_commands_are_ones_that_the_program_takes() -> None:
 def test_the_readme_shows_the_real_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     recipe = re.findall(r"^```yaml\n(.*?)^```", readme, re.M | re.S)[0]
-    shown = re.findall(r"^```\nerror: (.*?)\n```", readme, re.M | re.S)[0]
+    shown = re.findall(r"^```\nerror\[invalid_recipe\]: (.*?)\n```", readme, re.M | re.S)[0]
     broken = recipe.replace("{encoder_units: [64],", "{encoder_unit: [64],").replace("dropout: 0.1", "dropout: 1.5")
     assert broken != recipe
     monkeypatch.chdir(tmp_path)

@@ -26,6 +26,18 @@ def read_bundle(*arguments: Any, **named: Any) -> Any:
     return tasks.read_bundle(*arguments, **named)
 
 
+def json_schema() -> Any:
+    """As `tasks.json_schema`."""
+    return tasks.json_schema()
+
+
+def trial_recipe(*arguments: Any) -> Any:
+    """As `recipe.trial_recipe`."""
+    from seq2seq_kit.recipe import trial_recipe as _trial_recipe
+
+    return _trial_recipe(*arguments)
+
+
 TrainResult = Any  # its evaluation and its bundle are of the task's own classes
 
 

@@ -1,4 +1,4 @@
-"""What a person sees in the terminal: a live line while a model trains, tables, findings."""
+"""Output on the terminal: a progress line while a model trains, tables, findings."""
 
 import time
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ _REFRESH_SECONDS = 0.2
 
 
 class TrainingConsole:
-    """The reporter of `train` on a terminal: a progress bar of the epoch under way and a line for each finished one.
+    """The reporter of `train` on a terminal: a progress bar of the current epoch and a line for each finished one.
 
-    Written to a file or a pipe it prints the finished lines only.
+    In a file or a pipe it prints the finished lines only.
     """
 
     def __init__(self, console: Console) -> None:
@@ -46,7 +46,7 @@ class TrainingConsole:
         self.progress.stop()
 
     def say(self, text: str) -> None:
-        """A stage begins."""
+        """A stage starts."""
         self.progress.stop()
         self.console.print(f"[cyan]·[/cyan] {escape(text)}", highlight=False, soft_wrap=True)
 
@@ -84,15 +84,15 @@ class TrainingConsole:
 
 
 def print_finding(console: Console, finding: Finding) -> None:
-    """A finding, coloured by its level."""
+    """A finding with its code, coloured by its level."""
     mark = "[yellow]![/yellow]" if finding.level == "warning" else "[cyan]i[/cyan]"
-    console.print(f"{mark} {escape(str(finding))}", highlight=False, soft_wrap=True)
+    console.print(f"{mark} {escape(f'{finding.code}: {finding}')}", highlight=False, soft_wrap=True)
 
 
 def print_table(
     console: Console, header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", figures: bool = True
 ) -> None:
-    """A table; all columns but the first are `figures`, or words."""
+    """A table; all columns but the first are numbers (`figures`), or text."""
     table = Table(title=title or None, title_justify="left")
     for position, name in enumerate(header):
         table.add_column(
@@ -103,28 +103,28 @@ def print_table(
     console.print(table)
 
 
-def print_explanation(console: Console, told: "Explanation") -> None:
+def print_explanation(console: Console, explained: "Explanation") -> None:
     """What a recipe would train: a table of its layers, a line for each recurrent one, time and memory."""
-    table = Table(title=f"{escape(told.model)}: {told.parameters:,} parameters", title_justify="left")
+    table = Table(title=f"{escape(explained.model)}: {explained.parameters:,} parameters", title_justify="left")
     for name in ("layer", "kind", "in -> out", "parameters"):
         table.add_column(name, overflow="fold")
-    for row in told.rows:
+    for row in explained.rows:
         if row.kind != "InputLayer":
             cells = (row.name, row.kind, f"{_shape(row.inputs)} -> {_shape(row.outputs)}", row.how or "none")
             table.add_row(*map(escape, cells))
     console.print(table)
-    for run in told.recurrences:
+    for run in explained.recurrences:
         steps = f"{run.steps:,} steps" if run.steps else "as many steps as the sequence has"
         both = ", in both directions" if run.directions == 2 else ""
         console.print(
             f"{escape(run.layer)} recurs over {steps}{both}: {escape(run.why)}", highlight=False, soft_wrap=True
         )
-    training, memory = told.recipe.training, told.memory
-    counts = ", ".join(f"{count:,} {part}" for part, count in told.counts.items())
+    training, memory = explained.recipe.training, explained.memory
+    counts = ", ".join(f"{count:,} {part}" for part, count in explained.counts.items())
     lines = [
-        f"{told.unit}: {counts}; batches of {training.batch_size:,}",
-        f"an epoch takes about {told.seconds_per_epoch:.2g} s, {training.epochs:,} take about "
-        f"{duration(told.seconds_per_epoch * training.epochs)}; upper estimate of the computing, from one forward batch",
+        f"{explained.unit}: {counts}; batches of {training.batch_size:,}",
+        f"an epoch takes about {explained.seconds_per_epoch:.2g} s, {training.epochs:,} take about "
+        f"{duration(explained.seconds_per_epoch * training.epochs)}; upper estimate of the computing, from one forward batch",
         f"memory about {_size(memory.total)} beside TensorFlow itself: {_size(memory.parameters)} weights, gradients and "
         f"{training.optimizer}'s moments, {_size(memory.activations)} activations of a batch, {_size(memory.data)} rows",
     ]

@@ -1,15 +1,20 @@
-"""The verbs that read rows, put them through a trained model and write rows."""
+"""The verbs that read rows, apply a trained model and write rows."""
+
+from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seq2seq_kit.errors import ArgumentError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from seq2seq_kit.bundles.base import Bundle
 
 _LINES = (".tsv", ".txt", ".conll", ".conllu")  # may hold a token in each line instead of a table
 
@@ -19,6 +24,7 @@ def predict(options: argparse.Namespace) -> None:
     from seq2seq_kit.data import read_source
 
     bundle, rows = _loaded(options, "predict")
+    answer: Callable[..., pd.DataFrame] = bundle.predict
     given = {
         "future": read_source(options.future) if options.future else None,
         "all_windows": options.all_windows or None,
@@ -26,38 +32,30 @@ def predict(options: argparse.Namespace) -> None:
         "steps": options.steps,
     }
     given = {name: value for name, value in given.items() if value is not None}
-    strange = [name for name in given if name not in signature(bundle.predict).parameters]
+    strange = [name.replace("_", "-") for name in given if name not in signature(answer).parameters]
     if strange:
-        raise ArgumentError(
-            f"a {bundle.recipe.task} model takes no --{strange[0].replace('_', '-')}. Leave it out, or name another run"
-        )
-    write_frame(bundle.predict(rows, origin=options.data or "--text", **given), options.out)
+        said = f"a {bundle.recipe.task} model takes no --{strange[0]}. Leave it out, or name another run"
+        raise ArgumentError(said, code="invalid_option")
+    write_frame(answer(rows, origin=options.data or "--text", **given), options.out)
 
 
-def encode(options: argparse.Namespace) -> None:
-    """Latent values of windows."""
-    bundle, frame = _loaded(options, "encode")
-    write_frame(bundle.encode(frame, stride=options.stride, origin=options.data), options.out)
+def answer_windows(verb: str, options: argparse.Namespace) -> None:
+    """Encodes, reconstructs or scores windows."""
+    bundle, frame = _loaded(options, verb)
+    answer: Callable[..., pd.DataFrame] = getattr(bundle, verb)
+    given = {"by": options.by} if verb == "score" else {}
+    write_frame(answer(frame, stride=options.stride, origin=options.data, **given), options.out)
 
 
-def reconstruct(options: argparse.Namespace) -> None:
-    """What an autoencoder makes of windows."""
-    bundle, frame = _loaded(options, "reconstruct")
-    write_frame(bundle.reconstruct(frame, stride=options.stride, origin=options.data), options.out)
+def _loaded(options: argparse.Namespace, verb: str) -> tuple[Bundle, pd.DataFrame | list[str]]:
+    """The model and its rows.
 
-
-def score(options: argparse.Namespace) -> None:
-    """Reconstruction errors."""
-    bundle, frame = _loaded(options, "score")
-    write_frame(bundle.score(frame, by=options.by, stride=options.stride, origin=options.data), options.out)
-
-
-def _loaded(options: argparse.Namespace, verb: str) -> "tuple[Any, Any]":
-    """The rows first: a wrong file is told before TensorFlow has loaded. Lines of tokens are read as the recipe says."""
+    A table is read first: a wrong file is reported before TensorFlow is imported. Lines of tokens are read as the recipe says.
+    """
     from seq2seq_kit.data import read_source
 
     check_ending(options.out)
-    rows = getattr(options, "text", None)
+    rows: pd.DataFrame | list[str] | None = getattr(options, "text", None)
     if rows is None and not options.data.lower().endswith(_LINES):
         rows = read_source(options.data)
     from seq2seq_kit.quiet import load_tensorflow
@@ -67,12 +65,14 @@ def _loaded(options: argparse.Namespace, verb: str) -> "tuple[Any, Any]":
 
     bundle = load(options.run, tracking_uri=options.tracking_uri)
     if verb not in bundle.verbs:
-        raise ArgumentError(f"a {bundle.recipe.task} model can {', '.join(bundle.verbs)}. Received: {verb}")
+        said = f"a {bundle.recipe.task} model can {', '.join(bundle.verbs)}. Received: {verb}"
+        raise ArgumentError(said, code="unsupported_verb")
     if rows is None or (bundle.takes_texts and not isinstance(rows, list)):
         rows = bundle.read(options.data)
     if isinstance(rows, list):
         if not bundle.takes_texts:
-            raise ArgumentError(f"a {bundle.recipe.task} model reads no --text. Give rows: --data FILE")
+            said = f"a {bundle.recipe.task} model reads no --text. Give rows: --data FILE"
+            raise ArgumentError(said, code="invalid_option")
         return bundle, rows
     ignored = bundle.ignored_columns(rows)
     if ignored:
@@ -81,13 +81,13 @@ def _loaded(options: argparse.Namespace, verb: str) -> "tuple[Any, Any]":
 
 
 def check_ending(out: str | None) -> None:
-    """Refuses a file that cannot be written before anything is computed for it."""
+    """Refuses a file type that cannot be written before anything is computed for it."""
     if out and Path(out).suffix.lower() not in (".csv", ".parquet", ".pq"):
-        raise ArgumentError(f"--out must end in .csv or .parquet. Received: {out}")
+        raise ArgumentError(f"--out must end in .csv or .parquet. Received: {out}", code="invalid_option")
 
 
-def write_frame(frame: "pd.DataFrame", out: str | None) -> None:
-    """To the screen, or to a file that is whole or not there."""
+def write_frame(frame: pd.DataFrame, out: str | None) -> None:
+    """Writes to standard output, or to a file, whole or not at all."""
     for note in frame.attrs.get("notes", []):
         print(f"note: {note}", file=sys.stderr)
     if out is None:
@@ -103,5 +103,6 @@ def write_frame(frame: "pd.DataFrame", out: str | None) -> None:
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise ArgumentError(f"could not write {out}: {error}. Choose another --out") from None
+        said = f"could not write {out}: {error}. Choose another --out"
+        raise ArgumentError(said, code="unwritable_file") from None
     print(f"{len(frame):,} rows written to {out}", file=sys.stderr)

@@ -1,18 +1,19 @@
 """The sections and types that kinds of recipes share; unknown keys are refused.
 
-What a task adds stands in its own folder (`tasks/*/recipe.py`). Defaults stand in these classes and nowhere else. A field's
+What a task adds is in its own folder (`tasks/*/recipe.py`). Defaults are in these classes and nowhere else. A field's
 description is what `seq2seq-kit schema` shows in an editor.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from seq2seq_kit.recipe.messages import Problem
-from seq2seq_kit.recipe.section import Section
-from seq2seq_kit.recipe.sweep import Hyperparameter, Sweep
+from seq2seq_kit.errors import Problem
+from seq2seq_kit.recipe.hyperparameters import Hyperparameter
+from seq2seq_kit.recipe.section import Section, Tree
+from seq2seq_kit.recipe.sweep import Sweep
 
 Calendar = Literal[
     "minute", "hour", "day_of_week", "hour_of_week", "weekend", "day_of_month", "day_of_year", "week_of_year", "month"
@@ -40,8 +41,8 @@ TEACHER_FORCING = (
     "Share of true outputs that a decoder reads in the first and in the last epoch; else its own (not `repeat`)."
 )
 BRIDGE = (
-    "repeat: the encoder's last output at every step; state: the decoder starts from the encoder's states and reads its own "
-    "output; attention: it also looks at every step of the encoder."
+    "repeat: the encoder's last output at every step; state: an autoregressive decoder that starts from the encoder's states; "
+    "attention: the same, with attention over every step of the encoder."
 )
 
 
@@ -51,7 +52,7 @@ class Split(Section):
     By shares, or with `train` by whole numbers of rows from the oldest one; rows after them are not used.
     """
 
-    # That all three are numbers or none is one is a rule (rules.py).
+    # rules.py checks that all three are numbers of rows, or none.
     train: Steps | None = Field(None, description="Rows, the oldest ones; makes `val` and `test` numbers of rows too.")
     val: Share = Field(0.15, description="Share of the rows, right before the test rows; or how many, after `train`.")
     test: Share = Field(0.15, description="Share of the rows, the newest ones; or how many, after `val`.")
@@ -64,8 +65,8 @@ class SequenceSplit(Section):
     test: float = Field(0.1, gt=0, lt=1, description="Share of the sequences.")
 
 
-class Data(Section):
-    """The table, and how windows are cut from it."""
+class Table(Section):
+    """A table of rows, one or several series of them."""
 
     source: str | None = Field(
         None, description="A named data set (see `seq2seq-kit list`) or the path of a CSV or Parquet file."
@@ -74,8 +75,6 @@ class Data(Section):
     every: Every | None = Field(None, description="Time from one row to the next: 30s, 15min, 1h, 1d, 1w, 1mo, 1y.")
     series: str | None = Field(None, description="Column that tells the series of a long table apart.")
     inputs: Columns = Field(description="Columns that the encoder reads.")
-    input_steps: Steps = Field(description="Rows that the encoder reads.")
-    window_stride: Steps = Field(1, description="Rows from the start of one window to the start of the next.")
     limits: Limits = Field(
         default_factory=dict,
         description="Lowest and highest possible value by column; what lies outside counts as missing.",
@@ -84,6 +83,13 @@ class Data(Section):
     scaling: Scaling | dict[str, Scaling] = Field(
         "standard", description="For all columns, or by column; columns not named stay on `standard`."
     )
+
+
+class Data(Table):
+    """A table, and how windows are cut from it."""
+
+    input_steps: Steps = Field(description="Rows that the encoder reads.")
+    window_stride: Steps = Field(1, description="Rows from the start of one window to the start of the next.")
     scale_per_series: bool = Field(False, description="Fit the scalers on each series by itself.")
     split: Split = Field(default_factory=Split)
 
@@ -108,38 +114,44 @@ class HorizonData(WindowData):
     )
 
 
-class Model(Section):
-    """The layers; every key is an argument of the builder of the same name."""
+class Recurrence(Section):
+    """What every stack of recurrent layers has."""
 
     cell: Literal["lstm", "gru"] = "lstm"
+    dropout: Fraction = Field(0.0, description="Share of each recurrent layer's inputs dropped in training.")
+    recurrent_dropout: Fraction = Field(
+        0.0, description="Share of the recurrent state dropped in training; leaves the fast kernels."
+    )
+    kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
+
+
+class EncoderDecoder(Recurrence):
+    """An encoder and a decoder; every key is an argument of the builder of the same name."""
+
     encoder_units: Units = Field(
         default_factory=lambda: [64], description="Units of each encoder layer, first to last."
     )
     decoder_units: Units = Field(
         default_factory=lambda: [64], description="Units of each decoder layer, first to last."
     )
-    bidirectional: bool = Field(False, description="Encoder layers read the window in both directions.")
-    dropout: Fraction = Field(0.0, description="Share of each recurrent layer's inputs dropped in training.")
-    recurrent_dropout: Fraction = Field(
-        0.0, description="Share of the recurrent state dropped; leaves the fast kernels."
-    )
-    kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
+    bidirectional: bool = Field(False, description="Encoder layers read the sequence in both directions.")
     pyramid: Steps = Field(1, description="Neighbouring steps that are joined between two encoder layers.")
+    output_dropout: Fraction = Field(0.0, description="Share of the decoder's outputs dropped in training.")
+
+
+class Model(EncoderDecoder):
+    """An encoder and a decoder of windows."""
+
     segment_steps: Steps = Field(1, description="Neighbouring steps that are one step of the recurrence.")
     position_embedding: bool = Field(
         False, description="Adds a learned vector to each step of the repeated latent vector."
     )
-    output_dropout: Fraction = Field(0.0, description="Share of the decoder's outputs dropped in training.")
 
 
-class RecurrentModel(Section):
+class RecurrentModel(Recurrence):
     """A stack of recurrent layers, one output for each step."""
 
-    cell: Literal["lstm", "gru"] = "lstm"
     units: Units = Field(default_factory=lambda: [64], description="Units of each layer, first to last.")
-    dropout: Fraction = Field(0.0, description="Share of each layer's inputs dropped in training.")
-    recurrent_dropout: Fraction = Field(0.0, description="Share of the recurrent state dropped in training.")
-    kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
 
 
 class FitSettings(Section):
@@ -174,7 +186,7 @@ class TokenTraining(FitSettings):
 
 @dataclass(frozen=True)
 class Written:
-    """A recipe as it was written, with the schema's defaults in the place of what is absent; of any type.
+    """A recipe as it was written, with the schema's defaults filled in; values may have any type.
 
     Attributes:
         data: Its section of that name; empty where it is no section. Likewise `model`, `training`.
@@ -182,28 +194,28 @@ class Written:
         written: The data section without defaults.
     """
 
-    data: Mapping[str, Any]
-    model: Mapping[str, Any]
-    training: Mapping[str, Any]
-    sweep: Any
-    written: Mapping[str, Any]
+    data: Tree
+    model: Tree
+    training: Tree
+    sweep: object
+    written: Tree
 
 
 Rule = Callable[[Written], Iterator[Problem]]
-# Looks at the hyperparameters of a sweep, by key (None: wrongly written), and at the recipe as it was written.
-SearchRule = Callable[[Mapping[str, Hyperparameter | None], Mapping[str, Any]], Iterator[Problem]]
+# Checks the hyperparameters of a sweep, by key (None: wrongly written), against the recipe as it was written.
+SearchRule = Callable[[Mapping[str, Hyperparameter | None], Tree], Iterator[Problem]]
 
 
 class Recipe(Section):
-    """What every recipe has, and what the recipe language asks of each kind."""
+    """What every recipe has, and what each kind of recipe declares to the recipe language."""
 
     rules: ClassVar[tuple[Rule, ...]] = ()
     # Keys of `data` that a sweep may search: they leave the values to be predicted in validation as they are.
     searched_data: ClassVar[tuple[str, ...]] = ()
-    # What a sweep may be judged by.
+    # Metrics that a sweep may use as its objective.
     metrics: ClassVar[tuple[str, ...]] = ("val_loss",)
     search_rules: ClassVar[tuple[SearchRule, ...]] = ()
-    # Why a sweep has no folds in time; empty where it has.
+    # Why folds in time are not supported; empty where they are.
     no_folds: ClassVar[str] = ""
 
     task: str
@@ -218,5 +230,5 @@ class Recipe(Section):
 
     @property
     def source(self) -> str | None:
-        """Where its rows come from; None where they are handed over."""
+        """Named data set or path of its rows; None where a program passes them as `data`."""
         return getattr(self.data, "source", None)

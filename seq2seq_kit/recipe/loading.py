@@ -4,12 +4,11 @@ YAML 1.2 through ruamel.yaml, because it keeps line numbers, refuses duplicate k
 """
 
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
@@ -18,67 +17,78 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
-from seq2seq_kit.errors import RecipeError
+from seq2seq_kit.errors import KitWarning, Problem, RecipeError
 from seq2seq_kit.recipe.fields import Recipe
-from seq2seq_kit.recipe.messages import Problem, problems_of, report
+from seq2seq_kit.recipe.messages import did_you_mean, line_of, problems_of, refusal
+from seq2seq_kit.recipe.renaming import Renaming
 from seq2seq_kit.recipe.rules import broken_rules
+from seq2seq_kit.recipe.section import Tree
 from seq2seq_kit.recipe.sweep_rules import problems_of_sweep
 
-Overrides = Mapping[str, Any] | Iterable[str]
+Overrides = Mapping[str, object] | Iterable[str]
+# The schema of a recipe as it was written, or the problem that keeps it from being chosen.
+Choose = Callable[[Tree], type[Recipe] | Problem]
 
 
-# The schema of a recipe as it was written, or what keeps it from being chosen.
-Choose = Callable[[Mapping[str, Any]], type[Recipe] | Problem]
-
-
-def load_recipe(path: str | Path, overrides: Overrides = (), *, choose: Choose) -> Recipe:
-    """Reads a recipe file; see `tasks.load_recipe`, which knows how to choose."""
+def load_recipe(path: str | Path, overrides: Overrides = (), *, choose: Choose, warn: bool = True) -> Recipe:
+    """Reads a recipe file; see `tasks.load_recipe`, which knows how to choose. `warn`: of renamed keys."""
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise RecipeError(f"there is no recipe at {path}. `seq2seq-kit list` shows the recipes at hand") from None
+        said = f"there is no recipe at {path}. `seq2seq-kit list` shows the recipes at hand"
+        raise RecipeError(said, code="missing_recipe") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error}") from None
+        raise RecipeError(f"cannot read the recipe {path}: {error}", code="unreadable_recipe") from None
     tree = _read_yaml(text, str(path))
     name = re.sub(r"[^\w.-]+", "_", path.stem)
-    return parse_recipe(tree, overrides, choose=choose, origin=str(path), name=name)
+    return parse_recipe(tree, overrides, choose=choose, origin=str(path), name=name, warn=warn)
 
 
 def parse_recipe(
-    tree: Mapping[str, Any],
+    tree: Tree,
     overrides: Overrides = (),
     *,
     choose: Choose,
     origin: str = "the recipe",
     name: str | None = None,
+    warn: bool = True,
 ) -> Recipe:
     """Checks a recipe given as nested mappings; arguments and errors as in `load_recipe`."""
-    values = _plain(tree)
-    for key, value in _pairs(overrides):
-        _put(values, key, value)
-    kind = choose(values)
+    pairs = _pairs(overrides)
+    kind = choose(_with(_plain_section(tree), pairs))
     if isinstance(kind, Problem):
-        raise RecipeError(report(origin, [kind], tree, _keys(overrides)))
+        raise refusal(origin, [kind], tree=tree, overridden=[key for key, _ in pairs])
+    written = Renaming(kind)
+    values = written.tree(_plain_section(tree))
+    current = [(written.key(key), value) for key, value in pairs]
+    values = written.tree(_with(values, current))  # again, for a whole section that an override brings
+    if warn:
+        renamed = [(f"{origin}, line {line_of(tree, old)}", old, new) for new, old in written.former.items()]
+        renamed += [("override", old, new) for (old, _), (new, _) in zip(pairs, current, strict=True) if old != new]
+        for where, old, new in renamed:
+            said = f"{where.removesuffix(', line None')}: {old} was renamed and still works. Write {new} instead"
+            warnings.warn(KitWarning(said, code="renamed_key"), stacklevel=2)
     if name and values.get("name") is None:
         values["name"] = name
-    problems = broken_rules(values, kind) + problems_of_sweep(values, kind)
+    problems = written.problems + broken_rules(values, kind) + problems_of_sweep(values, kind)
     recipe = None
     try:
         recipe = kind.model_validate(values)
     except ValidationError as error:
         problems += problems_of(error, kind)
     if problems or recipe is None:
-        raise RecipeError(report(origin, problems, tree, _keys(overrides)))
+        raise refusal(origin, problems, tree=tree, overridden=[key for key, _ in current], spelled=written.spelled)
     return recipe
 
 
-def unknown_word(key: str, received: Any, known: Sequence[str], *, given: bool = True) -> Problem:
+def unknown_word(key: str, received: object, known: Sequence[str], *, given: bool = True) -> Problem:
     """The problem of a key that decides which other keys are legal, and has none of the words that do."""
     words = " or ".join(filter(None, [", ".join(known[:-1]), known[-1]]))
-    near = get_close_matches(received, known, n=1) if isinstance(received, str) else []
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return Problem(key, f"must be {words}. Received: {received!r}{hint}" if given else f"required; {words}")
+    if not given:
+        return Problem(key, f"required; {words}", "missing_key")
+    text = f"must be {words}. Received: {received!r}{did_you_mean(received, known)}"
+    return Problem(key, text, f"unknown_{key.rpartition('.')[2]}")
 
 
 def dump_recipe(recipe: Recipe) -> str:
@@ -93,7 +103,7 @@ def dump_recipe(recipe: Recipe) -> str:
     return stream.getvalue()
 
 
-def _blocks(value: Any) -> Any:
+def _blocks(value: object) -> object:
     """Sections as blocks, lists on one line."""
     if isinstance(value, dict):
         return {key: _blocks(inner) for key, inner in value.items()}
@@ -111,28 +121,30 @@ def _read_yaml(text: str, origin: str) -> CommentedMap:
         line = error.problem_mark.line + 1
         named = re.search(r'duplicate key "(.*?)"', str(error.problem))
         key = named[1] if named else text.splitlines()[line - 1].split(":")[0].strip()
-        raise RecipeError(
-            f"{origin} has 1 problem:\n  line {line}  {key}   the key stands twice; keep one of the two"
-        ) from None
+        problem = Problem(key, "duplicate key; keep one of the two", "duplicate_key")
+        said = f"{origin} has 1 problem:\n  line {line}  {key}   {problem.text}"
+        raise RecipeError(said, code="invalid_recipe", problems=[problem]) from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         hint = error.problem or error.context
         if "\t" in "".join(text.splitlines()[line - 1 : line]):
             hint = "a tab; YAML is indented with spaces only, replace the tab by spaces"
-        raise RecipeError(f"{origin} is not valid YAML:\n  line {line}  {hint}") from None
+        raise RecipeError(f"{origin} is not valid YAML:\n  line {line}  {hint}", code="invalid_yaml") from None
     except YAMLError as error:
-        raise RecipeError(f"{origin} is not valid YAML: {error}") from None
+        raise RecipeError(f"{origin} is not valid YAML: {error}", code="invalid_yaml") from None
     if _has_alias(tree, set()):
-        raise RecipeError(f"{origin} uses YAML aliases (*name); a recipe is read top to bottom, write the value out")
+        said = f"{origin} uses YAML aliases (*name), which are not supported. Write the value out"
+        raise RecipeError(said, code="invalid_yaml")
     if not isinstance(tree, CommentedMap):
         received = "an empty file" if tree is None else "a list" if isinstance(tree, list) else repr(tree)
-        raise RecipeError(f"{origin} must be a mapping that begins with `task:`. Received: {received}")
+        said = f"{origin} must be a mapping that begins with `task:`. Received: {received}"
+        raise RecipeError(said, code="invalid_yaml")
     return tree
 
 
-def _has_alias(node: Any, seen: set[int]) -> bool:
-    """Whether a part stands in two places: a few nested aliases would unfold into more than memory holds."""
+def _has_alias(node: object, seen: set[int]) -> bool:
+    """Whether a part occurs in two places: a few nested aliases would unfold into more than memory holds."""
     if not isinstance(node, Mapping | list):
         return False
     if id(node) in seen:
@@ -141,10 +153,14 @@ def _has_alias(node: Any, seen: set[int]) -> bool:
     return any(_has_alias(inner, seen) for inner in (node.values() if isinstance(node, Mapping) else node))
 
 
-def _plain(node: Any) -> Any:
+def _plain_section(tree: Tree) -> dict[str, object]:
+    return {str(key): _plain(value) for key, value in tree.items()}
+
+
+def _plain(node: object) -> object:
     """Ruamel's annotated nodes as the plain values that a strict schema accepts."""
     if isinstance(node, Mapping):
-        return {str(key): _plain(value) for key, value in node.items()}
+        return _plain_section(node)
     if isinstance(node, list | tuple):
         return [_plain(value) for value in node]
     if isinstance(node, bool | ScalarBoolean) or node is None:
@@ -155,7 +171,7 @@ def _plain(node: Any) -> Any:
     return node.isoformat() if isinstance(node, date) else node
 
 
-def _pairs(overrides: Overrides) -> list[tuple[str, Any]]:
+def _pairs(overrides: Overrides) -> list[tuple[str, object]]:
     if isinstance(overrides, Mapping):
         return [(str(key), _plain(value)) for key, value in overrides.items()]
     if isinstance(overrides, str):
@@ -164,16 +180,13 @@ def _pairs(overrides: Overrides) -> list[tuple[str, Any]]:
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
-            raise RecipeError(f"an override must read key=value, for example training.epochs=5. Received: {text}")
+            said = f"an override must read key=value, for example training.epochs=5. Received: {text}"
+            raise RecipeError(said, code="invalid_override")
         pairs.append((key.strip(), _scalar(value.strip())))
     return pairs
 
 
-def _keys(overrides: Overrides) -> list[str]:
-    return [key for key, _ in _pairs(overrides)]
-
-
-def _scalar(text: str) -> Any:
+def _scalar(text: str) -> object:
     """The value as the recipe would read it; a path such as `C:\\data: new.csv` is no YAML and stays text."""
     try:
         value = _plain(YAML(typ="rt").load(text))
@@ -182,24 +195,29 @@ def _scalar(text: str) -> Any:
     return text if isinstance(value, dict) and not text.startswith("{") else value
 
 
-def _put(values: dict[str, Any], key: str, value: Any) -> None:
-    *sections, last = key.split(".")
-    if sections[:2] == ["sweep", "space"]:  # what follows is one key of the space, which has dots of its own
-        sections, last = sections[:2], key.removeprefix("sweep.space.")
-    for section in sections:
-        if values.get(section) is None:  # absent, or a section without a line in it
-            values[section] = {}
-        inner = values[section]
-        if not isinstance(inner, dict):
-            raise RecipeError(f"override {key}: {section} is a value, not a section. Received: {inner!r}")
-        values = inner
-    values[last] = value
+def _with(values: dict[str, object], pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
+    """Values with overrides put in, later ones over earlier ones; changes and returns `values`."""
+    for key, value in pairs:
+        *sections, last = key.split(".")
+        if sections[:2] == ["sweep", "space"]:  # what follows is one key of the space, which has dots of its own
+            sections, last = sections[:2], key.removeprefix("sweep.space.")
+        place = values
+        for section in sections:
+            if place.get(section) is None:  # absent, or an empty section
+                place[section] = {}
+            inner = place[section]
+            if not isinstance(inner, dict):
+                said = f"override {key}: {section} is a value, not a section. Received: {inner!r}"
+                raise RecipeError(said, code="invalid_override")
+            place = inner
+        place[last] = _plain(value)
+    return values
 
 
-def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flattened(values: Tree, prefix: str = "") -> Iterator[tuple[str, object]]:
     """Nested values by dotted key."""
     for key, value in values.items():
-        # Names of columns are no names that MLflow takes for parameters, so what is given by column stays one value.
+        # MLflow refuses some names of columns as names of parameters, so what is given by column stays one value.
         if isinstance(value, Mapping) and value and key not in ("limits", "scaling", "join_labels"):
             yield from flattened(value, f"{prefix}{key}.")
         else:

@@ -1,23 +1,19 @@
-"""What the keys of `model` have to do with each other and with `data`: told with line numbers before anything is built.
+"""What the keys of `model` have to do with each other and with `data`: reported with line numbers before anything is built.
 
 The builders refuse the same; here it is said in the words of a recipe, together with all other problems.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import Written
-from seq2seq_kit.recipe.messages import Problem
 from seq2seq_kit.recipe.rules import is_count
+from seq2seq_kit.recipe.section import Tree
 
 
 def segments_and_pyramid_divide_the_steps(recipe: Written) -> Iterator[Problem]:
     data, model = recipe.data, recipe.model
-    segment, pyramid, layers = (
-        model.get("segment_steps"),
-        model.get("pyramid"),
-        len(units_of(model, "encoder_units")),
-    )
+    segment, pyramid, layers = model.get("segment_steps"), model.get("pyramid"), len(units_of(model, "encoder_units"))
     if not (is_count(segment) and is_count(pyramid)):
         return
     joined = pyramid ** max(layers - 1, 0)
@@ -28,12 +24,12 @@ def segments_and_pyramid_divide_the_steps(recipe: Written) -> Iterator[Problem]:
     yield from _divided(data, "input_steps", segment * joined, causes)
 
 
-def _divided(data: Mapping[str, Any], key: str, by: int, causes: list[str]) -> Iterator[Problem]:
+def _divided(data: Tree, key: str, by: int, causes: list[str]) -> Iterator[Problem]:
     steps = data.get(key)
-    if isinstance(steps, int) and is_count(steps) and steps % by:
+    if is_count(steps) and steps % by:
         near = " or ".join(str(each) for each in (steps // by * by, steps // by * by + by) if each)
         said = f"must be a multiple of {by} for {' and '.join(causes)}, such as {near}. Received: {steps}"
-        yield Problem(f"data.{key}", said)
+        yield Problem(f"data.{key}", said, "not_divisible")
 
 
 def a_decoder_with_states_has_the_encoders_units(recipe: Written) -> Iterator[Problem]:
@@ -48,35 +44,28 @@ def a_decoder_with_states_has_the_encoders_units(recipe: Written) -> Iterator[Pr
     if decoder != fitting:
         why = ", doubled because it is bidirectional" if doubled else ""
         said = f"`{key}` needs the encoder's units{why}: {fitting}. Received: {decoder}"
-        yield Problem("model.decoder_units", said)
+        yield Problem("model.decoder_units", said, "units_differ")
 
 
 def a_pyramid_has_layers_to_join(recipe: Written) -> Iterator[Problem]:
     pyramid = recipe.model.get("pyramid")
-    # A resolved recipe writes defaults out, so only what differs from them was set.
     if is_count(pyramid) and pyramid > 1 and len(units_of(recipe.model, "encoder_units")) == 1:
         said = (
             "joins steps between two encoder layers, and there is one; add a layer to `encoder_units`, or leave it out"
         )
-        yield Problem("model.pyramid", said)
+        yield Problem("model.pyramid", said, "unused_key")
 
 
 def true_outputs_are_for_decoders_that_read_them(recipe: Written) -> Iterator[Problem]:
-    model, training = recipe.model, recipe.training
-    given = training.get("teacher_forcing")
-    if given not in (None, [1.0, 1.0], [1, 1]) and model.get("bridge") == "repeat":
-        said = "is for decoders that read their own output; a repeating one does not"
+    given = recipe.training.get("teacher_forcing")
+    # A resolved recipe writes defaults out, so only what differs from them was set.
+    if given not in (None, [1.0, 1.0], [1, 1]) and recipe.model.get("bridge") == "repeat":
+        said = "is for autoregressive decoders, and `bridge: repeat` writes all steps at once"
         advice = "Leave it out, or choose `model.bridge: state` or `attention`"
-        yield Problem("training.teacher_forcing", f"{said}. {advice}")
+        yield Problem("training.teacher_forcing", f"{said}. {advice}", "unused_key")
 
 
-def units_of(model: Mapping[str, Any], key: str) -> list[int]:
+def units_of(model: Tree, key: str) -> list[int]:
     """Units of the layers; empty where they are no such list."""
     value = model.get(key)
     return list(value) if isinstance(value, list) and all(map(is_count, value)) else []
-
-
-def names_of(data: Mapping[str, Any], key: str) -> list[str]:
-    """Names of columns; empty where they are no such list."""
-    value = data.get(key)
-    return list(value) if isinstance(value, list) and all(isinstance(name, str) for name in value) else []

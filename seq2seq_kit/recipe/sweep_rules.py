@@ -1,24 +1,27 @@
-"""What a sweep has to do with the recipe that it searches: which keys it may search, with which values, judged by which figure.
+"""What a sweep has to do with the recipe that it searches: the keys that it may search, their values, and its objective.
 
-As in rules.py, a rule looks at the values as they were written and stays silent where the schema speaks.
+As in rules.py, a rule reads the values as they were written and yields nothing where the schema reports the problem.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import Recipe
-from seq2seq_kit.recipe.messages import Problem, all_keys, model_in, text_of
-from seq2seq_kit.recipe.sweep import Hyperparameter, Sweep, can_have, direction_of, knob_of, named_values
+from seq2seq_kit.recipe.hyperparameters import Hyperparameter
+from seq2seq_kit.recipe.messages import all_keys, did_you_mean, model_in, text_of
+from seq2seq_kit.recipe.section import Tree
+from seq2seq_kit.recipe.sweep import Sweep, can_have, direction_of, knob_of, named_values
 from seq2seq_kit.recipe.sweep_space import put
 
 _NOT_SEARCHED = {
     "name": "it only names the experiment",
-    "task": "each task has figures of its own",
+    "task": "each task has metrics of its own",
     "seed": "the best seed is luck; `folds`, or several sweeps with other seeds, show the spread",
     "training.loss": "`val_loss` is this very loss, so trials could not be compared",
     "training.deterministic": "it makes a rerun equal, not better",
@@ -33,15 +36,15 @@ class _Place:
 
     field: FieldInfo
     inside: list[str]
-    own: Any
+    own: object
 
 
-def problems_of_sweep(values: Mapping[str, Any], kind: type[Recipe]) -> list[Problem]:
+def problems_of_sweep(values: Tree, kind: type[Recipe]) -> list[Problem]:
     """Every rule that a recipe's `sweep` section breaks; none where it has no such section."""
     sweep = values.get("sweep")
     if not isinstance(sweep, Mapping):
         return []
-    problems = [*_an_objective_is_a_figure(sweep, kind), *_folds_are_of_rows_in_time(sweep, kind)]
+    problems = [*_an_objective_is_a_metric(sweep, kind), *_folds_are_of_rows_in_time(sweep, kind)]
     problems += _epochs_are_the_budget_of_hyperband(sweep)
     space = sweep.get("space")
     if not isinstance(space, Mapping):
@@ -57,78 +60,74 @@ def problems_of_sweep(values: Mapping[str, Any], kind: type[Recipe]) -> list[Pro
     return problems + [problem for key in space for problem in _conditions_can_hold(key, parameters, space)]
 
 
-def _understood(written: Any) -> Hyperparameter | None:
+def _understood(written: object) -> Hyperparameter | None:
     try:
         return Hyperparameter.model_validate(written)
-    except ValidationError:  # told by the schema
+    except ValidationError:  # the schema reports it
         return None
 
 
-def _an_objective_is_a_figure(sweep: Mapping[str, Any], kind: type[Recipe]) -> Iterator[Problem]:
+def _an_objective_is_a_metric(sweep: Tree, kind: type[Recipe]) -> Iterator[Problem]:
     objective = sweep.get("objective", "val_loss")
-    section = isinstance(objective, Mapping)
-    metric = objective.get("metric") if isinstance(objective, Mapping) else objective
+    section = objective if isinstance(objective, Mapping) else {}
+    metric = section.get("metric") if section else objective
     if not isinstance(metric, str):
         return
-    known = kind.metrics
-    key = "sweep.objective.metric" if section else "sweep.objective"
-    if metric not in known:
-        near = get_close_matches(metric, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        said = f"no figure of this recipe's validation by epoch; there is {' and '.join(known)}"
-        yield Problem(key, f"{said}. Received: {metric!r}{hint}")
-    elif isinstance(objective, Mapping) and objective.get("direction") in ("min", "max"):
+    if metric not in kind.metrics:
+        said = f"not a metric of this recipe by epoch; supported: {' and '.join(kind.metrics)}"
+        key = "sweep.objective.metric" if section else "sweep.objective"
+        yield Problem(key, f"{said}. Received: {metric!r}{did_you_mean(metric, kind.metrics)}", "unknown_metric")
+    elif section.get("direction") in ("min", "max") and section["direction"] != direction_of(metric):
         right = direction_of(metric)
-        if objective["direction"] != right:
-            better = "smaller" if right == "min" else "larger"
-            said = f"must be {right}, because a {better} {metric} is better. Received: {objective['direction']!r}"
-            yield Problem("sweep.objective.direction", said)
+        why = f"a {'smaller' if right == 'min' else 'larger'} {metric} is better"
+        said = f"must be {right}, because {why}. Received: {section['direction']!r}"
+        yield Problem("sweep.objective.direction", said)
 
 
-def _folds_are_of_rows_in_time(sweep: Mapping[str, Any], kind: type[Recipe]) -> Iterator[Problem]:
+def _folds_are_of_rows_in_time(sweep: Tree, kind: type[Recipe]) -> Iterator[Problem]:
     if sweep.get("folds") is not None and kind.no_folds:
         said = "needs rows that are split by time, as forecasts and autoencoders of windows have them; this recipe"
-        yield Problem(
-            "sweep.folds", f"{said} {kind.no_folds}. Leave `folds` out: trials are judged on its validation part"
-        )
+        advice = "Leave `folds` out: trials are judged on its validation part"
+        yield Problem("sweep.folds", f"{said} {kind.no_folds}. {advice}", "folds_not_supported")
 
 
-def _epochs_are_the_budget_of_hyperband(sweep: Mapping[str, Any]) -> Iterator[Problem]:
+def _epochs_are_the_budget_of_hyperband(sweep: Tree) -> Iterator[Problem]:
     tuner, space = sweep.get("tuner", "bayesian"), sweep.get("space")
     if tuner == "hyperband":
         if isinstance(space, Mapping) and "training.epochs" in space:
             said = "Hyperband's budget is epochs; leave training.epochs out of the space or choose another tuner"
-            yield Problem("sweep.space.training.epochs", said)
+            yield Problem("sweep.space.training.epochs", said, "conflicting_keys")
         return
     for key in _HYPERBAND:
         # A resolved recipe writes defaults out, so only what differs from them was set.
         if sweep.get(key, Sweep.model_fields[key].default) != Sweep.model_fields[key].default:
             said = f"is for `tuner: hyperband`; leave it out, or choose that tuner. Received: tuner {tuner}"
-            yield Problem(f"sweep.{key}", said)
+            yield Problem(f"sweep.{key}", said, "unused_key")
 
 
-def _a_key_can_be_searched(key: str, values: Mapping[str, Any], kind: type[Recipe]) -> Problem | None:
+def _a_key_can_be_searched(key: str, values: Tree, kind: type[Recipe]) -> Problem | None:
     where = f"sweep.space.{key}"
     head, _, rest = key.partition(".")
     reason = "a sweep does not search itself" if head == "sweep" else _NOT_SEARCHED.get(key)
     if reason:
-        return Problem(where, f"cannot be searched: {reason}. Leave it out of the space")
+        return Problem(where, f"cannot be searched: {reason}. Leave it out of the space", "not_searchable")
     place = _place(key, values, kind)
     if isinstance(place, str):
-        return Problem(where, place)
+        return Problem(where, place, "unknown_key")
     allowed = kind.searched_data
     if head == "data" and rest.split(".")[0] not in allowed:
         named = " and ".join(filter(None, [", ".join(allowed[:-1]), *allowed[-1:]]))
-        which = f"of `data` only {named} can be searched" if named else "nothing of `data` can be searched"
-        said = "cannot be searched: trials would be judged on other values, or would not differ"
-        return Problem(where, f"{said}; {which}. Leave it out of the space")
+        which = f"of `data` only {named} can be searched" if named else "no key of `data` can be searched"
+        said = f"cannot be searched: trials would be judged on other values, or would not differ; {which}"
+        return Problem(where, f"{said}. Leave it out of the space", "not_searchable")
     return None
 
 
-def _place(key: str, values: Mapping[str, Any], kind: type[Recipe]) -> _Place | str:
-    """Where a key leads, or what is wrong with it."""
-    parts, inner, own = key.split("."), kind, values
-    section: type[BaseModel] = inner
+def _place(key: str, values: Tree, kind: type[Recipe]) -> _Place | str:
+    """Where a key leads, or the text of what is wrong with it."""
+    parts = key.split(".")
+    section: type[BaseModel] = kind
+    own: object = values
     for position, part in enumerate(parts):
         field = section.model_fields.get(part)
         if field is None:
@@ -146,7 +145,7 @@ def _place(key: str, values: Mapping[str, Any], kind: type[Recipe]) -> _Place | 
 
 
 def _inside(key: str, place: _Place) -> _Place | str:
-    """The place, if its parts lead to something that the recipe has."""
+    """The place, if its parts lead to a value of the recipe."""
     value = place.own
     for part in place.inside:
         if isinstance(value, list) and part.isdigit() and int(part) < len(value):
@@ -170,27 +169,26 @@ def _did_you_mean(key: str, kind: type[Recipe]) -> str:
     return "; a key is written with its section and a dot, such as training.learning_rate"
 
 
-def _a_key_is_searched_once(
-    key: str, space: Mapping[str, Any], values: Mapping[str, Any], kind: type[Recipe]
-) -> Problem | None:
+def _a_key_is_searched_once(key: str, space: Tree, values: Tree, kind: type[Recipe]) -> Problem | None:
     around = (other for other in space if key.startswith(f"{other}."))
     whole = next((other for other in around if isinstance(_place(other, values, kind), _Place)), None)
     if whole is None:
         return None
-    return Problem(f"sweep.space.{key}", f"is a part of {whole}, which is searched, too; leave one of the two out")
+    said = f"is a part of {whole}, which is searched, too; leave one of the two out"
+    return Problem(f"sweep.space.{key}", said, "duplicate_key")
 
 
 def _values_are_ones_that_the_key_takes(
-    key: str, parameter: Hyperparameter, values: Mapping[str, Any], kind: type[Recipe]
+    key: str, parameter: Hyperparameter, values: Tree, kind: type[Recipe]
 ) -> Iterator[Problem]:
     place = _place(key, values, kind)
     assert isinstance(place, _Place)
-    adapter: TypeAdapter[Any] = TypeAdapter(
+    adapter: TypeAdapter[object] = TypeAdapter(
         Annotated[(place.field.annotation, *place.field.metadata, key)],  # type: ignore[arg-type]
         config=ConfigDict(strict=True, allow_inf_nan=False),
     )
     knob = knob_of(key, parameter)
-    for value in knob.values or (knob.low, knob.high):
+    for value in knob.values or knob.ends:
         try:
             adapter.validate_python(put(place.own, place.inside, value))
         except ValidationError as error:
@@ -198,8 +196,8 @@ def _values_are_ones_that_the_key_takes(
             return
 
 
-def _refusal(key: str, drawn: str, value: Any, place: _Place, error: ValidationError, kind: type[BaseModel]) -> str:
-    """What to say of a value that the key does not take: how to write it, or the schema's own words."""
+def _refusal(key: str, drawn: str, value: object, place: _Place, error: ValidationError, kind: type[BaseModel]) -> str:
+    """The text for a value that the key does not take: how to write it, or the schema's own words."""
     detail = error.errors(include_url=False)[0]
     whole = f"{key} takes"
     match detail["type"]:
@@ -223,21 +221,18 @@ def _refusal(key: str, drawn: str, value: Any, place: _Place, error: ValidationE
     return f"{key} {text_of(detail, loc, kind)}"
 
 
-def _conditions_can_hold(
-    key: str, parameters: Mapping[str, Hyperparameter | None], space: Mapping[str, Any]
-) -> Iterator[Problem]:
+def _conditions_can_hold(key: str, parameters: Mapping[str, Hyperparameter | None], space: Tree) -> Iterator[Problem]:
     parameter = parameters[key]
     for other, named in (parameter.when if parameter else {}).items():
-        where = f"sweep.space.{key}.when.{other}"
+        said, parent = "", parameters.get(other)
         if other == key:
-            yield Problem(where, "a key cannot depend on itself; leave the condition out")
+            said = "a key cannot depend on itself; leave the condition out"
         elif other not in space:
-            near = get_close_matches(other, [name for name in space if name != key], n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            yield Problem(where, f"is not in the space; a condition names another key that is searched{hint}")
+            hint = did_you_mean(other, [name for name in space if name != key])
+            said = f"is not in the space; a condition names another key that is searched{hint}"
         elif _leads_back(key, other, parameters):
-            yield Problem(where, f"{other} depends on {key} in turn; leave one of the two conditions out")
-        elif (parent := parameters[other]) is not None:
+            said = f"{other} depends on {key} in turn; leave one of the two conditions out"
+        elif parent is not None:
             knob = knob_of(other, parent)
             chosen = named_values(knob, named)
             never = [value for value in chosen if not can_have(knob, value)]
@@ -245,11 +240,13 @@ def _conditions_can_hold(
                 has = ", ".join(map(str, knob.values)) if knob.values else f"{knob.low:g} to {knob.high:g}"
                 steps = f" in steps of {knob.step:g}" if knob.step is not None else ""
                 what = f"{other} never has the value {never[0]!r}" if never else "names no value"
-                yield Problem(where, f"{what}; its values are {has}{steps}")
+                said = f"{what}; its values are {has}{steps}"
+        if said:
+            yield Problem(f"sweep.space.{key}.when.{other}", said, "invalid_condition")
 
 
 def _leads_back(key: str, other: str, parameters: Mapping[str, Hyperparameter | None]) -> bool:
-    """Whether `other` depends on `key`, over however many others."""
+    """Whether `other` depends on `key`, over any number of others."""
     seen, waiting = set(), [other]
     while waiting:
         name = waiting.pop()

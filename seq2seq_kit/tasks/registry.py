@@ -1,23 +1,25 @@
 """Every task of the kit, once: its recipe, and where its class for a run and its bundle are.
 
-A new task is a folder beside this file and one line of `SPECS`. Nothing outside the folders asks which task it has: it asks
-here, or the recipe, or what `open_job` and `bundle_class` give.
+A new task is a folder beside this file and one line of `SPECS`. Nothing outside the folders tests which task it has: it uses
+this registry, or the recipe, or what `open_job` and `bundle_class` return.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Union, get_args
 
 from pydantic import TypeAdapter
 
+from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe import loading
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides
-from seq2seq_kit.recipe.messages import Problem
+from seq2seq_kit.recipe.section import Tree
 from seq2seq_kit.tasks.autoencode.recipe import AutoencodeRecipe
 from seq2seq_kit.tasks.echo.recipe import EchoRecipe
 from seq2seq_kit.tasks.forecast.recipe import ForecastRecipe
@@ -41,22 +43,21 @@ class TaskSpec:
         recipe: Its schema, which names the task.
         job: Module and class of a run (see `job.Job`), below `seq2seq_kit.tasks`; imported when it is needed.
         bundle: Module and class of the trained model, likewise.
-        framing: Word of `data.framing` that chooses it among the recipes of its task; the first one of a task is what a recipe
-            without the key means.
-        chosen: Whether a data section without such a word means this recipe, where its task has several.
+        framing: Value of `data.framing` that chooses it among the recipes of its task; the first one of a task is the default.
+        chosen: Whether a data section without `framing` means this recipe, where its task has several.
     """
 
     recipe: type[Recipe]
     job: str
     bundle: str
     framing: str = ""
-    chosen: Callable[[Mapping[str, Any]], bool] = lambda data: True
+    chosen: Callable[[Tree], bool] = lambda data: True
 
     @property
     def task(self) -> str:
-        """The word of the recipe's `task`."""
-        word: str = self.recipe.model_fields["task"].annotation.__args__[0]  # type: ignore[union-attr]
-        return word
+        """The value of the recipe's `task`."""
+        (name,) = get_args(self.recipe.model_fields["task"].annotation)
+        return str(name)
 
 
 SPECS = (
@@ -74,7 +75,7 @@ SPECS = (
 TASKS = tuple(dict.fromkeys(spec.task for spec in SPECS))
 
 
-def recipe_class(values: Mapping[str, Any]) -> type[Recipe] | Problem:
+def recipe_class(values: Tree) -> type[Recipe] | Problem:
     """The schema of a recipe, from its values as they were written; or what keeps it from being chosen."""
     task, data = values.get("task"), values.get("data")
     if not isinstance(task, str) or task not in TASKS:
@@ -101,22 +102,22 @@ def load_recipe(path: str | Path, overrides: Overrides = ()) -> Recipe:
         The recipe, complete with defaults, of its task's own class. Its `name` is the file's stem unless the file gives one.
 
     Raises:
-        RecipeError: The file is missing or no YAML, or has problems; all of them are listed with their lines.
+        RecipeError: The file is missing or not YAML, or has problems; all of them are listed with their lines.
     """
     return loading.load_recipe(path, overrides, choose=recipe_class)
 
 
 def parse_recipe(
-    tree: Mapping[str, Any], overrides: Overrides = (), *, origin: str = "the recipe", name: str | None = None
+    tree: Tree, overrides: Overrides = (), *, origin: str = "the recipe", name: str | None = None
 ) -> Recipe:
     """Checks a recipe given as nested mappings; arguments and errors as in `load_recipe`."""
     return loading.parse_recipe(tree, overrides, choose=recipe_class, origin=origin, name=name)
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> dict[str, object]:
     """The JSON Schema of every recipe, for editors that complete and check YAML."""
-    every: Any = Union[tuple(spec.recipe for spec in SPECS)]  # noqa: UP007  (made at run time)
-    return {"title": "seq2seq_kit recipe"} | TypeAdapter(every).json_schema()
+    adapter: TypeAdapter[Recipe] = TypeAdapter(Union[tuple(spec.recipe for spec in SPECS)])  # type: ignore[arg-type]  # noqa: UP007
+    return {"title": "seq2seq_kit recipe"} | adapter.json_schema()
 
 
 def spec_of(recipe: Recipe) -> TaskSpec:
@@ -132,17 +133,17 @@ def open_job(recipe: Recipe, data: pd.DataFrame | None = None) -> Job:
         data: Rows instead of the recipe's `data.source`.
 
     Raises:
-        ArgumentError: `data` for a task whose data stands in its recipe.
+        ArgumentError: `data` for a task whose data is in its recipe.
         RecipeError: There is neither `data` nor a source.
         DataError: The data does not fit the recipe.
     """
-    job: Job = _named(spec_of(recipe).job).open(recipe, data)
+    job: Job = _class_at(spec_of(recipe).job).open(recipe, data)
     return job
 
 
 def bundle_class(recipe: Recipe) -> type[Bundle]:
-    """The class of what a recipe trains."""
-    found: type[Bundle] = _named(spec_of(recipe).bundle)
+    """The class of the trained model of a recipe."""
+    found: type[Bundle] = _class_at(spec_of(recipe).bundle)
     return found
 
 
@@ -154,9 +155,11 @@ def read_bundle(folder: str | Path) -> Bundle:
     """
     from seq2seq_kit.bundles import files
 
-    return files.read_bundle(folder, load_recipe=load_recipe, bundle_class=bundle_class)
+    # Nobody edits the recipe of a bundle, so former names of keys give no warning.
+    load = partial(loading.load_recipe, choose=recipe_class, warn=False)
+    return files.read_bundle(folder, load_recipe=load, bundle_class=bundle_class)
 
 
-def _named(place: str) -> Any:
+def _class_at(place: str) -> Any:
     module, _, name = place.partition(":")
     return getattr(import_module(f"seq2seq_kit.tasks.{module}"), name)

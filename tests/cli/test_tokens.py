@@ -1,6 +1,7 @@
 """The verbs on runs of tokens: texts and files in, in a process of its own; what is refused, and with which exit code."""
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -115,31 +116,27 @@ def test_a_table_of_tokens_is_read_whatever_form_the_training_file_had(
 
 
 @pytest.mark.parametrize(
-    ("run", "words", "said"),
+    ("run", "words", "named"),
     [
-        ("repeat_run", ["--text", "abc", "--beams", "2"], "a repeating bridge writes all steps at once"),
-        (
-            "attention_run",
-            ["--text", "abc", "--beams", "0"],
-            "beams must be a whole number from 1 to 100. Received: beams=0",
-        ),
-        ("attention_run", ["--text", ""], "--text, row 1, column word: the text is empty"),
-        ("attention_run", ["--text", "abcdabcda"], "--text, row 1, column word: 9 tokens, expected at most 8"),
-        ("attention_run", ["--text", "abc", "--all-windows"], "a translate model takes no --all-windows"),
-        ("attention_run", ["--data", "rows.csv"], "rows.csv lacks the column word"),
-        ("tag_run", ["--text", "a b", "--beams", "2"], "a tag model takes no --beams"),
-        ("tag_run", ["--data", "rows.csv"], "rows.csv lacks the column letter"),
-        ("tag_values_run", ["--text", "a b"], "this tagger reads values: give a frame with load, heat"),
-        ("forecast_run", ["--text", "abc"], "a forecast model reads no --text. Give rows: --data FILE"),
-        ("forecast_run", ["--data", "rows.csv", "--beams", "2"], "a forecast model takes no --beams"),
+        ("repeat_run", ["--text", "abc", "--beams", "2"], r"\w+\]: .*bridge"),
+        ("attention_run", ["--text", "abc", "--beams", "0"], r"\w+\]: .*from 1 to 100.*beams=0"),
+        ("attention_run", ["--text", ""], r"\w+\]: --text, row 1, column word: "),
+        ("attention_run", ["--text", "abcdabcda"], r"\w+\]: --text, row 1, column word: .*9.*8"),
+        ("attention_run", ["--text", "abc", "--all-windows"], r"invalid_option\]: .*translate.*--all-windows"),
+        ("attention_run", ["--data", "rows.csv"], r"\w+\]: rows\.csv.*column.*word"),
+        ("tag_run", ["--text", "a b", "--beams", "2"], r"invalid_option\]: .*tag.*--beams"),
+        ("tag_run", ["--data", "rows.csv"], r"\w+\]: rows\.csv.*column.*letter"),
+        ("tag_values_run", ["--text", "a b"], r"\w+\]: .*load, heat"),
+        ("forecast_run", ["--text", "abc"], r"invalid_option\]: .*forecast.*--text"),
+        ("forecast_run", ["--data", "rows.csv", "--beams", "2"], r"invalid_option\]: .*forecast.*--beams"),
     ],
 )
 def test_a_call_that_a_model_cannot_answer_returns_2(
-    run: str, words: list[str], said: str, files: Path, bundles: Path, capsys: Captured
+    run: str, words: list[str], named: str, files: Path, bundles: Path, capsys: Captured
 ) -> None:
     assert main(["predict", str(bundles / run), *words]) == 2
     err = capsys.readouterr().err
-    assert f"error: {said}" in err
+    assert re.search(rf"^error\[{named}", err, re.M)
     assert "Traceback" not in err
 
 

@@ -9,9 +9,8 @@ from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.tasks.autoencode.recipe import AutoencodeRecipe
 from seq2seq_kit.tasks.forecast.recipe import ForecastRecipe
-from seq2seq_kit.tasks.registry import json_schema
 from tests.conftest import ROOT, autoencode_recipe, forecast_recipe
-from tests.untyped import load_recipe, parse_recipe
+from tests.untyped import json_schema, load_recipe, parse_recipe
 
 FORECAST = """\
 task: forecast
@@ -108,8 +107,9 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(recipe_file: Path) -> Non
 
 @pytest.mark.parametrize("override", ["training.epochs", "=5", "training.epochs:5"])
 def test_an_override_without_key_and_value_is_refused(override: str) -> None:
-    with pytest.raises(RecipeError, match=rf"key=value.*Received: {override}$"):
+    with pytest.raises(RecipeError, match=rf"key=value.*Received: {override}$") as caught:
         parse_recipe(forecast_recipe(), [override])
+    assert (caught.value.code, caught.value.problems) == ("invalid_override", ())
 
 
 def test_an_override_into_a_value_is_refused() -> None:
@@ -136,14 +136,16 @@ def test_a_wrong_override_is_told_apart_from_the_file(recipe_file: Path) -> None
     ],
 )
 def test_a_duplicate_key_is_refused_with_its_line(recipe_file: Path, text: str, line: int, key: str) -> None:
-    with pytest.raises(RecipeError, match=rf"line {line}  {key}   the key stands twice"):
+    with pytest.raises(RecipeError, match=rf"\n  line {line}  {key} ") as caught:
         _load(recipe_file, text)
+    assert [(problem.key, problem.code) for problem in caught.value.problems] == [(key, "duplicate_key")]
 
 
 @pytest.mark.parametrize("indent", ["\tdropout: 0.1", "  dropout:\t0.1\n\tcell: gru"])
 def test_a_tab_is_named_as_the_cause(recipe_file: Path, indent: str) -> None:
-    with pytest.raises(RecipeError, match=r"line 1[01]  a tab; YAML is indented with spaces only"):
+    with pytest.raises(RecipeError, match=r"line 1[01]  a tab; YAML is indented with spaces only") as caught:
         _load(recipe_file, f"{FORECAST}model:\n{indent}\n")
+    assert caught.value.code == "invalid_yaml"
 
 
 @pytest.mark.parametrize(
@@ -163,13 +165,15 @@ def test_what_is_no_recipe_is_refused_with_its_place(recipe_file: Path, text: st
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"there is no recipe at .*nowhere\.yaml"):
+    with pytest.raises(RecipeError, match=r"nowhere\.yaml") as caught:
         load_recipe(tmp_path / "nowhere.yaml")
+    assert caught.value.code == "missing_recipe"
 
 
 def test_a_folder_and_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="cannot read the recipe"):
+    with pytest.raises(RecipeError) as caught:
         load_recipe(tmp_path)
+    assert caught.value.code == "unreadable_recipe"
     (tmp_path / "x.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(RecipeError, match=r"cannot read the recipe .*x\.yaml: .*0xff"):
         load_recipe(tmp_path / "x.yaml")
@@ -253,5 +257,6 @@ def test_a_file_name_with_a_space_makes_a_name_that_mlflow_takes(tmp_path: Path)
 def test_aliases_are_refused_before_they_unfold(recipe_file: Path) -> None:
     lines = ["a: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60)]
     recipe_file.write_text("\n".join(lines), encoding="utf-8")
-    with pytest.raises(RecipeError, match=r"uses YAML aliases \(\*name\)"):
+    with pytest.raises(RecipeError, match=r"YAML aliases \(\*name\)") as caught:
         load_recipe(recipe_file)
+    assert caught.value.code == "invalid_yaml"

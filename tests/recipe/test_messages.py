@@ -6,8 +6,18 @@ from typing import Any
 import pytest
 
 from seq2seq_kit.errors import RecipeError
+from seq2seq_kit.tasks import TASKS
 from tests.conftest import autoencode_recipe, forecast_recipe, next_step_recipe, whole_recipe
 from tests.untyped import load_recipe, parse_recipe
+
+
+def _problems(values: dict[str, Any], overrides: Any = ()) -> dict[str, tuple[str, str]]:
+    """Code and text of every problem, by its key."""
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(values, overrides)
+    assert caught.value.code == "invalid_recipe"
+    assert all(f" {problem.key} " in str(caught.value) for problem in caught.value.problems)
+    return {problem.key: (problem.code, problem.text) for problem in caught.value.problems}
 
 
 def _message(values: dict[str, Any], overrides: Any = ()) -> str:
@@ -113,15 +123,15 @@ def test_a_wrong_scaling_of_one_column_is_one_problem() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("key", "said"),
     [
-        ({"modell": {}}, "modell  unknown key; did you mean model?"),
-        ({"learning_rate": 1e-3}, "learning_rate  unknown key; it belongs to training.learning_rate"),
-        ({"banana": 1}, "banana  unknown key; known here: name, seed, sweep, task, data, model, training"),
+        ("modell", "unknown key; did you mean model?"),
+        ("learning_rate", "unknown key; it belongs to training.learning_rate"),
+        ("banana", "unknown key; known here: task, name, seed, sweep, data, model, training"),
     ],
 )
-def test_an_unknown_key_comes_with_a_way_on(wrong: dict[str, Any], said: str) -> None:
-    assert _message(forecast_recipe() | wrong).endswith(said)
+def test_an_unknown_key_comes_with_a_hint(key: str, said: str) -> None:
+    assert _problems(forecast_recipe() | {key: {}}) == {key: ("unknown_key", said)}
 
 
 def test_a_key_of_the_other_task_is_unknown() -> None:
@@ -131,64 +141,74 @@ def test_a_key_of_the_other_task_is_unknown() -> None:
     assert "data.targets       unknown key" in message
 
 
-@pytest.mark.parametrize("task", ["forecst", 3, ["forecast"], None])
-def test_a_task_the_kit_does_not_know_is_refused(task: Any) -> None:
-    message = _message(forecast_recipe() | {"task": task})
-    assert message.endswith(f"task  must be forecast, autoencode, translate, tag or echo. Received: {task!r}")
+@pytest.mark.parametrize(
+    ("task", "hint"), [("forecst", "; did you mean forecast?"), ("xyz", ""), (3, ""), (["forecast"], ""), (None, "")]
+)
+def test_an_unknown_task_is_refused_with_the_known_ones_and_the_most_similar(task: Any, hint: str) -> None:
+    code, text = _problems(forecast_recipe() | {"task": task})["task"]
+    assert code == "unknown_task"
+    assert text.endswith(f"Received: {task!r}{hint}")
+    assert all(known in text for known in TASKS)
 
 
 def test_a_recipe_without_a_task_or_data_says_so() -> None:
-    assert _message({"seed": 1}).endswith("task  required; forecast, autoencode, translate, tag or echo")
-    assert _message({"task": "forecast"}).endswith("data  required, but not given")
+    code, text = _problems({"seed": 1})["task"]
+    assert code == "missing_key"
+    assert all(known in text for known in TASKS)
+    assert _problems({"task": "forecast"}) == {"data": ("missing_key", "required, but not given")}
 
 
 def test_required_keys_that_are_absent_are_all_named() -> None:
     values = forecast_recipe()
     del values["data"]["targets"], values["data"]["input_steps"]
-    message = _message(values)
-    assert "data.targets      required, but not given" in message
-    assert "data.input_steps  required, but not given" in message
+    missing = ("missing_key", "required, but not given")
+    assert _problems(values) == {"data.targets": missing, "data.input_steps": missing}
 
 
 @pytest.mark.parametrize(("val", "test"), [(0.5, 0.5), (0.9, 0.2)])
 def test_a_split_that_leaves_nothing_to_train_on_is_refused(val: float, test: float) -> None:
-    message = _message(forecast_recipe(split={"val": val, "test": test}))
-    assert f"data.split  val + test must leave rows to train on (a sum below 1). Received: {val} + {test}" in message
+    code, text = _problems(forecast_recipe(split={"val": val, "test": test}))["data.split"]
+    assert code == "invalid_split"
+    assert text.endswith(f"Received: {val} + {test}")
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "key", "code", "named"),
     [
-        ({"every": None}, "`time: time` needs the step between rows. Add for example `every: 1h`"),
-        ({"time": None, "calendar": []}, "`every: 1h` needs the column of timestamps. Add `time: <column>`"),
-        ({"time": None, "every": None}, "`calendar` needs timestamps. Add `time: <column>` and `every: <step>`"),
-        ({"inputs": ["load", "load"]}, "`inputs` names load twice; name each column once"),
-        ({"calendar": ["hour", "hour"]}, "`calendar` names hour twice"),
-        ({"known_future": ["load"]}, "load stands in `targets` and in `known_future`; a target is not known"),
-        ({"limits": {"load": [5.0, 1.0]}}, "`limits.load` must be [lowest, highest]. Received: [5, 1]"),
+        ({"every": None}, "time", "missing_key", "`every: 1h`"),
+        ({"time": None, "calendar": []}, "every", "missing_key", "`time: <column>`"),
+        ({"time": None, "every": None}, "calendar", "missing_key", "`time: <column>` and `every: <step>`"),
+        ({"inputs": ["load", "load"]}, "inputs", "duplicate_column", "load"),
+        ({"calendar": ["hour", "hour"]}, "calendar", "duplicate_column", "hour"),
+        ({"known_future": ["load"]}, "known_future", "target_leak", "load"),
+        ({"limits": {"load": [5.0, 1.0]}}, "limits.load", "invalid_value", "Received: [5, 1]"),
     ],
 )
-def test_keys_that_contradict_each_other_are_told_together(changes: dict[str, Any], said: str) -> None:
-    assert said in _message(forecast_recipe(**changes))
+def test_keys_that_contradict_each_other_are_told_together(
+    changes: dict[str, Any], key: str, code: str, named: str
+) -> None:
+    found, text = _problems(forecast_recipe(**changes))[f"data.{key}"]
+    assert found == code
+    assert named in text
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "code"),
     [
-        (
-            {"source": "rows.csv"},
-            "data.read  `row_groups` are those of a Parquet file (.parquet, .pq). Received: rows.csv",
-        ),
-        ({"series": "site"}, "data.series  `read: row_groups` takes a single series in time order."),
-        ({"missing": "mask"}, "data.missing  `read: row_groups` fills no cells."),
-        ({"limits": {"load": [0.0, 1.0]}}, "data.limits  `read: row_groups` empties no cells."),
-        ({"scaling": {"load": "robust"}}, "data.scaling  `robust` needs all values of a column at once."),
-        ({"scaling": "robust"}, "data.scaling  `robust` needs all values of a column at once."),
+        ({"source": "rows.csv"}, "invalid_value"),
+        ({"series": "site"}, "conflicting_keys"),
+        ({"missing": "mask"}, "conflicting_keys"),
+        ({"limits": {"load": [0.0, 1.0]}}, "conflicting_keys"),
+        ({"scaling": {"load": "robust"}}, "conflicting_keys"),
+        ({"scaling": "robust"}, "conflicting_keys"),
     ],
 )
-def test_what_needs_all_rows_at_once_is_refused_of_row_groups(changes: dict[str, Any], said: str) -> None:
+def test_what_needs_all_rows_at_once_is_refused_of_row_groups(changes: dict[str, Any], code: str) -> None:
     recipe = forecast_recipe(**{"source": "rows.parquet", "read": "row_groups"} | changes)
-    assert said in _message(recipe)
+    (name,) = changes
+    ((key, (found, text)),) = _problems(recipe).items()
+    assert (key, found) == (f"data.{'read' if name == 'source' else name}", code)
+    assert "row_groups" in text or "`data.read: memory`" in text
     recipe["data"]["read"] = "memory"
     parse_recipe(recipe)
 
@@ -196,7 +216,7 @@ def test_what_needs_all_rows_at_once_is_refused_of_row_groups(changes: dict[str,
 def test_a_sweep_reads_its_table_into_memory() -> None:
     space = {"max_trials": 2, "space": {"training.epochs": {"choice": [1, 2]}}}
     recipe = forecast_recipe(source="rows.parquet", read="row_groups") | {"sweep": space}
-    assert "data.read  the trials of a sweep share a table in memory." in _message(recipe)
+    assert _problems(recipe)["data.read"][0] == "conflicting_keys"
 
 
 @pytest.mark.parametrize(
@@ -244,8 +264,16 @@ def test_a_sweep_reads_its_table_into_memory() -> None:
             {"normalise": "last"},
             "model.normalise  `normalise: last` needs every target among `data.inputs`; add load there",
         ),
-        ({"missing": "mask"}, {"normalise": "mean_std"}, "model.normalise  does not go with `data.missing: mask`"),
-        ({"missing": "mask"}, {"channels": "independent"}, "model.channels  does not go with `data.missing: mask`"),
+        (
+            {"missing": "mask"},
+            {"normalise": "mean_std"},
+            "model.normalise  cannot be combined with `data.missing: mask`",
+        ),
+        (
+            {"missing": "mask"},
+            {"channels": "independent"},
+            "model.channels  cannot be combined with `data.missing: mask`",
+        ),
     ],
 )
 def test_what_a_model_asks_of_its_data_is_told_before_anything_runs(
@@ -303,14 +331,18 @@ def test_contradictions_are_told_beside_other_problems_at_their_own_line(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "key", "said"),
     [
-        ({"scaling": {"laod": "robust"}}, "data.scaling.laod  no column of this recipe; did you mean load?"),
-        ({"limits": {"rain": [0.0, 9.0]}}, "data.limits.rain  no column of this recipe; it uses load, heat"),
+        ({"scaling": {"laod": "robust"}}, "data.scaling.laod", "did you mean load?"),
+        ({"limits": {"rain": [0.0, 9.0]}}, "data.limits.rain", "it uses load, heat"),
     ],
 )
-def test_settings_of_a_column_that_the_recipe_does_not_use_are_refused(changes: dict[str, Any], said: str) -> None:
-    assert said in _message(forecast_recipe(**changes))
+def test_settings_of_a_column_that_the_recipe_does_not_use_are_refused(
+    changes: dict[str, Any], key: str, said: str
+) -> None:
+    code, text = _problems(forecast_recipe(**changes))[key]
+    assert code == "unknown_column"
+    assert text.endswith(said)
 
 
 @pytest.mark.parametrize(
@@ -323,11 +355,12 @@ def test_settings_of_a_column_that_the_recipe_does_not_use_are_refused(changes: 
 )
 def test_a_framing_of_another_task_is_refused_with_those_of_its_own(recipe: dict[str, Any], said: str) -> None:
     assert said in _message(recipe)
+    assert _problems(recipe)["data.framing"][0] == "unknown_framing"
 
 
 def test_keys_of_windows_are_unknown_to_whole_sequences() -> None:
     message = _message(next_step_recipe(targets=["load"], missing="mask"))
-    assert "data.targets  unknown key; known here: framing, source" in message
+    assert "data.targets  unknown key; known here: source, time, every, series, inputs, " in message
     assert "data.missing  must be 'refuse', 'interpolate' or 'ffill'. Received: 'mask'" in message
     message = _message(whole_recipe(input_steps=4))
     assert "data.input_steps  unknown key" in message

@@ -67,10 +67,10 @@ def test_problems_of_a_sweep_are_told_with_the_others_at_their_lines(tmp_path: P
     assert lines == [
         f"{path} has 5 problems:",
         "line 3 model.dropout must be in [0, 1). Received: 1.5",
-        "line 5 sweep.max_trials must be at least 2, because the recipe as it stands is the first trial, for the others to be "
+        "line 5 sweep.max_trials must be at least 2, because the first trial has the recipe's own values, for the others to be "
         "compared with. To train the recipe alone, use `seq2seq-kit train`. Received: 0",
         "line 7 sweep.space.training.epoch no key of this recipe; did you mean training.epochs?",
-        "line 9 sweep.space.training.batch_size.int the range is upside down: min_value must be below max_value. Received: "
+        "line 9 sweep.space.training.batch_size.int the range is reversed: min_value must be below max_value. Received: "
         "min_value 64, max_value 8",
         "line 14 sweep.space.model.cell.wen unknown key; did you mean sweep.space.model.cell.when?",
     ]
@@ -84,13 +84,13 @@ def test_problems_of_a_sweep_are_told_with_the_others_at_their_lines(tmp_path: P
         ("traning.epochs", "no key of this recipe; did you mean training.epochs?"),
         ("model.latent_dim", "no key of this recipe"),
         ("banana", "no key of this recipe; a key is written with its section and a dot"),
-        ("model", "is a whole section; name one of its keys, dotted: model.cell, model.encoder_units"),
+        ("model", "is a whole section; name one of its keys, dotted: model.cell, model.dropout"),
         ("data.split", "is a whole section; name one of its keys, dotted: data.split.train"),
         ("model.encoder_units.1", "the recipe has no 1 there (items are counted from 0); search model.encoder_units"),
         ("model.dropout.0", "the recipe has no 0 there"),
         ("seed", "cannot be searched: the best seed is luck; `folds`, or several sweeps with other seeds"),
         ("name", "cannot be searched: it only names the experiment"),
-        ("task", "cannot be searched: each task has figures of its own"),
+        ("task", "cannot be searched: each task has metrics of its own"),
         ("sweep.seed", "cannot be searched: a sweep does not search itself"),
         ("training.loss", "cannot be searched: `val_loss` is this very loss"),
         ("training.deterministic", "cannot be searched: it makes a rerun equal, not better"),
@@ -106,8 +106,8 @@ def test_a_key_that_cannot_be_searched_is_refused_with_the_reason(key: str, said
 @pytest.mark.parametrize(
     ("recipe", "said"),
     [
-        (autoencode_recipe(), "nothing of `data` can be searched"),
-        (whole_recipe(), "nothing of `data` can be searched"),
+        (autoencode_recipe(), "no key of `data` can be searched"),
+        (whole_recipe(), "no key of `data` can be searched"),
         (next_step_recipe(), "of `data` only input_steps and calendar can be searched"),
         (translate_recipe(), "of `data` only reverse_source can be searched"),
         (tag_recipe(), "of `data` only min_count can be searched"),
@@ -156,13 +156,13 @@ def test_keys_of_every_kind_of_recipe_can_be_searched(recipe: dict[str, Any], sp
         ),
         ([8, 16], "must be one of int, float, choice and boolean. Write `choice: [8, 16]`. Received: [8, 16]"),
         (8, "must be one of int, float, choice and boolean, such as `choice: [a, b]`. Received: 8"),
-        ({"int": None}, "`int` stands empty. Write `int: {min_value: ..., max_value: ...}`"),
-        ({"choice": None}, "`choice` stands empty. Write `choice: [first, second]`"),
+        ({"int": None}, "`int` is empty. Write `int: {min_value: ..., max_value: ...}`"),
+        ({"choice": None}, "`choice` is empty. Write `choice: [first, second]`"),
         ({"int": {"min_value": 1}}, "int.max_value required, but not given"),
         (ints(1.5, 3), "int.min_value must be a whole number. Received: 1.5"),
         (
             ints(40, 5),
-            "int the range is upside down: min_value must be below max_value. Received: min_value 40, max_value 5",
+            "int the range is reversed: min_value must be below max_value. Received: min_value 40, max_value 5",
         ),
         (ints(5, 5), "int the range is empty: min_value must be below max_value. Received: min_value 5, max_value 5"),
         (ints(5, 9, step=0), "int step must be above 0. Received: 0"),
@@ -174,7 +174,7 @@ def test_keys_of_every_kind_of_recipe_can_be_searched(recipe: dict[str, Any], sp
         ({"choice": []}, "choice must hold at least 2 values, because there is nothing to search among fewer."),
         ({"choice": [8]}, "choice must hold at least 2 values"),
         ({"choice": {"values": [8]}}, "choice.values must hold at least 2 values"),
-        ({"choice": [8, 16, 8.0]}, "choice holds 8.0 twice; name each value once. Received: [8, 16, 8.0]"),
+        ({"choice": [8, 16, 8.0]}, "choice holds 8.0 twice; list each value once. Received: [8, 16, 8.0]"),
         ({"choice": {"values": [8, 16], "order": True}}, "choice.order unknown key; did you mean"),
         ({"boolean": {"default": True}}, "boolean.default unknown key"),
     ],
@@ -257,7 +257,7 @@ def test_a_condition_that_can_never_hold_is_refused(when: dict[str, Any], said: 
     assert said in only(message(space))
 
 
-def test_conditions_in_a_circle_are_refused_at_each_of_them() -> None:
+def test_conditions_in_a_cycle_are_refused_at_each_of_them() -> None:
     space = {
         "model.cell": {"choice": ["lstm", "gru"], "when": {"model.bidirectional": True}},
         "model.bidirectional": {"boolean": {}, "when": {"model.position_embedding": True}},
@@ -271,18 +271,18 @@ def test_conditions_in_a_circle_are_refused_at_each_of_them() -> None:
 @pytest.mark.parametrize(
     ("recipe", "objective", "said"),
     [
-        (forecast_recipe(), "val_accuracy", "there is val_loss. Received: 'val_accuracy'"),
+        (forecast_recipe(), "val_accuracy", "supported: val_loss. Received: 'val_accuracy'"),
         (
             tag_recipe(),
             "accuracy",
-            "there is val_loss and val_accuracy. Received: 'accuracy'; did you mean val_accuracy?",
+            "supported: val_loss and val_accuracy. Received: 'accuracy'; did you mean val_accuracy?",
         ),
         (
             translate_recipe(),
             "rmse",
-            "no figure of this recipe's validation by epoch; there is val_loss and val_accuracy.",
+            "supported: val_loss and val_accuracy. Received: 'rmse'",
         ),
-        (tag_recipe(), {"metric": "f1", "direction": "max"}, "sweep.objective.metric no figure of this recipe's"),
+        (tag_recipe(), {"metric": "f1", "direction": "max"}, "sweep.objective.metric not a metric of this recipe"),
         (
             tag_recipe(),
             {"metric": "val_accuracy", "direction": "min"},
@@ -292,7 +292,7 @@ def test_conditions_in_a_circle_are_refused_at_each_of_them() -> None:
         (tag_recipe(), 5, "sweep.objective must be a valid string. Received: 5"),
     ],
 )
-def test_an_objective_that_the_recipe_has_no_figure_for_is_refused(
+def test_an_objective_that_is_no_metric_of_the_recipe_is_refused(
     recipe: dict[str, Any], objective: Any, said: str
 ) -> None:
     assert said in only(message(recipe=recipe, objective=objective))
@@ -316,7 +316,7 @@ def test_an_accuracy_is_an_objective_of_tokens_and_labels() -> None:
         ({"tuner": "grid", "iterations": 2}, "sweep.iterations is for `tuner: hyperband`"),
         ({"tuner": "sobol"}, "sweep.tuner must be 'random', 'bayesian', 'hyperband' or 'grid'. Received: 'sobol'"),
         ({"tunner": "grid"}, "sweep.tunner unknown key; did you mean sweep.tuner?"),
-        ({"max_trials": 1}, "sweep.max_trials must be at least 2, because the recipe as it stands is the first trial"),
+        ({"max_trials": 1}, "sweep.max_trials must be at least 2, because the first trial has the recipe's own values"),
         ({"max_minutes": 0}, "sweep.max_minutes must be above 0. Received: 0"),
         ({"folds": 1}, "sweep.folds must be at least 2. Received: 1"),
         ({"space": {}}, "sweep.space must name at least one. Received: {}"),

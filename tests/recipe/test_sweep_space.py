@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from seq2seq_kit.errors import RecipeError
-from seq2seq_kit.recipe import check_space, default_values, knobs, trial_recipe
+from seq2seq_kit.recipe import check_space, default_values, knobs
 from seq2seq_kit.recipe import sweep_space as module
 from tests.conftest import forecast_recipe, tag_values_recipe
-from tests.untyped import parse_recipe
+from tests.untyped import parse_recipe, trial_recipe
 
 DEEP: dict[str, Any] = {
     "model.encoder_units": {"choice": [[8], [16]]},
@@ -29,7 +29,9 @@ def refusal(space: dict[str, Any], **data: Any) -> list[str]:
     with pytest.raises(RecipeError) as caught:
         check_space(swept(space, **data), origin="recipes/x.yaml")
     head, *lines, advice = str(caught.value).splitlines()
-    assert head == "recipes/x.yaml: the space of its sweep holds recipes that are not valid:"
+    assert head.startswith("recipes/x.yaml: ")
+    assert caught.value.code == "invalid_space"
+    assert len(caught.value.problems) >= len(lines) - 1
     assert advice.startswith("Leave such values out")
     return lines
 
@@ -62,8 +64,8 @@ def test_a_trial_reaches_into_lists_and_columns() -> None:
             {"model.dropout": 1.5},
             r"the recipe with model\.dropout=1\.5 has 1 problem:.*model\.dropout  must be in \[0, 1\)",
         ),
-        ({"model.drop": 0.1}, r"model\.drop leads nowhere in this recipe: there is no drop"),
-        ({"model.encoder_units.1": 4}, r"model\.encoder_units\.1 leads nowhere in this recipe: there is no 1"),
+        ({"model.drop": 0.1}, r"model\.drop does not exist in this recipe: there is no drop"),
+        ({"model.encoder_units.1": 4}, r"model\.encoder_units\.1 does not exist in this recipe: there is no 1"),
     ],
 )
 def test_a_trial_that_is_no_valid_recipe_is_refused(values: dict[str, Any], said: str) -> None:
@@ -173,7 +175,7 @@ def test_a_wide_space_is_looked_at_the_same_way_each_time() -> None:
 
 
 def test_at_most_eight_problems_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_TOLD", 1)
+    monkeypatch.setattr(module, "_MOST_REPORTED", 1)
     lines = refusal({"model.segment_steps": {"choice": [5, 7]}})
     assert len(lines) == 2
     assert lines[1] == "  and 1 more"

@@ -8,10 +8,11 @@ import pytest
 
 from seq2seq_kit.errors import SweepError
 from seq2seq_kit.recipe.sweep import knobs
-from seq2seq_kit.recipe.sweep_space import default_values, trial_recipe
+from seq2seq_kit.recipe.sweep_space import default_values
 from seq2seq_kit.sweeps.tuner import Asked, Tuner
 from seq2seq_kit.validation import resolve
 from tests.conftest import forecast_recipe
+from tests.untyped import trial_recipe
 
 TUNERS = ("random", "bayesian", "hyperband", "grid")
 # A key of every kind, and one that depends on another.

@@ -37,10 +37,13 @@ def test_task_and_data_tell_the_kind_and_a_dumped_recipe_is_the_same(
 
 
 def written(path: Path, text: str) -> str:
+    """What is said of a file: each line with the code of its problem in front, columns closed up."""
     path.write_text(text, encoding="utf-8")
     with pytest.raises(RecipeError) as caught:
         load_recipe(path)
-    return " ".join(str(caught.value).split())  # columns are aligned
+    lines = str(caught.value).splitlines()[1:]
+    codes = [problem.code for problem in caught.value.problems]
+    return "\n".join(f"{code}: {' '.join(line.split())}" for code, line in zip(codes, lines, strict=True))
 
 
 TRANSLATE = "task: translate\ndata:\n  source_column: a\n  target_column: b\n"
@@ -59,7 +62,7 @@ def test_true_outputs_are_told_to_be_of_no_use_to_a_repeating_decoder(tmp_path: 
         path = tmp_path / "own.yaml"
         line = text.count("\n") + 2
         said = written(path, f"{text}training:\n  teacher_forcing: [1.0, 0.5]\n")
-        assert f"line {line} training.teacher_forcing is for decoders that read their own output" in said
+        assert f"unused_key: line {line} training.teacher_forcing " in said
         assert "choose `model.bridge: state` or `attention`" in said
         path.write_text(f"{text}training: {{teacher_forcing: [1.0, 1.0]}}\n")
         assert load_recipe(path)
@@ -74,8 +77,8 @@ def test_a_decoder_that_takes_states_needs_the_encoder_s_units(
 ) -> None:
     path, line = tmp_path / "own.yaml", text.count("\n") + 3
     said = written(path, f"{text}model:\n  bridge: {bridge}\n  decoder_units: [32]\n")
-    assert f"line {line} " in said
-    assert f"model.decoder_units `bridge: {bridge}` needs the encoder's units: [{default}]. Received: [32]" in said
+    assert f"units_differ: line {line} model.decoder_units " in said
+    assert f"`bridge: {bridge}` needs the encoder's units: [{default}]. Received: [32]" in said
     said = written(path, f"{text}model: {{bridge: {bridge}, bidirectional: true}}\n")
     assert f"units, doubled because it is bidirectional: [{2 * default}]. Received: [{default}]" in said
     both = f"{{bridge: {bridge}, bidirectional: true, encoder_units: [8, 4], decoder_units: [16, 8]}}"
@@ -95,20 +98,22 @@ def test_a_decoder_that_takes_states_needs_the_encoder_s_units(
         ("output_dropout", 0.1),
     ],
 )
-def test_a_decoder_that_feeds_back_stands_alone(bridge: str, key: str, value: Any, tmp_path: Path) -> None:
+def test_an_autoregressive_decoder_stands_alone(bridge: str, key: str, value: Any, tmp_path: Path) -> None:
     written_as = str(value).lower()
     said = written(tmp_path / "own.yaml", f"{FORECAST}model:\n  bridge: {bridge}\n  {key}: {written_as}\n")
-    assert f"line 9 model.{key} does not go with `bridge: {bridge}`, whose decoder starts from" in said
-    assert "Leave it out, or choose `bridge: repeat`" in said
+    assert f"conflicting_keys: line 9 model.{key} " in said
+    assert f"`bridge: {bridge}`" in said
+    assert "choose `bridge: repeat`" in said
 
 
-def test_a_decoder_that_feeds_back_begins_at_the_newest_row(tmp_path: Path) -> None:
+def test_an_autoregressive_decoder_begins_at_the_newest_row(tmp_path: Path) -> None:
     text = FORECAST.replace("  output_steps: 6\n", "  output_steps: 6\n  gap_steps: 2\n")
     said = written(tmp_path / "own.yaml", f"{text}model: {{bridge: state}}\n")
-    assert "line 7 data.gap_steps must be 0 for `bridge: state`, which goes on right after the inputs" in said
+    assert "conflicting_keys: line 7 data.gap_steps must be 0 for `bridge: state`" in said
     text = FORECAST.replace("targets: [load]", "targets: [heat]")
     said = written(tmp_path / "own.yaml", f"{text}model: {{bridge: attention}}\n")
-    assert "line 7 model.bridge `bridge: attention` begins with the newest value of each target; add heat to" in said
+    assert "missing_input: line 7 model.bridge `bridge: attention` " in said
+    assert "add heat to `data.inputs`" in said
 
 
 def test_a_pyramid_divides_windows_but_not_texts() -> None:
@@ -145,23 +150,28 @@ def test_a_wrong_key_or_value_is_named(values: dict[str, Any], key: str, said: s
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "key", "code", "named"),
     [
-        (tag_values_recipe(inputs=["load", "level"]), "data.labels  level is also read, so there is nothing to learn"),
+        (tag_values_recipe(inputs=["load", "level"]), "data.labels", "target_leak", "level"),
         (
             translate_recipe() | {"data": {"source_column": "word", "target_column": "word"}},
-            "data.target_column  is also `source_column` (word)",
+            "data.target_column",
+            "target_leak",
+            "`source_column` (word)",
         ),
-        (tag_recipe(series="page"), "data.series  stands beside `lines`"),
-        (tag_recipe(lines=None), "data.tokens  a tagger needs to know where a sequence ends"),
-        (tag_values_recipe(window_stride=3), "data.window_stride  has no effect on a tagger"),
-        (translate_recipe(pyramid=2), "model.pyramid  joins steps between two encoder layers, and there is one"),
+        (tag_recipe(series="page"), "data.series", "conflicting_keys", "`lines`"),
+        (tag_recipe(lines=None), "data.tokens", "missing_key", "`series`"),
+        (tag_values_recipe(window_stride=3), "data.window_stride", "unused_key", "tagger"),
+        (tag_recipe() | {"model": {"character_dim": 9}}, "model.character_dim", "unused_key", "`character_units`"),
+        (translate_recipe(pyramid=2), "model.pyramid", "unused_key", "`encoder_units`"),
     ],
 )
-def test_keys_that_contradict_or_do_nothing_are_told(values: dict[str, Any], said: str) -> None:
+def test_keys_that_contradict_or_do_nothing_are_told(values: dict[str, Any], key: str, code: str, named: str) -> None:
     with pytest.raises(RecipeError) as caught:
         parse_recipe(values)
-    assert said in str(caught.value)
+    (problem,) = caught.value.problems
+    assert (problem.key, problem.code) == (key, code)
+    assert named in problem.text
 
 
 def test_shares_of_a_split_by_hash_have_their_own_defaults() -> None:

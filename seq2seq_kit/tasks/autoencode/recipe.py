@@ -7,12 +7,9 @@ from pydantic import Field
 from seq2seq_kit.recipe.fields import Model, Recipe, Rule, Steps, Training, WindowData
 from seq2seq_kit.recipe.model_rules import a_pyramid_has_layers_to_join, segments_and_pyramid_divide_the_steps
 from seq2seq_kit.recipe.rules import (
-    a_column_is_named_once,
+    TABLE_RULES,
     a_split_in_time_leaves_training_rows,
-    limits_are_in_order,
     row_groups_are_read_as_they_stand,
-    settings_are_of_known_columns,
-    time_and_every_go_together,
 )
 
 
@@ -34,10 +31,7 @@ class AutoencodeRecipe(Recipe):
     """A window -> itself, through a latent vector."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
-        time_and_every_go_together,
-        a_column_is_named_once,
-        limits_are_in_order,
-        settings_are_of_known_columns,
+        *TABLE_RULES,
         row_groups_are_read_as_they_stand,
         a_split_in_time_leaves_training_rows,
         segments_and_pyramid_divide_the_steps,

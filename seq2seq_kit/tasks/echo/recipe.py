@@ -1,6 +1,6 @@
-"""What a recipe for an echo may say: one short sequence of numbers that a small model learns to give back.
+"""What a recipe for an echo may say: one short sequence of numbers that a small model learns to repeat.
 
-A lesson in shapes, not a measure of skill: the sequence stands in the recipe, and there is no other.
+A lesson in shapes, not a measure of skill: the recipe holds the only sequence.
 """
 
 from typing import Annotated, ClassVar, Literal
@@ -17,7 +17,7 @@ EchoShape = Literal["one_to_one", "many_to_one", "many_to_many", "one_to_many", 
 class EchoData(Section):
     """The sequence itself."""
 
-    # What the other kinds of recipes name as the origin of their rows.
+    # Takes the place of the key `source` that other kinds of recipes have.
     source: ClassVar[str] = "data.sequence"
 
     sequence: list[float] = Field(
@@ -28,7 +28,7 @@ class EchoData(Section):
     @classmethod
     def _is_a_sequence(cls, values: list[float]) -> list[float]:
         if len(values) < 2:
-            raise ValueError(f"must hold at least 2 values, the steps of the sequence. Received: {values}")
+            raise ValueError(f"must hold at least 2 values, one for each step. Received: {values}")
         return values
 
 

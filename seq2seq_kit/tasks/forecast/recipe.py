@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import (
     BRIDGE,
     TEACHER_FORCING,
@@ -16,22 +17,17 @@ from seq2seq_kit.recipe.fields import (
     Training,
     Written,
 )
-from seq2seq_kit.recipe.messages import Problem
 from seq2seq_kit.recipe.model_rules import (
     a_decoder_with_states_has_the_encoders_units,
     a_pyramid_has_layers_to_join,
-    names_of,
     segments_and_pyramid_divide_the_steps,
     true_outputs_are_for_decoders_that_read_them,
 )
 from seq2seq_kit.recipe.rules import (
-    a_column_is_named_once,
+    TABLE_RULES,
     a_split_in_time_leaves_training_rows,
-    limits_are_in_order,
+    names_of,
     row_groups_are_read_as_they_stand,
-    settings_are_of_known_columns,
-    texts_of,
-    time_and_every_go_together,
 )
 
 
@@ -53,7 +49,7 @@ class ForecastModel(Model):
         "joint", description="independent: each target is a series of its own, all with the same weights."
     )
     normalise: Literal["none", "last", "mean_std"] = Field(
-        "none", description="What is taken out of each window's measured columns and put back into the forecast."
+        "none", description="What is subtracted from each window's measured columns and added back to the forecast."
     )
     decoder_state: Literal["zeros", "encoder"] = Field(
         "zeros", description="encoder: decoder layer i starts from the final states of encoder layer i."
@@ -66,80 +62,75 @@ class ForecastTraining(Training):
     teacher_forcing: TeacherForcing = Field(default_factory=lambda: [1.0, 1.0], description=TEACHER_FORCING)
 
 
-# Layers that only a repeating decoder has: the builder of one that feeds back takes no such arguments.
+# Keys that only `bridge: repeat` has: the builder of an autoregressive forecaster takes no such arguments.
 REPEAT_ONLY = ("segment_steps", "channels", "normalise", "position_embedding", "decoder_state", "output_dropout")
 
 
 def a_target_is_not_known(recipe: Written) -> Iterator[Problem]:
-    data = recipe.data
-    known = texts_of(data.get("known_future"))
-    leaked = [name for name in dict.fromkeys(texts_of(data.get("targets"))) if name in known]
+    known, targets = names_of(recipe.data, "known_future"), names_of(recipe.data, "targets")
+    leaked = [name for name in dict.fromkeys(targets) if name in known]
     if leaked:
-        said = f"{', '.join(leaked)} stands in `targets` and in `known_future`; a target is not known"
-        yield Problem("data.known_future", said)
+        said = f"{', '.join(leaked)} is in `targets` and in `known_future`; a target is not known"
+        yield Problem("data.known_future", said, "target_leak")
 
 
 def independent_channels_are_the_first_inputs(recipe: Written) -> Iterator[Problem]:
-    data, model = recipe.data, recipe.model
-    inputs, targets = names_of(data, "inputs"), names_of(data, "targets")
-    if model.get("channels") == "independent" and inputs and targets and inputs[: len(targets)] != targets:
-        rest = [name for name in inputs if name not in targets]
-        said = (
-            f"`model.channels: independent` needs the targets first, in their order: [{', '.join([*targets, *rest])}]"
-        )
-        yield Problem("data.inputs", f"{said}. Received: [{', '.join(inputs)}]")
+    inputs, targets = names_of(recipe.data, "inputs"), names_of(recipe.data, "targets")
+    if recipe.model.get("channels") == "independent" and inputs and targets and inputs[: len(targets)] != targets:
+        wanted = [*targets, *(name for name in inputs if name not in targets)]
+        said = f"`model.channels: independent` needs the targets first, in their order: [{', '.join(wanted)}]"
+        yield Problem("data.inputs", f"{said}. Received: [{', '.join(inputs)}]", "missing_input")
 
 
 def what_is_normalised_is_read(recipe: Written) -> Iterator[Problem]:
-    data, model = recipe.data, recipe.model
-    inputs, method = names_of(data, "inputs"), model.get("normalise")
-    absent = [name for name in names_of(data, "targets") if name not in inputs]
-    if method in ("last", "mean_std") and inputs and absent:
+    absent, method = _targets_not_read(recipe), recipe.model.get("normalise")
+    if method in ("last", "mean_std") and absent:
         said = f"`normalise: {method}` needs every target among `data.inputs`; add {', '.join(absent)} there"
-        yield Problem("model.normalise", said)
+        yield Problem("model.normalise", said, "missing_input")
 
 
 def a_masked_cell_is_no_value_of_a_window(recipe: Written) -> Iterator[Problem]:
-    data, model = recipe.data, recipe.model
-    if data.get("missing") != "mask":
+    if recipe.data.get("missing") != "mask":
         return
-    instead = "Choose `data.missing: interpolate` or `ffill`, or leave this key out"
-    if model.get("normalise") in ("last", "mean_std"):
-        said = "does not go with `data.missing: mask`, whose cells hold a stand-in and no value of the window"
-        yield Problem("model.normalise", f"{said}. {instead}")
-    if model.get("channels") == "independent":
-        said = "does not go with `data.missing: mask`, whose flags belong to single columns"
-        yield Problem("model.channels", f"{said}. {instead}")
+    for key, values, why in (
+        ("normalise", ("last", "mean_std"), "whose cells hold a stand-in and no value of the window"),
+        ("channels", ("independent",), "whose flags belong to single columns"),
+    ):
+        if recipe.model.get(key) in values:
+            said = f"cannot be combined with `data.missing: mask`, {why}"
+            advice = "Choose `data.missing: interpolate` or `ffill`, or leave this key out"
+            yield Problem(f"model.{key}", f"{said}. {advice}", "conflicting_keys")
 
 
-def feeding_back_stands_alone(recipe: Written) -> Iterator[Problem]:
-    data, model = recipe.data, recipe.model
-    bridge = model.get("bridge")
+def an_autoregressive_decoder_stands_alone(recipe: Written) -> Iterator[Problem]:
+    model, bridge = recipe.model, recipe.model.get("bridge")
     if bridge not in ("state", "attention"):
         return
     for key in REPEAT_ONLY:
         if key in model and model[key] != ForecastModel.model_fields[key].default:
-            said = f"does not go with `bridge: {bridge}`, whose decoder starts from the encoder's states and writes step by step"
-            yield Problem(f"model.{key}", f"{said}. Leave it out, or choose `bridge: repeat`")
-    inputs = names_of(data, "inputs")
-    absent = [name for name in names_of(data, "targets") if inputs and name not in inputs]
+            said = f"cannot be combined with `bridge: {bridge}`, whose decoder is autoregressive"
+            yield Problem(f"model.{key}", f"{said}. Leave it out, or choose `bridge: repeat`", "conflicting_keys")
+    absent = _targets_not_read(recipe)
     if absent:
         said = (
-            f"`bridge: {bridge}` begins with the newest value of each target; add {', '.join(absent)} to `data.inputs`"
+            f"`bridge: {bridge}` starts from the newest value of each target; add {', '.join(absent)} to `data.inputs`"
         )
-        yield Problem("model.bridge", said)
-    if data.get("gap_steps"):
-        yield Problem("data.gap_steps", f"must be 0 for `bridge: {bridge}`, which goes on right after the inputs")
+        yield Problem("model.bridge", said, "missing_input")
+    if recipe.data.get("gap_steps"):
+        said = f"must be 0 for `bridge: {bridge}`, which continues right after the inputs"
+        yield Problem("data.gap_steps", said, "conflicting_keys")
+
+
+def _targets_not_read(recipe: Written) -> list[str]:
+    inputs = names_of(recipe.data, "inputs")
+    return [name for name in names_of(recipe.data, "targets") if inputs and name not in inputs]
 
 
 class ForecastRecipe(Recipe):
     """(input_steps, inputs) -> (output_steps, targets)."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
-        time_and_every_go_together,
-        a_column_is_named_once,
-        limits_are_in_order,
-        settings_are_of_known_columns,
+        *TABLE_RULES,
         a_target_is_not_known,
         row_groups_are_read_as_they_stand,
         a_split_in_time_leaves_training_rows,
@@ -148,7 +139,7 @@ class ForecastRecipe(Recipe):
         independent_channels_are_the_first_inputs,
         what_is_normalised_is_read,
         a_masked_cell_is_no_value_of_a_window,
-        feeding_back_stands_alone,
+        an_autoregressive_decoder_stands_alone,
         a_pyramid_has_layers_to_join,
         true_outputs_are_for_decoders_that_read_them,
     )

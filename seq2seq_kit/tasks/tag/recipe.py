@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import (
     Columns,
     Data,
@@ -17,15 +18,11 @@ from seq2seq_kit.recipe.fields import (
     TokenTraining,
     Written,
 )
-from seq2seq_kit.recipe.messages import Problem
 from seq2seq_kit.recipe.rules import (
-    a_column_is_named_once,
+    TABLE_RULES,
     a_split_in_time_leaves_training_rows,
     a_split_of_sequences_leaves_training_sequences,
     labels_are_not_read,
-    limits_are_in_order,
-    settings_are_of_known_columns,
-    time_and_every_go_together,
 )
 from seq2seq_kit.recipe.section import Section
 
@@ -44,9 +41,9 @@ class TagTokensData(Section):
     tokens: Name = Field(description="Column of the tokens.")
     labels: Name = Field(description="Column of the labels.")
     join_labels: dict[str, Name] = Field(
-        default_factory=dict, description="Labels that count as another one: {from: to}."
+        default_factory=dict, description="Labels that are replaced by another one: {from: to}."
     )
-    min_count: Steps = Field(2, description="A token that the training rows have less often is unknown.")
+    min_count: Steps = Field(2, description="Tokens that are rarer in the training rows are unknown.")
     input_steps: Steps | None = Field(None, description="Most tokens of a sequence; default: any number.")
     split: SequenceSplit = Field(default_factory=SequenceSplit)
 
@@ -62,7 +59,8 @@ class TagTokensModel(TagModel):
 
     embedding_dim: Steps = Field(64, description="Width of a token's learned vector.")
     character_units: Annotated[int, Field(ge=0)] = Field(
-        0, description="Units of a recurrent layer that reads each token's characters, in each direction; 0: none."
+        0,
+        description="Units of a recurrent layer that reads each token's characters, in each direction; 0: no such layer.",
     )
     character_dim: Steps = Field(16, description="Width of a character's learned vector.")
 
@@ -72,22 +70,19 @@ def tokens_have_sequences(recipe: Written) -> Iterator[Problem]:
     if "tokens" not in data:
         return
     if data.get("lines") and data.get("series"):
-        said = "stands beside `lines`, whose blank lines tell the sequences apart; leave one of the two out"
-        yield Problem("data.series", said)
+        said = "is given beside `lines`, whose blank lines separate the sequences; leave one of the two out"
+        yield Problem("data.series", said, "conflicting_keys")
     elif not data.get("lines") and not data.get("series"):
-        said = (
-            "a tagger needs to know where a sequence ends: give `series` for a table, or `lines` for a CoNLL-style file"
-        )
-        yield Problem("data.tokens", said)
+        said = "a tagger needs the ends of sequences: give `series` for a table, or `lines` for a CoNLL-style file"
+        yield Problem("data.tokens", said, "missing_key")
 
 
 def a_character_has_units_to_be_read_by(recipe: Written) -> Iterator[Problem]:
     model, default = recipe.model, TagTokensModel.model_fields["character_dim"].default
     # A resolved recipe writes defaults out, so only what differs from them was set.
     if model.get("character_dim") != default and not model.get("character_units"):
-        yield Problem(
-            "model.character_dim", "has no effect without `character_units`; give those, too, or leave it out"
-        )
+        said = "has no effect without `character_units`; give those, too, or leave it out"
+        yield Problem("model.character_dim", said, "unused_key")
 
 
 class TagTokensRecipe(Recipe):
@@ -114,7 +109,7 @@ class TagValuesData(Data):
 
     labels: Name = Field(description="Column of the labels.")
     join_labels: dict[str, Name] = Field(
-        default_factory=dict, description="Labels that count as another one: {from: to}."
+        default_factory=dict, description="Labels that are replaced by another one: {from: to}."
     )
     inputs: Columns = Field(description="Numeric columns that are read.")
 
@@ -122,17 +117,14 @@ class TagValuesData(Data):
 def a_stride_is_for_windows(recipe: Written) -> Iterator[Problem]:
     if recipe.data.get("window_stride") != TagValuesData.model_fields["window_stride"].default:
         said = "has no effect on a tagger, which labels every row once; leave it out"
-        yield Problem("data.window_stride", said)
+        yield Problem("data.window_stride", said, "unused_key")
 
 
 class TagValuesRecipe(Recipe):
     """A sequence of numbers -> a label for each step."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
-        time_and_every_go_together,
-        a_column_is_named_once,
-        limits_are_in_order,
-        settings_are_of_known_columns,
+        *TABLE_RULES,
         labels_are_not_read,
         a_split_in_time_leaves_training_rows,
         a_stride_is_for_windows,

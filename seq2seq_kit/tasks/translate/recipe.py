@@ -1,17 +1,18 @@
 """What a recipe for translating may say."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import (
     BRIDGE,
     TEACHER_FORCING,
-    Fraction,
     Level,
     Name,
     Recipe,
+    Recurrence,
     Rule,
     SearchRule,
     SequenceSplit,
@@ -21,15 +22,15 @@ from seq2seq_kit.recipe.fields import (
     Units,
     Written,
 )
-from seq2seq_kit.recipe.messages import Problem
+from seq2seq_kit.recipe.hyperparameters import Hyperparameter, as_text
 from seq2seq_kit.recipe.model_rules import (
     a_decoder_with_states_has_the_encoders_units,
     a_pyramid_has_layers_to_join,
     true_outputs_are_for_decoders_that_read_them,
 )
 from seq2seq_kit.recipe.rules import a_split_of_sequences_leaves_training_sequences
-from seq2seq_kit.recipe.section import Section
-from seq2seq_kit.recipe.sweep import Hyperparameter, as_text, knob_of
+from seq2seq_kit.recipe.section import Section, Tree
+from seq2seq_kit.recipe.sweep import knob_of
 
 
 class TranslateData(Section):
@@ -38,10 +39,10 @@ class TranslateData(Section):
     source: str | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
     source_column: Name = Field(description="Column of the texts to translate.")
     target_column: Name = Field(description="Column of their translations.")
-    level: Level = Field("char", description="char: each character is a token; token: what stands between spaces.")
+    level: Level = Field("char", description="char: each character is a token; token: tokens are separated by spaces.")
     target_level: Level | None = Field(None, description="Level of the targets, where it is another one.")
     reverse_source: bool = Field(False, description="The encoder reads the source from its end.")
-    min_count: Steps = Field(1, description="A token that the training rows have less often is unknown.")
+    min_count: Steps = Field(1, description="Tokens that are rarer in the training rows are unknown.")
     input_steps: Steps | None = Field(None, description="Most tokens of a source; default: any number.")
     output_steps: Steps | None = Field(
         None, description="Most tokens of a target; default: those of the longest training target and an end."
@@ -49,10 +50,9 @@ class TranslateData(Section):
     split: SequenceSplit = Field(default_factory=SequenceSplit)
 
 
-class TranslateModel(Section):
+class TranslateModel(Recurrence):
     """Encoder, bridge and decoder over tokens."""
 
-    cell: Literal["lstm", "gru"] = "lstm"
     embedding_dim: Steps | None = Field(None, description="Width of a token's learned vector; default: one-hot.")
     encoder_units: Units = Field(default_factory=lambda: [128], description="Units of each encoder layer.")
     decoder_units: Units = Field(default_factory=lambda: [128], description="Units of each decoder layer.")
@@ -61,9 +61,6 @@ class TranslateModel(Section):
         1, description="2: each encoder layer joins the steps of the one before in pairs."
     )
     bridge: Literal["repeat", "state", "attention"] = Field("repeat", description=BRIDGE)
-    dropout: Fraction = Field(0.0, description="Share of each recurrent layer's inputs dropped in training.")
-    recurrent_dropout: Fraction = Field(0.0, description="Share of the recurrent state dropped in training.")
-    kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
 
 
 class TranslateTraining(TokenTraining):
@@ -75,22 +72,22 @@ class TranslateTraining(TokenTraining):
 def a_text_is_not_its_own_translation(recipe: Written) -> Iterator[Problem]:
     source = recipe.data.get("source_column")
     if source is not None and source == recipe.data.get("target_column"):
-        yield Problem("data.target_column", f"is also `source_column` ({source}); name the column of the answers")
+        said = f"is also `source_column` ({source}); name the column of the translations"
+        yield Problem("data.target_column", said, "target_leak")
 
 
-def what_is_compared_is_the_same(
-    parameters: Mapping[str, Hyperparameter | None], values: Mapping[str, Any]
-) -> Iterator[Problem]:
-    """A translator that feeds back is validated after the true tokens, a repeating one after none."""
+def what_is_compared_is_the_same(parameters: Mapping[str, Hyperparameter | None], values: Tree) -> Iterator[Problem]:
+    """An autoregressive translator is validated on true previous tokens, a repeating one on none."""
     bridge, model = parameters.get("model.bridge"), values.get("model", {})
     if bridge is None or not isinstance(model, Mapping):
         return
-    # The recipe as it stands is a trial, too.
+    # The first trial has the recipe's own values.
     own = model.get("bridge", TranslateModel.model_fields["bridge"].default)
     tried = {as_text(value) for value in (*knob_of("model.bridge", bridge).values, own)}
     if as_text("repeat") in tried and len(tried) > 1:
         said = "repeat cannot be compared with the other bridges, in the space or the recipe: these are validated on true tokens"
-        yield Problem("sweep.space.model.bridge", f"{said}. Search among state and attention, or leave the key out")
+        advice = "Search among state and attention, or leave the key out"
+        yield Problem("sweep.space.model.bridge", f"{said}. {advice}", "not_searchable")
 
 
 class TranslateRecipe(Recipe):

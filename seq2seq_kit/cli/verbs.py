@@ -1,0 +1,202 @@
+"""The verbs on recipes and runs. Each calls one library function and prints; a program can do the same without the CLI."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seq2seq_kit.cli import rows
+from seq2seq_kit.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from seq2seq_kit.evaluation import Board
+
+INTERRUPTED = 130  # what shells expect after Ctrl-C
+
+
+def list_(options: argparse.Namespace) -> None:
+    """Recipes and named data sets, or the newest runs."""
+    from rich.console import Console
+
+    from seq2seq_kit.cli.progress import print_table
+
+    console = Console()
+    if options.what == "runs":
+        from seq2seq_kit.tracking.client import open_tracking
+        from seq2seq_kit.tracking.store import local_store
+
+        local = local_store(options.tracking_uri)
+        runs = None if local and local.is_new else open_tracking(options.tracking_uri, create=False).runs()
+        if runs is None or runs.empty:
+            console.print("no runs yet; train one: seq2seq-kit train RECIPE")
+            return
+        runs["run"] = runs["run"].str[:8]
+        cells = runs.map(str)
+        print_table(console, list(cells.columns), cells.to_numpy().tolist(), title="Newest runs")
+        return
+    if options.what in (None, "recipes"):
+        lines = [[str(path), _first_line(path)] for path in sorted(Path("recipes").glob("*.yaml"))]
+        lines = lines or [["no recipes in ./recipes", ""]]
+        print_table(console, ["recipe", "description"], lines, title="Recipes", figures=False)
+    if options.what in (None, "data"):
+        from seq2seq_kit.data import NAMED
+
+        lines = [[name, named.about] for name, named in NAMED.items()]
+        print_table(console, ["source", "description"], lines, title="Named data sets", figures=False)
+
+
+def _first_line(path: Path) -> str:
+    line = path.read_text(encoding="utf-8").partition("\n")[0]
+    return line.lstrip("# ") if line.startswith("#") else ""
+
+
+def validate(options: argparse.Namespace) -> None:
+    """Checks a recipe and its data."""
+    from seq2seq_kit import validation
+
+    checked = validation.validate(options.recipe, overrides=options.overrides)
+    windows = ", ".join(f"{count:,} {part}" for part, count in checked.windows.items())
+    series = f", {len(checked.series)} series" if len(checked.series) > 1 else ""
+    print(f"{options.recipe} is valid: {checked.recipe.task}, {checked.rows:,} rows{series}; {checked.unit}: {windows}")
+    if checked.recipe.sweep:
+        print(f"sweep: {checked.recipe.sweep.describe()}")
+    for finding in checked.findings:
+        print(f"{'!' if finding.level == 'warning' else 'i'} {finding.code}: {finding}")
+
+
+def explain(options: argparse.Namespace) -> None:
+    """Prints what a recipe would train."""
+    from rich.console import Console
+
+    from seq2seq_kit.quiet import load_tensorflow
+    from seq2seq_kit.validation import resolve
+
+    recipe = resolve(options.recipe, options.overrides)  # a wrong recipe is reported before TensorFlow is imported
+    load_tensorflow()
+    from seq2seq_kit import explanation
+    from seq2seq_kit.cli.progress import print_explanation
+
+    print_explanation(Console(), explanation.explain(recipe))
+
+
+def train(options: argparse.Namespace) -> int:
+    """Trains and logs a run."""
+    from rich.console import Console
+
+    from seq2seq_kit.cli.progress import TrainingConsole
+    from seq2seq_kit.quiet import load_tensorflow
+    from seq2seq_kit.validation import resolve
+
+    recipe = resolve(options.recipe, options.overrides)  # a wrong recipe is reported before TensorFlow is imported
+    console = Console()
+    load_tensorflow()
+    from seq2seq_kit import runs
+
+    with TrainingConsole(console) as reporter:
+        result = runs.train(recipe, tracking_uri=options.tracking_uri, reporter=reporter)
+    _print_evaluation(console, result.test)
+    verb = result.bundle.verbs[0]
+    console.print(f"run {result.run_id}  {result.seconds:.0f} s in all", highlight=False)
+    console.print("  seq2seq-kit ui                                   review it", highlight=False, soft_wrap=True)
+    console.print(
+        f"  seq2seq-kit {verb} {result.run_id} --data new.csv --out {verb}.csv", highlight=False, soft_wrap=True
+    )
+    return INTERRUPTED if result.fit.ended == "interrupted" else 0
+
+
+def sweep(options: argparse.Namespace) -> int:
+    """Searches a recipe's space, resumes a sweep, or writes its best recipe."""
+    from rich.console import Console
+
+    from seq2seq_kit.validation import resolve
+
+    if options.best:
+        _write_best(options)
+        return 0
+    if options.out is not None:
+        raise ArgumentError("--out is the file of --best. Add --best RUN, or leave it out", code="invalid_option")
+    if options.recipe is None and options.resume is None:
+        said = "name a RECIPE to sweep, a run to --resume, or one whose --best recipe to write"
+        raise ArgumentError(said, code="invalid_option")
+    recipe = resolve(options.recipe, options.overrides) if options.recipe else None
+    from seq2seq_kit import sweeps
+    from seq2seq_kit.sweeps.progress import SweepConsole, print_result
+
+    if options.resume:
+        overrides = () if recipe else options.overrides
+        search = partial(sweeps.resume_sweep, options.resume, recipe=recipe, overrides=overrides)
+    else:
+        assert recipe is not None
+        search = partial(sweeps.sweep, recipe)
+    console = Console()
+    with SweepConsole(console) as reporter:
+        result = search(workers=options.workers, tracking_uri=options.tracking_uri, reporter=reporter)
+    if result.winner is not None:
+        _print_evaluation(console, result.winner.test)
+    print_result(console, result)
+    return INTERRUPTED if result.ended == "interrupted" else 0
+
+
+def _write_best(options: argparse.Namespace) -> None:
+    from seq2seq_kit.sweeps import best_recipe
+
+    if options.recipe is not None or options.overrides:
+        said = "--best takes the recipe from the run. Leave RECIPE and --set out"
+        raise ArgumentError(said, code="invalid_option")
+    found = best_recipe(options.best, out=options.out, tracking_uri=options.tracking_uri)
+    if options.out is None:
+        sys.stdout.write(found.text)
+    else:
+        print(f"{found.said}, written to {options.out}\ntrain it: seq2seq-kit train {options.out}", file=sys.stderr)
+
+
+def _print_evaluation(console: Console, board: Board) -> None:
+    from seq2seq_kit.cli.progress import print_table
+    from seq2seq_kit.reports.notes import header, result_rows, signed
+
+    print_table(console, header(board), result_rows(board), title=board.title)
+    if len(board.names) > 1:  # a model that was saved after a failure has no baselines
+        best = board.best_baseline
+        said = f"skill {signed(board.skill)} against the best baseline, {best} ({board.about[best]})."
+        console.print(said, highlight=False)
+    console.print(board.units, highlight=False)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Computes the result table again."""
+    from rich.console import Console
+
+    from seq2seq_kit.quiet import load_tensorflow
+
+    rows.check_ending(options.out)
+    load_tensorflow()
+    from seq2seq_kit import runs
+
+    evaluation = runs.evaluate(options.run, data=options.data, beams=options.beams, tracking_uri=options.tracking_uri)
+    _print_evaluation(Console(), evaluation)
+    if options.out:
+        rows.write_frame(evaluation.table(), options.out)
+
+
+def ui(options: argparse.Namespace) -> None:
+    """Serves MLflow's UI."""
+    from seq2seq_kit.tracking.ui import open_ui
+
+    say = partial(print, flush=True)
+    with open_ui(tracking_uri=options.tracking_uri, port=options.port, say=say) as served:
+        newest = f"\nnewest run: {served.newest_run}" if served.newest_run else ""
+        say(f"open {served.address}{newest}\nCtrl-C ends it")
+        served.wait()
+
+
+def schema(options: argparse.Namespace) -> None:
+    """Prints the JSON Schema of recipes."""
+    from seq2seq_kit.tasks.registry import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
