@@ -29,7 +29,8 @@ from seq2seq_kit.sweeps.trials import best_of, is_better
 from seq2seq_kit.sweeps.tuner import Suggestion
 from seq2seq_kit.sweeps.tuner_process import TunerProcess, TunerThread
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _ATTEMPTS = 2  # a process that was killed may have been unlucky; twice is the trial's own fault
 _TICK_SECONDS = 0.5
@@ -106,18 +107,10 @@ class Search:
             replace(each.progress, trial=each.entry.trial, seconds=now - each.began, process=each.handle.pid)
             for each in self.running.values()
         ]
-        status = Status(
-            trials=self.store.trials,
-            running=progress,
-            total=self.sweep.trials,
-            seconds=now - self.began,
-            left=None,
-            metric=self.sweep.metric,
-            direction=self.sweep.direction,
-        )
-        left = seconds_left(
-            status, workers=self.executor.workers, waiting=len(self.cut), max_minutes=self.sweep.max_minutes
-        )
+        sweep, seconds = self.sweep, now - self.began
+        status = Status(self.store.trials, progress, sweep.trials, seconds, None, sweep.metric, sweep.direction)
+        workers, waiting = self.executor.workers, len(self.cut)
+        left = seconds_left(status, workers=workers, waiting=waiting, max_minutes=sweep.max_minutes)
         return replace(status, left=left)
 
     def _replay(self) -> None:

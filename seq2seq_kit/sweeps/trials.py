@@ -41,7 +41,7 @@ class Trial:
     """
 
     number: int
-    values: dict[str, object]
+    values: Mapping[str, object]
     state: State
     score: float | None = None
     best_epoch: int | None = None

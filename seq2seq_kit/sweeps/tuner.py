@@ -71,14 +71,19 @@ class Tuner:
     ) -> None:
         self._knobs = {knob.key: knob for knob in knobs}
         _expect_warnings()
-        self._folder = tempfile.TemporaryDirectory(prefix="seq2seq-kit-oracle-")
         self.notes: list[str] = []
         try:
             self._oracle = _make_oracle(sweep, _space(knobs), self.notes, seed=seed, epochs=epochs)
         except (AttributeError, TypeError, ImportError) as error:
             raise tuner_compat.unsupported(error) from error
         self._oracle.verbose = 0
-        tuner_compat.set_folder(self._oracle, self._folder.name)  # the record of the sweep is kept in MLflow
+        # The oracle writes its state there; the record of the sweep is kept in MLflow.
+        self._folder = tempfile.TemporaryDirectory(prefix="seq2seq-kit-oracle-")
+        try:
+            tuner_compat.set_folder(self._oracle, self._folder.name)
+        except SweepError:
+            self.close()
+            raise
         if known is not None and sweep.tuner in ("random", "bayesian"):
             raw = {key: _encoded(self._knobs[key], value) for key, value in known.items()}
             _add_note(self.notes, tuner_compat.mark_tried(self._oracle, raw))
@@ -144,13 +149,12 @@ def _make_oracle(
         "max_consecutive_failed_trials": _FAILURES,
         "seed": seed % (2**32 - 1) + 1,  # KerasTuner takes 0 for none and draws one
     }
-    oracles = keras_tuner.oracles
     if sweep.tuner == "hyperband":
         limits = {"factor": sweep.factor, "hyperband_iterations": sweep.iterations}
-        return oracles.HyperbandOracle(max_epochs=sweep.max_epochs or epochs, **limits, **shared)
+        return keras_tuner.oracles.HyperbandOracle(max_epochs=sweep.max_epochs or epochs, **limits, **shared)
     if sweep.tuner == "bayesian":
 
-        class Bayesian(oracles.BayesianOptimizationOracle):
+        class Bayesian(keras_tuner.oracles.BayesianOptimizationOracle):
             """Repeats no recipe: over a few discrete values KerasTuner's settles on the best one and asks for nothing else."""
 
             def populate_space(self, trial_id: str) -> Mapping[str, object]:
@@ -159,6 +163,7 @@ def _make_oracle(
                 return chosen
 
         return Bayesian(max_trials=None, **shared)
+    oracles = keras_tuner.oracles
     kind = oracles.RandomSearchOracle if sweep.tuner == "random" else oracles.GridSearchOracle
     return kind(max_trials=None, **shared)  # the sweep counts its trials itself
 

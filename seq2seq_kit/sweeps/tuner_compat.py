@@ -3,7 +3,7 @@
 - `_set_project_dir` sets the folder of the oracle's files. Without it the sweep is refused, because they would lie anywhere.
 - `_tried_so_far` and `_compute_values_hash` mark values that need not be drawn. Without them they may be drawn again.
 - `_record_values` marks the values of a resumed sweep's trials as tried. Without it they may be drawn again.
-- `_duplicate` and `_random_populate_space` keep the bayesian oracle from values that it has tried. Without them it may repeat some.
+- `_duplicate` and `_random_populate_space` keep the bayesian oracle from values that it has tried. Without them it may repeat.
 
 A recipe of which a trial has finished is not trained again (see search.py), so a repetition costs one of `max_trials` and no
 training. Functions return a note for the user, or None if all went well. Nothing here imports KerasTuner.

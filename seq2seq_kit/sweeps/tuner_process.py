@@ -78,7 +78,7 @@ class TunerProcess:
             raise value
         if kind == "broken":
             raise SweepError(f"the tuner met a bug of the kit or of KerasTuner:\n{value}", code="tuner_bug")
-        return value  # type: ignore[no-any-return]
+        return value
 
 
 class TunerThread:

@@ -122,10 +122,10 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _colours(rows: Sequence[Trial], metric: str) -> dict[str, object]:
+def _colours(rows: Sequence[Trial], metric: str, *, short: bool = False) -> dict[str, object]:
     """Colours of trials in order from the worst to the best one, evenly by rank, so that outliers change nothing.
 
-    Equal scores have equal colours; the colour bar shows the scores.
+    Equal scores have equal colours; the colour bar, which may be `short`, shows the scores.
     """
     scores = [trial.score for trial in rows[::-1] if trial.score is not None]
     marked = sorted({round(at) for at in np.linspace(0, len(scores) - 1, 5)})
@@ -140,6 +140,7 @@ def _colours(rows: Sequence[Trial], metric: str) -> dict[str, object]:
             "tickvals": marked,
             "ticktext": [figure(scores[at]) for at in marked],
             "thickness": 14,
+            **({"len": 0.5, "y": 1, "yanchor": "top"} if short else {}),
         },
     }
 
@@ -167,8 +168,7 @@ def pairs_page(
     for (column, across), (row, up) in itertools.combinations(enumerate(axes), 2):
         place = {"row": row, "col": column + 1}
         x, y = across.jittered(0.618034), up.jittered(0.754878)
-        colours = _colours(done, metric) | {"showscale": row == 1}
-        colours["colorbar"] |= {"len": 0.5, "y": 1, "yanchor": "top"}
+        colours = _colours(done, metric, short=True) | {"showscale": row == 1}
         wins = [trial is best for trial in done]
         marker = {
             "size": np.where(wins, 15, 9 if len(done) <= _MANY else 6),
