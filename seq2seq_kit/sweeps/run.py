@@ -172,7 +172,9 @@ def best_recipe(run: str, *, out: str | Path | None = None, tracking_uri: str | 
         try:
             Path(out).write_text(found.text, encoding="utf-8")
         except OSError as error:
-            raise ArgumentError(f"could not write {out}: {error}. Choose another --out", code="cannot_write") from None
+            raise ArgumentError(
+                f"could not write {out}: {error}. Choose another --out", code="unwritable_file"
+            ) from None
     return found
 
 

@@ -41,7 +41,7 @@ class Trial:
     """
 
     number: int
-    values: Mapping[str, object]
+    values: dict[str, object]
     state: State
     score: float | None = None
     best_epoch: int | None = None

@@ -91,7 +91,7 @@ class Tuner:
 
     def ask(self) -> Answer:
         """Values of the next trial; `wait`: a running trial must end first; `done`: there are no more."""
-        # Each trial is a tuner of its own to the oracle, so that any number of them may be under way.
+        # Each trial is a tuner of its own to the oracle, so that any number of them may run.
         trial = self._oracle.create_trial(f"tuner_{self._asked}")
         if trial.status == "IDLE":
             return "wait"

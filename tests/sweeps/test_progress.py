@@ -7,7 +7,7 @@ from rich.console import Console
 
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.sweeps.progress import SweepConsole, render, summary
-from seq2seq_kit.sweeps.status import Progress, Status
+from seq2seq_kit.sweeps.status import Progress, Silent, Standing, Status, report_status
 from seq2seq_kit.sweeps.trials import Trial
 
 
@@ -108,3 +108,19 @@ def test_a_terminal_is_drawn_live_and_left_with_the_lines() -> None:
     assert "━━━╌╌╌╌╌╌╌╌╌" in text
     assert "\x1b[?25l" in text  # the cursor is hidden while the table is drawn,
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")  # and back in the end
+
+
+def test_a_reporter_of_earlier_versions_has_on_standing() -> None:
+    seen: list[Status] = []
+
+    class Alone:
+        def on_standing(self, standing: Standing) -> None:
+            seen.append(standing)
+
+    class Below(Silent):
+        on_standing = Alone.on_standing
+
+    for reporter in (Alone(), Below(), Silent()):
+        given: Any = reporter
+        report_status(given, STATUS)
+    assert seen == [STATUS, STATUS]

@@ -17,7 +17,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from seq2seq_kit.cli.main import main
-from seq2seq_kit.errors import DataError, SweepError
+from seq2seq_kit.errors import ArgumentError, DataError, SweepError
 from seq2seq_kit.recipe.sweep import Objective, knobs
 from seq2seq_kit.recipe.sweep_space import default_values
 from seq2seq_kit.runs import train
@@ -328,6 +328,28 @@ def test_a_sweep_cannot_be_made_smaller_than_it_is(survivor: Survivor, refused: 
     assert section.max_trials == TRIALS
 
 
+@pytest.mark.parametrize(
+    ("overrides", "code"),
+    [
+        ({}, "sweep_complete"),
+        ({"sweep.max_trials": 2}, "sweep_too_few_trials"),
+        ({"sweep.max_trials": 9, "model.dropout": 0.3}, "sweep_recipe_differs"),
+    ],
+)
+def test_what_cannot_be_resumed_is_refused_by_code(survivor: Survivor, overrides: dict[str, Any], code: str) -> None:
+    with pytest.raises(ArgumentError) as error:
+        resume_sweep(survivor.run_id, overrides=overrides, tracking_uri=survivor.store)
+    assert error.value.code == code
+    assert survivor.run_id in str(error.value)
+
+
+def test_a_trial_is_refused_by_code_where_a_sweep_is_asked_for(survivor: Survivor) -> None:
+    assert survivor.result is not None
+    with pytest.raises(ArgumentError) as error:
+        best_recipe(survivor.result.trials[1].run_id, tracking_uri=survivor.store)
+    assert error.value.code == "not_a_sweep"
+
+
 def test_of_two_runs_of_a_trial_the_one_that_came_to_something_counts(survivor: Survivor) -> None:
     tracked = survivor.tracked
     tags = {"sweep.kind": "trial", "sweep.trial": "2", "sweep.state": "running", "sweep.asked_at": "1"}
@@ -369,7 +391,7 @@ def test_a_wrong_call_is_told(words: list[str], said: str, code: int, refused: R
 
 
 class Watch(Silent):
-    """Writes down what is said, and does something when a trial has ended or is under way."""
+    """Writes down what is said, and does something when a trial has ended or is running."""
 
     def __init__(
         self,

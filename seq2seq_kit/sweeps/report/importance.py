@@ -33,7 +33,7 @@ class Importances:
         spreads: Standard deviation of each share over forests that saw other trials.
         leanings: `larger` or `smaller`, what goes with better scores, for keys with an order; absent where neither does.
         r2: Share of the variance of the ranks that the forest explains on trials it did not see (out of bag); None if not asked.
-        finished: Trials that were looked at.
+        finished: Number of finished trials.
         why: Why there are no shares, and what to do; empty if there are.
     """
 
@@ -67,7 +67,7 @@ def importances(trials: Sequence[Trial], knobs: Sequence[Knob], direction: Direc
     short trials say something else than its long ones is seen as an average of both.
 
     Args:
-        trials: Only the finished ones are looked at.
+        trials: Only the finished ones are used.
         knobs: The space.
         direction: `min` or `max`; what is better, for `leanings`.
         seed: Of the forests and the shuffles.
