@@ -257,8 +257,8 @@ def _sweep(options: argparse.Namespace) -> int:
     if options.recipe is None and options.resume is None:
         raise ArgumentError("name a RECIPE to sweep, a run to --resume, or one whose --best recipe to write")
     recipe = resolve(options.recipe, options.overrides) if options.recipe else None
+    from seq2seq_kit.cli.sweep_progress import SweepConsole, print_result
     from seq2seq_kit.sweeps import resume_sweep, sweep
-    from seq2seq_kit.sweeps.progress import SweepConsole, print_result
 
     console = Console()
     with SweepConsole(console) as reporter:

@@ -5,8 +5,8 @@ from typing import Any
 
 from rich.console import Console
 
+from seq2seq_kit.cli.sweep_progress import SweepConsole, render, summary
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.sweeps.progress import SweepConsole, render, summary
 from seq2seq_kit.sweeps.status import Progress, Silent, Standing, Status, report_status
 from seq2seq_kit.sweeps.trials import Trial
 

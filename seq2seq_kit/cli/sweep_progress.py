@@ -15,7 +15,7 @@ from rich.text import Text
 from seq2seq_kit.cli.progress import duration, print_finding
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.reports.notes import figure
-from seq2seq_kit.sweeps.run import SweepResult
+from seq2seq_kit.sweeps import SweepResult
 from seq2seq_kit.sweeps.status import Status
 from seq2seq_kit.sweeps.trials import Trial, best_of, ranked, short_keys, text_of
 
