@@ -126,7 +126,7 @@ def sweep(options: argparse.Namespace) -> int:
         raise ArgumentError(said, code="invalid_option")
     recipe = resolve(options.recipe, options.overrides) if options.recipe else None
     from seq2seq_kit import sweeps
-    from seq2seq_kit.sweeps.progress import SweepConsole, print_result
+    from seq2seq_kit.cli.sweep_progress import SweepConsole, print_result
 
     if options.resume:
         overrides = () if recipe else options.overrides

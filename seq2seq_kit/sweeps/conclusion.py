@@ -1,4 +1,4 @@
-"""How a sweep ends: the best trial's model evaluated on the test rows, figures, the note, the result."""
+"""The end of a sweep: the best trial's model is evaluated on the test rows; figures, note and result are made."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -22,22 +22,24 @@ from seq2seq_kit.recipe.sweep_space import in_words, section_of, trial_recipe
 from seq2seq_kit.reports.notes import count_of, result_lines
 from seq2seq_kit.results import TrainResult
 from seq2seq_kit.runs import conclude
-from seq2seq_kit.sweeps.executor import Pool
+from seq2seq_kit.sweeps.preparation import Setup
 from seq2seq_kit.sweeps.report.figures import write_figures
 from seq2seq_kit.sweeps.report.importance import Importances, importances
 from seq2seq_kit.sweeps.report.summary import Ended, describe_sweep
-from seq2seq_kit.sweeps.status import SweepReporter
 from seq2seq_kit.sweeps.trial_process import require_same_rows
-from seq2seq_kit.sweeps.trial_store import Book
+from seq2seq_kit.sweeps.trial_store import TrialStore
 from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, table_of
 from seq2seq_kit.tasks import open_job, read_bundle
-from seq2seq_kit.tasks.job import Job, digest_of
-from seq2seq_kit.training.fit import Fit, seed_everything
+from seq2seq_kit.tasks.job import digest_of
+from seq2seq_kit.training.fit import seed_everything
+
+if TYPE_CHECKING:
+    from seq2seq_kit.bundles.base import Bundle
 
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What a sweep came to.
+    """The result of a sweep.
 
     Attributes:
         recipe: With its sweep section.
@@ -46,7 +48,7 @@ class SweepResult:
         best_recipe: Its recipe, ready to train.
         ended: `done`, `exhausted` (nothing left to try), `max_minutes` or `interrupted`.
         importances: Which hyperparameter mattered.
-        winner: The best trial's model, evaluated; None for a sweep that was interrupted, which leaves the test rows alone.
+        winner: The best trial's model, evaluated; None for a sweep that was interrupted, which does not use the test rows.
         run_id: Id of the sweep's run.
         tracking_uri: Where that run is.
         seconds: Wall time of everything.
@@ -70,7 +72,7 @@ class SweepResult:
 
     @property
     def direction(self) -> Direction:
-        """Whether it should be small or large."""
+        """Whether the objective is minimized or maximized."""
         return section_of(self.recipe).direction
 
     def table(self) -> pd.DataFrame:
@@ -78,23 +80,10 @@ class SweepResult:
         return table_of(self.trials, knobs(section_of(self.recipe)))
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """What a sweep needs beside its book."""
-
-    job: Job
-    data: pd.DataFrame | None
-    digest: str
-    findings: list[Finding]
-    pool: Pool
-    reporter: SweepReporter
-    began: float
-
-
-def conclude_sweep(book: Book, prepared: Prepared, ended: Ended) -> SweepResult:
+def conclude_sweep(store: TrialStore, setup: Setup, ended: Ended) -> SweepResult:
     """The best trial's model, evaluated on the test rows, and what the trials show."""
-    recipe, section, record = book.recipe, section_of(book.recipe), book.record
-    trials, space = book.trials, knobs(section)
+    recipe, section, record = store.recipe, section_of(store.recipe), store.record
+    trials, space = store.trials, knobs(section)
     best = best_of(trials, section.direction)
     found = importances(trials, space, section.direction, seed=recipe.seed)
 
@@ -107,7 +96,7 @@ def conclude_sweep(book: Book, prepared: Prepared, ended: Ended) -> SweepResult:
             direction=section.direction,
             importances=found,
             ended=ended,
-            seconds=book.seconds + time.perf_counter() - prepared.began,
+            seconds=store.seconds + time.perf_counter() - setup.began,
             run_id=record.run_id,
             tuner=section.tuner,
             verb=winner.bundle.verbs[0] if winner else "predict",
@@ -119,22 +108,24 @@ def conclude_sweep(book: Book, prepared: Prepared, ended: Ended) -> SweepResult:
     if best is None:
         record.note(note(None))
         if ended == "interrupted":
-            prepared.reporter.say(
-                f"interrupted before a trial had finished; go on: seq2seq-kit sweep --resume {record.run_id}"
+            setup.reporter.say(
+                f"interrupted before a trial had finished; resume: seq2seq-kit sweep --resume {record.run_id}"
             )
             raise KeyboardInterrupt
-        raise SweepError(f"none of the {count_of(len(trials), 'trial')} has finished{reasons(trials)}")
+        raise SweepError(
+            f"none of the {count_of(len(trials), 'trial')} has finished{reasons(trials)}", code="no_finished_trial"
+        )
     own = trial_recipe(recipe, best.values)
-    load_tensorflow()  # quietly; the trials' processes have it from elsewhere
+    load_tensorflow()  # quietly; the trials' processes have imported it on their own
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        trained = book.tracking.fetch(book.pages[best.number].record.run_id, "bundle", folder)
+        trained = store.tracking.fetch(store.entries[best.number].record.run_id, "bundle", folder)
         winner = None
         if ended == "interrupted":
             record.files(trained, "bundle")
             record.note(note(None))
         else:
-            winner = _evaluate(book, prepared, own, read_bundle(trained), best, note)
+            winner = _evaluate(store, setup, own, read_bundle(trained), best, note)
         shown = folder / "shown"
         write_figures(
             trials,
@@ -147,8 +138,8 @@ def conclude_sweep(book: Book, prepared: Prepared, ended: Ended) -> SweepResult:
         table_of(trials, space).to_csv(shown / "sweep" / "trials.csv", index=False)
         (shown / "recipe.yaml").write_text(dump_recipe(own), encoding="utf-8")
         record.files(shown)
-    _log_totals(book, best, winner)
-    book.end(ended, seconds=time.perf_counter() - prepared.began)
+    _log_totals(store, best, winner)
+    store.end(ended, seconds=time.perf_counter() - setup.began)
     return SweepResult(
         recipe=recipe,
         trials=trials,
@@ -158,30 +149,28 @@ def conclude_sweep(book: Book, prepared: Prepared, ended: Ended) -> SweepResult:
         importances=found,
         winner=winner,
         run_id=record.run_id,
-        tracking_uri=book.tracking.uri,
-        seconds=time.perf_counter() - prepared.began,
+        tracking_uri=store.tracking.uri,
+        seconds=time.perf_counter() - setup.began,
     )
 
 
 def _evaluate(
-    book: Book, prepared: Prepared, own: Recipe, bundle: Any, best: Trial, note: Callable[[TrainResult], str]
+    store: TrialStore, setup: Setup, own: Recipe, bundle: Bundle, best: Trial, note: Callable[[TrainResult], str]
 ) -> TrainResult:
-    """Looks at the test rows, for the only time: with the weights that won, or with those of a refit."""
-    section = section_of(book.recipe)
-    job = open_job(own, prepared.data)
-    require_same_rows(job, prepared.job.columns, prepared.digest)
+    """Evaluates on the test rows, once: the weights that won, or those of a refit."""
+    section = section_of(store.recipe)
+    job = open_job(own, setup.data)
+    require_same_rows(job, setup.job.columns, setup.digest)
     job = job.seen_by(bundle) if section.folds else job
-    model, fitted, val = bundle.model, Fit.from_json(book.fits(book.pages[best.number])[-1]), None
-    findings = list(prepared.findings)
-    if book.tested:
-        text = f"the test rows were looked at before, after {count_of(book.tested, 'trial')}"
-        advice = "Take other rows to report how good the model is: evaluate --data"
+    model, fitted, val = bundle.model, store.fits(store.entries[best.number])[-1], None
+    findings = list(setup.findings)
+    if store.tested:
+        text = f"the test rows were evaluated before, after {count_of(store.tested, 'trial')}"
+        advice = "Use other rows to report how good the model is: evaluate --data"
         findings.append(Finding("tested_before", "warning", text, advice))
-        prepared.reporter.find(findings[-1])
+        setup.reporter.find(findings[-1])
     if section.refit:
-        prepared.reporter.say(
-            f"training once more on train and validation rows, {count_of(fitted.best_epoch, 'epoch')}"
-        )
+        setup.reporter.say(f"training once more on train and validation rows, {count_of(fitted.best_epoch, 'epoch')}")
         val = job.report(job.bundle(model, {}), "val")
         job, epochs = job.joined(), fitted.best_epoch
         seed_everything(own.seed, deterministic=own.training.deterministic)
@@ -194,24 +183,24 @@ def _evaluate(
             "are those of the trial that won, the figures of test are the new model's"
         )
         findings.append(Finding("refit", "note", text, ""))
-        prepared.reporter.find(findings[-1])
-    book.looked()
+        setup.reporter.find(findings[-1])
+    store.mark_tested()
     return conclude(
         job,
         model,
         fitted,
-        record=book.record,
+        record=store.record,
         digest=digest_of(job.source, job.columns),
         findings=findings,
-        reporter=prepared.reporter,
-        seconds=lambda: time.perf_counter() - prepared.began,
+        reporter=setup.reporter,
+        seconds=lambda: time.perf_counter() - setup.began,
         val=val,
         note=note,
     )
 
 
-def _log_totals(book: Book, best: Trial, winner: TrainResult | None) -> None:
-    trials = book.trials
+def _log_totals(store: TrialStore, best: Trial, winner: TrainResult | None) -> None:
+    trials = store.trials
     own = next((trial for trial in trials if trial.number == 1), None)
     figures = {
         "trials_finished": sum(trial.state == "finished" for trial in trials),
@@ -224,15 +213,15 @@ def _log_totals(book: Book, best: Trial, winner: TrainResult | None) -> None:
     }
     if own is not None and own.score is not None:
         figures["as_it_stands"] = own.score
-    book.record.metrics({f"sweep/{key}": float(value) for key, value in figures.items()})
-    metric = section_of(book.recipe).metric
-    book.record.tags(
+    store.record.metrics({f"sweep/{key}": float(value) for key, value in figures.items()})
+    metric = section_of(store.recipe).metric
+    store.record.tags(
         {"best_trial": str(best.number), "best_values": in_words(best.values)}
-        | ({} if winner else {"result": f"{metric} {best.score:.5g} so far, test rows not looked at"})
+        | ({} if winner else {"result": f"{metric} {best.score:.5g} so far, test rows not evaluated"})
     )
 
 
-def _accepts(recipe: Recipe, values: Mapping[str, Any]) -> bool:
+def _accepts(recipe: Recipe, values: Mapping[str, object]) -> bool:
     try:
         trial_recipe(recipe, values)
     except RecipeError:

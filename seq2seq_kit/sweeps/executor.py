@@ -1,4 +1,7 @@
-"""Processes for trials: each one fresh, forked from a server that has imported TensorFlow, watched for death, time and memory."""
+"""Where trials run: the `Executor` protocol, and processes on this machine.
+
+Each process is fresh, forked from a server that has imported TensorFlow, and is watched for its death, time and memory.
+"""
 
 from __future__ import annotations
 
@@ -11,43 +14,87 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection, get_all_start_methods, get_context
-from typing import Any
+from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING, Protocol
 
 import psutil
 
 from seq2seq_kit.data.tables.memory import free_memory
 from seq2seq_kit.errors import SweepError
-from seq2seq_kit.sweeps.trial_process import Task, main
+from seq2seq_kit.sweeps.trial_process import BatchBegan, EpochEnded, Failure, Message, TrialTask, main
 
-_LOOKED_SECONDS = 0.5  # between two looks at memory
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
+
+_WATCH_SECONDS = 0.5  # between two looks at time and memory
 _SHARE = 0.9  # of the free memory that all trials together may take
-_SAID_LINES = 3
-_AT_ONCE = 20  # messages of one trial
+_STDERR_LINES = 3
+_MESSAGES_AT_ONCE = 20  # of one trial
+
+
+class RunningTrial(Protocol):
+    """A trial that an executor has started."""
+
+    @property
+    def task(self) -> TrialTask: ...
+
+    @property
+    def pid(self) -> int:
+        """Id of its process; 0 where there is none on this machine."""
+
+
+class Executor(Protocol):
+    """Where the trials of a sweep run. `task.folder` must be the same folder for the executor's trials and the sweep."""
+
+    @property
+    def workers(self) -> int:
+        """How many trials may run at a time."""
+
+    @property
+    def free(self) -> int:
+        """How many trials may be started now."""
+
+    def start(self, task: TrialTask) -> RunningTrial:
+        """Starts a trial."""
+
+    def wait(self, seconds: float) -> Iterator[tuple[RunningTrial, Message]]:
+        """What has happened, after at most `seconds`. After its `Outcome` or `Failure` a trial is over."""
+
+    def kill(self, trial: RunningTrial) -> None:
+        """Ends a trial at once."""
+
+    def close(self) -> None:
+        """Ends all trials."""
 
 
 @dataclass(eq=False)  # two processes are never the same, and rows cannot be compared by ==
-class Running:
-    """A process at work.
+class LocalTrial:
+    """A trial in a process of this machine.
 
     Attributes:
-        task: What it does.
+        task: What it runs.
         process: The process.
         pipe: The sweep's end of the pipe.
         began: `time.perf_counter()` at its start.
         peak: Largest resident set seen, in bytes.
-        over: Why it was ended from here, if it was.
+        stopped: Why the executor ended it, if it did.
     """
 
-    task: Task
-    process: Any
+    task: TrialTask
+    process: BaseProcess
     pipe: connection.Connection
     began: float = field(default_factory=time.perf_counter)
     peak: int = 0
-    over: str = ""
+    stopped: Failure | None = None
+
+    @property
+    def pid(self) -> int:
+        """Id of the process."""
+        return self.process.pid or 0
 
 
-class Pool:
-    """At most `workers` processes at a time.
+class LocalExecutor:
+    """At most `workers` processes at a time; see `Executor`.
 
     Args:
         workers: How many trials may run at a time.
@@ -56,94 +103,79 @@ class Pool:
 
     def __init__(self, workers: int, *, minutes: float | None = None) -> None:
         self.workers, self.minutes = workers, minutes
-        self.running: list[Running] = []
+        self.running: list[LocalTrial] = []
         self.share = int(free_memory() * _SHARE / workers)
-        self._looked = 0.0
+        self._watched = 0.0
         start_server()
 
     @property
     def free(self) -> int:
-        """Trials that may be started now."""
         return self.workers - len(self.running)
 
-    def start(self, task: Task) -> Running:
-        """Starts a trial."""
+    def start(self, task: TrialTask) -> LocalTrial:
         process, ours = start_process(main, task)
-        running = Running(task, process, ours)
-        self.running.append(running)
-        return running
+        self.running.append(LocalTrial(task, process, ours))
+        return self.running[-1]
 
-    def wait(self, seconds: float) -> Iterator[tuple[Running, str, Any]]:
-        """What has happened, after at most `seconds`: `(running, kind, value)`.
-
-        Kinds are those of `worker.py` and `died` (how), `late` and `large` (why it was ended).
-        """
+    def wait(self, seconds: float) -> Iterator[tuple[RunningTrial, Message]]:
         ready = connection.wait([each.pipe for each in self.running], timeout=seconds)
         for each in list(self.running):
             if each.pipe in ready:
                 yield from self._read(each)
-        self._look()
+        self._watch()
 
-    def end(self, running: Running) -> None:
-        """Ends a process at once."""
-        if running in self.running:
-            self.running.remove(running)
-        running.process.kill()
-        running.process.join()
-        running.pipe.close()
-
-    def close(self) -> None:
-        """Ends all processes."""
-        for each in list(self.running):
-            self.end(each)
-
-    def _read(self, each: Running) -> Iterator[tuple[Running, str, Any]]:
-        try:
-            for _ in range(_AT_ONCE):  # the others want to be heard, too
-                if not each.pipe.poll():
-                    return
-                kind, value = each.pipe.recv()
-                if kind not in ("batch", "epoch"):
-                    self.running.remove(each)
-                    each.process.join(5)  # it has nothing left to do
-                    each.process.kill()
-                    each.pipe.close()
-                    yield each, kind, value
-                    return
-                yield each, kind, value
-        except (EOFError, OSError):  # it died; a message that was cut short is lost with it
+    def kill(self, trial: RunningTrial) -> None:
+        for each in [each for each in self.running if each is trial]:
             self.running.remove(each)
+            each.process.kill()
             each.process.join()
             each.pipe.close()
-            if each.over:
-                yield each, each.over.split(":")[0], each.over.partition(":")[2]
-            else:
-                # A signal may have been bad luck; a process that ends by itself without a word did not begin rightly.
-                yield each, "died" if each.process.exitcode < 0 else "broken", _how(each)
 
-    def _look(self) -> None:
+    def close(self) -> None:
+        for each in list(self.running):
+            self.kill(each)
+
+    def _read(self, trial: LocalTrial) -> Iterator[tuple[RunningTrial, Message]]:
+        try:
+            for _ in range(_MESSAGES_AT_ONCE):  # the other trials must be heard, too
+                if not trial.pipe.poll():
+                    return
+                message: Message = trial.pipe.recv()
+                if not isinstance(message, BatchBegan | EpochEnded):
+                    trial.process.join(5)  # it has nothing left to do
+                    self.kill(trial)
+                    yield trial, message
+                    return
+                yield trial, message
+        except (EOFError, OSError):  # it died; a message that was cut short is lost with it
+            trial.process.join()
+            self.kill(trial)
+            yield trial, trial.stopped or _death_of(trial)
+
+    def _watch(self) -> None:
         now = time.perf_counter()
-        if now - self._looked < _LOOKED_SECONDS:
+        if now - self._watched < _WATCH_SECONDS:
             return
-        self._looked = now
+        self._watched = now
         for each in self.running:
             with suppress(psutil.Error):
-                memory = psutil.Process(each.process.pid).memory_info()
+                memory = psutil.Process(each.pid).memory_info()
                 size = memory.rss - getattr(memory, "shared", 0)  # TensorFlow's code is in memory once for all
                 each.peak = max(each.peak, size)
                 if size > self.share:
-                    each.over = (
-                        f"large:out of memory: it held {size / 1e9:.1f} GB, and the share of each of {self.workers} workers is "
+                    reason = (
+                        f"out of memory: it held {size / 1e9:.1f} GB, and the share of each of {self.workers} workers is "
                         f"{self.share / 1e9:.1f} GB. Search smaller values, or call with fewer --workers"
                     )
+                    each.stopped = Failure("memory", reason)
             if self.minutes is not None and now - each.began > self.minutes * 60:
-                each.over = f"late:it took longer than sweep.trial_minutes: {self.minutes:g}"
-            if each.over:
+                each.stopped = Failure("time", f"it took longer than sweep.trial_minutes: {self.minutes:g}")
+            if each.stopped:
                 each.process.kill()  # its pipe ends, which is read like any other death
 
 
-def start_server() -> Any:
-    """Starts what trials are forked from, if it does not run yet; it imports TensorFlow while the caller goes on.
+def start_server() -> ForkServerContext | SpawnContext:
+    """Starts the server that trials are forked from, if it does not run yet; it imports TensorFlow while the caller continues.
 
     Returns:
         A context of `multiprocessing`.
@@ -160,11 +192,11 @@ def start_server() -> Any:
     return context
 
 
-def start_process(target: Callable[..., None], *arguments: Any) -> tuple[Any, connection.Connection]:
+def start_process(target: Callable[..., None], *arguments: object) -> tuple[BaseProcess, connection.Connection]:
     """A process that runs `target(pipe, *arguments)`, and this end of the pipe.
 
     Raises:
-        SweepError: It could not be started.
+        SweepError: The process could not be started.
     """
     context = start_server()
     ours, theirs = context.Pipe()
@@ -176,25 +208,27 @@ def start_process(target: Callable[..., None], *arguments: Any) -> tuple[Any, co
         ours.close()
         raise SweepError(
             f"no process could be started for the sweep: {error or type(error).__name__}. Perhaps memory is short: resume with "
-            "fewer --workers"
+            "fewer --workers",
+            code="process_not_started",
         ) from error
     finally:
         theirs.close()
     return process, ours
 
 
-def _how(each: Running) -> str:
-    code = each.process.exitcode
+def _death_of(trial: LocalTrial) -> Failure:
+    code = trial.process.exitcode or 0
     try:
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     except ValueError:
         name = f"signal {-code}"
     hint = "; perhaps memory ran out" if code == -signal.SIGKILL else ""
     with suppress(OSError):
-        said = (each.task.folder / "stderr.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        if said:
-            hint += f". It said last: {' | '.join(said[-_SAID_LINES:])[:400]}"
-    return f"its process was ended by {name}{hint}"
+        lines = (trial.task.folder / "stderr.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        if lines:
+            hint += f". Its last words on standard error: {' | '.join(lines[-_STDERR_LINES:])[:400]}"
+    # A signal may have been bad luck; a process that ends by itself without a message did not begin rightly.
+    return Failure("killed" if code < 0 else "bug", f"its process was ended by {name}{hint}")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the server of forked trials imports once, so that a trial begins at once in a fresh process.
+"""What the server that trials are forked from imports once, so that a trial begins at once in a fresh process.
 
 Importing TensorFlow starts no thread (measured: one thread after it), so a process may be forked from one that has done no more
 than that. Nothing here may run an operation.
@@ -6,6 +6,7 @@ than that. Nothing here may run an operation.
 
 import gc
 import os
+from importlib import import_module
 
 from seq2seq_kit.quiet import held_back
 
@@ -19,10 +20,12 @@ def _load() -> None:
         import tensorflow as tf  # noqa: F401
 
         import seq2seq_kit.models
-        import seq2seq_kit.tasks.forecast.task
         import seq2seq_kit.training.fit  # noqa: F401
         from seq2seq_kit.kernels.compiling import library
+        from seq2seq_kit.tasks.registry import SPECS
 
+        for spec in SPECS:
+            import_module(f"seq2seq_kit.tasks.{spec.job.partition(':')[0]}")
         library()
 
 

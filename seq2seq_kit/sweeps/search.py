@@ -1,7 +1,7 @@
-"""The search: one process that asks the oracle, starts trials, hears how they go and writes it down.
+"""The search: one process that asks the tuner, starts trials, handles their messages and stores their results.
 
-Whatever happens to a trial's process, the sweep goes on or says why it cannot; whatever happens to this one, the book (book.py)
-has all that it takes to go on.
+Whatever happens to a trial's process, the sweep continues or says why it cannot; whatever happens to this one, the trial store
+holds all that is needed to resume.
 """
 
 from __future__ import annotations
@@ -10,37 +10,38 @@ import math
 import shutil
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import ParamSpec, TypeVar
 
-import pandas as pd
-
-from seq2seq_kit.errors import KitError, RecipeError, SweepError, TrackingError
-from seq2seq_kit.recipe.sweep_space import in_words, trial_recipe
+from seq2seq_kit.errors import RecipeError, SweepError, TrackingError
+from seq2seq_kit.recipe.sweep_space import in_words, section_of, trial_recipe
 from seq2seq_kit.reports.notes import count_of
-from seq2seq_kit.sweeps.executor import Pool, Running
+from seq2seq_kit.sweeps.executor import RunningTrial
+from seq2seq_kit.sweeps.preparation import Setup
 from seq2seq_kit.sweeps.report.summary import Ended
-from seq2seq_kit.sweeps.status import Progress, Standing, SweepReporter
-from seq2seq_kit.sweeps.trial_process import Outcome, Task
-from seq2seq_kit.sweeps.trial_store import Book, Page
+from seq2seq_kit.sweeps.status import Progress, Status, report_status, seconds_left
+from seq2seq_kit.sweeps.trial_process import BatchBegan, Failure, Message, Outcome, TrialTask
+from seq2seq_kit.sweeps.trial_store import StoredTrial, TrialStore
 from seq2seq_kit.sweeps.trials import best_of, is_better
-from seq2seq_kit.sweeps.tuner import Asked
-from seq2seq_kit.sweeps.tuner_process import TunerProcess
-from seq2seq_kit.training.fit import Epoch
+from seq2seq_kit.sweeps.tuner import Suggestion
+from seq2seq_kit.sweeps.tuner_process import TunerProcess, TunerThread
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _ATTEMPTS = 2  # a process that was killed may have been unlucky; twice is the trial's own fault
 _TICK_SECONDS = 0.5
-_QUICK_SECONDS = 0.05  # how long the tuner is waited for before trials are listened to again
+_QUICK_SECONDS = 0.05  # the same while the tuner computes
 _STORE_SECONDS = 60.0  # how long a store that does not answer is waited for
 
 
 @dataclass
-class _Busy:
-    page: Page
-    running: Running
+class _Running:
+    entry: StoredTrial
+    handle: RunningTrial
     attempt: int
     progress: Progress
     began: float = field(default_factory=time.perf_counter)
@@ -50,291 +51,236 @@ class Search:
     """Runs the trials of a sweep.
 
     Args:
-        book: What is known of it, with the trials of a sweep that is resumed.
-        tuner: The oracle, which has answered nothing yet.
-        pool: Where trials run.
-        data: Rows instead of the recipe's `data.source`.
-        columns: Columns of the data that the recipe uses.
-        digest: Of those columns.
-        total: Most trials; None: as many as the tuner has.
-        reporter: Is told how it goes.
-        folder: For what trials leave behind; nothing in it is needed once the sweep has ended.
-        pressed: Set by Ctrl-C.
+        store: With the trials so far, of a sweep that is resumed.
+        tuner: Has not been asked yet; is closed at the end.
+        setup: Data, executor and reporter; the executor is closed at the end.
+        folder: For the files of trials; nothing in it is needed once the sweep has ended.
+        interrupted: Set by Ctrl-C.
     """
 
     def __init__(
-        self,
-        book: Book,
-        tuner: TunerProcess,
-        pool: Pool,
-        *,
-        data: pd.DataFrame | None,
-        columns: list[str],
-        digest: str,
-        total: int | None,
-        reporter: SweepReporter,
-        folder: Path,
-        pressed: threading.Event,
+        self, store: TrialStore, tuner: TunerProcess, setup: Setup, *, folder: Path, interrupted: threading.Event
     ) -> None:
-        self.book, self.tuner, self.pool, self.data = book, tuner, pool, data
-        self.columns, self.digest = columns, digest
-        self.total, self.reporter, self.folder, self.pressed = total, reporter, folder, pressed
-        assert book.recipe.sweep is not None
-        self.sweep = book.recipe.sweep
-        self.busy: dict[int, _Busy] = {}
-        self.waiting: list[Page] = []  # trials that were cut, to be run again
-        self._asker = ThreadPoolExecutor(1, "tuner")
-        self._asking: tuple[int, Future[Any]] | None = None
-        self._told: list[Future[None]] = []
-        self._tells = 0
-        self._idle_after_tells = -1  # answers that the tuner had when it said that it waits, and nothing was under way
+        self.store, self.setup, self.folder, self.interrupted = store, setup, folder, interrupted
+        self.executor, self.reporter = setup.executor, setup.reporter
+        self.sweep = section_of(store.recipe)
+        self.tuner = TunerThread(tuner, store.reserve)
+        self.running: dict[int, _Running] = {}
+        self.cut: list[StoredTrial] = []  # to be run again
         self.began = time.perf_counter()
 
     def run(self) -> Ended:
-        """Goes on until the sweep has ended, and says how.
+        """Runs until the sweep has ended, and returns how.
 
         Raises:
             KitError: The recipe or the data of a trial is wrong: the error itself, with the trial's values.
-            SweepError: A trial ended in an error that is none of its own.
+            SweepError: A trial met a bug, or the tuner did.
         """
         self._replay()
         ended: Ended | None = None
         try:
             while True:
                 if ended is None:
-                    ended = self._fill()
-                if self.pressed.is_set():
+                    ended = self._start_trials()
+                if self.interrupted.is_set():
                     return "interrupted"
-                if ended is not None and not self.busy:
-                    for told in self._told:
-                        told.result()
+                if ended is not None and not self.running:
+                    self.tuner.check(wait=True)
                     return ended
-                for running, kind, value in self.pool.wait(_QUICK_SECONDS if self._asking else _TICK_SECONDS):
-                    self._hear(running, kind, value)
-                self._hear_tuner()
-                self.reporter.on_standing(self.standing())
+                for handle, message in self.executor.wait(_QUICK_SECONDS if self.tuner.computes else _TICK_SECONDS):
+                    self._handle(handle, message)
+                self.tuner.check()
+                report_status(self.reporter, self.status())
         finally:
-            self.pool.close()
-            for busy in self.busy.values():
+            self.executor.close()
+            for each in self.running.values():
                 # It must not hide what ended the sweep, and a resumed one takes the trial for cut anyway.
                 with suppress(TrackingError):
-                    self.book.cut(busy.page)
-            self.busy.clear()
-            self.tuner.close()  # one that thinks is not waited for
-            self._asker.shutdown(cancel_futures=True)
+                    self.store.cut(each.entry)
+            self.running.clear()
+            self.tuner.close()
 
-    def standing(self) -> Standing:
-        """How it stands now."""
+    def status(self) -> Status:
+        """The status of the sweep now."""
         now = time.perf_counter()
         progress = [
-            replace(busy.progress, trial=busy.page.trial, seconds=now - busy.began, process=busy.running.process.pid)
-            for busy in self.busy.values()
+            replace(each.progress, trial=each.entry.trial, seconds=now - each.began, process=each.handle.pid)
+            for each in self.running.values()
         ]
-        trials, seconds = self.book.trials, now - self.began
-        return Standing(
-            trials, progress, self.total, seconds, self._left(progress), self.sweep.metric, self.sweep.direction
-        )
-
-    def _left(self, running: list[Progress]) -> float | None:
-        """A trial takes as long as the finished ones did in the mean; what is under way is counted by its progress."""
-        took = [trial.seconds for trial in self.book.trials if trial.state == "finished" and trial.seconds]
-        took += [each.seconds / each.done for each in running if each.done > 0.2]
-        if not took or self.total is None:
-            return None
-        mean = sum(took) / len(took)
-        ahead = self.total - len(self.book.pages) + len(self.waiting)
-        work = ahead * mean + sum(max(mean - each.seconds, 0.0) for each in running)
-        left = work / self.pool.workers
-        if self.sweep.max_minutes is not None:
-            left = min(left, max(self.sweep.max_minutes * 60 - (time.perf_counter() - self.began), 0.0) + mean)
-        return left
+        sweep, seconds = self.sweep, now - self.began
+        status = Status(self.store.trials, progress, sweep.trials, seconds, None, sweep.metric, sweep.direction)
+        workers, waiting = self.executor.workers, len(self.cut)
+        left = seconds_left(status, workers=workers, waiting=waiting, max_minutes=sweep.max_minutes)
+        return replace(status, left=left)
 
     def _replay(self) -> None:
-        """Brings a fresh oracle to where it was: the same questions and answers in the same order."""
-        journal = self.book.journal()
+        """Brings a fresh tuner to where the last one was: the same calls in the same order."""
+        journal = self.store.journal()
         if journal:
-            self.reporter.say(f"telling the tuner of {count_of(len(self.book.pages), 'trial')}")
-        for kind, page in journal:
-            if kind == "ask":
-                assert page.asked is not None
-                page.asked = self.tuner.replay(page.asked.raw)
-            elif page.asked is not None:
-                self.tuner.tell(page.asked.identity, page.trial.score, epoch=page.trial.best_epoch or 1)
-        self.waiting = [page for page in self.book.pages.values() if page.trial.state == "cut"]
+            self.reporter.say(f"telling the tuner of {count_of(len(self.store.entries), 'trial')}")
+        tuner = self.tuner.tuner
+        for call, entry in journal:
+            assert entry.suggestion is not None
+            if call == "ask":
+                entry.suggestion = tuner.replay(entry.suggestion.raw)
+            else:
+                tuner.tell(entry.suggestion.identity, entry.trial.score, epoch=entry.trial.best_epoch or 1)
+        self.cut = [entry for entry in self.store.entries.values() if entry.trial.state == "cut"]
 
-    def _fill(self) -> Ended | None:
-        """Starts as many trials as there are free workers; says how the sweep has ended if there are no more."""
-        while self.pool.free and not self.pressed.is_set():
-            if self.waiting:
-                page = self.waiting.pop(0)
-                self._write(self.book.again, page)
-                self._start(page, attempt=1)
+    def _start_trials(self) -> Ended | None:
+        """Starts as many trials as there are free workers; returns how the sweep has ended if there are no more."""
+        entries = self.store.entries
+        while self.executor.free and not self.interrupted.is_set():
+            if self.cut:
+                entry = self.cut.pop(0)
+                self._store(self.store.restart, entry)
+                self._start(entry, attempt=1)
                 continue
-            if self.total is not None and len(self.book.pages) >= self.total:
+            if self.sweep.trials is not None and len(entries) >= self.sweep.trials:
                 return "done"
             minutes = self.sweep.max_minutes
-            if self.book.pages and minutes is not None and time.perf_counter() - self.began > minutes * 60:
+            if entries and minutes is not None and time.perf_counter() - self.began > minutes * 60:
                 return "max_minutes"
-            if not self.book.pages:  # the recipe as it stands is what the others are compared with
-                page = self._write(self.book.add, self.book.defaults, None)
-                self._write(self.book.describe, page)
-                self._start(page, attempt=1)
+            if not entries:  # the recipe as it stands, which the others are compared with
+                self._start(self._add(None), attempt=1)
                 continue
-            at, asked = self._ask()
-            if asked == "wait":
-                if self._asking is None and not self.busy and not self._told:
-                    # What it said may be older than the last answer; then it is asked once more.
-                    if self._idle_after_tells == self._tells:
-                        raise SweepError(
-                            "the tuner waits for a trial that is not under way. Resume the sweep; if it stays, begin a new one"
-                        )
-                    self._idle_after_tells = self._tells
+            at, answer = self.tuner.ask()
+            for note in self.tuner.new_notes():
+                self.reporter.say(note)
+            if answer == "wait":
+                if not self.running:
+                    self.tuner.require_progress()
                 return None
-            if not isinstance(asked, Asked):
+            if not isinstance(answer, Suggestion):
                 return "exhausted"
-            page = self._write(self.book.add, asked.values, asked, at)
-            self._write(self.book.describe, page)
+            entry = self._add(answer, at)
             try:
-                twin = self._twin(page)
-            except RecipeError as error:  # of a space too large to be looked at as a whole
-                self._fail(page, str(error), seconds=0.0)
+                duplicate = self._duplicate_of(entry)
+            except RecipeError as error:  # of a space that is too large to be checked as a whole
+                self._fail(entry, str(error), seconds=0.0)
                 continue
-            if twin is None:
-                self._start(page, attempt=1)
+            if duplicate is None:
+                self._start(entry, attempt=1)
             else:
-                self._take_over(page, twin)
+                self._copy_score(entry, duplicate)
         return None
 
-    def _ask(self) -> tuple[int, Asked | Literal["wait", "done"]]:
-        """The tuner's next values with their place in the journal; `wait` while it thinks.
+    def _add(self, suggestion: Suggestion | None, at: int = 0) -> StoredTrial:
+        values = suggestion.values if suggestion else self.store.defaults
+        entry = self._store(self.store.add, values, suggestion, at)
+        self._store(self.store.describe, entry)
+        return entry
 
-        A bayesian one may think for seconds. It does so in a thread, and hears of scores there too, in the order in which both
-        came up, so that the journal tells what happened; meanwhile trials are heard and watched.
-        """
-        if self._asking is None:
-            self._asking = self.book.reserve(), self._asker.submit(self.tuner.ask)
-        at, asked = self._asking
-        try:
-            answer = asked.result(timeout=_QUICK_SECONDS)
-        except TimeoutError:
-            return at, "wait"
-        self._asking = None
-        return at, answer
+    def _duplicate_of(self, entry: StoredTrial) -> StoredTrial | None:
+        """A finished trial of the same recipe: a grid repeats the recipe as it stands."""
+        own = trial_recipe(self.store.recipe, entry.trial.values)
+        finished = (other for other in self.store.entries.values() if other.trial.state == "finished")
+        return next((other for other in finished if trial_recipe(self.store.recipe, other.trial.values) == own), None)
 
-    def _twin(self, page: Page) -> Page | None:
-        """A finished trial of the very same recipe: a grid comes by the recipe as it stands."""
-        own = trial_recipe(self.book.recipe, page.trial.values)
-        finished = (other for other in self.book.pages.values() if other.trial.state == "finished")
-        return next((other for other in finished if trial_recipe(self.book.recipe, other.trial.values) == own), None)
+    def _copy_score(self, entry: StoredTrial, duplicate: StoredTrial) -> None:
+        """Training the same recipe with the same seed gives the same score, so it is not trained again."""
+        other = duplicate.trial
+        assert other.score is not None
+        assert other.best_epoch is not None
+        outcome = Outcome(other.score, other.best_epoch, fits=[], seconds=0.0, memory=0, folds=other.folds)
+        reason = f"the same recipe as trial {other.number}, not trained again"
+        self._store(self.store.finish, entry, outcome, bundle=None, reason=reason)
+        self._report_end(entry, best=False)
 
-    def _take_over(self, page: Page, twin: Page) -> None:
-        """A trial that would train the same recipe with the same seed has the same score; it is not trained again."""
-        found = twin.trial
-        assert found.score is not None
-        assert found.best_epoch is not None
-        outcome = Outcome(found.score, found.best_epoch, fits=[], seconds=0.0, memory=0, folds=found.folds)
-        said = f"the same recipe as trial {found.number}, not trained again"
-        self._write(self.book.finish, page, outcome, bundle=None, reason=said)
-        self._tell(page)
-        self.reporter.on_trial(page.trial, False)
-
-    def _start(self, page: Page, *, attempt: int) -> None:
-        number = page.trial.number
-        recipe = trial_recipe(self.book.recipe, page.trial.values)
-        folder = self.folder / f"{number}-{attempt}"
-        task = Task(
+    def _start(self, entry: StoredTrial, *, attempt: int) -> None:
+        number = entry.trial.number
+        recipe = trial_recipe(self.store.recipe, entry.trial.values)
+        task = TrialTask(
             recipe=recipe,
             metric=self.sweep.metric,
-            to_beat=best.score if (best := best_of(self.book.trials, self.sweep.direction)) else None,
+            to_beat=best.score if (best := best_of(self.store.trials, self.sweep.direction)) else None,
             direction=self.sweep.direction,
             folds=self.sweep.folds,
-            data=self.data,
-            folder=folder,
-            run_id=page.record.run_id,
-            columns=self.columns,
-            digest=self.digest,
+            data=self.setup.data,
+            folder=self.folder / f"{number}-{attempt}",
+            run_id=entry.record.run_id,
+            columns=self.setup.job.columns,
+            digest=self.setup.digest,
         )
-        progress = Progress(page.trial, epochs=recipe.training.epochs)
-        self.busy[number] = _Busy(page, self.pool.start(task), attempt, progress)
+        progress = Progress(entry.trial, epochs=recipe.training.epochs)
+        self.running[number] = _Running(entry, self.executor.start(task), attempt, progress)
 
-    def _hear(self, running: Running, kind: str, value: Any) -> None:
-        busy = next(each for each in self.busy.values() if each.running is running)
-        page = busy.page
-        if kind == "batch":
-            fold, epoch, of, done = value
-            busy.progress = replace(busy.progress, fold=fold, epoch=epoch, epochs=of, done=done)
+    def _handle(self, handle: RunningTrial, message: Message) -> None:
+        running = next(each for each in self.running.values() if each.handle is handle)
+        entry = running.entry
+        if isinstance(message, Outcome | Failure):
+            del self.running[entry.trial.number]
+            if isinstance(message, Failure):
+                self._handle_failure(running, message)
+            elif math.isfinite(message.score):
+                self._finish(entry, message, handle.task.folder / "bundle")
+            else:
+                self._fail(entry, f"its {self.sweep.metric} is not a finite number", seconds=_since(running.began))
+            shutil.rmtree(handle.task.folder, ignore_errors=True)
             return
-        if kind == "epoch":
-            fold, told = value
-            epoch = Epoch(**told)
-            of = self.sweep.folds or 1
-            done = (fold - 1 + epoch.number / epoch.of) / of
-            busy.progress = replace(
-                busy.progress, fold=fold, epoch=epoch.number, epochs=epoch.of, done=done, last=epoch.val_loss
+        if isinstance(message, BatchBegan):
+            running.progress = replace(
+                running.progress, fold=message.fold, epoch=message.epoch, epochs=message.epochs, done=message.done
             )
-            self._write(self.book.epoch, page, fold, epoch, folds=self.sweep.folds)
             return
-        del self.busy[page.trial.number]
-        self._ended(busy, kind, value)
-        shutil.rmtree(running.task.folder, ignore_errors=True)
+        epoch, folds = message.epoch, self.sweep.folds or 1
+        running.progress = replace(
+            running.progress,
+            fold=message.fold,
+            epoch=epoch.number,
+            epochs=epoch.of,
+            done=(message.fold - 1 + epoch.number / epoch.of) / folds,
+            last=epoch.val_loss,
+        )
+        self._store(self.store.epoch, entry, message.fold, epoch, folds=self.sweep.folds)
 
-    def _ended(self, busy: _Busy, kind: str, value: Any) -> None:
-        page, seconds = busy.page, time.perf_counter() - busy.began
-        if kind == "done" and math.isfinite(value.score):
-            self._finish(page, value, busy.running.task.folder / "bundle")
+    def _handle_failure(self, running: _Running, failure: Failure) -> None:
+        entry, reason = running.entry, failure.reason
+        about = f"trial {entry.trial.number} with {in_words(entry.trial.values)}"
+        if failure.kind in ("invalid", "bug"):
+            self._store(self.store.cut, entry)  # it runs again if the sweep is resumed, once this is mended
+        if failure.error is not None:
+            text = f"{about} cannot be run: {failure.error}"
+            raise type(failure.error)(text, code=failure.error.code)
+        if failure.kind == "bug":
+            last = reason.strip().splitlines()[-1]
+            text = f"{about} met a bug of the kit or of a library: {last}. The sweep was stopped; --debug shows where"
+            raise SweepError(text, code="trial_bug") from _RemoteError(reason)
+        if failure.kind == "killed" and running.attempt < _ATTEMPTS:
+            self.reporter.say(f"trial {entry.trial.number}: {reason}; it is tried once more")
+            self._start(entry, attempt=running.attempt + 1)
             return
-        if kind == "died" and busy.attempt < _ATTEMPTS:
-            self.reporter.say(f"trial {page.trial.number}: {value}; it is tried once more")
-            self._start(page, attempt=busy.attempt + 1)
-            return
-        reasons = {"died": f"{value}, {_ATTEMPTS} times", "done": f"its {self.sweep.metric} is not a finite number"}
-        reason = reasons.get(kind, str(value))
-        if kind in ("wrong", "broken"):
-            self._write(self.book.cut, page)  # it runs again if the sweep is resumed, once this is mended
-        if kind == "wrong":
-            raise _with_values(value, page)
-        if kind == "broken":
-            last = value.strip().splitlines()[-1]
-            said = f"trial {page.trial.number} with {in_words(page.trial.values)} met a bug of the kit or of a library: {last}"
-            raise SweepError(f"{said}. The sweep was stopped; --debug shows where") from _RemoteError(value)
-        self._fail(page, reason, seconds=seconds)
+        times = f", {_ATTEMPTS} times" if failure.kind == "killed" else ""
+        self._fail(entry, reason + times, seconds=_since(running.began))
 
-    def _fail(self, page: Page, reason: str, *, seconds: float) -> None:
-        self._write(self.book.fail, page, reason, seconds=seconds)
-        self._tell(page)
-        self.reporter.on_trial(page.trial, False)
+    def _fail(self, entry: StoredTrial, reason: str, *, seconds: float) -> None:
+        self._store(self.store.fail, entry, reason, seconds=seconds)
+        self._report_end(entry, best=False)
 
-    def _finish(self, page: Page, outcome: Outcome, bundle: Path) -> None:
-        best = best_of(self.book.trials, self.sweep.direction)
-        number = page.trial.number
-        # `best_of` takes the earlier one of equals, so its model has to be kept even if it ends later.
+    def _finish(self, entry: StoredTrial, outcome: Outcome, bundle: Path) -> None:
+        best, number = best_of(self.store.trials, self.sweep.direction), entry.trial.number
+        # `best_of` takes the earlier one of equals, so its model must be kept even if it ends later.
         ties = best is not None and best.score == outcome.score and number < best.number
         leads = ties or is_better(outcome.score, best.score if best else None, self.sweep.direction)
-        self._write(self.book.finish, page, outcome, bundle=bundle if leads else None)
-        self._tell(page)
+        self._store(self.store.finish, entry, outcome, bundle=bundle if leads else None)
         if leads:
-            self._write(self.book.record.metrics, {"sweep/best_so_far": outcome.score}, step=page.trial.number)
-        self.reporter.on_trial(page.trial, leads)
+            self._store(self.store.record.metrics, {"sweep/best_so_far": outcome.score}, step=number)
+        self._report_end(entry, best=leads)
 
-    def _tell(self, page: Page) -> None:
-        if page.asked is not None:
-            epoch = page.trial.best_epoch or 1
-            self._tells += 1
-            self._told.append(self._asker.submit(self.tuner.tell, page.asked.identity, page.trial.score, epoch=epoch))
+    def _report_end(self, entry: StoredTrial, *, best: bool) -> None:
+        """Tells the tuner and the reporter of a trial that has ended."""
+        if entry.suggestion is not None:
+            self.tuner.tell(entry.suggestion.identity, entry.trial.score, epoch=entry.trial.best_epoch or 1)
+        self.reporter.on_trial(entry.trial, best)
 
-    def _hear_tuner(self) -> None:
-        """An error of the tuner while it was told is one of the sweep."""
-        while self._told and self._told[0].done():
-            self._told.pop(0).result()
-
-    def _write(self, write: Any, *arguments: Any, **named: Any) -> Any:
-        """Writes into the book; a store that does not answer for a while costs time, and no trial."""
+    def _store(self, write: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Calls a method of the trial store; a store that does not answer for a while costs time, and no trial."""
         until = time.perf_counter() + _STORE_SECONDS
         while True:
             try:
                 return write(*arguments, **named)
             except TrackingError as error:
-                if time.perf_counter() > until or self.pressed.is_set():
+                if time.perf_counter() > until or self.interrupted.is_set():
                     raise
                 self.reporter.say(f"{error}; trying again")
                 time.sleep(2)
@@ -347,5 +293,5 @@ class _RemoteError(Exception):
         super().__init__(f"\n{text}")
 
 
-def _with_values(error: KitError, page: Page) -> KitError:
-    return type(error)(f"trial {page.trial.number} with {in_words(page.trial.values)} cannot be run: {error}")
+def _since(began: float) -> float:
+    return time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""How a sweep stands while it runs, and who is told of it."""
+"""The status of a sweep while it runs, and who is told of it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from seq2seq_kit.sweeps.trials import Direction, Trial
 
 @dataclass(frozen=True)
 class Progress:
-    """How a trial that is under way stands.
+    """How far a running trial is.
 
     Attributes:
         trial: Which one.
-        fold: Which fold, from 1.
-        epoch: Under way, from 1.
+        fold: The current fold, from 1.
+        epoch: The current epoch, from 1.
         epochs: Of the recipe.
-        done: Share of the trial that is behind it, early stopping aside.
+        done: Share of the trial that is done, as if early stopping did not end it.
         last: Validation loss of the last finished epoch, or None.
         seconds: Since it began.
         process: Id of its process.
@@ -35,17 +35,17 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a sweep stands, for who watches it.
+class Status:
+    """The status of a sweep.
 
     Attributes:
         trials: All trials so far.
-        running: Those under way.
-        total: Trials that there will be at most, or None if only the tuner knows.
+        running: Those that run now.
+        total: The largest number of trials there will be, or None if only the tuner knows.
         seconds: Wall time of the search so far.
-        left: Seconds that it will take from now on, or None if nothing is known yet.
+        left: Estimated seconds from now on, or None if nothing is known yet.
         metric: The objective.
-        direction: Whether it should be small or large.
+        direction: Whether the objective is minimized or maximized.
     """
 
     trials: list[Trial]
@@ -57,6 +57,9 @@ class Standing:
     direction: Direction
 
 
+Standing = Status  # its name in earlier versions
+
+
 class SweepReporter(Protocol):
     """Told how a sweep goes."""
 
@@ -66,20 +69,47 @@ class SweepReporter(Protocol):
     def find(self, finding: Finding) -> None:
         """A finding on data or result."""
 
-    def on_standing(self, standing: Standing) -> None:
-        """The sweep stands like this, several times a second at most."""
+    def on_status(self, status: Status) -> None:
+        """The status, several times a second at most. A reporter may have `on_standing` instead, its name in earlier versions."""
 
     def on_trial(self, trial: Trial, best: bool) -> None:
         """A trial has ended; `best`: it is the best one so far."""
 
 
 class Silent:
-    """The reporter of a program that wants to hear nothing."""
+    """The reporter of a program that wants to hear nothing, and a base for one that wants to hear something."""
 
     def say(self, text: str) -> None: ...
 
     def find(self, finding: Finding) -> None: ...
 
-    def on_standing(self, standing: Standing) -> None: ...
-
     def on_trial(self, trial: Trial, best: bool) -> None: ...
+
+    def on_status(self, status: Status) -> None:
+        if earlier := getattr(self, "on_standing", None):
+            earlier(status)
+
+
+def report_status(reporter: SweepReporter, status: Status) -> None:
+    """Calls the reporter's `on_status`, or `on_standing` if it has only that."""
+    report = getattr(reporter, "on_status", None) or getattr(reporter, "on_standing")  # noqa: B009  (not in the protocol)
+    report(status)
+
+
+def seconds_left(status: Status, *, workers: int, waiting: int, max_minutes: float | None) -> float | None:
+    """An estimate: a trial takes as long as the mean of the finished ones, and running ones count by their progress.
+
+    Args:
+        status: Of now; `left` is not read.
+        workers: Trials at a time.
+        waiting: Trials among `status.trials` that are to be run again.
+        max_minutes: Of the sweep's section.
+    """
+    took = [trial.seconds for trial in status.trials if trial.state == "finished" and trial.seconds]
+    took += [each.seconds / each.done for each in status.running if each.done > 0.2]
+    if not took or status.total is None:
+        return None
+    mean = sum(took) / len(took)
+    ahead = status.total - len(status.trials) + waiting
+    left = (ahead * mean + sum(max(mean - each.seconds, 0.0) for each in status.running)) / workers
+    return left if max_minutes is None else min(left, max(max_minutes * 60 - status.seconds, 0.0) + mean)

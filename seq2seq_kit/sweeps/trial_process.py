@@ -1,7 +1,6 @@
 """What happens in the process of one trial: recipe, data, model, fit; for folds several times. Nothing here speaks to MLflow.
 
-Messages to the sweep's process are tuples `(kind, value)`: `batch`, `epoch` (while a fold is fitted), then one of `done`,
-`failed` (this trial only), `wrong` (recipe or data: the sweep cannot go on) or `broken` (a bug).
+Messages to the sweep's process are `BatchBegan` and `EpochEnded` while a fold is fitted, then one `Outcome` or `Failure`.
 """
 
 from __future__ import annotations
@@ -15,16 +14,16 @@ import threading
 import time
 import traceback
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from seq2seq_kit.errors import DataError, KitError, TrainingError
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.sweeps.trials import Direction, is_better
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.job import Job, digest_of
-from seq2seq_kit.training.fit import Epoch
+from seq2seq_kit.training.fit import Epoch, Fit
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -35,17 +34,17 @@ _PROGRESS_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Task:
-    """One trial, complete.
+class TrialTask:
+    """All that a process needs to run one trial.
 
     Attributes:
         recipe: The trial's recipe.
         metric: The objective: `val_loss` or a metric of the fit.
-        to_beat: The best score when the trial began, or None; a model that does not beat it is not kept.
+        to_beat: The best score when the trial began, or None; a model that does not beat it is not saved.
         direction: Whether a score is better when it is smaller (`min`) or larger (`max`).
         folds: Number of time-ordered folds; None: the recipe's own split.
         data: Rows instead of the recipe's `data.source`.
-        folder: Where the trained model is put as `bundle`, and what the process says on standard error as `stderr.txt`.
+        folder: Where the trained model is saved as `bundle`, and the process's standard error as `stderr.txt`.
         run_id: The trial's run, named in its bundle.
         columns: Columns of the data that the sweep's own recipe uses.
         digest: Of those columns when the sweep began.
@@ -65,43 +64,84 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a trial came to, as plain data.
+    """The result of a trial, as plain data.
 
     Attributes:
-        score: The objective at the kept epoch; over folds their mean.
-        best_epoch: The kept epoch, of the last fold.
-        folds: Scores by fold; empty without.
-        fits: Each fold's fit, as `Fit.to_json` gives it; a single one without folds.
+        score: The objective at the best epoch; over folds their mean.
+        best_epoch: The epoch whose weights are kept, of the last fold.
+        folds: Scores by fold; empty without folds.
+        fits: The fit of each fold; a single one without folds.
         seconds: Wall time of everything.
         memory: Largest resident set of the process, in bytes.
     """
 
     score: float
     best_epoch: int
-    fits: list[dict[str, Any]]
+    fits: list[Fit]
     seconds: float
     memory: int
-    folds: tuple[float, ...] = field(default=())
+    folds: tuple[float, ...] = ()
 
 
-def main(pipe: Connection, task: Task) -> None:
+@dataclass(frozen=True)
+class BatchBegan:
+    """Some batches begin in `epoch` of `epochs`; `done` is the share of the trial that is done."""
+
+    fold: int
+    epoch: int
+    epochs: int
+    done: float
+
+
+@dataclass(frozen=True)
+class EpochEnded:
+    """An epoch of a fold has ended."""
+
+    fold: int
+    epoch: Epoch
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A trial has no outcome.
+
+    Attributes:
+        kind: `failed`: this trial cannot be trained; `invalid`: recipe or data are wrong, so the sweep cannot continue; `bug`: of
+            the kit or a library. From the executor: `killed` by a signal, perhaps by bad luck; ended by it because the trial took
+            too long (`time`) or too much `memory`.
+        reason: For the user; of a bug the traceback.
+        error: What was raised, if `invalid`.
+    """
+
+    kind: Literal["failed", "invalid", "bug", "killed", "time", "memory"]
+    reason: str
+    error: KitError | None = None
+
+
+Message = BatchBegan | EpochEnded | Outcome | Failure
+
+
+def main(pipe: Connection, task: TrialTask) -> None:
     """The whole life of a trial's process."""
+    pipe.send(_run(pipe, task))
+
+
+def _run(pipe: Connection, task: TrialTask) -> Outcome | Failure:
     try:
         _settle(pipe, task.folder)
-        pipe.send(("done", run_trial(task, pipe)))
+        return run_trial(task, pipe)
     except (MemoryError, TrainingError) as error:
-        pipe.send(("failed", str(error) or "out of memory"))
+        return Failure("failed", str(error) or "out of memory")
     except KitError as error:
-        pipe.send(("wrong", error))
+        return Failure("invalid", str(error), error)
     except Exception as error:
         if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's, which has no base of its own
-            said = re.sub(r"^\{\{.*?\}\}\s*", "", str(error).splitlines()[0])
-            pipe.send(("failed", f"out of memory: {said}"))
-        else:
-            pipe.send(("broken", traceback.format_exc()))
+            text = re.sub(r"^\{\{.*?\}\}\s*", "", str(error).splitlines()[0])
+            return Failure("failed", f"out of memory: {text}")
+        return Failure("bug", traceback.format_exc())
 
 
-def run_trial(task: Task, pipe: Connection) -> Outcome:
+def run_trial(task: TrialTask, pipe: Connection) -> Outcome:
     """Fits the trial's recipe, on each fold if there are any."""
     import keras
 
@@ -117,11 +157,11 @@ def run_trial(task: Task, pipe: Connection) -> Outcome:
         keras.backend.clear_session()
         seed_everything(recipe.seed, deterministic=recipe.training.deterministic)
         model = each.build()
-        fitted = each.fit(model, [_Teller(pipe, number, len(jobs))])
+        fitted = each.fit(model, [_PipeObserver(pipe, number, len(jobs))])
         scores.append(score_of(fitted.history[fitted.best_epoch - 1], task.metric))
-        fits.append(fitted.to_json())
+        fits.append(fitted)
     score = math.fsum(scores) / len(scores)
-    # Of equals the earlier trial counts, which may be this one.
+    # Of equal scores the earlier trial counts, which may be this one.
     if task.to_beat is None or not is_better(task.to_beat, score, task.direction):
         digest = digest_of(job.source, job.columns)
         info = {"run_id": task.run_id, "data_sha256": digest, "best_epoch": fitted.best_epoch}
@@ -145,42 +185,43 @@ def require_same_rows(job: Job, columns: list[str], digest: str) -> None:
     """Refuses a source that has changed since the sweep began: its trials would be judged on other rows.
 
     Raises:
-        DataError: It has.
+        DataError: The source has changed.
     """
     absent = [name for name in columns if name not in job.source.columns]
     if absent or digest_of(job.source, columns) != digest:
-        changed = f"its column {absent[0]} is gone" if absent else "its rows are others"
+        changed = f"it has no column {absent[0]} any more" if absent else "its rows differ"
         raise DataError(
-            f"the data has changed while the sweep ran ({changed}), so trials could not be compared. Bring the rows back and "
-            "resume the sweep, or begin a new one"
+            f"the data has changed while the sweep ran ({changed}), so trials could not be compared. Restore the rows and "
+            "resume the sweep, or begin a new one",
+            code="sweep_data_changed",
         )
 
 
-class _Teller:
-    """Watches a fit and tells the sweep's process."""
+class _PipeObserver:
+    """Watches a fit and sends messages to the sweep's process."""
 
-    def __init__(self, pipe: Connection, fold: int, of: int) -> None:
-        self.pipe, self.fold, self.of = pipe, fold, of
-        self.told = 0.0
+    def __init__(self, pipe: Connection, fold: int, folds: int) -> None:
+        self.pipe, self.fold, self.folds = pipe, fold, folds
+        self.sent = 0.0
 
     def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None:
         now = time.perf_counter()
-        if now - self.told > _PROGRESS_SECONDS:
-            self.told = now
-            done = (self.fold - 1 + ((epoch - 1) * steps + step - 1) / (of * steps)) / self.of
-            self.pipe.send(("batch", (self.fold, epoch, of, done)))
+        if now - self.sent > _PROGRESS_SECONDS:
+            self.sent = now
+            done = (self.fold - 1 + ((epoch - 1) * steps + step - 1) / (of * steps)) / self.folds
+            self.pipe.send(BatchBegan(self.fold, epoch, of, done))
 
     def on_epoch(self, epoch: Epoch) -> None:
-        self.pipe.send(("epoch", (self.fold, asdict(epoch))))
+        self.pipe.send(EpochEnded(self.fold, epoch))
 
 
 def _settle(pipe: Connection, folder: Path) -> None:
-    """Makes this process one that computes in one thread, says nothing, and never outlives the sweep."""
+    """Makes this process compute in one thread, write to files only, and never outlive the sweep."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to every process of the terminal; the sweep's decides
     folder.mkdir(parents=True, exist_ok=True)
-    said = os.open(folder / "stderr.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    log = os.open(folder / "stderr.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
-        os.dup2(said, stream)
+        os.dup2(log, stream)
     with suppress(OSError):
         # If memory runs out, Linux ends a trial and not the sweep.
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")

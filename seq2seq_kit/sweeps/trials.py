@@ -1,4 +1,4 @@
-"""The trials of a sweep: what was tried, how it went, which was best, and how to call them."""
+"""The trials of a sweep: values and outcome, which is the best, names and tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import stdev
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -21,7 +21,7 @@ Direction = Literal["min", "max"]
 
 @dataclass(frozen=True)
 class Trial:
-    """One recipe of a sweep and how it went.
+    """One recipe of a sweep and its outcome.
 
     Attributes:
         number: From 1; trial 1 is the recipe as it stands.
@@ -41,7 +41,7 @@ class Trial:
     """
 
     number: int
-    values: dict[str, Any]
+    values: dict[str, object]
     state: State
     score: float | None = None
     best_epoch: int | None = None
@@ -111,7 +111,7 @@ def table_of(trials: Sequence[Trial], knobs: Sequence[Knob]) -> pd.DataFrame:
     the space, reason, run. A key that is not active in a trial is missing; lists are text, as a recipe writes them.
     """
     rows = sorted(trials, key=lambda trial: trial.number)
-    columns: dict[str, Any] = {
+    columns: dict[str, object] = {
         "trial": [trial.number for trial in rows],
         "state": [trial.state for trial in rows],
         "objective": pd.array([trial.score for trial in rows], dtype="Float64"),
@@ -128,32 +128,32 @@ def table_of(trials: Sequence[Trial], knobs: Sequence[Knob]) -> pd.DataFrame:
     return pd.DataFrame(columns | {"reason": [t.reason for t in rows], "run": [t.run_id for t in rows]})
 
 
-def _column(values: Sequence[Any]) -> Any:
+def _column(values: Sequence[object]) -> pd.Series:
     known = [value for value in values if value is not None]
     if all(isinstance(value, bool) for value in known):
-        return pd.array(values, dtype="boolean")
+        return pd.Series(values, dtype="boolean")
     if all(number_of(value) is not None for value in known):
-        return pd.array(values, dtype="Int64" if all(isinstance(value, int) for value in known) else "Float64")
+        return pd.Series(values, dtype="Int64" if all(isinstance(value, int) for value in known) else "Float64")
     return pd.Series([None if value is None else text_of(value) for value in values], dtype=object)
 
 
-def number_of(value: Any) -> float | None:
-    """A number as a float; None for what is none, which `true` and `null` are not either."""
+def number_of(value: object) -> float | None:
+    """A number as a float; None for anything else, `true`, `null` and infinity too."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)
 
 
-def place_of(knob: Knob, value: Any) -> float | None:
-    """Where a value lies on the scale along which the tuner draws it, so that equal distances are equally likely.
+def position_of(knob: Knob, value: object) -> float | None:
+    """The position of a value on the scale on which the tuner draws it, so that equal distances are equally likely.
 
     Args:
         knob: An int or a float: linear, log10, or log10 from the upper end (`reverse_log`); otherwise the position among
             the values of the choice.
-        value: Any value, also the recipe's own, which may lie outside the space.
+        value: The recipe's own too, which may lie outside the space.
 
     Returns:
-        None where the scale has no place for the value.
+        None where the value has no position on the scale.
     """
     if knob.kind in ("choice", "boolean"):
         return next((float(at) for at, own in enumerate(knob.values) if same(own, value)), None)
@@ -169,14 +169,14 @@ def place_of(knob: Knob, value: Any) -> float | None:
     return math.log10(number) if number > 0 else None
 
 
-def same(one: Any, other: Any) -> bool:
-    """Whether two values say the same in a recipe: 64 and 64.0, a list and a tuple; not 1 and true."""
+def same(one: object, other: object) -> bool:
+    """Whether two values mean the same in a recipe: 64 and 64.0, a list and a tuple; not 1 and true."""
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(same(*pair) for pair in zip(one, other, strict=True))
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
-def text_of(value: Any) -> str:
+def text_of(value: object) -> str:
     """A value as a recipe writes it, a number with four digits: `[64, 32]`, `0.001`, `true`, `gru`, `null`."""
     if isinstance(value, str):
         return value
@@ -188,7 +188,7 @@ def text_of(value: Any) -> str:
 
 
 def short_keys(keys: Sequence[str]) -> dict[str, str]:
-    """The shortest end of each dotted key that no other one has: `encoder_units`; `encoder_units.0` for a place in a list."""
+    """The shortest suffix of each dotted key that no other key has: `encoder_units`; `encoder_units.0` for a list's element."""
     ends = {key: _ends(key) for key in keys}
     taken = [end for own in ends.values() for end in own]
     return {key: next((end for end in own if taken.count(end) == 1), key) for key, own in ends.items()}
@@ -200,7 +200,7 @@ def _ends(key: str) -> list[str]:
     return [end for end in ends if not end.partition(".")[0].isdigit()]
 
 
-def name_of(values: Mapping[str, Any], defaults: Mapping[str, Any], *, keys: Sequence[str] = ()) -> str:
+def name_of(values: Mapping[str, object], defaults: Mapping[str, object], *, keys: Sequence[str] = ()) -> str:
     """A short name of what differs from the defaults, for lists that cut names: `eu64-32 e20 lr0.003`.
 
     The letters are the initials of the words of a key's last part, made longer until no two keys of the space share them.
@@ -225,13 +225,13 @@ def name_of(values: Mapping[str, Any], defaults: Mapping[str, Any], *, keys: Seq
     return " ".join(letters[key] + _written(values[key], key) for key in differing) or "default"
 
 
-def _written(value: Any, key: str) -> str:
+def _written(value: object, key: str) -> str:
     """The value behind its letters; `=` where the two could run together."""
     short = _short(value)
     return short if short[:1].isdigit() and not key[-1].isdigit() else f"={short}"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     if isinstance(value, list | tuple):
         return "-".join(_short(each) for each in value) or "none"
     if isinstance(value, bool):
@@ -243,7 +243,7 @@ def _short(value: Any) -> str:
 
 
 def _letters(keys: Sequence[str]) -> dict[str, str]:
-    """Letters of each key; only those that would be the same go on to longer ones."""
+    """Letters of each key; only those that clash become longer."""
     tries = {key: _abbreviations(key) for key in keys}
     letters = {key: next(tries[key]) for key in keys}
     while clashing := [key for key in keys if list(letters.values()).count(letters[key]) > 1]:

@@ -1,7 +1,7 @@
-"""The tuner in a process of its own: importing KerasTuner takes seconds, and a bayesian one thinks for seconds.
+"""The tuner in a process of its own, and the thread that talks to it: trials are heard while a tuner computes.
 
-It is forked from the server that trials are forked from, which has TensorFlow already, so the first trial need not wait for
-either, and the sweep's process listens to trials while the tuner thinks.
+Importing KerasTuner takes seconds, and so does a choice of the bayesian tuner. The process is forked from the server that trials
+are forked from, which has imported TensorFlow, so the first trial need not wait for either.
 """
 
 from __future__ import annotations
@@ -9,68 +9,154 @@ from __future__ import annotations
 import os
 import signal
 import traceback
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from seq2seq_kit.errors import KitError, SweepError
 from seq2seq_kit.sweeps.executor import start_process
+from seq2seq_kit.sweeps.tuner import Answer, Suggestion, Tuner
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from seq2seq_kit.sweeps.tuner import Asked, Tuner
+_QUICK_SECONDS = 0.05  # how long an answer is waited for before trials are listened to again
 
 
 class TunerProcess:
-    """A `Tuner` elsewhere: the same methods, asked and answered through a pipe. One thread at a time may call them.
+    """A `Tuner` in another process, with the same methods. Only one thread at a time may call them.
 
     Args:
         arguments: Of `Tuner`.
+
+    Attributes:
+        notes: See `Tuner`; up to date after each call.
     """
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
+    def __init__(self, *arguments: object, **named: object) -> None:
+        self.notes: list[str] = []
         self._process, self._pipe = start_process(_serve, arguments, named)
 
-    def ask(self) -> Asked | Literal["wait", "done"]:
+    def ask(self) -> Answer:
         """See `Tuner.ask`."""
-        asked: Asked | Literal["wait", "done"] = self._call("ask")
-        return asked
+        answer = self._call("ask")
+        if isinstance(answer, Suggestion):
+            return answer
+        return "wait" if answer == "wait" else "done"
 
     def tell(self, identity: str, score: float | None, *, epoch: int = 1) -> None:
         """See `Tuner.tell`."""
         self._call("tell", identity, score, epoch=epoch)
 
-    def replay(self, raw: str) -> Asked:
+    def replay(self, raw: str) -> Suggestion:
         """See `Tuner.replay`."""
-        asked: Asked = self._call("replay", raw)
-        return asked
+        answer = self._call("replay", raw)
+        assert isinstance(answer, Suggestion)
+        return answer
 
     def close(self) -> None:
         """Ends the process."""
         with suppress(OSError):
-            self._pipe.close()  # it takes this for the end; one that thinks notices later
+            self._pipe.close()  # it takes this for the end; one that computes notices later
         try:
             self._process.join(1)
         finally:
             self._process.kill()
             self._process.join()
 
-    def _call(self, method: str, *arguments: Any, **named: Any) -> Any:
+    def _call(self, method: str, *arguments: object, **named: object) -> object:
         try:
             self._pipe.send((method, arguments, named))
-            kind, value = self._pipe.recv()
+            kind, value, self.notes = self._pipe.recv()
         except (EOFError, OSError):
             raise SweepError(
-                "the tuner's process was ended from outside; perhaps memory ran out. Nothing is lost: resume the sweep"
+                "the tuner's process was ended from outside; perhaps memory ran out. Nothing is lost: resume the sweep",
+                code="tuner_killed",
             ) from None
         if kind == "error":
             raise value
         if kind == "broken":
-            raise SweepError(f"the tuner met a bug of the kit or of KerasTuner:\n{value}")
+            raise SweepError(f"the tuner met a bug of the kit or of KerasTuner:\n{value}", code="tuner_bug")
         return value
 
 
-def _serve(pipe: Connection, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+class TunerThread:
+    """Calls a tuner in a thread of its own, in the order of the calls.
+
+    Args:
+        tuner: Is closed with this.
+        reserve: Gives the next place in the journal of questions and answers.
+    """
+
+    def __init__(self, tuner: TunerProcess, reserve: Callable[[], int]) -> None:
+        self.tuner = tuner
+        self._reserve, self._thread = reserve, ThreadPoolExecutor(1, "tuner")
+        self._pending: tuple[int, Future[Answer]] | None = None
+        self._unheard: list[Future[None]] = []  # scores that the tuner is being told
+        self._tells = self._notes = 0
+        self._idle_after_tells = -1  # scores told when it last said that it waits, and no trial was running
+
+    @property
+    def computes(self) -> bool:
+        """Whether a question is not answered yet."""
+        return self._pending is not None
+
+    def ask(self) -> tuple[int, Answer]:
+        """The tuner's next values with their place in the journal; `wait` also while it computes.
+
+        The place is that of the question, so the journal has questions and scores in the order in which the tuner gets them.
+        """
+        if self._pending is None:
+            self._pending = self._reserve(), self._thread.submit(self.tuner.ask)
+        at, question = self._pending
+        try:
+            answer = question.result(timeout=_QUICK_SECONDS)
+        except TimeoutError:
+            return at, "wait"
+        self._pending = None
+        return at, answer
+
+    def tell(self, identity: str, score: float | None, *, epoch: int = 1) -> None:
+        """See `Tuner.tell`; an error is raised by `check`."""
+        self._tells += 1
+        self._unheard.append(self._thread.submit(self.tuner.tell, identity, score, epoch=epoch))
+
+    def check(self, *, wait: bool = False) -> None:
+        """Raises the errors of scores that were told; with `wait` once the tuner has heard all of them."""
+        while self._unheard and (wait or self._unheard[0].done()):
+            self._unheard.pop(0).result()
+
+    def new_notes(self) -> list[str]:
+        """Notes of the tuner that were not returned before."""
+        new = self.tuner.notes[self._notes :]
+        self._notes += len(new)
+        return new
+
+    def require_progress(self) -> None:
+        """To be called when the tuner waits although no trial is running.
+
+        Its answer may be older than the last score; then it is asked once more.
+
+        Raises:
+            SweepError: It waits again.
+        """
+        if self._pending is not None or self._unheard:
+            return
+        if self._idle_after_tells == self._tells:
+            raise SweepError(
+                "the tuner waits for a trial that is not running. Resume the sweep; if this happens again, begin a new one",
+                code="tuner_stuck",
+            )
+        self._idle_after_tells = self._tells
+
+    def close(self) -> None:
+        """Ends the tuner; one that computes is not waited for."""
+        self.tuner.close()
+        self._thread.shutdown(cancel_futures=True)
+
+
+def _serve(pipe: Connection, arguments: tuple[object, ...], named: dict[str, object]) -> None:
     """The whole life of the tuner's process: it ends with the pipe, and so with the sweep's process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the sweep's process to decide
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -78,29 +164,26 @@ def _serve(pipe: Connection, arguments: tuple[Any, ...], named: dict[str, Any]) 
         os.dup2(nowhere, stream)
     tuner: Tuner | None = None
 
-    def answered(method: str, given: tuple[Any, ...], options: dict[str, Any]) -> tuple[str, Any]:
+    def answer_to(method: str, given: tuple[object, ...], options: dict[str, object]) -> tuple[str, object, list[str]]:
         nonlocal tuner
         try:
             if tuner is None:
-                from seq2seq_kit.sweeps import tuner as oracle
-
-                tuner = oracle.Tuner(*arguments, **named)
-            return "answer", getattr(tuner, method)(*given, **options)
+                tuner = Tuner(*arguments, **named)  # type: ignore[arg-type]
+            return "answer", getattr(tuner, method)(*given, **options), tuner.notes
         except KitError as error:
-            return "error", error
+            return "error", error, []
         except Exception:  # also a disk that is full, which is no end of the pipe
-            return "broken", traceback.format_exc()
+            return "broken", traceback.format_exc(), []
 
     try:
         while True:
-            asked = pipe.recv()
-            answer = answered(*asked)
+            answer = answer_to(*pipe.recv())
             try:
                 pipe.send(answer)
             except OSError:
                 raise
             except Exception:  # what cannot travel
-                pipe.send(("broken", traceback.format_exc()))
+                pipe.send(("broken", traceback.format_exc(), []))
     except (EOFError, OSError):
         pass  # the sweep's end is closed
     finally:

@@ -101,7 +101,7 @@ def test_the_note_tells_the_winner_and_links_to_it(ui: Ui, browser: Any, swept: 
     from selenium.webdriver.common.by import By
 
     browser.get(page_of(ui, swept))
-    text = wait_for(browser, "What mattered", "What it took", "How to go on", "1: default")
+    text = wait_for(browser, "What mattered", "What it took", "Next steps", "1: default")
     assert f"small_sweep: val_loss {swept.best.score:.4g}, trial {swept.best.number}" in text
     shoot(browser, shots / "note.png")
     links = browser.find_elements(By.XPATH, f"//table//a[text()='{swept.best.number}']")

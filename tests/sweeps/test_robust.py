@@ -17,15 +17,15 @@ import pytest
 from ruamel.yaml import YAML
 
 from seq2seq_kit.cli.main import main
-from seq2seq_kit.errors import DataError, SweepError
+from seq2seq_kit.errors import ArgumentError, DataError, SweepError
 from seq2seq_kit.recipe.sweep import Objective, knobs
 from seq2seq_kit.recipe.sweep_space import default_values
 from seq2seq_kit.runs import train
 from seq2seq_kit.sweeps import SweepResult, best_recipe, resume_sweep, sweep
-from seq2seq_kit.sweeps.status import Silent, Standing
-from seq2seq_kit.sweeps.trial_store import open_book
+from seq2seq_kit.sweeps.reopen import open_trial_store
+from seq2seq_kit.sweeps.status import Silent, Status
 from seq2seq_kit.sweeps.trials import Trial
-from seq2seq_kit.sweeps.tuner import Asked, Tuner
+from seq2seq_kit.sweeps.tuner import Suggestion, Tuner
 from seq2seq_kit.tracking.client import Tracking, open_tracking
 from seq2seq_kit.validation import resolve
 from tests.conftest import forecast_recipe, hourly_frame
@@ -43,14 +43,14 @@ UNITS: dict[str, Any] = {
 # A script without `if __name__ == "__main__"`.
 SCRIPT = """
 from seq2seq_kit.sweeps import sweep
-from seq2seq_kit.sweeps.standing import Silent
+from seq2seq_kit.sweeps.status import Silent
 
 class Tell(Silent):
     def on_trial(self, trial, best):
         print("trial", trial.number, trial.state, flush=True)
 
-    def on_standing(self, standing):
-        print("at", *[each.epoch for each in standing.running], flush=True)
+    def on_status(self, status):
+        print("at", *[each.epoch for each in status.running], flush=True)
 
 print("the script begins", flush=True)
 sweep("sweep.yaml", workers=2, tracking_uri="mlruns", reporter=Tell())
@@ -226,7 +226,7 @@ def test_the_values_are_those_of_a_sweep_without_a_break(survivor: Survivor) -> 
     values = [own]
     while len(values) < TRIALS:
         asked = tuner.ask()
-        assert isinstance(asked, Asked)
+        assert isinstance(asked, Suggestion)
         values.append(asked.values)
         tuner.tell(asked.identity, 1.0)
     tuner.close()
@@ -297,19 +297,20 @@ def test_only_a_sweep_is_resumed(survivor: Survivor, refused: Refused) -> None:
     trial = survivor.result.trials[1].run_id
     said = refused("--resume", trial, code=2)
     assert (
-        f"the run {trial} is no sweep, but one of its trials; the sweep that it belongs to is {survivor.run_id}" in said
+        f"the run {trial} is not a sweep, but one of its trials; the sweep that it belongs to is {survivor.run_id}"
+        in said
     )
-    assert f"the run {trial} is no sweep" in refused("--best", trial, code=2)
+    assert f"the run {trial} is not a sweep" in refused("--best", trial, code=2)
     assert "there is no run 0123456789" in refused("--resume", "0123456789", code=1)
     record = survivor.tracked.start("small_forecast", name="a training", tags={})
     record.end("FINISHED")
-    assert f"the run {record.run_id} is no sweep, but a training" in refused("--resume", record.run_id, code=2)
+    assert f"the run {record.run_id} is not a sweep, but a training" in refused("--resume", record.run_id, code=2)
 
 
 def test_a_sweep_is_resumed_with_its_own_recipe_and_data_only(survivor: Survivor, refused: Refused) -> None:
     more = ["--resume", survivor.run_id, "--set", f"sweep.max_trials={TRIALS + 1}"]
     said = refused(*more, "--set", "model.dropout=0.3", code=2)
-    assert f"the sweep {survivor.run_id} is of another recipe: model.dropout is 0.0 there and 0.3 here" in said
+    assert f"the sweep {survivor.run_id} has another recipe: model.dropout is 0.0 there and 0.3 here" in said
     rows = survivor.folder / "rows.csv"
     before = rows.read_text()
     try:
@@ -322,9 +323,31 @@ def test_a_sweep_is_resumed_with_its_own_recipe_and_data_only(survivor: Survivor
 def test_a_sweep_cannot_be_made_smaller_than_it_is(survivor: Survivor, refused: Refused) -> None:
     said = refused("--resume", survivor.run_id, "--set", "sweep.max_trials=2", code=2)
     assert f"has {TRIALS} trials already, more than sweep.max_trials: 2" in said
-    section = open_book(survivor.tracked, survivor.run_id).recipe.sweep
+    section = open_trial_store(survivor.tracked, survivor.run_id).recipe.sweep
     assert section is not None
     assert section.max_trials == TRIALS
+
+
+@pytest.mark.parametrize(
+    ("overrides", "code"),
+    [
+        ({}, "sweep_complete"),
+        ({"sweep.max_trials": 2}, "sweep_too_few_trials"),
+        ({"sweep.max_trials": 9, "model.dropout": 0.3}, "sweep_recipe_differs"),
+    ],
+)
+def test_what_cannot_be_resumed_is_refused_by_code(survivor: Survivor, overrides: dict[str, Any], code: str) -> None:
+    with pytest.raises(ArgumentError) as error:
+        resume_sweep(survivor.run_id, overrides=overrides, tracking_uri=survivor.store)
+    assert error.value.code == code
+    assert survivor.run_id in str(error.value)
+
+
+def test_a_trial_is_refused_by_code_where_a_sweep_is_asked_for(survivor: Survivor) -> None:
+    assert survivor.result is not None
+    with pytest.raises(ArgumentError) as error:
+        best_recipe(survivor.result.trials[1].run_id, tracking_uri=survivor.store)
+    assert error.value.code == "not_a_sweep"
 
 
 def test_of_two_runs_of_a_trial_the_one_that_came_to_something_counts(survivor: Survivor) -> None:
@@ -333,7 +356,7 @@ def test_of_two_runs_of_a_trial_the_one_that_came_to_something_counts(survivor: 
     twin = tracked.start("small_forecast", name="2: twin", tags=tags | {"sweep.values": "{}"}, parent=survivor.run_id)
     tracked.client.set_tag(twin.run_id, "sweep.oracle", "{}")
     try:
-        assert open_book(tracked, survivor.run_id).pages[2].trial.state == "finished"
+        assert open_trial_store(tracked, survivor.run_id).entries[2].trial.state == "finished"
     finally:
         tracked.client.delete_run(twin.run_id)
 
@@ -368,16 +391,16 @@ def test_a_wrong_call_is_told(words: list[str], said: str, code: int, refused: R
 
 
 class Watch(Silent):
-    """Writes down what is said, and does something when a trial has ended or is under way."""
+    """Writes down what is said, and does something when a trial has ended or is running."""
 
     def __init__(
         self,
         *,
         on_trial: Callable[[Trial], None] = lambda trial: None,
-        on_standing: Callable[[Standing], None] = lambda standing: None,
+        on_status: Callable[[Status], None] = lambda status: None,
     ) -> None:
         self.said: list[str] = []
-        self.told, self.stood = on_trial, on_standing
+        self.told, self.stood = on_trial, on_status
 
     def say(self, text: str) -> None:
         self.said.append(text)
@@ -385,22 +408,22 @@ class Watch(Silent):
     def on_trial(self, trial: Trial, best: bool) -> None:
         self.told(trial)
 
-    def on_standing(self, standing: Standing) -> None:
-        self.stood(standing)
+    def on_status(self, status: Status) -> None:
+        self.stood(status)
 
 
 def test_a_killed_worker_has_a_second_try_and_no_third(tmp_path: Path) -> None:
     times = {2: 1, 3: 2}  # how often the process of a trial is killed
     killed: list[int] = []
 
-    def kill(standing: Standing) -> None:
-        for each in standing.running:
+    def kill(status: Status) -> None:
+        for each in status.running:
             if each.epoch > 3 and times.get(each.trial.number, 0) and each.process not in killed:
                 times[each.trial.number] -= 1
                 killed.append(each.process)
                 os.kill(each.process, signal.SIGKILL)
 
-    watch = Watch(on_standing=kill)
+    watch = Watch(on_status=kill)
     found = sweep(swept(max_trials=4), data=ROWS, workers=2, tracking_uri=str(tmp_path / "mlruns"), reporter=watch)
     assert len(killed) == 3
     assert [trial.state for trial in found.trials] == ["finished", "finished", "failed", "finished"]

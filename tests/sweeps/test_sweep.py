@@ -43,8 +43,8 @@ class Notes(Silent):
     def say(self, text: str) -> None:
         self.said.append(text)
 
-    def on_standing(self, standing: Any) -> None:
-        self.most = max(self.most, len(standing.running))
+    def on_status(self, status: Any) -> None:
+        self.most = max(self.most, len(status.running))
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def check_tree(found: SweepResult, tracked: Tracking) -> None:
     assert sorted(children) == [trial.number for trial in found.trials]
     assert len({run.info.run_id for run in children.values()}) == len(found.trials)
     for trial in found.trials:
-        run = children[trial.number]
+        run, values = children[trial.number], dict[str, Any](trial.values)
         assert run.info.run_id == trial.run_id
         assert run.info.status == {"finished": "FINISHED", "failed": "FAILED"}[trial.state]
         assert run.data.tags["sweep.state"] == trial.state
@@ -97,7 +97,7 @@ def check_tree(found: SweepResult, tracked: Tracking) -> None:
         assert float(run.data.params["training.learning_rate"]) == trial.values["training.learning_rate"]
         curve = tracked.client.get_metric_history(run.info.run_id, "epoch/val_loss")
         if trial.state == "finished":
-            assert [point.step for point in curve] == list(range(1, trial.values["training.epochs"] + 1))
+            assert [point.step for point in curve] == list(range(1, values["training.epochs"] + 1))
             assert trial.epochs == len(curve)
             assert trial.score == run.data.metrics["sweep/objective"] == min(point.value for point in curve)
             assert trial.best_epoch is not None

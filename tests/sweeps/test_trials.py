@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq_kit.sweeps.trials import Trial, best_of, best_so_far, name_of, place_of, short_keys, table_of, text_of
+from seq2seq_kit.sweeps.trials import Trial, best_of, best_so_far, name_of, position_of, short_keys, table_of, text_of
 from tests.sweeps.spaces import SPACE, number, sweep_of
 
 
@@ -134,7 +134,7 @@ def test_a_title_is_the_shortest_end_that_no_other_key_has() -> None:
 @pytest.mark.parametrize(("sampling", "middle"), [("linear", 50.5), ("log", 10.0), ("reverse_log", 91.0)])
 def test_the_middle_of_a_scale_is_where_half_of_the_draws_lie(sampling: str, middle: float) -> None:
     knob = number("a", 1.0, 100.0, sampling=sampling)
-    places = [place_of(knob, value) for value in (1.0, middle, 100.0)]
+    places = [position_of(knob, value) for value in (1.0, middle, 100.0)]
     low, between, high = (place for place in places if place is not None)
     assert between == pytest.approx((low + high) / 2)
     assert high > low
@@ -142,7 +142,7 @@ def test_the_middle_of_a_scale_is_where_half_of_the_draws_lie(sampling: str, mid
 
 def test_what_is_no_number_of_a_scale_has_no_place() -> None:
     log = number("a", 1.0, 100.0, sampling="log")
-    assert [place_of(log, value) for value in (None, True, "x", 0.0, -1)] == [None] * 5
-    assert place_of(number("a", 1.0, 2.0, sampling="reverse_log"), 3.0) is None
-    assert place_of(SPACE[0], [64, 32]) == 2.0
-    assert place_of(SPACE[0], [99]) is None
+    assert [position_of(log, value) for value in (None, True, "x", 0.0, -1)] == [None] * 5
+    assert position_of(number("a", 1.0, 2.0, sampling="reverse_log"), 3.0) is None
+    assert position_of(SPACE[0], [64, 32]) == 2.0
+    assert position_of(SPACE[0], [99]) is None

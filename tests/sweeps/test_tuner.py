@@ -9,7 +9,7 @@ import pytest
 from seq2seq_kit.errors import SweepError
 from seq2seq_kit.recipe.sweep import knobs
 from seq2seq_kit.recipe.sweep_space import default_values
-from seq2seq_kit.sweeps.tuner import Asked, Tuner
+from seq2seq_kit.sweeps.tuner import Suggestion, Tuner
 from seq2seq_kit.validation import resolve
 from tests.conftest import forecast_recipe
 from tests.untyped import trial_recipe
@@ -52,7 +52,7 @@ def asked_for(
     """The values of the first trials, each of them told a score before the next one is asked for."""
     found: list[dict[str, Any]] = []
     with opened(recipe, seed=seed, known=known) as tuner:
-        while len(found) < trials and isinstance(asked := tuner.ask(), Asked):
+        while len(found) < trials and isinstance(asked := tuner.ask(), Suggestion):
             found.append(asked.values)
             tuner.tell(asked.identity, 1 / len(found))
     assert len(found) == trials or asked == "done"
@@ -110,7 +110,7 @@ def test_a_grid_is_walked_to_its_end() -> None:
 def test_hyperband_gives_epochs_and_waits_until_a_round_is_over() -> None:
     with opened(swept("hyperband", FEW, max_epochs=9)) as tuner:
         asked = []
-        while isinstance(each := tuner.ask(), Asked):
+        while isinstance(each := tuner.ask(), Suggestion):
             asked.append(each)
         assert each == "wait"
         # Nine of one epoch, three of three, one of nine are the first bracket (Li et al. 2018, table 1); others begin beside it.
@@ -118,7 +118,7 @@ def test_hyperband_gives_epochs_and_waits_until_a_round_is_over() -> None:
         for number, one in enumerate(asked):
             tuner.tell(one.identity, float(number))
         promoted = tuner.ask()
-        assert isinstance(promoted, Asked)
+        assert isinstance(promoted, Suggestion)
         assert promoted.values["training.epochs"] == 3
         best = asked[0].values
         assert promoted.values | {"training.epochs": 1} == best | {"training.epochs": 1}
@@ -139,7 +139,7 @@ def play(tuner: Tuner, events: list[Event], *, most: int) -> None:
     while len(events) < most:
         more = sum(kind == "ask" for kind, *_ in events) < most // 2
         asked = tuner.ask() if more and len(busy) < 2 else "wait"
-        if isinstance(asked, Asked):
+        if isinstance(asked, Suggestion):
             events.append(("ask", asked.identity, asked.raw, None))
             busy.append((asked.identity, asked.raw))
             continue
@@ -177,7 +177,7 @@ def test_a_tuner_that_is_asked_and_told_again_goes_on_as_if_there_had_been_no_br
         for kind, identity, raw, score in events:
             if kind == "ask":
                 asked = second.ask()  # what `replay` would force if it were something else
-                assert isinstance(asked, Asked)
+                assert isinstance(asked, Suggestion)
                 assert (asked.identity, asked.raw) == (identity, raw)
             else:
                 second.tell(identity, score)
@@ -191,13 +191,13 @@ def test_values_of_then_hold_although_the_tuner_would_give_others_today() -> Non
         before = [then.ask() for _ in range(3)]
     with opened(recipe, seed=8) as now:
         for asked in before:
-            assert isinstance(asked, Asked)
+            assert isinstance(asked, Suggestion)
             again = now.replay(asked.raw)
             assert again.values == asked.values
             now.tell(again.identity, 0.5)
         after = now.ask()
-    assert isinstance(after, Asked)
-    assert after.values not in [asked.values for asked in before if isinstance(asked, Asked)]
+    assert isinstance(after, Suggestion)
+    assert after.values not in [asked.values for asked in before if isinstance(asked, Suggestion)]
 
 
 def test_a_trial_more_than_the_tuner_has_cannot_be_asked_for_again() -> None:
@@ -205,7 +205,7 @@ def test_a_trial_more_than_the_tuner_has_cannot_be_asked_for_again() -> None:
     with opened(swept("grid", space)) as tuner:
         for score in (0.1, 0.2):
             asked = tuner.ask()
-            assert isinstance(asked, Asked)
+            assert isinstance(asked, Suggestion)
             tuner.tell(asked.identity, score)
         with pytest.raises(SweepError, match=r"it has no trial where there was one \(\{\"x\": 1\}\)"):
             tuner.replay('{"x": 1}')

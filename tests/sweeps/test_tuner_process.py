@@ -12,7 +12,7 @@ import pytest
 from seq2seq_kit.errors import SweepError
 from seq2seq_kit.recipe.sweep import knobs
 from seq2seq_kit.recipe.sweep_space import default_values
-from seq2seq_kit.sweeps.tuner import Asked, Tuner
+from seq2seq_kit.sweeps.tuner import Suggestion, Tuner
 from seq2seq_kit.sweeps.tuner_process import TunerProcess
 from tests.sweeps.test_tuner import FEW, swept
 
@@ -36,8 +36,8 @@ def test_it_answers_as_the_tuner_itself(elsewhere: TunerProcess) -> None:
     here = Tuner(*given, **named)
     for number in range(5):
         there, own = elsewhere.ask(), here.ask()
-        assert isinstance(there, Asked)
-        assert isinstance(own, Asked)
+        assert isinstance(there, Suggestion)
+        assert isinstance(own, Suggestion)
         assert there.values == own.values
         elsewhere.tell(there.identity, 1.0 / (number + 1), epoch=1)
         here.tell(own.identity, 1.0 / (number + 1), epoch=1)
@@ -47,17 +47,18 @@ def test_it_answers_as_the_tuner_itself(elsewhere: TunerProcess) -> None:
 def test_its_errors_come_through(elsewhere: TunerProcess) -> None:
     with pytest.raises(SweepError, match=r"(?s)the tuner met a bug of the kit or of KerasTuner:\n.*KeyError: 'nobody'"):
         elsewhere.tell("nobody", 1.0)
-    assert isinstance(elsewhere.ask(), Asked)  # and it is there all the same
+    assert isinstance(elsewhere.ask(), Suggestion)  # and it is there all the same
 
 
 def test_an_answer_that_cannot_travel_is_told_and_no_end(elsewhere: TunerProcess) -> None:
     with pytest.raises(SweepError, match=r"(?s)met a bug.*(cannot|Can't) pickle"):
         elsewhere._call("__getattribute__", "ask")  # a method, with all of KerasTuner's objects behind it
-    assert isinstance(elsewhere.ask(), Asked)
+    assert isinstance(elsewhere.ask(), Suggestion)
 
 
 def test_a_tuner_that_was_killed_is_told_with_the_way_on(elsewhere: TunerProcess) -> None:
     elsewhere.ask()
+    assert elsewhere._process.pid is not None
     os.kill(elsewhere._process.pid, signal.SIGKILL)
     with pytest.raises(
         SweepError, match=r"ended from outside; perhaps memory ran out\. Nothing is lost: resume the sweep"
@@ -70,6 +71,7 @@ def test_it_ends_with_its_sweep() -> None:
     tuner = TunerProcess(*given, **named)
     tuner.ask()
     pid = tuner._process.pid
+    assert pid is not None
     tuner._pipe.close()  # all that a killed sweep does
     until = time.time() + 10
     while time.time() < until and psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:

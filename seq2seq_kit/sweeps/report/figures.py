@@ -1,4 +1,4 @@
-"""Figures of a sweep: how it got better, where the good trials are, what mattered. Pages of their own, without network."""
+"""Figures of a sweep: history, parallel coordinates, pairs of keys, importance. Pages that need no network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,10 +14,12 @@ from seq2seq_kit.reports.notes import count_of, figure
 from seq2seq_kit.reports.plots import PAST_COLOUR, TRUTH_COLOUR, save
 from seq2seq_kit.sweeps.report.axes import Axis, axis_of, score_axis
 from seq2seq_kit.sweeps.report.importance import Importances
-from seq2seq_kit.sweeps.report.overview import history_page, importance_page, plot_overview, told
+from seq2seq_kit.sweeps.report.overview import history_page, hover_text, importance_page, plot_overview
 from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, ranked, short_keys
 
 if TYPE_CHECKING:
+    from plotly.graph_objects import Figure as Page
+
     from seq2seq_kit.recipe.sweep import Knob
 
 _MANY = 150  # trials; smaller points for more
@@ -39,7 +41,7 @@ def write_figures(
     folder: Path,
     importances: Importances,
 ) -> None:
-    """Writes what a sweep shows: interactive pages, and one picture for those who only look.
+    """Writes the figures of a sweep: interactive pages and one picture.
 
     `parallel_coordinates.html`, `pairs.html`, `best_so_far.html`, `overview.png`, and `importance.html` if there are shares.
     Each page holds plotly itself (about 5 MB), so it opens without network and inside MLflow. Parallel coordinates are
@@ -77,7 +79,7 @@ def write_figures(
     save({"overview": plot_overview(trials, metric=metric, direction=direction, importances=importances)}, folder)
 
 
-def parallel_page(trials: Sequence[Trial], knobs: Sequence[Knob], metric: str, direction: Direction) -> Any:
+def parallel_page(trials: Sequence[Trial], knobs: Sequence[Knob], metric: str, direction: Direction) -> Page:
     """One line for each finished trial over one axis for each key and the objective."""
     import plotly.graph_objects as go
 
@@ -105,11 +107,11 @@ def parallel_page(trials: Sequence[Trial], knobs: Sequence[Knob], metric: str, d
     return page
 
 
-def _dimension(axis: Axis, phase: float, *, crowded: bool) -> dict[str, Any]:
+def _dimension(axis: Axis, phase: float, *, crowded: bool) -> dict[str, object]:
     labels = [_cut(label, 12) for label in axis.labels] if crowded else axis.labels
     return {
         "label": axis.title,
-        "values": axis.apart(phase),
+        "values": axis.jittered(phase),
         "range": axis.span,
         "tickvals": axis.ticks,
         "ticktext": [escape(label) for label in labels],
@@ -120,10 +122,10 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _colours(rows: Sequence[Trial], metric: str) -> dict[str, Any]:
-    """Colours of trials that stand from the worst to the best one, evenly by rank: a few that went astray change nothing.
+def _colours(rows: Sequence[Trial], metric: str, *, short: bool = False) -> dict[str, object]:
+    """Colours of trials in order from the worst to the best one, evenly by rank, so that outliers change nothing.
 
-    Equal scores have equal colours; the bar tells the scores.
+    Equal scores have equal colours; the colour bar, which may be `short`, shows the scores.
     """
     scores = [trial.score for trial in rows[::-1] if trial.score is not None]
     marked = sorted({round(at) for at in np.linspace(0, len(scores) - 1, 5)})
@@ -138,13 +140,14 @@ def _colours(rows: Sequence[Trial], metric: str) -> dict[str, Any]:
             "tickvals": marked,
             "ticktext": [figure(scores[at]) for at in marked],
             "thickness": 14,
+            **({"len": 0.5, "y": 1, "yanchor": "top"} if short else {}),
         },
     }
 
 
 def pairs_page(
     trials: Sequence[Trial], knobs: Sequence[Knob], metric: str, direction: Direction, importances: Importances
-) -> Any:
+) -> Page:
     """A panel for each pair of keys, each trial a point; with one key, its panel against the objective."""
     from plotly.subplots import make_subplots
 
@@ -164,9 +167,8 @@ def pairs_page(
     best = best_of(trials, direction)
     for (column, across), (row, up) in itertools.combinations(enumerate(axes), 2):
         place = {"row": row, "col": column + 1}
-        x, y = across.apart(0.618034), up.apart(0.754878)
-        colours = _colours(done, metric) | {"showscale": row == 1}
-        colours["colorbar"] |= {"len": 0.5, "y": 1, "yanchor": "top"}
+        x, y = across.jittered(0.618034), up.jittered(0.754878)
+        colours = _colours(done, metric, short=True) | {"showscale": row == 1}
         wins = [trial is best for trial in done]
         marker = {
             "size": np.where(wins, 15, 9 if len(done) <= _MANY else 6),
@@ -179,7 +181,7 @@ def pairs_page(
             x=x[: len(done)],
             y=y[: len(done)],
             marker=marker | colours,
-            text=[told(trial, metric) for trial in done],
+            text=[hover_text(trial, metric) for trial in done],
             **hover,
             **place,
         )
@@ -188,7 +190,7 @@ def pairs_page(
                 x=x[len(done) :],
                 y=y[len(done) :],
                 marker={"symbol": "x-thin", "size": 8, "line": {"width": 1.5, "color": PAST_COLOUR}},
-                text=[told(trial, metric) for trial in failed],
+                text=[hover_text(trial, metric) for trial in failed],
                 **hover,
                 **place,
             )
@@ -203,7 +205,7 @@ def pairs_page(
     title = f"Pairs of {some}{len(knobs)} keys" if len(knobs) > 1 else f"{escape(axes[0].title)} and {metric}"
     note = f"star: trial {best.number}, the best" if best else ""
     note += "; crosses: failed trials" if failed else ""
-    note += "; equal values stand a little apart" if any(axis.gaps.any() for axis in axes) else ""
+    note += "; equal values stand a little apart" if any(axis.jitter.any() for axis in axes) else ""
     page.update_layout(
         title=f"{title}, dark is better<br><sup>{note}</sup>",
         template="plotly_white",
@@ -213,7 +215,7 @@ def pairs_page(
     return page
 
 
-def _ruler(axis: Axis, *, written: bool) -> dict[str, Any]:
+def _ruler(axis: Axis, *, written: bool) -> dict[str, object]:
     """An axis of a panel; its title and ticks only at the outer edge."""
     return {
         "range": axis.span,

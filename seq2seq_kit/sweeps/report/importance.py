@@ -1,15 +1,15 @@
-"""Which hyperparameter mattered: a forest learns the score from the values, and loses the more the more a key is shuffled."""
+"""Which hyperparameter mattered: permutation importance of a random forest that predicts the score from the values."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seq2seq_kit.sweeps.trials import Direction, Trial, finished_of, number_of, place_of
+from seq2seq_kit.sweeps.trials import Direction, Trial, finished_of, number_of, position_of
 
 if TYPE_CHECKING:
     from seq2seq_kit.recipe.sweep import Knob
@@ -26,14 +26,14 @@ _LEAST_LEANING = 0.3
 
 @dataclass(frozen=True)
 class Importances:
-    """How much of what a forest knows about the score comes from each hyperparameter.
+    """The share of each hyperparameter in what a random forest knows about the score.
 
     Attributes:
         shares: By dotted key, the largest first, summing to 1; empty if nothing can be said.
         spreads: Standard deviation of each share over forests that saw other trials.
         leanings: `larger` or `smaller`, what goes with better scores, for keys with an order; absent where neither does.
         r2: Share of the variance of the ranks that the forest explains on trials it did not see (out of bag); None if not asked.
-        finished: Trials that were looked at.
+        finished: Number of finished trials.
         why: Why there are no shares, and what to do; empty if there are.
     """
 
@@ -59,7 +59,7 @@ def importances(trials: Sequence[Trial], knobs: Sequence[Knob], direction: Direc
 
     For each tree, the key's columns are shuffled over the trials that the tree did not see; the rise of its squared error
     is the key's importance (Breiman, Random Forests, 2001). Choices are one column for each value, shuffled together;
-    what was searched on a log scale is read on it. Scores are read by their rank, else a few trials that went astray
+    what was searched on a log scale is read on it. Scores are read by their rank, else a few outliers
     would be all that counts.
 
     Two keys that vary together share one importance between them, in a way that says nothing about either: a search
@@ -67,7 +67,7 @@ def importances(trials: Sequence[Trial], knobs: Sequence[Knob], direction: Direc
     short trials say something else than its long ones is seen as an average of both.
 
     Args:
-        trials: Only the finished ones are looked at.
+        trials: Only the finished ones are used.
         knobs: The space.
         direction: `min` or `max`; what is better, for `leanings`.
         seed: Of the forests and the shuffles.
@@ -131,17 +131,17 @@ def _columns(trials: Sequence[Trial], knobs: Sequence[Knob]) -> _Columns:
     return _Columns(np.stack(columns, axis=1).astype(np.float32), own, rows)
 
 
-def _encoded(knob: Knob, values: Sequence[Any], active: np.ndarray) -> list[np.ndarray]:
+def _encoded(knob: Knob, values: Sequence[object], active: np.ndarray) -> list[np.ndarray]:
     if knob.kind == "choice" and not knob.ordered:
         # A value outside the space, the recipe's own, is the one with zeros in all columns.
-        places = [place_of(knob, value) for value in values]
-        return [np.array([float(place == at) for place in places]) for at in range(len(knob.values))]
-    scale = np.array([np.nan if (place := place_of(knob, value)) is None else place for value in values])
-    placed = np.isfinite(scale)
-    filled = np.where(placed, scale, scale[placed].mean() if placed.any() else 0.0)
-    # A value without a place (null, or 0 on a log scale) is told from the middle by a column of its own.
-    astray = active & ~placed
-    return [filled, astray.astype(float)] if astray.any() else [filled]
+        positions = [position_of(knob, value) for value in values]
+        return [np.array([float(position == at) for position in positions]) for at in range(len(knob.values))]
+    scale = np.array([np.nan if (position := position_of(knob, value)) is None else position for value in values])
+    positioned = np.isfinite(scale)
+    filled = np.where(positioned, scale, scale[positioned].mean() if positioned.any() else 0.0)
+    # A value without a position (null, or 0 on a log scale) is told from the middle by a column of its own.
+    unpositioned = active & ~positioned
+    return [filled, unpositioned.astype(float)] if unpositioned.any() else [filled]
 
 
 def _forest(columns: _Columns, target: np.ndarray, rng: np.random.Generator) -> tuple[float, np.ndarray]:
@@ -178,8 +178,8 @@ def _leanings(done: Sequence[tuple[Trial, float]], knobs: Sequence[Knob], direct
     for knob in knobs:
         if knob.kind in ("choice", "boolean") and not knob.ordered:
             continue
-        pairs = [(place_of(knob, trial.values.get(knob.key)), score) for trial, score in done]
-        known = [(place, score) for place, score in pairs if number_of(place) is not None]
+        pairs = [(position_of(knob, trial.values.get(knob.key)), score) for trial, score in done]
+        known = [(position, score) for position, score in pairs if number_of(position) is not None]
         if len(known) < LEAST_TRIALS:
             continue
         ranks = np.stack([_ranks(np.array(column)) for column in zip(*known, strict=True)])

@@ -1,10 +1,10 @@
-"""How a sweep got better and what mattered in it: as pages, and as one picture for those who only look."""
+"""The history of a sweep and the importance of its hyperparameters: as interactive pages, and as one picture."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,10 +16,11 @@ from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, best_so_far, ep
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from plotly.graph_objects import Figure as Page
 
 _FEW = 12  # trials; a tick for each
 _REACH = 4
-# How a trial that went astray is drawn, in plotly and in matplotlib: towards where it is.
+# How an outlier is drawn, in plotly and in matplotlib: an arrow towards its score.
 _ARROWS = {"min": ("triangle-up", "^"), "max": ("triangle-down", "v")}
 
 
@@ -42,25 +43,25 @@ def plot_overview(trials: Sequence[Trial], *, metric: str, direction: Direction,
     return drawing
 
 
-def history_page(trials: Sequence[Trial], metric: str, direction: Direction) -> Any:
+def history_page(trials: Sequence[Trial], metric: str, direction: Direction) -> Page:
     """Every finished trial, the best so far, the recipe's own level, and where trials failed."""
     import plotly.graph_objects as go
 
     page = go.Figure()
     done = finished_of(trials)
     limit = _limit(trials, direction)
-    astray = [trial.number for trial, score in done if _cross(score, limit, direction)]
+    outliers = [trial.number for trial, score in done if _is_beyond(score, limit, direction)]
     page.add_scatter(
         x=[trial.number for trial, _ in done],
-        y=[limit if trial.number in astray else score for trial, score in done],
+        y=[limit if trial.number in outliers else score for trial, score in done],
         mode="markers",
-        name=_named_trials(astray),
+        name=_named_trials(outliers),
         marker={
             "color": PAST_COLOUR,
             "size": 9,
-            "symbol": [_ARROWS[direction][0] if trial.number in astray else "circle" for trial, _ in done],
+            "symbol": [_ARROWS[direction][0] if trial.number in outliers else "circle" for trial, _ in done],
         },
-        text=[told(trial, metric) for trial, _ in done],
+        text=[hover_text(trial, metric) for trial, _ in done],
         hoverinfo="text",
     )
     numbers, bests = zip(*best_so_far(trials, direction), strict=True)
@@ -72,7 +73,7 @@ def history_page(trials: Sequence[Trial], metric: str, direction: Direction) -> 
         line={"color": MODEL_COLOUR, "shape": "hv", "width": 2.5},
         hoverinfo="skip",
     )
-    own = _own(trials)
+    own = _own_score(trials)
     if own is not None:
         page.add_scatter(
             x=[numbers[0], max(numbers[-1], numbers[0] + 1)],
@@ -93,7 +94,7 @@ def history_page(trials: Sequence[Trial], metric: str, direction: Direction) -> 
             name="failed",
             cliponaxis=False,
             marker={"symbol": "x", "size": 10, "color": TRUTH_COLOUR},
-            text=[told(trial, metric) for trial in failed],
+            text=[hover_text(trial, metric) for trial in failed],
             hoverinfo="text",
         )
     best = best_of(trials, direction)
@@ -109,7 +110,7 @@ def history_page(trials: Sequence[Trial], metric: str, direction: Direction) -> 
     return page
 
 
-def importance_page(importances: Importances) -> Any:
+def importance_page(importances: Importances) -> Page:
     """The share of each key, the largest on top, with its spread."""
     import plotly.graph_objects as go
 
@@ -134,8 +135,8 @@ def importance_page(importances: Importances) -> Any:
     return page
 
 
-def told(trial: Trial, metric: str) -> str:
-    """What the pointer shows: the trial with all its values."""
+def hover_text(trial: Trial, metric: str) -> str:
+    """The text at the pointer: the trial with all its values."""
     spread = f" ± {figure(trial.spread)}" if trial.spread is not None else ""
     score = f"{metric} {figure(trial.score)}{spread}" if trial.score is not None else trial.reason or trial.state
     epoch = [f"best epoch {epoch_of(trial)}"] if trial.best_epoch else []
@@ -148,14 +149,14 @@ def _draw_history(axes: Axes, trials: Sequence[Trial], metric: str, direction: D
     from matplotlib.ticker import MaxNLocator
 
     limit = _limit(trials, direction)
-    astray = [trial.number for trial, score in finished_of(trials) if _cross(score, limit, direction)]
-    done = [(trial.number, score) for trial, score in finished_of(trials) if trial.number not in astray]
-    axes.plot(*zip(*done, strict=True), "o", color=PAST_COLOUR, ms=4, label=_named_trials(astray))
+    outliers = [trial.number for trial, score in finished_of(trials) if _is_beyond(score, limit, direction)]
+    done = [(trial.number, score) for trial, score in finished_of(trials) if trial.number not in outliers]
+    axes.plot(*zip(*done, strict=True), "o", color=PAST_COLOUR, ms=4, label=_named_trials(outliers))
     if limit is not None:
-        axes.plot(astray, [limit] * len(astray), _ARROWS[direction][1], color=PAST_COLOUR, ms=5)
+        axes.plot(outliers, [limit] * len(outliers), _ARROWS[direction][1], color=PAST_COLOUR, ms=5)
     numbers, bests = zip(*best_so_far(trials, direction), strict=True)
     axes.step(numbers, bests, where="post", color=MODEL_COLOUR, lw=2, label="best so far")
-    own = _own(trials)
+    own = _own_score(trials)
     if own is not None:
         axes.axhline(own, color=TRUTH_COLOUR, lw=0.8, ls="--", label=f"the recipe as it stands: {figure(own)}")
     failed = [trial.number for trial in trials if trial.state == "failed"]
@@ -180,29 +181,29 @@ def _draw_bars(axes: Axes, importances: Importances) -> None:
 
 
 def _limit(trials: Sequence[Trial], direction: Direction) -> float | None:
-    """The worst score that is drawn in its place; None if all are.
+    """The worst score that is drawn at its own height; None if all are.
 
-    Four times as far from the best one as the middle one is: trials that went astray would press all others into a line.
+    Four times as far from the best one as the median is: outliers would press all other trials into a line.
     """
     scores = [trial.score for trial in ranked(trials, direction) if trial.score is not None]
     limit = scores[0] + _REACH * (float(np.median(scores)) - scores[0])
-    own = _own(trials)
+    own = _own_score(trials)
     worst = scores[-1]
-    if own is not None and _cross(own, limit, direction):
+    if own is not None and _is_beyond(own, limit, direction):
         limit = own
-    return limit if limit != scores[0] and _cross(worst, limit, direction) else None
+    return limit if limit != scores[0] and _is_beyond(worst, limit, direction) else None
 
 
-def _cross(score: float, limit: float | None, direction: Direction) -> bool:
+def _is_beyond(score: float, limit: float | None, direction: Direction) -> bool:
     return limit is not None and (score > limit if direction == "min" else score < limit)
 
 
-def _named_trials(astray: Sequence[int]) -> str:
-    return f"trials ({len(astray)} far beyond, at the edge)" if astray else "trials"
+def _named_trials(outliers: Sequence[int]) -> str:
+    return f"trials ({len(outliers)} far beyond, at the edge)" if outliers else "trials"
 
 
 def _bar_lengths(importances: Importances) -> tuple[list[str], list[float], list[float], list[float]]:
-    """Keys from the bottom to the top, their shares in per cent, and how far the spread reaches to both sides."""
+    """Keys from the bottom to the top, their shares in per cent, and the length of the error bars to both sides."""
     keys = [*importances.shares][::-1]
     shares = [100 * importances.shares[key] for key in keys]
     more = [100 * importances.spreads[key] for key in keys]
@@ -216,6 +217,6 @@ def _trust(importances: Importances) -> str:
     return f"a forest on {count_of(importances.finished, 'finished trial')}; R2 {importances.r2:.2f} on unseen ones"
 
 
-def _own(trials: Sequence[Trial]) -> float | None:
+def _own_score(trials: Sequence[Trial]) -> float | None:
     """The score of the recipe as it stands."""
     return next((trial.score for trial in trials if trial.number == 1), None)

@@ -1,16 +1,16 @@
-"""A sweep in words: what won and by how much, what mattered, where the space was too small, and how to go on. Markdown."""
+"""The summary of a sweep in Markdown: the best trial and its margin, importances, ranges to widen, cost, next steps."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from seq2seq_kit.reports.notes import count_of, figure, markdown_lines
-from seq2seq_kit.sweeps.report.borders import borders_of
 from seq2seq_kit.sweeps.report.importance import HARDLY, Importances
+from seq2seq_kit.sweeps.report.range_edges import edge_hints
 from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, epoch_of, ranked, short_keys, text_of
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ Ended = Literal["done", "max_minutes", "interrupted", "exhausted"]
 _ENDED = {
     "done": "all trials were made",
     "max_minutes": "its `max_minutes` were over",
-    "interrupted": "it was interrupted, so the test rows were not looked at",
+    "interrupted": "it was interrupted, so the test rows were not evaluated",
 }
-# What it means for each tuner that it has nothing left to try; a random choice gives up after some repetitions.
+# Why each tuner has nothing left to try; a random one gives up after some repetitions.
 _EXHAUSTED = {
     "grid": "every recipe of the space was tried",
     "hyperband": "Hyperband had nothing more to try",
@@ -30,7 +30,7 @@ _EXHAUSTED = {
 _EXHAUSTED_OTHERWISE = "the tuner found no recipe that it had not tried"
 _SHOWN_TRIALS, _SHOWN_KEYS, _SHOWN_REASONS = 5, 6, 5
 _VIEW = "workflowType=machine_learning"  # MLflow opens its view for language models without it
-# R2 on unseen trials from which a forest's shares are told without, or with little, reserve.
+# R2 on unseen trials from which a forest's shares are reliable, or rough.
 _FIRM, _LOOSE = 0.7, 0.3
 
 
@@ -48,7 +48,7 @@ def describe_sweep(
     tuner: str,
     verb: str = "predict",
     board: Sequence[str] = (),
-    accepts: Callable[[str, Any], bool] | None = None,
+    accepts: Callable[[str, object], bool] | None = None,
     experiment: str = "",
 ) -> str:
     """The note of a sweep's run.
@@ -63,14 +63,14 @@ def describe_sweep(
         seconds: Wall time of the whole sweep.
         run_id: MLflow run of the sweep.
         tuner: KerasTuner's name: random, bayesian, hyperband, grid.
-        verb: What a winner of this task does first.
-        board: Lines of Markdown that set the winner beside the baselines on the test rows, as the caller has them.
-        accepts: Whether the winner's recipe would be valid with this value at this key, asked before one is suggested.
+        verb: The first command of the winner's bundle.
+        board: Lines of Markdown that compare the winner with the baselines on the test rows.
+        accepts: Whether the winner's recipe would be valid with this value at this key, called before one is suggested.
             Without it, only what holds for all recipes is known: rates below 1, counts from 1, no change of sign.
         experiment: Id of the MLflow experiment; with it, the trials are links inside MLflow's pages.
 
     Returns:
-        Markdown; one without a winner if no trial has finished.
+        Markdown; without a winner if no trial has finished.
     """
     best = best_of(trials, direction)
     lines = [f"## {name}: {_headline(best, metric)}", ""]
@@ -83,7 +83,7 @@ def describe_sweep(
         lines += ["### The winner on the test rows", "", *board, ""]
     if best:
         lines += ["### What mattered", "", *_mattered(importances), ""]
-    widen = borders_of(best, knobs, importances.shares, accepts=accepts) if best else []
+    widen = edge_hints(best, knobs, importances.shares, accepts=accepts) if best else []
     # Hyperband gives its trials their epochs; trial 1 has the recipe's own.
     where = "`max_epochs`" if best and tuner == "hyperband" and best.number != 1 else "`training.epochs`"
     if best and _ends_last(best, trials) and not any(line.startswith(where) for line in widen):
@@ -93,19 +93,19 @@ def describe_sweep(
     if widen:
         lines += ["### What to widen", "", *(f"- {line}" for line in widen), ""]
     lines += ["### What it took", "", _spent(trials, ended, seconds, tuner), *_failures(trials), ""]
-    return "\n".join([*lines, "### How to go on", "", *_next_steps(trials, best, run_id, verb, ended)])
+    return "\n".join([*lines, "### Next steps", "", *_next_steps(trials, best, run_id, verb, ended)])
 
 
 def describe_beginning(name: str, run_id: str) -> str:
-    """The note of a sweep that has no result yet: what a sweep that was killed leaves behind. Markdown."""
+    """The note of a sweep that has no result yet, as one that was killed keeps it. Markdown."""
     return "\n".join(
         [
             f"## {name}: a sweep without a result so far",
             "",
-            "It is under way, it was killed, or it ended in an error, which the tag `error` tells. Its trials are the runs below "
+            "It is running, it was killed, or it ended in an error, which the tag `error` holds. Its trials are the runs below "
             "it; those that have finished are kept.",
             "",
-            f"- go on where it stopped: `seq2seq-kit sweep --resume {run_id}`",
+            f"- resume it: `seq2seq-kit sweep --resume {run_id}`",
             f"- the best recipe so far: `seq2seq-kit sweep --best {run_id} --out best.yaml`",
         ]
     )
@@ -140,7 +140,7 @@ def _compared(best: Trial, own: Trial | None, metric: str, direction: Direction)
 
 
 def _noise(best: Trial, own: Trial, margin: float, direction: Direction) -> str:
-    """What the folds say of the margin; silent without folds."""
+    """The margin beside its spread over the folds; empty without folds."""
     if len(best.folds) < 2:
         return ""
     if len(own.folds) != len(best.folds):
@@ -181,7 +181,7 @@ def _table(
         ]
         for trial in shown
     ]
-    more = [f"The {_SHOWN_KEYS} most telling of {len(knobs)} keys."] if len(knobs) > _SHOWN_KEYS else []
+    more = [f"The {_SHOWN_KEYS} most important of {len(knobs)} keys."] if len(knobs) > _SHOWN_KEYS else []
     lines = markdown_lines(["trial", metric, "best epoch", *(titles[key] for key in keys)], rows)
     return [*lines, *(["", *more] if more else [])]
 
@@ -200,8 +200,8 @@ def _all_trials(run_id: str, experiment: str, direction: Direction) -> list[str]
     below = quote(f"tags.`mlflow.parentRunId` = '{run_id}'")
     order = f"orderByKey={quote('metrics.`sweep/objective`')}&orderByAsc={'true' if direction == 'min' else 'false'}"
     page = f"#/experiments/{experiment}/runs?{_VIEW}&searchFilter={below}&{order}"
-    said = f"All trials: [the best first]({page}), [their curves]({page}&compareRunsMode=CHART)"
-    return [f"{said}; figures to look into: `sweep/` under Artifacts.", ""]
+    links = f"All trials: [the best first]({page}), [their curves]({page}&compareRunsMode=CHART)"
+    return [f"{links}; figures: `sweep/` under Artifacts.", ""]
 
 
 def _over_folds(best: Trial) -> list[str]:
@@ -211,12 +211,12 @@ def _over_folds(best: Trial) -> list[str]:
     return [f"Means over {count} ± standard deviation; best epoch, weights and fit are those of the last fold.", ""]
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     return text_of(value).replace("|", "\\|")
 
 
 def _mattered(importances: Importances) -> list[str]:
-    """Shares in words, with how far they can be trusted."""
+    """The shares, and how reliable they are."""
     if not importances.shares:
         return [f"Not known: {importances.why}."]
     assert importances.r2 is not None
@@ -229,11 +229,7 @@ def _mattered(importances: Importances) -> list[str]:
     if idle:
         lines.append(f"- hardly, under {100 * HARDLY:.0f} % each: {', '.join(idle)}")
     trust = (
-        "these shares can be relied on"
-        if importances.r2 >= _FIRM
-        else "take the shares as rough"
-        if importances.r2 >= _LOOSE
-        else "take the shares as a hint only"
+        "reliable" if importances.r2 >= _FIRM else "rough" if importances.r2 >= _LOOSE else "unreliable, a hint only"
     )
     r2 = f"R2 {importances.r2:.2f} on trials that it did not see"
     count = count_of(importances.finished, "finished trial")
@@ -246,14 +242,10 @@ def _ends_last(best: Trial, trials: Sequence[Trial]) -> bool:
 
 
 def _spent(trials: Sequence[Trial], ended: Ended, seconds: float, tuner: str) -> str:
-    states: list[tuple[str, str]] = [
-        ("finished", "finished"),
-        ("failed", "failed"),
-        ("cut", "cut"),
-        ("running", "running"),
+    counts = [
+        (sum(trial.state == state for trial in trials), state) for state in ("finished", "failed", "cut", "running")
     ]
-    counts = [(sum(trial.state == state for trial in trials), word) for state, word in states]
-    told = ", ".join(f"{count} {word}" for count, word in counts if count or word == "finished")
+    told = ", ".join(f"{count} {state}" for count, state in counts if count or state == "finished")
     epochs = count_of(sum(trial.epochs for trial in trials), "epoch")
     how = _EXHAUSTED.get(tuner, _EXHAUSTED_OTHERWISE) if ended == "exhausted" else _ENDED[ended]
     return f"{tuner}, {count_of(len(trials), 'trial')} ({told}) in {_time(seconds)}, {epochs} in all; {how}."

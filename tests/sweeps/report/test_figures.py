@@ -155,18 +155,18 @@ def test_a_key_that_is_off_or_null_stands_below_the_numbers() -> None:
     trials = [Trial(at, values, "failed") for at, values in enumerate(tried, start=1)]
     axis = axis_of(number("a", 0.0, 1.0), trials, "a")
     assert axis.labels[:2] == ["null", "off"]
-    assert axis.places[0] == 0.5
-    assert 0 > axis.places[1] > axis.places[2] > axis.span[0]
+    assert axis.positions[0] == 0.5
+    assert 0 > axis.positions[1] > axis.positions[2] > axis.span[0]
 
 
 def test_points_move_less_than_half_way_to_the_next_value() -> None:
     for knob in (SPACE[0], SPACE[2], SPACE[4]):
         axis = axis_of(knob, sweep_of(200), "x")
-        distance = np.diff(sorted(set(axis.places))).min()
-        moved = np.abs(axis.apart(0.618034) - axis.places)
+        distance = np.diff(sorted(set(axis.positions))).min()
+        moved = np.abs(axis.jittered(0.618034) - axis.positions)
         assert 0 < moved.max() < 0.25 * distance
 
 
 def test_scores_wide_apart_are_read_by_their_logarithm() -> None:
-    np.testing.assert_allclose(score_axis([0.1, 1.0, 100.0], "loss").places, [-1, 0, 2])
-    np.testing.assert_allclose(score_axis([1.0, 2.0], "loss").places, [1, 2])
+    np.testing.assert_allclose(score_axis([0.1, 1.0, 100.0], "loss").positions, [-1, 0, 2])
+    np.testing.assert_allclose(score_axis([1.0, 2.0], "loss").positions, [1, 2])

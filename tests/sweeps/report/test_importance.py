@@ -73,7 +73,7 @@ def test_whether_a_key_is_active_counts_for_its_parent() -> None:
     trials = []
     for at in range(1, 61):
         on, x = at % 2, at // 2 % 2
-        values = {"a": "on", "b": (at * 0.618) % 1} if on else {"a": "off"}
+        values: dict[str, object] = {"a": "on", "b": (at * 0.618) % 1} if on else {"a": "off"}
         trials.append(Trial(at, values | {"c": "x" if x else "y"}, "finished", float(on + x)))
     shares = importances(trials, knobs, "min").shares
     assert shares["a"] == pytest.approx(0.5, abs=0.1)

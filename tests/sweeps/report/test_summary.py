@@ -105,7 +105,9 @@ def test_what_mattered_is_told_with_how_far_to_trust_it() -> None:
     assert f"a forest on 53 finished trials knows about the objective (R2 {found.r2:.2f} on trials" in text
 
 
-@pytest.mark.parametrize(("r2", "words"), [(0.8, "can be relied on"), (0.5, "as rough"), (0.1, "as a hint only")])
+@pytest.mark.parametrize(
+    ("r2", "words"), [(0.8, ": reliable)"), (0.5, ": rough)"), (0.1, ": unreliable, a hint only)")]
+)
 def test_a_forest_that_knows_little_says_so(r2: float, words: str) -> None:
     found = Importances({"model.dropout": 1.0}, {"model.dropout": 0.1}, {}, r2, 9)
     assert words in note([trial(1, 0.5)], importances=found)
@@ -183,7 +185,7 @@ def test_the_budget_is_told() -> None:
     ("ended", "tuner", "words"),
     [
         ("done", "random", "all trials were made"),
-        ("interrupted", "random", "it was interrupted, so the test rows were not looked at"),
+        ("interrupted", "random", "it was interrupted, so the test rows were not evaluated"),
         ("exhausted", "grid", "every recipe of the space was tried"),
         ("exhausted", "hyperband", "Hyperband had nothing more to try"),
         ("exhausted", "random", "the tuner found no recipe that it had not tried"),

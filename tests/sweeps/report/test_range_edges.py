@@ -1,4 +1,4 @@
-"""A winner at the border of the space is told with a wider end, which is never one that no recipe could have."""
+"""A best value at the edge of its range gives a hint with a wider end, which is never one that no recipe could have."""
 
 import re
 from typing import Any
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq_kit.recipe.sweep import Knob
-from seq2seq_kit.sweeps.report.borders import borders_of
+from seq2seq_kit.sweeps.report.range_edges import edge_hints
 from seq2seq_kit.sweeps.trials import Trial
 from tests.sweeps.spaces import SPACE, choice, number
 
@@ -17,8 +17,8 @@ EPOCHS = number("training.epochs", 5, 40, kind="int", step=5)
 DROPOUT = number("model.dropout", 0.0, 0.5)
 
 
-def border(knob: Knob, value: Any, **more: Any) -> str:
-    return "\n".join(borders_of(Trial(1, {knob.key: value}, "finished", 1.0), [knob], more.pop("shares", {}), **more))
+def hint(knob: Knob, value: Any, **more: Any) -> str:
+    return "\n".join(edge_hints(Trial(1, {knob.key: value}, "finished", 1.0), [knob], more.pop("shares", {}), **more))
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def border(knob: Knob, value: Any, **more: Any) -> str:
         ),
     ],
 )
-def test_a_winner_at_the_border_is_told_with_a_wider_one(knob: Knob, value: Any, words: str) -> None:
-    found = border(knob, value)
+def test_a_winner_at_the_edge_is_told_with_a_wider_one(knob: Knob, value: Any, words: str) -> None:
+    found = hint(knob, value)
     assert found.startswith(f"`{knob.key}` ")
     assert words in found
 
@@ -67,18 +67,18 @@ def test_a_winner_at_the_border_is_told_with_a_wider_one(knob: Knob, value: Any,
         (DROPOUT, 0.0),
         (number("a", 1, 8, kind="int"), 1),
         (choice("b", 1, 2, 3, ordered=True), 1),
-        # No order, no border.
+        # No order, no edge.
         (SPACE[0], [64, 32]),
         (choice("c", False, True), True),
         (RATE, None),
     ],
 )
-def test_no_border_where_there_is_none_to_widen(knob: Knob, value: Any) -> None:
-    assert border(knob, value) == ""
+def test_no_edge_where_there_is_none_to_widen(knob: Knob, value: Any) -> None:
+    assert hint(knob, value) == ""
 
 
 def test_a_winner_outside_the_space_asks_for_a_space_that_holds_it() -> None:
-    assert "0.1, the recipe's own value, lies outside the space (0.0001 to 0.01)" in border(RATE, 0.1)
+    assert "0.1, the recipe's own value, lies outside the space (0.0001 to 0.01)" in hint(RATE, 0.1)
 
 
 def test_an_end_that_the_recipe_refuses_is_not_suggested() -> None:
@@ -88,18 +88,18 @@ def test_an_end_that_the_recipe_refuses_is_not_suggested() -> None:
         asked.append((key, value))
         return bool(value <= 50)
 
-    assert "for example to 50" in border(EPOCHS, 40, accepts=accepts)
+    assert "for example to 50" in hint(EPOCHS, 40, accepts=accepts)
     assert asked == [("training.epochs", 60), ("training.epochs", 50)]
-    assert border(EPOCHS, 40, accepts=lambda key, value: False) == ""
+    assert hint(EPOCHS, 40, accepts=lambda key, value: False) == ""
 
 
 def test_a_key_that_hardly_mattered_is_marked() -> None:
-    assert border(DROPOUT, 0.5, shares={"model.dropout": 0.01}).endswith("(it hardly mattered)")
-    assert not border(DROPOUT, 0.5, shares={"model.dropout": 0.5}).endswith("(it hardly mattered)")
+    assert hint(DROPOUT, 0.5, shares={"model.dropout": 0.01}).endswith("(it hardly mattered)")
+    assert not hint(DROPOUT, 0.5, shares={"model.dropout": 0.5}).endswith("(it hardly mattered)")
 
 
-def test_a_key_that_is_not_active_has_no_border() -> None:
-    assert borders_of(Trial(1, {}, "finished", 1.0), [RATE], {}) == []
+def test_a_key_that_is_not_active_has_no_hint() -> None:
+    assert edge_hints(Trial(1, {}, "finished", 1.0), [RATE], {}) == []
 
 
 @given(
@@ -117,7 +117,7 @@ def test_a_suggestion_lies_beyond_the_end_and_is_possible(
         knob = number(key, low / 1001, (low + width) / 1001, sampling=sampling)
     assert knob.low is not None
     assert knob.high is not None
-    found = re.search(r"for example to (.*)$", border(knob, knob.high if upper else knob.low))
+    found = re.search(r"for example to (.*)$", hint(knob, knob.high if upper else knob.low))
     if found:
         wider = float(found[1])
         assert wider > knob.high if upper else wider < knob.low

@@ -1,13 +1,13 @@
-"""Where a sweep's winner lies at the border of the space, and by how much to widen it."""
+"""Where the best trial lies at the edge of a range, and by how much to widen the range."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seq2seq_kit.sweeps.report.importance import HARDLY
-from seq2seq_kit.sweeps.trials import Trial, number_of, place_of, same, text_of
+from seq2seq_kit.sweeps.trials import Trial, number_of, position_of, same, text_of
 
 if TYPE_CHECKING:
     from seq2seq_kit.recipe.sweep import Knob
@@ -15,43 +15,43 @@ if TYPE_CHECKING:
 _NEAR = 0.05  # of the range: what a tuner that draws numbers hardly ever hits exactly
 
 
-def borders_of(
+def edge_hints(
     best: Trial,
     knobs: Sequence[Knob],
     shares: Mapping[str, float],
     *,
-    accepts: Callable[[str, Any], bool] | None = None,
+    accepts: Callable[[str, object], bool] | None = None,
 ) -> list[str]:
-    """A sentence for each key whose winning value lies at the border of the space, if the space can go on there.
+    """A sentence for each key whose best value lies at the edge of its range, if the range can be widened there.
 
     Args:
-        best: The winner.
+        best: The best trial.
         knobs: The space.
-        shares: Importances by key, or none.
+        shares: Importances by key; may be empty.
         accepts: Whether a recipe with this value at this key would be valid.
     """
     sentences = []
     for knob in knobs:
         if knob.key not in best.values:
             continue
-        sentence = _border(knob, best.values[knob.key], accepts or (lambda key, value: True))
+        sentence = _range_edge(knob, best.values[knob.key], accepts or (lambda key, value: True))
         if sentence:
             idle = shares.get(knob.key, 1.0) < HARDLY
             sentences.append(f"`{knob.key}` {sentence}{' (it hardly mattered)' if idle else ''}")
     return sentences
 
 
-def _border(knob: Knob, value: Any, accepts: Callable[[str, Any], bool]) -> str:
+def _range_edge(knob: Knob, value: object, accepts: Callable[[str, object], bool]) -> str:
     if knob.kind == "choice" and knob.ordered:
-        return _choice_border(knob, value, accepts)
+        return _choice_edge(knob, value, accepts)
     number = number_of(value)
     if knob.kind not in ("int", "float") or number is None or knob.low is None or knob.high is None:
         return ""
     if not knob.low <= number <= knob.high:
-        ends = f"{_told(knob.low)} to {_told(knob.high)}"
-        return f"{_told(number)}, the recipe's own value, lies outside the space ({ends}): widen it to hold the value"
-    places = [place_of(knob, each) for each in (knob.low, number, knob.high)]
-    low, at, high = (place for place in places if place is not None)
+        ends = f"{_number_text(knob.low)} to {_number_text(knob.high)}"
+        return f"{_number_text(number)}, the recipe's own value, lies outside the space ({ends}): widen it to hold the value"
+    positions = [position_of(knob, each) for each in (knob.low, number, knob.high)]
+    low, at, high = (position for position in positions if position is not None)
     for upper, away in ((True, high - at), (False, at - low)):
         end = knob.high if upper else knob.low
         if away > _NEAR * (high - low):
@@ -60,12 +60,12 @@ def _border(knob: Knob, value: Any, accepts: Callable[[str, Any], bool]) -> str:
         if wider is None:
             return ""
         word = "largest" if upper else "smallest"
-        where = f"is the {word} value" if number == end else f"is close to {_told(end)}, the {word} value"
-        return f"{_told(number)} {where} of the space: widen it, for example to {_told(wider)}"
+        where = f"is the {word} value" if number == end else f"is close to {_number_text(end)}, the {word} value"
+        return f"{_number_text(number)} {where} of the space: widen it, for example to {_number_text(wider)}"
     return ""
 
 
-def _choice_border(knob: Knob, value: Any, accepts: Callable[[str, Any], bool]) -> str:
+def _choice_edge(knob: Knob, value: object, accepts: Callable[[str, object], bool]) -> str:
     at = next((at for at, own in enumerate(knob.values) if same(own, value)), None)
     if at not in (0, len(knob.values) - 1):
         return ""
@@ -78,11 +78,11 @@ def _choice_border(knob: Knob, value: Any, accepts: Callable[[str, Any], bool]) 
     beyond = next((each for each in _continued(knob, known if upper else known[::-1]) if accepts(knob.key, each)), None)
     if beyond is None:
         return ""
-    return f"{text_of(value)} is the {word} of its values: add one beyond it, for example {_told(beyond)}"
+    return f"{text_of(value)} is the {word} of its values: add one beyond it, for example {_number_text(beyond)}"
 
 
 def _wider(knob: Knob, *, upper: bool) -> Iterator[float]:
-    """Ends beyond an int's or a float's own, the boldest first; only possible ones."""
+    """Wider ends for the range of an int or a float, the widest first; only possible ones."""
     assert knob.low is not None
     assert knob.high is not None
     low, high = knob.low, knob.high
@@ -135,5 +135,5 @@ def _round(value: float) -> float:
     return float(f"{value:.2g}") if abs(value) < 100 else float(f"{value:.3g}")
 
 
-def _told(value: float) -> str:
+def _number_text(value: float) -> str:
     return text_of(int(value) if float(value).is_integer() else value)

@@ -5,9 +5,9 @@ from typing import Any
 
 from rich.console import Console
 
+from seq2seq_kit.cli.sweep_progress import SweepConsole, render, summary
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.sweeps.progress import SweepConsole, render, summary
-from seq2seq_kit.sweeps.status import Progress, Standing
+from seq2seq_kit.sweeps.status import Progress, Silent, Standing, Status, report_status
 from seq2seq_kit.sweeps.trials import Trial
 
 
@@ -21,7 +21,7 @@ TRIALS = [
     Trial(3, values([4], 1e30), "failed", reason="the loss [of all] became nan", seconds=2.0),
     Trial(4, values([32], 0.003), "running"),
 ]
-STANDING = Standing(
+STATUS = Status(
     trials=TRIALS,
     running=[Progress(TRIALS[3], epoch=3, epochs=10, done=0.25, last=0.3125, seconds=12.0)],
     total=20,
@@ -46,7 +46,7 @@ def row(lines: list[str], number: int) -> list[str]:
 
 
 def test_the_live_view_has_a_bar_for_each_running_trial_and_the_best_below() -> None:
-    lines = shown(render(STANDING))
+    lines = shown(render(STATUS))
     assert row(lines, 4) == ["4", "━━━╌╌╌╌╌╌╌╌╌", "0.3125", "3/10", "[32]", "0.003", "12 s"]
     assert row(lines, 2) == ["2", "best so far", "0.25", "4", "[16, 8]", "0.01", "1.7 min"]
     assert row(lines, 1) == ["1", "", "0.5", "9", "[8]", "0.001", "61 s"]
@@ -58,28 +58,28 @@ def test_the_live_view_has_a_bar_for_each_running_trial_and_the_best_below() -> 
 
 def test_the_line_below_counts_and_tells_the_time_left() -> None:
     said = "2 of 20 trials finished, 1 failed; best val_loss 0.25 (trial 2); 2.1 min so far, about 3.0 min left"
-    assert summary(STANDING) == said
-    assert shown(render(STANDING))[-1] == said
+    assert summary(STATUS) == said
+    assert shown(render(STATUS))[-1] == said
 
 
 def test_before_the_first_trial_has_finished_there_is_no_best() -> None:
-    standing = Standing(TRIALS[2:], STANDING.running, None, 5.0, None, "val_accuracy", "max")
-    assert summary(standing) == "0 trials finished, 1 failed; 5 s so far"
-    lines = shown(render(standing))
+    status = Status(TRIALS[2:], STATUS.running, None, 5.0, None, "val_accuracy", "max")
+    assert summary(status) == "0 trials finished, 1 failed; 5 s so far"
+    lines = shown(render(status))
     assert not [line for line in lines if "best" in line]
     assert row(lines, 4)[0] == "4"
 
 
 def test_the_largest_accuracy_is_the_best() -> None:
-    standing = Standing(TRIALS, [], 4, 5.0, None, "val_accuracy", "max")
-    assert row(shown(render(standing)), 1)[1] == "best so far"
+    status = Status(TRIALS, [], 4, 5.0, None, "val_accuracy", "max")
+    assert row(shown(render(status)), 1)[1] == "best so far"
 
 
 def play(console: Console) -> None:
     with SweepConsole(console) as reporter:
         reporter.say("creating the MLflow store in [here]/")
         reporter.find(Finding("gap", "warning", "3 rows [sic] are missing", "look at them"))
-        reporter.on_standing(STANDING)
+        reporter.on_status(STATUS)
         for trial in TRIALS[:3]:
             reporter.on_trial(trial, trial.number == 2)
 
@@ -108,3 +108,19 @@ def test_a_terminal_is_drawn_live_and_left_with_the_lines() -> None:
     assert "━━━╌╌╌╌╌╌╌╌╌" in text
     assert "\x1b[?25l" in text  # the cursor is hidden while the table is drawn,
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")  # and back in the end
+
+
+def test_a_reporter_of_earlier_versions_has_on_standing() -> None:
+    seen: list[Status] = []
+
+    class Alone:
+        def on_standing(self, standing: Standing) -> None:
+            seen.append(standing)
+
+    class Below(Silent):
+        on_standing = Alone.on_standing
+
+    for reporter in (Alone(), Below(), Silent()):
+        given: Any = reporter
+        report_status(given, STATUS)
+    assert seen == [STATUS, STATUS]

@@ -1,4 +1,4 @@
-"""What a person sees of a sweep in a terminal: a live table of trials under way and the best, a line for each that has ended."""
+"""A sweep in the terminal: a live table of running trials and the best ones, and a line for each trial that has ended."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rich.text import Text
 from seq2seq_kit.cli.progress import duration, print_finding
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.reports.notes import figure
-from seq2seq_kit.sweeps.run import SweepResult
-from seq2seq_kit.sweeps.status import Standing
+from seq2seq_kit.sweeps import SweepResult
+from seq2seq_kit.sweeps.status import Status
 from seq2seq_kit.sweeps.trials import Trial, best_of, ranked, short_keys, text_of
 
 _BEST = 5
@@ -30,7 +30,7 @@ class SweepConsole:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.standing: Standing | None = None
+        self.status: Status | None = None
         self.drawn = 0.0
         self.live = Live(console=console, auto_refresh=False, transient=True)
         self.shows = False
@@ -49,37 +49,37 @@ class SweepConsole:
         """A finding, coloured by its level."""
         print_finding(self.console, finding)
 
-    def on_standing(self, standing: Standing) -> None:
+    def on_status(self, status: Status) -> None:
         """Draws the table anew."""
-        self.standing = standing
+        self.status = status
         now = time.perf_counter()
         if not self.console.is_terminal:
             if now - self.drawn > _LINE_SECONDS:  # a sign of life in a file
                 if self.drawn:
-                    self.console.print(escape(summary(standing)), highlight=False, soft_wrap=True)
+                    self.console.print(escape(summary(status)), highlight=False, soft_wrap=True)
                 self.drawn = now
             return
         if now - self.drawn < 1 / _REFRESHES:
             return
         self.drawn = now
-        if not standing.running:
+        if not status.running:
             self._hide()
             return
         if not self.shows:
             self.live.start()
             self.shows = True
-        self.live.update(render(standing), refresh=True)
+        self.live.update(render(status), refresh=True)
 
     def on_trial(self, trial: Trial, best: bool) -> None:
         """A line for a trial that has ended; a star for the best so far."""
-        of = f"/{self.standing.total}" if self.standing and self.standing.total else ""
+        of = f"/{self.status.total}" if self.status and self.status.total else ""
         head = f"trial {trial.number:>3}{of}"
         if trial.state == "failed":
             said = f"[red]failed[/red]: {escape(trial.reason)}"
         else:
             spread = f" ± {trial.spread:.3g}" if trial.spread is not None else ""
             said = f"{trial.score:.6g}{spread}  epoch {trial.best_epoch}"
-        values = escape(_words(trial))
+        values = escape(_values_text(trial))
         took = duration(trial.seconds) if trial.seconds else escape(trial.reason)
         star = " *" if best else ""
         self.console.print(f"{head}  {said}  {values}  {took}{star}", highlight=False, soft_wrap=True)
@@ -91,9 +91,9 @@ class SweepConsole:
 
 
 def print_result(console: Console, result: SweepResult) -> None:
-    """The best trials, what mattered, and how to go on."""
-    standing = Standing(result.trials, [], None, result.seconds, None, result.metric, result.direction)
-    console.print(render(standing))
+    """The best trials, what mattered, and what to do next."""
+    status = Status(result.trials, [], None, result.seconds, None, result.metric, result.direction)
+    console.print(render(status))
     shares = [f"{key} {share:.0%}" for key, share in result.importances.shares.items()]
     lines = [f"what mattered: {', '.join(shares)}" if shares else f"what mattered: {result.importances.why}"]
     lines.append(f"run {result.run_id}  {result.seconds:.0f} s in all")
@@ -106,17 +106,17 @@ def print_result(console: Console, result: SweepResult) -> None:
         console.print(escape(line), highlight=False, soft_wrap=True)
 
 
-def render(standing: Standing) -> Group:
-    """The live view: trials under way with a bar each, the best finished ones, and how far the sweep is."""
-    keys = _keys(standing.trials)
+def render(status: Status) -> Group:
+    """The live view: running trials with a bar each, the best finished ones, and a summary."""
+    keys = _keys(status.trials)
     names = short_keys(keys)
     table = Table(title=None, expand=False)
-    for name in ("trial", "", standing.metric, "epoch"):
-        table.add_column(name, justify="right" if name in ("trial", standing.metric) else "left", no_wrap=True)
+    for name in ("trial", "", status.metric, "epoch"):
+        table.add_column(name, justify="right" if name in ("trial", status.metric) else "left", no_wrap=True)
     for key in keys:
         table.add_column(names[key], overflow="ellipsis")
     table.add_column("time", justify="right", no_wrap=True)
-    for each in standing.running:
+    for each in status.running:
         bar = "━" * round(each.done * _BAR)
         last = "" if each.last is None else figure(each.last)
         table.add_row(
@@ -127,7 +127,7 @@ def render(standing: Standing) -> Group:
             *_cells(each.trial, keys),
             duration(each.seconds),
         )
-    best = ranked(standing.trials, standing.direction)[:_BEST]
+    best = ranked(status.trials, status.direction)[:_BEST]
     if best:
         table.add_section()
     for place, trial in enumerate(best):
@@ -139,20 +139,20 @@ def render(standing: Standing) -> Group:
             *_cells(trial, keys),
             duration(trial.seconds),
         )
-    return Group(table, Text(summary(standing)))
+    return Group(table, Text(summary(status)))
 
 
-def summary(standing: Standing) -> str:
+def summary(status: Status) -> str:
     """`7 of 20 trials finished, 1 failed; best val_loss 0.0512 (trial 4); 2.1 min so far, about 3.0 min left`."""
-    finished = sum(trial.state == "finished" for trial in standing.trials)
-    failed = sum(trial.state == "failed" for trial in standing.trials)
-    of = f" of {standing.total}" if standing.total else ""
-    best = best_of(standing.trials, standing.direction)
+    finished = sum(trial.state == "finished" for trial in status.trials)
+    failed = sum(trial.state == "failed" for trial in status.trials)
+    of = f" of {status.total}" if status.total else ""
+    best = best_of(status.trials, status.direction)
     parts = [f"{finished}{of} trials finished" + (f", {failed} failed" if failed else "")]
     if best is not None:
-        parts.append(f"best {standing.metric} {best.score:.5g} (trial {best.number})")
-    left = "" if standing.left is None else f", about {duration(standing.left)} left"
-    return "; ".join([*parts, f"{duration(standing.seconds)} so far{left}"])
+        parts.append(f"best {status.metric} {best.score:.5g} (trial {best.number})")
+    left = "" if status.left is None else f", about {duration(status.left)} left"
+    return "; ".join([*parts, f"{duration(status.seconds)} so far{left}"])
 
 
 def _cells(trial: Trial, keys: Sequence[str]) -> list[str]:
@@ -163,6 +163,6 @@ def _keys(trials: Sequence[Trial]) -> list[str]:
     return list(dict.fromkeys(key for trial in trials for key in trial.values))
 
 
-def _words(trial: Trial) -> str:
+def _values_text(trial: Trial) -> str:
     names = short_keys(list(trial.values))
     return ", ".join(f"{names[key]} {text_of(value)}" for key, value in trial.values.items())

@@ -1,0 +1,104 @@
+"""Before a sweep begins: its data opened and checked, its executor made."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+
+import pandas as pd
+
+from seq2seq_kit.data.tables.memory import free_memory
+from seq2seq_kit.errors import ArgumentError, DataError, RecipeError
+from seq2seq_kit.findings import Finding
+from seq2seq_kit.recipe.fields import Recipe
+from seq2seq_kit.recipe.sweep import knobs
+from seq2seq_kit.recipe.sweep_space import in_words, section_of, trial_recipe
+from seq2seq_kit.sweeps.executor import Executor, LocalExecutor
+from seq2seq_kit.sweeps.status import Silent, SweepReporter
+from seq2seq_kit.tasks import open_job
+from seq2seq_kit.tasks.job import Job, digest_of
+
+_WORKER_BYTES = 10**9  # a trial of a small model takes about half of it
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a sweep needs beside its trial store.
+
+    Attributes:
+        job: The recipe as it stands, with its data.
+        data: Rows instead of the recipe's `data.source`.
+        digest: Of the data's columns that the recipe uses.
+        findings: On the data.
+        executor: Where trials run.
+        reporter: Is told how the sweep goes.
+        began: `time.perf_counter()` at the beginning of everything.
+    """
+
+    job: Job
+    data: pd.DataFrame | None
+    digest: str
+    findings: list[Finding]
+    executor: Executor
+    reporter: SweepReporter
+    began: float
+
+
+def prepare(recipe: Recipe, data: pd.DataFrame | None, workers: int | None, reporter: SweepReporter | None) -> Setup:
+    """Opens and checks the data; arguments as in `sweep`.
+
+    Raises:
+        ArgumentError: Fewer than one worker.
+        DataError: The data does not fit the recipe, or does not fit a recipe of the space.
+    """
+    began = time.perf_counter()
+    section, reporter = section_of(recipe), reporter or Silent()
+    count = workers if workers is not None else default_workers()
+    if count < 1:
+        raise ArgumentError(f"a sweep needs at least one worker. Received: {count}", code="argument_out_of_range")
+    if workers is None and count < cores():
+        reporter.say(f"{count} trials at a time on {cores()} cores, because memory is short")
+    executor = LocalExecutor(count, minutes=section.trial_minutes)
+    job = open_job(trial_recipe(recipe, {}), data)
+    if section.folds:
+        job.folds(section.folds)  # too few rows are an error now
+    check_data(recipe, data)
+    findings = job.check()
+    for finding in findings:
+        reporter.find(finding)
+    return Setup(job, data, digest_of(job.source, job.columns), findings, executor, reporter, began)
+
+
+def default_workers() -> int:
+    """The number of cores, or fewer if memory is short."""
+    return max(1, min(cores(), free_memory() // _WORKER_BYTES))
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_data(recipe: Recipe, data: pd.DataFrame | None) -> None:
+    """Opens the data for the outermost values of the keys that change it: windows that do not fit are an error now."""
+    section = section_of(recipe)
+    outer = {
+        knob.key: list(knob.values) or [knob.low, knob.high]
+        for knob in knobs(section)
+        if knob.key.startswith("data.") and not knob.when
+    }
+    # Each outer value beside the recipe's own, and the largest ones together: the longest windows.
+    corners = [{key: value} for key, values in outer.items() for value in values]
+    corners += [{key: values[-1] for key, values in outer.items()}] if len(outer) > 1 else []
+    for corner in corners:
+        try:
+            own = trial_recipe(recipe, corner)
+        except RecipeError:  # valid beside other values of other keys; those trials are checked when they begin
+            continue
+        try:
+            job = open_job(own, data)
+            if section.folds:
+                job.folds(section.folds)
+        except DataError as error:
+            raise DataError(f"with {in_words(corner)} of the sweep's space: {error}", code=error.code) from None
