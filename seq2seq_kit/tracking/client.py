@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -59,8 +60,8 @@ def open_tracking(uri: str | None, *, say: Callable[[str], None] = lambda text: 
     # MLflow writes its address into the environment too, where the next call would take it for the user's choice.
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     os.environ.update(given)
-    client = mlflow.MlflowClient(address, address)
     with kit_errors(address):
+        client = mlflow.MlflowClient(address, address)
         client.search_experiments(max_results=1)
     return Tracking(address, local, client)
 
@@ -190,4 +191,14 @@ class Tracking:
         return self.client.create_experiment(experiment, artifact_location=place, tags=tags)
 
 
-__all__ = ["RunRecord", "Tracking", "impatient", "open_tracking"]
+def git_revision(folder: Path) -> str | None:
+    """The commit that a folder is at, with `-dirty` if files differ from it; None outside a repository."""
+    command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None
+
+
+__all__ = ["RunRecord", "Tracking", "git_revision", "impatient", "open_tracking"]

@@ -1,7 +1,7 @@
 """MLflow's SQLite schema, as far as the kit touches it: the columns that hold the place of an artifact, and the revision.
 
-No other module reads or writes MLflow's tables. MLflow stores absolute places and has no call that changes them, so after a store was
-moved or copied they are rewritten here. A schema that is not known is never written to.
+No other module reads or writes MLflow's tables. MLflow stores absolute places and has no call that changes them; after a store
+was moved or copied they are rewritten here. An unknown schema is never written to.
 """
 
 import re
@@ -62,11 +62,11 @@ def follow_move(connection: sqlite3.Connection, artifacts: Path) -> None:
         return
     revision = _revision(connection) if "version_num" in present["alembic_version"] else None
     if missing or revision not in REVISIONS:
-        reason = f"no column {', '.join(missing)}" if missing else f"the schema revision {revision}"
+        reason = f"no column {', '.join(missing)}" if missing else f"the unknown schema revision {revision}"
         raise TrackingError(
-            f"the MLflow store was moved from {Path(old[0]).parent} to {artifacts.parent}, and its artifacts cannot be found: its "
-            f"database has {reason}. Expected the schema of MLflow {FIRST} to {LAST}. Move the folder back, or install a "
-            "seq2seq-kit for that version of MLflow",
+            f"the MLflow store was moved from {Path(old[0]).parent} to {artifacts.parent}, and its artifacts cannot be found: "
+            f"its database has {reason}. Expected the schema of MLflow {FIRST} to {LAST}. Move the folder back, or install "
+            "a seq2seq-kit for that version of MLflow",
             code="unknown_store_schema",
         )
     for table, names in _PLACES.items():
