@@ -168,7 +168,7 @@ def load(run: str | Path, *, tracking_uri: str | None = None) -> Bundle:
         return read_bundle(run)
     if Path(run).suffix or "/" in str(run):
         message = f"there is no folder {run}. Expected the folder of a bundle, or the id of a run"
-        raise BundleError(message, code="bundle_not_found")
+        raise BundleError(message, code="bundle_missing")
     tracking = open_tracking(tracking_uri, create=False)
     with tempfile.TemporaryDirectory() as folder:
         return read_bundle(tracking.fetch(str(run), "bundle", Path(folder)))
@@ -260,8 +260,7 @@ def _put_aside(bundle: Bundle) -> str:
             saved = bundle.save(parent / f"bundle-{bundle.info['run_id'][:8]}")
         except BundleError:
             continue
-        verb = bundle.verbs[0]
-        return f"The trained model is not lost: it was saved to {saved}; use it with `seq2seq-kit {verb} {saved}`"
+        return f"The trained model is not lost: it was saved to {saved}; use `seq2seq-kit {bundle.verbs[0]} {saved}`"
     return "The trained model could not be saved anywhere else either"
 
 
