@@ -1,4 +1,4 @@
-"""One run from recipe to record: data, checks, fit, evaluation, figures, bundle, MLflow. What the command line calls."""
+"""One run from recipe to record: data, checks, fit, evaluation, figures, bundle, MLflow; loading and evaluating it again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -16,19 +16,19 @@ from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.bundles.files import versions
 from seq2seq_kit.bundles.serving import requirements
 from seq2seq_kit.errors import BundleError, KitError, TrackingError
-from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.evaluation.base import Board
 from seq2seq_kit.explanation import kernels_of, recurrences_of, slow_layers
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides
-from seq2seq_kit.reports.notes import count_of, describe_run, headline
-from seq2seq_kit.results import TrainResult
+from seq2seq_kit.reports.logged import final_metrics, final_tags, step_curves
+from seq2seq_kit.reports.notes import count_of, describe_run
+from seq2seq_kit.results import Announcer, Reporter, Silent, TrainResult
 from seq2seq_kit.tasks import open_job, read_bundle
 from seq2seq_kit.tasks.job import Job, digest_of
 from seq2seq_kit.tracking.client import RunRecord, git_revision, open_tracking
-from seq2seq_kit.training.fit import Epoch, Fit, Observer, estimate_seconds, seed_everything
+from seq2seq_kit.training.fit import Fit, estimate_seconds, seed_everything
 from seq2seq_kit.validation import resolve
 
 if TYPE_CHECKING:
@@ -37,34 +37,8 @@ if TYPE_CHECKING:
 _LONG_SECONDS = 1800
 
 
-class Announcer(Protocol):
-    """Told what begins and what was found."""
-
-    def say(self, text: str) -> None:
-        """A stage begins that takes a while, or something worth knowing happened."""
-
-    def find(self, finding: Finding) -> None:
-        """A finding on data or result."""
-
-
-class Reporter(Announcer, Observer, Protocol):
-    """Told how a run goes; the command line's shows it, a program may leave it out."""
-
-
-class Silent:
-    """The reporter of a program that wants to hear nothing; findings stand in the result."""
-
-    def say(self, text: str) -> None: ...
-
-    def find(self, finding: Finding) -> None: ...
-
-    def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None: ...
-
-    def on_epoch(self, epoch: Epoch) -> None: ...
-
-
 def train(
-    recipe: str | Path | Mapping[str, Any] | Recipe,
+    recipe: str | Path | Mapping[str, object] | Recipe,
     *,
     overrides: Overrides = (),
     data: pd.DataFrame | None = None,
@@ -140,7 +114,7 @@ def conclude(
     findings: list[Finding],
     reporter: Announcer,
     seconds: Callable[[], float],
-    val: Any = None,
+    val: Board | None = None,
     note: Callable[[TrainResult], str] = describe_run,
 ) -> TrainResult:
     """From a fitted model to a logged result: baselines, evaluation, findings, figures, bundle.
@@ -151,14 +125,14 @@ def conclude(
         fitted: How they came about.
         record: The run that it is for.
         digest: Of the data.
-        findings: So far; more are added.
+        findings: Those of the data and the model; those of the result are appended.
         reporter: Is told how it goes.
-        seconds: Wall time of everything up to when it is called.
-        val: Evaluation on the validation part, if it is to be another one than this model's.
-        note: What stands at the top of the run's page.
+        seconds: Wall time of the run up to the call.
+        val: Evaluation on the validation part, where it is not this model's.
+        note: The text at the top of the run's page.
 
     Raises:
-        BundleError: What goes wrong after the fit costs no trained model: it was put aside, the message says where.
+        BundleError: Something failed after the fit; the message says where the trained model was saved.
     """
     info = _origin(fitted, digest, record.run_id)
     with _rescue(job.bundle(model, info, peers=False), reporter):
@@ -187,13 +161,14 @@ def load(run: str | Path, *, tracking_uri: str | None = None) -> Bundle:
         The bundle of the run's task: `ForecastBundle`, `TranslateBundle`, `TagBundle`, ...
 
     Raises:
-        BundleError: Damaged or foreign.
+        BundleError: The bundle is damaged or not of this kit.
         TrackingError: No such run.
     """
     if Path(run).is_dir():
         return read_bundle(run)
     if Path(run).suffix or "/" in str(run):
-        raise BundleError(f"there is no folder {run}. Expected the folder of a bundle, or the id of a run")
+        message = f"there is no folder {run}. Expected the folder of a bundle, or the id of a run"
+        raise BundleError(message, code="bundle_missing")
     tracking = open_tracking(tracking_uri, create=False)
     with tempfile.TemporaryDirectory() as folder:
         return read_bundle(tracking.fetch(str(run), "bundle", Path(folder)))
@@ -211,7 +186,7 @@ def evaluate(
     Args:
         run: A bundle, its folder, or the id of a run.
         data: Other rows (or their file); None: the test rows of the recipe's own source.
-        beams: Beam width of a translator; None: it is greedy.
+        beams: Beam width of a translator; None: greedy search.
         tracking_uri: As in `train`.
     """
     bundle = load(run, tracking_uri=tracking_uri) if isinstance(run, str | Path) else run
@@ -222,10 +197,8 @@ def evaluate(
         return bundle.evaluate(frame, origin="the data" if isinstance(data, pd.DataFrame) else str(data))
     job = open_job(bundle.recipe)
     if digest_of(job.source, job.columns) != bundle.info.get("data_sha256"):
-        warnings.warn(
-            f"{bundle.recipe.source} has changed since the training; the figures are of its present rows",
-            stacklevel=2,
-        )
+        told = f"{bundle.recipe.source} has changed since the training; the figures are of its present rows"
+        warnings.warn(told, stacklevel=2)
     return job.report(bundle, "test")
 
 
@@ -240,7 +213,7 @@ def _estimate(job: Job, model: keras.Model) -> Finding:
     return Finding("estimated_time", "note", text, advice)
 
 
-def _origin(fitted: Fit, digest: str, run_id: str) -> dict[str, Any]:
+def _origin(fitted: Fit, digest: str, run_id: str) -> dict[str, object]:
     """Where a bundle comes from."""
     return {
         "run_id": run_id,
@@ -251,15 +224,14 @@ def _origin(fitted: Fit, digest: str, run_id: str) -> dict[str, Any]:
 
 
 def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
-    """Everything that the run page shows."""
+    """Logs everything that the run's page shows."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         bundle = result.bundle.save(folder / "bundle")
-        record.metrics(_final_metrics(result))
-        for name, curve in result.test.curves().items():
-            own = result.test.headline if name == MODEL else f"{_metric_name(name)}_{result.test.headline}"
-            record.curve(f"test_by_step/{own}", curve)
-        record.tags(_last_tags(result))
+        record.metrics(final_metrics(result))
+        for key, curve in step_curves(result):
+            record.curve(key, curve)
+        record.tags(final_tags(result))
         record.note(note)
         job.draw(result.bundle, result.fit, result.test, folder / "figures")
         (folder / "recipe.yaml").write_text(dump_recipe(result.recipe), encoding="utf-8")
@@ -271,14 +243,14 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
 
 @contextmanager
 def _rescue(bundle: Bundle, reporter: Announcer) -> Iterator[None]:
-    """What goes wrong after the fit costs no trained model: it is saved to the first place that takes it."""
+    """If anything fails after the fit, the trained model is saved to the first folder that can be written."""
     try:
         yield
     except BaseException as error:
-        told = _put_aside(bundle)
+        where = _put_aside(bundle)
         if isinstance(error, KitError | OSError):
-            raise BundleError(f"{error}\n{told}") from error
-        reporter.say(told)
+            raise BundleError(f"{error}\n{where}", code="run_not_logged") from error
+        reporter.say(where)
         raise
 
 
@@ -288,32 +260,12 @@ def _put_aside(bundle: Bundle) -> str:
             saved = bundle.save(parent / f"bundle-{bundle.info['run_id'][:8]}")
         except BundleError:
             continue
-        verb = bundle.verbs[0]
-        return f"The trained model is not lost: it was saved to {saved}, and `seq2seq-kit {verb} {saved}` takes it"
+        return f"The trained model is not lost: it was saved to {saved}; use `seq2seq-kit {bundle.verbs[0]} {saved}`"
     return "The trained model could not be saved anywhere else either"
 
 
-def _final_metrics(result: TrainResult) -> dict[str, float]:
-    values: dict[str, float] = {}
-    for board in (result.val, result.test):
-        values |= {f"{board.part}/{key}": value for key, value in board.figures().items()}
-        values[f"{board.part}/skill"] = board.skill
-    for name in result.test.names[1:]:
-        figures = result.test.figures(name)
-        values |= {f"test_baselines/{_metric_name(name)}_{key}": value for key, value in figures.items()}
-    fit = {
-        "best_epoch": result.fit.best_epoch,
-        "seconds": result.fit.seconds,
-        "seconds_of_the_whole_run": result.seconds,
-    }
-    return values | {f"fit/{key}": float(value) for key, value in fit.items()}
-
-
-def _metric_name(name: str) -> str:
-    return "".join(letter if letter.isalnum() else " " for letter in name).strip().replace("  ", " ").replace(" ", "_")
-
-
 def first_tags(recipe: Recipe) -> dict[str, str]:
+    """What is known before the fit: task, data, seed, versions, revision."""
     revision = git_revision(Path.cwd())
     tags = {"task": recipe.task, "data": recipe.source or "DataFrame", "seed": str(recipe.seed)}
     tags["versions"] = ", ".join(f"{name} {number}" for name, number in versions().items())
@@ -321,29 +273,17 @@ def first_tags(recipe: Recipe) -> dict[str, str]:
     return tags | ({"mlflow.source.git.commit": revision} if revision else {})
 
 
-def _last_tags(result: TrainResult) -> dict[str, str]:
-    tags = {
-        "ended": result.fit.ended,
-        "result": headline(result.test),
-        "best_baseline": result.test.best_baseline,
-        "beats_baselines": "yes" if result.test.skill > 0 else "no",
-    }
-    for finding in result.findings:
-        key = f"finding.{finding.code}"
-        tags[key] = f"{tags[key]} | {finding}" if key in tags else str(finding)
-    return tags
-
-
 def _run_name(recipe: Recipe) -> str:
-    # MLflow's UI cuts names at about 17 characters; what tells runs of one experiment apart comes first.
-    layers: Any = recipe.model
-    units = getattr(layers, "encoder_units", None) or layers.units
-    units = "-".join(map(str, units if isinstance(units, list) else [units]))
-    shape = f"{layers.shape} " if hasattr(layers, "shape") else ""
-    return f"{shape}{layers.cell}{units} e{recipe.training.epochs} s{recipe.seed}"
+    # MLflow's UI cuts names at about 17 characters; what differs between runs of one experiment comes first.
+    model: dict[str, object] = recipe.model.model_dump()
+    layers = model.get("encoder_units") or model["units"]
+    units = "-".join(map(str, layers if isinstance(layers, list) else [layers]))
+    shape = f"{model['shape']} " if "shape" in model else ""
+    return f"{shape}{model['cell']}{units} e{recipe.training.epochs} s{recipe.seed}"
 
 
 def data_name(recipe: Recipe) -> str:
+    """The file's name, for MLflow."""
     return Path(recipe.source).name if recipe.source else "DataFrame"
 
 
@@ -356,4 +296,4 @@ def close(record: RunRecord, status: str, error: BaseException) -> None:
         pass
 
 
-__all__ = ["Announcer", "Reporter", "TrainResult", "conclude", "evaluate", "load", "train"]
+__all__ = ["Announcer", "Reporter", "Silent", "TrainResult", "conclude", "evaluate", "load", "train"]

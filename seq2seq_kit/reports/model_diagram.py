@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from seq2seq_kit.reports.plots import PAST_COLOUR, TRUTH_COLOUR
 
@@ -20,8 +20,8 @@ _STEP_ASIDE = 0.18  # between the lines that go past a column
 def plot_model(model: keras.Model) -> Figure:
     """Every layer with its output shape and parameter count, and every tensor from the layer that gives it to those that take it.
 
-    What skips layers goes past them: on the left within a column, between the columns otherwise. The two directions' states of an
-    encoder, put side by side by a layer without weights, are part of the line to the decoder.
+    A line that skips layers passes them: on the left within a column, between the columns otherwise. Layers that only concatenate
+    the states of a bidirectional encoder are drawn as part of the line to the decoder.
     """
     from matplotlib.figure import Figure
 
@@ -63,12 +63,9 @@ def plot_model(model: keras.Model) -> Figure:
 
 def _givers(model: keras.Model) -> dict[str, list[str]]:
     """The layers whose outputs a layer takes, the first of them first; from the inputs to the output."""
-    known = {layer.name for layer in model.layers}  # masks come from operations that are none
-    taken = {}
-    for layer in model.layers:
-        inputs = layer.input if isinstance(layer.input, list | tuple) else [layer.input]
-        names = [tensor._keras_history.operation.name for tensor in inputs]
-        taken[layer.name] = [name for name in names if name in known - {layer.name}]
+    known = {layer.name for layer in model.layers}  # masks come from operations that are not layers
+    nodes = {layer["name"]: layer["inbound_nodes"] for layer in model.get_config()["layers"]}
+    taken = {name: [giver for giver in _sources(own) if giver in known] for name, own in nodes.items() if name in known}
     joined = {name: own for name, own in taken.items() if "_state_" in name}
     return {
         name: list(dict.fromkeys(giver for each in own for giver in joined.get(each, [each])))
@@ -77,10 +74,19 @@ def _givers(model: keras.Model) -> dict[str, list[str]]:
     }
 
 
+def _sources(node: object) -> Iterator[str]:
+    """Names of the operations whose tensors stand in a part of a model's configuration."""
+    if isinstance(node, dict) and "keras_history" in node:
+        yield str(node["keras_history"][0])
+    elif isinstance(node, dict | list | tuple):
+        for part in node.values() if isinstance(node, dict) else node:
+            yield from _sources(part)
+
+
 def _rows(givers: Mapping[str, list[str]]) -> dict[str, int]:
-    """Height of each layer: above everything that takes it, as low as that allows; the output stands at 0."""
+    """Height of each layer: above everything that takes it, as low as that allows; the output is at 0."""
     rows = dict.fromkeys(givers, 0)
-    for _ in givers:  # as many rounds as the longest way could have layers
+    for _ in givers:  # as many rounds as the longest path can have layers
         before = dict(rows)
         for name, own in givers.items():
             for giver in own:
@@ -91,7 +97,7 @@ def _rows(givers: Mapping[str, list[str]]) -> dict[str, int]:
 
 
 def _lanes(givers: Mapping[str, list[str]], rows: Mapping[str, int]) -> dict[str, int]:
-    """Column of each layer: the first giver stands above its taker where there is room, the others further to the right."""
+    """Column of each layer: a layer's first input is drawn above it where there is room, the others further to the right."""
     lanes: dict[str, int] = {}
     taken: set[tuple[int, int]] = set()
     for name in sorted(givers, key=lambda name: rows[name]):
@@ -105,7 +111,7 @@ def _lanes(givers: Mapping[str, list[str]], rows: Mapping[str, int]) -> dict[str
     return lanes
 
 
-def _draw_layer(axes: Axes, layer: Any, x: float, y: float) -> None:
+def _draw_layer(axes: Axes, layer: keras.Layer, x: float, y: float) -> None:
     box = {"boxstyle": "round,pad=0.35", "fc": "#f3f5f7", "ec": PAST_COLOUR}
     parameters = layer.count_params()
     count = f"   {parameters:,} parameters" if parameters else ""
@@ -113,8 +119,8 @@ def _draw_layer(axes: Axes, layer: Any, x: float, y: float) -> None:
     shape = ", ".join(
         "batch" if place == 0 else "any" if size is None else str(size) for place, size in enumerate(output.shape)
     )
-    words = f"{layer.name}   {type(layer).__name__}\n({shape}){count}"
-    axes.text(x, y, words, ha="center", va="center", fontsize=9, bbox=box)
+    text = f"{layer.name}   {type(layer).__name__}\n({shape}){count}"
+    axes.text(x, y, text, ha="center", va="center", fontsize=9, bbox=box)
 
 
 def _draw_past(axes: Axes, start: tuple[float, float], end: tuple[float, float], x: float) -> None:

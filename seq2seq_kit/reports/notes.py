@@ -1,4 +1,4 @@
-"""A run in words: the result table and the findings, as Markdown for MLflow."""
+"""The note of a run: result table and findings, as Markdown for MLflow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ENDED = {"epochs": "all epochs", "early": "stopped early", "interrupted": "inte
 
 
 def describe_run(result: TrainResult) -> str:
-    """Headline, result table, findings, and what to do next."""
+    """Headline, result table, findings, and the command that uses the model."""
     recipe = result.recipe
     lines = [f"## {recipe.name or recipe.task}: {headline(result.test)}", "", *result_lines(result)]
     verb = result.bundle.verbs[0]
@@ -36,7 +36,7 @@ def result_lines(result: TrainResult) -> list[str]:
         f"{result.fit.seconds:.0f} s; seed {result.recipe.seed}.",
     ]
     if result.findings:
-        lines += ["", "### What stands out", ""]
+        lines += ["", "### Findings", ""]
         lines += [
             f"- {'**' if f.level == 'warning' else ''}{f}{'**' if f.level == 'warning' else ''}"
             for f in result.findings
@@ -87,12 +87,12 @@ def count_of(number: int, thing: str) -> str:
 
 
 def figure(value: float) -> str:
-    """Four significant digits, no exponent for everyday sizes; a dash where there is no figure."""
+    """Four significant digits, no exponent for everyday sizes; a dash for NaN and infinity."""
     if not math.isfinite(value):
         return "-"
     return f"{value:,.0f}" if abs(value) >= 9_999.5 else f"{value:.4g}"
 
 
 def signed(skill: float) -> str:
-    """A skill with its sign; a dash where there is none, beside a baseline without error."""
+    """A skill with its sign; a dash where it is undefined, beside a baseline without error."""
     return f"{skill:+.3f}" if math.isfinite(skill) else "-"

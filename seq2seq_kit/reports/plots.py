@@ -1,11 +1,11 @@
-"""Figures of a run: how it learned, what it predicts beside the truth and the baselines, where it errs, what it is made of."""
+"""Figures of a run: losses, predictions beside the ground truth and the baselines, errors by output step."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,20 +20,21 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TRUTH_COLOUR, MODEL_COLOUR, PAST_COLOUR = "#1b1b1b", "#d1495b", "#9aa5b1"
+_ACTUAL = "actual"
 _PEERS = ("#2a9d8f", "#e9c46a", "#457b9d", "#8d6a9f")
 _LEAST_CONTEXT, _CONTEXT_PER_STEP = 24, 3  # input rows in a picture; more would flatten the steps ahead
 
 
 @dataclass(frozen=True)
 class Examples:
-    """A few windows with everything that is drawn of them, in original units.
+    """A few windows as they are drawn, in original units.
 
     Attributes:
         labels: Title of each window.
         past_x, past: Positions and values of the newest inputs, `(windows, context)` and `(windows, context, targets)`.
         ahead_x: Positions of the predicted steps, `(windows, output_steps)`; timestamps or row numbers.
-        truth: `(windows, output_steps, targets)`.
-        predictions: The same by forecaster, the model first.
+        truth: Ground truth, `(windows, output_steps, targets)`.
+        predictions: Of the shape of `truth`, by forecaster, the model first.
         targets: Names of the targets.
     """
 
@@ -47,7 +48,7 @@ class Examples:
 
 
 def pick_examples(prepared: Prepared, part: str, predictors: Mapping[str, Predictor], *, count: int) -> Examples:
-    """Windows spread evenly over a part: chosen by their place, never by how well they turned out."""
+    """Windows spread evenly over a part: chosen by position, never by their error."""
     windows = prepared.windows[part]
     picked = windows.evenly(count)
     ahead = windows.target_rows(picked)
@@ -77,7 +78,7 @@ def pick_examples(prepared: Prepared, part: str, predictors: Mapping[str, Predic
 
 
 def plot_losses(fit: Fit) -> Figure:
-    """Training and validation loss by epoch, the kept epoch marked."""
+    """Training and validation loss by epoch, the best epoch marked."""
     figure, axes = new_figure(7, 4)
     epochs = [epoch.number for epoch in fit.history]
     axes.plot(epochs, [epoch.loss for epoch in fit.history], color=PAST_COLOUR, marker="o", ms=3, label="train")
@@ -94,7 +95,7 @@ def plot_losses(fit: Fit) -> Figure:
 
 
 def plot_examples(examples: Examples, *, title: str) -> Figure:
-    """Up to six windows: the newest inputs, what came, the model and its baselines; the first target."""
+    """Up to six windows: the newest inputs, the actual values, the model and its baselines; the first target."""
     from matplotlib.figure import Figure
 
     shown = min(len(examples.labels), 6)
@@ -124,10 +125,10 @@ def plot_error_by_step(test: Evaluation) -> Figure:
 
 
 def write_interactive(examples: Examples, path: Path, *, title: str) -> None:
-    """A page of its own, without network: choose a window with the slider, a forecaster in the legend."""
+    """An interactive page that needs no network: the slider chooses a window, the legend forecasters."""
     import plotly.graph_objects as go
 
-    series = [("what came", TRUTH_COLOUR), *zip(examples.predictions, (MODEL_COLOUR, *_PEERS), strict=False)]
+    series = [(_ACTUAL, TRUTH_COLOUR), *zip(examples.predictions, (MODEL_COLOUR, *_PEERS), strict=False)]
     figure = go.Figure()
     per_window = (len(series) + 1) * len(examples.targets)
     for window in range(len(examples.labels)):
@@ -136,8 +137,8 @@ def write_interactive(examples: Examples, path: Path, *, title: str) -> None:
             past = {"x": examples.past_x[window], "y": examples.past[window, :, k]}
             figure.add_scatter(**past, name=f"inputs{suffix}", line={"color": PAST_COLOUR}, visible=window == 0)
             for name, colour in series:
-                values = examples.truth if name == "what came" else examples.predictions[name]
-                dash = "solid" if name in ("what came", MODEL) else "dot"
+                values = examples.truth if name == _ACTUAL else examples.predictions[name]
+                dash = "solid" if name in (_ACTUAL, MODEL) else "dot"
                 figure.add_scatter(
                     x=examples.ahead_x[window],
                     y=values[window, :, k],
@@ -147,7 +148,7 @@ def write_interactive(examples: Examples, path: Path, *, title: str) -> None:
                     visible=window == 0,
                 )
     total = per_window * len(examples.labels)
-    steps: list[dict[str, Any]] = []
+    steps: list[dict[str, object]] = []
     for window, label in enumerate(examples.labels):
         visible = [position // per_window == window for position in range(total)]
         steps.append({"method": "update", "label": label, "args": [{"visible": visible}]})
@@ -187,7 +188,7 @@ def _draw_window(axes: Axes, examples: Examples, window: int) -> None:
         color=TRUTH_COLOUR,
         lw=1.4,
         marker=".",
-        label="what came",
+        label=_ACTUAL,
     )
     axes.set_title(f"from {examples.labels[window]}", fontsize=9)
     axes.set_ylabel(examples.targets[0], fontsize=8)
@@ -208,7 +209,7 @@ def _moment(first: np.datetime64 | int) -> str:
 
 
 def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """A figure of one tidy plot, in inches."""
+    """A figure with one plot, its size in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")

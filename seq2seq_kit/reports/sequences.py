@@ -1,4 +1,4 @@
-"""Figures of runs on tokens and labels: accuracy by epoch and by length, where a decoder looks, which labels are confused."""
+"""Figures of runs on tokens and labels: accuracy by epoch and by length, attention, confusion."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _MOST_LABELS = 40  # a confusion matrix with more could not be read
 
 
 def plot_accuracy(fit: Fit) -> Figure:
-    """Accuracy of training and validation by epoch, the kept epoch marked."""
+    """Accuracy of training and validation by epoch, the best epoch marked."""
     figure, axes = new_figure(7, 4)
     epochs = [epoch.number for epoch in fit.history]
     for key, label, colour in (("accuracy", "train", PAST_COLOUR), ("val_accuracy", "validation", MODEL_COLOUR)):
         axes.plot(epochs, [epoch.metrics[key] for epoch in fit.history], color=colour, marker="o", ms=3, label=label)
     if fit.best_epoch:
         axes.axvline(fit.best_epoch, color=TRUTH_COLOUR, lw=0.8, ls=":", label=f"kept: epoch {fit.best_epoch}")
-    axes.set(title="Accuracy by epoch", xlabel="epoch", ylabel="share of right tokens", ylim=(None, 1.0))
+    axes.set(title="Accuracy by epoch", xlabel="epoch", ylabel="token accuracy", ylim=(None, 1.0))
     axes.legend(frameon=False)
     return figure
 
 
 def plot_by_length(lengths: Sequence[int], right: Sequence[bool], *, what: str) -> Figure:
-    """Share of right outputs by length, with the number of them."""
+    """Share of correct outputs by length, with the number of sources."""
     figure, axes = new_figure(7, 4)
     sizes, hits = np.asarray(lengths), np.asarray(right, dtype=float)
     present = np.unique(sizes)
@@ -46,12 +46,12 @@ def plot_by_length(lengths: Sequence[int], right: Sequence[bool], *, what: str) 
 def plot_attention(
     weights: Sequence[np.ndarray], read: Sequence[Sequence[str]], written: Sequence[Sequence[str]]
 ) -> Figure:
-    """Where each written token looks: one map for each example, source from left to right, output downwards.
+    """Attention of each output token: one map for each example, source from left to right, output downwards.
 
     Args:
-        weights: For each example `(written tokens, read steps)`.
-        read: Words of the read steps, in the order in which the encoder read them.
-        written: Words of the output.
+        weights: For each example `(output tokens, source steps)`.
+        read: Tokens of the source, in the order in which the encoder reads them.
+        written: Tokens of the output.
     """
     from matplotlib.figure import Figure
 
@@ -63,18 +63,18 @@ def plot_attention(
         # Tokens are no formulas, whatever dollar signs they hold.
         axes.set_xticks(range(len(source)), source, fontsize=8, parse_math=False)
         axes.set_yticks(range(len(output)), output, fontsize=8, parse_math=False)
-        axes.set(xlabel="read", ylabel="written")
+        axes.set(xlabel="source", ylabel="output")
     for axes in grid[len(weights) :]:
         axes.remove()
-    figure.suptitle("Attention: where each written step looks (bright: most)")
+    figure.suptitle("Attention of each output step over the source (bright: high)")
     return figure
 
 
 def plot_confusion(counts: np.ndarray, labels: Sequence[str]) -> Figure:
-    """Which label was given for which, as shares of each true label.
+    """Confusion matrix, as shares of each true label.
 
     Args:
-        counts: `(true labels, given labels)`.
+        counts: `(true labels, predicted labels)`.
         labels: Their names; of more than 40 the most frequent are shown.
     """
     shown = np.sort(np.argsort(-counts.sum(axis=1), kind="stable")[:_MOST_LABELS])
@@ -90,5 +90,5 @@ def plot_confusion(counts: np.ndarray, labels: Sequence[str]) -> Figure:
     for i, j in np.argwhere(shares >= 0.005):
         dark = "white" if shares[i, j] > 0.6 else "black"
         axes.annotate(f"{100 * shares[i, j]:.0f}", (j, i), ha="center", va="center", fontsize=7, color=dark)
-    axes.set(title="Percent of each true label (rows)", xlabel="given", ylabel="true")
+    axes.set(title="Percent of each true label (rows)", xlabel="predicted", ylabel="true")
     return figure

@@ -1,17 +1,15 @@
 """What MLflow loads and serves, run by MLflow from a copy inside the logged model: a bundle, for frames or for tensors."""
 
-from typing import Any
-
 import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc import PythonModel, PythonModelContext
 
 
 class BundleModel(PythonModel):
     """Takes frames (the artifact is named `frames`) or the bare network's scaled arrays (`tensors`)."""
 
-    def load_context(self, context: Any) -> None:
+    def load_context(self, context: PythonModelContext) -> None:
         """Reads the bundle beside this file."""
         from seq2seq_kit.tasks import read_bundle
 
@@ -19,7 +17,9 @@ class BundleModel(PythonModel):
         self.bundle, self.tensors = read_bundle(folder), serve == "tensors"
 
     # MLflow reads the hint of `model_input`: a DataFrame leaves the checking to the signature, for arrays too.
-    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
+    def predict(
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, object] | None = None
+    ) -> pd.DataFrame | np.ndarray:
         """Frames: as `Bundle.answer`. Tensors: the network's output for an array, or for a dict of arrays by input name."""
         if not self.tensors:
             return self.bundle.answer(model_input)

@@ -1,6 +1,6 @@
-"""The local MLflow store: where it lies, whether it is free, and finding its artifacts after the folder has moved.
+"""The local MLflow store: its folder, whether it is free, and finding its artifacts after the folder was moved.
 
-Works on the SQLite file itself, so it needs no MLflow and answers at once.
+Works on the SQLite file itself: MLflow is not imported, and a lock is noticed at once.
 """
 
 import os
@@ -10,16 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seq2seq_kit.errors import TrackingError
+from seq2seq_kit.tracking.mlflow_schema import follow_move
 
 FOLDER = "mlruns"
 _LOCK_SECONDS = 10.0
-# Every column of MLflow's schema that holds the place of an artifact.
-_PLACES = {
-    "experiments": ["artifact_location"],
-    "runs": ["artifact_uri"],
-    "logged_models": ["artifact_location"],
-    "model_versions": ["source", "storage_location"],
-}
 
 
 @dataclass(frozen=True)
@@ -45,55 +39,41 @@ class LocalStore:
         return not self.database.exists()
 
     def prepare(self) -> None:
-        """Makes the folder, waits for a lock to go, and follows a move of the folder.
+        """Makes the folder, waits until the database is free, and rewrites places in it if the folder was moved.
 
         Raises:
-            TrackingError: The folder cannot be written, or another process holds the database.
+            TrackingError: The folder cannot be written, another process locks the database, or it is damaged.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise TrackingError(
-                f"cannot make the folder {self.folder}: {error}. Choose another --tracking-uri"
+                f"cannot make the folder {self.folder}: {error}. Choose another --tracking-uri",
+                code="store_not_writable",
             ) from None
         if self.is_new:
             return
         try:
             with closing(sqlite3.connect(self.database, timeout=_LOCK_SECONDS, isolation_level=None)) as connection:
                 connection.execute("BEGIN IMMEDIATE")
-                self._follow_move(connection)
+                follow_move(connection, self.artifacts)
                 connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 raise TrackingError(
                     f"{self.database} is locked by another process, waited {_LOCK_SECONDS:.0f} s. Expected to write to it. "
-                    "Wait for the other run to finish its write, or stop it; `fuser` on the file names it"
+                    "Wait for the other run to finish its write, or stop it; `fuser` on the file names it",
+                    code="store_locked",
                 ) from None
             raise TrackingError(
-                f"cannot write to {self.database}: {error}. Check its permissions and the disk"
+                f"cannot write to {self.database}: {error}. Check its permissions and the disk",
+                code="store_not_writable",
             ) from None
         except sqlite3.DatabaseError as error:
             raise TrackingError(
-                f"{self.database} is not a SQLite database ({error}). Move it away to start anew"
+                f"{self.database} is not a SQLite database ({error}). Move it away to start anew",
+                code="store_damaged",
             ) from None
-
-    def _follow_move(self, connection: sqlite3.Connection) -> None:
-        """MLflow stores absolute places; after the folder was moved or copied they name the old one, so rewrite them."""
-        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if "experiments" not in tables:
-            return
-        here = str(self.artifacts)
-        places = connection.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
-        own = [place for (place,) in places if place and "://" not in place and Path(place).name == "artifacts"]
-        old = [place for place in own if place != here]
-        for table, columns in _PLACES.items():
-            present = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
-            for column in present & set(columns):
-                for place in old:
-                    connection.execute(
-                        f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} = ? OR {column} LIKE ? || '/%'",
-                        (here, len(place) + 1, place, place),
-                    )
 
 
 def local_store(uri: str | None) -> LocalStore | None:
@@ -107,7 +87,8 @@ def local_store(uri: str | None) -> LocalStore | None:
         path = Path(uri.removeprefix("sqlite:///")).resolve()
         if path.name != "mlflow.db":
             raise TrackingError(
-                f"a local store is a folder with mlflow.db; expected sqlite:///.../mlflow.db. Received: {uri}"
+                f"a local store is a folder with mlflow.db; expected sqlite:///.../mlflow.db. Received: {uri}",
+                code="bad_tracking_uri",
             )
         return LocalStore(path.parent)
     if uri.startswith("file:"):

@@ -1,4 +1,4 @@
-"""MLflow's UI on the kit's store: light, on loopback, at an address that opens where one wants to be."""
+"""MLflow's UI on the kit's store: few processes, on loopback, at an address that opens the newest run's experiment."""
 
 import os
 import socket
@@ -28,7 +28,7 @@ class Ui:
         address: Opens the model-training view at the experiment of the newest run.
         newest_run: Opens that run in the same view (MLflow's own links fall back to its view for language models).
         process: The server.
-        log: What it writes; shown if it does not start.
+        log: Its output; shown if it does not start.
     """
 
     address: str
@@ -37,7 +37,7 @@ class Ui:
     log: IO[bytes]
 
     def wait(self) -> None:
-        """Until the server ends."""
+        """Waits until the server ends."""
         self.process.wait()
 
     def stop(self) -> None:
@@ -68,7 +68,7 @@ def open_ui(
     Args:
         tracking_uri: As in `train`; a server has a UI of its own, at its own address.
         port: A port on loopback; None: a free one.
-        say: Told what takes a while.
+        say: Is told what takes a while.
 
     Raises:
         TrackingError: The port is in use, the store is a server or locked, or MLflow did not start.
@@ -77,21 +77,16 @@ def open_ui(
 
     tracking = open_tracking(tracking_uri, say=say)
     if tracking.local is None:
-        raise TrackingError(f"{tracking.uri} is a server with a UI of its own: open that address in a browser")
+        raise TrackingError(
+            f"{tracking.uri} is a server with a UI of its own: open that address in a browser", code="store_is_a_server"
+        )
     port = _claim(port)
     newest = tracking.newest_run()
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", tracking.local.uri]
-    command += [
-        "--default-artifact-root",
-        str(tracking.local.artifacts),
-        "--host",
-        HOST,
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-    ]
-    # As it comes MLflow starts fifteen processes; its job runner is for evaluating language models.
+    options = {"backend-store-uri": tracking.local.uri, "default-artifact-root": str(tracking.local.artifacts)}
+    options |= {"host": HOST, "port": str(port), "workers": "1"}
+    command = [sys.executable, "-m", "mlflow", "server"]
+    command += [word for name, value in options.items() for word in (f"--{name}", value)]
+    # By default MLflow starts fifteen processes; its job runner is for evaluating language models.
     settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     say(f"starting MLflow's UI on {tracking.local.folder.name}/ (about ten seconds)")
     log = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the server)
@@ -109,14 +104,17 @@ def open_ui(
 
 def _claim(port: int | None) -> int:
     if port is not None and not 1 <= port <= 65535:
-        raise TrackingError(f"--port must be between 1 and 65535. Received: {port}. Leave it out to get a free one")
+        raise TrackingError(
+            f"--port must be between 1 and 65535. Received: {port}. Leave it out to get a free one", code="bad_port"
+        )
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port or 0))
         except OSError as error:
             raise TrackingError(
-                f"port {port} on {HOST} is in use or not allowed ({error.strerror}). Leave --port out to get a free one"
+                f"port {port} on {HOST} is in use or not allowed ({error.strerror}). Leave --port out to get a free one",
+                code="port_in_use",
             ) from None
         return int(probe.getsockname()[1])
 
@@ -127,11 +125,16 @@ def _await(ui: Ui, port: int) -> None:
         if ui.process.poll() is not None:
             ui.log.seek(0)
             said = ui.log.read().decode(errors="replace").strip()
-            raise TrackingError(f"MLflow's UI did not start (exit {ui.process.returncode}): {said[-500:]}")
+            raise TrackingError(
+                f"MLflow's UI did not start (exit {ui.process.returncode}): {said[-500:]}", code="ui_not_started"
+            )
         try:
             with urlopen(f"http://{HOST}:{port}/health", timeout=2) as answer:
                 if answer.status == 200:
                     return
         except (URLError, HTTPException, OSError):
             time.sleep(0.2)
-    raise TrackingError(f"MLflow's UI did not answer within {_START_SECONDS} s; is the machine very busy? Try again")
+    raise TrackingError(
+        f"MLflow's UI did not answer within {_START_SECONDS} s; is the machine very busy? Try again",
+        code="ui_not_started",
+    )

@@ -1,4 +1,4 @@
-"""The run in words: a headline, a table that Markdown can draw, findings, and the command to go on with."""
+"""The run in words: a headline, a table that Markdown can draw, findings, and the command that uses the model."""
 
 from dataclasses import replace
 
@@ -110,12 +110,12 @@ def test_an_autoencoder_is_described_by_what_it_rebuilds(autoencode_run: TrainRe
 def test_warnings_stand_out_among_the_findings(forecast_run: TrainResult) -> None:
     found = [Finding("a", "warning", "the seen", "Do this"), Finding("b", "note", "the noted", "")]
     lines = describe_run(replace(forecast_run, findings=found)).splitlines()
-    at = lines.index("### What stands out")
+    at = lines.index("### Findings")
     assert lines[at + 2 : at + 4] == ["- **the seen. Do this**", "- the noted"]
 
 
-def test_without_findings_nothing_stands_out(forecast_run: TrainResult) -> None:
-    assert "stands out" not in describe_run(replace(forecast_run, findings=[]))
+def test_without_findings_there_is_no_heading_for_them(forecast_run: TrainResult) -> None:
+    assert "Findings" not in describe_run(replace(forecast_run, findings=[]))
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_the_interactive_page_holds_every_window_and_forecaster(kind: tuple[str,
         assert f'"label":"{label}"' in page
     for name in predictors(prepared):
         assert f'"name":"{name}' in page
-    assert '"name":"what came' in page
+    assert '"name":"actual' in page
     assert "Windows of the test rows" in page
     assert page.count('"visible":true,') + page.count('"visible":true}') == len(examples.targets) * (
         2 + len(examples.predictions)
@@ -181,7 +181,7 @@ def test_at_most_six_windows_are_drawn(count: int) -> None:
 def test_a_picture_tells_the_forecasters_apart() -> None:
     figure = plots.plot_examples(examples_of(named("one_target")), title="Some")
     names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert names == ["inputs", "model", "last value", "seasonal naive (day)", "ridge", "what came"]
+    assert names == ["inputs", "model", "last value", "seasonal naive (day)", "ridge", "actual"]
     colours = [str(line.get_color()) for line in figure.axes[0].lines]
     assert len(set(colours)) == len(colours) == 6
 

@@ -69,8 +69,9 @@ def test_without_a_uri_the_environment_counts_then_mlruns(tmp_path: Path, monkey
 
 
 def test_a_database_of_another_name_is_refused() -> None:
-    with pytest.raises(TrackingError, match=r"expected sqlite:///.*mlflow\.db\. Received: sqlite:///runs\.sqlite"):
+    with pytest.raises(TrackingError, match=r"Received: sqlite:///runs\.sqlite") as caught:
         local_store("sqlite:///runs.sqlite")
+    assert caught.value.code == "bad_tracking_uri"
 
 
 @pytest.mark.parametrize("move", [True, False])
@@ -124,8 +125,9 @@ def test_a_locked_store_is_told_with_its_file(locked: Path, monkeypatch: pytest.
     with closing(sqlite3.connect(locked / "mlflow.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         began = time.monotonic()
-        with pytest.raises(TrackingError, match=r"locked/mlflow\.db is locked by another process.*`fuser`"):
+        with pytest.raises(TrackingError, match=r"locked/mlflow\.db .*`fuser`") as caught:
             train(forecast_recipe(), data=hourly_frame(), tracking_uri=str(locked))
+        assert caught.value.code == "store_locked"
         assert time.monotonic() - began < 8
         other.execute("ROLLBACK")
     open_tracking(str(locked))
@@ -143,25 +145,29 @@ def test_a_lock_that_goes_away_is_waited_for(locked: Path) -> None:
 
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("dear diary " * 100)
-    with pytest.raises(TrackingError, match=r"mlflow\.db is not a SQLite database .*Move it away"):
+    with pytest.raises(TrackingError, match=r"mlflow\.db .*Move it away") as caught:
         open_tracking(str(tmp_path))
+    assert caught.value.code == "store_damaged"
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(TrackingError, match=r"cannot make the folder .*file/mlruns.*--tracking-uri"):
+    with pytest.raises(TrackingError, match=r"file/mlruns.*--tracking-uri") as caught:
         open_tracking(str(tmp_path / "file" / "mlruns"))
+    assert caught.value.code == "store_not_writable"
 
 
 def test_a_server_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with pytest.raises(TrackingError, match=r"MLflow at http://127\.0\.0\.1:9 did not take a call"):
+    with pytest.raises(TrackingError, match=r"http://127\.0\.0\.1:9 ") as caught:
         open_tracking("http://127.0.0.1:9")
+    assert caught.value.code == "tracking_request_failed"
 
 
 def test_an_unknown_run_is_told_with_where_to_look(forecast_run: TrainResult, store: Path) -> None:
-    with pytest.raises(TrackingError, match=r"there is no run 0000abcd in sqlite:.*`seq2seq-kit list runs`"):
+    with pytest.raises(TrackingError, match=r"0000abcd in sqlite:.*`seq2seq-kit list runs`") as caught:
         load("0000abcd", tracking_uri=str(store))
+    assert caught.value.code == "unknown_run"
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id(forecast_run: TrainResult, store: Path) -> None:
@@ -172,19 +178,6 @@ def test_a_deleted_experiment_is_told(store: Path, forecast_run: TrainResult, tm
     tracking = open_tracking(str(shutil.copytree(store, tmp_path / "mlruns")))
     found = tracking.client.get_experiment_by_name("small_forecast")
     tracking.client.delete_experiment(found.experiment_id)
-    with pytest.raises(TrackingError, match="the experiment small_forecast was deleted in MLflow; restore it"):
+    with pytest.raises(TrackingError, match="small_forecast") as caught:
         tracking.start("small_forecast", name="again", tags={})
-
-
-def test_a_place_on_a_server_is_not_moved_along(tmp_path: Path) -> None:
-    folder = tmp_path / "mlruns"
-    folder.mkdir()
-    with sqlite3.connect(folder / "mlflow.db") as connection:
-        connection.execute("CREATE TABLE experiments (artifact_location TEXT)")
-        connection.executemany("INSERT INTO experiments VALUES (?)", [("s3://bucket/artifacts",), ("/old/artifacts",)])
-    connection.close()
-    LocalStore(folder).prepare()
-    with sqlite3.connect(folder / "mlflow.db") as connection:
-        places = {place for (place,) in connection.execute("SELECT artifact_location FROM experiments")}
-    connection.close()
-    assert places == {"s3://bucket/artifacts", str(folder / "artifacts")}
+    assert caught.value.code == "experiment_deleted"

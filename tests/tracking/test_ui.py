@@ -115,7 +115,7 @@ def test_the_figures_are_named_and_open(ui: Ui, browser: Any, forecast_run: Trai
     shoot(browser, "forecasts")
     click(browser, "forecasts.html")
     browser.switch_to.frame(until(browser, lambda: browser.find_elements(By.TAG_NAME, "iframe"), "the page")[0])
-    wait_for(browser, "what came", "ridge", "window from")
+    wait_for(browser, "actual", "ridge", "window from")
     browser.switch_to.default_content()
     shoot(browser, "forecasts-interactive")
     click(browser, "recipe.yaml")
@@ -157,14 +157,16 @@ def test_stopping_it_leaves_no_process_and_a_free_port(tmp_path: Path) -> None:
 
 def test_a_server_has_a_ui_of_its_own(ui: Ui) -> None:
     address = ui.address.partition("/#")[0]
-    with pytest.raises(TrackingError, match=f"{address} is a server with a UI of its own"):
+    with pytest.raises(TrackingError, match=address) as caught:
         open_ui(tracking_uri=address)
+    assert caught.value.code == "store_is_a_server"
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536, 99999])
 def test_a_port_that_there_is_not_is_refused(port: int) -> None:
-    with pytest.raises(TrackingError, match=rf"between 1 and 65535\. Received: {port}\."):
+    with pytest.raises(TrackingError, match=rf"between 1 and 65535\. Received: {port}\.") as caught:
         _claim(port)
+    assert caught.value.code == "bad_port"
 
 
 def test_a_port_in_use_is_told() -> None:
@@ -172,5 +174,6 @@ def test_a_port_in_use_is_told() -> None:
         taken.bind((HOST, 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(TrackingError, match=rf"port {port} on 127\.0\.0\.1 is in use"):
+        with pytest.raises(TrackingError, match=rf"port {port} on 127\.0\.0\.1") as caught:
             _claim(port)
+        assert caught.value.code == "port_in_use"

@@ -1,0 +1,53 @@
+"""A result as metrics, curves and tags of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seq2seq_kit.evaluation import MODEL
+from seq2seq_kit.reports.notes import headline
+
+if TYPE_CHECKING:
+    from seq2seq_kit.results import TrainResult
+
+
+def final_metrics(result: TrainResult) -> dict[str, float]:
+    """Figures of the model on val and test, of the baselines on test, and of the fit."""
+    values: dict[str, float] = {}
+    for board in (result.val, result.test):
+        values |= {f"{board.part}/{key}": value for key, value in board.figures().items()}
+        values[f"{board.part}/skill"] = board.skill
+    for name in result.test.names[1:]:
+        figures = result.test.figures(name)
+        values |= {f"test_baselines/{metric_name(name)}_{key}": value for key, value in figures.items()}
+    values |= {"fit/best_epoch": float(result.fit.best_epoch), "fit/seconds": result.fit.seconds}
+    return values | {"fit/seconds_of_the_whole_run": result.seconds}
+
+
+def step_curves(result: TrainResult) -> Iterator[tuple[str, np.ndarray]]:
+    """The error by output step of the model and of each baseline, with the metric's name."""
+    for name, curve in result.test.curves().items():
+        own = "" if name == MODEL else f"{metric_name(name)}_"
+        yield f"test_by_step/{own}{result.test.headline}", curve
+
+
+def final_tags(result: TrainResult) -> dict[str, str]:
+    """How the fit ended, the result in a line, and each finding."""
+    tags = {
+        "ended": result.fit.ended,
+        "result": headline(result.test),
+        "best_baseline": result.test.best_baseline,
+        "beats_baselines": "yes" if result.test.skill > 0 else "no",
+    }
+    for finding in result.findings:
+        key = f"finding.{finding.code}"
+        tags[key] = f"{tags[key]} | {finding}" if key in tags else str(finding)
+    return tags
+
+
+def metric_name(name: str) -> str:
+    """`seasonal naive (day)` as MLflow takes it: `seasonal_naive_day`."""
+    return "".join(letter if letter.isalnum() else " " for letter in name).strip().replace("  ", " ").replace(" ", "_")

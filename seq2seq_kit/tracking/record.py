@@ -1,0 +1,192 @@
+"""One run as it is written to MLflow: parameters, metrics, tags, files, the data set and the models that can be served."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pandas as pd
+
+from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
+from seq2seq_kit.errors import TrackingError
+from seq2seq_kit.recipe.loading import flattened
+from seq2seq_kit.tracking.calls import active_run, kit_errors
+from seq2seq_kit.training.fit import Epoch
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+# MLflow's limits: letters of a tag and of a parameter, parameters and metrics in one request.
+_TAG_LENGTH, _PARAM_LENGTH = 5_000, 6_000
+_PARAMS_AT_ONCE, _METRICS_AT_ONCE = 100, 1_000
+_SHOWN_ROWS = 1_000
+
+
+class Connection(Protocol):
+    """A store that a run is written to; see `client.Tracking`."""
+
+    @property
+    def uri(self) -> str: ...
+
+    @property
+    def client(self) -> MlflowClient: ...
+
+
+@dataclass
+class RunRecord:
+    """One run being written. As an observer of a fit it logs each epoch.
+
+    Attributes:
+        tracking: The store.
+        experiment_id, run_id: MLflow's ids.
+        waiting: Metrics that a locked or unreachable store has not taken yet; they are sent with the next ones.
+    """
+
+    tracking: Connection
+    experiment_id: str
+    run_id: str
+    waiting: list[Metric] = field(default_factory=list)
+
+    def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None:
+        """Nothing is logged for a batch."""
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """Losses, learning rate and speed of an epoch."""
+        # MLflow groups charts by the part before the slash, in alphabetical order: the curves come first.
+        values = {
+            "epoch/loss": epoch.loss,
+            "epoch/val_loss": epoch.val_loss,
+            "epoch/learning_rate": epoch.learning_rate,
+            "epoch/sequences_per_second": epoch.sequences_per_second,
+        } | {f"epoch/{key}": value for key, value in epoch.metrics.items()}
+        self._queue(values, epoch.number)
+        try:
+            self._send()
+        except TrackingError as error:
+            warnings.warn(f"{error}. The figures are kept and sent with the next epoch", stacklevel=2)
+
+    def params(self, values: Mapping[str, object]) -> None:
+        """Flattened parameters: `{"model": {"dropout": 0.1}}` becomes `model.dropout`."""
+        from mlflow.entities import Param
+
+        texts = [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in flattened(values)]
+        flat = [Param(key, text[:_PARAM_LENGTH]) for key, text in texts]
+        with self._client() as client:
+            for first in range(0, len(flat), _PARAMS_AT_ONCE):
+                client.log_batch(self.run_id, params=flat[first : first + _PARAMS_AT_ONCE])
+
+    def metrics(self, values: Mapping[str, float], *, step: int = 0) -> None:
+        """Metrics of the run; MLflow's charts cannot draw NaN and infinity, which are left out."""
+        self._queue(values, step)
+        self._send()
+
+    def curve(self, key: str, values: Iterable[float]) -> None:
+        """A metric for each output step, counted from 1."""
+        for step, value in enumerate(values, start=1):
+            self._queue({key: value}, step)
+        self._send()
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Texts to filter runs by."""
+        from mlflow.entities import RunTag
+
+        with self._client() as client:
+            client.log_batch(self.run_id, tags=[RunTag(key, value[:_TAG_LENGTH]) for key, value in values.items()])
+
+    def untag(self, names: Iterable[str]) -> None:
+        """Removes tags that no longer hold."""
+        with self._client() as client:
+            for name in names:
+                client.delete_tag(self.run_id, name)
+
+    def note(self, markdown: str) -> None:
+        """The text at the top of the run's page."""
+        self.tags({"mlflow.note.content": markdown})
+
+    def files(self, folder: Path, place: str | None = None) -> None:
+        """Every file of a folder, as an artifact."""
+        with self._client() as client:
+            client.log_artifacts(self.run_id, str(folder), place)
+
+    def dataset(self, frame: pd.DataFrame | FrameOnDisk, *, source: str, name: str, digest: str) -> None:
+        """The data set as an input of the run, with the digest of its content."""
+        import mlflow
+
+        # MLflow reads every cell to infer the columns' types, each timestamp by itself; the first rows have the same types.
+        shown = frame.iloc[:_SHOWN_ROWS]
+        with self._client() as client, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # MLflow advises on integer columns, which matters for serving only
+            about = mlflow.data.from_pandas(shown, source=source, name=name, digest=digest).to_dict()
+            if len(shown) < len(frame):
+                counts = {"num_rows": len(frame), "num_elements": len(frame) * len(frame.columns)}
+                about["profile"] = json.dumps(counts)
+            names = ("name", "digest", "source_type", "source", "schema", "profile")
+            entity = mlflow.entities.Dataset(**{name: about[name] for name in names})
+            inputs = mlflow.entities.DatasetInput(entity, [mlflow.entities.InputTag("mlflow.data.context", "training")])
+            client.log_inputs(self.run_id, datasets=[inputs])
+
+    def models(self, bundle: Path, examples: Mapping[str, tuple[object, object]], pins: Sequence[str]) -> None:
+        """The bundle as two pyfuncs with signature, input example and requirements.
+
+        Args:
+            bundle: The bundle's folder.
+            examples: `frames`: rows that it can predict from and its answer, for the model `model`; `tensors`: arrays
+                for the bare network and its output, for the model `network`, whose signature has the batch size -1.
+            pins: Requirements, `name==version`.
+        """
+        import mlflow
+
+        package = Path(__file__).parent
+        with self._client(), warnings.catch_warnings(), active_run(self.run_id):
+            warnings.simplefilter("ignore")
+            for serve, (example, answer) in examples.items():
+                mlflow.pyfunc.log_model(
+                    name="model" if serve == "frames" else "network",
+                    python_model=str(package / "mlflow_model.py"),
+                    # The artifact's name says how to serve; a `model_config` would become a parameter of the run.
+                    artifacts={serve: str(bundle)},
+                    code_paths=[str(package.parent)],
+                    signature=mlflow.models.infer_signature(example, answer),
+                    input_example=example,
+                    pip_requirements=list(pins),
+                )
+
+    def epochs(self) -> int:
+        """Epochs that are logged already."""
+        with self._client() as client:
+            return len(client.get_metric_history(self.run_id, "epoch/val_loss"))
+
+    def open(self) -> None:
+        """Marks a run that was closed as running again."""
+        with self._client() as client:
+            client.update_run(self.run_id, status="RUNNING")
+
+    def end(self, status: str) -> None:
+        """Closes the run as FINISHED, FAILED or KILLED."""
+        with self._client() as client:
+            client.set_terminated(self.run_id, status=status)
+
+    @contextmanager
+    def _client(self) -> Iterator[MlflowClient]:
+        with kit_errors(self.tracking.uri):
+            yield self.tracking.client
+
+    def _queue(self, values: Mapping[str, float], step: int) -> None:
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        finite = {key: float(value) for key, value in values.items() if abs(float(value)) < float("inf")}
+        self.waiting += [Metric(key, value, now, step) for key, value in finite.items()]
+
+    def _send(self) -> None:
+        with self._client() as client:
+            for first in range(0, len(self.waiting), _METRICS_AT_ONCE):
+                client.log_batch(self.run_id, metrics=self.waiting[first : first + _METRICS_AT_ONCE])
+        self.waiting.clear()
