@@ -19,6 +19,13 @@ from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides
 from seq2seq_kit.recipe.messages import Problem
 from seq2seq_kit.tasks.autoencode.recipe import AutoencodeRecipe
+from seq2seq_kit.tasks.classify.recipe import (
+    ClassifySeriesRecipe,
+    ClassifyTextsRecipe,
+    ClassifyWindowsRecipe,
+    names_texts,
+    names_whole_series,
+)
 from seq2seq_kit.tasks.echo.recipe import EchoRecipe
 from seq2seq_kit.tasks.forecast.recipe import ForecastRecipe
 from seq2seq_kit.tasks.next_step.recipe import NextStepRecipe
@@ -59,6 +66,7 @@ class TaskSpec:
         return word
 
 
+_CLASSIFY = "classify.task:ClassifyJob", "classify.bundle:ClassifyBundle"
 SPECS = (
     TaskSpec(ForecastRecipe, "forecast.task:ForecastJob", "forecast.bundle:ForecastBundle", framing="horizon"),
     TaskSpec(NextStepRecipe, "next_step.task:NextStepJob", "next_step.bundle:NextStepBundle", framing="next_step"),
@@ -67,6 +75,9 @@ SPECS = (
     TaskSpec(TranslateRecipe, "translate.task:TranslateJob", "translate.bundle:TranslateBundle"),
     TaskSpec(TagValuesRecipe, "tag.task:TagJob", "tag.bundle:TagBundle", chosen=lambda data: "inputs" in data),
     TaskSpec(TagTokensRecipe, "tag.task:TagJob", "tag.bundle:TagBundle"),
+    TaskSpec(ClassifyTextsRecipe, *_CLASSIFY, chosen=names_texts),
+    TaskSpec(ClassifySeriesRecipe, *_CLASSIFY, chosen=names_whole_series),
+    TaskSpec(ClassifyWindowsRecipe, *_CLASSIFY),
     TaskSpec(EchoRecipe, "echo.task:EchoJob", "echo.bundle:EchoBundle"),
 )
 TASKS = tuple(dict.fromkeys(spec.task for spec in SPECS))
