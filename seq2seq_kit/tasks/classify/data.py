@@ -94,7 +94,7 @@ class Classified:
         every = np.arange(len(self.truth))
         scaled = (self.truth - self.learned.center) / self.learned.scale
         values = self.truth if self.learned.labels else scaled.astype(np.float32)
-        return Field(Ragged(values, every, np.ones_like(every)), NO_LABEL)
+        return Field(Ragged(values, every, np.ones_like(every)), NO_LABEL, steps=1)
 
     def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> tf.data.Dataset:
         """See `make_padded_batches`."""
