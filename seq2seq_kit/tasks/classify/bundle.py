@@ -16,7 +16,7 @@ from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.base import MODEL
 from seq2seq_kit.tasks.classify.baselines import LinearBaseline, softmax
-from seq2seq_kit.tasks.classify.data import Classified, Learned, new_sequences_to_classify
+from seq2seq_kit.tasks.classify.data import Classified, Learned, new_examples
 from seq2seq_kit.tasks.classify.evaluation import ClassifyEvaluation, LabelEvaluation, NumberEvaluation
 from seq2seq_kit.tasks.classify.recipe import ClassifyRecipe, TextsData
 
@@ -68,22 +68,21 @@ class ClassifyBundle(Bundle):
                 expected = f"this model reads values: give a frame with {', '.join(data.inputs)}"
                 raise ArgumentError(f"{expected}. Received: {type(rows).__name__}", code="frame_required")
             rows = pd.DataFrame({data.text: [rows] if isinstance(rows, str) else list(rows)})
-        sequences = new_sequences_to_classify(data, rows, self.learned, answers=False, origin=origin)
+        sequences = new_examples(data, rows, self.learned, answers=False, origin=origin)
         answers = self.answers(sequences, sequences.parts["test"])
-        frame, labels = sequences.about.copy(), self.learned.labels
+        labels = self.learned.labels
+        found: dict[str, np.ndarray] = {} if labels else {str(data.target): answers}
         if labels:
-            frame["label"] = np.array(labels, dtype=object)[answers.argmax(axis=1)]
-            frame["probability"] = answers.max(axis=1)
-            chances = pd.DataFrame(answers, columns=[f"probability_{label}" for label in labels])
-            frame = pd.concat([frame, chances], axis=1)
-        else:
-            frame[str(data.target)] = answers
+            found["label"] = np.array(labels, dtype=object)[answers.argmax(axis=1)]
+            found["probability"] = answers.max(axis=1)
+            found |= {f"probability_{label}": chances for label, chances in zip(labels, answers.T, strict=True)}
+        frame = pd.concat([sequences.about, pd.DataFrame(found)], axis=1)
         frame.attrs["notes"] = list(sequences.notes)
         return frame
 
     def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> ClassifyEvaluation:
         """The result table on other rows with answers."""
-        sequences = new_sequences_to_classify(self.recipe.data, frame, self.learned, answers=True, origin=origin)
+        sequences = new_examples(self.recipe.data, frame, self.learned, answers=True, origin=origin)
         return self.evaluate_part(sequences, "test")
 
     def evaluate_part(self, sequences: Classified, part: str) -> ClassifyEvaluation:

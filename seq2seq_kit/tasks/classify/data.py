@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.frames import require_some
+from seq2seq_kit.data.sequences.labels import (
+    learn_labels,
+    number_labels,
+    read_labels,
+    refuse_absent_joins,
+    require_parts,
+)
 from seq2seq_kit.data.sequences.ragged import NO_LABEL, Field, Ragged, make_padded_batches
-from seq2seq_kit.data.sequences.texts import divide, read_texts, refuse_long
-from seq2seq_kit.data.sequences.vocabulary import PADDING, Vocabulary
-from seq2seq_kit.data.tables.scaling import Scaler
-from seq2seq_kit.data.tables.splits import PARTS, joined_parts
 from seq2seq_kit.data.tables.table import read_cells, require_columns
-from seq2seq_kit.data.windows.prepare import Prepared, prepare, prepare_new
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.tasks.classify.recipe import ClassifyData, SeriesData, TextsData, WindowsData
-from seq2seq_kit.tasks.tag.data import learn_labels, number_labels, read_labels, refuse_absent_joins, require_parts
-from seq2seq_kit.tasks.whole.data import new_sequences, prepare_sequences
-from seq2seq_kit.tasks.whole.recipe import WholeData
+from seq2seq_kit.tasks.classify.inputs import Coding, Inputs, read_inputs
+from seq2seq_kit.tasks.classify.recipe import ClassifyData, SeriesData
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -39,7 +37,7 @@ class Learned:
         scale: Their standard deviation; 1 for labels.
     """
 
-    coding: Vocabulary | Scaler
+    coding: Coding
     labels: list[str]
     center: float = 0.0
     scale: float = 1.0
@@ -48,18 +46,6 @@ class Learned:
     def outputs(self) -> int:
         """Outputs of the model."""
         return len(self.labels) or 1
-
-
-@dataclass(frozen=True)
-class _Inputs:
-    """Sequences before their answers are known; attributes as in `Classified`."""
-
-    inputs: list[Field]
-    rows: Ragged
-    parts: dict[str, np.ndarray]
-    about: pd.DataFrame
-    coding: Vocabulary | Scaler
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -110,7 +96,7 @@ class Classified:
         return self.truth[self.parts[part]]
 
 
-def prepare_sequences_with_answers(
+def prepare_examples(
     data: ClassifyData,
     frame: pd.DataFrame,
     *,
@@ -130,24 +116,24 @@ def prepare_sequences_with_answers(
     Raises:
         DataError: The rows do not fit; a label of val or test that no training sequence has; a part without a sequence.
     """
-    read = _read(data, frame, known.coding if known else None, joined=joined, origin=origin)
+    read = read_inputs(data, frame, known.coding if known else None, joined=joined, origin=origin)
     refuse_absent_joins([frame], str(data.label), data.join_labels)
     return _with_answers(data, frame, read, known, origin)
 
 
-def new_sequences_to_classify(
+def new_examples(
     data: ClassifyData, frame: pd.DataFrame, known: Learned, *, answers: bool, origin: str = "the data"
 ) -> Classified:
     """The same for rows that a trained model has not seen, all in the test part.
 
     Args:
-        data: The recipe's section; of windows, one ends in each row where answers are to be found, not compared.
+        data: The recipe's section.
         frame: The rows.
         known: What the model learned beside its weights.
-        answers: Whether the rows hold them.
+        answers: Whether the rows hold them. Without them a window ends in each row, whatever `window_stride` is.
         origin: Name of the rows for messages.
     """
-    read = _read(data, frame, known.coding, new=True, every_window=not answers, origin=origin)
+    read = read_inputs(data, frame, known.coding, new=True, every_window=not answers, origin=origin)
     if answers:
         return _with_answers(data, frame, read, known, origin)
     count = len(read.rows)
@@ -156,16 +142,16 @@ def new_sequences_to_classify(
 
 
 def _with_answers(
-    data: ClassifyData, frame: pd.DataFrame, read: _Inputs, known: Learned | None, origin: str
+    data: ClassifyData, frame: pd.DataFrame, read: Inputs, known: Learned | None, origin: str
 ) -> Classified:
     last = read.rows.values[read.rows.starts + read.rows.lengths - 1]
     parts, center, scale = read.parts, 0.0, 1.0
     if data.label is not None:
-        texts = read_labels(frame, data.label, data.join_labels, origin)
+        texts = read_labels(frame, data.label, data.join_labels, origin, key="data.label")
         _refuse_changing_answers(data, frame, texts, origin)
-        labels = known.labels if known else learn_labels(texts[last[parts["train"]]])
+        labels = known.labels if known else learn_labels(texts[last[parts["train"]]], key="data.label")
         used = np.full(len(texts), None, dtype=object)  # the message counts rows as the file does
-        used[last[np.concatenate(list(parts.values()))]] = texts[last[np.concatenate(list(parts.values()))]]
+        used[last] = texts[last]
         truth = number_labels(used, labels, origin)[last]
         answered = truth != NO_LABEL
     else:
@@ -205,105 +191,16 @@ def _refuse_changing_answers(data: ClassifyData, frame: pd.DataFrame, answers: n
     if not isinstance(data, SeriesData):
         return
     codes, names = pd.factorize(frame[data.series])
-    found = pd.Series(answers).groupby(codes).nunique(dropna=False)
-    changing = found.index[found > 1]
+    kinds = pd.factorize(answers)[0]
+    firsts = kinds[np.unique(codes, return_index=True)[1]]
+    changing = np.flatnonzero(kinds != firsts[codes])
     if not len(changing):
         return
-    own = np.flatnonzero(codes == changing[0])
-    row = own[np.flatnonzero(answers[own] != answers[own[0]])[0]]
+    row = int(changing[0])
+    first = answers[int(np.argmax(codes == codes[row]))]
     raise DataError(
-        f"{origin}, row {row + 1}: the series {names[changing[0]]} has the answers {answers[own[0]]!r} and {answers[row]!r} in "
-        f"{data.label or data.target} ({len(changing)} such series); expected one for all rows of a series. Correct the column; "
-        "or give data.input_steps, and each window has the answer of its last row",
+        f"{origin}, row {row + 1}: the series {names[codes[row]]} has the answer {answers[row]} in {data.label or data.target}, "
+        f"its first row has {first}; expected one answer in all rows of a series. Correct the column; or give data.input_steps, "
+        "and each window has the answer of its last row",
         code="answer_changes",
     )
-
-
-def _read(
-    data: ClassifyData,
-    frame: pd.DataFrame,
-    coding: Vocabulary | Scaler | None,
-    *,
-    new: bool = False,
-    joined: bool = False,
-    every_window: bool = False,
-    origin: str,
-) -> _Inputs:
-    if isinstance(data, TextsData):
-        assert not isinstance(coding, Scaler)
-        return _read_texts(data, frame, coding, new=new, joined=joined, origin=origin)
-    assert not isinstance(coding, Vocabulary)
-    if isinstance(data, WindowsData):
-        stride = 1 if every_window else data.window_stride
-        cut = data.model_copy(update={"window_stride": stride})
-        prepared = (
-            prepare_new(cut, frame, coding, origin=origin) if new and coding else prepare(cut, frame, origin=origin)
-        )
-        if new:
-            require_some(prepared)
-        prepared = prepared.joined() if joined else prepared
-        prepared = prepared.with_scaler(coding) if coding and not new else prepared
-        starts = {part: prepared.windows[part].starts() for part in PARTS}
-        ends = np.cumsum([len(starts[part]) for part in PARTS])
-        parts = {part: np.arange(end - len(starts[part]), end) for part, end in zip(PARTS, ends, strict=True)}
-        firsts = np.concatenate(list(starts.values()))
-        return _of_rows(data, prepared, firsts, np.full_like(firsts, data.input_steps), parts)
-    keys = data.model_dump(exclude={"label", "target", "join_labels"}) | {"framing": "whole"}
-    whole = WholeData.model_validate(keys)
-    if new and coding:
-        sequences = new_sequences(whole, frame, coding, origin=origin)
-    else:
-        sequences = prepare_sequences(whole, frame, origin=origin)
-        sequences = sequences.joined() if joined else sequences
-        if coding:
-            sequences = replace(sequences, prepared=sequences.prepared.with_scaler(coding))
-    return _of_rows(data, sequences.prepared, sequences.starts, sequences.lengths, sequences.parts)
-
-
-def _read_texts(
-    data: TextsData, frame: pd.DataFrame, coding: Vocabulary | None, *, new: bool, joined: bool, origin: str
-) -> _Inputs:
-    texts = read_texts(frame, data.text, origin)
-    every = np.arange(len(texts))
-    parts = {"train": every[:0], "val": every[:0], "test": every} if new else divide(texts, data.split)
-    parts = joined_parts(parts) if joined else parts
-    learned = (texts[row] for row in parts["train"])
-    vocabulary = coding or Vocabulary.learn(learned, level=data.level, min_count=data.min_count)
-    refuse_long(texts, vocabulary, data.input_steps, data.text, "data.input_steps", origin)
-    split = [vocabulary.split(text) for text in texts]
-    inputs = [Field(Ragged.of([vocabulary.numbers(tokens) for tokens in split]), PADDING)]
-    notes = []
-    strange = {token for tokens in split for token in tokens} - vocabulary.number.keys() if new else set()
-    if strange:
-        said = f"{len(strange)} tokens that the training rows did not have were read as unknown: "
-        notes.append(said + ", ".join(sorted(strange)[:10]))
-    about = pd.DataFrame({data.text: texts})
-    return _Inputs(inputs, Ragged(every, every, np.ones_like(every)), parts, about, vocabulary, notes)
-
-
-def _of_rows(
-    data: SeriesData | WindowsData,
-    prepared: Prepared,
-    starts: np.ndarray,
-    lengths: np.ndarray,
-    parts: Mapping[str, np.ndarray],
-) -> _Inputs:
-    """Stretches of prepared rows; windows may overlap, nothing is cut out."""
-    table = prepared.table
-    values = prepared.matrix[:, : prepared.layout.inputs]
-    valid = np.ones(len(values), dtype=np.float32)
-    inputs = [Field(Ragged(each, starts, lengths), 0) for each in (values, valid)]
-    numbers = table.row_numbers - 1
-    last = starts + lengths - 1
-    about: dict[str, object] = {}
-    if data.series:
-        names = np.array(table.series, dtype=object)
-        about[data.series] = names[np.searchsorted(table.bounds, last, side="right") - 1]
-    if isinstance(data, SeriesData):
-        about["steps"] = lengths
-    elif table.times is not None:
-        about[str(data.time)] = table.times[last]
-    else:
-        about["row"] = numbers[last] + 1
-    rows = Ragged(numbers, starts, lengths)
-    return _Inputs(inputs, rows, dict(parts), pd.DataFrame(about), prepared.scaler, list(prepared.notes))

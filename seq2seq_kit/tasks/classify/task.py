@@ -19,7 +19,7 @@ from seq2seq_kit.reports.model_diagram import plot_model
 from seq2seq_kit.reports.sequences import plot_accuracy, plot_confusion
 from seq2seq_kit.tasks.classify.baselines import fit_baselines
 from seq2seq_kit.tasks.classify.bundle import ClassifyBundle, as_written, columns_of
-from seq2seq_kit.tasks.classify.data import Classified, prepare_sequences_with_answers
+from seq2seq_kit.tasks.classify.data import Classified, prepare_examples
 from seq2seq_kit.tasks.classify.evaluation import ClassifyEvaluation, LabelEvaluation, NumberEvaluation
 from seq2seq_kit.tasks.classify.plots import plot_calibration, plot_predicted
 from seq2seq_kit.tasks.classify.recipe import ClassifyRecipe, TextsData, WindowsData
@@ -49,7 +49,7 @@ class ClassifyJob:
     def open(cls, recipe: ClassifyRecipe, data: pd.DataFrame | None) -> ClassifyJob:
         """Reads where need be, checks and prepares the rows."""
         frame, origin = rows_of(recipe, data, texts=as_written(recipe))
-        return cls(recipe, frame, prepare_sequences_with_answers(recipe.data, frame, origin=origin))
+        return cls(recipe, frame, prepare_examples(recipe.data, frame, origin=origin))
 
     @property
     def columns(self) -> list[str]:
@@ -107,7 +107,7 @@ class ClassifyJob:
         raise no_folds(self.recipe, divided)
 
     def joined(self) -> ClassifyJob:
-        return replace(self, examples=prepare_sequences_with_answers(self.recipe.data, self.source, joined=True))
+        return replace(self, examples=prepare_examples(self.recipe.data, self.source, joined=True))
 
     def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
         from seq2seq_kit.models.classifier import class_loss
@@ -142,7 +142,7 @@ class ClassifyJob:
         examples = self.examples
         # After a training it is this very one; a run that is evaluated later may find other rows in its source.
         if bundle.learned is not examples.learned:
-            examples = prepare_sequences_with_answers(self.recipe.data, self.source, known=bundle.learned)
+            examples = prepare_examples(self.recipe.data, self.source, known=bundle.learned)
         return bundle.evaluate_part(examples, part)
 
     def examine(self, fitted: Fit, val: ClassifyEvaluation, test: ClassifyEvaluation) -> list[Finding]:
