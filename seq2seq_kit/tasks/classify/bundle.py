@@ -17,7 +17,12 @@ from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.base import MODEL
 from seq2seq_kit.tasks.classify.baselines import LinearBaseline, softmax
 from seq2seq_kit.tasks.classify.data import Classified, Learned, new_examples
-from seq2seq_kit.tasks.classify.evaluation import ClassifyEvaluation, LabelEvaluation, NumberEvaluation
+from seq2seq_kit.tasks.classify.evaluation import (
+    BalancedEvaluation,
+    ClassifyEvaluation,
+    LabelEvaluation,
+    NumberEvaluation,
+)
 from seq2seq_kit.tasks.classify.recipe import ClassifyRecipe, TextsData
 
 if TYPE_CHECKING:
@@ -92,7 +97,9 @@ class ClassifyBundle(Bundle):
         found |= {peer.name: peer.predict(sequences, numbers) for peer in self.baselines}
         about = {peer.name: peer.about for peer in self.baselines}
         if self.learned.labels:
-            return LabelEvaluation(part, truth, found, about, self.learned.labels)
+            balanced = self.recipe.training.class_weights == "balanced"
+            kind = BalancedEvaluation if balanced else LabelEvaluation
+            return kind(part, truth, found, about, self.learned.labels)
         return NumberEvaluation(part, truth, found, about, str(self.recipe.data.target))
 
     def answers(self, sequences: Classified, numbers: np.ndarray) -> np.ndarray:

@@ -121,6 +121,27 @@ class LabelEvaluation(_Answers):
 
 
 @dataclass(frozen=True)
+class BalancedEvaluation(LabelEvaluation):
+    """The same for a model trained with balanced class weights: skill compares what it was trained for, each label alike."""
+
+    titles: ClassVar[Mapping[str, str]] = {"balanced_accuracy": "balanced accuracy"} | LabelEvaluation.titles
+    headline: ClassVar[str] = "balanced_accuracy"
+    error: ClassVar[str] = "balanced error rate"
+
+    @property
+    def units(self) -> str:
+        return f"Balanced accuracy: mean recall of the labels. {super().units}"
+
+    def figures(self, name: str = MODEL) -> dict[str, float]:
+        return {"balanced_accuracy": 1 - self.error_of(name)} | super().figures(name)
+
+    def error_of(self, name: str) -> float:
+        counts = self.confusion(name)
+        true = counts.sum(axis=1)
+        return 1 - float((np.diag(counts)[true > 0] / true[true > 0]).mean())
+
+
+@dataclass(frozen=True)
 class NumberEvaluation(_Answers):
     """Figures of numbers, in the units of the column `target`."""
 

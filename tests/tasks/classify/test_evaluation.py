@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss, r2_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, f1_score, log_loss, r2_score
 
 from seq2seq_kit.tasks.classify.baselines import features_of, fit_baselines
 from seq2seq_kit.tasks.classify.data import prepare_examples
-from seq2seq_kit.tasks.classify.evaluation import LabelEvaluation, NumberEvaluation
+from seq2seq_kit.tasks.classify.evaluation import BalancedEvaluation, LabelEvaluation, NumberEvaluation
 from tests.tasks.classify.conftest import (
     counted_frame,
     levels_frame,
@@ -43,6 +43,16 @@ def test_skill_compares_error_rates() -> None:
     own = board()
     wrong = [1 - own.figures(name)["accuracy"] for name in own.names]
     assert own.skill == own.skill_against("constant") == pytest.approx(1 - wrong[0] / wrong[1])
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes")
+def test_balanced_skill_compares_mean_recall() -> None:
+    own = board()
+    balanced = BalancedEvaluation(own.part, own.truth, own.predictions, own.about, own.labels)
+    recalls = [balanced_accuracy_score(own.truth, own.predictions[name].argmax(axis=1)) for name in own.names]
+    assert balanced.figures()["balanced_accuracy"] == pytest.approx(recalls[0])
+    assert balanced.skill == pytest.approx(1 - (1 - recalls[0]) / (1 - recalls[1]))
+    assert list(balanced.figures()) == list(balanced.titles)
 
 
 def test_a_calibration_curve_shows_how_often_a_probability_is_right() -> None:
