@@ -26,7 +26,8 @@ CASES: dict[str, tuple[dict[str, Any], int]] = {
 
 def built(name: str) -> keras.Model:
     keras.utils.set_random_seed(0)
-    return build_classifier(**{"outputs": 3, "encoder_units": [4]} | CASES[name][0])
+    arguments: dict[str, Any] = {"outputs": 3, "encoder_units": [4]} | CASES[name][0]
+    return build_classifier(**arguments)
 
 
 def inputs(model: keras.Model, steps: int) -> list[np.ndarray]:

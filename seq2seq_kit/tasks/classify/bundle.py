@@ -23,6 +23,7 @@ from seq2seq_kit.tasks.classify.evaluation import (
     LabelEvaluation,
     NumberEvaluation,
 )
+from seq2seq_kit.tasks.classify.inputs import Coding
 from seq2seq_kit.tasks.classify.recipe import ClassifyRecipe, TextsData
 
 if TYPE_CHECKING:
@@ -138,8 +139,11 @@ class ClassifyBundle(Bundle):
     ) -> ClassifyBundle:
         """The reverse of `state`."""
         data = recipe.data
-        texts = isinstance(data, TextsData)
-        coding = Vocabulary.restore(data.level, state["tokens"]) if texts else Scaler.from_json(state["scaler"])
+        coding: Coding
+        if isinstance(data, TextsData):
+            coding = Vocabulary.restore(data.level, state["tokens"])
+        else:
+            coding = Scaler.from_json(state["scaler"])
         learned = Learned(coding, [str(label) for label in state["labels"]], state["center"], state["scale"])
         if len(set(learned.labels)) != len(learned.labels) or learned.outputs != model.output_shape[-1]:
             raise ValueError(f"it has {len(set(learned.labels))} labels, its model gives {model.output_shape[-1]}")

@@ -124,7 +124,7 @@ class LabelEvaluation(_Answers):
 class BalancedEvaluation(LabelEvaluation):
     """The same for a model trained with balanced class weights: skill compares what it was trained for, each label alike."""
 
-    titles: ClassVar[Mapping[str, str]] = {"balanced_accuracy": "balanced accuracy"} | LabelEvaluation.titles
+    titles: ClassVar[Mapping[str, str]] = {"balanced_accuracy": "balanced accuracy", **LabelEvaluation.titles}
     headline: ClassVar[str] = "balanced_accuracy"
     error: ClassVar[str] = "balanced error rate"
 

@@ -21,8 +21,7 @@ def plot_calibration(test: LabelEvaluation) -> Figure:
         said = f"{name}, calibration error {error:.3f}"
         axes.plot(bins["probability"], bins["accuracy"], color=colour, marker="o", ms=4, label=said)
     for probability, accuracy, count in test.calibration().itertuples(index=False):
-        place = {"textcoords": "offset points", "xytext": (6, -10), "fontsize": 7}
-        axes.annotate(f"{int(count):,}", (probability, accuracy), **place)
+        axes.annotate(f"{int(count):,}", (probability, accuracy), (6, -10), textcoords="offset points", fontsize=7)
     axes.set(title=f"Calibration, test sequences (number of them at the {MODEL})", xlim=(0, 1), ylim=(0, 1.02))
     axes.set(xlabel="probability of the given label", ylabel="accuracy")
     axes.legend(frameon=False, loc="upper left")

@@ -37,7 +37,7 @@ from seq2seq_kit.recipe.section import Section
 
 _LABEL = Field(None, description="Column of the labels; or give `target`.")
 _TARGET = Field(None, description="Column of the numbers to predict; or give `label`.")
-_JOIN = Field(default_factory=dict, description="Labels that count as another one: {from: to}.")
+_JOIN: dict[str, str] = Field(default_factory=dict, description="Labels that count as another one: {from: to}.")
 
 
 class TextsData(Section):

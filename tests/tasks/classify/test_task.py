@@ -122,7 +122,7 @@ def test_evaluate_of_a_changed_source_uses_what_the_run_learned(texts_run: Train
         more = pd.concat([words_frame(), words_frame(150, seed=2).assign(kind="vowel")])
         more.to_csv(source, index=False)
         with pytest.warns(UserWarning, match="has changed since the training"):
-            board = evaluate(texts_run.bundle)
+            board: Any = evaluate(texts_run.bundle)
     finally:
         source.write_text(written)
     assert board.labels == texts_run.bundle.learned.labels == ["other", "vowel"]
