@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from seq2seq_kit.models import (
         bidirectional_parameters,
         build_autoencoder,
+        build_classifier,
         build_echo,
         build_encoder_decoder,
         build_feedback_forecaster,
@@ -51,6 +52,7 @@ _HOMES = {
     "best_recipe": "sweeps",
     "bidirectional_parameters": "models",
     "build_autoencoder": "models",
+    "build_classifier": "models",
     "build_echo": "models",
     "build_encoder_decoder": "models",
     "build_feedback_forecaster": "models",
@@ -85,6 +87,7 @@ __all__ = [
     "best_recipe",
     "bidirectional_parameters",
     "build_autoencoder",
+    "build_classifier",
     "build_echo",
     "build_encoder_decoder",
     "build_feedback_forecaster",

@@ -2,6 +2,7 @@
 
 from seq2seq_kit.models.acceleration import accelerate, portable
 from seq2seq_kit.models.autoencoder import build_autoencoder, split_autoencoder
+from seq2seq_kit.models.classifier import build_classifier
 from seq2seq_kit.models.counts import bidirectional_parameters, dense_parameters, gru_parameters, lstm_parameters
 from seq2seq_kit.models.echo import build_echo, compile_free_run
 from seq2seq_kit.models.encoder_decoder import build_encoder_decoder
@@ -15,6 +16,7 @@ __all__ = [
     "accelerate",
     "bidirectional_parameters",
     "build_autoencoder",
+    "build_classifier",
     "build_echo",
     "build_encoder_decoder",
     "build_feedback_forecaster",

@@ -21,6 +21,13 @@ from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides
 from seq2seq_kit.recipe.section import Tree
 from seq2seq_kit.tasks.autoencode.recipe import AutoencodeRecipe
+from seq2seq_kit.tasks.classify.recipe import (
+    ClassifySeriesRecipe,
+    ClassifyTextsRecipe,
+    ClassifyWindowsRecipe,
+    names_texts,
+    names_whole_series,
+)
 from seq2seq_kit.tasks.echo.recipe import EchoRecipe
 from seq2seq_kit.tasks.forecast.recipe import ForecastRecipe
 from seq2seq_kit.tasks.next_step.recipe import NextStepRecipe
@@ -60,6 +67,7 @@ class TaskSpec:
         return str(name)
 
 
+_CLASSIFY = "classify.task:ClassifyJob", "classify.bundle:ClassifyBundle"
 SPECS = (
     TaskSpec(ForecastRecipe, "forecast.task:ForecastJob", "forecast.bundle:ForecastBundle", framing="horizon"),
     TaskSpec(NextStepRecipe, "next_step.task:NextStepJob", "next_step.bundle:NextStepBundle", framing="next_step"),
@@ -70,6 +78,9 @@ SPECS = (
         TagValuesRecipe, "tag.task:TagValuesJob", "tag.bundle:TagValuesBundle", chosen=lambda data: "inputs" in data
     ),
     TaskSpec(TagTokensRecipe, "tag.task:TagTokensJob", "tag.bundle:TagTokensBundle"),
+    TaskSpec(ClassifyTextsRecipe, *_CLASSIFY, chosen=names_texts),
+    TaskSpec(ClassifySeriesRecipe, *_CLASSIFY, chosen=names_whole_series),
+    TaskSpec(ClassifyWindowsRecipe, *_CLASSIFY),
     TaskSpec(EchoRecipe, "echo.task:EchoJob", "echo.bundle:EchoBundle"),
 )
 TASKS = tuple(dict.fromkeys(spec.task for spec in SPECS))

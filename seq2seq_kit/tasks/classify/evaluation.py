@@ -1,0 +1,174 @@
+"""Figures of one answer for each sequence: of labels with how far to trust their probabilities, and of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.evaluation.base import MODEL
+from seq2seq_kit.evaluation.labels import count_labels, macro_f1, scores_by_label
+
+_BINS = 10
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What both kinds share, see `Board`.
+
+    Attributes:
+        truth: Number of each sequence's label, or its target.
+        predictions: By forecaster the probability of each label, `(sequences, labels)`; or the numbers.
+        about: What each baseline does.
+    """
+
+    part: str
+    truth: np.ndarray
+    predictions: dict[str, np.ndarray]
+    about: dict[str, str]
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.predictions)
+
+    def error_of(self, name: str) -> float:
+        """What skill compares."""
+        raise NotImplementedError
+
+    def skill_against(self, name: str) -> float:
+        """1 - the model's error / the baseline's."""
+        peer = self.error_of(name)
+        return 1 - self.error_of(MODEL) / peer if peer > 0 else float("nan")
+
+    @property
+    def best_baseline(self) -> str:
+        return min(self.names[1:], key=self.error_of)
+
+    @property
+    def skill(self) -> float:
+        return self.skill_against(self.best_baseline)
+
+    def curves(self) -> dict[str, np.ndarray]:
+        return {}
+
+
+@dataclass(frozen=True)
+class LabelEvaluation(_Answers):
+    """Figures of labels; `labels` are their names."""
+
+    titles: ClassVar[Mapping[str, str]] = {
+        "accuracy": "accuracy",
+        "macro_f1": "macro F1",
+        "log_loss": "log loss",
+        "calibration_error": "calibration error",
+    }
+    headline: ClassVar[str] = "accuracy"
+    error: ClassVar[str] = "error rate"
+
+    labels: list[str]
+
+    @property
+    def title(self) -> str:
+        return f"{len(self.truth):,} {self.part} sequences, {len(self.labels)} labels"
+
+    @property
+    def units(self) -> str:
+        return (
+            "Macro F1: mean F1 of the labels that are true or given here. Log loss: in nats. Calibration error: mean distance "
+            "between the probability of the given label and how often it is right."
+        )
+
+    def confusion(self, name: str = MODEL) -> np.ndarray:
+        """How often each true label (row) was given each label (column)."""
+        return count_labels(self.truth, self.predictions[name].argmax(axis=1), len(self.labels))
+
+    def figures(self, name: str = MODEL) -> dict[str, float]:
+        counts, bins = self.confusion(name), self.calibration(name)
+        right = np.take_along_axis(self.predictions[name], self.truth[:, None].astype(np.int64), axis=1)
+        distance = (bins["accuracy"] - bins["probability"]).abs()
+        return {
+            "accuracy": float(np.trace(counts) / counts.sum()),
+            "macro_f1": macro_f1(counts),
+            "log_loss": float(-np.log(np.maximum(right, np.finfo(np.float64).tiny)).mean()),
+            "calibration_error": float((distance * bins["sequences"]).sum() / len(self.truth)),
+        }
+
+    def calibration(self, name: str = MODEL) -> pd.DataFrame:
+        """Calibration curve of the most probable label: mean probability, accuracy and number of sequences of each tenth.
+
+        Guo et al. 2017, "On calibration of modern neural networks"; tenths without a sequence are left out.
+        """
+        chances = self.predictions[name]
+        top, hit = chances.max(axis=1), chances.argmax(axis=1) == self.truth
+        bins = np.minimum((top * _BINS).astype(int), _BINS - 1)
+        frame = pd.DataFrame({"probability": top, "accuracy": hit.astype(float), "sequences": 1})
+        return frame.groupby(bins).agg({"probability": "mean", "accuracy": "mean", "sequences": "sum"})
+
+    def error_of(self, name: str) -> float:
+        counts = self.confusion(name)
+        return 1 - float(np.trace(counts) / counts.sum())
+
+    def table(self) -> pd.DataFrame:
+        parts = []
+        for name in self.names:
+            overall = {"forecaster": name, "label": "", "sequences": len(self.truth)} | self.figures(name)
+            by_label = scores_by_label(self.confusion(name), self.labels, of="sequences")
+            parts += [pd.DataFrame([overall]), by_label.assign(forecaster=name)]
+        return pd.concat(parts, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class BalancedEvaluation(LabelEvaluation):
+    """The same for a model trained with balanced class weights: skill compares what it was trained for, each label alike."""
+
+    titles: ClassVar[Mapping[str, str]] = {"balanced_accuracy": "balanced accuracy", **LabelEvaluation.titles}
+    headline: ClassVar[str] = "balanced_accuracy"
+    error: ClassVar[str] = "balanced error rate"
+
+    @property
+    def units(self) -> str:
+        return f"Balanced accuracy: mean recall of the labels. {super().units}"
+
+    def figures(self, name: str = MODEL) -> dict[str, float]:
+        return {"balanced_accuracy": 1 - self.error_of(name)} | super().figures(name)
+
+    def error_of(self, name: str) -> float:
+        counts = self.confusion(name)
+        true = counts.sum(axis=1)
+        return 1 - float((np.diag(counts)[true > 0] / true[true > 0]).mean())
+
+
+@dataclass(frozen=True)
+class NumberEvaluation(_Answers):
+    """Figures of numbers, in the units of the column `target`."""
+
+    titles: ClassVar[Mapping[str, str]] = {"mae": "MAE", "rmse": "RMSE", "r2": "R2"}
+    headline: ClassVar[str] = "rmse"
+    error: ClassVar[str] = "RMSE"
+
+    target: str
+
+    @property
+    def title(self) -> str:
+        return f"{len(self.truth):,} {self.part} sequences"
+
+    @property
+    def units(self) -> str:
+        return f"Errors are in the units of {self.target}."
+
+    def figures(self, name: str = MODEL) -> dict[str, float]:
+        errors, spread = self.predictions[name] - self.truth, float(self.truth.var())
+        r2 = 1 - float(np.mean(errors**2)) / spread if spread > 0 else float("nan")
+        return {"mae": float(np.abs(errors).mean()), "rmse": self.error_of(name), "r2": r2}
+
+    def error_of(self, name: str) -> float:
+        return float(np.sqrt(np.mean((self.predictions[name] - self.truth) ** 2)))
+
+    def table(self) -> pd.DataFrame:
+        return pd.DataFrame([{"forecaster": name} | self.figures(name) for name in self.names])
+
+
+ClassifyEvaluation = LabelEvaluation | NumberEvaluation

@@ -1,0 +1,40 @@
+"""Figures of one answer for each sequence: how far probabilities can be trusted, and predicted beside actual numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seq2seq_kit.evaluation.base import MODEL
+from seq2seq_kit.reports.plots import MODEL_COLOUR, PAST_COLOUR, TRUTH_COLOUR, new_figure
+from seq2seq_kit.tasks.classify.evaluation import LabelEvaluation, NumberEvaluation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def plot_calibration(test: LabelEvaluation) -> Figure:
+    """Accuracy against the probability of the given label, in tenths: on the diagonal a probability is what it says."""
+    figure, axes = new_figure(5.5, 5)
+    axes.plot([0, 1], [0, 1], color=TRUTH_COLOUR, lw=0.8, ls=":", label="calibrated")
+    for name, colour in ((test.best_baseline, PAST_COLOUR), (MODEL, MODEL_COLOUR)):
+        bins, error = test.calibration(name), test.figures(name)["calibration_error"]
+        said = f"{name}, calibration error {error:.3f}"
+        axes.plot(bins["probability"], bins["accuracy"], color=colour, marker="o", ms=4, label=said)
+    for probability, accuracy, count in test.calibration().itertuples(index=False):
+        axes.annotate(f"{int(count):,}", (probability, accuracy), (6, -10), textcoords="offset points", fontsize=7)
+    axes.set(title=f"Calibration, test sequences (number of them at the {MODEL})", xlim=(0, 1), ylim=(0, 1.02))
+    axes.set(xlabel="probability of the given label", ylabel="accuracy")
+    axes.legend(frameon=False, loc="upper left")
+    return figure
+
+
+def plot_predicted(test: NumberEvaluation) -> Figure:
+    """Predicted against actual numbers, the best baseline's behind the model's."""
+    figure, axes = new_figure(5.5, 5)
+    for name, colour in ((test.best_baseline, PAST_COLOUR), (MODEL, MODEL_COLOUR)):
+        axes.scatter(test.truth, test.predictions[name], s=6, alpha=0.5, color=colour, label=name)
+    ends = [float(test.truth.min()), float(test.truth.max())]
+    axes.plot(ends, ends, color=TRUTH_COLOUR, lw=0.8, ls=":", label="predicted = actual")
+    axes.set(title="Predicted against actual, test sequences", xlabel=f"actual {test.target}", ylabel="predicted")
+    axes.legend(frameon=False)
+    return figure

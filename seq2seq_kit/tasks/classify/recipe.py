@@ -1,0 +1,210 @@
+"""What a recipe for classification may say: one label or one number for a text, a series or a window of a table."""
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from seq2seq_kit.recipe.fields import (
+    Columns,
+    Data,
+    Every,
+    FitSettings,
+    Fraction,
+    Level,
+    Limits,
+    Missing,
+    Name,
+    Recipe,
+    Rule,
+    Scaling,
+    SequenceSplit,
+    Steps,
+    Units,
+    Written,
+)
+from seq2seq_kit.recipe.messages import Problem
+from seq2seq_kit.recipe.rules import (
+    a_column_is_named_once,
+    a_split_in_time_leaves_training_rows,
+    a_split_of_sequences_leaves_training_sequences,
+    limits_are_in_order,
+    settings_are_of_known_columns,
+    texts_of,
+    time_and_every_go_together,
+)
+from seq2seq_kit.recipe.section import Section
+
+_LABEL = Field(None, description="Column of the labels; or give `target`.")
+_TARGET = Field(None, description="Column of the numbers to predict; or give `label`.")
+_JOIN: dict[str, str] = Field(default_factory=dict, description="Labels that count as another one: {from: to}.")
+
+
+class TextsData(Section):
+    """A table with a text and its answer in each row."""
+
+    source: str | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
+    text: Name = Field(description="Column of the texts.")
+    level: Level = Field("char", description="char: each character is a token; token: what stands between white space.")
+    min_count: Steps = Field(1, description="A token that the training rows have less often is unknown.")
+    input_steps: Steps | None = Field(None, description="Most tokens of a text; default: any number.")
+    split: SequenceSplit = Field(default_factory=SequenceSplit)
+    label: Name | None = _LABEL
+    target: Name | None = _TARGET
+    join_labels: dict[str, Name] = _JOIN
+
+
+class SeriesData(Section):
+    """A long table; each series is one sequence with one answer, which all its rows repeat."""
+
+    source: str | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
+    series: Name = Field(description="Column that tells the sequences apart.")
+    time: str | None = Field(None, description="Column of timestamps; needs `every`.")
+    every: Every | None = Field(None, description="Time from one row to the next.")
+    inputs: Columns = Field(description="Columns of the sequence.")
+    limits: Limits = Field(default_factory=dict, description="Lowest and highest possible value by column.")
+    missing: Missing = Field("refuse", description="What to do with missing cells.")
+    scaling: Scaling | dict[str, Scaling] = Field("standard", description="For all columns, or by column.")
+    split: SequenceSplit = Field(default_factory=SequenceSplit)
+    label: Name | None = _LABEL
+    target: Name | None = _TARGET
+    join_labels: dict[str, Name] = _JOIN
+
+
+class WindowsData(Data):
+    """A table in time order; the answer to a window is what its last row has in the column of the answers."""
+
+    label: Name | None = _LABEL
+    target: Name | None = _TARGET
+    join_labels: dict[str, Name] = _JOIN
+
+
+ClassifyData = TextsData | SeriesData | WindowsData
+
+
+class ClassifyModel(Section):
+    """A many-to-one encoder and a `Dense` head."""
+
+    cell: Literal["lstm", "gru"] = "lstm"
+    encoder_units: Units = Field(
+        default_factory=lambda: [64], description="Units of each encoder layer, first to last."
+    )
+    bidirectional: bool = Field(False, description="Encoder layers read the sequence in both directions.")
+    dropout: Fraction = Field(0.0, description="Share of each recurrent layer's inputs dropped in training.")
+    recurrent_dropout: Fraction = Field(0.0, description="Share of the recurrent state dropped in training.")
+    kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
+    output_dropout: Fraction = Field(0.0, description="Share of the encoder's output dropped in training.")
+
+
+class ClassifyTextsModel(ClassifyModel):
+    """The same, on tokens."""
+
+    embedding_dim: Steps = Field(64, description="Width of a token's learned vector.")
+
+
+class ClassifyTraining(FitSettings):
+    """The fit: labels by cross-entropy, numbers by `loss`."""
+
+    loss: Literal["mse", "mae", "huber"] = Field("mse", description="For numbers.")
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="For labels; balanced: each label counts as much as any other, however rare it is."
+    )
+
+
+def an_answer_is_named_and_not_read(recipe: Written) -> Iterator[Problem]:
+    data = recipe.data
+    given = [key for key in ("label", "target") if data.get(key) is not None]
+    if not given:
+        said = (
+            "what is to be predicted is missing: give `label` (a column of classes) or `target` (a column of numbers)"
+        )
+        yield Problem("data", said, "missing_answer")
+    elif len(given) == 2:
+        said = "stands beside `label`; a model predicts a label or a number. Leave one of the two out"
+        yield Problem("data.target", said, "conflicting_keys")
+    read = [*texts_of(data.get("inputs")), data.get("text"), data.get("series"), data.get("time")]
+    for key in given:
+        if data[key] in read:
+            said = f"{data[key]} is also read, so there is nothing to learn; leave it out of what is read"
+            yield Problem(f"data.{key}", said, "answer_is_read")
+
+
+def settings_are_of_labels_or_of_numbers(recipe: Written) -> Iterator[Problem]:
+    data, training = recipe.data, recipe.training
+    sweep = recipe.sweep if isinstance(recipe.sweep, Mapping) else {}
+    objective = sweep.get("objective")
+    metric = objective.get("metric") if isinstance(objective, Mapping) else objective
+    # A resolved recipe writes defaults out, so only what differs from them was set.
+    if data.get("label") is not None:
+        if training.get("loss") != ClassifyTraining.model_fields["loss"].default:
+            said = "is for numbers; labels are learned by cross-entropy. Leave it out, or give `data.target`"
+            yield Problem("training.loss", said, "key_without_effect")
+    elif data.get("target") is not None:
+        settings = (
+            ("data.join_labels", bool(data.get("join_labels"))),
+            ("training.class_weights", training.get("class_weights") == "balanced"),
+            ("sweep.objective", metric == "val_accuracy"),
+        )
+        for key, given in settings:
+            if given:
+                yield Problem(key, "is for labels, and `data.target` names numbers; leave it out", "key_without_effect")
+
+
+_RULES: tuple[Rule, ...] = (an_answer_is_named_and_not_read, settings_are_of_labels_or_of_numbers)
+_TABLE_RULES: tuple[Rule, ...] = (
+    *_RULES,
+    time_and_every_go_together,
+    a_column_is_named_once,
+    limits_are_in_order,
+    settings_are_of_known_columns,
+)
+
+
+class ClassifyRecipe(Recipe):
+    """A sequence -> one label or one number."""
+
+    metrics: ClassVar[tuple[str, ...]] = ("val_loss", "val_accuracy")
+    no_folds: ClassVar[str] = "classifies sequences"
+
+    task: Literal["classify"]
+    data: ClassifyData
+    model: ClassifyModel = Field(default_factory=ClassifyModel)
+    training: ClassifyTraining = Field(default_factory=ClassifyTraining)
+
+
+class ClassifyTextsRecipe(ClassifyRecipe):
+    """A text -> one label or one number."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (*_RULES, a_split_of_sequences_leaves_training_sequences)
+    searched_data: ClassVar[tuple[str, ...]] = ("level", "min_count")
+
+    data: TextsData
+    model: ClassifyTextsModel = Field(default_factory=ClassifyTextsModel)
+
+
+class ClassifySeriesRecipe(ClassifyRecipe):
+    """A series of any length -> one label or one number."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (*_TABLE_RULES, a_split_of_sequences_leaves_training_sequences)
+    searched_data: ClassVar[tuple[str, ...]] = ("inputs", "scaling")
+
+    data: SeriesData
+
+
+class ClassifyWindowsRecipe(ClassifyRecipe):
+    """A window of a table -> the label or number of its last row."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (*_TABLE_RULES, a_split_in_time_leaves_training_rows)
+    searched_data: ClassVar[tuple[str, ...]] = ("inputs", "scaling", "scale_per_series")
+
+    data: WindowsData
+
+
+def names_texts(data: Mapping[str, object]) -> bool:
+    """Whether a data section is one of texts."""
+    return "text" in data
+
+
+def names_whole_series(data: Mapping[str, object]) -> bool:
+    """Whether a data section is one of series that are sequences, not of windows."""
+    return "series" in data and "input_steps" not in data
