@@ -14,7 +14,8 @@ from seq2seq_kit.bundles import allow_list
 from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.errors import BundleError
 from tests.bundles.test_files import FILES, leftovers
-from tests.untyped import TrainResult
+from tests.conftest import forecast_recipe
+from tests.untyped import parse_recipe
 
 
 class Doubled(keras.layers.Layer):
@@ -98,24 +99,24 @@ class Stub(Bundle):
     [
         (lambda: keras.layers.LayerNormalization(name="norm"), "layer 'norm' (LayerNormalization, Ones)"),
         (lambda: keras.layers.Bidirectional(keras.layers.SimpleRNN(2), name="both"), "layer 'both' (SimpleRNN)"),
-        (lambda: Doubled(name="twice"), "layer 'twice' (tests.bundles.test_files.Doubled"),
+        (lambda: Doubled(name="twice"), "layer 'twice' (tests.bundles.test_allow_list.Doubled"),
         (lambda: keras.layers.Dense(2, activation=doubled, name="dense"), "layer 'dense' ("),
     ],
 )
 def test_a_layer_that_would_not_be_loaded_again_is_told_when_the_bundle_is_saved(
-    layer: Callable[[], Any], named: str, forecast_run: TrainResult, tmp_path: Path
+    layer: Callable[[], Any], named: str, tmp_path: Path
 ) -> None:
     inputs = keras.Input((5, 3))
     model = keras.Model(inputs, layer()(inputs))
     with pytest.raises(BundleError) as caught:
-        Stub(forecast_run.recipe, model).save(tmp_path / "bundle")
+        Stub(parse_recipe(forecast_recipe()), model).save(tmp_path / "bundle")
     assert caught.value.code == "unlisted_layer"
     assert named in str(caught.value)
     assert leftovers(tmp_path) == []
 
 
-def test_a_model_of_listed_layers_is_saved(forecast_run: TrainResult, tmp_path: Path) -> None:
+def test_a_model_of_listed_layers_is_saved(tmp_path: Path) -> None:
     inputs = keras.Input((5, 3))
     model = keras.Model(inputs, keras.layers.Dense(2, activation="relu")(keras.layers.LSTM(2)(inputs)))
-    Stub(forecast_run.recipe, model).save(tmp_path / "bundle")
+    Stub(parse_recipe(forecast_recipe()), model).save(tmp_path / "bundle")
     assert leftovers(tmp_path / "bundle") == sorted(["bundle.json", *FILES])
