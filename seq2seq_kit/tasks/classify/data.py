@@ -17,7 +17,7 @@ from seq2seq_kit.data.sequences.labels import (
     require_parts,
 )
 from seq2seq_kit.data.sequences.ragged import NO_LABEL, Field, Ragged, make_padded_batches
-from seq2seq_kit.data.tables.table import read_cells, require_columns
+from seq2seq_kit.data.tables.cells import read_numbers, require_columns
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.tasks.classify.inputs import Coding, Inputs, read_inputs
 from seq2seq_kit.tasks.classify.recipe import ClassifyData, SeriesData
@@ -180,8 +180,8 @@ def _scale_of(targets: np.ndarray) -> tuple[float, float]:
 def _read_targets(data: ClassifyData, frame: pd.DataFrame, origin: str) -> np.ndarray:
     """The column of numbers, NaN where a cell is missing."""
     name = str(data.target)
-    require_columns(frame, [name], origin)
-    (values,) = read_cells([(0, frame[name])], name, origin)
+    require_columns(frame.columns, [name], origin, rows=len(frame))
+    values = read_numbers(frame, name, origin)
     _refuse_changing_answers(data, frame, values, origin)
     return values
 

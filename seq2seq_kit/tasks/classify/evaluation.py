@@ -9,14 +9,14 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.evaluation.base import MODEL
+from seq2seq_kit.evaluation.base import MODEL, Board
 from seq2seq_kit.evaluation.labels import count_labels, macro_f1, scores_by_label
 
 _BINS = 10
 
 
 @dataclass(frozen=True)
-class _Answers:
+class _Answers(Board):
     """What both kinds share, see `Board`.
 
     Attributes:
@@ -33,26 +33,6 @@ class _Answers:
     @property
     def names(self) -> list[str]:
         return list(self.predictions)
-
-    def error_of(self, name: str) -> float:
-        """What skill compares."""
-        raise NotImplementedError
-
-    def skill_against(self, name: str) -> float:
-        """1 - the model's error / the baseline's."""
-        peer = self.error_of(name)
-        return 1 - self.error_of(MODEL) / peer if peer > 0 else float("nan")
-
-    @property
-    def best_baseline(self) -> str:
-        return min(self.names[1:], key=self.error_of)
-
-    @property
-    def skill(self) -> float:
-        return self.skill_against(self.best_baseline)
-
-    def curves(self) -> dict[str, np.ndarray]:
-        return {}
 
 
 @dataclass(frozen=True)
@@ -107,7 +87,7 @@ class LabelEvaluation(_Answers):
         frame = pd.DataFrame({"probability": top, "accuracy": hit.astype(float), "sequences": 1})
         return frame.groupby(bins).agg({"probability": "mean", "accuracy": "mean", "sequences": "sum"})
 
-    def error_of(self, name: str) -> float:
+    def error_of(self, name: str = MODEL) -> float:
         counts = self.confusion(name)
         return 1 - float(np.trace(counts) / counts.sum())
 
@@ -135,7 +115,7 @@ class BalancedEvaluation(LabelEvaluation):
     def figures(self, name: str = MODEL) -> dict[str, float]:
         return {"balanced_accuracy": 1 - self.error_of(name)} | super().figures(name)
 
-    def error_of(self, name: str) -> float:
+    def error_of(self, name: str = MODEL) -> float:
         counts = self.confusion(name)
         true = counts.sum(axis=1)
         return 1 - float((np.diag(counts)[true > 0] / true[true > 0]).mean())
@@ -164,7 +144,7 @@ class NumberEvaluation(_Answers):
         r2 = 1 - float(np.mean(errors**2)) / spread if spread > 0 else float("nan")
         return {"mae": float(np.abs(errors).mean()), "rmse": self.error_of(name), "r2": r2}
 
-    def error_of(self, name: str) -> float:
+    def error_of(self, name: str = MODEL) -> float:
         return float(np.sqrt(np.mean((self.predictions[name] - self.truth) ** 2)))
 
     def table(self) -> pd.DataFrame:

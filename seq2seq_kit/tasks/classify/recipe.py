@@ -29,8 +29,8 @@ from seq2seq_kit.recipe.rules import (
     a_split_in_time_leaves_training_rows,
     a_split_of_sequences_leaves_training_sequences,
     limits_are_in_order,
+    names_of,
     settings_are_of_known_columns,
-    texts_of,
     time_and_every_go_together,
 )
 from seq2seq_kit.recipe.section import Section
@@ -122,7 +122,7 @@ def an_answer_is_named_and_not_read(recipe: Written) -> Iterator[Problem]:
     elif len(given) == 2:
         said = "stands beside `label`; a model predicts a label or a number. Leave one of the two out"
         yield Problem("data.target", said, "conflicting_keys")
-    read = [*texts_of(data.get("inputs")), data.get("text"), data.get("series"), data.get("time")]
+    read = [*names_of(data, "inputs"), data.get("text"), data.get("series"), data.get("time")]
     for key in given:
         if data[key] in read:
             said = f"{data[key]} is also read, so there is nothing to learn; leave it out of what is read"

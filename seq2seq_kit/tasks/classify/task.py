@@ -5,26 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.bundles.base import Words
 from seq2seq_kit.data.sequences.vocabulary import UNKNOWN, Vocabulary
-from seq2seq_kit.evaluation.base import MODEL
 from seq2seq_kit.evaluation.diagnostics import against_baseline, still_improving
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.reports import plots
-from seq2seq_kit.reports.model_diagram import plot_model
 from seq2seq_kit.reports.sequences import plot_accuracy, plot_confusion
 from seq2seq_kit.tasks.classify.baselines import fit_baselines
 from seq2seq_kit.tasks.classify.bundle import ClassifyBundle, as_written, columns_of
 from seq2seq_kit.tasks.classify.data import Classified, prepare_examples
 from seq2seq_kit.tasks.classify.evaluation import ClassifyEvaluation, LabelEvaluation, NumberEvaluation
 from seq2seq_kit.tasks.classify.plots import plot_calibration, plot_predicted
-from seq2seq_kit.tasks.classify.recipe import ClassifyRecipe, TextsData, WindowsData
-from seq2seq_kit.tasks.job import Job, no_epoch, no_folds, rows_of
-from seq2seq_kit.training.fit import Fit, Observer, fit
+from seq2seq_kit.tasks.classify.recipe import ClassifyRecipe, TextsData
+from seq2seq_kit.tasks.job import Job, Loss, Served, rows_of, served_example
+from seq2seq_kit.training.fit import Fit
 
 if TYPE_CHECKING:
     import keras
@@ -36,17 +34,16 @@ _FEW = {"train": 100, "val": 30, "test": 30}
 
 
 @dataclass(frozen=True)
-class ClassifyJob:
+class ClassifyJob(Job[ClassifyRecipe, ClassifyBundle, ClassifyEvaluation]):
     """See `Job`."""
 
-    recipe: ClassifyRecipe
+    no_folds: ClassVar[str] = "whose labels a block of time need not all have"
+
     source: pd.DataFrame
     examples: Classified
 
-    unit: ClassVar[str] = "sequences"
-
     @classmethod
-    def open(cls, recipe: ClassifyRecipe, data: pd.DataFrame | None) -> ClassifyJob:
+    def open(cls, recipe: ClassifyRecipe, data: pd.DataFrame | None) -> Self:
         """Reads where need be, checks and prepares the rows."""
         frame, origin = rows_of(recipe, data, texts=as_written(recipe))
         return cls(recipe, frame, prepare_examples(recipe.data, frame, origin=origin))
@@ -54,10 +51,6 @@ class ClassifyJob:
     @property
     def columns(self) -> list[str]:
         return columns_of(self.recipe)
-
-    @property
-    def series(self) -> list[str]:
-        return [""]
 
     def check(self) -> list[Finding]:
         examples, data = self.examples, self.recipe.data
@@ -99,42 +92,23 @@ class ClassifyJob:
         columns = self.examples.inputs[0].sequences.values.shape[1]
         return build_classifier(outputs=learned.outputs, input_features=columns, **layers)
 
-    def folds(self, count: int) -> Sequence[Job]:
-        windows = isinstance(self.recipe.data, WindowsData)
-        divided = (
-            "whose labels a block of time need not all have" if windows else "whose sequences are divided by a hash"
-        )
-        raise no_folds(self.recipe, divided)
-
-    def joined(self) -> ClassifyJob:
+    def joined(self) -> Self:
         return replace(self, examples=prepare_examples(self.recipe.data, self.source, joined=True))
 
-    def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
+    def objective(self) -> tuple[Loss | None, list[keras.Metric]]:
+        learned = self.examples.learned
+        if not learned.labels:
+            return None, []
+        import keras
+
         from seq2seq_kit.models.classifier import class_loss
 
-        training, learned = self.recipe.training, self.examples.learned
-        loss: object = None
-        metrics: list[object] = []
-        if learned.labels:
-            import keras
+        counts = np.bincount(self.examples.truth_of("train"), minlength=learned.outputs)
+        balanced = self.recipe.training.class_weights == "balanced"
+        weights = counts.sum() / (len(counts) * counts) if balanced else np.ones(len(counts))
+        return class_loss(weights), [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
-            counts = np.bincount(self.examples.truth_of("train"), minlength=learned.outputs)
-            balanced = training.class_weights == "balanced"
-            loss = class_loss(counts.sum() / (len(counts) * counts) if balanced else np.ones(len(counts)))
-            metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-        seed = self.recipe.seed
-        return fit(
-            model,
-            self.examples,
-            training,
-            seed=seed,
-            loss=loss,
-            metrics=metrics,
-            stop_after=stop_after,
-            observers=observers,
-        )
-
-    def bundle(self, model: keras.Model, info: dict[str, Any], *, peers: bool = True) -> ClassifyBundle:
+    def bundle(self, model: keras.Model, info: Words, *, peers: bool = True) -> ClassifyBundle:
         baselines = fit_baselines(self.examples, self.recipe.training.class_weights) if peers else []
         return ClassifyBundle(self.recipe, model, self.examples.learned, baselines, info)
 
@@ -145,48 +119,38 @@ class ClassifyJob:
             examples = prepare_examples(self.recipe.data, self.source, known=bundle.learned)
         return bundle.evaluate_part(examples, part)
 
-    def examine(self, fitted: Fit, val: ClassifyEvaluation, test: ClassifyEvaluation) -> list[Finding]:
-        if not fitted.best_epoch:
-            return no_epoch(fitted)
-        findings = still_improving([epoch.val_loss for epoch in fitted.history], all_epochs=fitted.ended == "epochs")
-        own, peer = (test.figures(name)[test.headline] for name in (MODEL, test.best_baseline))
-        perfect = test.error_of(test.best_baseline) == 0 < test.error_of(MODEL)
-        findings += against_baseline(
-            test, f"{test.titles[test.headline]} {own:.4g} against {peer:.4g}", perfect=perfect
-        )
+    @staticmethod
+    def diagnose(
+        val: ClassifyEvaluation, test: ClassifyEvaluation, val_losses: Sequence[float], *, all_epochs: bool
+    ) -> list[Finding]:
+        findings = [*still_improving(val_losses, all_epochs=all_epochs), *against_baseline(test)]
         if isinstance(test, LabelEvaluation):
             counts = test.confusion()
-            never = [
-                name
-                for name, true, given in zip(test.labels, counts.sum(1), counts.sum(0), strict=True)
-                if true > given == 0
-            ]
+            pairs = zip(test.labels, counts.sum(axis=1), counts.sum(axis=0), strict=True)
+            never = [name for name, true, given in pairs if true > given == 0]
             if never:
                 text = f"labels of the test part that the model never gives: {', '.join(never)}"
                 advice = "Give more of them, join them with others, or set training.class_weights: balanced"
                 findings.append(Finding("labels_never_given", "note", text, advice))
         return findings
 
-    def draw(self, bundle: ClassifyBundle, fitted: Fit, test: ClassifyEvaluation, folder: Path) -> None:
-        figures: dict[str, Figure] = {"loss_curves": plots.plot_losses(fitted), "model": plot_model(bundle.model)}
+    def figures(self, bundle: ClassifyBundle, fitted: Fit, test: ClassifyEvaluation, folder: Path) -> dict[str, Figure]:
         if isinstance(test, NumberEvaluation):
-            figures["predicted"] = plot_predicted(test)
-        else:
-            figures["accuracy"] = plot_accuracy(fitted)
-            figures["confusion"] = plot_confusion(test.confusion(), test.labels)
-            figures["calibration"] = plot_calibration(test)
-        plots.save(figures, folder)
+            return {"predicted": plot_predicted(test)}
+        return {
+            "accuracy": plot_accuracy(fitted),
+            "confusion": plot_confusion(test.confusion(), test.labels),
+            "calibration": plot_calibration(test),
+        }
 
-    def served(self, bundle: ClassifyBundle) -> Mapping[str, tuple[object, object]]:
+    def served(self, bundle: ClassifyBundle) -> Mapping[str, tuple[Served, Served]]:
         examples, data = self.examples, self.recipe.data
         numbers = examples.parts["test"][: _SERVED if isinstance(data, TextsData) else 1]
         arrays = [each.padded(numbers) for each in examples.inputs]
-        names = [tensor.name for tensor in bundle.model.inputs]
-        tensors = dict(zip(names, arrays, strict=True)) if len(names) > 1 else arrays[0]
         rows = np.concatenate([examples.rows[number] for number in numbers])
         frame = self.source.iloc[rows][self.columns[:-1]].reset_index(drop=True)
         if not isinstance(data, TextsData):
             frame = frame.astype(dict.fromkeys(data.inputs, "float64"))
             texts = [name for name in (data.series, data.time) if name]
             frame = frame.astype(dict.fromkeys(texts, "str"))
-        return {"frames": (frame, bundle.answer(frame)), "tensors": (tensors, bundle.forward(arrays))}
+        return served_example(bundle, frame, arrays)
