@@ -107,7 +107,7 @@ def test_the_rules_see_the_imports_there_are() -> None:
     """A room that imports nothing of what it may would mean that the test looks past the imports."""
     for room in ("data", "evaluation", "training", "bundles", "tasks", "runs", "sweeps", "cli"):
         seen = set().union(*(rooms_imported(path) for path in files() if room_of(path) == room))
-        assert len(seen & MAY_IMPORT[room]) >= 3, room
+        assert len(seen & MAY_IMPORT[room]) >= 2, room
 
 
 def test_the_rooms_have_no_circle() -> None:
@@ -124,10 +124,10 @@ def task_folders() -> list[str]:
 
 
 def test_no_module_but_the_registry_imports_a_task() -> None:
-    """What all tasks share knows none of them; the package's public names and the preloading of trials name a module each."""
+    """What all tasks share knows none of them; only the package's public names have a home in one."""
     for path in files():
         place = path.relative_to(PACKAGE)
-        if place.as_posix() in ("tasks/registry.py", "__init__.py", "sweeps/preload.py"):
+        if place.as_posix() in ("tasks/registry.py", "__init__.py"):
             continue
         named = {name.split(".")[2] for name in imports_of(path) if name.startswith("seq2seq_kit.tasks.")}
         own = {place.parts[1]} if place.parts[0] == "tasks" and len(place.parts) > 2 else set()
