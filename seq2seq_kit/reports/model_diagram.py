@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from seq2seq_kit.reports.plots import PAST_COLOUR, TRUTH_COLOUR
@@ -63,9 +63,14 @@ def plot_model(model: keras.Model) -> Figure:
 
 def _givers(model: keras.Model) -> dict[str, list[str]]:
     """The layers whose outputs a layer takes, the first of them first; from the inputs to the output."""
-    known = {layer.name for layer in model.layers}  # masks come from operations that are not layers
-    nodes = {layer["name"]: layer["inbound_nodes"] for layer in model.get_config()["layers"]}
-    taken = {name: [giver for giver in _sources(own) if giver in known] for name, own in nodes.items() if name in known}
+    # By identity of the tensors; masks come from operations that are not layers.
+    known = {id(tensor): layer.name for layer in model.layers for tensor in _listed(layer.output)}
+    taken = {
+        layer.name: [
+            known[id(tensor)] for tensor in _listed(layer.input) if known.get(id(tensor), layer.name) != layer.name
+        ]
+        for layer in model.layers
+    }
     joined = {name: own for name, own in taken.items() if "_state_" in name}
     return {
         name: list(dict.fromkeys(giver for each in own for giver in joined.get(each, [each])))
@@ -74,13 +79,8 @@ def _givers(model: keras.Model) -> dict[str, list[str]]:
     }
 
 
-def _sources(node: object) -> Iterator[str]:
-    """Names of the operations whose tensors stand in a part of a model's configuration."""
-    if isinstance(node, dict) and "keras_history" in node:
-        yield str(node["keras_history"][0])
-    elif isinstance(node, dict | list | tuple):
-        for part in node.values() if isinstance(node, dict) else node:
-            yield from _sources(part)
+def _listed(tensors: object) -> Sequence[keras.KerasTensor]:
+    return tensors if isinstance(tensors, list | tuple) else [tensors]
 
 
 def _rows(givers: Mapping[str, list[str]]) -> dict[str, int]:
@@ -115,7 +115,7 @@ def _draw_layer(axes: Axes, layer: keras.Layer, x: float, y: float) -> None:
     box = {"boxstyle": "round,pad=0.35", "fc": "#f3f5f7", "ec": PAST_COLOUR}
     parameters = layer.count_params()
     count = f"   {parameters:,} parameters" if parameters else ""
-    output = layer.output[0] if isinstance(layer.output, list | tuple) else layer.output
+    output = _listed(layer.output)[0]
     shape = ", ".join(
         "batch" if place == 0 else "any" if size is None else str(size) for place, size in enumerate(output.shape)
     )
