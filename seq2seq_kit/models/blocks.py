@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import keras
 
 from seq2seq_kit.models.arguments import fraction, non_negative, one_of
+from seq2seq_kit.models.bridges import BRIDGES
 from seq2seq_kit.models.keras_compat import Tensor
 from seq2seq_kit.models.layers import JoinSteps, PositionEmbedding, SplitSteps
 
@@ -115,12 +116,14 @@ def _both_directions(states: Sequence[Tensor], name: str) -> list[Tensor]:
     ]
 
 
-def bridge(latent: Tensor, steps: int, future: Tensor | None = None, *, position_embedding: bool = False) -> Tensor:
-    """`(batch, width)` -> `(batch, steps, width)`: the decoder sees the latent vector at every step.
+def bridge(
+    latent: Tensor, steps: int, future: Tensor | None = None, *, kind: str = "repeat", position_embedding: bool = False
+) -> Tensor:
+    """`(batch, width)` -> `(batch, steps, width)`: the decoder's inputs, made of the latent vector; `kind` is a key of `BRIDGES`.
 
     What is known of the steps ahead, `future` of shape `(batch, steps, features)`, is put beside it.
     """
-    repeated = keras.layers.RepeatVector(steps, name="bridge")(latent)
+    repeated = BRIDGES[kind](latent, steps)
     if position_embedding:
         repeated = PositionEmbedding(steps, name="position_embedding")(repeated)
     if future is None:

@@ -12,6 +12,7 @@ from typing import Literal
 
 import keras
 
+from seq2seq_kit.models import blocks
 from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import (
     boolean,
@@ -23,7 +24,8 @@ from seq2seq_kit.models.arguments import (
     units_list,
     whole_steps,
 )
-from seq2seq_kit.models.blocks import Recurrent, bridge, decode, encode, head, segments
+from seq2seq_kit.models.blocks import Recurrent, decode, encode, head, segments
+from seq2seq_kit.models.bridges import BRIDGES
 from seq2seq_kit.models.channels import ChannelEmbedding, MergeChannels, RepeatChannels, SplitChannels
 from seq2seq_kit.models.layers import NORMALISATIONS, Denormalise, JoinSteps, Normalise
 from seq2seq_kit.models.states import require_equal_units
@@ -50,6 +52,7 @@ def build_encoder_decoder(
     kernel_l2: float = 0.0,
     pyramid: int = 1,
     segment_steps: int = 1,
+    bridge: str = "repeat",
     channels: Channels = "joint",
     normalise: Normalisation = "none",
     position_embedding: bool = False,
@@ -77,6 +80,7 @@ def build_encoder_decoder(
             (Chan et al. 2016, "Listen, attend and spell").
         segment_steps: Neighbouring steps that are one step of the recurrence; the output layer writes as many at a time
             (Lin et al. 2023, SegRNN). With `input_steps=None` a shorter last segment is filled with zeros.
+        bridge: How the latent vector becomes the decoder's inputs, a key of `models.bridges.BRIDGES`: `repeat`.
         channels: `joint`: all columns in one sequence; `independent`: each target is a series of its own beside the inputs
             that are no targets, all with the same weights and a learned vector each that is added to the latent vector.
         normalise: What is taken out of each window's measured columns and put back into the outputs: `none`, `last` (the
@@ -119,6 +123,7 @@ def build_encoder_decoder(
     if input_steps is not None:
         whole_steps("input_steps", input_steps, segment_steps, pyramid, len(encoder))
     whole_steps("output_steps", output_steps, segment_steps)
+    one_of("bridge", bridge, list(BRIDGES))
     recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
     if one_of("decoder_state", decoder_state, ["zeros", "encoder"]) == "encoder":
         require_equal_units(encoder, decoder, bidirectional=bidirectional, why="decoder_state='encoder'")
@@ -153,7 +158,8 @@ def build_encoder_decoder(
     )
     if independent:
         latent = ChannelEmbedding(output_features, name="channel_embedding")(latent)
-    repeated = bridge(latent, output_steps // segment_steps, ahead, position_embedding=position_embedding)
+    steps = output_steps // segment_steps
+    repeated = blocks.bridge(latent, steps, ahead, kind=bridge, position_embedding=position_embedding)
     decoded = decode(repeated, decoder, recurrent, states)
     width = 1 if independent else output_features
     outputs = head(decoded, width, segment_steps=segment_steps, dropout=output_dropout)

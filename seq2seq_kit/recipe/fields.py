@@ -40,6 +40,8 @@ TeacherForcing = Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_
 TEACHER_FORCING = (
     "Share of true outputs that a decoder reads in the first and in the last epoch; else its own (not `repeat`)."
 )
+# Bridges to an autoregressive decoder; with every other one it writes all steps at once.
+AUTOREGRESSIVE = ("state", "attention")
 BRIDGE = (
     "repeat: the encoder's last output at every step; state: an autoregressive decoder that starts from the encoder's states; "
     "attention: the same, with attention over every step of the encoder."

@@ -6,7 +6,7 @@ The builders refuse the same; here it is said in the words of a recipe, together
 from collections.abc import Iterator
 
 from seq2seq_kit.errors import Problem
-from seq2seq_kit.recipe.fields import Written
+from seq2seq_kit.recipe.fields import AUTOREGRESSIVE, Written
 from seq2seq_kit.recipe.rules import is_count
 from seq2seq_kit.recipe.section import Tree
 
@@ -35,7 +35,7 @@ def _divided(data: Tree, key: str, by: int, causes: list[str]) -> Iterator[Probl
 def a_decoder_with_states_has_the_encoders_units(recipe: Written) -> Iterator[Problem]:
     model = recipe.model
     encoder, decoder = units_of(model, "encoder_units"), units_of(model, "decoder_units")
-    feedback = model.get("bridge") in ("state", "attention")
+    feedback = model.get("bridge") in AUTOREGRESSIVE
     if not (feedback or model.get("decoder_state") == "encoder") or not encoder or not decoder:
         return
     key = f"bridge: {model['bridge']}" if feedback else "decoder_state: encoder"
@@ -59,7 +59,7 @@ def a_pyramid_has_layers_to_join(recipe: Written) -> Iterator[Problem]:
 def true_outputs_are_for_decoders_that_read_them(recipe: Written) -> Iterator[Problem]:
     given = recipe.training.get("teacher_forcing")
     # A resolved recipe writes defaults out, so only what differs from them was set.
-    if given not in (None, [1.0, 1.0], [1, 1]) and recipe.model.get("bridge") == "repeat":
+    if given not in (None, [1.0, 1.0], [1, 1]) and recipe.model.get("bridge") not in AUTOREGRESSIVE:
         said = "is for autoregressive decoders, and `bridge: repeat` writes all steps at once"
         advice = "Leave it out, or choose `model.bridge: state` or `attention`"
         yield Problem("training.teacher_forcing", f"{said}. {advice}", "unused_key")

@@ -1,6 +1,7 @@
 """The builders' defaults, the bridge and the two halves of an autoencoder."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models import build_autoencoder, build_encoder_decoder, split_autoencoder
 from seq2seq_kit.models.acceleration import accelerate
+from seq2seq_kit.models.bridges import BRIDGES
 
 
 def small_autoencoder(*, latent_dim: int | None = 3, bidirectional: bool = False) -> keras.Model:
@@ -146,3 +148,18 @@ def test_an_autoencoder_cannot_rebuild_more_columns_than_it_reads() -> None:
         ArgumentError, match=r"output_features must be at most input_features \(2\). Received: output_features=5"
     ):
         build_autoencoder(input_steps=4, input_features=2, output_features=5)
+
+
+def test_a_new_bridge_is_a_function_and_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What CONTRIBUTING.md promises: the builder, a recipe's model and the bundle take it without another change."""
+
+    def ramp(latent: Any, steps: int) -> Any:
+        repeated = keras.layers.RepeatVector(steps, name="bridge")(latent)
+        return keras.layers.Dense(3, name="bridge_ramp")(repeated)
+
+    monkeypatch.setitem(BRIDGES, "ramp", ramp)
+    model = build_encoder_decoder(input_steps=8, output_steps=4, input_features=1, bridge="ramp")
+    assert model.output_shape == (None, 4, 1)
+    assert model.get_layer("decoder_0").input.shape == (None, 4, 3)
+    with pytest.raises(ArgumentError, match=r"bridge must be .*'ramp'.*Received: bridge='raise'"):
+        build_encoder_decoder(input_steps=8, output_steps=4, input_features=1, bridge="raise")

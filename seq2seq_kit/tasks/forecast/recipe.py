@@ -7,6 +7,7 @@ from pydantic import Field
 
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import (
+    AUTOREGRESSIVE,
     BRIDGE,
     TEACHER_FORCING,
     HorizonData,
@@ -104,7 +105,7 @@ def a_masked_cell_is_no_value_of_a_window(recipe: Written) -> Iterator[Problem]:
 
 def an_autoregressive_decoder_stands_alone(recipe: Written) -> Iterator[Problem]:
     model, bridge = recipe.model, recipe.model.get("bridge")
-    if bridge not in ("state", "attention"):
+    if bridge not in AUTOREGRESSIVE:
         return
     for key in REPEAT_ONLY:
         if key in model and model[key] != ForecastModel.model_fields[key].default:

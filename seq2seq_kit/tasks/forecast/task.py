@@ -15,6 +15,7 @@ from seq2seq_kit.errors import DataError
 from seq2seq_kit.evaluation import Evaluation
 from seq2seq_kit.evaluation.diagnostics import examine_errors, repeats_last_value
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.recipe.fields import AUTOREGRESSIVE
 from seq2seq_kit.reports.sequences import plot_attention
 from seq2seq_kit.tasks.forecast.bundle import ForecastBundle
 from seq2seq_kit.tasks.forecast.recipe import REPEAT_ONLY, ForecastRecipe
@@ -57,7 +58,6 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
             return build_feedback_forecaster(
                 target_positions=[columns.past.index(name) for name in columns.targets], **taken
             )
-        del given["bridge"]
         among_inputs = all(position < layout.inputs for position in layout.targets)
         measured = [position for position, name in enumerate(columns.inputs) if name not in columns.known_future]
         return build_encoder_decoder(
@@ -66,7 +66,7 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
 
     @property
     def _feeds_back(self) -> bool:
-        return self.recipe.model.bridge != "repeat"
+        return self.recipe.model.bridge in AUTOREGRESSIVE
 
     @property
     def teacher_forcing(self) -> Sequence[float]:

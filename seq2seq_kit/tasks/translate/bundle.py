@@ -15,6 +15,7 @@ from seq2seq_kit.data.sequences.texts import read_texts, refuse_long
 from seq2seq_kit.data.sequences.vocabulary import PADDING, Vocabulary
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL
+from seq2seq_kit.recipe.fields import AUTOREGRESSIVE
 from seq2seq_kit.tasks.translate.data import Texts, encode_sources, read_pairs, read_table_of_texts
 from seq2seq_kit.tasks.translate.evaluation import (
     TextBaseline,
@@ -104,7 +105,7 @@ class TranslateBundle(Bundle):
                 f"beams must be a whole number from 1 to {_MOST_BEAMS}. Received: beams={beams}",
                 code="invalid_argument",
             )
-        if beams > 1 and self.recipe.model.bridge == "repeat":
+        if beams > 1 and self.recipe.model.bridge not in AUTOREGRESSIVE:
             raise ArgumentError(
                 "a repeating bridge writes all steps at once, so there is nothing to search. Leave beams at 1, or train with "
                 f"model.bridge: state or attention. Received: beams={beams}",
@@ -130,7 +131,7 @@ class TranslateBundle(Bundle):
         """From padded sources to the best tokens `(batch, steps)` and their log probability."""
         made: dict[int, Any] = self.__dict__.setdefault("_decoders", {})
         if beams not in made:
-            made[beams] = self._repeated if self.recipe.model.bridge == "repeat" else self._searched(beams)
+            made[beams] = self._repeated if self.recipe.model.bridge not in AUTOREGRESSIVE else self._searched(beams)
         return made[beams]
 
     def _searched(self, beams: int) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
@@ -167,7 +168,7 @@ class TranslateBundle(Bundle):
 
     def texts(self, sources: list[str], targets: list[str], parts: dict[str, np.ndarray]) -> Texts:
         """Pairs prepared as in training."""
-        feedback = self.recipe.model.bridge != "repeat"
+        feedback = self.recipe.model.bridge in AUTOREGRESSIVE
         own, other = self.source_vocabulary, self.target_vocabulary
         return Texts(self.recipe.data, sources, targets, parts, own, other, self.output_steps, feedback)
 

@@ -15,6 +15,7 @@ from seq2seq_kit.data.sequences.ragged import Field
 from seq2seq_kit.data.sequences.vocabulary import PADDING
 from seq2seq_kit.evaluation.diagnostics import against_baseline, still_improving
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.recipe.fields import AUTOREGRESSIVE
 from seq2seq_kit.reports import sequences as plots
 from seq2seq_kit.tasks.job import Job, Loss, Served, rows_of, served_example
 from seq2seq_kit.tasks.translate.bundle import TranslateBundle
@@ -47,7 +48,7 @@ class TranslateJob(Job[TranslateRecipe, TranslateBundle, TextEvaluation]):
         """Checks and prepares the pairs."""
         texts = [recipe.data.source_column, recipe.data.target_column]
         frame, origin = rows_of(recipe, data, texts=texts)
-        feedback = recipe.model.bridge != "repeat"
+        feedback = recipe.model.bridge in AUTOREGRESSIVE
         return cls(recipe, frame, prepare_texts(recipe.data, frame, feedback=feedback, origin=origin))
 
     @property
