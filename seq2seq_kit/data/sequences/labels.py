@@ -80,7 +80,7 @@ def number_labels(texts: Sequence[str | None] | np.ndarray, labels: Sequence[str
     for row, text in enumerate(texts):
         if text not in known:
             raise DataError(
-                f"{origin}, row {row + 1}: the label {text!r} stands in no training row, so no model can give it; the training "
+                f"{origin}, row {row + 1}: the label {text!r} is in no training row, so no model can give it; the training "
                 f"rows have {', '.join(labels[:20])}. Correct the label, join it with another one by data.join_labels, leave its "
                 "cell empty, or choose another data.split",
                 code="unknown_label",

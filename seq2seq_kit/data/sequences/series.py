@@ -28,7 +28,7 @@ def whole_series(prepared: Prepared) -> tuple[np.ndarray, np.ndarray]:
         raise DataError(
             f"{table.origin}: {len(empty)} sequences have a column without any value, such as {table.series[empty[0]]}; nothing "
             "can be filled in there. Leave them out, or choose data.missing: mask",
-            code="empty_sequence",
+            code="empty_column",
         )
     order = np.argsort(segments[:, 2], kind="stable")
     first, end = segments[order, 0], segments[order, 1]

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.bundles.base import Arrays, Bundle, Words, golden_sequences
+from seq2seq_kit.data.sequences.labels import number_labels, read_labels
 from seq2seq_kit.data.sequences.ragged import NO_LABEL, Ragged
 from seq2seq_kit.data.sequences.vocabulary import Vocabulary
 from seq2seq_kit.data.tables.columns import Columns
@@ -18,11 +19,11 @@ from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL
-from seq2seq_kit.tasks.tag.data import Tagged, number_labels, read_labels, require_labels, steps_of
+from seq2seq_kit.evaluation.labels import count_labels
+from seq2seq_kit.tasks.tag.data import Tagged, require_labels, steps_of
 from seq2seq_kit.tasks.tag.evaluation import (
     TagBaseline,
     TagEvaluation,
-    count_labels,
     dump_tag_baselines,
     restore_tag_baselines,
 )

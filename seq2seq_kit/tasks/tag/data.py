@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from seq2seq_kit.data.sequences.ragged import NO_LABEL, Field, Ragged, make_padded_batches
-from seq2seq_kit.data.tables.splits import PARTS
 from seq2seq_kit.errors import DataError
 
 if TYPE_CHECKING:
@@ -85,85 +81,6 @@ def steps_of(sequences: Ragged, numbers: np.ndarray) -> np.ndarray:
         return sequences.values[:0]
     within = np.arange(chosen.lengths.sum()) - np.repeat(np.cumsum(chosen.lengths) - chosen.lengths, chosen.lengths)
     return sequences.values[np.repeat(chosen.starts, chosen.lengths) + within]
-
-
-def read_labels(frame: pd.DataFrame, column: str, join: Mapping[str, str], origin: str) -> np.ndarray:
-    """Label of each row as text, None where there is none; `join` names labels that count as another one.
-
-    Whole numbers are the same label whether or not missing cells beside them made the column one of floats.
-
-    Raises:
-        DataError: There is no such column.
-    """
-    if column not in frame.columns:
-        raise DataError(
-            f"{origin} lacks the column {column} of the labels. It has {', '.join(map(str, frame.columns))}; rename the "
-            "column in the file, or name the right one in data.labels",
-            code="missing_column",
-        )
-    cells = frame[column]
-    if pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 == 0).all():
-        cells = cells.astype("Int64")
-    texts = cells.astype(str).replace(dict(join)).to_numpy(dtype=object)
-    texts[cells.isna().to_numpy() | (texts == "")] = None
-    return texts
-
-
-def refuse_absent_joins(frames: Sequence[pd.DataFrame], column: str, join: Mapping[str, str]) -> None:
-    """Raises `DataError` for a label of `join_labels` that no row has: it is misspelt, or does nothing."""
-    found = {str(label) for frame in frames if column in frame for label in frame[column].dropna().unique()}
-    absent = [label for label in join if label not in found]
-    if absent:
-        near = get_close_matches(absent[0], found, n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; the labels are {', '.join(sorted(found)[:20])}"
-        raise DataError(f"data.join_labels: no row has the label {absent[0]!r}{hint}", code="unknown_label")
-
-
-def learn_labels(texts: Sequence[str | None]) -> list[str]:
-    """The labels of the training steps, the most frequent first.
-
-    Raises:
-        DataError: There are fewer than two.
-    """
-    counts = Counter(text for text in texts if text is not None)
-    if len(counts) < 2:
-        raise DataError(
-            f"the training rows have {len(counts)} label; expected at least two to tell apart. Received: "
-            f"{', '.join(counts) or 'none'}. Check data.labels and data.split",
-            code="too_few_labels",
-        )
-    return [text for text, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
-
-
-def number_labels(texts: Sequence[str | None] | np.ndarray, labels: Sequence[str], origin: str) -> np.ndarray:
-    """Number of each label, -1 where there is none.
-
-    Raises:
-        DataError: A label that the training rows do not have, which no model could give.
-    """
-    known: dict[str | None, int] = {label: number for number, label in enumerate(labels)}
-    known[None] = NO_LABEL
-    for row, text in enumerate(texts):
-        if text not in known:
-            raise DataError(
-                f"{origin}, row {row + 1}: the label {text!r} is in no training row, so no model can give it; the training "
-                f"rows have {', '.join(labels[:20])}. Correct the label, join it with another one by data.join_labels, leave its "
-                "cell empty, or choose another data.split",
-                code="unknown_label",
-            )
-    return np.array([known[text] for text in texts], dtype=np.int32)
-
-
-def require_parts(parts: dict[str, np.ndarray], origin: str) -> None:
-    """Raises `DataError` where a part has no sequence."""
-    total = sum(len(numbers) for numbers in parts.values())
-    for part in PARTS:
-        if not len(parts[part]):
-            raise DataError(
-                f"{origin}: none of its {total} sequences falls into the {part} part. Give more sequences, or larger shares in "
-                "data.split",
-                code="empty_part",
-            )
 
 
 def require_labels(tagged: Tagged, parts: Sequence[str], origin: str) -> None:

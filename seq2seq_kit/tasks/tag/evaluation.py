@@ -12,6 +12,7 @@ import pandas as pd
 
 from seq2seq_kit.data.sequences.ragged import NO_LABEL
 from seq2seq_kit.evaluation.base import MODEL, Board
+from seq2seq_kit.evaluation.labels import macro_f1, scores_by_label
 from seq2seq_kit.tasks.tag.data import Tagged, steps_of
 
 _PENALTY = 1e-3  # by row; keeps columns that say the same from making the map infinite
@@ -51,22 +52,15 @@ class TagEvaluation(Board):
 
     def figures(self, name: str = MODEL) -> dict[str, float]:
         counts = self.confusion[name]
-        present = counts.sum(axis=0) + counts.sum(axis=1) > 0  # a label that is never true, but given, has an F1 of 0
-        macro = float(self.by_label(name)["f1"].to_numpy()[present].mean())
         return {
             "accuracy": float(np.trace(counts) / counts.sum()),
-            "macro_f1": macro,
+            "macro_f1": macro_f1(counts),
             "loss": self.losses.get(name, float("nan")),
         }
 
     def by_label(self, name: str = MODEL) -> pd.DataFrame:
         """Precision, recall, F1 and number of true steps of each label; 0 where a label was never given."""
-        counts = self.confusion[name].astype(float)
-        hits, given, true = np.diag(counts), counts.sum(axis=0), counts.sum(axis=1)
-        precision, recall = hits / np.maximum(given, 1), hits / np.maximum(true, 1)
-        f1 = 2 * hits / np.maximum(given + true, 1)
-        steps = true.astype(int)
-        return pd.DataFrame({"label": self.labels, "precision": precision, "recall": recall, "f1": f1, "steps": steps})
+        return scores_by_label(self.confusion[name], self.labels)
 
     def error_of(self, name: str = MODEL) -> float:
         return 1 - self.figures(name)["accuracy"]
@@ -81,12 +75,6 @@ class TagEvaluation(Board):
             overall = {"forecaster": name, "label": "", "steps": int(self.confusion[name].sum())} | self.figures(name)
             parts += [pd.DataFrame([overall]), self.by_label(name).assign(forecaster=name)]
         return pd.concat(parts, ignore_index=True)
-
-
-def count_labels(truth: np.ndarray, given: np.ndarray, labels: int) -> np.ndarray:
-    """`(labels, labels)`: how often each true label was given each label."""
-    known = truth != NO_LABEL
-    return np.bincount(truth[known] * labels + given[known], minlength=labels * labels).reshape(labels, labels)
 
 
 @dataclass(frozen=True)

@@ -9,21 +9,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.sequences.labels import (
+    learn_labels,
+    number_labels,
+    read_labels,
+    refuse_absent_joins,
+    require_parts,
+)
 from seq2seq_kit.data.sequences.ragged import Field, Ragged
 from seq2seq_kit.data.sequences.texts import divide, read_texts
 from seq2seq_kit.data.sequences.vocabulary import PADDING, Vocabulary
 from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.data.tables.splits import PARTS, joined_parts
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.tasks.tag.data import (
-    Tagged,
-    learn_labels,
-    number_labels,
-    read_labels,
-    refuse_absent_joins,
-    require_labels,
-    require_parts,
-)
+from seq2seq_kit.tasks.tag.data import Tagged, require_labels
 from seq2seq_kit.tasks.tag.recipe import TagTokensData
 
 SEQUENCE = "sequence"  # column of the sequences' numbers in a frame that was read from lines

@@ -7,19 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.sequences.ragged import Field, Ragged
-from seq2seq_kit.data.tables.scaling import Scaler
-from seq2seq_kit.data.tables.splits import PARTS, joined_parts
-from seq2seq_kit.data.windows.prepare import Prepared, prepare, prepare_new
-from seq2seq_kit.tasks.tag.data import (
-    Tagged,
+from seq2seq_kit.data.sequences.labels import (
     learn_labels,
     number_labels,
     read_labels,
     refuse_absent_joins,
-    require_labels,
     require_parts,
 )
+from seq2seq_kit.data.sequences.ragged import Field, Ragged
+from seq2seq_kit.data.tables.scaling import Scaler
+from seq2seq_kit.data.tables.splits import PARTS, joined_parts
+from seq2seq_kit.data.windows.prepare import Prepared, prepare, prepare_new
+from seq2seq_kit.tasks.tag.data import Tagged, require_labels
 from seq2seq_kit.tasks.tag.recipe import TagValuesData
 
 

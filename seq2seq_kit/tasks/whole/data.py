@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.sequences.ragged import Field, Ragged, make_padded_batches
+from seq2seq_kit.data.sequences.series import whole_series
 from seq2seq_kit.data.sequences.texts import divide
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.splits import joined_parts
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_by_series, prepare_new
-from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Data
 from seq2seq_kit.tasks.whole.recipe import WholeData
 
@@ -115,24 +115,5 @@ def _as_windows(data: WholeData) -> Data:
 
 
 def _sequences(prepared: Prepared, parts: dict[str, np.ndarray]) -> Sequences:
-    table, segments = prepared.table, prepared.segments
-    counts = np.bincount(segments[:, 2], minlength=len(table.series))
-    torn = np.flatnonzero(counts > 1)
-    if len(torn):
-        gap = int(segments[segments[:, 2] == torn[0]][1, 0])
-        raise DataError(
-            f"{table.origin}: {len(torn)} sequences have a gap in time; the first is {table.series[torn[0]]}, before "
-            f"{table.where(gap)}. A sequence must be whole: fill the gap, give its halves names of their own, or leave out "
-            "data.time and data.every",
-            code="gap_in_sequence",
-        )
-    empty = np.flatnonzero(counts == 0)
-    if len(empty):
-        raise DataError(
-            f"{table.origin}: {len(empty)} sequences have a column without any value, such as {table.series[empty[0]]}; nothing "
-            "can be filled in there. Leave them out, or choose data.missing: mask",
-            code="empty_column",
-        )
-    order = np.argsort(segments[:, 2], kind="stable")
-    first, end = segments[order, 0], segments[order, 1]
-    return Sequences(prepared, first, end - first, parts, list(prepared.notes))
+    starts, lengths = whole_series(prepared)
+    return Sequences(prepared, starts, lengths, parts, list(prepared.notes))

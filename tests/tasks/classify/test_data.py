@@ -152,7 +152,7 @@ def test_what_does_not_fit_has_a_code(name: str) -> None:
 def test_a_label_that_only_the_test_windows_have_is_told_with_its_row() -> None:
     frame = levels_frame()
     frame.loc[390, "level"] = "odd"
-    with pytest.raises(DataError, match=r"hours, row 391: the label 'odd' stands in no training row") as caught:
+    with pytest.raises(DataError, match=r"hours, row 391: the label 'odd' is in no training row") as caught:
         prepared(windows_recipe(), frame, origin="hours")
     assert caught.value.code == "unknown_label"
     frame.loc[390, "level"], frame.loc[342, "level"] = "low", "odd"  # only in the first rows of a window

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from seq2seq_kit.data.sequences.ragged import NO_LABEL, Field, Ragged
+from seq2seq_kit.evaluation.labels import count_labels
 from seq2seq_kit.tasks.tag.data import Tagged
 from seq2seq_kit.tasks.tag.evaluation import (
     LabelOfToken,
@@ -13,7 +14,6 @@ from seq2seq_kit.tasks.tag.evaluation import (
     MostFrequentLabel,
     TagBaseline,
     TagEvaluation,
-    count_labels,
     dump_tag_baselines,
     fit_tag_baselines,
     restore_tag_baselines,

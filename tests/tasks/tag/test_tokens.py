@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seq2seq_kit.data.sequences.labels import learn_labels, read_labels
 from seq2seq_kit.data.sequences.vocabulary import UNKNOWN, Vocabulary
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.tasks.tag.data import Tagged, learn_labels, read_labels, steps_of
+from seq2seq_kit.tasks.tag.data import Tagged, steps_of
 from seq2seq_kit.tasks.tag.recipe import TagTokensData
 from seq2seq_kit.tasks.tag.tokens import CHARACTERS, SEQUENCE, TokenCoding, prepare_tokens, read_lines, read_sequences
 
