@@ -22,7 +22,8 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from seq2seq_kit import best_recipe, evaluate, json_schema, load, parse_recipe
+from seq2seq_kit import best_recipe, evaluate, load, parse_recipe
+from tests.untyped import json_schema
 
 FIXTURES = Path(__file__).parent / "fixtures"
 DATA, ANSWERS = FIXTURES / "data", FIXTURES / "answers"

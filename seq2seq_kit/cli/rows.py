@@ -66,7 +66,7 @@ def _loaded(options: argparse.Namespace, verb: str) -> tuple[Bundle, pd.DataFram
     bundle = load(options.run, tracking_uri=options.tracking_uri)
     if verb not in bundle.verbs:
         said = f"a {bundle.recipe.task} model can {', '.join(bundle.verbs)}. Received: {verb}"
-        raise ArgumentError(said, code="unsupported_verb")
+        raise ArgumentError(said, code="not_supported")
     if rows is None or (bundle.takes_texts and not isinstance(rows, list)):
         rows = bundle.read(options.data)
     if isinstance(rows, list):

@@ -68,7 +68,7 @@ def settings_are_of_known_columns(recipe: Written) -> Iterator[Problem]:
         for name in _section(data, section):
             if used and name not in used:
                 said = f"no column of this recipe{did_you_mean(name, used, otherwise=uses)}"
-                yield Problem(f"data.{section}.{name}", said, "unknown_column")
+                yield Problem(f"data.{section}.{name}", said, "unused_column")
 
 
 # Rules of every recipe on a table.

@@ -341,7 +341,7 @@ def test_settings_of_a_column_that_the_recipe_does_not_use_are_refused(
     changes: dict[str, Any], key: str, said: str
 ) -> None:
     code, text = _problems(forecast_recipe(**changes))[key]
-    assert code == "unknown_column"
+    assert code == "unused_column"
     assert text.endswith(said)
 
 
