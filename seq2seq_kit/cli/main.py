@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--out", metavar="FILE", help="file that --best writes; default: standard output")
     _tracking(verb)
 
-    verb = _verb(group, "predict", rows.predict, "forecast the steps after the newest rows; translate; tag")
+    verb = _verb(group, "predict", rows.predict, "forecast the steps after the newest rows; translate; tag; classify")
     _rows(verb, texts=True)
     which = verb.add_mutually_exclusive_group()
     which.add_argument("--last", action="store_true", help="from the newest rows of each series (the default)")
@@ -155,7 +155,7 @@ def _rows(verb: argparse.ArgumentParser, *, texts: bool = False) -> None:
     source.add_argument("--data", metavar="FILE", required=not texts, help="file with the recipe's columns")
     if texts:
         source.add_argument(
-            "--text", metavar="TEXT", action="append", help="a text to translate or tag; may be repeated"
+            "--text", metavar="TEXT", action="append", help="a text to translate, tag or classify; may be repeated"
         )
     verb.add_argument("--out", metavar="FILE", help="CSV or Parquet; default: CSV to standard output")
     _tracking(verb)

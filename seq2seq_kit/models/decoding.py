@@ -1,4 +1,4 @@
-"""Autoregressive decoding: a model trained on the true output before each step writes step by step, from its own output.
+"""Autoregressive decoding: a model trained on the true output before each step writes step by step.
 
 The layers are the model's; what changes is only where a step's input comes from. Everything runs in one compiled function.
 """

@@ -1,4 +1,4 @@
-"""An autoregressive decoder of numbers: trained on the true value before each step, run on its own output."""
+"""An autoregressive decoder of numbers: trained on the true value before each step, free-running in use."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -74,7 +74,7 @@ def build_feedback_forecaster(
 
     The decoder starts from the encoder's states (Sutskever et al. 2014) and with `attention` looks at every step of the encoder
     (Luong et al. 2015). In training it reads the true value before each step;
-    `models.decoding.compile_free_forecast` runs it on its own output.
+    `models.decoding.compile_free_forecast` runs it freely.
 
     Args:
         input_steps: Steps that the encoder reads; None for any number.

@@ -21,7 +21,7 @@ def forward_inputs(model: keras.Model) -> list[keras.KerasTensor]:
 
 
 def compile_forward(model: keras.Model, *, batch_size: int = 1024) -> Forward:
-    """A function from input arrays to the output array; an autoregressive forecaster runs on its own output.
+    """A function from input arrays to the output array; an autoregressive forecaster runs freely.
 
     Args:
         model: Any functional model with one output.

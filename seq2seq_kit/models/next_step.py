@@ -1,7 +1,7 @@
 """A sequence to its next step: recurrent layers with an output at every step, and their states in the caller's hands.
 
 In training a whole sequence goes through at once. In use the same cells go step by step: the states come in and go out, so a
-sequence may be read in chunks, and after its newest step the model is autoregressive: it reads its own output.
+sequence may be read in chunks, and after its newest step the model is autoregressive.
 """
 
 from collections.abc import Callable, Sequence

@@ -17,7 +17,7 @@ def require_rolling(data: HorizonData, steps: int) -> None:
     absent = [name for name in data.inputs if name not in (*data.targets, *data.known_future)]
     if absent:
         raise ArgumentError(
-            f"this model was trained for {most} steps; to go on from its own output it would need a forecast of "
+            f"this model was trained for {most} steps; to continue autoregressively it would need a forecast of "
             f"{', '.join(absent)}, which it reads and does not predict. Received: steps={steps}. Ask for at most {most}, or "
             f"train with {', '.join(absent)} among data.targets or data.known_future",
             code="cannot_roll_forward",
@@ -25,7 +25,7 @@ def require_rolling(data: HorizonData, steps: int) -> None:
     if data.gap_steps:
         raise ArgumentError(
             f"this model was trained for {most} steps after a gap of {data.gap_steps}; it does not predict the rows of the gap, "
-            f"so it cannot go on from its own output. Received: steps={steps}. Ask for at most {most}, or train without "
+            f"so it cannot continue autoregressively. Received: steps={steps}. Ask for at most {most}, or train without "
             "data.gap_steps",
             code="cannot_roll_forward",
         )
