@@ -166,11 +166,11 @@ def test_the_halves_of_an_autoencoder_in_segments_are_the_model() -> None:
         ),
         (
             {"decoder_state": "encoder", "encoder_units": [8, 4], "decoder_units": [8]},
-            r"decoder_units must be the encoder's, \[8, 4\], to start from its states .*Received: decoder_units=\[8\]$",
+            r"decoder_units must be \[8, 4\]: .*decoder_state='encoder'.*Received: decoder_units=\[8\]$",
         ),
         (
             {"decoder_state": "encoder", "bidirectional": True},
-            r"decoder_units must be the encoder's, doubled .*, \[10\], .*Received: decoder_units=\[5\]$",
+            r"decoder_units must be \[10\], twice as wide .*decoder_state='encoder'.*Received: decoder_units=\[5\]$",
         ),
         (
             {"channels": "independent", "output_features": 2, "target_positions": [1, 0]},
