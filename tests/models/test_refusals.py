@@ -53,7 +53,7 @@ def refusals(build: Callable[..., keras.Model]) -> list[tuple[str, Any, str]]:
     if build is build_encoder_decoder:
         counts += ["output_steps", "output_features"]
         none_allowed = ["input_steps"]
-        plain |= dict.fromkeys(["channels", "normalise", "decoder_state"], NO_WORD)
+        plain |= dict.fromkeys(["bridge", "channels", "normalise", "decoder_state"], NO_WORD)
         plain |= {"target_positions": [*NO_POSITIONS, [0, 1]], "measured_positions": NO_POSITIONS}
         plain["future_features"] = [bad for bad in NO_COUNT if bad is False or bad != 0] + [None]
     else:
