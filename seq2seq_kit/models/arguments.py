@@ -9,7 +9,7 @@ from seq2seq_kit.errors import ArgumentError
 
 def refuse(name: str, value: object, must: str) -> NoReturn:
     """Raises `ArgumentError`: what an argument must be, and what was received."""
-    raise ArgumentError(f"{name} must {must}. Received: {name}={value!r}", code="argument_out_of_range")
+    raise ArgumentError(f"{name} must {must}. Received: {name}={value!r}", code="invalid_argument")
 
 
 def refuse_shape(needs: str, shape: Iterable[object]) -> NoReturn:

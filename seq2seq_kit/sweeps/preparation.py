@@ -56,7 +56,7 @@ def prepare(recipe: Recipe, data: pd.DataFrame | None, workers: int | None, repo
     section, reporter = section_of(recipe), reporter or Silent()
     count = workers if workers is not None else default_workers()
     if count < 1:
-        raise ArgumentError(f"a sweep needs at least one worker. Received: {count}", code="argument_out_of_range")
+        raise ArgumentError(f"a sweep needs at least one worker. Received: {count}", code="invalid_argument")
     if workers is None and count < cores():
         reporter.say(f"{count} trials at a time on {cores()} cores, because memory is short")
     executor = LocalExecutor(count, minutes=section.trial_minutes)

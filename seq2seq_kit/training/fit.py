@@ -123,7 +123,7 @@ def fit(
     if isinstance(epochs, bool) or not isinstance(epochs, int) or not 1 <= epochs <= training.epochs:
         raise ArgumentError(
             f"stop_after must be a whole number from 1 to {training.epochs}. Received: {stop_after!r}",
-            code="argument_out_of_range",
+            code="invalid_argument",
         )
     count = examples.count("train")
     steps = math.ceil(count / training.batch_size)

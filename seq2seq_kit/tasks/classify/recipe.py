@@ -126,7 +126,7 @@ def an_answer_is_named_and_not_read(recipe: Written) -> Iterator[Problem]:
     for key in given:
         if data[key] in read:
             said = f"{data[key]} is also read, so there is nothing to learn; leave it out of what is read"
-            yield Problem(f"data.{key}", said, "answer_is_read")
+            yield Problem(f"data.{key}", said, "target_leak")
 
 
 def settings_are_of_labels_or_of_numbers(recipe: Written) -> Iterator[Problem]:
@@ -138,7 +138,7 @@ def settings_are_of_labels_or_of_numbers(recipe: Written) -> Iterator[Problem]:
     if data.get("label") is not None:
         if training.get("loss") != ClassifyTraining.model_fields["loss"].default:
             said = "is for numbers; labels are learned by cross-entropy. Leave it out, or give `data.target`"
-            yield Problem("training.loss", said, "key_without_effect")
+            yield Problem("training.loss", said, "unused_key")
     elif data.get("target") is not None:
         settings = (
             ("data.join_labels", bool(data.get("join_labels"))),
@@ -147,7 +147,7 @@ def settings_are_of_labels_or_of_numbers(recipe: Written) -> Iterator[Problem]:
         )
         for key, given in settings:
             if given:
-                yield Problem(key, "is for labels, and `data.target` names numbers; leave it out", "key_without_effect")
+                yield Problem(key, "is for labels, and `data.target` names numbers; leave it out", "unused_key")
 
 
 _RULES: tuple[Rule, ...] = (an_answer_is_named_and_not_read, settings_are_of_labels_or_of_numbers)

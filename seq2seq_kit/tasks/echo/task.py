@@ -75,7 +75,7 @@ class EchoJob(Job[EchoRecipe, EchoBundle, EchoEvaluation]):
             raise ArgumentError(
                 f"an echo takes no `data`: its sequence is part of the recipe. Received: a frame with {len(data)} rows. Set "
                 "data.sequence instead",
-                code="argument_not_supported",
+                code="not_supported",
             )
         values = np.array(recipe.data.sequence, dtype=np.float64)
         frame = pd.DataFrame({"step": np.arange(1, len(values) + 1), VALUE: values})

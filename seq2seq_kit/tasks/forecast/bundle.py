@@ -76,7 +76,7 @@ class ForecastBundle(WindowBundle):
             raise ArgumentError(
                 "this model has no known_future columns, so it takes no `future` (--future). Received: a frame with "
                 f"{', '.join(map(str, future.columns))}. Leave it out",
-                code="argument_not_supported",
+                code="not_supported",
             )
         if steps > trained:
             require_rolling(data, steps)

@@ -65,7 +65,7 @@ class NextStepBundle(WindowBundle):
         if future is not None:
             raise ArgumentError(
                 "a next-step model has no known_future columns, so it takes no `future` (--future)",
-                code="argument_not_supported",
+                code="not_supported",
             )
         data = as_forecast(self.recipe.data).model_copy(update={"window_stride": 1})
         if steps is not None:

@@ -106,7 +106,7 @@ class Stream:
         if isinstance(rows, pd.DataFrame):
             if times is not None:
                 raise ArgumentError(
-                    "a frame brings its own times; leave `times` out, or feed an array", code="argument_not_supported"
+                    "a frame brings its own times; leave `times` out, or feed an array", code="not_supported"
                 )
             values, times = self._read(rows)
         else:

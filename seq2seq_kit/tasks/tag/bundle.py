@@ -247,7 +247,7 @@ class TagValuesBundle(TagBundle):
     def frame_of(self, rows: Texts) -> pd.DataFrame:
         raise ArgumentError(
             f"this tagger reads values: give a frame with {', '.join(self.recipe.data.inputs)}. Received: {type(rows).__name__}",
-            code="argument_not_supported",
+            code="not_supported",
         )
 
     def tagged(self, frame: pd.DataFrame, origin: str, *, labelled: bool) -> Tagged:

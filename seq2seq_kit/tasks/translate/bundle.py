@@ -109,7 +109,7 @@ class TranslateBundle(Bundle):
             raise ArgumentError(
                 "a repeating bridge writes all steps at once, so there is nothing to search. Leave beams at 1, or train with "
                 f"model.bridge: state or attention. Received: beams={beams}",
-                code="argument_not_supported",
+                code="not_supported",
             )
         data = self.recipe.data
         refuse_long(sources, self.source_vocabulary, data.input_steps, data.source_column, "data.input_steps", origin)

@@ -179,7 +179,7 @@ class WholeBundle(Bundle):
         if stride is not None:
             raise ArgumentError(
                 f"this autoencoder reads whole sequences, which have no stride. Received: stride={stride}",
-                code="argument_not_supported",
+                code="not_supported",
             )
         return new_sequences(self.recipe.data, frame, self.scaler, origin=origin)
 
