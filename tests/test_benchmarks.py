@@ -189,7 +189,7 @@ def test_the_check_of_a_gpu_trains_and_moves_the_bundle(
     assert re.search(
         r"- mixed_bfloat16: predictions of [\d,]+ steps .* differ by at most \S+ standard deviations", said
     )
-    assert "- mixed_bfloat16: way of every layer: loop; operations in the graph: none" in said
+    assert "- mixed_bfloat16: kernel of every layer: loop; operations in the graph: none" in said
 
 
 def test_the_ratios_of_a_table_are_read(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_the_digest_in_pieces_is_that_of_the_whole_frame(monkeypatch: pytest.Mon
 def test_the_ridge_from_chunks_is_that_of_all_windows_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     prepared = _prepared(hourly_frame(900))
     whole = fit_forecast_baselines(prepared)[-1]
-    monkeypatch.setattr("seq2seq_kit.evaluation.baselines._CHUNK", 50)
+    monkeypatch.setattr("seq2seq_kit.evaluation.ridge._CHUNK", 50)
     chunks = fit_forecast_baselines(prepared)[-1]
     windows = np.arange(prepared.count("test"))
     np.testing.assert_allclose(chunks(prepared, "test", windows), whole(prepared, "test", windows), rtol=1e-8)

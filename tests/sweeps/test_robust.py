@@ -380,7 +380,7 @@ def test_a_sweep_that_is_under_way_is_not_resumed(survivor: Survivor, refused: R
 @pytest.mark.parametrize(
     ("words", "said", "code"),
     [
-        (["sweep.yaml", "--out", "best.yaml"], "--out says where --best writes to. Add --best RUN", 2),
+        (["sweep.yaml", "--out", "best.yaml"], "error[invalid_option]: --out is the file of --best. Add --best RUN", 2),
         (["sweep.yaml", "--workers", "0"], "a sweep needs at least one worker. Received: 0", 2),
         ([], "name a RECIPE to sweep, a run to --resume, or one whose --best recipe to write", 2),
         (["so_far.yaml"], "has no `sweep` section", 2),
