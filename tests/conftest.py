@@ -130,6 +130,43 @@ def stand_ins(name: str, folder: Path) -> dict[str, Any]:
     return {}
 
 
+# A test of one of these waits for a training, a sweep, a server or a browser.
+SLOW_FIXTURES = {
+    *(
+        "forecast_run",
+        "autoencode_run",
+        "attention_run",
+        "next_step_run",
+        "repeat_run",
+        "tag_run",
+        "tag_values_run",
+        "whole_run",
+    ),
+    *(
+        "series_run",
+        "texts_run",
+        "windows_run",
+        "result",
+        "run",
+        "found",
+        "swept",
+        "folded",
+        "killed",
+        "server",
+        "browser",
+        "page",
+    ),
+    *("saved", "trained", "in_memory", "by_groups", "runs", "sweeps", "tracked"),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what waits for one of `SLOW_FIXTURES` as slow; other slow tests say so themselves."""
+    for item in items:
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real MLflow store (SQLite and artifacts) that the session's runs share."""

@@ -185,6 +185,7 @@ def test_every_public_name_resolves_to_its_home() -> None:
         seq2seq_kit.trian  # noqa: B018
 
 
+@pytest.mark.slow
 def test_examples_in_docstrings_run() -> None:
     with_examples = [path for path in files() if ">>>" in path.read_text(encoding="utf-8")]
     assert len(with_examples) >= 2
@@ -230,6 +231,7 @@ def test_an_import_is_light(code: str, tmp_path: Path) -> None:
     assert heavy(modules) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"], ["schema"], ["list"]])
 def test_what_only_informs_is_light(arguments: list[str], tmp_path: Path) -> None:
     modules, done = imported_by("-m", "seq2seq_kit", *arguments, cwd=tmp_path)
@@ -246,6 +248,7 @@ def recipe_beside_its_data(folder: Path, **data: object) -> Path:
     return folder / "recipe.yaml"
 
 
+@pytest.mark.slow
 def test_validate_reads_the_data_without_tensorflow(tmp_path: Path) -> None:
     recipe_beside_its_data(tmp_path)
     modules, done = imported_by("-m", "seq2seq_kit", "validate", "recipe.yaml", cwd=tmp_path)
@@ -255,6 +258,7 @@ def test_validate_reads_the_data_without_tensorflow(tmp_path: Path) -> None:
     assert heavy(modules) == set()
 
 
+@pytest.mark.slow
 def test_a_wrong_recipe_is_told_without_tensorflow(tmp_path: Path) -> None:
     recipe_beside_its_data(tmp_path, output_steps=0)
     modules, done = imported_by("-m", "seq2seq_kit", "train", "recipe.yaml", cwd=tmp_path)

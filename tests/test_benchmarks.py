@@ -33,6 +33,7 @@ def run_layers(*arguments: str, cwd: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_layers_measures_each_peer_and_says_which_it_left_out(tmp_path: Path) -> None:
     without_torch = tmp_path / "python"
     without_torch.write_text("#!/bin/sh\nexit 1\n")
@@ -51,6 +52,7 @@ def test_layers_measures_each_peer_and_says_which_it_left_out(tmp_path: Path) ->
     assert min(peak) > 100, "megabytes of a process that holds TensorFlow"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["autoencoder", "addition", "gru"])
 def test_kit_and_keras_reach_the_same_loss_from_the_same_weights(name: str) -> None:
     shapes, check = import_module("peers.shapes"), import_module("peers.check")
@@ -59,6 +61,7 @@ def test_kit_and_keras_reach_the_same_loss_from_the_same_weights(name: str) -> N
     assert same, row
 
 
+@pytest.mark.slow
 def test_a_peer_that_learns_at_another_rate_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     shapes, check, keras_fit = (import_module(f"peers.{name}") for name in ("shapes", "check", "keras_fit"))
     monkeypatch.setattr(keras_fit, "LEARNING_RATE", 2 * shapes.LEARNING_RATE)
@@ -129,6 +132,7 @@ def test_the_script_by_hand_trains_on_the_windows_of_the_recipe(part: str, traff
         np.testing.assert_allclose(own, other, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_questions_by_hand_are_sums_asked_once() -> None:
     addition = import_module("handwritten.addition")
     questions, answers = addition.ask(np.random.default_rng(0))
@@ -163,6 +167,7 @@ def test_the_job_table_reads_the_figure_of_the_only_finished_run(tmp_path: Path)
         jobs.logged(tmp_path / "mlflow.db", "test/mae")
 
 
+@pytest.mark.slow
 def test_the_check_of_a_gpu_says_that_there_is_none(tmp_path: Path) -> None:
     hidden = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(BENCHMARKS / "gpu.py")]
@@ -171,6 +176,7 @@ def test_the_check_of_a_gpu_says_that_there_is_none(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[-1] == "TensorFlow sees no GPU here; nothing was checked"
 
 
+@pytest.mark.slow
 def test_the_check_of_a_gpu_trains_and_moves_the_bundle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -204,6 +210,7 @@ def test_the_ratios_of_a_table_are_read(tmp_path: Path) -> None:
     assert import_module("gpu").ratios_of(table, "kit / torch") == []
 
 
+@pytest.mark.slow
 def test_single_windows_and_scores_are_timed(tmp_path: Path) -> None:
     command = [sys.executable, str(BENCHMARKS / "predict.py"), "--calls", "3", "--many", "3", "--windows", "200"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
@@ -225,6 +232,7 @@ def test_long_windows_of_any_length_are_trained_and_tested_on_the_same_targets()
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_long_windows_are_timed_and_compared(tmp_path: Path) -> None:
     small = ["--input-steps", "20", "--variants", "plain", "--rows", "1500", "--units", "4", "--epochs", "1"]
     command = [sys.executable, str(BENCHMARKS / "long.py"), *small, "--rounds", "1"]
@@ -259,6 +267,7 @@ def test_long_windows_with_other_targets_are_no_table() -> None:
         long.report(trained, baselines, {one: [1.0] for one in trained})
 
 
+@pytest.mark.slow
 def test_rows_from_parquet_are_timed_from_memory_and_by_row_groups(tmp_path: Path) -> None:
     small = ["--rows", "6000", "--large", "6000", "--windows", "500", "--rounds", "1", "--folder", str(tmp_path)]
     command = [sys.executable, str(BENCHMARKS / "parquet.py"), "--row-groups", *small]
@@ -275,6 +284,7 @@ def test_rows_from_parquet_are_timed_from_memory_and_by_row_groups(tmp_path: Pat
         assert float(row[8].split()[0].replace(",", "")) > 0, "sequences a second"
 
 
+@pytest.mark.slow
 def test_etth1_is_trained_by_horizon_and_part_by_part(tmp_path: Path) -> None:
     source = stand_ins("forecast_etth1", tmp_path)["data.source"]
     command = [
@@ -307,6 +317,7 @@ def test_the_ablation_goes_from_the_plain_model_to_the_recipe() -> None:
     assert (first, set(last)) == ((), set(etth1.PLAIN))
 
 
+@pytest.mark.slow
 def test_a_step_is_taken_apart(tmp_path: Path) -> None:
     command = [sys.executable, str(BENCHMARKS / "step.py"), "--tiny", "--steps", "20"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)

@@ -128,6 +128,7 @@ def require_same_figures(evaluation: Any, expected: dict[str, dict[str, float]])
         assert {key: found[key] for key in figures} == close, name
 
 
+@pytest.mark.slow
 def test_every_kind_of_recipe_has_a_bundle(opened: Callable[[str], Any]) -> None:
     schema: Any = json_schema()
     kinds = {choice["$ref"].rpartition("/")[2] for choice in schema["anyOf"]}
@@ -153,6 +154,7 @@ def test_every_own_layer_of_then_stands_in_a_bundle_under_its_module_of_then(bun
     assert found == LAYERS
 
 
+@pytest.mark.slow
 @each_kind
 def test_a_bundle_answers_what_it_answered(kind: str, opened: Callable[[str], Any]) -> None:
     require_same_answers(opened(kind), kind)
@@ -171,6 +173,7 @@ def test_a_bundle_is_evaluated_on_other_rows(kind: str, opened: Callable[[str], 
     require_same_figures(evaluate(opened(kind), data=ANSWERS / kind / asked["rows"]), asked["figures"]["of the rows"])
 
 
+@pytest.mark.slow
 def test_runs_of_then_are_listed(old_store: Path) -> None:
     command = [sys.executable, "-m", "seq2seq_kit", "list", "runs", "--tracking-uri", str(old_store)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ | {"COLUMNS": "200"})
@@ -182,6 +185,7 @@ def test_runs_of_then_are_listed(old_store: Path) -> None:
         assert any(run[:8] in line and experiment in line for line in lines), done.stdout
 
 
+@pytest.mark.slow
 @each_run
 def test_a_run_of_then_loads_and_answers(kind: str, old_store: Path) -> None:
     require_same_answers(load(RUNS[kind], tracking_uri=str(old_store)), kind)
@@ -208,6 +212,7 @@ def test_the_winner_of_a_sweep_of_then_is_evaluated(old_store: Path) -> None:
     require_same_figures(found, STORED["sweep"]["figures"])
 
 
+@pytest.mark.slow
 @each_run
 @of_type_hints
 @pytest.mark.usefixtures("own_path")
@@ -218,6 +223,7 @@ def test_a_served_model_of_then_runs_where_the_kit_of_now_is_loaded(kind: str, o
     require_same(model.predict(model.input_example), pd.DataFrame(**served(kind)))
 
 
+@pytest.mark.slow
 @each_run
 @of_type_hints
 @pytest.mark.usefixtures("own_path")
@@ -228,6 +234,7 @@ def test_the_bare_network_of_then_runs_where_the_kit_of_now_is_loaded(kind: str,
     np.testing.assert_allclose(answer, np.array(STORED["networks"][kind]), rtol=0, atol=TOLERANCE)
 
 
+@pytest.mark.slow
 def test_a_served_model_of_then_runs_by_itself_on_its_own_code(old_store: Path, tmp_path: Path) -> None:
     kind = "forecast_repeat"
     load(RUNS[kind], tracking_uri=str(old_store))  # the store follows its move

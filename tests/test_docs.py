@@ -38,6 +38,7 @@ def test_the_documents_have_something_to_check() -> None:
     assert len(SHELL) >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [text for _, text in PYTHON], ids=[name for name, _ in PYTHON])
 def test_python_blocks_run(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -42,6 +42,7 @@ def test_every_layer_of_a_forecast_is_told_with_its_shapes_and_the_sum_is_the_mo
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_is_explained(path: Path, tmp_path: Path) -> None:
     own = stand_ins(path.stem, tmp_path)
@@ -169,6 +170,7 @@ def test_an_open_length_counts_as_many_steps_as_the_data_has() -> None:
     assert row.outputs == (None, 3)
 
 
+@pytest.mark.slow
 def test_a_layer_that_runs_keras_loop_is_found_with_its_reason(tmp_path: Path) -> None:
     slow = {"model.recurrent_dropout": 0.1, "training.epochs": 1}
     result = train(forecast_recipe(), data=hourly_frame(), overrides=slow, tracking_uri=str(tmp_path / "runs"))
@@ -176,6 +178,7 @@ def test_a_layer_that_runs_keras_loop_is_found_with_its_reason(tmp_path: Path) -
     assert finding.text.endswith("fused kernel: encoder_0, decoder_0: recurrent_dropout is not 0")
 
 
+@pytest.mark.slow
 def test_half_precision_without_a_gpu_is_found_with_what_to_do(tmp_path: Path) -> None:
     half = {"training.precision": "mixed_float16", "training.epochs": 1}
     result = train(forecast_recipe(), data=hourly_frame(300), overrides=half, tracking_uri=str(tmp_path / "runs"))

@@ -44,6 +44,7 @@ def test_the_recipes_are_there() -> None:
     assert {path.stem for path in RECIPES} >= NAMES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_a_recipe_is_built_and_fitted_for_a_step(path: Path, tmp_path: Path) -> None:
     # As the file has it, but for windows so far apart, or so few rows, that one epoch is a step or two.

@@ -59,6 +59,7 @@ def shaped_recipe() -> dict[str, Any]:
     return recipe
 
 
+@pytest.mark.slow
 def test_a_model_of_every_shape_is_trained_logged_loaded_and_predicts(tmp_path: Path) -> None:
     frame = hourly_frame().assign(plan=lambda frame: frame["load"].round(-1))
     result = train(shaped_recipe(), data=frame, tracking_uri=str(tmp_path / "mlruns"))
@@ -78,6 +79,7 @@ def test_a_model_of_every_shape_is_trained_logged_loaded_and_predicts(tmp_path: 
     assert again.overall().rmse == pytest.approx(result.test.overall().rmse, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_an_autoencoder_in_segments_encodes_and_reconstructs(tmp_path: Path) -> None:
     recipe = autoencode_recipe()
     recipe["model"] |= {"encoder_units": [8, 8], "segment_steps": 3, "pyramid": 2, "position_embedding": True}
@@ -100,6 +102,7 @@ class Impatient(Silent):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_an_interrupt_before_the_first_epoch_ends_says_that_the_model_is_of_no_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +116,7 @@ def test_an_interrupt_before_the_first_epoch_ends_says_that_the_model_is_of_no_u
     assert "kept no epoch" in describe_run(result)
 
 
+@pytest.mark.slow
 def test_holes_and_clock_changes_in_the_test_rows_do_not_fail_a_run(tmp_path: Path) -> None:
     frame = hourly_frame(400).assign(time=pd.date_range("2024-03-15", periods=400, freq="h", tz="Europe/Berlin"))
     prepared_start = 340 - 24
@@ -124,6 +128,7 @@ def test_holes_and_clock_changes_in_the_test_rows_do_not_fail_a_run(tmp_path: Pa
     assert len(loaded.predict(frame)) == 6
 
 
+@pytest.mark.slow
 def test_a_training_leaves_a_sweep_section_out_of_run_and_bundle(store: Path) -> None:
     import mlflow
 

@@ -35,6 +35,7 @@ def by_hand(bundle: Any, frame: pd.DataFrame) -> np.ndarray:
     return np.asarray(bundle.forward([scaled[None]])[0, :, 0] * scale[load] + center[load])
 
 
+@pytest.mark.slow
 def test_a_forecast_has_the_time_the_step_and_the_target(forecast_run: Any) -> None:
     frame = hourly_frame().tail(30)
     forecast = forecast_run.bundle.predict(frame)
@@ -98,6 +99,7 @@ def test_every_window_gives_the_numbers_of_the_evaluation(forecast_run: Any) -> 
     assert np.sqrt((errors**2).mean()) == pytest.approx(forecast_run.test.overall().rmse, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_fresh_process_predicts_the_numbers_of_the_evaluation(forecast_run: Any, tmp_path: Path) -> None:
     rows, out = tmp_path / "rows.parquet", tmp_path / "forecast.parquet"
     hourly_frame().iloc[-(90 + 24) :].to_parquet(rows)
@@ -230,6 +232,7 @@ def test_a_missing_cell_is_named_where_the_recipe_refuses_it(forecast_run: Any) 
         forecast_run.bundle.predict(frame)
 
 
+@pytest.mark.slow
 def test_codes_have_a_row_for_each_window(autoencode_run: Any) -> None:
     frame = hourly_frame().tail(30)
     codes = autoencode_run.bundle.encode(frame)

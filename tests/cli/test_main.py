@@ -142,6 +142,7 @@ def test_debug_shows_the_traceback(rows: Path) -> None:
         main(["predict", "bundle", "--data", "none.csv", "--debug"])
 
 
+@pytest.mark.slow
 def test_train_prints_the_table_and_logs_a_run(rows: Path, capsys: Captured) -> None:
     assert main(["train", recipe_on(rows), "--set", "training.epochs=2", "--tracking-uri", "store"]) == 0
     out = capsys.readouterr().out
@@ -155,6 +156,7 @@ def test_train_prints_the_table_and_logs_a_run(rows: Path, capsys: Captured) -> 
     assert tracked.client.get_run(run_id).data.params["training.epochs"] == "2"
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_returns_1(rows: Path, capsys: Captured) -> None:
     recipe = recipe_on(rows, optimizer="sgd", learning_rate=1e30)
     assert main(["train", recipe, "--tracking-uri", "store"]) == 1
@@ -163,6 +165,7 @@ def test_a_run_that_fails_returns_1(rows: Path, capsys: Captured) -> None:
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_predict_reads_and_writes_csv_and_parquet(
     ending: str, rows: Path, forecast_bundle: str, forecast_run: TrainResult, capsys: Captured
@@ -209,6 +212,7 @@ def test_columns_that_are_not_used_are_noted(rows: Path, forecast_bundle: str, c
     assert "note: columns of more.csv that the model does not use: colour\n" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code", "named"),
     [
@@ -228,6 +232,7 @@ def test_a_wrong_call_of_predict_is_one_line(
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_failed_write_leaves_the_former_file(
     rows: Path, forecast_bundle: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
@@ -251,6 +256,7 @@ def test_a_bundle_that_is_none_returns_1(rows: Path, capsys: Captured) -> None:
     assert "is not a bundle: it has no bundle.json" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_encode_writes_a_row_for_each_window(rows: Path, autoencode_bundle: str, autoencode_run: TrainResult) -> None:
     assert main(["encode", autoencode_bundle, "--data", "rows.csv", "--stride", "24", "--out", "codes.parquet"]) == 0
     codes = pd.read_parquet("codes.parquet")
@@ -267,6 +273,7 @@ def test_reconstruct_writes_every_step(rows: Path, autoencode_bundle: str) -> No
     assert len(pd.read_csv("again.csv")) == 12 * 24
 
 
+@pytest.mark.slow
 def test_score_writes_windows_or_steps(rows: Path, autoencode_bundle: str, autoencode_run: TrainResult) -> None:
     words = ["score", autoencode_bundle, "--data", "rows.csv"]
     assert main([*words, "--out", "windows.csv"]) == 0
@@ -281,6 +288,7 @@ def test_a_verb_of_the_other_task_is_refused(rows: Path, forecast_bundle: str, c
     assert "a forecast model can predict, evaluate. Received: score" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_evaluate_repeats_the_table_on_other_data(
     rows: Path, forecast_bundle: str, forecast_run: TrainResult, capsys: Captured
 ) -> None:
@@ -293,6 +301,7 @@ def test_evaluate_repeats_the_table_on_other_data(
     assert scores["rmse"].iloc[0] == pytest.approx(forecast_run.test.overall().rmse, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_evaluate_without_data_needs_the_recipes_own(rows: Path, forecast_bundle: str, capsys: Captured) -> None:
     assert main(["evaluate", forecast_bundle]) == 2
     assert "the recipe names no data.source" in capsys.readouterr().err
@@ -340,6 +349,7 @@ def test_every_verb_has_help(capsys: Captured) -> None:
         assert f"usage: seq2seq-kit {verb}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_help_and_validate_load_neither_tensorflow_nor_mlflow(rows: Path) -> None:
     code = (
         "import sys\n"
@@ -353,6 +363,7 @@ def test_help_and_validate_load_neither_tensorflow_nor_mlflow(rows: Path) -> Non
         assert (done.returncode, done.stderr) == (0, ""), words
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_traceback(rows: Path) -> None:
     pipe = f"{sys.executable} -m seq2seq_kit schema | head -1"
     done = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True, check=False)
@@ -360,6 +371,7 @@ def test_a_reader_that_goes_away_is_no_traceback(rows: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_real_train_is_quiet_on_standard_error(rows: Path) -> None:
     done = kit("train", recipe_on(rows, epochs=1), folder=rows)
     assert done.returncode == 0, done.stderr
@@ -370,6 +382,7 @@ def test_a_real_train_is_quiet_on_standard_error(rows: Path) -> None:
     assert sorted(path.name for path in rows.iterdir()) == ["mlruns", "rows.csv", "rows.parquet", "small.yaml"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_model_and_marks_the_run_killed(rows: Path) -> None:
     command = [sys.executable, "-u", "-m", "seq2seq_kit", "train", recipe_on(rows, epochs=5000, patience=None)]
     process = subprocess.Popen(

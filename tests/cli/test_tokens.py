@@ -16,6 +16,8 @@ from seq2seq_kit.cli.main import main
 from tests.conftest import levelled_frame, reversed_words, spelled_lines
 from tests.untyped import TrainResult
 
+pytestmark = pytest.mark.slow
+
 Captured = pytest.CaptureFixture[str]
 RUNS = ["attention_run", "repeat_run", "tag_run", "tag_values_run", "forecast_run"]
 
@@ -40,6 +42,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_fresh_process_answers_as_the_one_that_trained(
     files: Path,
     bundles: Path,
@@ -115,6 +118,7 @@ def test_a_table_of_tokens_is_read_whatever_form_the_training_file_had(
     assert captured.err == "note: columns of table.csv that the model does not use: colour\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("run", "words", "named"),
     [
@@ -153,6 +157,7 @@ def test_a_verb_of_another_task_is_refused(files: Path, bundles: Path, capsys: C
     assert "a tag model can predict, evaluate. Received: score" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_evaluate_repeats_the_figures_and_writes_them(
     files: Path, bundles: Path, store: Path, attention_run: TrainResult, tag_run: TrainResult, capsys: Captured
 ) -> None:

@@ -41,6 +41,7 @@ def _gathered(dataset: Any) -> list[np.ndarray]:
     return [np.concatenate(pieces) for pieces in zip(*batches, strict=True)]
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(
     shape=st.builds(

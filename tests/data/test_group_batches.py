@@ -60,6 +60,7 @@ RECIPES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(RECIPES))
 @pytest.mark.parametrize("part", ["train", "val"])
 def test_each_window_is_seen_once_in_an_epoch_and_is_that_of_memory(tmp_path: Path, name: str, part: str) -> None:
@@ -154,6 +155,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc: what TensorFlow changes there is undone")
 @pytest.mark.parametrize(("threshold", "kept"), [("", True), (str(2**24), True), (str(2**17), False), ("odd", True)])
 def test_memory_is_not_handed_back_to_the_system_after_each_use(tmp_path: Path, threshold: str, kept: bool) -> None:

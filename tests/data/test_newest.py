@@ -39,6 +39,7 @@ def fully_prepared(bundle: ForecastBundle, frame: pd.DataFrame, **named: Any) ->
         del bundle.__dict__["_reader"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data",
     [
@@ -62,6 +63,7 @@ def test_both_paths_give_the_same_frame(data: dict[str, Any], rows: int, steps: 
     assert received.attrs == expected.attrs == {"notes": []}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("every", "hours"), [("1h", 1), ("1d", 24), ("1w", 168)])
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_timestamps_of_any_unit_are_read(unit: Any, every: str, hours: int) -> None:
@@ -82,6 +84,7 @@ def changed(column: str, row: int, value: Any) -> Callable[[pd.DataFrame], pd.Da
     return change
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

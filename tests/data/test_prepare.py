@@ -60,6 +60,7 @@ def _later(
 SCALINGS = ["standard", "minmax", "robust", "none"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["refuse", "interpolate", "ffill", "mask"])
 @settings(max_examples=15, deadline=None)
 @given(
@@ -95,6 +96,7 @@ def test_later_rows_change_neither_scalers_nor_earlier_windows(
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["refuse", "interpolate", "ffill", "mask"])
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_test_rows_do_not_reach_the_batches_of_the_training(missing: str, scaling: str) -> None:
@@ -306,6 +308,7 @@ def test_a_value_beyond_float32_is_refused_with_its_cell() -> None:
         prepare(data, frame)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.sets(st.integers(5, 150), min_size=1, max_size=30), st.integers(0, 2**32 - 1))
 def test_no_input_is_interpolated_towards_the_steps_to_predict(empty: set[int], seed: int) -> None:
@@ -381,6 +384,7 @@ def test_no_training_window_of_a_fold_shares_a_row_with_a_validation_window(task
     assert _rows_of(folds[-1], "val") == _rows_of(prepared, "val")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["refuse", "interpolate", "ffill", "mask"])
 @settings(max_examples=10, deadline=None)
 @given(

@@ -86,6 +86,7 @@ def test_a_name_that_is_nearly_right_is_recognised() -> None:
         read_source("autots.traffic")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "rows", "columns"),
     [

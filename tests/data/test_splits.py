@@ -247,6 +247,7 @@ def test_the_table_that_was_filled_is_not_changed() -> None:
     assert np.isnan(table.values[1, 0])
 
 
+@pytest.mark.slow
 @given(
     cells=st.lists(st.one_of(st.none(), st.integers(0, 9)), min_size=6, max_size=30),
     later=st.lists(st.one_of(st.none(), st.integers(100, 900)), min_size=30, max_size=30),

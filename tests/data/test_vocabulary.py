@@ -1,5 +1,6 @@
 """Tokens get the numbers that follow from how often the training rows have them, and find back from them."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,6 +41,7 @@ def test_padding_leaves_no_trace_in_a_text_and_an_unknown_token_does() -> None:
     assert Vocabulary("token", ["a", "b"]).text([3, UNKNOWN, 2]) == f"b {UNKNOWN_TEXT} a"
 
 
+@pytest.mark.slow
 @given(texts=st.lists(st.text(max_size=8), min_size=1, max_size=5))
 def test_every_training_text_finds_back_from_its_characters(texts: list[str]) -> None:
     vocabulary = Vocabulary.learn(texts, level="char")

@@ -108,6 +108,7 @@ def test_the_last_value_passes_over_missing_cells() -> None:
         np.testing.assert_array_equal(LastValue()(prepared, part, windows)[:, 0], expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["mask", "interpolate"])
 @pytest.mark.parametrize(("season", "gap_steps"), [(24, 0), (24, 3), (3, 0), (168, 0), (2, 5)])
 def test_seasonal_naive_looks_back_by_time_across_gaps(season: int, gap_steps: int, missing: str) -> None:

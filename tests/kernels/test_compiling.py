@@ -24,6 +24,7 @@ def asked(tmp_path: Path, **environment: str) -> str:
     return ran.stdout.strip()
 
 
+@pytest.mark.slow
 def test_it_is_compiled_once_and_found_again(tmp_path: Path) -> None:
     expected = "['seq2seq_kit_recurrent_grad']"
     assert asked(tmp_path) == expected
@@ -36,11 +37,13 @@ def test_it_is_compiled_once_and_found_again(tmp_path: Path) -> None:
     assert kept.stat().st_mtime_ns == written
 
 
+@pytest.mark.slow
 def test_without_a_compiler_the_reason_says_what_to_install(tmp_path: Path) -> None:
     said = asked(tmp_path, PATH=str(tmp_path), CC="")
     assert said == "no C compiler was found for the compiled kernel; install gcc or clang"
 
 
+@pytest.mark.slow
 def test_a_compiler_that_fails_is_quoted_and_leaves_nothing(tmp_path: Path) -> None:
     broken = tmp_path / "cc"
     broken.write_text("#!/bin/sh\necho 'recurrent.c:1: error: no such thing' >&2\nexit 1\n")
@@ -50,11 +53,13 @@ def test_a_compiler_that_fails_is_quoted_and_leaves_nothing(tmp_path: Path) -> N
     assert list((tmp_path / "seq2seq_kit").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_compiler_may_have_arguments(tmp_path: Path) -> None:
     assert asked(tmp_path, CC="cc -pipe").startswith("['seq2seq_kit")
     assert asked(tmp_path / "other", CC="no-such-compiler -O9").startswith("['seq2seq_kit")  # the one at hand
 
 
+@pytest.mark.slow
 def test_a_user_without_a_home_is_told(tmp_path: Path) -> None:
     script = ASK.replace(
         "import tensorflow as tf",
@@ -65,6 +70,7 @@ def test_a_user_without_a_home_is_told(tmp_path: Path) -> None:
     assert ran.stdout.strip() == "the compiled kernel could not be made or loaded (no home)"
 
 
+@pytest.mark.slow
 def test_a_cache_that_others_may_write_to_is_not_trusted(tmp_path: Path) -> None:
     (tmp_path / "seq2seq_kit").mkdir()
     (tmp_path / "seq2seq_kit").chmod(0o777)
@@ -72,6 +78,7 @@ def test_a_cache_that_others_may_write_to_is_not_trusted(tmp_path: Path) -> None
     assert "others may write to it; set XDG_CACHE_HOME" in said
 
 
+@pytest.mark.slow
 def test_it_can_be_switched_off(tmp_path: Path) -> None:
     assert asked(tmp_path, **{SWITCH: "off"}) == f"the compiled kernel is switched off by {SWITCH}"
     assert not (tmp_path / "seq2seq_kit").exists()

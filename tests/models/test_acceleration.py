@@ -15,6 +15,7 @@ from seq2seq_kit.models.layers import Repeat
 from tests.models.accelerated import CELLS, assert_same, cells, gradients_that_run, pair, run, takes_the_kernel
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(
     cell=st.sampled_from(["lstm", "gru"]),
@@ -179,6 +180,7 @@ def test_both_directions_are_accelerated(cell: str, merge: str) -> None:
     assert sorted(node.attr["backwards"].b for node in takes_the_kernel(traced)) == [False, True]
 
 
+@pytest.mark.slow
 @cells
 @pytest.mark.parametrize("asked", [True, False])
 def test_a_graph_computes_the_gradient_of_inputs_only_where_somebody_asks(cell: str, asked: bool) -> None:
@@ -273,6 +275,7 @@ def test_a_stateful_layer_goes_on_where_it_was(cell: str) -> None:
     assert np.abs(results[1][0] - results[1][1]).max() > 1e-3
 
 
+@pytest.mark.slow
 @cells
 def test_several_hundred_steps_of_training_end_at_the_same_loss(cell: str) -> None:
     rng = np.random.default_rng(0)
@@ -296,6 +299,7 @@ def test_several_hundred_steps_of_training_end_at_the_same_loss(cell: str) -> No
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 2, 3, 31, 64, 65, 200])
 def test_predict_takes_any_batch(batch: int) -> None:
     model = build_encoder_decoder(input_steps=6, output_steps=3, input_features=2)

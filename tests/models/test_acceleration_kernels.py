@@ -17,6 +17,7 @@ from seq2seq_kit.models.acceleration import accelerate, kernel_of, portable
 from tests.models.accelerated import CELLS, cells, pair, takes_the_kernel
 
 
+@pytest.mark.slow
 def test_the_saved_model_opens_where_this_package_is_unknown(tmp_path: Path) -> None:
     model = build_encoder_decoder(input_steps=6, output_steps=3, input_features=2, bidirectional=True)
     x = np.random.default_rng(0).normal(size=(4, 6, 2)).astype(np.float32)
@@ -71,6 +72,7 @@ def test_accelerating_again_changes_nothing() -> None:
     assert accelerate(layer).inner_loop is before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layer", "reason"),
     [

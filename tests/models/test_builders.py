@@ -103,6 +103,7 @@ def test_the_halves_hold_all_weights_between_them_and_no_others(
     assert [id(weight) for weight in halves] == [id(weight) for weight in model.weights]
 
 
+@pytest.mark.slow
 def test_training_the_whole_trains_the_halves() -> None:
     model = small_autoencoder()
     encoder, decoder = split_autoencoder(model)

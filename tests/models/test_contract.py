@@ -233,6 +233,7 @@ def called(model: keras.Model, inputs: list[np.ndarray], *, training: bool = Fal
     return np.asarray(model(inputs if len(inputs) > 1 else inputs[0], training=training))
 
 
+@pytest.mark.slow
 @every_case
 def test_shapes_follow_from_the_arguments(case: Case) -> None:
     model = case.model()
@@ -248,11 +249,13 @@ def test_shapes_follow_from_the_arguments(case: Case) -> None:
     assert called(model, case.inputs()).shape == (BATCH, case.output_steps, case.output_features)
 
 
+@pytest.mark.slow
 @every_case
 def test_layers_have_their_documented_names(case: Case) -> None:
     assert sorted(layer.name for layer in case.model().layers) == sorted(case.layers)
 
 
+@pytest.mark.slow
 @every_case
 def test_the_parameter_count_is_the_textbook_s(case: Case) -> None:
     model = case.model()
@@ -260,11 +263,13 @@ def test_the_parameter_count_is_the_textbook_s(case: Case) -> None:
     assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == case.parameters
 
 
+@pytest.mark.slow
 @every_case
 def test_a_model_comes_uncompiled(case: Case) -> None:
     assert not case.model().compiled
 
 
+@pytest.mark.slow
 @every_case
 def test_a_training_step_has_a_finite_loss_and_changes_every_weight(case: Case) -> None:
     model = case.model()
@@ -280,6 +285,7 @@ def test_a_training_step_has_a_finite_loss_and_changes_every_weight(case: Case) 
         assert np.array_equal(new, old) == (weight.path in case.unused), weight.path
 
 
+@pytest.mark.slow
 @every_case
 def test_a_saved_model_loads_with_equal_outputs(case: Case, tmp_path: Path) -> None:
     model = case.model()
@@ -291,6 +297,7 @@ def test_a_saved_model_loads_with_equal_outputs(case: Case, tmp_path: Path) -> N
     assert [layer.name for layer in loaded.layers] == [layer.name for layer in model.layers]
 
 
+@pytest.mark.slow
 @every_case
 def test_dropout_acts_in_training_only_and_only_where_asked(case: Case) -> None:
     model, inputs = case.model(), case.inputs()
@@ -300,6 +307,7 @@ def test_dropout_acts_in_training_only_and_only_where_asked(case: Case) -> None:
     assert equal != drops
 
 
+@pytest.mark.slow
 @every_case
 def test_the_l2_penalty_is_on_every_input_kernel_and_nothing_else(case: Case) -> None:
     model = case.model()
@@ -315,6 +323,7 @@ def test_the_l2_penalty_is_on_every_input_kernel_and_nothing_else(case: Case) ->
     assert len(model.losses) == (case.recurrent_layers if factor else 0)
 
 
+@pytest.mark.slow
 @every_case
 def test_the_first_input_row_reaches_the_first_output_step(case: Case) -> None:
     model, inputs = case.model(), case.inputs()

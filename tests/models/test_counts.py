@@ -70,6 +70,7 @@ def worth(formula: str) -> int:
     return int(eval(formula.replace("x", "*").replace("^", "**")))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(calls)
 def test_every_layer_of_every_builder_has_a_formula_that_agrees_with_keras(
@@ -90,6 +91,7 @@ def test_every_layer_of_every_builder_has_a_formula_that_agrees_with_keras(
         assert row.outputs == tuple(layer.output.shape[1:])
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(sizes, sizes, st.booleans())
 def test_the_public_formulas_are_keras_own(inputs: int, units: int, reset_after: bool) -> None:

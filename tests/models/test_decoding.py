@@ -88,6 +88,7 @@ def every_output(model: keras.Model, source: np.ndarray) -> list[tuple[float, li
     return sorted(found, key=lambda pair: -pair[0])
 
 
+@pytest.mark.slow
 def test_every_output_adds_up_to_certainty(translator: keras.Model) -> None:
     assert np.exp([chance for chance, _ in every_output(translator, SOURCES[0])]).sum() == pytest.approx(1, abs=1e-5)
 
@@ -101,6 +102,7 @@ def searched(model: keras.Model, beams: int, sources: np.ndarray) -> tuple[np.nd
     return tokens, scores
 
 
+@pytest.mark.slow
 def test_enough_beams_find_every_output_in_the_order_of_its_probability(translator: keras.Model) -> None:
     tokens, scores = searched(translator, MANY, SOURCES)
     assert tokens.shape == (3, MANY, STEPS)
@@ -112,6 +114,7 @@ def test_enough_beams_find_every_output_in_the_order_of_its_probability(translat
         assert np.isneginf(scores[row, 15:]).all()  # there is no further output
 
 
+@pytest.mark.slow
 def test_one_beam_is_the_greedy_loop(translator: keras.Model) -> None:
     tokens, scores = searched(translator, 1, SOURCES)
     previous, total, ended = np.zeros((3, 1), np.int32), np.zeros(3), np.zeros(3, bool)
@@ -125,6 +128,7 @@ def test_one_beam_is_the_greedy_loop(translator: keras.Model) -> None:
     np.testing.assert_allclose(scores[:, 0], total, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_more_beams_are_never_less_likely(translator: keras.Model) -> None:
     sources = np.random.default_rng(0).integers(1, 6, size=(20, 5)).astype(np.int32)
     greedy, few, many = (searched(translator, beams, sources)[1] for beams in (1, 3, MANY))
@@ -205,6 +209,7 @@ FORECASTERS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORECASTERS)
 def test_a_free_run_is_feeding_back_by_hand(name: str) -> None:
     keras.utils.set_random_seed(2)

@@ -78,6 +78,7 @@ def test_shapes_layers_and_parameters_are_the_family_s(shape: str) -> None:
     assert not model.compiled
 
 
+@pytest.mark.slow
 @every_shape
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_echo_is_learnt_to_one_decimal_within_its_epochs(shape: str, seed: int) -> None:

@@ -81,6 +81,7 @@ def test_shapes_and_sizes_follow_from_the_arguments(name: str) -> None:
     assert reads_own_output(model)
 
 
+@pytest.mark.slow
 @every_case
 def test_a_saved_model_loads_with_equal_outputs(name: str, tmp_path: Path) -> None:
     model = built(name)
@@ -115,6 +116,7 @@ def fitted_step(model: keras.Model, name: str, learning_rate: float = 0.01) -> f
     return float(model.train_on_batch(inputs_of(name), targets))
 
 
+@pytest.mark.slow
 @every_case
 @pytest.mark.parametrize("own", [False, True])
 def test_a_training_step_changes_every_weight(name: str, own: bool) -> None:

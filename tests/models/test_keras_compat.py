@@ -85,6 +85,7 @@ def expected() -> list[np.ndarray]:
     return weights
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("member", list(METHODS))
 def test_where_a_method_has_changed_plain_keras_trains_the_same_weights_and_it_is_said(
     member: str, expected: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
@@ -103,6 +104,7 @@ def test_where_a_method_has_changed_plain_keras_trains_the_same_weights_and_it_i
         assert steps_per_call(model, 32) == 1
 
 
+@pytest.mark.slow
 def test_without_the_loop_keras_own_runs_and_it_is_said(
     expected: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +118,7 @@ def test_without_the_loop_keras_own_runs_and_it_is_said(
     assert not takes_the_kernel(traced)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_without_the_mask_of_dropout_a_layer_with_dropout_takes_the_loop(
     cell: str, monkeypatch: pytest.MonkeyPatch
@@ -151,6 +154,7 @@ def test_without_logits_on_probabilities_a_dense_layer_is_left_alone(
     assert "call" in vars(plain.layers[1])  # only what gives probabilities
 
 
+@pytest.mark.slow
 def test_without_the_switch_of_cudnn_bfloat16_leaves_recurrent_layers_in_float32(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -164,6 +168,7 @@ def test_without_the_switch_of_cudnn_bfloat16_leaves_recurrent_layers_in_float32
     assert (types["encoder_0"], types["bridge"]) == ("float32", "bfloat16")
 
 
+@pytest.mark.slow
 def test_where_training_cannot_be_replaced_half_precision_is_float32(
     expected: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:

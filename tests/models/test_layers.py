@@ -97,6 +97,7 @@ CASES = [
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "_"))
 
 
+@pytest.mark.slow
 @every_case
 def test_values_and_shapes_are_as_documented(case: Case) -> None:
     layer = case.make()
@@ -109,6 +110,7 @@ def test_values_and_shapes_are_as_documented(case: Case) -> None:
     assert case.model().output_shape[1:] == expected.shape[1:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case", [case for case in CASES if not case.fixed_steps], ids=lambda case: case.name.replace(" ", "_")
 )
@@ -118,6 +120,7 @@ def test_an_open_length_gives_the_same_values(case: Case) -> None:
     np.testing.assert_allclose(case.predicted(free), case.predicted(fixed), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 @every_case
 def test_a_saved_layer_loads_with_equal_values(case: Case, tmp_path: Path) -> None:
     model = case.model()
@@ -130,6 +133,7 @@ def test_a_saved_layer_loads_with_equal_values(case: Case, tmp_path: Path) -> No
     ]
 
 
+@pytest.mark.slow
 @every_case
 def test_a_training_step_reaches_every_weight_behind_and_in_the_layer(case: Case) -> None:
     entries = [keras.Input(shape[1:]) for shape in case.shapes]
@@ -166,6 +170,7 @@ def mask_of(layer: keras.layers.Layer, tensor: Any, mask: Array) -> Array:
     return received
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layer", "features", "expected"),
     [
@@ -214,6 +219,7 @@ def test_repeat_takes_length_and_mask_from_its_reference() -> None:
     np.testing.assert_array_equal(np.asarray(repeated._keras_mask), words != 0)
 
 
+@pytest.mark.slow
 def test_a_layer_behind_repeat_in_a_model_skips_what_the_reference_pads() -> None:
     entries = [keras.Input((3,)), keras.Input((None,), dtype="int32")]
     reference = keras.layers.Embedding(6, 2, mask_zero=True)(entries[1])

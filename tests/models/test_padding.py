@@ -149,6 +149,7 @@ def close(left: Any, right: Any) -> None:
     np.testing.assert_allclose(left, right, rtol=2e-4, atol=2e-6)
 
 
+@pytest.mark.slow
 @every_case
 @checked
 @given(lengths=lengths_of_a_batch, extra=st.integers(1, 6))
@@ -163,6 +164,7 @@ def test_more_padding_changes_no_output_loss_or_gradient(name: str, lengths: lis
         close(padded_gradient, gradient)
 
 
+@pytest.mark.slow
 @every_case
 @checked
 @given(lengths=st.lists(st.integers(1, 7), min_size=2, max_size=4))
@@ -178,6 +180,7 @@ def test_a_sequence_alone_and_in_a_batch_gives_the_same(name: str, lengths: list
     close(loss, total / together.counted.sum())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(TRANSLATORS))
 @checked
 @given(lengths=lengths_of_a_batch, extra=st.integers(1, 6))

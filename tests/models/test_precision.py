@@ -117,6 +117,7 @@ def singles() -> dict[str, float]:
     return {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(FAMILIES))
 @pytest.mark.parametrize("precision", MIXED)
 def test_every_family_trains_and_its_model_stays_float32(precision: str, name: str, singles: dict[str, float]) -> None:
@@ -174,6 +175,7 @@ def test_a_model_without_a_layer_of_that_name_computes_in_half_to_its_end() -> N
     assert model(np.ones((1, 5, 1), np.float32)).dtype == "float32"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", MIXED)
 def test_epochs_are_chosen_by_the_loss_of_the_float32_model(precision: str) -> None:
     recipe, prepared, model = small(epochs=4, patience=None, precision=precision)
@@ -183,6 +185,7 @@ def test_epochs_are_chosen_by_the_loss_of_the_float32_model(precision: str) -> N
     assert val_mse(model, prepared) == pytest.approx(min(losses), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["forecast", "feedback", "tag_tokens"])
 def test_a_bundle_on_disk_is_a_float32_model_with_the_trained_weights(name: str, tmp_path: Path) -> None:
     job = open_family(name, precision="mixed_float16")
@@ -204,6 +207,7 @@ def test_a_bundle_on_disk_is_a_float32_model_with_the_trained_weights(name: str,
     assert estimate_seconds(model, job.examples, job.recipe.training) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "together"), [("mixed_float16", 3), ("mixed_bfloat16", 3)])
 def test_steps_together_are_the_same_steps_with_a_scaled_loss(
     precision: str, together: int, monkeypatch: pytest.MonkeyPatch
@@ -228,6 +232,7 @@ def test_steps_together_are_the_same_steps_with_a_scaled_loss(
         assert [epoch.learning_rate for epoch in result.history] == pytest.approx([0.005, 0], abs=1e-8)
 
 
+@pytest.mark.slow
 def test_float16_scales_the_loss_and_clips_what_is_unscaled() -> None:
     lengths = {}
     for precision in ("float32", *MIXED):
@@ -243,6 +248,7 @@ def test_float16_scales_the_loss_and_clips_what_is_unscaled() -> None:
     assert lengths["mixed_bfloat16"] == pytest.approx(lengths["float32"], rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_plateau_halves_the_rate_of_a_scaled_loss_too() -> None:
     chosen: dict[str, Any] = {
         "schedule": "plateau",
@@ -263,6 +269,7 @@ def unscaled(precision: str, factor: float, **training: Any) -> Job:
     return open_job(parse_recipe(recipe), frame.assign(load=frame["load"] * factor, heat=frame["heat"] * factor))
 
 
+@pytest.mark.slow
 def test_a_loss_that_overflows_in_float16_is_told_with_what_does_not() -> None:
     wanted = r"became (nan|inf) in epoch 1\..*beyond 65,504: try training\.precision: mixed_bfloat16, or float32$"
     with pytest.raises(TrainingError, match=wanted):
@@ -270,12 +277,14 @@ def test_a_loss_that_overflows_in_float16_is_told_with_what_does_not() -> None:
     assert np.isfinite(trained(unscaled("mixed_bfloat16", 1e6))[2].history[0].loss)
 
 
+@pytest.mark.slow
 def test_other_losses_that_explode_say_nothing_of_float16() -> None:
     recipe, prepared, model = small(optimizer="sgd", learning_rate=1e30, precision="mixed_bfloat16")
     with pytest.raises(TrainingError, match=r"data\.scaling leaves large$"):
         fitted(recipe, prepared, model)
 
 
+@pytest.mark.slow
 def test_a_training_whose_steps_all_overflowed_is_no_training() -> None:
     wanted = (
         r"no weight was trained: the gradients of all 1 steps .*try training\.precision: mixed_bfloat16, or float32"

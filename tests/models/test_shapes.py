@@ -68,6 +68,7 @@ def test_an_open_length_that_segments_do_not_divide_ends_in_zeros() -> None:
     np.testing.assert_allclose(np.asarray(model(windows(steps=6))), np.asarray(model(padded)), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_a_decoder_layer_starts_from_its_encoder_layer_s_final_states(cell: str, bidirectional: bool) -> None:

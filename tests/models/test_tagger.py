@@ -137,6 +137,7 @@ def test_a_saved_model_loads_with_equal_outputs(case: Case, tmp_path: Path) -> N
     np.testing.assert_array_equal(called(loaded, case.inputs()), called(model, case.inputs()))
 
 
+@pytest.mark.slow
 @every_case
 def test_a_training_step_has_a_finite_loss_and_changes_every_weight(case: Case) -> None:
     model, inputs = case.model(), case.inputs()

@@ -147,6 +147,7 @@ def test_the_addition_model_of_the_recipe_has_its_textbook_size() -> None:
     assert model.count_params() == encoder + decoder + (units + 1) * 12 == 205_324
 
 
+@pytest.mark.slow
 @every_case
 def test_the_parameter_count_is_the_textbook_s(case: Case) -> None:
     model = case.shared()
@@ -154,6 +155,7 @@ def test_the_parameter_count_is_the_textbook_s(case: Case) -> None:
     assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == case.parameters
 
 
+@pytest.mark.slow
 @every_case
 def test_shapes_and_names_follow_from_the_arguments(case: Case) -> None:
     model = case.shared()
@@ -166,6 +168,7 @@ def test_shapes_and_names_follow_from_the_arguments(case: Case) -> None:
     assert not model.compiled
 
 
+@pytest.mark.slow
 @every_case
 def test_a_saved_model_loads_with_equal_outputs(case: Case, tmp_path: Path) -> None:
     model = case.shared()
@@ -174,6 +177,7 @@ def test_a_saved_model_loads_with_equal_outputs(case: Case, tmp_path: Path) -> N
     np.testing.assert_array_equal(called(loaded, case.inputs()), called(model, case.inputs()))
 
 
+@pytest.mark.slow
 @every_case
 def test_a_training_step_has_a_finite_loss_and_changes_every_weight(case: Case) -> None:
     model = case.model()
@@ -187,6 +191,7 @@ def test_a_training_step_has_a_finite_loss_and_changes_every_weight(case: Case) 
         assert not np.array_equal(weight.numpy(), old), weight.path
 
 
+@pytest.mark.slow
 @every_case
 def test_padding_a_source_further_changes_nothing(case: Case) -> None:
     model, inputs = case.shared(), case.inputs()
@@ -198,6 +203,7 @@ def test_padding_a_source_further_changes_nothing(case: Case) -> None:
     np.testing.assert_allclose(called(model, alone)[0], outputs[1], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [c for c in CASES if c.bridge != "repeat"], ids=lambda case: case.name)
 def test_a_step_sees_what_was_written_before_it_and_nothing_after(case: Case) -> None:
     model, (source, previous) = case.shared(), case.inputs()
@@ -210,6 +216,7 @@ def test_a_step_sees_what_was_written_before_it_and_nothing_after(case: Case) ->
         assert moved[step:].min() > 0
 
 
+@pytest.mark.slow
 @every_case
 def test_every_token_of_the_source_reaches_every_output_step(case: Case) -> None:
     model, inputs = case.shared(), case.inputs()

@@ -200,6 +200,7 @@ def test_a_dumped_recipe_loads_as_the_same_recipe(
     assert _load(recipe_file, dump_recipe(recipe)) == recipe
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_on_disk_survives_a_dump(recipe_file: Path, path: Path) -> None:
     recipe = load_recipe(path)

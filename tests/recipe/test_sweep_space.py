@@ -149,6 +149,7 @@ WIDE = {
 }
 
 
+@pytest.mark.slow
 def test_a_wide_space_is_looked_at_in_pairs_and_at_random(monkeypatch: pytest.MonkeyPatch) -> None:
     check_space(swept(WIDE))
     pair = {"model.segment_steps": {"choice": [1, 2, 3, 7]}}  # 7 divides neither
@@ -169,6 +170,7 @@ def test_a_key_that_needs_another_is_looked_at_beside_it_in_a_wide_space(monkeyp
     assert wanted in refusal(WIDE | child)[0]
 
 
+@pytest.mark.slow
 def test_a_wide_space_is_looked_at_the_same_way_each_time() -> None:
     space = WIDE | {"model.segment_steps": ints(1, 7)}
     assert refusal(space) == refusal(space)

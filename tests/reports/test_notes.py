@@ -100,6 +100,7 @@ def test_a_forecast_is_described_by_its_figures(forecast_run: TrainResult) -> No
     assert lines[-1] == f"Use it: `seq2seq-kit predict {forecast_run.run_id} --data new.csv --out predict.csv`"
 
 
+@pytest.mark.slow
 def test_an_autoencoder_is_described_by_what_it_rebuilds(autoencode_run: TrainResult) -> None:
     text = describe_run(autoencode_run)
     assert "test windows, 24 steps. Errors over several targets are in units of each one's training scale" in text

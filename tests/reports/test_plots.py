@@ -84,6 +84,7 @@ def fit_of(*losses: tuple[float, float], best: int = 1) -> Fit:
     return Fit(history, best, "epochs", 1.0)
 
 
+@pytest.mark.slow
 def test_every_kind_of_run_gets_its_pictures(kind: tuple[str, Prepared], tmp_path: Path) -> None:
     name, prepared = kind
     peers = {key: value for key, value in predictors(prepared).items() if key != MODEL}
@@ -178,6 +179,7 @@ def test_at_most_six_windows_are_drawn(count: int) -> None:
     assert figure.axes[0].get_title().startswith("from 2024-01-")
 
 
+@pytest.mark.slow
 def test_a_picture_tells_the_forecasters_apart() -> None:
     figure = plots.plot_examples(examples_of(named("one_target")), title="Some")
     names = [text.get_text() for text in figure.legends[0].get_texts()]

@@ -16,6 +16,8 @@ from seq2seq_kit.tracking.ui import Ui, open_ui
 from tests.browsing import chromium, click, text_of, until, wait_for
 from tests.conftest import forecast_recipe, hourly_frame
 
+pytestmark = pytest.mark.slow
+
 SWEEP = {
     "tuner": "random",
     "max_trials": 8,  # as many as it takes to tell what mattered

@@ -79,6 +79,7 @@ def failure(message: Message) -> Failure:
     return message
 
 
+@pytest.mark.slow
 def test_a_trial_tells_its_epochs_and_leaves_its_model_and_nothing_else(
     executors: Callable[..., LocalExecutor], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -101,6 +102,7 @@ def test_a_trial_tells_its_epochs_and_leaves_its_model_and_nothing_else(
     assert (said.out, said.err) == ("", "")
 
 
+@pytest.mark.slow
 def test_what_becomes_of_a_trial_is_told_by_kind_and_in_words(
     executors: Callable[..., LocalExecutor], tmp_path: Path
 ) -> None:
@@ -143,6 +145,7 @@ def test_what_becomes_of_a_trial_is_told_by_kind_and_in_words(
     assert (tmp_path / "beaten" / "stderr.txt").is_file()
 
 
+@pytest.mark.slow
 def test_a_trial_that_is_killed_takes_too_long_or_grows_is_ended_with_the_reason(
     executors: Callable[..., LocalExecutor], tmp_path: Path
 ) -> None:

@@ -176,6 +176,7 @@ def steps(tracked: Tracking, run: Any) -> list[int]:
     return [point.step for point in tracked.client.get_metric_history(run.info.run_id, "epoch/val_loss")]
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_leaves_no_process(survivor: Survivor) -> None:
     assert survivor.left == []
     assert states(survivor.after_kill).count("finished") >= 2
@@ -261,6 +262,7 @@ def test_the_test_rows_are_looked_at_when_it_is_finished(survivor: Survivor) -> 
     assert len(survivor.tracked.client.get_metric_history(survivor.run_id, "test/rmse")) == 1
 
 
+@pytest.mark.slow
 def test_a_deterministic_winner_is_repeated_to_the_last_digit(survivor: Survivor) -> None:
     assert survivor.result is not None
     found = best_recipe(survivor.run_id, tracking_uri=survivor.store)
@@ -412,6 +414,7 @@ class Watch(Silent):
         self.stood(status)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_has_a_second_try_and_no_third(tmp_path: Path) -> None:
     times = {2: 1, 3: 2}  # how often the process of a trial is killed
     killed: list[int] = []
@@ -438,6 +441,7 @@ def test_a_killed_worker_has_a_second_try_and_no_third(tmp_path: Path) -> None:
     assert runs[3].data.tags["error"] == reason
 
 
+@pytest.mark.slow
 def test_data_that_goes_away_stops_the_sweep_at_once_with_the_true_error(tmp_path: Path) -> None:
     ROWS.to_csv(tmp_path / "rows.csv", index=False)
     recipe = swept()
@@ -455,6 +459,7 @@ def test_data_that_goes_away_stops_the_sweep_at_once_with_the_true_error(tmp_pat
     assert len(runs_below(tracked, run_id)) == 2
 
 
+@pytest.mark.slow
 def test_a_bug_stops_the_sweep_with_its_traceback(tmp_path: Path) -> None:
     recipe = resolve(swept(), {"training.epochs": 1})
     assert recipe.sweep is not None
@@ -468,6 +473,7 @@ def test_a_bug_stops_the_sweep_with_its_traceback(tmp_path: Path) -> None:
     assert "in score_of" in str(error.value.__cause__)
 
 
+@pytest.mark.slow
 def test_if_no_trial_finishes_the_reasons_are_told(tmp_path: Path) -> None:
     space = {"model.encoder_units": UNITS["model.encoder_units"]}
     recipe = resolve(swept(max_trials=2, space=space), {"training.learning_rate": 1e30})
@@ -479,6 +485,7 @@ def test_if_no_trial_finishes_the_reasons_are_told(tmp_path: Path) -> None:
         best_recipe(run_id, tracking_uri=str(tmp_path / "mlruns"))
 
 
+@pytest.mark.slow
 def test_when_time_is_over_the_running_trials_are_finished(tmp_path: Path) -> None:
     store = str(tmp_path / "mlruns")
     began = time.monotonic()

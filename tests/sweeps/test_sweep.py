@@ -107,6 +107,7 @@ def check_tree(found: SweepResult, tracked: Tracking) -> None:
             assert "sweep/objective" not in run.data.metrics
 
 
+@pytest.mark.slow
 def test_every_trial_is_a_run_below_the_sweeps_with_all_its_epochs(found: SweepResult, tracked: Tracking) -> None:
     assert len(found.trials) == TRIALS
     assert {trial.state for trial in found.trials} == {"finished", "failed"}
@@ -202,6 +203,7 @@ def test_the_test_rows_are_looked_at_for_the_winner_only(found: SweepResult, tra
     assert len(tracked.client.get_metric_history(found.run_id, "test/rmse")) == 1
 
 
+@pytest.mark.slow
 def test_training_the_best_recipe_repeats_its_score(found: SweepResult, place: Path, tmp_path: Path) -> None:
     written = best_recipe(found.run_id, out=tmp_path / "best.yaml", tracking_uri=str(place))
     assert written.trial == found.best
@@ -214,6 +216,7 @@ def test_training_the_best_recipe_repeats_its_score(found: SweepResult, place: P
     assert score == pytest.approx(found.best.score, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_random_sweep_repeats_exactly_however_many_workers_there_are(found: SweepResult, place: Path) -> None:
     again = sweep(swept(), data=ROWS, workers=1, tracking_uri=str(place))
     assert again.run_id != found.run_id
@@ -230,6 +233,7 @@ def folded(place: Path) -> SweepResult:
     return sweep(recipe, data=ROWS, workers=2, tracking_uri=str(place))
 
 
+@pytest.mark.slow
 def test_a_fold_is_a_run_below_its_trial(folded: SweepResult, tracked: Tracking) -> None:
     assert [trial.state for trial in folded.trials] == ["finished"] * 2
     for trial in folded.trials:
@@ -267,6 +271,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield running.address.partition("/#")[0]
 
 
+@pytest.mark.slow
 def test_four_workers_lose_nothing_on_a_server(server: str) -> None:
     found = sweep(swept(max_trials=4), data=ROWS, workers=4, tracking_uri=server)
     assert found.tracking_uri == server

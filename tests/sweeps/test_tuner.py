@@ -152,6 +152,7 @@ def play(tuner: Tuner, events: list[Event], *, most: int) -> None:
         events.append(("tell", identity, "", score))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tuner", "trials", "cut"),
     [
@@ -219,6 +220,7 @@ def test_a_condition_on_a_decimal_step_holds_for_the_value_that_is_drawn() -> No
     assert all("model.encoder_units" not in each for each in values if each["model.dropout"] != 0.3)
 
 
+@pytest.mark.slow
 def test_a_bayesian_search_of_few_values_comes_back_to_none_of_them() -> None:
     space = {key: SPACE[key] for key in ("model.bidirectional", "training.batch_size")}
     values = asked_for(swept("bayesian", space), trials=100)

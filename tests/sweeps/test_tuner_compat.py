@@ -102,6 +102,7 @@ def test_without_the_record_of_values_a_sweep_is_replayed_all_the_same(change: s
     assert "earlier trials may be drawn again" in note
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.parametrize("member", ["_duplicate", "_random_populate_space"])
 def test_without_the_check_of_duplicates_the_bayesian_tuner_may_repeat_itself(

@@ -65,6 +65,7 @@ def trained(job: Job, *, stop_after: int = 1) -> Any:
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(IN_TIME))
 def test_a_trial_can_do_its_work_on_a_fold(name: str) -> None:
     job = IN_TIME[name]()
@@ -116,6 +117,7 @@ def test_folds_that_the_rows_are_too_few_for_are_refused() -> None:
         IN_TIME["forecast"]().folds(9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*IN_TIME, *OTHERS])
 def test_joined_the_val_rows_are_trained_on_and_test_stays(name: str) -> None:
     job = (IN_TIME | OTHERS)[name]()

@@ -43,6 +43,7 @@ def result(request: pytest.FixtureRequest, path: Path, store: Path) -> TrainResu
         patch.undo()
 
 
+@pytest.mark.slow
 def test_training_goes_on_to_a_smaller_loss(result: TrainResult) -> None:
     assert [epoch.number for epoch in result.fit.history] == [1, 2, 3]
     assert result.fit.history[-1].loss < result.fit.history[0].loss
@@ -115,6 +116,7 @@ class Breaking:
             os.utime(self.path, ns=(about.st_atime_ns, about.st_mtime_ns))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "said"),
     [

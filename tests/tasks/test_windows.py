@@ -55,6 +55,7 @@ def predicted(bundle: Any, rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return frame
 
 
+@pytest.mark.slow
 def test_the_validation_loss_is_that_of_forecasts_from_own_outputs(result: Any) -> None:
     frame = hourly_frame(300)
     if result.recipe.model.bridge == "state":
@@ -95,6 +96,7 @@ def test_the_bundle_of_the_run_predicts_the_same(result: Any, store: Path) -> No
     pd.testing.assert_frame_equal(predicted(loaded, rows), answer, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_logged_models_answer(result: Any, store: Path) -> None:
     client = open_tracking(str(store)).client
     models = [client.get_logged_model(o.model_id) for o in client.get_run(result.run_id).outputs.model_outputs]

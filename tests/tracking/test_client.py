@@ -144,6 +144,7 @@ def test_the_dataset_is_an_input_with_its_digest(logged: Any, forecast_run: Trai
     assert "load" in entry.dataset.schema
 
 
+@pytest.mark.slow
 def test_a_long_table_is_logged_by_its_first_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """MLflow goes through every cell of what it is given, which took most of the time of a training from millions of rows."""
     given: list[int] = []
@@ -208,6 +209,7 @@ def models_of(result: TrainResult, store: Path) -> dict[str, Path]:
     return {model.name: Path(model.artifact_location) for model in found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["forecast", "autoencode"])
 def test_the_logged_models_answer_in_a_fresh_process(
     task: str, store: Path, tmp_path: Path, request: pytest.FixtureRequest
@@ -255,6 +257,7 @@ def test_the_logged_model_pins_what_it_needs(store: Path, autoencode_run: TrainR
     assert not any("://" in pin for pin in pins)
 
 
+@pytest.mark.slow
 def test_a_model_with_known_future_columns_is_logged_with_its_rows_ahead(store: Path) -> None:
     recipe = forecast_recipe(inputs=["load"], known_future=["heat"])
     frame = hourly_frame(300).astype({"load": int})
@@ -269,6 +272,7 @@ def test_a_model_with_known_future_columns_is_logged_with_its_rows_ahead(store: 
     np.testing.assert_allclose(answer["load"], expected["load"], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_training_from_the_logged_recipe_repeats_the_run(tmp_path: Path, store: Path) -> None:
     rows = tmp_path / "rows.csv"
     hourly_frame(300).to_csv(rows, index=False)
@@ -301,6 +305,7 @@ class InterruptAfter(Silent):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_killed_and_whole(store: Path) -> None:
     result = train(small(epochs=50), data=hourly_frame(), tracking_uri=str(store), reporter=InterruptAfter(2))
     assert result.fit.ended == "interrupted"
@@ -315,6 +320,7 @@ def test_an_interrupted_run_is_killed_and_whole(store: Path) -> None:
     np.testing.assert_array_equal(loaded.predict(frame)["load"], result.bundle.predict(frame)["load"])
 
 
+@pytest.mark.slow
 def test_a_run_interrupted_before_its_first_epoch_is_killed(store: Path) -> None:
     class AtOnce(Silent):
         def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None:
@@ -328,6 +334,7 @@ def test_a_run_interrupted_before_its_first_epoch_is_killed(store: Path) -> None
     assert [run.info.status for run in new] == ["KILLED"]
 
 
+@pytest.mark.slow
 def test_a_loss_that_became_nan_fails_the_run_and_says_why(store: Path) -> None:
     recipe = small(optimizer="sgd", learning_rate=1e30)
     with pytest.raises(TrainingError, match=r"learning_rate \(now 1e\+30\)"):
@@ -349,6 +356,7 @@ def test_mlflows_telemetry_is_off_unless_turned_on() -> None:
         assert done.stdout.strip() == expected
 
 
+@pytest.mark.slow
 def test_nothing_is_created_outside_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = tmp_path / "here"
     here.mkdir()
@@ -369,6 +377,7 @@ def test_a_store_that_was_named_once_is_not_the_next_calls_default(
     assert os.environ["MLFLOW_TRACKING_URI"] == "mine"
 
 
+@pytest.mark.slow
 def test_first_use_says_that_it_creates_the_store(tmp_path: Path) -> None:
     said: list[str] = []
     open_tracking(str(tmp_path / "mlruns"), say=said.append)
@@ -377,6 +386,7 @@ def test_first_use_says_that_it_creates_the_store(tmp_path: Path) -> None:
     assert len(said) == 1
 
 
+@pytest.mark.slow
 def test_if_logging_fails_the_bundle_is_rescued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The store's artifact folder becomes unusable while the model trains."""
     here, uri = tmp_path / "here", tmp_path / "store"
@@ -465,6 +475,7 @@ def test_reading_makes_no_store(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
 
 
+@pytest.mark.slow
 def test_settings_by_column_are_one_parameter_each(tmp_path: Path) -> None:
     record = open_tracking(str(tmp_path / "mlruns")).start("names", name="run", tags={})
     record.params({"data": {"scaling": {"wind (m/s)": "robust"}, "limits": {"wind (m/s)": [0.0, 90.0]}}})
@@ -488,6 +499,7 @@ def test_the_revision_is_the_commit_also_where_there_is_a_tag(tmp_path: Path) ->
     assert git_revision(tmp_path) == git("rev-parse", "HEAD")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["next_step", "whole"])
 def test_the_logged_models_of_sequences_answer_in_a_fresh_process(
     kind: str, store: Path, tmp_path: Path, request: pytest.FixtureRequest

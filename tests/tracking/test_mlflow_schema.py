@@ -54,6 +54,7 @@ def test_the_newest_revision_that_is_known_is_the_one_that_mlflow_has() -> None:
     assert own == list(REVISIONS[: len(own)])
 
 
+@pytest.mark.slow
 def test_places_follow_a_move_letter_by_letter(made: Path, moved: LocalStore) -> None:
     old = f"{made}/artifacts"
     alike = [old.replace("_", "X"), old.replace("%", " per cent"), old.replace("my_runs", "MY_RUNS")]

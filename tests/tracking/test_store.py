@@ -74,6 +74,7 @@ def test_a_database_of_another_name_is_refused() -> None:
     assert caught.value.code == "bad_tracking_uri"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("move", [True, False])
 def test_artifacts_are_found_after_a_move_and_after_a_copy(
     move: bool, forecast_run: TrainResult, store: Path, tmp_path: Path
@@ -120,6 +121,7 @@ def locked(forecast_run: TrainResult, store: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(store, tmp_path / "locked"))
 
 
+@pytest.mark.slow
 def test_a_locked_store_is_told_with_its_file(locked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "_LOCK_SECONDS", 0.3)
     with closing(sqlite3.connect(locked / "mlflow.db", isolation_level=None)) as other:
@@ -133,6 +135,7 @@ def test_a_locked_store_is_told_with_its_file(locked: Path, monkeypatch: pytest.
     open_tracking(str(locked))
 
 
+@pytest.mark.slow
 def test_a_lock_that_goes_away_is_waited_for(locked: Path) -> None:
     with closing(sqlite3.connect(locked / "mlflow.db", isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN EXCLUSIVE")

@@ -53,6 +53,7 @@ def run_page(ui: Ui, run: TrainResult, tab: str = "") -> str:
     return f"{base}/runs/{run.run_id}{tab}?workflowType=machine_learning"
 
 
+@pytest.mark.slow
 def test_the_address_opens_the_runs_of_the_experiment(ui: Ui, browser: Any, forecast_run: TrainResult) -> None:
     browser.get(ui.address)
     text = wait_for(browser, "small_forecast", "lstm8 e3 s0", "Runs", "Models")
@@ -61,6 +62,7 @@ def test_the_address_opens_the_runs_of_the_experiment(ui: Ui, browser: Any, fore
     shoot(browser, "runs")
 
 
+@pytest.mark.slow
 def test_the_newest_run_opens_in_the_view_for_training(ui: Ui, browser: Any, forecast_run: TrainResult) -> None:
     assert ui.newest_run is not None
     browser.get(ui.newest_run)
@@ -69,6 +71,7 @@ def test_the_newest_run_opens_in_the_view_for_training(ui: Ui, browser: Any, for
     shoot(browser, "newest-run")
 
 
+@pytest.mark.slow
 def test_a_click_on_the_run_opens_its_page(ui: Ui, browser: Any, forecast_run: TrainResult) -> None:
     browser.get(ui.address)
     wait_for(browser, "lstm8 e3 s0")
@@ -91,12 +94,14 @@ def test_the_note_is_drawn_as_a_table(ui: Ui, browser: Any, forecast_run: TrainR
     assert f"{forecast_run.test.overall().rmse:.4g}" in cells
 
 
+@pytest.mark.slow
 def test_the_metrics_are_drawn_as_charts(ui: Ui, browser: Any, forecast_run: TrainResult) -> None:
     browser.get(run_page(ui, forecast_run, "/model-metrics"))
     wait_for(browser, "epoch", "learning_rate", "loss", "val_loss")
     shoot(browser, "metrics")
 
 
+@pytest.mark.slow
 def test_the_figures_are_named_and_open(ui: Ui, browser: Any, forecast_run: TrainResult) -> None:
     from selenium.webdriver.common.by import By
 
@@ -137,6 +142,7 @@ def test_it_is_light(ui: Ui) -> None:
     assert len(psutil.Process(ui.process.pid).children(recursive=True)) <= 2
 
 
+@pytest.mark.slow
 def test_stopping_it_leaves_no_process_and_a_free_port(tmp_path: Path) -> None:
     said: list[str] = []
     with socket.socket() as probe:
@@ -169,6 +175,7 @@ def test_a_port_that_there_is_not_is_refused(port: int) -> None:
     assert caught.value.code == "bad_port"
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_told() -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))

@@ -107,6 +107,7 @@ def test_inputs_that_are_all_known_ahead_make_a_model() -> None:
     assert model.output_shape == (None, 6, 1)
 
 
+@pytest.mark.slow
 def test_the_best_epoch_s_weights_are_kept_when_validation_stops_improving() -> None:
     recipe, prepared, model = small(epochs=9, patience=2)
     result = fitted(recipe, prepared, model, Saboteur(model=model, after=2))
@@ -118,6 +119,7 @@ def test_the_best_epoch_s_weights_are_kept_when_validation_stops_improving() -> 
     assert losses[-1] > 2 * min(losses)
 
 
+@pytest.mark.slow
 def test_without_patience_all_epochs_run_and_the_best_is_kept_all_the_same() -> None:
     recipe, prepared, model = small(epochs=4, patience=None)
     result = fitted(recipe, prepared, model, Saboteur(model=model, after=2))
@@ -128,6 +130,7 @@ def test_without_patience_all_epochs_run_and_the_best_is_kept_all_the_same() -> 
     assert val_mse(model, prepared) == pytest.approx(min(losses), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_fit_that_improves_to_the_end_keeps_its_last_epoch() -> None:
     recipe, prepared, model = small(epochs=3)
     result = fitted(recipe, prepared, model)
@@ -160,6 +163,7 @@ def test_observers_hear_of_every_batch_and_every_epoch(one_by_one: None) -> None
         assert epoch.sequences_per_second > count / epoch.seconds  # validation is not counted
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_best_weights_so_far(one_by_one: None) -> None:
     recipe, prepared, model = small(epochs=9)
     result = fitted(recipe, prepared, model, Interrupter(epoch=3, step=2))
@@ -170,6 +174,7 @@ def test_ctrl_c_keeps_the_best_weights_so_far(one_by_one: None) -> None:
     assert val_mse(model, prepared) == pytest.approx(min(losses), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_first_epoch_leaves_a_model_that_works(one_by_one: None) -> None:
     recipe, prepared, model = small(epochs=9)
     result = fitted(recipe, prepared, model, Interrupter(epoch=1, step=3))
@@ -177,6 +182,7 @@ def test_ctrl_c_in_the_first_epoch_leaves_a_model_that_works(one_by_one: None) -
     assert np.isfinite(val_mse(model, prepared))
 
 
+@pytest.mark.slow
 def test_a_fit_that_stops_after_some_epochs_is_the_beginning_of_the_longer_one() -> None:
     short, long = small(epochs=3, patience=None), small(epochs=9, patience=1)
     whole = fitted(*short)
@@ -187,6 +193,7 @@ def test_a_fit_that_stops_after_some_epochs_is_the_beginning_of_the_longer_one()
         np.testing.assert_allclose(own, other, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_fit_that_stops_after_some_epochs_keeps_the_last_one_even_if_it_is_worse() -> None:
     recipe, prepared, model = small(epochs=9, patience=1)
     result = fit(model, prepared, recipe.training, seed=0, stop_after=4, observers=[Saboteur(model=model, after=2)])
@@ -196,6 +203,7 @@ def test_a_fit_that_stops_after_some_epochs_keeps_the_last_one_even_if_it_is_wor
     assert val_mse(model, prepared) == pytest.approx(losses[-1], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_cosine_that_is_stopped_still_spans_all_epochs() -> None:
     recipe, prepared, model = small(epochs=8, schedule="cosine")
     result = fit(model, prepared, recipe.training, seed=0, stop_after=2)
@@ -203,6 +211,7 @@ def test_a_cosine_that_is_stopped_still_spans_all_epochs() -> None:
     assert rates == pytest.approx([0.005 * (1 + math.cos(math.pi * done / 8)) for done in (1, 2)], abs=1e-8)
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_fit_that_stops_after_some_epochs_keeps_the_last_finished_one(one_by_one: None) -> None:
     recipe, prepared, model = small(epochs=9)
     watchers = [Saboteur(model=model, after=1), Interrupter(epoch=3, step=2)]
@@ -225,6 +234,7 @@ def test_a_fit_is_the_same_out_of_json_to_the_bit() -> None:
     assert Fit.from_json(json.loads(json.dumps(result.to_json()))) == result
 
 
+@pytest.mark.slow
 def test_a_loss_that_explodes_stops_at_once_with_what_to_try() -> None:
     recipe, prepared, model = small(optimizer="sgd", learning_rate=1e30, epochs=50)
     watcher = Recorder()
@@ -242,6 +252,7 @@ def test_the_advice_names_the_clip_norm_that_was_not_enough() -> None:
         fitted(recipe, prepared, model)
 
 
+@pytest.mark.slow
 def test_a_constant_schedule_stays_and_a_cosine_falls_to_nought() -> None:
     for schedule, share in (
         ("constant", lambda done: 1.0),
@@ -252,6 +263,7 @@ def test_a_constant_schedule_stays_and_a_cosine_falls_to_nought() -> None:
         assert rates == pytest.approx([0.01 * share((number + 1) / 4) for number in range(4)], abs=1e-8)
 
 
+@pytest.mark.slow
 def test_a_plateau_halves_the_rate_after_half_the_patience_without_gain() -> None:
     # Steps of 1e-12 change no loss by as much as Keras counts as a gain.
     recipe, prepared, model = small(epochs=4, schedule="plateau", learning_rate=1e-12, patience=4)
@@ -271,6 +283,7 @@ def test_gradients_are_not_clipped_unless_asked() -> None:
     assert optimizer_of(Training(), steps=10).global_clipnorm is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "cell"),
     [
@@ -332,6 +345,7 @@ def test_a_batch_without_any_observed_target_costs_nothing() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_fit_with_missing_cells_learns_from_the_others() -> None:
     frame = hourly_frame(200)
     empty = np.random.default_rng(1).random(200) < 0.2
@@ -378,6 +392,7 @@ def seeded(*seeds: int) -> list[Any]:
     return [json.loads(line.removeprefix("figures")) for line in done.stdout.splitlines() if line.startswith("figures")]
 
 
+@pytest.mark.slow
 def test_a_deterministic_rerun_is_equal_to_the_bit_and_another_seed_is_not() -> None:
     first, second, other = seeded(0, 0, 1)
     assert first == second
@@ -417,6 +432,7 @@ def test_the_estimate_grows_with_the_epochs_and_leaves_the_weights_alone() -> No
         np.testing.assert_array_equal(weight, old)
 
 
+@pytest.mark.slow
 def test_a_validation_loss_that_is_no_number_stops_the_fit_too() -> None:
     recipe, prepared, model = small()
     (first, end) = prepared.split.rows("val")[0]

@@ -16,6 +16,7 @@ from tests.untyped import parse_recipe
 _MOST = "seq2seq_kit.training.stepping._MOST_STEPS"
 
 
+@pytest.mark.slow
 def test_an_epoch_that_is_no_multiple_ends_where_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_MOST, 3)
     recipe, prepared, model = small(epochs=2, patience=None)
@@ -25,6 +26,7 @@ def test_an_epoch_that_is_no_multiple_ends_where_it_ends(monkeypatch: pytest.Mon
     assert int(model.optimizer.iterations) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("together", [2, 5, 16])
 def test_the_weights_are_those_of_single_steps(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
     results = []
@@ -54,6 +56,7 @@ def test_small_models_take_many_steps_together_and_large_ones_one() -> None:
     assert steps(64, None, 64, open_steps=10) == steps(64, 10, 64) > 6
 
 
+@pytest.mark.slow
 def test_whoever_fits_the_model_next_has_keras_own_steps() -> None:
     recipe, prepared, model = small(epochs=1)
     fitted(recipe, prepared, model)

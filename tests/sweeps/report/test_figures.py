@@ -45,6 +45,7 @@ KINDS: dict[str, tuple[list[Trial], list[Knob]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(KINDS))
 @pytest.mark.parametrize("direction", ["min", "max"])
 def test_every_kind_of_sweep_is_drawn(kind: str, direction: Direction, tmp_path: Path) -> None:
@@ -59,6 +60,7 @@ def test_without_a_finished_trial_nothing_is_written(tmp_path: Path) -> None:
     assert written(failed, SPACE, tmp_path / "figures") == []
 
 
+@pytest.mark.slow
 def test_importance_is_drawn_where_it_is_known(tmp_path: Path) -> None:
     found = importances(sweep_of(40), SPACE, "min")
     assert written(sweep_of(40), SPACE, tmp_path, found=found) == sorted([*PAGES, "importance.html"])
@@ -68,6 +70,7 @@ def test_importance_is_drawn_where_it_is_known(tmp_path: Path) -> None:
     assert_drawn(tmp_path / "overview.png", wide=1000)
 
 
+@pytest.mark.slow
 def test_a_page_needs_no_network(tmp_path: Path) -> None:
     for name in written(sweep_of(12), SPACE, tmp_path):
         if name.endswith(".html"):
@@ -100,6 +103,7 @@ def test_each_pair_of_keys_has_a_panel_with_all_trials() -> None:
     assert "training.epochs: " in finished[0].text[0]
 
 
+@pytest.mark.slow
 def test_of_many_keys_the_most_important_are_paired() -> None:
     trials = sweep_of(40)
     found = importances(trials, SPACE, "min")

@@ -42,6 +42,7 @@ def test_leanings_follow_the_direction(found: Importances) -> None:
     assert importances(sweep_of(60), SPACE, "max").leanings["training.learning_rate"] == "smaller"
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_shares(found: Importances) -> None:
     assert importances(sweep_of(60), SPACE, "min") == found
     assert importances(sweep_of(60), SPACE, "min", seed=1).shares != found.shares
@@ -87,6 +88,7 @@ def test_values_outside_the_space_are_read_too() -> None:
     assert next(iter(importances(trials, SPACE, "min").shares)) == "training.learning_rate"
 
 
+@pytest.mark.slow
 def test_a_few_trials_that_went_astray_do_not_hide_the_others() -> None:
     trials = [replace(t, score=1e4) if t.number in (7, 20, 33) and t.score else t for t in sweep_of(80)]
     found = importances(trials, SPACE, "min")

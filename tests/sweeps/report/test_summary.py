@@ -94,6 +94,7 @@ def test_the_table_has_the_best_five_and_the_recipe_as_it_stands() -> None:
     assert rows[2] == "| 4 | 3 | 3 of 4 | 0.4 | x\\|y |"
 
 
+@pytest.mark.slow
 def test_what_mattered_is_told_with_how_far_to_trust_it() -> None:
     trials = sweep_of(60)
     found = importances(trials, SPACE, "min")

@@ -21,6 +21,7 @@ FIGURES = {"loss_curves.png", "model.png"}
 OF_LABELS = {"accuracy.png", "confusion.png", "calibration.png"}
 
 
+@pytest.mark.slow
 def test_a_run_has_parameters_curves_and_final_figures(result: TrainResult, store: Path) -> None:
     run = open_tracking(str(store)).client.get_run(result.run_id)
     assert run.info.status == "FINISHED"
@@ -34,6 +35,7 @@ def test_a_run_has_parameters_curves_and_final_figures(result: TrainResult, stor
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_the_figures_are_there(name: str, request: pytest.FixtureRequest, store: Path, tmp_path: Path) -> None:
     result: TrainResult = request.getfixturevalue(name)
@@ -165,6 +167,7 @@ def test_validate_tells_what_stands_out() -> None:
     assert found["few_sequences"].startswith("only ")
 
 
+@pytest.mark.slow
 def test_a_label_that_is_never_given_is_told(store: Path) -> None:
     frame = words_frame(400)
     frame["kind"] = np.where(np.arange(400) % 12 == 0, "rare", "usual")  # nothing in the word tells
@@ -184,6 +187,7 @@ def test_classification_has_no_folds() -> None:
         parse_recipe(series_recipe() | {"sweep": space})
 
 
+@pytest.mark.slow
 def test_a_sweep_finds_its_best_trial(store: Path) -> None:
     from seq2seq_kit import sweep
 

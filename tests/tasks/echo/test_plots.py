@@ -22,6 +22,7 @@ def texts(figure: object) -> list[str]:
     return [text.get_text().strip() for axes in figure.axes for text in axes.texts]  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_the_pictures_of_the_page_are_the_ones_that_the_kit_draws(tmp_path: Path) -> None:
     drawn = write_pictures(tmp_path)
     page = (ROOT / "docs" / "shapes.md").read_text(encoding="utf-8")

@@ -45,6 +45,7 @@ def trained(shape: str) -> tuple[EchoBundle, Fit]:
     return bundle, fitted
 
 
+@pytest.mark.slow
 @every_shape
 def test_a_shape_is_fitted_saved_read_and_predicts_its_sequence(shape: str, tmp_path: Path) -> None:
     bundle, fitted = trained(shape)
@@ -198,6 +199,7 @@ def run(store: Path) -> tuple[TrainResult, Counting]:
     return train(recipe, tracking_uri=str(store), reporter=counting), counting
 
 
+@pytest.mark.slow
 def test_a_run_is_logged_with_figures_pictures_and_words(run: tuple[TrainResult, Counting], tmp_path: Path) -> None:
     from seq2seq_kit.tracking.client import open_tracking
 
@@ -232,6 +234,7 @@ def test_the_served_models_answer_like_the_bundle(run: tuple[TrainResult, Counti
     np.testing.assert_allclose(frames["value"], result.bundle.predict(FRAME)["value"], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_fresh_process_predicts_from_a_file(run: tuple[TrainResult, Counting], tmp_path: Path) -> None:
     result, _ = run
     FRAME.to_csv(tmp_path / "new.csv", index=False)

@@ -51,6 +51,7 @@ def cut(frame: pd.DataFrame, first: int, end: int) -> pd.DataFrame:
 # --- forecasts
 
 
+@pytest.mark.slow
 def test_a_run_is_trained_logged_and_evaluated_beside_the_baselines(next_step_run: TrainResult) -> None:
     assert next_step_run.test.names == ["model", "last value", "seasonal naive (week)", "ridge"]
     assert next_step_run.test.steps == 6
@@ -101,6 +102,7 @@ def test_every_window_gives_the_numbers_of_the_evaluation(next_step_run: TrainRe
     assert len(error) == int(row["cells"].iloc[0])
 
 
+@pytest.mark.slow
 def test_a_fresh_process_predicts_the_same(next_step_run: TrainResult, tmp_path: Path) -> None:
     frame = hourly_frame(50, series=("a", "b"))
     frame.to_csv(tmp_path / "new.csv", index=False)

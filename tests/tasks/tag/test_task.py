@@ -89,6 +89,7 @@ def test_evaluate_takes_other_rows(tag_values_run: TrainResult) -> None:
     assert board.title == "30 labelled test steps, 2 labels"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_the_logged_models_answer(name: str, request: pytest.FixtureRequest, store: Path) -> None:
     result: TrainResult = request.getfixturevalue(name)

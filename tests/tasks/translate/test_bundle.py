@@ -21,6 +21,7 @@ def bundle(request: pytest.FixtureRequest) -> Any:
     return request.getfixturevalue(request.param).bundle
 
 
+@pytest.mark.slow
 def test_texts_and_frames_are_answered_alike(bundle: Any) -> None:
     answer = bundle.predict(["abc", "dd"])
     assert list(answer) == ["word", "reverse", "score"]
@@ -30,6 +31,7 @@ def test_texts_and_frames_are_answered_alike(bundle: Any) -> None:
     pd.testing.assert_frame_equal(bundle.predict("abc"), answer.head(1), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_company_and_order_change_no_answer(bundle: Any) -> None:
     words = list(dict.fromkeys(reversed_words()["word"]))
     together = bundle.predict(words)

@@ -125,6 +125,7 @@ def test_the_bundle_of_the_run_predicts_the_same(attention_run: TrainResult, sto
     assert loaded.output_steps == attention_run.bundle.output_steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bridge", ["repeat", "attention"])
 def test_the_logged_models_answer(bridge: str, request: pytest.FixtureRequest, store: Path) -> None:
     result: TrainResult = request.getfixturevalue(f"{bridge}_run")

@@ -21,6 +21,7 @@ def bundle(whole_run: TrainResult) -> WholeBundle:
     return whole_run.bundle
 
 
+@pytest.mark.slow
 def test_a_run_is_trained_logged_and_evaluated_beside_the_baselines(whole_run: TrainResult) -> None:
     assert whole_run.test.names == ["model", "training mean", "own mean", "cosines (4)"]
     assert whole_run.fit.history[-1].val_loss < whole_run.fit.history[0].val_loss
@@ -91,6 +92,7 @@ def test_the_evaluation_of_the_run_is_repeated_on_its_rows(bundle: WholeBundle, 
         assert board.figures(name)["rmse"] == pytest.approx(whole_run.test.figures(name)["rmse"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_fresh_process_scores_the_same(bundle: WholeBundle, tmp_path: Path) -> None:
     frame = waves_frame(6, seed=3)
     frame.to_csv(tmp_path / "new.csv", index=False)
