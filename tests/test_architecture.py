@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import inspect
 import os
 import re
 import subprocess
@@ -271,3 +272,28 @@ def test_a_wrong_recipe_is_told_without_tensorflow(tmp_path: Path) -> None:
 def test_the_light_check_sees_heavy_imports(tmp_path: Path) -> None:
     modules, _ = imported_by("-c", "import matplotlib", cwd=tmp_path)
     assert heavy(modules) == {"matplotlib"}
+
+
+def test_no_public_signature_has_a_type_that_says_nothing() -> None:
+    """`Any` in what a program calls would switch its own type checker off."""
+    found = []
+    for name in seq2seq_kit.__all__:
+        public = getattr(seq2seq_kit, name)
+        members = {name: public}
+        if isinstance(public, type):
+            members = {f"{name}.{key}": value for key, value in vars(public).items() if not key.startswith("_")}
+            found += [
+                f"{name}.{key}" for key, word in vars(public).get("__annotations__", {}).items() if "Any" in str(word)
+            ]
+        for place, member in members.items():
+            function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+            words = getattr(function, "__annotations__", {}) if inspect.isfunction(function) else {}
+            found += [f"{place}({key})" for key, word in words.items() if "Any" in str(word)]
+    assert not found
+
+
+def test_a_module_can_be_held_in_the_head() -> None:
+    lengths = {
+        path.relative_to(PACKAGE).as_posix(): len(path.read_text(encoding="utf-8").splitlines()) for path in files()
+    }
+    assert not {place: length for place, length in lengths.items() if length > 300}

@@ -1,7 +1,7 @@
 """The allow-list of a bundle's model: what it may be made of, asked when it is loaded and before it is saved.
 
 Keras' safe mode refuses Lambda layers and pickled code; the list also refuses every other class that a foreign configuration
-might name. A new layer of the kit is added to `OWN_CLASSES`, a layer of Keras that a builder begins to use to `CLASSES`.
+might name. A new layer of the kit is added to `_BY_MODULE`, a layer of Keras that a builder begins to use to `CLASSES`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import keras
 
 Json = dict[str, Any]
-Words = Json  # the name of it in the tasks' bundles
 Arrays = dict[str, np.ndarray]
 _GOLDEN_LENGTHS = (8, 5, 3)
 
@@ -102,7 +101,7 @@ class Bundle(ABC):
 
     @classmethod
     @abstractmethod
-    def restore(cls, recipe: Any, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
+    def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
         """The reverse of `state`."""
 
     def golden(self) -> list[np.ndarray]:
@@ -137,4 +136,4 @@ def golden_sequences(features: int) -> list[np.ndarray]:
     return [values, (np.arange(lengths.max()) < lengths[:, None]).astype(np.float32)]
 
 
-__all__ = ["Arrays", "Board", "Bundle", "Json", "Words", "golden_sequences", "standard_normal"]
+__all__ = ["Arrays", "Board", "Bundle", "Json", "golden_sequences", "standard_normal"]

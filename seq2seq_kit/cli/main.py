@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one verb.
 
     Args:
-        arguments: Words after the program's name; those of the process by default.
+        arguments: Json after the program's name; those of the process by default.
 
     Returns:
         0 done; 1 the run failed; 2 the recipe, the data or the call is wrong; 130 interrupted.

@@ -1,6 +1,6 @@
 """What stands out in a result, whatever was predicted: loses to a baseline, could go on learning, ...
 
-Each task puts its own list together from these and from what only it can find, in its `evaluation.py`.
+Each task puts its own list together from these and from what only it can find, in `diagnose` of its `task.py`.
 """
 
 from collections.abc import Sequence

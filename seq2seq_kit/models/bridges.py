@@ -1,7 +1,7 @@
 """Bridges: how one latent vector becomes an input for each step that the decoder writes, all steps at once.
 
 A new one is a function here with a line in `BRIDGES`, its name in the schema (`ForecastModel.bridge`), and a test. Bridges to
-autoregressive decoders (`state`, `attention`) are models of another shape and stand in `feedback.py` and `translator.py`.
+autoregressive decoders (`state`, `attention`) are models of another shape and stand in `feedback.py` and `decoding.py`.
 """
 
 from collections.abc import Callable

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Bundle, Words
+from seq2seq_kit.bundles.base import Bundle, Json
 from seq2seq_kit.data import read_source
 from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
 from seq2seq_kit.errors import RecipeError
@@ -84,7 +84,7 @@ class Job(ABC, Generic[R, B, E]):
         """The recipe's model for this data."""
 
     def folds(self, count: int) -> Sequence[Self]:
-        """Jobs on the same source whose train and val are time-ordered folds, test empty; see `data.splits.expanding_folds`.
+        """Jobs on the same source whose train and val are folds in time, test empty; see `data.tables.splits.expanding_folds`.
 
         Raises:
             RecipeError: The task has no folds.
@@ -98,7 +98,7 @@ class Job(ABC, Generic[R, B, E]):
 
     @abstractmethod
     def joined(self) -> Self:
-        """The job of a last training when nothing is left to choose: train holds the val rows, too.
+        """The job of a final refit on train + val.
 
         All that is fitted on train (scaler, vocabularies, baselines) is fitted on both; val and test stay to be looked at, but
         figures of val are then those of rows that were trained on.
@@ -143,7 +143,7 @@ class Job(ABC, Generic[R, B, E]):
         )
 
     @abstractmethod
-    def bundle(self, model: keras.Model, info: Words, *, peers: bool = True) -> B:
+    def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> B:
         """The model as it goes to disk; `peers`: with its baselines fitted."""
 
     @abstractmethod

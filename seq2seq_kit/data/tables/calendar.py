@@ -54,7 +54,7 @@ def calendar_columns(times: pd.DatetimeIndex | Clock, calendar: Sequence[str]) -
 
     Args:
         times: Timestamps in the clock the pattern follows (local time for a rush hour).
-        calendar: Words of the recipe: `hour`, `hour_of_week`, `weekend`, ...
+        calendar: Json of the recipe: `hour`, `hour_of_week`, `weekend`, ...
 
     Returns:
         Shape `(rows, columns)`, columns as in `calendar_names`: sine and cosine of a period, 0 or 1 for `weekend`.

@@ -15,7 +15,7 @@ class Columns:
     Attributes:
         inputs: Read by the encoder.
         known_future: Known ahead of time.
-        calendar: Words of the recipe, not column names.
+        calendar: Json of the recipe, not column names.
         targets: To be predicted; an autoencoder's are its inputs.
         masked: Whether each input has a column that tells where it was observed.
     """

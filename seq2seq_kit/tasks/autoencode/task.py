@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from seq2seq_kit.bundles.base import Words
+from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.evaluation import Evaluation
 from seq2seq_kit.evaluation.diagnostics import examine_errors, returns_the_mean
 from seq2seq_kit.findings import Finding
@@ -36,7 +36,7 @@ class AutoencodeJob(WindowJob[AutoencodeRecipe, AutoencodeBundle]):
             **self.recipe.model.model_dump(),
         )
 
-    def bundle(self, model: keras.Model, info: Words, *, peers: bool = True) -> AutoencodeBundle:
+    def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> AutoencodeBundle:
         latent = int(model.get_layer("bridge").input.shape[-1])
         baselines = fit_autoencode_baselines(self.prepared, latent_dim=latent) if peers else []
         return AutoencodeBundle(self.recipe, model, self.prepared.scaler, baselines, {}, info)

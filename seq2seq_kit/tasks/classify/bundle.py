@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Arrays, Bundle, Words, golden_sequences
+from seq2seq_kit.bundles.base import Arrays, Bundle, Json, golden_sequences
 from seq2seq_kit.data.sequences.vocabulary import Vocabulary
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.base import MODEL
+from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks.classify.baselines import LinearBaseline, softmax
 from seq2seq_kit.tasks.classify.data import Classified, Learned, new_examples
 from seq2seq_kit.tasks.classify.evaluation import (
@@ -52,7 +53,7 @@ class ClassifyBundle(Bundle):
     model: keras.Model
     learned: Learned
     baselines: list[LinearBaseline]
-    info: Words = field(default_factory=dict)
+    info: Json = field(default_factory=dict)
 
     def predict(self, rows: pd.DataFrame | Sequence[str] | str, *, origin: str = "the data") -> pd.DataFrame:
         """The answer to each text or series, or to the window that ends in each row.
@@ -121,10 +122,10 @@ class ClassifyBundle(Bundle):
         """Columns of a frame that the model does not use."""
         return [str(name) for name in frame.columns if name not in columns_of(self.recipe)]
 
-    def state(self) -> tuple[Words, Arrays]:
+    def state(self) -> tuple[Json, Arrays]:
         """What stands beside the model on disk."""
         learned = self.learned
-        words: Words = {"labels": learned.labels, "center": learned.center, "scale": learned.scale}
+        words: Json = {"labels": learned.labels, "center": learned.center, "scale": learned.scale}
         if isinstance(learned.coding, Vocabulary):
             words["tokens"] = learned.coding.tokens
         else:
@@ -134,10 +135,9 @@ class ClassifyBundle(Bundle):
         return words, arrays | {f"bias_{place}": peer.bias for place, peer in enumerate(self.baselines)}
 
     @classmethod
-    def restore(
-        cls, recipe: ClassifyRecipe, model: keras.Model, state: Mapping[str, Any], arrays: Arrays, info: Words
-    ) -> ClassifyBundle:
+    def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> ClassifyBundle:
         """The reverse of `state`."""
+        assert isinstance(recipe, ClassifyRecipe)
         data = recipe.data
         coding: Coding
         if isinstance(data, TextsData):

@@ -53,7 +53,7 @@ def read_inputs(
         coding: Vocabulary or scaler of a trained model; None: one is learned on the training sequences.
         new: Whether all sequences belong to the test part.
         joined: Whether those of val are in train, too.
-        every_window: Whether a window begins in each row, whatever `window_stride` is.
+        every_window: Whether a window ends in every row that has enough rows before it, whatever `window_stride` is.
         origin: Name of the rows for messages.
     """
     if isinstance(data, TextsData):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Words
+from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.data.sequences.vocabulary import UNKNOWN, Vocabulary
 from seq2seq_kit.evaluation.diagnostics import against_baseline, still_improving
 from seq2seq_kit.findings import Finding
@@ -108,7 +108,7 @@ class ClassifyJob(Job[ClassifyRecipe, ClassifyBundle, ClassifyEvaluation]):
         weights = counts.sum() / (len(counts) * counts) if balanced else np.ones(len(counts))
         return class_loss(weights), [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
-    def bundle(self, model: keras.Model, info: Words, *, peers: bool = True) -> ClassifyBundle:
+    def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> ClassifyBundle:
         baselines = fit_baselines(self.examples, self.recipe.training.class_weights) if peers else []
         return ClassifyBundle(self.recipe, model, self.examples.learned, baselines, info)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Arrays, Bundle, Words
+from seq2seq_kit.bundles.base import Arrays, Bundle, Json
 from seq2seq_kit.errors import DataError
+from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks.echo.evaluation import EchoEvaluation, evaluate_echo
 from seq2seq_kit.tasks.echo.recipe import EchoRecipe
 
@@ -36,7 +37,7 @@ class EchoBundle(Bundle):
 
     recipe: EchoRecipe
     model: keras.Model
-    info: Words = field(default_factory=dict)
+    info: Json = field(default_factory=dict)
 
     def predict(self, frame: pd.DataFrame, *, origin: str = "the data") -> pd.DataFrame:
         """The echo of a sequence.
@@ -91,15 +92,14 @@ class EchoBundle(Bundle):
 
         return compile_free_run(self.model)
 
-    def state(self) -> tuple[Words, Arrays]:
+    def state(self) -> tuple[Json, Arrays]:
         """Nothing is stored beside the model; the sequence is part of the recipe."""
         return {}, {}
 
     @classmethod
-    def restore(
-        cls, recipe: EchoRecipe, model: keras.Model, state: Mapping[str, Any], arrays: Arrays, info: Words
-    ) -> Self:
+    def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
         """The reverse of `state`."""
+        assert isinstance(recipe, EchoRecipe)
         return cls(recipe, model, info)
 
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:

@@ -36,9 +36,9 @@ class Unrolled:
         title: What it shows.
         inputs: What each step reads; None for nothing of its own.
         outputs: What each step writes; None for nothing.
-        head: Words of the layer on top of each output.
+        head: Json of the layer on top of each output.
         passed: Whether the state is passed on after each step but the last.
-        shared: Words of one input that all steps read.
+        shared: Json of one input that all steps read.
         fed_back: Each output is the next step's input.
         wide_head: One head over all steps at once.
         caption: A sentence below.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Words
+from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.errors import ArgumentError, RecipeError
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.tasks.echo import plots
@@ -111,7 +111,7 @@ class EchoJob(Job[EchoRecipe, EchoBundle, EchoEvaluation]):
     def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
         return super().fit(model, [_Sparing(observer) for observer in observers], stop_after=stop_after)
 
-    def bundle(self, model: keras.Model, info: Words, *, peers: bool = True) -> EchoBundle:
+    def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> EchoBundle:
         return EchoBundle(self.recipe, model, info)
 
     def report(self, bundle: EchoBundle, part: str) -> EchoEvaluation:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seq2seq_kit.bundles.base import Words
+from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.evaluation import Evaluation
@@ -98,7 +98,7 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
 
         return validate
 
-    def bundle(self, model: keras.Model, info: Words, *, peers: bool = True) -> ForecastBundle:
+    def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> ForecastBundle:
         baselines, naive = self.baselines() if peers else ([], {})
         return ForecastBundle(self.recipe, model, self.prepared.scaler, baselines, naive, info)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Words
+from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.data.windows.prepare import Prepared, prepare
 from seq2seq_kit.evaluation import MODEL, Evaluation
 from seq2seq_kit.evaluation.baselines import LastValue
@@ -52,7 +52,7 @@ class NextStepJob(WindowJob[NextStepRecipe, NextStepBundle]):
     def objective(self) -> tuple[Loss, list[keras.Metric]]:
         return value_loss(self.recipe.training.loss, masked=True), []
 
-    def bundle(self, model: keras.Model, info: Words, *, peers: bool = True) -> NextStepBundle:
+    def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> NextStepBundle:
         baselines, naive = self.baselines() if peers else ([], {})
         return NextStepBundle(self.recipe, model, self.prepared.scaler, baselines, naive, info)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Arrays, Bundle, Words, golden_sequences
+from seq2seq_kit.bundles.base import Arrays, Bundle, Json, golden_sequences
 from seq2seq_kit.data.sequences.labels import number_labels, read_labels
 from seq2seq_kit.data.sequences.ragged import NO_LABEL, Ragged
 from seq2seq_kit.data.sequences.vocabulary import Vocabulary
@@ -20,6 +20,7 @@ from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.evaluation.labels import count_labels
+from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks.tag.data import Tagged, require_labels, steps_of
 from seq2seq_kit.tasks.tag.evaluation import (
     TagBaseline,
@@ -60,7 +61,7 @@ class TagBundle(Bundle):
     model: keras.Model
     labels: list[str]
     baselines: list[TagBaseline]
-    info: Words
+    info: Json
 
     def predict(self, rows: pd.DataFrame | Texts, *, origin: str = "the data") -> pd.DataFrame:
         """Labels rows.
@@ -130,14 +131,14 @@ class TagBundle(Bundle):
         """The columns that tell which step a label belongs to, for some rows of the frame."""
 
     @classmethod
-    def checked_labels(cls, model: keras.Model, state: Mapping[str, Any]) -> list[str]:
+    def checked_labels(cls, model: keras.Model, state: Json) -> list[str]:
         """The stored labels; a `ValueError` means that they are not those of the model."""
         labels = [str(label) for label in state["labels"]]
         if len(set(labels)) != model.output_shape[-1]:
             raise ValueError(f"it has {len(set(labels))} labels, its model gives {model.output_shape[-1]}")
         return labels
 
-    def state(self) -> tuple[Words, Arrays]:
+    def state(self) -> tuple[Json, Arrays]:
         """What is stored beside the model: plain values for JSON, and arrays."""
         return {"labels": self.labels, "baselines": dump_tag_baselines(self.baselines)}, {}
 
@@ -210,16 +211,15 @@ class TagTokensBundle(TagBundle):
         data = self.recipe.data
         return [str(name) for name in frame.columns if name not in {data.series, data.labels, SEQUENCE, data.tokens}]
 
-    def state(self) -> tuple[Words, Arrays]:
+    def state(self) -> tuple[Json, Arrays]:
         letters = self.coding.characters
         coding = {"tokens": self.coding.tokens.tokens, "characters": letters.tokens if letters else None}
         return super().state()[0] | coding, {}
 
     @classmethod
-    def restore(
-        cls, recipe: TagTokensRecipe, model: keras.Model, state: Mapping[str, Any], arrays: Arrays, info: Words
-    ) -> Self:
+    def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
         """The reverse of `state`."""
+        assert isinstance(recipe, TagTokensRecipe)
         labels, letters = cls.checked_labels(model, state), state["characters"]
         characters = None if letters is None else Vocabulary.restore("char", letters)
         coding = TokenCoding(Vocabulary.restore("token", state["tokens"]), characters)
@@ -269,14 +269,13 @@ class TagValuesBundle(TagBundle):
         used = {data.series, data.labels, SEQUENCE, data.time, *Columns.of(data).table}
         return [str(name) for name in frame.columns if name not in used]
 
-    def state(self) -> tuple[Words, Arrays]:
+    def state(self) -> tuple[Json, Arrays]:
         return super().state()[0] | {"scaler": self.scaler.to_json()}, {}
 
     @classmethod
-    def restore(
-        cls, recipe: TagValuesRecipe, model: keras.Model, state: Mapping[str, Any], arrays: Arrays, info: Words
-    ) -> Self:
+    def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
         """The reverse of `state`."""
+        assert isinstance(recipe, TagValuesRecipe)
         baselines = restore_tag_baselines(state["baselines"])
         return cls(recipe, model, cls.checked_labels(model, state), baselines, info, Scaler.from_json(state["scaler"]))
 

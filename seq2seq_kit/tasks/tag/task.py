@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Words
+from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.data.sequences.vocabulary import UNKNOWN
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.evaluation import MODEL
@@ -140,7 +140,7 @@ class TagTokensJob(TagJob[TagTokensRecipe, TagTokensBundle]):
         tagged, coding = joined_tokens(self.recipe.data, self.examples, self.coding)
         return replace(self, examples=tagged, coding=coding)
 
-    def bundle(self, model: keras.Model, info: Words, *, peers: bool = True) -> TagTokensBundle:
+    def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> TagTokensBundle:
         baselines = fit_tag_baselines(self.examples) if peers else []
         return TagTokensBundle(self.recipe, model, self.examples.labels, baselines, info, self.coding)
 
@@ -183,6 +183,6 @@ class TagValuesJob(TagJob[TagValuesRecipe, TagValuesBundle]):
         prepared = self.prepared.with_scaler(bundle.scaler)
         return replace(self, prepared=prepared, examples=self.examples.with_values(prepared.matrix[:]))
 
-    def bundle(self, model: keras.Model, info: Words, *, peers: bool = True) -> TagValuesBundle:
+    def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> TagValuesBundle:
         baselines = fit_tag_baselines(self.examples) if peers else []
         return TagValuesBundle(self.recipe, model, self.examples.labels, baselines, info, self.prepared.scaler)

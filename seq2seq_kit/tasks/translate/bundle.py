@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Arrays, Bundle, Words
+from seq2seq_kit.bundles.base import Arrays, Bundle, Json
 from seq2seq_kit.data.sequences.ragged import Field
 from seq2seq_kit.data.sequences.texts import read_texts, refuse_long
 from seq2seq_kit.data.sequences.vocabulary import PADDING, Vocabulary
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL
-from seq2seq_kit.recipe.fields import AUTOREGRESSIVE
+from seq2seq_kit.recipe.fields import AUTOREGRESSIVE, Recipe
 from seq2seq_kit.tasks.translate.data import Texts, encode_sources, read_pairs, read_table_of_texts
 from seq2seq_kit.tasks.translate.evaluation import (
     TextBaseline,
@@ -59,7 +59,7 @@ class TranslateBundle(Bundle):
     target_vocabulary: Vocabulary
     output_steps: int
     baselines: list[TextBaseline]
-    info: Words = field(default_factory=dict)
+    info: Json = field(default_factory=dict)
     beams: int = 1
 
     def predict(
@@ -210,7 +210,7 @@ class TranslateBundle(Bundle):
         data = self.recipe.data
         return [str(name) for name in frame.columns if name not in (data.source_column, data.target_column)]
 
-    def state(self) -> tuple[Words, Arrays]:
+    def state(self) -> tuple[Json, Arrays]:
         """What is stored beside the model: plain values for JSON, and arrays."""
         words = {
             "source_vocabulary": [self.source_vocabulary.level, self.source_vocabulary.tokens],
@@ -221,10 +221,9 @@ class TranslateBundle(Bundle):
         return words, {}
 
     @classmethod
-    def restore(
-        cls, recipe: Any, model: keras.Model, state: Mapping[str, Any], arrays: Arrays, info: Words
-    ) -> TranslateBundle:
+    def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> TranslateBundle:
         """The reverse of `state`."""
+        assert isinstance(recipe, TranslateRecipe)
         own, other = (Vocabulary.restore(*state[f"{side}_vocabulary"]) for side in ("source", "target"))
         steps, peers = int(state["output_steps"]), restore_text_baselines(state["baselines"])
         names = [layer.name for layer in model.layers]

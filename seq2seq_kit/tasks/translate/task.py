@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Words
+from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.data.sequences.ragged import Field
 from seq2seq_kit.data.sequences.vocabulary import PADDING
 from seq2seq_kit.evaluation.diagnostics import against_baseline, still_improving
@@ -95,7 +95,7 @@ class TranslateJob(Job[TranslateRecipe, TranslateBundle, TextEvaluation]):
 
         return label_loss, [LabelAccuracy()]
 
-    def bundle(self, model: keras.Model, info: Words, *, peers: bool = True) -> TranslateBundle:
+    def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> TranslateBundle:
         texts = self.examples
         baselines = fit_text_baselines(texts) if peers else []
         own, other = texts.source_vocabulary, texts.target_vocabulary

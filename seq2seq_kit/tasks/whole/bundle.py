@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Arrays, Bundle, Words, golden_sequences
+from seq2seq_kit.bundles.base import Arrays, Bundle, Json, golden_sequences
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.baselines import dump_baselines, restore_baselines
+from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks.whole.data import Sequences, new_sequences
 from seq2seq_kit.tasks.whole.evaluation import (
     BASELINES,
@@ -50,7 +51,7 @@ class WholeBundle(Bundle):
     model: keras.Model
     scaler: Scaler
     baselines: list[SequenceBaseline]
-    info: Words = field(default_factory=dict)
+    info: Json = field(default_factory=dict)
 
     def encode(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
         """The latent vector of each sequence: series, `steps`, `latent_0..n`.
@@ -152,15 +153,14 @@ class WholeBundle(Bundle):
         data = self.recipe.data
         return [str(name) for name in frame.columns if name not in {data.series, data.time, *data.inputs}]
 
-    def state(self) -> tuple[Words, Arrays]:
+    def state(self) -> tuple[Json, Arrays]:
         """What is stored beside the model: plain values for JSON, and arrays."""
         return {"scaler": self.scaler.to_json(), "baselines": dump_baselines(self.baselines)[0]}, {}
 
     @classmethod
-    def restore(
-        cls, recipe: WholeRecipe, model: keras.Model, state: Mapping[str, Any], arrays: Arrays, info: Words
-    ) -> Self:
+    def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
         """The reverse of `state`."""
+        assert isinstance(recipe, WholeRecipe)
         baselines = restore_baselines(state["baselines"], BASELINES)
         return cls(recipe, model, Scaler.from_json(state["scaler"]), baselines, info)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Words
+from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.evaluation.diagnostics import examine_errors, returns_the_mean
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.tasks.job import Job, Loss, Served, rows_of, served_example
@@ -93,7 +93,7 @@ class WholeJob(Job[WholeRecipe, WholeBundle, SequenceEvaluation]):
     def objective(self) -> tuple[Loss, list[keras.Metric]]:
         return value_loss(self.recipe.training.loss, masked=True), []
 
-    def bundle(self, model: keras.Model, info: Words, *, peers: bool = True) -> WholeBundle:
+    def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> WholeBundle:
         width = int(model.get_layer("bridge").input[0].shape[-1])
         baselines = fit_sequence_baselines(self.examples, latent_dim=width) if peers else []
         return WholeBundle(self.recipe, model, self.examples.prepared.scaler, baselines, info)
