@@ -123,7 +123,7 @@ def require_same_figures(evaluation: Any, expected: dict[str, dict[str, float]])
     """The model and each of its baselines; figures may have been added."""
     assert expected
     for name, figures in expected.items():
-        found = evaluation.figures(name)
+        found = evaluation.metrics(name)
         close = pytest.approx(figures, rel=TOLERANCE, abs=TOLERANCE / 10, nan_ok=True)
         assert {key: found[key] for key in figures} == close, name
 

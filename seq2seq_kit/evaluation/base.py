@@ -1,4 +1,4 @@
-"""What every evaluation shows, whatever was predicted: the model and its baselines, figure by figure, on one part of the data."""
+"""What every evaluation shows, whatever was predicted: the model and its baselines, metric by metric, on one part of the data."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ MODEL = "model"
 
 
 class Board(ABC):
-    """The figures of one part. Each task says which they are; how a model compares with its baselines is the same for all.
+    """The metrics on one part of the data: each task has its own; how a model compares with its baselines is the same for all.
 
     Attributes:
         part: `val` or `test`.
         about: What each baseline does.
-        titles: Title of each figure by its key, in the order of the table.
-        headline: Key of the figure that comes first when there is room for one.
+        titles: Title of each metric by its key, in the order of the table.
+        headline: Key of the metric that comes first where there is room for one.
         error: Name of the error that skill compares.
         unit: What was evaluated, for messages: `windows`.
         advice: What to do about a finding, by its code, where it is not `diagnostics.ADVICE`.
@@ -43,28 +43,32 @@ class Board(ABC):
     @property
     @abstractmethod
     def units(self) -> str:
-        """What the figures are measured in, as a sentence."""
+        """The units of the metrics, as a sentence."""
 
     @property
     @abstractmethod
     def names(self) -> list[str]:
-        """The forecasters, the model first."""
+        """The model first, then the baselines."""
 
     @abstractmethod
+    def metrics(self, name: str = MODEL) -> dict[str, float]:
+        """The metrics of the model or of one baseline, keys as in `titles`; NaN where one has no meaning."""
+
     def figures(self, name: str = MODEL) -> dict[str, float]:
-        """The figures of one forecaster, keys as in `titles`; NaN where one has no meaning."""
+        """Former name of `metrics`."""
+        return self.metrics(name)
 
     @abstractmethod
     def table(self) -> pd.DataFrame:
-        """Every figure, long."""
+        """Every metric, long."""
 
     def curves(self) -> dict[str, np.ndarray]:
-        """Figures by output step, by name; empty where there are none."""
+        """Metrics by output step, by name; empty where there are none."""
         return {}
 
     def error_of(self, name: str = MODEL) -> float:
         """The error that skill compares, of one forecaster: the smaller the better."""
-        return self.figures(name)[self.headline]
+        return self.metrics(name)[self.headline]
 
     @property
     def baselines(self) -> list[str]:
@@ -94,8 +98,8 @@ class Board(ABC):
 class ErrorBoard(Board):
     """Errors of predicted values.
 
-    Figures over several targets are in units of each target's training scale, because their own units do not add up;
-    figures of one target, and over a single target, are in its original units.
+    Metrics over several targets are in units of each target's training scale, because their own units do not add up;
+    metrics of one target, and over a single target, are in its original units.
 
     Attributes:
         targets: Names of the targets.
@@ -119,7 +123,7 @@ class ErrorBoard(Board):
 
     @property
     def units(self) -> str:
-        """What the figures of `overall` are measured in."""
+        """The units of `overall`."""
         if len(self.targets) == 1:
             return f"Errors are in the units of {self.targets[0]}."
         return (
@@ -129,10 +133,10 @@ class ErrorBoard(Board):
 
     @property
     def names(self) -> list[str]:
-        """The forecasters, the model first."""
+        """The model first, then the baselines."""
         return list(self.sums)
 
-    def figures(self, name: str = MODEL) -> dict[str, float]:
+    def metrics(self, name: str = MODEL) -> dict[str, float]:
         """The scores over all cells by key of `titles`."""
         scores = self.overall(name)
         return {key: getattr(scores, key) for key in self.titles}

@@ -18,10 +18,10 @@ def final_metrics(result: TrainResult) -> dict[str, float]:
     """Figures of the model on val and test, of the baselines on test, and of the fit."""
     values: dict[str, float] = {}
     for board in (result.val, result.test):
-        values |= {f"{board.part}/{key}": value for key, value in board.figures().items()}
+        values |= {f"{board.part}/{key}": value for key, value in board.metrics().items()}
         values[f"{board.part}/skill"] = board.skill
     for name in result.test.names[1:]:
-        figures = result.test.figures(name)
+        figures = result.test.metrics(name)
         values |= {f"test_baselines/{metric_name(name)}_{key}": value for key, value in figures.items()}
     values |= {"fit/best_epoch": float(result.fit.best_epoch), "fit/seconds": result.fit.seconds}
     return values | {"fit/seconds_of_the_whole_run": result.seconds}

@@ -46,7 +46,7 @@ def result_lines(result: TrainResult) -> list[str]:
 
 def headline(test: Board) -> str:
     """`RMSE 337.3, skill +0.056 against ridge`."""
-    value = figure(test.figures()[test.headline])
+    value = figure(test.metrics()[test.headline])
     return f"{test.titles[test.headline]} {value}, skill {signed(test.skill)} against {test.best_baseline}"
 
 
@@ -60,7 +60,7 @@ def result_rows(test: Board) -> list[list[str]]:
     rows = []
     for name in test.names:
         skill = test.skill_against(name) if name != MODEL else math.nan
-        cells = [figure(value) for value in test.figures(name).values()]
+        cells = [figure(value) for value in test.metrics(name).values()]
         rows.append([name, *cells, signed(skill) if math.isfinite(skill) else ""])
     return rows
 

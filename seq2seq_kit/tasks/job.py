@@ -1,4 +1,4 @@
-"""What a run needs to know of its task: a recipe together with its data, from the checks to the figures.
+"""What a run needs to know of its task: a recipe together with its data, from the checks to the plots.
 
 `runs.py` goes through the same stages for every task. `Job` holds what is the same for all; `task.py` in each
 task's folder holds what differs.
@@ -148,7 +148,7 @@ class Job(ABC, Generic[R, B, E]):
 
     @abstractmethod
     def report(self, bundle: B, part: str) -> E:
-        """The figures of a part."""
+        """The metrics of a part."""
 
     def examine(self, fitted: Fit, val: E, test: E) -> list[Finding]:
         """The findings on the result."""
@@ -165,14 +165,14 @@ class Job(ABC, Generic[R, B, E]):
         """The findings on a finished fit; arguments as in `diagnostics.examine_errors`."""
 
     def draw(self, bundle: B, fitted: Fit, test: E, folder: Path) -> None:
-        """Writes the figures of the run: the losses, the model, and the task's own."""
+        """Writes the plots of the run: the losses, the model, and the task's own."""
         folder.mkdir(parents=True, exist_ok=True)
         figures = {"loss_curves": plots.plot_losses(fitted), "model": plot_model(bundle.model)}
-        plots.save(figures | self.figures(bundle, fitted, test, folder), folder)
+        plots.save(figures | self.plots(bundle, fitted, test, folder), folder)
 
     @abstractmethod
-    def figures(self, bundle: B, fitted: Fit, test: E, folder: Path) -> dict[str, Figure]:
-        """The figures that only this task has, by file name; pages and tables it writes to `folder` itself."""
+    def plots(self, bundle: B, fitted: Fit, test: E, folder: Path) -> dict[str, Figure]:
+        """The plots that only this task has, by file name; pages and tables it writes to `folder` itself."""
 
     @abstractmethod
     def served(self, bundle: B) -> Mapping[str, tuple[Served, Served]]:

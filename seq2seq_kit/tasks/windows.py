@@ -107,7 +107,7 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
     def report(self, bundle: W, part: str) -> Evaluation:
         return bundle.evaluate_part(self.seen_by(bundle).prepared, part)
 
-    def figures(self, bundle: W, fitted: Fit, test: Evaluation, folder: Path) -> dict[str, Figure]:
+    def plots(self, bundle: W, fitted: Fit, test: Evaluation, folder: Path) -> dict[str, Figure]:
         predictors: dict[str, Predictor] = {MODEL: bundle.forecast} | {peer.name: peer for peer in bundle.baselines}
         title = f"{self.noun.capitalize()} of the test windows: {self.recipe.name or self.recipe.task}"
         shown = plots.pick_examples(self.prepared, "test", predictors, count=6)

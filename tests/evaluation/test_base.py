@@ -36,7 +36,7 @@ class Shares(Board):
     def names(self) -> list[str]:
         return list(self.hits)
 
-    def figures(self, name: str = "model") -> dict[str, float]:
+    def metrics(self, name: str = "model") -> dict[str, float]:
         return {"hits": self.hits[name]}
 
     def error_of(self, name: str = "model") -> float:
@@ -69,9 +69,9 @@ def test_advice_is_the_shared_one_where_a_board_has_none() -> None:
     assert (found.code, found.advice) == ("ties_with_baseline", ADVICE["ties_with_baseline"])
 
 
-def test_a_board_that_lacks_figures_cannot_be_made() -> None:
+def test_a_board_that_lacks_metrics_cannot_be_made() -> None:
     class Bare(Board):
         pass
 
-    with pytest.raises(TypeError, match="figures"):
+    with pytest.raises(TypeError, match="metrics"):
         Bare()  # type: ignore[abstract]

@@ -132,7 +132,7 @@ def test_joined_the_val_rows_are_trained_on_and_test_stays(name: str) -> None:
     for part in ("val", "test"):
         board = joined.report(bundle, part)
         assert len(board.names) > 1
-        assert all(np.isfinite(next(iter(board.figures(peer).values()))) for peer in board.names)
+        assert all(np.isfinite(next(iter(board.metrics(peer).values()))) for peer in board.names)
 
 
 def test_the_vocabularies_of_joined_texts_know_the_val_texts() -> None:

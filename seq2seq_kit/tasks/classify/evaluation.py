@@ -65,7 +65,7 @@ class LabelEvaluation(_Answers):
         """How often each true label (row) was given each label (column)."""
         return count_labels(self.truth, self.predictions[name].argmax(axis=1), len(self.labels))
 
-    def figures(self, name: str = MODEL) -> dict[str, float]:
+    def metrics(self, name: str = MODEL) -> dict[str, float]:
         counts, bins = self.confusion(name), self.calibration(name)
         right = np.take_along_axis(self.predictions[name], self.truth[:, None].astype(np.int64), axis=1)
         distance = (bins["accuracy"] - bins["probability"]).abs()
@@ -94,7 +94,7 @@ class LabelEvaluation(_Answers):
     def table(self) -> pd.DataFrame:
         parts = []
         for name in self.names:
-            overall = {"forecaster": name, "label": "", "sequences": len(self.truth)} | self.figures(name)
+            overall = {"forecaster": name, "label": "", "sequences": len(self.truth)} | self.metrics(name)
             by_label = scores_by_label(self.confusion(name), self.labels, of="sequences")
             parts += [pd.DataFrame([overall]), by_label.assign(forecaster=name)]
         return pd.concat(parts, ignore_index=True)
@@ -112,8 +112,8 @@ class BalancedEvaluation(LabelEvaluation):
     def units(self) -> str:
         return f"Balanced accuracy: mean recall of the labels. {super().units}"
 
-    def figures(self, name: str = MODEL) -> dict[str, float]:
-        return {"balanced_accuracy": 1 - self.error_of(name)} | super().figures(name)
+    def metrics(self, name: str = MODEL) -> dict[str, float]:
+        return {"balanced_accuracy": 1 - self.error_of(name)} | super().metrics(name)
 
     def error_of(self, name: str = MODEL) -> float:
         counts = self.confusion(name)
@@ -139,7 +139,7 @@ class NumberEvaluation(_Answers):
     def units(self) -> str:
         return f"Errors are in the units of {self.target}."
 
-    def figures(self, name: str = MODEL) -> dict[str, float]:
+    def metrics(self, name: str = MODEL) -> dict[str, float]:
         errors, spread = self.predictions[name] - self.truth, float(self.truth.var())
         r2 = 1 - float(np.mean(errors**2)) / spread if spread > 0 else float("nan")
         return {"mae": float(np.abs(errors).mean()), "rmse": self.error_of(name), "r2": r2}
@@ -148,7 +148,7 @@ class NumberEvaluation(_Answers):
         return float(np.sqrt(np.mean((self.predictions[name] - self.truth) ** 2)))
 
     def table(self) -> pd.DataFrame:
-        return pd.DataFrame([{"forecaster": name} | self.figures(name) for name in self.names])
+        return pd.DataFrame([{"forecaster": name} | self.metrics(name) for name in self.names])
 
 
 ClassifyEvaluation = LabelEvaluation | NumberEvaluation

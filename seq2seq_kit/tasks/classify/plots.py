@@ -17,7 +17,7 @@ def plot_calibration(test: LabelEvaluation) -> Figure:
     figure, axes = new_figure(5.5, 5)
     axes.plot([0, 1], [0, 1], color=TRUTH_COLOUR, lw=0.8, ls=":", label="calibrated")
     for name, colour in ((test.best_baseline, PAST_COLOUR), (MODEL, MODEL_COLOUR)):
-        bins, error = test.calibration(name), test.figures(name)["calibration_error"]
+        bins, error = test.calibration(name), test.metrics(name)["calibration_error"]
         said = f"{name}, calibration error {error:.3f}"
         axes.plot(bins["probability"], bins["accuracy"], color=colour, marker="o", ms=4, label=said)
     for probability, accuracy, count in test.calibration().itertuples(index=False):

@@ -134,7 +134,7 @@ class ClassifyJob(Job[ClassifyRecipe, ClassifyBundle, ClassifyEvaluation]):
                 findings.append(Finding("labels_never_given", "note", text, advice))
         return findings
 
-    def figures(self, bundle: ClassifyBundle, fitted: Fit, test: ClassifyEvaluation, folder: Path) -> dict[str, Figure]:
+    def plots(self, bundle: ClassifyBundle, fitted: Fit, test: ClassifyEvaluation, folder: Path) -> dict[str, Figure]:
         if isinstance(test, NumberEvaluation):
             return {"predicted": plot_predicted(test)}
         return {

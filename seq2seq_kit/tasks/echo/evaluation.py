@@ -54,7 +54,7 @@ class EchoEvaluation(Board):
         """The model, then the baseline."""
         return list(self.echoes)
 
-    def figures(self, name: str = MODEL) -> dict[str, float]:
+    def metrics(self, name: str = MODEL) -> dict[str, float]:
         """Root mean square and largest absolute error."""
         errors = self._errors(name)
         return {"rmse": float(np.sqrt(np.mean(errors**2))), "largest": float(errors.max())}
@@ -67,7 +67,7 @@ class EchoEvaluation(Board):
         """A row for each forecaster and step: `step` (from 1), `value`, `echo`, `error`; step 0 has the whole's figures."""
         rows = []
         for name, echo in self.echoes.items():
-            rows.append({"forecaster": name, "step": 0} | self.figures(name))
+            rows.append({"forecaster": name, "step": 0} | self.metrics(name))
             rows += [
                 {"forecaster": name, "step": step, "value": value, "echo": given, "error": given - value}
                 for step, (value, given) in enumerate(zip(self.truth.tolist(), echo.tolist(), strict=True), start=1)
@@ -118,7 +118,7 @@ def check_echo(sequence: Sequence[float]) -> list[Finding]:
 
 def examine_echo(test: EchoEvaluation, *, all_epochs: bool) -> list[Finding]:
     """Whether the sequence was learnt to one decimal."""
-    largest = test.figures()["largest"]
+    largest = test.metrics()["largest"]
     if largest < _ONE_DECIMAL:
         return [
             Finding("echo_learnt", "note", f"the echo is right to one decimal: its largest error is {largest:.2g}", "")

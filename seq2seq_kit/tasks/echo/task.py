@@ -123,7 +123,7 @@ class EchoJob(Job[EchoRecipe, EchoBundle, EchoEvaluation]):
     ) -> list[Finding]:
         return examine_echo(test, all_epochs=all_epochs)
 
-    def figures(self, bundle: EchoBundle, fitted: Fit, test: EchoEvaluation, folder: Path) -> dict[str, Figure]:
+    def plots(self, bundle: EchoBundle, fitted: Fit, test: EchoEvaluation, folder: Path) -> dict[str, Figure]:
         shape = self.recipe.model.shape
         title = f"{shape}: the sequence and its echo"
         return {"echo": plots.plot_echo(test.truth, test.echoes, title=title), "shape": plots.draw_shape(shape)}

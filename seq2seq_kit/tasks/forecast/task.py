@@ -106,9 +106,9 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
     def diagnose(val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
         return [*repeats_last_value(test), *examine_errors(val, test, val_losses, all_epochs=all_epochs)]
 
-    def figures(self, bundle: ForecastBundle, fitted: Fit, test: Evaluation, folder: Path) -> dict[str, Figure]:
+    def plots(self, bundle: ForecastBundle, fitted: Fit, test: Evaluation, folder: Path) -> dict[str, Figure]:
         own = {"attention": self._attention(bundle)} if self.recipe.model.bridge == "attention" else {}
-        return super().figures(bundle, fitted, test, folder) | own
+        return super().plots(bundle, fitted, test, folder) | own
 
     def _attention(self, bundle: ForecastBundle) -> Figure:
         from seq2seq_kit.models.decoding import attention_weights

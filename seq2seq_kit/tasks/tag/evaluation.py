@@ -50,7 +50,7 @@ class TagEvaluation(Board):
     def names(self) -> list[str]:
         return list(self.confusion)
 
-    def figures(self, name: str = MODEL) -> dict[str, float]:
+    def metrics(self, name: str = MODEL) -> dict[str, float]:
         counts = self.confusion[name]
         return {
             "accuracy": float(np.trace(counts) / counts.sum()),
@@ -63,16 +63,16 @@ class TagEvaluation(Board):
         return scores_by_label(self.confusion[name], self.labels)
 
     def error_of(self, name: str = MODEL) -> float:
-        return 1 - self.figures(name)["accuracy"]
+        return 1 - self.metrics(name)["accuracy"]
 
     def compared(self, name: str) -> str:
-        own, peer = (self.figures(each)["accuracy"] for each in (MODEL, name))
+        own, peer = (self.metrics(each)["accuracy"] for each in (MODEL, name))
         return f"accuracy {own:.4f} against {peer:.4f}"
 
     def table(self) -> pd.DataFrame:
         parts = []
         for name in self.names:
-            overall = {"forecaster": name, "label": "", "steps": int(self.confusion[name].sum())} | self.figures(name)
+            overall = {"forecaster": name, "label": "", "steps": int(self.confusion[name].sum())} | self.metrics(name)
             parts += [pd.DataFrame([overall]), self.by_label(name).assign(forecaster=name)]
         return pd.concat(parts, ignore_index=True)
 

@@ -83,7 +83,7 @@ class TagJob(Job[R, B, TagEvaluation], Generic[R, B]):
             findings.append(Finding("labels_never_given", "note", text, advice))
         return findings
 
-    def figures(self, bundle: B, fitted: Fit, test: TagEvaluation, folder: Path) -> dict[str, Figure]:
+    def plots(self, bundle: B, fitted: Fit, test: TagEvaluation, folder: Path) -> dict[str, Figure]:
         confusion = plots.plot_confusion(test.confusion[MODEL], test.labels)
         return {"accuracy": plots.plot_accuracy(fitted), "confusion": confusion}
 

@@ -127,7 +127,7 @@ class TextEvaluation(Board):
     def names(self) -> list[str]:
         return list(self.scores)
 
-    def figures(self, name: str = MODEL) -> dict[str, float]:
+    def metrics(self, name: str = MODEL) -> dict[str, float]:
         return {key: getattr(self.scores[name], key) for key in self.titles}
 
     def error_of(self, name: str = MODEL) -> float:
@@ -137,7 +137,7 @@ class TextEvaluation(Board):
         rows = []
         for name, scores in self.scores.items():
             counts = {"edits": scores.edits, "tokens": scores.tokens, "exact": scores.exact, "outputs": scores.outputs}
-            rows.append({"forecaster": name} | self.figures(name) | counts)
+            rows.append({"forecaster": name} | self.metrics(name) | counts)
         return pd.DataFrame(rows)
 
 

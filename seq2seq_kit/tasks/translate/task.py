@@ -112,7 +112,7 @@ class TranslateJob(Job[TranslateRecipe, TranslateBundle, TextEvaluation]):
     ) -> list[Finding]:
         return [*still_improving(val_losses, all_epochs=all_epochs), *against_baseline(test)]
 
-    def figures(self, bundle: TranslateBundle, fitted: Fit, test: TextEvaluation, folder: Path) -> dict[str, Figure]:
+    def plots(self, bundle: TranslateBundle, fitted: Fit, test: TextEvaluation, folder: Path) -> dict[str, Figure]:
         references = self.examples.references("test")
         picked = np.unique(np.linspace(0, len(references) - 1, min(_SHOWN, len(references))).astype(int))
         sources = [list(references)[place] for place in picked]

@@ -107,7 +107,7 @@ class WholeJob(Job[WholeRecipe, WholeBundle, SequenceEvaluation]):
     ) -> list[Finding]:
         return [*returns_the_mean(test), *examine_errors(val, test, val_losses, all_epochs=all_epochs)]
 
-    def figures(self, bundle: WholeBundle, fitted: Fit, test: SequenceEvaluation, folder: Path) -> dict[str, Figure]:
+    def plots(self, bundle: WholeBundle, fitted: Fit, test: SequenceEvaluation, folder: Path) -> dict[str, Figure]:
         numbers = self.examples.parts["test"]
         # Spread over the part by place, never by how well they turned out.
         picked = numbers[np.unique(np.linspace(0, len(numbers) - 1, min(_SHOWN, len(numbers))).astype(int))]

@@ -30,7 +30,7 @@ def board() -> LabelEvaluation:
 def test_figures_of_labels_are_scikit_learns() -> None:
     own = board()
     given = own.predictions["model"].argmax(axis=1)
-    figures = own.figures()
+    figures = own.metrics()
     assert figures["accuracy"] == pytest.approx(accuracy_score(own.truth, given))
     assert figures["macro_f1"] == pytest.approx(f1_score(own.truth, given, average="macro", zero_division=0))
     assert figures["log_loss"] == pytest.approx(log_loss(own.truth, own.predictions["model"], labels=range(4)))
@@ -41,7 +41,7 @@ def test_figures_of_labels_are_scikit_learns() -> None:
 
 def test_skill_compares_error_rates() -> None:
     own = board()
-    wrong = [1 - own.figures(name)["accuracy"] for name in own.names]
+    wrong = [1 - own.metrics(name)["accuracy"] for name in own.names]
     assert own.skill == own.skill_against("constant") == pytest.approx(1 - wrong[0] / wrong[1])
 
 
@@ -50,9 +50,9 @@ def test_balanced_skill_compares_mean_recall() -> None:
     own = board()
     balanced = BalancedEvaluation(own.part, own.truth, own.predictions, own.about, own.labels)
     recalls = [balanced_accuracy_score(own.truth, own.predictions[name].argmax(axis=1)) for name in own.names]
-    assert balanced.figures()["balanced_accuracy"] == pytest.approx(recalls[0])
+    assert balanced.metrics()["balanced_accuracy"] == pytest.approx(recalls[0])
     assert balanced.skill == pytest.approx(1 - (1 - recalls[0]) / (1 - recalls[1]))
-    assert list(balanced.figures()) == list(balanced.titles)
+    assert list(balanced.metrics()) == list(balanced.titles)
 
 
 def test_a_calibration_curve_shows_how_often_a_probability_is_right() -> None:
@@ -64,15 +64,15 @@ def test_a_calibration_curve_shows_how_often_a_probability_is_right() -> None:
     curve = honest.calibration()
     assert curve["sequences"].sum() == len(top)
     np.testing.assert_allclose(curve["probability"], curve["accuracy"], atol=0.03)
-    assert honest.figures()["calibration_error"] < 0.02
+    assert honest.metrics()["calibration_error"] < 0.02
     bold = LabelEvaluation("test", truth, {"model": np.tile([0.99, 0.01], (len(top), 1))}, {}, ["a", "b"])
-    assert bold.figures()["calibration_error"] == pytest.approx(0.99 - (truth == 0).mean())
+    assert bold.metrics()["calibration_error"] == pytest.approx(0.99 - (truth == 0).mean())
 
 
 def test_figures_of_numbers_are_scikit_learns() -> None:
     truth, given = np.array([1.0, 2.0, 4.0]), np.array([1.5, 2.0, 3.0])
     own = NumberEvaluation("test", truth, {"model": given, "mean": np.full(3, 2.0)}, {}, "x")
-    assert own.figures() == pytest.approx({"mae": 0.5, "rmse": np.sqrt(1.25 / 3), "r2": r2_score(truth, given)})
+    assert own.metrics() == pytest.approx({"mae": 0.5, "rmse": np.sqrt(1.25 / 3), "r2": r2_score(truth, given)})
     assert own.skill == pytest.approx(1 - np.sqrt(1.25 / 3) / np.sqrt(5 / 3))
 
 

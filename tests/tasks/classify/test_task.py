@@ -28,7 +28,7 @@ def test_a_run_has_parameters_curves_and_final_figures(result: TrainResult, stor
     assert run.info.run_name == "lstm8 e3 s0"
     assert run.data.params["task"] == "classify"
     assert run.data.tags["best_baseline"] == result.test.best_baseline
-    for key, value in result.test.figures().items():
+    for key, value in result.test.metrics().items():
         assert run.data.metrics[f"test/{key}"] == pytest.approx(value)
     assert run.data.tags["mlflow.note.content"].startswith(
         f"## small_classify: {result.test.titles[result.test.headline]} "
@@ -47,10 +47,10 @@ def test_the_figures_are_there(name: str, request: pytest.FixtureRequest, store:
 
 def test_the_validation_figures_are_those_that_the_fit_watched(texts_run: TrainResult, series_run: TrainResult) -> None:
     best = texts_run.fit.history[texts_run.fit.best_epoch - 1]
-    assert texts_run.val.figures()["accuracy"] == pytest.approx(best.metrics["val_accuracy"], abs=1e-6)
-    assert texts_run.val.figures()["log_loss"] == pytest.approx(best.val_loss, rel=1e-4)
+    assert texts_run.val.metrics()["accuracy"] == pytest.approx(best.metrics["val_accuracy"], abs=1e-6)
+    assert texts_run.val.metrics()["log_loss"] == pytest.approx(best.val_loss, rel=1e-4)
     best = series_run.fit.history[series_run.fit.best_epoch - 1]
-    scaled = series_run.val.figures()["rmse"] / series_run.bundle.learned.scale
+    scaled = series_run.val.metrics()["rmse"] / series_run.bundle.learned.scale
     assert scaled**2 == pytest.approx(best.val_loss, rel=1e-4)
 
 

@@ -110,7 +110,7 @@ def test_rows_that_do_not_fit_are_told(frame: pd.DataFrame, said: str) -> None:
 
 def test_another_sequence_is_evaluated_beside_the_trained_one_s_mean() -> None:
     board = trained("many_to_many")[0].evaluate(FRAME * 0.5)
-    assert board.figures("sequence mean")["rmse"] == pytest.approx(
+    assert board.metrics("sequence mean")["rmse"] == pytest.approx(
         np.sqrt(np.mean((np.array(SEQUENCE) / 2 - 0.4) ** 2))
     )
     with pytest.raises(DataError, match=r"expected 5 rows.*Received: 3"):
@@ -119,8 +119,8 @@ def test_another_sequence_is_evaluated_beside_the_trained_one_s_mean() -> None:
 
 def test_the_figures_are_root_mean_square_and_largest_error() -> None:
     board = evaluate_echo("test", np.array([0.0, 1.0]), np.array([0.3, 0.6]), mean=0.5)
-    assert board.figures() == pytest.approx({"rmse": np.sqrt((0.09 + 0.16) / 2), "largest": 0.4})
-    assert board.figures("sequence mean") == pytest.approx({"rmse": 0.5, "largest": 0.5})
+    assert board.metrics() == pytest.approx({"rmse": np.sqrt((0.09 + 0.16) / 2), "largest": 0.4})
+    assert board.metrics("sequence mean") == pytest.approx({"rmse": 0.5, "largest": 0.5})
     assert board.skill == board.skill_against(board.best_baseline) == pytest.approx(1 - np.sqrt(0.125) / 0.5)
     np.testing.assert_allclose(board.curves()["model"], [0.3, 0.4])
     table = board.table()
@@ -209,7 +209,7 @@ def test_a_run_is_logged_with_figures_pictures_and_words(run: tuple[TrainResult,
     assert logged.info.run_name == "feedback lstm5 e300 s0"
     assert logged.data.params["model.shape"] == "feedback"
     assert logged.data.params["data.sequence"] == json.dumps(SEQUENCE)
-    assert logged.data.metrics["test/largest"] == pytest.approx(result.test.figures()["largest"])
+    assert logged.data.metrics["test/largest"] == pytest.approx(result.test.metrics()["largest"])
     assert logged.data.tags["data"] == "data.sequence"
     assert "not a measure of skill" in logged.data.tags["mlflow.note.content"]
     assert [found.code for found in result.findings] == ["one_sequence", "estimated_time", "echo_learnt"]
@@ -222,7 +222,7 @@ def test_a_run_is_logged_with_figures_pictures_and_words(run: tuple[TrainResult,
 
 def test_the_result_table_is_repeated_from_the_recipe(run: tuple[TrainResult, Counting]) -> None:
     result, _ = run
-    assert evaluate(result.run_id, tracking_uri=result.tracking_uri).figures() == pytest.approx(result.test.figures())
+    assert evaluate(result.run_id, tracking_uri=result.tracking_uri).metrics() == pytest.approx(result.test.metrics())
 
 
 def test_the_served_models_answer_like_the_bundle(run: tuple[TrainResult, Counting]) -> None:

@@ -40,13 +40,13 @@ def test_precision_recall_and_f1_are_their_formulas() -> None:
 
 
 def test_overall_figures_are_over_all_steps_and_over_the_labels_that_are_there() -> None:
-    figures = board(model=COUNTS).figures()
+    figures = board(model=COUNTS).metrics()
     assert figures["accuracy"] == pytest.approx(9 / 16)
     assert figures["macro_f1"] == pytest.approx((12 / 15 + 6 / 13 + 0) / 3)
     assert figures["loss"] == 0.7
-    absent = board(model=np.array([[4, 0, 1], [0, 5, 0], [0, 0, 0]])).figures()
+    absent = board(model=np.array([[4, 0, 1], [0, 5, 0], [0, 0, 0]])).metrics()
     assert absent["macro_f1"] == pytest.approx((8 / 9 + 1 + 0) / 3)  # nothing is truly c, but it was given
-    unseen = board(model=np.array([[5, 0, 0], [0, 5, 0], [0, 0, 0]])).figures()
+    unseen = board(model=np.array([[5, 0, 0], [0, 5, 0], [0, 0, 0]])).metrics()
     assert unseen["macro_f1"] == 1  # c has no part in it
 
 
@@ -57,7 +57,7 @@ def test_skill_is_against_the_baseline_with_the_fewest_errors() -> None:
     assert evaluation.skill == pytest.approx(1 - (7 / 16) / (3 / 16))
     assert evaluation.skill_against("weak") == pytest.approx(1 - (7 / 16) / (4 / 16))
     assert np.isnan(board(model=COUNTS, perfect=better).skill)
-    assert np.isnan(evaluation.figures("strong")["loss"])
+    assert np.isnan(evaluation.metrics("strong")["loss"])
 
 
 def test_the_table_has_a_row_for_each_forecaster_and_label() -> None:

@@ -39,17 +39,17 @@ def test_a_run_has_parameters_curves_and_final_figures(result: TrainResult, stor
         [epoch.metrics["val_accuracy"] for epoch in result.fit.history]
     )
     for key in ("accuracy", "macro_f1", "loss"):
-        assert run.data.metrics[f"test/{key}"] == pytest.approx(result.test.figures()[key])
+        assert run.data.metrics[f"test/{key}"] == pytest.approx(result.test.metrics()[key])
     assert run.data.metrics["test_baselines/most_frequent_label_accuracy"] == pytest.approx(
-        result.test.figures("most frequent label")["accuracy"]
+        result.test.metrics("most frequent label")["accuracy"]
     )
     assert run.data.tags["mlflow.note.content"].startswith(f"## {result.recipe.name}: accuracy ")
 
 
 def test_the_validation_figures_are_those_that_the_fit_watched(result: TrainResult) -> None:
     best = result.fit.history[result.fit.best_epoch - 1]
-    assert result.val.figures()["accuracy"] == pytest.approx(best.metrics["val_accuracy"], abs=1e-6)
-    assert result.val.figures()["loss"] == pytest.approx(best.val_loss, rel=1e-4)
+    assert result.val.metrics()["accuracy"] == pytest.approx(best.metrics["val_accuracy"], abs=1e-6)
+    assert result.val.metrics()["loss"] == pytest.approx(best.val_loss, rel=1e-4)
 
 
 def test_the_figures_are_there(result: TrainResult, store: Path, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_evaluate_takes_other_lines(tag_run: TrainResult, store: Path, tmp_path:
     board = evaluate(tag_run.run_id, data=place, tracking_uri=str(store))
     count = sum(1 for line in place.read_text().splitlines() if line)
     assert board.title == f"{count} labelled test steps, 2 labels"
-    assert board.figures("label of the token")["accuracy"] == 1
+    assert board.metrics("label of the token")["accuracy"] == 1
 
 
 def test_evaluate_takes_other_rows(tag_values_run: TrainResult) -> None:

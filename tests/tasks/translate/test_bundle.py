@@ -115,7 +115,7 @@ def test_a_saved_bundle_answers_alike(name: str, request: pytest.FixtureRequest,
     words = ["abc", "dd", "acdab"]
     pd.testing.assert_frame_equal(loaded.predict(words), bundle.predict(words), rtol=1e-5)
     frame = reversed_words(30)
-    assert loaded.evaluate(frame).figures() == pytest.approx(bundle.evaluate(frame).figures(), rel=1e-4)
+    assert loaded.evaluate(frame).metrics() == pytest.approx(bundle.evaluate(frame).metrics(), rel=1e-4)
 
 
 @pytest.mark.parametrize(

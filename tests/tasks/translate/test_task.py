@@ -46,17 +46,17 @@ def test_each_epoch_has_loss_and_accuracy(attention_run: TrainResult, store: Pat
 
 def test_final_figures_are_those_of_the_evaluation(logged: Any, attention_run: TrainResult) -> None:
     for key in ("exact_match", "token_error_rate", "accuracy", "loss"):
-        assert logged.data.metrics[f"test/{key}"] == pytest.approx(attention_run.test.figures()[key])
-        assert logged.data.metrics[f"val/{key}"] == pytest.approx(attention_run.val.figures()[key])
-    peer = attention_run.test.figures("token by token")["token_error_rate"]
+        assert logged.data.metrics[f"test/{key}"] == pytest.approx(attention_run.test.metrics()[key])
+        assert logged.data.metrics[f"val/{key}"] == pytest.approx(attention_run.val.metrics()[key])
+    peer = attention_run.test.metrics("token by token")["token_error_rate"]
     assert logged.data.metrics["test_baselines/token_by_token_token_error_rate"] == pytest.approx(peer)
     assert logged.data.metrics["test/skill"] == pytest.approx(attention_run.test.skill)
 
 
 def test_the_validation_figures_are_those_that_the_fit_watched(attention_run: TrainResult) -> None:
     best = attention_run.fit.history[attention_run.fit.best_epoch - 1]
-    assert attention_run.val.figures()["accuracy"] == pytest.approx(best.metrics["val_accuracy"], abs=1e-6)
-    assert attention_run.val.figures()["loss"] == pytest.approx(best.val_loss, rel=1e-4)
+    assert attention_run.val.metrics()["accuracy"] == pytest.approx(best.metrics["val_accuracy"], abs=1e-6)
+    assert attention_run.val.metrics()["loss"] == pytest.approx(best.val_loss, rel=1e-4)
 
 
 def test_the_note_holds_the_result_table(logged: Any, attention_run: TrainResult) -> None:
@@ -102,7 +102,7 @@ def test_the_model_may_not_be_the_best_but_is_compared(attention_run: TrainResul
 
 def test_evaluate_repeats_the_figures(attention_run: TrainResult, store: Path) -> None:
     again = evaluate(attention_run.run_id, tracking_uri=str(store))
-    assert again.figures() == pytest.approx(attention_run.test.figures(), rel=1e-4)
+    assert again.metrics() == pytest.approx(attention_run.test.metrics(), rel=1e-4)
     pd.testing.assert_frame_equal(again.table(), attention_run.test.table(), rtol=1e-4)
 
 
@@ -113,7 +113,7 @@ def test_evaluate_takes_other_pairs(attention_run: TrainResult, store: Path, tmp
     board = evaluate(attention_run.run_id, data=place, tracking_uri=str(store))
     assert board.title == f"{frame['word'].nunique()} test sources"
     from_frame = attention_run.bundle.evaluate(frame)
-    assert board.figures() == pytest.approx(from_frame.figures(), rel=1e-4)
+    assert board.metrics() == pytest.approx(from_frame.metrics(), rel=1e-4)
 
 
 def test_the_bundle_of_the_run_predicts_the_same(attention_run: TrainResult, store: Path) -> None:

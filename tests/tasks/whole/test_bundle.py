@@ -25,7 +25,7 @@ def bundle(whole_run: TrainResult) -> WholeBundle:
 def test_a_run_is_trained_logged_and_evaluated_beside_the_baselines(whole_run: TrainResult) -> None:
     assert whole_run.test.names == ["model", "training mean", "own mean", "cosines (4)"]
     assert whole_run.fit.history[-1].val_loss < whole_run.fit.history[0].val_loss
-    assert 0 < whole_run.test.figures()["rmse"] < 2
+    assert 0 < whole_run.test.metrics()["rmse"] < 2
     notes = [finding.text for finding in whole_run.findings if finding.code == "lengths"]
     assert notes == ["sequences of 5 to 15 steps, the median is 9"]
 
@@ -89,7 +89,7 @@ def test_the_evaluation_of_the_run_is_repeated_on_its_rows(bundle: WholeBundle, 
     frame = waves_frame()
     board = bundle.evaluate(frame[frame["name"].isin(names)])
     for name in whole_run.test.names:
-        assert board.figures(name)["rmse"] == pytest.approx(whole_run.test.figures(name)["rmse"], rel=1e-5)
+        assert board.metrics(name)["rmse"] == pytest.approx(whole_run.test.metrics(name)["rmse"], rel=1e-5)
 
 
 @pytest.mark.slow

@@ -70,8 +70,8 @@ def test_errors_are_over_cells_in_scaled_units(sequences: Sequences) -> None:
 
     board = evaluate_sequences(sequences, "test", off_by_two, [TrainingMeans([10.0, 0.0])])
     scale = sequences.prepared.scaler.scale[0]
-    assert board.figures()["rmse"] == pytest.approx(2 / scale[0] / np.sqrt(2))
-    assert board.figures()["mae"] == pytest.approx(2 / scale[0] / 2)
+    assert board.metrics()["rmse"] == pytest.approx(2 / scale[0] / np.sqrt(2))
+    assert board.metrics()["mae"] == pytest.approx(2 / scale[0] / 2)
     cells = int(sequences.lengths[sequences.parts["test"]].sum())
     table = board.table().set_index(["forecaster", "target"])
     assert table.loc[("model", "x"), "rmse"] == pytest.approx(2.0)
@@ -79,7 +79,7 @@ def test_errors_are_over_cells_in_scaled_units(sequences: Sequences) -> None:
     assert table.loc[("model", ""), "cells"] == 2 * cells
     np.testing.assert_allclose(board.by_sequence["model"], 2 / scale[0] / np.sqrt(2))
     assert board.names == ["model", "training mean"]
-    assert board.skill == pytest.approx(1 - board.figures()["rmse"] / board.figures("training mean")["rmse"])
+    assert board.skill == pytest.approx(1 - board.metrics()["rmse"] / board.metrics("training mean")["rmse"])
     assert f"{len(sequences.parts['test'])} test sequences of" in board.title
 
 
