@@ -42,18 +42,23 @@ def register_own_layers() -> None:
         import_module(f"seq2seq_kit.models.{module}")
 
 
-def refuse_foreign(path: Path) -> None:
+def refuse_foreign(path: Path) -> Json:
     """Refuses to load a `.keras` file that holds more than a model of the kit is made of.
+
+    Returns:
+        The model's configuration.
 
     Raises:
         BundleError: The message names the members or classes.
     """
-    if foreign := sorted(classes_in(_config_of(path)) - CLASSES):
+    config = _config_of(path)
+    if foreign := sorted(classes_in(config) - CLASSES):
         raise BundleError(
             f"{path} names the classes {', '.join(foreign[:5])}, which no model of this kit has. Not loaded: the file is "
             "damaged or not to be trusted",
             code="bundle_foreign",
         )
+    return config
 
 
 def refuse_unlisted(path: Path) -> None:

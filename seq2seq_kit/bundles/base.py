@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 Arrays = dict[str, np.ndarray]
+Shape = tuple[int | None, ...]
 _GOLDEN_LENGTHS = (8, 5, 3)
 
 
@@ -120,6 +121,30 @@ class Bundle(ABC):
         return ArgumentError(message, code="not_supported")
 
 
+def refuse_other_shapes(model: keras.Model, read: Sequence[Shape], given: Shape) -> None:
+    """Refuses a model that does not take and give what its recipe says.
+
+    Args:
+        model: Its inputs but the answers of training are those that it reads.
+        read: Shape of each input without the batch; where model or recipe leave a length open (None), any fits.
+        given: Shape of the output, likewise.
+
+    Raises:
+        ValueError: A shape differs.
+    """
+    from seq2seq_kit.models.inference import forward_inputs
+
+    own = [tuple(tensor.shape[1:]) for tensor in forward_inputs(model)]
+    for name, expected, found in (("reads", list(read), own), ("gives", [given], [tuple(model.output_shape[1:])])):
+        if len(expected) != len(found) or not all(map(_fits, expected, found)):
+            raise ValueError(f"by the recipe the model {name} {expected}; by its layers {found}")
+
+
+def _fits(expected: Shape, found: Shape) -> bool:
+    pairs = zip(expected, found, strict=False)
+    return len(expected) == len(found) and all(None in pair or pair[0] == pair[1] for pair in pairs)
+
+
 def standard_normal(model: keras.Model) -> list[np.ndarray]:
     """Golden inputs for a model of numbers."""
     from seq2seq_kit.models.inference import forward_inputs
@@ -136,4 +161,4 @@ def golden_sequences(features: int) -> list[np.ndarray]:
     return [values, (np.arange(lengths.max()) < lengths[:, None]).astype(np.float32)]
 
 
-__all__ = ["Arrays", "Board", "Bundle", "Json", "golden_sequences", "standard_normal"]
+__all__ = ["Arrays", "Board", "Bundle", "Json", "golden_sequences", "refuse_other_shapes", "standard_normal"]

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import zipfile
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seq2seq_kit.bundles import bounds
 from seq2seq_kit.bundles.allow_list import refuse_foreign, refuse_unlisted, register_own_layers
 from seq2seq_kit.bundles.base import Bundle, Json
 from seq2seq_kit.errors import BundleError
@@ -87,17 +87,15 @@ def read_bundle(
     head = _read_head(folder)
     _check_digests(folder, head)
     try:
-        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-        # NumPy leaves a file that it opened itself open where it is no archive.
-        with zipfile.ZipFile(folder / "arrays.npz") as archive:
-            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
-                raise ValueError("arrays.npz is compressed, which a bundle's never is: it could unfold into any size")
-        with (folder / "arrays.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        state, arrays = bounds.read_json(folder / "state.json"), bounds.read_arrays(folder / "arrays.npz")
+        bounds.read_text(folder / "recipe.yaml")
         recipe = load_recipe(folder / "recipe.yaml")
-        golden = [arrays.pop(f"golden_input_{position}") for position in range(state["golden_inputs"])]
+        count = state["golden_inputs"]
+        if type(count) is not int or not 1 <= count <= len(arrays):
+            raise ValueError(f"golden_inputs must be the number of stored inputs. Received: {count!r}")
+        golden = [arrays.pop(f"golden_input_{position}") for position in range(count)]
         expected = arrays.pop("golden_output")
-        model = _load_model(folder / "model.keras")
+        model = _load_model(folder / "model.keras", sum((folder / name).stat().st_size for name in _FILES))
         bundle = bundle_class(recipe).restore(recipe, model, state, arrays, head["info"])
     except BundleError:
         raise
@@ -139,12 +137,14 @@ def _read_head(folder: Path) -> Json:
             code="bundle_missing",
         )
     try:
-        head = json.loads((folder / _HEAD).read_text(encoding="utf-8"))
-        newer = int(head["format"]) > FORMAT
+        head = bounds.read_json(folder / _HEAD)
+        if type(head["format"]) is not int or head["format"] < 1:
+            raise ValueError(f"its format must be a whole number from 1. Received: {head['format']!r}")
+        newer = head["format"] > FORMAT
         parts = [head[name] for name in ("sha256", "info", "versions")]
         if head["kind"] != "seq2seq_kit bundle" or not all(isinstance(part, dict) for part in parts):
             raise ValueError("its head is not a bundle's")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise BundleError(
             f"{folder / _HEAD} is damaged or foreign ({error}); copy the bundle again", code="bundle_damaged"
         ) from error
@@ -168,14 +168,19 @@ def _check_digests(folder: Path, head: Json) -> None:
             )
 
 
-def _load_model(path: Path) -> keras.Model:
+def _load_model(path: Path, size: int) -> keras.Model:
     import keras
 
     from seq2seq_kit.models.acceleration import accelerate
+    from seq2seq_kit.models.keras_compat import shapes_only
 
     register_own_layers()
     try:
-        refuse_foreign(path)
+        config = refuse_foreign(path)
+        bounds.refuse_oversized_weights(path)
+        with shapes_only():
+            model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+            bounds.refuse_oversized_model(model, size)
         return accelerate(keras.saving.load_model(path, compile=False, safe_mode=True))
     except BundleError:
         raise

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Arrays, Bundle, Json
+from seq2seq_kit.bundles.base import Arrays, Bundle, Json, refuse_other_shapes
 from seq2seq_kit.bundles.frames import require_some
-from seq2seq_kit.data.tables.columns import Columns
+from seq2seq_kit.data.tables.columns import Columns, window_shape
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_new
 from seq2seq_kit.evaluation import Baseline, Evaluation, evaluate_part
@@ -77,8 +77,26 @@ class WindowBundle(Bundle):
             Scaler.from_json(state["scaler"]),
             restore_baselines(state["baselines"], cls.baseline_kinds, arrays),
         )
-        naive = {name: np.array(values, dtype=np.float64) for name, values in state["naive"].items()}
-        return cls(recipe, model, scaler, baselines, naive, info)
+        naive = {str(name): np.array(values, dtype=np.float64) for name, values in state["naive"].items()}
+        bundle = cls(recipe, model, scaler, baselines, naive, info)
+        bundle.check()
+        return bundle
+
+    def check(self) -> None:
+        """Whether recipe, model, scaler and MASE's denominators belong together.
+
+        Raises:
+            ValueError: The message names the two that do not.
+        """
+        data = self.window_data
+        columns, shape = Columns.of(data), window_shape(data)
+        if self.scaler.columns != columns.table:
+            raise ValueError(f"the recipe has the columns {columns.table}, the scaler {self.scaler.columns}")
+        if wrong := [name for name, values in self.naive.items() if values.shape != (len(columns.targets),)]:
+            raise ValueError(f"there are {len(columns.targets)} targets, but other denominators of MASE for {wrong[0]}")
+        layout = columns.layout()
+        read = [(shape.input_steps, layout.inputs)] + [(shape.output_steps, len(layout.future))] * bool(layout.future)
+        refuse_other_shapes(self.model, read, (shape.output_steps, len(columns.targets)))
 
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
         """Columns of a frame that the model does not use."""

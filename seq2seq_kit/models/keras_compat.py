@@ -185,3 +185,23 @@ def first_tensor(layer: keras.Layer, side: Literal["input", "output"]) -> keras.
             return None
     # An input layer reads what it gives.
     return (keras.tree.flatten(tensors) or keras.tree.flatten(layer.output))[0]
+
+
+@contextmanager
+def shapes_only() -> Iterator[None]:
+    """Models built within have variables of a shape and without values, which are never made."""
+    with keras.StatelessScope(initialize_variables=False):
+        try:
+            yield
+        finally:
+            _forget_variables()
+
+
+def _forget_variables() -> None:
+    # Keras would make the values of all variables that wait for them at the end of the next scope of this kind.
+    try:
+        from keras.src.backend.common import global_state
+
+        global_state.set_global_attribute("uninitialized_variables", [])
+    except (ImportError, AttributeError):
+        keras.utils.clear_session(free_memory=False)

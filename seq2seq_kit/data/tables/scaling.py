@@ -88,13 +88,29 @@ class Scaler:
 
     @classmethod
     def from_json(cls, stored: StoredScaler) -> "Scaler":
-        """The inverse of `to_json`."""
-        return cls(
-            list(stored["columns"]),
-            np.array(stored["center"], dtype=np.float64),
-            np.array(stored["scale"], dtype=np.float64),
-            stored["series"],
-        )
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: What is stored is no scaler: names twice, another number of values than names, or a scale that is not
+                positive and finite.
+        """
+        columns, series = stored["columns"], stored["series"]
+        center, scale = (np.array(stored[key], dtype=np.float64) for key in ("center", "scale"))
+        for names in (columns, series or []):
+            if (
+                not isinstance(names, list)
+                or not all(isinstance(name, str) for name in names)
+                or len(set(names)) < len(names)
+            ):
+                raise ValueError(f"the names of a scaler must be texts, each once. Received: {str(names)[:100]}")
+        shape = (1 if series is None else len(series), len(columns))
+        if center.shape != shape or scale.shape != shape:
+            raise ValueError(
+                f"a scaler of {len(columns)} columns needs {shape} values. Received: {center.shape}, {scale.shape}"
+            )
+        if not np.isfinite(center).all() or not (np.isfinite(scale) & (scale > 0)).all():
+            raise ValueError("a scaler's centres must be finite and its scales positive and finite")
+        return cls(columns, center, scale, series)
 
 
 def fit_scaler(
