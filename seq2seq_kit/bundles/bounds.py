@@ -1,8 +1,8 @@
 """What a bundle's files may make the kit allocate: asked of the files themselves, before anything is unpacked or built.
 
-A bundle may come from a stranger, and a few bytes can name any size: a compressed archive, the header of an array, the units of a
-layer. Each is compared with the size of the files: weights and arrays take no more than their files have, and the largest tensor of
-one sequence at most `MULTIPLE` times the files and `SPARE_BYTES`.
+A bundle may come from a stranger, and a few bytes can name any size: a compressed archive, the header of an array, the units of
+a layer. Each is compared with the size of the files: weights and arrays take no more than their files have, and the largest
+tensor of one sequence at most `MULTIPLE` times the files and `SPARE_BYTES`.
 """
 
 from __future__ import annotations
