@@ -74,9 +74,11 @@ def refuse_compressed(archive: zipfile.ZipFile) -> None:
     if any(
         member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size for member in members
     ):
-        raise ValueError("an archive is compressed, which a bundle's never is: it could unfold into any size")
+        raise ValueError(
+            f"{Path(str(archive.filename)).name} is compressed, which a bundle's never is: it could unfold into any size"
+        )
     if len({member.filename for member in members}) != len(members):
-        raise ValueError("an archive holds a name twice")
+        raise ValueError(f"{Path(str(archive.filename)).name} holds a name twice")
 
 
 def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
