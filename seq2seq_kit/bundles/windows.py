@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Arrays, Bundle, Json, refuse_other_shapes
+from seq2seq_kit.bundles.base import Arrays, Bundle, Json, Shape, refuse_other_shapes
 from seq2seq_kit.bundles.frames import require_some
 from seq2seq_kit.data.tables.columns import Columns, window_shape
 from seq2seq_kit.data.tables.scaling import Scaler
+from seq2seq_kit.data.windows.batches import Layout
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_new
+from seq2seq_kit.data.windows.ranges import WindowShape
 from seq2seq_kit.evaluation import Baseline, Evaluation, evaluate_part
 from seq2seq_kit.evaluation.baselines import FORECAST_BASELINES, dump_baselines, restore_baselines
 from seq2seq_kit.recipe.fields import Data, Recipe
@@ -94,9 +96,12 @@ class WindowBundle(Bundle):
             raise ValueError(f"the recipe has the columns {columns.table}, the scaler {self.scaler.columns}")
         if wrong := [name for name, values in self.naive.items() if values.shape != (len(columns.targets),)]:
             raise ValueError(f"there are {len(columns.targets)} targets, but other denominators of MASE for {wrong[0]}")
-        layout = columns.layout()
-        read = [(shape.input_steps, layout.inputs)] + [(shape.output_steps, len(layout.future))] * bool(layout.future)
-        refuse_other_shapes(self.model, read, (shape.output_steps, len(columns.targets)))
+        refuse_other_shapes(self.model, self.reads(columns.layout(), shape), (shape.output_steps, len(columns.targets)))
+
+    def reads(self, layout: Layout, shape: WindowShape) -> list[Shape]:
+        """Shape of each input of the model without the batch, by the recipe."""
+        past = (shape.input_steps, layout.inputs)
+        return [past, (shape.output_steps, len(layout.future))] if layout.future else [past]
 
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
         """Columns of a frame that the model does not use."""

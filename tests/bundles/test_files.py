@@ -180,7 +180,7 @@ def test_a_pickle_among_the_arrays_is_refused(folder: Path) -> None:
     arrays["golden_output"] = np.array([{"code": "!"}], dtype=object)
     np.savez(folder / "arrays.npz", **arrays)
     vouch_for(folder)
-    with pytest.raises(BundleError, match="golden_output.npy announces .* of object"):
+    with pytest.raises(BundleError, match=r"golden_output\.npy announces .* of object"):
         read_bundle(folder)
 
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import golden_sequences
+from seq2seq_kit.bundles.base import Shape, golden_sequences
 from seq2seq_kit.bundles.frames import forecast_frame, in_chunks, newest_windows
 from seq2seq_kit.bundles.windows import WindowBundle
+from seq2seq_kit.data.windows.batches import Layout
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_ahead
+from seq2seq_kit.data.windows.ranges import WindowShape
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.recipe.fields import HorizonData
 from seq2seq_kit.tasks.next_step.data import as_forecast, whole_steps, window_steps
@@ -35,6 +37,9 @@ class NextStepBundle(WindowBundle):
     @property
     def window_data(self) -> HorizonData:
         return as_forecast(self.recipe.data)
+
+    def reads(self, layout: Layout, shape: WindowShape) -> list[Shape]:
+        return [(None, layout.inputs), (None,)]  # any number of steps, and which of them are there
 
     def predict(
         self,
