@@ -1,0 +1,1 @@
+"""Generators of hostile input, each case known by its number; see docs/reliability.md."""

@@ -1,0 +1,79 @@
+"""Damaged and odd tables are prepared or refused with a code; none ends in a traceback.
+
+By hand, more of them: `python -m tests.fuzz.test_tables 0 20000`. It prints what became of the cases and each that failed.
+"""
+
+import random
+import sys
+import tempfile
+import traceback
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seq2seq_kit import parse_recipe
+from seq2seq_kit.errors import KitError
+from seq2seq_kit.tasks.registry import open_job
+from tests.fuzz.tables import write_table
+
+CASES = 300
+
+
+def outcome(folder: Path, number: int) -> str:
+    """What becomes of a table: `prepared`, or the code of its refusal; anything else is raised."""
+    path = write_table(folder, number)
+    rng = random.Random(number)
+    section = {
+        "source": str(path),
+        "time": "time",
+        "every": rng.choice(["1h", "1h", "1d", "15min"]),
+        "inputs": ["load"],
+        "targets": ["load"],
+        "input_steps": 6,
+        "output_steps": 2,
+        "missing": rng.choice(["refuse", "interpolate", "ffill"]),
+    }
+    section |= rng.choice([{}, {}, {"series": "shop"}, {"calendar": ["hour"]}])
+    if path.suffix == ".parquet" and rng.random() < 0.3:
+        section |= {"read": "row_groups", "missing": "refuse"}
+    try:
+        job = open_job(parse_recipe({"task": "forecast", "data": section}))
+        job.check()
+    except KitError as error:
+        return f"refused: {error.code}"
+    finally:
+        path.unlink()
+    assert np.isfinite(job.prepared.matrix[:]).all()
+    return "prepared"
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_damaged_table_is_prepared_or_refused(tmp_path: Path) -> None:
+    found = Counter(outcome(tmp_path, number) for number in range(CASES))
+    assert found["prepared"] > CASES / 20, found
+    assert sum(found.values()) - found["prepared"] > CASES / 4, found
+
+
+def campaign(first: int, count: int) -> int:
+    """Runs cases, prints a table of what became of them, and returns how many ended otherwise than told above."""
+    found: Counter[str] = Counter()
+    failed = 0
+    with tempfile.TemporaryDirectory() as place, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for number in range(first, first + count):
+            try:
+                found[outcome(Path(place), number)] += 1
+            except Exception:
+                failed += 1
+                print(f"--- case {number} failed\n{traceback.format_exc()}", flush=True)
+    for what, times in found.most_common():
+        print(f"{times:6}  {what}")
+    print(f"{failed:6}  failed")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(campaign(int(sys.argv[1]), int(sys.argv[2])) > 0)
