@@ -258,3 +258,34 @@ def served(kind: str) -> dict[str, Any]:
     """What the logged model answered to its own example: columns, index, data."""
     answer: dict[str, Any] = STORED["served"][kind]
     return answer
+
+
+def own_layers(node: Any) -> set[str]:
+    """Every layer of the kit that a model's configuration names."""
+    inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else []
+    found = set().union(*map(own_layers, inner)) if inner else set()
+    own = isinstance(node, dict) and node.get("module") in LAYERS
+    return found | {node["class_name"]} if own else found
+
+
+@each_kind
+def test_the_layers_of_the_kit_that_a_bundle_holds_are_in_the_docs(bundles: Path, kind: str) -> None:
+    with ZipFile(bundles / kind / "model.keras") as archive:
+        held = own_layers(json.loads(archive.read("config.json")))
+    page = (Path(__file__).parents[1] / "docs" / "bundles.md").read_text(encoding="utf-8")
+    rows = {
+        "forecast_repeat": "or without one",
+        "autoencode_window": "or without one",
+        "autoencode_whole": "`framing: whole`",
+    }
+    rows |= {
+        "echo": "echo",
+        "echo_feedback": "echo",
+        "forecast_next_step": "framing: next_step",
+        "forecast_shapes": "model.segment",
+    }
+    task = kind.partition("_")[0]
+    words = rows.get(kind) or {"forecast": "`bridge: state`", "tag": "tag", "translate": "translate"}[task]
+    (row,) = (line for line in page.splitlines() if line.startswith("|") and words in line.split("|")[1])
+    assert all(f"`{name}`" in row for name in held)
+    assert bool(held) == ("| none |" not in row)
