@@ -1,4 +1,4 @@
-"""Columns of labels: read as text, learned on the training rows, numbered."""
+"""Columns of labels: read as text, collected from the training rows, numbered."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.sequences.ragged import NO_LABEL
+from seq2seq_kit.data.tables.cells import require_columns
 from seq2seq_kit.data.tables.splits import PARTS
 from seq2seq_kit.errors import DataError
 
@@ -29,12 +30,7 @@ def read_labels(
     Raises:
         DataError: There is no such column.
     """
-    if column not in frame.columns:
-        raise DataError(
-            f"{origin} lacks the column {column} of the labels. It has {', '.join(map(str, frame.columns))}; rename the "
-            f"column in the file, or name the right one in {key}",
-            code="missing_column",
-        )
+    require_columns(frame.columns, [column], origin, key=key)
     cells = frame[column]
     if pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 == 0).all():
         cells = cells.astype("Int64")
@@ -88,13 +84,13 @@ def number_labels(texts: Sequence[str | None] | np.ndarray, labels: Sequence[str
     return np.array([known[text] for text in texts], dtype=np.int32)
 
 
-def require_parts(parts: Mapping[str, np.ndarray], origin: str) -> None:
-    """Raises `DataError` where a part has no sequence."""
+def require_parts(parts: Mapping[str, np.ndarray], origin: str, *, unit: str = "sequences") -> None:
+    """Raises `DataError` where a part is empty; `unit` is what it has none of."""
     total = sum(len(numbers) for numbers in parts.values())
     for part in PARTS:
         if not len(parts[part]):
             raise DataError(
-                f"{origin}: none of its {total} sequences falls into the {part} part. Give more sequences, or larger shares in "
-                "data.split",
+                f"{origin}: none of its {total} {unit} falls into the {part} part. Give more {unit}, or larger "
+                "shares in data.split",
                 code="empty_part",
             )

@@ -5,7 +5,7 @@ As with windows nothing is cut out beforehand: a sequence is a first row and a l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ NO_LABEL = -1
 
 @dataclass(frozen=True)
 class Ragged:
-    """Sequences as stretches of one array.
+    """Sequences as ranges of rows of one array.
 
     Attributes:
         values: The rows of all sequences, shape `(rows, ...)`.
@@ -54,6 +54,12 @@ class Ragged:
     def take(self, numbers: np.ndarray) -> Ragged:
         """Some of the sequences, over the same rows."""
         return Ragged(self.values, self.starts[numbers], self.lengths[numbers])
+
+    def rows_of(self, numbers: np.ndarray) -> np.ndarray:
+        """The rows of some sequences, one sequence after the other."""
+        chosen = self.take(numbers)
+        firsts = np.cumsum(chosen.lengths) - chosen.lengths
+        return self.values[np.repeat(chosen.starts - firsts, chosen.lengths) + np.arange(chosen.lengths.sum())]
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,50 @@ class Field:
         return np.where(
             valid.reshape(*valid.shape, *[1] * (values.ndim - 1)), values[rows], values.dtype.type(self.fill)
         )
+
+
+class SequenceExamples:
+    """Sequences that a model is fitted on, see `training.fit.Examples`; what else a task knows of them is in its `data.py`.
+
+    Attributes:
+        inputs: The model's inputs.
+        target: What it learns.
+        parts: Numbers of the sequences by part.
+    """
+
+    inputs: list[Field]
+    target: Field
+    parts: dict[str, np.ndarray]
+
+    def count(self, part: str) -> int:
+        """Sequences of a part."""
+        return len(self.parts[part])
+
+    def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> tf.data.Dataset:
+        """See `make_padded_batches`."""
+        numbers = self.parts[part]
+        return make_padded_batches(self.inputs, self.target, numbers, batch_size=batch_size, shuffle_seed=shuffle_seed)
+
+    def arrays(self, part: str, numbers: np.ndarray) -> list[np.ndarray]:
+        """The model's inputs for some sequences of a part."""
+        return self.padded(self.parts[part][numbers])
+
+    def padded(self, numbers: np.ndarray) -> list[np.ndarray]:
+        """The model's inputs for some sequences of any part."""
+        return [each.padded(numbers) for each in self.inputs]
+
+
+def value_fields(values: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> list[Field]:
+    """The inputs of a model of rows of numbers: the rows, and 1 for each step that is there."""
+    valid = np.ones(len(values), dtype=np.float32)
+    return [Field(Ragged(each, starts, lengths), 0) for each in (values, valid)]
+
+
+def by_length(lengths: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """Positions of all sequences in chunks of at most `size`, those of like length together, so that little is padded."""
+    order = np.argsort(lengths, kind="stable")
+    for first in range(0, len(order), size):
+        yield order[first : first + size]
 
 
 def make_padded_batches(

@@ -17,14 +17,22 @@ def refuse_duplicates(names: Iterable[object], origin: str) -> None:
         raise DataError(said, code="duplicate_column")
 
 
-def require_columns(names: Iterable[object], wanted: Sequence[str], origin: str, *, rows: int) -> None:
-    """Refuses a table without `wanted` columns or without rows.
+def require_columns(
+    names: Iterable[object],
+    wanted: Sequence[str],
+    origin: str,
+    *,
+    rows: int | None = None,
+    key: str | None = "the recipe",
+) -> None:
+    """Refuses a table without `wanted` columns or without rows; what is said of a missing column is said here only.
 
     Args:
         names: Columns that it has.
         wanted: Columns that are needed.
         origin: Name of the table for messages.
-        rows: How many rows it has.
+        rows: How many rows it has; None: they are not checked.
+        key: Where another column can be named; None: nowhere.
 
     Raises:
         DataError: A wanted column is missing or duplicate, or there are no rows.
@@ -35,12 +43,13 @@ def require_columns(names: Iterable[object], wanted: Sequence[str], origin: str,
     missing = [name for name in wanted if name not in present]
     if missing:
         others = ", ".join(str(name) for name in names if name not in needed) or "no other columns"
+        rename = f", or name the right one in {key}" if key else ""
         raise DataError(
             f"{origin} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}. It also has {others}; "
-            "rename the column in the file, or name the right one in the recipe",
+            f"rename the column in the file{rename}",
             code="missing_column",
         )
-    if not rows:
+    if rows == 0:
         raise DataError(f"{origin} has a header and no rows; expected rows below the header", code="empty_table")
 
 

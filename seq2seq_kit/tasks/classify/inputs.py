@@ -12,7 +12,7 @@ import pandas as pd
 from seq2seq_kit.bundles.frames import require_some
 from seq2seq_kit.data.sequences.ragged import Field, Ragged
 from seq2seq_kit.data.sequences.series import whole_series
-from seq2seq_kit.data.sequences.texts import divide, read_texts, refuse_long
+from seq2seq_kit.data.sequences.texts import read_texts, refuse_long, split_by_hash
 from seq2seq_kit.data.sequences.vocabulary import PADDING, Vocabulary
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.splits import PARTS, joined_parts
@@ -81,7 +81,7 @@ def read_inputs(
         prepared = prepare_new(section, frame, coding, origin=origin)
         parts = _all_new(len(prepared.table.series))
     else:
-        prepared, parts = prepare_by_series(section, frame, partial(divide, split=data.split), origin=origin)
+        prepared, parts = prepare_by_series(section, frame, partial(split_by_hash, split=data.split), origin=origin)
         parts = joined_parts(parts) if joined else parts
         bounds = np.column_stack([prepared.table.bounds[:-1], prepared.table.bounds[1:]])
         prepared = prepared.scaled_on(bounds[parts["train"]]) if joined else prepared
@@ -98,7 +98,7 @@ def _read_texts(
 ) -> Inputs:
     texts = read_texts(frame, data.text, origin)
     every = np.arange(len(texts))
-    parts = _all_new(len(texts)) if new else divide(texts, data.split)
+    parts = _all_new(len(texts)) if new else split_by_hash(texts, data.split)
     parts = joined_parts(parts) if joined else parts
     learned = (texts[row] for row in parts["train"])
     vocabulary = coding or Vocabulary.learn(learned, level=data.level, min_count=data.min_count)

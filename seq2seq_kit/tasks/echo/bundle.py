@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.bundles.base import Arrays, Bundle, Json
+from seq2seq_kit.data.tables.cells import require_columns
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks.echo.evaluation import EchoEvaluation, evaluate_echo
@@ -107,11 +108,7 @@ class EchoBundle(Bundle):
         return [str(name) for name in frame.columns if name != VALUE]
 
     def _values(self, frame: pd.DataFrame, origin: str) -> np.ndarray:
-        if VALUE not in frame.columns:
-            raise DataError(
-                f"{origin}: expected a column named {VALUE}. Received: {', '.join(map(str, frame.columns))}",
-                code="missing_column",
-            )
+        require_columns(frame.columns, [VALUE], origin, key=None)
         numbers = pd.to_numeric(frame[VALUE], errors="coerce").to_numpy(dtype=np.float64)
         wrong = np.flatnonzero(~np.isfinite(numbers))
         if len(wrong):

@@ -21,7 +21,7 @@ from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.evaluation.labels import count_labels
 from seq2seq_kit.recipe.fields import Recipe
-from seq2seq_kit.tasks.tag.data import Tagged, require_labels, steps_of
+from seq2seq_kit.tasks.tag.data import Tagged, require_labels
 from seq2seq_kit.tasks.tag.evaluation import (
     TagBaseline,
     TagEvaluation,
@@ -81,7 +81,7 @@ class TagBundle(Bundle):
         frame = rows if isinstance(rows, pd.DataFrame) else self.frame_of(rows)
         tagged = self.tagged(frame, origin, labelled=False)
         everything = np.arange(len(tagged.truth))
-        at = steps_of(tagged.rows, everything)
+        at = tagged.rows.rows_of(everything)
         order = np.argsort(
             at
         )  # rows are answered in the order of the table, even if it was sorted or its series are mixed
@@ -101,7 +101,7 @@ class TagBundle(Bundle):
     def evaluate_part(self, tagged: Tagged, part: str) -> TagEvaluation:
         """The model and its baselines on a part of prepared sequences."""
         numbers = tagged.parts[part]
-        truth = steps_of(tagged.truth, numbers)
+        truth = tagged.truth.rows_of(numbers)
         probabilities, known = self._probabilities(tagged, numbers), truth != NO_LABEL
         given = {MODEL: probabilities.argmax(axis=1)} | {
             peer.name: peer.give(tagged, numbers) for peer in self.baselines

@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seq2seq_kit.data.sequences.ragged import NO_LABEL, Field, Ragged, make_padded_batches
+from seq2seq_kit.data.sequences.ragged import NO_LABEL, Field, Ragged, SequenceExamples
 from seq2seq_kit.errors import DataError
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 
 @dataclass(frozen=True)
-class Tagged:
+class Tagged(SequenceExamples):
     """Sequences ready for a model.
 
     Attributes:
@@ -38,23 +34,10 @@ class Tagged:
     tokens: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
 
-    def count(self, part: str) -> int:
-        """Sequences of a part."""
-        return len(self.parts[part])
-
     @cached_property
     def target(self) -> Field:
         """What the model learns."""
         return Field(self.truth, NO_LABEL)
-
-    def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> tf.data.Dataset:
-        """See `make_padded_batches`."""
-        numbers = self.parts[part]
-        return make_padded_batches(self.inputs, self.target, numbers, batch_size=batch_size, shuffle_seed=shuffle_seed)
-
-    def arrays(self, part: str, numbers: np.ndarray) -> list[np.ndarray]:
-        """The model's inputs for some sequences of a part."""
-        return [each.padded(self.parts[part][numbers]) for each in self.inputs]
 
     def with_values(self, matrix: np.ndarray) -> Tagged:
         """The same sequences over other values: the first columns of a matrix with the same rows."""
@@ -66,21 +49,12 @@ class Tagged:
     def tokens_of(self, numbers: np.ndarray) -> np.ndarray:
         """The tokens of some sequences, one after the other."""
         assert self.tokens is not None
-        return steps_of(Ragged(self.tokens, self.truth.starts, self.truth.lengths), numbers)
+        return Ragged(self.tokens, self.truth.starts, self.truth.lengths).rows_of(numbers)
 
     def truth_of(self, part: str) -> np.ndarray:
         """Numbers of the labels of all labelled steps of a part, sequence by sequence."""
-        truth = steps_of(self.truth, self.parts[part])
+        truth = self.truth.rows_of(self.parts[part])
         return truth[truth != NO_LABEL]
-
-
-def steps_of(sequences: Ragged, numbers: np.ndarray) -> np.ndarray:
-    """The rows of some sequences, one sequence after the other."""
-    chosen = sequences.take(numbers)
-    if not len(chosen):
-        return sequences.values[:0]
-    within = np.arange(chosen.lengths.sum()) - np.repeat(np.cumsum(chosen.lengths) - chosen.lengths, chosen.lengths)
-    return sequences.values[np.repeat(chosen.starts, chosen.lengths) + within]
 
 
 def require_labels(tagged: Tagged, parts: Sequence[str], origin: str) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 from seq2seq_kit.data.sequences.ragged import NO_LABEL
 from seq2seq_kit.evaluation.base import MODEL, Board
 from seq2seq_kit.evaluation.labels import macro_f1, scores_by_label
-from seq2seq_kit.tasks.tag.data import Tagged, steps_of
+from seq2seq_kit.tasks.tag.data import Tagged
 
 _PENALTY = 1e-3  # by row; keeps columns that say the same from making the map infinite
 
@@ -130,7 +130,7 @@ class LineOfRow:
 
     def give(self, tagged: Tagged, numbers: np.ndarray) -> np.ndarray:
         """Labels of all steps of some sequences, one after the other."""
-        rows = steps_of(tagged.inputs[0].sequences, numbers).astype(np.float64)
+        rows = tagged.inputs[0].sequences.rows_of(numbers).astype(np.float64)
         weights = np.array(self.weights)
         return (rows @ weights[:-1] + weights[-1]).argmax(axis=1)
 
@@ -141,12 +141,12 @@ TagBaseline = MostFrequentLabel | LabelOfToken | LineOfRow
 def fit_tag_baselines(tagged: Tagged) -> list[TagBaseline]:
     """The baselines, fitted on the training steps."""
     train = tagged.parts["train"]
-    truth = steps_of(tagged.truth, train)
+    truth = tagged.truth.rows_of(train)
     labelled = truth != NO_LABEL
     frequent = MostFrequentLabel(int(np.bincount(truth[labelled]).argmax()))
     if tagged.tokens is not None:
         return [frequent, LabelOfToken.fit(tagged.tokens_of(train)[labelled], truth[labelled])]
-    rows = steps_of(tagged.inputs[0].sequences, train)[labelled].astype(np.float64)
+    rows = tagged.inputs[0].sequences.rows_of(train)[labelled].astype(np.float64)
     return [frequent, _fit_line(rows, truth[labelled], len(tagged.labels))]
 
 

@@ -19,7 +19,7 @@ from seq2seq_kit.findings import Finding
 from seq2seq_kit.reports import sequences as plots
 from seq2seq_kit.tasks.job import Job, Loss, Served, rows_of, served_example, source_of
 from seq2seq_kit.tasks.tag.bundle import TagBundle, TagTokensBundle, TagValuesBundle
-from seq2seq_kit.tasks.tag.data import Tagged, steps_of
+from seq2seq_kit.tasks.tag.data import Tagged
 from seq2seq_kit.tasks.tag.evaluation import TagEvaluation, fit_tag_baselines
 from seq2seq_kit.tasks.tag.recipe import TagTokensRecipe, TagValuesRecipe
 from seq2seq_kit.tasks.tag.tokens import CHARACTERS, SEQUENCE, TokenCoding, joined_tokens, prepare_tokens, read_tokens
@@ -90,7 +90,7 @@ class TagJob(Job[R, B, TagEvaluation], Generic[R, B]):
     def served(self, bundle: B) -> Mapping[str, tuple[Served, Served]]:
         numbers = self.examples.parts["val"][:_SERVED]
         columns = [name for name in self.columns if name != self.recipe.data.labels]
-        frame = self.source.iloc[steps_of(self.examples.rows, numbers)][columns].reset_index(drop=True)
+        frame = self.source.iloc[self.examples.rows.rows_of(numbers)][columns].reset_index(drop=True)
         return served_example(bundle, frame, [each.padded(numbers) for each in self.examples.inputs])
 
 
@@ -121,7 +121,7 @@ class TagTokensJob(TagJob[TagTokensRecipe, TagTokensBundle]):
         return [name for name in (SEQUENCE if data.lines else data.series, data.tokens, data.labels) if name]
 
     def about_tokens(self) -> str:
-        unknown = np.mean(steps_of(self.examples.inputs[0].sequences, self.examples.parts["val"]) == UNKNOWN)
+        unknown = np.mean(self.examples.inputs[0].sequences.rows_of(self.examples.parts["val"]) == UNKNOWN)
         return f"; {len(self.coding.tokens.tokens):,} tokens, {unknown:.1%} of the validation tokens are unknown"
 
     def build(self) -> keras.Model:

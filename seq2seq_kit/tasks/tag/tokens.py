@@ -17,8 +17,9 @@ from seq2seq_kit.data.sequences.labels import (
     require_parts,
 )
 from seq2seq_kit.data.sequences.ragged import Field, Ragged
-from seq2seq_kit.data.sequences.texts import divide, read_texts
+from seq2seq_kit.data.sequences.texts import read_texts, split_by_hash
 from seq2seq_kit.data.sequences.vocabulary import PADDING, Vocabulary
+from seq2seq_kit.data.tables.cells import require_columns
 from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.data.tables.splits import PARTS, joined_parts
 from seq2seq_kit.errors import DataError
@@ -26,10 +27,8 @@ from seq2seq_kit.tasks.tag.data import Tagged, require_labels
 from seq2seq_kit.tasks.tag.recipe import TagTokensData
 
 SEQUENCE = "sequence"  # column of the sequences' numbers in a frame that was read from lines
-_HEAD, _TAIL = (
-    6,
-    10,
-)  # characters of a long token that are read: endings tell more of its part of speech than beginnings
+# Characters of a long token that are read: endings tell more of its part of speech than beginnings.
+_HEAD, _TAIL = 6, 10
 CHARACTERS = _HEAD + _TAIL
 
 
@@ -124,7 +123,7 @@ class TokenCoding:
 def prepare_tokens(
     data: TagTokensData, frame: pd.DataFrame, *, test: pd.DataFrame | None, characters: bool, origin: str = "the data"
 ) -> tuple[Tagged, TokenCoding]:
-    """Checks and divides tagged tokens; vocabularies and labels are learned on the training sequences.
+    """Checks and splits tagged tokens; vocabularies and labels are learned on the training sequences.
 
     Args:
         data: The recipe's section.
@@ -142,7 +141,7 @@ def prepare_tokens(
     """
     words, starts, lengths = read_sequences(data, frame, origin)
     names = [" ".join(words[start : start + length]) for start, length in zip(starts, lengths, strict=True)]
-    parts = divide(names, data.split)
+    parts = split_by_hash(names, data.split)
     texts = read_labels(frame, data.labels, data.join_labels, origin)
     refuse_absent_joins([frame] if test is None else [frame, test], data.labels, data.join_labels)
     rows = np.arange(len(words))
@@ -159,9 +158,9 @@ def prepare_tokens(
         words, texts = words + more, np.concatenate([texts, read_labels(test, data.labels, data.join_labels, place)])
         rows = np.concatenate([rows, np.arange(len(more))])
     require_parts(parts, origin)
-    learned = _rows_of(starts, lengths, parts["train"])
-    coding = TokenCoding.learn([words[row] for row in learned], min_count=data.min_count, characters=characters)
-    labels = learn_labels([texts[row] for row in learned])
+    train = Ragged(np.arange(len(words)), starts, lengths).rows_of(parts["train"])
+    coding = TokenCoding.learn([words[row] for row in train], min_count=data.min_count, characters=characters)
+    labels = learn_labels(texts[train])
     numbers = [number_labels(texts[: len(frame)], labels, origin)]
     if test is not None:
         numbers.append(number_labels(texts[len(frame) :], labels, place))
@@ -193,12 +192,7 @@ def read_sequences(data: TagTokensData, frame: pd.DataFrame, origin: str) -> tup
     if column is None:
         bounds = np.array([0, len(words)])
     else:
-        if column not in frame.columns:
-            raise DataError(
-                f"{origin} lacks the column {column} that tells the sequences apart. It has "
-                f"{', '.join(map(str, frame.columns))}; name the right one in data.series",
-                code="missing_column",
-            )
+        require_columns(frame.columns, [column], origin, key=None if data.lines else "data.series")
         unnamed = np.flatnonzero(frame[column].isna().to_numpy())
         if unnamed.size:
             raise DataError(
@@ -225,7 +219,3 @@ def read_sequences(data: TagTokensData, frame: pd.DataFrame, origin: str) -> tup
             code="sequence_too_long",
         )
     return words, starts, lengths
-
-
-def _rows_of(starts: np.ndarray, lengths: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    return np.concatenate([np.arange(starts[n], starts[n] + lengths[n]) for n in numbers])

@@ -14,7 +14,7 @@ from seq2seq_kit.data.sequences.labels import (
     refuse_absent_joins,
     require_parts,
 )
-from seq2seq_kit.data.sequences.ragged import Field, Ragged
+from seq2seq_kit.data.sequences.ragged import Ragged, value_fields
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.splits import PARTS, joined_parts
 from seq2seq_kit.data.windows.prepare import Prepared, prepare, prepare_new
@@ -79,17 +79,13 @@ def _tagged(
     lengths: np.ndarray,
     parts: dict[str, np.ndarray],
 ) -> Tagged:
-    read = prepared.matrix[:, : prepared.layout.inputs]
-    inputs = [
-        Field(Ragged(read, starts, lengths), 0),
-        Field(Ragged(np.ones(len(read), dtype=np.float32), starts, lengths), 0),
-    ]
+    inputs = value_fields(prepared.matrix[:, : prepared.layout.inputs], starts, lengths)
     rows = Ragged(prepared.table.row_numbers - 1, starts, lengths)
     return Tagged(inputs, Ragged(numbers, starts, lengths), parts, labels, rows, None, list(prepared.notes))
 
 
 def _cut(prepared: Prepared, most: int) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Every stretch of a part that has no gap, in pieces of at most `most` rows, so that each row is tagged once."""
+    """Every range of a part's rows without a gap, in pieces of at most `most` rows, so that each row is tagged once."""
     starts: list[int] = []
     lengths: list[int] = []
     parts: dict[str, np.ndarray] = {}

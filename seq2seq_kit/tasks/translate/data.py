@@ -1,32 +1,29 @@
-"""Pairs of texts, from a frame to padded batches: checked, divided by a hash of the source, turned into numbers."""
+"""Pairs of texts, from a frame to padded batches: checked, split by a hash of the source, turned into numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.sequences.ragged import NO_LABEL, Field, Ragged, make_padded_batches
-from seq2seq_kit.data.sequences.texts import divide, read_texts, refuse_long
+from seq2seq_kit.data.sequences.labels import require_parts
+from seq2seq_kit.data.sequences.ragged import NO_LABEL, Field, Ragged, SequenceExamples
+from seq2seq_kit.data.sequences.texts import read_texts, refuse_long, split_by_hash
 from seq2seq_kit.data.sequences.vocabulary import PADDING, UNKNOWN, Vocabulary
 from seq2seq_kit.data.tables.sources import read_source
-from seq2seq_kit.data.tables.splits import PARTS, joined_parts
+from seq2seq_kit.data.tables.splits import joined_parts
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.tasks.translate.recipe import TranslateData
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 # A reference token that the training rows never had is no token that a model could give, nor equal to "unknown".
 FOREIGN = -2
 
 
 @dataclass(frozen=True)
-class Texts:
+class Texts(SequenceExamples):
     """Pairs ready for a model.
 
     Attributes:
@@ -61,30 +58,16 @@ class Texts:
         ended = [[*vocabulary.numbers(vocabulary.split(text)), PADDING] for text in self.targets]
         return Ragged.of([numbers[: self.output_steps] for numbers in ended])
 
-    @property
+    @cached_property
     def inputs(self) -> list[Field]:
         """The model's inputs."""
         read = [Field(self.encoded, PADDING)]
         return [*read, Field(self.answers, PADDING, lag=1)] if self.feedback else read
 
-    @property
+    @cached_property
     def target(self) -> Field:
         """What the model learns; with a repeating bridge the output always has its full length."""
         return Field(self.answers, NO_LABEL, steps=None if self.feedback else self.output_steps)
-
-    def count(self, part: str) -> int:
-        """Pairs of a part."""
-        return len(self.parts[part])
-
-    def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> tf.data.Dataset:
-        """See `make_padded_batches`."""
-        return make_padded_batches(
-            self.inputs, self.target, self.parts[part], batch_size=batch_size, shuffle_seed=shuffle_seed
-        )
-
-    def arrays(self, part: str, numbers: np.ndarray) -> list[np.ndarray]:
-        """The model's inputs for some pairs of a part."""
-        return [each.padded(self.parts[part][numbers]) for each in self.inputs]
 
     def joined(self) -> Texts:
         """The same with the val pairs in train, too; the vocabularies are learned anew, so a model for it may be larger."""
@@ -109,20 +92,14 @@ def encode_sources(texts: Sequence[str], vocabulary: Vocabulary, *, reverse: boo
 
 
 def prepare_texts(data: TranslateData, frame: pd.DataFrame, *, feedback: bool, origin: str = "the data") -> Texts:
-    """Checks and divides a frame of pairs; vocabularies are learned on the training pairs.
+    """Checks and splits a frame of pairs; vocabularies are learned on the training pairs.
 
     Raises:
         DataError: A column is missing, a text is missing or empty, longer than the recipe allows, or a part is empty.
     """
     sources, targets = read_pairs(frame, data, origin)
-    parts = divide(sources, data.split)
-    for part in PARTS:
-        if not len(parts[part]):
-            raise DataError(
-                f"{origin}: none of its {len(sources)} pairs falls into the {part} part. Give more pairs, or larger shares in "
-                "data.split",
-                code="empty_part",
-            )
+    parts = split_by_hash(sources, data.split)
+    require_parts(parts, origin, unit="pairs")
     own, other, steps = _learn(data, sources, targets, parts["train"])
     refuse_long(sources, own, data.input_steps, data.source_column, "data.input_steps", origin)
     refuse_long(targets, other, data.output_steps, data.target_column, "data.output_steps", origin)

@@ -1,30 +1,22 @@
-"""Whole sequences of numbers: each series is one example, of any length, divided by a hash of its name."""
+"""Whole sequences of numbers: each series is one example, of any length, split by a hash of its name."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.sequences.ragged import Field, Ragged, make_padded_batches
-from seq2seq_kit.data.sequences.series import whole_series
-from seq2seq_kit.data.sequences.texts import divide
+from seq2seq_kit.data.sequences.ragged import Field, Ragged, SequenceExamples, value_fields
+from seq2seq_kit.data.sequences.series import prepare_new_series, prepare_series, whole_series, with_val_in_train
 from seq2seq_kit.data.tables.scaling import Scaler
-from seq2seq_kit.data.tables.splits import joined_parts
-from seq2seq_kit.data.windows.prepare import Prepared, prepare_by_series, prepare_new
-from seq2seq_kit.recipe.fields import Data
+from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.tasks.whole.recipe import WholeData
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 
 @dataclass(frozen=True)
-class Sequences:
+class Sequences(SequenceExamples):
     """Sequences ready for a model.
 
     Attributes:
@@ -50,9 +42,7 @@ class Sequences:
     def inputs(self) -> list[Field]:
         """The model's inputs: `values` and `valid`."""
         matrix, layout = self.prepared.matrix, self.prepared.layout
-        values = Ragged(np.ascontiguousarray(matrix[:, : layout.inputs]), self.starts, self.lengths)
-        counted = np.ones(len(matrix), dtype=np.float32)
-        return [Field(values, 0.0), Field(Ragged(counted, self.starts, self.lengths), 0.0)]
+        return value_fields(np.ascontiguousarray(matrix[:, : layout.inputs]), self.starts, self.lengths)
 
     @cached_property
     def target(self) -> Field:
@@ -60,26 +50,10 @@ class Sequences:
         values = self.prepared.matrix[:, self.prepared.layout.targets]
         return Field(Ragged(values, self.starts, self.lengths), np.nan)
 
-    def count(self, part: str) -> int:
-        """Sequences of a part."""
-        return len(self.parts[part])
-
-    def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> tf.data.Dataset:
-        """See `make_padded_batches`."""
-        return make_padded_batches(
-            self.inputs, self.target, self.parts[part], batch_size=batch_size, shuffle_seed=shuffle_seed
-        )
-
-    def arrays(self, part: str, numbers: np.ndarray) -> list[np.ndarray]:
-        """The model's inputs for some sequences of a part."""
-        return [each.padded(self.parts[part][numbers]) for each in self.inputs]
-
     def joined(self) -> Sequences:
         """The same with the val sequences in train, too; the scaler is fitted on them all."""
-        parts = joined_parts(self.parts)
-        bounds = self.prepared.table.bounds
-        rows = np.column_stack([bounds[:-1], bounds[1:]])[parts["train"]]
-        return replace(self, prepared=self.prepared.scaled_on(rows), parts=parts)
+        prepared, parts = with_val_in_train(self.prepared, self.parts)
+        return replace(self, prepared=prepared, parts=parts)
 
     def truth(self, number: int) -> np.ndarray:
         """A sequence in original units, `(steps, columns)`, NaN where a cell was missing."""
@@ -89,31 +63,18 @@ class Sequences:
 
 
 def prepare_sequences(data: WholeData, frame: pd.DataFrame, *, origin: str = "the data") -> Sequences:
-    """Checks, divides, fills and scales; the scaler is fitted on the training sequences.
+    """Checks, splits, fills and scales; the scaler is fitted on the training sequences.
 
     Raises:
         DataError: See `read_table`; missing cells where the recipe refuses them; a gap inside a sequence; a part without one.
     """
-
-    def by_name(names: Sequence[str]) -> dict[str, np.ndarray]:
-        return divide(names, data.split)
-
-    prepared, parts = prepare_by_series(_as_windows(data), frame, by_name, origin=origin)
-    return _sequences(prepared, parts)
+    return _sequences(*prepare_series(data, frame, data.split, origin=origin))
 
 
 def new_sequences(data: WholeData, frame: pd.DataFrame, scaler: Scaler, *, origin: str = "the data") -> Sequences:
     """The same for sequences that a trained model has not seen: all of them in the test part, nothing is fitted."""
-    prepared = prepare_new(_as_windows(data), frame, scaler, origin=origin)
-    nothing = np.zeros(0, dtype=np.int64)
-    return _sequences(prepared, {"train": nothing, "val": nothing, "test": np.arange(len(prepared.table.series))})
-
-
-def _as_windows(data: WholeData) -> Data:
-    """The section as one of windows, for the parts of preparing that do not look at them."""
-    return Data.model_validate(data.model_dump(exclude={"split", "framing"}) | {"input_steps": 1})
+    return _sequences(*prepare_new_series(data, frame, scaler, origin=origin))
 
 
 def _sequences(prepared: Prepared, parts: dict[str, np.ndarray]) -> Sequences:
-    starts, lengths = whole_series(prepared)
-    return Sequences(prepared, starts, lengths, parts, list(prepared.notes))
+    return Sequences(prepared, *whole_series(prepared), parts, list(prepared.notes))

@@ -95,7 +95,10 @@ def test_one_value_is_enough_where_one_is_read_and_the_rest_is_told() -> None:
     [
         (FRAME.head(4), "the data: many_to_one expects 5 rows, the steps of the trained sequence. Received: 4 rows"),
         (FRAME.head(0), "Received: 0 rows"),
-        (FRAME.rename(columns={"value": "worth"}), "the data: expected a column named value. Received: worth"),
+        (
+            FRAME.rename(columns={"value": "worth"}),
+            "the data lacks the column value. It also has step, worth; rename the column in the file",
+        ),
         (
             FRAME.assign(value=[0, 1, "many", 3, 4]),
             "row 3 of the column value must be a finite number. Received: 'many'",

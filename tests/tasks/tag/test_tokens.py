@@ -10,7 +10,7 @@ import pytest
 from seq2seq_kit.data.sequences.labels import learn_labels, read_labels
 from seq2seq_kit.data.sequences.vocabulary import UNKNOWN, Vocabulary
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.tasks.tag.data import Tagged, steps_of
+from seq2seq_kit.tasks.tag.data import Tagged
 from seq2seq_kit.tasks.tag.recipe import TagTokensData
 from seq2seq_kit.tasks.tag.tokens import CHARACTERS, SEQUENCE, TokenCoding, prepare_tokens, read_lines, read_sequences
 
@@ -126,9 +126,7 @@ def test_a_column_of_the_table_may_tell_sequences_apart() -> None:
     frame = pd.DataFrame({"sentence": ["x", "x", "y"], "word": list("abc")})
     _, starts, lengths = read_sequences(data(lines=None, series="sentence"), frame, "x")
     assert (starts.tolist(), lengths.tolist()) == ([0, 2], [2, 1])
-    with pytest.raises(
-        DataError, match=r"x lacks the column phrase that tells .* It has sentence, word; .*data\.series"
-    ):
+    with pytest.raises(DataError, match=r"x lacks the column phrase\. It also has sentence, word; .*data\.series"):
         read_sequences(data(lines=None, series="phrase"), frame, "x")
 
 
@@ -147,7 +145,9 @@ def test_a_sequence_longer_than_allowed_is_named_with_the_limit() -> None:
 
 
 def test_a_missing_column_of_labels_is_named() -> None:
-    with pytest.raises(DataError, match=r"words\.tsv lacks the column label of the labels\. It has sequence, word"):
+    with pytest.raises(
+        DataError, match=r"words\.tsv lacks the column label\. It also has sequence, word; .*data\.labels"
+    ):
         prepared(letters().drop(columns="label"))
 
 
@@ -156,7 +156,7 @@ def test_every_sequence_belongs_to_one_part_and_keeps_its_tokens_labels_and_rows
     tagged, coding = prepared(frame)
     assert sorted(np.concatenate(list(tagged.parts.values())).tolist()) == list(range(40))
     for part, numbers in tagged.parts.items():
-        rows = steps_of(tagged.rows, numbers)
+        rows = tagged.rows.rows_of(numbers)
         assert list(tagged.tokens_of(numbers)) == frame["word"].iloc[rows].tolist()
         truth = tagged.truth_of(part)
         assert [tagged.labels[label] for label in truth] == frame["label"].iloc[rows].tolist()
@@ -220,8 +220,8 @@ def test_a_test_file_takes_the_place_of_the_test_share() -> None:
     assert tagged.parts["val"].tolist() == alone.parts["val"].tolist()
     assert list(tagged.tokens_of(tagged.parts["test"])) == more["word"].tolist()
     assert [tagged.labels[label] for label in tagged.truth_of("test")] == more["label"].tolist()
-    assert steps_of(tagged.rows, tagged.parts["test"]).tolist() == list(range(len(more)))
-    numbers = steps_of(tagged.inputs[0].sequences, tagged.parts["test"])
+    assert tagged.rows.rows_of(tagged.parts["test"]).tolist() == list(range(len(more)))
+    numbers = tagged.inputs[0].sequences.rows_of(tagged.parts["test"])
     assert numbers.tolist() == coding.tokens.numbers(more["word"].tolist())
 
 

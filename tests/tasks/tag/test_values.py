@@ -8,7 +8,6 @@ import pytest
 
 from seq2seq_kit.data.sequences.ragged import NO_LABEL
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.tasks.tag.data import steps_of
 from seq2seq_kit.tasks.tag.recipe import TagValuesData
 from seq2seq_kit.tasks.tag.values import prepare_new_values, prepare_values
 from tests.conftest import hourly_frame, tag_values_recipe
@@ -43,12 +42,12 @@ CASES: dict[str, tuple[dict[str, Any], pd.DataFrame]] = {
 def test_every_row_is_tagged_once_with_its_own_values_and_label(name: str) -> None:
     keys, frame = CASES[name]
     tagged, prepared = prepare_values(section(**keys), frame)
-    rows = steps_of(tagged.rows, np.arange(len(tagged.rows)))
+    rows = tagged.rows.rows_of(np.arange(len(tagged.rows)))
     assert sorted(rows.tolist()) == list(range(len(frame)))
     assert sorted(np.concatenate(list(tagged.parts.values())).tolist()) == list(range(len(tagged.rows)))
-    numbers = steps_of(tagged.truth, np.arange(len(tagged.rows)))
+    numbers = tagged.truth.rows_of(np.arange(len(tagged.rows)))
     assert [tagged.labels[number] for number in numbers] == frame["level"].iloc[rows].tolist()
-    read = steps_of(tagged.inputs[0].sequences, np.arange(len(tagged.rows)))
+    read = tagged.inputs[0].sequences.rows_of(np.arange(len(tagged.rows)))
     center, scale = prepared.scaler.center[0], prepared.scaler.scale[0]
     np.testing.assert_allclose(read * scale + center, frame[["load", "heat"]].to_numpy()[rows], rtol=1e-4)
     assert tagged.truth.lengths.max() <= section(**keys).input_steps
@@ -83,10 +82,10 @@ def test_rows_without_a_label_are_read_and_not_learned() -> None:
     frame = labelled()
     frame.loc[::3, "level"] = None
     tagged, _ = prepare_values(section(), frame)
-    numbers, everything = steps_of(tagged.truth, np.arange(len(tagged.rows))), np.arange(len(tagged.rows))
-    missing = frame["level"].isna().to_numpy()[steps_of(tagged.rows, everything)]
+    numbers, everything = tagged.truth.rows_of(np.arange(len(tagged.rows))), np.arange(len(tagged.rows))
+    missing = frame["level"].isna().to_numpy()[tagged.rows.rows_of(everything)]
     assert (numbers == NO_LABEL).tolist() == missing.tolist()
-    assert len(steps_of(tagged.inputs[0].sequences, everything)) == 200
+    assert len(tagged.inputs[0].sequences.rows_of(everything)) == 200
     assert len(tagged.truth_of("test")) == np.count_nonzero(~missing[-30:])
     assert tagged.labels == ["high", "low"] or tagged.labels == ["low", "high"]
 

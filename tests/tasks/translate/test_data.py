@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.data.sequences.ragged import NO_LABEL
-from seq2seq_kit.data.sequences.texts import divide, read_texts
+from seq2seq_kit.data.sequences.texts import read_texts, split_by_hash
 from seq2seq_kit.data.sequences.vocabulary import Vocabulary
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import SequenceSplit
@@ -35,8 +35,8 @@ def test_each_row_belongs_to_one_part() -> None:
 
 def test_new_rows_move_none_of_the_old_ones() -> None:
     split = SequenceSplit(val=0.2, test=0.3)
-    before = divide(WORDS, split)
-    after = divide([f"new {number}" for number in range(500)] + WORDS, split)
+    before = split_by_hash(WORDS, split)
+    after = split_by_hash([f"new {number}" for number in range(500)] + WORDS, split)
     for part in ("train", "val", "test"):
         assert [row - 500 for row in after[part] if row >= 500] == before[part].tolist()
     shares = [len(after[part]) / (500 + len(WORDS)) for part in ("train", "val", "test")]
