@@ -75,7 +75,7 @@ def plot_confusion(counts: np.ndarray, labels: Sequence[str]) -> Figure:
 
     Args:
         counts: `(true labels, predicted labels)`.
-        labels: Their names; of more than 40 the most frequent are shown.
+        labels: Their names; of more than 40 the most frequent are shown, and the title says so.
     """
     shown = np.sort(np.argsort(-counts.sum(axis=1), kind="stable")[:_MOST_LABELS])
     picked = counts[np.ix_(shown, shown)]
@@ -90,5 +90,8 @@ def plot_confusion(counts: np.ndarray, labels: Sequence[str]) -> Figure:
     for i, j in np.argwhere(shares >= 0.005):
         dark = "white" if shares[i, j] > 0.6 else "black"
         axes.annotate(f"{100 * shares[i, j]:.0f}", (j, i), ha="center", va="center", fontsize=7, color=dark)
-    axes.set(title="Percent of each true label (rows)", xlabel="predicted", ylabel="true")
+    title = "Percent of each true label (rows)"
+    if len(names) < len(labels):
+        title += f"\nthe {len(names)} most frequent of {len(labels)} labels, so a row may not add up to 100"
+    axes.set(title=title, xlabel="predicted", ylabel="true")
     return figure

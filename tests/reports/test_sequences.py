@@ -84,5 +84,7 @@ def test_of_many_labels_the_most_frequent_are_shown_with_their_own_shares() -> N
     (image,) = axes.images
     shown = [label.get_text() for label in axes.get_xticklabels()]
     assert shown == [f"label {number}" for number in range(10, 50)]
+    assert "the 40 most frequent of 50 labels" in axes.get_title()
+    assert "most frequent" not in plot_confusion(counts[:40, :40], shown).axes[0].get_title()
     assert np.asarray(image.get_array()).shape == (40, 40)
     assert np.asarray(image.get_array())[-1, -1] == 0.5

@@ -157,9 +157,9 @@ def test_the_vocabularies_of_joined_tokens_know_the_val_tokens_and_no_test_token
     joined = job.joined()
     own = {part: {f"q{number}" for number in numbers} for part, numbers in job.examples.parts.items()}
     first = set("abcdefghij")
-    assert set(job.coding.tokens.tokens) - first == own["train"]
-    assert set(joined.coding.tokens.tokens) - first == own["train"] | own["val"]
-    known = joined.coding.tokens
+    assert set(job.vocabularies.tokens.tokens) - first == own["train"]
+    assert set(joined.vocabularies.tokens.tokens) - first == own["train"] | own["val"]
+    known = joined.vocabularies.tokens
     for number in joined.examples.parts["val"]:
         assert joined.examples.inputs[0].sequences[number].tolist()[1:] == [known.number[f"q{number}"]] * 2
 

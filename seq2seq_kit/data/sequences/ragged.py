@@ -102,9 +102,14 @@ class SequenceExamples:
         parts: Numbers of the sequences by part.
     """
 
-    inputs: list[Field]
-    target: Field
     parts: dict[str, np.ndarray]
+
+    if TYPE_CHECKING:  # a dataclass would take a property of its base for the default of a field
+
+        @property
+        def inputs(self) -> list[Field]: ...
+        @property
+        def target(self) -> Field: ...
 
     def count(self, part: str) -> int:
         """Sequences of a part."""

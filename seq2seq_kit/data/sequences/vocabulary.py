@@ -1,4 +1,4 @@
-"""Tokens and their numbers: learned on the training rows, with padding and unknown."""
+"""Tokens and their numbers: fitted on the training rows, with padding and unknown."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Vocabulary:
     tokens: list[str]
 
     @classmethod
-    def learn(cls, texts: Iterable[str], *, level: Literal["char", "token"], min_count: int = 1) -> Vocabulary:
+    def fit(cls, texts: Iterable[str], *, level: Literal["char", "token"], min_count: int = 1) -> Vocabulary:
         """The tokens of some texts, the most frequent first; rarer than `min_count` is left out and so unknown."""
         return cls(level, _kept((token for text in texts for token in _split(text, level)), min_count))
 
     @classmethod
-    def of(cls, tokens: Iterable[str], *, min_count: int = 1) -> Vocabulary:
+    def fit_tokens(cls, tokens: Iterable[str], *, min_count: int = 1) -> Vocabulary:
         """The same of tokens that are told apart already, white space within them included."""
         return cls("token", _kept(tokens, min_count))
 
@@ -67,6 +67,12 @@ class Vocabulary:
         """The number of each token, `UNKNOWN` for those the training rows did not have."""
         known = self.number
         return [known.get(token, UNKNOWN) for token in tokens]
+
+    def unknown_note(self, texts: Iterable[str]) -> list[str]:
+        """A note on the tokens of some texts that the training rows did not have; none where there are none."""
+        strange = sorted({token for text in texts for token in self.split(text)} - self.number.keys())
+        said = f"{len(strange)} tokens that the training rows did not have were read as unknown: "
+        return [said + ", ".join(strange[:10])] if strange else []
 
     def text(self, numbers: Iterable[int]) -> str:
         """The text of some numbers, without padding; an unknown one shows as the replacement character."""

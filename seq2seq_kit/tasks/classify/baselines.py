@@ -1,4 +1,4 @@
-"""Simple baselines of one answer for each sequence: what is most frequent, and a line on what a sequence sums up to."""
+"""Simple baselines of one prediction for each sequence: a constant, and a linear model of a summary of the sequence."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class LinearBaseline:
         outputs = np.tile(self.bias, (len(numbers), 1))
         if len(self.weights):
             outputs = outputs + features_of(sequences, numbers) @ self.weights
-        return softmax(outputs) if sequences.learned.labels else outputs[:, 0]
+        return softmax(outputs) if sequences.preprocessing.labels else outputs[:, 0]
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -56,16 +56,16 @@ def fit_baselines(sequences: Classified, class_weights: Literal["none", "balance
 
     numbers, truth = sequences.parts["train"], sequences.truth_of("train")
     features = features_of(sequences, numbers)
-    counted = isinstance(sequences.learned.coding, Vocabulary)
+    counted = isinstance(sequences.preprocessing.encoding, Vocabulary)
     # Counts stay sparse, so they are neither shifted nor scaled.
     center, scale = (np.zeros(1), np.ones(1)) if counted else (features.mean(axis=0), features.std(axis=0))
     scale = np.where(scale > 0, scale, 1.0)
     scaled = features if counted else (features - center) / scale
     what = "the counts of the tokens" if counted else "mean, deviation, extremes, first and last value of each column"
-    labels, none = len(sequences.learned.labels), np.zeros((0, 1))
+    labels, none = len(sequences.preprocessing.labels), np.zeros((0, 1))
     if labels:
         shares = np.log(np.bincount(truth, minlength=labels) / len(truth))
-        about = "gives every sequence the shares of the labels among the training sequences"
+        about = "predicts for every sequence the shares of the labels among the training sequences"
         constant = LinearBaseline("most frequent label", about, none, shares)
         weight = "balanced" if class_weights == "balanced" else None
         with warnings.catch_warnings():
@@ -76,7 +76,7 @@ def fit_baselines(sequences: Classified, class_weights: Literal["none", "balance
             weights, bias = np.hstack([0 * weights, weights]), np.array([0.0, bias[0]])
         name, about = "logistic regression", f"a logistic regression on {what}"
     else:
-        about = "gives every sequence the mean of the training targets"
+        about = "predicts for every sequence the mean of the training targets"
         constant = LinearBaseline("mean", about, none, np.array([truth.mean()]))
         line = Ridge().fit(scaled, truth)
         weights, bias = line.coef_[:, None], np.array([line.intercept_])
@@ -89,18 +89,18 @@ def features_of(sequences: Classified, numbers: np.ndarray) -> np.ndarray | csr_
     """What a linear baseline knows of some sequences, a row for each: counts of its tokens, or summaries of its values."""
     from scipy.sparse import csr_matrix, vstack
 
-    coding = sequences.learned.coding
+    encoding = sequences.preprocessing.encoding
     rows = []
     for first in range(0, len(numbers), _CHUNK):
         chunk = numbers[first : first + _CHUNK]
         read = [each.padded(chunk) for each in sequences.inputs]
-        if isinstance(coding, Vocabulary):
+        if isinstance(encoding, Vocabulary):
             at, step = np.nonzero(read[0])
             counts = (np.ones(len(at)), (at, read[0][at, step]))
-            rows.append(csr_matrix(counts, shape=(len(chunk), coding.size)))
+            rows.append(csr_matrix(counts, shape=(len(chunk), encoding.size)))
         else:
             rows.append(_summaries(*read))
-    return vstack(rows, format="csr") if isinstance(coding, Vocabulary) else np.concatenate(rows)
+    return vstack(rows, format="csr") if isinstance(encoding, Vocabulary) else np.concatenate(rows)
 
 
 def _summaries(values: np.ndarray, valid: np.ndarray) -> np.ndarray:

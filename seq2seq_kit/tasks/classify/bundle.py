@@ -1,4 +1,4 @@
-"""A trained classifier or regressor of sequences: texts, series or windows in, one answer for each out."""
+"""A trained classifier or regressor of sequences: texts, series or windows in, one label or number for each out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.bundles.base import Arrays, Bundle, Json, golden_sequences
+from seq2seq_kit.data.sequences.ragged import by_length
 from seq2seq_kit.data.sequences.vocabulary import Vocabulary
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.sources import read_source
@@ -17,14 +18,14 @@ from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.base import MODEL
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks.classify.baselines import LinearBaseline, softmax
-from seq2seq_kit.tasks.classify.data import Classified, Learned, new_examples
+from seq2seq_kit.tasks.classify.data import Classified, Preprocessing, new_examples
 from seq2seq_kit.tasks.classify.evaluation import (
     BalancedEvaluation,
     ClassifyEvaluation,
     LabelEvaluation,
     NumberEvaluation,
 )
-from seq2seq_kit.tasks.classify.inputs import Coding
+from seq2seq_kit.tasks.classify.inputs import Encoding
 from seq2seq_kit.tasks.classify.recipe import ClassifyRecipe, TextsData
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ class ClassifyBundle(Bundle):
     Attributes:
         recipe: What it was trained by, resolved.
         model: The Keras model, from numbers or scaled values to logits, or to a scaled number.
-        learned: Vocabulary or scaler, labels, and scale of the targets.
-        baselines: Its fitted peers, for `evaluate`.
+        preprocessing: Vocabulary or scaler, labels, and scale of the targets.
+        baselines: Its fitted baselines, for `evaluate`.
         info: Where it comes from: versions, run, digest of the data.
     """
 
@@ -51,15 +52,15 @@ class ClassifyBundle(Bundle):
 
     recipe: ClassifyRecipe
     model: keras.Model
-    learned: Learned
+    preprocessing: Preprocessing
     baselines: list[LinearBaseline]
     info: Json = field(default_factory=dict)
 
     def predict(self, rows: pd.DataFrame | Sequence[str] | str, *, origin: str = "the data") -> pd.DataFrame:
-        """The answer to each text or series, or to the window that ends in each row.
+        """The label or number of each text or series, or of the window that ends in each row.
 
         Args:
-            rows: A frame with the recipe's columns, the answers not needed; a model of texts also takes texts.
+            rows: A frame with the recipe's columns, that of the labels or targets not needed; a model of texts also takes texts.
             origin: Name of the file for messages.
 
         Returns:
@@ -75,44 +76,43 @@ class ClassifyBundle(Bundle):
                 expected = f"this model reads values: give a frame with {', '.join(data.inputs)}"
                 raise ArgumentError(f"{expected}. Received: {type(rows).__name__}", code="frame_required")
             rows = pd.DataFrame({data.text: [rows] if isinstance(rows, str) else list(rows)})
-        sequences = new_examples(data, rows, self.learned, answers=False, origin=origin)
-        answers = self.answers(sequences, sequences.parts["test"])
-        labels = self.learned.labels
-        found: dict[str, np.ndarray] = {} if labels else {str(data.target): answers}
+        sequences = new_examples(data, rows, self.preprocessing, labelled=False, origin=origin)
+        predicted = self.predictions(sequences, sequences.parts["test"])
+        labels = self.preprocessing.labels
+        found: dict[str, np.ndarray] = {} if labels else {str(data.target): predicted}
         if labels:
-            found["label"] = np.array(labels, dtype=object)[answers.argmax(axis=1)]
-            found["probability"] = answers.max(axis=1)
-            found |= {f"probability_{label}": chances for label, chances in zip(labels, answers.T, strict=True)}
+            found["label"] = np.array(labels, dtype=object)[predicted.argmax(axis=1)]
+            found["probability"] = predicted.max(axis=1)
+            found |= {f"probability_{label}": own for label, own in zip(labels, predicted.T, strict=True)}
         frame = pd.concat([sequences.about, pd.DataFrame(found)], axis=1)
         frame.attrs["notes"] = list(sequences.notes)
         return frame
 
     def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> ClassifyEvaluation:
-        """The result table on other rows with answers."""
-        sequences = new_examples(self.recipe.data, frame, self.learned, answers=True, origin=origin)
+        """The result table on other rows with labels or targets."""
+        sequences = new_examples(self.recipe.data, frame, self.preprocessing, labelled=True, origin=origin)
         return self.evaluate_part(sequences, "test")
 
     def evaluate_part(self, sequences: Classified, part: str) -> ClassifyEvaluation:
         """The model and its baselines on a part of prepared sequences."""
         numbers, truth = sequences.parts[part], sequences.truth_of(part)
-        found = {MODEL: self.answers(sequences, numbers)}
+        found = {MODEL: self.predictions(sequences, numbers)}
         found |= {peer.name: peer.predict(sequences, numbers) for peer in self.baselines}
         about = {peer.name: peer.about for peer in self.baselines}
-        if self.learned.labels:
+        if self.preprocessing.labels:
             balanced = self.recipe.training.class_weights == "balanced"
             kind = BalancedEvaluation if balanced else LabelEvaluation
-            return kind(part, truth, found, about, self.learned.labels)
+            return kind(part, truth, found, about, self.preprocessing.labels)
         return NumberEvaluation(part, truth, found, about, str(self.recipe.data.target))
 
-    def answers(self, sequences: Classified, numbers: np.ndarray) -> np.ndarray:
+    def predictions(self, sequences: Classified, numbers: np.ndarray) -> np.ndarray:
         """Probabilities of some sequences, `(sequences, labels)`; or their numbers in original units, `(sequences,)`."""
         lengths = sequences.inputs[0].sequences.lengths[numbers]
-        outputs = np.empty((len(numbers), self.learned.outputs))
-        order = np.argsort(lengths, kind="stable")  # sequences of like length share a batch
-        for first in range(0, len(order), _CHUNK):
-            chunk = order[first : first + _CHUNK]
-            outputs[chunk] = self.forward([each.padded(numbers[chunk]) for each in sequences.inputs])
-        return softmax(outputs) if self.learned.labels else outputs[:, 0] * self.learned.scale + self.learned.center
+        outputs = np.empty((len(numbers), self.preprocessing.outputs))
+        for chunk in by_length(lengths, _CHUNK):
+            outputs[chunk] = self.forward(sequences.padded(numbers[chunk]))
+        fitted = self.preprocessing
+        return softmax(outputs) if fitted.labels else outputs[:, 0] * fitted.scale + fitted.center
 
     def read(self, path: str) -> pd.DataFrame:
         """A file of rows; texts and labels stay as they are written there."""
@@ -124,12 +124,12 @@ class ClassifyBundle(Bundle):
 
     def state(self) -> tuple[Json, Arrays]:
         """What stands beside the model on disk."""
-        learned = self.learned
-        words: Json = {"labels": learned.labels, "center": learned.center, "scale": learned.scale}
-        if isinstance(learned.coding, Vocabulary):
-            words["tokens"] = learned.coding.tokens
+        fitted = self.preprocessing
+        words: Json = {"labels": fitted.labels, "center": fitted.center, "scale": fitted.scale}
+        if isinstance(fitted.encoding, Vocabulary):
+            words["tokens"] = fitted.encoding.tokens
         else:
-            words["scaler"] = learned.coding.to_json()
+            words["scaler"] = fitted.encoding.to_json()
         words["baselines"] = [{"name": peer.name, "about": peer.about} for peer in self.baselines]
         arrays = {f"weights_{place}": peer.weights for place, peer in enumerate(self.baselines)}
         return words, arrays | {f"bias_{place}": peer.bias for place, peer in enumerate(self.baselines)}
@@ -139,29 +139,31 @@ class ClassifyBundle(Bundle):
         """The reverse of `state`."""
         assert isinstance(recipe, ClassifyRecipe)
         data = recipe.data
-        coding: Coding
+        encoding: Encoding
         if isinstance(data, TextsData):
-            coding = Vocabulary.restore(data.level, state["tokens"])
+            encoding = Vocabulary.restore(data.level, state["tokens"])
         else:
-            coding = Scaler.from_json(state["scaler"])
-        learned = Learned(coding, [str(label) for label in state["labels"]], state["center"], state["scale"])
-        if len(set(learned.labels)) != len(learned.labels) or learned.outputs != model.output_shape[-1]:
-            raise ValueError(f"it has {len(set(learned.labels))} labels, its model gives {model.output_shape[-1]}")
+            encoding = Scaler.from_json(state["scaler"])
+        fitted = Preprocessing(encoding, [str(label) for label in state["labels"]], state["center"], state["scale"])
+        if len(set(fitted.labels)) != len(fitted.labels) or fitted.outputs != model.output_shape[-1]:
+            raise ValueError(f"it has {len(set(fitted.labels))} labels, its model predicts {model.output_shape[-1]}")
         baselines = [
             LinearBaseline(words["name"], words["about"], arrays[f"weights_{place}"], arrays[f"bias_{place}"])
             for place, words in enumerate(state["baselines"])
         ]
-        return cls(recipe, model, learned, baselines, info)
+        return cls(recipe, model, fitted, baselines, info)
 
     def golden(self) -> list[np.ndarray]:
         """Inputs of the model whose output is stored beside it."""
-        if isinstance(self.learned.coding, Vocabulary):
-            return [np.random.default_rng(0).integers(1, self.learned.coding.size, size=(3, 8)).astype(np.int32)]
+        if isinstance(self.preprocessing.encoding, Vocabulary):
+            return [
+                np.random.default_rng(0).integers(1, self.preprocessing.encoding.size, size=(3, 8)).astype(np.int32)
+            ]
         return golden_sequences(int(self.model.inputs[0].shape[-1]))
 
 
 def columns_of(recipe: ClassifyRecipe) -> list[str]:
-    """Columns of the frame that a recipe uses, the answers last."""
+    """Columns of the frame that a recipe uses, that of the labels or targets last."""
     data = recipe.data
     read = [data.text] if isinstance(data, TextsData) else [data.series, data.time, *data.inputs]
     return [name for name in (*read, data.label or data.target) if name]

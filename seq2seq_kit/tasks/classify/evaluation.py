@@ -1,4 +1,4 @@
-"""Figures of one answer for each sequence: of labels with how far to trust their probabilities, and of numbers."""
+"""Metrics of one prediction for each sequence: of labels, with how far to trust their probabilities, and of numbers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.evaluation.base import MODEL, Board
-from seq2seq_kit.evaluation.labels import count_labels, macro_f1, scores_by_label
+from seq2seq_kit.evaluation.labels import LabelBoard, count_labels
 
 _BINS = 10
 
 
 @dataclass(frozen=True)
-class _Answers(Board):
+class _Predictions(Board):
     """What both kinds share, see `Board`.
 
     Attributes:
@@ -36,17 +36,18 @@ class _Answers(Board):
 
 
 @dataclass(frozen=True)
-class LabelEvaluation(_Answers):
-    """Figures of labels; `labels` are their names."""
+class LabelEvaluation(_Predictions, LabelBoard):
+    """Metrics of labels; `labels` are their names."""
 
     titles: ClassVar[Mapping[str, str]] = {
-        "accuracy": "accuracy",
-        "macro_f1": "macro F1",
+        **LabelBoard.titles,
         "log_loss": "log loss",
         "calibration_error": "calibration error",
     }
-    headline: ClassVar[str] = "accuracy"
-    error: ClassVar[str] = "error rate"
+    of: ClassVar[str] = "sequences"
+    advice: ClassVar[Mapping[str, str]] = {
+        "labels_never_given": "Give more of them, join them with others, or set training.class_weights: balanced"
+    }
 
     labels: list[str]
 
@@ -57,22 +58,19 @@ class LabelEvaluation(_Answers):
     @property
     def units(self) -> str:
         return (
-            "Macro F1: mean F1 of the labels that are true or given here. Log loss: in nats. Calibration error: mean distance "
-            "between the probability of the given label and how often it is right."
+            "Macro F1: mean F1 of the labels that are true or predicted here. Log loss: in nats. Calibration error: mean "
+            "distance between the probability of the predicted label and how often it is correct."
         )
 
-    def confusion(self, name: str = MODEL) -> np.ndarray:
-        """How often each true label (row) was given each label (column)."""
+    def confusion_of(self, name: str = MODEL) -> np.ndarray:
         return count_labels(self.truth, self.predictions[name].argmax(axis=1), len(self.labels))
 
     def metrics(self, name: str = MODEL) -> dict[str, float]:
-        counts, bins = self.confusion(name), self.calibration(name)
-        right = np.take_along_axis(self.predictions[name], self.truth[:, None].astype(np.int64), axis=1)
+        bins = self.calibration(name)
+        of_truth = np.take_along_axis(self.predictions[name], self.truth[:, None].astype(np.int64), axis=1)
         distance = (bins["accuracy"] - bins["probability"]).abs()
-        return {
-            "accuracy": float(np.trace(counts) / counts.sum()),
-            "macro_f1": macro_f1(counts),
-            "log_loss": float(-np.log(np.maximum(right, np.finfo(np.float64).tiny)).mean()),
+        return super().metrics(name) | {
+            "log_loss": float(-np.log(np.maximum(of_truth, np.finfo(np.float64).tiny)).mean()),
             "calibration_error": float((distance * bins["sequences"]).sum() / len(self.truth)),
         }
 
@@ -81,23 +79,11 @@ class LabelEvaluation(_Answers):
 
         Guo et al. 2017, "On calibration of modern neural networks"; tenths without a sequence are left out.
         """
-        chances = self.predictions[name]
-        top, hit = chances.max(axis=1), chances.argmax(axis=1) == self.truth
+        probabilities = self.predictions[name]
+        top, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == self.truth
         bins = np.minimum((top * _BINS).astype(int), _BINS - 1)
         frame = pd.DataFrame({"probability": top, "accuracy": hit.astype(float), "sequences": 1})
         return frame.groupby(bins).agg({"probability": "mean", "accuracy": "mean", "sequences": "sum"})
-
-    def error_of(self, name: str = MODEL) -> float:
-        counts = self.confusion(name)
-        return 1 - float(np.trace(counts) / counts.sum())
-
-    def table(self) -> pd.DataFrame:
-        parts = []
-        for name in self.names:
-            overall = {"forecaster": name, "label": "", "sequences": len(self.truth)} | self.metrics(name)
-            by_label = scores_by_label(self.confusion(name), self.labels, of="sequences")
-            parts += [pd.DataFrame([overall]), by_label.assign(forecaster=name)]
-        return pd.concat(parts, ignore_index=True)
 
 
 @dataclass(frozen=True)
@@ -116,14 +102,14 @@ class BalancedEvaluation(LabelEvaluation):
         return {"balanced_accuracy": 1 - self.error_of(name)} | super().metrics(name)
 
     def error_of(self, name: str = MODEL) -> float:
-        counts = self.confusion(name)
+        counts = self.confusion_of(name)
         true = counts.sum(axis=1)
         return 1 - float((np.diag(counts)[true > 0] / true[true > 0]).mean())
 
 
 @dataclass(frozen=True)
-class NumberEvaluation(_Answers):
-    """Figures of numbers, in the units of the column `target`."""
+class NumberEvaluation(_Predictions):
+    """Metrics of numbers, in the units of the column `target`."""
 
     titles: ClassVar[Mapping[str, str]] = {"mae": "MAE", "rmse": "RMSE", "r2": "R2"}
     headline: ClassVar[str] = "rmse"

@@ -1,4 +1,4 @@
-"""Figures of one answer for each sequence: how far probabilities can be trusted, and predicted beside actual numbers."""
+"""Plots of one prediction for each sequence: how far probabilities can be trusted, and predicted beside actual numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def plot_calibration(test: LabelEvaluation) -> Figure:
-    """Accuracy against the probability of the given label, in tenths: on the diagonal a probability is what it says."""
+    """Accuracy against the probability of the predicted label, in tenths: on the diagonal a probability is what it says."""
     figure, axes = new_figure(5.5, 5)
     axes.plot([0, 1], [0, 1], color=TRUTH_COLOUR, lw=0.8, ls=":", label="calibrated")
     for name, colour in ((test.best_baseline, PAST_COLOUR), (MODEL, MODEL_COLOUR)):
@@ -23,7 +23,7 @@ def plot_calibration(test: LabelEvaluation) -> Figure:
     for probability, accuracy, count in test.calibration().itertuples(index=False):
         axes.annotate(f"{int(count):,}", (probability, accuracy), (6, -10), textcoords="offset points", fontsize=7)
     axes.set(title=f"Calibration, test sequences (number of them at the {MODEL})", xlim=(0, 1), ylim=(0, 1.02))
-    axes.set(xlabel="probability of the given label", ylabel="accuracy")
+    axes.set(xlabel="probability of the predicted label", ylabel="accuracy")
     axes.legend(frameon=False, loc="upper left")
     return figure
 

@@ -72,7 +72,7 @@ class SeriesData(Section):
 
 
 class WindowsData(Data):
-    """A table in time order; the answer to a window is what its last row has in the column of the answers."""
+    """A table in time order; a window has the label or target of its last row."""
 
     label: Name | None = _LABEL
     target: Name | None = _TARGET

@@ -12,7 +12,8 @@ import pandas as pd
 
 from seq2seq_kit.bundles.base import Arrays, Bundle, Json, golden_sequences
 from seq2seq_kit.data.sequences.labels import number_labels, read_labels
-from seq2seq_kit.data.sequences.ragged import NO_LABEL, Ragged
+from seq2seq_kit.data.sequences.ragged import NO_LABEL, Ragged, by_length
+from seq2seq_kit.data.sequences.texts import all_test
 from seq2seq_kit.data.sequences.vocabulary import Vocabulary
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.scaling import Scaler
@@ -29,7 +30,7 @@ from seq2seq_kit.tasks.tag.evaluation import (
     restore_tag_baselines,
 )
 from seq2seq_kit.tasks.tag.recipe import TagTokensRecipe, TagValuesRecipe
-from seq2seq_kit.tasks.tag.tokens import SEQUENCE, TokenCoding, read_sequences, read_table_of_tokens, read_tokens
+from seq2seq_kit.tasks.tag.tokens import SEQUENCE, TokenVocabularies, read_sequences, read_table_of_tokens, read_tokens
 from seq2seq_kit.tasks.tag.values import prepare_new_values
 
 if TYPE_CHECKING:
@@ -82,9 +83,8 @@ class TagBundle(Bundle):
         tagged = self.tagged(frame, origin, labelled=False)
         everything = np.arange(len(tagged.truth))
         at = tagged.rows.rows_of(everything)
-        order = np.argsort(
-            at
-        )  # rows are answered in the order of the table, even if it was sorted or its series are mixed
+        # Rows are labelled in the order of the table, even if it was sorted or its series are mixed.
+        order = np.argsort(at)
         at, probabilities = at[order], self._probabilities(tagged, everything)[order]
         found = self.names_of(frame, at)
         found[self.recipe.data.labels] = np.array(self.labels, dtype=object)[probabilities.argmax(axis=1)]
@@ -147,10 +147,8 @@ class TagBundle(Bundle):
         lengths = tagged.truth.lengths[numbers]
         probabilities = np.empty((int(lengths.sum()), len(self.labels)))
         firsts = np.cumsum(lengths) - lengths
-        order = np.argsort(lengths, kind="stable")  # sequences of like length share a batch
-        for begin in range(0, len(order), _CHUNK):
-            chunk = order[begin : begin + _CHUNK]
-            logits = self.forward([each.padded(numbers[chunk]) for each in tagged.inputs]).astype(np.float64)
+        for chunk in by_length(lengths, _CHUNK):
+            logits = self.forward(tagged.padded(numbers[chunk])).astype(np.float64)
             shares = np.exp(logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True))
             for own, place in zip(shares, chunk, strict=True):
                 probabilities[firsts[place] : firsts[place] + lengths[place]] = own[: lengths[place]]
@@ -162,11 +160,11 @@ class TagTokensBundle(TagBundle):
     """A trained tagger of tokens.
 
     Attributes:
-        coding: How tokens become numbers.
+        vocabularies: How tokens become numbers.
     """
 
     recipe: TagTokensRecipe
-    coding: TokenCoding
+    vocabularies: TokenVocabularies
 
     def frame_of(self, rows: Texts) -> pd.DataFrame:
         data = self.recipe.data
@@ -186,15 +184,16 @@ class TagTokensBundle(TagBundle):
         tokens, starts, lengths = read_sequences(data, frame, origin)
         texts = read_labels(frame, data.labels, data.join_labels, origin) if labelled else np.full(len(tokens), None)
         truth = Ragged(number_labels(texts, self.labels, origin), starts, lengths)
-        parts = {"train": np.arange(0), "val": np.arange(0), "test": np.arange(len(starts))}
         rows = Ragged(np.arange(len(tokens)), starts, lengths)
-        inputs = self.coding.inputs(tokens, starts, lengths)
-        return Tagged(inputs, truth, parts, self.labels, rows, np.array(tokens, dtype=object))
+        inputs = self.vocabularies.inputs(tokens, starts, lengths)
+        return Tagged(inputs, truth, all_test(len(starts)), self.labels, rows, np.array(tokens, dtype=object))
 
     def recoded(self, tagged: Tagged) -> Tagged:
         found = super().recoded(tagged)
         assert found.tokens is not None
-        return replace(found, inputs=self.coding.inputs(found.tokens.tolist(), found.truth.starts, found.truth.lengths))
+        return replace(
+            found, inputs=self.vocabularies.inputs(found.tokens.tolist(), found.truth.starts, found.truth.lengths)
+        )
 
     def names_of(self, frame: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
         data = self.recipe.data
@@ -212,9 +211,9 @@ class TagTokensBundle(TagBundle):
         return [str(name) for name in frame.columns if name not in {data.series, data.labels, SEQUENCE, data.tokens}]
 
     def state(self) -> tuple[Json, Arrays]:
-        letters = self.coding.characters
-        coding = {"tokens": self.coding.tokens.tokens, "characters": letters.tokens if letters else None}
-        return super().state()[0] | coding, {}
+        letters = self.vocabularies.characters
+        tokens = {"tokens": self.vocabularies.tokens.tokens, "characters": letters.tokens if letters else None}
+        return super().state()[0] | tokens, {}
 
     @classmethod
     def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
@@ -222,14 +221,17 @@ class TagTokensBundle(TagBundle):
         assert isinstance(recipe, TagTokensRecipe)
         labels, letters = cls.checked_labels(model, state), state["characters"]
         characters = None if letters is None else Vocabulary.restore("char", letters)
-        coding = TokenCoding(Vocabulary.restore("token", state["tokens"]), characters)
-        return cls(recipe, model, labels, restore_tag_baselines(state["baselines"]), info, coding)
+        vocabularies = TokenVocabularies(Vocabulary.restore("token", state["tokens"]), characters)
+        return cls(recipe, model, labels, restore_tag_baselines(state["baselines"]), info, vocabularies)
 
     def golden(self) -> list[np.ndarray]:
         """Inputs of the model whose output is stored beside it."""
         rng = np.random.default_rng(0)
         shapes = [(3, 8, *tensor.shape[2:]) for tensor in self.model.inputs]
-        sizes = [self.coding.tokens.size, self.coding.characters.size if self.coding.characters else 0]
+        sizes = [
+            self.vocabularies.tokens.size,
+            self.vocabularies.characters.size if self.vocabularies.characters else 0,
+        ]
         return [rng.integers(1, size, size=shape).astype(np.int32) for size, shape in zip(sizes, shapes, strict=False)]
 
 

@@ -1,4 +1,4 @@
-"""Figures of labels: accuracy, F1 of each label, confusion matrix; beside the most frequent label."""
+"""Metrics of labels: accuracy, F1 of each label, confusion matrix; beside the most frequent label."""
 
 from __future__ import annotations
 
@@ -8,29 +8,26 @@ from dataclasses import asdict, dataclass, field
 from typing import ClassVar
 
 import numpy as np
-import pandas as pd
 
 from seq2seq_kit.data.sequences.ragged import NO_LABEL
-from seq2seq_kit.evaluation.base import MODEL, Board
-from seq2seq_kit.evaluation.labels import macro_f1, scores_by_label
+from seq2seq_kit.evaluation.base import MODEL
+from seq2seq_kit.evaluation.labels import LabelBoard
 from seq2seq_kit.tasks.tag.data import Tagged
 
 _PENALTY = 1e-3  # by row; keeps columns that say the same from making the map infinite
 
 
 @dataclass(frozen=True)
-class TagEvaluation(Board):
-    """Figures of one part. Padding and steps without a label do not count.
+class TagEvaluation(LabelBoard):
+    """Metrics of one part. Padding and steps without a label do not count.
 
     Attributes:
-        confusion: By forecaster, how often a true label (row) was given a label (column).
+        confusion: By forecaster, see `confusion_of`.
         losses: Mean cross-entropy by forecaster, where it gives probabilities.
         labels: Names of the labels.
     """
 
-    titles: ClassVar[Mapping[str, str]] = {"accuracy": "accuracy", "macro_f1": "macro F1", "loss": "loss"}
-    headline: ClassVar[str] = "accuracy"
-    error: ClassVar[str] = "error rate"
+    titles: ClassVar[Mapping[str, str]] = {**LabelBoard.titles, "loss": "loss"}
 
     part: str
     confusion: dict[str, np.ndarray]
@@ -44,37 +41,21 @@ class TagEvaluation(Board):
 
     @property
     def units(self) -> str:
-        return "Accuracy: share of correct labels. Macro F1: mean F1 of the labels that are true or given here."
+        return "Accuracy: share of correct labels. Macro F1: mean F1 of the labels that are true or predicted here."
 
     @property
     def names(self) -> list[str]:
         return list(self.confusion)
 
+    def confusion_of(self, name: str = MODEL) -> np.ndarray:
+        return self.confusion[name]
+
     def metrics(self, name: str = MODEL) -> dict[str, float]:
-        counts = self.confusion[name]
-        return {
-            "accuracy": float(np.trace(counts) / counts.sum()),
-            "macro_f1": macro_f1(counts),
-            "loss": self.losses.get(name, float("nan")),
-        }
-
-    def by_label(self, name: str = MODEL) -> pd.DataFrame:
-        """Precision, recall, F1 and number of true steps of each label; 0 where a label was never given."""
-        return scores_by_label(self.confusion[name], self.labels)
-
-    def error_of(self, name: str = MODEL) -> float:
-        return 1 - self.metrics(name)["accuracy"]
+        return super().metrics(name) | {"loss": self.losses.get(name, float("nan"))}
 
     def compared(self, name: str) -> str:
         own, peer = (self.metrics(each)["accuracy"] for each in (MODEL, name))
         return f"accuracy {own:.4f} against {peer:.4f}"
-
-    def table(self) -> pd.DataFrame:
-        parts = []
-        for name in self.names:
-            overall = {"forecaster": name, "label": "", "steps": int(self.confusion[name].sum())} | self.metrics(name)
-            parts += [pd.DataFrame([overall]), self.by_label(name).assign(forecaster=name)]
-        return pd.concat(parts, ignore_index=True)
 
 
 @dataclass(frozen=True)

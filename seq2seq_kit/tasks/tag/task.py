@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
@@ -14,15 +14,22 @@ from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.data.sequences.vocabulary import UNKNOWN
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.evaluation import MODEL
-from seq2seq_kit.evaluation.diagnostics import against_baseline, still_improving
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.reports import sequences as plots
-from seq2seq_kit.tasks.job import Job, Loss, Served, rows_of, served_example, source_of
+from seq2seq_kit.tasks.job import Loss, Served, rows_of, served_example, source_of
+from seq2seq_kit.tasks.sequences import SequenceJob, example_rows, rare_labels
 from seq2seq_kit.tasks.tag.bundle import TagBundle, TagTokensBundle, TagValuesBundle
 from seq2seq_kit.tasks.tag.data import Tagged
 from seq2seq_kit.tasks.tag.evaluation import TagEvaluation, fit_tag_baselines
 from seq2seq_kit.tasks.tag.recipe import TagTokensRecipe, TagValuesRecipe
-from seq2seq_kit.tasks.tag.tokens import CHARACTERS, SEQUENCE, TokenCoding, joined_tokens, prepare_tokens, read_tokens
+from seq2seq_kit.tasks.tag.tokens import (
+    CHARACTERS,
+    SEQUENCE,
+    TokenVocabularies,
+    joined_tokens,
+    prepare_tokens,
+    read_tokens,
+)
 from seq2seq_kit.tasks.tag.values import joined_values, prepare_values
 from seq2seq_kit.training.fit import Fit
 
@@ -34,14 +41,12 @@ R = TypeVar("R", TagTokensRecipe, TagValuesRecipe)
 B = TypeVar("B", bound=TagBundle)
 
 _SERVED = 3  # sequences in the example that MLflow keeps
-_RARE = 20  # training steps of a label that are too few to learn it from
 
 
 @dataclass(frozen=True)
-class TagJob(Job[R, B, TagEvaluation], Generic[R, B]):
+class TagJob(SequenceJob[R, B, TagEvaluation], Generic[R, B]):
     """See `Job`; the two classes below hold what differs between tokens and rows of values."""
 
-    source: pd.DataFrame
     examples: Tagged
 
     def check(self) -> list[Finding]:
@@ -52,11 +57,7 @@ class TagJob(Job[R, B, TagEvaluation], Generic[R, B]):
         longest = int(tagged.truth.lengths.max())
         findings = [Finding("labels", "note", f"{said}; the longest sequence has {longest} steps", "")]
         findings += [Finding("data_prepared", "note", note, "") for note in tagged.notes]
-        rare = [label for label, count in zip(tagged.labels, counts, strict=True) if count < _RARE]
-        if rare:
-            text = f"labels with fewer than {_RARE} training steps: {', '.join(rare)}"
-            findings.append(Finding("rare_labels", "warning", text, "Give more rows of them, or join them with others"))
-        return findings
+        return findings + rare_labels(tagged.labels, counts, of="steps")
 
     def about_tokens(self) -> str:
         """What is to be said of the tokens, if the model reads any."""
@@ -70,19 +71,6 @@ class TagJob(Job[R, B, TagEvaluation], Generic[R, B]):
     def report(self, bundle: B, part: str) -> TagEvaluation:
         return bundle.evaluate_part(bundle.recoded(self.seen_by(bundle).examples), part)
 
-    @staticmethod
-    def diagnose(
-        val: TagEvaluation, test: TagEvaluation, val_losses: Sequence[float], *, all_epochs: bool
-    ) -> list[Finding]:
-        findings = [*still_improving(val_losses, all_epochs=all_epochs), *against_baseline(test)]
-        table = test.by_label()
-        never = table.loc[(table["steps"] > 0) & (table["recall"] == 0), "label"].tolist()
-        if never:
-            text = f"labels of the test part with a recall of 0: {', '.join(never)}"
-            advice = "Give more rows of them, or join them with others"
-            findings.append(Finding("labels_never_given", "note", text, advice))
-        return findings
-
     def plots(self, bundle: B, fitted: Fit, test: TagEvaluation, folder: Path) -> dict[str, Figure]:
         confusion = plots.plot_confusion(test.confusion[MODEL], test.labels)
         return {"accuracy": plots.plot_accuracy(fitted), "confusion": confusion}
@@ -90,8 +78,8 @@ class TagJob(Job[R, B, TagEvaluation], Generic[R, B]):
     def served(self, bundle: B) -> Mapping[str, tuple[Served, Served]]:
         numbers = self.examples.parts["val"][:_SERVED]
         columns = [name for name in self.columns if name != self.recipe.data.labels]
-        frame = self.source.iloc[self.examples.rows.rows_of(numbers)][columns].reset_index(drop=True)
-        return served_example(bundle, frame, [each.padded(numbers) for each in self.examples.inputs])
+        frame = example_rows(self.source, self.examples.rows.rows_of(numbers), columns)
+        return served_example(bundle, frame, self.examples.padded(numbers))
 
 
 @dataclass(frozen=True)
@@ -99,12 +87,12 @@ class TagTokensJob(TagJob[TagTokensRecipe, TagTokensBundle]):
     """Tagging of tokens.
 
     Attributes:
-        coding: How tokens become numbers.
+        vocabularies: How tokens become numbers.
     """
 
     no_folds: ClassVar[str] = "whose sequences are divided by their tokens, not by time"
 
-    coding: TokenCoding
+    vocabularies: TokenVocabularies
 
     @classmethod
     def open(cls, recipe: TagTokensRecipe, data: pd.DataFrame | None) -> Self:
@@ -122,27 +110,27 @@ class TagTokensJob(TagJob[TagTokensRecipe, TagTokensBundle]):
 
     def about_tokens(self) -> str:
         unknown = np.mean(self.examples.inputs[0].sequences.rows_of(self.examples.parts["val"]) == UNKNOWN)
-        return f"; {len(self.coding.tokens.tokens):,} tokens, {unknown:.1%} of the validation tokens are unknown"
+        return f"; {len(self.vocabularies.tokens.tokens):,} tokens, {unknown:.1%} of the validation tokens are unknown"
 
     def build(self) -> keras.Model:
         from seq2seq_kit.models.tagger import build_tagger
 
-        letters = self.coding.characters
+        letters = self.vocabularies.characters
         return build_tagger(
             labels=len(self.examples.labels),
-            tokens=self.coding.tokens.size,
+            tokens=self.vocabularies.tokens.size,
             characters=letters.size if letters else 0,
             character_steps=CHARACTERS,
             **self.recipe.model.model_dump(),
         )
 
     def joined(self) -> Self:
-        tagged, coding = joined_tokens(self.recipe.data, self.examples, self.coding)
-        return replace(self, examples=tagged, coding=coding)
+        tagged, vocabularies = joined_tokens(self.recipe.data, self.examples, self.vocabularies)
+        return replace(self, examples=tagged, vocabularies=vocabularies)
 
     def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> TagTokensBundle:
         baselines = fit_tag_baselines(self.examples) if peers else []
-        return TagTokensBundle(self.recipe, model, self.examples.labels, baselines, info, self.coding)
+        return TagTokensBundle(self.recipe, model, self.examples.labels, baselines, info, self.vocabularies)
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def read_table_of_tokens(data: TagTokensData, path: str) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class TokenCoding:
+class TokenVocabularies:
     """How tokens become numbers.
 
     Attributes:
@@ -101,10 +101,10 @@ class TokenCoding:
     characters: Vocabulary | None
 
     @classmethod
-    def learn(cls, words: Sequence[str], *, min_count: int, characters: bool) -> TokenCoding:
+    def fit(cls, words: Sequence[str], *, min_count: int, characters: bool) -> TokenVocabularies:
         """The vocabularies of some tokens."""
-        letters = Vocabulary.learn(words, level="char", min_count=2) if characters else None
-        return cls(Vocabulary.of(words, min_count=min_count), letters)
+        letters = Vocabulary.fit(words, level="char", min_count=2) if characters else None
+        return cls(Vocabulary.fit_tokens(words, min_count=min_count), letters)
 
     def inputs(self, words: Sequence[str], starts: np.ndarray, lengths: np.ndarray) -> list[Field]:
         """The model's inputs: numbers of the tokens and, where it reads them, of their characters."""
@@ -122,7 +122,7 @@ class TokenCoding:
 
 def prepare_tokens(
     data: TagTokensData, frame: pd.DataFrame, *, test: pd.DataFrame | None, characters: bool, origin: str = "the data"
-) -> tuple[Tagged, TokenCoding]:
+) -> tuple[Tagged, TokenVocabularies]:
     """Checks and splits tagged tokens; vocabularies and labels are learned on the training sequences.
 
     Args:
@@ -159,24 +159,26 @@ def prepare_tokens(
         rows = np.concatenate([rows, np.arange(len(more))])
     require_parts(parts, origin)
     train = Ragged(np.arange(len(words)), starts, lengths).rows_of(parts["train"])
-    coding = TokenCoding.learn([words[row] for row in train], min_count=data.min_count, characters=characters)
+    vocabularies = TokenVocabularies.fit([words[row] for row in train], min_count=data.min_count, characters=characters)
     labels = learn_labels(texts[train])
     numbers = [number_labels(texts[: len(frame)], labels, origin)]
     if test is not None:
         numbers.append(number_labels(texts[len(frame) :], labels, place))
     truth = Ragged(np.concatenate(numbers), starts, lengths)
-    inputs, origins = coding.inputs(words, starts, lengths), Ragged(rows, starts, lengths)
+    inputs, origins = vocabularies.inputs(words, starts, lengths), Ragged(rows, starts, lengths)
     tagged = Tagged(inputs, truth, parts, labels, origins, np.array(words, dtype=object))
     require_labels(tagged, PARTS, origin)
-    return tagged, coding
+    return tagged, vocabularies
 
 
-def joined_tokens(data: TagTokensData, tagged: Tagged, coding: TokenCoding) -> tuple[Tagged, TokenCoding]:
+def joined_tokens(
+    data: TagTokensData, tagged: Tagged, vocabularies: TokenVocabularies
+) -> tuple[Tagged, TokenVocabularies]:
     """The same with the val sequences in train, too; the vocabularies are learned anew, so a model for it may be larger."""
     assert tagged.tokens is not None
     parts = joined_parts(tagged.parts)
     learned = tagged.tokens_of(parts["train"]).tolist()
-    joined = TokenCoding.learn(learned, min_count=data.min_count, characters=coding.characters is not None)
+    joined = TokenVocabularies.fit(learned, min_count=data.min_count, characters=vocabularies.characters is not None)
     inputs = joined.inputs(list(tagged.tokens), tagged.truth.starts, tagged.truth.lengths)
     return replace(tagged, inputs=inputs, parts=parts), joined
 

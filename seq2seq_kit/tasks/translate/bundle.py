@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.bundles.base import Arrays, Bundle, Json
-from seq2seq_kit.data.sequences.ragged import Field
+from seq2seq_kit.data.sequences.ragged import Field, by_length
 from seq2seq_kit.data.sequences.texts import read_texts, refuse_long
 from seq2seq_kit.data.sequences.vocabulary import PADDING, Vocabulary
 from seq2seq_kit.errors import ArgumentError
@@ -87,12 +87,9 @@ class TranslateBundle(Bundle):
         outputs, scores = self.write(sources, beams=beams, origin=origin)
         written = [self.target_vocabulary.text(tokens) for tokens in outputs]
         frame = pd.DataFrame({data.source_column: sources, data.target_column: written, "score": scores})
-        known = self.source_vocabulary.number
-        strange = sorted({token for text in sources for token in self.source_vocabulary.split(text)} - known.keys())
-        if strange:
-            frame.attrs["notes"] = [
-                f"{len(strange)} tokens that the training rows did not have were read as unknown: {', '.join(strange[:10])}"
-            ]
+        notes = self.source_vocabulary.unknown_note(sources)
+        if notes:
+            frame.attrs["notes"] = notes
         return frame
 
     def write(
@@ -114,12 +111,10 @@ class TranslateBundle(Bundle):
         data = self.recipe.data
         refuse_long(sources, self.source_vocabulary, data.input_steps, data.source_column, "data.input_steps", origin)
         numbers = Field(encode_sources(sources, self.source_vocabulary, reverse=data.reverse_source), PADDING)
-        order = np.argsort(numbers.sequences.lengths, kind="stable")
         outputs: list[list[int]] = [[]] * len(sources)
         scores = np.empty(len(sources))
         decode = self._decoder(beams)
-        for first in range(0, len(order), _CHUNK):
-            chunk = order[first : first + _CHUNK]
+        for chunk in by_length(numbers.sequences.lengths, _CHUNK):
             tokens, probabilities = decode(numbers.padded(chunk))
             for row, own in zip(chunk, tokens, strict=True):
                 end = np.flatnonzero(own == PADDING)
@@ -189,11 +184,10 @@ class TranslateBundle(Bundle):
     def _by_token(self, texts: Texts, part: str) -> tuple[float, float]:
         """Mean cross-entropy and token accuracy, after the true tokens before each."""
         total = right = count = 0.0
-        rows = texts.parts[part][np.argsort(texts.answers.lengths[texts.parts[part]], kind="stable")]
-        for first in range(0, len(rows), _CHUNK):
-            chunk = rows[first : first + _CHUNK]
-            truth = texts.target.padded(chunk)
-            logits = self.forward([each.padded(chunk) for each in texts.inputs]).astype(np.float64)
+        rows = texts.parts[part]
+        for chunk in by_length(texts.answers.lengths[rows], _CHUNK):
+            truth = texts.target.padded(rows[chunk])
+            logits = self.forward(texts.padded(rows[chunk])).astype(np.float64)
             known = truth >= 0
             chosen = np.take_along_axis(logits, np.maximum(truth, 0)[..., None], axis=-1)[..., 0]
             total += float((np.logaddexp.reduce(logits, axis=-1) - chosen)[known].sum())

@@ -117,8 +117,8 @@ def _learn(
 ) -> tuple[Vocabulary, Vocabulary, int]:
     """The vocabularies of both sides, and the most tokens of an output."""
     levels = data.level, data.target_level or data.level
-    own = Vocabulary.learn((sources[row] for row in train), level=levels[0], min_count=data.min_count)
-    other = Vocabulary.learn((targets[row] for row in train), level=levels[1], min_count=data.min_count)
+    own = Vocabulary.fit((sources[row] for row in train), level=levels[0], min_count=data.min_count)
+    other = Vocabulary.fit((targets[row] for row in train), level=levels[1], min_count=data.min_count)
     longest = max(len(other.split(targets[row])) for row in train)
     return own, other, data.output_steps or longest + 1
 

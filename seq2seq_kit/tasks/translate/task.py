@@ -12,12 +12,12 @@ import pandas as pd
 
 from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.data.sequences.ragged import Field
-from seq2seq_kit.data.sequences.vocabulary import PADDING
-from seq2seq_kit.evaluation.diagnostics import against_baseline, still_improving
+from seq2seq_kit.data.sequences.vocabulary import PADDING, UNKNOWN
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import AUTOREGRESSIVE
 from seq2seq_kit.reports import sequences as plots
-from seq2seq_kit.tasks.job import Job, Loss, Served, rows_of, served_example
+from seq2seq_kit.tasks.job import Loss, Served, rows_of, served_example
+from seq2seq_kit.tasks.sequences import SequenceJob
 from seq2seq_kit.tasks.translate.bundle import TranslateBundle
 from seq2seq_kit.tasks.translate.data import Texts, encode_sources, prepare_texts
 from seq2seq_kit.tasks.translate.evaluation import TextEvaluation, edit_distances, fit_text_baselines
@@ -34,13 +34,12 @@ _MANY_UNKNOWN = 0.01
 
 
 @dataclass(frozen=True)
-class TranslateJob(Job[TranslateRecipe, TranslateBundle, TextEvaluation]):
+class TranslateJob(SequenceJob[TranslateRecipe, TranslateBundle, TextEvaluation]):
     """See `Job`."""
 
     unit: ClassVar[str] = "pairs"
     no_folds: ClassVar[str] = "whose pairs are divided by their sources, not by time"
 
-    source: pd.DataFrame
     examples: Texts
 
     @classmethod
@@ -65,8 +64,7 @@ class TranslateJob(Job[TranslateRecipe, TranslateBundle, TextEvaluation]):
         )
         findings = [Finding("vocabulary", "note", sizes, "")]
         findings += [Finding("data_prepared", "note", note, "") for note in texts.notes]
-        val = texts.encoded.take(texts.parts["val"])
-        unknown = np.mean(np.concatenate([val[row] for row in range(len(val))]) == 1)
+        unknown = np.mean(texts.encoded.rows_of(texts.parts["val"]) == UNKNOWN)
         if unknown > _MANY_UNKNOWN:
             said = f"{unknown:.1%} of the validation tokens are unknown to the training rows"
             advice = "Choose data.level: char, lower data.min_count, or give more rows"
@@ -106,12 +104,6 @@ class TranslateJob(Job[TranslateRecipe, TranslateBundle, TextEvaluation]):
         # By the bundle's vocabularies: a run that is evaluated later may find other rows in its source.
         return bundle.evaluate_part(bundle.texts(texts.sources, texts.targets, texts.parts), part)
 
-    @staticmethod
-    def diagnose(
-        val: TextEvaluation, test: TextEvaluation, val_losses: Sequence[float], *, all_epochs: bool
-    ) -> list[Finding]:
-        return [*still_improving(val_losses, all_epochs=all_epochs), *against_baseline(test)]
-
     def plots(self, bundle: TranslateBundle, fitted: Fit, test: TextEvaluation, folder: Path) -> dict[str, Figure]:
         references = self.examples.references("test")
         picked = np.unique(np.linspace(0, len(references) - 1, min(_SHOWN, len(references))).astype(int))
@@ -143,7 +135,7 @@ class TranslateJob(Job[TranslateRecipe, TranslateBundle, TextEvaluation]):
     def served(self, bundle: TranslateBundle) -> Mapping[str, tuple[Served, Served]]:
         rows = self.examples.parts["test"][:3]
         frame = pd.DataFrame({self.recipe.data.source_column: [self.examples.sources[row] for row in rows]})
-        return served_example(bundle, frame, [each.padded(rows) for each in self.examples.inputs])
+        return served_example(bundle, frame, self.examples.padded(rows))
 
     def _attention(self, bundle: TranslateBundle, sources: Sequence[str], outputs: Sequence[list[int]]) -> Figure:
         from seq2seq_kit.models.decoding import attention_weights

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.bundles.base import Arrays, Bundle, Json, golden_sequences
+from seq2seq_kit.data.sequences.ragged import by_length
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.baselines import dump_baselines, restore_baselines
@@ -67,10 +68,8 @@ class WholeBundle(Bundle):
         """
         sequences = self._sequences(frame, stride, origin)
         codes: list[np.ndarray] = [np.zeros(0)] * len(sequences.names)
-        for chunk in _by_length(sequences.lengths):
-            for number, code in zip(
-                chunk, self._encoder([each.padded(chunk) for each in sequences.inputs]), strict=True
-            ):
+        for chunk in by_length(sequences.lengths, _CHUNK):
+            for number, code in zip(chunk, self._encoder(sequences.padded(chunk)), strict=True):
                 codes[number] = code
         values = np.array(codes)
         labels = {self.recipe.data.series: sequences.names, "steps": sequences.lengths}
@@ -141,8 +140,8 @@ class WholeBundle(Bundle):
     def rebuild(self, sequences: Sequences, numbers: np.ndarray) -> list[np.ndarray]:
         """The reconstructions of some sequences, `(steps, columns)` each, in original units."""
         rebuilt: list[np.ndarray] = [np.zeros(0)] * len(numbers)
-        for chunk in _by_length(sequences.lengths[numbers]):
-            outputs = self.forward([each.padded(numbers[chunk]) for each in sequences.inputs])
+        for chunk in by_length(sequences.lengths[numbers], _CHUNK):
+            outputs = self.forward(sequences.padded(numbers[chunk]))
             for place, output in zip(chunk, outputs, strict=True):
                 own = output[: sequences.lengths[numbers[place]]]
                 rebuilt[place] = self.scaler.inverse(own, np.zeros(len(own), dtype=np.int64))
@@ -192,12 +191,6 @@ class WholeBundle(Bundle):
             labels[str(data.time)] = table.times[rows]
         labels["step"] = steps + 1
         return pd.DataFrame(labels)
-
-
-def _by_length(lengths: np.ndarray) -> list[np.ndarray]:
-    """Positions in chunks of like length, so that little is padded."""
-    order = np.argsort(lengths, kind="stable")
-    return [order[first : first + _CHUNK] for first in range(0, len(order), _CHUNK)]
 
 
 def _noted(frame: pd.DataFrame, sequences: Sequences) -> pd.DataFrame:

@@ -61,6 +61,10 @@ class Sequences(SequenceExamples):
         picked = [table.columns.index(name) for name in self.prepared.columns.targets]
         return table.values[self.starts[number] : self.starts[number] + self.lengths[number], picked]
 
+    def truth_of(self, part: str) -> np.ndarray:
+        """The sequences of a part, one after the other."""
+        return np.concatenate([self.truth(number) for number in self.parts[part]])
+
 
 def prepare_sequences(data: WholeData, frame: pd.DataFrame, *, origin: str = "the data") -> Sequences:
     """Checks, splits, fills and scales; the scaler is fitted on the training sequences.

@@ -83,8 +83,7 @@ def _cosines(column: np.ndarray, count: int, otherwise: float) -> np.ndarray:
 
 def fit_sequence_baselines(sequences: Sequences, *, latent_dim: int) -> list[SequenceBaseline]:
     """Training mean, own mean, and as many cosine coefficients as the latent vector is wide, the first columns first."""
-    rows = np.concatenate([sequences.truth(number) for number in sequences.parts["train"]])
-    mean = [float(value) for value in np.nan_to_num(np.nanmean(rows, axis=0))]
+    mean = [float(value) for value in np.nan_to_num(np.nanmean(sequences.truth_of("train"), axis=0))]
     each, more = divmod(latent_dim, len(mean))
     counts = [each + (position < more) for position in range(len(mean))]
     return [TrainingMeans(mean), OwnMeans(mean), Cosines(counts, mean)]

@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.bundles.base import Json
+from seq2seq_kit.data.sequences.ragged import Ragged
 from seq2seq_kit.evaluation.diagnostics import examine_errors, returns_the_mean
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.tasks.job import Job, Loss, Served, rows_of, served_example
+from seq2seq_kit.tasks.job import Loss, Served, rows_of, served_example
+from seq2seq_kit.tasks.sequences import SequenceJob, example_rows
 from seq2seq_kit.tasks.whole import plots
 from seq2seq_kit.tasks.whole.bundle import WholeBundle
 from seq2seq_kit.tasks.whole.data import Sequences, prepare_sequences
@@ -27,16 +29,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SHOWN = 6
-_FEW = {"train": 50, "val": 10, "test": 10}
 
 
 @dataclass(frozen=True)
-class WholeJob(Job[WholeRecipe, WholeBundle, SequenceEvaluation]):
+class WholeJob(SequenceJob[WholeRecipe, WholeBundle, SequenceEvaluation]):
     """See `Job`."""
 
     no_folds: ClassVar[str] = "whose sequences are divided by their names, not by time"
+    few: ClassVar[Mapping[str, int]] = {"train": 50, "val": 10, "test": 10}
 
-    source: pd.DataFrame
     examples: Sequences
 
     @classmethod
@@ -60,17 +61,12 @@ class WholeJob(Job[WholeRecipe, WholeBundle, SequenceEvaluation]):
         lengths = sequences.lengths
         said = f"sequences of {lengths.min()} to {lengths.max()} steps, the median is {np.median(lengths):.0f}"
         findings.append(Finding("lengths", "note", said, ""))
-        rows = np.concatenate([sequences.truth(number) for number in sequences.parts["train"]])
-        for name, column in zip(self.recipe.data.inputs, rows.T, strict=True):
+        for name, column in zip(self.recipe.data.inputs, sequences.truth_of("train").T, strict=True):
             known = column[~np.isnan(column)]
             if not known.size or known.min() == known.max():
                 text = f"column {name} is {'constant' if known.size else 'empty'} in all training sequences"
                 findings.append(Finding("constant_column", "warning", text, "Leave it out of data.inputs"))
-        for part, least in _FEW.items():
-            if sequences.count(part) < least:
-                text = f"only {sequences.count(part)} {part} sequences; figures from fewer than {least} are unreliable"
-                findings.append(Finding("few_sequences", "warning", text, "Give more sequences, or change data.split"))
-        return findings
+        return findings + self.few_sequences()
 
     def build(self) -> keras.Model:
         from seq2seq_kit.models.whole import build_whole_autoencoder
@@ -122,12 +118,9 @@ class WholeJob(Job[WholeRecipe, WholeBundle, SequenceEvaluation]):
         }
 
     def served(self, bundle: WholeBundle) -> Mapping[str, tuple[Served, Served]]:
-        number = self.examples.parts["test"][0]
-        first, length = self.examples.starts[number], self.examples.lengths[number]
-        rows = self.examples.prepared.table.row_numbers[first : first + length] - 1
-        frame = self.source.iloc[rows][self.columns].reset_index(drop=True)
-        frame = frame.astype(dict.fromkeys(self.recipe.data.inputs, "float64"))
-        frame[self.recipe.data.series] = frame[self.recipe.data.series].astype(str)
-        if self.recipe.data.time:
-            frame[self.recipe.data.time] = frame[self.recipe.data.time].astype(str)
-        return served_example(bundle, frame, self.examples.arrays("test", np.array([0])))
+        numbers, data = self.examples.parts["test"][:1], self.recipe.data
+        table = self.examples.prepared.table
+        rows = Ragged(table.row_numbers - 1, self.examples.starts, self.examples.lengths).rows_of(numbers)
+        names = (data.series, data.time)
+        frame = example_rows(self.source, rows, self.columns, numbers=data.inputs, texts=names)
+        return served_example(bundle, frame, self.examples.padded(numbers))

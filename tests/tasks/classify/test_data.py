@@ -33,7 +33,7 @@ def test_a_window_has_the_answer_of_its_last_row() -> None:
     examples, frame = windows_with_series_and_gaps()
     for number in np.concatenate(list(examples.parts.values())):
         rows = frame.iloc[examples.rows[int(number)]]
-        assert examples.learned.labels[examples.truth[number]] == rows["level"].iloc[-1]
+        assert examples.preprocessing.labels[examples.truth[number]] == rows["level"].iloc[-1]
         assert examples.about["time"][number] == rows["time"].iloc[-1]
         assert examples.about["site"][number] == rows["site"].iloc[-1]
 
@@ -57,7 +57,7 @@ def test_the_model_reads_scaled_rows_of_its_window() -> None:
     examples = prepared(windows_recipe(), frame)
     values, valid = examples.arrays("val", np.array([3]))
     rows = frame.iloc[examples.rows[int(examples.parts["val"][3])]][["load", "heat"]]
-    scaler: Any = examples.learned.coding
+    scaler: Any = examples.preprocessing.encoding
     np.testing.assert_allclose(values[0] * scaler.scale[0] + scaler.center[0], rows, rtol=1e-4)
     assert valid.tolist() == [[1.0] * 6]
     np.testing.assert_allclose(scaler.center[0], frame[["load", "heat"]][:280].mean(), rtol=1e-6)
@@ -77,7 +77,7 @@ def test_a_series_is_one_sequence_of_its_own_length() -> None:
 def test_targets_are_learned_in_units_of_the_training_sequences() -> None:
     examples = prepared(series_recipe(), counted_frame())
     train = examples.truth_of("train")
-    assert (examples.learned.center, examples.learned.scale) == pytest.approx((train.mean(), train.std()))
+    assert (examples.preprocessing.center, examples.preprocessing.scale) == pytest.approx((train.mean(), train.std()))
     learned = examples.target.padded(examples.parts["train"])
     assert learned.shape == (len(train), 1)
     np.testing.assert_allclose(learned[:, 0] * train.std() + train.mean(), train, rtol=1e-5)
@@ -93,7 +93,7 @@ def test_equal_texts_share_a_part() -> None:
 
 def test_a_vocabulary_is_learned_on_the_training_texts() -> None:
     examples = prepared(texts_recipe(level="token"), words_frame())  # each word is a token of its own
-    vocabulary: Any = examples.learned.coding
+    vocabulary: Any = examples.preprocessing.encoding
     assert set(vocabulary.tokens) == set(examples.about["word"][examples.parts["train"]])
     assert set(vocabulary.tokens) < set(examples.about["word"])
 
@@ -107,7 +107,7 @@ def test_joined_learns_from_val_too() -> None:
         apart, joined = prepared(recipe, frame), prepared(recipe, frame, joined=True)
         assert joined.count("train") >= apart.count("train") + apart.count("val")
         assert (joined.count("val"), joined.count("test")) == (apart.count("val"), apart.count("test"))
-    centers = [each.learned.coding.center[0, 0] for each in (apart, joined)]  # type: ignore[union-attr]
+    centers = [each.preprocessing.encoding.center[0, 0] for each in (apart, joined)]  # type: ignore[union-attr]
     np.testing.assert_allclose(centers, [levels_frame()["load"][:rows].mean() for rows in (280, 340)], rtol=1e-6)
 
 
@@ -116,7 +116,7 @@ def test_sequences_without_an_answer_are_left_out_and_told() -> None:
     frame.loc[::4, "kind"] = None
     examples = prepared(texts_recipe(), frame)
     assert sum(examples.count(part) for part in examples.parts) == 150
-    assert examples.notes == ["50 sequences have no answer in kind and were left out"]
+    assert examples.notes == ["50 sequences have an empty cell in kind and were left out"]
     numbers = counted_frame()
     numbers.loc[numbers["name"].isin(["w3", "w5"]), "rows"] = np.nan
     left = prepared(series_recipe(), numbers)
@@ -132,8 +132,8 @@ def wrong_series(**cells: Any) -> pd.DataFrame:
 
 
 WRONG: dict[str, tuple[dict[str, Any], pd.DataFrame, str, str]] = {
-    "answer changes": (series_recipe(), wrong_series(), "answer_changes", "series w7 has the answer 99.0 in rows"),
-    "answer ends": (series_recipe(), wrong_series(rows=np.nan), "answer_changes", "series w7 has the answer nan"),
+    "answer changes": (series_recipe(), wrong_series(), "answer_changes", "series w7 has 99.0 in rows"),
+    "answer ends": (series_recipe(), wrong_series(rows=np.nan), "answer_changes", "series w7 has nan in rows"),
     "no labels": (texts_recipe(label="sort"), words_frame(), "missing_column", "lacks the column sort"),
     "one label": (texts_recipe(), words_frame().assign(kind="x"), "too_few_labels", "1 label"),
     "unknown join": (texts_recipe(join_labels={"vowl": "other"}), words_frame(), "unknown_label", "did you mean vowel"),
@@ -156,21 +156,21 @@ def test_a_label_that_only_the_test_windows_have_is_told_with_its_row() -> None:
         prepared(windows_recipe(), frame, origin="hours")
     assert caught.value.code == "unknown_label"
     frame.loc[390, "level"], frame.loc[342, "level"] = "low", "odd"  # only in the first rows of a window
-    assert "odd" not in prepared(windows_recipe(), frame).learned.labels
+    assert "odd" not in prepared(windows_recipe(), frame).preprocessing.labels
 
 
 def test_new_rows_are_all_to_be_answered() -> None:
     recipe, frame = windows_recipe(window_stride=3), levels_frame()
-    data, known = parse_recipe(recipe).data, prepared(recipe, frame).learned
-    new = new_examples(data, frame[:20].drop(columns="level"), known, answers=False)
+    data, known = parse_recipe(recipe).data, prepared(recipe, frame).preprocessing
+    new = new_examples(data, frame[:20].drop(columns="level"), known, labelled=False)
     assert [new.count(part) for part in ("train", "val", "test")] == [
         0,
         0,
         15,
     ]  # a window ends in each row from the sixth on
-    assert new_examples(data, frame[:20], known, answers=True).count("test") == 5
+    assert new_examples(data, frame[:20], known, labelled=True).count("test") == 5
     with pytest.raises(SeriesTooShortError):
-        new_examples(data, frame[:5], known, answers=False)
+        new_examples(data, frame[:5], known, labelled=False)
     with pytest.raises(DataError) as caught:
-        new_examples(data, frame[:20].assign(level=None), known, answers=True)
+        new_examples(data, frame[:20].assign(level=None), known, labelled=True)
     assert caught.value.code == "no_answers"

@@ -34,7 +34,7 @@ def test_figures_of_labels_are_scikit_learns() -> None:
     assert figures["accuracy"] == pytest.approx(accuracy_score(own.truth, given))
     assert figures["macro_f1"] == pytest.approx(f1_score(own.truth, given, average="macro", zero_division=0))
     assert figures["log_loss"] == pytest.approx(log_loss(own.truth, own.predictions["model"], labels=range(4)))
-    np.testing.assert_array_equal(own.confusion(), confusion_matrix(own.truth, given, labels=range(4)))
+    np.testing.assert_array_equal(own.confusion_of(), confusion_matrix(own.truth, given, labels=range(4)))
     table = own.table()
     assert table.loc[table["label"] == "d", "sequences"].tolist() == [0, 0]
 
@@ -82,7 +82,7 @@ def test_counts_of_tokens_are_the_features_of_a_text() -> None:
     examples = prepare_examples(parse_recipe(texts_recipe()).data, frame)
     number = 0
     counts = features_of(examples, np.array([number])).toarray()[0]  # type: ignore[union-attr]
-    letters = {letter: int(counts[examples.learned.coding.number[letter]]) for letter in "abc"}  # type: ignore[union-attr]
+    letters = {letter: int(counts[examples.preprocessing.encoding.number[letter]]) for letter in "abc"}  # type: ignore[union-attr]
     assert letters == {letter: frame["word"][number].count(letter) for letter in "abc"}
 
 
@@ -137,5 +137,5 @@ def test_the_logistic_regression_has_the_recipes_class_weights() -> None:
         fit_baselines(examples, weights)[1].predict(examples, examples.parts["test"])
         for weights in ("none", "balanced")
     ]
-    rare = examples.learned.labels.index("vowel")
+    rare = examples.preprocessing.labels.index("vowel")
     assert given[1][:, rare].mean() > 2 * given[0][:, rare].mean()

@@ -50,7 +50,7 @@ def test_the_validation_figures_are_those_that_the_fit_watched(texts_run: TrainR
     assert texts_run.val.metrics()["accuracy"] == pytest.approx(best.metrics["val_accuracy"], abs=1e-6)
     assert texts_run.val.metrics()["log_loss"] == pytest.approx(best.val_loss, rel=1e-4)
     best = series_run.fit.history[series_run.fit.best_epoch - 1]
-    scaled = series_run.val.metrics()["rmse"] / series_run.bundle.learned.scale
+    scaled = series_run.val.metrics()["rmse"] / series_run.bundle.preprocessing.scale
     assert scaled**2 == pytest.approx(best.val_loss, rel=1e-4)
 
 
@@ -61,7 +61,7 @@ def test_balanced_weights_count_each_label_alike(windows_run: TrainResult) -> No
     assert counts[0] != counts[1]
     frame = levels_frame()
     train_counts = frame["level"][5:280].value_counts()  # the label of each training window's last row
-    weights = (275 / (2 * train_counts[windows_run.bundle.learned.labels])).to_numpy()
+    weights = (275 / (2 * train_counts[windows_run.bundle.preprocessing.labels])).to_numpy()
     best = windows_run.fit.history[windows_run.fit.best_epoch - 1]
     assert np.mean(-np.log(right) * weights[val.truth]) == pytest.approx(best.val_loss, rel=1e-3)
 
@@ -127,7 +127,7 @@ def test_evaluate_of_a_changed_source_uses_what_the_run_learned(texts_run: Train
             board: Any = evaluate(texts_run.bundle)
     finally:
         source.write_text(written)
-    assert board.labels == texts_run.bundle.learned.labels == ["other", "vowel"]
+    assert board.labels == texts_run.bundle.preprocessing.labels == ["other", "vowel"]
     assert len(board.truth) > len(texts_run.test.truth)
 
 
@@ -141,7 +141,7 @@ def test_the_logged_models_answer(name: str, request: pytest.FixtureRequest, sto
     answer = model.predict(model.input_example)
     pd.testing.assert_frame_equal(answer, result.bundle.predict(model.input_example), check_dtype=False, rtol=1e-4)
     assert len(answer) == {"texts_run": 3, "series_run": 1, "windows_run": 1}[name]
-    assert network.predict(network.input_example).shape == (len(answer), result.bundle.learned.outputs)
+    assert network.predict(network.input_example).shape == (len(answer), result.bundle.preprocessing.outputs)
 
 
 def test_the_command_line_predicts_and_evaluates(
@@ -168,13 +168,13 @@ def test_validate_tells_what_stands_out() -> None:
 
 
 @pytest.mark.slow
-def test_a_label_that_is_never_given_is_told(store: Path) -> None:
+def test_a_label_that_is_never_predicted_is_told(store: Path) -> None:
     frame = words_frame(400)
     frame["kind"] = np.where(np.arange(400) % 12 == 0, "rare", "usual")  # nothing in the word tells
     recipe = texts_recipe()
     recipe["training"] |= {"epochs": 1, "learning_rate": 1e-4}
     found = {finding.code: finding for finding in train(recipe, data=frame, tracking_uri=str(store)).findings}
-    assert found["labels_never_given"].text == "labels of the test part that the model never gives: rare"
+    assert found["labels_never_given"].text == "labels of the test part that the model never predicts: rare"
     assert {"ties_with_baseline", "loses_to_baseline"} & set(found)
 
 

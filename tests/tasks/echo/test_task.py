@@ -97,7 +97,7 @@ def test_one_value_is_enough_where_one_is_read_and_the_rest_is_told() -> None:
         (FRAME.head(0), "Received: 0 rows"),
         (
             FRAME.rename(columns={"value": "worth"}),
-            "the data lacks the column value. It also has step, worth; rename the column in the file",
+            r"lacks the column value\. It also has .*worth; rename the column in the file$",
         ),
         (
             FRAME.assign(value=[0, 1, "many", 3, 4]),

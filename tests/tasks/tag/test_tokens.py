@@ -12,7 +12,14 @@ from seq2seq_kit.data.sequences.vocabulary import UNKNOWN, Vocabulary
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.tasks.tag.data import Tagged
 from seq2seq_kit.tasks.tag.recipe import TagTokensData
-from seq2seq_kit.tasks.tag.tokens import CHARACTERS, SEQUENCE, TokenCoding, prepare_tokens, read_lines, read_sequences
+from seq2seq_kit.tasks.tag.tokens import (
+    CHARACTERS,
+    SEQUENCE,
+    TokenVocabularies,
+    prepare_tokens,
+    read_lines,
+    read_sequences,
+)
 
 NAMES = ["word", "label"]
 
@@ -43,7 +50,7 @@ def letters(count: int = 40) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[SEQUENCE, "word", "label"])
 
 
-def prepared(frame: pd.DataFrame, **keys: Any) -> tuple[Tagged, TokenCoding]:
+def prepared(frame: pd.DataFrame, **keys: Any) -> tuple[Tagged, TokenVocabularies]:
     test, characters = keys.pop("test", None), keys.pop("characters", False)
     return prepare_tokens(data(**keys), frame, test=test, characters=characters, origin="words.tsv")
 
@@ -153,7 +160,7 @@ def test_a_missing_column_of_labels_is_named() -> None:
 
 def test_every_sequence_belongs_to_one_part_and_keeps_its_tokens_labels_and_rows() -> None:
     frame = letters()
-    tagged, coding = prepared(frame)
+    tagged, vocabularies = prepared(frame)
     assert sorted(np.concatenate(list(tagged.parts.values())).tolist()) == list(range(40))
     for part, numbers in tagged.parts.items():
         rows = tagged.rows.rows_of(numbers)
@@ -161,7 +168,7 @@ def test_every_sequence_belongs_to_one_part_and_keeps_its_tokens_labels_and_rows
         truth = tagged.truth_of(part)
         assert [tagged.labels[label] for label in truth] == frame["label"].iloc[rows].tolist()
         arrays = tagged.arrays(part, np.arange(tagged.count(part)))
-        numbered = coding.tokens.numbers(frame["word"].iloc[rows].tolist())
+        numbered = vocabularies.tokens.numbers(frame["word"].iloc[rows].tolist())
         assert arrays[0][arrays[0] > 0].tolist() == numbered
 
 
@@ -215,14 +222,14 @@ def test_an_empty_label_is_none_and_numbers_are_named_alike_with_and_without_one
 def test_a_test_file_takes_the_place_of_the_test_share() -> None:
     frame, more = letters(), letters(60).query(f"{SEQUENCE} > 40").reset_index(drop=True)
     alone, _ = prepared(frame)
-    tagged, coding = prepared(frame, test=more, test_source="dev.tsv")
+    tagged, vocabularies = prepared(frame, test=more, test_source="dev.tsv")
     assert tagged.parts["train"].tolist() == sorted([*alone.parts["train"], *alone.parts["test"]])
     assert tagged.parts["val"].tolist() == alone.parts["val"].tolist()
     assert list(tagged.tokens_of(tagged.parts["test"])) == more["word"].tolist()
     assert [tagged.labels[label] for label in tagged.truth_of("test")] == more["label"].tolist()
     assert tagged.rows.rows_of(tagged.parts["test"]).tolist() == list(range(len(more)))
     numbers = tagged.inputs[0].sequences.rows_of(tagged.parts["test"])
-    assert numbers.tolist() == coding.tokens.numbers(more["word"].tolist())
+    assert numbers.tolist() == vocabularies.tokens.numbers(more["word"].tolist())
 
 
 def test_what_is_wrong_with_the_test_file_is_told_with_its_name_and_row() -> None:
@@ -239,16 +246,16 @@ def test_what_is_wrong_with_the_test_file_is_told_with_its_name_and_row() -> Non
 def test_rare_tokens_are_unknown() -> None:
     frame = letters()
     frame.loc[0, "word"] = "once"
-    _, coding = prepared(frame, min_count=2)
-    assert coding.tokens.numbers(["once", "a"])[0] == UNKNOWN
-    assert coding.tokens.numbers(["a"])[0] > UNKNOWN
+    _, vocabularies = prepared(frame, min_count=2)
+    assert vocabularies.tokens.numbers(["once", "a"])[0] == UNKNOWN
+    assert vocabularies.tokens.numbers(["a"])[0] > UNKNOWN
 
 
 def test_a_token_is_spelled_in_full_or_by_its_beginning_and_end() -> None:
     alphabet = "abcdefghijklmnopqrstuvwxyz"
-    coding = TokenCoding(Vocabulary("token", ["ab"]), Vocabulary("char", list(alphabet)))
+    vocabularies = TokenVocabularies(Vocabulary("token", ["ab"]), Vocabulary("char", list(alphabet)))
     exact = alphabet[:CHARACTERS]
-    _, spelled = coding.inputs(["ab", exact, alphabet], np.array([0, 2]), np.array([2, 1]))
+    _, spelled = vocabularies.inputs(["ab", exact, alphabet], np.array([0, 2]), np.array([2, 1]))
     first = spelled.padded(np.array([0, 1]))
     assert first.shape == (2, 2, CHARACTERS)
     assert first[0, 0].tolist() == [2, 3] + [0] * (CHARACTERS - 2)
@@ -259,10 +266,10 @@ def test_a_token_is_spelled_in_full_or_by_its_beginning_and_end() -> None:
 
 def test_characters_are_read_only_where_the_model_does() -> None:
     assert len(prepared(letters())[0].inputs) == 1
-    tagged, coding = prepared(letters(), characters=True)
+    tagged, vocabularies = prepared(letters(), characters=True)
     assert len(tagged.inputs) == 2
-    assert coding.characters is not None
-    assert set(coding.characters.tokens) <= set("abcdefghij")
+    assert vocabularies.characters is not None
+    assert set(vocabularies.characters.tokens) <= set("abcdefghij")
 
 
 def test_a_part_without_a_sequence_is_named() -> None:

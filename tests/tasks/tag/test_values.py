@@ -111,7 +111,7 @@ def test_new_rows_are_all_in_the_test_part_on_the_scale_of_the_training() -> Non
         frame["load"],
         rtol=1e-4,
     )
-    with pytest.raises(DataError, match="lacks the column level of the labels"):
+    with pytest.raises(DataError, match=r"lacks the column level\. .*data\.labels"):
         prepare_new_values(section(), frame, prepared.scaler, known.labels, labelled=True)
     odd = labelled(50).assign(level=["low", "odd"] + ["low"] * 48)
     with pytest.raises(DataError, match=r"new\.csv, row 2: the label 'odd'"):
