@@ -78,19 +78,14 @@ def macro_f1(counts: np.ndarray) -> float:
 def labels_not_learned(test: LabelBoard) -> list[Finding]:
     """The findings on labels with a recall of 0: the model never predicts them, or never where they are true."""
     counts = test.confusion_of()
-    true, predicted, hits = counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
-    missed = (true > 0) & (hits == 0)
-    kinds = {
-        "labels_never_given": (missed & (predicted == 0), "that the model never predicts"),
-        "labels_never_correct": (missed & (predicted > 0), "that the model predicts, but never correctly"),
-    }
-    return [
-        Finding(
-            code,
-            "note",
-            f"labels of the {test.part} part {said}: {', '.join(np.array(test.labels, dtype=object)[found])}",
-            test.advice.get(code, _ADVICE),
-        )
-        for code, (found, said) in kinds.items()
-        if found.any()
-    ]
+    missed = (counts.sum(axis=1) > 0) & (np.diag(counts) == 0)
+    labels, given = np.array(test.labels, dtype=object), counts.sum(axis=0) > 0
+    never, wrong = (", ".join(labels[missed & each]) for each in (~given, given))
+    findings = []
+    if never:
+        text = f"labels of the {test.part} part that the model never predicts: {never}"
+        findings.append(Finding("labels_never_given", "note", text, test.advice.get("labels_never_given", _ADVICE)))
+    if wrong:
+        text = f"labels of the {test.part} part that the model predicts, but never where they are true: {wrong}"
+        findings.append(Finding("labels_never_correct", "note", text, _ADVICE))
+    return findings

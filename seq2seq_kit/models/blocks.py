@@ -2,13 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypedDict
 
 import keras
 
-from seq2seq_kit.models.arguments import fraction, non_negative, one_of
+from seq2seq_kit.models.arguments import fraction, non_negative, one_of, positive_int
 from seq2seq_kit.models.bridges import BRIDGES
 from seq2seq_kit.models.keras_compat import Tensor
 from seq2seq_kit.models.layers import JoinSteps, PositionEmbedding, SplitSteps
+from seq2seq_kit.models.masks import WithMask
+
+
+class Recurrence(TypedDict, total=False):
+    """The arguments of a builder that every recurrent layer of its model shares; attributes and defaults as in `Recurrent`."""
+
+    cell: Literal["lstm", "gru"]
+    dropout: float
+    recurrent_dropout: float
+    kernel_l2: float
+
 
 CELLS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
@@ -19,9 +31,9 @@ class Recurrent:
 
     Attributes:
         cell: `lstm` or `gru`.
-        dropout: Share of a layer's inputs that is dropped in training.
-        recurrent_dropout: Share of its state that is dropped in training.
-        kernel_l2: L2 penalty on its input kernel.
+        dropout: Share of a layer's inputs that is dropped in training, in [0, 1).
+        recurrent_dropout: Share of its state that is dropped in training, in [0, 1); leaves the fast kernels.
+        kernel_l2: L2 penalty on its input kernel, at least 0.
     """
 
     cell: str = "lstm"
@@ -55,6 +67,13 @@ class Recurrent:
             kernel_regularizer=keras.regularizers.L2(self.kernel_l2) if self.kernel_l2 else None,
             name=name,
         )
+
+
+def padded_values(features: int | None, *, mask: str, name: str = "values") -> tuple[list[Tensor], Tensor]:
+    """The inputs of a model of padded sequences, `name` and `valid`, and the values masked by a layer of the name `mask`."""
+    values = keras.Input((None, positive_int("input_features", features)), name=name)
+    valid = keras.Input((None,), name="valid")
+    return [values, valid], WithMask(name=mask)([values, valid])
 
 
 def segments(inputs: Tensor, segment_steps: int, width: int) -> Tensor:

@@ -1,13 +1,13 @@
 """A label for each step: recurrent layers that give up every step, and one map to the labels for all of them."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Unpack
 
 import keras
 
 from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import boolean, positive_int, units_list
-from seq2seq_kit.models.blocks import Recurrent
+from seq2seq_kit.models.blocks import Recurrence, Recurrent, padded_values
 from seq2seq_kit.models.characters import FoldSteps, UnfoldSteps
 from seq2seq_kit.models.keras_compat import Tensor
 from seq2seq_kit.models.masks import DropMask, WithMask
@@ -26,11 +26,8 @@ def build_tagger(
     character_dim: int = 16,
     character_units: int = 0,
     units: Sequence[int] = (64,),
-    cell: Cell = "lstm",
     bidirectional: bool = False,
-    dropout: float = 0.0,
-    recurrent_dropout: float = 0.0,
-    kernel_l2: float = 0.0,
+    **recurrence: Unpack[Recurrence],
 ) -> keras.Model:
     """A sequence of tokens or of numbers to a label for each step.
 
@@ -44,11 +41,8 @@ def build_tagger(
         character_dim: Width of a character's learned vector.
         character_units: Units, in each direction, of the layer that reads a token's characters; 0: it reads none.
         units: Units of each recurrent layer, first to last.
-        cell: `lstm` or `gru`.
         bidirectional: Layers read the sequence in both directions, so a label depends on what follows, too.
-        dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
-        recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
-        kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
+        recurrence: `cell`, `dropout`, `recurrent_dropout` and `kernel_l2`, see `blocks.Recurrence`.
 
     Returns:
         An uncompiled model whose outputs are logits.
@@ -73,11 +67,9 @@ def build_tagger(
     positive_int("character_steps", character_steps)
     positive_int("character_dim", character_dim)
     positive_int("character_units", character_units, least=0)
-    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
+    recurrent = Recurrent(**recurrence)
     if tokens is None:
-        values = keras.Input((None, positive_int("input_features", input_features)), name="values")
-        valid = keras.Input((None,), name="valid")
-        inputs, read = [values, valid], WithMask(name="masked")([values, valid])
+        inputs, read = padded_values(input_features, mask="masked")
     else:
         numbers = keras.Input((None,), dtype="int32", name="tokens")
         read = keras.layers.Embedding(positive_int("tokens", tokens), embedding_dim, name="token_embedding")(numbers)

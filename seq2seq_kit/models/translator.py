@@ -1,13 +1,13 @@
 """Tokens to tokens of another length: the encoder-decoder of words and letters."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Unpack
 
 import keras
 
 from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import boolean, one_of, positive_int, units_list
-from seq2seq_kit.models.blocks import Recurrent, decode, encode, head
+from seq2seq_kit.models.blocks import Recurrence, Recurrent, decode, encode, head
 from seq2seq_kit.models.keras_compat import Tensor
 from seq2seq_kit.models.masks import OneHot
 from seq2seq_kit.models.states import attend, require_equal_units
@@ -25,12 +25,9 @@ def build_translator(
     embedding_dim: int | None = None,
     encoder_units: Sequence[int] = (128,),
     decoder_units: Sequence[int] = (128,),
-    cell: Literal["lstm", "gru"] = "lstm",
     bidirectional: bool = False,
     pyramid: int = 1,
-    dropout: float = 0.0,
-    recurrent_dropout: float = 0.0,
-    kernel_l2: float = 0.0,
+    **recurrence: Unpack[Recurrence],
 ) -> keras.Model:
     """A sequence of tokens to another one. Token 0 is padding in the source; in the target it is the end.
 
@@ -45,12 +42,9 @@ def build_translator(
         encoder_units: Units of each encoder layer, first to last.
         decoder_units: Units of each decoder layer; with `state` and `attention` those of the encoder, twice as many
             when it is bidirectional.
-        cell: `lstm` or `gru`.
         bidirectional: The encoder reads in both directions.
         pyramid: 2 joins the steps in pairs before each encoder layer but the first (Chan et al. 2016).
-        dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
-        recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
-        kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
+        recurrence: `cell`, `dropout`, `recurrent_dropout` and `kernel_l2`, see `blocks.Recurrence`.
 
     Returns:
         An uncompiled model whose outputs are logits.
@@ -74,7 +68,7 @@ def build_translator(
     if embedding_dim is not None:
         positive_int("embedding_dim", embedding_dim)
     encoders, decoders = units_list("encoder_units", encoder_units), units_list("decoder_units", decoder_units)
-    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
+    recurrent = Recurrent(**recurrence)
     source = keras.Input((None,), dtype="int32", name="source")
     vectors = _vectors(source, source_tokens, embedding_dim, "source", masked=True)
     if bridge == "repeat":

@@ -4,15 +4,15 @@ encoder (many to one) -> `latent` -> bridge (`Repeat`, as long as the input, wit
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Unpack
 
 import keras
 
 from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import boolean, fraction, positive_int, units_list
-from seq2seq_kit.models.blocks import Recurrent, decode, encode
+from seq2seq_kit.models.blocks import Recurrence, Recurrent, decode, encode, padded_values
 from seq2seq_kit.models.layers import Repeat
-from seq2seq_kit.models.masks import DropMask, WithMask
+from seq2seq_kit.models.masks import DropMask
 
 
 def build_whole_autoencoder(
@@ -22,13 +22,10 @@ def build_whole_autoencoder(
     latent_dim: int | None = None,
     encoder_units: Sequence[int] = (64,),
     decoder_units: Sequence[int] = (64,),
-    cell: Literal["lstm", "gru"] = "lstm",
     bidirectional: bool = False,
     pyramid: int = 1,
-    dropout: float = 0.0,
-    recurrent_dropout: float = 0.0,
-    kernel_l2: float = 0.0,
     output_dropout: float = 0.0,
+    **recurrence: Unpack[Recurrence],
 ) -> keras.Model:
     """A sequence of any length to itself. The decoder knows the latent vector and the length, nothing else.
 
@@ -38,13 +35,10 @@ def build_whole_autoencoder(
         latent_dim: Width of the latent vector, made by a linear layer `latent`; None: the last encoder layer's output.
         encoder_units: Units of each encoder layer, first to last.
         decoder_units: Units of each decoder layer, first to last.
-        cell: `lstm` or `gru`.
         bidirectional: Encoder layers read the sequence in both directions.
         pyramid: Neighbouring steps that are joined between two encoder layers.
-        dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
-        recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
-        kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
         output_dropout: Share of the decoder's outputs dropped in training, in [0, 1).
+        recurrence: `cell`, `dropout`, `recurrent_dropout` and `kernel_l2`, see `blocks.Recurrence`.
 
     Returns:
         An uncompiled model; `encoder_of` gives its first half.
@@ -71,10 +65,8 @@ def build_whole_autoencoder(
     boolean("bidirectional", bidirectional)
     positive_int("pyramid", pyramid)
     fraction("output_dropout", output_dropout)
-    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
-    values = keras.Input((None, input_features), name="values")
-    valid = keras.Input((None,), name="valid")
-    sequence = WithMask(name="mask")([values, valid])
+    recurrent = Recurrent(**recurrence)
+    inputs, sequence = padded_values(input_features, mask="mask")
     latent, _ = encode(sequence, encoders, recurrent, bidirectional=bidirectional, pyramid=pyramid)
     if latent_dim is not None:
         latent = keras.layers.Dense(latent_dim, name="latent")(latent)
@@ -83,7 +75,7 @@ def build_whole_autoencoder(
         decoded = keras.layers.Dropout(output_dropout, name="output_dropout")(decoded)
     # As in next_step.py: TimeDistributed cannot take an open number of steps in Keras 3.15.
     outputs = keras.layers.Dense(output_features, name="output")(decoded)
-    return accelerate(keras.Model([values, valid], DropMask(name="unmask")(outputs), name="whole_autoencoder"))
+    return accelerate(keras.Model(inputs, DropMask(name="unmask")(outputs), name="whole_autoencoder"))
 
 
 def encoder_of(model: keras.Model) -> keras.Model:

@@ -39,11 +39,9 @@ class ClassifyBundle(Bundle):
     """A trained model of one label or one number for each sequence.
 
     Attributes:
-        recipe: What it was trained by, resolved.
         model: The Keras model, from numbers or scaled values to logits, or to a scaled number.
         preprocessing: Vocabulary or scaler, labels, and scale of the targets.
         baselines: Its fitted baselines, for `evaluate`.
-        info: Where it comes from: versions, run, digest of the data.
     """
 
     what: ClassVar[str] = "a classifier"
@@ -119,11 +117,9 @@ class ClassifyBundle(Bundle):
         return read_source(path, texts=as_written(self.recipe))
 
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
-        """Columns of a frame that the model does not use."""
         return [str(name) for name in frame.columns if name not in columns_of(self.recipe)]
 
     def state(self) -> tuple[Json, Arrays]:
-        """What stands beside the model on disk."""
         fitted = self.preprocessing
         words: Json = {"labels": fitted.labels, "center": fitted.center, "scale": fitted.scale}
         if isinstance(fitted.encoding, Vocabulary):
@@ -136,7 +132,6 @@ class ClassifyBundle(Bundle):
 
     @classmethod
     def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> ClassifyBundle:
-        """The reverse of `state`."""
         assert isinstance(recipe, ClassifyRecipe)
         data = recipe.data
         encoding: Encoding
@@ -154,7 +149,6 @@ class ClassifyBundle(Bundle):
         return cls(recipe, model, fitted, baselines, info)
 
     def golden(self) -> list[np.ndarray]:
-        """Inputs of the model whose output is stored beside it."""
         if isinstance(self.preprocessing.encoding, Vocabulary):
             return [
                 np.random.default_rng(0).integers(1, self.preprocessing.encoding.size, size=(3, 8)).astype(np.int32)

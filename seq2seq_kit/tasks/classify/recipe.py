@@ -16,6 +16,7 @@ from seq2seq_kit.recipe.fields import (
     Missing,
     Name,
     Recipe,
+    Recurrence,
     Rule,
     Scaling,
     SequenceSplit,
@@ -25,23 +26,26 @@ from seq2seq_kit.recipe.fields import (
 )
 from seq2seq_kit.recipe.messages import Problem
 from seq2seq_kit.recipe.rules import (
-    a_column_is_named_once,
+    TABLE_RULES,
     a_split_in_time_leaves_training_rows,
     a_split_of_sequences_leaves_training_sequences,
-    limits_are_in_order,
     names_of,
-    settings_are_of_known_columns,
-    time_and_every_go_together,
 )
 from seq2seq_kit.recipe.section import Section
 
-_LABEL = Field(None, description="Column of the labels; or give `target`.")
-_TARGET = Field(None, description="Column of the numbers to predict; or give `label`.")
-_JOIN: dict[str, str] = Field(default_factory=dict, description="Labels that count as another one: {from: to}.")
+
+class LabelOrTarget(Section):
+    """What is to be predicted."""
+
+    label: Name | None = Field(None, description="Column of the labels; or give `target`.")
+    target: Name | None = Field(None, description="Column of the numbers to predict; or give `label`.")
+    join_labels: dict[str, Name] = Field(
+        default_factory=dict, description="Labels that count as another one: {from: to}."
+    )
 
 
-class TextsData(Section):
-    """A table with a text and its answer in each row."""
+class TextsData(LabelOrTarget):
+    """A table with a text and its label or target in each row."""
 
     source: str | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
     text: Name = Field(description="Column of the texts.")
@@ -49,13 +53,10 @@ class TextsData(Section):
     min_count: Steps = Field(1, description="A token that the training rows have less often is unknown.")
     input_steps: Steps | None = Field(None, description="Most tokens of a text; default: any number.")
     split: SequenceSplit = Field(default_factory=SequenceSplit)
-    label: Name | None = _LABEL
-    target: Name | None = _TARGET
-    join_labels: dict[str, Name] = _JOIN
 
 
-class SeriesData(Section):
-    """A long table; each series is one sequence with one answer, which all its rows repeat."""
+class SeriesData(LabelOrTarget):
+    """A long table; each series is one sequence with one label or target, which all its rows repeat."""
 
     source: str | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
     series: Name = Field(description="Column that tells the sequences apart.")
@@ -66,33 +67,22 @@ class SeriesData(Section):
     missing: Missing = Field("refuse", description="What to do with missing cells.")
     scaling: Scaling | dict[str, Scaling] = Field("standard", description="For all columns, or by column.")
     split: SequenceSplit = Field(default_factory=SequenceSplit)
-    label: Name | None = _LABEL
-    target: Name | None = _TARGET
-    join_labels: dict[str, Name] = _JOIN
 
 
-class WindowsData(Data):
+class WindowsData(Data, LabelOrTarget):
     """A table in time order; a window has the label or target of its last row."""
-
-    label: Name | None = _LABEL
-    target: Name | None = _TARGET
-    join_labels: dict[str, Name] = _JOIN
 
 
 ClassifyData = TextsData | SeriesData | WindowsData
 
 
-class ClassifyModel(Section):
+class ClassifyModel(Recurrence):
     """A many-to-one encoder and a `Dense` head."""
 
-    cell: Literal["lstm", "gru"] = "lstm"
     encoder_units: Units = Field(
         default_factory=lambda: [64], description="Units of each encoder layer, first to last."
     )
     bidirectional: bool = Field(False, description="Encoder layers read the sequence in both directions.")
-    dropout: Fraction = Field(0.0, description="Share of each recurrent layer's inputs dropped in training.")
-    recurrent_dropout: Fraction = Field(0.0, description="Share of the recurrent state dropped in training.")
-    kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
     output_dropout: Fraction = Field(0.0, description="Share of the encoder's output dropped in training.")
 
 
@@ -151,13 +141,7 @@ def settings_are_of_labels_or_of_numbers(recipe: Written) -> Iterator[Problem]:
 
 
 _RULES: tuple[Rule, ...] = (an_answer_is_named_and_not_read, settings_are_of_labels_or_of_numbers)
-_TABLE_RULES: tuple[Rule, ...] = (
-    *_RULES,
-    time_and_every_go_together,
-    a_column_is_named_once,
-    limits_are_in_order,
-    settings_are_of_known_columns,
-)
+_TABLE_RULES: tuple[Rule, ...] = (*_RULES, *TABLE_RULES)
 
 
 class ClassifyRecipe(Recipe):

@@ -99,12 +99,10 @@ class EchoBundle(Bundle):
 
     @classmethod
     def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
-        """The reverse of `state`."""
         assert isinstance(recipe, EchoRecipe)
         return cls(recipe, model, info)
 
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
-        """Columns of a frame that the model does not use."""
         return [str(name) for name in frame.columns if name != VALUE]
 
     def _values(self, frame: pd.DataFrame, origin: str) -> np.ndarray:

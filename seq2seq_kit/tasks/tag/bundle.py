@@ -47,11 +47,9 @@ class TagBundle(Bundle):
     """A trained tagger; the two classes below hold what differs between tokens and rows of values.
 
     Attributes:
-        recipe: What it was trained by, resolved.
         model: The Keras model, from numbers or scaled values to logits.
         labels: Names of the labels.
         baselines: Its fitted baselines, for `evaluate`.
-        info: Where it comes from: versions, run, digest of the data.
     """
 
     what: ClassVar[str] = "a tagger"
@@ -139,7 +137,6 @@ class TagBundle(Bundle):
         return labels
 
     def state(self) -> tuple[Json, Arrays]:
-        """What is stored beside the model: plain values for JSON, and arrays."""
         return {"labels": self.labels, "baselines": dump_tag_baselines(self.baselines)}, {}
 
     def _probabilities(self, tagged: Tagged, numbers: np.ndarray) -> np.ndarray:
@@ -206,7 +203,6 @@ class TagTokensBundle(TagBundle):
         return read_table_of_tokens(self.recipe.data, path) if table else read_tokens(self.recipe.data, path)
 
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
-        """Columns of a frame that the model does not use."""
         data = self.recipe.data
         return [str(name) for name in frame.columns if name not in {data.series, data.labels, SEQUENCE, data.tokens}]
 
@@ -217,7 +213,6 @@ class TagTokensBundle(TagBundle):
 
     @classmethod
     def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
-        """The reverse of `state`."""
         assert isinstance(recipe, TagTokensRecipe)
         labels, letters = cls.checked_labels(model, state), state["characters"]
         characters = None if letters is None else Vocabulary.restore("char", letters)
@@ -225,7 +220,6 @@ class TagTokensBundle(TagBundle):
         return cls(recipe, model, labels, restore_tag_baselines(state["baselines"]), info, vocabularies)
 
     def golden(self) -> list[np.ndarray]:
-        """Inputs of the model whose output is stored beside it."""
         rng = np.random.default_rng(0)
         shapes = [(3, 8, *tensor.shape[2:]) for tensor in self.model.inputs]
         sizes = [
@@ -266,7 +260,6 @@ class TagValuesBundle(TagBundle):
         return read_source(path, texts=[self.recipe.data.labels])
 
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
-        """Columns of a frame that the model does not use."""
         data = self.recipe.data
         used = {data.series, data.labels, SEQUENCE, data.time, *Columns.of(data).table}
         return [str(name) for name in frame.columns if name not in used]
@@ -276,11 +269,9 @@ class TagValuesBundle(TagBundle):
 
     @classmethod
     def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
-        """The reverse of `state`."""
         assert isinstance(recipe, TagValuesRecipe)
         baselines = restore_tag_baselines(state["baselines"])
         return cls(recipe, model, cls.checked_labels(model, state), baselines, info, Scaler.from_json(state["scaler"]))
 
     def golden(self) -> list[np.ndarray]:
-        """Inputs of the model whose output is stored beside it."""
         return golden_sequences(int(self.model.inputs[0].shape[-1]))

@@ -27,7 +27,16 @@ from seq2seq_kit.recipe.rules import (
 from seq2seq_kit.recipe.section import Section
 
 
-class TagTokensData(Section):
+class Labels(Section):
+    """Where the labels are."""
+
+    labels: Name = Field(description="Column of the labels.")
+    join_labels: dict[str, Name] = Field(
+        default_factory=dict, description="Labels that are replaced by another one: {from: to}."
+    )
+
+
+class TagTokensData(Labels):
     """A table with a row for each token: its sequence, the token and its label."""
 
     source: str | None = Field(
@@ -39,10 +48,6 @@ class TagTokensData(Section):
     )
     series: Name | None = Field(None, description="Column that tells the sequences of a table apart.")
     tokens: Name = Field(description="Column of the tokens.")
-    labels: Name = Field(description="Column of the labels.")
-    join_labels: dict[str, Name] = Field(
-        default_factory=dict, description="Labels that are replaced by another one: {from: to}."
-    )
     min_count: Steps = Field(2, description="Tokens that are rarer in the training rows are unknown.")
     input_steps: Steps | None = Field(None, description="Most tokens of a sequence; default: any number.")
     split: SequenceSplit = Field(default_factory=SequenceSplit)
@@ -85,7 +90,16 @@ def a_character_has_units_to_be_read_by(recipe: Written) -> Iterator[Problem]:
         yield Problem("model.character_dim", said, "unused_key")
 
 
-class TagTokensRecipe(Recipe):
+class TagRecipe(Recipe):
+    """A sequence -> a label for each step."""
+
+    metrics: ClassVar[tuple[str, ...]] = ("val_loss", "val_accuracy")
+
+    task: Literal["tag"]
+    training: TokenTraining = Field(default_factory=TokenTraining)
+
+
+class TagTokensRecipe(TagRecipe):
     """A sequence of tokens -> a label for each."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
@@ -95,22 +109,15 @@ class TagTokensRecipe(Recipe):
         a_character_has_units_to_be_read_by,
     )
     searched_data: ClassVar[tuple[str, ...]] = ("min_count",)
-    metrics: ClassVar[tuple[str, ...]] = ("val_loss", "val_accuracy")
     no_folds: ClassVar[str] = "divides whole sequences"
 
-    task: Literal["tag"]
     data: TagTokensData
     model: TagTokensModel = Field(default_factory=TagTokensModel)
-    training: TokenTraining = Field(default_factory=TokenTraining)
 
 
-class TagValuesData(Data):
+class TagValuesData(Data, Labels):
     """A table with a label in each row."""
 
-    labels: Name = Field(description="Column of the labels.")
-    join_labels: dict[str, Name] = Field(
-        default_factory=dict, description="Labels that are replaced by another one: {from: to}."
-    )
     inputs: Columns = Field(description="Numeric columns that are read.")
 
 
@@ -120,7 +127,7 @@ def a_stride_is_for_windows(recipe: Written) -> Iterator[Problem]:
         yield Problem("data.window_stride", said, "unused_key")
 
 
-class TagValuesRecipe(Recipe):
+class TagValuesRecipe(TagRecipe):
     """A sequence of numbers -> a label for each step."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
@@ -130,10 +137,7 @@ class TagValuesRecipe(Recipe):
         a_stride_is_for_windows,
     )
     searched_data: ClassVar[tuple[str, ...]] = ("input_steps", "inputs", "scaling", "scale_per_series")
-    metrics: ClassVar[tuple[str, ...]] = ("val_loss", "val_accuracy")
     no_folds: ClassVar[str] = "tags rows"
 
-    task: Literal["tag"]
     data: TagValuesData
     model: TagModel = Field(default_factory=TagModel)
-    training: TokenTraining = Field(default_factory=TokenTraining)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import keras
 
 _CHUNK = 512
+BEAM_WIDTH = 1  # where none is asked for; 1 is greedy
 _MOST_BEAMS = 100
 _MOST_STEPS = 10_000  # of an output; a bundle from a stranger must not write for ever
 
@@ -40,13 +41,11 @@ class TranslateBundle(Bundle):
     """A trained translator.
 
     Attributes:
-        recipe: What it was trained by, resolved.
         model: The Keras model, from numbers to logits.
         source_vocabulary, target_vocabulary: Learned on the training rows.
         output_steps: Tokens after which an output is cut off.
         baselines: Its fitted baselines, for `evaluate`.
-        info: Where it comes from: versions, run, digest of the data.
-        beams: Beam width where `predict` is given none; 1 is greedy.
+        beams: Beam width where `predict` is given none, by default `BEAM_WIDTH`.
     """
 
     what: ClassVar[str] = "a translator"
@@ -60,7 +59,7 @@ class TranslateBundle(Bundle):
     output_steps: int
     baselines: list[TextBaseline]
     info: Json = field(default_factory=dict)
-    beams: int = 1
+    beams: int = BEAM_WIDTH
 
     def predict(
         self, texts: pd.DataFrame | Sequence[str] | str, *, beams: int | None = None, origin: str = "the data"
@@ -200,12 +199,10 @@ class TranslateBundle(Bundle):
         return read_table_of_texts(self.recipe.data, path)
 
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
-        """Columns of a frame that the model does not use."""
         data = self.recipe.data
         return [str(name) for name in frame.columns if name not in (data.source_column, data.target_column)]
 
     def state(self) -> tuple[Json, Arrays]:
-        """What is stored beside the model: plain values for JSON, and arrays."""
         words = {
             "source_vocabulary": [self.source_vocabulary.level, self.source_vocabulary.tokens],
             "target_vocabulary": [self.target_vocabulary.level, self.target_vocabulary.tokens],
@@ -216,7 +213,6 @@ class TranslateBundle(Bundle):
 
     @classmethod
     def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> TranslateBundle:
-        """The reverse of `state`."""
         assert isinstance(recipe, TranslateRecipe)
         own, other = (Vocabulary.restore(*state[f"{side}_vocabulary"]) for side in ("source", "target"))
         steps, peers = int(state["output_steps"]), restore_text_baselines(state["baselines"])
@@ -234,7 +230,6 @@ class TranslateBundle(Bundle):
         return cls(recipe, model, own, other, steps, peers, info)
 
     def golden(self) -> list[np.ndarray]:
-        """Inputs of the model whose output is stored beside it."""
         rng = np.random.default_rng(0)
         sizes = [self.source_vocabulary.size, self.target_vocabulary.size]
         steps = [self.recipe.data.input_steps or 8, min(self.output_steps, 8)]

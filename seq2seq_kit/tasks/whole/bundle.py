@@ -37,11 +37,9 @@ class WholeBundle(Bundle):
     """A trained autoencoder of whole sequences.
 
     Attributes:
-        recipe: What it was trained by, resolved.
         model: The Keras model; works in scaled units.
         scaler: Fitted on the rows of the training sequences.
         baselines: Its fitted baselines, for `evaluate`.
-        info: Where it comes from: versions, run, digest of the data.
     """
 
     verbs: ClassVar[tuple[str, ...]] = ("score", "encode", "reconstruct", "evaluate")
@@ -148,23 +146,19 @@ class WholeBundle(Bundle):
         return rebuilt
 
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
-        """Columns of a frame that the model does not use."""
         data = self.recipe.data
         return [str(name) for name in frame.columns if name not in {data.series, data.time, *data.inputs}]
 
     def state(self) -> tuple[Json, Arrays]:
-        """What is stored beside the model: plain values for JSON, and arrays."""
         return {"scaler": self.scaler.to_json(), "baselines": dump_baselines(self.baselines)[0]}, {}
 
     @classmethod
     def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
-        """The reverse of `state`."""
         assert isinstance(recipe, WholeRecipe)
         baselines = restore_baselines(state["baselines"], BASELINES)
         return cls(recipe, model, Scaler.from_json(state["scaler"]), baselines, info)
 
     def golden(self) -> list[np.ndarray]:
-        """Inputs of the model whose output is stored beside it."""
         return golden_sequences(int(self.model.inputs[0].shape[-1]))
 
     @cached_property
