@@ -84,6 +84,18 @@ def number_labels(texts: Sequence[str | None] | np.ndarray, labels: Sequence[str
     return np.array([known[text] for text in texts], dtype=np.int32)
 
 
+def restore_labels(stored: Sequence[object], outputs: int) -> list[str]:
+    """Labels out of a file, for a model with so many outputs; no labels where it predicts a number.
+
+    Raises:
+        ValueError: They are not those of the model.
+    """
+    labels = [str(label) for label in stored]
+    if len(set(labels)) != len(labels) or (len(labels) or 1) != outputs:
+        raise ValueError(f"it has {len(set(labels))} labels, its model predicts {outputs}")
+    return labels
+
+
 def require_parts(parts: Mapping[str, np.ndarray], origin: str, *, unit: str = "sequences") -> None:
     """Raises `DataError` where a part is empty; `unit` is what it has none of."""
     total = sum(len(numbers) for numbers in parts.values())

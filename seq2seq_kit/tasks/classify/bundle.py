@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.bundles.base import Arrays, Bundle, Json, golden_sequences
+from seq2seq_kit.data.sequences.labels import restore_labels
 from seq2seq_kit.data.sequences.ragged import by_length
 from seq2seq_kit.data.sequences.vocabulary import Vocabulary
 from seq2seq_kit.data.tables.scaling import Scaler
@@ -139,9 +140,8 @@ class ClassifyBundle(Bundle):
             encoding = Vocabulary.restore(data.level, state["tokens"])
         else:
             encoding = Scaler.from_json(state["scaler"])
-        fitted = Preprocessing(encoding, [str(label) for label in state["labels"]], state["center"], state["scale"])
-        if len(set(fitted.labels)) != len(fitted.labels) or fitted.outputs != model.output_shape[-1]:
-            raise ValueError(f"it has {len(set(fitted.labels))} labels, its model predicts {model.output_shape[-1]}")
+        labels = restore_labels(state["labels"], model.output_shape[-1])
+        fitted = Preprocessing(encoding, labels, state["center"], state["scale"])
         baselines = [
             LinearBaseline(words["name"], words["about"], arrays[f"weights_{place}"], arrays[f"bias_{place}"])
             for place, words in enumerate(state["baselines"])

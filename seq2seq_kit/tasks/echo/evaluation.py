@@ -38,12 +38,10 @@ class EchoEvaluation(Board):
 
     @property
     def title(self) -> str:
-        """What was evaluated."""
         return f"the echo of one sequence of {len(self.truth)} steps ({self.part})"
 
     @property
     def units(self) -> str:
-        """What the figures are measured in, and what they are worth."""
         return (
             "Errors are in the units of data.sequence. It is the sequence that was trained on: a lesson in shapes, "
             "not a measure of skill."
@@ -51,7 +49,6 @@ class EchoEvaluation(Board):
 
     @property
     def names(self) -> list[str]:
-        """The model, then the baseline."""
         return list(self.echoes)
 
     def metrics(self, name: str = MODEL) -> dict[str, float]:

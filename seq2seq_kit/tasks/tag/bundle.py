@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.bundles.base import Arrays, Bundle, Json, golden_sequences
-from seq2seq_kit.data.sequences.labels import number_labels, read_labels
+from seq2seq_kit.data.sequences.labels import number_labels, read_labels, restore_labels
 from seq2seq_kit.data.sequences.ragged import NO_LABEL, Ragged, by_length
 from seq2seq_kit.data.sequences.texts import all_test
 from seq2seq_kit.data.sequences.vocabulary import Vocabulary
@@ -128,14 +128,6 @@ class TagBundle(Bundle):
     def names_of(self, frame: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
         """The columns that tell which step a label belongs to, for some rows of the frame."""
 
-    @classmethod
-    def checked_labels(cls, model: keras.Model, state: Json) -> list[str]:
-        """The stored labels; a `ValueError` means that they are not those of the model."""
-        labels = [str(label) for label in state["labels"]]
-        if len(set(labels)) != model.output_shape[-1]:
-            raise ValueError(f"it has {len(set(labels))} labels, its model gives {model.output_shape[-1]}")
-        return labels
-
     def state(self) -> tuple[Json, Arrays]:
         return {"labels": self.labels, "baselines": dump_tag_baselines(self.baselines)}, {}
 
@@ -214,7 +206,7 @@ class TagTokensBundle(TagBundle):
     @classmethod
     def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
         assert isinstance(recipe, TagTokensRecipe)
-        labels, letters = cls.checked_labels(model, state), state["characters"]
+        labels, letters = restore_labels(state["labels"], model.output_shape[-1]), state["characters"]
         characters = None if letters is None else Vocabulary.restore("char", letters)
         vocabularies = TokenVocabularies(Vocabulary.restore("token", state["tokens"]), characters)
         return cls(recipe, model, labels, restore_tag_baselines(state["baselines"]), info, vocabularies)
@@ -271,7 +263,14 @@ class TagValuesBundle(TagBundle):
     def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
         assert isinstance(recipe, TagValuesRecipe)
         baselines = restore_tag_baselines(state["baselines"])
-        return cls(recipe, model, cls.checked_labels(model, state), baselines, info, Scaler.from_json(state["scaler"]))
+        return cls(
+            recipe,
+            model,
+            restore_labels(state["labels"], model.output_shape[-1]),
+            baselines,
+            info,
+            Scaler.from_json(state["scaler"]),
+        )
 
     def golden(self) -> list[np.ndarray]:
         return golden_sequences(int(self.model.inputs[0].shape[-1]))

@@ -108,7 +108,7 @@ def test_a_saved_bundle_answers_and_is_measured_alike(result: TrainResult, tmp_p
 def test_labels_of_a_stranger_that_do_not_fit_the_model_are_refused(texts_run: TrainResult) -> None:
     bundle = texts_run.bundle
     state, arrays = bundle.state()
-    with pytest.raises(ValueError, match="it has 1 labels, its model gives 2"):
+    with pytest.raises(ValueError, match="it has 1 labels, its model predicts 2"):
         ClassifyBundle.restore(bundle.recipe, bundle.model, state | {"labels": ["vowel"]}, arrays, {})
 
 

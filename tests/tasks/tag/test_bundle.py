@@ -104,5 +104,5 @@ def test_a_saved_bundle_answers_alike(tag_run: TrainResult, tag_values_run: Trai
 def test_labels_of_a_stranger_that_do_not_fit_the_model_are_refused(tag_run: TrainResult) -> None:
     bundle = tag_run.bundle
     state, arrays = bundle.state()
-    with pytest.raises(ValueError, match="it has 1 labels, its model gives 2"):
+    with pytest.raises(ValueError, match="it has 1 labels, its model predicts 2"):
         type(bundle).restore(bundle.recipe, bundle.model, state | {"labels": ["vowel"]}, arrays, {})
