@@ -262,15 +262,11 @@ class TagValuesBundle(TagBundle):
     @classmethod
     def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
         assert isinstance(recipe, TagValuesRecipe)
-        baselines = restore_tag_baselines(state["baselines"])
-        return cls(
-            recipe,
-            model,
+        labels, baselines = (
             restore_labels(state["labels"], model.output_shape[-1]),
-            baselines,
-            info,
-            Scaler.from_json(state["scaler"]),
+            restore_tag_baselines(state["baselines"]),
         )
+        return cls(recipe, model, labels, baselines, info, Scaler.from_json(state["scaler"]))
 
     def golden(self) -> list[np.ndarray]:
         return golden_sequences(int(self.model.inputs[0].shape[-1]))
