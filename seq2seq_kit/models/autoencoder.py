@@ -6,14 +6,14 @@ are part of the API and the same as in `encoder_decoder.py`.
 """
 
 from collections.abc import Sequence
-from typing import Unpack
+from typing import Literal
 
 import keras
 
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import boolean, fraction, output_columns, positive_int, units_list, whole_steps
-from seq2seq_kit.models.blocks import Recurrence, Recurrent, bridge, decode, encode, head, segments
+from seq2seq_kit.models.blocks import Recurrent, bridge, decode, encode, head, segments
 
 
 def build_autoencoder(
@@ -29,7 +29,10 @@ def build_autoencoder(
     segment_steps: int = 1,
     position_embedding: bool = False,
     output_dropout: float = 0.0,
-    **recurrence: Unpack[Recurrence],
+    cell: Literal["lstm", "gru"] = "lstm",
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    kernel_l2: float = 0.0,
 ) -> keras.Model:
     """A sequence to itself, through one latent vector. `split_autoencoder` gives its two halves.
 
@@ -45,7 +48,10 @@ def build_autoencoder(
         segment_steps: Neighbouring steps that are one step of the recurrence, in the encoder and in the decoder.
         position_embedding: Adds a learned vector to each step of the repeated latent vector.
         output_dropout: Share of the decoder's outputs dropped in training, in [0, 1).
-        recurrence: `cell`, `dropout`, `recurrent_dropout` and `kernel_l2`, see `blocks.Recurrence`.
+        cell: `lstm` or `gru`.
+        dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
+        recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
+        kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
 
     Returns:
         An uncompiled model.
@@ -75,7 +81,7 @@ def build_autoencoder(
     fraction("output_dropout", output_dropout)
     if latent_dim is not None:
         positive_int("latent_dim", latent_dim)
-    recurrent = Recurrent(**recurrence)
+    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
     inputs = keras.Input((input_steps, input_features), name="inputs")
     sequence = segments(inputs, segment_steps, encoder[0]) if segment_steps > 1 else inputs
     latent, _ = encode(sequence, encoder, recurrent, bidirectional=bidirectional, pyramid=pyramid)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypedDict
 
 import keras
 
@@ -11,16 +10,6 @@ from seq2seq_kit.models.bridges import BRIDGES
 from seq2seq_kit.models.keras_compat import Tensor
 from seq2seq_kit.models.layers import JoinSteps, PositionEmbedding, SplitSteps
 from seq2seq_kit.models.masks import WithMask
-
-
-class Recurrence(TypedDict, total=False):
-    """The arguments of a builder that every recurrent layer of its model shares; attributes and defaults as in `Recurrent`."""
-
-    cell: Literal["lstm", "gru"]
-    dropout: float
-    recurrent_dropout: float
-    kernel_l2: float
-
 
 CELLS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 

@@ -1,7 +1,7 @@
 """One answer for a sequence, a label or a number: the encoder's last output and a `Dense` head."""
 
 from collections.abc import Callable, Sequence
-from typing import Unpack
+from typing import Literal
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from keras import ops
 
 from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import boolean, fraction, positive_int, units_list
-from seq2seq_kit.models.blocks import Recurrence, Recurrent, encode, padded_values
+from seq2seq_kit.models.blocks import Recurrent, encode, padded_values
 from seq2seq_kit.models.masks import WithMask
 
 
@@ -22,7 +22,10 @@ def build_classifier(
     encoder_units: Sequence[int] = (64,),
     bidirectional: bool = False,
     output_dropout: float = 0.0,
-    **recurrence: Unpack[Recurrence],
+    cell: Literal["lstm", "gru"] = "lstm",
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    kernel_l2: float = 0.0,
 ) -> keras.Model:
     """A sequence of tokens or of values to one vector: logits of labels, or numbers.
 
@@ -34,7 +37,10 @@ def build_classifier(
         encoder_units: Units of each recurrent layer, first to last.
         bidirectional: Layers read the sequence in both directions.
         output_dropout: Share of the encoder's output dropped in training, in [0, 1).
-        recurrence: `cell`, `dropout`, `recurrent_dropout` and `kernel_l2`, see `blocks.Recurrence`.
+        cell: `lstm` or `gru`.
+        dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
+        recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
+        kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
 
     Returns:
         An uncompiled model without an activation at its end. Layers `encoder_0..n` and `output`.
@@ -63,7 +69,7 @@ def build_classifier(
         numbers = keras.Input((None,), dtype="int32", name="tokens")
         embedding = keras.layers.Embedding(positive_int("tokens", tokens), embedding_dim, name="token_embedding")
         inputs, read = [numbers], WithMask(name="masked")([embedding(numbers), numbers])
-    recurrent = Recurrent(**recurrence)
+    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
     latent, _ = encode(read, units_list("encoder_units", encoder_units), recurrent, bidirectional=bidirectional)
     if output_dropout:
         latent = keras.layers.Dropout(output_dropout, name="output_dropout")(latent)

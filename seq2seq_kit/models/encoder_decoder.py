@@ -8,7 +8,7 @@ for beyond that stands around it, in this order: `normalise`, `split_channels`, 
 """
 
 from collections.abc import Sequence
-from typing import Literal, Unpack
+from typing import Literal
 
 import keras
 
@@ -24,7 +24,7 @@ from seq2seq_kit.models.arguments import (
     units_list,
     whole_steps,
 )
-from seq2seq_kit.models.blocks import Recurrence, Recurrent, decode, encode, head, segments
+from seq2seq_kit.models.blocks import Recurrent, decode, encode, head, segments
 from seq2seq_kit.models.bridges import BRIDGES
 from seq2seq_kit.models.channels import ChannelEmbedding, MergeChannels, RepeatChannels, SplitChannels
 from seq2seq_kit.models.layers import NORMALISATIONS, Denormalise, JoinSteps, Normalise
@@ -56,7 +56,10 @@ def build_encoder_decoder(
     output_dropout: float = 0.0,
     target_positions: Sequence[int] | None = None,
     measured_positions: Sequence[int] | None = None,
-    **recurrence: Unpack[Recurrence],
+    cell: Literal["lstm", "gru"] = "lstm",
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    kernel_l2: float = 0.0,
 ) -> keras.Model:
     """A sequence to a sequence of another length, such as 100 steps to 10.
 
@@ -85,7 +88,10 @@ def build_encoder_decoder(
             normalised or independent.
         measured_positions: Positions of the inputs that are normalised; None: all. A calendar, flags and what is known
             ahead are none.
-        recurrence: `cell`, `dropout`, `recurrent_dropout` and `kernel_l2`, see `blocks.Recurrence`.
+        cell: `lstm` or `gru`.
+        dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
+        recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
+        kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
 
     Returns:
         An uncompiled model.
@@ -118,7 +124,7 @@ def build_encoder_decoder(
         whole_steps("input_steps", input_steps, segment_steps, pyramid, len(encoder))
     whole_steps("output_steps", output_steps, segment_steps)
     one_of("bridge", bridge, list(BRIDGES))
-    recurrent = Recurrent(**recurrence)
+    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
     if one_of("decoder_state", decoder_state, ["zeros", "encoder"]) == "encoder":
         require_equal_units(encoder, decoder, bidirectional=bidirectional, why="decoder_state='encoder'")
     independent = one_of("channels", channels, ["joint", "independent"]) == "independent"

@@ -1,14 +1,14 @@
 """An autoregressive decoder of numbers: trained on the true value before each step, free-running in use."""
 
 from collections.abc import Sequence
-from typing import Literal, Unpack
+from typing import Literal
 
 import keras
 from keras import ops
 
 from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import boolean, one_of, positions, positive_int, refuse, units_list, whole_steps
-from seq2seq_kit.models.blocks import Recurrence, Recurrent, decode, encode
+from seq2seq_kit.models.blocks import Recurrent, decode, encode
 from seq2seq_kit.models.keras_compat import Tensor
 from seq2seq_kit.models.masks import MixPrevious
 from seq2seq_kit.models.states import attend, require_equal_units
@@ -65,7 +65,10 @@ def build_feedback_forecaster(
     bidirectional: bool = False,
     pyramid: int = 1,
     target_positions: Sequence[int] | None = None,
-    **recurrence: Unpack[Recurrence],
+    cell: Literal["lstm", "gru"] = "lstm",
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    kernel_l2: float = 0.0,
 ) -> keras.Model:
     """A sequence to a sequence of another length, each step out of the one before.
 
@@ -85,7 +88,10 @@ def build_feedback_forecaster(
         bidirectional: Encoder layers read the window in both directions.
         pyramid: Neighbouring steps that are joined between two encoder layers (Chan et al. 2016).
         target_positions: Position of each target among the inputs; None: the first columns.
-        recurrence: `cell`, `dropout`, `recurrent_dropout` and `kernel_l2`, see `blocks.Recurrence`.
+        cell: `lstm` or `gru`.
+        dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
+        recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
+        kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
 
     Returns:
         An uncompiled model.
@@ -117,7 +123,7 @@ def build_feedback_forecaster(
         refuse("output_features", output_features, f"be at most input_features ({input_features}), because {why}")
     columns = list(range(output_features)) if target_positions is None else list(target_positions)
     positions("target_positions", columns, count=output_features, below=input_features)
-    recurrent = Recurrent(**recurrence)
+    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
     inputs = keras.Input((input_steps, input_features), name="inputs")
     future = keras.Input((output_steps, future_features), name="future") if future_features else None
     answers = keras.Input((output_steps, output_features), name="answers")

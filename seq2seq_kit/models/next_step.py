@@ -6,7 +6,7 @@ sequence may be read in chunks, and after its newest step the model is autoregre
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Unpack
+from typing import Literal
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import output_columns, positive_int, units_list
-from seq2seq_kit.models.blocks import Recurrence, Recurrent, padded_values
+from seq2seq_kit.models.blocks import Recurrent, padded_values
 from seq2seq_kit.models.masks import DropMask
 
 _CHUNK = 2_048  # sequences that run at once
@@ -26,7 +26,10 @@ def build_next_step(
     input_features: int,
     output_features: int | None = None,
     units: Sequence[int] = (64,),
-    **recurrence: Unpack[Recurrence],
+    cell: Literal["lstm", "gru"] = "lstm",
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    kernel_l2: float = 0.0,
 ) -> keras.Model:
     """Each step of a sequence to the next one. Layers `mask`, `layer_0..n`, `output`, `unmask`.
 
@@ -34,7 +37,10 @@ def build_next_step(
         input_features: Columns that are read at each step: those that are predicted, then what is known of the next step.
         output_features: Columns that are predicted, the first ones of the inputs; None: all.
         units: Units of each recurrent layer, first to last.
-        recurrence: `cell`, `dropout`, `recurrent_dropout` and `kernel_l2`, see `blocks.Recurrence`.
+        cell: `lstm` or `gru`.
+        dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
+        recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
+        kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
 
     Returns:
         An uncompiled model. `Stepper` runs it with states.
@@ -54,7 +60,7 @@ def build_next_step(
     """
     output_features = output_columns(output_features, positive_int("input_features", input_features))
     widths = units_list("units", units)
-    recurrent = Recurrent(**recurrence)
+    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
     inputs, outputs = padded_values(input_features, mask="mask", name="inputs")
     for position, width in enumerate(widths):
         outputs = recurrent.layer(width, return_sequences=True, name=f"layer_{position}")(outputs)

@@ -1,13 +1,13 @@
 """A label for each step: recurrent layers that give up every step, and one map to the labels for all of them."""
 
 from collections.abc import Sequence
-from typing import Literal, Unpack
+from typing import Literal
 
 import keras
 
 from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import boolean, positive_int, units_list
-from seq2seq_kit.models.blocks import Recurrence, Recurrent, padded_values
+from seq2seq_kit.models.blocks import Recurrent, padded_values
 from seq2seq_kit.models.characters import FoldSteps, UnfoldSteps
 from seq2seq_kit.models.keras_compat import Tensor
 from seq2seq_kit.models.masks import DropMask, WithMask
@@ -27,7 +27,10 @@ def build_tagger(
     character_units: int = 0,
     units: Sequence[int] = (64,),
     bidirectional: bool = False,
-    **recurrence: Unpack[Recurrence],
+    cell: Literal["lstm", "gru"] = "lstm",
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    kernel_l2: float = 0.0,
 ) -> keras.Model:
     """A sequence of tokens or of numbers to a label for each step.
 
@@ -42,7 +45,10 @@ def build_tagger(
         character_units: Units, in each direction, of the layer that reads a token's characters; 0: it reads none.
         units: Units of each recurrent layer, first to last.
         bidirectional: Layers read the sequence in both directions, so a label depends on what follows, too.
-        recurrence: `cell`, `dropout`, `recurrent_dropout` and `kernel_l2`, see `blocks.Recurrence`.
+        cell: `lstm` or `gru`.
+        dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
+        recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
+        kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
 
     Returns:
         An uncompiled model whose outputs are logits.
@@ -67,7 +73,7 @@ def build_tagger(
     positive_int("character_steps", character_steps)
     positive_int("character_dim", character_dim)
     positive_int("character_units", character_units, least=0)
-    recurrent = Recurrent(**recurrence)
+    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
     if tokens is None:
         inputs, read = padded_values(input_features, mask="masked")
     else:

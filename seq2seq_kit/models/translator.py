@@ -1,13 +1,13 @@
 """Tokens to tokens of another length: the encoder-decoder of words and letters."""
 
 from collections.abc import Sequence
-from typing import Literal, Unpack
+from typing import Literal
 
 import keras
 
 from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import boolean, one_of, positive_int, units_list
-from seq2seq_kit.models.blocks import Recurrence, Recurrent, decode, encode, head
+from seq2seq_kit.models.blocks import Recurrent, decode, encode, head
 from seq2seq_kit.models.keras_compat import Tensor
 from seq2seq_kit.models.masks import OneHot
 from seq2seq_kit.models.states import attend, require_equal_units
@@ -27,7 +27,10 @@ def build_translator(
     decoder_units: Sequence[int] = (128,),
     bidirectional: bool = False,
     pyramid: int = 1,
-    **recurrence: Unpack[Recurrence],
+    cell: Literal["lstm", "gru"] = "lstm",
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    kernel_l2: float = 0.0,
 ) -> keras.Model:
     """A sequence of tokens to another one. Token 0 is padding in the source; in the target it is the end.
 
@@ -44,7 +47,10 @@ def build_translator(
             when it is bidirectional.
         bidirectional: The encoder reads in both directions.
         pyramid: 2 joins the steps in pairs before each encoder layer but the first (Chan et al. 2016).
-        recurrence: `cell`, `dropout`, `recurrent_dropout` and `kernel_l2`, see `blocks.Recurrence`.
+        cell: `lstm` or `gru`.
+        dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
+        recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
+        kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
 
     Returns:
         An uncompiled model whose outputs are logits.
@@ -68,7 +74,7 @@ def build_translator(
     if embedding_dim is not None:
         positive_int("embedding_dim", embedding_dim)
     encoders, decoders = units_list("encoder_units", encoder_units), units_list("decoder_units", decoder_units)
-    recurrent = Recurrent(**recurrence)
+    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
     source = keras.Input((None,), dtype="int32", name="source")
     vectors = _vectors(source, source_tokens, embedding_dim, "source", masked=True)
     if bridge == "repeat":

@@ -4,13 +4,13 @@ encoder (many to one) -> `latent` -> bridge (`Repeat`, as long as the input, wit
 """
 
 from collections.abc import Sequence
-from typing import Unpack
+from typing import Literal
 
 import keras
 
 from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import boolean, fraction, positive_int, units_list
-from seq2seq_kit.models.blocks import Recurrence, Recurrent, decode, encode, padded_values
+from seq2seq_kit.models.blocks import Recurrent, decode, encode, padded_values
 from seq2seq_kit.models.layers import Repeat
 from seq2seq_kit.models.masks import DropMask
 
@@ -25,7 +25,10 @@ def build_whole_autoencoder(
     bidirectional: bool = False,
     pyramid: int = 1,
     output_dropout: float = 0.0,
-    **recurrence: Unpack[Recurrence],
+    cell: Literal["lstm", "gru"] = "lstm",
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    kernel_l2: float = 0.0,
 ) -> keras.Model:
     """A sequence of any length to itself. The decoder knows the latent vector and the length, nothing else.
 
@@ -38,7 +41,10 @@ def build_whole_autoencoder(
         bidirectional: Encoder layers read the sequence in both directions.
         pyramid: Neighbouring steps that are joined between two encoder layers.
         output_dropout: Share of the decoder's outputs dropped in training, in [0, 1).
-        recurrence: `cell`, `dropout`, `recurrent_dropout` and `kernel_l2`, see `blocks.Recurrence`.
+        cell: `lstm` or `gru`.
+        dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
+        recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
+        kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
 
     Returns:
         An uncompiled model; `encoder_of` gives its first half.
@@ -65,7 +71,7 @@ def build_whole_autoencoder(
     boolean("bidirectional", bidirectional)
     positive_int("pyramid", pyramid)
     fraction("output_dropout", output_dropout)
-    recurrent = Recurrent(**recurrence)
+    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
     inputs, sequence = padded_values(input_features, mask="mask")
     latent, _ = encode(sequence, encoders, recurrent, bidirectional=bidirectional, pyramid=pyramid)
     if latent_dim is not None:

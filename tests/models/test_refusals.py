@@ -10,7 +10,6 @@ import pytest
 
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models import build_encoder_decoder
-from seq2seq_kit.models.blocks import Recurrence
 from tests.models.test_contract import Case, autoencoder, forecaster
 
 NAN, INFINITE = float("nan"), float("inf")
@@ -88,7 +87,7 @@ def test_every_bad_argument_is_refused_by_name_and_value(case: Case) -> None:
 
 @pytest.mark.parametrize("case", [forecaster("small"), autoencoder("small")], ids=["encoder_decoder", "autoencoder"])
 def test_every_argument_has_bad_values_in_the_table(case: Case) -> None:
-    arguments = set(case.build.__annotations__) - {"return", "recurrence"} | set(Recurrence.__annotations__)
+    arguments = set(case.build.__annotations__) - {"return"}
     assert {name for name, _, _ in refusals(case.build)} == arguments
 
 
