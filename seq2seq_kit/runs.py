@@ -5,8 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,9 @@ import pandas as pd
 
 from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.bundles.files import versions
+from seq2seq_kit.bundles.rescue import rescue
 from seq2seq_kit.bundles.serving import requirements
-from seq2seq_kit.errors import BundleError, KitError, TrackingError
+from seq2seq_kit.errors import ArgumentError, BundleError, DataError, TrackingError, TrainingError
 from seq2seq_kit.evaluation.base import Board
 from seq2seq_kit.explanation import kernels_of, recurrences_of, slow_layers
 from seq2seq_kit.findings import Finding
@@ -71,11 +71,71 @@ def train(
     recipe = recipe.model_copy(update={"name": recipe.name or recipe.task, "sweep": None})
     job = open_job(recipe, data)
     digest = digest_of(job.source, job.columns)
+    findings = _checked(job, reporter)
+    tracking = open_tracking(tracking_uri, say=reporter.say)
+    record = tracking.start(str(recipe.name), name=_run_name(recipe), tags=first_tags(recipe))
+    with only_user(checkpoint_folder(record), record.run_id) as checkpoint:
+        checkpoint.begin(dump_recipe(recipe), digest)
+        return _run(job, findings, digest, record=record, checkpoint=checkpoint, reporter=reporter, began=began)
+
+
+def resume(
+    run: str,
+    *,
+    data: pd.DataFrame | None = None,
+    tracking_uri: str | None = None,
+    reporter: Reporter | None = None,
+) -> TrainResult:
+    """Resumes a training that was killed, interrupted or failed, at the epoch after the last one that it finished.
+
+    The same run in MLflow is continued, with the figures of a training that was not interrupted (bit by bit with
+    `training.deterministic`); a fit that had ended is not repeated, only evaluated and logged.
+
+    Args:
+        run: Id of the run, or the beginning of one.
+        data: The rows that it was trained on, if they were handed over as a DataFrame.
+        tracking_uri: As in `train`.
+        reporter: As in `train`.
+
+    Raises:
+        TrackingError: No such run, or it has no checkpoint.
+        ArgumentError: The run is finished, or is not a training.
+        TrainingError: Another process trains it, or its checkpoint is damaged.
+        DataError: The data has changed since the training began.
+    """
+    began = time.perf_counter()
+    reporter = reporter or Silent()
+    tracking = open_tracking(tracking_uri, say=reporter.say, create=False)
+    record = resumable(tracking, run)
+    with only_user(checkpoint_folder(record), record.run_id) as checkpoint:
+        resumable(tracking, record.run_id)  # it may have ended a moment ago
+        job = open_job(load_recipe(checkpoint.recipe), data)
+        require_same_data(job, checkpoint, record.run_id)
+        findings = _checked(job, reporter)
+        reopen(record)
+        args = {"record": record, "checkpoint": checkpoint, "reporter": reporter, "began": began}
+        return _run(job, findings, checkpoint.digest, **args)
+
+
+def _checked(job: Job, reporter: Reporter) -> list[Finding]:
     findings = job.check()
     for finding in findings:
         reporter.find(finding)
-    tracking = open_tracking(tracking_uri, say=reporter.say)
-    record = tracking.start(str(recipe.name), name=_run_name(recipe), tags=first_tags(recipe))
+    return findings
+
+
+def _run(
+    job: Job,
+    findings: list[Finding],
+    digest: str,
+    *,
+    record: RunRecord,
+    checkpoint: Checkpoint,
+    reporter: Reporter,
+    began: float,
+) -> TrainResult:
+    """From a job to the end of its run, which has begun; the checkpoint is removed where nothing is left to resume."""
+    recipe = job.recipe
     try:
         record.params(recipe.model_dump(mode="json", exclude={"name", "sweep"}))
         record.dataset(job.source, source=recipe.source or "a DataFrame", name=data_name(recipe), digest=digest)
@@ -86,7 +146,7 @@ def train(
         for finding in [*slow_layers(recurrences, recipe.training.precision), _estimate(job, model)]:
             findings.append(finding)
             reporter.find(finding)
-        fitted = job.fit(model, [reporter, record])
+        fitted = job.fit(model, [reporter, record], checkpoint=checkpoint)
         result = conclude(
             job,
             model,
@@ -100,7 +160,11 @@ def train(
     except BaseException as error:
         close(record, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", error)
         raise
-    record.end("KILLED" if fitted.ended == "interrupted" else "FINISHED")
+    if fitted.ended == "interrupted":
+        record.end("KILLED")
+        return result
+    record.end("FINISHED")
+    checkpoint.remove()
     return result
 
 
@@ -135,7 +199,7 @@ def conclude(
         BundleError: Something failed after the fit; the message says where the trained model was saved.
     """
     info = _origin(fitted, digest, record.run_id)
-    with _rescue(job.bundle(model, info, peers=False), reporter):
+    with rescue(job.bundle(model, info, peers=False), reporter.say):
         reporter.say("fitting the baselines and evaluating")
         bundle = job.bundle(model, info)
         val = val if val is not None else job.report(bundle, "val")
@@ -239,29 +303,6 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
         result.val.table().to_csv(folder / "val_scores.csv", index=False)
         record.files(folder)
         record.models(bundle, job.served(result.bundle), requirements())
-
-
-@contextmanager
-def _rescue(bundle: Bundle, reporter: Announcer) -> Iterator[None]:
-    """If anything fails after the fit, the trained model is saved to the first folder that can be written."""
-    try:
-        yield
-    except BaseException as error:
-        where = _put_aside(bundle)
-        if isinstance(error, KitError | OSError):
-            raise BundleError(f"{error}\n{where}", code="run_not_logged") from error
-        reporter.say(where)
-        raise
-
-
-def _put_aside(bundle: Bundle) -> str:
-    for parent in (Path.cwd(), Path(tempfile.gettempdir())):
-        try:
-            saved = bundle.save(parent / f"bundle-{bundle.info['run_id'][:8]}")
-        except BundleError:
-            continue
-        return f"The trained model is not lost: it was saved to {saved}; use `seq2seq-kit {bundle.verbs[0]} {saved}`"
-    return "The trained model could not be saved anywhere else either"
 
 
 def first_tags(recipe: Recipe) -> dict[str, str]:

@@ -25,6 +25,7 @@ from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.reports import plots
 from seq2seq_kit.reports.model_diagram import plot_model
+from seq2seq_kit.training.checkpoint import Checkpoint
 from seq2seq_kit.training.fit import Examples, Fit, Observer, fit, teach
 
 if TYPE_CHECKING:
@@ -124,8 +125,15 @@ class Job(ABC, Generic[R, B, E]):
         """Computes the validation loss, where that is more than the loss of a forward pass."""
         return None
 
-    def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
-        """Fits the model; with `stop_after` exactly so many epochs, see `training.fit`."""
+    def fit(
+        self,
+        model: keras.Model,
+        observers: Sequence[Observer],
+        *,
+        stop_after: int | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Fit:
+        """Fits the model; with `stop_after` exactly so many epochs, from `checkpoint` if it has a state; see `training.fit`."""
         training, seed = self.recipe.training, self.recipe.seed
         taught, begin_epoch = teach(model, self.teacher_forcing, epochs=training.epochs, seed=seed)
         loss, metrics = self.objective()
@@ -140,6 +148,7 @@ class Job(ABC, Generic[R, B, E]):
             validate=self.validation(model),
             stop_after=stop_after,
             observers=observers,
+            checkpoint=checkpoint,
         )
 
     @abstractmethod

@@ -82,10 +82,18 @@ class Classified:
         values = self.truth if self.learned.labels else scaled.astype(np.float32)
         return Field(Ragged(values, every, np.ones_like(every)), NO_LABEL, steps=1)
 
-    def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> tf.data.Dataset:
+    def batches(
+        self, part: str, batch_size: int, *, shuffle_seed: int | None = None, first_epoch: int = 0
+    ) -> tf.data.Dataset:
         """See `make_padded_batches`."""
-        numbers = self.parts[part]
-        return make_padded_batches(self.inputs, self.target, numbers, batch_size=batch_size, shuffle_seed=shuffle_seed)
+        return make_padded_batches(
+            self.inputs,
+            self.target,
+            self.parts[part],
+            batch_size=batch_size,
+            shuffle_seed=shuffle_seed,
+            first_epoch=first_epoch,
+        )
 
     def arrays(self, part: str, numbers: np.ndarray) -> list[np.ndarray]:
         """The model's inputs for some sequences of a part."""

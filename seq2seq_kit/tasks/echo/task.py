@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,9 @@ class EchoExamples:
         """A sequence for each value of `one_to_one`, else a single one."""
         return len(echo_inputs(self.shape, self.values))
 
-    def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> tf.data.Dataset:
+    def batches(
+        self, part: str, batch_size: int, *, shuffle_seed: int | None = None, first_epoch: int = 0
+    ) -> tf.data.Dataset:
         """`(inputs, targets)` by batches; with a seed shuffled and without end."""
         import tensorflow as tf
 
@@ -48,6 +51,7 @@ class EchoExamples:
         )
         if shuffle_seed is not None:
             dataset = dataset.shuffle(self.count(part), seed=shuffle_seed).batch(batch_size).repeat()
+            dataset = dataset.skip(first_epoch * math.ceil(self.count(part) / batch_size))
         else:
             dataset = dataset.batch(batch_size)
         options = tf.data.Options()

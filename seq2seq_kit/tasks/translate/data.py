@@ -76,10 +76,17 @@ class Texts:
         """Pairs of a part."""
         return len(self.parts[part])
 
-    def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> tf.data.Dataset:
+    def batches(
+        self, part: str, batch_size: int, *, shuffle_seed: int | None = None, first_epoch: int = 0
+    ) -> tf.data.Dataset:
         """See `make_padded_batches`."""
         return make_padded_batches(
-            self.inputs, self.target, self.parts[part], batch_size=batch_size, shuffle_seed=shuffle_seed
+            self.inputs,
+            self.target,
+            self.parts[part],
+            batch_size=batch_size,
+            shuffle_seed=shuffle_seed,
+            first_epoch=first_epoch,
         )
 
     def arrays(self, part: str, numbers: np.ndarray) -> list[np.ndarray]:
