@@ -15,7 +15,7 @@ from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.bundles.files import versions
 from seq2seq_kit.bundles.rescue import rescue
 from seq2seq_kit.bundles.serving import requirements
-from seq2seq_kit.errors import ArgumentError, BundleError, DataError, TrackingError, TrainingError
+from seq2seq_kit.errors import BundleError, TrackingError, TrainingError
 from seq2seq_kit.evaluation.base import Board
 from seq2seq_kit.explanation import kernels_of, recurrences_of, slow_layers
 from seq2seq_kit.findings import Finding
@@ -23,18 +23,18 @@ from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides
 from seq2seq_kit.reports.logged import final_metrics, final_tags, step_curves
-from seq2seq_kit.reports.notes import count_of, describe_run
+from seq2seq_kit.reports.notes import describe_run
 from seq2seq_kit.results import Announcer, Reporter, Silent, TrainResult
 from seq2seq_kit.tasks import open_job, read_bundle
 from seq2seq_kit.tasks.job import Job, digest_of
 from seq2seq_kit.tracking.client import RunRecord, git_revision, open_tracking
-from seq2seq_kit.training.fit import Fit, estimate_seconds, seed_everything
+from seq2seq_kit.tracking.resuming import RESUME, checkpoint_of
+from seq2seq_kit.training.checkpoint import Checkpoint
+from seq2seq_kit.training.fit import Fit, seed_everything
 from seq2seq_kit.validation import resolve
 
 if TYPE_CHECKING:
     import keras
-
-_LONG_SECONDS = 1800
 
 
 def train(
@@ -71,60 +71,23 @@ def train(
     recipe = recipe.model_copy(update={"name": recipe.name or recipe.task, "sweep": None})
     job = open_job(recipe, data)
     digest = digest_of(job.source, job.columns)
-    findings = _checked(job, reporter)
+    findings = checked(job, reporter)
     tracking = open_tracking(tracking_uri, say=reporter.say)
     record = tracking.start(str(recipe.name), name=_run_name(recipe), tags=first_tags(recipe))
-    with only_user(checkpoint_folder(record), record.run_id) as checkpoint:
+    with checkpoint_of(record) as checkpoint:
         checkpoint.begin(dump_recipe(recipe), digest)
-        return _run(job, findings, digest, record=record, checkpoint=checkpoint, reporter=reporter, began=began)
+        return carry_out(job, findings, digest, record=record, checkpoint=checkpoint, reporter=reporter, began=began)
 
 
-def resume(
-    run: str,
-    *,
-    data: pd.DataFrame | None = None,
-    tracking_uri: str | None = None,
-    reporter: Reporter | None = None,
-) -> TrainResult:
-    """Resumes a training that was killed, interrupted or failed, at the epoch after the last one that it finished.
-
-    The same run in MLflow is continued, with the figures of a training that was not interrupted (bit by bit with
-    `training.deterministic`); a fit that had ended is not repeated, only evaluated and logged.
-
-    Args:
-        run: Id of the run, or the beginning of one.
-        data: The rows that it was trained on, if they were handed over as a DataFrame.
-        tracking_uri: As in `train`.
-        reporter: As in `train`.
-
-    Raises:
-        TrackingError: No such run, or it has no checkpoint.
-        ArgumentError: The run is finished, or is not a training.
-        TrainingError: Another process trains it, or its checkpoint is damaged.
-        DataError: The data has changed since the training began.
-    """
-    began = time.perf_counter()
-    reporter = reporter or Silent()
-    tracking = open_tracking(tracking_uri, say=reporter.say, create=False)
-    record = resumable(tracking, run)
-    with only_user(checkpoint_folder(record), record.run_id) as checkpoint:
-        resumable(tracking, record.run_id)  # it may have ended a moment ago
-        job = open_job(load_recipe(checkpoint.recipe), data)
-        require_same_data(job, checkpoint, record.run_id)
-        findings = _checked(job, reporter)
-        reopen(record)
-        args = {"record": record, "checkpoint": checkpoint, "reporter": reporter, "began": began}
-        return _run(job, findings, checkpoint.digest, **args)
-
-
-def _checked(job: Job, reporter: Reporter) -> list[Finding]:
+def checked(job: Job, reporter: Announcer) -> list[Finding]:
+    """The findings on the data, told."""
     findings = job.check()
     for finding in findings:
         reporter.find(finding)
     return findings
 
 
-def _run(
+def carry_out(
     job: Job,
     findings: list[Finding],
     digest: str,
@@ -142,8 +105,8 @@ def _run(
         seed_everything(recipe.seed, deterministic=recipe.training.deterministic)
         model = job.build()
         recurrences = recurrences_of(model, recipe.training.precision)
-        record.tags({"recurrence": kernels_of(recurrences)})
-        for finding in [*slow_layers(recurrences, recipe.training.precision), _estimate(job, model)]:
+        record.tags({"recurrence": kernels_of(recurrences), RESUME: f"seq2seq-kit train --resume {record.run_id}"})
+        for finding in [*slow_layers(recurrences, recipe.training.precision), job.estimate(model)]:
             findings.append(finding)
             reporter.find(finding)
         fitted = job.fit(model, [reporter, record], checkpoint=checkpoint)
@@ -159,10 +122,13 @@ def _run(
         )
     except BaseException as error:
         close(record, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", error)
+        if not isinstance(error, TrainingError):  # which another try would meet again
+            reporter.say(f"resume it: seq2seq-kit train --resume {record.run_id}")
         raise
     if fitted.ended == "interrupted":
         record.end("KILLED")
         return result
+    record.untag([RESUME])
     record.end("FINISHED")
     checkpoint.remove()
     return result
@@ -264,17 +230,6 @@ def evaluate(
         told = f"{bundle.recipe.source} has changed since the training; the figures are of its present rows"
         warnings.warn(told, stacklevel=2)
     return job.report(bundle, "test")
-
-
-def _estimate(job: Job, model: keras.Model) -> Finding:
-    training = job.recipe.training
-    counts = ", ".join(f"{job.examples.count(part):,} {part}" for part in ("train", "val", "test"))
-    seconds, epochs = estimate_seconds(model, job.examples, training), count_of(training.epochs, "epoch")
-    duration = f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
-    text = f"{model.count_params():,} parameters; {job.unit}: {counts}; about {duration} for {epochs}"
-    shorter = "a larger window_stride or batch_size" if job.unit == "windows" else "a larger batch_size"
-    advice = f"If that is too long: {shorter}, fewer epochs" if seconds > _LONG_SECONDS else ""
-    return Finding("estimated_time", "note", text, advice)
 
 
 def _origin(fitted: Fit, digest: str, run_id: str) -> dict[str, object]:

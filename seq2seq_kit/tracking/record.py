@@ -168,6 +168,16 @@ class RunRecord:
         with self._client() as client:
             client.update_run(self.run_id, status="RUNNING")
 
+    def place(self) -> str:
+        """Where the run's files are: a path, or an address."""
+        with self._client() as client:
+            return str(client.get_run(self.run_id).info.artifact_uri)
+
+    def status(self) -> str:
+        """RUNNING, FINISHED, FAILED or KILLED."""
+        with self._client() as client:
+            return str(client.get_run(self.run_id).info.status)
+
     def end(self, status: str) -> None:
         """Closes the run as FINISHED, FAILED or KILLED."""
         with self._client() as client:
