@@ -57,7 +57,8 @@ def resume(
         reporter.say(f"resuming the run {record.run_id} after epoch {len(done)} of {job.recipe.training.epochs}")
         record.untag([name for name in tags if name == "error" or name.startswith("finding.")])
         record.open()
-        for epoch in done[record.epochs() :]:  # the kill came between the checkpoint and the log
+        record.logged = record.epochs()
+        for epoch in done:  # the kill may have come between the checkpoint and the log
             record.on_epoch(epoch)
         return carry_out(
             job, findings, checkpoint.digest, record=record, checkpoint=checkpoint, reporter=reporter, began=began

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _STATE, _DATA, _RECIPE, _LOCK = "state.npz", "data.json", "recipe.yaml", "lock"
 _KEPT = ("best", "wait", "cooldown_counter", "best_epoch", "stopped_epoch")  # what Keras' callbacks know
+_SECONDS, _SHARE = 1.0, 0.1  # of a fit, for saving
 _Callbacks = Sequence["keras.callbacks.Callback"]
 
 
@@ -86,7 +88,7 @@ class Checkpoint:
     """A folder for the state of one fit. Get one from `only_user`."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.began, self.spent = folder, time.perf_counter(), 0.0
 
     @property
     def recipe(self) -> Path:
@@ -108,8 +110,14 @@ class Checkpoint:
         """Whether there is something to resume."""
         return self.recipe.is_file()
 
+    @property
+    def affordable(self) -> bool:
+        """Whether saving has cost less than a second and a tenth of the time, so that short epochs are not slowed down."""
+        return self.spent < max(_SECONDS, _SHARE * (time.perf_counter() - self.began))
+
     def save(self, state: State) -> None:
         """Replaces the state; a disk that is full does not end a fit, but is told."""
+        began = time.perf_counter()
         values = {
             "history": [asdict(epoch) for epoch in state.history],
             "seconds": state.seconds,
@@ -128,6 +136,7 @@ class Checkpoint:
                 "Training continues; if it is killed, it resumes from an earlier epoch"
             )
             warnings.warn(KitWarning(text, code="checkpoint_not_written"), stacklevel=2)
+        self.spent += time.perf_counter() - began
 
     def load(self) -> State | None:
         """The state, None before the first epoch has ended.
@@ -139,7 +148,7 @@ class Checkpoint:
         if not path.exists():
             return None
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 values = json.loads(arrays["state"].tobytes())
                 values["variables"] = [arrays[f"variable.{place}"] for place in range(values["variables"])]
                 values["best_weights"] = [arrays[f"best.{place}"] for place in range(values["best_weights"])]

@@ -167,8 +167,9 @@ def fit(
             state.restore(model, with_state)
 
     def save() -> None:
-        if checkpoint:
-            seconds, over = time.perf_counter() - began, model.stop_training or len(history) == epochs
+        over = model.stop_training or len(history) == epochs
+        if checkpoint and (over or checkpoint.affordable):
+            seconds = time.perf_counter() - began
             checkpoint.save(State.of(model, with_state, history=history, seconds=seconds, ended=over))
 
     watching = watch(history, observers, pressed, steps, epochs, count)

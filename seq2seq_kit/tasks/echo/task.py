@@ -19,6 +19,7 @@ from seq2seq_kit.tasks.echo.bundle import VALUE, EchoBundle, echo_inputs, echo_t
 from seq2seq_kit.tasks.echo.evaluation import EchoEvaluation, check_echo, examine_echo
 from seq2seq_kit.tasks.echo.recipe import EchoRecipe
 from seq2seq_kit.tasks.job import Job, Loss, Served, served_example
+from seq2seq_kit.training.checkpoint import Checkpoint
 from seq2seq_kit.training.fit import Epoch, Fit, Observer
 
 if TYPE_CHECKING:
@@ -112,8 +113,16 @@ class EchoJob(Job[EchoRecipe, EchoBundle, EchoEvaluation]):
         bundle = EchoBundle(self.recipe, model)
         return lambda: float(np.mean((bundle.echo(self.examples.values) - self.examples.values) ** 2))
 
-    def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
-        return super().fit(model, [_Sparing(observer) for observer in observers], stop_after=stop_after)
+    def fit(
+        self,
+        model: keras.Model,
+        observers: Sequence[Observer],
+        *,
+        stop_after: int | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Fit:
+        sparing = [_Sparing(observer) for observer in observers]
+        return super().fit(model, sparing, stop_after=stop_after, checkpoint=checkpoint)
 
     def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> EchoBundle:
         return EchoBundle(self.recipe, model, info)
