@@ -248,7 +248,7 @@ def test_an_interrupted_training_keeps_its_checkpoint(tmp_path: Path) -> None:
 
 def some_state(epochs: int = 1) -> State:
     history = [Epoch(number, 9, 0.1, 0.2, 0.3, 0.4, 0.5, {"accuracy": 0.1 + 0.2}) for number in range(1, epochs + 1)]
-    weights = [np.float32([[1.5, 2.5]]), np.array(7, np.int64), np.zeros((0, 3), np.float32)]
+    weights: list[np.ndarray] = [np.array([[1.5, 2.5]], np.float32), np.array(7), np.zeros((0, 3), np.float32)]
     return State(history, 1 / 3, False, [{"best": 1 / 3, "wait": 1, "best_epoch": 0}], weights, weights[:1])
 
 
