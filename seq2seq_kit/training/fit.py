@@ -245,6 +245,7 @@ def estimate_seconds(model: keras.Model, examples: Examples, training: FitSettin
     count = examples.count("train")
     size = min(training.batch_size, count)
     arrays = examples.arrays("train", np.arange(size))
+    before = [variable.numpy() for variable in model.variables]  # a forward pass draws from the seeds of dropout
     with computing_in(model, training.precision):
         forward = compile_forward(model, batch_size=size)
     forward(arrays)  # traces the graph
@@ -252,6 +253,8 @@ def estimate_seconds(model: keras.Model, examples: Examples, training: FitSettin
     for _ in range(3):
         forward(arrays)
     sequence = (time.perf_counter() - began) / 3 / size
+    for variable, value in zip(model.variables, before, strict=True):
+        variable.assign(value)
     return training.epochs * sequence * (3 * count + examples.count("val"))
 
 
