@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from seq2seq_kit.recipe import Recipe
     from seq2seq_kit.results import TrainResult
+    from seq2seq_kit.resuming import resume
     from seq2seq_kit.runs import evaluate, load, train
     from seq2seq_kit.sweeps import SweepResult, best_recipe, resume_sweep, sweep
     from seq2seq_kit.tasks import json_schema, load_recipe, parse_recipe
@@ -70,6 +71,7 @@ _HOMES = {
     "lstm_parameters": "models",
     "open_ui": "tracking.ui",
     "parse_recipe": "tasks",
+    "resume": "resuming",
     "resume_sweep": "sweeps",
     "split_autoencoder": "models",
     "sweep": "sweeps",
@@ -105,6 +107,7 @@ __all__ = [
     "lstm_parameters",
     "open_ui",
     "parse_recipe",
+    "resume",
     "resume_sweep",
     "split_autoencoder",
     "sweep",

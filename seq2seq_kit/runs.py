@@ -5,8 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,9 @@ import pandas as pd
 
 from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.bundles.files import versions
+from seq2seq_kit.bundles.rescue import rescue
 from seq2seq_kit.bundles.serving import requirements
-from seq2seq_kit.errors import BundleError, KitError, TrackingError
+from seq2seq_kit.errors import BundleError, TrackingError, TrainingError
 from seq2seq_kit.evaluation.base import Board
 from seq2seq_kit.explanation import kernels_of, recurrences_of, slow_layers
 from seq2seq_kit.findings import Finding
@@ -23,18 +23,18 @@ from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides
 from seq2seq_kit.reports.logged import final_metrics, final_tags, step_curves
-from seq2seq_kit.reports.notes import count_of, describe_run
+from seq2seq_kit.reports.notes import describe_run
 from seq2seq_kit.results import Announcer, Reporter, Silent, TrainResult
 from seq2seq_kit.tasks import open_job, read_bundle
 from seq2seq_kit.tasks.job import Job, digest_of
 from seq2seq_kit.tracking.client import RunRecord, git_revision, open_tracking
-from seq2seq_kit.training.fit import Fit, estimate_seconds, seed_everything
+from seq2seq_kit.tracking.resuming import RESUME, checkpoint_of
+from seq2seq_kit.training.checkpoint import Checkpoint
+from seq2seq_kit.training.fit import Fit, seed_everything
 from seq2seq_kit.validation import resolve
 
 if TYPE_CHECKING:
     import keras
-
-_LONG_SECONDS = 1800
 
 
 def train(
@@ -71,22 +71,45 @@ def train(
     recipe = recipe.model_copy(update={"name": recipe.name or recipe.task, "sweep": None})
     job = open_job(recipe, data)
     digest = digest_of(job.source, job.columns)
+    findings = checked(job, reporter)
+    tracking = open_tracking(tracking_uri, say=reporter.say)
+    record = tracking.start(str(recipe.name), name=_run_name(recipe), tags=first_tags(recipe))
+    with checkpoint_of(record) as checkpoint:
+        checkpoint.begin(dump_recipe(recipe), digest)
+        return carry_out(job, findings, digest, record=record, checkpoint=checkpoint, reporter=reporter, began=began)
+
+
+def checked(job: Job, reporter: Announcer) -> list[Finding]:
+    """The findings on the data, told."""
     findings = job.check()
     for finding in findings:
         reporter.find(finding)
-    tracking = open_tracking(tracking_uri, say=reporter.say)
-    record = tracking.start(str(recipe.name), name=_run_name(recipe), tags=first_tags(recipe))
+    return findings
+
+
+def carry_out(
+    job: Job,
+    findings: list[Finding],
+    digest: str,
+    *,
+    record: RunRecord,
+    checkpoint: Checkpoint,
+    reporter: Reporter,
+    began: float,
+) -> TrainResult:
+    """From a job to the end of its run, which has begun; the checkpoint is removed where nothing is left to resume."""
+    recipe = job.recipe
     try:
         record.params(recipe.model_dump(mode="json", exclude={"name", "sweep"}))
         record.dataset(job.source, source=recipe.source or "a DataFrame", name=data_name(recipe), digest=digest)
         seed_everything(recipe.seed, deterministic=recipe.training.deterministic)
         model = job.build()
         recurrences = recurrences_of(model, recipe.training.precision)
-        record.tags({"recurrence": kernels_of(recurrences)})
-        for finding in [*slow_layers(recurrences, recipe.training.precision), _estimate(job, model)]:
+        record.tags({"recurrence": kernels_of(recurrences), RESUME: f"seq2seq-kit train --resume {record.run_id}"})
+        for finding in [*slow_layers(recurrences, recipe.training.precision), job.estimate(model)]:
             findings.append(finding)
             reporter.find(finding)
-        fitted = job.fit(model, [reporter, record])
+        fitted = job.fit(model, [reporter, record], checkpoint=checkpoint)
         result = conclude(
             job,
             model,
@@ -99,8 +122,15 @@ def train(
         )
     except BaseException as error:
         close(record, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", error)
+        if not isinstance(error, TrainingError):  # which another try would meet again
+            reporter.say(f"resume it: seq2seq-kit train --resume {record.run_id}")
         raise
-    record.end("KILLED" if fitted.ended == "interrupted" else "FINISHED")
+    if fitted.ended == "interrupted":
+        record.end("KILLED")
+        return result
+    record.untag([RESUME])
+    record.end("FINISHED")
+    checkpoint.remove()
     return result
 
 
@@ -135,7 +165,7 @@ def conclude(
         BundleError: Something failed after the fit; the message says where the trained model was saved.
     """
     info = _origin(fitted, digest, record.run_id)
-    with _rescue(job.bundle(model, info, peers=False), reporter):
+    with rescue(job.bundle(model, info, peers=False), reporter.say):
         reporter.say("fitting the baselines and evaluating")
         bundle = job.bundle(model, info)
         val = val if val is not None else job.report(bundle, "val")
@@ -202,17 +232,6 @@ def evaluate(
     return job.report(bundle, "test")
 
 
-def _estimate(job: Job, model: keras.Model) -> Finding:
-    training = job.recipe.training
-    counts = ", ".join(f"{job.examples.count(part):,} {part}" for part in ("train", "val", "test"))
-    seconds, epochs = estimate_seconds(model, job.examples, training), count_of(training.epochs, "epoch")
-    duration = f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
-    text = f"{model.count_params():,} parameters; {job.unit}: {counts}; about {duration} for {epochs}"
-    shorter = "a larger window_stride or batch_size" if job.unit == "windows" else "a larger batch_size"
-    advice = f"If that is too long: {shorter}, fewer epochs" if seconds > _LONG_SECONDS else ""
-    return Finding("estimated_time", "note", text, advice)
-
-
 def _origin(fitted: Fit, digest: str, run_id: str) -> dict[str, object]:
     """Where a bundle comes from."""
     return {
@@ -239,29 +258,6 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
         result.val.table().to_csv(folder / "val_scores.csv", index=False)
         record.files(folder)
         record.models(bundle, job.served(result.bundle), requirements())
-
-
-@contextmanager
-def _rescue(bundle: Bundle, reporter: Announcer) -> Iterator[None]:
-    """If anything fails after the fit, the trained model is saved to the first folder that can be written."""
-    try:
-        yield
-    except BaseException as error:
-        where = _put_aside(bundle)
-        if isinstance(error, KitError | OSError):
-            raise BundleError(f"{error}\n{where}", code="run_not_logged") from error
-        reporter.say(where)
-        raise
-
-
-def _put_aside(bundle: Bundle) -> str:
-    for parent in (Path.cwd(), Path(tempfile.gettempdir())):
-        try:
-            saved = bundle.save(parent / f"bundle-{bundle.info['run_id'][:8]}")
-        except BundleError:
-            continue
-        return f"The trained model is not lost: it was saved to {saved}; use `seq2seq-kit {bundle.verbs[0]} {saved}`"
-    return "The trained model could not be saved anywhere else either"
 
 
 def first_tags(recipe: Recipe) -> dict[str, str]:

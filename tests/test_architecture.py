@@ -40,8 +40,9 @@ MAY_IMPORT = {
     "validation": {"errors", "findings", "recipe", "tasks"},
     "explanation": {"errors", "findings", "recipe", "models", "training", "tasks", "validation"},
     "runs": ALL | {"reports", "tasks", "tracking", "validation", "explanation"},
+    "resuming": {"errors", "results", "runs", "tasks", "tracking"},
     "sweeps": ALL | {"kernels", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"},
-    "cli": ALL | {"quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs", "sweeps"},
+    "cli": ALL | {"quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs", "resuming", "sweeps"},
     "bundle_files": {"tasks"},
 }
 OUTSIDE = {

@@ -63,8 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _recipe(verb)
 
-    verb = _verb(group, "train", verbs.train, "train by recipe and log the run in MLflow")
-    _recipe(verb)
+    verb = _verb(group, "train", verbs.train, "train by recipe and log the run in MLflow, or resume a run")
+    _recipe(verb, optional=True)
+    verb.add_argument("--resume", metavar="RUN", help="resume the training of this run, which was cut short")
     _tracking(verb)
 
     verb = _verb(

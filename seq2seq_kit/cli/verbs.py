@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from seq2seq_kit.evaluation import Board
 
+_TOLD = 3  # commands that `list runs` names
 INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 
@@ -37,8 +38,11 @@ def list_(options: argparse.Namespace) -> None:
             console.print("no runs yet; train one: seq2seq-kit train RECIPE")
             return
         runs["run"] = runs["run"].str[:8]
+        commands = runs.pop("resume")
         cells = runs.map(str)
         print_table(console, list(cells.columns), cells.to_numpy().tolist(), title="Newest runs")
+        for command in [each for each in commands if each][:_TOLD]:
+            console.print(f"resume: {command}", highlight=False, soft_wrap=True)
         return
     if options.what in (None, "recipes"):
         lines = [[str(path), _first_line(path)] for path in sorted(Path("recipes").glob("*.yaml"))]
@@ -86,20 +90,27 @@ def explain(options: argparse.Namespace) -> None:
 
 
 def train(options: argparse.Namespace) -> int:
-    """Trains and logs a run."""
+    """Trains and logs a run, or resumes one."""
     from rich.console import Console
 
     from seq2seq_kit.cli.progress import TrainingConsole
     from seq2seq_kit.quiet import load_tensorflow
     from seq2seq_kit.validation import resolve
 
-    recipe = resolve(options.recipe, options.overrides)  # a wrong recipe is reported before TensorFlow is imported
+    if options.resume is None and options.recipe is None:
+        raise ArgumentError("name a RECIPE to train, or a run to --resume", code="invalid_option")
+    if options.resume is not None and (options.recipe is not None or options.overrides):
+        said = "--resume takes the recipe from the run. Leave RECIPE and --set out"
+        raise ArgumentError(said, code="invalid_option")
+    # A wrong recipe is reported before TensorFlow is imported.
+    recipe = None if options.recipe is None else resolve(options.recipe, options.overrides)
     console = Console()
     load_tensorflow()
-    from seq2seq_kit import runs
+    from seq2seq_kit import resuming, runs
 
     with TrainingConsole(console) as reporter:
-        result = runs.train(recipe, tracking_uri=options.tracking_uri, reporter=reporter)
+        how = {"tracking_uri": options.tracking_uri, "reporter": reporter}
+        result = resuming.resume(options.resume, **how) if recipe is None else runs.train(recipe, **how)
     _print_evaluation(console, result.test)
     verb = result.bundle.verbs[0]
     console.print(f"run {result.run_id}  {result.seconds:.0f} s in all", highlight=False)
@@ -107,7 +118,10 @@ def train(options: argparse.Namespace) -> int:
     console.print(
         f"  seq2seq-kit {verb} {result.run_id} --data new.csv --out {verb}.csv", highlight=False, soft_wrap=True
     )
-    return INTERRUPTED if result.fit.ended == "interrupted" else 0
+    if result.fit.ended != "interrupted":
+        return 0
+    console.print(f"  seq2seq-kit train --resume {result.run_id}   train on", highlight=False, soft_wrap=True)
+    return INTERRUPTED
 
 
 def sweep(options: argparse.Namespace) -> int:

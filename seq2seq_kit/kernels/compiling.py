@@ -47,14 +47,22 @@ def library() -> Library:
 
     if os.environ.get(SWITCH, "").lower() in ("off", "0"):
         return Library(None, f"the compiled kernel is switched off by {SWITCH}")
-    told = shlex.split(os.environ.get("CC", ""))
+    try:
+        told = shlex.split(os.environ.get("CC", ""))
+    except ValueError as error:
+        return Library(
+            None, f"CC is no command ({error}). Received: {os.environ['CC']!r}; correct it or leave it unset"
+        )
     at_hand = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
     compiler = told if told and shutil.which(told[0]) else [at_hand] if at_hand else None
     if compiler is None:
         return Library(None, "no C compiler was found for the compiled kernel; install gcc or clang")
     try:
         found = _kept(compiler, tf)
-        return Library(tf.load_op_library(str(found)))
+        operations = tf.load_op_library(str(found))
+        if not hasattr(operations, "seq2seq_kit_recurrent_grad"):
+            return Library(None, f"{found} has not the kernel's operations; remove it")
+        return Library(operations)
     except subprocess.CalledProcessError as error:
         said = next((line for line in error.stderr.splitlines() if "error" in line), error.stderr.strip()[:200])
         return Library(None, f"{shlex.join(compiler)} could not compile the kernel ({said})")
@@ -86,14 +94,21 @@ def _kept(compiler: list[str], tf: ModuleType) -> Path:
     folder = cache_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _require_own(folder)
-    kept = folder / f"recurrent-{key.hexdigest()[:16]}.so"
-    if not kept.exists():
-        _compile(compiler, tf, kept)
-    return kept
+    name = f"recurrent-{key.hexdigest()[:16]}"
+    for kept in sorted(folder.glob(f"{name}-*.so")):
+        if kept.name == f"{name}-{_digest(kept)}.so":
+            return kept
+        kept.unlink(missing_ok=True)  # cut short or changed: whoever loads it may be killed by it
+    return _compile(compiler, tf, folder, name)
 
 
-def _compile(compiler: list[str], tf: ModuleType, kept: Path) -> None:
-    handle, partial = tempfile.mkstemp(suffix=".so", dir=kept.parent)
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+
+
+def _compile(compiler: list[str], tf: ModuleType, folder: Path, name: str) -> Path:
+    """Puts the library into the cache, under a name that holds its own digest."""
+    handle, partial = tempfile.mkstemp(suffix=".so", dir=folder)
     os.close(handle)
     try:
         for native in _NATIVE:
@@ -104,7 +119,11 @@ def _compile(compiler: list[str], tf: ModuleType, kept: Path) -> None:
                 break
         ran.check_returncode()
         Path(partial).chmod(0o700)
-        Path(partial).replace(kept)  # whole or not at all, whoever else compiles at the same time
+        with Path(partial).open("rb+") as written:  # the linker may have made a new file of the name
+            os.fsync(written.fileno())
+        kept = folder / f"{name}-{_digest(Path(partial))}.so"
+        # Whole or not at all, whoever else compiles at the same time.
+        return Path(partial).replace(kept)
     finally:
         Path(partial).unlink(missing_ok=True)
 

@@ -129,8 +129,10 @@ def _all_steps(
     steps = sequences.shape[1]
     fits = sequences.dtype == layer.compute_dtype and (mask is None or len(mask.shape) == 2)
     fits = fits and steps != 0 and isinstance(training, bool | None)
-    if _portable.get() or not fits or kernel_of(layer).name != "compiled":
+    if _portable.get() or keras_compat.in_xla() or not fits or kernel_of(layer).name != "compiled":
         return own(sequences, initial_state, mask=mask, training=training)
+    if mask is not None:  # one for all sequences, as in Keras' loop
+        mask = tf.broadcast_to(mask, (tf.shape(sequences)[0], tf.shape(mask)[1]))
     vector, repeats = keras_compat.remembered(sequences), tf.shape(sequences)[1]
     repeated = vector is not None
     x = vector if repeated else sequences
@@ -156,9 +158,10 @@ def _all_steps(
         mask,
         steps=repeats,
         repeated=repeated,
-        backwards=layer.go_backwards,
-        zeros=layer.zero_output_for_mask,
-        sequences=layer.return_sequences,
+        # Keras takes 1 for True, the operation does not.
+        backwards=bool(layer.go_backwards),
+        zeros=bool(layer.zero_output_for_mask),
+        sequences=bool(layer.return_sequences),
         training=bool(training),
     )
     if repeated:

@@ -205,3 +205,12 @@ def _forget_variables() -> None:
         global_state.set_global_attribute("uninitialized_variables", [])
     except (ImportError, AttributeError):
         keras.utils.clear_session(free_memory=False)
+
+
+def in_xla() -> bool:
+    """Whether what is traced now is for XLA (`tf.function(jit_compile=True)`), which knows TensorFlow's own operations only."""
+    try:
+        from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
+    except ImportError:
+        return False
+    return bool(GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()))

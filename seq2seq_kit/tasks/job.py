@@ -25,7 +25,10 @@ from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.reports import plots
 from seq2seq_kit.reports.model_diagram import plot_model
-from seq2seq_kit.training.fit import Examples, Fit, Observer, fit, teach
+from seq2seq_kit.reports.notes import count_of
+from seq2seq_kit.training.checkpoint import Checkpoint
+from seq2seq_kit.training.fit import Examples, Fit, Observer, estimate_seconds, fit
+from seq2seq_kit.training.teaching import teach
 
 if TYPE_CHECKING:
     import keras
@@ -38,6 +41,7 @@ E = TypeVar("E", bound=Board)
 Loss = str | Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]
 Served = pd.DataFrame | np.ndarray | dict[str, np.ndarray]
 
+_LONG_SECONDS = 1800
 _HASHED_ROWS = 2**20  # a row group as most programs write it
 
 
@@ -124,8 +128,15 @@ class Job(ABC, Generic[R, B, E]):
         """Computes the validation loss, where that is more than the loss of a forward pass."""
         return None
 
-    def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
-        """Fits the model; with `stop_after` exactly so many epochs, see `training.fit`."""
+    def fit(
+        self,
+        model: keras.Model,
+        observers: Sequence[Observer],
+        *,
+        stop_after: int | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Fit:
+        """Fits the model; with `stop_after` exactly so many epochs, from `checkpoint` if it has a state; see `training.fit`."""
         training, seed = self.recipe.training, self.recipe.seed
         taught, begin_epoch = teach(model, self.teacher_forcing, epochs=training.epochs, seed=seed)
         loss, metrics = self.objective()
@@ -140,7 +151,19 @@ class Job(ABC, Generic[R, B, E]):
             validate=self.validation(model),
             stop_after=stop_after,
             observers=observers,
+            checkpoint=checkpoint,
         )
+
+    def estimate(self, model: keras.Model) -> Finding:
+        """What a fit of the model takes, as a finding."""
+        training = self.recipe.training
+        counts = ", ".join(f"{self.examples.count(part):,} {part}" for part in ("train", "val", "test"))
+        seconds, epochs = estimate_seconds(model, self.examples, training), count_of(training.epochs, "epoch")
+        duration = f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
+        text = f"{model.count_params():,} parameters; {self.unit}: {counts}; about {duration} for {epochs}"
+        shorter = "a larger window_stride or batch_size" if self.unit == "windows" else "a larger batch_size"
+        advice = f"If that is too long: {shorter}, fewer epochs" if seconds > _LONG_SECONDS else ""
+        return Finding("estimated_time", "note", text, advice)
 
     @abstractmethod
     def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> B:

@@ -121,7 +121,10 @@ class Tracking:
             return Path(self.client.download_artifacts(run_id, artifact, str(folder)))
 
     def runs(self, most: int = 20) -> pd.DataFrame:
-        """The newest runs: id, name, experiment, status, result on test, start; of a sweep, its own run and not its trials."""
+        """The newest runs: id, name, experiment, status, result on test, start, and what resumes one that was cut short.
+
+        Of a sweep its own run and not its trials.
+        """
         with kit_errors(self.uri):
             experiments = self._experiments()
             runs = list(islice(self._newest(experiments), most))
@@ -133,10 +136,11 @@ class Tracking:
                 "status": run.info.status,
                 "result": run.data.tags.get("result", ""),
                 "started": pd.Timestamp(run.info.start_time, unit="ms").strftime("%m-%d %H:%M"),
+                "resume": "" if run.info.status in ("FINISHED", "RUNNING") else run.data.tags.get("resume", ""),
             }
             for run in runs
         ]
-        return pd.DataFrame(rows, columns=["run", "name", "experiment", "status", "result", "started"])
+        return pd.DataFrame(rows, columns=["run", "name", "experiment", "status", "result", "started", "resume"])
 
     def newest_run(self) -> tuple[str, str] | None:
         """Ids of the experiment with the newest run and of that run, or None."""

@@ -47,18 +47,22 @@ class RunRecord:
         tracking: The store.
         experiment_id, run_id: MLflow's ids.
         waiting: Metrics that a locked or unreachable store has not taken yet; they are sent with the next ones.
+        logged: Epochs of a resumed run that were logged before: they may be trained again.
     """
 
     tracking: Connection
     experiment_id: str
     run_id: str
     waiting: list[Metric] = field(default_factory=list)
+    logged: int = 0
 
     def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None:
         """Nothing is logged for a batch."""
 
     def on_epoch(self, epoch: Epoch) -> None:
         """Losses, learning rate and speed of an epoch."""
+        if epoch.number <= self.logged:
+            return
         # MLflow groups charts by the part before the slash, in alphabetical order: the curves come first.
         values = {
             "epoch/loss": epoch.loss,
@@ -159,14 +163,24 @@ class RunRecord:
                 )
 
     def epochs(self) -> int:
-        """Epochs that are logged already."""
+        """Number of the last epoch that is logged, 0 if none is."""
         with self._client() as client:
-            return len(client.get_metric_history(self.run_id, "epoch/val_loss"))
+            return max((each.step for each in client.get_metric_history(self.run_id, "epoch/val_loss")), default=0)
 
     def open(self) -> None:
         """Marks a run that was closed as running again."""
         with self._client() as client:
             client.update_run(self.run_id, status="RUNNING")
+
+    def place(self) -> str:
+        """Where the run's files are: a path, or an address."""
+        with self._client() as client:
+            return str(client.get_run(self.run_id).info.artifact_uri)
+
+    def status(self) -> str:
+        """RUNNING, FINISHED, FAILED or KILLED."""
+        with self._client() as client:
+            return str(client.get_run(self.run_id).info.status)
 
     def end(self, status: str) -> None:
         """Closes the run as FINISHED, FAILED or KILLED."""

@@ -93,7 +93,7 @@ def watch(
     epochs: int,
     sequences: int,
 ) -> keras.callbacks.Callback:
-    """Fills `history` and tells the observers.
+    """Fills `history` and tells the observers of batches.
 
     Hooks the beginning of a batch, not its end: Keras gives up its asynchronous dispatch for callbacks of the latter.
     """
@@ -130,9 +130,33 @@ def watch(
                 metrics={key: float(value) for key, value in logs.items() if key not in _LOSSES},
             )
             history.append(record)
-            for observer in observers:
-                observer.on_epoch(record)
             if not record.finite:
                 self.model.stop_training = True
 
     return Watch()
+
+
+def after_epochs(
+    history: list[Epoch], observers: Sequence[Observer], begin: Callable[[], None], save: Callable[[], None]
+) -> keras.callbacks.Callback:
+    """Stands behind the other callbacks: what they have become is saved before the observers hear of the epoch.
+
+    Args:
+        history: Filled by `watch`.
+        observers: Told of each epoch.
+        begin: Called when the fit begins, after the other callbacks have set themselves back.
+        save: Called after each epoch with finite losses.
+    """
+    import keras
+
+    class AfterEpochs(keras.callbacks.Callback):
+        def on_train_begin(self, logs: object = None) -> None:
+            begin()
+
+        def on_epoch_end(self, epoch: int, logs: object = None) -> None:
+            if history[-1].finite:
+                save()
+            for observer in observers:
+                observer.on_epoch(history[-1])
+
+    return AfterEpochs()

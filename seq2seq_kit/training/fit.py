@@ -17,7 +17,16 @@ from seq2seq_kit.data.on_disk.batches import plain_errors
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import ArgumentError, TrainingError
 from seq2seq_kit.recipe.fields import FitSettings
-from seq2seq_kit.training.callbacks import Epoch, Observer, around_epochs, best_epoch_of, last_epoch, watch
+from seq2seq_kit.training.callbacks import (
+    Epoch,
+    Observer,
+    after_epochs,
+    around_epochs,
+    best_epoch_of,
+    last_epoch,
+    watch,
+)
+from seq2seq_kit.training.checkpoint import Checkpoint, State
 from seq2seq_kit.training.interrupt import noticing_ctrl_c
 from seq2seq_kit.training.objective import Loss, nan_message, no_step_message, optimizer_of, value_loss
 from seq2seq_kit.training.stepping import longest, step_singly, step_together, steps_per_call
@@ -39,8 +48,10 @@ class Examples(Protocol):
     def count(self, part: str) -> int:
         """Examples of `train`, `val` or `test`."""
 
-    def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> tf.data.Dataset:
-        """`(inputs, targets)` by batches; with a seed shuffled anew in each epoch and without end."""
+    def batches(
+        self, part: str, batch_size: int, *, shuffle_seed: int | None = None, first_epoch: int = 0
+    ) -> tf.data.Dataset:
+        """`(inputs, targets)` by batches; with a seed shuffled anew in each epoch and without end, from an epoch on."""
 
     def arrays(self, part: str, numbers: np.ndarray) -> list[np.ndarray]:
         """The model's inputs for some examples."""
@@ -94,6 +105,7 @@ def fit(
     validate: Callable[[], float] | None = None,
     stop_after: int | None = None,
     observers: Sequence[Observer] = (),
+    checkpoint: Checkpoint | None = None,
 ) -> Fit:
     """Fits on the train examples, watches the val examples, leaves the best epoch's weights in the model.
 
@@ -111,10 +123,12 @@ def fit(
         validate: Gives the validation loss, where that is more than the loss of a forward pass.
         stop_after: Epochs of the schedule to train before the last one's weights are kept: no rows are left to choose one by.
         observers: Told of every batch and epoch.
+        checkpoint: Takes the state after each epoch; a state that it has is resumed.
 
     Raises:
         ArgumentError: `stop_after` is no whole number from 1 to the section's epochs.
-        TrainingError: The loss became NaN or infinite, or in float16 no gradient was finite; the message says what to try.
+        TrainingError: The loss became NaN or infinite, or in float16 no gradient was finite; the message says what to try. The
+            checkpoint is damaged or another model's.
         DataError: The file of rows that stay on disk cannot be read any more.
     """
     import keras
@@ -139,23 +153,38 @@ def fit(
     model.optimizer.build(model.trainable_variables)
     step_together(model, steps, training.precision)
     best = last_epoch() if stop_after else best_epoch_of(training.patience or epochs)
-    history: list[Epoch] = []
+    state = checkpoint.load() if checkpoint else None
+    history: list[Epoch] = list(state.history) if state else []
     pressed = threading.Event()
-    callbacks = [best, watch(history, observers, pressed, steps, epochs, count)]
+    with_state = [best]
     if training.schedule == "plateau":
         wait = max(1, (training.patience or 10) // 2)
-        callbacks.append(keras.callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=wait))
+        with_state.append(keras.callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=wait))
+    began = time.perf_counter() - (state.seconds if state else 0)
+
+    def restore() -> None:
+        if state:
+            state.restore(model, with_state)
+
+    def save() -> None:
+        over = model.stop_training or len(history) == epochs
+        if checkpoint and (over or checkpoint.affordable):
+            seconds = time.perf_counter() - began
+            checkpoint.save(State.of(model, with_state, history=history, seconds=seconds, ended=over))
+
+    watching = watch(history, observers, pressed, steps, epochs, count)
+    callbacks = [best, watching, *with_state[1:], after_epochs(history, observers, restore, save)]
     if begin_epoch or validate:
         callbacks.insert(0, around_epochs(begin_epoch, validate))
-    began = time.perf_counter()
     ended: Ended = "epochs"
     size = max(_EVALUATION_BATCH, training.batch_size)
     try:
         with noticing_ctrl_c(pressed), _plain_errors(examples):
             model.fit(
-                examples.batches("train", training.batch_size, shuffle_seed=seed),
+                examples.batches("train", training.batch_size, shuffle_seed=seed, first_epoch=len(history)),
                 steps_per_epoch=steps,
-                epochs=epochs,
+                initial_epoch=len(history),
+                epochs=len(history) if state and state.ended else epochs,
                 validation_data=None if validate else examples.batches("val", size),
                 callbacks=callbacks,
                 shuffle=False,  # the batches are shuffled already
@@ -203,34 +232,6 @@ def _plain_errors(examples: Examples) -> AbstractContextManager[None]:
     return plain_errors(examples.matrix if isinstance(examples, Prepared) else None)
 
 
-def teach(
-    model: keras.Model, teacher_forcing: Sequence[float], *, epochs: int, seed: int
-) -> tuple[keras.Model, Callable[[int], None] | None]:
-    """An autoregressive model made ready for training on a mix of true and own outputs.
-
-    Args:
-        model: Of a builder whose decoder is autoregressive.
-        teacher_forcing: Share of true outputs in the first and in the last epoch.
-        epochs: Of the whole training.
-        seed: Of the mix.
-
-    Returns:
-        The model to fit, on the same weights, and what has to be told before each epoch: the share of true outputs goes from the
-        first to the last epoch's in equal steps.
-    """
-    from seq2seq_kit.models.feedback import with_own_outputs
-
-    first, last = teacher_forcing
-    if min(first, last) == 1:
-        return model, None
-    trained, mix = with_own_outputs(model, seed=seed)
-
-    def begin_epoch(epoch: int) -> None:
-        mix.ratio.assign(first + (last - first) * (epoch - 1) / max(epochs - 1, 1))
-
-    return trained, begin_epoch
-
-
 def estimate_seconds(model: keras.Model, examples: Examples, training: FitSettings) -> float:
     """Upper estimate of a fit of all epochs, from one forward batch: training costs about three times as much.
 
@@ -244,6 +245,7 @@ def estimate_seconds(model: keras.Model, examples: Examples, training: FitSettin
     count = examples.count("train")
     size = min(training.batch_size, count)
     arrays = examples.arrays("train", np.arange(size))
+    before = [variable.numpy() for variable in model.variables]  # a forward pass draws from the seeds of dropout
     with computing_in(model, training.precision):
         forward = compile_forward(model, batch_size=size)
     forward(arrays)  # traces the graph
@@ -251,7 +253,9 @@ def estimate_seconds(model: keras.Model, examples: Examples, training: FitSettin
     for _ in range(3):
         forward(arrays)
     sequence = (time.perf_counter() - began) / 3 / size
+    for variable, value in zip(model.variables, before, strict=True):
+        variable.assign(value)
     return training.epochs * sequence * (3 * count + examples.count("val"))
 
 
-__all__ = ["Epoch", "Examples", "Fit", "Observer", "estimate_seconds", "fit", "seed_everything", "teach"]
+__all__ = ["Epoch", "Examples", "Fit", "Observer", "estimate_seconds", "fit", "seed_everything"]

@@ -38,6 +38,23 @@ def test_it_is_compiled_once_and_found_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_kept_library_that_was_cut_short_is_compiled_again(tmp_path: Path) -> None:
+    expected = asked(tmp_path)
+    (kept,) = (tmp_path / "seq2seq_kit").iterdir()
+    whole = kept.read_bytes()
+    for damaged in (b"", whole[: len(whole) // 2], whole[:-1] + b"x"):
+        kept.write_bytes(damaged)
+        assert asked(tmp_path) == expected
+        (kept,) = (tmp_path / "seq2seq_kit").iterdir()
+        assert len(kept.read_bytes()) == len(whole)
+
+
+@pytest.mark.slow
+def test_a_compiler_with_an_open_quote_is_told(tmp_path: Path) -> None:
+    assert asked(tmp_path, CC="gcc '").startswith("CC is no command (No closing quotation)")
+
+
+@pytest.mark.slow
 def test_without_a_compiler_the_reason_says_what_to_install(tmp_path: Path) -> None:
     said = asked(tmp_path, PATH=str(tmp_path), CC="")
     assert said == "no C compiler was found for the compiled kernel; install gcc or clang"

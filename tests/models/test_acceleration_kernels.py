@@ -158,3 +158,52 @@ def test_wrong_shapes_are_refused_and_not_computed() -> None:
             zeros(8),
             zeros((0, 0), tf.bool),
         )
+
+
+@cells
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"return_sequences": 1},
+        {"return_sequences": 1, "go_backwards": 1},
+        {"return_sequences": 0, "use_bias": 0},
+        {"return_sequences": 1, "unroll": 1},
+        {"return_sequences": np.True_, "zero_output_for_mask": 1, "stateful": 0},
+    ],
+    ids=str,
+)
+def test_truth_values_are_taken_as_in_keras(cell: str, arguments: dict[str, Any]) -> None:
+    x = np.random.default_rng(0).normal(size=(3, 5, 2)).astype(np.float32)
+    layer = CELLS[cell](4, **arguments)
+    layer.build(x.shape)
+    expected = layer(x)
+    with tf.GradientTape() as tape:
+        found = accelerate(layer)(x, training=True)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert all(each is not None for each in tape.gradient(found, layer.trainable_weights))
+
+
+@cells
+def test_a_mask_of_one_row_is_one_for_all_sequences(cell: str) -> None:
+    x = np.random.default_rng(0).normal(size=(3, 5, 2)).astype(np.float32)
+    mask = tf.constant([[True, False, True, True, False]])
+    layer = CELLS[cell](4, return_sequences=True)
+    expected = layer(x, mask=mask)
+    np.testing.assert_allclose(accelerate(layer)(x, mask=mask), expected, atol=1e-6)
+
+
+@cells
+def test_xla_takes_keras_loop(cell: str) -> None:
+    x = tf.random.stateless_normal((3, 5, 2), seed=(0, 1))
+    layer = accelerate(CELLS[cell](4, return_sequences=True))
+    expected = layer(x)
+
+    @tf.function(jit_compile=True)
+    def compiled() -> tuple[tf.Tensor, list[tf.Tensor]]:
+        with tf.GradientTape() as tape:
+            found = layer(x)
+        return found, tape.gradient(found, layer.trainable_weights)
+
+    found, gradients = compiled()
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert all(np.abs(each).max() > 0 for each in gradients)

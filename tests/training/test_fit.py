@@ -441,3 +441,15 @@ def test_a_validation_loss_that_is_no_number_stops_the_fit_too() -> None:
     )  # as an outlier beyond all bounds would leave it; training rows stay as they are
     with pytest.raises(TrainingError, match=r"the validation loss became (nan|inf) in epoch 1. Expected a finite loss"):
         fit(model, prepared, recipe.training, seed=0)
+
+
+def test_an_estimate_leaves_the_seeds_of_dropout_alone() -> None:
+    """A trial of a sweep makes none, and `train` must repeat its figure."""
+    recipe = parse_recipe(forecast_recipe() | {"model": {"encoder_units": [4], "decoder_units": [4], "dropout": 0.2}})
+    prepared = prepare(recipe.data, hourly_frame(200))
+    model = build_model(recipe, prepared)
+    before = [variable.numpy() for variable in model.variables]
+    estimate_seconds(model, prepared, recipe.training)
+    assert len(before) > len(model.weights)
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)

@@ -46,6 +46,7 @@ def make_group_batches(
     *,
     batch_size: int,
     shuffle_seed: int | None = None,
+    first_epoch: int = 0,
     answers: bool = False,
 ) -> tf.data.Dataset:
     """Batches of windows; arguments and result as of `make_batches`.
@@ -56,6 +57,7 @@ def make_group_batches(
         layout: Which columns are inputs, future inputs and targets.
         batch_size: Windows of a batch; the last one of an epoch may be smaller.
         shuffle_seed: Shuffles, differently in each epoch, and repeats without end. None: once through, in order.
+        first_epoch: Of the shuffled ones.
         answers: Gives the targets also as the last input.
     """
     import tensorflow as tf
@@ -74,7 +76,7 @@ def make_group_batches(
     def buffers() -> Iterator[Buffer]:
         _keep_large_blocks()
         try:
-            yield from read_buffers(rows, windows, batch_size, shuffle_seed)
+            yield from read_buffers(rows, windows, batch_size, shuffle_seed, first_epoch)
         except DataError as error:
             rows.failures.append(error)
             raise
@@ -104,7 +106,9 @@ def plain_errors(rows: Rows | None) -> Iterator[None]:
         raise
 
 
-def read_buffers(rows: RowsOnDisk, windows: Windows, batch_size: int, seed: int | None) -> Iterator[Buffer]:
+def read_buffers(
+    rows: RowsOnDisk, windows: Windows, batch_size: int, seed: int | None, first_epoch: int = 0
+) -> Iterator[Buffer]:
     """Buffers of some blocks, each with full batches of windows but for the last of an epoch; without end where there is a seed.
 
     A buffer is valid until the next one is asked for: then its memory is written anew.
@@ -112,7 +116,7 @@ def read_buffers(rows: RowsOnDisk, windows: Windows, batch_size: int, seed: int 
     span = windows.shape.span
     spare = (batch_size - 1) * span  # rows of the windows that did not fill a batch; they are taken along
     kept = np.empty((0, rows.width), np.float32)
-    for (buffer, starts), ends_epoch in _read_ahead(rows, windows, seed, spare):
+    for (buffer, starts), ends_epoch in _read_ahead(rows, windows, seed, spare, first_epoch):
         buffer[: len(kept)] = kept
         starts = np.concatenate([np.arange(0, len(kept), span), starts])
         taken = len(starts) if ends_epoch else len(starts) // batch_size * batch_size
@@ -121,13 +125,15 @@ def read_buffers(rows: RowsOnDisk, windows: Windows, batch_size: int, seed: int 
             yield buffer, starts[:taken]
 
 
-def _read_ahead(rows: RowsOnDisk, windows: Windows, seed: int | None, spare: int) -> Iterator[tuple[Buffer, bool]]:
+def _read_ahead(
+    rows: RowsOnDisk, windows: Windows, seed: int | None, spare: int, first_epoch: int
+) -> Iterator[tuple[Buffer, bool]]:
     """Buffers, `spare` rows of each free, and whether each is the last of its epoch; the next is read while one is in use."""
     with ThreadPoolExecutor(1, thread_name_prefix="row_groups") as reader:
         ready: Future[Buffer] | None = None
         ends = False
         memory = [aligned((0, rows.width))] * 2
-        for turn, (blocks, last, rng) in enumerate(_blocks_together(rows, windows, seed)):
+        for turn, (blocks, last, rng) in enumerate(_blocks_together(rows, windows, seed, first_epoch)):
             # One is in use and one is filled, by turns.
             room = spare + sum(rows.length(block, windows.shape.span - 1) for block in blocks.tolist())
             if len(memory[turn % 2]) < room:
@@ -141,13 +147,13 @@ def _read_ahead(rows: RowsOnDisk, windows: Windows, seed: int | None, spare: int
 
 
 def _blocks_together(
-    rows: RowsOnDisk, windows: Windows, seed: int | None
+    rows: RowsOnDisk, windows: Windows, seed: int | None, first_epoch: int
 ) -> Iterator[tuple[np.ndarray, bool, np.random.Generator | None]]:
     """Which blocks share a buffer, one buffer after the other; whether it is the last of its epoch; what shuffles it."""
     held = np.array([block for block in range(len(rows.edges) - 1) if _starts(rows, windows, block).size], np.int64)
     largest = int(np.diff(rows.edges)[held].max(initial=1)) * rows.width * rows.dtype.itemsize
     together = max(_LEAST_BLOCKS, BUFFER_BYTES // largest) if seed is not None else 1
-    for epoch in count() if seed is not None else range(1):
+    for epoch in count(first_epoch) if seed is not None else range(1):
         rng = np.random.default_rng([seed, epoch]) if seed is not None else None
         order = rng.permutation(held) if rng is not None else held
         for first in range(0, len(order), together):

@@ -115,10 +115,18 @@ class SequenceExamples:
         """Sequences of a part."""
         return len(self.parts[part])
 
-    def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> tf.data.Dataset:
+    def batches(
+        self, part: str, batch_size: int, *, shuffle_seed: int | None = None, first_epoch: int = 0
+    ) -> tf.data.Dataset:
         """See `make_padded_batches`."""
-        numbers = self.parts[part]
-        return make_padded_batches(self.inputs, self.target, numbers, batch_size=batch_size, shuffle_seed=shuffle_seed)
+        return make_padded_batches(
+            self.inputs,
+            self.target,
+            self.parts[part],
+            batch_size=batch_size,
+            shuffle_seed=shuffle_seed,
+            first_epoch=first_epoch,
+        )
 
     def arrays(self, part: str, numbers: np.ndarray) -> list[np.ndarray]:
         """The model's inputs for some sequences of a part."""
@@ -143,7 +151,13 @@ def by_length(lengths: np.ndarray, size: int) -> Iterator[np.ndarray]:
 
 
 def make_padded_batches(
-    inputs: Sequence[Field], targets: Field, numbers: np.ndarray, *, batch_size: int, shuffle_seed: int | None = None
+    inputs: Sequence[Field],
+    targets: Field,
+    numbers: np.ndarray,
+    *,
+    batch_size: int,
+    shuffle_seed: int | None = None,
+    first_epoch: int = 0,
 ) -> tf.data.Dataset:
     """Batches of padded sequences; sequences of like length share a batch, so little of it is padding.
 
@@ -154,6 +168,7 @@ def make_padded_batches(
         batch_size: Sequences of a batch; one batch of an epoch may be smaller.
         shuffle_seed: Shuffles, differently in each epoch, which sequences of a length meet and in which order the batches
             come, and repeats without end. None: once through, by length.
+        first_epoch: Of the shuffled ones.
 
     Returns:
         `(inputs, targets)`, inputs as a tuple if there are several.
@@ -183,7 +198,8 @@ def make_padded_batches(
         )
 
     endless = shuffle_seed is not None
-    dataset = tf.data.Dataset.range(np.iinfo(np.int64).max if endless else 1).flat_map(epoch).map(batch)
+    epochs = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max) if endless else tf.data.Dataset.range(1)
+    dataset = epochs.flat_map(epoch).map(batch)
     # A nested dataset does not know its length, and Keras takes the end of one that does not for an accident.
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY if endless else steps))
     return untuned(dataset.prefetch(4))

@@ -69,6 +69,7 @@ def make_batches(
     *,
     batch_size: int,
     shuffle_seed: int | None = None,
+    first_epoch: int = 0,
     subset: Sequence[int] | np.ndarray | None = None,
     answers: bool = False,
 ) -> tf.data.Dataset:
@@ -81,6 +82,7 @@ def make_batches(
         batch_size: Windows of a batch; the last one of an epoch may be smaller.
         shuffle_seed: Shuffles, differently in each epoch, and repeats without end: give `fit` its `steps_per_epoch`.
             None: once through, in order.
+        first_epoch: Of the shuffled ones; those before it are left out, as where a fit is resumed.
         subset: Window numbers to take instead of all (in order only).
         answers: Gives the targets also as the last input, for a decoder that is trained on the true values before each step.
 
@@ -110,9 +112,8 @@ def make_batches(
         start = tf.gather(first, run) + (number - tf.gather(before, run)) * windows.stride
         return gather_windows(series, start, windows.shape, layout, answers=answers)
 
-    return untuned(
-        tf.data.Dataset.range(steps if shuffle_seed is None else np.iinfo(np.int64).max).map(cut).prefetch(2)
-    )
+    numbers = (0, steps) if shuffle_seed is None else (first_epoch * steps, np.iinfo(np.int64).max)
+    return untuned(tf.data.Dataset.range(*numbers).map(cut).prefetch(2))
 
 
 def gather_windows(rows: tf.Tensor, first: tf.Tensor, shape: WindowShape, layout: Layout, *, answers: bool) -> Batch:

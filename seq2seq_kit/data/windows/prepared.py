@@ -134,6 +134,7 @@ class Prepared:
         batch_size: int,
         *,
         shuffle_seed: int | None = None,
+        first_epoch: int = 0,
         subset: Sequence[int] | np.ndarray | None = None,
     ) -> "tf.data.Dataset":
         """Batches of a part; see `make_batches`.
@@ -151,6 +152,7 @@ class Prepared:
                 self.layout,
                 batch_size=batch_size,
                 shuffle_seed=shuffle_seed,
+                first_epoch=first_epoch,
                 answers=self.answers,
             )
         return make_batches(
@@ -159,6 +161,7 @@ class Prepared:
             self.layout,
             batch_size=batch_size,
             shuffle_seed=shuffle_seed,
+            first_epoch=first_epoch,
             subset=subset,
             answers=self.answers,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from seq2seq_kit.tasks.echo.bundle import VALUE, EchoBundle, echo_inputs, echo_t
 from seq2seq_kit.tasks.echo.evaluation import EchoEvaluation, check_echo, examine_echo
 from seq2seq_kit.tasks.echo.recipe import EchoRecipe
 from seq2seq_kit.tasks.job import Job, Loss, Served, served_example
+from seq2seq_kit.training.checkpoint import Checkpoint
 from seq2seq_kit.training.fit import Epoch, Fit, Observer
 
 if TYPE_CHECKING:
@@ -39,7 +41,9 @@ class EchoExamples:
         """A sequence for each value of `one_to_one`, else a single one."""
         return len(echo_inputs(self.shape, self.values))
 
-    def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> tf.data.Dataset:
+    def batches(
+        self, part: str, batch_size: int, *, shuffle_seed: int | None = None, first_epoch: int = 0
+    ) -> tf.data.Dataset:
         """`(inputs, targets)` by batches; with a seed shuffled and without end."""
         import tensorflow as tf
 
@@ -48,6 +52,7 @@ class EchoExamples:
         )
         if shuffle_seed is not None:
             dataset = dataset.shuffle(self.count(part), seed=shuffle_seed).batch(batch_size).repeat()
+            dataset = dataset.skip(first_epoch * math.ceil(self.count(part) / batch_size))
         else:
             dataset = dataset.batch(batch_size)
         options = tf.data.Options()
@@ -108,8 +113,16 @@ class EchoJob(Job[EchoRecipe, EchoBundle, EchoEvaluation]):
         bundle = EchoBundle(self.recipe, model)
         return lambda: float(np.mean((bundle.echo(self.examples.values) - self.examples.values) ** 2))
 
-    def fit(self, model: keras.Model, observers: Sequence[Observer], *, stop_after: int | None = None) -> Fit:
-        return super().fit(model, [_Sparing(observer) for observer in observers], stop_after=stop_after)
+    def fit(
+        self,
+        model: keras.Model,
+        observers: Sequence[Observer],
+        *,
+        stop_after: int | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Fit:
+        sparing = [_Sparing(observer) for observer in observers]
+        return super().fit(model, sparing, stop_after=stop_after, checkpoint=checkpoint)
 
     def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> EchoBundle:
         return EchoBundle(self.recipe, model, info)

@@ -80,11 +80,15 @@ class NextSteps:
         """Chunks of a part."""
         return len(self.chunks[part][0])
 
-    def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> tf.data.Dataset:
+    def batches(
+        self, part: str, batch_size: int, *, shuffle_seed: int | None = None, first_epoch: int = 0
+    ) -> tf.data.Dataset:
         """See `make_padded_batches`."""
         inputs, targets = self.fields(part)
         numbers = np.arange(self.count(part))
-        return make_padded_batches(inputs, targets, numbers, batch_size=batch_size, shuffle_seed=shuffle_seed)
+        return make_padded_batches(
+            inputs, targets, numbers, batch_size=batch_size, shuffle_seed=shuffle_seed, first_epoch=first_epoch
+        )
 
     def arrays(self, part: str, numbers: np.ndarray) -> list[np.ndarray]:
         """The model's inputs for some chunks of a part."""

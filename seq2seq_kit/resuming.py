@@ -1,0 +1,79 @@
+"""Resuming a training that was killed, interrupted or failed."""
+
+from __future__ import annotations
+
+import time
+
+import pandas as pd
+
+from seq2seq_kit.errors import DataError
+from seq2seq_kit.results import Reporter, Silent, TrainResult
+from seq2seq_kit.runs import carry_out, checked
+from seq2seq_kit.tasks import load_recipe, open_job
+from seq2seq_kit.tasks.job import Job, digest_of
+from seq2seq_kit.tracking.client import open_tracking
+from seq2seq_kit.tracking.resuming import checkpoint_of, require_begun, resumable
+
+
+def resume(
+    run: str,
+    *,
+    data: pd.DataFrame | None = None,
+    tracking_uri: str | None = None,
+    reporter: Reporter | None = None,
+) -> TrainResult:
+    """Resumes a training at the epoch after the last one that it finished.
+
+    The same run in MLflow is continued, with the figures of a training that was not interrupted (bit by bit with
+    `training.deterministic`). A fit that had ended is not repeated, only evaluated and logged.
+
+    Args:
+        run: Id of the run, or the beginning of one.
+        data: The rows that it was trained on, if they were handed over as a DataFrame.
+        tracking_uri: As in `train`.
+        reporter: As in `train`.
+
+    Returns:
+        As of `train`.
+
+    Raises:
+        TrackingError: No such run, or it has no checkpoint.
+        ArgumentError: The run is finished, or is no training.
+        TrainingError: Another process trains it, its checkpoint is damaged, or as of `train`.
+        DataError: The data has changed since the training began.
+    """
+    began = time.perf_counter()
+    reporter = reporter or Silent()
+    tracking = open_tracking(tracking_uri, say=reporter.say, create=False)
+    record, _ = resumable(tracking, run)
+    with checkpoint_of(record) as checkpoint:
+        _, tags = resumable(tracking, record.run_id)  # it may have ended a moment ago
+        require_begun(checkpoint, record)
+        job = open_job(load_recipe(checkpoint.recipe), data)
+        _require_same_data(job, checkpoint.digest, record.run_id)
+        findings = checked(job, reporter)
+        state = checkpoint.load()
+        done = list(state.history) if state else []
+        reporter.say(f"resuming the run {record.run_id} after epoch {len(done)} of {job.recipe.training.epochs}")
+        record.untag([name for name in tags if name == "error" or name.startswith("finding.")])
+        record.open()
+        record.logged = record.epochs()
+        for epoch in done:  # the kill may have come between the checkpoint and the log
+            record.on_epoch(epoch)
+        return carry_out(
+            job, findings, checkpoint.digest, record=record, checkpoint=checkpoint, reporter=reporter, began=began
+        )
+
+
+def _require_same_data(job: Job, digest: str, run_id: str) -> None:
+    """Refuses other rows: the epochs before and after would be of different trainings.
+
+    Raises:
+        DataError: The digest is another one.
+    """
+    if (found := digest_of(job.source, job.columns)) != digest:
+        raise DataError(
+            f"the data has changed since the run {run_id} began. Expected rows with the digest {digest}. Received: {found}. "
+            "Restore the rows, or train again",
+            code="data_changed",
+        )
