@@ -187,13 +187,15 @@ def test_the_distance_to_the_last_value_is_measured() -> None:
     assert evaluation.from_last_value == pytest.approx(0.25)
 
 
-def test_the_distance_to_the_last_value_has_the_units_of_the_whole(many: Evaluation) -> None:
+def test_the_distance_to_the_last_value_is_on_the_scale_of_skill(many: Evaluation) -> None:
     frame = hourly_frame(300, series=("north", "south"))
     prepared = prepared_forecast(frame, series="site", targets=["load", "heat"])
     windows = np.arange(prepared.windows["test"].count)
     newest = prepared.table.values[prepared.windows["test"].input_rows()[:, -1]][:, None]
-    distance = (Off(2.0, 0.5)(prepared, "test", windows) - newest) / many.scale[0]
-    assert many.from_last_value == pytest.approx(np.sqrt(np.mean(distance**2)))
+    distance = Off(2.0, 0.5)(prepared, "test", windows) - newest
+    naive, series = naive_error(prepared), prepared.series_of("test")
+    own = [np.sqrt(np.mean(distance[series == code] ** 2, axis=(0, 1))) / naive[code] for code in range(2)]
+    assert many.from_last_value == pytest.approx(np.mean(own))
 
 
 def test_an_autoencoder_has_neither_mase_nor_a_last_value() -> None:
