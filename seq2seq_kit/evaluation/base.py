@@ -110,7 +110,7 @@ class Board(ABC):
         return not self.error_of(name) > 0
 
     def skill_against(self, name: str) -> float:
-        """1 - the model's error / a baseline's: 0 is no better, 1 is perfect; NaN beside a baseline that is exact up to rounding."""
+        """1 - the model's error / a baseline's: 0 is no better, 1 is perfect; NaN beside an exact baseline."""
         return float("nan") if self.exact(name) else 1 - self.error_of() / self.error_of(name)
 
     @property

@@ -43,4 +43,4 @@ def wild_cells(prepared: Prepared, part: str) -> dict[int, str]:
                 row: f"{table.where(row)}, column {name}, holds {table.values[row, position]:.6g}, {usually}"
                 for row in far
             }
-    return {row: text for row, text in found.items()}
+    return found

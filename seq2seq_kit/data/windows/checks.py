@@ -66,7 +66,7 @@ def _outside(prepared: Prepared, name: str, position: int, known: Moments) -> li
         cells = prepared.table.values[piece, position]
         outside, rows = outside + int(((cells < known.low) | (cells > known.high)).sum()), rows + len(cells)
     share = outside / rows if rows else 0.0
-    if share <= _OUTSIDE_SHARE:
+    if share <= _OUTSIDE_SHARE or outside == 1:  # a single cell is an outlier, no other range
         return []
     return [
         Finding(
