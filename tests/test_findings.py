@@ -13,7 +13,7 @@ from seq2seq_kit.evaluation.baselines import LastValue, Predictor
 from seq2seq_kit.explanation import recurrences_of, slow_layers
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.runs import _estimate
-from seq2seq_kit.sweeps.conclusion import refitted, tested_before
+from seq2seq_kit.sweeps import conclusion
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.autoencode.baselines import fit_autoencode_baselines
 from seq2seq_kit.tasks.autoencode.task import AutoencodeJob
@@ -155,10 +155,10 @@ def translated(other: str = "b") -> list[Finding]:
 
 
 def big_units(scaling: str) -> list[Finding]:
-    """Noise around a level in units of a hundred millionth: no penalty of the grid shrinks it where nothing scales it."""
+    """Noise in small units: no penalty of the grid shrinks it far enough where nothing scales it."""
     frame = noisy(300)
-    frame["load"] = np.random.default_rng(1).normal(scale=1e8, size=300)
-    return judged(frame, Off(1e8), scaling=scaling)
+    frame["load"] = np.random.default_rng(1).normal(scale=2e3, size=300)
+    return judged(frame, Off(2e3), scaling=scaling)
 
 
 PAIRS: dict[str, Pair] = {
@@ -205,7 +205,7 @@ PAIRS: dict[str, Pair] = {
     ),
     "penalty_at_edge": Pair(lambda: big_units("none"), lambda: big_units("standard")),
     "rare_labels": Pair(lambda: tagged(["a"] * 30 + ["b"]), lambda: tagged(["a"] * 9 + ["b"])),
-    "refit": Pair(lambda: refitted(3), lambda: tested_before(3)),
+    "refit": Pair(lambda: conclusion.refitted(3), lambda: conclusion.tested_before(3)),
     "repeats_last_value": Pair(lambda: judged(noisy(), LastValue()), lambda: judged(noisy(noise=6.0), smooth)),
     "returns_the_mean": Pair(
         lambda: autoencoded(lambda truth: np.broadcast_to(truth.mean(axis=(0, 1)), truth.shape)),
@@ -232,7 +232,7 @@ PAIRS: dict[str, Pair] = {
         lambda: forecast_data(changed(hourly_frame(), slice(560, 600), 400.0)),
         lambda: forecast_data(changed(hourly_frame(), 599, 400.0)),
     ),
-    "tested_before": Pair(lambda: tested_before(4), lambda: tested_before(0)),
+    "tested_before": Pair(lambda: conclusion.tested_before(4), lambda: conclusion.tested_before(0)),
     "ties_with_baseline": Pair(
         lambda: tied(1.0),
         lambda: tied(0.9),

@@ -248,25 +248,32 @@ def estimate_seconds(model: keras.Model, examples: Examples, training: FitSettin
     batches = iter(examples.batches("train", size))
     before = [variable.numpy() for variable in model.variables]
 
-    @tf.function(reduce_retracing=True)
-    def step(inputs: tf.Tensor | tuple[tf.Tensor, ...]) -> tf.Tensor:
+    # Traced once for sequences of any length; a batch of another length would be traced while the clock runs.
+    @tf.function(input_signature=[tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs])
+    def step(*inputs: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            outputs = model(inputs, training=True)
+            outputs = model(list(inputs) if len(inputs) > 1 else inputs[0], training=True)
             loss = tf.reduce_mean(tf.square(tf.cast(outputs, tf.float32)))
         # Reduced, so that the graph drops none of them.
-        return tf.add_n([tf.reduce_sum(tf.abs(each)) for each in tape.gradient(loss, model.trainable_variables)])
+        found = [each for each in tape.gradient(loss, model.trainable_variables) if each is not None]
+        return tf.add_n([tf.reduce_sum(tf.abs(tf.convert_to_tensor(each))) for each in found])
 
-    taken: list[float] = []
-    with computing_in(model, training.precision):
-        step(next(batches)[0])  # traces the graph
-    while len(taken) < _MOST_TIMED and sum(taken) < _SECONDS_TIMED:
+    def timed() -> float:
+        nonlocal batches
         began = time.perf_counter()
         batch = next(batches, None)
         if batch is None:
             batches = iter(examples.batches("train", size))
-            continue
-        step(batch[0]).numpy()
-        taken.append(time.perf_counter() - began)
+            batch = next(batches)
+        step(*tf.nest.flatten(batch[0])).numpy()
+        return time.perf_counter() - began
+
+    with computing_in(model, training.precision):
+        timed()  # traces the graph
+    timed()  # and begins it
+    taken: list[float] = []
+    while len(taken) < _MOST_TIMED and sum(taken) < _SECONDS_TIMED:
+        taken.append(timed())
     for variable, value in zip(model.variables, before, strict=True):
         variable.assign(value)
     return training.epochs * float(np.mean(taken)) / size * (count + examples.count("val") / 3)

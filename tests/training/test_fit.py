@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -441,3 +442,28 @@ def test_a_validation_loss_that_is_no_number_stops_the_fit_too() -> None:
     )  # as an outlier beyond all bounds would leave it; training rows stay as they are
     with pytest.raises(TrainingError, match=r"the validation loss became (nan|inf) in epoch 1. Expected a finite loss"):
         fit(model, prepared, recipe.training, seed=0)
+
+
+def test_an_estimate_is_of_steps_that_were_taken_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = parse_recipe(forecast_recipe() | {"model": {"encoder_units": [8], "decoder_units": [8], "dropout": 0.2}})
+    prepared = prepare(recipe.data, hourly_frame(600))
+    model = build_model(recipe, prepared)
+    before = [variable.numpy() for variable in model.variables]
+    quiet = estimate_seconds(model, prepared, recipe.training)
+    for variable, value in zip(model.variables, before, strict=True):  # weights, and the seeds of dropout
+        np.testing.assert_array_equal(variable.numpy(), value)
+    batches = prepared.batches
+
+    class Slow:
+        """The same examples on a machine that is busy: each batch comes 50 ms late."""
+
+        count = staticmethod(prepared.count)
+
+        @staticmethod
+        def batches(part: str, size: int, *, shuffle_seed: int | None = None) -> Any:
+            for batch in batches(part, size, shuffle_seed=shuffle_seed):
+                time.sleep(0.05)
+                yield batch
+
+    steps = recipe.training.epochs * prepared.count("train") / recipe.training.batch_size
+    assert estimate_seconds(model, Slow(), recipe.training) > max(quiet, 0.05 * steps)
