@@ -16,6 +16,7 @@ from seq2seq_kit.evaluation import (
     naive_error,
 )
 from seq2seq_kit.evaluation import windows as report
+from seq2seq_kit.evaluation.baselines import Predictor
 from seq2seq_kit.tasks.autoencode.baselines import fit_autoencode_baselines
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
 from tests.untyped import parse_recipe
@@ -39,7 +40,7 @@ def prepared_forecast(frame: pd.DataFrame | None = None, **data: Any) -> Prepare
     return prepare(parse_recipe(forecast_recipe(**small | data)).data, hourly_frame(300) if frame is None else frame)
 
 
-def evaluated(prepared: Prepared, model: Off, part: str = "test") -> Evaluation:
+def evaluated(prepared: Prepared, model: Predictor, part: str = "test") -> Evaluation:
     return evaluate_part(prepared, part, model, fit_forecast_baselines(prepared), naive=naive_error(prepared))
 
 

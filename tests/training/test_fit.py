@@ -457,11 +457,14 @@ def test_an_estimate_is_of_steps_that_were_taken_and_leaves_nothing_behind(monke
     class Slow:
         """The same examples on a machine that is busy: each batch comes 50 ms late."""
 
-        count = staticmethod(prepared.count)
+        def count(self, part: str) -> int:
+            return prepared.count(part)
 
-        @staticmethod
-        def batches(part: str, size: int, *, shuffle_seed: int | None = None) -> Any:
-            for batch in batches(part, size, shuffle_seed=shuffle_seed):
+        def arrays(self, part: str, numbers: np.ndarray) -> list[np.ndarray]:
+            return prepared.arrays(part, numbers)
+
+        def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> Any:
+            for batch in batches(part, batch_size, shuffle_seed=shuffle_seed):
                 time.sleep(0.05)
                 yield batch
 
