@@ -58,10 +58,9 @@ def require_some(prepared: Prepared) -> None:
     """Raises `SeriesTooShortError` unless the test part has a window."""
     windows = prepared.windows["test"]
     if not windows.count:
-        longest = int((prepared.segments[:, 1] - prepared.segments[:, 0]).max(initial=0))
         raise SeriesTooShortError(
-            f"{prepared.table.origin}: not one window fits. One window spans {windows.shape.span} rows without a gap; the "
-            f"longest stretch has {longest}. Give more rows",
+            f"{prepared.table.origin}: not one window fits. One window spans {windows.shape.span} rows without a gap "
+            f"{prepared.why_none('test')}. Give more rows",
             code="series_too_short",
         )
 

@@ -172,12 +172,12 @@ def _write_best(options: argparse.Namespace) -> None:
 
 def _print_evaluation(console: Console, board: Board) -> None:
     from seq2seq_kit.cli.progress import print_table
-    from seq2seq_kit.reports.notes import header, result_rows, signed
+    from seq2seq_kit.reports.notes import header, result_rows
 
     print_table(console, header(board), result_rows(board), title=board.title)
     if len(board.names) > 1:  # a model that was saved after a failure has no baselines
         best = board.best_baseline
-        said = f"skill {signed(board.skill)} against the best baseline, {best} ({board.about[best]})."
+        said = f"{board.said(best)}, the best baseline: {board.about[best]}."
         console.print(said, highlight=False)
     console.print(board.units, highlight=False)
 

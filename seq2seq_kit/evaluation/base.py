@@ -1,7 +1,8 @@
 """What every evaluation shows, whatever was predicted: the model and its baselines, metric by metric, on one part of the data."""
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -11,6 +12,16 @@ import pandas as pd
 from seq2seq_kit.evaluation.metrics import ErrorSums, Pick, Scores
 
 MODEL = "model"
+EXACT = "which is exact up to rounding"
+_SCALED = "scaled_rmse"
+_WORST = -99.0
+
+
+def signed(skill: float) -> str:
+    """A skill with its sign; words where the baseline is exact up to rounding, or so good that the number would say nothing."""
+    if math.isnan(skill):
+        return "baseline is exact"
+    return f"below {_WORST:.0f}" if skill < _WORST else f"{skill:+.3f}"
 
 
 class Board(ABC):
@@ -36,6 +47,15 @@ class Board(ABC):
     about: dict[str, str]
 
     @property
+    def wild(self) -> Sequence[str]:
+        """Single cells far off all others, in words; empty where nobody has looked for them."""
+        return ()
+
+    def calm_error(self) -> float:
+        """The model's error without what such cells touch."""
+        return self.error_of()
+
+    @property
     @abstractmethod
     def title(self) -> str:
         """What was evaluated: `1,234 test windows, 10 steps`."""
@@ -50,9 +70,14 @@ class Board(ABC):
     def names(self) -> list[str]:
         """The model first, then the baselines."""
 
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """Title of each metric of this very board by its key, in the order of the table: `titles`, and what it adds to them."""
+        return self.titles
+
     @abstractmethod
     def metrics(self, name: str = MODEL) -> dict[str, float]:
-        """The metrics of the model or of one baseline, keys as in `titles`; NaN where one has no meaning."""
+        """The metrics of the model or of one baseline, keys as in `columns`; NaN where one has no meaning."""
 
     def figures(self, name: str = MODEL) -> dict[str, float]:
         """Former name of `metrics`."""
@@ -80,26 +105,42 @@ class Board(ABC):
         """The baseline with the smallest error on these very examples: the hardest one to beat, so skill never flatters."""
         return min(self.baselines, key=self.error_of)
 
+    def exact(self, name: str = MODEL) -> bool:
+        """Whether one forecaster's error is nothing but rounding."""
+        return not self.error_of(name) > 0
+
     def skill_against(self, name: str) -> float:
-        """1 - the model's error / a baseline's: 0 is no better, 1 is perfect; NaN beside a baseline without error."""
-        peer = self.error_of(name)
-        return 1 - self.error_of() / peer if peer > 0 else float("nan")
+        """1 - the model's error / a baseline's: 0 is no better, 1 is perfect; NaN beside an exact baseline."""
+        return float("nan") if self.exact(name) else 1 - self.error_of() / self.error_of(name)
 
     @property
     def skill(self) -> float:
         """`skill_against` the best baseline."""
         return self.skill_against(self.best_baseline)
 
+    @property
+    def compares(self) -> str:
+        """Name of the error that skill compares here, as it stands in tables: `RMSE`."""
+        return self.error
+
+    def said(self, name: str) -> str:
+        """`skill +0.056 against ridge`."""
+        if self.exact(name):
+            return f"no skill to tell against {name}, {EXACT}"
+        return f"skill {signed(self.skill_against(name))} against {name}"
+
     def compared(self, name: str) -> str:
         """The errors of the model and of a baseline in words: `RMSE 1.2 against 1.5`."""
-        return f"{self.error} {self.error_of():.4g} against {self.error_of(name):.4g}"
+        said = f"{self.compares} {self.error_of():.4g} against {self.error_of(name):.4g}"
+        return f"{said}, {EXACT}" if self.exact(name) else said
 
 
 class ErrorBoard(Board):
     """Errors of predicted values.
 
     Metrics over several targets are in units of each target's training scale, because their own units do not add up;
-    metrics of one target, and over a single target, are in its original units.
+    metrics of one target, and over a single target, are in its original units. Skill compares RMSE; with several series or
+    targets it compares `scaled_rmse`, in which each of them counts alike whatever its size.
 
     Attributes:
         targets: Names of the targets.
@@ -125,21 +166,60 @@ class ErrorBoard(Board):
     def units(self) -> str:
         """The units of `overall`."""
         if len(self.targets) == 1:
-            return f"Errors are in the units of {self.targets[0]}."
-        return (
-            "Errors over several targets are in units of each one's training scale (data.scaling); "
-            f"{self.part}_scores.csv has each in its own."
-        )
+            said = f"Errors are in the units of {self.targets[0]}."
+        else:
+            said = (
+                "Errors over several targets are in units of each one's training scale (data.scaling); "
+                f"{self.part}_scores.csv has each in its own."
+            )
+        return f"{said} {self._of_scaled}" if self.many else said
+
+    @property
+    def _of_scaled(self) -> str:
+        by = "its seasonal naive MAE in training" if self._forecast else "the standard deviation of its truth"
+        return f"Scaled RMSE: mean over {self._over} of RMSE / {by}."
+
+    @property
+    def _over(self) -> str:
+        return "targets" if len(self.scale) == 1 else "series" if len(self.targets) == 1 else "series and targets"
+
+    @property
+    def _forecast(self) -> bool:
+        return self.naive is not None and bool((self.naive > 0).any())
+
+    @property
+    def many(self) -> bool:
+        """Whether there are several series or targets, so that errors in one unit do not add up."""
+        return self.scale.size > 1
+
+    @property
+    def compares(self) -> str:
+        return "scaled RMSE" if self.many else self.error
 
     @property
     def names(self) -> list[str]:
         """The model first, then the baselines."""
         return list(self.sums)
 
+    @property
+    def columns(self) -> Mapping[str, str]:
+        return {**self.titles, _SCALED: self.compares} if self.many else self.titles
+
     def metrics(self, name: str = MODEL) -> dict[str, float]:
-        """The scores over all cells by key of `titles`."""
+        """The scores over all cells by key of `columns`."""
         scores = self.overall(name)
-        return {key: getattr(scores, key) for key in self.titles}
+        found = {key: getattr(scores, key) for key in self.titles}
+        return found | {_SCALED: self.sums[name].scaled_rmse(self.naive)} if self.many else found
+
+    def error_of(self, name: str = MODEL) -> float:
+        return self.error_in(self.sums[name])
+
+    def error_in(self, sums: ErrorSums) -> float:
+        """The error that skill compares, of any sums over this board's series, steps and targets."""
+        return sums.scaled_rmse(self.naive) if self.many else sums.scores(np.ones_like(self.scale), None).rmse
+
+    def exact(self, name: str = MODEL) -> bool:
+        return self.sums[name].exact()
 
     def overall(self, name: str = MODEL) -> Scores:
         """Scores over all cells."""
@@ -151,4 +231,5 @@ class ErrorBoard(Board):
 
     def compared(self, name: str) -> str:
         """`RMSE 1.2 against 1.5, skill +0.200`."""
-        return super().compared(name) + (f", skill {self.skill_against(name):+.3f}" if self.error_of(name) else "")
+        said = super().compared(name)
+        return said if self.exact(name) else f"{said}, skill {signed(self.skill_against(name))}"

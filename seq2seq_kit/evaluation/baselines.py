@@ -11,8 +11,10 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from seq2seq_kit.data.tables.pieces import cells_of, pieces_of
 from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.evaluation.metrics import ErrorSums
+from seq2seq_kit.evaluation.naive import held_seasons, naive_error
+from seq2seq_kit.evaluation.presentation import Presentation
 from seq2seq_kit.evaluation.ridge import CHOOSE_WINDOWS, Ridge, best_penalty, fit_regression
 
 B = TypeVar("B")
@@ -63,13 +65,16 @@ class SeasonalNaive:
         return prepared.history.one_season_before(newest, ahead, self.season)
 
 
-def fit_forecast_baselines(prepared: Prepared, *, chosen_on: Prepared | None = None) -> list[Baseline]:
+def fit_forecast_baselines(
+    prepared: Prepared, *, chosen_on: Prepared | None = None, view: Presentation | None = None
+) -> list[Baseline]:
     """Last value, the natural season that does best on validation, ridge.
 
     Args:
         prepared: What they are fitted on.
         chosen_on: What season and penalty are chosen on, if not `prepared`: where train holds the val rows, too, these would
             choose the penalty that bends furthest to them, and a weak ridge flatters the model.
+        view: How the model sees a window: ridge sees it likewise.
     """
     chooser = prepared if chosen_on is None else chosen_on
     baselines: list[Baseline] = [LastValue()]
@@ -81,46 +86,17 @@ def fit_forecast_baselines(prepared: Prepared, *, chosen_on: Prepared | None = N
         }
         peers = [SeasonalNaive(f"seasonal naive ({name})", about[name], length) for name, length in seasons.items()]
         baselines.append(min(peers, key=lambda peer: _val_error(chooser, peer)))
-    regression = fit_regression(chooser)
-    best = best_penalty(chooser, regression)
-    return [*baselines, (regression if chosen_on is None else fit_regression(prepared)).ridge(best)]
-
-
-def naive_error(prepared: Prepared) -> np.ndarray:
-    """MASE's denominator: MAE of the seasonal naive forecast inside the training rows, shape `(series, targets)`.
-
-    The season is the shortest natural one, 1 where there is none (Hyndman and Koehler 2006).
-    """
-    season = min(held_seasons(prepared).values(), default=1)
-    picked = [prepared.table.columns.index(name) for name in prepared.columns.targets]
-    values, history = prepared.table.values, prepared.history
-    sums, counts = (np.zeros((len(prepared.table.series), len(picked))) for _ in range(2))
-    for series, (first, end) in enumerate(prepared.split.rows("train")):
-        for piece in pieces_of(int(first), int(end)):
-            rows = np.arange(piece.start, piece.stop)
-            # By time and not by row: after a gap the row `season` rows before is another time of the day.
-            before = history.row_at(history.key_of(rows) - season)
-            there = before >= first
-            steps = np.abs(cells_of(values, rows[there], picked) - cells_of(values, before[there], picked))
-            sums[series] += np.nansum(steps, axis=0)
-            counts[series] += (~np.isnan(steps)).sum(axis=0)
-    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=sums > 0)
-
-
-def held_seasons(prepared: Prepared) -> dict[str, int]:
-    """The natural seasons, in steps, that the training rows of some series hold at least once."""
-    every = prepared.table.every
-    rows = prepared.split.rows("train")
-    longest = int((rows[:, 1] - rows[:, 0]).max(initial=0))
-    return {name: length for name, length in every.seasons().items() if length < longest} if every else {}
+    regression = fit_regression(chooser, view)
+    penalty, edge = best_penalty(chooser, regression)
+    return [*baselines, (regression if chosen_on is None else fit_regression(prepared, view)).ridge(penalty, edge)]
 
 
 def _val_error(prepared: Prepared, predict: Predictor) -> float:
-    """RMSE over validation windows, each target in units of its scale."""
+    """Error over validation windows, on the scale of skill."""
     windows = prepared.windows["val"].evenly(CHOOSE_WINDOWS)
-    error = predict(prepared, "val", windows) - prepared.truth("val", windows)
-    scale = prepared.target_scale[prepared.series_of("val", windows)][:, None, :]
-    return float(np.sqrt(np.nanmean((error / scale) ** 2)))
+    truth, series = prepared.truth("val", windows), prepared.series_of("val", windows)
+    sums = ErrorSums((len(prepared.table.series), *truth.shape[1:]), prepared.target_center)
+    return sums.add(truth, predict(prepared, "val", windows), series).scaled_rmse(naive_error(prepared))
 
 
 # By the name that a bundle stores.

@@ -6,6 +6,7 @@ Each task puts its own list together from these and from what only it can find, 
 from collections.abc import Sequence
 
 from seq2seq_kit.evaluation.base import Board, ErrorBoard
+from seq2seq_kit.evaluation.baselines import LastValue
 from seq2seq_kit.evaluation.windows import Evaluation
 from seq2seq_kit.findings import Finding
 
@@ -23,6 +24,9 @@ ADVICE = {
     "returns_the_mean": "Train longer, raise learning_rate, encoder_units or latent_dim, or cut the sequences shorter",
     "repeats_last_value": "Add inputs that tell the future (calendar, known_future), lengthen input_steps to a whole season, or "
     "accept that the series is a random walk",
+    "wild_row": "If it cannot be real (a total at the end, a typing error), remove it or set data.limits; figures with it say "
+    "little about the other rows",
+    "penalty_at_edge": "Skill against it may flatter; bring columns to a similar size with data.scaling, or give more rows",
 }
 
 
@@ -50,7 +54,7 @@ def against_baseline(test: Board) -> list[Finding]:
     said = f"the baseline {peer} on the test {test.unit} ({test.compared(peer)})"
     if abs(skill) <= TIE:
         return [_warning(test, "ties_with_baseline", f"ties with {said}")]
-    if skill < 0 or test.error_of() > test.error_of(peer) == 0:  # a baseline without error leaves no skill to speak of
+    if skill < 0 or (test.exact(peer) and not test.exact()):  # an exact baseline leaves no skill to speak of
         return [_warning(test, "loses_to_baseline", f"loses to {said}")]
     return []
 
@@ -68,13 +72,36 @@ def still_improving(losses: Sequence[float], *, all_epochs: bool) -> list[Findin
 
 
 def val_and_test_differ(val: Board, test: Board) -> list[Finding]:
-    """The finding on two parts with errors of another size."""
-    errors = test.error_of(), val.error_of()
-    factor = errors[0] / errors[1] if min(errors) > 0 else 1.0
-    if 1 / _SPLIT_FACTOR < factor < _SPLIT_FACTOR:
-        return []
-    said = f"a factor of {max(factor, 1 / factor):.1f} ({test.error} {errors[1]:.4g} and {errors[0]:.4g})"
-    return [_warning(test, "val_and_test_differ", f"validation and test differ by {said}")]
+    """The finding on two parts with errors of another size, and on rows that alone make an error so large."""
+    found = [
+        _warning(
+            board,
+            "wild_row",
+            f"{'; '.join(board.wild)}: with the {board.unit} that touch it {board.compares} on {board.part} is "
+            f"{board.error_of():.4g}, without them {board.calm_error():.4g}",
+        )
+        for board in (val, test)
+        if board.wild and not _alike(board.error_of(), board.calm_error())
+    ]
+    errors = test.calm_error(), val.calm_error()
+    if _alike(*errors):
+        return found
+    factor = errors[0] / errors[1]
+    said = f"a factor of {max(factor, 1 / factor):.1f} ({test.compares} {errors[1]:.4g} and {errors[0]:.4g})"
+    return [*found, _warning(test, "val_and_test_differ", f"validation and test differ by {said}")]
+
+
+def _alike(one: float, other: float) -> bool:
+    """Whether two errors are of the same size; an error of 0 or of no window says nothing."""
+    return not min(one, other) > 0 or 1 / _SPLIT_FACTOR < one / other < _SPLIT_FACTOR
+
+
+def chosen_at_the_edge(test: Evaluation) -> list[Finding]:
+    """The finding on a baseline whose setting was the last of those tried, so that another might have done better."""
+    return [
+        _warning(test, "penalty_at_edge", f"{name} chose the {edge}, and its validation error was still falling there")
+        for name, edge in test.edges.items()
+    ]
 
 
 def returns_the_mean(test: ErrorBoard) -> list[Finding]:
@@ -85,13 +112,16 @@ def returns_the_mean(test: ErrorBoard) -> list[Finding]:
 
 
 def repeats_last_value(test: Evaluation) -> list[Finding]:
-    """The finding on forecasts that lie nearer to the newest input than to the ground truth."""
-    distance, rmse = test.from_last_value, test.overall().rmse
-    if distance is None or not distance < rmse:
+    """The finding on forecasts that lie nearer to the newest input than to the truth, and are no better than it."""
+    distance, error = test.from_last_value, test.error_of()
+    if distance is None or not distance < error:
+        return []
+    # Where the truth is noisy, the best forecast there is lies nearer to anything smooth than to the truth.
+    if LastValue.name in test.names and test.skill_against(LastValue.name) > TIE:
         return []
     said = (
-        f"repeats the last value: the forecasts lie nearer to the newest input (RMSE {distance:.4g}) "
-        f"than to the ground truth (RMSE {rmse:.4g})"
+        f"repeats the last value: the forecasts lie nearer to the newest input ({test.compares} {distance:.4g}) "
+        f"than to the ground truth ({test.compares} {error:.4g})"
     )
     return [_warning(test, "repeats_last_value", said)]
 

@@ -9,6 +9,8 @@ from typing import Self
 import numpy as np
 
 _ROUNDING = 1e-12  # a sum of squares that is smaller than this share of its terms is none
+# An error below this share of the truth's spread is rounding: a model reads and writes float32, which has seven digits.
+_EXACT = 1e-6
 
 Axis = slice | list[int]
 Pick = tuple[Axis, Axis, Axis]
@@ -85,6 +87,39 @@ class ErrorSums:
             r2=self._r2(chosen, by, squared),
             cells=int(count),
         )
+
+    def scaled_rmse(self, naive: np.ndarray | None) -> float:
+        """RMSE on a scale that is each series' own: of each series and target over its denominator, then their mean.
+
+        The denominator is MASE's; where no series has one, as for what is no forecast, it is the standard deviation of the
+        truth; and where no truth varies, 1. A series and target without a denominator that others have is left out.
+
+        Args:
+            naive: As for `scores`.
+        """
+        there = self.cells.sum(axis=1) > 0
+        rmse, own = self._by_series()
+        if naive is not None and (there & (naive > 0)).any():
+            own = naive
+        usable = there & (own > 0)
+        if not usable.any():
+            own, usable = np.ones_like(rmse), there
+        return float(np.mean(rmse[usable] / own[usable])) if usable.any() else np.nan
+
+    def exact(self) -> bool:
+        """Whether the errors are nothing but rounding beside the truth's own spread."""
+        there = self.cells.sum(axis=1) > 0
+        rmse, spread = self._by_series()
+        level = np.abs(self.center + self.truth.sum(axis=1) / np.maximum(self.cells.sum(axis=1), 1))
+        return bool((rmse <= _EXACT * (spread + _EXACT * level))[there].all())
+
+    def _by_series(self) -> tuple[np.ndarray, np.ndarray]:
+        """RMSE, and the truth's standard deviation (0 where that is rounding), shape `(series, targets)` each."""
+        cells = np.maximum(self.cells.sum(axis=1), 1)
+        squares, mean = self.truth_squared.sum(axis=1) / cells, self.truth.sum(axis=1) / cells
+        variance = squares - mean**2
+        variance = np.where(variance > _ROUNDING * np.maximum(squares, self.center**2 * _ROUNDING), variance, 0.0)
+        return np.sqrt(self.squared.sum(axis=1) / cells), np.sqrt(variance)
 
     def _mase(self, chosen: Pick, naive: np.ndarray) -> float:
         """Over the cells whose series and target have a denominator: a constant series has none and blanks no other."""

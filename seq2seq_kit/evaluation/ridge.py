@@ -5,37 +5,52 @@ from dataclasses import dataclass
 import numpy as np
 
 from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.evaluation.metrics import ErrorSums
+from seq2seq_kit.evaluation.naive import naive_error
+from seq2seq_kit.evaluation.presentation import Presentation
 
 CHOOSE_WINDOWS = 5_000  # of validation, evenly spread, that a setting is chosen on
 _FIT_WINDOWS = 20_000  # evenly spread; a closed-form fit of this size hardly changes with more
 _FIT_CELLS = 60_000_000  # windows x features of such a fit: half a gigabyte
 _WIDE = 4_000  # features beyond which as many windows are the most, so that no decomposition is larger
 _CHUNK = 2_048
-_PENALTIES = 10.0 ** np.arange(-8, 2)  # times the number of windows; scaled columns have a variance near 1
+_PENALTIES = 10.0 ** np.arange(-12, 7)  # times the number of windows; scaled columns have a variance near 1
+_STILL_FALLING = 1e-3  # of the RMSE from the last but one penalty to the one at the edge
 
 
 @dataclass(frozen=True)
 class Ridge:
-    """A linear map from all that the model sees, the window and the known future, to all targets."""
+    """A linear map from all that the model sees, the window and the known future, to all targets.
+
+    Attributes:
+        normalise: As in `Presentation`; likewise `independent`.
+        edge: In words, where validation chose a penalty at the edge of those tried and would have gone further; else empty.
+    """
 
     name: str
     about: str
     mean: np.ndarray
     weights: np.ndarray
     offset: np.ndarray
+    normalise: str = "none"
+    independent: bool = False
+    edge: str = ""
 
     def __call__(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
         shape = (len(windows), prepared.windows[part].shape.output_steps, len(prepared.layout.targets))
-        scaled = np.empty((len(windows), self.weights.shape[1]))
+        scaled = np.empty(shape)
+        view = Presentation(self.normalise, self.independent)
         for chunk in _chunks(len(windows)):
-            scaled[chunk] = (_design(prepared, part, windows[chunk]) - self.mean) @ self.weights + self.offset
-        return prepared.restore(scaled.reshape(shape), part, windows)
+            seen = view.of(prepared, part, windows[chunk])
+            scaled[chunk] = seen.scaled((seen.design - self.mean) @ self.weights + self.offset)
+        return prepared.restore(scaled, part, windows)
 
 
 @dataclass(frozen=True)
 class Regression:
     """Least squares with any L2 penalty: one eigendecomposition serves them all."""
 
+    view: Presentation
     count: int
     mean: np.ndarray
     offset: np.ndarray
@@ -43,51 +58,54 @@ class Regression:
     basis: np.ndarray
     rotated: np.ndarray
 
-    def ridge(self, penalty: float) -> Ridge:
-        """The map with this penalty, which is counted for each window."""
+    def ridge(self, penalty: float, edge: str = "") -> Ridge:
+        """The map with this penalty, which is counted for each row."""
         weights = self.basis @ (self.rotated / (self.spread + penalty * self.count)[:, None])
-        about = f"linear map from window and known future, penalty {penalty:g} chosen on validation"
-        return Ridge("ridge", about, self.mean, weights, self.offset)
+        taken = {"none": "", "last": ", less the newest value", "mean_std": ", less its mean, by its deviation"}
+        how = taken[self.view.normalise] + (", the same for each column" if self.view.independent else "")
+        about = f"linear map from window and known future{how}, penalty {penalty:g} chosen on validation"
+        view = self.view
+        return Ridge("ridge", about, self.mean, weights, self.offset, view.normalise, view.independent, edge)
 
 
-def fit_regression(prepared: Prepared) -> Regression:
+def fit_regression(prepared: Prepared, view: Presentation | None = None) -> Regression:
     """Least squares on training windows, in closed form, from sums over chunks of them."""
-    shape, layout = prepared.windows["train"].shape, prepared.layout
-    width = shape.input_steps * layout.inputs + shape.output_steps * len(layout.future)
+    view = view or Presentation()
+    width = view.width(prepared)
     windows = fit_windows(prepared, width)
     whole = True
     if prepared.data.missing == "mask":
         observed = np.concatenate([_observed(prepared, windows[chunk]) for chunk in _chunks(len(windows))])
         # Where no window is whole, a missing target stands at its column's centre.
         windows, whole = (windows[observed], True) if observed.any() else (windows, False)
-    if width > len(windows):  # few windows: they are smaller than their products
-        x, y = _design(prepared, "train", windows), _answers(prepared, windows, whole=whole)
+
+    def rows(chunk: slice) -> tuple[np.ndarray, np.ndarray]:
+        seen = view.of(prepared, "train", windows[chunk])
+        y = prepared.scaled_targets("train", windows[chunk]).astype(np.float64)
+        return seen.design, seen.answers(y if whole else np.nan_to_num(y))
+
+    if width > len(windows) and not view.independent:  # few windows: they are smaller than their products
+        x, y = rows(slice(None))
         mean, offset = x.mean(axis=0), y.mean(axis=0)
-        x -= mean
+        x = x - mean
         spread, basis = spectrum(x)
-        return Regression(len(x), mean, offset, spread, basis, basis.T @ (x.T @ (y - offset)))
-    count, pieces = len(windows), _chunks(len(windows))
-    first = _answers(prepared, windows[pieces[0]], whole=whole).mean(axis=0)
+        return Regression(view, len(x), mean, offset, spread, basis, basis.T @ (x.T @ (y - offset)))
+    pieces = _chunks(len(windows))
     # Sums about a first guess of the means, which costs no digits as sums about zero might, and no second look at the windows.
-    near = _design(prepared, "train", windows[pieces[0]]).mean(axis=0)
-    sums, squares = np.zeros(width), np.zeros((width, width))
+    near, first = (values.mean(axis=0) for values in rows(pieces[0]))
+    count, sums, squares = 0, np.zeros(width), np.zeros((width, width))
     answers, products = np.zeros(len(first)), np.zeros((width, len(first)))
     for chunk in pieces:
-        x = _design(prepared, "train", windows[chunk]) - near
-        y = _answers(prepared, windows[chunk], whole=whole) - first
+        x, y = rows(chunk)
+        x, y = x - near, y - first
+        count += len(x)
         sums += x.sum(axis=0)
         squares += x.T @ x
         answers += y.sum(axis=0)
         products += x.T @ y
     spread, basis = _decomposed(squares - np.outer(sums, sums) / count)
     rotated = basis.T @ (products - np.outer(sums, answers) / count)
-    return Regression(count, near + sums / count, first + answers / count, spread, basis, rotated)
-
-
-def _answers(prepared: Prepared, windows: np.ndarray, *, whole: bool) -> np.ndarray:
-    """Scaled targets of training windows, shape `(windows, steps * targets)`; missing ones at their centre if not `whole`."""
-    y = prepared.scaled_targets("train", windows).reshape(len(windows), -1).astype(np.float64)
-    return y if whole else np.nan_to_num(y)
+    return Regression(view, count, near + sums / count, first + answers / count, spread, basis, rotated)
 
 
 def _observed(prepared: Prepared, windows: np.ndarray) -> np.ndarray:
@@ -95,23 +113,39 @@ def _observed(prepared: Prepared, windows: np.ndarray) -> np.ndarray:
     return ~np.isnan(prepared.scaled_targets("train", windows)).any(axis=(1, 2))
 
 
-def best_penalty(prepared: Prepared, regression: Regression) -> float:
-    """The penalty with the smallest RMSE over validation windows, each target in units of its scale.
+def best_penalty(prepared: Prepared, regression: Regression) -> tuple[float, str]:
+    """The penalty with the smallest error over validation windows, on the scale of skill.
 
     In the rotated basis a penalty is a factor for each direction, so the candidates need no weights of their own.
+
+    Returns:
+        The penalty; and in words that it lies at the edge of the grid with the error still falling there, else nothing.
     """
     windows = prepared.windows["val"].evenly(CHOOSE_WINDOWS)
-    squares = np.zeros(len(_PENALTIES))
+    shape = len(prepared.table.series), prepared.windows["val"].shape.output_steps, len(prepared.layout.targets)
+    errors = [ErrorSums(shape, prepared.target_center) for _ in _PENALTIES]
     for chunk in _chunks(len(windows)):
         these = windows[chunk]
-        truth = prepared.truth("val", these)
-        scale = prepared.target_scale[prepared.series_of("val", these)][:, None, :]
-        rotated = (_design(prepared, "val", these) - regression.mean) @ regression.basis
+        truth, series = prepared.truth("val", these), prepared.series_of("val", these)
+        seen = regression.view.of(prepared, "val", these)
+        rotated = (seen.design - regression.mean) @ regression.basis
         for number, penalty in enumerate(_PENALTIES):
             shrunk = regression.rotated / (regression.spread + penalty * regression.count)[:, None]
-            scaled = (rotated @ shrunk + regression.offset).reshape(truth.shape)
-            squares[number] += np.nansum(((prepared.restore(scaled, "val", these) - truth) / scale) ** 2)
-    return float(_PENALTIES[int(np.argmin(squares))])
+            scaled = seen.scaled(rotated @ shrunk + regression.offset)
+            errors[number].add(truth, prepared.restore(scaled, "val", these), series)
+    naive = naive_error(prepared)
+    found = np.array([sums.scaled_rmse(naive) for sums in errors])
+    best = int(np.argmin(found))
+    return float(_PENALTIES[best]), _edge(found, best)
+
+
+def _edge(errors: np.ndarray, best: int) -> str:
+    """Beyond an edge where the error hardly moves any more there is nothing to be had."""
+    inner = {0: 1, len(errors) - 1: -2}.get(best)
+    if inner is None or len(errors) == 1 or errors[inner] - errors[best] <= _STILL_FALLING * errors[inner]:
+        return ""
+    which = "smallest" if best == 0 else "largest"
+    return f"penalty {_PENALTIES[best]:g}, the {which} of those tried"
 
 
 def fit_windows(prepared: Prepared, width: int) -> np.ndarray:
@@ -140,9 +174,3 @@ def _decomposed(squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _chunks(count: int) -> list[slice]:
     return [slice(first, first + _CHUNK) for first in range(0, count, _CHUNK)]
-
-
-def _design(prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
-    """A window and what is known of its future as one row, shape `(windows, features)` float64."""
-    pieces = [array.reshape(len(windows), -1) for array in prepared.arrays(part, windows)]
-    return np.concatenate(pieces, axis=1).astype(np.float64)

@@ -1,7 +1,7 @@
 """The evaluation of one part: the model and its baselines on the same windows, in one table."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.evaluation.base import MODEL, ErrorBoard
 from seq2seq_kit.evaluation.baselines import Baseline, LastValue, Predictor
 from seq2seq_kit.evaluation.metrics import ErrorSums, Scores
+from seq2seq_kit.evaluation.wild import wild_cells
 
 _CHUNK = 4_096
 
@@ -25,8 +26,11 @@ class Evaluation(ErrorBoard):
         steps: Output steps.
         series: Names of the series.
         naive: MASE's denominators, shape `(series, targets)`; NaN for an autoencoder.
-        from_last_value: RMSE between the model's predictions and the newest input (a forecast only).
+        from_last_value: Error between the model's predictions and the newest input, on the scale of skill (a forecast only).
         about: What each baseline does.
+        edges: In words, by baseline, a setting that was chosen at the edge of those tried.
+        wild: Cells of this part that lie far off all others of their column, in words.
+        calm: The model's error sums over the windows that touch none of them; None where there are none.
     """
 
     unit: ClassVar[str] = "windows"
@@ -46,6 +50,13 @@ class Evaluation(ErrorBoard):
     naive: np.ndarray
     from_last_value: float | None = None
     about: dict[str, str] = field(default_factory=dict)
+    edges: dict[str, str] = field(default_factory=dict)
+    wild: Sequence[str] = ()
+    calm: ErrorSums | None = None
+
+    def calm_error(self) -> float:
+        """The model's error without the windows that touch a cell of `wild`; NaN where no window is left."""
+        return self.error_of() if self.calm is None else self.error_in(self.calm)
 
     @property
     def title(self) -> str:
@@ -101,11 +112,12 @@ def evaluate_part(
         baselines: What it is compared with.
         naive: MASE's denominators, shape `(series, targets)`; absent for autoencoders, which forecast nothing.
     """
+    wild = wild_cells(prepared, part)
     windows = prepared.windows[part]
     shape = (len(prepared.table.series), windows.shape.output_steps, len(prepared.layout.targets))
     predictors: dict[str, Predictor] = {MODEL: model} | {peer.name: peer for peer in baselines}
     sums = {name: ErrorSums(shape, prepared.target_center) for name in predictors}
-    copies = ErrorSums(shape, prepared.target_center)
+    copies, calm = ErrorSums(shape, prepared.target_center), ErrorSums(shape, prepared.target_center)
     forecast = windows.shape.target_offset > 0
     for first in range(0, windows.count, _CHUNK):
         chunk = np.arange(first, min(first + _CHUNK, windows.count))
@@ -115,9 +127,13 @@ def evaluate_part(
             sums[name].add(truth, prediction, series)
             if name == MODEL and forecast:
                 copies.add(LastValue()(prepared, part, chunk), prediction, series)
-    unit = prepared.target_scale if shape[2] > 1 else np.ones_like(prepared.target_scale)
+            if name == MODEL and wild:
+                first_row = windows.starts(chunk)
+                rows = np.array(list(wild))[:, None]
+                kept = ~((first_row <= rows) & (rows < first_row + windows.shape.span)).any(axis=0)
+                calm.add(truth[kept], prediction[kept], series[kept])
     unknown = np.full((shape[0], shape[2]), np.nan)
-    return Evaluation(
+    found = Evaluation(
         part=part,
         windows=windows.count,
         steps=shape[1],
@@ -126,6 +142,9 @@ def evaluate_part(
         sums=sums,
         scale=prepared.target_scale,
         naive=unknown if naive is None else naive,
-        from_last_value=copies.scores(unit, unknown).rmse if forecast else None,
         about={peer.name: peer.about for peer in baselines},
+        edges={peer.name: edge for peer in baselines if (edge := getattr(peer, "edge", ""))},
+        wild=list(wild.values()),
+        calm=calm if wild else None,
     )
+    return replace(found, from_last_value=found.error_in(copies)) if forecast else found

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from seq2seq_kit.evaluation import MODEL, Board
+from seq2seq_kit.evaluation.base import signed
 
 if TYPE_CHECKING:
     from seq2seq_kit.results import TrainResult
@@ -29,7 +30,7 @@ def result_lines(result: TrainResult) -> list[str]:
     lines = [
         *markdown_table(test),
         "",
-        f"{test.title}. {test.units} Skill is 1 - the model's {test.error} / the baseline's.",
+        f"{test.title}. {test.units} Skill is 1 - the model's {test.compares} / the baseline's.",
         "",
         f"Fit: {count_of(len(result.fit.history), 'epoch')} ({_ENDED[result.fit.ended]}), "
         f"kept {f'epoch {result.fit.best_epoch}' if result.fit.best_epoch else 'no epoch'}, "
@@ -46,22 +47,24 @@ def result_lines(result: TrainResult) -> list[str]:
 
 def headline(test: Board) -> str:
     """`RMSE 337.3, skill +0.056 against ridge`."""
-    value = figure(test.metrics()[test.headline])
-    return f"{test.titles[test.headline]} {value}, skill {signed(test.skill)} against {test.best_baseline}"
+    said = f"{test.titles[test.headline]} {figure(test.metrics()[test.headline])}"
+    if test.compares != test.error:  # which is on another scale than the headline
+        said += f", {test.compares} {figure(test.error_of())}"
+    return f"{said}, {test.said(test.best_baseline)}"
 
 
 def header(test: Board) -> list[str]:
     """Titles of the result table."""
-    return ["", *test.titles.values(), "skill against it"]
+    return ["", *test.columns.values(), "skill against it"]
 
 
 def result_rows(test: Board) -> list[list[str]]:
     """The result table: forecaster, its figures, and the model's skill against it."""
     rows = []
     for name in test.names:
-        skill = test.skill_against(name) if name != MODEL else math.nan
+        skill = signed(test.skill_against(name)) if name != MODEL else ""
         cells = [figure(value) for value in test.metrics(name).values()]
-        rows.append([name, *cells, signed(skill) if math.isfinite(skill) else ""])
+        rows.append([name, *cells, skill])
     return rows
 
 
@@ -91,8 +94,3 @@ def figure(value: float) -> str:
     if not math.isfinite(value):
         return "-"
     return f"{value:,.0f}" if abs(value) >= 9_999.5 else f"{value:.4g}"
-
-
-def signed(skill: float) -> str:
-    """A skill with its sign; a dash where it is undefined, beside a baseline without error."""
-    return f"{skill:+.3f}" if math.isfinite(skill) else "-"

@@ -164,11 +164,9 @@ def _evaluate(
     job = job.seen_by(bundle) if section.folds else job
     model, fitted, val = bundle.model, store.fits(store.entries[best.number])[-1], None
     findings = list(setup.findings)
-    if store.tested:
-        text = f"the test rows were evaluated before, after {count_of(store.tested, 'trial')}"
-        advice = "Use other rows to report how good the model is: evaluate --data"
-        findings.append(Finding("tested_before", "warning", text, advice))
-        setup.reporter.find(findings[-1])
+    for finding in tested_before(store.tested):
+        findings.append(finding)
+        setup.reporter.find(finding)
     if section.refit:
         setup.reporter.say(f"training once more on train and validation rows, {count_of(fitted.best_epoch, 'epoch')}")
         val = job.report(job.bundle(model, {}), "val")
@@ -178,11 +176,7 @@ def _evaluate(
         fitted = job.fit(model, [], stop_after=epochs)
         if fitted.ended == "interrupted":
             raise KeyboardInterrupt
-        text = (
-            f"the winner was trained once more on train and validation rows, for {count_of(epochs, 'epoch')}; the figures of val "
-            "are those of the trial that won, the figures of test are the new model's"
-        )
-        findings.append(Finding("refit", "note", text, ""))
+        findings += refitted(epochs)
         setup.reporter.find(findings[-1])
     store.mark_tested()
     return conclude(
@@ -233,3 +227,21 @@ def reasons(trials: Sequence[Trial]) -> str:
     """Why trials failed, the most frequent reason first; empty if none did."""
     counts = Counter(trial.reason for trial in trials if trial.state == "failed")
     return "".join(f"\n  {count}x {reason}" for reason, count in counts.most_common(3))
+
+
+def tested_before(trials: int) -> list[Finding]:
+    """The finding on a sweep that goes on after its test rows were looked at, after so many trials; 0: they were not."""
+    if not trials:
+        return []
+    text = f"the test rows were evaluated before, after {count_of(trials, 'trial')}"
+    advice = "Use other rows to report how good the model is: evaluate --data"
+    return [Finding("tested_before", "warning", text, advice)]
+
+
+def refitted(epochs: int) -> list[Finding]:
+    """The finding on a winner that was trained once more for so many epochs."""
+    text = (
+        f"the winner was trained once more on train and validation rows, for {count_of(epochs, 'epoch')}; the figures of val "
+        "are those of the trial that won, the figures of test are the new model's"
+    )
+    return [Finding("refit", "note", text, "")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
@@ -16,15 +16,17 @@ from seq2seq_kit.data.tables.memory import require_room, require_room_for_groups
 from seq2seq_kit.data.windows.checks import check_data
 from seq2seq_kit.data.windows.prepare import Prepared, prepare, prepare_on_disk
 from seq2seq_kit.errors import RecipeError
-from seq2seq_kit.evaluation import MODEL, Baseline, Evaluation, fit_forecast_baselines, naive_error
+from seq2seq_kit.evaluation import MODEL, Baseline, Evaluation, Presentation, fit_forecast_baselines, naive_error
 from seq2seq_kit.evaluation.baselines import Predictor
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import WindowData
 from seq2seq_kit.reports import plots
 from seq2seq_kit.tasks.job import Job, R, Served, rows_of, source_of
 from seq2seq_kit.training.fit import Examples, Fit
+from seq2seq_kit.training.own_scale import loss_by_series, own_ratio
 
 if TYPE_CHECKING:
+    import keras
     from matplotlib.figure import Figure
 
 W = TypeVar("W", bound=WindowBundle)
@@ -99,10 +101,30 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
         same = bundle.scaler is self.prepared.scaler
         return self if same else replace(self, prepared=self.prepared.with_scaler(bundle.scaler))
 
+    @property
+    def view(self) -> Presentation:
+        """How the model sees a window: its linear baseline sees it likewise."""
+        return Presentation()
+
+    def validation(self, model: keras.Model) -> Callable[[], float] | None:
+        ratio = own_ratio(self.prepared)
+        if ratio is None:
+            return None
+        from seq2seq_kit.models.inference import compile_forward
+
+        forward, prepared, loss = compile_forward(model), self.prepared, getattr(self.recipe.training, "loss", "mse")
+        return lambda: loss_by_series(
+            lambda windows: forward(prepared.arrays("val", windows)),
+            lambda windows: prepared.scaled_targets("val", windows),
+            prepared.series_of("val"),
+            ratio,
+            loss,
+        )
+
     def baselines(self) -> tuple[list[Baseline], dict[str, np.ndarray]]:
         """The fitted baselines, and MASE's denominators by series: those of a forecast."""
         naive = dict(zip(self.series, naive_error(self.prepared), strict=True))
-        return fit_forecast_baselines(self.prepared, chosen_on=self.chosen_on), naive
+        return fit_forecast_baselines(self.prepared, chosen_on=self.chosen_on, view=self.view), naive
 
     def report(self, bundle: W, part: str) -> Evaluation:
         return bundle.evaluate_part(self.seen_by(bundle).prepared, part)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _EVALUATION_BATCH = 512  # without gradients a larger batch fits and is faster
+_MOST_TIMED, _SECONDS_TIMED = 12, 0.5  # steps of an estimate, and when to stop taking more of them
 _LOOKED_AT = 256  # sequences, to learn how long they are
 Ended: TypeAlias = Literal["epochs", "early", "interrupted"]
 _Json = dict[str, Any]
@@ -233,29 +234,50 @@ def _plain_errors(examples: Examples) -> AbstractContextManager[None]:
 
 
 def estimate_seconds(model: keras.Model, examples: Examples, training: FitSettings) -> float:
-    """Upper estimate of a fit of all epochs, from one forward batch: training costs about three times as much.
+    """Estimate of a fit of all epochs, from a few training steps: measured on this machine as busy as it is now.
 
-    The backward pass does about twice the forward pass's work (one product for the inputs' and one for the weights' gradient).
+    The steps compute gradients and apply none, and what they change beside the weights (dropout's seeds) is put back. A step of
+    validation is taken for a third of one of training: the backward pass does about twice the forward pass's work.
     """
     import numpy as np
+    import tensorflow as tf
 
-    from seq2seq_kit.models.inference import compile_forward
     from seq2seq_kit.models.precision import computing_in
 
     count = examples.count("train")
     size = min(training.batch_size, count)
-    arrays = examples.arrays("train", np.arange(size))
-    before = [variable.numpy() for variable in model.variables]  # a forward pass draws from the seeds of dropout
+    batches = iter(examples.batches("train", size))
+    before = [variable.numpy() for variable in model.variables]
+
+    # Traced once for sequences of any length; a batch of another length would be traced while the clock runs.
+    @tf.function(input_signature=[tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs])
+    def step(*inputs: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            outputs = model(list(inputs) if len(inputs) > 1 else inputs[0], training=True)
+            loss = tf.reduce_mean(tf.square(tf.cast(outputs, tf.float32)))
+        # Reduced, so that the graph drops none of them.
+        found = [each for each in tape.gradient(loss, model.trainable_variables) if each is not None]
+        return tf.add_n([tf.reduce_sum(tf.abs(tf.convert_to_tensor(each))) for each in found])
+
+    def timed() -> float:
+        nonlocal batches
+        began = time.perf_counter()
+        batch = next(batches, None)
+        if batch is None:
+            batches = iter(examples.batches("train", size))
+            batch = next(batches)
+        step(*tf.nest.flatten(batch[0])).numpy()
+        return time.perf_counter() - began
+
     with computing_in(model, training.precision):
-        forward = compile_forward(model, batch_size=size)
-    forward(arrays)  # traces the graph
-    began = time.perf_counter()
-    for _ in range(3):
-        forward(arrays)
-    sequence = (time.perf_counter() - began) / 3 / size
+        timed()  # traces the graph
+    timed()  # and begins it
+    taken: list[float] = []
+    while len(taken) < _MOST_TIMED and sum(taken) < _SECONDS_TIMED:
+        taken.append(timed())
     for variable, value in zip(model.variables, before, strict=True):
         variable.assign(value)
-    return training.epochs * sequence * (3 * count + examples.count("val"))
+    return training.epochs * float(np.mean(taken)) / size * (count + examples.count("val") / 3)
 
 
 __all__ = ["Epoch", "Examples", "Fit", "Observer", "estimate_seconds", "fit", "seed_everything"]

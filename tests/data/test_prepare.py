@@ -249,7 +249,7 @@ def test_a_series_shorter_than_one_window_says_what_is_needed() -> None:
         _forecast(hourly_frame(20))
     said = str(caught.value)
     assert said.startswith("hours.csv: not one train window fits. One window spans 30 rows without a gap")
-    assert "the longest train part has 14 rows, the longest stretch without a gap 20" in said
+    assert "the longest train part has 14 rows, and within its reach the longest stretch without a gap 14" in said
 
 
 def test_a_split_that_leaves_a_part_without_a_window_is_told() -> None:

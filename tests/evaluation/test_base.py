@@ -61,7 +61,10 @@ def test_a_baseline_without_error_leaves_no_skill_and_is_lost_to() -> None:
     assert np.isnan(board.skill)
     (found,) = against_baseline(board)
     assert (found.code, found.advice) == ("loses_to_baseline", "Aim")
-    assert found.text == "loses to the baseline perfect on the test shots (misses 0.25 against 0)"
+    assert (
+        found.text
+        == "loses to the baseline perfect on the test shots (misses 0.25 against 0, which is exact up to rounding)"
+    )
 
 
 def test_advice_is_the_shared_one_where_a_board_has_none() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from seq2seq_kit.data import Prepared
 from seq2seq_kit.data.windows.prepare import prepare
-from seq2seq_kit.evaluation import Baseline, fit_forecast_baselines, naive_error
+from seq2seq_kit.evaluation import Baseline, Presentation, fit_forecast_baselines, naive_error
 from seq2seq_kit.evaluation import ridge as ridge_fits
 from seq2seq_kit.evaluation.baselines import (
     FORECAST_BASELINES,
@@ -452,3 +452,64 @@ def test_wide_windows_are_fitted_on_fewer_of_them(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(ridge_fits, "_WIDE", wide)
         expected = design(prepared, "train")[prepared.windows["train"].evenly(used)]
         np.testing.assert_allclose(own_ridge(prepared).mean, expected.mean(axis=0), atol=1e-9)
+
+
+def drifting(rows: int = 900) -> pd.DataFrame:
+    """Two columns that wander far from where they were in training, alike from step to step."""
+    rng = np.random.default_rng(0)
+    times = pd.date_range("2024-01-01", periods=rows, freq="h")
+    level = np.cumsum(rng.normal(size=(rows, 2)), axis=0) + np.arange(rows)[:, None] / 10
+    wave = 3 * np.sin(2 * np.pi * np.arange(rows) / 12)[:, None]
+    return pd.DataFrame(level + wave, columns=["load", "heat"]).assign(time=times)
+
+
+@pytest.mark.parametrize("independent", [False, True])
+@pytest.mark.parametrize("normalise", ["last", "mean_std"])
+def test_ridge_sees_windows_as_the_model_does(normalise: str, independent: bool) -> None:
+    prepared = prepared_forecast(drifting(), targets=["load", "heat"], input_steps=24, output_steps=12)
+    ridge = fit_forecast_baselines(prepared, view=Presentation(normalise, independent))[-1]
+    assert isinstance(ridge, Ridge)
+    windows = all_windows(prepared, "test")
+    got = ridge(prepared, "test", windows)
+    assert got.shape == prepared.truth("test", windows).shape
+    if independent:
+        assert ridge.weights.shape == (24 + 2, 12)
+    # A window that stands higher is forecast higher by as much: nothing of the level is left in the rows.
+    higher = drifting()
+    higher[["load", "heat"]] += [5.0, -3.0]
+    moved = prepared_forecast(higher, targets=["load", "heat"], input_steps=24, output_steps=12)
+    moved = moved.with_scaler(prepared.scaler)
+    np.testing.assert_allclose(ridge(moved, "test", windows), got + np.array([5.0, -3.0]), atol=2e-3)
+
+
+@pytest.mark.parametrize("independent", [False, True])
+@pytest.mark.parametrize("normalise", ["none", "last", "mean_std"])
+def test_answers_and_their_reverse_are_one(normalise: str, independent: bool) -> None:
+    prepared = prepared_forecast(drifting(), targets=["load", "heat"], calendar=["hour"])
+    view, windows = Presentation(normalise, independent), np.arange(7)
+    seen = view.of(prepared, "train", windows)
+    scaled = prepared.scaled_targets("train", windows).astype(np.float64)
+    assert seen.design.shape[1] == view.width(prepared)
+    np.testing.assert_allclose(seen.scaled(seen.answers(scaled)), scaled, atol=1e-12)
+
+
+def test_ridge_of_a_model_that_normalises_follows_a_drift() -> None:
+    prepared = prepared_forecast(drifting(), targets=["load", "heat"], input_steps=24, output_steps=12)
+    windows = all_windows(prepared, "test")
+    errors = [
+        np.abs(
+            fit_forecast_baselines(prepared, view=view)[-1](prepared, "test", windows) - prepared.truth("test")
+        ).mean()
+        for view in (Presentation(), Presentation("last", independent=True))
+    ]
+    assert errors[1] < errors[0]
+
+
+def test_a_ridge_that_was_stored_before_it_knew_of_views_is_restored() -> None:
+    ridge = own_ridge(prepared_forecast(noise()))
+    words, arrays = dump_baselines([ridge])
+    old = [{key: value for key, value in words[0].items() if key not in ("normalise", "independent", "edge")}]
+    (restored,) = restore_baselines(old, FORECAST_BASELINES, arrays)
+    assert isinstance(restored, Ridge)
+    np.testing.assert_array_equal(restored.weights, ridge.weights)
+    assert restored.normalise == "none"

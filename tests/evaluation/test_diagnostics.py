@@ -114,7 +114,10 @@ def test_a_tie_and_a_loss_are_told_apart_and_name_the_hardest_baseline(
 def test_a_baseline_without_error_is_lost_to() -> None:
     found = forecast_findings(baseline=0.0)
     assert codes(found) == ["loses_to_baseline"]
-    assert found[0].text == "loses to the baseline easy on the test windows (RMSE 1 against 0)"
+    assert (
+        found[0].text
+        == "loses to the baseline easy on the test windows (RMSE 1 against 0, which is exact up to rounding)"
+    )
     assert forecast_findings(rmse=0.0, baseline=0.0, from_last_value=1.0) == []
 
 

@@ -16,6 +16,7 @@ from seq2seq_kit.evaluation import (
     naive_error,
 )
 from seq2seq_kit.evaluation import windows as report
+from seq2seq_kit.evaluation.baselines import Predictor
 from seq2seq_kit.tasks.autoencode.baselines import fit_autoencode_baselines
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
 from tests.untyped import parse_recipe
@@ -39,7 +40,7 @@ def prepared_forecast(frame: pd.DataFrame | None = None, **data: Any) -> Prepare
     return prepare(parse_recipe(forecast_recipe(**small | data)).data, hourly_frame(300) if frame is None else frame)
 
 
-def evaluated(prepared: Prepared, model: Off, part: str = "test") -> Evaluation:
+def evaluated(prepared: Prepared, model: Predictor, part: str = "test") -> Evaluation:
     return evaluate_part(prepared, part, model, fit_forecast_baselines(prepared), naive=naive_error(prepared))
 
 
@@ -187,13 +188,15 @@ def test_the_distance_to_the_last_value_is_measured() -> None:
     assert evaluation.from_last_value == pytest.approx(0.25)
 
 
-def test_the_distance_to_the_last_value_has_the_units_of_the_whole(many: Evaluation) -> None:
+def test_the_distance_to_the_last_value_is_on_the_scale_of_skill(many: Evaluation) -> None:
     frame = hourly_frame(300, series=("north", "south"))
     prepared = prepared_forecast(frame, series="site", targets=["load", "heat"])
     windows = np.arange(prepared.windows["test"].count)
     newest = prepared.table.values[prepared.windows["test"].input_rows()[:, -1]][:, None]
-    distance = (Off(2.0, 0.5)(prepared, "test", windows) - newest) / many.scale[0]
-    assert many.from_last_value == pytest.approx(np.sqrt(np.mean(distance**2)))
+    distance = Off(2.0, 0.5)(prepared, "test", windows) - newest
+    naive, series = naive_error(prepared), prepared.series_of("test")
+    own = [np.sqrt(np.mean(distance[series == code] ** 2, axis=(0, 1))) / naive[code] for code in range(2)]
+    assert many.from_last_value == pytest.approx(np.mean(own))
 
 
 def test_an_autoencoder_has_neither_mase_nor_a_last_value() -> None:
@@ -211,3 +214,82 @@ def test_the_size_of_the_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch,
     again = evaluated(prepared_forecast(frame, series="site", targets=["load", "heat"]), Off(2.0, 0.5))
     pd.testing.assert_frame_equal(again.table(), many.table(), rtol=1e-9)
     assert again.from_last_value == pytest.approx(many.from_last_value)
+
+
+def two_sizes(rows: int = 400) -> pd.DataFrame:
+    """A small and a giant series of the same shape."""
+    frame = hourly_frame(rows, series=("giant", "small"))
+    frame.loc[frame["site"] == "giant", "load"] *= 1e4
+    return frame
+
+
+class OffBy:
+    """The truth, off by a share of each series' own size."""
+
+    def __init__(self, **shares: float) -> None:
+        self.shares = shares
+
+    def __call__(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
+        names = [prepared.table.series[code] for code in prepared.series_of(part, windows)]
+        size = np.array([self.shares[name] * (1e4 if name == "giant" else 1) for name in names])
+        truth: np.ndarray = prepared.truth(part, windows)
+        return truth + size[:, None, None]
+
+
+def test_a_giant_series_does_not_decide_the_skill_of_all() -> None:
+    prepared = prepared_forecast(two_sizes(), series="site")
+    good, bad = OffBy(giant=6.0, small=0.1), OffBy(giant=5.0, small=50.0)
+    first, second = (evaluated(prepared, model) for model in (good, bad))
+    assert first.overall().rmse > second.overall().rmse  # in raw units, which only the giant one decides
+    assert first.error_of() < second.error_of()
+    assert first.skill > 0 > second.skill
+    naive = naive_error(prepared)[:, 0]
+    assert first.error_of() == pytest.approx(np.mean([6e4 / naive[0], 0.1 / naive[1]]))
+    assert first.metrics()["scaled_rmse"] == first.error_of()
+    assert list(first.columns.values()) == ["MAE", "RMSE", "MASE", "R2", "scaled RMSE"]
+    assert first.compared(first.best_baseline).startswith("scaled RMSE ")
+
+
+def test_skill_does_not_change_with_the_units_of_a_series_or_target() -> None:
+    frame = hourly_frame(400, series=("giant", "small"))
+    same = evaluated(prepared_forecast(frame, series="site", targets=["load", "heat"]), Off(2.0, 0.5))
+    wide = frame.assign(heat=frame["heat"] * 1e6)
+    wide_one = evaluated(prepared_forecast(wide, series="site", targets=["load", "heat"]), Off(2.0, 0.5e6))
+    for name in same.baselines[:2]:  # ridge sees scaled columns, whose rounding is another
+        assert wide_one.skill_against(name) == pytest.approx(same.skill_against(name))
+
+
+def test_one_series_and_one_target_are_judged_by_rmse() -> None:
+    single = evaluated(prepared_forecast(), Off(2.0))
+    assert single.compares == "RMSE"
+    assert "scaled_rmse" not in single.metrics()
+    assert single.error_of() == single.overall().rmse
+
+
+def test_without_denominators_the_truth_s_own_spread_is_the_scale() -> None:
+    prepared = prepared_forecast(two_sizes(), series="site")
+    board = evaluate_part(prepared, "test", OffBy(giant=2.0, small=1.0), fit_forecast_baselines(prepared))
+    truth, series = prepared.truth("test")[..., 0], prepared.series_of("test")
+    own = [size / truth[series == code].std() for code, size in ((0, 2e4), (1, 1.0))]
+    assert board.error_of() == pytest.approx(np.mean(own))
+
+
+def test_a_series_without_a_denominator_blanks_no_other() -> None:
+    frame = two_sizes()
+    flat = np.flatnonzero(frame["site"] == "small")
+    frame.loc[flat[:300], "load"] = 7.0
+    board = evaluated(prepared_forecast(frame, series="site"), OffBy(giant=2.0, small=1.0))
+    naive = naive_error(prepared_forecast(frame, series="site"))
+    assert np.isnan(naive[1, 0])
+    assert board.error_of() == pytest.approx(2e4 / naive[0, 0])
+
+
+def test_a_baseline_that_is_exact_up_to_rounding_leaves_no_number() -> None:
+    times = pd.date_range("2024-01-01", periods=1000, freq="h")
+    frame = pd.DataFrame({"time": times, "load": 100 + 30 * np.sin(2 * np.pi * np.arange(1000) / 24), "heat": 0.0})
+    board = evaluated(prepared_forecast(frame), Off(1.0))
+    assert board.error_of(board.best_baseline) > 0
+    assert board.exact(board.best_baseline)
+    assert np.isnan(board.skill)
+    assert board.said(board.best_baseline).endswith("which is exact up to rounding")
+    assert not evaluated(prepared_forecast(), Off(1.0)).exact("ridge")

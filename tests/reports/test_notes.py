@@ -52,8 +52,12 @@ def test_an_everyday_figure_has_no_exponent_and_is_right_to_four_digits(value: f
     assert figure(-value) == f"-{figure(value)}"
 
 
+def test_a_skill_beside_an_almost_perfect_baseline_is_no_huge_number() -> None:
+    assert signed(-45_637_530_078_015.0) == "below -99"
+
+
 def test_a_skill_has_its_sign() -> None:
-    assert [signed(value) for value in (0.3, -0.0421, float("nan"))] == ["+0.300", "-0.042", "-"]
+    assert [signed(value) for value in (0.3, -0.0421, float("nan"))] == ["+0.300", "-0.042", "baseline is exact"]
 
 
 def test_the_table_has_a_row_for_the_model_and_each_baseline() -> None:
@@ -69,7 +73,7 @@ def test_a_baseline_that_is_better_shows_a_negative_skill() -> None:
 
 
 def test_a_baseline_without_error_shows_no_skill() -> None:
-    assert result_rows(evaluation(baseline=0.0))[1][-1] == ""
+    assert result_rows(evaluation(baseline=0.0))[1][-1] == "baseline is exact"
 
 
 def test_markdown_rows_have_the_same_number_of_cells() -> None:

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -443,13 +444,29 @@ def test_a_validation_loss_that_is_no_number_stops_the_fit_too() -> None:
         fit(model, prepared, recipe.training, seed=0)
 
 
-def test_an_estimate_leaves_the_seeds_of_dropout_alone() -> None:
-    """A trial of a sweep makes none, and `train` must repeat its figure."""
-    recipe = parse_recipe(forecast_recipe() | {"model": {"encoder_units": [4], "decoder_units": [4], "dropout": 0.2}})
-    prepared = prepare(recipe.data, hourly_frame(200))
+def test_an_estimate_is_of_steps_that_were_taken_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = parse_recipe(forecast_recipe() | {"model": {"encoder_units": [8], "decoder_units": [8], "dropout": 0.2}})
+    prepared = prepare(recipe.data, hourly_frame(600))
     model = build_model(recipe, prepared)
     before = [variable.numpy() for variable in model.variables]
-    estimate_seconds(model, prepared, recipe.training)
-    assert len(before) > len(model.weights)
-    for variable, value in zip(model.variables, before, strict=True):
+    quiet = estimate_seconds(model, prepared, recipe.training)
+    for variable, value in zip(model.variables, before, strict=True):  # weights, and the seeds of dropout
         np.testing.assert_array_equal(variable.numpy(), value)
+    batches = prepared.batches
+
+    class Slow:
+        """The same examples on a machine that is busy: each batch comes 50 ms late."""
+
+        def count(self, part: str) -> int:
+            return prepared.count(part)
+
+        def arrays(self, part: str, numbers: np.ndarray) -> list[np.ndarray]:
+            return prepared.arrays(part, numbers)
+
+        def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> Any:
+            for batch in batches(part, batch_size, shuffle_seed=shuffle_seed):
+                time.sleep(0.05)
+                yield batch
+
+    steps = recipe.training.epochs * prepared.count("train") / recipe.training.batch_size
+    assert estimate_seconds(model, Slow(), recipe.training) > max(quiet, 0.05 * steps)

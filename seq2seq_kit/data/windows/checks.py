@@ -9,6 +9,7 @@ from seq2seq_kit.findings import Finding
 
 OUTLIER_DEVIATIONS = 20
 _OUTSIDE_SHARE = 0.01
+_OUTSIDE_ROWS = 3  # one or two of them are exceptions, such as a total in the last row, and no other range
 _FEW_WINDOWS = {"train": 200, "val": 30, "test": 30}
 
 
@@ -66,7 +67,7 @@ def _outside(prepared: Prepared, name: str, position: int, known: Moments) -> li
         cells = prepared.table.values[piece, position]
         outside, rows = outside + int(((cells < known.low) | (cells > known.high)).sum()), rows + len(cells)
     share = outside / rows if rows else 0.0
-    if share <= _OUTSIDE_SHARE:
+    if share <= _OUTSIDE_SHARE or outside < _OUTSIDE_ROWS:
         return []
     return [
         Finding(

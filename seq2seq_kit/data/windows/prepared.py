@@ -18,7 +18,7 @@ from seq2seq_kit.data.tables.splits import PARTS, Split, expanding_folds, fill_m
 from seq2seq_kit.data.tables.table import Table, refuse_missing
 from seq2seq_kit.data.windows.batches import Layout, as_tensor, make_batches
 from seq2seq_kit.data.windows.matrix import make_matrix
-from seq2seq_kit.data.windows.ranges import Windows, make_windows
+from seq2seq_kit.data.windows.ranges import Windows, longest_reach, make_windows
 from seq2seq_kit.errors import ArgumentError, SeriesTooShortError
 from seq2seq_kit.recipe.fields import Data, HorizonData
 
@@ -200,15 +200,23 @@ class Prepared:
                 continue
             rows = self.split.rows(part)
             longest = int((rows[:, 1] - rows[:, 0]).max(initial=0))
-            stretch = int((self.segments[:, 1] - self.segments[:, 0]).max(initial=0))
             needed = shape.span if part == "train" else shape.span - shape.target_offset
             where = f"{self.table.origin}, {fold}" if fold else self.table.origin
             raise SeriesTooShortError(
                 f"{where}: not one {part} window fits. One window spans {shape.span} rows without a gap and needs {needed} rows "
-                f"in the {part} part; the longest {part} part has {longest} rows, the longest stretch without a gap {stretch}. "
+                f"in the {part} part; the longest {part} part has {longest} rows, {self.why_none(part)}. "
                 f"Use {'fewer folds, ' if fold else ''}more rows, fewer input_steps or output_steps, or another data.split",
                 code="series_too_short",
             )
+
+    def why_none(self, part: str) -> str:
+        """Why a part holds not one window: its rows without a gap are too few, or all of them end in filled cells."""
+        shape = self.windows[part].shape
+        reach = longest_reach(self.segments, self.split.rows(part), shape)
+        said = f"and within its reach the longest stretch without a gap {reach}"
+        if reach < shape.span:
+            return said
+        return f"{said}, but every window there ends in a cell that was interpolated towards a later row"
 
 
 def fit_fill_and_scale(data: Data, table: Table, split: Split) -> Prepared:

@@ -127,6 +127,16 @@ def make_windows(
     return Windows(shape, stride, table[:, 0], table[:, 1], table[:, 2])
 
 
+def longest_reach(segments: np.ndarray, part: np.ndarray, shape: WindowShape) -> int:
+    """Most rows without a gap that windows of a part may lie in; arguments as in `make_windows`."""
+    reach = [
+        min(end, part[series][1]) - max(first, part[series][0] - shape.target_offset)
+        for first, end, series in segments
+        if min(end, part[series][1]) > max(first, part[series][0])
+    ]
+    return int(max(reach, default=0))
+
+
 def _stretches(allowed: np.ndarray) -> list[tuple[int, int]]:
     """`(first, end)` of each run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], allowed.astype(np.int8), [0]])))

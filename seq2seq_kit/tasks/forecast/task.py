@@ -12,8 +12,8 @@ import numpy as np
 from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.evaluation import Evaluation
-from seq2seq_kit.evaluation.diagnostics import examine_errors, repeats_last_value
+from seq2seq_kit.evaluation import Evaluation, Presentation
+from seq2seq_kit.evaluation.diagnostics import chosen_at_the_edge, examine_errors, repeats_last_value
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import AUTOREGRESSIVE
 from seq2seq_kit.reports.sequences import plot_attention
@@ -22,6 +22,7 @@ from seq2seq_kit.tasks.forecast.recipe import REPEAT_ONLY, ForecastRecipe
 from seq2seq_kit.tasks.windows import WindowJob
 from seq2seq_kit.training.fit import Fit
 from seq2seq_kit.training.objective import value_loss
+from seq2seq_kit.training.own_scale import own_ratio
 
 if TYPE_CHECKING:
     import keras
@@ -69,13 +70,19 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
         return self.recipe.model.bridge in AUTOREGRESSIVE
 
     @property
+    def view(self) -> Presentation:
+        if self._feeds_back:
+            return super().view
+        return Presentation(self.recipe.model.normalise, self.recipe.model.channels == "independent")
+
+    @property
     def teacher_forcing(self) -> Sequence[float]:
         return self.recipe.training.teacher_forcing if self._feeds_back else super().teacher_forcing
 
     def validation(self, model: keras.Model) -> Callable[[], float] | None:
         """The loss of autoregressive forecasts: after true outputs every copy of them looks good."""
-        if not self._feeds_back:
-            return None
+        if not self._feeds_back or own_ratio(self.prepared) is not None:
+            return super().validation(model)
         from seq2seq_kit.models.inference import compile_forward
 
         forward, loss = compile_forward(model), value_loss(self.recipe.training.loss, masked=True)
@@ -104,7 +111,8 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
 
     @staticmethod
     def diagnose(val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
-        return [*repeats_last_value(test), *examine_errors(val, test, val_losses, all_epochs=all_epochs)]
+        shared = examine_errors(val, test, val_losses, all_epochs=all_epochs)
+        return [*repeats_last_value(test), *shared, *chosen_at_the_edge(test)]
 
     def plots(self, bundle: ForecastBundle, fitted: Fit, test: Evaluation, folder: Path) -> dict[str, Figure]:
         own = {"attention": self._attention(bundle)} if self.recipe.model.bridge == "attention" else {}

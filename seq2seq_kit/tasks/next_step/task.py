@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
+import numpy as np
 import pandas as pd
 
 from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.data.windows.prepare import Prepared, prepare
 from seq2seq_kit.evaluation import MODEL, Evaluation
 from seq2seq_kit.evaluation.baselines import LastValue
-from seq2seq_kit.evaluation.diagnostics import TIE, examine_errors, repeats_last_value
+from seq2seq_kit.evaluation.diagnostics import TIE, chosen_at_the_edge, examine_errors, repeats_last_value
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.tasks.job import Loss, rows_of
 from seq2seq_kit.tasks.next_step.bundle import NextStepBundle
@@ -20,6 +21,7 @@ from seq2seq_kit.tasks.next_step.data import NextSteps, as_forecast
 from seq2seq_kit.tasks.next_step.recipe import NextStepRecipe
 from seq2seq_kit.tasks.windows import WindowJob
 from seq2seq_kit.training.objective import value_loss
+from seq2seq_kit.training.own_scale import loss_by_series, own_ratio
 
 if TYPE_CHECKING:
     import keras
@@ -52,6 +54,22 @@ class NextStepJob(WindowJob[NextStepRecipe, NextStepBundle]):
     def objective(self) -> tuple[Loss, list[keras.Metric]]:
         return value_loss(self.recipe.training.loss, masked=True), []
 
+    def validation(self, model: keras.Model) -> Callable[[], float] | None:
+        ratio = own_ratio(self.prepared)
+        if ratio is None:
+            return None
+        from seq2seq_kit.models.inference import compile_forward
+
+        forward, chunks = compile_forward(model), self.made_of(self.prepared)
+        truth = chunks.fields("val")[1]
+        return lambda: loss_by_series(
+            lambda numbers: forward(chunks.arrays("val", numbers)),
+            truth.padded,
+            np.searchsorted(self.prepared.table.bounds, chunks.chunks["val"][0], side="right") - 1,
+            ratio,
+            self.recipe.training.loss,
+        )
+
     def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> NextStepBundle:
         baselines, naive = self.baselines() if peers else ([], {})
         return NextStepBundle(self.recipe, model, self.prepared.scaler, baselines, naive, info)
@@ -59,7 +77,7 @@ class NextStepJob(WindowJob[NextStepRecipe, NextStepBundle]):
     @staticmethod
     def diagnose(val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
         shared = [*repeats_last_value(test), *examine_errors(val, test, val_losses, all_epochs=all_epochs)]
-        return [*copies_last_step(val), *shared]
+        return [*copies_last_step(val), *shared, *chosen_at_the_edge(test)]
 
 
 def copies_last_step(val: Evaluation) -> list[Finding]:

@@ -64,6 +64,10 @@ def test_baselines_come_back_from_json(sequences: Sequences) -> None:
     assert restore_baselines(dump_baselines(peers)[0], BASELINES) == peers
 
 
+def rows_of(sequences: Sequences, part: str) -> np.ndarray:
+    return np.concatenate([sequences.truth(number) for number in sequences.parts[part]])
+
+
 def test_errors_are_over_cells_in_scaled_units(sequences: Sequences) -> None:
     def off_by_two(numbers: np.ndarray) -> list[np.ndarray]:
         return [sequences.truth(number) + np.array([2.0, 0.0]) for number in numbers]
@@ -79,7 +83,11 @@ def test_errors_are_over_cells_in_scaled_units(sequences: Sequences) -> None:
     assert table.loc[("model", ""), "cells"] == 2 * cells
     np.testing.assert_allclose(board.by_sequence["model"], 2 / scale[0] / np.sqrt(2))
     assert board.names == ["model", "training mean"]
-    assert board.skill == pytest.approx(1 - board.metrics()["rmse"] / board.metrics("training mean")["rmse"])
+    # Skill counts each column alike, in units of its own spread: that of y is all right.
+    spread = rows_of(sequences, "test").std(axis=0)
+    peer = np.sqrt(np.mean((rows_of(sequences, "test") - [10.0, 0.0]) ** 2, axis=0)) / spread
+    assert board.error_of() == pytest.approx(2 / spread[0] / 2)
+    assert board.skill == pytest.approx(1 - (2 / spread[0] / 2) / peer.mean())
     assert f"{len(sequences.parts['test'])} test sequences of" in board.title
 
 

@@ -1,0 +1,284 @@
+"""Every finding appears on data that asks for it, and not on data that looks alike: a pair for each code of docs/messages.md."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seq2seq_kit.data.windows.prepare import prepare
+from seq2seq_kit.evaluation import evaluate_part, fit_forecast_baselines, naive_error
+from seq2seq_kit.evaluation.baselines import LastValue, Predictor
+from seq2seq_kit.explanation import recurrences_of, slow_layers
+from seq2seq_kit.findings import Finding
+from seq2seq_kit.runs import _estimate
+from seq2seq_kit.sweeps import conclusion
+from seq2seq_kit.tasks import open_job
+from seq2seq_kit.tasks.autoencode.baselines import fit_autoencode_baselines
+from seq2seq_kit.tasks.autoencode.task import AutoencodeJob
+from seq2seq_kit.tasks.classify.evaluation import LabelEvaluation
+from seq2seq_kit.tasks.classify.task import ClassifyJob
+from seq2seq_kit.tasks.echo.evaluation import check_echo, evaluate_echo, examine_echo
+from seq2seq_kit.tasks.forecast.task import ForecastJob
+from seq2seq_kit.tasks.next_step.task import NextStepJob
+from seq2seq_kit.training.fit import Fit
+from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame, waves_frame, whole_recipe
+from tests.tasks.classify.conftest import counted_frame, series_recipe, texts_recipe, words_frame
+from tests.test_messages import listed
+from tests.untyped import parse_recipe
+
+Rows = pd.DataFrame
+ECHO = [0.0, 0.2, 0.4, 0.6, 0.8]
+
+
+class Pair(NamedTuple):
+    """What must say the code, and what looks alike and must not."""
+
+    fires: Callable[[], Sequence[Finding]]
+    silent: Callable[[], Sequence[Finding]]
+
+
+def forecast_data(frame: Rows, **data: Any) -> list[Finding]:
+    return ForecastJob.open(parse_recipe(forecast_recipe(**data)), frame).check()
+
+
+def checked(recipe: dict[str, Any], frame: Rows) -> list[Finding]:
+    return open_job(parse_recipe(recipe), frame).check()
+
+
+def noisy(rows: int = 600, *, noise: float = 1.0, level: float = 0.0) -> Rows:
+    """A slow wave under noise: the best forecast lies nearer to anything smooth than to the truth."""
+    rng = np.random.default_rng(0)
+    times = pd.date_range("2024-01-01", periods=rows, freq="h")
+    load = level + 2 * np.sin(2 * np.pi * np.arange(rows) / 24) + rng.normal(scale=noise, size=rows)
+    return pd.DataFrame({"time": times, "load": load, "heat": rng.normal(size=rows)})
+
+
+def judged(frame: Rows, model: Predictor, *, losses: Sequence[float] = (1.0,), **data: Any) -> list[Finding]:
+    """What is said of a forecast of some rows by a model that does one obvious thing."""
+    small = {"inputs": ["load"], "calendar": [], "input_steps": 24, "output_steps": 4}
+    prepared = prepare(parse_recipe(forecast_recipe(**small | data)).data, frame)
+    peers, naive = fit_forecast_baselines(prepared), naive_error(prepared)
+    val, test = (evaluate_part(prepared, part, model, peers, naive=naive) for part in ("val", "test"))
+    return ForecastJob.diagnose(val, test, losses, all_epochs=True)
+
+
+class Off:
+    """The truth and an error of a size; on the test part of another, `factor` times as large."""
+
+    def __init__(self, size: float, factor: float = 1.0) -> None:
+        self.size, self.factor = size, factor
+
+    def __call__(self, prepared: Any, part: str, windows: np.ndarray) -> np.ndarray:
+        truth = prepared.truth(part, windows)
+        rng, size = np.random.default_rng(0), self.size * (self.factor if part == "test" else 1)
+        clean = np.where(np.abs(truth) > 1e4, 0.0, truth)  # nobody foresees a row that is wild
+        result: np.ndarray = clean + rng.normal(scale=size, size=truth.shape)
+        return result
+
+
+def smooth(prepared: Any, part: str, windows: np.ndarray) -> np.ndarray:
+    """Half way from the newest value to the mean: 20 % better than the newest value where the noise is large."""
+    return 0.3 * LastValue()(prepared, part, windows)
+
+
+def autoencoded(error: Callable[[np.ndarray], np.ndarray]) -> list[Finding]:
+    prepared = prepare(parse_recipe(autoencode_recipe(input_steps=12)).data, hourly_frame(600))
+    peers = fit_autoencode_baselines(prepared, latent_dim=2)
+
+    def model(prepared: Any, part: str, windows: np.ndarray) -> np.ndarray:
+        return error(prepared.truth(part, windows))
+
+    val, test = (evaluate_part(prepared, part, model, peers) for part in ("val", "test"))
+    return AutoencodeJob.diagnose(val, test, [1.0], all_epochs=True)
+
+
+def next_step(model: Predictor) -> list[Finding]:
+    prepared = prepare(parse_recipe(forecast_recipe(inputs=["load"], calendar=[], output_steps=3)).data, noisy())
+    peers = fit_forecast_baselines(prepared)
+    val, test = (evaluate_part(prepared, part, model, peers) for part in ("val", "test"))
+    return NextStepJob.diagnose(val, test, [1.0], all_epochs=True)
+
+
+def labelled(given: Sequence[int]) -> list[Finding]:
+    truth = np.array([0, 0, 1, 1, 2, 2])
+    board = LabelEvaluation(
+        "test",
+        truth,
+        {"model": np.eye(3)[list(given)], "constant": np.eye(3)[[0] * 6]},
+        {"constant": ""},
+        ["a", "b", "c"],
+    )
+    return ClassifyJob.diagnose(board, board, [1.0], all_epochs=False)
+
+
+def changed(frame: Rows, rows: Any, value: float, column: str = "load") -> Rows:
+    frame = frame.copy()
+    frame.loc[frame.index[rows], column] = value
+    return frame
+
+
+def loops(**model: Any) -> list[Finding]:
+    job = open_job(
+        parse_recipe(forecast_recipe() | {"model": {"encoder_units": [4], "decoder_units": [4]} | model}),
+        hourly_frame(),
+    )
+    return slow_layers(recurrences_of(job.build()))
+
+
+def estimated() -> list[Finding]:
+    job = open_job(parse_recipe(forecast_recipe()), hourly_frame())
+    return [_estimate(job, job.build())]
+
+
+def ended(best_epoch: int) -> list[Finding]:
+    job = open_job(parse_recipe({"task": "echo", "data": {"sequence": ECHO}}), None)
+    board = evaluate_echo("test", np.array(ECHO), np.array(ECHO), mean=0.4)
+    return job.examine(Fit([], best_epoch, "interrupted", 1.0), board, board)
+
+
+def tagged(labels: Sequence[str]) -> list[Finding]:
+    frame = hourly_frame(400).assign(level=np.resize(np.array(labels), 400))
+    recipe = {
+        "task": "tag",
+        "data": {"time": "time", "every": "1h", "inputs": ["load"], "labels": "level", "input_steps": 24},
+    }
+    return checked(recipe, frame)
+
+
+def translated(other: str = "b") -> list[Finding]:
+    rows = [f"{'ab'[n % 2]}{'xyz'[n % 3]}{n}" for n in range(300)]
+    level = "char" if other == "b" else "token"
+    data = {"source_column": "word", "target_column": "back", "level": level, "split": {"val": 0.2, "test": 0.2}}
+    return checked({"task": "translate", "data": data}, pd.DataFrame({"word": rows, "back": [w[::-1] for w in rows]}))
+
+
+def big_units(scaling: str) -> list[Finding]:
+    """Noise in small units: no penalty of the grid shrinks it far enough where nothing scales it."""
+    frame = noisy(300)
+    frame["load"] = np.random.default_rng(1).normal(scale=2e3, size=300)
+    return judged(frame, Off(2e3), scaling=scaling)
+
+
+PAIRS: dict[str, Pair] = {
+    "constant_column": Pair(
+        lambda: forecast_data(changed(hourly_frame(), slice(0, 500), 5.0, "heat")),
+        lambda: forecast_data(changed(hourly_frame(), slice(0, 400), 5.0, "heat")),
+    ),
+    "constant_sequence": Pair(lambda: check_echo([0.5, 0.5, 0.5]), lambda: check_echo([0.5, 0.5, 0.50001])),
+    "copies_last_step": Pair(lambda: next_step(LastValue()), lambda: next_step(smooth)),
+    "data_note": Pair(lambda: forecast_data(hourly_frame()[::-1]), lambda: forecast_data(hourly_frame())),
+    "data_prepared": Pair(
+        lambda: checked(
+            {
+                "task": "tag",
+                "data": {"time": "time", "every": "1h", "inputs": ["load"], "labels": "kind", "input_steps": 24},
+            },
+            hourly_frame(400).assign(kind="a")[::-1].assign(kind=lambda f: np.resize(["a", "b"], len(f))),
+        ),
+        lambda: tagged(["a", "b"]),
+    ),
+    "echo_learnt": Pair(
+        lambda: examine_echo(evaluate_echo("test", np.array(ECHO), np.array(ECHO) + 0.04, mean=0.4), all_epochs=True),
+        lambda: examine_echo(evaluate_echo("test", np.array(ECHO), np.array(ECHO) + 0.06, mean=0.4), all_epochs=True),
+    ),
+    "echo_not_learnt": Pair(
+        lambda: examine_echo(evaluate_echo("test", np.array(ECHO), np.array(ECHO) + 0.06, mean=0.4), all_epochs=True),
+        lambda: examine_echo(evaluate_echo("test", np.array(ECHO), np.array(ECHO) + 0.04, mean=0.4), all_epochs=True),
+    ),
+    "estimated_time": Pair(estimated, lambda: forecast_data(hourly_frame())),
+    "few_sequences": Pair(
+        lambda: checked(whole_recipe(), waves_frame(40)), lambda: checked(whole_recipe(), waves_frame(300))
+    ),
+    "few_windows": Pair(lambda: forecast_data(hourly_frame(220)), lambda: forecast_data(hourly_frame(600))),
+    "keras_loop": Pair(lambda: loops(recurrent_dropout=0.1), lambda: loops(dropout=0.1)),
+    "labels": Pair(lambda: tagged(["a", "b"]), lambda: forecast_data(hourly_frame(400))),
+    "labels_never_given": Pair(lambda: labelled([0, 0, 1, 1, 0, 1]), lambda: labelled([0, 0, 1, 1, 0, 2])),
+    "lengths": Pair(lambda: checked(whole_recipe(), waves_frame()), lambda: checked(series_recipe(), counted_frame())),
+    "loses_to_baseline": Pair(lambda: judged(noisy(), Off(6.0)), lambda: judged(noisy(), Off(0.5))),
+    "no_epoch_finished": Pair(lambda: ended(0), lambda: ended(1)),
+    "one_sequence": Pair(lambda: check_echo(ECHO), lambda: checked(whole_recipe(), waves_frame())),
+    "outlier": Pair(
+        lambda: forecast_data(changed(hourly_frame(), 300, 1e5)),
+        lambda: forecast_data(changed(hourly_frame(), 300, 200.0)),
+    ),
+    "penalty_at_edge": Pair(lambda: big_units("none"), lambda: big_units("standard")),
+    "rare_labels": Pair(lambda: tagged(["a"] * 30 + ["b"]), lambda: tagged(["a"] * 9 + ["b"])),
+    "refit": Pair(lambda: conclusion.refitted(3), lambda: conclusion.tested_before(3)),
+    "repeats_last_value": Pair(lambda: judged(noisy(), LastValue()), lambda: judged(noisy(noise=6.0), smooth)),
+    "returns_the_mean": Pair(
+        lambda: autoencoded(lambda truth: np.broadcast_to(truth.mean(axis=(0, 1)), truth.shape)),
+        lambda: autoencoded(
+            lambda truth: np.broadcast_to(truth.mean(axis=1, keepdims=True) * 0.4 + truth * 0.6, truth.shape)
+        ),
+    ),
+    "sequences": Pair(
+        lambda: checked(series_recipe(), counted_frame()), lambda: checked(whole_recipe(), waves_frame())
+    ),
+    "series_without_windows": Pair(
+        lambda: forecast_data(
+            pd.concat([hourly_frame(600).assign(site="long"), hourly_frame(40).assign(site="short")]), series="site"
+        ),
+        lambda: forecast_data(
+            pd.concat([hourly_frame(600).assign(site="long"), hourly_frame(240).assign(site="short")]), series="site"
+        ),
+    ),
+    "still_improving": Pair(
+        lambda: judged(noisy(), Off(0.5), losses=[2.0, 1.5, 1.4]),
+        lambda: judged(noisy(), Off(0.5), losses=[2.0, 1.4, 1.39]),
+    ),
+    "test_outside_training_range": Pair(
+        lambda: forecast_data(changed(hourly_frame(), slice(560, 600), 400.0)),
+        lambda: forecast_data(changed(hourly_frame(), 599, 400.0)),
+    ),
+    "tested_before": Pair(lambda: conclusion.tested_before(4), lambda: conclusion.tested_before(0)),
+    "ties_with_baseline": Pair(
+        lambda: tied(1.0),
+        lambda: tied(0.9),
+    ),
+    "unknown_tokens": Pair(lambda: translated("each word once"), lambda: translated("b")),
+    "unscaled_sequence": Pair(lambda: check_echo([0.0, 1.1]), lambda: check_echo([0.0, -1.0])),
+    "val_and_test_differ": Pair(
+        lambda: judged(noisy(), Off(0.5, 3.0)), lambda: judged(changed(noisy(), 599, 4e5), Off(0.5))
+    ),
+    "vocabulary": Pair(lambda: translated(), lambda: checked(texts_recipe(), words_frame())),
+    "wild_row": Pair(
+        lambda: judged(changed(noisy(), 599, 4e5), Off(0.5)), lambda: judged(changed(noisy(), 599, 8.0), Off(0.5))
+    ),
+}
+
+
+def tied(share: float) -> list[Finding]:
+    """A model whose errors are a share of those of its hardest baseline."""
+    prepared = prepare(parse_recipe(forecast_recipe(inputs=["load"], calendar=[])).data, noisy())
+    peers = fit_forecast_baselines(prepared)
+
+    def model(prepared: Any, part: str, windows: np.ndarray) -> np.ndarray:
+        truth: np.ndarray = prepared.truth(part, windows)
+        return truth + share * (peers[-1](prepared, part, windows) - truth)
+
+    val, test = (evaluate_part(prepared, part, model, peers) for part in ("val", "test"))
+    return ForecastJob.diagnose(val, test, [1.0], all_epochs=True)
+
+
+def test_every_finding_has_a_pair() -> None:
+    assert set(PAIRS) == listed("Findings")
+
+
+@pytest.mark.parametrize("code", sorted(PAIRS))
+def test_a_finding_is_made_where_it_must_be(code: str) -> None:
+    assert code in [finding.code for finding in PAIRS[code].fires()]
+
+
+@pytest.mark.parametrize("code", sorted(PAIRS))
+def test_a_finding_is_not_made_of_what_only_looks_alike(code: str) -> None:
+    assert code not in [finding.code for finding in PAIRS[code].silent()]
+
+
+def test_a_wild_row_is_named_with_its_cell() -> None:
+    frame = changed(noisy(), 599, 4e5)
+    (found,) = [finding for finding in judged(frame, Off(0.5)) if finding.code == "wild_row"]
+    assert "row 600" in found.text
+    assert "column load" in found.text
+    assert "holds 400000" in found.text
