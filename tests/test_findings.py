@@ -12,7 +12,6 @@ from seq2seq_kit.evaluation import evaluate_part, fit_forecast_baselines, naive_
 from seq2seq_kit.evaluation.baselines import LastValue, Predictor
 from seq2seq_kit.explanation import recurrences_of, slow_layers
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.runs import _estimate
 from seq2seq_kit.sweeps import conclusion
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.autoencode.baselines import fit_autoencode_baselines
@@ -129,7 +128,7 @@ def loops(**model: Any) -> list[Finding]:
 
 def estimated() -> list[Finding]:
     job = open_job(parse_recipe(forecast_recipe()), hourly_frame())
-    return [_estimate(job, job.build())]
+    return [job.estimate(job.build())]
 
 
 def ended(best_epoch: int) -> list[Finding]:
@@ -194,6 +193,7 @@ PAIRS: dict[str, Pair] = {
     "few_windows": Pair(lambda: forecast_data(hourly_frame(220)), lambda: forecast_data(hourly_frame(600))),
     "keras_loop": Pair(lambda: loops(recurrent_dropout=0.1), lambda: loops(dropout=0.1)),
     "labels": Pair(lambda: tagged(["a", "b"]), lambda: forecast_data(hourly_frame(400))),
+    "labels_never_correct": Pair(lambda: labelled([0, 0, 1, 2, 0, 1]), lambda: labelled([0, 0, 1, 1, 0, 2])),
     "labels_never_given": Pair(lambda: labelled([0, 0, 1, 1, 0, 1]), lambda: labelled([0, 0, 1, 1, 0, 2])),
     "lengths": Pair(lambda: checked(whole_recipe(), waves_frame()), lambda: checked(series_recipe(), counted_frame())),
     "loses_to_baseline": Pair(lambda: judged(noisy(), Off(6.0)), lambda: judged(noisy(), Off(0.5))),
