@@ -33,7 +33,11 @@ def list_(options: argparse.Namespace) -> None:
         from seq2seq_kit.tracking.store import local_store
 
         local = local_store(options.tracking_uri)
-        runs = None if local and local.is_new else open_tracking(options.tracking_uri, create=False).runs()
+        runs = None
+        if not (local and local.is_new):
+            tracking = open_tracking(options.tracking_uri, create=False)
+            tracking.close_dead()
+            runs = tracking.runs()
         if runs is None or runs.empty:
             console.print("no runs yet; train one: seq2seq-kit train RECIPE")
             return

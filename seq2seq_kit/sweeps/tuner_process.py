@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from seq2seq_kit.errors import KitError, SweepError
+from seq2seq_kit.processes import end_with_parent
 from seq2seq_kit.sweeps.executor import start_process
 from seq2seq_kit.sweeps.tuner import Answer, Suggestion, Tuner
 
@@ -157,7 +158,8 @@ class TunerThread:
 
 
 def _serve(pipe: Connection, arguments: tuple[object, ...], named: dict[str, object]) -> None:
-    """The whole life of the tuner's process: it ends with the pipe, and so with the sweep's process."""
+    """The whole life of the tuner's process: it ends with the pipe, and in the middle of a choice with the sweep's process."""
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the sweep's process to decide
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
