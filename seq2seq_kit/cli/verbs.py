@@ -99,6 +99,7 @@ def train(options: argparse.Namespace) -> int:
 
     from seq2seq_kit.cli.progress import TrainingConsole
     from seq2seq_kit.quiet import load_tensorflow
+    from seq2seq_kit.tracking.store import local_store
     from seq2seq_kit.validation import resolve
 
     if options.resume is None and options.recipe is None:
@@ -108,6 +109,7 @@ def train(options: argparse.Namespace) -> int:
         raise ArgumentError(said, code="invalid_option")
     # A wrong recipe is reported before TensorFlow is imported.
     recipe = None if options.recipe is None else resolve(options.recipe, options.overrides)
+    local_store(options.tracking_uri)  # and so is a place that no store can have
     console = Console()
     load_tensorflow()
     from seq2seq_kit import resuming, runs

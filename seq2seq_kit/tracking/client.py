@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import islice
@@ -50,8 +50,7 @@ def open_tracking(
     """
     local = local_store(uri)
     write = create if write is None else write
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    _quieten()
     if local:
         if local.is_new:
             if not create:
@@ -80,6 +79,14 @@ def open_tracking(
     if write:
         tracking.close_dead()
     return tracking
+
+
+def _quieten() -> None:
+    """MLflow logs a traceback before it raises; what it raises is told in a sentence."""
+    import mlflow  # noqa: F401  (which sets the levels when it is imported)
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -152,10 +159,10 @@ class Tracking:
         return lock(folder / LOCK if folder else shared_folder() / f"seq2seq-kit-{mine}.lock")
 
     def close_dead(self) -> None:
-        """Marks the runs of this machine's dead processes KILLED, where the store can be written."""
+        """Marks the runs of this machine's dead processes KILLED; where the store cannot be written, the next command does."""
         if self.local and not self.local.writable:
             return
-        with kit_errors(self.uri):
+        with suppress(TrackingError), kit_errors(self.uri):
             running = self._search(self._experiments(), "ASC", "attributes.status = 'RUNNING'", page=_PAGE_OF_RUNS)
             dead = [run.info.run_id for run in running if is_dead(run.data.tags)]
             if not dead:

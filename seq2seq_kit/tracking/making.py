@@ -1,7 +1,7 @@
 """Making a local store: beside its place and under a lock, then renamed, so that it is there whole or not at all.
 
-MLflow makes its tables in some fifty migrations, each a transaction of its own. Whoever is ended between two of them leaves a file
-that no MLflow opens again.
+MLflow makes its tables in some fifty migrations, each a transaction of its own. Whoever is ended between two of them leaves a
+file that no MLflow opens again.
 """
 
 import os
@@ -118,8 +118,8 @@ def database_errors(database: Path, seconds: float) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
             raise TrackingError(
-                f"{database} is locked by another process, waited {seconds:.0f} s. Expected to write to it. Wait for the other run to "
-                "finish its write, or stop it; `fuser` on the file names it",
+                f"{database} is locked by another process, waited {seconds:.0f} s. Expected to write to it. Wait for the "
+                "other run to finish its write, or stop it; `fuser` on the file names it",
                 code="store_locked",
             ) from None
         raise TrackingError(

@@ -8,6 +8,7 @@ import re
 import sqlite3
 import warnings
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 from seq2seq_kit.errors import TrackingError
@@ -131,13 +132,34 @@ def refused_schema(said: str, uri: str) -> str | None:
     if match is None and foreign is None:
         return None
     found, expected = match.groups() if match else (foreign[1] if foreign else "", None)
-    older = found in REVISIONS and expected in REVISIONS and REVISIONS.index(found) < REVISIONS.index(expected)
-    cure = (
-        f"Copy the file as a backup and run `mlflow db upgrade {uri}`" if older else "Install the MLflow that wrote it"
-    )
+    older = found in _installed()
+    wrote = "" if older else _writer(uri)
+    install = "Install the MLflow that wrote it" + (f": pip install mlflow=={wrote}" if wrote else "")
+    cure = f"Copy the file as a backup and run `mlflow db upgrade {uri}`" if older else install
     wanted = f"; the installed one expects {expected}" if expected else ""
     written = f"{'an older' if older else 'another, probably newer,'} MLflow (schema revision {found}{wanted})"
     return f"{uri} was written by {written}. {cure}"
+
+
+def _installed() -> set[str]:
+    """The revisions that the installed MLflow can migrate from."""
+    import mlflow
+
+    folder = Path(mlflow.__file__).parent / "store" / "db_migrations" / "versions"
+    return {path.name.partition("_")[0] for path in folder.glob("*_*.py")}
+
+
+def _writer(uri: str) -> str:
+    """The version of MLflow that wrote the newest of the kit's runs in a database; empty if it cannot be told."""
+    said = "SELECT t.value FROM tags AS t JOIN runs AS r USING (run_uuid) WHERE t.key = ? ORDER BY r.start_time DESC LIMIT 1"
+    try:
+        with closing(
+            sqlite3.connect(f"{Path(uri.removeprefix('sqlite:///')).as_uri()}?mode=ro", uri=True)
+        ) as connection:
+            row = connection.execute(said, (WRITTEN_BY,)).fetchone()
+    except (sqlite3.Error, ValueError):  # a server's address, or tables of another form
+        return ""
+    return str(row[0]) if row and re.fullmatch(r"[\w.+]{1,30}", str(row[0])) else ""
 
 
 def _revision(connection: sqlite3.Connection) -> str | None:

@@ -105,8 +105,9 @@ def _readable(folder: Path) -> LocalStore:
     found = _ADDRESS.search(str(folder))
     if found:
         raise TrackingError(
-            f"the MLflow store cannot lie in {folder}: MLflow reads {found[0]!r} as part of an address and would write elsewhere. "
-            "Expected a path without ?, # and % before two hexadecimal digits. Rename the folder, or choose another --tracking-uri",
+            f"the MLflow store cannot lie in {folder}: MLflow reads {found[0]!r} as part of an address and would write "
+            "elsewhere. Expected a path without ?, # and % before two hexadecimal digits. Rename the folder, or choose another "
+            "--tracking-uri",
             code="store_path_refused",
         )
     return LocalStore(folder)
