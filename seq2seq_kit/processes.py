@@ -26,6 +26,7 @@ _CLOCK = 5.0  # seconds by which a process's start may seem to move when the clo
 _LONGEST_FOLDER = 72  # letters; a socket's path may have 107, and those of multiprocessing lie two levels below
 _NAME = re.compile(r"seq2seq-kit-(\d+)-(\d+)-([0-9a-f]{8})")
 _PR_SET_PDEATHSIG = 1
+STARTED_BY = "SEQ2SEQ_KIT_STARTED_BY"  # environment: id of the process that starts another
 _shared: list[Path] = []  # the temporary folder of all processes, once this one has its own
 
 
@@ -103,7 +104,12 @@ def end_with_parent() -> None:
 
 
 def killed_with_parent(signal_number: int = signal.SIGKILL) -> None:
-    """Linux: this process gets the signal when the thread that started it ends; 0 takes that back. Elsewhere nothing."""
+    """Linux: this process gets the signal when the thread that started it ends; 0 takes that back. Elsewhere nothing.
+
+    One whose parent, told by `STARTED_BY`, has ended before the call ends now.
+    """
     if sys.platform.startswith("linux"):
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal_number), 0, 0, 0)
+            if signal_number and os.getppid() != int(os.environ.get(STARTED_BY, os.getppid())):
+                os._exit(1)

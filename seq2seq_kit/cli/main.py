@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Json after the program's name; those of the process by default.
 
     Returns:
-        0 done; 1 the run failed; 2 the recipe, the data or the call is wrong; 130 interrupted, 143 by SIGTERM, 129 by SIGHUP.
+        0 done; 1 the run failed; 2 the recipe, the data or the call is wrong; 130 interrupted by Ctrl-C, SIGTERM or SIGHUP.
     """
     options = _parser().parse_args(arguments)
     warnings.showwarning = lambda message, *rest: _show_warning(message)
@@ -38,30 +38,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"error[{error.code}]: {error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt as error:
+    except KeyboardInterrupt:
         if options.debug:
             raise
         with suppress(OSError):  # the terminal may be closed
             print("interrupted", file=sys.stderr)
-        return error.code if isinstance(error, _Ended) else verbs.INTERRUPTED
+        return verbs.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has ended
         return 1
 
 
-class _Ended(KeyboardInterrupt):
-    """SIGTERM or SIGHUP, which end a run as Ctrl-C does: with its state in MLflow, its files and processes cleared away."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.code = 128 + number
-
-
 @contextmanager
 def _ended_in_order() -> Iterator[None]:
+    """SIGTERM and SIGHUP end a run as Ctrl-C does: with its state in MLflow, its files and processes cleared away."""
+
     def end(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
-        raise _Ended(number)
+        raise KeyboardInterrupt
 
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     if threading.current_thread() is not threading.main_thread():
