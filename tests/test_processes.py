@@ -32,6 +32,19 @@ def keeping(folder: Path, code: str = KEEP) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
 
+def left_of(family: list[psutil.Process], *, seconds: float) -> list[psutil.Process]:
+    """Those that still run after so many seconds, which are then killed; a zombie has ended."""
+    until = time.monotonic() + seconds
+    left = family
+    while left and time.monotonic() < until:
+        left = [each for each in left if each.is_running() and is_alive(each.pid, each.create_time())]
+        time.sleep(0.1)
+    for each in left:
+        with suppress(psutil.Error):
+            each.kill()
+    return left
+
+
 @pytest.fixture
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A temporary folder with a short name, as they have."""
@@ -102,11 +115,8 @@ time.sleep(60)
     family = psutil.Process(parent.pid).children(recursive=True)
     assert family
     parent.kill()
-    _, left = psutil.wait_procs(family, timeout=3)
-    for process in left:
-        process.kill()
-    assert not left
     parent.communicate()
+    assert not left_of(family, seconds=4)
 
 
 def busy(pipe: object) -> None:
@@ -130,11 +140,7 @@ def test_the_ui_leaves_no_server_however_it_is_ended(number: int, shared: Path, 
         family = psutil.Process(process.pid).children(recursive=True)
         assert len(family) >= 2
         process.send_signal(number)
-        _, left = psutil.wait_procs(family, timeout=8)
-        for each in left:
-            with suppress(psutil.Error):
-                each.kill()
-        assert not left
+        assert not left_of(family, seconds=8)
         assert process.wait(10) == (-9 if number == signal.SIGKILL else 130)
     assert bool(list(shared.iterdir())) is (number == signal.SIGKILL)
 
