@@ -3,7 +3,8 @@
     python benchmarks/faults.py                       # 50 moments of each kind, hours on 2 cores
     python benchmarks/faults.py --moments 3 --only train predict
 
-Every moment has a folder of its own with a store that holds a finished run, except for `making` and `disk`, which begin without one.
+Every moment has a folder of its own with a store that holds a finished run; `making`, `disk` and `crowd` begin without one, and after
+`making` the next command is a training, which must end well.
 The moments follow the seed and are uniform over the time that an undisturbed process takes. After each one counts:
 
 - lost: the finished run or its bundle is gone, a run is still RUNNING, or a trained model is neither logged nor rescued
@@ -92,11 +93,12 @@ class Case:
         for process in left:
             with suppress(psutil.Error):
                 process.kill()
+        failed = int(self.run_id == "" and self.call("train r.yaml") != 0)
         listed = self.call("list runs")
         self.printed = "".join(path.read_text(errors="replace") for path in self.folder.glob("*.log"))
         strange = {path.name for path in (self.folder / "mlruns").glob("*")} - KNOWN
         return {
-            "lost": int(self.run_id != "" and not self.kept()) + self.running(),
+            "lost": failed + int(self.run_id != "" and not self.kept()) + self.running(),
             "unreadable": int(listed != 0 or "Traceback" in self.printed),
             "orphans": len(left),
             "leftovers": len(list((self.folder / "t").iterdir())) + len(strange),
