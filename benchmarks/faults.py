@@ -3,8 +3,8 @@
     python benchmarks/faults.py                       # 50 moments of each kind, hours on 2 cores
     python benchmarks/faults.py --moments 3 --only train predict
 
-Every moment has a folder of its own with a store that holds a finished run; `making`, `disk` and `crowd` begin without one, and after
-`making` the next command is a training, which must end well.
+Every moment has a folder of its own with a store that holds a finished run; `making`, `disk` and `crowd` begin without one, and
+then the next command is a training, which must end well.
 The moments follow the seed and are uniform over the time that an undisturbed process takes. After each one counts:
 
 - lost: the finished run or its bundle is gone, a run is still RUNNING, or a trained model is neither logged nor rescued
