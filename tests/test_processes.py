@@ -77,7 +77,7 @@ def test_temporary_files_go_with_their_process_and_those_of_a_killed_one_with_th
     assert living.stdout.readline()
     assert len(list(shared.iterdir())) == 3  # a living one's folder is left to it
     killed.kill()
-    killed.wait()
+    killed.communicate()
     third = keeping(shared)
     third.communicate()
     assert sorted(path.name.count("-") for path in shared.iterdir()) == [2, 4]
