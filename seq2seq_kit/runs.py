@@ -19,7 +19,6 @@ from seq2seq_kit.errors import BundleError, TrackingError, TrainingError
 from seq2seq_kit.evaluation.base import Board
 from seq2seq_kit.explanation import kernels_of, recurrences_of, slow_layers
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.processes import shared_folder
 from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides

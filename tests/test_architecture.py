@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "data": {"errors", "findings", "recipe"},
     "evaluation": {"errors", "findings", "recipe", "data"},
     "training": {"errors", "recipe", "data", "models"},
-    "bundles": {"errors", "recipe", "data", "models", "evaluation"},
+    "bundles": {"errors", "processes", "recipe", "data", "models", "evaluation"},
     "results": {"findings", "recipe", "training", "evaluation", "bundles"},
     "reports": {"findings", "data", "evaluation", "training", "results"},
     "tasks": {"errors", "findings", "recipe", "data", "models", "training", "evaluation", "bundles", "reports"},
@@ -42,8 +42,10 @@ MAY_IMPORT = {
     "explanation": {"errors", "findings", "recipe", "models", "training", "tasks", "validation"},
     "runs": ALL | {"processes", "reports", "tasks", "tracking", "validation", "explanation"},
     "resuming": {"errors", "results", "runs", "tasks", "tracking"},
-    "sweeps": ALL | {"kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"},
-    "cli": ALL | {"processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs", "resuming", "sweeps"},
+    "sweeps": ALL
+    | {"kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"},
+    "cli": ALL
+    | {"processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs", "resuming", "sweeps"},
     "bundle_files": {"tasks"},
 }
 OUTSIDE = {
