@@ -44,7 +44,7 @@ def resume(
     """
     began = time.perf_counter()
     reporter = reporter or Silent()
-    tracking = open_tracking(tracking_uri, say=reporter.say, create=False)
+    tracking = open_tracking(tracking_uri, say=reporter.say, create=False, write=True)
     record, _ = resumable(tracking, run)
     with checkpoint_of(record) as checkpoint:
         _, tags = resumable(tracking, record.run_id)  # it may have ended a moment ago

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.errors import BundleError, KitError
+from seq2seq_kit.processes import shared_folder
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def rescue(bundle: Bundle, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def _put_aside(bundle: Bundle) -> str:
-    for parent in (Path.cwd(), Path(tempfile.gettempdir())):
+    for parent in (Path.cwd(), shared_folder()):
         try:
             saved = bundle.save(parent / f"bundle-{bundle.info['run_id'][:8]}")
         except BundleError:

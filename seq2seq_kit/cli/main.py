@@ -1,14 +1,20 @@
 """The program `seq2seq-kit`: its arguments, its exit codes, and how errors and warnings are printed."""
 
 import argparse
+import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
+from types import FrameType
 
 from seq2seq_kit import __version__
 from seq2seq_kit.cli import rows, verbs
-from seq2seq_kit.errors import KitError, KitWarning
+from seq2seq_kit.errors import ArgumentError, KitError, KitWarning
+from seq2seq_kit.processes import keep_own_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,12 +24,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Json after the program's name; those of the process by default.
 
     Returns:
-        0 done; 1 the run failed; 2 the recipe, the data or the call is wrong; 130 interrupted.
+        0 done; 1 the run failed; 2 the recipe, the data or the call is wrong; 130 interrupted by Ctrl-C, SIGTERM or SIGHUP.
     """
     options = _parser().parse_args(arguments)
     warnings.showwarning = lambda message, *rest: _show_warning(message)
+    if arguments is None:  # a process of our own
+        keep_own_folder()
     try:
-        return int(options.verb(options) or 0)
+        with _ended_in_order(), _written_output():
+            return int(options.verb(options) or 0)
     except KitError as error:
         if options.debug:
             raise
@@ -32,11 +41,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         if options.debug:
             raise
-        print("interrupted", file=sys.stderr)
+        with suppress(OSError):  # the terminal may be closed
+            print("interrupted", file=sys.stderr)
         return verbs.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has ended
         return 1
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """SIGTERM and SIGHUP end a run as Ctrl-C does: with its state in MLflow, its files and processes cleared away."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
+        raise KeyboardInterrupt
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    # What was to be ignored (nohup) or is handled by somebody else is left so.
+    numbers = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def _written_output() -> Iterator[None]:
+    """What was printed must have been written, as a full disk is noticed only then."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.filename is not None:  # some other file
+            raise
+        with suppress(OSError, ValueError):  # Python would try once more at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        said = f"could not write to standard output: {error}. Free some space, or choose another place"
+        raise ArgumentError(said, code="unwritable_file") from None
 
 
 def _show_warning(message: Warning | str) -> None:

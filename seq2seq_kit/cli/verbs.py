@@ -33,7 +33,11 @@ def list_(options: argparse.Namespace) -> None:
         from seq2seq_kit.tracking.store import local_store
 
         local = local_store(options.tracking_uri)
-        runs = None if local and local.is_new else open_tracking(options.tracking_uri, create=False).runs()
+        runs = None
+        if not (local and local.is_new):
+            tracking = open_tracking(options.tracking_uri, create=False)
+            tracking.close_dead()
+            runs = tracking.runs()
         if runs is None or runs.empty:
             console.print("no runs yet; train one: seq2seq-kit train RECIPE")
             return
@@ -95,6 +99,7 @@ def train(options: argparse.Namespace) -> int:
 
     from seq2seq_kit.cli.progress import TrainingConsole
     from seq2seq_kit.quiet import load_tensorflow
+    from seq2seq_kit.tracking.store import local_store
     from seq2seq_kit.validation import resolve
 
     if options.resume is None and options.recipe is None:
@@ -104,6 +109,7 @@ def train(options: argparse.Namespace) -> int:
         raise ArgumentError(said, code="invalid_option")
     # A wrong recipe is reported before TensorFlow is imported.
     recipe = None if options.recipe is None else resolve(options.recipe, options.overrides)
+    local_store(options.tracking_uri)  # and so is a place that no store can have
     console = Console()
     load_tensorflow()
     from seq2seq_kit import resuming, runs

@@ -21,6 +21,7 @@ import psutil
 
 from seq2seq_kit.data.tables.memory import free_memory
 from seq2seq_kit.errors import SweepError
+from seq2seq_kit.processes import STARTED_BY
 from seq2seq_kit.sweeps.trial_process import BatchBegan, EpochEnded, Failure, Message, TrialTask, main
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def start_server() -> ForkServerContext | SpawnContext:
         return get_context("spawn")
     context = get_context("forkserver")
     context.set_forkserver_preload(["seq2seq_kit.sweeps.preload"])
-    with _one_thread(), _without_main():
+    with _settings(), _without_main():
         from multiprocessing import forkserver
 
         forkserver.ensure_running()
@@ -202,7 +203,7 @@ def start_process(target: Callable[..., None], *arguments: object) -> tuple[Base
     ours, theirs = context.Pipe()
     process = context.Process(target=target, args=(theirs, *arguments), daemon=True)
     try:
-        with _one_thread(), _without_main():
+        with _settings(), _without_main():
             process.start()
     except (OSError, EOFError) as error:
         ours.close()
@@ -232,11 +233,12 @@ def _death_of(trial: LocalTrial) -> Failure:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """NumPy's libraries read these when they are loaded."""
+def _settings() -> Iterator[None]:
+    """For new processes: one thread, read by NumPy's libraries when they are loaded, and who started them."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
+    values = dict.fromkeys(names, "1") | {STARTED_BY: str(os.getpid())}
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:

@@ -8,6 +8,7 @@ import gc
 import os
 from importlib import import_module
 
+from seq2seq_kit.processes import killed_with_parent
 from seq2seq_kit.quiet import held_back
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -15,6 +16,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def _load() -> None:
+    # A server that serves ends with its sweep by itself; one that is importing would notice only seconds later.
+    killed_with_parent()
     with held_back():
         import keras  # noqa: F401
         import tensorflow as tf  # noqa: F401
@@ -27,6 +30,7 @@ def _load() -> None:
         for spec in SPECS:
             import_module(f"seq2seq_kit.tasks.{spec.job.partition(':')[0]}")
         library()
+    killed_with_parent(0)  # now Python's own server watches, and the thread that started this one may end
 
 
 _load()

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
-
 from seq2seq_kit.errors import ArgumentError, SweepError
+from seq2seq_kit.processes import is_alive
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import flattened
 from seq2seq_kit.recipe.sweep import knobs
@@ -22,7 +21,6 @@ from seq2seq_kit.sweeps.tuner import Suggestion
 from seq2seq_kit.tasks.registry import load_recipe
 from seq2seq_kit.tracking.client import RunRecord, Tracking
 
-_CLOCK = 5.0  # seconds by which a process's start may seem to move when the clock is set
 # What may be changed when a sweep is resumed: how far it goes, not what it does.
 _BUDGET = ("sweep.max_trials", "sweep.max_minutes")
 _KINDS = {"trial": "one of its trials", "fold": "a fold of a trial"}
@@ -79,6 +77,11 @@ def claim(store: TrialStore) -> None:
     Raises:
         SweepError: Another process of this machine runs it.
     """
+    with store.tracking.lock():  # of two that ask at the same time one finds the other's tags
+        _claim(store)
+
+
+def _claim(store: TrialStore) -> None:
     _, tags = store.tracking.reopen(store.record.run_id)
     mine = process_tags()
     other = {name: tags.get(name) for name in mine}
@@ -97,9 +100,8 @@ def claim(store: TrialStore) -> None:
 
 def _is_alive(tags: Mapping[str, str | None]) -> bool:
     try:
-        began = psutil.Process(int(tags["sweep.process"] or 0)).create_time()
-        return abs(began - float(tags["sweep.process_began"] or 0)) < _CLOCK
-    except (psutil.Error, ValueError):
+        return is_alive(int(tags["sweep.process"] or 0), float(tags["sweep.process_began"] or 0))
+    except ValueError:
         return False
 
 

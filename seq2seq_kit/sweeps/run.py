@@ -28,6 +28,7 @@ from seq2seq_kit.sweeps.trial_store import TrialStore
 from seq2seq_kit.sweeps.trials import Trial, best_of
 from seq2seq_kit.sweeps.tuner_process import TunerProcess
 from seq2seq_kit.tracking.client import impatient, open_tracking
+from seq2seq_kit.tracking.store import local_store
 from seq2seq_kit.training.interrupt import noticing_ctrl_c
 from seq2seq_kit.validation import resolve
 
@@ -57,6 +58,7 @@ def sweep(
         SweepError: No trial has finished, one met a bug, or KerasTuner is not supported.
         TrackingError: The store is locked or unreachable.
     """
+    local_store(tracking_uri)  # a place that cannot be used is told before the data is read
     recipe = resolve(recipe, overrides)
     recipe = recipe.model_copy(update={"name": recipe.name or recipe.task})
     section = section_of(recipe)
@@ -102,7 +104,7 @@ def resume_sweep(
         SweepError: It is still running.
         TrackingError: No such run.
     """
-    tracking = open_tracking(tracking_uri, create=False)
+    tracking = open_tracking(tracking_uri, create=False, write=True)
     store = open_trial_store(tracking, run)
     wanted = resolve(recipe if recipe is not None else store.recipe, overrides)
     wanted = wanted.model_copy(update={"name": wanted.name or wanted.task})

@@ -10,7 +10,6 @@ import os
 import re
 import signal
 import sys
-import threading
 import time
 import traceback
 from contextlib import suppress
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from seq2seq_kit.errors import DataError, KitError, TrainingError
+from seq2seq_kit.processes import end_with_parent, use_folder
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.sweeps.trials import Direction, is_better
 from seq2seq_kit.tasks import open_job
@@ -128,7 +128,7 @@ def main(pipe: Connection, task: TrialTask) -> None:
 
 def _run(pipe: Connection, task: TrialTask) -> Outcome | Failure:
     try:
-        _settle(pipe, task.folder)
+        _settle(task.folder)
         return run_trial(task, pipe)
     except (MemoryError, TrainingError) as error:
         return Failure("failed", str(error) or "out of memory")
@@ -215,7 +215,7 @@ class _PipeObserver:
         self.pipe.send(EpochEnded(self.fold, epoch))
 
 
-def _settle(pipe: Connection, folder: Path) -> None:
+def _settle(folder: Path) -> None:
     """Makes this process compute in one thread, write to files only, and never outlive the sweep."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to every process of the terminal; the sweep's decides
     folder.mkdir(parents=True, exist_ok=True)
@@ -225,7 +225,8 @@ def _settle(pipe: Connection, folder: Path) -> None:
     with suppress(OSError):
         # If memory runs out, Linux ends a trial and not the sweep.
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    threading.Thread(target=_end_with_the_sweep, args=(pipe,), daemon=True).start()
+    end_with_parent()
+    use_folder(folder)  # which the sweep removes
 
     import tensorflow as tf
 
@@ -233,13 +234,6 @@ def _settle(pipe: Connection, folder: Path) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)  # trials share it
-
-
-def _end_with_the_sweep(pipe: Connection) -> None:
-    """The sweep's process never sends anything: the pipe ends when that process does, however it ended."""
-    with suppress(EOFError, OSError):
-        pipe.recv_bytes()
-    os._exit(1)
 
 
 def _largest_resident_set() -> int:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seq2seq_kit.errors import KitError, SweepError
+from seq2seq_kit.processes import end_with_parent, use_folder
 from seq2seq_kit.sweeps.executor import start_process
 from seq2seq_kit.sweeps.tuner import Answer, Suggestion, Tuner
 
@@ -36,7 +39,8 @@ class TunerProcess:
 
     def __init__(self, *arguments: object, **named: object) -> None:
         self.notes: list[str] = []
-        self._process, self._pipe = start_process(_serve, arguments, named)
+        self._folder = tempfile.TemporaryDirectory(prefix="seq2seq-kit-tuner-")
+        self._process, self._pipe = start_process(_serve, Path(self._folder.name), arguments, named)
 
     def ask(self) -> Answer:
         """See `Tuner.ask`."""
@@ -64,6 +68,7 @@ class TunerProcess:
         finally:
             self._process.kill()
             self._process.join()
+            self._folder.cleanup()  # here, as one that was killed could not
 
     def _call(self, method: str, *arguments: object, **named: object) -> object:
         try:
@@ -156,8 +161,10 @@ class TunerThread:
         self._thread.shutdown(cancel_futures=True)
 
 
-def _serve(pipe: Connection, arguments: tuple[object, ...], named: dict[str, object]) -> None:
-    """The whole life of the tuner's process: it ends with the pipe, and so with the sweep's process."""
+def _serve(pipe: Connection, folder: Path, arguments: tuple[object, ...], named: dict[str, object]) -> None:
+    """The whole life of the tuner's process: it ends with the pipe, and in the middle of a choice with the sweep's process."""
+    end_with_parent()
+    use_folder(folder)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the sweep's process to decide
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import subprocess
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +18,11 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from seq2seq_kit.errors import TrackingError
+from seq2seq_kit.processes import shared_folder
 from seq2seq_kit.tracking.calls import impatient, kit_errors
+from seq2seq_kit.tracking.dead_runs import close_dead, is_dead, process_tags
+from seq2seq_kit.tracking.making import LOCK, lock
+from seq2seq_kit.tracking.mlflow_schema import OWN, WRITTEN_BY
 from seq2seq_kit.tracking.record import RunRecord
 from seq2seq_kit.tracking.store import LocalStore, local_store
 
@@ -26,32 +34,36 @@ _LEAST_PREFIX = 6  # letters of a run id that are enough to name it
 _SEARCHED_RUNS, _PAGE_OF_RUNS = 5_000, 200  # the most that MLflow gives at once; a page of the newest
 
 
-def open_tracking(uri: str | None, *, say: Callable[[str], None] = lambda text: None, create: bool = True) -> Tracking:
+def open_tracking(
+    uri: str | None, *, say: Callable[[str], None] = lambda text: None, create: bool = True, write: bool | None = None
+) -> Tracking:
     """Connects to the store; a local one is created on first use.
 
     Args:
         uri: As in `store.local_store`.
         say: Is told what takes a while.
         create: Whether a local store may be created; without it an absent one is an error.
+        write: Whether it is going to be written to; default: as `create`. A store that is only read is not changed.
 
     Raises:
-        TrackingError: The store is absent, locked, unreachable or not writable.
+        TrackingError: The store is absent, half made, locked, unreachable, of another MLflow, or not writable.
     """
     local = local_store(uri)
+    write = create if write is None else write
+    _quieten()
     if local:
-        new = local.is_new
-        if new and not create:
-            raise TrackingError(
-                f"there are no runs in {local.folder}: it has no mlflow.db. Call from the folder where the runs are, or name "
-                "it with --tracking-uri",
-                code="store_not_found",
-            )
-        local.prepare()
-        if new:
+        if local.is_new:
+            if not create:
+                raise TrackingError(
+                    f"there are no runs in {local.folder}: it has no mlflow.db. Call from the folder where the runs are, or "
+                    "name it with --tracking-uri",
+                    code="store_not_found",
+                )
             say(f"creating the MLflow store in {local.folder.name}/ (once, a few seconds)")
+            local.make()
+        if write:
+            local.prepare()
     address = local.uri if local else uri or os.environ["MLFLOW_TRACKING_URI"]
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
     import mlflow
 
     given = {name: value for name, value in os.environ.items() if name.startswith("MLFLOW_")}
@@ -63,7 +75,18 @@ def open_tracking(uri: str | None, *, say: Callable[[str], None] = lambda text: 
     with kit_errors(address):
         client = mlflow.MlflowClient(address, address)
         client.search_experiments(max_results=1)
-    return Tracking(address, local, client)
+    tracking = Tracking(address, local, client)
+    if write:
+        tracking.close_dead()
+    return tracking
+
+
+def _quieten() -> None:
+    """MLflow logs a traceback before it raises; what it raises is told in a sentence."""
+    import mlflow  # noqa: F401  (which sets the levels when it is imported)
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -84,8 +107,9 @@ class Tracking:
                     code="experiment_deleted",
                 )
             identity = found.experiment_id if found else self._create(experiment)
-            above = {"mlflow.parentRunId": parent} if parent else {}
-            run = self.client.create_run(identity, run_name=name, tags=dict(tags) | above)
+            own = process_tags() | {WRITTEN_BY: version("mlflow")}
+            own |= {"mlflow.parentRunId": parent} if parent else {}
+            run = self.client.create_run(identity, run_name=name, tags=dict(tags) | own)
         return RunRecord(self, identity, run.info.run_id)
 
     def reopen(self, run_id: str) -> tuple[RunRecord, dict[str, str]]:
@@ -113,12 +137,41 @@ class Tracking:
         run = self._find(run_id)
         run_id = run.info.run_id
         with kit_errors(self.uri):
-            if not any(file.path == artifact for file in self.client.list_artifacts(run_id)):
+            moved = self.local.found_here(run.info.artifact_uri) if self.local else None
+            if self.local and moved and self.local.writable:
+                self.local.prepare()
+                moved = None
+            names = [file.path for file in self.client.list_artifacts(run_id)] if not moved else []
+            if artifact not in names and not (moved and (moved / artifact).exists()):
                 raise TrackingError(
                     f"the run {run_id} ({run.info.status}) has no {artifact}; was it cut short?",
                     code="missing_artifact",
                 )
-            return Path(self.client.download_artifacts(run_id, artifact, str(folder)))
+            if not moved:
+                return Path(self.client.download_artifacts(run_id, artifact, str(folder)))
+            copy = shutil.copytree if (moved / artifact).is_dir() else shutil.copyfile
+            return Path(copy(moved / artifact, folder / artifact))
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Held while something is looked at and then written, so that no other process of this machine does the same."""
+        folder = self.local.folder if self.local else None
+        mine = f"{zlib.crc32(str(Path.home()).encode()):08x}"
+        return lock(folder / LOCK if folder else shared_folder() / f"seq2seq-kit-{mine}.lock")
+
+    def close_dead(self) -> None:
+        """Marks the runs of this machine's dead processes KILLED; where the store cannot be written, the next command does."""
+        if self.local and not self.local.writable:
+            return
+        with suppress(TrackingError), kit_errors(self.uri):
+            running = self._search(self._experiments(), "ASC", "attributes.status = 'RUNNING'", page=_PAGE_OF_RUNS)
+            dead = [run.info.run_id for run in running if is_dead(run.data.tags)]
+            if not dead:
+                return
+            with self.lock():
+                for run_id in dead:
+                    run = self.client.get_run(run_id)  # another process may have taken it up meanwhile
+                    if run.info.status == "RUNNING" and is_dead(run.data.tags):
+                        close_dead(self.client, run)
 
     def runs(self, most: int = 20) -> pd.DataFrame:
         """The newest runs: id, name, experiment, status, result on test, start, and what resumes one that was cut short.
@@ -190,9 +243,15 @@ class Tracking:
 
     def _create(self, experiment: str) -> str:
         # With this kind the UI opens in its view for model training instead of the one for language models.
-        tags = {"mlflow.experimentKind": "custom_model_development"}
+        tags = {"mlflow.experimentKind": "custom_model_development", OWN: "1"}
         place = str(self.local.artifacts) if self.local else None
-        return self.client.create_experiment(experiment, artifact_location=place, tags=tags)
+        try:
+            return self.client.create_experiment(experiment, artifact_location=place, tags=tags)
+        except Exception:
+            found = self.client.get_experiment_by_name(experiment)
+            if found is None:
+                raise
+            return found.experiment_id  # another process was faster
 
 
 def git_revision(folder: Path) -> str | None:

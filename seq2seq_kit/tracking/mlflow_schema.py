@@ -7,6 +7,8 @@ was moved or copied they are rewritten here. An unknown schema is never written 
 import re
 import sqlite3
 import warnings
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 from seq2seq_kit.errors import TrackingError
@@ -20,6 +22,8 @@ REVISIONS = (
     *("a8b9c0d1e2f3", "c1d2e3f4a5b6", "c3d9e7f1a2b4", "6f8d9c3b2a1e", "1971f2d9a75b", "17e22815139b", "b7e2c1a4d9f3"),
     *("75868b020152", "dc11669786a5"),
 )
+OWN = "seq2seq_kit.experiment"  # tag of the experiments that the kit made
+WRITTEN_BY = "seq2seq_kit.mlflow"  # tag of a run: the version of MLflow that wrote it
 # Every column that holds the place of an artifact.
 _PLACES = {
     "experiments": ("artifact_location",),
@@ -31,6 +35,8 @@ _PLACES = {
 
 def follow_move(connection: sqlite3.Connection, artifacts: Path) -> None:
     """Rewrites the places of artifacts after the folder of a store was moved or copied; otherwise writes nothing.
+
+    Only what moved with the store is rewritten, row by row, once its files are seen at the new place.
 
     Where the schema does not say whether the folder was moved, a warning says so.
 
@@ -55,9 +61,7 @@ def follow_move(connection: sqlite3.Connection, artifacts: Path) -> None:
             stacklevel=2,
         )
         return
-    found = connection.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
-    own = [place for (place,) in found if place and "://" not in place and Path(place).name == "artifacts"]
-    old = [place for place in own if place != str(artifacts)]
+    old = [place for place in _candidates(connection, artifacts) if _has_moved(connection, place, artifacts, present)]
     if not old:
         return
     revision = _revision(connection) if "version_num" in present["alembic_version"] else None
@@ -72,11 +76,48 @@ def follow_move(connection: sqlite3.Connection, artifacts: Path) -> None:
     for table, names in _PLACES.items():
         for name in names:
             for place in old:
-                # Compared letter by letter: LIKE would read `_` and `%` of a path as wildcards and ignore case.
-                connection.execute(
-                    f"UPDATE {table} SET {name} = ? || substr({name}, ?) WHERE {name} = ? OR substr({name}, 1, ?) = ?",
-                    (str(artifacts), len(place) + 1, place, len(place) + 1, f"{place}/"),
-                )
+                for before in _below(connection, table, name, place):
+                    after = f"{artifacts}{before.removeprefix(place)}"
+                    if Path(after).exists() or not Path(before).exists():
+                        connection.execute(f"UPDATE {table} SET {name} = ? WHERE {name} = ?", (after, before))
+
+
+def _candidates(connection: sqlite3.Connection, artifacts: Path) -> list[str]:
+    """Places of experiments that may be this store's own from before a move."""
+    found = connection.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
+    own = [place for (place,) in found if place and "://" not in place and Path(place).name == "artifacts"]
+    return [place for place in own if place != str(artifacts)]
+
+
+def _has_moved(connection: sqlite3.Connection, place: str, artifacts: Path, present: Mapping[str, set[str]]) -> bool:
+    """Whether the files of a place are at the new one now.
+
+    Experiments that plain MLflow put elsewhere look the same, and their files stay where they are. Where runs have left no file
+    at all, the experiments that the kit made follow the store.
+    """
+    runs = _below(connection, "runs", "artifact_uri", place) if "artifact_uri" in present["runs"] else []
+    if any(Path(f"{artifacts}{uri.removeprefix(place)}").exists() for uri in runs):
+        return True
+    # A finished run of the kit has logged models, so files that cannot be seen now are elsewhere, perhaps not mounted.
+    known = "artifact_location" in present["logged_models"]
+    models = _below(connection, "logged_models", "artifact_location", place) if known else []
+    return not models and not any(Path(uri).exists() for uri in runs) and _is_own(connection, place)
+
+
+def _is_own(connection: sqlite3.Connection, place: str) -> bool:
+    """Whether the kit made an experiment with this place; before it marked them, its runs say so."""
+    said = """SELECT 1 FROM experiments AS e WHERE e.artifact_location = ? AND (
+        EXISTS (SELECT 1 FROM experiment_tags AS t WHERE t.experiment_id = e.experiment_id AND t.key = ?)
+        OR EXISTS (SELECT 1 FROM runs AS r JOIN tags AS t ON t.run_uuid = r.run_uuid
+                   WHERE r.experiment_id = e.experiment_id AND t.key = 'mlflow.source.name'
+                   AND substr(t.value, 1, 12) = 'seq2seq-kit '))"""
+    return connection.execute(said, (place, OWN)).fetchone() is not None
+
+
+def _below(connection: sqlite3.Connection, table: str, name: str, place: str) -> list[str]:
+    """The values of a column that are a place or lie below it; LIKE would read `_` and `%` of a path as wildcards."""
+    said = f"SELECT DISTINCT {name} FROM {table} WHERE {name} = ? OR substr({name}, 1, ?) = ?"
+    return [row[0] for row in connection.execute(said, (place, len(place) + 1, f"{place}/"))]
 
 
 def refused_schema(said: str, uri: str) -> str | None:
@@ -91,13 +132,34 @@ def refused_schema(said: str, uri: str) -> str | None:
     if match is None and foreign is None:
         return None
     found, expected = match.groups() if match else (foreign[1] if foreign else "", None)
-    older = found in REVISIONS and expected in REVISIONS and REVISIONS.index(found) < REVISIONS.index(expected)
-    cure = (
-        f"Copy the file as a backup and run `mlflow db upgrade {uri}`" if older else "Install the MLflow that wrote it"
-    )
+    older = found in _installed()
+    wrote = "" if older else _writer(uri)
+    install = "Install the MLflow that wrote it" + (f": pip install mlflow=={wrote}" if wrote else "")
+    cure = f"Copy the file as a backup and run `mlflow db upgrade {uri}`" if older else install
     wanted = f"; the installed one expects {expected}" if expected else ""
     written = f"{'an older' if older else 'another, probably newer,'} MLflow (schema revision {found}{wanted})"
     return f"{uri} was written by {written}. {cure}"
+
+
+def _installed() -> set[str]:
+    """The revisions that the installed MLflow can migrate from."""
+    import mlflow
+
+    folder = Path(mlflow.__file__).parent / "store" / "db_migrations" / "versions"
+    return {path.name.partition("_")[0] for path in folder.glob("*_*.py")}
+
+
+def _writer(uri: str) -> str:
+    """The version of MLflow that wrote the newest of the kit's runs in a database; empty if it cannot be told."""
+    said = "SELECT t.value FROM tags AS t JOIN runs AS r USING (run_uuid) WHERE t.key = ? ORDER BY r.start_time DESC LIMIT 1"
+    try:
+        with closing(
+            sqlite3.connect(f"{Path(uri.removeprefix('sqlite:///')).as_uri()}?mode=ro", uri=True)
+        ) as connection:
+            row = connection.execute(said, (WRITTEN_BY,)).fetchone()
+    except (sqlite3.Error, ValueError):  # a server's address, or tables of another form
+        return ""
+    return str(row[0]) if row and re.fullmatch(r"[\w.+]{1,30}", str(row[0])) else ""
 
 
 def _revision(connection: sqlite3.Connection) -> str | None:

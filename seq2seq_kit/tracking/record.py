@@ -17,6 +17,7 @@ from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
 from seq2seq_kit.errors import TrackingError
 from seq2seq_kit.recipe.loading import flattened
 from seq2seq_kit.tracking.calls import active_run, kit_errors
+from seq2seq_kit.tracking.dead_runs import process_tags
 from seq2seq_kit.training.fit import Epoch
 
 if TYPE_CHECKING:
@@ -168,7 +169,8 @@ class RunRecord:
             return max((each.step for each in client.get_metric_history(self.run_id, "epoch/val_loss")), default=0)
 
     def open(self) -> None:
-        """Marks a run that was closed as running again."""
+        """Marks a run that was closed as running again, in this process."""
+        self.tags(process_tags())
         with self._client() as client:
             client.update_run(self.run_id, status="RUNNING")
 

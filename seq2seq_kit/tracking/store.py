@@ -4,16 +4,17 @@ Works on the SQLite file itself: MLflow is not imported, and a lock is noticed a
 """
 
 import os
-import sqlite3
-from contextlib import closing
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from seq2seq_kit.errors import TrackingError
+from seq2seq_kit.tracking.making import database_errors, make_store, opened, state_of
 from seq2seq_kit.tracking.mlflow_schema import follow_move
 
 FOLDER = "mlruns"
 _LOCK_SECONDS = 10.0
+_ADDRESS = re.compile(r"[?#]|%[0-9a-fA-F]{2}")
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,19 @@ class LocalStore:
 
     @property
     def is_new(self) -> bool:
-        return not self.database.exists()
+        """Whether there is no store yet, or only what an interrupted making left."""
+        return state_of(self.database, _LOCK_SECONDS) != "whole"
 
-    def prepare(self) -> None:
-        """Makes the folder, waits until the database is free, and rewrites places in it if the folder was moved.
+    @property
+    def writable(self) -> bool:
+        """Whether runs can be written; an archive on a medium that is read only can still be listed and predicted from."""
+        return os.access(self.database, os.W_OK) and os.access(self.folder, os.W_OK)
+
+    def make(self) -> None:
+        """Makes the folder and the database; does nothing where another process made them first.
 
         Raises:
-            TrackingError: The folder cannot be written, another process locks the database, or it is damaged.
+            TrackingError: The folder cannot be written, or the disk is full.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -51,29 +58,23 @@ class LocalStore:
                 f"cannot make the folder {self.folder}: {error}. Choose another --tracking-uri",
                 code="store_not_writable",
             ) from None
-        if self.is_new:
-            return
-        try:
-            with closing(sqlite3.connect(self.database, timeout=_LOCK_SECONDS, isolation_level=None)) as connection:
-                connection.execute("BEGIN IMMEDIATE")
-                follow_move(connection, self.artifacts)
-                connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                raise TrackingError(
-                    f"{self.database} is locked by another process, waited {_LOCK_SECONDS:.0f} s. Expected to write to it. "
-                    "Wait for the other run to finish its write, or stop it; `fuser` on the file names it",
-                    code="store_locked",
-                ) from None
-            raise TrackingError(
-                f"cannot write to {self.database}: {error}. Check its permissions and the disk",
-                code="store_not_writable",
-            ) from None
-        except sqlite3.DatabaseError as error:
-            raise TrackingError(
-                f"{self.database} is not a SQLite database ({error}). Move it away to start anew",
-                code="store_damaged",
-            ) from None
+        make_store(self.database, self.artifacts)
+
+    def prepare(self) -> None:
+        """Waits until the database is free for writing, and rewrites places in it if the folder was moved.
+
+        Raises:
+            TrackingError: Another process locks the database, it cannot be written, or it is damaged.
+        """
+        with database_errors(self.database, _LOCK_SECONDS), opened(self.database, _LOCK_SECONDS) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            follow_move(connection, self.artifacts)
+            connection.execute("COMMIT")
+
+    def found_here(self, uri: str) -> Path | None:
+        """The folder of a run's files, if the database has another place for it and the store was moved with its files."""
+        place = self.artifacts / Path(uri).parent.name / Path(uri).name
+        return place if str(place) != uri and place.exists() else None
 
 
 def local_store(uri: str | None) -> LocalStore | None:
@@ -81,6 +82,9 @@ def local_store(uri: str | None) -> LocalStore | None:
 
     Args:
         uri: A folder, `sqlite:///<folder>/mlflow.db`, or a server's address; None: `MLFLOW_TRACKING_URI`, else `mlruns/`.
+
+    Raises:
+        TrackingError: The database has another name, or MLflow would read the folder's name as part of an address.
     """
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or FOLDER
     if uri.startswith("sqlite:///"):
@@ -90,7 +94,20 @@ def local_store(uri: str | None) -> LocalStore | None:
                 f"a local store is a folder with mlflow.db; expected sqlite:///.../mlflow.db. Received: {uri}",
                 code="bad_tracking_uri",
             )
-        return LocalStore(path.parent)
+        return _readable(path.parent)
     if uri.startswith("file:"):
         uri = uri.removeprefix("file:").replace("///", "/", 1)
-    return None if "://" in uri or uri == "databricks" else LocalStore(Path(uri).resolve())
+    return None if "://" in uri or uri == "databricks" else _readable(Path(uri).resolve())
+
+
+def _readable(folder: Path) -> LocalStore:
+    """MLflow hands places around as addresses: it cuts them at `?` and `#`, and reads `%20` as a space."""
+    found = _ADDRESS.search(str(folder))
+    if found:
+        raise TrackingError(
+            f"the MLflow store cannot lie in {folder}: MLflow reads {found[0]!r} as part of an address and would write "
+            "elsewhere. Expected a path without ?, # and % before two hexadecimal digits. Rename the folder, or choose another "
+            "--tracking-uri",
+            code="store_path_refused",
+        )
+    return LocalStore(folder)

@@ -1,12 +1,14 @@
 """MLflow's UI on the kit's store: few processes, on loopback, at an address that opens the newest run's experiment."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from types import TracebackType
@@ -41,7 +43,7 @@ class Ui:
         self.process.wait()
 
     def stop(self) -> None:
-        """Ends the server and its worker."""
+        """Ends the server and its worker, also the worker of a server that was killed."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -49,6 +51,11 @@ class Ui:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        if self.process.stdin:
+            self.process.stdin.close()
         self.log.close()
 
     def __enter__(self) -> Self:
@@ -75,22 +82,27 @@ def open_ui(
     """
     from seq2seq_kit.tracking.client import open_tracking
 
-    tracking = open_tracking(tracking_uri, say=say)
+    tracking = open_tracking(tracking_uri, say=say, write=False)
     if tracking.local is None:
         raise TrackingError(
             f"{tracking.uri} is a server with a UI of its own: open that address in a browser", code="store_is_a_server"
         )
+    if tracking.local.writable:  # an archive on a medium that is read only can be looked at, too
+        tracking.local.prepare()
+        tracking.close_dead()
     port = _claim(port)
     newest = tracking.newest_run()
     options = {"backend-store-uri": tracking.local.uri, "default-artifact-root": str(tracking.local.artifacts)}
     options |= {"host": HOST, "port": str(port), "workers": "1"}
-    command = [sys.executable, "-m", "mlflow", "server"]
+    command = [sys.executable, "-m", "seq2seq_kit.tracking.serve", "server"]
     command += [word for name, value in options.items() for word in (f"--{name}", value)]
     # By default MLflow starts fifteen processes; its job runner is for evaluating language models.
     settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     say(f"starting MLflow's UI on {tracking.local.folder.name}/ (about ten seconds)")
     log = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the server)
-    process = subprocess.Popen(command, env=settings | os.environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, env=settings | os.environ, stdout=log, stderr=log, stdin=subprocess.PIPE, start_new_session=True
+    )
     site, view = f"http://{HOST}:{port}/#/experiments", "?workflowType=machine_learning"
     address = f"{site}/{newest[0]}/runs{view}" if newest else f"{site}{view}"
     ui = Ui(address, f"{site}/{newest[0]}/runs/{newest[1]}{view}" if newest else None, process, log)

@@ -196,7 +196,7 @@ def test_closing_a_executor_leaves_no_process(executors: Callable[..., LocalExec
 
 def tell_threads(pipe: Connection, folder: Path) -> None:
     """What a trial's process is like once it has settled; runs in one."""
-    _settle(pipe, folder)
+    _settle(folder)
     import tensorflow as tf
 
     threads = tf.config.threading
