@@ -79,18 +79,31 @@ def for_page(text: str) -> str:
 
 
 def metric_keys(names: Iterable[str]) -> dict[str, str]:
-    """Names as parts of MLflow's keys, which may hold letters, digits and underscores; no two are equal.
+    """Names as parts of MLflow's keys: letters, digits and underscores; no two are equal.
 
     Example:
         >>> metric_keys(["seasonal naive (day)", "a b", "a_b", "(!)"])
         {'seasonal naive (day)': 'seasonal_naive_day', 'a b': 'a_b', 'a_b': 'a_b_2', '(!)': 'unnamed'}
     """
+    return _distinct({name: "_".join(re.findall(r"[^\W_]+", name)) for name in names})
+
+
+def param_keys(keys: Iterable[str]) -> dict[str, str]:
+    """Dotted recipe keys as MLflow takes them: as they are, but for letters that only names from data have; no two are equal.
+
+    Example:
+        >>> param_keys(["data.scale_per_series", "data.scaling.temp [c]"])
+        {'data.scale_per_series': 'data.scale_per_series', 'data.scaling.temp [c]': 'data.scaling.temp _c_'}
+    """
+    return _distinct({key: re.sub(r"[^\w. -]", "_", key) for key in keys})
+
+
+def _distinct(wanted: dict[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for name in names:
-        plain = "_".join(re.findall(r"[^\W_]+", name))[:_LONGEST_KEY] or "unnamed"
-        key, count = plain, 1
+    for name, plain in wanted.items():
+        key, count = plain[:_LONGEST_KEY] or "unnamed", 1
         while key in found.values():
             count += 1
-            key = f"{plain}_{count}"
+            key = f"{plain[:_LONGEST_KEY]}_{count}"
         found[name] = key
     return found

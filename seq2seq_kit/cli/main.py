@@ -9,6 +9,7 @@ from functools import partial
 from seq2seq_kit import __version__
 from seq2seq_kit.cli import rows, verbs
 from seq2seq_kit.errors import KitError, KitWarning
+from seq2seq_kit.text import printable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KitError as error:
         if options.debug:
             raise
-        print(f"error[{error.code}]: {error}", file=sys.stderr)
+        print(printable(f"error[{error.code}]: {error}", lines=True), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         if options.debug:
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _show_warning(message: Warning | str) -> None:
     code = f"[{message.code}]" if isinstance(message, KitWarning) else ""
-    print(f"warning{code}: {message}", file=sys.stderr)
+    print(printable(f"warning{code}: {message}", lines=True), file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

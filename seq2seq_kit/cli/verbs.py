@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from seq2seq_kit.cli import rows
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from seq2seq_kit.evaluation import Board
 
 INTERRUPTED = 130  # what shells expect after Ctrl-C
+_LONGEST_LINE = 300
 
 
 def list_(options: argparse.Namespace) -> None:
@@ -52,7 +54,14 @@ def list_(options: argparse.Namespace) -> None:
 
 
 def _first_line(path: Path) -> str:
-    line = path.read_text(encoding="utf-8").partition("\n")[0]
+    """What the first line of a recipe says; a folder, or what is no text, is shown without."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            line = file.readline(_LONGEST_LINE).rstrip("\n")
+    except OSError as error:
+        return f"(cannot be read: {error.strerror})"
+    except UnicodeDecodeError:
+        return "(cannot be read: it is no UTF-8 text)"
     return line.lstrip("# ") if line.startswith("#") else ""
 
 
@@ -63,11 +72,11 @@ def validate(options: argparse.Namespace) -> None:
     checked = validation.validate(options.recipe, overrides=options.overrides)
     windows = ", ".join(f"{count:,} {part}" for part, count in checked.windows.items())
     series = f", {len(checked.series)} series" if len(checked.series) > 1 else ""
-    print(f"{options.recipe} is valid: {checked.recipe.task}, {checked.rows:,} rows{series}; {checked.unit}: {windows}")
-    if checked.recipe.sweep:
-        print(f"sweep: {checked.recipe.sweep.describe()}")
-    for finding in checked.findings:
-        print(f"{'!' if finding.level == 'warning' else 'i'} {finding.code}: {finding}")
+    recipe = checked.recipe
+    lines = [f"{options.recipe} is valid: {recipe.task}, {checked.rows:,} rows{series}; {checked.unit}: {windows}"]
+    lines += [f"sweep: {recipe.sweep.describe()}"] if recipe.sweep else []
+    lines += [f"{'!' if each.level == 'warning' else 'i'} {each.code}: {each}" for each in checked.findings]
+    print("\n".join(map(printable, lines)))
 
 
 def explain(options: argparse.Namespace) -> None:
@@ -157,15 +166,15 @@ def _write_best(options: argparse.Namespace) -> None:
 
 
 def _print_evaluation(console: Console, board: Board) -> None:
-    from seq2seq_kit.cli.progress import print_table
+    from seq2seq_kit.cli.progress import print_table, shown
     from seq2seq_kit.reports.notes import header, result_rows, signed
 
     print_table(console, header(board), result_rows(board), title=board.title)
     if len(board.names) > 1:  # a model that was saved after a failure has no baselines
         best = board.best_baseline
         said = f"skill {signed(board.skill)} against the best baseline, {best} ({board.about[best]})."
-        console.print(said, highlight=False)
-    console.print(board.units, highlight=False)
+        console.print(shown(said))
+    console.print(shown(board.units))
 
 
 def evaluate(options: argparse.Namespace) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 _LEAST_PREFIX = 6  # letters of a run id that are enough to name it
+_NAME_LENGTH = 250  # of a run; a list of many layers or columns is longer
 _SEARCHED_RUNS, _PAGE_OF_RUNS = 5_000, 200  # the most that MLflow gives at once; a page of the newest
 
 
@@ -85,7 +86,7 @@ class Tracking:
                 )
             identity = found.experiment_id if found else self._create(experiment)
             above = {"mlflow.parentRunId": parent} if parent else {}
-            run = self.client.create_run(identity, run_name=name, tags=dict(tags) | above)
+            run = self.client.create_run(identity, run_name=name[:_NAME_LENGTH], tags=dict(tags) | above)
         return RunRecord(self, identity, run.info.run_id)
 
     def reopen(self, run_id: str) -> tuple[RunRecord, dict[str, str]]:

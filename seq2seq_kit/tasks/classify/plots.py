@@ -36,6 +36,8 @@ def plot_predicted(test: NumberEvaluation) -> Figure:
         axes.scatter(test.truth, test.predictions[name], s=6, alpha=0.5, color=colour, label=name)
     ends = [float(test.truth.min()), float(test.truth.max())]
     axes.plot(ends, ends, color=TRUTH_COLOUR, lw=0.8, ls=":", label="predicted = actual")
-    axes.set(title="Predicted against actual, test sequences", xlabel=for_figure(f"actual {test.target}"), ylabel="predicted")
+    axes.set(
+        title="Predicted against actual, test sequences", xlabel=for_figure(f"actual {test.target}"), ylabel="predicted"
+    )
     axes.legend(frameon=False)
     return figure
