@@ -54,8 +54,9 @@ def for_markdown(text: str) -> str:
 
 
 def code_in_markdown(text: str) -> str:
-    """A text as code where it is plain, and as `for_markdown` has it where it is not."""
-    return f"`{text}`" if re.fullmatch(r"[\w .,-]+", text) else for_markdown(text)
+    """A text as code, in which all else has no meaning; one that could end the code as `for_markdown` has it. Not for tables."""
+    plain = text.isprintable() and text == text.strip() and text and "`" not in text
+    return f"`{text}`" if plain else for_markdown(text)
 
 
 def for_figure(text: str) -> str:

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import (
+    MOST,
     Columns,
     Data,
     Name,
@@ -58,7 +59,7 @@ class TagTokensModel(TagModel):
     """The same, on tokens."""
 
     embedding_dim: Steps = Field(64, description="Width of a token's learned vector.")
-    character_units: Annotated[int, Field(ge=0)] = Field(
+    character_units: Annotated[int, Field(ge=0, le=MOST)] = Field(
         0,
         description="Units of a recurrent layer that reads each token's characters, in each direction; 0: no such layer.",
     )
