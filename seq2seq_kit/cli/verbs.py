@@ -123,6 +123,8 @@ def sweep(options: argparse.Namespace) -> int:
     """Searches a recipe's space, resumes a sweep, or writes its best recipe."""
     from rich.console import Console
 
+    from seq2seq_kit.recipe.loading import overridden_keys
+    from seq2seq_kit.recipe.sweep_space import warn_of_searched
     from seq2seq_kit.validation import resolve
 
     if options.best:
@@ -134,6 +136,8 @@ def sweep(options: argparse.Namespace) -> int:
         said = "name a RECIPE to sweep, a run to --resume, or one whose --best recipe to write"
         raise ArgumentError(said, code="invalid_option")
     recipe = resolve(options.recipe, options.overrides) if options.recipe else None
+    if recipe is not None:
+        warn_of_searched(recipe, overridden_keys(options.overrides))
     from seq2seq_kit import sweeps
     from seq2seq_kit.cli.sweep_progress import SweepConsole, print_result
 

@@ -101,6 +101,11 @@ def _blocks(value: object) -> object:
     return value
 
 
+def overridden_keys(overrides: Overrides) -> list[str]:
+    """The dotted keys that overrides set."""
+    return [key for key, _ in _pairs(overrides)]
+
+
 def _pairs(overrides: Overrides) -> list[tuple[str, object]]:
     if isinstance(overrides, Mapping):
         return [(str(key), plain(value, f"override {key}", str(key))) for key, value in overrides.items()]
