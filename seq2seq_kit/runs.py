@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 import warnings
@@ -164,7 +165,7 @@ def load(run: str | Path, *, tracking_uri: str | None = None) -> Bundle:
         BundleError: The bundle is damaged or not of this kit.
         TrackingError: No such run.
     """
-    if _is_folder(Path(run)):
+    if os.path.isdir(run):  # noqa: PTH112 (a Path raises where no folder can have the name, such as one of 300 letters)
         return read_bundle(run)
     if Path(run).suffix or "/" in str(run):
         message = f"there is no folder {run}. Expected the folder of a bundle, or the id of a run"
@@ -172,13 +173,6 @@ def load(run: str | Path, *, tracking_uri: str | None = None) -> Bundle:
     tracking = open_tracking(tracking_uri, create=False)
     with tempfile.TemporaryDirectory() as folder:
         return read_bundle(tracking.fetch(str(run), "bundle", Path(folder)))
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):  # a name that no folder can have, such as one of 300 letters
-        return False
 
 
 def evaluate(

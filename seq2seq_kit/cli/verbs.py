@@ -123,8 +123,7 @@ def sweep(options: argparse.Namespace) -> int:
     """Searches a recipe's space, resumes a sweep, or writes its best recipe."""
     from rich.console import Console
 
-    from seq2seq_kit.recipe.loading import overridden_keys
-    from seq2seq_kit.recipe.sweep_space import warn_of_searched
+    from seq2seq_kit.recipe.loading import warn_of_searched
     from seq2seq_kit.validation import resolve
 
     if options.best:
@@ -137,7 +136,7 @@ def sweep(options: argparse.Namespace) -> int:
         raise ArgumentError(said, code="invalid_option")
     recipe = resolve(options.recipe, options.overrides) if options.recipe else None
     if recipe is not None:
-        warn_of_searched(recipe, overridden_keys(options.overrides))
+        warn_of_searched(recipe, options.overrides)
     from seq2seq_kit import sweeps
     from seq2seq_kit.cli.sweep_progress import SweepConsole, print_result
 

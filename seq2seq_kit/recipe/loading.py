@@ -101,9 +101,17 @@ def _blocks(value: object) -> object:
     return value
 
 
-def overridden_keys(overrides: Overrides) -> list[str]:
-    """The dotted keys that overrides set."""
-    return [key for key, _ in _pairs(overrides)]
+def warn_of_searched(recipe: Recipe, overrides: Overrides) -> None:
+    """Warns of overridden keys that the recipe's sweep searches: what they say holds for trial 1 only."""
+    space = list(recipe.sweep.space) if recipe.sweep else []
+    for key, _ in _pairs(overrides):
+        for other in space:
+            if key == other or key.startswith(f"{other}.") or other.startswith(f"{key}."):
+                said = (
+                    f"override {key}: the sweep searches {other}, so the value is that of trial 1, the recipe as it stands, and "
+                    f"other trials have their own. Take {other} out of `sweep.space` to train every trial with it"
+                )
+                warnings.warn(KitWarning(said, code="searched_override"), stacklevel=3)
 
 
 def _pairs(overrides: Overrides) -> list[tuple[str, object]]:

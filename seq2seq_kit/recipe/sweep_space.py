@@ -2,13 +2,12 @@
 
 import random
 import re
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, islice, product
 
 from pydantic import ValidationError
 
-from seq2seq_kit.errors import KitWarning, Problem, RecipeError
+from seq2seq_kit.errors import Problem, RecipeError
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.messages import problems_of, refusal
 from seq2seq_kit.recipe.renaming import Renaming
@@ -41,24 +40,6 @@ def section_of(recipe: Recipe) -> Sweep:
         )
         raise RecipeError(said, code="missing_sweep")
     return recipe.sweep
-
-
-def warn_of_searched(recipe: Recipe, overrides: Iterable[str]) -> None:
-    """Warns of overridden keys that the recipe's sweep searches: what they say holds for trial 1 only.
-
-    Args:
-        recipe: With the overrides put in; without a `sweep` section nothing is said.
-        overrides: Dotted keys.
-    """
-    space = list(recipe.sweep.space) if recipe.sweep else []
-    for key in overrides:
-        for other in space:
-            if key == other or key.startswith(f"{other}.") or other.startswith(f"{key}."):
-                said = (
-                    f"override {key}: the sweep searches {other}, so the value is that of trial 1, the recipe as it stands, and "
-                    f"other trials have their own. Take {other} out of `sweep.space` to train every trial with it"
-                )
-                warnings.warn(KitWarning(said, code="searched_override"), stacklevel=3)
 
 
 def trial_recipe(recipe: Recipe, values: Tree) -> Recipe:

@@ -14,9 +14,9 @@ import pandas as pd
 from seq2seq_kit.errors import ArgumentError, SweepError
 from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.recipe.fields import Recipe
-from seq2seq_kit.recipe.loading import Overrides, overridden_keys
+from seq2seq_kit.recipe.loading import Overrides, warn_of_searched
 from seq2seq_kit.recipe.sweep import knobs
-from seq2seq_kit.recipe.sweep_space import check_space, default_values, section_of, trial_recipe, warn_of_searched
+from seq2seq_kit.recipe.sweep_space import check_space, default_values, section_of, trial_recipe
 from seq2seq_kit.reports.notes import count_of
 from seq2seq_kit.runs import close, data_name, first_tags
 from seq2seq_kit.sweeps.conclusion import SweepResult, conclude_sweep, reasons
@@ -60,7 +60,7 @@ def sweep(
     recipe = resolve(recipe, overrides)
     recipe = recipe.model_copy(update={"name": recipe.name or recipe.task})
     section = section_of(recipe)
-    warn_of_searched(recipe, overridden_keys(overrides))
+    warn_of_searched(recipe, overrides)
     check_space(recipe)
     setup = prepare(recipe, data, workers, reporter)
     tracking = open_tracking(tracking_uri, say=setup.reporter.say)

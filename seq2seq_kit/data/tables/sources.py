@@ -69,6 +69,8 @@ def _read_csv(path: Path, separator: str, texts: Sequence[str]) -> pd.DataFrame:
         )
         refuse_duplicates((name for name in header.iloc[0] if name), str(path))
         frame = pd.read_csv(path, sep=separator, low_memory=False, quoting=quoting)
+    except DataError:
+        raise
     except pd.errors.EmptyDataError:
         raise DataError(f"{path} is empty; expected a header line and rows", code="empty_table") from None
     except pd.errors.ParserError as error:
