@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz recipes --cases 20000 --seed 0`: how often each kind of case ended how, and every fault with its number."""
+"""`python -m tests.fuzz recipes --cases 20000 --seed 0`: how often cases ended how, and every fault with its number."""
 
 import argparse
 import sys
