@@ -59,14 +59,15 @@ def code_in_markdown(text: str) -> str:
     return f"`{text}`" if plain else for_markdown(text)
 
 
-def for_figure(text: str) -> str:
-    r"""A text for matplotlib, which takes what stands between two dollar signs for a formula.
+def for_figure(text: str, *, most: int = 80) -> str:
+    r"""A text for matplotlib, which takes what stands between two dollar signs for a formula; of a long one the beginning.
 
     Example:
         >>> print(for_figure("cost_$^per_$"))
         cost_\$^per_\$
     """
-    return printable(text).replace("$", r"\$")
+    shown = printable(text)
+    return (shown if len(shown) <= most else f"{shown[: most - 1]}…").replace("$", r"\$")
 
 
 def for_page(text: str) -> str:

@@ -165,10 +165,11 @@ def write_interactive(examples: Examples, path: Path, *, title: str) -> None:
 
 
 def save(figures: Mapping[str, Figure], folder: Path) -> None:
-    """Writes each figure as `<name>.png`; letters that matplotlib's font lacks are boxes."""
+    """Writes each figure as `<name>.png`; letters that matplotlib's font lacks are boxes, and nothing is said of them."""
     folder.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        for message in ("Glyph .* missing from font", "constrained_layout not applied"):
+            warnings.filterwarnings("ignore", message)
         for name, figure in figures.items():
             figure.savefig(folder / f"{name}.png", dpi=120)
 
