@@ -38,7 +38,8 @@ Units = Annotated[list[Steps], Field(min_length=1, max_length=100)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 # A share of the rows, or how many of them.
 Share = Annotated[float, Field(gt=0, lt=1)] | Steps
-Columns = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=10_000)]
+Name = Annotated[str, Field(min_length=1)]
+Columns = Annotated[list[Name], Field(min_length=1, max_length=10_000)]
 Limits = dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
 # An integer, a unit and nothing else; the data room turns it into a step (data/time.py).
 Every = Annotated[
@@ -49,7 +50,6 @@ Read = Annotated[
     Field(description="memory: the whole table; row_groups: a Parquet file larger than memory, read as it is needed."),
 ]
 Level = Literal["char", "token"]
-Name = Annotated[str, Field(min_length=1)]
 Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 TeacherForcing = Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=2, max_length=2)]
 TEACHER_FORCING = (
@@ -88,9 +88,9 @@ class Table(Section):
     source: str | None = Field(
         None, description="A named data set (see `seq2seq-kit list`) or the path of a CSV or Parquet file."
     )
-    time: str | None = Field(None, description="Column of timestamps; needs `every`.")
+    time: Name | None = Field(None, description="Column of timestamps; needs `every`.")
     every: Every | None = Field(None, description="Time from one row to the next: 30s, 15min, 1h, 1d, 1w, 1mo, 1y.")
-    series: str | None = Field(None, description="Column that tells the series of a long table apart.")
+    series: Name | None = Field(None, description="Column that tells the series of a long table apart.")
     inputs: Columns = Field(description="Columns that the encoder reads.")
     limits: Limits = Field(
         default_factory=dict,
@@ -128,7 +128,7 @@ class HorizonData(WindowData):
     calendar: list[Calendar] = Field(
         default_factory=list, description="Features of the timestamp, also given to the decoder for the steps ahead."
     )
-    known_future: list[str] = Field(
+    known_future: Annotated[list[Name], Field(max_length=10_000)] = Field(
         default_factory=list, description="Columns known ahead of time; `predict` needs them for the steps ahead."
     )
 

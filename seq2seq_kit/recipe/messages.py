@@ -21,6 +21,7 @@ _TEXTS = {
     "too_short": "must name at least one",
 }
 _CODES = {"extra_forbidden": "unknown_key", "missing": "missing_key"}
+_MOST_TOLD, _LONGEST_KEY, _LONGEST_TEXT = 50, 100, 2_000  # of a message: problems, letters of a key and of a problem
 _OF_THE_MACHINE = 1_000  # smaller upper bounds have a meaning of their own
 _BOUNDS = {
     annotated_types.Ge: ("ge", "["),
@@ -65,10 +66,14 @@ def refusal(
         where = "override" if by_hand else f"line {line}" if line else "recipe"
         rows.append((line or 0, where, problem))
     rows.sort(key=lambda row: row[0])
-    width = max(len(problem.key) for problem in problems)
+    width = min(max(len(problem.key) for problem in problems), _LONGEST_KEY)
     count = "1 problem" if len(rows) == 1 else f"{len(rows)} problems"
-    lines = [f"  {where:8s} {problem.key:{width}s}  {problem.text}" for _, where, problem in rows]
-    message = "\n".join([f"{origin} has {count}:", *lines])
+    lines = [
+        f"  {where:8s} {_cut(problem.key, _LONGEST_KEY):{width}s}  {_cut(problem.text, _LONGEST_TEXT)}"
+        for _, where, problem in rows[:_MOST_TOLD]
+    ]
+    more = [f"  and {len(rows) - _MOST_TOLD:,} more"] if len(rows) > _MOST_TOLD else []
+    message = "\n".join([f"{origin} has {count}:", *lines, *more])
     return RecipeError(message, code="invalid_recipe", problems=[row[2] for row in rows])
 
 
@@ -135,7 +140,10 @@ def text_of(detail: ErrorDetails, loc: Sequence[int | str], schema: type[BaseMod
 
 def shortened(value: object, most: int = 200) -> str:
     """A value in a message, as Python writes it; a long one is cut."""
-    text = repr(value)
+    return _cut(repr(value), most)
+
+
+def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 4]} ..."
 
 

@@ -59,7 +59,7 @@ class SeriesData(Section):
 
     source: str | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
     series: Name = Field(description="Column that tells the sequences apart.")
-    time: str | None = Field(None, description="Column of timestamps; needs `every`.")
+    time: Name | None = Field(None, description="Column of timestamps; needs `every`.")
     every: Every | None = Field(None, description="Time from one row to the next.")
     inputs: Columns = Field(description="Columns of the sequence.")
     limits: Limits = Field(default_factory=dict, description="Lowest and highest possible value by column.")
