@@ -38,7 +38,7 @@ Units = Annotated[list[Steps], Field(min_length=1, max_length=100)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 # A share of the rows, or how many of them.
 Share = Annotated[float, Field(gt=0, lt=1)] | Steps
-Name = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1, max_length=4_096)]  # of a column, or a path
 Columns = Annotated[list[Name], Field(min_length=1, max_length=10_000)]
 Limits = dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
 # An integer, a unit and nothing else; the data room turns it into a step (data/time.py).
@@ -85,7 +85,7 @@ class SequenceSplit(Section):
 class Table(Section):
     """A table of rows, one or several series of them."""
 
-    source: str | None = Field(
+    source: Name | None = Field(
         None, description="A named data set (see `seq2seq-kit list`) or the path of a CSV or Parquet file."
     )
     time: Name | None = Field(None, description="Column of timestamps; needs `every`.")

@@ -43,7 +43,7 @@ _JOIN: dict[str, str] = Field(default_factory=dict, description="Labels that cou
 class TextsData(Section):
     """A table with a text and its answer in each row."""
 
-    source: str | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
+    source: Name | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
     text: Name = Field(description="Column of the texts.")
     level: Level = Field("char", description="char: each character is a token; token: what stands between white space.")
     min_count: Steps = Field(1, description="A token that the training rows have less often is unknown.")
@@ -57,7 +57,7 @@ class TextsData(Section):
 class SeriesData(Section):
     """A long table; each series is one sequence with one answer, which all its rows repeat."""
 
-    source: str | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
+    source: Name | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
     series: Name = Field(description="Column that tells the sequences apart.")
     time: Name | None = Field(None, description="Column of timestamps; needs `every`.")
     every: Every | None = Field(None, description="Time from one row to the next.")

@@ -31,10 +31,10 @@ from seq2seq_kit.recipe.section import Section
 class TagTokensData(Section):
     """A table with a row for each token: its sequence, the token and its label."""
 
-    source: str | None = Field(
+    source: Name | None = Field(
         None, description="A named data set, a table, or a file with blank lines between sequences."
     )
-    test_source: str | None = Field(None, description="File of the test rows; default: a share of `source`.")
+    test_source: Name | None = Field(None, description="File of the test rows; default: a share of `source`.")
     lines: Annotated[list[Name], Field(min_length=2)] | None = Field(
         None, description="Names of the columns of a CoNLL-style file: tab-separated, a blank line between sequences."
     )
