@@ -31,7 +31,7 @@ def refused(folder: Path, line: str, code: str) -> str:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("seed: !!int abc", "line 7  must be of the kind int. Write a value of that kind, or quote it if it is a text. Received: 'abc'"),
+        ("seed: !!int abc", "line 7  must be of the kind int. Write a value of that kind, or quote it if it is a text. Received"),
         ("training: {learning_rate: !!float abc}", "line 7  must be of the kind float"),
         ("name: 2024-13-45", "line 7  must be of the kind timestamp"),
         (f"seed: {'9' * 5_000}", "line 7  must be of the kind int"),
@@ -62,10 +62,10 @@ def test_a_file_of_more_than_a_megabyte_is_no_recipe(tmp_path: Path) -> None:
     assert "1,048,576 bytes" in refused(tmp_path, "#" * 2**20, "recipe_too_large")
 
 
-@pytest.mark.parametrize("number", [2**63, -(2**63), 10**400, int("f" * 5_000, 16)])
-def test_a_number_of_more_than_64_bits_is_refused_at_its_key(number: int) -> None:
+@pytest.mark.parametrize(("bits", "sign"), [(63, 1), (63, -1), (400, 1), (40_000, -1)])
+def test_a_number_of_more_than_64_bits_is_refused_at_its_key(bits: int, sign: int) -> None:
     with pytest.raises(RecipeError, match=r"data\.gap_steps  must be a whole number below 2\^63") as caught:
-        parse_recipe(forecast_recipe(gap_steps=number))
+        parse_recipe(forecast_recipe(gap_steps=sign * 2**bits))
     assert caught.value.problems[0].code == "out_of_bounds"
 
 
@@ -209,6 +209,6 @@ def test_a_name_that_no_file_can_have_is_told(name: str, capsys: pytest.CaptureF
         assert cli.main(arguments) in (1, 2)
         assert capsys.readouterr().err.startswith("error[")
     for source in (name, f"{name}.csv", f"{name}.parquet"):
-        with pytest.raises(Exception, match="there is no file|cannot read") as caught:
+        with pytest.raises(Exception, match=r"there is no file|cannot read") as caught:
             validate(parse_recipe(forecast_recipe(source=source)))
         assert getattr(caught.value, "code", "") in ("file_not_found", "unreadable_file")
