@@ -124,7 +124,7 @@ def test_a_budget_of_a_sweep_has_an_end(metric: str, value: float) -> None:
 @pytest.mark.parametrize(
     ("knob", "has", "lacks"),
     [
-        (Knob("a", "int", 1, 10_000_000, 3), (1, 4, 9_999_999), (2, 9_999_998, 0)),
+        (Knob("a", "int", 1, 10_000_000, 3), (1, 4, 9_999_997), (2, 9_999_998, 0)),
         (Knob("a", "float", 0.0, 1.0, 0.1), (0.3, 1.0), (0.35, 1.1)),
         (Knob("a", "int", 8, 64, 2, "log"), (8, 16, 64), (24, 128)),
         (Knob("a", "int", 8, 64, 2, "reverse_log"), (64, 56, 40, 8), (16, 32)),
