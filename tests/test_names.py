@@ -116,8 +116,8 @@ def test_figures_take_names_as_text(first: int) -> None:
         assert {cut(name, 24) for name in names} <= set(drawn(figure))
     for name in names:
         values = np.arange(3.0)
-        ahead = {"truth": values[None, :, None], "predictions": {"model": values[None, :, None]}, "targets": [name]}
-        examples = Examples([name], values[None], values[None, :, None], values[None] + 3, **ahead)
+        x, y = values[None], values[None, :, None]
+        examples = Examples([name], x, y, x + 3, y, {"model": y}, [name])
         assert {cut(name, 80), cut(f"from {name}", 80)} <= set(drawn(plot_examples(examples, title=name)))
 
 
