@@ -22,6 +22,7 @@ from seq2seq_kit.recipe.section import Tree
 
 MOST_BYTES = 2**20
 DEEPEST = 20  # sections and lists in each other; a recipe has five
+_MOST_BRACKETS = 100  # that may be open at once in the text; ruamel.yaml takes a minute for 500 of them
 _LARGEST = 2**63  # what int64 holds
 
 
@@ -77,7 +78,19 @@ def read_value(text: str) -> object:
     return text if isinstance(value, dict) and not text.startswith("{") else value
 
 
+def _open_brackets(text: str) -> int:
+    """The most brackets that are open at once, outside quotes and comments."""
+    bare = re.sub(r"""\"(?:\\.|[^"\\\n])*"|'[^'\n]*'|\#[^\n]*""", "", text)
+    deepest = depth = 0
+    for bracket in re.findall(r"[\[\]{}]", bare):
+        depth = depth + 1 if bracket in "[{" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    return deepest
+
+
 def _loaded(text: str, origin: str) -> object:
+    if _open_brackets(text) > _MOST_BRACKETS:
+        raise _too_deep(origin)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of anchors that stand twice; aliases are refused anyway

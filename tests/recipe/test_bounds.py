@@ -43,7 +43,9 @@ def test_a_value_that_is_not_of_its_kind_is_told_with_its_line(tmp_path: Path, l
     assert len(message) < 1_000
 
 
-@pytest.mark.parametrize("value", ["[" * 300 + "]" * 300, "[" * 25 + "]" * 25, "{a: " * 1_000 + "1" + "}" * 1_000])
+@pytest.mark.parametrize(
+    "value", ["[" * 300 + "]" * 300, "[" * 25 + "]" * 25, "[" * 100_000, "{a: " * 1_000 + "1" + "}" * 1_000]
+)
 def test_brackets_in_brackets_have_an_end(tmp_path: Path, value: str) -> None:
     assert "more than 20 sections or lists" in refused(tmp_path, f"seed: {value}", "recipe_too_deep")
     with pytest.raises(RecipeError, match="more than 20"):
@@ -212,3 +214,9 @@ def test_a_name_that_no_file_can_have_is_told(name: str, capsys: pytest.CaptureF
         with pytest.raises(Exception, match=r"there is no file|cannot read") as caught:
             validate(parse_recipe(forecast_recipe(source=source)))
         assert getattr(caught.value, "code", "") in ("file_not_found", "unreadable_file")
+
+
+def test_brackets_in_names_open_nothing(tmp_path: Path) -> None:
+    names = ", ".join([f'"[ {number}"' for number in range(90)] + [f"'{{ {number}'" for number in range(90)])
+    (tmp_path / "recipe.yaml").write_text(HEAD.replace("[load]", f"[{names}]  # [[["), encoding="utf-8")
+    assert len(load_recipe(tmp_path / "recipe.yaml").data.inputs) == 180
