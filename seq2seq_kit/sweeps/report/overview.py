@@ -172,9 +172,10 @@ def _draw_history(axes: Axes, trials: Sequence[Trial], metric: str, direction: D
 
 
 def _draw_bars(axes: Axes, importances: Importances) -> None:
-    keys, shares, less, more = (column[-8:] for column in _bar_lengths(importances))
+    keys, *lengths = _bar_lengths(importances)
+    shares, less, more = (column[-8:] for column in lengths)
     axes.barh(
-        [for_figure(key) for key in keys],
+        [for_figure(key) for key in keys[-8:]],
         shares,
         xerr=[less, more],
         color=MODEL_COLOUR,
