@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 import warnings
@@ -194,7 +195,7 @@ def load(run: str | Path, *, tracking_uri: str | None = None) -> Bundle:
         BundleError: The bundle is damaged or not of this kit.
         TrackingError: No such run.
     """
-    if Path(run).is_dir():
+    if os.path.isdir(run):  # noqa: PTH112 (a Path raises where no folder can have the name, such as one of 300 letters)
         return read_bundle(run)
     if Path(run).suffix or "/" in str(run):
         message = f"there is no folder {run}. Expected the folder of a bundle, or the id of a run"

@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "findings": set(),
     "quiet": set(),
     "processes": set(),
+    "text": set(),
     "kernels": set(),
     "recipe": {"errors", "findings"},
     "models": {"errors", "kernels"},
@@ -35,17 +36,18 @@ MAY_IMPORT = {
     "training": {"errors", "recipe", "data", "models"},
     "bundles": {"errors", "processes", "recipe", "data", "models", "evaluation"},
     "results": {"findings", "recipe", "training", "evaluation", "bundles"},
-    "reports": {"findings", "data", "evaluation", "training", "results"},
-    "tasks": {"errors", "findings", "recipe", "data", "models", "training", "evaluation", "bundles", "reports"},
-    "tracking": {"errors", "processes", "findings", "recipe", "data", "models", "training", "tasks"},
+    "reports": {"text", "findings", "data", "evaluation", "training", "results"},
+    "tasks": {"text", "errors", "findings", "recipe", "data", "models", "training", "evaluation", "bundles", "reports"},
+    "tracking": {"text", "errors", "processes", "findings", "recipe", "data", "models", "training", "tasks"},
     "validation": {"errors", "findings", "recipe", "tasks"},
     "explanation": {"errors", "findings", "recipe", "models", "training", "tasks", "validation"},
     "runs": ALL | {"processes", "reports", "tasks", "tracking", "validation", "explanation"},
     "resuming": {"errors", "results", "runs", "tasks", "tracking"},
     "sweeps": ALL
-    | {"kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"},
+    | {"text", "kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"},
     "cli": ALL
-    | {"processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs", "resuming", "sweeps"},
+    | {"text", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
+    | {"resuming", "sweeps"},
     "bundle_files": {"tasks"},
 }
 OUTSIDE = {

@@ -15,6 +15,7 @@ from seq2seq_kit import __version__
 from seq2seq_kit.cli import rows, verbs
 from seq2seq_kit.errors import ArgumentError, KitError, KitWarning
 from seq2seq_kit.processes import keep_own_folder
+from seq2seq_kit.text import printable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KitError as error:
         if options.debug:
             raise
-        print(f"error[{error.code}]: {error}", file=sys.stderr)
+        print(printable(f"error[{error.code}]: {error}", lines=True), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         if options.debug:
@@ -90,7 +91,7 @@ def _written_output() -> Iterator[None]:
 
 def _show_warning(message: Warning | str) -> None:
     code = f"[{message.code}]" if isinstance(message, KitWarning) else ""
-    print(f"warning{code}: {message}", file=sys.stderr)
+    print(printable(f"warning{code}: {message}", lines=True), file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

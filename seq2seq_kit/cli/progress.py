@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.text import printable
 from seq2seq_kit.training.fit import Epoch
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class TrainingConsole:
     def say(self, text: str) -> None:
         """A stage starts."""
         self.progress.stop()
-        self.console.print(f"[cyan]·[/cyan] {escape(text)}", highlight=False, soft_wrap=True)
+        print_line(self.console, ("·", "cyan"), f" {text}")
 
     def find(self, finding: Finding) -> None:
         """A finding, coloured by its level."""
@@ -75,50 +76,59 @@ class TrainingConsole:
         metrics = "".join(f"  {key} {value:.4f}" for key, value in epoch.metrics.items() if key.startswith("val_"))
         if self.task is not None:
             self.progress.update(self.task, speed=f"{epoch.sequences_per_second:,.0f}")
-        self.console.print(
+        print_line(
+            self.console,
             f"epoch {epoch.number:>3}/{epoch.of}  loss {epoch.loss:.5f}  val_loss {epoch.val_loss:.5f}{metrics}  "
             f"{epoch.sequences_per_second:,.0f} sequences/s  {epoch.seconds:.1f} s  left {duration(left)}{star}",
-            highlight=False,
-            soft_wrap=True,
         )
 
 
 def print_finding(console: Console, finding: Finding) -> None:
     """A finding with its code, coloured by its level."""
-    mark = "[yellow]![/yellow]" if finding.level == "warning" else "[cyan]i[/cyan]"
-    console.print(f"{mark} {escape(f'{finding.code}: {finding}')}", highlight=False, soft_wrap=True)
+    mark = ("!", "yellow") if finding.level == "warning" else ("i", "cyan")
+    print_line(console, mark, f" {finding.code}: {finding}")
+
+
+def shown(text: str, style: str = "") -> Text:
+    """A text as it stands: Rich would take `[c]` for markup and `:warning:` for a picture."""
+    return Text(printable(text), style=style)
+
+
+def print_line(console: Console, *parts: str | tuple[str, str]) -> None:
+    """A line, however long; of each part the text, or the text and its style."""
+    texts = [shown(part) if isinstance(part, str) else shown(*part) for part in parts]
+    console.print(Text.assemble(*texts), soft_wrap=True)
 
 
 def print_table(
     console: Console, header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", figures: bool = True
 ) -> None:
     """A table; all columns but the first are numbers (`figures`), or text."""
-    table = Table(title=title or None, title_justify="left")
+    table = Table(title=shown(title, "table.title") if title else None, title_justify="left")
     for position, name in enumerate(header):
         table.add_column(
-            name, justify="right" if position and figures else "left", overflow="fold" if figures else "ellipsis"
+            shown(name), justify="right" if position and figures else "left", overflow="fold" if figures else "ellipsis"
         )
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*map(shown, row))
     console.print(table)
 
 
 def print_explanation(console: Console, explained: "Explanation") -> None:
     """What a recipe would train: a table of its layers, a line for each recurrent one, time and memory."""
-    table = Table(title=f"{escape(explained.model)}: {explained.parameters:,} parameters", title_justify="left")
+    title = shown(f"{explained.model}: {explained.parameters:,} parameters", "table.title")
+    table = Table(title=title, title_justify="left")
     for name in ("layer", "kind", "in -> out", "parameters"):
         table.add_column(name, overflow="fold")
     for row in explained.rows:
         if row.kind != "InputLayer":
             cells = (row.name, row.kind, f"{_shape(row.inputs)} -> {_shape(row.outputs)}", row.how or "none")
-            table.add_row(*map(escape, cells))
+            table.add_row(*map(shown, cells))
     console.print(table)
     for run in explained.recurrences:
         steps = f"{run.steps:,} steps" if run.steps else "as many steps as the sequence has"
         both = ", in both directions" if run.directions == 2 else ""
-        console.print(
-            f"{escape(run.layer)} recurs over {steps}{both}: {escape(run.why)}", highlight=False, soft_wrap=True
-        )
+        print_line(console, f"{run.layer} recurs over {steps}{both}: {run.why}")
     training, memory = explained.recipe.training, explained.memory
     counts = ", ".join(f"{count:,} {part}" for part, count in explained.counts.items())
     lines = [
@@ -132,7 +142,7 @@ def print_explanation(console: Console, explained: "Explanation") -> None:
         kept = "weights, validation and bundle are float32"
         lines.insert(1, f"training computes in {training.precision}, on a GPU; without one float32 is faster; {kept}")
     for line in lines:
-        console.print(escape(line), highlight=False, soft_wrap=True)
+        print_line(console, line)
 
 
 def _shape(sizes: Sequence[int | None]) -> str:

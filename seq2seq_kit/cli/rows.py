@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +77,8 @@ def _loaded(options: argparse.Namespace, verb: str) -> tuple[Bundle, pd.DataFram
         return bundle, rows
     ignored = bundle.ignored_columns(rows)
     if ignored:
-        print(f"note: columns of {options.data} that the model does not use: {', '.join(ignored)}", file=sys.stderr)
+        said = f"note: columns of {options.data} that the model does not use: {', '.join(ignored)}"
+        print(printable(said), file=sys.stderr)
     return bundle, rows
 
 
@@ -89,7 +91,7 @@ def check_ending(out: str | None) -> None:
 def write_frame(frame: pd.DataFrame, out: str | None) -> None:
     """Writes to standard output, or to a file, whole or not at all."""
     for note in frame.attrs.get("notes", []):
-        print(f"note: {note}", file=sys.stderr)
+        print(printable(f"note: {note}"), file=sys.stderr)
     if out is None:
         frame.to_csv(sys.stdout, index=False)
         return

@@ -8,11 +8,10 @@ from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from seq2seq_kit.cli.progress import duration, print_finding
+from seq2seq_kit.cli.progress import duration, print_finding, print_line, shown
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.reports.notes import figure
 from seq2seq_kit.sweeps import SweepResult
@@ -43,7 +42,7 @@ class SweepConsole:
 
     def say(self, text: str) -> None:
         """A stage begins."""
-        self.console.print(f"[cyan]·[/cyan] {escape(text)}", highlight=False, soft_wrap=True)
+        print_line(self.console, ("·", "cyan"), f" {text}")
 
     def find(self, finding: Finding) -> None:
         """A finding, coloured by its level."""
@@ -56,7 +55,7 @@ class SweepConsole:
         if not self.console.is_terminal:
             if now - self.drawn > _LINE_SECONDS:  # a sign of life in a file
                 if self.drawn:
-                    self.console.print(escape(summary(status)), highlight=False, soft_wrap=True)
+                    print_line(self.console, summary(status))
                 self.drawn = now
             return
         if now - self.drawn < 1 / _REFRESHES:
@@ -75,14 +74,13 @@ class SweepConsole:
         of = f"/{self.status.total}" if self.status and self.status.total else ""
         head = f"trial {trial.number:>3}{of}"
         if trial.state == "failed":
-            said = f"[red]failed[/red]: {escape(trial.reason)}"
+            said: list[str | tuple[str, str]] = [("failed", "red"), f": {trial.reason}"]
         else:
             spread = f" ± {trial.spread:.3g}" if trial.spread is not None else ""
-            said = f"{trial.score:.6g}{spread}  epoch {trial.best_epoch}"
-        values = escape(_values_text(trial))
-        took = duration(trial.seconds) if trial.seconds else escape(trial.reason)
+            said = [f"{trial.score:.6g}{spread}  epoch {trial.best_epoch}"]
+        took = duration(trial.seconds) if trial.seconds else trial.reason
         star = " *" if best else ""
-        self.console.print(f"{head}  {said}  {values}  {took}{star}", highlight=False, soft_wrap=True)
+        print_line(self.console, f"{head}  ", *said, f"  {_values_text(trial)}  {took}{star}")
 
     def _hide(self) -> None:
         if self.shows:
@@ -103,7 +101,7 @@ def print_result(console: Console, result: SweepResult) -> None:
     if result.ended in ("interrupted", "max_minutes"):
         lines.append(f"  seq2seq-kit sweep --resume {run}")
     for line in lines:
-        console.print(escape(line), highlight=False, soft_wrap=True)
+        print_line(console, line)
 
 
 def render(status: Status) -> Group:
@@ -114,7 +112,7 @@ def render(status: Status) -> Group:
     for name in ("trial", "", status.metric, "epoch"):
         table.add_column(name, justify="right" if name in ("trial", status.metric) else "left", no_wrap=True)
     for key in keys:
-        table.add_column(names[key], overflow="ellipsis")
+        table.add_column(shown(names[key]), overflow="ellipsis")
     table.add_column("time", justify="right", no_wrap=True)
     for each in status.running:
         bar = "━" * round(each.done * _BAR)
@@ -155,8 +153,8 @@ def summary(status: Status) -> str:
     return "; ".join([*parts, f"{duration(status.seconds)} so far{left}"])
 
 
-def _cells(trial: Trial, keys: Sequence[str]) -> list[str]:
-    return [text_of(trial.values[key]) if key in trial.values else "" for key in keys]
+def _cells(trial: Trial, keys: Sequence[str]) -> list[Text]:
+    return [shown(text_of(trial.values[key])) if key in trial.values else Text() for key in keys]
 
 
 def _keys(trials: Sequence[Trial]) -> list[str]:

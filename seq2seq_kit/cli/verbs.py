@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from seq2seq_kit.cli import rows
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _TOLD = 3  # commands that `list runs` names
 INTERRUPTED = 130  # what shells expect after Ctrl-C
+_LONGEST_LINE = 300
 
 
 def list_(options: argparse.Namespace) -> None:
@@ -60,7 +62,14 @@ def list_(options: argparse.Namespace) -> None:
 
 
 def _first_line(path: Path) -> str:
-    line = path.read_text(encoding="utf-8").partition("\n")[0]
+    """What the first line of a recipe says; a folder, or what is no text, is shown without."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            line = file.readline(_LONGEST_LINE).rstrip("\n")
+    except OSError as error:
+        return f"(cannot be read: {error.strerror})"
+    except UnicodeDecodeError:
+        return "(cannot be read: it is no UTF-8 text)"
     return line.lstrip("# ") if line.startswith("#") else ""
 
 
@@ -71,11 +80,11 @@ def validate(options: argparse.Namespace) -> None:
     checked = validation.validate(options.recipe, overrides=options.overrides)
     windows = ", ".join(f"{count:,} {part}" for part, count in checked.windows.items())
     series = f", {len(checked.series)} series" if len(checked.series) > 1 else ""
-    print(f"{options.recipe} is valid: {checked.recipe.task}, {checked.rows:,} rows{series}; {checked.unit}: {windows}")
-    if checked.recipe.sweep:
-        print(f"sweep: {checked.recipe.sweep.describe()}")
-    for finding in checked.findings:
-        print(f"{'!' if finding.level == 'warning' else 'i'} {finding.code}: {finding}")
+    recipe = checked.recipe
+    lines = [f"{options.recipe} is valid: {recipe.task}, {checked.rows:,} rows{series}; {checked.unit}: {windows}"]
+    lines += [f"sweep: {recipe.sweep.describe()}"] if recipe.sweep else []
+    lines += [f"{'!' if each.level == 'warning' else 'i'} {each.code}: {each}" for each in checked.findings]
+    print("\n".join(map(printable, lines)))
 
 
 def explain(options: argparse.Namespace) -> None:
@@ -134,6 +143,7 @@ def sweep(options: argparse.Namespace) -> int:
     """Searches a recipe's space, resumes a sweep, or writes its best recipe."""
     from rich.console import Console
 
+    from seq2seq_kit.recipe.loading import warn_of_searched
     from seq2seq_kit.validation import resolve
 
     if options.best:
@@ -145,6 +155,8 @@ def sweep(options: argparse.Namespace) -> int:
         said = "name a RECIPE to sweep, a run to --resume, or one whose --best recipe to write"
         raise ArgumentError(said, code="invalid_option")
     recipe = resolve(options.recipe, options.overrides) if options.recipe else None
+    if recipe is not None:
+        warn_of_searched(recipe, options.overrides)
     from seq2seq_kit import sweeps
     from seq2seq_kit.cli.sweep_progress import SweepConsole, print_result
 
@@ -177,15 +189,14 @@ def _write_best(options: argparse.Namespace) -> None:
 
 
 def _print_evaluation(console: Console, board: Board) -> None:
-    from seq2seq_kit.cli.progress import print_table
+    from seq2seq_kit.cli.progress import print_table, shown
     from seq2seq_kit.reports.notes import header, result_rows
 
     print_table(console, header(board), result_rows(board), title=board.title)
     if len(board.names) > 1:  # a model that was saved after a failure has no baselines
         best = board.best_baseline
-        said = f"{board.said(best)}, the best baseline: {board.about[best]}."
-        console.print(said, highlight=False)
-    console.print(board.units, highlight=False)
+        console.print(shown(f"{board.said(best)}, the best baseline: {board.about[best]}."))
+    console.print(shown(board.units))
 
 
 def evaluate(options: argparse.Namespace) -> None:

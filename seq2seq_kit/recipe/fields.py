@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.hyperparameters import Hyperparameter
@@ -20,21 +20,36 @@ Calendar = Literal[
 ]
 Missing = Literal["refuse", "interpolate", "ffill", "mask"]
 Scaling = Literal["standard", "minmax", "robust", "none"]
-Steps = Annotated[int, Field(ge=1)]
-Units = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
+_LONGEST_STEP = {"s": 3_155_760_000, "min": 52_596_000, "h": 876_600, "d": 36_525, "w": 5_217, "mo": 1_200, "y": 100}
+
+
+def _at_most_a_century(every: str) -> str:
+    """Timestamps are counted in 64 bits, which hold 292 years."""
+    unit = every.lstrip("0123456789")
+    if int(every.removesuffix(unit)) > _LONGEST_STEP[unit]:
+        raise ValueError(f"must be at most 100 years, {_LONGEST_STEP[unit]}{unit}. Received: {every!r}")
+    return every
+
+
+# Counts of rows, steps and units: TensorFlow counts them in 32 bits.
+MOST = 2**31 - 1
+Steps = Annotated[int, Field(ge=1, le=MOST)]
+Units = Annotated[list[Steps], Field(min_length=1, max_length=100)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 # A share of the rows, or how many of them.
-Share = Annotated[float, Field(gt=0, lt=1)] | Annotated[int, Field(ge=1)]
-Columns = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+Share = Annotated[float, Field(gt=0, lt=1)] | Steps
+Name = Annotated[str, Field(min_length=1, max_length=4_096)]  # of a column, or a path
+Columns = Annotated[list[Name], Field(min_length=1, max_length=10_000)]
 Limits = dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
 # An integer, a unit and nothing else; the data room turns it into a step (data/time.py).
-Every = Annotated[str, Field(pattern=r"^[1-9]\d*(s|min|h|d|w|mo|y)$")]
+Every = Annotated[
+    str, Field(pattern=r"^[1-9][0-9]*(s|min|h|d|w|mo|y)$", max_length=20), AfterValidator(_at_most_a_century)
+]
 Read = Annotated[
     Literal["memory", "row_groups"],
     Field(description="memory: the whole table; row_groups: a Parquet file larger than memory, read as it is needed."),
 ]
 Level = Literal["char", "token"]
-Name = Annotated[str, Field(min_length=1)]
 Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 TeacherForcing = Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=2, max_length=2)]
 TEACHER_FORCING = (
@@ -70,12 +85,12 @@ class SequenceSplit(Section):
 class Table(Section):
     """A table of rows, one or several series of them."""
 
-    source: str | None = Field(
+    source: Name | None = Field(
         None, description="A named data set (see `seq2seq-kit list`) or the path of a CSV or Parquet file."
     )
-    time: str | None = Field(None, description="Column of timestamps; needs `every`.")
+    time: Name | None = Field(None, description="Column of timestamps; needs `every`.")
     every: Every | None = Field(None, description="Time from one row to the next: 30s, 15min, 1h, 1d, 1w, 1mo, 1y.")
-    series: str | None = Field(None, description="Column that tells the series of a long table apart.")
+    series: Name | None = Field(None, description="Column that tells the series of a long table apart.")
     inputs: Columns = Field(description="Columns that the encoder reads.")
     limits: Limits = Field(
         default_factory=dict,
@@ -107,11 +122,13 @@ class HorizonData(WindowData):
 
     targets: Columns = Field(description="Columns to forecast.")
     output_steps: Steps = Field(description="Rows that the decoder writes.")
-    gap_steps: int = Field(0, ge=0, description="Rows between the inputs and the targets that belong to neither.")
+    gap_steps: int = Field(
+        0, ge=0, le=MOST, description="Rows between the inputs and the targets that belong to neither."
+    )
     calendar: list[Calendar] = Field(
         default_factory=list, description="Features of the timestamp, also given to the decoder for the steps ahead."
     )
-    known_future: list[str] = Field(
+    known_future: Annotated[list[Name], Field(max_length=10_000)] = Field(
         default_factory=list, description="Columns known ahead of time; `predict` needs them for the steps ahead."
     )
 
@@ -222,7 +239,10 @@ class Recipe(Section):
 
     task: str
     name: str | None = Field(
-        None, pattern=r"^[\w.-]+$", description="Name of the MLflow experiment; default: the file's name."
+        None,
+        pattern=r"^[\w.-]+$",
+        max_length=250,
+        description="Name of the MLflow experiment; default: the file's name.",
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the weights, the shuffling and the dropout.")
     sweep: Sweep | None = Field(None, description="How the recipe is searched; read only by `seq2seq-kit sweep`.")

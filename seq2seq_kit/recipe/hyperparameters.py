@@ -1,6 +1,7 @@
 """One hyperparameter of a sweep as a recipe writes it, in KerasTuner's words: a range, a choice or a boolean, and conditions."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
@@ -19,6 +20,9 @@ from seq2seq_kit.recipe.messages import did_you_mean
 from seq2seq_kit.recipe.section import Section
 
 KINDS = ("int", "float", "choice", "boolean")
+
+# The numbers of a range, and how many values one with a step may have.
+_LEAST, _MOST, _MOST_STEPS = 1e-30, 1e30, 10_000_000
 
 Sampling = Literal["linear", "log", "reverse_log"]
 _SAMPLING = "linear: evenly; log: evenly in the logarithm, `step` multiplies; reverse_log: the same from the other end."
@@ -70,6 +74,8 @@ def _check_range(low: float, high: float, step: float | None, sampling: str) -> 
         said = f"the range {found}: min_value must be below max_value. Received: min_value {low:g}, max_value {high:g}"
     elif multiplied and low <= 0:
         said = f"`sampling: {sampling}` needs min_value above 0, because it divides by it. Received: min_value {low:g}"
+    elif not all(_LEAST <= abs(end) <= _MOST for end in (low, high, step) if end):
+        said = f"numbers must be 0, or from {_LEAST:g} to {_MOST:g} in size, which float32 holds. Received: {low:g} to {high:g}"
     elif step is not None and multiplied and step <= 1:
         said = f"`sampling: {sampling}` multiplies by step, so it must be above 1, such as 2. Received: {step:g}"
     elif step is not None and step <= 0:
@@ -77,11 +83,17 @@ def _check_range(low: float, high: float, step: float | None, sampling: str) -> 
     elif step is not None and step > widest * (1 + 1e-9):
         advice = "Take a smaller one, or widen the range"
         said = f"step must be at most {widest:g}, else min_value is the only value. {advice}. Received: {step:g}"
+    elif step is not None and _count(widest, step, multiplied=multiplied) > _MOST_STEPS:
+        said = f"holds more than {_MOST_STEPS:,} values. Take a larger step, or leave it out. Received: step {step:g}"
     if said:
         raise ValueError(said)
 
 
-Values = list[object]
+def _count(widest: float, step: float, *, multiplied: bool) -> float:
+    return math.log(widest) / math.log(step) if multiplied else widest / step
+
+
+Values = Annotated[list[object], Field(max_length=1_000)]
 
 
 class Choice(Section):

@@ -1,29 +1,23 @@
-"""From a YAML file and overrides to a checked recipe: default < recipe < override.
-
-YAML 1.2 through ruamel.yaml, because it keeps line numbers, refuses duplicate keys and reads `1e-3` as a number.
-"""
+"""From a YAML file and overrides to a checked recipe: default < recipe < override."""
 
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date
 from io import StringIO
 from pathlib import Path
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.scalarbool import ScalarBoolean
+from ruamel.yaml.comments import CommentedSeq
 
 from seq2seq_kit.errors import KitWarning, Problem, RecipeError
 from seq2seq_kit.recipe.fields import Recipe
-from seq2seq_kit.recipe.messages import did_you_mean, line_of, problems_of, refusal
+from seq2seq_kit.recipe.messages import did_you_mean, line_of, problems_of, refusal, shortened
 from seq2seq_kit.recipe.renaming import Renaming
 from seq2seq_kit.recipe.rules import broken_rules
 from seq2seq_kit.recipe.section import Tree
 from seq2seq_kit.recipe.sweep_rules import problems_of_sweep
+from seq2seq_kit.recipe.yaml import DEEPEST, plain, plain_section, read_text, read_value, read_yaml
 
 Overrides = Mapping[str, object] | Iterable[str]
 # The schema of a recipe as it was written, or the problem that keeps it from being chosen.
@@ -33,14 +27,7 @@ Choose = Callable[[Tree], type[Recipe] | Problem]
 def load_recipe(path: str | Path, overrides: Overrides = (), *, choose: Choose, warn: bool = True) -> Recipe:
     """Reads a recipe file; see `tasks.load_recipe`, which knows how to choose. `warn`: of renamed keys."""
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        said = f"there is no recipe at {path}. `seq2seq-kit list` shows the recipes at hand"
-        raise RecipeError(said, code="missing_recipe") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error}", code="unreadable_recipe") from None
-    tree = _read_yaml(text, str(path))
+    tree = read_yaml(read_text(path), str(path))
     name = re.sub(r"[^\w.-]+", "_", path.stem)
     return parse_recipe(tree, overrides, choose=choose, origin=str(path), name=name, warn=warn)
 
@@ -56,11 +43,11 @@ def parse_recipe(
 ) -> Recipe:
     """Checks a recipe given as nested mappings; arguments and errors as in `load_recipe`."""
     pairs = _pairs(overrides)
-    kind = choose(_with(_plain_section(tree), pairs))
+    kind = choose(_with(plain_section(tree, origin), pairs))
     if isinstance(kind, Problem):
         raise refusal(origin, [kind], tree=tree, overridden=[key for key, _ in pairs])
     written = Renaming(kind)
-    values = written.tree(_plain_section(tree))
+    values = written.tree(plain_section(tree, origin))
     current = [(written.key(key), value) for key, value in pairs]
     values = written.tree(_with(values, current))  # again, for a whole section that an override brings
     if warn:
@@ -87,7 +74,7 @@ def unknown_word(key: str, received: object, known: Sequence[str], *, given: boo
     words = " or ".join(filter(None, [", ".join(known[:-1]), known[-1]]))
     if not given:
         return Problem(key, f"required; {words}", "missing_key")
-    text = f"must be {words}. Received: {received!r}{did_you_mean(received, known)}"
+    text = f"must be {words}. Received: {shortened(received)}{did_you_mean(received, known)}"
     return Problem(key, text, f"unknown_{key.rpartition('.')[2]}")
 
 
@@ -114,85 +101,32 @@ def _blocks(value: object) -> object:
     return value
 
 
-def _read_yaml(text: str, origin: str) -> CommentedMap:
-    try:
-        tree = YAML(typ="rt").load(text)
-    except DuplicateKeyError as error:
-        line = error.problem_mark.line + 1
-        named = re.search(r'duplicate key "(.*?)"', str(error.problem))
-        key = named[1] if named else text.splitlines()[line - 1].split(":")[0].strip()
-        problem = Problem(key, "duplicate key; keep one of the two", "duplicate_key")
-        said = f"{origin} has 1 problem:\n  line {line}  {key}   {problem.text}"
-        raise RecipeError(said, code="invalid_recipe", problems=[problem]) from None
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        hint = error.problem or error.context
-        if "\t" in "".join(text.splitlines()[line - 1 : line]):
-            hint = "a tab; YAML is indented with spaces only, replace the tab by spaces"
-        raise RecipeError(f"{origin} is not valid YAML:\n  line {line}  {hint}", code="invalid_yaml") from None
-    except YAMLError as error:
-        raise RecipeError(f"{origin} is not valid YAML: {error}", code="invalid_yaml") from None
-    if _has_alias(tree, set()):
-        said = f"{origin} uses YAML aliases (*name), which are not supported. Write the value out"
-        raise RecipeError(said, code="invalid_yaml")
-    if not isinstance(tree, CommentedMap):
-        received = "an empty file" if tree is None else "a list" if isinstance(tree, list) else repr(tree)
-        said = f"{origin} must be a mapping that begins with `task:`. Received: {received}"
-        raise RecipeError(said, code="invalid_yaml")
-    return tree
-
-
-def _has_alias(node: object, seen: set[int]) -> bool:
-    """Whether a part occurs in two places: a few nested aliases would unfold into more than memory holds."""
-    if not isinstance(node, Mapping | list):
-        return False
-    if id(node) in seen:
-        return True
-    seen.add(id(node))
-    return any(_has_alias(inner, seen) for inner in (node.values() if isinstance(node, Mapping) else node))
-
-
-def _plain_section(tree: Tree) -> dict[str, object]:
-    return {str(key): _plain(value) for key, value in tree.items()}
-
-
-def _plain(node: object) -> object:
-    """Ruamel's annotated nodes as the plain values that a strict schema accepts."""
-    if isinstance(node, Mapping):
-        return _plain_section(node)
-    if isinstance(node, list | tuple):
-        return [_plain(value) for value in node]
-    if isinstance(node, bool | ScalarBoolean) or node is None:
-        return None if node is None else bool(node)
-    for kind in (int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return node.isoformat() if isinstance(node, date) else node
+def warn_of_searched(recipe: Recipe, overrides: Overrides) -> None:
+    """Warns of overridden keys that the recipe's sweep searches: what they say holds for trial 1 only."""
+    space = list(recipe.sweep.space) if recipe.sweep else []
+    for key, _ in _pairs(overrides):
+        for other in space:
+            if key == other or key.startswith(f"{other}.") or other.startswith(f"{key}."):
+                said = (
+                    f"override {key}: the sweep searches {other}, so the value is that of trial 1, the recipe as it stands, and "
+                    f"other trials have their own. Take {other} out of `sweep.space` to train every trial with it"
+                )
+                warnings.warn(KitWarning(said, code="searched_override"), stacklevel=3)
 
 
 def _pairs(overrides: Overrides) -> list[tuple[str, object]]:
     if isinstance(overrides, Mapping):
-        return [(str(key), _plain(value)) for key, value in overrides.items()]
+        return [(str(key), plain(value, f"override {key}", str(key))) for key, value in overrides.items()]
     if isinstance(overrides, str):
         overrides = [overrides]
     pairs = []
     for text in overrides:
         key, equals, value = text.partition("=")
-        if not equals or not key.strip():
+        if not equals or not key.strip() or key.count(".") > DEEPEST:
             said = f"an override must read key=value, for example training.epochs=5. Received: {text}"
             raise RecipeError(said, code="invalid_override")
-        pairs.append((key.strip(), _scalar(value.strip())))
+        pairs.append((key.strip(), read_value(value.strip())))
     return pairs
-
-
-def _scalar(text: str) -> object:
-    """The value as the recipe would read it; a path such as `C:\\data: new.csv` is no YAML and stays text."""
-    try:
-        value = _plain(YAML(typ="rt").load(text))
-    except YAMLError:
-        return text
-    return text if isinstance(value, dict) and not text.startswith("{") else value
 
 
 def _with(values: dict[str, object], pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
@@ -207,10 +141,10 @@ def _with(values: dict[str, object], pairs: Iterable[tuple[str, object]]) -> dic
                 place[section] = {}
             inner = place[section]
             if not isinstance(inner, dict):
-                said = f"override {key}: {section} is a value, not a section. Received: {inner!r}"
+                said = f"override {key}: {section} is a value, not a section. Received: {shortened(inner)}"
                 raise RecipeError(said, code="invalid_override")
             place = inner
-        place[last] = _plain(value)
+        place[last] = plain(value)
     return values
 
 
@@ -218,7 +152,7 @@ def flattened(values: Tree, prefix: str = "") -> Iterator[tuple[str, object]]:
     """Nested values by dotted key."""
     for key, value in values.items():
         # MLflow refuses some names of columns as names of parameters, so what is given by column stays one value.
-        if isinstance(value, Mapping) and value and key not in ("limits", "scaling", "join_labels"):
+        if isinstance(value, Mapping) and value and key.split(".")[-1] not in ("limits", "scaling", "join_labels"):
             yield from flattened(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

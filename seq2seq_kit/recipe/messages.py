@@ -21,6 +21,8 @@ _TEXTS = {
     "too_short": "must name at least one",
 }
 _CODES = {"extra_forbidden": "unknown_key", "missing": "missing_key"}
+_MOST_TOLD, _LONGEST_KEY, _LONGEST_TEXT = 50, 100, 2_000  # of a message: problems, letters of a key and of a problem
+_OF_THE_MACHINE = 1_000  # smaller upper bounds have a meaning of their own
 _BOUNDS = {
     annotated_types.Ge: ("ge", "["),
     annotated_types.Gt: ("gt", "("),
@@ -64,10 +66,14 @@ def refusal(
         where = "override" if by_hand else f"line {line}" if line else "recipe"
         rows.append((line or 0, where, problem))
     rows.sort(key=lambda row: row[0])
-    width = max(len(problem.key) for problem in problems)
+    width = min(max(len(problem.key) for problem in problems), _LONGEST_KEY)
     count = "1 problem" if len(rows) == 1 else f"{len(rows)} problems"
-    lines = [f"  {where:8s} {problem.key:{width}s}  {problem.text}" for _, where, problem in rows]
-    message = "\n".join([f"{origin} has {count}:", *lines])
+    lines = [
+        f"  {where:8s} {_cut(problem.key, _LONGEST_KEY):{width}s}  {_cut(problem.text, _LONGEST_TEXT)}"
+        for _, where, problem in rows[:_MOST_TOLD]
+    ]
+    more = [f"  and {len(rows) - _MOST_TOLD:,} more"] if len(rows) > _MOST_TOLD else []
+    message = "\n".join([f"{origin} has {count}:", *lines, *more])
     return RecipeError(message, code="invalid_recipe", problems=[row[2] for row in rows])
 
 
@@ -112,22 +118,33 @@ def text_of(detail: ErrorDetails, loc: Sequence[int | str], schema: type[BaseMod
         return "required, but not given"
     if kind == "value_error":
         return str(context["error"])
-    received = f". Received: {detail.get('input')!r}"
+    received = f". Received: {shortened(detail.get('input'))}"
     if kind == "literal_error":
         options = str(context["expected"]).replace(" or ", ", ").replace("'", "").split(", ")
         return f"must be {context['expected']}{received}{did_you_mean(detail.get('input'), options)}"
     if kind == "string_pattern_mismatch" and loc[-1] == "every":
         return f"must be a whole number and a unit: 30s, 15min, 1h, 1d, 1w, 1mo or 1y{received}"
-    interval = _interval(_metadata(loc, schema))
+    interval = _interval(_metadata(loc, schema), passed=kind.startswith("less_than"))
     if interval and kind in {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}:
         return f"must be {interval}{received}"
     if kind in {"int_type", "int_from_float"}:
         return f"must be a whole number{' ' + interval if interval else ''}{received}"
+    if kind == "too_long" and context["max_length"] != 2:
+        return f"must hold at most {context['max_length']:,} values. Received: {context['actual_length'] or 'more'}"
     length = context.get("min_length", context.get("max_length"))
     if kind in {"too_short", "too_long"} and length != 1:
         return f"must hold {length} values{received}"
     said = str(detail["msg"]).replace("Input should be", "must be")
     return _TEXTS.get(kind, said[0].lower() + said[1:]) + received
+
+
+def shortened(value: object, most: int = 200) -> str:
+    """A value in a message, as Python writes it; a long one is cut."""
+    return _cut(repr(value), most)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 4]} ..."
 
 
 def did_you_mean(received: object, known: Sequence[str], *, otherwise: str = "") -> str:
@@ -217,11 +234,13 @@ def _constraints(annotated: object) -> list[object]:
     return [data for extra in extras for data in (extra.metadata if isinstance(extra, FieldInfo) else [extra])]
 
 
-def _interval(metadata: Sequence[object]) -> str:
-    """`in [0, 1)`, `at least 1`, or nothing."""
+def _interval(metadata: Sequence[object], *, passed: bool) -> str:
+    """`in [0, 1)`, `at least 1`, or nothing; a bound of the machine's only where it is `passed`."""
     low = high = ""
     for data in metadata:
         name, bracket = _BOUNDS.get(type(data), ("", ""))
+        if bracket == "]" and getattr(data, name) >= _OF_THE_MACHINE and not passed:
+            continue
         if bracket in ("[", "("):
             low = f"{bracket}{getattr(data, name)}"
         elif bracket:

@@ -15,6 +15,7 @@ from seq2seq_kit.recipe.hyperparameters import Choice, Hyperparameter, as_text, 
 from seq2seq_kit.recipe.section import Section, Tree
 
 DEFAULT_TRIALS = 20
+_MOST, _MOST_MINUTES = 1_000_000, 525_600.0  # of counts; a year
 
 
 class Objective(Section):
@@ -36,26 +37,33 @@ class Sweep(Section):
     )
     max_trials: int | None = Field(
         None,
+        le=_MOST,
         json_schema_extra={"minimum": 2},
         description=f"Default: {DEFAULT_TRIALS} for random and bayesian, as many as they need for grid and hyperband. The "
         "recipe's own values are the first one.",
     )
     max_minutes: float | None = Field(
-        None, gt=0, description="After it no new trial starts; running trials are finished."
+        None, gt=0, le=_MOST_MINUTES, description="After it no new trial starts; running trials are finished."
     )
-    trial_minutes: float | None = Field(None, gt=0, description="A trial that takes longer is stopped and failed.")
+    trial_minutes: float | None = Field(
+        None, gt=0, le=_MOST_MINUTES, description="A trial that takes longer is stopped and failed."
+    )
     seed: int | None = Field(None, ge=0, lt=2**32, description="Seed of the tuner; default: the recipe's seed.")
     folds: int | None = Field(
-        None, ge=2, description="Judge each trial by as many expanding folds in time order instead of one."
+        None, ge=2, le=1_000, description="Judge each trial by as many expanding folds in time order instead of one."
     )
     refit: bool = Field(False, description="Train the winner once more, on train and validation rows.")
     max_epochs: int | None = Field(
-        None, ge=1, description="hyperband: most epochs of a trial; default: training.epochs."
+        None, ge=1, le=_MOST, description="hyperband: most epochs of a trial; default: training.epochs."
     )
-    factor: int = Field(3, ge=2, description="hyperband: one of as many trials is promoted to the next, longer round.")
-    iterations: int = Field(1, ge=1, description="hyperband: how often the whole algorithm is run.")
+    factor: int = Field(
+        3, ge=2, le=_MOST, description="hyperband: one of as many trials is promoted to the next, longer round."
+    )
+    iterations: int = Field(1, ge=1, le=_MOST, description="hyperband: how often the whole algorithm is run.")
     space: dict[str, Hyperparameter] = Field(
-        min_length=1, description="Dotted key of this recipe, and the values to try: {training.batch_size: {...}}."
+        min_length=1,
+        max_length=100,
+        description="Dotted key of this recipe, and values to try: {training.batch_size: {...}}.",
     )
 
     @field_validator("max_trials")
@@ -180,7 +188,13 @@ def can_have(knob: Knob, value: object) -> bool:
     low, high = knob.ends
     if not low <= value <= high:
         return False
-    return knob.step is None or any(math.isclose(value, stepped(knob, n)) for n in range(count_of_steps(knob)))
+    if knob.step is None:
+        return True
+    if knob.sampling == "linear":
+        near = round((value - low) / knob.step)
+    else:
+        near = round(math.log((value if knob.sampling == "log" else high + low - value) / low) / math.log(knob.step))
+    return 0 <= near < count_of_steps(knob) and math.isclose(value, stepped(knob, near))
 
 
 def count_of_steps(knob: Knob) -> int:

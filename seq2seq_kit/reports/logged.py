@@ -9,6 +9,7 @@ import numpy as np
 
 from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.reports.notes import headline
+from seq2seq_kit.text import metric_keys
 
 if TYPE_CHECKING:
     from seq2seq_kit.results import TrainResult
@@ -20,17 +21,17 @@ def final_metrics(result: TrainResult) -> dict[str, float]:
     for board in (result.val, result.test):
         values |= {f"{board.part}/{key}": value for key, value in board.metrics().items()}
         values[f"{board.part}/skill"] = board.skill
-    for name in result.test.names[1:]:
-        figures = result.test.metrics(name)
-        values |= {f"test_baselines/{metric_name(name)}_{key}": value for key, value in figures.items()}
+    for name, own in metric_keys(result.test.names[1:]).items():
+        values |= {f"test_baselines/{own}_{key}": value for key, value in result.test.metrics(name).items()}
     values |= {"fit/best_epoch": float(result.fit.best_epoch), "fit/seconds": result.fit.seconds}
     return values | {"fit/seconds_of_the_whole_run": result.seconds}
 
 
 def step_curves(result: TrainResult) -> Iterator[tuple[str, np.ndarray]]:
     """The error by output step of the model and of each baseline, with the metric's name."""
+    keys = metric_keys(result.test.names[1:])
     for name, curve in result.test.curves().items():
-        own = "" if name == MODEL else f"{metric_name(name)}_"
+        own = "" if name == MODEL else f"{keys[name]}_"
         yield f"test_by_step/{own}{result.test.headline}", curve
 
 
@@ -46,8 +47,3 @@ def final_tags(result: TrainResult) -> dict[str, str]:
         key = f"finding.{finding.code}"
         tags[key] = f"{tags[key]} | {finding}" if key in tags else str(finding)
     return tags
-
-
-def metric_name(name: str) -> str:
-    """`seasonal naive (day)` as MLflow takes it: `seasonal_naive_day`."""
-    return "".join(letter if letter.isalnum() else " " for letter in name).strip().replace("  ", " ").replace(" ", "_")

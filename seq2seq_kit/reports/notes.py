@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from seq2seq_kit.evaluation import MODEL, Board
 from seq2seq_kit.evaluation.base import signed
+from seq2seq_kit.text import for_markdown
 
 if TYPE_CHECKING:
     from seq2seq_kit.results import TrainResult
@@ -18,7 +19,7 @@ _ENDED = {"epochs": "all epochs", "early": "stopped early", "interrupted": "inte
 def describe_run(result: TrainResult) -> str:
     """Headline, result table, findings, and the command that uses the model."""
     recipe = result.recipe
-    lines = [f"## {recipe.name or recipe.task}: {headline(result.test)}", "", *result_lines(result)]
+    lines = [f"## {for_markdown(f'{recipe.name or recipe.task}: {headline(result.test)}')}", "", *result_lines(result)]
     verb = result.bundle.verbs[0]
     lines += ["", f"Use it: `seq2seq-kit {verb} {result.run_id} --data new.csv --out {verb}.csv`"]
     return "\n".join(lines)
@@ -30,7 +31,7 @@ def result_lines(result: TrainResult) -> list[str]:
     lines = [
         *markdown_table(test),
         "",
-        f"{test.title}. {test.units} Skill is 1 - the model's {test.compares} / the baseline's.",
+        for_markdown(f"{test.title}. {test.units} Skill is 1 - the model's {test.compares} / the baseline's."),
         "",
         f"Fit: {count_of(len(result.fit.history), 'epoch')} ({_ENDED[result.fit.ended]}), "
         f"kept {f'epoch {result.fit.best_epoch}' if result.fit.best_epoch else 'no epoch'}, "
@@ -39,7 +40,7 @@ def result_lines(result: TrainResult) -> list[str]:
     if result.findings:
         lines += ["", "### Findings", ""]
         lines += [
-            f"- {'**' if f.level == 'warning' else ''}{f}{'**' if f.level == 'warning' else ''}"
+            f"- {'**' if f.level == 'warning' else ''}{for_markdown(str(f))}{'**' if f.level == 'warning' else ''}"
             for f in result.findings
         ]
     return lines
@@ -74,11 +75,12 @@ _GAP = "&nbsp;" * 3
 
 def markdown_table(test: Board) -> list[str]:
     """`result_rows` in Markdown."""
-    return markdown_lines(header(test), result_rows(test))
+    titles, *rows = ([for_markdown(cell) for cell in row] for row in (header(test), *result_rows(test)))
+    return markdown_lines(titles, rows)
 
 
 def markdown_lines(titles: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
-    """A table in Markdown; all columns but the first are figures."""
+    """A table in Markdown, of cells in Markdown; all columns but the first are figures."""
     rule = ["---", *["---:"] * (len(titles) - 1)]
     rows = [[row[0], *(f"{_GAP}{cell}" for cell in row[1:])] for row in (titles, *cells)]
     return ["| " + " | ".join(row) + " |" for row in (rows[0], rule, *rows[1:])]

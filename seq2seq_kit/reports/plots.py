@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from seq2seq_kit.data.tables.pieces import cells_of
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.evaluation import MODEL, Evaluation
 from seq2seq_kit.evaluation.baselines import Predictor
+from seq2seq_kit.text import for_figure, for_page
 from seq2seq_kit.training.fit import Fit
 
 if TYPE_CHECKING:
@@ -107,7 +109,7 @@ def plot_examples(examples: Examples, *, title: str) -> Figure:
         axes.remove()
     handles, labels = grid[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-    figure.suptitle(title)
+    figure.suptitle(for_figure(title))
     return figure
 
 
@@ -118,7 +120,7 @@ def plot_error_by_step(test: Evaluation) -> Figure:
     for name, colour in zip(test.sums, (MODEL_COLOUR, *_PEERS), strict=False):
         axes.plot(steps, test.by_step(name), color=colour, marker="o", ms=3, lw=2 if name == MODEL else 1.2, label=name)
     unit = "scaled units" if len(test.targets) > 1 else test.targets[0]
-    axes.set(title="Error by output step, test windows", xlabel="output step", ylabel=f"RMSE ({unit})")
+    axes.set(title="Error by output step, test windows", xlabel="output step", ylabel=for_figure(f"RMSE ({unit})"))
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False)
     return figure
@@ -133,7 +135,7 @@ def write_interactive(examples: Examples, path: Path, *, title: str) -> None:
     per_window = (len(series) + 1) * len(examples.targets)
     for window in range(len(examples.labels)):
         for k, target in enumerate(examples.targets):
-            suffix = f" {target}" if len(examples.targets) > 1 else ""
+            suffix = f" {for_page(target)}" if len(examples.targets) > 1 else ""
             past = {"x": examples.past_x[window], "y": examples.past[window, :, k]}
             figure.add_scatter(**past, name=f"inputs{suffix}", line={"color": PAST_COLOUR}, visible=window == 0)
             for name, colour in series:
@@ -151,22 +153,25 @@ def write_interactive(examples: Examples, path: Path, *, title: str) -> None:
     steps: list[dict[str, object]] = []
     for window, label in enumerate(examples.labels):
         visible = [position // per_window == window for position in range(total)]
-        steps.append({"method": "update", "label": label, "args": [{"visible": visible}]})
+        steps.append({"method": "update", "label": for_page(label), "args": [{"visible": visible}]})
     figure.update_layout(
-        title=title,
+        title=for_page(title),
         template="plotly_white",
         hovermode="x unified",
         sliders=[{"steps": steps, "currentvalue": {"prefix": "window from "}, "pad": {"t": 50}}],
-        yaxis_title=examples.targets[0] if len(examples.targets) == 1 else None,
+        yaxis_title=for_page(examples.targets[0]) if len(examples.targets) == 1 else None,
     )
     figure.write_html(path, include_plotlyjs=True)
 
 
 def save(figures: Mapping[str, Figure], folder: Path) -> None:
-    """Writes each figure as `<name>.png`."""
+    """Writes each figure as `<name>.png`; letters that matplotlib's font lacks are boxes, and nothing is said of them."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, figure in figures.items():
-        figure.savefig(folder / f"{name}.png", dpi=120)
+    with warnings.catch_warnings():
+        for message in ("Glyph .* missing from font", "constrained_layout not applied"):
+            warnings.filterwarnings("ignore", message)
+        for name, figure in figures.items():
+            figure.savefig(folder / f"{name}.png", dpi=120)
 
 
 def _draw_window(axes: Axes, examples: Examples, window: int) -> None:
@@ -190,8 +195,8 @@ def _draw_window(axes: Axes, examples: Examples, window: int) -> None:
         marker=".",
         label=_ACTUAL,
     )
-    axes.set_title(f"from {examples.labels[window]}", fontsize=9)
-    axes.set_ylabel(examples.targets[0], fontsize=8)
+    axes.set_title(for_figure(f"from {examples.labels[window]}"), fontsize=9)
+    axes.set_ylabel(for_figure(examples.targets[0]), fontsize=8)
     axes.tick_params(labelsize=7)
     _tidy(axes)
     if np.issubdtype(examples.ahead_x.dtype, np.datetime64):

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seq2seq_kit.reports.plots import MODEL_COLOUR, PAST_COLOUR, TRUTH_COLOUR, new_figure
+from seq2seq_kit.text import for_figure
 from seq2seq_kit.training.fit import Fit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_LABELS = 40  # a confusion matrix with more could not be read
+_LONGEST_TICK = 24
 
 
 def plot_accuracy(fit: Fit) -> Figure:
@@ -60,9 +62,8 @@ def plot_attention(
     grid = np.atleast_1d(figure.subplots(-(-len(weights) // columns), columns)).ravel()
     for axes, own, source, output in zip(grid, weights, read, written, strict=False):
         axes.imshow(own, cmap="magma", vmin=0, vmax=float(own.max()), aspect="auto")
-        # Tokens are no formulas, whatever dollar signs they hold.
-        axes.set_xticks(range(len(source)), source, fontsize=8, parse_math=False)
-        axes.set_yticks(range(len(output)), output, fontsize=8, parse_math=False)
+        axes.set_xticks(range(len(source)), [for_figure(token, most=_LONGEST_TICK) for token in source], fontsize=8)
+        axes.set_yticks(range(len(output)), [for_figure(token, most=_LONGEST_TICK) for token in output], fontsize=8)
         axes.set(xlabel="source", ylabel="output")
     for axes in grid[len(weights) :]:
         axes.remove()
@@ -80,13 +81,13 @@ def plot_confusion(counts: np.ndarray, labels: Sequence[str]) -> Figure:
     shown = np.sort(np.argsort(-counts.sum(axis=1), kind="stable")[:_MOST_LABELS])
     picked = counts[np.ix_(shown, shown)]
     shares = picked / np.maximum(counts[shown].sum(axis=1, keepdims=True), 1)
-    names = [labels[place] for place in shown]
+    names = [for_figure(labels[place], most=_LONGEST_TICK) for place in shown]
     size = 2.5 + 0.36 * len(names)
     figure, axes = new_figure(size + 1, size)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.grid(visible=False)
-    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8, parse_math=False)
-    axes.set_yticks(range(len(names)), names, fontsize=8, parse_math=False)
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
     for i, j in np.argwhere(shares >= 0.005):
         dark = "white" if shares[i, j] > 0.6 else "black"
         axes.annotate(f"{100 * shares[i, j]:.0f}", (j, i), ha="center", va="center", fontsize=7, color=dark)

@@ -14,7 +14,7 @@ import pandas as pd
 from seq2seq_kit.errors import ArgumentError, SweepError
 from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.recipe.fields import Recipe
-from seq2seq_kit.recipe.loading import Overrides
+from seq2seq_kit.recipe.loading import Overrides, warn_of_searched
 from seq2seq_kit.recipe.sweep import knobs
 from seq2seq_kit.recipe.sweep_space import check_space, default_values, section_of, trial_recipe
 from seq2seq_kit.reports.notes import count_of
@@ -62,6 +62,7 @@ def sweep(
     recipe = resolve(recipe, overrides)
     recipe = recipe.model_copy(update={"name": recipe.name or recipe.task})
     section = section_of(recipe)
+    warn_of_searched(recipe, overrides)
     check_space(recipe)
     setup = prepare(recipe, data, workers, reporter)
     tracking = open_tracking(tracking_uri, say=setup.reporter.say)

@@ -145,9 +145,12 @@ def open_job(recipe: Recipe, data: pd.DataFrame | None = None) -> Job:
 
     Raises:
         ArgumentError: `data` for a task whose data is in its recipe.
-        RecipeError: There is neither `data` nor a source.
+        RecipeError: There is neither `data` nor a source, or the model's weights do not fit into memory.
         DataError: The data does not fit the recipe.
     """
+    from seq2seq_kit.tasks.room import require_room_for_model  # it loads pandas, which reading a recipe need not
+
+    require_room_for_model(recipe)
     job: Job = _class_at(spec_of(recipe).job).open(recipe, data)
     return job
 

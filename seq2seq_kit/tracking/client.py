@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 _LEAST_PREFIX = 6  # letters of a run id that are enough to name it
+_NAME_LENGTH = 250  # of a run; a list of many layers or columns is longer
 _SEARCHED_RUNS, _PAGE_OF_RUNS = 5_000, 200  # the most that MLflow gives at once; a page of the newest
 
 
@@ -109,7 +110,7 @@ class Tracking:
             identity = found.experiment_id if found else self._create(experiment)
             own = process_tags() | {WRITTEN_BY: version("mlflow")}
             own |= {"mlflow.parentRunId": parent} if parent else {}
-            run = self.client.create_run(identity, run_name=name, tags=dict(tags) | own)
+            run = self.client.create_run(identity, run_name=name[:_NAME_LENGTH], tags=dict(tags) | own)
         return RunRecord(self, identity, run.info.run_id)
 
     def reopen(self, run_id: str) -> tuple[RunRecord, dict[str, str]]:

@@ -16,6 +16,7 @@ import pandas as pd
 from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
 from seq2seq_kit.errors import TrackingError
 from seq2seq_kit.recipe.loading import flattened
+from seq2seq_kit.text import param_keys
 from seq2seq_kit.tracking.calls import active_run, kit_errors
 from seq2seq_kit.tracking.dead_runs import process_tags
 from seq2seq_kit.training.fit import Epoch
@@ -81,8 +82,9 @@ class RunRecord:
         """Flattened parameters: `{"model": {"dropout": 0.1}}` becomes `model.dropout`."""
         from mlflow.entities import Param
 
-        texts = [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in flattened(values)]
-        flat = [Param(key, text[:_PARAM_LENGTH]) for key, text in texts]
+        given = dict(flattened(values))
+        texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in given.items()}
+        flat = [Param(key, texts[name][:_PARAM_LENGTH]) for name, key in param_keys(given).items()]
         with self._client() as client:
             for first in range(0, len(flat), _PARAMS_AT_ONCE):
                 client.log_batch(self.run_id, params=flat[first : first + _PARAMS_AT_ONCE])

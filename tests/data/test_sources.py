@@ -237,3 +237,8 @@ def test_the_table_of_a_parquet_file_shares_the_memory_of_its_frame(tmp_path: Pa
     assert np.shares_memory(table.values, frame["heat"].to_numpy())
     assert table.times is not None
     assert np.shares_memory(table.times[:].asi8, frame["time"].array.asi8)
+
+
+@pytest.mark.parametrize("ending", [".xz", ".zst", ".tar", ".bz2", ".gz", ".zip"])
+def test_a_packed_file_that_holds_junk_is_refused(tmp_path: Path, ending: str) -> None:
+    assert "cannot read" in _refused(tmp_path / f"rows.csv{ending}", b"junk that nobody packed" * 20)

@@ -14,10 +14,10 @@ import pytest
 
 from seq2seq_kit.errors import BundleError, TrackingError, TrainingError
 from seq2seq_kit.evaluation import Evaluation
-from seq2seq_kit.reports.logged import metric_name
 from seq2seq_kit.runs import Silent
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.job import digest_of
+from seq2seq_kit.text import metric_keys
 from seq2seq_kit.tracking.client import git_revision, open_tracking
 from seq2seq_kit.training.fit import Epoch
 from tests.conftest import ROOT, autoencode_recipe, forecast_recipe, hourly_frame, waves_frame
@@ -460,7 +460,7 @@ def test_an_artifact_that_a_cut_run_lacks_is_told(store: Path, forecast_run: Tra
 def test_an_autoencoder_run_scores_against_its_baselines(autoencode_run: TrainResult, store: Path) -> None:
     run = open_tracking(str(store)).client.get_run(autoencode_run.run_id)
     test: Evaluation = autoencode_run.test
-    assert {f"test_baselines/{metric_name(name)}_rmse" for name in test.baselines} <= set(run.data.metrics)
+    assert {f"test_baselines/{key}_rmse" for key in metric_keys(test.baselines).values()} <= set(run.data.metrics)
     assert "test/mase" not in run.data.metrics  # nothing is forecast
     assert f"seq2seq-kit score {autoencode_run.run_id}" in run.data.tags["mlflow.note.content"]
     names = {file.path for file in open_tracking(str(store)).client.list_artifacts(autoencode_run.run_id, "figures")}

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.on_disk.rows import HELD_BYTES
+from seq2seq_kit.data.tables.sources import is_file
 from seq2seq_kit.errors import DataError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class GroupedFile:
         """
         import pyarrow.parquet as pq
 
-        if not path.is_file():
+        if not is_file(path):
             raise DataError(
                 f"there is no file {path}. A path is taken from the current folder, {Path.cwd().name}/",
                 code="file_not_found",

@@ -70,7 +70,7 @@ def require_room_for_groups(source: str) -> None:
 def _metadata(source: str) -> "pq.FileMetaData | None":
     """The metadata of a Parquet file; None of other sources and of files that cannot be read: their reader says what is wrong."""
     path = Path(source)
-    if path.suffix.lower() not in (".parquet", ".pq") or not path.is_file():
+    if path.suffix.lower() not in (".parquet", ".pq"):
         return None
     import pyarrow.parquet as pq
 

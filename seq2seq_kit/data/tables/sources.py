@@ -1,8 +1,6 @@
 """Where a table comes from: a CSV or Parquet file, or a named data set. Only the header is checked."""
 
 import csv
-import zipfile
-import zlib
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -38,7 +36,7 @@ def read_source(source: str, *, texts: Sequence[str] = ()) -> pd.DataFrame:
         return NAMED[source].read()
     path = Path(source)
     endings = {ending.lower() for ending in path.suffixes[-2:]}
-    if not path.is_file():
+    if not is_file(path):
         near = get_close_matches(source, NAMED, n=1)
         hint = f"; did you mean the data set {near[0]}?" if near else "."
         raise DataError(
@@ -54,6 +52,14 @@ def read_source(source: str, *, texts: Sequence[str] = ()) -> pd.DataFrame:
     raise DataError(said, code="unknown_file_type")
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file of this name; a name that no file can have, such as one of 300 letters, is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _read_csv(path: Path, separator: str, texts: Sequence[str]) -> pd.DataFrame:
     # A table by tabs knows no quotes: a token of its own may be one.
     quoting: Literal[0, 3] = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
@@ -63,13 +69,15 @@ def _read_csv(path: Path, separator: str, texts: Sequence[str]) -> pd.DataFrame:
         )
         refuse_duplicates((name for name in header.iloc[0] if name), str(path))
         frame = pd.read_csv(path, sep=separator, low_memory=False, quoting=quoting)
+    except DataError:
+        raise
     except pd.errors.EmptyDataError:
         raise DataError(f"{path} is empty; expected a header line and rows", code="empty_table") from None
     except pd.errors.ParserError as error:
         raise DataError(f"{path} is not a regular table: {error}", code="unreadable_file") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text ({error}); save it as UTF-8", code="unreadable_file") from None
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # each way of packing has errors of its own: lzma's, zlib's, tarfile's, zstandard's
         said = f"cannot read {path}: {error}. Expected a readable table; copy or unpack the file again"
         raise DataError(said, code="unreadable_file") from None
     if not isinstance(frame.index, pd.RangeIndex):  # pandas took the surplus cells in front for row names
@@ -84,7 +92,9 @@ def _read_csv(path: Path, separator: str, texts: Sequence[str]) -> pd.DataFrame:
     as_written = pd.read_csv(
         path, sep=separator, usecols=lambda name: name in texts, dtype=str, keep_default_na=False, quoting=quoting
     )
-    return frame.assign(**{str(name): as_written[name] for name in as_written})
+    for name in as_written:
+        frame[name] = as_written[name]
+    return frame
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -110,7 +110,10 @@ def prepare_ahead(
     # Targets that the encoder does not read are in no input window; zeros keep them from counting as missing.
     unread = [name for name in columns.table if name not in columns.past]
     read = data.model_copy(update={"limits": {key: pair for key, pair in data.limits.items() if key not in unread}})
-    table = _read(read, frame.assign(**dict.fromkeys(unread, 0.0)), origin)
+    if unread:
+        frame = frame.copy(deep=False)
+        frame[unread] = 0.0
+    table = _read(read, frame, origin)
     refuse_empty_ends(table, columns.inputs)
     filled = fill(data, table, whole(table))
     require_newest(filled, data.input_steps)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from seq2seq_kit.sweeps.report.axes import Axis, axis_of, score_axis
 from seq2seq_kit.sweeps.report.importance import Importances
 from seq2seq_kit.sweeps.report.overview import history_page, hover_text, importance_page, plot_overview
 from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, ranked, short_keys
+from seq2seq_kit.text import for_page
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure as Page
@@ -110,11 +110,11 @@ def parallel_page(trials: Sequence[Trial], knobs: Sequence[Knob], metric: str, d
 def _dimension(axis: Axis, phase: float, *, crowded: bool) -> dict[str, object]:
     labels = [_cut(label, 12) for label in axis.labels] if crowded else axis.labels
     return {
-        "label": axis.title,
+        "label": for_page(axis.title),
         "values": axis.jittered(phase),
         "range": axis.span,
         "tickvals": axis.ticks,
-        "ticktext": [escape(label) for label in labels],
+        "ticktext": [for_page(label) for label in labels],
     }
 
 
@@ -202,7 +202,7 @@ def pairs_page(
             page.update_yaxes(visible=False, row=row, col=column)
     most = f"{_MOST_PAIRED} most important" if importances.shares else f"first {_MOST_PAIRED}"
     some = f"the {most} of " if len(knobs) > _MOST_PAIRED else ""
-    title = f"Pairs of {some}{len(knobs)} keys" if len(knobs) > 1 else f"{escape(axes[0].title)} and {metric}"
+    title = f"Pairs of {some}{len(knobs)} keys" if len(knobs) > 1 else f"{for_page(axes[0].title)} and {metric}"
     note = f"star: trial {best.number}, the best" if best else ""
     note += "; crosses: failed trials" if failed else ""
     note += "; equal values stand a little apart" if any(axis.jitter.any() for axis in axes) else ""
@@ -220,9 +220,9 @@ def _ruler(axis: Axis, *, written: bool) -> dict[str, object]:
     return {
         "range": axis.span,
         "tickvals": axis.ticks,
-        "ticktext": [escape(_cut(label, 14)) for label in axis.labels],
+        "ticktext": [for_page(_cut(label, 14)) for label in axis.labels],
         "showticklabels": written,
-        "title": {"text": axis.title if written else "", "standoff": 8},
+        "title": {"text": for_page(axis.title) if written else "", "standoff": 8},
         "zeroline": False,
         "showline": True,
         "linecolor": PAST_COLOUR,

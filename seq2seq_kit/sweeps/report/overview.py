@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from seq2seq_kit.reports.notes import count_of, figure
 from seq2seq_kit.reports.plots import MODEL_COLOUR, PAST_COLOUR, TRUTH_COLOUR
 from seq2seq_kit.sweeps.report.importance import Importances
 from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, best_so_far, epoch_of, finished_of, ranked, text_of
+from seq2seq_kit.text import for_figure, for_page
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,7 +118,7 @@ def importance_page(importances: Importances) -> Page:
     page = go.Figure(
         go.Bar(
             x=shares,
-            y=keys,
+            y=[for_page(key) for key in keys],
             orientation="h",
             marker_color=MODEL_COLOUR,
             error_x={"array": more, "arrayminus": less, "symmetric": False, "color": TRUTH_COLOUR, "thickness": 1},
@@ -142,7 +142,7 @@ def hover_text(trial: Trial, metric: str) -> str:
     epoch = [f"best epoch {epoch_of(trial)}"] if trial.best_epoch else []
     values = [f"{key}: {text_of(value)}" for key, value in trial.values.items()]
     own = ", the recipe as it stands" if trial.number == 1 else ""
-    return "<br>".join([f"<b>trial {trial.number}</b>{own}", escape(score), *epoch, *map(escape, values)])
+    return "<br>".join([f"<b>trial {trial.number}</b>{own}", for_page(score), *epoch, *map(for_page, values)])
 
 
 def _draw_history(axes: Axes, trials: Sequence[Trial], metric: str, direction: Direction) -> None:
@@ -172,8 +172,15 @@ def _draw_history(axes: Axes, trials: Sequence[Trial], metric: str, direction: D
 
 
 def _draw_bars(axes: Axes, importances: Importances) -> None:
-    keys, shares, less, more = (column[-8:] for column in _bar_lengths(importances))
-    axes.barh(keys, shares, xerr=[less, more], color=MODEL_COLOUR, error_kw={"lw": 1, "capsize": 2})
+    keys, *lengths = _bar_lengths(importances)
+    shares, less, more = (column[-8:] for column in lengths)
+    axes.barh(
+        [for_figure(key) for key in keys[-8:]],
+        shares,
+        xerr=[less, more],
+        color=MODEL_COLOUR,
+        error_kw={"lw": 1, "capsize": 2},
+    )
     axes.tick_params(axis="y", labelsize=8)
     axes.set_xlim(left=0)
     axes.set(title=f"What mattered, %\n{_trust(importances)}")

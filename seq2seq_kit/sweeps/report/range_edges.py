@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from seq2seq_kit.sweeps.report.importance import HARDLY
 from seq2seq_kit.sweeps.trials import Trial, number_of, position_of, same, text_of
+from seq2seq_kit.text import code_in_markdown
 
 if TYPE_CHECKING:
     from seq2seq_kit.recipe.sweep import Knob
@@ -37,7 +38,7 @@ def edge_hints(
         sentence = _range_edge(knob, best.values[knob.key], accepts or (lambda key, value: True))
         if sentence:
             idle = shares.get(knob.key, 1.0) < HARDLY
-            sentences.append(f"`{knob.key}` {sentence}{' (it hardly mattered)' if idle else ''}")
+            sentences.append(f"{code_in_markdown(knob.key)} {sentence}{' (it hardly mattered)' if idle else ''}")
     return sentences
 
 

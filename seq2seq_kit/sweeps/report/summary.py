@@ -12,6 +12,7 @@ from seq2seq_kit.reports.notes import count_of, figure, markdown_lines
 from seq2seq_kit.sweeps.report.importance import HARDLY, Importances
 from seq2seq_kit.sweeps.report.range_edges import edge_hints
 from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, epoch_of, ranked, short_keys, text_of
+from seq2seq_kit.text import code_in_markdown, for_markdown
 
 if TYPE_CHECKING:
     from seq2seq_kit.recipe.sweep import Knob
@@ -124,12 +125,12 @@ def _scored(trial: Trial) -> str:
 
 def _compared(best: Trial, own: Trial | None, metric: str, direction: Direction) -> str:
     """The winner's values, and how much better than the recipe as it stands."""
-    values = ", ".join(f"`{key}` {_cell(value)}" for key, value in best.values.items())
+    values = ", ".join(f"{code_in_markdown(key)} {_cell(value)}" for key, value in best.values.items())
     if own is best:
         return f"No trial was better than the recipe as it stands ({values})."
     winner = f"Trial {best.number}: {values}."
     if own is None or own.score is None or best.score is None:
-        why = f": {_first_line(own.reason)}" if own and own.reason else ""
+        why = f": {for_markdown(_first_line(own.reason))}" if own and own.reason else ""
         return f"{winner} The recipe as it stands has no {metric} to compare with{why}."
     margin = own.score - best.score if direction == "min" else best.score - own.score
     per_cent = f" ({abs(100 * margin / own.score):.1f} %)" if own.score else ""
@@ -182,7 +183,7 @@ def _table(
         for trial in shown
     ]
     more = [f"The {_SHOWN_KEYS} most important of {len(knobs)} keys."] if len(knobs) > _SHOWN_KEYS else []
-    lines = markdown_lines(["trial", metric, "best epoch", *(titles[key] for key in keys)], rows)
+    lines = markdown_lines(["trial", metric, "best epoch", *(for_markdown(titles[key]) for key in keys)], rows)
     return [*lines, *(["", *more] if more else [])]
 
 
@@ -212,7 +213,7 @@ def _over_folds(best: Trial) -> list[str]:
 
 
 def _cell(value: object) -> str:
-    return text_of(value).replace("|", "\\|")
+    return for_markdown(text_of(value))
 
 
 def _mattered(importances: Importances) -> list[str]:
@@ -224,8 +225,8 @@ def _mattered(importances: Importances) -> list[str]:
     lines = []
     for key, share in telling.items():
         lean = f"; {importances.leanings[key]} values did better" if key in importances.leanings else ""
-        lines.append(f"- `{key}`: {100 * share:.0f} % (± {100 * importances.spreads[key]:.0f}){lean}")
-    idle = [f"`{key}`" for key in importances.shares if key not in telling]
+        lines.append(f"- {code_in_markdown(key)}: {100 * share:.0f} % (± {100 * importances.spreads[key]:.0f}){lean}")
+    idle = [code_in_markdown(key) for key in importances.shares if key not in telling]
     if idle:
         lines.append(f"- hardly, under {100 * HARDLY:.0f} % each: {', '.join(idle)}")
     trust = (
@@ -268,7 +269,7 @@ def _failures(trials: Sequence[Trial]) -> list[str]:
     for group in ordered[:_SHOWN_REASONS]:
         numbers = ", ".join(str(trial.number) for trial in group[:8]) + (" ..." if len(group) > 8 else "")
         reason = _first_line(group[0].reason) or "no reason is known"
-        lines.append(f"- failed: {reason} ({count_of(len(group), 'trial')}: {numbers})")
+        lines.append(f"- failed: {for_markdown(reason)} ({count_of(len(group), 'trial')}: {numbers})")
     rest = sum(map(len, ordered[_SHOWN_REASONS:]))
     return ["", *lines, *([f"- failed for other reasons: {count_of(rest, 'trial')}"] if rest else [])]
 

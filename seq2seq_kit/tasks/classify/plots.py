@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from seq2seq_kit.evaluation.base import MODEL
 from seq2seq_kit.reports.plots import MODEL_COLOUR, PAST_COLOUR, TRUTH_COLOUR, new_figure
 from seq2seq_kit.tasks.classify.evaluation import LabelEvaluation, NumberEvaluation
+from seq2seq_kit.text import for_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,6 +36,8 @@ def plot_predicted(test: NumberEvaluation) -> Figure:
         axes.scatter(test.truth, test.predictions[name], s=6, alpha=0.5, color=colour, label=name)
     ends = [float(test.truth.min()), float(test.truth.max())]
     axes.plot(ends, ends, color=TRUTH_COLOUR, lw=0.8, ls=":", label="predicted = actual")
-    axes.set(title="Predicted against actual, test sequences", xlabel=f"actual {test.target}", ylabel="predicted")
+    axes.set(
+        title="Predicted against actual, test sequences", xlabel=for_figure(f"actual {test.target}"), ylabel="predicted"
+    )
     axes.legend(frameon=False)
     return figure

@@ -47,7 +47,7 @@ class LabelOrTarget(Section):
 class TextsData(LabelOrTarget):
     """A table with a text and its label or target in each row."""
 
-    source: str | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
+    source: Name | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
     text: Name = Field(description="Column of the texts.")
     level: Level = Field("char", description="char: each character is a token; token: what stands between white space.")
     min_count: Steps = Field(1, description="A token that the training rows have less often is unknown.")
@@ -58,9 +58,9 @@ class TextsData(LabelOrTarget):
 class SeriesData(LabelOrTarget):
     """A long table; each series is one sequence with one label or target, which all its rows repeat."""
 
-    source: str | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
+    source: Name | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
     series: Name = Field(description="Column that tells the sequences apart.")
-    time: str | None = Field(None, description="Column of timestamps; needs `every`.")
+    time: Name | None = Field(None, description="Column of timestamps; needs `every`.")
     every: Every | None = Field(None, description="Time from one row to the next.")
     inputs: Columns = Field(description="Columns of the sequence.")
     limits: Limits = Field(default_factory=dict, description="Lowest and highest possible value by column.")

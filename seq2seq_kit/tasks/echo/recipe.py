@@ -3,7 +3,7 @@
 A lesson in shapes, not a measure of skill: the recipe holds the only sequence.
 """
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -49,9 +49,7 @@ class EchoTraining(FitSettings):
     """The fit of an echo, by mean squared error. An epoch is one pass over one sequence, so there are many."""
 
     learning_rate: float = Field(1e-2, gt=0)
-    batch_size: Annotated[int, Field(ge=1)] = Field(
-        5, description="Only `one_to_one` has more than one sequence: a value each."
-    )
+    batch_size: Steps = Field(5, description="Only `one_to_one` has more than one sequence: a value each.")
     epochs: Steps = 1000
     patience: Steps | None = Field(
         None, description="Epochs without a smaller error of the echo before stopping; null: train all epochs."

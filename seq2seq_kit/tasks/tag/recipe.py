@@ -7,6 +7,7 @@ from pydantic import Field
 
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import (
+    MOST,
     Columns,
     Data,
     Name,
@@ -39,10 +40,10 @@ class Labels(Section):
 class TagTokensData(Labels):
     """A table with a row for each token: its sequence, the token and its label."""
 
-    source: str | None = Field(
+    source: Name | None = Field(
         None, description="A named data set, a table, or a file with blank lines between sequences."
     )
-    test_source: str | None = Field(None, description="File of the test rows; default: a share of `source`.")
+    test_source: Name | None = Field(None, description="File of the test rows; default: a share of `source`.")
     lines: Annotated[list[Name], Field(min_length=2)] | None = Field(
         None, description="Names of the columns of a CoNLL-style file: tab-separated, a blank line between sequences."
     )
@@ -63,7 +64,7 @@ class TagTokensModel(TagModel):
     """The same, on tokens."""
 
     embedding_dim: Steps = Field(64, description="Width of a token's learned vector.")
-    character_units: Annotated[int, Field(ge=0)] = Field(
+    character_units: Annotated[int, Field(ge=0, le=MOST)] = Field(
         0,
         description="Units of a recurrent layer that reads each token's characters, in each direction; 0: no such layer.",
     )

@@ -47,7 +47,7 @@ def read_lines(path: str | Path, names: Sequence[str]) -> pd.DataFrame:
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")  # some editors put a mark in front
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a name with a zero byte
         raise DataError(
             f"cannot read {path}: {error}. Expected a UTF-8 text file with a token in each line", code="unreadable_file"
         ) from None

@@ -36,7 +36,7 @@ from seq2seq_kit.recipe.sweep import knob_of
 class TranslateData(Section):
     """A table with a source and a target text in each row."""
 
-    source: str | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
+    source: Name | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
     source_column: Name = Field(description="Column of the texts to translate.")
     target_column: Name = Field(description="Column of their translations.")
     level: Level = Field("char", description="char: each character is a token; token: tokens are separated by spaces.")

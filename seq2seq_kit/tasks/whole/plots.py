@@ -10,6 +10,7 @@ import numpy as np
 from seq2seq_kit.evaluation.base import MODEL
 from seq2seq_kit.reports.plots import MODEL_COLOUR, PAST_COLOUR, TRUTH_COLOUR, new_figure
 from seq2seq_kit.tasks.whole.evaluation import SequenceEvaluation
+from seq2seq_kit.text import for_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,9 +48,9 @@ def plot_sequences(
             axes.plot(steps, truth[place][:, k], color=TRUTH_COLOUR, lw=1, marker=".", ms=2, label="actual")
             axes.spines[["top", "right"]].set_visible(False)
             axes.tick_params(labelsize=7)
-            axes.set_ylabel(column, fontsize=8)
+            axes.set_ylabel(for_figure(column), fontsize=8)
             if k == 0:
-                axes.set_title(f"{names[place]}, {len(steps)} steps", fontsize=9)
+                axes.set_title(for_figure(f"{names[place]}, {len(steps)} steps"), fontsize=9)
     handles, labels = grid[0, 0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle("Reconstructions of test sequences")

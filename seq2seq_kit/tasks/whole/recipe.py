@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from seq2seq_kit.recipe.fields import EncoderDecoder, Recipe, Rule, SequenceSplit, Steps, Table, Training
+from seq2seq_kit.recipe.fields import EncoderDecoder, Name, Recipe, Rule, SequenceSplit, Steps, Table, Training
 from seq2seq_kit.recipe.model_rules import a_pyramid_has_layers_to_join
 from seq2seq_kit.recipe.rules import (
     TABLE_RULES,
@@ -16,7 +16,7 @@ class WholeData(Table):
     """The table of an autoencoder of whole sequences."""
 
     framing: Literal["whole"] = Field(description="Each series is one sequence, of any length.")
-    series: str = Field(min_length=1, description="Column that tells the sequences apart.")
+    series: Name = Field(description="Column that tells the sequences apart.")
     split: SequenceSplit = Field(default_factory=SequenceSplit)
 
 

@@ -89,7 +89,7 @@ def test_without_the_folds_of_the_recipe_the_winners_spread_is_what_counts() -> 
 def test_the_table_has_the_best_five_and_the_recipe_as_it_stands() -> None:
     trials = [trial(at, score, best_epoch=3, epochs=4) for at, score in enumerate((9.0, 4, 5, 3, 6, 7, 8), start=1)]
     rows = [line for line in note(trials).splitlines() if line.startswith("|")]
-    assert rows[0] == "| trial | val_loss | best epoch | dropout | a|b |"
+    assert rows[0] == "| trial | val_loss | best epoch | dropout | a\\|b |"
     assert [row.split(" | ")[0] for row in rows[2:]] == ["| 4", "| 2", "| 3", "| 5", "| 6", "| 1 (as it stands)"]
     assert rows[2] == "| 4 | 3 | 3 of 4 | 0.4 | x\\|y |"
 
