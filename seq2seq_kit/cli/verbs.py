@@ -27,7 +27,7 @@ def list_(options: argparse.Namespace) -> None:
     """Recipes and named data sets, or the newest runs."""
     from rich.console import Console
 
-    from seq2seq_kit.cli.progress import print_table
+    from seq2seq_kit.cli.progress import print_line, print_table
 
     console = Console()
     if options.what == "runs":
@@ -48,7 +48,7 @@ def list_(options: argparse.Namespace) -> None:
         cells = runs.map(str)
         print_table(console, list(cells.columns), cells.to_numpy().tolist(), title="Newest runs")
         for command in [each for each in commands if each][:_TOLD]:
-            console.print(f"resume: {command}", highlight=False, soft_wrap=True)
+            print_line(console, f"resume: {command}")
         return
     if options.what in (None, "recipes"):
         lines = [[str(path), _first_line(path)] for path in sorted(Path("recipes").glob("*.yaml"))]
