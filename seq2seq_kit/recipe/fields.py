@@ -28,7 +28,7 @@ Share = Annotated[float, Field(gt=0, lt=1)] | Annotated[int, Field(ge=1)]
 Columns = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 Limits = dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
 # An integer, a unit and nothing else; the data room turns it into a step (data/time.py).
-Every = Annotated[str, Field(pattern=r"^[1-9]\d*(s|min|h|d|w|mo|y)$")]
+Every = Annotated[str, Field(pattern=r"^[1-9]\d*(s|min|h|d|bd|w|mo|y)$")]
 Read = Annotated[
     Literal["memory", "row_groups"],
     Field(description="memory: the whole table; row_groups: a Parquet file larger than memory, read as it is needed."),
@@ -74,7 +74,9 @@ class Table(Section):
         None, description="A named data set (see `seq2seq-kit list`) or the path of a CSV or Parquet file."
     )
     time: str | None = Field(None, description="Column of timestamps; needs `every`.")
-    every: Every | None = Field(None, description="Time from one row to the next: 30s, 15min, 1h, 1d, 1w, 1mo, 1y.")
+    every: Every | None = Field(
+        None, description="Time from one row to the next: 30s, 15min, 1h, 1d, 1bd (business day), 1w, 1mo, 1y."
+    )
     series: str | None = Field(None, description="Column that tells the series of a long table apart.")
     inputs: Columns = Field(description="Columns that the encoder reads.")
     limits: Limits = Field(
@@ -84,6 +86,14 @@ class Table(Section):
     missing: Missing = Field("refuse", description="What to do with missing cells.")
     scaling: Scaling | dict[str, Scaling] = Field(
         "standard", description="For all columns, or by column; columns not named stay on `standard`."
+    )
+    time_format: str | None = Field(
+        None,
+        description="How texts in `time` are written, as in strftime: '%d/%m/%Y %H:%M'; default: year first, or as recognised.",
+    )
+    time_zone: str | None = Field(
+        None,
+        description="Zone whose clock the times follow, such as Europe/Berlin; those of other zones are converted to it.",
     )
 
 
