@@ -248,10 +248,9 @@ def _parsed(column: pd.Series, form: str | None, day_first: bool | None, *, utc:
     times = pd.to_datetime(column, format="ISO8601", errors="coerce", utc=utc)
     if bool(times.notna().any()) or not len(column):
         return times
-    ordered = bool(day_first)
-    if guess_datetime_format(str(column.dropna().iloc[0]) if column.notna().any() else "", dayfirst=ordered):
-        return pd.to_datetime(column, errors="coerce", dayfirst=ordered, utc=utc)
-    return pd.to_datetime(column, errors="coerce", dayfirst=ordered, format="mixed", utc=utc)
+    ordered, first = bool(day_first), str(next(iter(column.dropna()), ""))
+    form = None if guess_datetime_format(first, dayfirst=ordered) else "mixed"
+    return pd.to_datetime(column, errors="coerce", dayfirst=ordered, format=form, utc=utc)
 
 
 def _all_with_offset(column: pd.Series) -> bool:
