@@ -78,7 +78,12 @@ class Bundle(ABC):
 
     def read(self, path: str) -> pd.DataFrame:
         """A file of rows, in the form that the recipe gives it."""
-        return read_source(path)
+        return read_source(path, texts=self.as_written)
+
+    @property
+    def as_written(self) -> list[str]:
+        """Columns of a file that are read as they are written: 007 is no number there, and NA not missing."""
+        return names_of_series(self.recipe)
 
     def answer(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What MLflow serves."""
@@ -145,6 +150,12 @@ def _fits(expected: Shape, found: Shape) -> bool:
     return len(expected) == len(found) and all(None in pair or pair[0] == pair[1] for pair in pairs)
 
 
+def names_of_series(recipe: Recipe) -> list[str]:
+    """The column that tells a recipe's series apart, if it has one."""
+    series = getattr(recipe.data, "series", None)
+    return [series] if series else []
+
+
 def standard_normal(model: keras.Model) -> list[np.ndarray]:
     """Golden inputs for a model of numbers."""
     from seq2seq_kit.models.inference import forward_inputs
@@ -161,4 +172,13 @@ def golden_sequences(features: int) -> list[np.ndarray]:
     return [values, (np.arange(lengths.max()) < lengths[:, None]).astype(np.float32)]
 
 
-__all__ = ["Arrays", "Board", "Bundle", "Json", "golden_sequences", "refuse_other_shapes", "standard_normal"]
+__all__ = [
+    "Arrays",
+    "Board",
+    "Bundle",
+    "Json",
+    "golden_sequences",
+    "names_of_series",
+    "refuse_other_shapes",
+    "standard_normal",
+]

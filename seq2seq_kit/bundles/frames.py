@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.tables.names import answer_frame
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import SeriesTooShortError
 
@@ -18,8 +19,10 @@ def in_chunks(
 ) -> pd.DataFrame:
     """`part` of every window, in chunks; what was done to the rows stands in the frame's `attrs["notes"]`."""
     chunks = [windows[first : first + _CHUNK] for first in range(0, len(windows), _CHUNK)]
-    frame = pd.concat([part(prepared, chunk) for chunk in chunks], ignore_index=True)
-    frame.attrs["notes"] = list(prepared.notes)
+    pieces = [part(prepared, chunk) for chunk in chunks]
+    frame = pd.concat(pieces, ignore_index=True)
+    renamed = [note for chunk in pieces[:1] for note in chunk.attrs.get("renamed", [])]
+    frame.attrs = {"notes": [*prepared.notes, *renamed]}
     return frame
 
 
@@ -33,18 +36,20 @@ def forecast_frame(prepared: Prepared, windows: np.ndarray, values: np.ndarray) 
     """
     steps = values.shape[1]
     rows = prepared.windows["test"].target_rows(windows)[:, :steps]
-    labels = _series_of(prepared, np.repeat(windows, steps)) | _when(prepared, rows.ravel(), "")
-    labels["step"] = np.tile(np.arange(1, steps + 1), len(windows))
-    for position, name in enumerate(prepared.columns.targets):
-        labels[name] = values[:, :, position].ravel()
-    return pd.DataFrame(labels)
+    targets = {name: values[:, :, position].ravel() for position, name in enumerate(prepared.columns.targets)}
+    step = {"step": np.tile(np.arange(1, steps + 1), len(windows))}
+    series, when = _series_of(prepared, np.repeat(windows, steps)), _when(prepared, rows.ravel(), "")
+    # The data's own names come first, the kit's row and step give way.
+    if prepared.table.times is not None:
+        return answer_frame(series, when, targets, step, order=(0, 1, 3, 2))
+    return answer_frame(series, targets, when, step, order=(0, 2, 3, 1))
 
 
 def window_labels(prepared: Prepared, windows: np.ndarray) -> pd.DataFrame:
     """A row for each window of the test part: series, first and last time (or row)."""
     rows = prepared.windows["test"].input_rows(windows)
     first, last = _when(prepared, rows[:, 0], "first_"), _when(prepared, rows[:, -1], "last_")
-    return pd.DataFrame(_series_of(prepared, windows) | first | last)
+    return answer_frame(_series_of(prepared, windows), first, last)
 
 
 def newest_windows(prepared: Prepared) -> np.ndarray:

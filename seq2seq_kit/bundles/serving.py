@@ -11,6 +11,7 @@ import pandas as pd
 
 from seq2seq_kit.data import Prepared
 from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
+from seq2seq_kit.data.tables.cells import read_columns
 from seq2seq_kit.data.tables.pieces import count_missing
 from seq2seq_kit.errors import DataError
 
@@ -40,13 +41,18 @@ def _example(prepared: Prepared, source: pd.DataFrame | FrameOnDisk) -> pd.DataF
     rows = start + np.arange(windows.shape.input_steps + ahead)
     names = [name for name in (data.series, data.time) if name] + columns.table
     example = source.iloc[[prepared.table.number(int(row)) - 1 for row in rows]][names].reset_index(drop=True)
-    example = example.astype(dict.fromkeys(columns.table, "float64"))
+    for name, values in zip(columns.table, read_columns(example, columns.table, prepared.table.origin), strict=True):
+        example[name] = values
+    if data.series:
+        example[data.series] = example[data.series].astype("str")
     example.loc[windows.shape.input_steps :, [name for name in columns.table if name not in columns.known_future]] = (
         np.nan
     )
     if data.time and prepared.table.times is not None:
         times = prepared.table.times[rows]
-        example[data.time] = (times if times.tz is None else times.tz_convert("UTC")).astype(str)
+        # With what the recipe says of them they are read as they were; else any zone will do, and UTC has no hour twice.
+        zoned = times if times.tz is None or data.time_format else times.tz_convert("UTC")
+        example[data.time] = zoned.strftime(data.time_format) if data.time_format else zoned.astype(str)
     return example
 
 

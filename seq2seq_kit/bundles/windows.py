@@ -103,6 +103,11 @@ class WindowBundle(Bundle):
         past = (shape.input_steps, layout.inputs)
         return [past, (shape.output_steps, len(layout.future))] if layout.future else [past]
 
+    @property
+    def as_written(self) -> list[str]:
+        # The series of a bundle of before are called as pandas read them: 7 where the file has 007.
+        return [] if self.scaler.times is None else super().as_written
+
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
         """Columns of a frame that the model does not use."""
         data = self.window_data

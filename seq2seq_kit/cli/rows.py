@@ -22,12 +22,10 @@ _LINES = (".tsv", ".txt", ".conll", ".conllu")  # may hold a token in each line 
 
 def predict(options: argparse.Namespace) -> None:
     """Forecasts, translates or tags."""
-    from seq2seq_kit.data import read_source
-
     bundle, rows = _loaded(options, "predict")
     answer: Callable[..., pd.DataFrame] = bundle.predict
     given = {
-        "future": read_source(options.future) if options.future else None,
+        "future": bundle.read(options.future) if options.future else None,
         "all_windows": options.all_windows or None,
         "beams": options.beams,
         "steps": options.steps,
@@ -68,7 +66,8 @@ def _loaded(options: argparse.Namespace, verb: str) -> tuple[Bundle, pd.DataFram
     if verb not in bundle.verbs:
         said = f"a {bundle.recipe.task} model can {', '.join(bundle.verbs)}. Received: {verb}"
         raise ArgumentError(said, code="not_supported")
-    if rows is None or (bundle.takes_texts and not isinstance(rows, list)):
+    # Once more where pandas would guess what is to be read as it is written.
+    if rows is None or ((bundle.takes_texts or bundle.as_written) and not isinstance(rows, list)):
         rows = bundle.read(options.data)
     if isinstance(rows, list):
         if not bundle.takes_texts:

@@ -20,7 +20,16 @@ Calendar = Literal[
 ]
 Missing = Literal["refuse", "interpolate", "ffill", "mask"]
 Scaling = Literal["standard", "minmax", "robust", "none"]
-_LONGEST_STEP = {"s": 3_155_760_000, "min": 52_596_000, "h": 876_600, "d": 36_525, "w": 5_217, "mo": 1_200, "y": 100}
+_LONGEST_STEP = {
+    "s": 3_155_760_000,
+    "min": 52_596_000,
+    "h": 876_600,
+    "d": 36_525,
+    "bd": 26_090,
+    "w": 5_217,
+    "mo": 1_200,
+    "y": 100,
+}
 
 
 def _at_most_a_century(every: str) -> str:
@@ -43,7 +52,7 @@ Columns = Annotated[list[Name], Field(min_length=1, max_length=10_000)]
 Limits = dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
 # An integer, a unit and nothing else; the data room turns it into a step (data/time.py).
 Every = Annotated[
-    str, Field(pattern=r"^[1-9][0-9]*(s|min|h|d|w|mo|y)$", max_length=20), AfterValidator(_at_most_a_century)
+    str, Field(pattern=r"^[1-9][0-9]*(s|min|h|d|bd|w|mo|y)$", max_length=20), AfterValidator(_at_most_a_century)
 ]
 Read = Annotated[
     Literal["memory", "row_groups"],
@@ -89,7 +98,9 @@ class Table(Section):
         None, description="A named data set (see `seq2seq-kit list`) or the path of a CSV or Parquet file."
     )
     time: Name | None = Field(None, description="Column of timestamps; needs `every`.")
-    every: Every | None = Field(None, description="Time from one row to the next: 30s, 15min, 1h, 1d, 1w, 1mo, 1y.")
+    every: Every | None = Field(
+        None, description="Time from one row to the next: 30s, 15min, 1h, 1d, 1bd (business day), 1w, 1mo, 1y."
+    )
     series: Name | None = Field(None, description="Column that tells the series of a long table apart.")
     inputs: Columns = Field(description="Columns that the encoder reads.")
     limits: Limits = Field(
@@ -99,6 +110,14 @@ class Table(Section):
     missing: Missing = Field("refuse", description="What to do with missing cells.")
     scaling: Scaling | dict[str, Scaling] = Field(
         "standard", description="For all columns, or by column; columns not named stay on `standard`."
+    )
+    time_format: str | None = Field(
+        None,
+        description="How texts in `time` are written, as in strftime: '%d/%m/%Y %H:%M'; default: year first, or as recognised.",
+    )
+    time_zone: str | None = Field(
+        None,
+        description="Zone whose clock the times follow, such as Europe/Berlin; those of other zones are converted to it.",
     )
 
 

@@ -5,8 +5,10 @@ with its defaults filled in and yields nothing where a value has the wrong type,
 stand in its folder.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TypeGuard
+from zoneinfo import available_timezones
 
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import Recipe, Rule, Written
@@ -44,6 +46,25 @@ def time_and_every_go_together(recipe: Written) -> Iterator[Problem]:
         yield Problem("data.calendar", said, "missing_key")
 
 
+def times_are_of_a_calendar(recipe: Written) -> Iterator[Problem]:
+    data = recipe.data
+    for key in ("time_format", "time_zone"):
+        if data.get(key) is not None and data.get("time") is None:
+            yield Problem(
+                f"data.{key}", f"`{key}` is about the column of timestamps. Add `time: <column>`", "missing_key"
+            )
+    zone, form = data.get("time_zone"), data.get("time_format")
+    if isinstance(zone, str) and zone not in available_timezones():
+        said = (
+            "there is no time zone of this "
+            f"name{did_you_mean(zone, sorted(available_timezones()), otherwise='')}. Received: {zone}"
+        )
+        yield Problem("data.time_zone", said, "unknown_time_zone")
+    if isinstance(form, str) and not re.search(r"%[YyGsxcD]", form):
+        said = f"must be written as in strftime and have a year, such as '%d/%m/%Y %H:%M'. Received: {form!r}"
+        yield Problem("data.time_format", said, "invalid_time_format")
+
+
 def a_column_is_named_once(recipe: Written) -> Iterator[Problem]:
     for role in ("inputs", "targets", "known_future", "calendar"):
         names = names_of(recipe.data, role)
@@ -74,6 +95,7 @@ def settings_are_of_known_columns(recipe: Written) -> Iterator[Problem]:
 # Rules of every recipe on a table.
 TABLE_RULES: tuple[Rule, ...] = (
     time_and_every_go_together,
+    times_are_of_a_calendar,
     a_column_is_named_once,
     limits_are_in_order,
     settings_are_of_known_columns,
@@ -98,6 +120,7 @@ def row_groups_are_read_as_they_stand(recipe: Written) -> Iterator[Problem]:
             data.get("limits"),
             "`read: row_groups` clears no cells. Correct them in the file, leave `limits` out",
         ),
+        ("time_zone", data.get("time_zone"), "`read: row_groups` reads times as they stand. Leave `time_zone` out"),
         ("scaling", robust, "`robust` needs all values of a column at once. Choose standard, minmax or none"),
         ("read", recipe.sweep is not None, "the trials of a sweep share a table in memory. Leave `sweep` out"),
     ):

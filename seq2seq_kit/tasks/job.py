@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Bundle, Json
+from seq2seq_kit.bundles.base import Bundle, Json, names_of_series
 from seq2seq_kit.data import read_source
 from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
 from seq2seq_kit.errors import RecipeError
@@ -237,9 +237,9 @@ def source_of(recipe: Recipe) -> str:
 def rows_of(recipe: Recipe, data: pd.DataFrame | None, *, texts: Sequence[str] = ()) -> tuple[pd.DataFrame, str]:
     """The rows that a recipe is about, and their name for messages: `data` if given, else its source.
 
-    `texts` are columns that are taken as they are written, see `read_source`.
+    `texts` are columns that are taken as they are written, see `read_source`; the names of series always are.
     """
     if data is not None:
         return data, "the DataFrame"
     origin = source_of(recipe)
-    return read_source(origin, texts=texts), origin
+    return read_source(origin, texts=[*texts, *names_of_series(recipe)]), origin

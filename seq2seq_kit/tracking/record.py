@@ -24,6 +24,7 @@ from seq2seq_kit.training.fit import Epoch
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric
+    from mlflow.models import ModelSignature
 
 # MLflow's limits: letters of a tag and of a parameter, parameters and metrics in one request.
 _TAG_LENGTH, _PARAM_LENGTH = 5_000, 6_000
@@ -160,7 +161,7 @@ class RunRecord:
                     # The artifact's name says how to serve; a `model_config` would become a parameter of the run.
                     artifacts={serve: str(bundle)},
                     code_paths=[str(package.parent)],
-                    signature=mlflow.models.infer_signature(example, answer),
+                    signature=_signature(example, answer),
                     input_example=example,
                     pip_requirements=list(pins),
                 )
@@ -208,3 +209,19 @@ class RunRecord:
             for first in range(0, len(self.waiting), _METRICS_AT_ONCE):
                 client.log_batch(self.run_id, metrics=self.waiting[first : first + _METRICS_AT_ONCE])
         self.waiting.clear()
+
+
+def _signature(example: object, answer: object) -> ModelSignature:
+    """MLflow's signature; a column of texts may come as anything: times as timestamps, names of series as numbers."""
+    from mlflow.models import infer_signature
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import AnyType
+
+    found = infer_signature(example, answer)
+    if isinstance(example, pd.DataFrame):
+        columns = [
+            ColSpec(AnyType(), each.name, required=each.required) if each.type == DataType.string else each
+            for each in found.inputs.inputs
+        ]
+        found.inputs = Schema(columns)
+    return found

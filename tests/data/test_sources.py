@@ -208,19 +208,26 @@ def test_a_parquet_file_is_read_as_pandas_reads_it(tmp_path: Path, rows_of_a_gro
 @pytest.mark.parametrize(
     "frame",
     [
-        _mixed().set_index("time"),
         _mixed()[["count", "site"]],
         _mixed().astype({"after": "Float64"}),
         _mixed().set_index(pd.RangeIndex(10, 210)),
         _mixed()[["before"]],
         _mixed()[:0],
     ],
-    ids=["index", "no_floats", "nullable", "range", "one", "empty"],
+    ids=["no_floats", "nullable", "range", "one", "empty"],
 )
 def test_a_parquet_file_with_ways_of_its_own_is_read_as_pandas_reads_it(tmp_path: Path, frame: pd.DataFrame) -> None:
     path = tmp_path / "rows.parquet"
     frame.to_parquet(path)
     pd.testing.assert_frame_equal(read_source(str(path)), pd.read_parquet(path))
+
+
+def test_a_named_index_of_a_parquet_file_is_a_column(tmp_path: Path) -> None:
+    frame = _mixed()
+    frame.set_index("time").to_parquet(tmp_path / "rows.parquet")
+    pd.testing.assert_frame_equal(
+        read_source(str(tmp_path / "rows.parquet")), frame[["time", *frame.columns.drop("time")]]
+    )
 
 
 def test_a_parquet_file_not_written_by_pandas_is_read_as_pandas_reads_it(tmp_path: Path) -> None:
@@ -242,3 +249,8 @@ def test_the_table_of_a_parquet_file_shares_the_memory_of_its_frame(tmp_path: Pa
 @pytest.mark.parametrize("ending", [".xz", ".zst", ".tar", ".bz2", ".gz", ".zip"])
 def test_a_packed_file_that_holds_junk_is_refused(tmp_path: Path, ending: str) -> None:
     assert "cannot read" in _refused(tmp_path / f"rows.csv{ending}", b"junk that nobody packed" * 20)
+
+
+def test_columns_that_are_read_as_texts_keep_zeros_and_na(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("shop,load\n007,1\nNA,2\n7,3\n")
+    assert read_source(str(tmp_path / "rows.csv"), texts=["shop"]).shop.tolist() == ["007", "NA", "7"]

@@ -172,7 +172,7 @@ def test_the_gap_of_a_fold_is_filled_without_its_block_and_train_without_the_gap
     cells = [0.0, 2.0, NAN, NAN, 8.0, NAN, NAN, 20.0, 22.0, NAN, 99.0, 99.0]
     fold = Split(np.array([[0, 3, 6, 9, 9]]))  # train 0-2, gap 3-5, val 6-8
     filled = fill_missing(_table(cells), fold, method=method).values[:, 0]
-    middle, later = ([5, 8, 8], 14) if method == "interpolate" else ([2, 8, 8], 8)
+    middle, later = ([6, 8, 8], 16) if method == "interpolate" else ([2, 8, 8], 8)
     np.testing.assert_array_equal(filled, [0, 2, 2, *middle, later, 20, 22, NAN, 99, 99])
 
 
@@ -195,9 +195,10 @@ def test_ffill_repeats_the_last_known_value() -> None:
 
 
 def test_a_cell_is_not_interpolated_towards_a_later_part() -> None:
-    # Rows 3 | 4 and 6 | 7 are borders: what is missing before one is carried on, what is missing after it may look back.
+    # Rows 3 | 4 and 6 | 7 are borders: what is missing before one is carried on, what is missing after it may look back, to
+    # the last row that is known.
     cells = [0.0, 2.0, NAN, NAN, NAN, 8.0, NAN, NAN, 10.0, NAN]
-    assert _filled(_table(cells), "interpolate") == [[0, 2, 2, 2, 5, 8, 8, 9, 10, 10]]
+    assert _filled(_table(cells), "interpolate") == [[0, 2, 2, 2, 6.5, 8, 8, 8 + 2 * 2 / 3, 10, 10]]
 
 
 def test_rows_before_the_first_known_value_are_left_out() -> None:

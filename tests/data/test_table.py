@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit.data.tables.table import Table, apply_limits, read_table, refuse_missing
+from seq2seq_kit.data.tables.table import Table, apply_limits, read_table, refuse_huge, refuse_missing
 from seq2seq_kit.errors import DataError
 from tests.conftest import hourly_frame
 
@@ -148,7 +148,7 @@ def test_a_timestamp_off_the_grid_is_named_with_the_usual_step() -> None:
     frame.loc[10:, "time"] += pd.Timedelta("30min")
     said = _refused(frame)
     assert "row 11 (2024-01-01 10:30:00): the row before is at 2024-01-01 09:00:00" in said
-    assert "`every: 1h` (most rows are 0 days 01:00:00 apart)" in said
+    assert "`every: 1h` (most rows are 1 hour apart)" in said
     assert "steps of `every: 2h`" in _refused(hourly_frame(20), every="2h")
 
 
@@ -228,3 +228,24 @@ def test_limits_of_an_unused_column_are_refused() -> None:
     with pytest.raises(DataError, match=r"rain.* load, heat") as caught:
         apply_limits(_table(hourly_frame(20)), {"rain": [0, 1]})
     assert caught.value.code == "unused_column"
+
+
+@pytest.mark.parametrize("names", [["7", "007"], ["1", "1.0"], ["NA", "null"]])
+def test_series_are_called_as_they_are_written(names: list[str]) -> None:
+    table = read_table(pd.DataFrame({"s": np.repeat(names, 2), "x": [1.0, 2.0, 3.0, 4.0]}), columns=["x"], series="s")
+    assert table.series == names
+
+
+@pytest.mark.parametrize("names", [[1, "1"], [1, "a", "1"], ["1.5", 1.5]])
+def test_names_of_two_kinds_with_one_text_are_refused(names: list[object]) -> None:
+    frame = pd.DataFrame({"s": pd.Series(names, dtype=object), "x": 1.0})
+    with pytest.raises(DataError, match="so it may be one name or two") as error:
+        read_table(frame, columns=["x"], series="s")
+    assert error.value.code == "ambiguous_name"
+
+
+@pytest.mark.parametrize("cell", [1e200, -1e308])
+def test_a_number_too_large_to_be_summed_is_named(cell: float) -> None:
+    table = read_table(pd.DataFrame({"x": [1.0, 2.0, cell]}), columns=["x"], origin="x.csv")
+    with pytest.raises(DataError, match=r"x\.csv, row 3, column x: .* too large to be summed"):
+        refuse_huge(table)

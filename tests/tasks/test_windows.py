@@ -107,6 +107,8 @@ def test_the_logged_models_answer(result: Any, store: Path) -> None:
     answer = model.predict(example)
     assert len(answer) == 6
     pd.testing.assert_frame_equal(answer, result.bundle.answer(example), check_dtype=False, rtol=1e-4)
+    stamps = example.assign(time=pd.to_datetime(example.time))  # texts may come as what they mean
+    pd.testing.assert_frame_equal(model.predict(stamps), answer)
     scaled = network.predict(network.input_example)
     assert scaled.shape == (1, 6, 1)
     if result.recipe.model.bridge == "attention":

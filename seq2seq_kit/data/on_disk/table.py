@@ -8,13 +8,17 @@ import pandas as pd
 
 from seq2seq_kit.data.on_disk.row_groups import PIECE_ROWS, FrameOnDisk, GroupedFile
 from seq2seq_kit.data.on_disk.rows import RowsOnDisk, TimesOnDisk
-from seq2seq_kit.data.tables.cells import read_cells, read_times, require_columns
-from seq2seq_kit.data.tables.table import Table, cut_at_gaps
+from seq2seq_kit.data.tables.cells import read_cells, require_columns
+from seq2seq_kit.data.tables.gaps import cut_at_gaps
+from seq2seq_kit.data.tables.table import Table, refuse_huge
 from seq2seq_kit.data.tables.time import Every
+from seq2seq_kit.data.tables.timestamps import TimeStyle, read_times
 from seq2seq_kit.errors import DataError
 
 
-def open_table(path: str, *, columns: list[str], time: str | None, every: str | None) -> tuple[Table, FrameOnDisk]:
+def open_table(
+    path: str, *, columns: list[str], time: str | None, every: str | None, style: TimeStyle | None = None
+) -> tuple[Table, FrameOnDisk]:
     """Checks a file of one series in time order, and leaves its rows where they are.
 
     Args:
@@ -22,6 +26,7 @@ def open_table(path: str, *, columns: list[str], time: str | None, every: str | 
         columns: Numeric columns to take.
         time: Column of timestamps.
         every: Step between rows, as in the recipe.
+        style: What the recipe says of the timestamps.
 
     Returns:
         The table, whose `values` and `times` read the rows that they are asked for, and the file as a frame.
@@ -33,7 +38,7 @@ def open_table(path: str, *, columns: list[str], time: str | None, every: str | 
     wanted = [*([time] if time else []), *columns]
     require_columns(file.columns, wanted, path, rows=file.rows)
     lows, highs = zip(*(_extremes(file, name, path) for name in columns), strict=True)
-    times = _open_times(file, time, path) if time else None
+    times, written = _open_times(file, time, path, style) if time else (None, TimeStyle())
 
     def pieces(block: int, positions: tuple[int, ...], most: int) -> Iterator[np.ndarray]:
         cells = np.empty((PIECE_ROWS, len(positions)), order="F")  # column by column, as the file has them
@@ -54,8 +59,10 @@ def open_table(path: str, *, columns: list[str], time: str | None, every: str | 
         segments=np.array([[0, file.rows, 0]]),
         every=step,
         origin=path,
+        style=written,
         extremes=np.array([lows, highs]),
     )
+    refuse_huge(table)
     return cut_at_gaps(table, step) if step else table, FrameOnDisk(file, wanted)
 
 
@@ -68,7 +75,8 @@ def _extremes(file: GroupedFile, name: str, origin: str) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _open_times(file: GroupedFile, name: str, origin: str) -> TimesOnDisk:
+def _open_times(file: GroupedFile, name: str, origin: str, style: TimeStyle | None) -> tuple[TimesOnDisk, TimeStyle]:
+    written = TimeStyle()
     last: pd.DatetimeIndex | None = None
     like, example = pd.DatetimeIndex([]), None
     for block, first in enumerate(file.edges[:-1].tolist()):
@@ -79,7 +87,7 @@ def _open_times(file: GroupedFile, name: str, origin: str) -> TimesOnDisk:
                 f"{column.iloc[0]!r} ({column.dtype}). Write the column as timestamps, or set data.read: memory",
                 code="invalid_timestamp",
             )
-        times = read_times(column, name, origin, first=first, example=example)
+        times, written = read_times(column, name, origin, first=first, example=example, style=style)
         together = times if last is None else last.append(times)
         back = np.flatnonzero(np.diff(pd.DatetimeIndex(together).asi8) < 0)
         if back.size:
@@ -95,4 +103,4 @@ def _open_times(file: GroupedFile, name: str, origin: str) -> TimesOnDisk:
         for (ticks,) in file.pieces(block, [name], most):
             yield ticks.astype(f"M8[{like.unit}]").view(np.int64)[:, None]
 
-    return TimesOnDisk(RowsOnDisk(file.edges, 1, np.dtype(np.int64), pieces, by_column=False), like)
+    return TimesOnDisk(RowsOnDisk(file.edges, 1, np.dtype(np.int64), pieces, by_column=False), like), written

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.sequences.ragged import NO_LABEL
-from seq2seq_kit.data.tables.cells import require_columns
+from seq2seq_kit.data.tables.cells import plain, require_columns
+from seq2seq_kit.data.tables.names import refuse_ambiguous
 from seq2seq_kit.data.tables.splits import PARTS
 from seq2seq_kit.errors import DataError
 
@@ -31,7 +32,8 @@ def read_labels(
         DataError: There is no such column.
     """
     require_columns(frame.columns, [column], origin, key=key)
-    cells = frame[column]
+    cells = plain(frame[column])
+    refuse_ambiguous(cells, column, origin)
     if pd.api.types.is_float_dtype(cells) and (cells.dropna() % 1 == 0).all():
         cells = cells.astype("Int64")
     texts = cells.astype(str).replace(dict(join)).to_numpy(dtype=object)

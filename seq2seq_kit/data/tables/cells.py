@@ -1,12 +1,55 @@
 """Checks of a frame's columns and cells: numbers and timestamps. Messages name file, row, column and value."""
 
+import numbers
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 
 from seq2seq_kit.errors import DataError
+
+_SHOWN = 5  # columns that one message names
+_LOOKED_AT = 1_000
+# By pandas' word for a kind of cells: what it is called, and what to do.
+_NO_NUMBERS = (
+    (
+        ("datetime64", "datetime", "date"),
+        "timestamps",
+        "Name the column in data.time, or take features of it with data.calendar",
+    ),
+    (("timedelta64", "timedelta"), "durations", "Choose a unit: frame[{name}].dt.total_seconds()"),
+    (("period",), "periods", "Name a column of timestamps in data.time, or give numbers: frame[{name}].dt.month"),
+    (("complex",), "complex numbers", "Give two columns: numpy.real and numpy.imag of it"),
+    (("interval",), "intervals", "Choose a number of each: frame[{name}].array.mid"),
+    (("bytes",), "bytes", "Decode them to numbers: frame[{name}].str.decode('utf-8').astype(float)"),
+    (("time",), "times of day", "Join them with the dates into one column for data.time"),
+    (("mixed",), "cells of another kind", "Give one number in each cell"),
+)
+# Ways to write numbers, and how to read them; all cells that are looked at are like that.
+_WRITTEN = (
+    (
+        r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?",
+        "These look like numbers with commas between thousands: write them without (1234.50), or read the file by "
+        "pandas.read_csv(path, thousands=',') and hand over the frame",
+    ),
+    (
+        r"[-+]?\d+(\.\d{3})*,\d+",
+        "These look like numbers with a decimal comma: write a point (1234.50), or read the file by "
+        "pandas.read_csv(path, decimal=',') and hand over the frame",
+    ),
+    (r"[-+]?[\d.,]+ ?%", "These are percentages: write the numbers without %"),
+    (
+        r"(?i:true|false|yes|no)",
+        "These are truth values: write 1 and 0",
+    ),
+    (
+        r"\W*|(?i:n/?a|none|null|nil|missing|unknown|nodata)",
+        "If it stands for a missing value, leave the cell empty and choose data.missing in the recipe",
+    ),
+)
 
 
 def refuse_duplicates(names: Iterable[object], origin: str) -> None:
@@ -24,6 +67,7 @@ def require_columns(
     *,
     rows: int | None = None,
     key: str | None = "the recipe",
+    index: Sequence[object] = (),
 ) -> None:
     """Refuses a table without `wanted` columns or without rows; what is said of a missing column is said here only.
 
@@ -33,6 +77,7 @@ def require_columns(
         origin: Name of the table for messages.
         rows: How many rows it has; None: they are not checked.
         key: Where another column can be named; None: nowhere.
+        index: Names of its index, where it is a frame.
 
     Raises:
         DataError: A wanted column is missing or duplicate, or there are no rows.
@@ -42,6 +87,12 @@ def require_columns(
     present = set(names)
     missing = [name for name in wanted if name not in present]
     if missing:
+        if all(name in index for name in missing):
+            raise DataError(
+                f"{origin} has {', '.join(missing)} as the name of its index and not as a column. Make it one: "
+                "frame.reset_index()",
+                code="missing_column",
+            )
         others = ", ".join(str(name) for name in names if name not in needed) or "no other columns"
         rename = f", or name the right one in {key}" if key else ""
         raise DataError(
@@ -51,6 +102,41 @@ def require_columns(
         )
     if rows == 0:
         raise DataError(f"{origin} has a header and no rows; expected rows below the header", code="empty_table")
+
+
+def plain(column: pd.Series) -> pd.Series:
+    """A column as pandas holds it by itself: what Arrow holds as an array of pandas, a category as its values."""
+    if isinstance(column.dtype, pd.ArrowDtype):
+        import pyarrow as pa  # at the top it would slow down every command
+
+        return pd.Series(pa.chunked_array(pa.array(column.array)).to_pandas(), index=column.index, name=column.name)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.astype(column.cat.categories.dtype if column.notna().all() else object)
+    return column
+
+
+def shown(column: pd.Series) -> str:
+    """The first cell that is there, for messages; a text in quotes."""
+    cell = next(iter(column.dropna()), None)
+    return repr(cell) if isinstance(cell, str | bytes) else str(cell)
+
+
+def read_columns(frame: pd.DataFrame, names: Sequence[str], origin: str) -> list[np.ndarray]:
+    """The numbers of some columns.
+
+    Raises:
+        DataError: Cells are no numbers or infinite; all such columns are told at once.
+    """
+    found, wrong = [], []
+    for name in names:
+        try:
+            found.append(read_numbers(frame, name, origin))
+        except DataError as error:
+            wrong.append(error)
+    if wrong:
+        more = [f"and {len(wrong) - _SHOWN} more columns"] if len(wrong) > _SHOWN else []
+        raise DataError("\n".join([*map(str, wrong[:_SHOWN]), *more]), code=wrong[0].code)
+    return found
 
 
 def read_numbers(frame: pd.DataFrame, name: str, origin: str) -> np.ndarray:
@@ -63,24 +149,25 @@ def read_cells(pieces: Iterable[tuple[int, pd.Series]], name: str, origin: str) 
     """The numbers of a column, piece by piece, NaN where a cell is missing; a piece is its first row and its cells.
 
     Raises:
-        DataError: After the last piece: a cell is no number or infinite.
+        DataError: The column is of another kind (times, durations, periods, complex numbers, bytes); after the last piece: a
+            cell is no number or infinite.
     """
     wrong: dict[str, tuple[int, object, int]] = {}
-    for first, column in pieces:
-        if pd.api.types.is_datetime64_any_dtype(column):
-            raise DataError(
-                f"{origin}, column {name}: expected numbers. Received timestamps such as {column.iloc[0]}. Name it in "
-                "data.time, or take features of it with data.calendar",
-                code="not_a_number",
-            )
-        numbers = pd.to_numeric(column, errors="coerce")
-        values = np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
+    texts: list[str] = []
+    total = 0
+    for first, piece in pieces:
+        column = plain(piece)
+        _refuse_kind(column, name, origin)
+        total += len(column)
+        read = pd.to_numeric(column, errors="coerce")
+        values = np.asarray(read.to_numpy(dtype=np.float64, na_value=np.nan))
         found = {"a number": np.isnan(values) & column.notna().to_numpy(), "a finite number": np.isinf(values)}
         for expected, cells in found.items():
             rows = np.flatnonzero(cells)
             if rows.size:
                 row, received, count = wrong.get(expected, (first + int(rows[0]), column.iloc[int(rows[0])], 0))
                 wrong[expected] = (row, received, count + rows.size)
+                texts = texts or [str(cell) for cell in column.iloc[rows[:_LOOKED_AT]]]
         yield values
     for expected in ("a number", "a finite number"):
         if expected in wrong:
@@ -88,43 +175,37 @@ def read_cells(pieces: Iterable[tuple[int, pd.Series]], name: str, origin: str) 
             more = f" (and {count - 1} more such cells)" if count > 1 else ""
             raise DataError(
                 f"{origin}, row {row + 1}, column {name}: expected {expected}. "
-                f"Received: {repr(received) if isinstance(received, str) else received}{more}. "
-                "Correct the cell, or leave it empty and choose data.missing in the recipe",
+                f"Received: {repr(received) if isinstance(received, str) else received}{more}. {_cure(texts, count, total)}",
                 code="not_a_number",
             )
 
 
-def read_times(
-    column: pd.Series, time: str, origin: str, *, first: int = 0, example: pd.Timestamp | None = None
-) -> pd.DatetimeIndex:
-    """The timestamps of a column, or of a piece of it that begins in row `first`; `example` is one from before the piece.
+def _refuse_kind(column: pd.Series, name: str, origin: str) -> None:
+    """Raises `DataError` for what pandas would turn into numbers that nobody meant."""
+    dtype = column.dtype
+    if dtype.kind in "fiub" and isinstance(dtype, np.dtype):
+        return
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    if kind == "mixed" or kind == "mixed-integer":
+        strange = [cell for cell in column.dropna() if not isinstance(cell, numbers.Real | Decimal | str | np.bool_)]
+        kind = pd.api.types.infer_dtype(strange[:1], skipna=True) if strange else "string"
+        column = pd.Series(strange[:1], dtype=object) if strange else column
+    if isinstance(dtype, pd.IntervalDtype):
+        kind = "interval"
+    for kinds, received, cure in _NO_NUMBERS:
+        if kind in kinds:
+            cure = cure.format(name=repr(name))
+            raise DataError(
+                f"{origin}, column {name}: expected numbers. Received {received} such as {shown(column)}. {cure}",
+                code="not_a_number",
+            )
 
-    Raises:
-        DataError: They are no timestamps, or one is missing.
-    """
-    if pd.api.types.is_numeric_dtype(column):
-        raise DataError(
-            f"{origin}, column {time}: expected timestamps such as 2024-01-31 13:00. Received: {column.iloc[0]}. "
-            "A column of numbers is not read as dates; write the dates out, or drop `time` and `every`",
-            code="invalid_timestamp",
-        )
-    try:
-        # `to_datetime` would copy what is a column of timestamps already.
-        read = pd.api.types.is_datetime64_any_dtype(column)
-        times = column if read else pd.to_datetime(column, errors="coerce", format=None)
-    except ValueError:  # offsets that change with the clocks; errors="coerce" does not cover them
-        raise DataError(
-            f"{origin}, column {time}: the timestamps have different offsets from UTC, such as {column.iloc[0]} and "
-            f"{column.iloc[-1]}; write all of them in UTC",
-            code="mixed_utc_offsets",
-        ) from None
-    bad = np.flatnonzero(times.isna().to_numpy())
-    if bad.size:
-        row = int(bad[0])
-        like = example if example is not None else next(iter(column.dropna()), "2024-01-31 13:00")
-        raise DataError(
-            f"{origin}, row {first + row + 1}, column {time}: expected a timestamp like {str(like)!r}. "
-            f"Received: {column.iloc[row]!r}. Correct it (dates year first, 2024-01-31) or drop the row",
-            code="invalid_timestamp",
-        )
-    return pd.DatetimeIndex(times)
+
+def _cure(texts: Sequence[str], count: int, total: int) -> str:
+    """What to do about cells that are no numbers, by how they are written."""
+    for form, said in _WRITTEN:
+        if all(re.fullmatch(form, text.strip()) for text in texts):
+            return said
+    if count > total / 2:
+        return "This is a column of texts: leave it out, or write a number for each of them"
+    return "Correct the cell, or leave it empty and choose data.missing in the recipe"

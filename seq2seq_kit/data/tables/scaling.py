@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
 from seq2seq_kit.data.on_disk.rows import on_disk
 from seq2seq_kit.data.rows import Rows
 from seq2seq_kit.data.tables.pieces import Moments
+from seq2seq_kit.data.tables.timestamps import TimeStyle
 from seq2seq_kit.errors import DataError
 
 
@@ -19,6 +20,7 @@ class StoredScaler(TypedDict):
     center: list[list[float]]
     scale: list[list[float]]
     series: list[str] | None
+    times: NotRequired[dict[str, str | bool | None]]
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,15 @@ class Scaler:
         center: What is subtracted, shape `(1 or series, columns)`.
         scale: What it is divided by, same shape; never 0.
         series: Names of the series it was fitted on, or None when one fit serves all.
+        times: How the timestamps of the training rows were written, to which those of new rows are brought; None in a bundle of
+            before, which does not tell.
     """
 
     columns: list[str]
     center: np.ndarray
     scale: np.ndarray
     series: list[str] | None = None
+    times: TimeStyle | None = None
 
     def transform(self, values: np.ndarray, codes: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:
         """Scales `values`, shape `(rows, ..., columns)`; `codes` is the fitted series of each row; into `out` if given."""
@@ -69,7 +74,7 @@ class Scaler:
     def only(self, columns: Sequence[str]) -> "Scaler":
         """The scaler of some of the columns."""
         picked = [self.columns.index(name) for name in columns]
-        return Scaler(list(columns), self.center[:, picked], self.scale[:, picked], self.series)
+        return Scaler(list(columns), self.center[:, picked], self.scale[:, picked], self.series, self.times)
 
     def _of(self, codes: np.ndarray, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
         if len(self.center) == 1:
@@ -79,12 +84,13 @@ class Scaler:
 
     def to_json(self) -> StoredScaler:
         """Plain numbers; Python writes floats so that they read back bit by bit."""
-        return {
+        stored: StoredScaler = {
             "columns": self.columns,
             "center": self.center.tolist(),
             "scale": self.scale.tolist(),
             "series": self.series,
         }
+        return stored if self.times is None else stored | {"times": self.times.to_json()}
 
     @classmethod
     def from_json(cls, stored: StoredScaler) -> "Scaler":
@@ -110,7 +116,8 @@ class Scaler:
             )
         if not np.isfinite(center).all() or not (np.isfinite(scale) & (scale > 0)).all():
             raise ValueError("a scaler's centres must be finite and its scales positive and finite")
-        return cls(columns, center, scale, series)
+        times = TimeStyle.from_json(stored["times"]) if "times" in stored else None
+        return cls(columns, center, scale, series, times)
 
 
 def fit_scaler(
@@ -120,6 +127,7 @@ def fit_scaler(
     columns: Sequence[str],
     methods: Sequence[str],
     series: Sequence[str] | None = None,
+    times: TimeStyle | None = None,
 ) -> Scaler:
     """Fits on the training rows only; missing cells are passed over.
 
@@ -130,6 +138,7 @@ def fit_scaler(
         methods: For each column: `standard` (mean, standard deviation), `minmax` (minimum, range), `robust` (median,
             interquartile range; standard deviation where that is 0) or `none`.
         series: Names of the series, to fit each separately; None fits all together.
+        times: How the timestamps are written, which the scaler keeps.
 
     Returns:
         The scaler. A column that is constant over the training rows is only shifted (scale 1).
@@ -138,7 +147,7 @@ def fit_scaler(
     groups = [[rows] for rows in train_rows] if series is not None else [list(train_rows)]
     fits = [_fit_column(values, group, column, method) for group in groups for column, method in enumerate(methods)]
     stats = np.array(fits, dtype=np.float64).reshape(len(groups), len(columns), 2)
-    return Scaler(list(columns), stats[..., 0], stats[..., 1], list(series) if series is not None else None)
+    return Scaler(list(columns), stats[..., 0], stats[..., 1], list(series) if series is not None else None, times)
 
 
 def _fit_column(values: Rows, rows: list[np.ndarray], column: int, method: str) -> tuple[float, float]:

@@ -1,6 +1,8 @@
 """Where a table comes from: a CSV or Parquet file, or a named data set. Only the header is checked."""
 
 import csv
+import re
+import warnings
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _CSV = {".csv", ".tsv", ".txt"}
 _PARQUET = {".parquet", ".pq"}
+_PREAMBLE = 50  # lines that may stand above a table
 _FLOATS = {"double": np.float64, "float": np.float32}  # Parquet's words and NumPy's
 
 
@@ -68,22 +71,28 @@ def _read_csv(path: Path, separator: str, texts: Sequence[str]) -> pd.DataFrame:
             path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False, quoting=quoting
         )
         refuse_duplicates((name for name in header.iloc[0] if name), str(path))
-        frame = pd.read_csv(path, sep=separator, low_memory=False, quoting=quoting)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is wrong with a file is told here
+            frame = pd.read_csv(path, sep=separator, low_memory=False, quoting=quoting)
     except DataError:
         raise
     except pd.errors.EmptyDataError:
         raise DataError(f"{path} is empty; expected a header line and rows", code="empty_table") from None
     except pd.errors.ParserError as error:
-        raise DataError(f"{path} is not a regular table: {error}", code="unreadable_file") from None
+        raise DataError(
+            f"{path} is not a regular table: {_irregular(path, str(error))}", code="unreadable_file"
+        ) from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text ({error}); save it as UTF-8", code="unreadable_file") from None
     except Exception as error:  # each way of packing has errors of its own: lzma's, zlib's, tarfile's, zstandard's
         said = f"cannot read {path}: {error}. Expected a readable table; copy or unpack the file again"
         raise DataError(said, code="unreadable_file") from None
+    _refuse_other_separator(path, separator, [str(name) for name in header.iloc[0]], frame)
     if not isinstance(frame.index, pd.RangeIndex):  # pandas took the surplus cells in front for row names
         raise DataError(
             f"{path} names {len(header.columns)} columns in its header and has {len(header.columns) + frame.index.nlevels} "
-            "cells in its rows; name each column, or remove the separator at the end of the rows",
+            "cells in its rows; name each column, or remove the separator at the end of the rows, or the lines that stand above "
+            "the line of names",
             code="unreadable_file",
         )
     if not texts:
@@ -105,7 +114,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
             floats = _plain_floats(file.schema_arrow)
             if floats:
                 return _read_in_pieces(file, floats)
-        return pd.read_parquet(path)
+        return _with_index(pd.read_parquet(path))
     except Exception as error:  # pyarrow's errors share no base below Exception
         raise DataError(f"{path} is not a readable Parquet file: {error}", code="unreadable_file") from None
 
@@ -113,6 +122,11 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 def _plain_floats(schema: "pa.Schema") -> dict[str, list[str]]:
     """Names of the columns that pandas reads as float64 and float32; empty where pandas treats the file specially."""
     names, about = list(schema.names), schema.pandas_metadata or {}
+    # Types of other libraries, such as pandas' periods, are plain numbers to who does not know them.
+    if any(
+        b"ARROW:extension:name" in (field.metadata or {}) or str(field.type).startswith("extension") for field in schema
+    ):
+        return {}
     own_index = [one for one in about.get("index_columns", []) if not isinstance(one, dict) or one.get("start") != 0]
     if own_index or len(set(names)) < len(names):
         return {}
@@ -123,6 +137,47 @@ def _plain_floats(schema: "pa.Schema") -> dict[str, list[str]]:
         if kind in found and kinds.get(field.name, "float") in ("float", "float64", "float32"):
             found[kind].append(field.name)
     return {kind: columns for kind, columns in found.items() if columns}
+
+
+def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with what its index is called as columns: a file has no index, its writer had."""
+    names = [name for name in frame.index.names if name is not None]
+    return frame.reset_index() if names and not set(names) & set(frame.columns) else frame
+
+
+def _refuse_other_separator(path: Path, separator: str, header: list[str], frame: pd.DataFrame) -> None:
+    """Raises `DataError` where another separator stands more often in the header, and in the first row too."""
+    line = separator.join(header)
+    seen = {other: line.count(other) for other in (";", "\t", "|", ",") if other != separator}
+    other = max(seen, key=lambda each: seen[each])
+    row = separator.join(map(str, [*frame.index[:1], *frame.iloc[:1].to_numpy().ravel()]))
+    if seen[other] <= line.count(separator) or (len(frame) and other not in row):
+        return
+    called = "a tab" if other == "\t" else repr(other)
+    decimal = ", decimal=','" if other == ";" else ""
+    raise DataError(
+        f"{path} seems to be separated by {called}: its header is {line[:80]!r}. Expected "
+        f"{'a tab' if separator == chr(9) else ','!r} "
+        f"between cells. Save it so{' (a file separated by tabs as .tsv)' if other == chr(9) else ''}, or read it by "
+        f"pandas.read_csv(path, sep={other!r}{decimal}) and hand over the frame",
+        code="other_separator",
+    )
+
+
+def _irregular(path: Path, said: str) -> str:
+    """pandas' message about a line of other length than those before it, in plain words."""
+    match = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", said)
+    if match is None:
+        return f"{said}. Expected the same number of cells in each row"
+    expected, line, saw = map(int, match.groups())
+    known = f"Expected {expected} fields in line {line}, saw {saw}"
+    if saw > expected and line <= _PREAMBLE:
+        return (
+            f"{known}. If lines about the file stand above its table, remove them, so that the first line names the columns; "
+            f"or read it by pandas.read_csv(path, skiprows={line - 1}) and hand over the frame. Else correct the line: a cell "
+            "that holds a separator needs quotes"
+        )
+    return f"{known}. Correct the line: a cell that holds a separator needs quotes"
 
 
 def _read_in_pieces(file: "pq.ParquetFile", floats: dict[str, list[str]]) -> pd.DataFrame:

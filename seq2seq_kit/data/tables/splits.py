@@ -132,7 +132,8 @@ def fill_missing(table: Table, split: Split, *, method: str) -> Table:
     """Fills missing cells inside each stretch without gaps.
 
     A cell is filled from rows of its own part and of earlier parts only, so no training row ever holds a value that was
-    interpolated towards a validation or test row; the gap of a fold counts as a part. Where no later value is known the last one
+    interpolated towards a validation or test row, and a row of test is filled as it is for a prediction, from the known rows on
+    both sides of the border; the gap of a fold counts as a part. Where no later value is known the last one
     is carried on; leading rows without an earlier value are cut off, because there is nothing to fill them from.
 
     Args:
@@ -151,10 +152,13 @@ def fill_missing(table: Table, split: Split, *, method: str) -> Table:
         for part_first, part_end in zip(split.edges[code, :-1], split.edges[code, 1:], strict=True):
             stop = min(end, part_end)
             if max(begin, part_first) < stop:
-                _fill(values, looks_ahead, first, max(begin, part_first), stop, method)
+                _fill(given, values, looks_ahead, (first, max(begin, part_first), stop), method)
     cut = int(sum(end - first for first, end, _ in table.segments) - sum(end - first for first, end, _ in segments))
     if not segments:
+        empty_ones = [name for name, cells in zip(table.columns, given.T, strict=True) if np.isnan(cells).all()]
         said = f"{table.origin}: no row has a known value in every column; nothing can be filled in"
+        if empty_ones:
+            said += f". There is no value at all in {', '.join(empty_ones)}: leave that out of the recipe"
         raise DataError(said, code="missing_cells")
     if cut:
         notes.append(f"{cut} rows before the first known value of a column were left out")
@@ -175,23 +179,27 @@ def _first_known(values: np.ndarray, offset: int) -> int:
     return offset + int(known.argmax(axis=0).max())
 
 
-def _fill(values: np.ndarray, looks_ahead: np.ndarray, begin: int, first: int, stop: int, method: str) -> None:
-    """Fills rows `first..stop` from the known rows of `begin..stop`, in place; each column is known by row `first`.
+def _fill(
+    given: np.ndarray, values: np.ndarray, looks_ahead: np.ndarray, rows: tuple[int, int, int], method: str
+) -> None:
+    """Fills rows `first..stop` of `values` from the given cells of `begin..stop`; each column is known by row `first`.
 
-    Marks in `looks_ahead` what was drawn towards a later row.
+    Cells of earlier parts that were filled themselves are no ground to fill from. Marks in `looks_ahead` what was drawn
+    towards a later row.
     """
-    rows = np.arange(begin, stop)
+    begin, first, stop = rows
+    numbers = np.arange(begin, stop)
     for column in range(values.shape[1]):
-        cells = values[begin:stop, column]
-        known = ~np.isnan(cells)
-        empty = ~known & (rows >= first)
+        known = ~np.isnan(given[begin:stop, column])
+        empty = ~known & (numbers >= first)
         if not empty.any():
             continue
+        cells, filled = given[begin:stop, column][known], values[begin:stop, column]
         if method == "interpolate":
-            cells[empty] = np.interp(rows[empty], rows[known], cells[known])
-            looks_ahead[begin:stop, column] |= empty & (rows < rows[known][-1])
+            filled[empty] = np.interp(numbers[empty], numbers[known], cells)
+            looks_ahead[begin:stop, column] |= empty & (numbers < numbers[known][-1])
         else:
-            cells[empty] = cells[known][np.searchsorted(rows[known], rows[empty]) - 1]
+            filled[empty] = cells[np.searchsorted(numbers[known], numbers[empty]) - 1]
 
 
 def _longest(empty: np.ndarray) -> int:

@@ -5,19 +5,21 @@ Columns, cells and timestamps are checked here and in `cells`; what is wrong is 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.rows import Rows, Times
-from seq2seq_kit.data.tables.cells import read_numbers, read_times, require_columns
-from seq2seq_kit.data.tables.pieces import PIECE, count_missing, pieces_of
+from seq2seq_kit.data.tables.cells import read_columns, require_columns
+from seq2seq_kit.data.tables.gaps import cut_at_gaps, times_of_day
+from seq2seq_kit.data.tables.names import read_names
+from seq2seq_kit.data.tables.pieces import count_missing, pieces_of
 from seq2seq_kit.data.tables.time import Every
+from seq2seq_kit.data.tables.timestamps import TimeStyle, read_times
 from seq2seq_kit.errors import DataError
 
+LARGEST = 1e100  # of a number that may be squared and summed in float64
 _SHOWN = 5  # cells or columns that one message names
-_OFF_GRID = 1e-6  # steps that a row on the grid may be off by rounding
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Table:
         segments: Rows without a gap in time, `(first, end, series)` each, shape `(segments, 3)`.
         order: Row of the frame that each row came from, counted from 0; None where they are in the frame's own order.
         looks_ahead: Cells that were filled from a later row, shape `(rows, columns)` bool; None where nothing was.
+        style: How the timestamps were written.
         extremes: Smallest and largest value of each column of a table on disk, shape `(2, columns)`.
         notes: What was done to the frame that its owner should know.
         origin: Name of the file or data set, for messages.
@@ -49,6 +52,7 @@ class Table:
     origin: str = "the data"
     looks_ahead: np.ndarray | None = None
     extremes: np.ndarray | None = None
+    style: TimeStyle = field(default_factory=TimeStyle)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -83,6 +87,8 @@ def read_table(
     every: str | None = None,
     series: str | None = None,
     origin: str = "the data",
+    style: TimeStyle | None = None,
+    trained: TimeStyle | None = None,
 ) -> Table:
     """Checks a frame and puts it in order.
 
@@ -93,17 +99,25 @@ def read_table(
         every: Step between rows, as in the recipe.
         series: Column that tells the series apart.
         origin: Name of the file for messages.
+        style: What the recipe says of the timestamps.
+        trained: How those of the training rows were written; see `read_times`.
 
     Raises:
         DataError: A column is missing or duplicate, no rows, a cell is no number or infinite, a timestamp is missing,
             unreadable, duplicate or off the grid of `every`.
     """
     wanted = [name for name in (series, time) if name] + list(columns)
-    require_columns(frame.columns, wanted, origin, rows=len(frame))
+    require_columns(frame.columns, wanted, origin, rows=len(frame), index=frame.index.names)
     values = _values(frame, columns, origin)
-    codes, names = _series(frame, series, origin)
-    times = read_times(frame[time], time, origin) if time else None
-    notes: list[str] = []
+    codes, names = read_names(frame[series], series, origin) if series else (np.zeros(len(frame), dtype=np.int64), [""])
+    times, written, notes = None, TimeStyle(), []
+    if time:
+        times, written = read_times(frame[time], time, origin, style=style, trained=trained)
+        given = getattr(frame[time].dtype, "tz", None)
+        if trained is not None and given is not None and str(given) != str(times.tz):
+            notes.append(
+                f"{origin}, column {time}: the times were converted from {given} to {times.tz}, the zone of training"
+            )
     order = _order(codes, times)
     if order is not None:
         values, codes = values[order], codes[order]
@@ -122,18 +136,24 @@ def read_table(
         order=order,
         every=step,
         origin=origin,
+        style=written,
         notes=notes,
     )
-    return cut_at_gaps(table, step) if step else table
+    if step is None:
+        return table
+    try:
+        return cut_at_gaps(table, step)
+    except DataError as error:
+        hint = times_of_day(frame, wanted) if error.code == "duplicate_timestamp" else ""
+        raise DataError(f"{error}{hint}", code=error.code) from None
 
 
 def _values(frame: pd.DataFrame, columns: Sequence[str], origin: str) -> np.ndarray:
     """The columns as one matrix; the frame's own memory where it holds them side by side as float64."""
+    read = read_columns(frame, columns, origin)
     if all(frame[name].dtype == np.float64 for name in columns):
-        for name in columns:
-            read_numbers(frame, name, origin)
         return frame[list(columns)].to_numpy()
-    return np.column_stack([read_numbers(frame, name, origin) for name in columns])
+    return np.column_stack(read)
 
 
 def _order(codes: np.ndarray, times: pd.DatetimeIndex | None) -> np.ndarray | None:
@@ -145,70 +165,6 @@ def _order(codes: np.ndarray, times: pd.DatetimeIndex | None) -> np.ndarray | No
     if ordered:
         return None
     return np.lexsort((times.asi8, codes)) if times is not None else np.argsort(codes, kind="stable")
-
-
-def _series(frame: pd.DataFrame, series: str | None, origin: str) -> tuple[np.ndarray, list[str]]:
-    if not series:
-        return np.zeros(len(frame), dtype=np.int64), [""]
-    codes, names = pd.factorize(frame[series])
-    if (codes < 0).any():
-        row = int(np.flatnonzero(codes < 0)[0])
-        said = f"{origin}, row {row + 1}, column {series}: the series has no name; give it one or drop the row"
-        raise DataError(said, code="missing_series_name")
-    return codes, [str(name) for name in names]
-
-
-def cut_at_gaps(table: Table, step: Every) -> Table:
-    """Splits each series where a timestamp is missing; refuses duplicate timestamps and those off the grid."""
-    assert table.times is not None
-    segments = []
-    for code, (first, end) in enumerate(zip(table.bounds[:-1], table.bounds[1:], strict=True)):
-        duplicate, off, cuts = [], [], []
-        # In pieces, each from the last row of the one before, so that a long table takes no second copy of its times.
-        for piece in pieces_of(int(first), int(end)):
-            before = max(first, piece.start - 1)
-            ticks = step.ticks(table.times[before : piece.stop], since=table.times[first : first + 1])
-            whole = np.round(ticks)
-            duplicate.append(before + np.flatnonzero(np.diff(ticks) == 0))
-            off.append(before + np.flatnonzero(np.abs(ticks - whole) > _OFF_GRID))
-            cuts.append(before + 1 + np.flatnonzero(np.diff(whole) > 1))
-        _refuse_duplicates(table, np.concatenate(duplicate))
-        _refuse_off_grid(table, np.concatenate(off), step, (first, end))
-        edges = [first, *np.concatenate(cuts), end]
-        segments += [(begin, stop, code) for begin, stop in pairwise(edges)]
-    gaps = len(segments) - len(table.series)
-    notes = [f"{gaps} gap{'s' if gaps > 1 else ''} in time; no window crosses one"] if gaps else []
-    return replace(table, segments=np.array(segments, dtype=np.int64), notes=[*table.notes, *notes])
-
-
-def _refuse_off_grid(table: Table, off: np.ndarray, step: Every, rows: tuple[int, int]) -> None:
-    if off.size:
-        assert table.times is not None
-        row = int(off[0])
-        raise DataError(
-            f"{table.origin}, {table.where(row)}: the row before is at {table.times[row - 1]}, which is not a whole "
-            f"number of steps of `every: {step.text}`{_frequent(table, *rows)}. "
-            "Correct the timestamp, or data.every",
-            code="off_grid_timestamp",
-        )
-
-
-def _refuse_duplicates(table: Table, duplicate: np.ndarray) -> None:
-    if duplicate.size:
-        row = int(duplicate[0])
-        raise DataError(
-            f"{table.origin}: {table.where(row)} and row {table.number(row + 1)} have the same timestamp"
-            f"{f' ({duplicate.size} such pairs)' if duplicate.size > 1 else ''}; expected one row for each series and time. "
-            "Remove one, name the column that tells the series apart in data.series, or, where clocks were set back, "
-            "write the times in UTC",
-            code="duplicate_timestamp",
-        )
-
-
-def _frequent(table: Table, first: int, end: int) -> str:
-    assert table.times is not None
-    steps = pd.Series(table.times[first : min(end, first + PIECE)]).diff().dropna()
-    return f" (most rows are {steps.mode().iloc[0]} apart)" if len(steps) else ""
 
 
 def apply_limits(table: Table, limits: Mapping[str, Sequence[float]]) -> Table:
@@ -237,14 +193,36 @@ def apply_limits(table: Table, limits: Mapping[str, Sequence[float]]) -> Table:
 
 def refuse_missing(table: Table, columns: Sequence[str], *, advice: str) -> None:
     """Raises `DataError` that counts the missing cells of each of `columns` and names the first of each."""
-    found = []
+    found, empty = [], []
     for name in columns:
         count, first = count_missing(table.values, table.columns.index(name))
         if count:
             cells = "cell" if count == 1 else "cells"
             found.append(f"  {name}: {count} missing {cells}, the first in {table.where(first)}")
+        if count == len(table.values):
+            empty.append(name)
+    if empty:
+        advice += f". There is no value at all in {', '.join(empty[:_SHOWN])}: leave that out of the recipe"
     if found:
         more = [f"  and {len(found) - _SHOWN} more columns"] if len(found) > _SHOWN else []
         raise DataError(
             "\n".join([f"{table.origin} has missing cells:", *found[:_SHOWN], *more, advice]), code="missing_cells"
         )
+
+
+def refuse_huge(table: Table) -> Table:
+    """The table; raises `DataError` where a number is so large that no sum of squares of it is finite."""
+    if table.extremes is not None and not (np.abs(table.extremes) > LARGEST).any():
+        return table
+    for piece in pieces_of(0, len(table.values)):
+        for row, column in np.argwhere(np.abs(table.values[piece]) > LARGEST):
+            at = piece.start + int(row)
+            raise DataError(
+                f"{table.origin}, {table.where(at)}, column {table.columns[column]}: "
+                f"{table.values[at, int(column)]:g} is beyond the "
+                f"range of float32, and too large to be summed (at most {LARGEST:g}). Correct the cell, or set "
+                "data.limits for the "
+                "column",
+                code="value_too_large",
+            )
+    return table

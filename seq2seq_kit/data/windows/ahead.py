@@ -8,8 +8,10 @@ import pandas as pd
 
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.table import Table, read_table, refuse_missing
+from seq2seq_kit.data.tables.timestamps import TimeStyle
 from seq2seq_kit.errors import DataError, SeriesTooShortError
 from seq2seq_kit.recipe.fields import HorizonData
+from seq2seq_kit.recipe.fields import Table as TableSection
 
 
 def append_ahead(table: Table, data: HorizonData, future: pd.DataFrame | None) -> Table:
@@ -51,6 +53,11 @@ def append_ahead(table: Table, data: HorizonData, future: pd.DataFrame | None) -
         order=np.concatenate(order),
         looks_ahead=None if table.looks_ahead is None else np.concatenate(drawn),
     )
+
+
+def style_of(data: TableSection) -> TimeStyle:
+    """What a recipe says of its timestamps."""
+    return TimeStyle(format=data.time_format, reads_as=data.time_zone)
 
 
 def split_ahead(frame: pd.DataFrame, data: HorizonData) -> tuple[pd.DataFrame, pd.DataFrame | None]:
@@ -118,6 +125,8 @@ def _known_future(
         every=data.every,
         series=data.series,
         origin="the future rows",
+        style=style_of(data),
+        trained=table.style,
     )
     refuse_missing(given, columns.known_future, advice="A column known ahead must be complete; fill it in")
     return [_rows_of(table, given, series, ahead) for series in range(len(table.series))]

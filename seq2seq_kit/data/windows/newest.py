@@ -57,8 +57,9 @@ class NewestReader:
     @classmethod
     def of(cls, data: HorizonData, scaler: Scaler) -> NewestReader | None:
         """A reader, or None where the recipe asks for more than one plain series."""
-        months = data.every is not None and Every.parse(data.every).months
-        asks = data.series or data.known_future or data.limits or data.missing == "mask" or months
+        by_calendar = data.every is not None and not Every.parse(data.every).seconds
+        zoned = data.time_zone or data.time_format or (scaler.times is not None and scaler.times.zone)
+        asks = zoned or data.series or data.known_future or data.limits or data.missing == "mask" or by_calendar
         return None if asks or (data.time and not data.every) or len(scaler.center) > 1 else cls(data, scaler)
 
     def read(self, frame: pd.DataFrame) -> Newest | None:
@@ -66,6 +67,8 @@ class NewestReader:
         data, shape, steps = self._data, self._shape, self._data.input_steps
         ahead = shape.span - steps
         if len(frame) < steps or not frame.columns.is_unique or frame.columns.nlevels > 1:
+            return None
+        if data.time == "step" or {*data.targets} & {"row", "step", data.time}:
             return None
         if any(name not in frame.columns for name in (*self._columns.past, *([data.time] if data.time else []))):
             return None

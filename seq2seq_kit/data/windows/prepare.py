@@ -15,8 +15,9 @@ from seq2seq_kit.data.on_disk.table import open_table
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.splits import PARTS, Split, split_by_time, whole
-from seq2seq_kit.data.tables.table import Table, apply_limits, read_table
-from seq2seq_kit.data.windows.ahead import append_ahead, refuse_empty_ends, require_newest
+from seq2seq_kit.data.tables.table import Table, apply_limits, read_table, refuse_huge
+from seq2seq_kit.data.tables.timestamps import TimeStyle
+from seq2seq_kit.data.windows.ahead import append_ahead, refuse_empty_ends, require_newest, style_of
 from seq2seq_kit.data.windows.prepared import Prepared, fill, fill_and_scale, fit_fill_and_scale, fit_on, scale
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Data, HorizonData
@@ -31,7 +32,7 @@ def prepare(data: Data, frame: pd.DataFrame, *, windows: bool = True, origin: st
         DataError: See `read_table`; missing cells where the recipe refuses them.
         SeriesTooShortError: A part holds not one window.
     """
-    table = _read(data, frame, origin)
+    table = read_rows(data, frame, origin)
     prepared = fit_fill_and_scale(data, table, _split(data, table))
     if windows:
         prepared.require_windows()
@@ -48,7 +49,9 @@ def prepare_on_disk(data: Data, path: str) -> tuple[Prepared, FrameOnDisk]:
         DataError: See `open_table`; missing cells.
         SeriesTooShortError: A part holds not one window.
     """
-    table, frame = open_table(path, columns=Columns.of(data).table, time=data.time, every=data.every)
+    table, frame = open_table(
+        path, columns=Columns.of(data).table, time=data.time, every=data.every, style=style_of(data)
+    )
     prepared = fit_fill_and_scale(data, table, _split(data, table))
     prepared.require_windows()
     return prepared, frame
@@ -59,7 +62,7 @@ def prepare_new(data: Data, frame: pd.DataFrame, scaler: Scaler, *, origin: str 
 
     Every window has its ground truth in the frame; for the steps beyond it see `prepare_ahead`.
     """
-    table = _read(data, frame, origin)
+    table = read_rows(data, frame, origin, scaler.times)
     return fill_and_scale(data, table, whole(table), scaler)
 
 
@@ -78,7 +81,7 @@ def prepare_by_series(
     Raises:
         DataError: See `read_table`; missing cells where the recipe refuses them; a part without a series.
     """
-    table = _read(data, frame, origin)
+    table = read_rows(data, frame, origin)
     parts = dict(divide(table.series))
     for part in PARTS:
         if not len(parts[part]):
@@ -113,7 +116,7 @@ def prepare_ahead(
     if unread:
         frame = frame.copy(deep=False)
         frame[unread] = 0.0
-    table = _read(read, frame, origin)
+    table = read_rows(read, frame, origin, scaler.times)
     refuse_empty_ends(table, columns.inputs)
     filled = fill(data, table, whole(table))
     require_newest(filled, data.input_steps)
@@ -121,10 +124,19 @@ def prepare_ahead(
     return scale(data, ahead, ahead, whole(ahead), scaler)
 
 
-def _read(data: Data, frame: pd.DataFrame, origin: str) -> Table:
-    columns = Columns.of(data).table
-    table = read_table(frame, columns=columns, time=data.time, every=data.every, series=data.series, origin=origin)
-    return apply_limits(table, data.limits) if data.limits else table
+def read_rows(data: Data, frame: pd.DataFrame, origin: str, trained: TimeStyle | None = None) -> Table:
+    """The stage `read`; `trained`: how the timestamps of the training rows were written, see `read_times`."""
+    table = read_table(
+        frame,
+        columns=Columns.of(data).table,
+        time=data.time,
+        every=data.every,
+        series=data.series,
+        origin=origin,
+        style=style_of(data),
+        trained=trained,
+    )
+    return refuse_huge(apply_limits(table, data.limits) if data.limits else table)
 
 
 def _split(data: Data, table: Table) -> Split:

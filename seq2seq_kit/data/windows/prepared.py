@@ -205,7 +205,8 @@ class Prepared:
             raise SeriesTooShortError(
                 f"{where}: not one {part} window fits. One window spans {shape.span} rows without a gap and needs {needed} rows "
                 f"in the {part} part; the longest {part} part has {longest} rows, {self.why_none(part)}. "
-                f"Use {'fewer folds, ' if fold else ''}more rows, fewer input_steps or output_steps, or another data.split",
+                f"Use {'fewer folds, ' if fold else ''}more rows, fewer input_steps or output_steps, or another data.split"
+                + "".join(f". {note}" for note in self.table.notes if "gap" in note),
                 code="series_too_short",
             )
 
@@ -235,7 +236,7 @@ def fit_on(data: Data, table: Table, rows: np.ndarray) -> Scaler:
     scaling = data.scaling
     methods = [scaling if isinstance(scaling, str) else scaling.get(name, "standard") for name in columns]
     per_series = table.series if data.scale_per_series else None
-    return fit_scaler(table.values, rows, columns=columns, methods=methods, series=per_series)
+    return fit_scaler(table.values, rows, columns=columns, methods=methods, series=per_series, times=table.style)
 
 
 def fill(data: Data, table: Table, split: Split) -> Table:

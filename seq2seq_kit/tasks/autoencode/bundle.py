@@ -12,6 +12,7 @@ import pandas as pd
 
 from seq2seq_kit.bundles.frames import forecast_frame, in_chunks, require_some, window_labels
 from seq2seq_kit.bundles.windows import WindowBundle
+from seq2seq_kit.data.tables.names import answer_frame
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_new
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import Baseline
@@ -49,7 +50,7 @@ class AutoencodeBundle(WindowBundle):
         def codes(prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
             latent = forward(prepared.arrays("test", chunk))
             values = pd.DataFrame(latent, columns=[f"latent_{position}" for position in range(latent.shape[1])])
-            return pd.concat([window_labels(prepared, chunk), values], axis=1)
+            return answer_frame(window_labels(prepared, chunk), values)
 
         return in_chunks(prepared, np.arange(prepared.windows["test"].count), codes)
 
@@ -110,18 +111,18 @@ class AutoencodeBundle(WindowBundle):
         error = self.forecast(prepared, "test", chunk) - prepared.truth("test", chunk)
         scaled = error / prepared.target_scale[prepared.series_of("test", chunk)][:, None, :]
         steps = error.shape[1]
-        labels = window_labels(prepared, chunk)
+        labels, step = window_labels(prepared, chunk), {}
         if by == "window":
             error, scaled = _rms(error, 1), _rms(scaled, 1)
         else:
             labels = labels.loc[labels.index.repeat(steps)].reset_index(drop=True)
-            labels["step"] = np.tile(np.arange(1, steps + 1), len(chunk))
+            step["step"] = np.tile(np.arange(1, steps + 1), len(chunk))
             error, scaled = np.abs(error).reshape(len(labels), -1), np.abs(scaled).reshape(len(labels), -1)
-        labels["reconstruction_error"] = _rms(scaled, 1)
+        columns = {}
         for position, name in enumerate(prepared.columns.targets):
-            labels[f"{name}_error"] = error[:, position]
-            labels[f"{name}_error_scaled"] = scaled[:, position]
-        return labels
+            columns[f"{name}_error"] = error[:, position]
+            columns[f"{name}_error_scaled"] = scaled[:, position]
+        return answer_frame(labels, step, {"reconstruction_error": _rms(scaled, 1)}, columns)
 
 
 def _rms(values: np.ndarray, axis: int) -> np.ndarray:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Arrays, Bundle, Json, golden_sequences
+from seq2seq_kit.bundles.base import Arrays, Bundle, Json, golden_sequences, names_of_series
 from seq2seq_kit.data.sequences.labels import restore_labels
 from seq2seq_kit.data.sequences.ragged import by_length
 from seq2seq_kit.data.sequences.vocabulary import Vocabulary
+from seq2seq_kit.data.tables.names import answer_frame
 from seq2seq_kit.data.tables.scaling import Scaler
-from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.base import MODEL
 from seq2seq_kit.recipe.fields import Recipe
@@ -78,13 +78,13 @@ class ClassifyBundle(Bundle):
         sequences = new_examples(data, rows, self.preprocessing, labelled=False, origin=origin)
         predicted = self.predictions(sequences, sequences.parts["test"])
         labels = self.preprocessing.labels
-        found: dict[str, np.ndarray] = {} if labels else {str(data.target): predicted}
+        found: dict[str, object] = {} if labels else {str(data.target): predicted}
         if labels:
             found["label"] = np.array(labels, dtype=object)[predicted.argmax(axis=1)]
             found["probability"] = predicted.max(axis=1)
             found |= {f"probability_{label}": own for label, own in zip(labels, predicted.T, strict=True)}
-        frame = pd.concat([sequences.about, pd.DataFrame(found)], axis=1)
-        frame.attrs["notes"] = list(sequences.notes)
+        frame = answer_frame({str(name): values for name, values in sequences.about.items()}, found)
+        frame.attrs["notes"] = [*sequences.notes, *frame.attrs.pop("renamed")]
         return frame
 
     def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> ClassifyEvaluation:
@@ -113,9 +113,9 @@ class ClassifyBundle(Bundle):
         fitted = self.preprocessing
         return softmax(outputs) if fitted.labels else outputs[:, 0] * fitted.scale + fitted.center
 
-    def read(self, path: str) -> pd.DataFrame:
-        """A file of rows; texts and labels stay as they are written there."""
-        return read_source(path, texts=as_written(self.recipe))
+    @property
+    def as_written(self) -> list[str]:
+        return as_written(self.recipe)
 
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
         return [str(name) for name in frame.columns if name not in columns_of(self.recipe)]
@@ -166,4 +166,4 @@ def columns_of(recipe: ClassifyRecipe) -> list[str]:
 def as_written(recipe: ClassifyRecipe) -> list[str]:
     """Columns that are taken as they are written, see `read_source`."""
     texts = [recipe.data.text] if isinstance(recipe.data, TextsData) else []
-    return [*texts, *([recipe.data.label] if recipe.data.label else [])]
+    return [*texts, *names_of_series(recipe), *([recipe.data.label] if recipe.data.label else [])]

@@ -13,6 +13,7 @@ from seq2seq_kit.data.sequences.ragged import Field, Ragged, value_fields
 from seq2seq_kit.data.sequences.series import prepare_new_series, prepare_series, whole_series, with_val_in_train
 from seq2seq_kit.data.sequences.texts import all_test, read_texts, refuse_long, split_by_hash
 from seq2seq_kit.data.sequences.vocabulary import PADDING, Vocabulary
+from seq2seq_kit.data.tables.names import answer_frame
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.splits import PARTS, joined_parts
 from seq2seq_kit.data.windows.prepare import Prepared, prepare, prepare_new
@@ -110,15 +111,17 @@ def _of_rows(
     inputs = value_fields(prepared.matrix[:, : prepared.layout.inputs], starts, lengths)
     numbers = table.row_numbers - 1
     last = starts + lengths - 1
-    about: dict[str, object] = {}
+    own: dict[str, object] = {}
+    kits: dict[str, object] = {}
     if data.series:
         names = np.array(table.series, dtype=object)
-        about[data.series] = names[np.searchsorted(table.bounds, last, side="right") - 1]
+        own[data.series] = names[np.searchsorted(table.bounds, last, side="right") - 1]
     if isinstance(data, SeriesData):
-        about["steps"] = lengths
+        kits["steps"] = lengths
     elif table.times is not None:
-        about[str(data.time)] = table.times[last]
+        own[str(data.time)] = table.times[last]
     else:
-        about["row"] = numbers[last] + 1
+        kits["row"] = numbers[last] + 1
+    about = answer_frame(own, kits)
     rows = Ragged(numbers, starts, lengths)
-    return Inputs(inputs, rows, dict(parts), pd.DataFrame(about), prepared.scaler, list(prepared.notes))
+    return Inputs(inputs, rows, dict(parts), about, prepared.scaler, [*prepared.notes, *about.attrs.pop("renamed")])

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.tables.calendar import calendar_columns
+from seq2seq_kit.data.tables.names import answer_frame
 from seq2seq_kit.data.tables.scaling import Scaler
-from seq2seq_kit.data.tables.table import apply_limits, read_table, refuse_missing
+from seq2seq_kit.data.tables.table import refuse_missing
 from seq2seq_kit.data.tables.time import Every
+from seq2seq_kit.data.windows.prepare import read_rows
 from seq2seq_kit.errors import ArgumentError, DataError
-from seq2seq_kit.tasks.next_step.data import whole_steps
+from seq2seq_kit.tasks.next_step.data import as_forecast, whole_steps
 from seq2seq_kit.tasks.next_step.recipe import NextStepData
 
 if TYPE_CHECKING:
@@ -169,10 +171,7 @@ class Stream:
 
     def _read(self, frame: pd.DataFrame) -> tuple[np.ndarray, pd.DatetimeIndex | None]:
         data, origin = self._data, "the chunk"
-        table = read_table(
-            frame, columns=data.inputs, time=data.time, every=data.every, series=data.series, origin=origin
-        )
-        table = apply_limits(table, data.limits) if data.limits else table
+        table = read_rows(as_forecast(data), frame, origin, self._scaler.times)
         refuse_missing(table, data.inputs, advice="A stream takes no missing cells; fill them in before feeding")
         own = self.names if data.series else [""]
         if set(table.series) != set(own) or len(self.names) != len(own):
@@ -237,6 +236,8 @@ class Stream:
                 return None
             return self._every.ahead(self._times, np.arange(1, steps + 1))  # the rows after those before
         times = pd.DatetimeIndex(times)
+        if self._scaler.times is not None and len(times) and self._data.time:
+            times = self._scaler.times.bring(times, self._data.time, "the chunk")
         if self._times is not None and (self._times.tz is None) != (times.tz is None):
             raise DataError(
                 f"the times of a stream have a zone or have none, throughout. Received: {times[0]} after {self._times[-1]}",
@@ -283,15 +284,15 @@ class Stream:
         self, values: np.ndarray, times: pd.DatetimeIndex | None, first_row: int, *, numbered: bool = False
     ) -> pd.DataFrame:
         count, steps = values.shape[:2]
-        labels: dict[str, object] = {}
+        own: dict[str, object] = {}
+        kits: dict[str, object] = {}
         if self._data.series:
-            labels[self._data.series] = np.repeat(np.array(self.names, dtype=object), steps)
+            own[self._data.series] = np.repeat(np.array(self.names, dtype=object), steps)
         if times is not None:
-            labels[str(self._data.time)] = times[np.tile(np.arange(steps), count)]
+            own[str(self._data.time)] = times[np.tile(np.arange(steps), count)]
         else:
-            labels["row"] = np.tile(first_row + np.arange(steps), count)
+            kits["row"] = np.tile(first_row + np.arange(steps), count)
         if numbered:
-            labels["step"] = np.tile(np.arange(1, steps + 1), count)
-        for position, name in enumerate(self._data.inputs):
-            labels[name] = values[:, :, position].ravel()
-        return pd.DataFrame(labels)
+            kits["step"] = np.tile(np.arange(1, steps + 1), count)
+        columns = {name: values[:, :, position].ravel() for position, name in enumerate(self._data.inputs)}
+        return answer_frame(own, columns, kits, order=(0, 2, 1))

@@ -16,6 +16,7 @@ from seq2seq_kit.data.sequences.ragged import NO_LABEL, Ragged, by_length
 from seq2seq_kit.data.sequences.texts import all_test
 from seq2seq_kit.data.sequences.vocabulary import Vocabulary
 from seq2seq_kit.data.tables.columns import Columns
+from seq2seq_kit.data.tables.names import answer_frame
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.errors import ArgumentError
@@ -84,10 +85,9 @@ class TagBundle(Bundle):
         # Rows are labelled in the order of the table, even if it was sorted or its series are mixed.
         order = np.argsort(at)
         at, probabilities = at[order], self._probabilities(tagged, everything)[order]
-        found = self.names_of(frame, at)
-        found[self.recipe.data.labels] = np.array(self.labels, dtype=object)[probabilities.argmax(axis=1)]
-        found["probability"] = probabilities.max(axis=1)
-        found.attrs["notes"] = list(tagged.notes)
+        given = {self.recipe.data.labels: np.array(self.labels, dtype=object)[probabilities.argmax(axis=1)]}
+        found = answer_frame(self.names_of(frame, at), given, {"probability": probabilities.max(axis=1)})
+        found.attrs["notes"] = [*tagged.notes, *found.attrs.pop("renamed")]
         return found
 
     def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> TagEvaluation:
@@ -245,11 +245,15 @@ class TagValuesBundle(TagBundle):
     def names_of(self, frame: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
         data = self.recipe.data
         found = frame.iloc[rows][[name for name in (data.series, data.time) if name]].reset_index(drop=True)
-        return found if data.time else found.assign(row=rows + 1)
+        return found if data.time else answer_frame(found, {"row": rows + 1})
 
     def read(self, path: str) -> pd.DataFrame:
-        """A file of rows; labels stay as they are written there."""
-        return read_source(path, texts=[self.recipe.data.labels])
+        """A file of rows; labels and names of series stay as they are written there."""
+        return read_source(path, texts=self.as_written)
+
+    @property
+    def as_written(self) -> list[str]:
+        return [*super().as_written, self.recipe.data.labels]
 
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
         data = self.recipe.data

@@ -20,6 +20,7 @@ from seq2seq_kit.data.sequences.ragged import Field, Ragged
 from seq2seq_kit.data.sequences.texts import read_texts, split_by_hash
 from seq2seq_kit.data.sequences.vocabulary import PADDING, Vocabulary
 from seq2seq_kit.data.tables.cells import require_columns
+from seq2seq_kit.data.tables.names import read_names
 from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.data.tables.splits import PARTS, joined_parts
 from seq2seq_kit.errors import DataError
@@ -52,6 +53,7 @@ def read_lines(path: str | Path, names: Sequence[str]) -> pd.DataFrame:
             f"cannot read {path}: {error}. Expected a UTF-8 text file with a token in each line", code="unreadable_file"
         ) from None
     rows: list[list[str]] = []
+    first_cells: list[str] = []
     width, number, fresh = 0, 0, True
     for line, content in enumerate(text.split("\n"), start=1):
         cells = content.split("\t")
@@ -69,13 +71,22 @@ def read_lines(path: str | Path, names: Sequence[str]) -> pd.DataFrame:
             )
         number, fresh = number + fresh, False
         rows.append([str(number), *cells[: len(names)]])
+        first_cells.append(cells[0])
     if not rows:
         raise DataError(
             f"{path} has no tokens; expected a token in each line and a blank line between sequences",
             code="empty_table",
         )
-    frame = pd.DataFrame(rows, columns=[SEQUENCE, *names[: min(width, len(names))]])
-    return frame.astype({SEQUENCE: int})
+    frame = pd.DataFrame(rows, columns=[SEQUENCE, *names[: min(width, len(names))]]).astype({SEQUENCE: int})
+    return frame[_are_tokens(frame[SEQUENCE], pd.Series(first_cells))].reset_index(drop=True)
+
+
+def _are_tokens(sequences: pd.Series, cells: pd.Series) -> pd.Series[bool]:
+    """Which lines are tokens: in CoNLL-U 1-2 is one of several words, 8.1 an empty node, where the others count from 1."""
+    tokens = ~cells.str.fullmatch(r"\d+[-.]\d+")
+    counted = sequences[tokens].groupby(sequences[tokens]).cumcount() + 1
+    numbered = (cells[tokens] == counted.astype(str)).all()
+    return tokens if numbered and tokens.any() else pd.Series(True, index=cells.index)
 
 
 def read_tokens(data: TagTokensData, path: str) -> pd.DataFrame:
@@ -85,7 +96,7 @@ def read_tokens(data: TagTokensData, path: str) -> pd.DataFrame:
 
 def read_table_of_tokens(data: TagTokensData, path: str) -> pd.DataFrame:
     """A table with a row for each token; tokens and labels stay as they are written there."""
-    return read_source(path, texts=(data.tokens, data.labels))
+    return read_source(path, texts=[data.tokens, data.labels, *([data.series] if data.series else [])])
 
 
 @dataclass(frozen=True)
@@ -195,13 +206,8 @@ def read_sequences(data: TagTokensData, frame: pd.DataFrame, origin: str) -> tup
         bounds = np.array([0, len(words)])
     else:
         require_columns(frame.columns, [column], origin, key=None if data.lines else "data.series")
-        unnamed = np.flatnonzero(frame[column].isna().to_numpy())
-        if unnamed.size:
-            raise DataError(
-                f"{origin}, row {unnamed[0] + 1}, column {column}: the sequence has no name; give it one or drop the row",
-                code="missing_series_name",
-            )
-        names = frame[column].astype(str).to_numpy()
+        codes, series = read_names(frame[column], column, origin)
+        names = np.array(series, dtype=object)[codes]
         bounds = np.concatenate([[0], np.flatnonzero(names[1:] != names[:-1]) + 1, [len(names)]])
         begun = names[bounds[:-1]]
         again = pd.Series(begun).duplicated().to_numpy()

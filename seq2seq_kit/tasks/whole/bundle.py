@@ -12,6 +12,7 @@ import pandas as pd
 
 from seq2seq_kit.bundles.base import Arrays, Bundle, Json, golden_sequences
 from seq2seq_kit.data.sequences.ragged import by_length
+from seq2seq_kit.data.tables.names import answer_frame
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.baselines import dump_baselines, restore_baselines
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import keras
 
 _CHUNK = 512
+Labels = dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,8 @@ class WholeBundle(Bundle):
             for number, code in zip(chunk, self._encoder(sequences.padded(chunk)), strict=True):
                 codes[number] = code
         values = np.array(codes)
-        labels = {self.recipe.data.series: sequences.names, "steps": sequences.lengths}
         latent = {f"latent_{position}": values[:, position] for position in range(values.shape[1])}
-        return _noted(pd.DataFrame(labels | latent), sequences)
+        return _noted(answer_frame(*self._labels(sequences), latent), sequences)
 
     def reconstruct(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
         """The reconstruction of each sequence: series, time (or row), `step`, each column in original units.
@@ -80,11 +81,10 @@ class WholeBundle(Bundle):
         Arguments and errors as in `encode`.
         """
         sequences = self._sequences(frame, stride, origin)
-        labels = self._step_labels(sequences)
+        labels, step = self._step_labels(sequences)
         rebuilt = np.concatenate(self.rebuild(sequences, np.arange(len(sequences.names))))
-        for position, name in enumerate(self.recipe.data.inputs):
-            labels[name] = rebuilt[:, position]
-        return _noted(labels, sequences)
+        columns = {name: rebuilt[:, position] for position, name in enumerate(self.recipe.data.inputs)}
+        return _noted(answer_frame(labels, columns, step, order=(0, 2, 1)), sequences)
 
     def score(
         self,
@@ -115,17 +115,17 @@ class WholeBundle(Bundle):
         errors = [own - sequences.truth(number) for number, own in enumerate(rebuilt)]
         scale = self.scaler.scale[0]
         if by == "step":
-            labels, table = self._step_labels(sequences), np.abs(np.concatenate(errors))
+            (labels, step), table = self._step_labels(sequences), np.abs(np.concatenate(errors))
             total = [rms(row / scale) for row in table]
         else:
-            labels = pd.DataFrame({self.recipe.data.series: sequences.names, "steps": sequences.lengths})
+            labels, step = self._labels(sequences)
             table = np.array([[rms(column) for column in error.T] for error in errors])
             total = [rms(error / scale) for error in errors]
-        labels["reconstruction_error"] = total
+        columns = {}
         for position, name in enumerate(self.recipe.data.inputs):
-            labels[f"{name}_error"] = table[:, position]
-            labels[f"{name}_error_scaled"] = table[:, position] / scale[position]
-        return _noted(labels, sequences)
+            columns[f"{name}_error"] = table[:, position]
+            columns[f"{name}_error_scaled"] = table[:, position] / scale[position]
+        return _noted(answer_frame(labels, step, {"reconstruction_error": total}, columns), sequences)
 
     def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> SequenceEvaluation:
         """The result table on other sequences."""
@@ -144,6 +144,11 @@ class WholeBundle(Bundle):
                 own = output[: sequences.lengths[numbers[place]]]
                 rebuilt[place] = self.scaler.inverse(own, np.zeros(len(own), dtype=np.int64))
         return rebuilt
+
+    @property
+    def as_written(self) -> list[str]:
+        # As in `WindowBundle`; the names of sequences only label the answers.
+        return [] if self.scaler.times is None else super().as_written
 
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
         data = self.recipe.data
@@ -176,17 +181,21 @@ class WholeBundle(Bundle):
             )
         return new_sequences(self.recipe.data, frame, self.scaler, origin=origin)
 
-    def _step_labels(self, sequences: Sequences) -> pd.DataFrame:
+    def _labels(self, sequences: Sequences) -> tuple[Labels, Labels]:
+        """What names each sequence: the column of the data, and the kit's own."""
+        return {self.recipe.data.series: sequences.names}, {"steps": sequences.lengths}
+
+    def _step_labels(self, sequences: Sequences) -> tuple[Labels, Labels]:
+        """The same for each step."""
         data, table = self.recipe.data, sequences.prepared.table
         steps = np.concatenate([np.arange(length) for length in sequences.lengths])
         rows = np.repeat(sequences.starts, sequences.lengths) + steps
-        labels: dict[str, object] = {data.series: np.repeat(np.array(sequences.names, dtype=object), sequences.lengths)}
+        labels: Labels = {data.series: np.repeat(np.array(sequences.names, dtype=object), sequences.lengths)}
         if table.times is not None:
             labels[str(data.time)] = table.times[rows]
-        labels["step"] = steps + 1
-        return pd.DataFrame(labels)
+        return labels, {"step": steps + 1}
 
 
 def _noted(frame: pd.DataFrame, sequences: Sequences) -> pd.DataFrame:
-    frame.attrs["notes"] = list(sequences.notes)
+    frame.attrs["notes"] = [*sequences.notes, *frame.attrs.pop("renamed")]
     return frame

@@ -288,3 +288,18 @@ def test_a_part_without_a_label_is_named(part: str) -> None:
     frame.loc[own, "label"] = None
     with pytest.raises(DataError, match=rf"words\.tsv: none of the {own.sum()} steps of the {part} part has a label"):
         prepared(frame)
+
+
+def test_ranges_and_empty_nodes_of_conllu_are_no_tokens(tmp_path: Path) -> None:
+    path = tmp_path / "rows.conllu"
+    lines = ["1-2\tdel\t_", "1\tde\tADP", "2\tel\tDET", "2.1\tve\t_", "3\tmar\tNOUN", "", "1\ty\tCCONJ", "2\tsol\tNOUN"]
+    path.write_text("\n".join(lines) + "\n")
+    frame = read_lines(path, ["id", "token", "label"])
+    assert frame.token.tolist() == ["de", "el", "mar", "y", "sol"]
+    assert frame[SEQUENCE].tolist() == [1, 1, 1, 2, 2]
+
+
+def test_tokens_that_look_like_ranges_stay_where_no_column_counts(tmp_path: Path) -> None:
+    path = tmp_path / "rows.tsv"
+    path.write_text("1\tNUM\n1-2\tNUM\n8.1\tNUM\n5\tNUM\n")
+    assert read_lines(path, ["token", "label"]).token.tolist() == ["1", "1-2", "8.1", "5"]

@@ -51,4 +51,4 @@ def test_tokens_and_labels_of_a_table_are_texts(path: Path) -> None:
     frame = read_tokens(data, str(path))
     assert frame["word"].tolist() == ["01", "null"]
     assert frame["tag"].tolist() == ["NA", ""]
-    assert frame["sentence"].tolist() == [1, 1]
+    assert frame["sentence"].tolist() == ["1", "1"]

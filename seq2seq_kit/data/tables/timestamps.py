@@ -1,0 +1,300 @@
+"""The column of timestamps: from texts of any writing to times on one clock.
+
+How the training rows were written (time zone, day or month first) is kept with the model, so that the same instants
+are the same rows of the calendar whatever zone they are written in later.
+"""
+
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta, timezone, tzinfo
+
+import numpy as np
+import pandas as pd
+from pandas.tseries.api import guess_datetime_format
+
+from seq2seq_kit.data.tables.cells import plain, shown
+from seq2seq_kit.errors import DataError
+
+_EXAMPLE = "2024-01-31 13:00"
+_OFFSET = r":\d{2}(?:[.,]\d+)?\s*(?:Z|UTC|[+-]\d{2}(?::?\d{2})?)$"
+_DAY_OR_MONTH = r"^\s*(\d{1,2})([./-])(\d{1,2})\2(?:\d{4}|\d{2})(?!\d)"
+_WEEK = re.compile(r"\s*\d{4}-?W\d{1,2}\s*")
+
+
+@dataclass(frozen=True)
+class TimeStyle:
+    """How a column of timestamps is written.
+
+    Attributes:
+        zone: Name of its time zone; empty where the times have none, or where there is no column of times.
+        day_first: Whether texts such as 03/04/2024 are the 3rd of April; None where no text left that open.
+        format: The recipe's `time_format`, in the words of `strftime`; None: ISO or whatever pandas recognises.
+        reads_as: The recipe's `time_zone`: times without a zone are read in it, others are brought to it.
+    """
+
+    zone: str = ""
+    day_first: bool | None = None
+    format: str | None = None
+    reads_as: str | None = None
+
+    def to_json(self) -> dict[str, str | bool | None]:
+        """Plain values; what the recipe says stands in the recipe."""
+        return {"zone": self.zone, "day_first": self.day_first}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, str | bool | None]) -> "TimeStyle":
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: It is none.
+        """
+        zone, day_first = stored["zone"], stored["day_first"]
+        if not isinstance(zone, str) or not (day_first is None or isinstance(day_first, bool)):
+            raise ValueError(f"a time style has a zone and an order of day and month. Received: {dict(stored)!r}")
+        if zone:
+            pd.Timestamp(0, tz=zone)
+        return cls(zone, day_first)
+
+    def bring(self, times: pd.DatetimeIndex, name: str, origin: str) -> pd.DatetimeIndex:
+        """Times on the clock of this style.
+
+        Raises:
+            DataError: Only one of the two has a zone, so that nobody can tell which instants are meant.
+        """
+        if bool(self.zone) != (times.tz is not None):
+            trained = f"times in {self.zone}" if self.zone else "times without a zone"
+            given = "without a zone" if self.zone else f"in {zone_of(times.tz, name, origin)}"
+            zone = self.zone or "UTC"
+            cure = f"tz_localize({zone!r})" if self.zone else f"tz_convert({zone!r}).dt.tz_localize(None)"
+            clock = "" if self.zone else ", with the clock of the training rows for UTC"
+            raise DataError(
+                f"{origin}, column {name}: the model was trained on {trained}. Received: {times[0]}, {given}. Write the times "
+                f"as the training rows have them: frame[{name!r}].dt.{cure}{clock}",
+                code="time_zone_differs",
+            )
+        return times if not self.zone or zone_of(times.tz, name, origin) == self.zone else times.tz_convert(self.zone)
+
+
+def zone_of(zone: tzinfo | None, name: str, origin: str) -> str:
+    """A name of a time zone that pandas finds again on another machine; empty for none.
+
+    Raises:
+        DataError: It is the zone of this machine, which has no name elsewhere.
+    """
+    if zone is None:
+        return ""
+    offset = zone.utcoffset(None)
+    file = str(getattr(zone, "_filename", "")).rpartition("zoneinfo/")[2]  # dateutil's
+    found = getattr(zone, "key", None) or getattr(zone, "zone", None) or file
+    if offset is not None and not found:
+        return "UTC" if not offset else str(timezone(timedelta(seconds=offset.total_seconds())))
+    try:
+        pd.Timestamp(0, tz=found or "none")
+    except (ValueError, KeyError, OSError):
+        raise DataError(
+            f"{origin}, column {name}: the time zone {zone!r} has no name that another machine knows. Convert the "
+            "times to a named "
+            f"one: frame[{name!r}].dt.tz_convert('Europe/Berlin')",
+            code="unknown_time_zone",
+        ) from None
+    return str(found)
+
+
+def read_times(
+    column: pd.Series,
+    time: str,
+    origin: str,
+    *,
+    first: int = 0,
+    example: pd.Timestamp | None = None,
+    style: TimeStyle | None = None,
+    trained: TimeStyle | None = None,
+) -> tuple[pd.DatetimeIndex, TimeStyle]:
+    """The timestamps of a column, or of a piece of it that begins in row `first`, and how they are written.
+
+    Args:
+        column: The cells.
+        time: The column's name.
+        origin: Name of the file for messages.
+        first: Row of the first cell.
+        example: A timestamp from before the piece.
+        style: What the recipe says of them.
+        trained: How the training rows were written; the times are brought to that clock. None: these are those rows, or the
+            model does not know.
+
+    Raises:
+        DataError: They are no timestamps, one is missing, day and month cannot be told apart, or the zone is another kind.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # pandas warns where it cannot guess a format, which the messages here tell better
+        return _read_times(plain(column), time, origin, (first, example), style or TimeStyle(), trained)
+
+
+def _read_times(
+    column: pd.Series,
+    time: str,
+    origin: str,
+    piece: tuple[int, pd.Timestamp | None],
+    style: TimeStyle,
+    trained: TimeStyle | None,
+) -> tuple[pd.DatetimeIndex, TimeStyle]:
+    _refuse_other_kinds(column, time, origin)
+    day_first = trained.day_first if trained else None
+    if pd.api.types.is_datetime64_any_dtype(column):
+        times = column
+    else:
+        if style.format is None:
+            day_first = _day_first(column, day_first, time, origin)
+        times = _parse(column, style, day_first, style.reads_as or (trained.zone if trained else ""), time, origin)
+    _refuse_missing(column, times, time, origin, *piece)
+    found = pd.DatetimeIndex(times)
+    if style.reads_as:
+        found = _read_as(found, style.reads_as, time, origin)
+    if trained is not None:
+        found = trained.bring(found, time, origin)
+    elif isinstance(found.tz, tzinfo):
+        found = found.tz_convert(zone_of(found.tz, time, origin))
+    return found, TimeStyle(zone_of(found.tz, time, origin), day_first)
+
+
+def _refuse_other_kinds(column: pd.Series, time: str, origin: str) -> None:
+    where, dtype = f"{origin}, column {time}", column.dtype
+    received = f"Received: {shown(column)}"
+    if isinstance(dtype, pd.PeriodDtype):
+        cure = f"frame[{time!r}].dt.to_timestamp()"
+        said = f"{where}: expected timestamps. {received}, which are periods. Take where each begins: {cure}"
+    elif dtype.kind == "m" or pd.api.types.infer_dtype(column, skipna=True) in ("timedelta", "time"):
+        said = (
+            f"{where}: expected timestamps. {received}, which is a time without a date. Add the date: "
+            "pd.to_datetime(dates + ' ' + "
+            "times)"
+        )
+    elif pd.api.types.is_numeric_dtype(column):
+        said = (
+            f"{where}: expected timestamps such as {_EXAMPLE}. {received}. A column of numbers is not read as dates; write the "
+            "dates out, or drop `time` and `every`"
+        )
+    else:
+        return
+    raise DataError(said, code="invalid_timestamp")
+
+
+def _day_first(column: pd.Series, known: bool | None, time: str, origin: str) -> bool | None:
+    """Whether texts such as 03/04/2024 begin with the day, by a number above 12 somewhere; None where no text is like that."""
+    if pd.api.types.infer_dtype(column, skipna=True) != "string":
+        return known
+    numbers = column.astype("str").str.extract(_DAY_OR_MONTH)[[0, 2]].dropna().astype(int)
+    if not len(numbers):
+        return known
+    first, second = (bool((numbers[place] > 12).any()) for place in (0, 2))
+    row = int(numbers.index[0]) if numbers.index.is_unique and isinstance(column.index, pd.RangeIndex) else 0
+    cell = str(column.dropna().iloc[0]).strip()
+    day, month = (guess_datetime_format(cell, dayfirst=way) or "%d/%m/%Y" for way in (True, False))
+    if first and second:
+        found = numbers[(numbers > 12).any(axis=1)]
+        raise DataError(
+            f"{origin}, column {time}: some dates have the day first and others the month, such as {cell!r}: the first number is "
+            f"up to {found[0].max()}, the second up to {found[2].max()}. Write all of them year first, {_EXAMPLE[:10]}",
+            code="ambiguous_dates",
+        )
+    if known is None and not (first or second):
+        raise DataError(
+            f"{origin}, row {row + 1}, column {time}: {cell!r} may have the day or the month first, and no row of "
+            "the column tells "
+            f"which (all numbers are at most 12). Say it in the recipe: data.time_format: '{day}' (day first) or "
+            f"'{month}' (month "
+            f"first); or write the dates year first, {_EXAMPLE[:10]}",
+            code="ambiguous_dates",
+        )
+    if known is not None and ((first and not known) or (second and known)):
+        was = "day" if known else "month"
+        raise DataError(
+            f"{origin}, column {time}: the training rows have the {was} first, and here the "
+            f"{'second' if known else 'first'} number "
+            f"of a date is above 12. Write the dates year first, {_EXAMPLE[:10]}",
+            code="ambiguous_dates",
+        )
+    return known if known is not None else first
+
+
+def _parse(
+    column: pd.Series, style: TimeStyle, day_first: bool | None, zone: str, time: str, origin: str
+) -> "pd.Series[pd.Timestamp]":
+    for utc in (False, True):
+        try:
+            return _parsed(column, style.format, day_first, utc=utc)
+        except (ValueError, TypeError, OverflowError):
+            if utc or not zone or not _all_with_offset(column):
+                break
+    cells = column.dropna()
+    if style.format is None and not _all_with_offset(column):
+        said = f"some timestamps have an offset from UTC and others none, such as {cells.iloc[0]} and {cells.iloc[-1]}"
+        advice = "write all of them in UTC, or all without a zone"
+    else:
+        said = f"the timestamps have different offsets from UTC, such as {cells.iloc[0]} and {cells.iloc[-1]}"
+        advice = "name the zone whose clock they follow in data.time_zone (Europe/Berlin), or write all of them in UTC"
+    raise DataError(f"{origin}, column {time}: {said}; {advice}", code="mixed_utc_offsets")
+
+
+def _parsed(column: pd.Series, form: str | None, day_first: bool | None, *, utc: bool) -> pd.Series:
+    if form is not None:
+        times = pd.to_datetime(column, format=form, errors="coerce", utc=utc)
+        # Year first is never ambiguous; times that another program wrote anew have it.
+        return times if times.notna().any() else pd.to_datetime(column, format="ISO8601", errors="coerce", utc=utc)
+    times = pd.to_datetime(column, format="ISO8601", errors="coerce", utc=utc)
+    if bool(times.notna().any()) or not len(column):
+        return times
+    ordered, first = bool(day_first), str(next(iter(column.dropna()), ""))
+    form = None if guess_datetime_format(first, dayfirst=ordered) else "mixed"
+    return pd.to_datetime(column, errors="coerce", dayfirst=ordered, format=form, utc=utc)
+
+
+def _all_with_offset(column: pd.Series) -> bool:
+    if pd.api.types.infer_dtype(column, skipna=True) != "string":
+        return all(getattr(cell, "tzinfo", None) is not None for cell in column.dropna())
+    return bool(column.dropna().astype("str").str.strip().str.contains(_OFFSET, regex=True).all())
+
+
+def _refuse_missing(
+    column: pd.Series, times: pd.Series, time: str, origin: str, first: int, example: pd.Timestamp | None
+) -> None:
+    bad = np.flatnonzero(times.isna().to_numpy())
+    if not bad.size:
+        return
+    row = int(bad[0])
+    cell = column.iloc[row]
+    good = column[times.notna().to_numpy()]
+    like = example if example is not None else next(iter(good), _EXAMPLE)
+    advice = "Correct it (dates year first, 2024-01-31) or drop the row"
+    if isinstance(cell, str) and _WEEK.fullmatch(cell):
+        monday = f"pd.to_datetime(frame[{time!r}] + '-1', format='%G-W%V-%u')"
+        advice = f"A week is no date; write the Monday that it begins with: {monday}"
+    elif not len(good):
+        advice = (
+            "Is it the column of timestamps? Write them year first, or say how they are written in data.time_format"
+        )
+    elif bad.size > 1:
+        advice += f"; {bad.size} rows are like that"
+    raise DataError(
+        f"{origin}, row {first + row + 1}, column {time}: expected a timestamp like {str(like)!r}. Received: {cell!r}. {advice}",
+        code="invalid_timestamp",
+    )
+
+
+def _read_as(times: pd.DatetimeIndex, zone: str, time: str, origin: str) -> pd.DatetimeIndex:
+    if times.tz is not None:
+        return times.tz_convert(zone)
+    try:
+        # An hour that the clocks repeat is there twice in rows in order, which tells the two apart.
+        return times.tz_localize(zone, ambiguous="infer")
+    except ValueError as error:
+        raise DataError(
+            f"{origin}, column {time}: not every time is one of the clock in {zone} (data.time_zone): {error}. "
+            "Rows of the hour that "
+            "clocks repeat in autumn must stand in order; correct the times, or write them in UTC",
+            code="invalid_local_time",
+        ) from None

@@ -1,0 +1,140 @@
+"""Cells that pandas would turn into numbers that nobody meant, and how refusals lead to the fix."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seq2seq_kit.data import read_source
+from seq2seq_kit.data.on_disk.table import open_table
+from seq2seq_kit.data.tables.table import read_table
+from seq2seq_kit.errors import DataError
+
+OTHERS: dict[str, Any] = {
+    "durations": pd.to_timedelta([1, 2, 3], unit="s"),
+    "durations of objects": pd.Series([pd.Timedelta("1s"), None, pd.Timedelta("2s")], dtype=object),
+    "complex numbers": np.array([1 + 2j, 2, 3]),
+    "periods": pd.period_range("2024-01", periods=3, freq="M"),
+    "intervals": pd.interval_range(0, 3),
+    "bytes": [b"1", b"2", b"3"],
+    "timestamps": pd.date_range("2024-01-01", periods=3),
+    "a mixture": pd.Series([1, "2", 3j], dtype=object),
+}
+NUMBERS: dict[str, Any] = {
+    "nullable": pd.array([1, None, 3], dtype="Int64"),
+    "decimals": [Decimal("1"), None, Decimal("3")],
+    "texts": ["1", None, "3.0"],
+    "categories": pd.Categorical(["1", None, "3"]),
+    "float16": np.array([1, np.nan, 3], dtype=np.float16),
+    "arrow": pd.array([1, None, 3], dtype="int8[pyarrow]"),
+    "arrow texts": pd.array(["1", None, "3"], dtype="string[pyarrow]"),
+    "truth": pd.Series([True, None, 3], dtype=object),
+}
+
+
+@pytest.mark.parametrize("kind", list(OTHERS))
+def test_other_kinds_of_cells_are_refused_with_their_column(kind: str) -> None:
+    with pytest.raises(DataError, match="column wait: expected numbers") as error:
+        read_table(pd.DataFrame({"wait": OTHERS[kind]}), columns=["wait"])
+    assert error.value.code == "not_a_number"
+
+
+@pytest.mark.parametrize("kind", list(NUMBERS))
+def test_numbers_of_any_type_are_read(kind: str) -> None:
+    table = read_table(pd.DataFrame({"x": NUMBERS[kind]}), columns=["x"])
+    np.testing.assert_array_equal(table.values[:, 0], [1, np.nan, 3])
+
+
+@pytest.mark.parametrize("kind", ["durations", "periods", "bytes", "timestamps"])
+@pytest.mark.parametrize("unit", ["s", "ns"])
+def test_parquet_files_are_no_way_around_it(tmp_path: Path, kind: str, unit: str) -> None:
+    cells = pd.Series(OTHERS[kind])
+    frame = pd.DataFrame({"wait": cells.astype(f"m8[{unit}]") if kind == "durations" else cells, "x": [1.0, 2.0, 3.0]})
+    path = str(tmp_path / "rows.parquet")
+    frame.to_parquet(path)
+    with pytest.raises(DataError, match="column wait: expected numbers"):
+        read_table(read_source(path), columns=["wait"])
+    with pytest.raises(DataError, match="column wait: expected numbers"):
+        open_table(path, columns=["x", "wait"], time=None, every=None)
+
+
+@pytest.mark.parametrize(
+    ("cell", "cure"),
+    [
+        ("1,234.50", "thousands=','"),
+        ("523,42", "decimal=','"),
+        ("12 %", "without %"),
+        ("TRUE", "write 1 and 0"),
+        ("-", "stands for a missing value"),
+        ("sunny", "a column of texts"),
+    ],
+)
+def test_how_cells_are_written_leads_to_the_fix(cell: str, cure: str) -> None:
+    with pytest.raises(DataError) as error:
+        read_table(pd.DataFrame({"x": [cell] * 5}), columns=["x"])
+    assert cure in str(error.value)
+
+
+def test_all_bad_columns_are_told_at_once() -> None:
+    with pytest.raises(DataError) as error:
+        read_table(pd.DataFrame({"a": ["x"], "b": [1.0], "c": [np.inf]}), columns=["a", "b", "c"])
+    assert "column a" in str(error.value)
+    assert "column c" in str(error.value)
+
+
+def test_an_index_of_the_wanted_name_is_told() -> None:
+    frame = pd.DataFrame({"x": [1.0]}, index=pd.Index(pd.to_datetime(["2024-01-01"]), name="time"))
+    with pytest.raises(DataError, match=r"time as the name of its index .* frame.reset_index\(\)"):
+        read_table(frame, columns=["x"], time="time", every="1h")
+
+
+@pytest.mark.parametrize(("every", "apart"), [("1d", "60ms"), ("1w", "500ms"), ("1mo", "2s"), ("9999999mo", "1h")])
+def test_rows_nearer_than_a_step_are_doubles(every: str, apart: str) -> None:
+    times = pd.Timestamp("2024-01-01") + pd.to_timedelta(["0s", apart])
+    frame = pd.DataFrame({"t": times, "x": [1.0, 2.0]})
+    with pytest.raises(DataError, match=r"row 1 .* and row 2 are .* apart, which is less than a step") as error:
+        read_table(frame, columns=["x"], time="t", every=every)
+    assert error.value.code == "duplicate_timestamp"
+
+
+def test_a_column_of_times_of_day_is_named() -> None:
+    frame = pd.DataFrame({"day": ["2024-01-01"] * 3, "clock": ["0:00", "1:00", "2:00"], "x": [1.0, 2.0, 3.0]})
+    with pytest.raises(DataError, match="The column clock has times of day: join it"):
+        read_table(frame, columns=["x"], time="day", every="1h")
+
+
+def test_unevenly_timed_rows_are_told_as_such() -> None:
+    frame = pd.DataFrame({"t": pd.Timestamp("2024-01-01") + pd.to_timedelta([0, 61, 130, 170], unit="s"), "x": 1.0})
+    with pytest.raises(DataError, match=r"unevenly timed: 40 s to 1.15 minutes apart.*frame.resample\('1min'"):
+        read_table(frame, columns=["x"], time="t", every="1min")
+
+
+@pytest.mark.parametrize(
+    ("separator", "told"), [(";", "sep=';', decimal=','"), ("\t", "separated by a tab"), ("|", "sep='|'")]
+)
+def test_another_separator_is_told(tmp_path: Path, separator: str, told: str) -> None:
+    path = tmp_path / "rows.csv"
+    pd.DataFrame({"t": [1, 2], "x": [2.5, 3.5]}).to_csv(path, sep=separator, decimal=",", index=False)
+    with pytest.raises(DataError) as error:
+        read_source(str(path))
+    assert told in str(error.value)
+    assert error.value.code == "other_separator"
+
+
+def test_a_column_whose_name_holds_a_separator_is_read(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a;b": [1], "c;d": [2]})
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    pd.testing.assert_frame_equal(read_source(str(tmp_path / "rows.csv")), frame)
+
+
+def test_lines_above_the_header_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("Report of station 7\n\nt,x\n1,2\n")
+    with pytest.raises(DataError, match="the lines that stand above the line of names"):
+        read_source(str(path))
+    path.write_text("Report,of station 7\nYear,2024\nt,x,y\n1,2,3\n")
+    with pytest.raises(DataError, match=r"lines about the file stand above its table.*skiprows=\d"):
+        read_source(str(path))

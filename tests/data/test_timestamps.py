@@ -1,0 +1,146 @@
+"""Times of any writing end on one clock; what may be read in two ways is refused."""
+
+from datetime import datetime, timedelta, tzinfo
+from importlib import import_module
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seq2seq_kit.data.tables.time import Every
+from seq2seq_kit.data.tables.timestamps import TimeStyle, read_times, zone_of
+from seq2seq_kit.errors import DataError
+
+
+def _texts(form: str, *, start: str = "2024-03-01", days: int = 20) -> pd.Series:
+    return pd.Series(pd.date_range(start, periods=days, freq="D").strftime(form), name="t")
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y", "%d.%m.%Y %H:%M", "%d-%m-%y", "%m/%d/%Y", "%-m/%-d/%Y %H:%M:%S"])
+def test_a_day_above_12_anywhere_settles_the_order_of_the_whole_column(form: str) -> None:
+    found, style = read_times(_texts(form), "t", "x.csv")
+    assert (found == pd.date_range("2024-03-01", periods=20, freq="D")).all()
+    assert style.day_first is form.startswith("%d")
+
+
+def test_dates_that_may_be_read_in_two_ways_are_refused_with_the_key() -> None:
+    with pytest.raises(
+        DataError, match=r"'01/03/2024' .*data.time_format: '%d/%m/%Y' \(day first\) or '%m/%d/%Y'"
+    ) as error:
+        read_times(_texts("%d/%m/%Y", days=12), "t", "x.csv")
+    assert error.value.code == "ambiguous_dates"
+    found, _ = read_times(_texts("%d/%m/%Y", days=12), "t", "x.csv", style=TimeStyle(format="%d/%m/%Y"))
+    assert found[-1] == pd.Timestamp("2024-03-12")
+
+
+def test_the_order_of_training_settles_new_rows() -> None:
+    new = _texts("%d/%m/%Y", days=5)
+    found, _ = read_times(new, "t", "x.csv", trained=TimeStyle(day_first=True))
+    assert found[-1] == pd.Timestamp("2024-03-05")
+    with pytest.raises(DataError, match="the training rows have the month first"):
+        read_times(_texts("%d/%m/%Y"), "t", "x.csv", trained=TimeStyle(day_first=False))
+
+
+def test_days_first_and_months_first_in_one_column_are_refused() -> None:
+    with pytest.raises(DataError, match="some dates have the day first and others the month"):
+        read_times(pd.Series(["13/01/2024", "01/14/2024"]), "t", "x.csv")
+
+
+def test_times_are_brought_to_the_zone_of_training() -> None:
+    utc = pd.Series(pd.date_range("2024-03-30 22:00", periods=30, freq="h", tz="UTC"))
+    berlin = TimeStyle("Europe/Berlin")
+    for written in (
+        utc,
+        utc.astype(str),
+        utc.dt.tz_convert("America/New_York"),
+        utc.dt.tz_convert("Europe/Berlin").map(str),
+    ):
+        found, style = read_times(written, "t", "x", trained=berlin)
+        assert (found == pd.DatetimeIndex(utc)).all()
+        assert str(found.tz) == style.zone == "Europe/Berlin"
+
+
+@pytest.mark.parametrize(("trained", "zone"), [("Europe/Berlin", None), ("", "UTC")])
+def test_a_zone_on_one_side_only_is_refused(trained: str, zone: str | None) -> None:
+    times = pd.Series(pd.date_range("2024-01-01", periods=3, freq="h", tz=zone))
+    with pytest.raises(DataError, match="the model was trained on times") as error:
+        read_times(times, "t", "x", trained=TimeStyle(trained))
+    assert error.value.code == "time_zone_differs"
+
+
+def test_changing_offsets_and_local_times_need_the_zone() -> None:
+    berlin = pd.Series(pd.date_range("2024-10-26 20:00", periods=20, freq="h", tz="Europe/Berlin"))
+    offsets, local = berlin.map(lambda time: time.isoformat()), berlin.dt.tz_localize(None)
+    with pytest.raises(DataError, match=r"data\.time_zone"):
+        read_times(offsets, "t", "x")
+    for written in (offsets, local, local.astype(str)):
+        found, _ = read_times(written, "t", "x", style=TimeStyle(reads_as="Europe/Berlin"))
+        assert (found == pd.DatetimeIndex(berlin)).all()
+    with pytest.raises(DataError, match="not every time is one of the clock in Europe/Berlin"):
+        read_times(pd.Series(["2024-03-31 02:30"]), "t", "x", style=TimeStyle(reads_as="Europe/Berlin"))
+
+
+class Nameless(tzinfo):
+    """A zone as programs make them for themselves."""
+
+    def utcoffset(self, when: datetime | None) -> timedelta | None:
+        return None if when is None else timedelta(hours=1)
+
+    def dst(self, when: datetime | None) -> timedelta | None:
+        return None
+
+    def tzname(self, when: datetime | None) -> str | None:
+        return None
+
+
+def test_a_zone_has_a_name_that_pandas_finds_again() -> None:
+    dateutil = import_module("dateutil.tz")  # which has no types
+    for tz in ("Europe/Berlin", "UTC", "UTC+05:30", dateutil.gettz("Europe/Berlin")):
+        times = pd.DatetimeIndex(["2024-07-01"]).tz_localize(tz)
+        found = times.tz_convert(zone_of(times.tz, "t", "x"))
+        assert (found == times).all()
+        assert found.hour == times.hour
+    with pytest.raises(DataError, match="no name that another machine knows"):
+        zone_of(Nameless(), "t", "x")
+
+
+@pytest.mark.parametrize("kind", [pd.PeriodIndex(["2024-01"], freq="M"), pd.to_timedelta(["1h"]), [3.0]])
+def test_what_is_no_timestamp_is_refused(kind: object) -> None:
+    with pytest.raises(DataError, match="expected timestamps"):
+        read_times(pd.Series(kind), "t", "x")
+
+
+def test_weeks_are_told_as_weeks() -> None:
+    with pytest.raises(DataError, match=r"Received: '2018-W01'. A week is no date; write the Monday") as error:
+        read_times(pd.Series(["2018-W01", "2018-W02"]), "t", "x")
+    assert "like '2018-W01'" not in str(error.value)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("texts", [["Jan 2000", "Feb 2000"], ["5.4.2024 5:00 PM", "25.4.2024 6:00 PM"]])
+def test_pandas_warns_of_nothing(texts: list[str]) -> None:
+    found, _ = read_times(pd.Series(texts), "t", "x")
+    assert found[0] < found[1]
+
+
+@pytest.mark.parametrize("zone", ["America/Sao_Paulo", "Asia/Beirut", "America/Havana", "Africa/Cairo"])
+@pytest.mark.parametrize("every", ["1d", "1w", "1mo", "1bd"])
+def test_days_and_months_whose_midnight_is_put_off_are_on_the_grid(zone: str, every: str) -> None:
+    frequency = {"1d": "D", "1w": "W-SUN", "1mo": "MS", "1bd": "B"}[every]
+    plain = pd.date_range("2009-01-01", "2018-12-31", freq=frequency)
+    times = plain.tz_localize(zone, nonexistent="shift_forward", ambiguous=np.ones(len(plain), dtype=bool))
+    step = Every.parse(every)
+    np.testing.assert_array_equal(step.ticks(times), np.arange(len(times)))
+    put_off = np.flatnonzero(times.hour != 0)
+    for row in (*put_off[:3], len(times) // 2):
+        np.testing.assert_array_equal(step.ticks(times[row:]), np.arange(len(times) - row))
+        if 0 < row < len(times) - 2:
+            assert (step.ahead(times[:row], np.arange(1, 3)) == times[row : row + 2]).all()
+            assert step.ahead(times[: row + 1], np.array([1]))[0] == times[row + 1]
+
+
+def test_business_days_pass_over_the_weekend() -> None:
+    days = pd.bdate_range("2024-01-01", periods=10)
+    assert Every.parse("1bd").ticks(days).tolist() == list(range(10))
+    assert Every.parse("1bd").ahead(days[:5], np.arange(1, 3)).tolist() == days[5:7].tolist()
+    assert Every.parse("1bd").seasons() == {"week": 5, "year": 261}
