@@ -53,3 +53,8 @@ def evaluate(*arguments: Any, **named: Any) -> Any:
     from seq2seq_kit import evaluate as _evaluate
 
     return _evaluate(*arguments, **named)
+
+
+def open_job(*arguments: Any, **named: Any) -> Any:
+    """As `tasks.registry.open_job`."""
+    return tasks.registry.open_job(*arguments, **named)

@@ -332,12 +332,17 @@ def test_the_version_is_the_packages(capsys: Captured) -> None:
     assert capsys.readouterr().out == f"seq2seq-kit {__version__}\n"
 
 
-@pytest.mark.parametrize("words", [[], ["trane"], ["train"], ["predict", "bundle"]])
+@pytest.mark.parametrize("words", [[], ["trane"], ["predict", "bundle"]])
 def test_an_incomplete_call_returns_2(words: list[str], capsys: Captured) -> None:
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert ended.value.code == 2
     assert "usage: seq2seq-kit" in capsys.readouterr().err
+
+
+def test_training_needs_a_recipe_or_a_run(capsys: Captured) -> None:
+    assert main(["train"]) == 2
+    assert "error[invalid_option]: name a RECIPE to train" in capsys.readouterr().err
 
 
 def test_every_verb_has_help(capsys: Captured) -> None:

@@ -52,7 +52,9 @@ def test_numbers_of_any_type_are_read(kind: str) -> None:
 @pytest.mark.parametrize("unit", ["s", "ns"])
 def test_parquet_files_are_no_way_around_it(tmp_path: Path, kind: str, unit: str) -> None:
     cells = pd.Series(OTHERS[kind])
-    frame = pd.DataFrame({"wait": cells.astype(f"m8[{unit}]") if kind == "durations" else cells, "x": [1.0, 2.0, 3.0]})
+    frame = pd.DataFrame(
+        {"wait": cells.astype(np.dtype(f"m8[{unit}]")) if kind == "durations" else cells, "x": [1.0, 2.0, 3.0]}
+    )
     path = str(tmp_path / "rows.parquet")
     frame.to_parquet(path)
     with pytest.raises(DataError, match="column wait: expected numbers"):

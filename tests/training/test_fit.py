@@ -463,7 +463,7 @@ def test_an_estimate_is_of_steps_that_were_taken_and_leaves_nothing_behind(monke
         def arrays(self, part: str, numbers: np.ndarray) -> list[np.ndarray]:
             return prepared.arrays(part, numbers)
 
-        def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> Any:
+        def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None, first_epoch: int = 0) -> Any:
             for batch in batches(part, batch_size, shuffle_seed=shuffle_seed):
                 time.sleep(0.05)
                 yield batch
