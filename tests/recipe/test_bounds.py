@@ -11,7 +11,7 @@ from seq2seq_kit.errors import KitWarning, RecipeError
 from seq2seq_kit.recipe import check_space
 from seq2seq_kit.recipe.loading import warn_of_searched
 from seq2seq_kit.recipe.sweep import Knob, can_have
-from seq2seq_kit.tasks.room import least_parameters
+from seq2seq_kit.tasks.model_memory import least_parameters
 from seq2seq_kit.validation import validate
 from tests.conftest import forecast_recipe, hourly_frame
 from tests.untyped import load_recipe, parse_recipe
