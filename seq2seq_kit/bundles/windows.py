@@ -18,7 +18,8 @@ from seq2seq_kit.data.windows.batches import Layout
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_new
 from seq2seq_kit.data.windows.ranges import WindowShape
 from seq2seq_kit.evaluation import Baseline, Evaluation, evaluate_part
-from seq2seq_kit.evaluation.baselines import FORECAST_BASELINES, dump_baselines, restore_baselines
+from seq2seq_kit.evaluation.baselines import FORECAST_BASELINES
+from seq2seq_kit.evaluation.stored import dump_baselines, restore_baselines
 from seq2seq_kit.recipe.fields import Data, Recipe
 
 if TYPE_CHECKING:

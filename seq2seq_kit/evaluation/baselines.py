@@ -5,8 +5,8 @@ same windows as the model. A fitted baseline is plain numbers, so a bundle keeps
 comparison on other data.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -58,6 +58,10 @@ class SeasonalNaive:
     about: str
     season: int
 
+    def __post_init__(self) -> None:
+        if self.season < 1:  # it would look ahead
+            raise ValueError(f"a season has at least one step. Received: {self.season}")
+
     def __call__(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
         these = prepared.windows[part]
         newest = these.starts(windows) + these.shape.input_steps - 1
@@ -105,35 +109,3 @@ FORECAST_BASELINES: dict[str, Callable[..., Baseline]] = {
     "SeasonalNaive": SeasonalNaive,
     "Ridge": Ridge,
 }
-
-
-def dump_baselines(baselines: Sequence[object]) -> tuple[list[dict[str, object]], dict[str, np.ndarray]]:
-    """Fitted baselines, dataclasses of any task, as plain values for JSON and arrays."""
-    plain: list[dict[str, object]] = []
-    arrays: dict[str, np.ndarray] = {}
-    for position, baseline in enumerate(baselines):
-        fields: dict[str, object] = asdict(baseline)  # type: ignore[call-overload]
-        arrays |= {f"{position}.{key}": value for key, value in fields.items() if isinstance(value, np.ndarray)}
-        rest = {key: value for key, value in fields.items() if not isinstance(value, np.ndarray)}
-        plain.append({"kind": type(baseline).__name__} | rest)
-    return plain, arrays
-
-
-def restore_baselines(
-    stored: Sequence[Mapping[str, object]],
-    kinds: Mapping[str, Callable[..., B]],
-    arrays: Mapping[str, np.ndarray] | None = None,
-) -> list[B]:
-    """The inverse of `dump_baselines`; a `KeyError` or `TypeError` means that what was stored is foreign.
-
-    Args:
-        stored: The plain values.
-        kinds: The task's baselines by the names of their classes.
-        arrays: The arrays, where there are any.
-    """
-    baselines = []
-    for position, entry in enumerate(stored):
-        plain = {key: value for key, value in entry.items() if key != "kind"}
-        own = {key.split(".", 1)[1]: each for key, each in (arrays or {}).items() if key.startswith(f"{position}.")}
-        baselines.append(kinds[str(entry["kind"])](**plain, **own))
-    return baselines

@@ -1,6 +1,7 @@
 """How windows stand before a linear baseline: as they stand before the model, so that neither has more to go by."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class Presentation:
         independent: Each target is a series of its own beside the inputs that are no targets; all share their weights.
     """
 
-    normalise: str = "none"
+    normalise: Literal["none", "last", "mean_std"] = "none"
     independent: bool = False
 
     def width(self, prepared: Prepared) -> int:

@@ -1,6 +1,7 @@
 """Ridge regression on windows, and the closed-form fits that other linear baselines share."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.evaluation.metrics import ErrorSums
 from seq2seq_kit.evaluation.naive import naive_error
 from seq2seq_kit.evaluation.presentation import Presentation
+from seq2seq_kit.evaluation.stored import require_shapes
 
 CHOOSE_WINDOWS = 5_000  # of validation, evenly spread, that a setting is chosen on
 _FIT_WINDOWS = 20_000  # evenly spread; a closed-form fit of this size hardly changes with more
@@ -32,7 +34,7 @@ class Ridge:
     mean: np.ndarray
     weights: np.ndarray
     offset: np.ndarray
-    normalise: str = "none"
+    normalise: Literal["none", "last", "mean_std"] = "none"
     independent: bool = False
     edge: str = ""
 
@@ -40,6 +42,13 @@ class Ridge:
         shape = (len(windows), prepared.windows[part].shape.output_steps, len(prepared.layout.targets))
         scaled = np.empty(shape)
         view = Presentation(self.normalise, self.independent)
+        width, outputs = view.width(prepared), shape[1] * (1 if self.independent else shape[2])
+        require_shapes(
+            self.name,
+            mean=(self.mean, (width,)),
+            weights=(self.weights, (width, outputs)),
+            offset=(self.offset, (outputs,)),
+        )
         for chunk in _chunks(len(windows)):
             seen = view.of(prepared, part, windows[chunk])
             scaled[chunk] = seen.scaled((seen.design - self.mean) @ self.weights + self.offset)

@@ -148,7 +148,9 @@ def open_job(recipe: Recipe, data: pd.DataFrame | None = None) -> Job:
         RecipeError: There is neither `data` nor a source, or the model's weights do not fit into memory.
         DataError: The data does not fit the recipe.
     """
-    from seq2seq_kit.tasks.model_memory import require_room_for_model  # it loads pandas, which reading a recipe need not
+    from seq2seq_kit.tasks.model_memory import (
+        require_room_for_model,  # it loads pandas, which reading a recipe need not
+    )
 
     require_room_for_model(recipe)
     job: Job = _class_at(spec_of(recipe).job).open(recipe, data)

@@ -16,10 +16,9 @@ from seq2seq_kit.evaluation.baselines import (
     LastValue,
     Ridge,
     SeasonalNaive,
-    dump_baselines,
     held_seasons,
-    restore_baselines,
 )
+from seq2seq_kit.evaluation.stored import dump_baselines, restore_baselines
 from seq2seq_kit.tasks.autoencode.baselines import BASELINES, TrainingMean, WindowPca, fit_autoencode_baselines
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
 from tests.untyped import parse_recipe

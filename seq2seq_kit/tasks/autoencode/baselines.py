@@ -10,6 +10,7 @@ import numpy as np
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.evaluation.baselines import Baseline
 from seq2seq_kit.evaluation.ridge import fit_windows, spectrum
+from seq2seq_kit.evaluation.stored import require_shapes
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class WindowPca:
 
     def __call__(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
         shape = (len(windows), prepared.windows[part].shape.output_steps, len(prepared.layout.targets))
+        width = shape[1] * shape[2]
+        require_shapes(self.name, mean=(self.mean, (width,)), basis=(self.basis, (width, *self.basis.shape[1:])))
         flat = _flat(prepared, part, windows) - self.mean
         return prepared.restore((flat @ self.basis @ self.basis.T + self.mean).reshape(shape), part, windows)
 

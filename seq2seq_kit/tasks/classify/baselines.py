@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from seq2seq_kit.data.sequences.vocabulary import Vocabulary
+from seq2seq_kit.evaluation.stored import require_shapes
 from seq2seq_kit.tasks.classify.data import Classified
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ class LinearBaseline:
     about: str
     weights: np.ndarray
     bias: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.weights.size:  # none for a constant
+            require_shapes(self.name, weights=(self.weights, (len(self.weights), *self.bias.shape)))
 
     def predict(self, sequences: Classified, numbers: np.ndarray) -> np.ndarray:
         """Probabilities `(sequences, labels)`, or numbers `(sequences,)`."""

@@ -17,6 +17,7 @@ from seq2seq_kit.data.tables.names import answer_frame
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.base import MODEL
+from seq2seq_kit.evaluation.stored import restore_dataclass
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks.classify.baselines import LinearBaseline, softmax
 from seq2seq_kit.tasks.classify.data import Classified, Preprocessing, new_examples
@@ -141,11 +142,17 @@ class ClassifyBundle(Bundle):
         else:
             encoding = Scaler.from_json(state["scaler"])
         labels = restore_labels(state["labels"], model.output_shape[-1])
-        fitted = Preprocessing(encoding, labels, state["center"], state["scale"])
+        fitted = Preprocessing(encoding, labels, float(state["center"]), float(state["scale"]))
+        if not (np.isfinite(fitted.center) and 0 < fitted.scale < np.inf):
+            raise ValueError("the scale of the targets must be positive and finite, their center finite")
         baselines = [
-            LinearBaseline(words["name"], words["about"], arrays[f"weights_{place}"], arrays[f"bias_{place}"])
+            restore_dataclass(
+                LinearBaseline, words | {"weights": arrays[f"weights_{place}"], "bias": arrays[f"bias_{place}"]}
+            )
             for place, words in enumerate(state["baselines"])
         ]
+        if any(peer.bias.shape != (max(len(labels), 1),) for peer in baselines):
+            raise ValueError("a baseline predicts another number of values than the model")
         return cls(recipe, model, fitted, baselines, info)
 
     def golden(self) -> list[np.ndarray]:

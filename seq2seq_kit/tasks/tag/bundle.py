@@ -209,7 +209,7 @@ class TagTokensBundle(TagBundle):
         labels, letters = restore_labels(state["labels"], model.output_shape[-1]), state["characters"]
         characters = None if letters is None else Vocabulary.restore("char", letters)
         vocabularies = TokenVocabularies(Vocabulary.restore("token", state["tokens"]), characters)
-        return cls(recipe, model, labels, restore_tag_baselines(state["baselines"]), info, vocabularies)
+        return cls(recipe, model, labels, restore_tag_baselines(state["baselines"], len(labels)), info, vocabularies)
 
     def golden(self) -> list[np.ndarray]:
         rng = np.random.default_rng(0)
@@ -268,7 +268,7 @@ class TagValuesBundle(TagBundle):
         assert isinstance(recipe, TagValuesRecipe)
         labels, baselines = (
             restore_labels(state["labels"], model.output_shape[-1]),
-            restore_tag_baselines(state["baselines"]),
+            restore_tag_baselines(state["baselines"], model.output_shape[-1]),
         )
         return cls(recipe, model, labels, baselines, info, Scaler.from_json(state["scaler"]))
 

@@ -12,6 +12,7 @@ import numpy as np
 from seq2seq_kit.data.sequences.ragged import NO_LABEL
 from seq2seq_kit.evaluation.base import MODEL
 from seq2seq_kit.evaluation.labels import LabelBoard
+from seq2seq_kit.evaluation.stored import restore_dataclass
 from seq2seq_kit.tasks.tag.data import Tagged
 
 _PENALTY = 1e-3  # by row; keeps columns that say the same from making the map infinite
@@ -152,7 +153,20 @@ def dump_tag_baselines(baselines: Sequence[TagBaseline]) -> list[dict[str, objec
     return [{"name": peer.name} | asdict(peer) for peer in baselines]
 
 
-def restore_tag_baselines(stored: Sequence[Mapping[str, object]]) -> list[TagBaseline]:
-    """The reverse of `dump_tag_baselines`."""
+def restore_tag_baselines(stored: Sequence[Mapping[str, object]], labels: int) -> list[TagBaseline]:
+    """The reverse of `dump_tag_baselines`.
+
+    Raises:
+        ValueError: What was stored is foreign, or names a label that there is not; likewise `KeyError` and `TypeError`.
+    """
     fields = [{key: value for key, value in entry.items() if key != "name"} for entry in stored]
-    return [_KINDS[str(entry["name"])](**own) for entry, own in zip(stored, fields, strict=True)]
+    found = [restore_dataclass(_KINDS[str(entry["name"])], own) for entry, own in zip(stored, fields, strict=True)]
+    for peer in found:
+        if isinstance(peer, LineOfRow):
+            right = np.array(peer.weights, dtype=np.float64).shape[1:] == (labels,)
+        else:
+            named = [peer.label] if isinstance(peer, MostFrequentLabel) else [peer.other, *peer.label_of.values()]
+            right = all(0 <= label < labels for label in named)
+        if not right:
+            raise ValueError(f"the baseline {peer.name!r} does not fit {labels} labels")
+    return found

@@ -15,7 +15,7 @@ from seq2seq_kit.data.sequences.ragged import by_length
 from seq2seq_kit.data.tables.names import answer_frame
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.errors import ArgumentError
-from seq2seq_kit.evaluation.baselines import dump_baselines, restore_baselines
+from seq2seq_kit.evaluation.stored import dump_baselines, restore_baselines
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks.whole.data import Sequences, new_sequences
 from seq2seq_kit.tasks.whole.evaluation import (

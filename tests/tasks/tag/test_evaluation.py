@@ -137,7 +137,13 @@ def test_a_line_on_the_row_is_least_squares_on_the_labels() -> None:
 
 
 def test_baselines_come_back_from_json() -> None:
-    peers: list[TagBaseline] = [MostFrequentLabel(2), LabelOfToken({"the": 0}, 1), LineOfRow([[0.5, -1.0], [0.0, 2.0]])]
-    assert restore_tag_baselines(json.loads(json.dumps(dump_tag_baselines(peers)))) == peers
+    peers: list[TagBaseline] = [
+        MostFrequentLabel(2),
+        LabelOfToken({"the": 0}, 1),
+        LineOfRow([[0.5, -1.0, 0.0], [0.0, 2.0, 1.0]]),
+    ]
+    assert restore_tag_baselines(json.loads(json.dumps(dump_tag_baselines(peers))), 3) == peers
+    with pytest.raises(ValueError, match="does not fit 2 labels"):
+        restore_tag_baselines(dump_tag_baselines(peers[:1]), 2)
     fitted = fit_tag_baselines(rows_and_labels())
-    assert restore_tag_baselines(json.loads(json.dumps(dump_tag_baselines(fitted)))) == fitted
+    assert restore_tag_baselines(json.loads(json.dumps(dump_tag_baselines(fitted))), 2) == fitted

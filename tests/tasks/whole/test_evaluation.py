@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seq2seq_kit.evaluation.baselines import dump_baselines, restore_baselines
+from seq2seq_kit.evaluation.stored import dump_baselines, restore_baselines
 from seq2seq_kit.tasks.whole.data import Sequences, prepare_sequences
 from seq2seq_kit.tasks.whole.evaluation import (
     BASELINES,

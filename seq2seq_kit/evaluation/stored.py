@@ -1,0 +1,83 @@
+"""Fitted baselines as plain values and back: what a bundle of a stranger holds is checked field by field."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import TypeVar, get_type_hints
+
+import numpy as np
+from pydantic import ConfigDict, TypeAdapter
+
+from seq2seq_kit.errors import BundleError
+
+B = TypeVar("B")
+
+
+def dump_baselines(baselines: Sequence[object]) -> tuple[list[dict[str, object]], dict[str, np.ndarray]]:
+    """Fitted baselines, dataclasses of any task, as plain values for JSON and arrays."""
+    plain: list[dict[str, object]] = []
+    arrays: dict[str, np.ndarray] = {}
+    for position, baseline in enumerate(baselines):
+        values: dict[str, object] = asdict(baseline)  # type: ignore[call-overload]
+        arrays |= {f"{position}.{key}": value for key, value in values.items() if isinstance(value, np.ndarray)}
+        rest = {key: value for key, value in values.items() if not isinstance(value, np.ndarray)}
+        plain.append({"kind": type(baseline).__name__} | rest)
+    return plain, arrays
+
+
+def restore_baselines(
+    stored: Sequence[Mapping[str, object]],
+    kinds: Mapping[str, Callable[..., B]],
+    arrays: Mapping[str, np.ndarray] | None = None,
+) -> list[B]:
+    """The inverse of `dump_baselines`.
+
+    Args:
+        stored: The plain values.
+        kinds: The task's baselines by the names of their classes.
+        arrays: The arrays, where there are any.
+
+    Raises:
+        ValueError: What was stored is foreign, likewise `KeyError` and `TypeError`.
+    """
+    baselines = []
+    for position, entry in enumerate(stored):
+        plain = {key: value for key, value in entry.items() if key != "kind"}
+        own = {key.split(".", 1)[1]: each for key, each in (arrays or {}).items() if key.startswith(f"{position}.")}
+        baselines.append(restore_dataclass(kinds[str(entry["kind"])], plain | own))
+    return baselines
+
+
+def require_shapes(name: str, **arrays: tuple[np.ndarray, tuple[int, ...]]) -> None:
+    """Refuses arrays of a baseline that do not belong together.
+
+    Args:
+        name: Of the baseline.
+        arrays: By name, each with the shape that it must have.
+
+    Raises:
+        BundleError: One has another shape.
+    """
+    for key, (array, shape) in arrays.items():
+        if array.shape != shape:
+            raise BundleError(
+                f"the baseline {name!r} of this bundle does not fit its model: {key} must have the shape {shape}. Received: "
+                f"{array.shape}. Copy the bundle again, or train again",
+                code="bundle_damaged",
+            )
+
+
+def restore_dataclass(kind: Callable[..., B], values: Mapping[str, object]) -> B:
+    """A dataclass of plain values, texts and arrays of finite numbers.
+
+    Raises:
+        ValueError: A value has another type than its field, or an array holds a number that is not finite.
+        TypeError: A field is absent, or there is no such field.
+    """
+    kinds = get_type_hints(kind)
+    checked = dict(values)
+    for name in {field.name for field in fields(kind)} & set(values):  # type: ignore[arg-type]
+        adapter: TypeAdapter[object] = TypeAdapter(kinds[name], config=ConfigDict(arbitrary_types_allowed=True))
+        checked[name] = adapter.validate_python(values[name])
+        if isinstance(values[name], np.ndarray) and not np.isfinite(values[name]).all():  # type: ignore[arg-type]
+            raise ValueError(f"{name} of a baseline holds a number that is not finite")
+    return kind(**checked)
