@@ -234,11 +234,20 @@ def dump_text_baselines(baselines: Sequence[TextBaseline]) -> list[Json]:
     return [{"name": peer.name, **peer.stored()} for peer in baselines]
 
 
-def restore_text_baselines(stored: Sequence[Mapping[str, Any]]) -> list[TextBaseline]:
-    """The reverse of `dump_text_baselines`."""
-    return [
+def restore_text_baselines(stored: Sequence[Mapping[str, Any]], size: int) -> list[TextBaseline]:
+    """The reverse of `dump_text_baselines`, for a target vocabulary of this size.
+
+    Raises:
+        ValueError: What was stored is foreign, or writes a token that there is not; likewise `KeyError` and `TypeError`.
+    """
+    found: list[TextBaseline] = [
         MostFrequent([int(token) for token in entry["tokens"]])
         if entry["name"] == MostFrequent.name
         else TokenByToken({int(a): int(b) for a, b in entry["counterpart"]})
         for entry in stored
     ]
+    for peer in found:
+        written = peer.tokens if isinstance(peer, MostFrequent) else peer.counterpart.values()
+        if not all(_NOTHING <= token < size for token in written):
+            raise ValueError(f"the baseline {peer.name!r} writes a token beyond the {size} of the target")
+    return found

@@ -136,5 +136,7 @@ def test_baselines_come_back_from_json() -> None:
     texts = texts_of(sources, [word.upper() for word in sources])
     peers = fit_text_baselines(texts)
     assert [peer.name for peer in peers] == ["most frequent", "token by token"]
-    again = restore_text_baselines(json.loads(json.dumps(dump_text_baselines(peers))))
+    again = restore_text_baselines(json.loads(json.dumps(dump_text_baselines(peers))), texts.target_vocabulary.size)
     assert again == peers
+    with pytest.raises(ValueError, match="writes a token beyond the 3 of the target"):
+        restore_text_baselines(dump_text_baselines(peers), 3)
