@@ -5,7 +5,9 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,9 +48,10 @@ def left_of(family: list[psutil.Process], *, seconds: float) -> list[psutil.Proc
 
 
 @pytest.fixture
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A temporary folder with a short name, as they have."""
-    return tmp_path_factory.mktemp("t")
+def shared() -> Iterator[Path]:
+    """A temporary folder with a short name, as they have; those of pytest's workers are too long for sockets."""
+    with tempfile.TemporaryDirectory(prefix="t", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def test_a_process_is_alive_until_it_ends_and_another_one_of_its_id_is_not_it() -> None:

@@ -49,7 +49,9 @@ class Sequences:
         """Sequences."""
         return self.windows.count
 
-    def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None) -> tf.data.Dataset:
+    def batches(
+        self, part: str, batch_size: int, *, shuffle_seed: int | None = None, first_epoch: int = 0
+    ) -> tf.data.Dataset:
         """Batches as a recipe's windows come."""
         seed = shuffle_seed if self.shuffled else None
         batches = make_batches(self.series, self.windows, self.layout, batch_size=batch_size, shuffle_seed=seed)

@@ -133,6 +133,8 @@ def _run(pipe: Connection, task: TrialTask) -> Outcome | Failure:
     except (MemoryError, TrainingError) as error:
         return Failure("failed", str(error) or "out of memory")
     except KitError as error:
+        if error.code == "model_too_large":
+            return Failure("failed", f"out of memory: {error}")
         return Failure("invalid", str(error), error)
     except Exception as error:
         if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's, which has no base of its own

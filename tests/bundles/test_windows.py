@@ -221,7 +221,7 @@ def test_columns_that_are_not_used_are_listed_and_left_alone(forecast_run: Any) 
 def test_a_wrong_step_between_rows_is_named(forecast_run: Any) -> None:
     frame = hourly_frame(60)
     frame["time"] = pd.date_range("2024-01-01", periods=60, freq="30min")
-    with pytest.raises(DataError, match=r"row 2 .*00:30:00.*`every: 1h` .*most rows are 0 days 00:30:00 apart"):
+    with pytest.raises(DataError, match=r"row 2 .*00:30:00.*`every: 1h` .*most rows are 30 minutes apart"):
         forecast_run.bundle.predict(frame)
 
 
@@ -318,7 +318,7 @@ def test_a_column_that_is_missing_throughout_a_window_has_no_score() -> None:
 
 def test_too_few_rows_for_a_window_are_counted(autoencode_run: Any) -> None:
     for verb in (autoencode_run.bundle.encode, autoencode_run.bundle.reconstruct, autoencode_run.bundle.score):
-        with pytest.raises(SeriesTooShortError, match="spans 24 rows without a gap; the longest stretch has 20"):
+        with pytest.raises(SeriesTooShortError, match=r"One window spans 24 rows .*longest stretch without a gap 20\."):
             verb(hourly_frame(20))
 
 

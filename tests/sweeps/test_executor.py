@@ -135,7 +135,7 @@ def test_what_becomes_of_a_trial_is_told_by_kind_and_in_words(
     assert "the training loss became nan in epoch 1" in ended["nan"].reason
     assert "Try a smaller training.learning_rate (now 1e+30)" in ended["nan"].reason
     assert ended["huge"].reason.startswith("out of memory: ")
-    assert "[800000,200000]" in ended["huge"].reason
+    assert "the model has at least 160,000,8" in ended["huge"].reason
     assert ended["bug"].reason.startswith("Traceback")
     assert "KeyError: 'val_unheard_of'" in ended["bug"].reason
     assert isinstance(ended["data"].error, DataError)
