@@ -78,6 +78,7 @@ def restore_dataclass(kind: Callable[..., B], values: Mapping[str, object]) -> B
     for name in {field.name for field in fields(kind)} & set(values):  # type: ignore[arg-type]
         adapter: TypeAdapter[object] = TypeAdapter(kinds[name], config=ConfigDict(arbitrary_types_allowed=True))
         checked[name] = adapter.validate_python(values[name])
-        if isinstance(values[name], np.ndarray) and not np.isfinite(values[name]).all():  # type: ignore[arg-type]
+        value = checked[name]
+        if isinstance(value, np.ndarray) and not np.isfinite(value).all():
             raise ValueError(f"{name} of a baseline holds a number that is not finite")
     return kind(**checked)

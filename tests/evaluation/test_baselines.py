@@ -1,7 +1,7 @@
 """The baselines are what their names say, and are fitted and chosen without a look at the test rows."""
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -105,6 +105,9 @@ def test_the_last_value_passes_over_missing_cells() -> None:
         expected = [known[code][prepared.table.times[row]] for code, row in zip(series, newest, strict=True)]
         assert np.isnan(prepared.table.values[newest]).any()
         np.testing.assert_array_equal(LastValue()(prepared, part, windows)[:, 0], expected)
+
+
+Normalise = Literal["none", "last", "mean_std"]
 
 
 @pytest.mark.slow
@@ -464,7 +467,7 @@ def drifting(rows: int = 900) -> pd.DataFrame:
 
 @pytest.mark.parametrize("independent", [False, True])
 @pytest.mark.parametrize("normalise", ["last", "mean_std"])
-def test_ridge_sees_windows_as_the_model_does(normalise: str, independent: bool) -> None:
+def test_ridge_sees_windows_as_the_model_does(normalise: Normalise, independent: bool) -> None:
     prepared = prepared_forecast(drifting(), targets=["load", "heat"], input_steps=24, output_steps=12)
     ridge = fit_forecast_baselines(prepared, view=Presentation(normalise, independent))[-1]
     assert isinstance(ridge, Ridge)
@@ -483,7 +486,7 @@ def test_ridge_sees_windows_as_the_model_does(normalise: str, independent: bool)
 
 @pytest.mark.parametrize("independent", [False, True])
 @pytest.mark.parametrize("normalise", ["none", "last", "mean_std"])
-def test_answers_and_their_reverse_are_one(normalise: str, independent: bool) -> None:
+def test_answers_and_their_reverse_are_one(normalise: Normalise, independent: bool) -> None:
     prepared = prepared_forecast(drifting(), targets=["load", "heat"], calendar=["hour"])
     view, windows = Presentation(normalise, independent), np.arange(7)
     seen = view.of(prepared, "train", windows)
