@@ -169,13 +169,15 @@ def compile_free_forecast(model: keras.Model) -> Callable[..., tf.Tensor]:
         model: From `build_feedback_forecaster`.
 
     Returns:
-        A function, to be called inside or outside of a graph, from `inputs` and, where the model has it, `future` to the outputs
-        `(batch, output_steps, targets)`.
+        A function, to be called inside or outside of a graph, from `inputs` and, where the model has it, `future`, tensors or
+        arrays, to the outputs `(batch, output_steps, targets)`.
     """
     decoder, before = Decoder.of(model), model.get_layer("step_before")
     steps = model.output_shape[1]
 
-    def run(inputs: tf.Tensor, future: tf.Tensor | None = None) -> tf.Tensor:
+    def run(inputs: tf.Tensor | np.ndarray, future: tf.Tensor | np.ndarray | None = None) -> tf.Tensor:
+        inputs = tf.convert_to_tensor(inputs, tf.float32)
+        future = None if future is None else tf.convert_to_tensor(future, tf.float32)
         states, memory = decoder.start([inputs])
         written = tf.TensorArray(tf.float32, size=steps)
 

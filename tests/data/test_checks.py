@@ -9,6 +9,7 @@ import pytest
 from seq2seq_kit.data import read_source
 from seq2seq_kit.data.windows.checks import check_data
 from seq2seq_kit.data.windows.prepare import prepare
+from seq2seq_kit.errors import DataError
 from seq2seq_kit.findings import Finding
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
 from tests.untyped import parse_recipe
@@ -33,6 +34,16 @@ def _clean(rows: int = 600) -> pd.DataFrame:
 
 def test_nothing_is_said_of_clean_data() -> None:
     assert _findings(_clean()) == []
+
+
+def test_targets_without_a_value_in_the_training_rows_are_refused() -> None:
+    frame = _clean()
+    frame.loc[:500, "load"] = np.nan
+    with pytest.raises(DataError, match=r"no target \(load\) has a value in the training rows") as caught:
+        _findings(frame, missing="mask")
+    assert caught.value.code == "empty_column"
+    frame.loc[17, "load"] = 1.0
+    _findings(frame, missing="mask")
 
 
 @pytest.mark.parametrize("missing", ["refuse", "mask"])

@@ -231,6 +231,7 @@ def test_a_free_run_is_feeding_back_by_hand(name: str) -> None:
         answers[:, step] = np.asarray(model([*given, answers], training=False))[:, step]
     written = np.asarray(compile_free_forecast(model)(*map(tf.constant, given)))
     np.testing.assert_allclose(written, answers, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(np.asarray(compile_free_forecast(model)(*given)), written)  # arrays, as they are
     assert np.ptp(written, axis=1).min() > 1e-3  # the steps differ
     np.testing.assert_allclose(compile_forward(model, batch_size=2)(given), answers, rtol=1e-4, atol=1e-5)
     assert has_attention(model) == ("attention" in name)

@@ -5,6 +5,7 @@ import numpy as np
 from seq2seq_kit.data.tables.pieces import Moments, pieces_of
 from seq2seq_kit.data.tables.splits import PARTS
 from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.errors import DataError
 from seq2seq_kit.findings import Finding
 
 OUTLIER_DEVIATIONS = 20
@@ -14,9 +15,20 @@ _FEW_WINDOWS = {"train": 200, "val": 30, "test": 30}
 
 
 def check_data(prepared: Prepared) -> list[Finding]:
-    """Constant columns, outliers, test rows outside the training range, too few windows, and the notes of preparing."""
+    """Constant columns, outliers, test rows outside the training range, too few windows, and the notes of preparing.
+
+    Raises:
+        DataError: No target has a value in the training rows, so there would be nothing to learn.
+    """
     findings = [Finding("data_note", "note", note, "") for note in prepared.notes]
     values, train = prepared.table.values, prepared.split.rows("train")
+    targets = prepared.columns.targets
+    if not any(Moments.of(values, prepared.table.columns.index(name), train).count for name in targets):
+        raise DataError(
+            f"no target ({', '.join(targets)}) has a value in the training rows, so there is nothing to learn. Choose other "
+            "targets, or another data.split",
+            code="empty_column",
+        )
     for position, name in enumerate(prepared.table.columns):
         known = Moments.of(values, position, train)
         if not known.count or known.low == known.high:
