@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import keras
 
 _CHUNK = 512
-BEAM_WIDTH = 1  # where none is asked for; 1 is greedy
+BEAM_WIDTH = 1  # where none is asked for; 1 is greedy, and all that a repeating bridge takes (see `write`)
 _MOST_BEAMS = 100
 _MOST_STEPS = 10_000  # of an output; a bundle from a stranger must not write for ever
 
