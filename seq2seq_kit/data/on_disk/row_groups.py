@@ -85,7 +85,11 @@ class GroupedFile:
         groups = self._groups(block)
         with self._opened(groups) as file:
             table = file.read_row_groups(groups, columns=list(columns), use_threads=False)
-        return table.to_pandas(ignore_metadata=True)
+        try:
+            return table.to_pandas(ignore_metadata=True)
+        except ValueError as error:  # such as texts that are no UTF-8
+            said = f"{self.path} holds cells that cannot be read: {error}; write the file anew"
+            raise DataError(said, code="unreadable_file") from None
 
     def pieces(self, block: int, columns: Sequence[str], most: int) -> Iterator[list[np.ndarray]]:
         """The columns of the first `most` rows of a block as they are in the file, NaN for missing numbers, some rows at a time.

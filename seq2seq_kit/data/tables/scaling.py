@@ -23,6 +23,9 @@ class StoredScaler(TypedDict):
     times: NotRequired[dict[str, str | bool | None]]
 
 
+_LARGEST = 1e200  # of what is stored: a float32 times this is still a number
+
+
 @dataclass(frozen=True)
 class Scaler:
     """`(value - center) / scale`, for each column and, where fitted so, for each series.
@@ -93,13 +96,15 @@ class Scaler:
         return stored if self.times is None else stored | {"times": self.times.to_json()}
 
     @classmethod
-    def from_json(cls, stored: StoredScaler) -> "Scaler":
-        """The inverse of `to_json`.
+    def from_json(cls, stored: StoredScaler, columns: Sequence[str] | None = None) -> "Scaler":
+        """The inverse of `to_json`, of these columns if they are given.
 
         Raises:
             ValueError: What is stored is no scaler: names twice, another number of values than names, or a scale that is not
                 positive and finite.
         """
+        if columns is not None and stored["columns"] != list(columns):
+            raise ValueError(f"the recipe has the columns {list(columns)}, the scaler {str(stored['columns'])[:100]}")
         columns, series = stored["columns"], stored["series"]
         center, scale = (np.array(stored[key], dtype=np.float64) for key in ("center", "scale"))
         for names in (columns, series or []):
@@ -114,8 +119,8 @@ class Scaler:
             raise ValueError(
                 f"a scaler of {len(columns)} columns needs {shape} values. Received: {center.shape}, {scale.shape}"
             )
-        if not np.isfinite(center).all() or not (np.isfinite(scale) & (scale > 0)).all():
-            raise ValueError("a scaler's centres must be finite and its scales positive and finite")
+        if not (np.abs(center) <= _LARGEST).all() or not ((scale > 0) & (scale <= _LARGEST)).all():
+            raise ValueError(f"a scaler's centres must be finite, its scales positive, both at most {_LARGEST:g}")
         times = TimeStyle.from_json(stored["times"]) if "times" in stored else None
         return cls(columns, center, scale, series, times)
 

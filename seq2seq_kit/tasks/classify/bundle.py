@@ -140,7 +140,7 @@ class ClassifyBundle(Bundle):
         if isinstance(data, TextsData):
             encoding = Vocabulary.restore(data.level, state["tokens"])
         else:
-            encoding = Scaler.from_json(state["scaler"])
+            encoding = Scaler.from_json(state["scaler"], data.inputs)
         labels = restore_labels(state["labels"], model.output_shape[-1])
         fitted = Preprocessing(encoding, labels, float(state["center"]), float(state["scale"]))
         if not (np.isfinite(fitted.center) and 0 < fitted.scale < np.inf):

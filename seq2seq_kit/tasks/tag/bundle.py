@@ -270,7 +270,7 @@ class TagValuesBundle(TagBundle):
             restore_labels(state["labels"], model.output_shape[-1]),
             restore_tag_baselines(state["baselines"], model.output_shape[-1]),
         )
-        return cls(recipe, model, labels, baselines, info, Scaler.from_json(state["scaler"]))
+        return cls(recipe, model, labels, baselines, info, Scaler.from_json(state["scaler"], recipe.data.inputs))
 
     def golden(self) -> list[np.ndarray]:
         return golden_sequences(int(self.model.inputs[0].shape[-1]))

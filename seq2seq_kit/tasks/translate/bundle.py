@@ -215,7 +215,7 @@ class TranslateBundle(Bundle):
     def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> TranslateBundle:
         assert isinstance(recipe, TranslateRecipe)
         own, other = (Vocabulary.restore(*state[f"{side}_vocabulary"]) for side in ("source", "target"))
-        steps, peers = int(state["output_steps"]), restore_text_baselines(state["baselines"], other.size)
+        steps = int(state["output_steps"])
         names = [layer.name for layer in model.layers]
         first = "source_embedding" if "source_embedding" in names else "source_one_hot"
         layer = model.get_layer(first)
@@ -225,10 +225,11 @@ class TranslateBundle(Bundle):
                 f"its vocabularies have {own.size} and {other.size} numbers, its model takes {read} and gives "
                 f"{model.output_shape[-1]}"
             )
-        if model.output_shape[1] not in (None, steps):
-            raise ValueError(f"output_steps must be the model's {model.output_shape[1]}. Received: {steps}")
         if not 1 <= steps <= _MOST_STEPS:
             raise ValueError(f"output_steps must be from 1 to {_MOST_STEPS}. Received: {steps}")
+        if model.output_shape[1] not in (None, steps):
+            raise ValueError(f"output_steps must be the model's {model.output_shape[1]}. Received: {steps}")
+        peers = restore_text_baselines(state["baselines"], other.size)
         return cls(recipe, model, own, other, steps, peers, info)
 
     def golden(self) -> list[np.ndarray]:

@@ -161,7 +161,7 @@ class WholeBundle(Bundle):
     def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
         assert isinstance(recipe, WholeRecipe)
         baselines = restore_baselines(state["baselines"], BASELINES)
-        return cls(recipe, model, Scaler.from_json(state["scaler"]), baselines, info)
+        return cls(recipe, model, Scaler.from_json(state["scaler"], recipe.data.inputs), baselines, info)
 
     def golden(self) -> list[np.ndarray]:
         return golden_sequences(int(self.model.inputs[0].shape[-1]))
