@@ -51,10 +51,7 @@ of_type_hints = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred a
 @pytest.fixture(scope="module")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the bundle of each kind."""
-    folder = tmp_path_factory.mktemp("bundles")
-    for kind in KINDS:
-        unpack(FIXTURES / "bundles" / f"{kind}.tar.xz", folder)
-    return folder
+    return unpack_kinds(tmp_path_factory.mktemp("bundles"))
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +85,13 @@ def own_path() -> Iterator[None]:
 def unpack(archive: Path, folder: Path) -> None:
     with tarfile.open(archive) as packed:
         packed.extractall(folder, filter="data")
+
+
+def unpack_kinds(folder: Path) -> Path:
+    """Puts the bundle of each kind into a folder of its own below `folder`, which is given back."""
+    for kind in KINDS:
+        unpack(FIXTURES / "bundles" / f"{kind}.tar.xz", folder)
+    return folder
 
 
 def asked_of(kind: str) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def test_the_ui_leaves_no_server_however_it_is_ended(number: int, shared: Path, 
 
 def test_output_that_cannot_be_written_is_an_error() -> None:
     if not Path("/dev/full").exists():
-        pytest.skip("no /dev/full")
+        pytest.skip("needs /dev/full, the device whose every write fails for want of space; this system has none")
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "seq2seq_kit", "schema"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT)

@@ -31,19 +31,9 @@ def lock(path: Path, seconds: float = _CLAIM_SECONDS) -> Iterator[None]:
         TrackingError: Another process holds it for longer, or its folder cannot be written.
     """
     with ExitStack() as held:
-        try:
+        with database_errors(path, seconds):
             connection = held.enter_context(closing(sqlite3.connect(path, timeout=seconds, isolation_level=None)))
             connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                raise TrackingError(
-                    f"{path} is held by another process, waited {seconds:.0f} s. Wait for that process, or stop it; "
-                    "`fuser` on the file names it",
-                    code="store_locked",
-                ) from None
-            raise TrackingError(
-                f"cannot write to {path.parent}: {error}. Check its permissions and the disk", code="store_not_writable"
-            ) from None
         yield
 
 

@@ -6,7 +6,6 @@ By hand, more of them: `python -m tests.fuzz.test_bundles 0 5000`. It prints wha
 import shutil
 import sys
 import tempfile
-import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -17,17 +16,15 @@ import pytest
 from seq2seq_kit import load
 from seq2seq_kit.errors import KitError
 from tests.fuzz.bundles import damage
-from tests.test_compatibility import ANSWERS, FIXTURES, KINDS, asked_of, unpack
+from tests.fuzz.campaign import campaign
+from tests.test_compatibility import ANSWERS, KINDS, asked_of, unpack_kinds
 
 CASES = 120
 
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sound")
-    for kind in KINDS:
-        unpack(FIXTURES / "bundles" / f"{kind}.tar.xz", folder)
-    return folder
+    return unpack_kinds(tmp_path_factory.mktemp("sound"))
 
 
 def outcome(sound: Path, scratch: Path, number: int) -> str:
@@ -64,27 +61,7 @@ def test_a_damaged_bundle_is_refused_or_answers(sound: Path, tmp_path: Path) -> 
     assert sum(found[key] for key in found if key.startswith("refused")) > CASES / 2, found
 
 
-def campaign(first: int, count: int) -> int:
-    """Runs cases, prints a table of what became of them, and returns how many ended otherwise than told above."""
-    found: Counter[str] = Counter()
-    failed = 0
-    with tempfile.TemporaryDirectory() as place:
-        sound, scratch = Path(place) / "sound", Path(place) / "scratch"
-        sound.mkdir()
-        scratch.mkdir()
-        for kind in KINDS:
-            unpack(FIXTURES / "bundles" / f"{kind}.tar.xz", sound)
-        for number in range(first, first + count):
-            try:
-                found[outcome(sound, scratch, number)] += 1
-            except Exception:
-                failed += 1
-                print(f"--- case {number} failed\n{traceback.format_exc()}", flush=True)
-    for what, times in found.most_common():
-        print(f"{times:6}  {what}")
-    print(f"{failed:6}  failed")
-    return failed
-
-
 if __name__ == "__main__":
-    sys.exit(campaign(int(sys.argv[1]), int(sys.argv[2])) > 0)
+    with tempfile.TemporaryDirectory() as whole, tempfile.TemporaryDirectory() as scratch:
+        unpack_kinds(Path(whole))
+        sys.exit(campaign(lambda number: outcome(Path(whole), Path(scratch), number), on_warning="ignore"))

@@ -5,13 +5,13 @@ By hand, more of them: `python -m tests.fuzz.test_recipes 0 20000`. It prints wh
 
 import sys
 import tempfile
-import traceback
 import warnings
 from collections import Counter
 from pathlib import Path
 
 from seq2seq_kit.errors import KitWarning
 from tests.fuzz import recipes
+from tests.fuzz.campaign import campaign
 from tests.untyped import load_recipe
 
 CASES, SEED = 300, 1
@@ -31,22 +31,6 @@ def test_the_recipes_that_are_damaged_are_valid_before(tmp_path: Path) -> None:
         assert load_recipe(tmp_path / "whole.yaml").task == recipe["task"]
 
 
-def campaign(first: int, count: int) -> int:
-    """Runs cases of seed 0, prints a table of what became of them, and returns how many were faults."""
-    ended, faults = Counter[str](), 0
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for number in range(first, first + count):
-            try:
-                ended[recipes.run(0, number, Path(folder))] += 1
-            except Exception:
-                faults += 1
-                print(f"--- case {number} failed\n{traceback.format_exc(limit=-4)}", flush=True)
-    for word, times in ended.most_common():
-        print(f"{times:6}  {word}")
-    print(f"{faults:6}  failed")
-    return faults
-
-
 if __name__ == "__main__":
-    sys.exit(campaign(int(sys.argv[1]), int(sys.argv[2])) > 0)
+    with tempfile.TemporaryDirectory() as scratch:
+        sys.exit(campaign(lambda number: recipes.run(0, number, Path(scratch)), on_warning="ignore"))

@@ -6,8 +6,6 @@ By hand, more of them: `python -m tests.fuzz.test_tables 0 20000`. It prints wha
 import random
 import sys
 import tempfile
-import traceback
-import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import numpy as np
 import pytest
 
 from seq2seq_kit.errors import KitError
+from tests.fuzz.campaign import campaign
 from tests.fuzz.tables import write_table
 from tests.untyped import open_job, parse_recipe
 
@@ -58,23 +57,6 @@ def test_a_damaged_table_is_prepared_or_refused(tmp_path: Path) -> None:
     assert sum(found.values()) - found["prepared"] > CASES / 4, found
 
 
-def campaign(first: int, count: int) -> int:
-    """Runs cases, prints a table of what became of them, and returns how many ended otherwise than told above."""
-    found: Counter[str] = Counter()
-    failed = 0
-    with tempfile.TemporaryDirectory() as place, warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for number in range(first, first + count):
-            try:
-                found[outcome(Path(place), number)] += 1
-            except Exception:
-                failed += 1
-                print(f"--- case {number} failed\n{traceback.format_exc()}", flush=True)
-    for what, times in found.most_common():
-        print(f"{times:6}  {what}")
-    print(f"{failed:6}  failed")
-    return failed
-
-
 if __name__ == "__main__":
-    sys.exit(campaign(int(sys.argv[1]), int(sys.argv[2])) > 0)
+    with tempfile.TemporaryDirectory() as scratch:
+        sys.exit(campaign(lambda number: outcome(Path(scratch), number)))

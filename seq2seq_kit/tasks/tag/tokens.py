@@ -28,7 +28,7 @@ from seq2seq_kit.tasks.tag.data import Tagged, require_labels
 from seq2seq_kit.tasks.tag.recipe import TagTokensData
 
 SEQUENCE = "sequence"  # column of the sequences' numbers in a frame that was read from lines
-# Characters of a long token that are read: endings tell more of its part of speech than beginnings.
+# First and last characters of a long token that are read: a suffix tells more of the part of speech than a prefix.
 _HEAD, _TAIL = 6, 10
 CHARACTERS = _HEAD + _TAIL
 
