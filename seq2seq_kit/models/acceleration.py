@@ -128,6 +128,7 @@ def _all_steps(
     mask = mask[0] if isinstance(mask, list | tuple) else mask
     steps = sequences.shape[1]
     fits = sequences.dtype == layer.compute_dtype and (mask is None or len(mask.shape) == 2)
+    fits = fits and (mask is None or None in (steps, mask.shape[1]) or mask.shape[1] == steps)
     fits = fits and steps != 0 and isinstance(training, bool | None)
     if _portable.get() or keras_compat.in_xla() or not fits or kernel_of(layer).name != "compiled":
         return own(sequences, initial_state, mask=mask, training=training)
