@@ -229,7 +229,9 @@ def _run(case: Case, layer: keras.layers.RNN, given: _Given) -> Arrays:
         function = tf.function(compute, autograph=False, jit_compile=case.way == "xla")
     elif case.way == "open graph":
         shapes = [(None, None, case.features), *[(None, case.units) for _ in given.states]]
-        function = tf.function(compute, autograph=False, input_signature=[tf.TensorSpec(shape, case.dtype) for shape in shapes])
+        function = tf.function(
+            compute, autograph=False, input_signature=[tf.TensorSpec(shape, case.dtype) for shape in shapes]
+        )
     if case.way == "threads":
         with ThreadPoolExecutor(4) as callers:
             results = [*callers.map(lambda _: function(*tensors), range(4))]

@@ -1,5 +1,8 @@
 """Pieces of a batch go to threads that stay, however many ask at once."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,6 +12,21 @@ import tensorflow as tf
 from seq2seq_kit.kernels.compiling import library
 
 BATCH, STEPS, FEATURES, UNITS = 150, 60, 3, 24
+
+FORK = """
+import os, signal
+from pathlib import Path
+from tests.kernels.test_threads import equal, inputs_of, run
+threads = lambda: len(list(Path("/proc/self/task").iterdir()))
+inputs = inputs_of(0)
+alone, _ = run(inputs, 1), run(inputs, 4)
+if os.fork():
+    raise SystemExit(os.waitstatus_to_exitcode(os.wait()[1]))
+signal.alarm(60)  # rather than wait for ever
+before = threads()
+right = equal(run(inputs, 4), alone)
+os._exit(0 if right and threads() - before == 3 else 1)
+"""
 
 
 def inputs_of(seed: int) -> list[tf.Tensor]:
@@ -58,3 +76,8 @@ def test_many_may_ask_at_once() -> None:
     with ThreadPoolExecutor(6) as callers:
         found = list(callers.map(lambda number: (number, run(asked[number % 6], 1 + number % 5)), range(120)))
     assert all(equal(result, alone[number % 6]) for number, result in found)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux: forks, and counts threads in /proc")
+def test_a_forked_process_gets_threads_of_its_own() -> None:
+    subprocess.run([sys.executable, "-c", FORK], check=True)
