@@ -1,9 +1,9 @@
 """Pieces of a batch go to threads that stay, however many ask at once."""
 
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,6 +78,6 @@ def test_many_may_ask_at_once() -> None:
     assert all(equal(result, alone[number % 6]) for number, result in found)
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux: forks, and counts threads in /proc")
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux: forks, and counts threads in /proc")
 def test_a_forked_process_gets_threads_of_its_own() -> None:
     subprocess.run([sys.executable, "-c", FORK], check=True)
