@@ -8,7 +8,7 @@ Every moment has a folder of its own with a store that holds a finished run; `ma
 `largest file` begin without one, and then the next command is a training, which must end well.
 The moments follow the seed and are uniform over the time that an undisturbed process takes. After each one counts:
 
-- hit: there was a process to kill, which had not begun to exist or had ended otherwise; or the disturbance took place
+- hit: there was a process to kill (else it had not begun, or had ended), or the disturbance took place
 - lost: the finished run or its bundle is gone, a run is still RUNNING, or a trained model is neither logged nor rescued
 - unreadable: the next `list runs` fails, or anything printed a traceback
 - orphans: processes of the family that still run five seconds after its parent has ended
