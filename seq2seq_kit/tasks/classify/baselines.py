@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1_024
 _MOST_STEPS = 1_000  # of the solver
+_CHOOSE_SEQUENCES = 4_000  # of training, evenly spread, that lines are fitted to whose penalties are compared
 _PENALTIES = 10.0 ** np.arange(-4, 7)  # of the sum of squared weights, beside the sum over the sequences
 
 
@@ -79,13 +80,14 @@ def fit_baselines(sequences: Classified, class_weights: Literal["none", "balance
     val = (held if counted else (held - center) / scale), sequences.truth_of("val")
     what = "the counts of the tokens" if counted else "mean, deviation, extremes, first and last value of each column"
     labels, none = len(sequences.preprocessing.labels), np.zeros((0, 1))
-    # Where the val sequences are in train, too, the penalty is chosen without them.
-    own = ~np.isin(numbers, sequences.parts["val"])
+    # Where the val sequences are in train, too, the penalty is chosen without them; and on fewer sequences a smaller one.
+    own = np.flatnonzero(~np.isin(numbers, sequences.parts["val"]))
+    own = own[:: -(-len(own) // _CHOOSE_SEQUENCES)]
+    share = len(own) / len(numbers)
     fit = _line_of(labels, balanced=class_weights == "balanced")
     error = _error_of(labels, balanced=class_weights == "balanced")
-    tried = [
-        error(val[1], line.predict(val[0])) for line in (fit(scaled[own], truth[own], each) for each in _PENALTIES)
-    ]
+    lines = (fit(scaled[own], truth[own], float(penalty) * share) for penalty in _PENALTIES)
+    tried = [error(val[1], line.predict(val[0])) for line in lines]
     best = len(tried) - 1 - int(np.argmin(tried[::-1]))
     line, edge = fit(scaled, truth, float(_PENALTIES[best])), at_edge(_PENALTIES, np.array(tried), best)
     chosen = f"penalty {_PENALTIES[best]:g} chosen on validation"
