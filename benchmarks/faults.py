@@ -223,8 +223,8 @@ def killing(kind: str, base: Case) -> Callable[[Case, np.random.Generator], dict
             ]
             victims["server"] = servers
             children = [each for each in family if each.ppid() in {server.pid for server in servers}]
-            victims["tuner"] = [each for each in children if not is_trial(each)]
-            victims["trial"] = [each for each in children if is_trial(each)]
+            children.sort(key=psutil.Process.create_time)  # the tuner is forked before the first trial
+            victims |= {"tuner": children[:1], "trial": children[1:]}
         found = victims.get(target, [])
         with suppress(psutil.Error):
             if found:
@@ -237,11 +237,6 @@ def killing(kind: str, base: Case) -> Callable[[Case, np.random.Generator], dict
         return case.count() | {"hit": int(bool(found))}
 
     return disturb
-
-
-def is_trial(process: psutil.Process) -> bool:
-    """Whether a process forked for a sweep is a trial, which asks Linux to be the first to end when memory is short."""
-    return Path(f"/proc/{process.pid}/oom_score_adj").read_text(encoding="ascii").strip() == "1000"
 
 
 def locked(case: Case, rng: np.random.Generator) -> dict[str, int]:
