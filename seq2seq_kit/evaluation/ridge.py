@@ -145,16 +145,19 @@ def best_penalty(prepared: Prepared, regression: Regression) -> tuple[float, str
     naive = naive_error(prepared)
     found = np.array([sums.scaled_rmse(naive) for sums in errors])
     best = int(np.argmin(found))
-    return float(_PENALTIES[best]), _edge(found, best)
+    return float(_PENALTIES[best]), at_edge(_PENALTIES, found, best)
 
 
-def _edge(errors: np.ndarray, best: int) -> str:
-    """Beyond an edge where the error hardly moves any more there is nothing to be had."""
+def at_edge(penalties: np.ndarray, errors: np.ndarray, best: int) -> str:
+    """In words that the best of the penalties, in ascending order, is the last of those tried; else nothing.
+
+    Beyond an edge where the error hardly moves any more there is nothing to be had.
+    """
     inner = {0: 1, len(errors) - 1: -2}.get(best)
     if inner is None or len(errors) == 1 or errors[inner] - errors[best] <= _STILL_FALLING * errors[inner]:
         return ""
     which = "smallest" if best == 0 else "largest"
-    return f"penalty {_PENALTIES[best]:g}, the {which} of those tried"
+    return f"penalty {penalties[best]:g}, the {which} of those tried"
 
 
 def fit_windows(prepared: Prepared, width: int) -> np.ndarray:

@@ -145,7 +145,7 @@ def open_job(recipe: Recipe, data: pd.DataFrame | None = None) -> Job:
 
     Raises:
         ArgumentError: `data` for a task whose data is in its recipe.
-        RecipeError: There is neither `data` nor a source, or the model's weights do not fit into memory.
+        RecipeError: There is neither `data` nor a source, or training the model does not fit into memory.
         DataError: The data does not fit the recipe.
     """
     from seq2seq_kit.tasks.model_memory import (
@@ -154,6 +154,7 @@ def open_job(recipe: Recipe, data: pd.DataFrame | None = None) -> Job:
 
     require_room_for_model(recipe)
     job: Job = _class_at(spec_of(recipe).job).open(recipe, data)
+    require_room_for_model(recipe, job.examples.count("train"))
     return job
 
 

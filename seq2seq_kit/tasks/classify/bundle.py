@@ -99,11 +99,12 @@ class ClassifyBundle(Bundle):
         found = {MODEL: self.predictions(sequences, numbers)}
         found |= {peer.name: peer.predict(sequences, numbers) for peer in self.baselines}
         about = {peer.name: peer.about for peer in self.baselines}
+        edges = {peer.name: peer.edge for peer in self.baselines if peer.edge}
         if self.preprocessing.labels:
             balanced = self.recipe.training.class_weights == "balanced"
             kind = BalancedEvaluation if balanced else LabelEvaluation
-            return kind(part, truth, found, about, self.preprocessing.labels)
-        return NumberEvaluation(part, truth, found, about, str(self.recipe.data.target))
+            return kind(part, truth, found, about, self.preprocessing.labels, edges=edges)
+        return NumberEvaluation(part, truth, found, about, str(self.recipe.data.target), edges=edges)
 
     def predictions(self, sequences: Classified, numbers: np.ndarray) -> np.ndarray:
         """Probabilities of some sequences, `(sequences, labels)`; or their numbers in original units, `(sequences,)`."""
@@ -128,7 +129,7 @@ class ClassifyBundle(Bundle):
             words["tokens"] = fitted.encoding.tokens
         else:
             words["scaler"] = fitted.encoding.to_json()
-        words["baselines"] = [{"name": peer.name, "about": peer.about} for peer in self.baselines]
+        words["baselines"] = [{"name": peer.name, "about": peer.about, "edge": peer.edge} for peer in self.baselines]
         arrays = {f"weights_{place}": peer.weights for place, peer in enumerate(self.baselines)}
         return words, arrays | {f"bias_{place}": peer.bias for place, peer in enumerate(self.baselines)}
 

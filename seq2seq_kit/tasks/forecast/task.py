@@ -112,7 +112,7 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
     @staticmethod
     def diagnose(val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
         shared = examine_errors(val, test, val_losses, all_epochs=all_epochs)
-        return [*repeats_last_value(test), *shared, *chosen_at_the_edge(test)]
+        return [*repeats_last_value(test), *shared, *chosen_at_the_edge(test, test.edges)]
 
     def plots(self, bundle: ForecastBundle, fitted: Fit, test: Evaluation, folder: Path) -> dict[str, Figure]:
         own = {"attention": self._attention(bundle)} if self.recipe.model.bridge == "attention" else {}
