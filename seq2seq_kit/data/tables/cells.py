@@ -9,10 +9,13 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.tables.written import PLAIN, TRUTH, is_text, read_texts, without_missing
 from seq2seq_kit.errors import DataError
+from seq2seq_kit.recipe.format import APOSTROPHES, BLANKS, Format
 
 _SHOWN = 5  # columns that one message names
 _LOOKED_AT = 1_000
+_SIGN = r"(?:[^\d\s\w.,'()+-]|(?:EUR|USD|GBP|CHF|[^\W\d]{1,5})(?<! )|°[CF]?)"
 # By pandas' word for a kind of cells: what it is called, and what to do.
 _NO_NUMBERS = (
     (
@@ -32,22 +35,38 @@ _NO_NUMBERS = (
 _WRITTEN = (
     (
         r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?",
-        "These look like numbers with commas between thousands: write them without (1234.50), or read the file by "
-        "pandas.read_csv(path, thousands=',') and hand over the frame",
+        "These look like numbers with commas between thousands: set data.format.thousands: ',' in the recipe",
+    ),
+    (
+        r"[-+]?\d{1,3}(\.\d{3})+,\d+|[-+]?\d{1,3}(\.\d{3}){2,}",
+        "These look like numbers with points between thousands: set data.format.thousands: '.' and data.format.decimal: ',' in "
+        "the recipe",
     ),
     (
         r"[-+]?\d+(\.\d{3})*,\d+",
-        "These look like numbers with a decimal comma: write a point (1234.50), or read the file by "
-        "pandas.read_csv(path, decimal=',') and hand over the frame",
+        "These look like numbers with a decimal comma: set data.format.decimal: ',' in the recipe, and "
+        "data.format.thousands where groups of digits are separated",
     ),
-    (r"[-+]?[\d.,]+ ?%", "These are percentages: write the numbers without %"),
     (
-        r"(?i:true|false|yes|no)",
-        "These are truth values: write 1 and 0",
+        rf"[-+]?\d{{1,3}}([{BLANKS}{APOSTROPHES}]\d{{3}})+([.,]\d*)?",
+        "These look like numbers with blanks or apostrophes between thousands: set data.format.thousands in the recipe, to "
+        "' ' or \"'\"",
+    ),
+    (r"[-+]?[\d.,]+ ?%", "These are percentages: set data.format.strip: ['%'] in the recipe, which makes 12 of 12 %"),
+    (
+        rf"[-+(]? ?{_SIGN}? ?[-+]?[\d.,{BLANKS}{APOSTROPHES}]*\d ?{_SIGN}?\)?",
+        "These look like amounts or numbers with a unit: set data.format.strip in the recipe, to a list of the signs such as "
+        "['€']",
+    ),
+    (r"\([\d.,]+\)", "These look like negative numbers: set data.format.negatives: parentheses in the recipe"),
+    (r"[\d.,]+ ?-", "These look like negative numbers: set data.format.negatives: trailing_minus in the recipe"),
+    (
+        rf"(?i:{'|'.join(TRUTH)})",
+        "These are truth values: set data.format.booleans: true in the recipe, which makes them 1 and 0",
     ),
     (
         r"\W*|(?i:n/?a|none|null|nil|missing|unknown|nodata)",
-        "If it stands for a missing value, leave the cell empty and choose data.missing in the recipe",
+        "If it stands for a missing value, set data.format.missing_words: [{cell}] in the recipe, and choose data.missing",
     ),
 )
 
@@ -121,7 +140,7 @@ def shown(column: pd.Series) -> str:
     return repr(cell) if isinstance(cell, str | bytes) else str(cell)
 
 
-def read_columns(frame: pd.DataFrame, names: Sequence[str], origin: str) -> list[np.ndarray]:
+def read_columns(frame: pd.DataFrame, names: Sequence[str], origin: str, *, form: Format = PLAIN) -> list[np.ndarray]:
     """The numbers of some columns.
 
     Raises:
@@ -130,7 +149,7 @@ def read_columns(frame: pd.DataFrame, names: Sequence[str], origin: str) -> list
     found, wrong = [], []
     for name in names:
         try:
-            found.append(read_numbers(frame, name, origin))
+            found.append(read_numbers(frame, name, origin, form=form))
         except DataError as error:
             wrong.append(error)
     if wrong:
@@ -139,14 +158,18 @@ def read_columns(frame: pd.DataFrame, names: Sequence[str], origin: str) -> list
     return found
 
 
-def read_numbers(frame: pd.DataFrame, name: str, origin: str) -> np.ndarray:
+def read_numbers(frame: pd.DataFrame, name: str, origin: str, *, form: Format = PLAIN) -> np.ndarray:
     """The numbers of a whole column, see `read_cells`."""
-    (values,) = read_cells([(0, frame[name])], name, origin)
+    (values,) = read_cells([(0, frame[name])], name, origin, form=form)
     return values
 
 
-def read_cells(pieces: Iterable[tuple[int, pd.Series]], name: str, origin: str) -> Iterator[np.ndarray]:
+def read_cells(
+    pieces: Iterable[tuple[int, pd.Series]], name: str, origin: str, *, form: Format = PLAIN
+) -> Iterator[np.ndarray]:
     """The numbers of a column, piece by piece, NaN where a cell is missing; a piece is its first row and its cells.
+
+    `form`: how numbers are written where a cell is a text, the recipe's `data.format`.
 
     Raises:
         DataError: The column is of another kind (times, durations, periods, complex numbers, bytes); after the last piece: a
@@ -159,9 +182,14 @@ def read_cells(pieces: Iterable[tuple[int, pd.Series]], name: str, origin: str) 
         column = plain(piece)
         _refuse_kind(column, name, origin)
         total += len(column)
-        read = pd.to_numeric(column, errors="coerce")
-        values = np.asarray(read.to_numpy(dtype=np.float64, na_value=np.nan))
-        found = {"a number": np.isnan(values) & column.notna().to_numpy(), "a finite number": np.isinf(values)}
+        if is_text(column) and not form.plain_numbers:
+            values, unread = read_texts(column, form)
+        else:
+            read = pd.to_numeric(column, errors="coerce")
+            values = np.asarray(read.to_numpy(dtype=np.float64, na_value=np.nan))
+            unread = np.isnan(values) & column.notna().to_numpy()
+        values = without_missing(values, form)
+        found = {"a number": unread, "a finite number": np.isinf(values)}
         for expected, cells in found.items():
             rows = np.flatnonzero(cells)
             if rows.size:
@@ -205,7 +233,7 @@ def _cure(texts: Sequence[str], count: int, total: int) -> str:
     """What to do about cells that are no numbers, by how they are written."""
     for form, said in _WRITTEN:
         if all(re.fullmatch(form, text.strip()) for text in texts):
-            return said
+            return said.format(cell=repr(texts[0]))
     if count > total / 2:
         return "This is a column of texts: leave it out, or write a number for each of them"
     return "Correct the cell, or leave it empty and choose data.missing in the recipe"
