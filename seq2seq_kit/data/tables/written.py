@@ -1,7 +1,7 @@
 """Numbers as people write them: what `data.format` says of cells. Digits in other groups than theirs are no number."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -23,7 +23,7 @@ def is_text(column: pd.Series) -> bool:
 
 def read_texts(column: pd.Series, form: Format) -> tuple[np.ndarray, np.ndarray]:
     """The numbers of a column of texts and other cells, and which of its cells are none; NaN for these and missing ones."""
-    if form.booleans and is_truth(column):
+    if form.booleans and is_truth(column.dropna().unique()):
         return column.map(lambda cell: TRUTH[cell.strip().lower()], na_action="ignore").to_numpy(np.float64), np.zeros(
             len(column), bool
         )
@@ -35,9 +35,8 @@ def read_texts(column: pd.Series, form: Format) -> tuple[np.ndarray, np.ndarray]
     return values, left | (np.isnan(values) & others.notna().to_numpy())
 
 
-def is_truth(column: pd.Series) -> bool:
-    """Whether all cells that are there are words for true and false."""
-    words = column.dropna().unique()
+def is_truth(words: Collection[object]) -> bool:
+    """Whether all of some words are those for true and false."""
     return bool(len(words)) and all(isinstance(word, str) and word.strip().lower() in TRUTH for word in words)
 
 

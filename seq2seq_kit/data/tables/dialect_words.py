@@ -1,0 +1,38 @@
+"""What a cell looks like by itself: a time, a number with or without a sign of its unit, a word for missing."""
+
+import re
+
+from seq2seq_kit.recipe.format import APOSTROPHES, BLANKS
+
+_DATE = re.compile(
+    r"""\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*|\d{1,2}:\d{2}(:\d{2})?.*|\d{4}-?W\d{1,2}.*|\d{4}[-/]\d{1,2}|\d{1,2}/\d{4}
+    |.*\b(jan|feb|mar|m\u00e4r|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-z]*\b.*\d.*|\d{4}\s?Q[1-4]|Q[1-4]\s?\d{4}""",
+    re.IGNORECASE | re.VERBOSE,
+)
+MISSING = re.compile(
+    r"\W+|_+|#\w+[/!?]*\w*[!?]?|(?i:n\.?/?a\.?|none|null|nil|nan|missing|unknown|undefined|no ?data|not available|empty|void"
+    r"|k\.? ?a\.?|n\.? ?v\.?|n\.? ?d\.?|n\.? ?b\.?|s\.? ?o\.?|keine angabe|fehlt|inconnu|sin datos)"
+)
+_CURRENCY = "$\u20ac\u00a3\u00a5\u20b9\u20bd\u20a9\u20ba\u20aa\u0e3f\u20ab\u20b4\u20a6\u00a2"
+_CODES = (
+    "EUR|USD|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|HUF|RUB|TRY|BRL|AUD|CAD|NZD|ZAR|MXN|KRW|SGD|HKD"
+    "|Fr\\.|kr\\.?|Rs\\.?|z\u0142|K\u010d|Ft"
+)
+_PREFIX = rf"(?:[A-Z]{{0,3}}[{_CURRENCY}]|{_CODES})"
+_SUFFIX = rf"(?:{_PREFIX}|%|\u2030|\u00b0[CFK]?|(?!(?i:am|pm)\b)[^\W\d_][\w/\u00b2\u00b3\u00b7\u00b0%]{{0,7}})"
+_SIGN = "[-+\u2212\u2013]"
+CELL = re.compile(
+    rf"(?P<open>\(\s*)?(?P<before>{_SIGN}?)\s*(?P<prefix>{_PREFIX})?\s*{_SIGN}?\s*(?P<body>\d[\d.,{BLANKS}{APOSTROPHES}_]*?|[.,]\d+)"
+    rf"(?P<power>[eE][-+]?\d+)?\s*(?P<suffix>{_SUFFIX})?\s*(?P<after>[-\u2212])?(?P<close>\s*\))?\s*(?P<last>{_PREFIX}|%)?"
+)
+SURE = re.compile(rf"{_PREFIX}|%|\u2030|\u00b0[CFK]?")  # of a unit or a currency wherever it stands
+
+
+def is_date(text: str) -> bool:
+    """Whether a cell may be a time; a number such as 20240131 is told by who knows its column."""
+    return _DATE.fullmatch(text.strip()) is not None
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell looks like a number, however it is written."""
+    return CELL.fullmatch(text.strip()) is not None and not is_date(text)
