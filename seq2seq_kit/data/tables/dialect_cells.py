@@ -105,7 +105,7 @@ def read_cells_of(lines: Lines, path: str) -> tuple[dict[str, object], list[str]
         signs = columns.setdefault(name, _Signs())
         for cell, match in parts.items():
             signs.add(match["body"], cells[cell])
-            if match["open"] and match["close"]:
+            if match["open"]:
                 negatives["parentheses"] += cells[cell]
             elif match["after"]:
                 negatives["trailing_minus"] += cells[cell]
@@ -148,7 +148,7 @@ def _symbols(cells: Mapping[str, int], parts: Mapping[str, re.Match[str]]) -> Co
     """Signs that numbers carry, and how often; None where the column is of names that have digits in them."""
     found: Counter[str] = Counter()
     for cell, match in parts.items():
-        for group in ("prefix", "suffix", "last"):
+        for group in ("first", "prefix", "suffix", "last"):
             if match[group]:
                 found[match[group]] += cells[cell]
     total = sum(cells[cell] for cell in parts)

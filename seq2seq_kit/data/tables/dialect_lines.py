@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from seq2seq_kit.data.tables.dialect_words import is_date, is_number
+from seq2seq_kit.data.tables.dialect_words import MISSING, is_date, is_number, is_unit
 from seq2seq_kit.errors import DataError
 
 CANDIDATES = ("\t", ";", "|", ",", " ")  # the last one: any run of white space
 _LOOKED_AT = 500  # lines by which a separator is told
-_MOST_FOOTERS, _MOST_UNITS = 20, 3
+_MOST_FOOTERS = 20
 _TOTAL = re.compile(
     r"\W*(grand\s|sub-?)?(total|sum(me)?$|gesamt|zwischensumme|somme|suma$|totaa?l|average|avg|mean$|mittel|durchschnitt|moyenne"
     r"|media$|promedio|\u0438\u0442\u043e\u0433\u043e|\u0432\u0441\u0435\u0433\u043e|\u5408\u8a08)",
@@ -53,6 +53,7 @@ class _Cut:
     lines: list[int]
     width: int
     header: int
+    first: int
 
     @property
     def support(self) -> float:
@@ -90,7 +91,7 @@ def cut_lines(text: str, path: str, delimiter: str | None = None, *, whole: bool
     """
     lines = re.split(r"\r\n|\n|\r", text)
     cuts = [cut for each in ([delimiter] if delimiter else CANDIDATES) if (cut := _cut(lines[:_LOOKED_AT], each, '"'))]
-    good = [cut for cut in cuts if cut.width > 1 and cut.support >= 0.9 and _has_names(cut)]
+    good = [cut for cut in cuts if cut.width > 1 and cut.support >= 0.9 and cut.foreign < 0.4 and _has_names(cut)]
     chosen = min(good[:-1] if len(good) > 1 and good[-1].delimiter == " " else good, key=_worth, default=None)
     if chosen is None:
         return _of_one_column(lines, cuts, path, whole=whole)
@@ -108,7 +109,7 @@ def _of_one_column(lines: list[str], cuts: Sequence[_Cut], path: str, *, whole: 
     single = _cut(lines, "", '"')
     if single is None:
         raise DataError(f"{path} is empty; expected a header line and rows", code="empty_table")
-    numbers = [is_number(row[0]) or is_date(row[0]) for row in single.rows[1:]]
+    numbers = [is_number(row[0]) for row in single.rows[1:]]
     wide = [cut for cut in cuts if cut.width > 1]
     if wide and sum(numbers) < 0.9 * len(numbers):
         widest = max(wide, key=lambda cut: cut.support)
@@ -137,18 +138,40 @@ def _cut(lines: Sequence[str], delimiter: str, quote: str) -> _Cut | None:
     # In the middle, because lines about the file may outnumber the rows of a short one.
     counts = Counter(len(row) for row in told)
     width = max(counts, key=lambda each: (counts[each] if each > 1 else counts[each] - 0.5, each))
-    header = next(
-        (
-            at
-            for at, row in enumerate(rows)
-            if len(row) in (width, width - 1)
-            and sum(bool(cell.strip()) for cell in row) * 2 > width
-            and not (row[0].startswith("#") and len(rows) > at + 1 and rows[at + 1][0].startswith("#"))
-            and (len(row) == width or not any(len(each) == width and each[-1].strip() for each in rows[at + 1 :]))
-        ),
-        0,
-    )
-    return _Cut(delimiter, rows, ends, width, header)
+    header, first = _names_and_first(rows, told, width)
+    return _Cut(delimiter, rows, ends, width, header, first)
+
+
+def _names_and_first(rows: Sequence[Sequence[str]], told: Sequence[Sequence[str]], width: int) -> tuple[int, int]:
+    """The positions of the line of names and of the first row of values."""
+    full = [row for row in told if len(row) == width]
+    surplus = width > 1 and not any(row[-1].strip() for row in full)
+    widths = (width, width - 1) if surplus else (width,)
+    below = full[len(full) // 2 :][:200]
+    kinds = [kind_of_cells([row[at] for row in below]) for at in range(width)]
+    first = next((at for at, row in enumerate(rows) if _is_of_kinds(row, kinds, width)), None)
+    if first is None:  # there are texts only, or no row at all
+        there = (at for at, row in enumerate(rows) if len(row) in widths and 2 * sum(map(bool, row)) > width)
+        header = next((at for at in there if not rows[at][0].startswith("#")), 0)
+        return header, header + 1
+    above = [at for at in range(first) if len(rows[at]) in widths and 2 * sum(map(bool, rows[at])) > width]
+    named = [at for at in above if not _has_units(rows[at], kinds)]
+    header = named[-1] if named else above[0] if above else first
+    return header, max(first, header + 1)
+
+
+def _is_of_kinds(row: Sequence[str], kinds: Sequence[str], width: int) -> bool:
+    """Whether a row has numbers and times where the others have them."""
+    if len(row) != width:
+        return False
+    told = [(cell.strip(), kind) for cell, kind in zip(row, kinds, strict=True) if kind != "text" and cell.strip()]
+    right = [is_date(cell) if kind == "date" else is_number(cell) for cell, kind in told]
+    return any(right) and all(good or MISSING.fullmatch(cell) for good, (cell, _) in zip(right, told, strict=True))
+
+
+def _has_units(row: Sequence[str], kinds: Sequence[str]) -> bool:
+    cells = [cell.strip() for cell, kind in zip(row, kinds, strict=False) if kind == "number" and cell.strip()]
+    return bool(cells) and all(map(is_unit, cells))
 
 
 def _rows(lines: Sequence[str], delimiter: str, quote: str) -> Iterator[tuple[int, list[str]]]:
@@ -194,14 +217,14 @@ def _described(lines: Sequence[str], cut: _Cut, quote: str, *, whole: bool) -> L
         names[0] = names[0].removeprefix("#").lstrip()
         keys["comment"] = "#"
         reasons.append(f"{len(comments) or 'the names and no'} lines begin with '#'")
-    kinds = [_kind([row[at] for row in rows if at < len(row)]) for at in range(cut.width)]
+    kinds = [kind_of_cells([row[at] for row in rows if at < len(row)]) for at in range(cut.width)]
     if not cut.header and _is_a_row(names, kinds):
         keys["header_row"] = 0
         reasons.append("no line names the columns: the first one is a row like those below it")
         rows, names = [cut.rows[0], *rows], []
-    units = _units(rows, kinds)
+    units = cut.first - cut.header - 1
     if units and names:
-        keys["first_row"] = next(at for at in range(ends[cut.header + units], len(lines)) if lines[at].strip()) + 1
+        keys["first_row"] = next(at for at in range(ends[cut.first - 1] + 1, len(lines) + 1) if lines[at - 1].strip())
         shown = " ".join(cell.strip() for cell in rows[0] if cell.strip())[:60]
         reasons.append(f"the rows begin in line {keys['first_row']}: {shown!r} below the names are no values")
         rows = rows[units:]
@@ -214,7 +237,7 @@ def _described(lines: Sequence[str], cut: _Cut, quote: str, *, whole: bool) -> L
     return Lines(cut.delimiter, quote, names, rows, keys, reasons)
 
 
-def _kind(cells: Sequence[str]) -> str:
+def kind_of_cells(cells: Sequence[str]) -> str:
     """What most cells of a column are: number, date or text."""
     there = [cell for cell in cells[:5_000] if cell.strip()]
     for kind, check in (("date", is_date), ("number", is_number)):
@@ -233,20 +256,6 @@ def _is_a_row(first: Sequence[str], kinds: Sequence[str]) -> bool:
         len(digits) >= len(first) - 1 and len(digits) > 1 and digits == list(range(digits[0], digits[0] + len(digits)))
     )
     return not counted  # 0, 1, 2 or 2019, 2020, 2021 are names
-
-
-def _units(rows: Sequence[Sequence[str]], kinds: Sequence[str]) -> int:
-    """How many rows below the names hold no value where the others have numbers."""
-    found = 0
-    for row in rows[: min(_MOST_UNITS, len(rows) - 2)]:
-        cells = [
-            cell.strip() for cell, kind in zip(row, kinds, strict=False) if kind in ("number", "date") and cell.strip()
-        ]
-        words = [cell for cell in cells if re.search(r"[^\W\d]|[%\u00b0\u20ac$]|-{2,}", cell)]
-        if not words or any(is_number(cell) or is_date(cell) for cell in cells) or "number" not in kinds:
-            break
-        found += 1
-    return found
 
 
 def _footers(rows: Sequence[Sequence[str]], kinds: Sequence[str], width: int) -> int:

@@ -22,10 +22,22 @@ _PREFIX = rf"(?:[A-Z]{{0,3}}[{_CURRENCY}]|{_CODES})"
 _SUFFIX = rf"(?:{_PREFIX}|%|\u2030|\u00b0[CFK]?|(?!(?i:am|pm)\b)[^\W\d_][\w/\u00b2\u00b3\u00b7\u00b0%]{{0,7}})"
 _SIGN = "[-+\u2212\u2013]"
 CELL = re.compile(
-    rf"(?P<open>\(\s*)?(?P<before>{_SIGN}?)\s*(?P<prefix>{_PREFIX})?\s*{_SIGN}?\s*(?P<body>\d[\d.,{BLANKS}{APOSTROPHES}_]*?|[.,]\d+)"
-    rf"(?P<power>[eE][-+]?\d+)?\s*(?P<suffix>{_SUFFIX})?\s*(?P<after>[-\u2212])?(?P<close>\s*\))?\s*(?P<last>{_PREFIX}|%)?"
+    rf"(?P<first>{_PREFIX})?\s*(?P<open>\(\s*)?(?P<before>{_SIGN}?)\s*(?P<prefix>{_PREFIX})?\s*{_SIGN}?\s*(?P<body>\d[\d.,{BLANKS}{APOSTROPHES}_]*?|[.,]\d+)"
+    rf"(?P<power>[eE][-+]?\d+)?\s*(?P<suffix>{_SUFFIX})?\s*(?P<after>[-\u2212])?(?(open)\s*\))\s*(?P<last>{_PREFIX}|%)?"
 )
 SURE = re.compile(rf"{_PREFIX}|%|\u2030|\u00b0[CFK]?")  # of a unit or a currency wherever it stands
+
+_UNIT = re.compile(
+    r"""[\[(<{].*[\])>}]|-+|=+|.{0,4}[%\u00b0\u20ac$\u00b2\u00b3/].{0,6}|[kMGmTu\u00b5]?(W|Wh|V|VA|A|Hz|J|N|Pa|g|l|L|m|s|bar|B)|[KCF]
+    |min|h|d|t|MWh|kWp|EUR|USD|GBP|CHF|hPa|cm|deg\.?|rad|lx|lux|dB|ppm|ppb|psi|rpm|mph|kts?|kn|Nm|pcs|Stk\.?|count|unit\w*|Einheit|date(time)?
+    |num(ber|eric)?|float|double|int(eger)?|string|text|n\.?a\.?""",
+    re.VERBOSE,
+)
+
+
+def is_unit(text: str) -> bool:
+    """Whether a cell names a unit."""
+    return _UNIT.fullmatch(text.strip()) is not None
 
 
 def is_date(text: str) -> bool:

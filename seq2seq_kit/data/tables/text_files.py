@@ -101,9 +101,8 @@ def _options(form: Format, separator: str) -> dict[str, object]:
 
 
 def _names(read: Readable, options: dict[str, object]) -> list[str]:
-    header = pd.read_csv(
-        read(), **options | {"header": None, "nrows": 1, "dtype": str, "keep_default_na": False, "na_values": None}
-    )  # type: ignore[call-overload]
+    as_texts = {"header": None, "nrows": 1, "dtype": str, "keep_default_na": False, "na_values": None}
+    header = pd.read_csv(read(), **options | as_texts)  # type: ignore[call-overload]
     return [str(name) for name in header.iloc[0]]
 
 
