@@ -9,13 +9,16 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.tables.dialect import spelled
+from seq2seq_kit.data.tables.dialect_cells import read_cells_of
+from seq2seq_kit.data.tables.dialect_lines import Lines
+from seq2seq_kit.data.tables.dialect_words import MISSING, is_unit
 from seq2seq_kit.data.tables.written import PLAIN, TRUTH, is_text, read_texts, without_missing
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.recipe.format import APOSTROPHES, BLANKS, Format
+from seq2seq_kit.recipe.format import Format
 
 _SHOWN = 5  # columns that one message names
 _LOOKED_AT = 1_000
-_SIGN = r"(?:[^\d\s\w.,'()+-]|(?:EUR|USD|GBP|CHF|[^\W\d]{1,5})(?<! )|°[CF]?)"
 # By pandas' word for a kind of cells: what it is called, and what to do.
 _NO_NUMBERS = (
     (
@@ -31,42 +34,20 @@ _NO_NUMBERS = (
     (("time",), "times of day", "Join them with the dates into one column for data.time"),
     (("mixed",), "cells of another kind", "Give one number in each cell"),
 )
-# Ways to write numbers, and how to read them; all cells that are looked at are like that.
+# Cells that tell nothing of their column by themselves, and how to read them; all cells that are looked at are like that.
 _WRITTEN = (
     (
-        r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?",
-        "These look like numbers with commas between thousands: set data.format.thousands: ',' in the recipe",
+        r"[-+]?\d{1,3}(,\d{3})+",
+        "These look like numbers with commas between thousands: set data.format.thousands: ',' in the recipe, or "
+        "data.format.decimal: ',' where 1,234 is a little more than 1",
     ),
-    (
-        r"[-+]?\d{1,3}(\.\d{3})+,\d+|[-+]?\d{1,3}(\.\d{3}){2,}",
-        "These look like numbers with points between thousands: set data.format.thousands: '.' and data.format.decimal: ',' in "
-        "the recipe",
-    ),
-    (
-        r"[-+]?\d+(\.\d{3})*,\d+",
-        "These look like numbers with a decimal comma: set data.format.decimal: ',' in the recipe, and "
-        "data.format.thousands where groups of digits are separated",
-    ),
-    (
-        rf"[-+]?\d{{1,3}}([{BLANKS}{APOSTROPHES}]\d{{3}})+([.,]\d*)?",
-        "These look like numbers with blanks or apostrophes between thousands: set data.format.thousands in the recipe, to "
-        "' ' or \"'\"",
-    ),
-    (r"[-+]?[\d.,]+ ?%", "These are percentages: set data.format.strip: ['%'] in the recipe, which makes 12 of 12 %"),
-    (
-        rf"[-+(]? ?{_SIGN}? ?[-+]?[\d.,{BLANKS}{APOSTROPHES}]*\d ?{_SIGN}?\)?",
-        "These look like amounts or numbers with a unit: set data.format.strip in the recipe, to a list of the signs such as "
-        "['€']",
-    ),
-    (r"\([\d.,]+\)", "These look like negative numbers: set data.format.negatives: parentheses in the recipe"),
-    (r"[\d.,]+ ?-", "These look like negative numbers: set data.format.negatives: trailing_minus in the recipe"),
     (
         rf"(?i:{'|'.join(TRUTH)})",
         "These are truth values: set data.format.booleans: true in the recipe, which makes them 1 and 0",
     ),
     (
-        r"\W*|(?i:n/?a|none|null|nil|missing|unknown|nodata)",
-        "If it stands for a missing value, set data.format.missing_words: [{cell}] in the recipe, and choose data.missing",
+        MISSING.pattern,
+        "If it stands for a missing value, set data.format.missing_words: {words} in the recipe, and choose data.missing",
     ),
 )
 
@@ -203,7 +184,7 @@ def read_cells(
             more = f" (and {count - 1} more such cells)" if count > 1 else ""
             raise DataError(
                 f"{origin}, row {row + 1}, column {name}: expected {expected}. "
-                f"Received: {repr(received) if isinstance(received, str) else received}{more}. {_cure(texts, count, total)}",
+                f"Received: {repr(received) if isinstance(received, str) else received}{more}. {_cure(texts, row, count, total)}",
                 code="not_a_number",
             )
 
@@ -229,11 +210,21 @@ def _refuse_kind(column: pd.Series, name: str, origin: str) -> None:
             )
 
 
-def _cure(texts: Sequence[str], count: int, total: int) -> str:
+def _cure(texts: Sequence[str], row: int, count: int, total: int) -> str:
     """What to do about cells that are no numbers, by how they are written."""
+    if row == 0 and count == 1 < total and is_unit(texts[0]):
+        return "If the row below the names has units, set data.format.first_row: 3 in the recipe, the line of the first values"
+    try:
+        # Readable cells of the column are not among them, so what these leave open is not settled here.
+        keys, _ = read_cells_of(Lines("", "", ["these"], [[text] for text in texts]), "the cells")
+    except DataError:
+        keys = {}
+    if keys:
+        more = ", and choose data.missing" if "missing_words" in keys else ""
+        return f"These look like numbers as people write them. Set in the recipe: {spelled(keys)}{more}"
     for form, said in _WRITTEN:
         if all(re.fullmatch(form, text.strip()) for text in texts):
-            return said.format(cell=repr(texts[0]))
+            return said.format(words=sorted(set(texts))[:_SHOWN])
     if count > total / 2:
         return "This is a column of texts: leave it out, or write a number for each of them"
     return "Correct the cell, or leave it empty and choose data.missing in the recipe"

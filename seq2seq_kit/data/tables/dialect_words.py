@@ -2,6 +2,8 @@
 
 import re
 
+import pandas as pd
+
 from seq2seq_kit.recipe.format import APOSTROPHES, BLANKS
 
 _DATE = re.compile(
@@ -26,6 +28,7 @@ CELL = re.compile(
     rf"(?P<power>[eE][-+]?\d+)?\s*(?P<suffix>{_SUFFIX})?\s*(?P<after>[-\u2212])?(?(open)\s*\))\s*(?P<last>{_PREFIX}|%)?"
 )
 SURE = re.compile(rf"{_PREFIX}|%|\u2030|\u00b0[CFK]?")  # of a unit or a currency wherever it stands
+_FOOTERS = 20  # most rows below a table
 
 _UNIT = re.compile(
     r"""[\[(<{].*[\])>}]|-+|=+|.{0,4}[%\u00b0\u20ac$\u00b2\u00b3/].{0,6}|[kMGmTu\u00b5]?(W|Wh|V|VA|A|Hz|J|N|Pa|g|l|L|m|s|bar|B)|[KCF]
@@ -48,3 +51,13 @@ def is_date(text: str) -> bool:
 def is_number(text: str) -> bool:
     """Whether a cell looks like a number, however it is written."""
     return CELL.fullmatch(text.strip()) is not None and not is_date(text)
+
+
+def footers_told(column: pd.Series) -> str:
+    """What to say of a column of times whose last cells are none, such as a total; empty where that is not so."""
+    last = ["" if pd.isna(cell) else str(cell) for cell in column.iloc[-_FOOTERS:]]
+    count = next((at for at, cell in enumerate(reversed(last)) if is_date(cell)), 0)
+    if not count:
+        return ""
+    rows = f"The last row ({last[-1]!r}) is no data" if count == 1 else f"The last {count} rows are no data"
+    return f". {rows} of the table, it seems: set data.format.footer_rows: {count} in the recipe"

@@ -11,6 +11,7 @@ import pandas as pd
 
 from seq2seq_kit.data.rows import Rows, Times
 from seq2seq_kit.data.tables.cells import read_columns, require_columns
+from seq2seq_kit.data.tables.dialect_words import footers_told
 from seq2seq_kit.data.tables.gaps import cut_at_gaps, times_of_day
 from seq2seq_kit.data.tables.names import read_names
 from seq2seq_kit.data.tables.pieces import count_missing, pieces_of
@@ -116,7 +117,11 @@ def read_table(
     codes, names = read_names(frame[series], series, origin) if series else (np.zeros(len(frame), dtype=np.int64), [""])
     times, written, notes = None, TimeStyle(), []
     if time:
-        times, written = read_times(frame[time], time, origin, style=style, trained=trained)
+        try:
+            times, written = read_times(frame[time], time, origin, style=style, trained=trained)
+        except DataError as error:
+            hint = footers_told(frame[time]) if error.code == "invalid_timestamp" else ""
+            raise DataError(f"{error}{hint}", code=error.code) from None
         given = getattr(frame[time].dtype, "tz", None)
         if trained is not None and given is not None and str(given) != str(times.tz):
             notes.append(
