@@ -15,7 +15,7 @@ from seq2seq_kit.data.tables.text_bytes import read_bytes
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.format import Format
 
-_MOST = 8 * 2**20  # bytes that are looked at
+_MOST = 4 * 2**20  # bytes that are looked at
 _MARKS = (
     (b"\xff\xfe\x00\x00", "utf-32"),
     (b"\x00\x00\xfe\xff", "utf-32"),

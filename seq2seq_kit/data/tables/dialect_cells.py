@@ -18,6 +18,8 @@ _READ_BY_PANDAS = {
     "", "#N/A", "#N/A N/A", "#NA", "-NaN", "-nan", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 }  # fmt: skip
 _GROUPS = re.compile(r"\d{1,3}([,.' \u2019\u00a0\u202f\u2009_])(?:\d{2,3}\1)*\d{3}(?!\d)")
+_PLAIN = re.compile(r"[-+]?\d+(?:\.\d+)?")
+_NINES = re.compile(r"\D*9{1,6}(?:[.,]9?0*)?\D*|-1[eE]\+?30")
 _SENTINELS = (-9.0, -99.0, -999.0, -9999.0, -99999.0, -99.9, -999.9, -9999.9, 999.0, 9999.0, 99999.0, 999999.0, -1e30)
 _ENOUGH = 30  # cells such as 1.234, all with three digits, in which chance would have shown another number of them
 
@@ -91,18 +93,23 @@ def read_cells_of(lines: Lines, path: str) -> tuple[dict[str, object], list[str]
         if is_truth(cells) and len({TRUTH[cell.lower()] for cell in cells}) == 2:
             truths.append(name)
             continue
-        parts = {cell: match for cell in cells if not is_date(cell) and (match := CELL.fullmatch(cell))}
-        found = sum(cells[cell] for cell in parts)
-        rest = {cell: count for cell, count in cells.items() if cell not in parts}
+        plain = dict.fromkeys(cell for cell in cells if _PLAIN.fullmatch(cell))
+        parts = {
+            cell: match for cell in cells if cell not in plain and (match := CELL.fullmatch(cell)) and not is_date(cell)
+        }
+        found = sum(count for cell, count in cells.items() if cell in plain or cell in parts)
+        rest = {cell: count for cell, count in cells.items() if cell not in plain and cell not in parts}
         missing = {cell: count for cell, count in rest.items() if MISSING.fullmatch(cell)}
         others = {cell: count for cell, count in rest.items() if cell not in missing}
-        symbols = _symbols(cells, parts)
+        symbols = _symbols(cells, parts, len(plain))
         if not found or sum(others.values()) > found / 4 or symbols is None:
             continue
         strip.update(symbols)
         words.update({cell: count for cell, count in missing.items() if cell not in _READ_BY_PANDAS})
-        numbers[name] = Counter({cell: cells[cell] for cell in parts})
+        numbers[name] = Counter({cell: count for cell, count in cells.items() if cell in plain or cell in parts})
         signs = columns.setdefault(name, _Signs())
+        for cell in plain:
+            signs.add(cell.lstrip("-+"), cells[cell])
         for cell, match in parts.items():
             signs.add(match["body"], cells[cell])
             if match["open"]:
@@ -144,14 +151,14 @@ def read_cells_of(lines: Lines, path: str) -> tuple[dict[str, object], list[str]
     return keys, [*reasons, *told, *_sentinels(numbers, form)]
 
 
-def _symbols(cells: Mapping[str, int], parts: Mapping[str, re.Match[str]]) -> Counter[str] | None:
+def _symbols(cells: Mapping[str, int], parts: Mapping[str, re.Match[str]], plain: int) -> Counter[str] | None:
     """Signs that numbers carry, and how often; None where the column is of names that have digits in them."""
     found: Counter[str] = Counter()
     for cell, match in parts.items():
         for group in ("first", "prefix", "suffix", "last"):
             if match[group]:
                 found[match[group]] += cells[cell]
-    total = sum(cells[cell] for cell in parts)
+    total = sum(cells[cell] for cell in parts) + plain
     units = {symbol: count for symbol, count in found.items() if not SURE.fullmatch(symbol)}
     if units and (len(units) > 1 or max(units.values()) < 0.9 * total):
         return None
@@ -236,6 +243,8 @@ def _sentinels(numbers: Mapping[str, Mapping[str, int]], form: Format) -> list[s
     """What is told of numbers such as -999 that may stand for a missing value."""
     found = []
     for name, cells in numbers.items():
+        if not any(map(_NINES.fullmatch, cells)):
+            continue
         values, _ = read_texts(pd.Series(list(cells), dtype=object), form)
         for sentinel in _SENTINELS:
             others = values[np.isfinite(values) & (values != sentinel)]

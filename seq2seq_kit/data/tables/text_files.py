@@ -113,7 +113,7 @@ def _read(
     header: list[str] | None,
     columns: list[str] | None = None,
 ) -> pd.DataFrame:
-    options = options | ({} if form.header_row else {"header": None}) | ({"low_memory": False})
+    options = options | ({} if form.header_row else {"header": None}) | {"low_memory": columns is not None}
     if columns is not None and form.header_row:
         options["usecols"] = lambda name: name in columns
     frame: pd.DataFrame = pd.read_csv(read(), **options)  # type: ignore[call-overload]
