@@ -443,7 +443,7 @@ def test_a_format_is_kept_from_training_to_prediction(
 ) -> None:
     """European files: the same model, forecast and figures as from a plain file, by each verb and after a resumed sweep."""
     monkeypatch.chdir(tmp_path)
-    frame = hourly_frame(300).round(2)
+    frame = hourly_frame(300).round({"load": 2, "heat": 2})
     frame.to_csv("plain.csv", index=False)
     frame.to_csv("euro.csv", index=False, sep=";", decimal=",", encoding="cp1252")
     plain, euro = forecast_recipe(source="plain.csv"), forecast_recipe(source="euro.csv")
