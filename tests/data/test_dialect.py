@@ -292,6 +292,22 @@ EXPORTS: dict[str, tuple[str, str, str, dict[str, object], float]] = {
         {"delimiter": ";", "decimal": ","},
         1,
     ),
+    "commas in the dates": (
+        ".csv",
+        re.sub(r"2024-03-(\d\d) (\d\d:\d\d)", r"Mar \1, 2024 \2", table(";", names="time;load;temp")),
+        "utf-8",
+        {"delimiter": ";"},
+        1,
+    ),
+    "commas in the times": (".csv", re.sub(r"(\d\d:\d\d)", r"\1:00,250", table(";")), "utf-8", {"delimiter": ";"}, 1),
+    "a note below that holds the separator": (
+        ".csv",
+        re.sub(r"2024-03-0(\d) (\d\d):00", r"place \1\2", table(";"))
+        + "Gesamt;90000.0;30.0\n\nSource: the operator; as of 2024\n",
+        "utf-8",
+        {"delimiter": ";", "footer_rows": 2},
+        1,
+    ),
     "old Mac": (".csv", table().replace("\n", "\r"), "utf-8", {}, 1),
     "Windows": (".csv", table(";", comma, comma).replace("\n", "\r\n"), "utf-8", {"delimiter": ";", "decimal": ","}, 1),
     "unknown words": (".csv", with_cell(7, 2, "k. A."), "utf-8", {"missing_words": ["k. A."]}, 1),

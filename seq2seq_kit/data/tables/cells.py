@@ -219,7 +219,7 @@ def _cure(texts: Sequence[str], row: int, count: int, total: int) -> str:
         keys, _ = read_cells_of(Lines("", "", ["these"], [[text] for text in texts]), "the cells")
     except DataError:
         keys = {}
-    if keys:
+    if keys.keys() - {"missing_words"}:
         more = ", and choose data.missing" if "missing_words" in keys else ""
         return f"These look like numbers as people write them. Set in the recipe: {spelled(keys)}{more}"
     for form, said in _WRITTEN:

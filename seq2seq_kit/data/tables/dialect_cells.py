@@ -102,6 +102,8 @@ def read_cells_of(lines: Lines, path: str) -> tuple[dict[str, object], list[str]
         missing = {cell: count for cell, count in rest.items() if MISSING.fullmatch(cell)}
         others = {cell: count for cell, count in rest.items() if cell not in missing}
         symbols = _symbols(cells, parts, len(plain))
+        if missing and not found and not others:  # no value at all
+            words.update({cell: count for cell, count in missing.items() if cell not in _READ_BY_PANDAS})
         if not found or sum(others.values()) > found / 4 or symbols is None:
             continue
         strip.update(symbols)

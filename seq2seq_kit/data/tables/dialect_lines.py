@@ -73,7 +73,9 @@ class _Cut:
         """Share of cells that hold another separator."""
         others = [each for each in CANDIDATES[:4] if each != self.delimiter]
         cells = [cell for row in self.rows[self.header : self.header + 100] for cell in row]
-        held = [cell for cell in cells if any(each in cell for each in others) and not is_number(cell)]
+        held = [
+            cell for cell in cells if any(each in cell for each in others) and not (is_number(cell) or is_date(cell))
+        ]
         return len(held) / max(len(cells), 1)
 
 
@@ -273,6 +275,9 @@ def _is_a_footer(row: Sequence[str], rows: Sequence[Sequence[str]], kinds: Seque
         return True
     dates = [row[at].strip() if at < len(row) else "" for at, kind in enumerate(kinds) if kind == "date"]
     if dates and width > 1 and not any(map(is_date, dates)):
+        return True
+    numbers = [row[at].strip() if at < len(row) else "" for at, kind in enumerate(kinds) if kind == "number"]
+    if numbers and not dates and width > 1 and not any(is_number(each) or MISSING.fullmatch(each) for each in numbers):
         return True
     first = there[0]
     alone = sum(first in each for each in rows[-1_000:]) == 1

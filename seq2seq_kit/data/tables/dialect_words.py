@@ -6,9 +6,14 @@ import pandas as pd
 
 from seq2seq_kit.recipe.format import APOSTROPHES, BLANKS
 
+_TIME = (
+    r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[AaPp]\.?[Mm]\.?)?"
+    r"(?:\s*(?:Z|[A-Z]{2,5}|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?))?"
+)
 _DATE = re.compile(
-    r"""\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*|\d{1,2}:\d{2}(:\d{2})?.*|\d{4}-?W\d{1,2}.*|\d{4}[-/]\d{1,2}|\d{1,2}/\d{4}
-    |.*\b(jan|feb|mar|m\u00e4r|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-z]*\b.*\d.*|\d{4}\s?Q[1-4]|Q[1-4]\s?\d{4}""",
+    rf"""(?:\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}}(?:(?:T|\s+|\s*,\s*|:){_TIME})?)|{_TIME}|\d{{4}}-?W\d{{1,2}}(?:-?\d)?|\d{{4}}[-/]\d{{1,2}}|\d{{1,2}}/\d{{4}}
+    |[\w\s.,:'-]*\b(?:jan|feb|mar|m\u00e4r|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-z]{{0,6}}\b[\w\s.,:'+-]*\d[\w\s.,:'+-]*
+    |\d{{4}}\s?Q[1-4]|Q[1-4]\s?\d{{4}}|\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}T\d{{4,6}}Z?""",
     re.IGNORECASE | re.VERBOSE,
 )
 MISSING = re.compile(

@@ -5,11 +5,13 @@ import gzip
 import lzma
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from seq2seq_kit.recipe.format import Format
 
-_OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_OPENERS: dict[str, Callable[[Path, str], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _MARK = b"\xef\xbb\xbf"
 
 
@@ -32,8 +34,11 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
                 raise ValueError(f"Multiple files found in ZIP file. Only one file per ZIP: {names}")
             with archive.open(names[0]) as member:
                 return member.read(most)
-    with _OPENERS.get(ending, Path.open)(path, "rb") as file:
-        return bytes(file.read(most))
+    if ending in _OPENERS:
+        with _OPENERS[ending](path, "rb") as unpacked:
+            return bytes(unpacked.read(most))
+    with path.open("rb") as file:
+        return file.read(most)
 
 
 def has_lines_to_cut(form: Format) -> bool:
