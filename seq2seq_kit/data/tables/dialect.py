@@ -57,10 +57,10 @@ def detect(path: str | Path) -> Detected:
         raise DataError(f"{path} is empty; expected a header line and rows", code="empty_table")
     keys: dict[str, object] = {"encoding": encoding} if encoding else {}
     first, _, below = text.partition("\n")
-    said = _SAID.fullmatch(first)
-    lines = cut_lines(f"\n{below}" if said else text, str(path), said[1] if said else None, whole=whole)
+    excel = _SAID.fullmatch(first)
+    lines = cut_lines(f"\n{below}" if excel else text, str(path), excel[1] if excel else None, whole=whole)
     keys |= _separation(lines, path, reasons) | lines.keys
-    if said:
+    if excel:
         keys.setdefault("header_row", 2)
         reasons.append(f"line 1 is {first.strip()!r}, which tells Excel the separator")
     reasons += lines.reasons

@@ -222,7 +222,7 @@ def _means_thousands(columns: Mapping[str, _Signs], sign: str, delimiter: str, p
 
 
 def _contradiction(columns: Mapping[str, _Signs], path: str) -> DataError:
-    shown = {}
+    shown: dict[tuple[str, str], str] = {}
     for name, signs in columns.items():
         for (said, sign), example in signs.example.items():
             shown.setdefault((said, sign), f"{example} in {name}")

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from seq2seq_kit.data.tables.dialect_words import MISSING, is_date, is_number, is_unit
 from seq2seq_kit.errors import DataError
@@ -181,7 +182,7 @@ def _rows(lines: Sequence[str], delimiter: str, quote: str) -> Iterator[tuple[in
         for number, line in enumerate(lines, 1):
             yield number, line.split() if delimiter else [line]
         return
-    quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
     reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, quotechar=quote or None, quoting=quoting)
     for row in reader:
         yield reader.line_num, row
