@@ -64,6 +64,15 @@ class Presentation:
         return Windowed(np.concatenate([past.reshape(len(past), -1), *rows], axis=1), center, scale)
 
 
+def has_newest(prepared: Prepared) -> bool:
+    """Whether a window holds the newest value of every target: the targets are among the inputs, with no stand-ins for cells."""
+    columns, layout = prepared.columns, prepared.layout
+    return not columns.masked and all(
+        position < layout.inputs and name not in columns.known_future
+        for position, name in zip(layout.targets, columns.targets, strict=True)
+    )
+
+
 @dataclass(frozen=True)
 class Windowed:
     """Windows as rows.

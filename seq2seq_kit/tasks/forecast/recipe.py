@@ -55,6 +55,10 @@ class ForecastModel(Model):
     decoder_state: Literal["zeros", "encoder"] = Field(
         "zeros", description="encoder: decoder layer i starts from the final states of encoder layer i."
     )
+    linear_skip: bool = Field(
+        False,
+        description="A linear map from the window, fitted in closed form, to which the decoder's output is added (bridge: repeat).",
+    )
 
 
 class ForecastTraining(Training):
@@ -64,7 +68,7 @@ class ForecastTraining(Training):
 
 
 # Keys that only `bridge: repeat` has: the builder of an autoregressive forecaster takes no such arguments.
-REPEAT_ONLY = ("segment_steps", "channels", "normalise", "position_embedding", "decoder_state", "output_dropout")
+REPEAT_ONLY = ("segment_steps", "channels", "normalise", "position_embedding", "decoder_state", "output_dropout", "linear_skip")
 
 
 def a_target_is_not_known(recipe: Written) -> Iterator[Problem]:

@@ -1,0 +1,56 @@
+"""A linear map from the window to the outputs beside the recurrent layers: the autoregressive highway of LSTNet.
+
+A recurrent network is bounded by what its states can say; the level and the plain linear part of a series pass it by on this
+way (Lai et al. 2018, "Modeling long- and short-term temporal patterns with deep neural networks").
+"""
+
+import keras
+import numpy as np
+
+from seq2seq_kit.models.channels import ChannelEmbedding
+from seq2seq_kit.models.keras_compat import Tensor
+
+LINEAR_SKIP = "linear_skip"
+_CHANNEL = "linear_skip_channel"
+
+
+def add_linear_skip(outputs: Tensor, window: Tensor, known: Tensor | None, *, channels: int = 1) -> Tensor:
+    """The outputs with the linear map added, which begins at zero.
+
+    Args:
+        outputs: Of the decoder, `(batch, output_steps, width)`.
+        window: What the encoder is given, `(batch, input_steps, features)`.
+        known: What is known of the steps ahead, `(batch, output_steps, future_features)`, if anything.
+        channels: Series of each sequence that share the weights; each has an offset of its own.
+
+    Returns:
+        The same shape as `outputs`.
+    """
+    steps, width = int(outputs.shape[1]), int(outputs.shape[2])
+    seen = keras.layers.Flatten(name=f"{LINEAR_SKIP}_window")(window)
+    if known is not None:
+        ahead = keras.layers.Flatten(name=f"{LINEAR_SKIP}_future")(known)
+        seen = keras.layers.Concatenate(name=f"{LINEAR_SKIP}_seen")([seen, ahead])
+    skipped = keras.layers.Dense(steps * width, kernel_initializer="zeros", name=LINEAR_SKIP)(seen)
+    if channels > 1:
+        skipped = ChannelEmbedding(channels, name=_CHANNEL)(skipped)
+    skipped = keras.layers.Reshape((steps, width), name=f"{LINEAR_SKIP}_steps")(skipped)
+    return keras.layers.Add(name="add_linear_skip")([outputs, skipped])
+
+
+def set_linear_skip(
+    model: keras.Model, weights: np.ndarray, offset: np.ndarray, channels: np.ndarray | None = None
+) -> None:
+    """Makes a model begin as a linear forecast: gives the map its weights and silences the decoder, whose output layer learns from 0.
+
+    Args:
+        model: Of `build_encoder_decoder(linear_skip=True)`.
+        weights: Shape `(input_steps * features + output_steps * future_features, output_steps * width)`, steps first.
+        offset: Shape `(output_steps * width,)`.
+        channels: What is added for each channel, shape `(channels, output_steps * width)`; only where there are several.
+    """
+    model.get_layer(LINEAR_SKIP).set_weights([weights, offset])
+    if channels is not None:
+        model.get_layer(_CHANNEL).set_weights([channels])
+    output = model.get_layer("output")
+    output.set_weights([np.zeros_like(weight) for weight in output.get_weights()])
