@@ -1,5 +1,6 @@
 """How windows stand before a linear baseline: as they stand before the model, so that neither has more to go by."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -32,7 +33,11 @@ class Presentation:
 
     def of(self, prepared: Prepared, part: str, windows: np.ndarray) -> "Windowed":
         """Some windows of a part."""
-        past, *future = (array.astype(np.float64) for array in prepared.arrays(part, windows))
+        return self.of_arrays(prepared, prepared.arrays(part, windows))
+
+    def of_arrays(self, prepared: Prepared, arrays: Sequence[np.ndarray]) -> "Windowed":
+        """Windows as the model takes them: `Prepared.arrays`."""
+        past, *future = (array.astype(np.float64) for array in arrays)
         targets = len(prepared.layout.targets)
         center, scale = np.zeros((len(past), 1, targets)), np.ones((len(past), 1, targets))
         if self.normalise != "none":

@@ -40,20 +40,20 @@ class Ridge:
     edge: str = ""
 
     def __call__(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
-        shape = (len(windows), prepared.windows[part].shape.output_steps, len(prepared.layout.targets))
-        scaled = np.empty(shape)
-        view = Presentation(self.normalise, self.independent)
-        width, outputs = view.width(prepared), shape[1] * (1 if self.independent else shape[2])
+        chunks = [prepared.arrays(part, windows[chunk]) for chunk in _chunks(len(windows))]
+        return prepared.restore(np.concatenate([self.of_arrays(prepared, each) for each in chunks]), part, windows)
+
+    def of_arrays(self, prepared: Prepared, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        """Scaled predictions `(windows, output_steps, targets)` of windows as the model takes them: `Prepared.arrays`."""
+        seen = Presentation(self.normalise, self.independent).of_arrays(prepared, arrays)
+        width, outputs = seen.design.shape[1], self.offset.size
         require_shapes(
             self.name,
             mean=(self.mean, (width,)),
             weights=(self.weights, (width, outputs)),
             offset=(self.offset, (outputs,)),
         )
-        for chunk in _chunks(len(windows)):
-            seen = view.of(prepared, part, windows[chunk])
-            scaled[chunk] = seen.scaled((seen.design - self.mean) @ self.weights + self.offset)
-        return prepared.restore(scaled, part, windows)
+        return seen.scaled((seen.design - self.mean) @ self.weights + self.offset)
 
 
 @dataclass(frozen=True)

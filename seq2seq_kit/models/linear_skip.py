@@ -41,7 +41,10 @@ def add_linear_skip(outputs: Tensor, window: Tensor, known: Tensor | None, *, ch
 def set_linear_skip(
     model: keras.Model, weights: np.ndarray, offset: np.ndarray, channels: np.ndarray | None = None
 ) -> None:
-    """Makes a model begin as a linear forecast: gives the map its weights and silences the decoder, whose output layer learns from 0.
+    """Makes a model begin as a linear forecast: the map gets its weights for good, and the decoder's output begins at zero.
+
+    The map is not trained on: an optimizer that moves each of its weights by as much as the recurrent layers need leaves the
+    optimum of a line, whose inputs are alike, within a few steps and does not find back.
 
     Args:
         model: Of `build_encoder_decoder(linear_skip=True)`.
@@ -49,8 +52,15 @@ def set_linear_skip(
         offset: Shape `(output_steps * width,)`.
         channels: What is added for each channel, shape `(channels, output_steps * width)`; only where there are several.
     """
-    model.get_layer(LINEAR_SKIP).set_weights([weights, offset])
-    if channels is not None:
-        model.get_layer(_CHANNEL).set_weights([channels])
+    given = {LINEAR_SKIP: [weights, offset]} | ({} if channels is None else {_CHANNEL: [channels]})
+    for name, values in given.items():
+        layer = model.get_layer(name)
+        layer.set_weights(values)
+        layer.trainable = False
+    scale_correction(model, 0.0)
+
+
+def scale_correction(model: keras.Model, factor: float) -> None:
+    """Multiplies what the decoder adds to the linear map by a factor: 0 leaves the map alone."""
     output = model.get_layer("output")
-    output.set_weights([np.zeros_like(weight) for weight in output.get_weights()])
+    output.set_weights([weight * factor for weight in output.get_weights()])

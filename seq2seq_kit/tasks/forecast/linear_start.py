@@ -1,4 +1,4 @@
-"""A forecast that begins as ridge: the fitted line as the weights of the model's linear skip."""
+"""A forecast that begins as ridge: the fitted line as the weights of the model's linear skip, and how much is added to it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.evaluation.metrics import ErrorSums
+from seq2seq_kit.evaluation.naive import naive_error
 from seq2seq_kit.evaluation.presentation import Presentation
-from seq2seq_kit.evaluation.ridge import Ridge
+from seq2seq_kit.evaluation.ridge import CHOOSE_WINDOWS, Ridge
 
 if TYPE_CHECKING:
     import keras
+
+_FACTORS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)  # the first of equals is taken
 
 
 def start_from_ridge(model: keras.Model, ridge: Ridge, prepared: Prepared, view: Presentation) -> None:
@@ -56,3 +60,34 @@ def _of_levels(window: np.ndarray, prepared: Prepared, *, independent: bool) -> 
     for number, position in enumerate(targets):
         found[-1, position, number :: len(targets)] += 1
     return found
+
+
+def shrink_correction(model: keras.Model, prepared: Prepared) -> float:
+    """Scales what the network adds to the line by the factor that does best on validation.
+
+    Where the network has learned the training rows' noise the factor is small, and at 0 the forecast is the line.
+
+    Returns:
+        The factor, one of `_FACTORS`.
+    """
+    from seq2seq_kit.models.inference import compile_forward
+    from seq2seq_kit.models.linear_skip import scale_correction
+
+    windows = prepared.windows["val"].evenly(CHOOSE_WINDOWS)
+    kept, forward = model.get_layer("output").get_weights(), compile_forward(model)
+
+    def forecasts() -> np.ndarray:
+        return prepared.restore(forward(prepared.arrays("val", windows)), "val", windows)
+
+    whole = forecasts()
+    scale_correction(model, 0.0)
+    line = forecasts()
+    truth, series, naive = prepared.truth("val", windows), prepared.series_of("val", windows), naive_error(prepared)
+    errors = []
+    for factor in _FACTORS:
+        sums = ErrorSums((len(prepared.table.series), *truth.shape[1:]), prepared.target_center)
+        errors.append(sums.add(truth, line + factor * (whole - line), series).scaled_rmse(naive))
+    best = _FACTORS[int(np.argmin(errors))]
+    model.get_layer("output").set_weights(kept)
+    scale_correction(model, best)
+    return best

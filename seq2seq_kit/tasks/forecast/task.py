@@ -19,7 +19,7 @@ from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import AUTOREGRESSIVE
 from seq2seq_kit.reports.sequences import plot_attention
 from seq2seq_kit.tasks.forecast.bundle import ForecastBundle
-from seq2seq_kit.tasks.forecast.linear_start import start_from_ridge
+from seq2seq_kit.tasks.forecast.linear_start import shrink_correction, start_from_ridge
 from seq2seq_kit.tasks.forecast.recipe import REPEAT_ONLY, ForecastRecipe
 from seq2seq_kit.tasks.windows import WindowJob
 from seq2seq_kit.training.checkpoint import Checkpoint
@@ -86,9 +86,13 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
         stop_after: int | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> Fit:
-        if self.recipe.model.linear_skip and not self._feeds_back:
+        skips = self.recipe.model.linear_skip and not self._feeds_back
+        if skips:
             start_from_ridge(model, self._start, self.prepared, self.view)
-        return super().fit(model, observers, stop_after=stop_after, checkpoint=checkpoint)
+        fitted = super().fit(model, observers, stop_after=stop_after, checkpoint=checkpoint)
+        if skips and stop_after is None:  # else val was trained on
+            shrink_correction(model, self.prepared)
+        return fitted
 
     @property
     def _start(self) -> Ridge:
