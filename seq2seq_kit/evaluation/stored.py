@@ -103,9 +103,9 @@ def baseline_named(baselines: Sequence[N], name: object) -> N:
     short = {own.partition(" (")[0]: peer for own, peer in names.items()}
     found = (short | names).get(name) if isinstance(name, str) else None
     if found is None:
-        known = f"Its baselines: {', '.join(names)}" if names else "It was saved without baselines"
+        known = f"it has {', '.join(names)}" if names else "it was saved without baselines"
         raise ArgumentError(
-            f"this bundle has no such baseline{did_you_mean(name, [*names, *short])}. {known}. Received: baseline={name!r}",
+            f"this bundle has no such baseline; {known}. Received: baseline={name!r}{did_you_mean(name, [*names, *short])}",
             code="unknown_baseline",
         )
     return found

@@ -46,6 +46,10 @@ class Case:
         return bool(self.get("channels", "joint") == "independent")
 
     @property
+    def skips_future(self) -> bool:
+        return bool(self.get("linear_skip", False) and self.get("future_features", 0))
+
+    @property
     def layers(self) -> list[str]:
         """The documented names, inputs first."""
         units = self.arguments["encoder_units"]
@@ -65,6 +69,9 @@ class Case:
             "output_split": self.get("segment_steps", 1) > 1,
             "merge_channels": self.independent,
             "denormalise": self.get("normalise", "none") != "none",
+            **dict.fromkeys(SKIP, self.get("linear_skip", False)),
+            **dict.fromkeys(["linear_skip_future", "linear_skip_seen"], self.skips_future),
+            "linear_skip_channel": self.get("linear_skip", False) and self.independent and self.output_features > 1,
         }
         joins = [f"encoder_{position}_join" for position in range(1, len(units)) if self.get("pyramid", 1) > 1]
         states = []
@@ -100,7 +107,20 @@ class Case:
         for units in self.arguments["decoder_units"]:
             total += self.recurrent(width, units)
             width = units
+        if self.get("linear_skip", False):
+            total += self.line
         return int(total + (width + 1) * segment * (1 if self.independent else self.output_features))
+
+    @property
+    def line(self) -> int:
+        """Parameters of the linear map beside the recurrent layers."""
+        columns, outputs = self.arguments["input_features"], self.output_steps * self.output_features
+        offsets = 0
+        if self.independent:
+            columns, outputs = columns - self.output_features + 1, self.output_steps
+            offsets = self.output_features * outputs if self.output_features > 1 else 0
+        seen = columns * self.arguments["input_steps"] + self.output_steps * self.get("future_features", 0)
+        return int((seen + 1) * outputs + offsets)
 
     def recurrent(self, width: int, units: int) -> int:
         cell = self.get("cell", "lstm")
@@ -127,6 +147,9 @@ class Case:
     def targets(self) -> np.ndarray:
         shape = (BATCH, self.output_steps, self.output_features)
         return np.random.default_rng(1).normal(size=shape).astype(np.float32)
+
+
+SKIP = ("linear_skip", "linear_skip_window", "linear_skip_steps", "add_linear_skip")
 
 
 def forecaster(name: str, **arguments: Any) -> Case:
@@ -184,6 +207,7 @@ ALL_SHAPES: dict[str, Any] = {
     "position_embedding": True,
     "decoder_state": "encoder",
     "output_dropout": 0.2,
+    "linear_skip": True,
     "target_positions": [0, 1],
     "measured_positions": [0, 1, 2],
 }
@@ -192,6 +216,8 @@ ALL_SHAPES: dict[str, Any] = {
 CASES = [
     *variants(forecaster),
     forecaster("with future columns", future_features=2),
+    forecaster("with a linear skip", linear_skip=True),
+    forecaster("with a linear skip and future", linear_skip=True, future_features=2, output_features=2),
     forecaster("of any input length", input_steps=None),
     forecaster(
         "of any input length, bidirectional, with future", input_steps=None, bidirectional=True, future_features=1

@@ -42,7 +42,8 @@ def start_from_ridge(model: keras.Model, ridge: Ridge, prepared: Prepared, view:
         window = window.reshape(steps, columns, -1)
     if ridge.normalise == "last" and view.normalise == "none":
         window = _of_levels(window, prepared, independent=view.independent)
-    set_linear_skip(model, np.concatenate([window.reshape(steps * columns, -1), future]), offset, marks)
+    lines = np.concatenate([window.reshape(steps * columns, -1), future])
+    set_linear_skip(model, lines, offset, marks if targets > 1 else None)  # a single mark is the same everywhere
 
 
 def _of_levels(window: np.ndarray, prepared: Prepared, *, independent: bool) -> np.ndarray:
