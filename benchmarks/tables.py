@@ -171,7 +171,9 @@ def main() -> None:
         found.append(_in_a_process(name, options.data, recipes, options.set))
         print(row_of(name, found[-1]), flush=True)
     good = [each for each in found if each["skill"] >= 0 and each["seconds"] <= MOST_SECONDS]
-    print(f"\n{len(good)} of {len(found)} tables have skill >= 0 within {MOST_SECONDS} seconds; the bar is {ENOUGH} of 10.")
+    print(
+        f"\n{len(good)} of {len(found)} tables have skill >= 0 within {MOST_SECONDS} seconds; the bar is {ENOUGH} of 10."
+    )
     if absent:
         print(f"Left out, because there is no such file: {', '.join(absent)}.")
 

@@ -5,7 +5,7 @@ same windows as the model. A fitted baseline is plain numbers, so a bundle keeps
 comparison on other data.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -97,6 +97,11 @@ def fit_forecast_baselines(
         baselines.append(min(peers, key=lambda peer: _val_error(chooser, peer)))
     forms = forms_of(chooser, view or Presentation())
     return [*baselines, ridge or fit_ridge(prepared, forms, chosen_on=chosen_on)]
+
+
+def best_on_validation(prepared: Prepared, baselines: Sequence[Baseline]) -> Baseline:
+    """The baseline with the smallest error over validation windows, on the scale of skill."""
+    return min(baselines, key=lambda peer: _val_error(prepared, peer))
 
 
 def _val_error(prepared: Prepared, predict: Predictor) -> float:

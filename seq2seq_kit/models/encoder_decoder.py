@@ -126,7 +126,9 @@ def build_encoder_decoder(
     boolean("bidirectional", bidirectional)
     boolean("position_embedding", position_embedding)
     if boolean("linear_skip", linear_skip) and input_steps is None:
-        refuse("input_steps", input_steps, "be a number of steps for linear_skip=True, which has a weight for each of them")
+        refuse(
+            "input_steps", input_steps, "be a number of steps for linear_skip=True, which has a weight for each of them"
+        )
     fraction("output_dropout", output_dropout)
     encoder, decoder = units_list("encoder_units", encoder_units), units_list("decoder_units", decoder_units)
     if input_steps is not None:

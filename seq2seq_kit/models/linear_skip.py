@@ -12,6 +12,7 @@ from seq2seq_kit.models.keras_compat import Tensor
 
 LINEAR_SKIP = "linear_skip"
 _CHANNEL = "linear_skip_channel"
+_LINE = "line"
 
 
 def add_linear_skip(outputs: Tensor, window: Tensor, known: Tensor | None, *, channels: int = 1) -> Tensor:
@@ -26,16 +27,29 @@ def add_linear_skip(outputs: Tensor, window: Tensor, known: Tensor | None, *, ch
     Returns:
         The same shape as `outputs`.
     """
-    steps, width = int(outputs.shape[1]), int(outputs.shape[2])
+    skipped = _line(window, known, int(outputs.shape[1]), int(outputs.shape[2]), channels)
+    return keras.layers.Add(name="add_linear_skip")([outputs, skipped])
+
+
+def build_line(
+    *, input_steps: int, output_steps: int, input_features: int, output_features: int, future_features: int = 0
+) -> keras.Model:
+    """The linear map alone, without a network; arguments and shapes as of `build_encoder_decoder`."""
+    inputs = keras.Input((input_steps, input_features), name="inputs")
+    future = keras.Input((output_steps, future_features), name="future") if future_features else None
+    outputs = _line(inputs, future, output_steps, output_features, 1)
+    return keras.Model(inputs if future is None else [inputs, future], outputs, name=_LINE)
+
+
+def _line(window: Tensor, known: Tensor | None, steps: int, width: int, channels: int) -> Tensor:
     seen = keras.layers.Flatten(name=f"{LINEAR_SKIP}_window")(window)
     if known is not None:
         ahead = keras.layers.Flatten(name=f"{LINEAR_SKIP}_future")(known)
         seen = keras.layers.Concatenate(name=f"{LINEAR_SKIP}_seen")([seen, ahead])
-    skipped = keras.layers.Dense(steps * width, kernel_initializer="zeros", name=LINEAR_SKIP)(seen)
+    found = keras.layers.Dense(steps * width, kernel_initializer="zeros", name=LINEAR_SKIP)(seen)
     if channels > 1:
-        skipped = ChannelEmbedding(channels, name=_CHANNEL)(skipped)
-    skipped = keras.layers.Reshape((steps, width), name=f"{LINEAR_SKIP}_steps")(skipped)
-    return keras.layers.Add(name="add_linear_skip")([outputs, skipped])
+        found = ChannelEmbedding(channels, name=_CHANNEL)(found)
+    return keras.layers.Reshape((steps, width), name=f"{LINEAR_SKIP}_steps")(found)
 
 
 def set_linear_skip(
@@ -47,7 +61,7 @@ def set_linear_skip(
     optimum of a line, whose inputs are alike, within a few steps and does not find back.
 
     Args:
-        model: Of `build_encoder_decoder(linear_skip=True)`.
+        model: Of `build_encoder_decoder(linear_skip=True)`, or of `build_line`.
         weights: Shape `(input_steps * features + output_steps * future_features, output_steps * width)`, steps first.
         offset: Shape `(output_steps * width,)`.
         channels: What is added for each channel, shape `(channels, output_steps * width)`; only where there are several.
@@ -57,7 +71,8 @@ def set_linear_skip(
         layer = model.get_layer(name)
         layer.set_weights(values)
         layer.trainable = False
-    scale_correction(model, 0.0)
+    if model.name != _LINE:
+        scale_correction(model, 0.0)
 
 
 def scale_correction(model: keras.Model, factor: float) -> None:

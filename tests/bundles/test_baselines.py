@@ -75,7 +75,9 @@ def test_a_next_step_models_ridge_has_any_number_of_steps() -> None:
 
 def test_an_unknown_baseline_is_refused_with_those_at_hand() -> None:
     bundle, _ = with_peers()
-    with pytest.raises(ArgumentError, match=r"last value, seasonal naive \(week\), ridge\. .*did you mean ridge") as caught:
+    with pytest.raises(
+        ArgumentError, match=r"last value, seasonal naive \(week\), ridge\. .*did you mean ridge"
+    ) as caught:
         bundle.predict(hourly_frame(300), baseline="rigde")
     assert caught.value.code == "unknown_baseline"
     with pytest.raises(ArgumentError, match="saved without baselines"):

@@ -17,6 +17,7 @@ from seq2seq_kit.data.windows.newest import Newest, NewestReader
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_ahead
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.stored import baseline_named
+from seq2seq_kit.tasks.forecast.no_model import NoModelRecipe
 from seq2seq_kit.tasks.forecast.recipe import ForecastData, ForecastRecipe
 from seq2seq_kit.tasks.rolling import baseline_ahead, require_rolling, roll_forward
 
@@ -27,7 +28,7 @@ class ForecastBundle(WindowBundle):
 
     what: ClassVar[str] = "a forecast"
 
-    recipe: ForecastRecipe
+    recipe: ForecastRecipe | NoModelRecipe
 
     @property
     def window_data(self) -> ForecastData:

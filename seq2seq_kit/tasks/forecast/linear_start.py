@@ -29,20 +29,21 @@ def start_from_ridge(model: keras.Model, ridge: Ridge, prepared: Prepared, view:
     """
     from seq2seq_kit.models.linear_skip import set_linear_skip
 
-    weights, offset = ridge.weights.copy(), ridge.offset - ridge.mean @ ridge.weights
+    weights, offset = ridge.weights, ridge.offset - ridge.mean @ ridge.weights
+    outputs = len(offset)
     steps, layout = prepared.windows["train"].shape.input_steps, prepared.layout
     targets = len(layout.targets)
     columns = layout.inputs - targets + 1 if view.independent else layout.inputs
     marks = None
     if view.independent:  # own values, marks of the channels, the columns that all share; see Presentation
         own, marks, shared, future = np.split(weights, np.cumsum([steps, targets, steps * (columns - 1)]))
-        window = np.concatenate([own[:, None], shared.reshape(steps, columns - 1, -1)], axis=1)
+        window = np.concatenate([own[:, None], shared.reshape(steps, columns - 1, outputs)], axis=1)
     else:
         window, future = np.split(weights, [steps * columns])
-        window = window.reshape(steps, columns, -1)
+        window = window.reshape(steps, columns, outputs)
     if ridge.normalise == "last" and view.normalise == "none":
         window = _of_levels(window, prepared, independent=view.independent)
-    lines = np.concatenate([window.reshape(steps * columns, -1), future])
+    lines = np.concatenate([window.reshape(steps * columns, outputs), future])
     set_linear_skip(model, lines, offset, marks if targets > 1 else None)  # a single mark is the same everywhere
 
 

@@ -59,8 +59,8 @@ class ForecastModel(Model):
     )
     linear_skip: bool = Field(
         False,
-        description="A linear map from the window, fitted in closed form, to which the decoder's output is added (bridge: repeat); "
-        "where nothing is said true.",
+        description="A linear map from the window, fitted in closed form, to which the decoder's output is added "
+        "(bridge: repeat); where nothing is said true.",
     )
 
 
@@ -71,7 +71,15 @@ class ForecastTraining(Training):
 
 
 # Keys that only `bridge: repeat` has: the builder of an autoregressive forecaster takes no such arguments.
-REPEAT_ONLY = ("segment_steps", "channels", "normalise", "position_embedding", "decoder_state", "output_dropout", "linear_skip")
+REPEAT_ONLY = (
+    "segment_steps",
+    "channels",
+    "normalise",
+    "position_embedding",
+    "decoder_state",
+    "output_dropout",
+    "linear_skip",
+)
 
 
 def a_target_is_not_known(recipe: Written) -> Iterator[Problem]:
