@@ -67,14 +67,15 @@ def test_a_sweep_over_what_they_depend_on_leaves_them_off() -> None:
     assert model_of(OPEN, bridges) == (False, "none")
     assert model_of(OPEN, {"data.inputs": {"choice": [["load"], ["heat"]]}}) == (True, "none")
     recipe = forecast_recipe() | {"model": OPEN, "sweep": {"space": {"model.linear_skip": {"boolean": {}}}}}
-    trial = trial_recipe(parse_recipe(recipe), {"model.linear_skip": False})
+    trial: Any = trial_recipe(parse_recipe(recipe), {"model.linear_skip": False})
     assert (trial.model.linear_skip, trial.model.normalise) == (False, "last")
 
 
 def test_every_forecast_of_the_kit_says_what_it_wants() -> None:
     said = []
     for path in sorted((ROOT / "recipes").glob("forecast_*.yaml")):
-        written, loaded = read_yaml(path.read_text(), str(path)), load_recipe(path)
+        loaded: Any = load_recipe(path)
+        written: Any = read_yaml(path.read_text(), str(path))
         if hasattr(loaded.model, "linear_skip") and loaded.model.bridge == "repeat":
             said.append(path.stem)
             assert {"linear_skip", "normalise"} <= set(written["model"])

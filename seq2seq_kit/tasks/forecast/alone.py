@@ -97,8 +97,8 @@ class NoModelJob(WindowJob[NoModelRecipe, NoModelBundle]):
 
     def estimate(self, model: keras.Model) -> Finding:
         counts = ", ".join(f"{self.examples.count(part):,} {part}" for part in ("train", "val", "test"))
-        said = f"model: none, so nothing is trained and the row `model` is the baseline that does best on validation; windows: {counts}"
-        return Finding("no_model", "note", said)
+        said = "model: none, so nothing is trained and the row `model` is the baseline that does best on validation"
+        return Finding("no_model", "note", f"{said}; windows: {counts}", "")
 
     def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> NoModelBundle:
         baselines, naive = self.baselines()

@@ -51,8 +51,8 @@ class ForecastModel(Model):
     )
     normalise: Literal["none", "last", "mean_std"] = Field(
         "none",
-        description="What is subtracted from each window's measured columns and added back to the forecast; where nothing is said "
-        "`last`, if every target is read and `data.missing` is not `mask`.",
+        description="What is subtracted from each window's measured columns and added back to the forecast; "
+        "where nothing is said `last`, if every target is read and `data.missing` is not `mask`.",
     )
     decoder_state: Literal["zeros", "encoder"] = Field(
         "zeros", description="encoder: decoder layer i starts from the final states of encoder layer i."
