@@ -29,6 +29,7 @@ def predict(options: argparse.Namespace) -> None:
         "future": bundle.read(options.future) if options.future else None,
         "all_windows": options.all_windows or None,
         "beams": options.beams,
+        "baseline": options.baseline,
         "steps": options.steps,
     }
     given = {name: value for name, value in given.items() if value is not None}
