@@ -101,8 +101,9 @@ def test_the_factor_is_the_one_that_does_best_on_validation() -> None:
         output.set_weights([weight * factor for weight in weights])
         errors[factor] = job.report(job.bundle(model, {}), "val").error_of()
     output.set_weights(weights)
+    gained = min(errors.values()) <= (1 - linear_start._LEAST_GAIN) * errors[0.0]
     chosen = shrink_correction(model, job.prepared)
-    assert errors[chosen] == min(errors.values())
+    assert chosen == (min(errors, key=lambda factor: errors[factor]) if gained else 0.0)
     np.testing.assert_allclose(output.get_weights()[0], weights[0] * chosen, rtol=1e-6)
 
 
@@ -120,3 +121,19 @@ def test_the_skip_is_of_the_repeating_bridge() -> None:
     recipe["model"] |= {"linear_skip": True, "bridge": "state"}
     with pytest.raises(RecipeError, match="linear_skip"):
         parse_recipe(recipe)
+
+
+@pytest.mark.parametrize(("shift", "left_out"), [(0.05, True), (1.0, False)])
+def test_a_network_that_gains_next_to_nothing_is_left_out(shift: float, left_out: bool) -> None:
+    job = opened({})
+    model, bundle = begun(job)
+    windows = np.arange(job.prepared.count("val"))
+    off = job.prepared.truth("val", windows) - bundle.forecast(job.prepared, "val", windows)
+    scale = float(job.prepared.target_scale[0, 0])
+    # The line is moved off by a part of its own error, and the network knows exactly by how much.
+    moved = (shift * float(off.std()) - float(off.mean())) / scale
+    own, offset = model.get_layer("linear_skip").get_weights()
+    model.get_layer("linear_skip").set_weights([own, offset - moved])
+    kernel, bias = model.get_layer("output").get_weights()
+    model.get_layer("output").set_weights([kernel, bias + moved])
+    assert (shrink_correction(model, job.prepared) == 0.0) == left_out

@@ -110,4 +110,4 @@ class NoModelJob(WindowJob[NoModelRecipe, NoModelBundle]):
 
     @staticmethod
     def diagnose(val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
-        return chosen_at_the_edge(test)
+        return chosen_at_the_edge(test, test.edges)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import keras
 
 _FACTORS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)  # the first of equals is taken
+_LEAST_GAIN = 0.005  # of the line's error
 
 
 def start_from_ridge(model: keras.Model, ridge: Ridge, prepared: Prepared, view: Presentation) -> None:
@@ -67,7 +68,8 @@ def _of_levels(window: np.ndarray, prepared: Prepared, *, independent: bool) -> 
 def shrink_correction(model: keras.Model, prepared: Prepared) -> float:
     """Scales what the network adds to the line by the factor that does best on validation.
 
-    Where the network has learned the training rows' noise the factor is small, and at 0 the forecast is the line.
+    Where the network has learned the training rows' noise the factor is small, and at 0 the forecast is the line; so it is where
+    the network gains next to nothing, because what is gained by chance on validation is lost on later rows.
 
     Returns:
         The factor, one of `_FACTORS`.
@@ -90,6 +92,8 @@ def shrink_correction(model: keras.Model, prepared: Prepared) -> float:
         sums = ErrorSums((len(prepared.table.series), *truth.shape[1:]), prepared.target_center)
         errors.append(sums.add(truth, line + factor * (whole - line), series).scaled_rmse(naive))
     best = _FACTORS[int(np.argmin(errors))]
+    if min(errors) > (1 - _LEAST_GAIN) * errors[-1]:
+        best = 0.0
     model.get_layer("output").set_weights(kept)
     scale_correction(model, best)
     return best

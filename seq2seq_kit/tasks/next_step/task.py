@@ -77,7 +77,7 @@ class NextStepJob(WindowJob[NextStepRecipe, NextStepBundle]):
     @staticmethod
     def diagnose(val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
         shared = [*repeats_last_value(test), *examine_errors(val, test, val_losses, all_epochs=all_epochs)]
-        return [*copies_last_step(val), *shared, *chosen_at_the_edge(test)]
+        return [*copies_last_step(val), *shared, *chosen_at_the_edge(test, test.edges)]
 
 
 def copies_last_step(val: Evaluation) -> list[Finding]:
