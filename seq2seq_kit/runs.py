@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Bundle
+from seq2seq_kit.bundles.base import Bundle, rows_given
 from seq2seq_kit.bundles.files import versions
 from seq2seq_kit.bundles.rescue import rescue
 from seq2seq_kit.bundles.serving import requirements
@@ -37,12 +37,14 @@ from seq2seq_kit.validation import resolve
 if TYPE_CHECKING:
     import keras
 
+    from seq2seq_kit.data.sources.given import Given
+
 
 def train(
     recipe: str | Path | Mapping[str, object] | Recipe,
     *,
     overrides: Overrides = (),
-    data: pd.DataFrame | None = None,
+    data: Given | None = None,
     tracking_uri: str | None = None,
     reporter: Reporter | None = None,
 ) -> TrainResult:
@@ -51,7 +53,7 @@ def train(
     Args:
         recipe: A YAML file, the same as nested mappings, or a recipe read before.
         overrides: Dotted keys that replace the recipe's: `{"training.epochs": 5}` or `["training.epochs=5"]`.
-        data: Rows to train on instead of the recipe's `data.source`.
+        data: Rows to train on instead of the recipe's `data.source`: a pandas DataFrame or Series, a Polars or Arrow table.
         tracking_uri: A folder, a SQLite URI or a server; default: `MLFLOW_TRACKING_URI`, else the folder `mlruns`.
         reporter: Is told how the run goes.
 
@@ -208,7 +210,7 @@ def load(run: str | Path, *, tracking_uri: str | None = None) -> Bundle:
 def evaluate(
     run: str | Path | Bundle,
     *,
-    data: pd.DataFrame | str | Path | None = None,
+    data: Given | str | Path | None = None,
     beams: int | None = None,
     tracking_uri: str | None = None,
 ) -> Board:
@@ -224,8 +226,9 @@ def evaluate(
     if beams is not None:
         bundle = bundle.with_beams(beams)
     if data is not None:
-        frame = data if isinstance(data, pd.DataFrame) else bundle.read(str(data))
-        return bundle.evaluate(frame, origin="the data" if isinstance(data, pd.DataFrame) else str(data))
+        named = isinstance(data, str | Path)
+        rows = bundle.read(str(data)) if isinstance(data, str | Path) else rows_given(bundle.recipe, data)
+        return bundle.evaluate(rows, origin=str(data) if named else "the data")
     job = open_job(bundle.recipe)
     if digest_of(job.source, job.columns) != bundle.info.get("data_sha256"):
         told = f"{bundle.recipe.source} has changed since the training; the figures are of its present rows"

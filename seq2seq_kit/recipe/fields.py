@@ -4,7 +4,7 @@ What a task adds is in its own folder (`tasks/*/recipe.py`). Defaults are in the
 description is what `seq2seq-kit schema` shows in an editor.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -91,12 +91,25 @@ class SequenceSplit(Section):
     test: float = Field(0.1, gt=0, lt=1, description="Share of the sequences.")
 
 
-class Table(Section):
+class Sourced(Section):
+    """Where rows come from; rules in source_rules.py."""
+
+    source: Name | Annotated[list[Name], Field(min_length=1, max_length=100_000)] | None = Field(
+        None,
+        description="A named data set (see `seq2seq-kit list`), a file (CSV, Parquet, Feather, Excel), a list of files, a glob "
+        "such as 'sales/*.csv', a folder, an address such as https://host/rows.csv, or a database: postgresql://user@host/name, "
+        "sqlite:///file.db, duckdb:///file.db.",
+    )
+    query: Annotated[str, Field(min_length=1, max_length=100_000)] | None = Field(
+        None, description="SELECT whose rows are read from the database that `source` names; or give `table`."
+    )
+    table: Name | None = Field(None, description="Table of the database that `source` names; or give `query`.")
+    sheet: Name | None = Field(None, description="Sheet of an Excel file that has several.")
+
+
+class Table(Sourced):
     """A table of rows, one or several series of them."""
 
-    source: Name | None = Field(
-        None, description="A named data set (see `seq2seq-kit list`) or the path of a CSV or Parquet file."
-    )
     time: Name | None = Field(None, description="Column of timestamps; needs `every`.")
     every: Every | None = Field(
         None, description="Time from one row to the next: 30s, 15min, 1h, 1d, 1bd (business day), 1w, 1mo, 1y."
@@ -271,5 +284,13 @@ class Recipe(Section):
 
     @property
     def source(self) -> str | None:
-        """Named data set or path of its rows; None where a program passes them as `data`."""
-        return getattr(self.data, "source", None)
+        """What its rows are read from, in words; None where a program passes them as `data`."""
+        return in_words(getattr(self.data, "source", None))
+
+
+def in_words(source: str | Sequence[str] | None) -> str | None:
+    """A source for messages and records: its first file where it has many."""
+    if source is None or isinstance(source, str):
+        return source
+    more = len(source) - 1
+    return f"{source[0]} and {more} more file{'s' if more > 1 else ''}" if more else source[0]

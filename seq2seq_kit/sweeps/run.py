@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from seq2seq_kit.errors import ArgumentError, SweepError
 from seq2seq_kit.recipe import dump_recipe
@@ -32,12 +31,15 @@ from seq2seq_kit.tracking.store import local_store
 from seq2seq_kit.training.interrupt import noticing_ctrl_c
 from seq2seq_kit.validation import resolve
 
+if TYPE_CHECKING:
+    from seq2seq_kit.data.sources.given import Given
+
 
 def sweep(
     recipe: str | Path | Mapping[str, object] | Recipe,
     *,
     overrides: Overrides = (),
-    data: pd.DataFrame | None = None,
+    data: Given | None = None,
     workers: int | None = None,
     tracking_uri: str | None = None,
     reporter: SweepReporter | None = None,
@@ -82,7 +84,7 @@ def resume_sweep(
     *,
     recipe: str | Path | Mapping[str, object] | Recipe | None = None,
     overrides: Overrides = (),
-    data: pd.DataFrame | None = None,
+    data: Given | None = None,
     workers: int | None = None,
     tracking_uri: str | None = None,
     reporter: SweepReporter | None = None,

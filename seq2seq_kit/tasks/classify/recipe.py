@@ -20,6 +20,7 @@ from seq2seq_kit.recipe.fields import (
     Rule,
     Scaling,
     SequenceSplit,
+    Sourced,
     Steps,
     Units,
     Written,
@@ -44,10 +45,9 @@ class LabelOrTarget(Section):
     )
 
 
-class TextsData(LabelOrTarget):
+class TextsData(Sourced, LabelOrTarget):
     """A table with a text and its label or target in each row."""
 
-    source: Name | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
     text: Name = Field(description="Column of the texts.")
     level: Level = Field("char", description="char: each character is a token; token: what stands between white space.")
     min_count: Steps = Field(1, description="A token that the training rows have less often is unknown.")
@@ -55,10 +55,9 @@ class TextsData(LabelOrTarget):
     split: SequenceSplit = Field(default_factory=SequenceSplit)
 
 
-class SeriesData(LabelOrTarget):
+class SeriesData(Sourced, LabelOrTarget):
     """A long table; each series is one sequence with one label or target, which all its rows repeat."""
 
-    source: Name | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
     series: Name = Field(description="Column that tells the sequences apart.")
     time: Name | None = Field(None, description="Column of timestamps; needs `every`.")
     every: Every | None = Field(None, description="Time from one row to the next.")

@@ -15,6 +15,7 @@ from seq2seq_kit.recipe.fields import (
     RecurrentModel,
     Rule,
     SequenceSplit,
+    Sourced,
     Steps,
     TokenTraining,
     Written,
@@ -37,12 +38,9 @@ class Labels(Section):
     )
 
 
-class TagTokensData(Labels):
+class TagTokensData(Sourced, Labels):
     """A table with a row for each token: its sequence, the token and its label."""
 
-    source: Name | None = Field(
-        None, description="A named data set, a table, or a file with blank lines between sequences."
-    )
     test_source: Name | None = Field(None, description="File of the test rows; default: a share of `source`.")
     lines: Annotated[list[Name], Field(min_length=2)] | None = Field(
         None, description="Names of the columns of a CoNLL-style file: tab-separated, a blank line between sequences."

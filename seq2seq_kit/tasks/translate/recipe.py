@@ -16,6 +16,7 @@ from seq2seq_kit.recipe.fields import (
     Rule,
     SearchRule,
     SequenceSplit,
+    Sourced,
     Steps,
     TeacherForcing,
     TokenTraining,
@@ -29,14 +30,13 @@ from seq2seq_kit.recipe.model_rules import (
     true_outputs_are_for_decoders_that_read_them,
 )
 from seq2seq_kit.recipe.rules import a_split_of_sequences_leaves_training_sequences
-from seq2seq_kit.recipe.section import Section, Tree
+from seq2seq_kit.recipe.section import Tree
 from seq2seq_kit.recipe.sweep import knob_of
 
 
-class TranslateData(Section):
+class TranslateData(Sourced):
     """A table with a source and a target text in each row."""
 
-    source: Name | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
     source_column: Name = Field(description="Column of the texts to translate.")
     target_column: Name = Field(description="Column of their translations.")
     level: Level = Field("char", description="char: each character is a token; token: tokens are separated by spaces.")
