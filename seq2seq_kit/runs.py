@@ -16,6 +16,7 @@ from seq2seq_kit.bundles.base import Bundle, rows_given
 from seq2seq_kit.bundles.files import versions
 from seq2seq_kit.bundles.rescue import rescue
 from seq2seq_kit.bundles.serving import requirements
+from seq2seq_kit.data.sources.files import READ
 from seq2seq_kit.errors import BundleError, TrackingError, TrainingError
 from seq2seq_kit.evaluation.base import Board
 from seq2seq_kit.explanation import kernels_of, recurrences_of, slow_layers
@@ -27,7 +28,7 @@ from seq2seq_kit.reports.logged import final_metrics, final_tags, step_curves
 from seq2seq_kit.reports.notes import describe_run
 from seq2seq_kit.results import Announcer, Reporter, Silent, TrainResult
 from seq2seq_kit.tasks import open_job, read_bundle
-from seq2seq_kit.tasks.job import Job, digest_of
+from seq2seq_kit.tasks.job import Job, data_name, digest_of
 from seq2seq_kit.tracking.client import RunRecord, git_revision, open_tracking
 from seq2seq_kit.tracking.resuming import RESUME, checkpoint_of
 from seq2seq_kit.training.checkpoint import Checkpoint
@@ -260,6 +261,8 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
         (folder / "recipe.yaml").write_text(dump_recipe(result.recipe), encoding="utf-8")
         result.test.table().to_csv(folder / "test_scores.csv", index=False)
         result.val.table().to_csv(folder / "val_scores.csv", index=False)
+        if read := getattr(job.source, "attrs", {}).get(READ):
+            pd.DataFrame(read).to_csv(folder / "data_files.csv", index=False)
         record.files(folder)
         record.models(bundle, job.served(result.bundle), requirements())
 
@@ -280,11 +283,6 @@ def _run_name(recipe: Recipe) -> str:
     units = "-".join(map(str, layers if isinstance(layers, list) else [layers]))
     shape = f"{model['shape']} " if "shape" in model else ""
     return f"{shape}{model['cell']}{units} e{recipe.training.epochs} s{recipe.seed}"
-
-
-def data_name(recipe: Recipe) -> str:
-    """The file's name, for MLflow."""
-    return Path(recipe.source).name if recipe.source else "DataFrame"
 
 
 def close(record: RunRecord, status: str, error: BaseException) -> None:

@@ -23,6 +23,7 @@ from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.evaluation import Board
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
+from seq2seq_kit.recipe.source_rules import is_database
 from seq2seq_kit.reports import plots
 from seq2seq_kit.reports.model_diagram import plot_model
 from seq2seq_kit.reports.notes import count_of
@@ -233,6 +234,14 @@ def source_of(recipe: Recipe) -> str | list[str]:
             "the recipe names no data.source. Add one, or hand over a DataFrame as `data`", code="missing_source"
         )
     return source
+
+
+def data_name(recipe: Recipe) -> str:
+    """The name of the file, or of a database's table, for MLflow."""
+    section = sourced(recipe)
+    if recipe.source is None or section is None or is_database(section.source):
+        return (section.table or "query") if section and section.source else "DataFrame"
+    return Path(recipe.source).name
 
 
 def rows_of(recipe: Recipe, data: pd.DataFrame | None, *, texts: Sequence[str] = ()) -> tuple[pd.DataFrame, str]:
