@@ -6,7 +6,9 @@ The copy lies among the temporary files until the process ends; in memory is a p
 import atexit
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +41,8 @@ def one_file(source: str | Sequence[str], section: Sourced) -> Path:
     if len(named) == 1 and is_file(Path(named[0])):
         return Path(named[0])
     if is_database(named[0]):
-        return _written(_tables(pieces_of_database(named[0], section)), named[0])
+        with closing(pieces_of_database(named[0], section)) as frames:
+            return _written(_tables(frames), named[0])
     with local_files(named, PARQUET) as places:
         if any(place.partitions for place in places):
             raise DataError(
@@ -58,7 +61,10 @@ def _tables(frames: Iterator[pd.DataFrame]) -> Iterator["pa.Table"]:
     for frame in frames:
         # Whole numbers of one piece may be missing in the next.
         whole = {str(name): "float64" for name, kind in frame.dtypes.items() if kind.kind in "iub"}
-        yield pa.Table.from_pandas(frame.astype(whole), preserve_index=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pyarrow asks pandas 3.1 for times in a way that goes away
+            table = pa.Table.from_pandas(frame.astype(whole), preserve_index=False)
+        yield table
 
 
 def _groups(paths: Sequence[str]) -> Iterator["pa.Table"]:

@@ -6,7 +6,7 @@ a zone come in UTC, whatever the server's or the user's zone is.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -44,15 +44,16 @@ def read_database(address: str, section: Sourced | None) -> pd.DataFrame:
     """
     pieces: list[pd.DataFrame] = []
     held = 0
-    for piece in pieces_of_database(address, section):
-        pieces.append(piece)
-        held += int(piece.memory_usage(deep=True).sum())
-        if held > free_memory():  # joining them takes as much again
-            raise DataError(
-                f"{address}: {sum(map(len, pieces)):,} rows take {held / 1e9:.1f} GB, and there are more than the free memory "
-                "holds. Set data.read: row_groups, choose fewer columns in data.query, or free memory",
-                code="not_enough_memory",
-            )
+    with closing(pieces_of_database(address, section)) as found:
+        for piece in found:
+            pieces.append(piece)
+            held += int(piece.memory_usage(deep=True).sum())
+            if held > free_memory():  # joining them takes as much again
+                raise DataError(
+                    f"{address}: {sum(map(len, pieces)):,} rows take {held / 1e9:.1f} GB, and there are more than the free "
+                    "memory holds. Set data.read: row_groups, choose fewer columns in data.query, or free memory",
+                    code="not_enough_memory",
+                )
     frame = pd.concat(pieces, ignore_index=True).infer_objects() if len(pieces) > 1 else pieces[0]
     frame.attrs[READ] = {"files": [described(address, section)], "rows": [len(frame)]}
     return frame
@@ -64,7 +65,7 @@ def described(address: str, section: Sourced | None) -> str:
     return f"{address} {what}".strip()
 
 
-def pieces_of_database(address: str, section: Sourced | None) -> Iterator[pd.DataFrame]:
+def pieces_of_database(address: str, section: Sourced | None) -> Generator[pd.DataFrame, None, None]:
     """The rows, `PIECE_ROWS` at a time; at least one piece, which may have no rows. Errors as of `read_database`."""
     table, query = (section.table, section.query) if section else (None, None)
     if (table is None) == (query is None):
@@ -138,7 +139,7 @@ def _duckdb(address: str, statement: str) -> Iterator[pd.DataFrame]:
     with _told(address, duckdb.Error, connecting=True):
         connection = duckdb.connect(str(path), read_only=True, config=settings)
     with closing(connection), _told(address, duckdb.Error):
-        reader = connection.execute(statement).to_arrow_reader(PIECE_ROWS)
+        reader = connection.sql(statement).to_arrow_reader(PIECE_ROWS)
         refuse_duplicates(reader.schema.names, address)
         empty = True
         for batch in reader:

@@ -147,7 +147,9 @@ def test_what_a_server_refuses_is_told(server: str, monkeypatch: pytest.MonkeyPa
         "database_unreachable", source=server.replace("/postgres", "/void"), table="load"
     )
     assert "refused" in _refused("database_unreachable", source="postgresql://kit@127.0.0.1:1/void", table="load")
-    assert "twice" in _refused("duplicate_column", source=server, query="SELECT 1 AS twice, 2 AS twice")
+    assert "twice" in _refused(
+        "duplicate_column", source=server, query="SELECT time, load AS twice, heat AS twice FROM load"
+    )
     assert "has a header and no rows" in _refused("empty_table", source=server, query="SELECT * FROM load WHERE false")
 
 
@@ -209,8 +211,8 @@ def test_a_query_of_a_file_only_reads_that_file(files: Path, source: str) -> Non
         "DELETE FROM load RETURNING *",
         "SELECT 1) AS a; DROP TABLE load; SELECT * FROM (SELECT 1",
         "SELECT 1) AS a; ATTACH 'other.db' AS other; SELECT * FROM (SELECT 1",
-        "SELECT * FROM read_csv('secret.csv')",
         "SELECT load_extension('secret')",
+        *(["SELECT * FROM read_csv('secret.csv')"] if source.startswith("duckdb") else []),
     ):
         _refused("query_failed", source=source, query=query)
     assert Path(source.partition(":///")[2]).read_bytes() == before

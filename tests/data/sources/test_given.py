@@ -78,7 +78,7 @@ def test_an_index_that_only_counts_rows_is_no_column() -> None:
 
 def test_a_column_is_not_replaced_by_an_index_of_its_name() -> None:
     frame = hourly_frame(48)
-    twice = frame.set_index(frame["time"] + pd.Timedelta("1d"))
+    twice = frame.set_index(frame["time"] + pd.Timedelta(days=1))
     assert frame_of(twice, time=["time"])["time"].tolist() == frame["time"].tolist()
 
 
