@@ -11,8 +11,8 @@ from typing import TypeGuard
 from zoneinfo import available_timezones
 
 from seq2seq_kit.errors import Problem
-from seq2seq_kit.recipe.fields import Recipe, Rule, Written, in_words
-from seq2seq_kit.recipe.messages import did_you_mean, filled
+from seq2seq_kit.recipe.fields import Recipe, Rule, Written
+from seq2seq_kit.recipe.messages import did_you_mean, filled, shortened
 from seq2seq_kit.recipe.section import Tree
 from seq2seq_kit.recipe.source_rules import SOURCE_RULES, has_row_groups
 
@@ -110,7 +110,7 @@ def row_groups_are_read_as_they_stand(recipe: Written) -> Iterator[Problem]:
         return
     source, scaling = data.get("source"), data.get("scaling")
     if not has_row_groups(source):
-        said = f"`row_groups` are those of Parquet files (.parquet, .pq) or of a database. Received: {in_words(source)}"
+        said = f"`row_groups` are those of Parquet files (.parquet, .pq) or of a database. Received: {shortened(source)}"
         yield Problem("data.read", said)
     robust = "robust" in (scaling.values() if isinstance(scaling, Mapping) else [scaling])
     takes, fills = "takes a single series in time order", "fills no cells. Fill them in the file"

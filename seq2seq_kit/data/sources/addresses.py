@@ -73,7 +73,7 @@ def _fetched(address: str, folder: Path, endings: Sequence[str], number: int) ->
             found = [path]
         if not found:
             raise FileNotFoundError(address)
-        places = []
+        places: list[Place] = []
         for name in found:
             # A folder each, so that two files may have the same name, which says how they are read.
             local = folder / str(number + len(places)) / _name_of(name, web=scheme in _WEB)

@@ -6,7 +6,7 @@ a zone come in UTC, whatever the server's or the user's zone is.
 """
 
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -178,8 +178,8 @@ def _pieces(cursor: "object", address: str) -> Iterator[pd.DataFrame]:
         yield _frame([], names)
 
 
-def _frame(rows: Sequence[Sequence[object]], names: list[str]) -> pd.DataFrame:
-    return pd.DataFrame.from_records(list(rows), columns=names, coerce_float=True)
+def _frame(rows: list[tuple[object, ...]], names: list[str]) -> pd.DataFrame:
+    return pd.DataFrame.from_records(rows, columns=names, coerce_float=True)
 
 
 @contextmanager

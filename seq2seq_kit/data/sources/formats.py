@@ -1,7 +1,7 @@
 """Files with types of their own beside Parquet: Feather (Arrow IPC) and Excel."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -66,7 +66,9 @@ def read_excel(path: Path, *, sheet: str | None, texts: Sequence[str]) -> pd.Dat
             finally:
                 book.close()
             refuse_duplicates((name for name in header if name is not None), f"{path}, sheet {chosen}")
-            written = {name: _as_written for name in texts if name in header}
+            written: dict[int | str, Callable[[object], object]] = {
+                name: _as_written for name in texts if name in header
+            }
             frame = pd.read_excel(path, sheet_name=chosen, engine="openpyxl", converters=written)
     except DataError:
         raise

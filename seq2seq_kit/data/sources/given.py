@@ -129,7 +129,8 @@ def _without_index(frame: pd.DataFrame, time: list[str], series: list[str]) -> p
         return frame
     rows = frame.reset_index(drop=True)
     for name, level in reversed(found):
-        rows.insert(0, name, (level.to_timestamp() if isinstance(level, pd.PeriodIndex) else level).array)
+        values = level.to_timestamp() if isinstance(level, pd.PeriodIndex) else level
+        rows.insert(0, name, pd.Series(values.array, index=rows.index))
     return rows
 
 

@@ -50,6 +50,7 @@ def test_a_multi_index_holds_series_and_times(order: list[str], named: bool) -> 
         given.index.names = [None, None]
     job = open_job(parse_recipe(forecast_recipe(series="site")), given)
     assert job.series == ["north", "south"]
+    assert isinstance(job.source, pd.DataFrame)
     pd.testing.assert_frame_equal(job.source[frame.columns], frame, check_dtype=False)
 
 
