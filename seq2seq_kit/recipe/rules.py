@@ -110,7 +110,9 @@ def row_groups_are_read_as_they_stand(recipe: Written) -> Iterator[Problem]:
         return
     source, scaling = data.get("source"), data.get("scaling")
     if not has_row_groups(source):
-        said = f"`row_groups` are those of Parquet files (.parquet, .pq) or of a database. Received: {shortened(source)}"
+        said = (
+            f"`row_groups` are those of Parquet files (.parquet, .pq) or of a database. Received: {shortened(source)}"
+        )
         yield Problem("data.read", said)
     robust = "robust" in (scaling.values() if isinstance(scaling, Mapping) else [scaling])
     takes, fills = "takes a single series in time order", "fills no cells. Fill them in the file"

@@ -1,7 +1,7 @@
 """Rows of a database: PostgreSQL, SQLite or DuckDB, read only, in pieces, in the order of series and time.
 
-An address names server, user and database and holds no password: libpq takes it from PGPASSWORD or ~/.pgpass. A query is wrapped
-into a SELECT of its own, inside a transaction (or a file) that is open for reading only, so it cannot change anything. Times with
+An address names server, user and database and holds no password: libpq takes it from PGPASSWORD or ~/.pgpass. A query is a
+single SELECT, inside a transaction (or a file) that is open for reading only, so it cannot change anything. Times with
 a zone come in UTC, whatever the server's or the user's zone is.
 """
 
@@ -73,19 +73,17 @@ def pieces_of_database(address: str, section: Sourced | None) -> Generator[pd.Da
         raise DataError(said, code="missing_query")
     inner = f"SELECT * FROM {_quoted(table)}" if table else str(query).strip().rstrip(";")
     order = ", ".join(_quoted(name, whole=True) for name in _order(section))
-    # The line's end before the parenthesis ends a comment, too.
-    statement = f"SELECT * FROM (\n{inner}\n) AS kit_rows" + (f" ORDER BY {order}" if order else "")
+    # The line's end before the parenthesis ends a comment, too. Without times a query has an order of its own, which stays.
+    statement = f"SELECT * FROM (\n{inner}\n) AS kit_rows ORDER BY {order}" if order else inner
     read = {"postgresql": _postgresql, "sqlite": _sqlite, "duckdb": _duckdb}[scheme_of(address) or ""]
     yield from read(address, statement)
 
 
 def _order(section: Sourced | None) -> list[str]:
-    """Columns of series, then of time."""
-    found = []
-    for key in ("series", "time"):
-        value = getattr(section, key, None)
-        found += [value] if isinstance(value, str) else list(value or [])
-    return found
+    """Columns of series, then of time; none without times."""
+    values = [getattr(section, key, None) or [] for key in ("series", "time")]
+    series, time = ([value] if isinstance(value, str) else list(value) for value in values)
+    return [*series, *time] if time else []
 
 
 def _quoted(name: str | None, *, whole: bool = False) -> str:
@@ -139,6 +137,8 @@ def _duckdb(address: str, statement: str) -> Iterator[pd.DataFrame]:
     with _told(address, duckdb.Error, connecting=True):
         connection = duckdb.connect(str(path), read_only=True, config=settings)
     with closing(connection), _told(address, duckdb.Error):
+        if [each.type for each in connection.extract_statements(statement)] != [duckdb.StatementType.SELECT]:
+            raise duckdb.Error("it is no single SELECT")
         reader = connection.sql(statement).to_arrow_reader(PIECE_ROWS)
         refuse_duplicates(reader.schema.names, address)
         empty = True

@@ -27,6 +27,7 @@ from seq2seq_kit.recipe.rules import (
     labels_are_not_read,
 )
 from seq2seq_kit.recipe.section import Section
+from seq2seq_kit.recipe.source_rules import scheme_of
 
 
 class Labels(Section):
@@ -81,6 +82,13 @@ def tokens_have_sequences(recipe: Written) -> Iterator[Problem]:
         yield Problem("data.tokens", said, "missing_key")
 
 
+def lines_are_of_one_file(recipe: Written) -> Iterator[Problem]:
+    source = recipe.data.get("source")
+    if recipe.data.get("lines") and (isinstance(source, list) or (isinstance(source, str) and scheme_of(source))):
+        said = "reads a single file of this machine. Join the files, or give a table and `series`"
+        yield Problem("data.lines", said, "conflicting_keys")
+
+
 def a_character_has_units_to_be_read_by(recipe: Written) -> Iterator[Problem]:
     model, default = recipe.model, TagTokensModel.model_fields["character_dim"].default
     # A resolved recipe writes defaults out, so only what differs from them was set.
@@ -104,6 +112,7 @@ class TagTokensRecipe(TagRecipe):
     rules: ClassVar[tuple[Rule, ...]] = (
         labels_are_not_read,
         tokens_have_sequences,
+        lines_are_of_one_file,
         a_split_of_sequences_leaves_training_sequences,
         a_character_has_units_to_be_read_by,
     )

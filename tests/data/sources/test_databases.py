@@ -158,6 +158,10 @@ def test_what_a_server_refuses_is_told(server: str, monkeypatch: pytest.MonkeyPa
     "query",
     [
         "DELETE FROM load RETURNING *",
+        "DELETE FROM load RETURNING * -- ORDER BY",
+        "SELECT 1; DELETE FROM load -- ORDER BY",
+        "WITH gone AS (DELETE FROM load RETURNING *) SELECT * FROM gone ORDER BY 1",
+        "COPY load TO PROGRAM 'true' -- ORDER BY",
         "WITH gone AS (DELETE FROM load RETURNING *) SELECT * FROM gone",
         "SELECT 1; DELETE FROM load",
         "SELECT 1) AS a; COMMIT; DELETE FROM load; SELECT * FROM (SELECT 1",
@@ -170,7 +174,14 @@ def test_a_query_cannot_change_a_server(server: str, query: str, monkeypatch: py
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     with psycopg.connect(server, autocommit=True) as made:
         made.execute("CREATE SEQUENCE IF NOT EXISTS counter")
-        _refused("query_failed", source=server, query=query)
+        recipe = forecast_recipe(source=server, query=query)
+        if "ORDER BY" in query:  # it is not part of another SELECT then
+            recipe["data"] = {
+                key: value for key, value in recipe["data"].items() if key not in ("time", "every", "calendar")
+            }
+        with pytest.raises(DataError) as caught:
+            validate(recipe)
+        assert caught.value.code == "query_failed"
         assert made.execute("SELECT count(*) FROM load").fetchone() == (600,)
 
 
@@ -226,6 +237,30 @@ def test_a_wrong_table_or_file_is_told(files: Path, source: str) -> None:
     assert not list(files.glob("none*"))
     Path(source.partition(":///")[2]).write_bytes(b"nonsense" * 1000)
     _refused("unreadable_file", source=source, table="load")
+
+
+WITHOUT_TIMES = "SELECT load, heat, 'north' AS site FROM load ORDER BY time DESC"
+
+
+def _without_times(source: str) -> object:
+    recipe = forecast_recipe(source=source, query=WITHOUT_TIMES, series="site")
+    recipe["data"] = {key: value for key, value in recipe["data"].items() if key not in ("time", "every", "calendar")}
+    return open_job(parse_recipe(recipe)).source.iloc[0:300]["load"]
+
+
+@pytest.mark.parametrize("source", ["sqlite:///rows.db", "duckdb:///rows.duckdb"])
+def test_without_times_the_order_is_the_querys(files: Path, source: str) -> None:
+    np.testing.assert_allclose(_without_times(source), hourly_frame(300)["load"][::-1])
+    for query in (
+        "DELETE FROM load RETURNING * -- ORDER BY",
+        "SET threads = 1 -- ORDER BY",
+        "SET enable_external_access = true; SELECT * FROM load -- ORDER BY",
+        "CREATE TABLE x (a INT) -- ORDER BY",
+    ):
+        section = parse_recipe(forecast_recipe(source=source, query=query)).data.model_copy(update={"time": None})
+        with pytest.raises(DataError) as caught:
+            databases.read_database(source, section)  # type: ignore[arg-type]
+        assert caught.value.code == "query_failed"
 
 
 def test_missing_cells_of_one_piece_leave_numbers(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -250,3 +250,9 @@ def test_several_files_that_do_not_fit_into_memory_are_refused(
     with pytest.raises(DataError, match="has 300 rows x 3 columns") as caught:
         validate(forecast_recipe(source="sales/*.parquet"))
     assert caught.value.code == "not_enough_memory"
+
+
+def test_lines_of_tokens_are_of_one_file() -> None:
+    data = {"source": ["a.conll", "b.conll"], "tokens": "word", "labels": "tag", "lines": ["word", "tag"]}
+    with pytest.raises(RecipeError, match="reads a single file of this machine"):
+        parse_recipe({"task": "tag", "data": data})
