@@ -242,10 +242,10 @@ def test_a_wrong_table_or_file_is_told(files: Path, source: str) -> None:
 WITHOUT_TIMES = "SELECT load, heat, 'north' AS site FROM load ORDER BY time DESC"
 
 
-def _without_times(source: str) -> object:
+def _without_times(source: str) -> list[float]:
     recipe = forecast_recipe(source=source, query=WITHOUT_TIMES, series="site")
     recipe["data"] = {key: value for key, value in recipe["data"].items() if key not in ("time", "every", "calendar")}
-    return open_job(parse_recipe(recipe)).source.iloc[0:300]["load"]
+    return open_job(parse_recipe(recipe)).source.iloc[0:300]["load"].tolist()
 
 
 @pytest.mark.parametrize("source", ["sqlite:///rows.db", "duckdb:///rows.duckdb"])
