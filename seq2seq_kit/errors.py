@@ -14,10 +14,13 @@ _KEY = re.compile(
     r"(?i)([?&][\w-]*(?:password|passwd|secret|token|signature|credential|api_?key|access_?key|sig)[\w-]*=)[^\s&'\"]+"
 )
 
+_WORD = re.compile(r"(?i)(\bpassword\s*=\s*)[^\s&'\"]+")
+
 
 def without_secrets(text: str) -> str:
     """A text without the passwords and keys of the addresses in it: what is shown or stored may be read by others."""
-    return _KEY.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text)) if "://" in text else text
+    text = _KEY.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text)) if "://" in text else text
+    return _WORD.sub(r"\1***", text)
 
 
 @dataclass(frozen=True)

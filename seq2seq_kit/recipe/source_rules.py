@@ -37,8 +37,8 @@ def is_database(source: object) -> bool:
 def secret_in(source: str) -> str | None:
     """What an address holds that must not be stored: a password or a key in its query; None of all others."""
     scheme = scheme_of(source)
-    if scheme is None:
-        return None
+    if scheme is None:  # libpq's other way to write an address
+        return "a password" if re.search(r"(?i)\bpassword\s*=\s*\S", source) else None
     # A password may hold what else ends the host's part, so of a database everything up to the @ counts.
     before = (
         r"[^@]*:[^@]*@" if scheme.split("+")[0] in (*DATABASES, *_SPELLED, *_OTHER_DATABASES) else r"[^/@]*:[^/@]*@"

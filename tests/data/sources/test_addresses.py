@@ -101,6 +101,7 @@ SECRETS = [
     "https://host/rows.csv?X-Amz-Signature=geheim",
     "s3://key:geheim@bucket/rows.csv",
     "https://blob/rows.csv?sv=1&sig=geheim",
+    "host=db.example.org user=kit password=geheim",
 ]
 
 
