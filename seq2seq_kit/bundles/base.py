@@ -14,10 +14,13 @@ import pandas as pd
 from seq2seq_kit.data.sources.files import READ, in_their_files
 from seq2seq_kit.data.sources.given import Given, frame_of, is_table
 from seq2seq_kit.data.tables.sources import read_source
+from seq2seq_kit.data.tables.written import PLAIN
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.evaluation.base import Board
-from seq2seq_kit.recipe.fields import Recipe, Sourced
+from seq2seq_kit.recipe.fields import Recipe
+from seq2seq_kit.recipe.format import Format
 from seq2seq_kit.recipe.section import Section
+from seq2seq_kit.recipe.sourced import Sourced
 
 if TYPE_CHECKING:
     import keras
@@ -212,6 +215,12 @@ def names_of_series(recipe: Recipe) -> list[str]:
     return _names(recipe.data, "series")
 
 
+def format_of(recipe: Recipe) -> Format:
+    """How a recipe's files of text are written."""
+    found: Format = getattr(recipe.data, "format", PLAIN)
+    return found
+
+
 def standard_normal(model: keras.Model) -> list[np.ndarray]:
     """Golden inputs for a model of numbers."""
     from seq2seq_kit.models.inference import forward_inputs
@@ -233,6 +242,7 @@ __all__ = [
     "Board",
     "Bundle",
     "Json",
+    "format_of",
     "golden_sequences",
     "names_of_series",
     "refuse_other_shapes",

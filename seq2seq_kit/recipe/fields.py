@@ -4,7 +4,7 @@ What a task adds is in its own folder (`tasks/*/recipe.py`). Defaults are in the
 description is what `seq2seq-kit schema` shows in an editor.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.hyperparameters import Hyperparameter
 from seq2seq_kit.recipe.section import Section, Tree
+from seq2seq_kit.recipe.sourced import Name, Sourced, in_words
 from seq2seq_kit.recipe.sweep import Sweep
 
 Calendar = Literal[
@@ -47,7 +48,6 @@ Units = Annotated[list[Steps], Field(min_length=1, max_length=100)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 # A share of the rows, or how many of them.
 Share = Annotated[float, Field(gt=0, lt=1)] | Steps
-Name = Annotated[str, Field(min_length=1, max_length=4_096)]  # of a column, or a path
 Columns = Annotated[list[Name], Field(min_length=1, max_length=10_000)]
 Limits = dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
 # An integer, a unit and nothing else; the data room turns it into a step (data/time.py).
@@ -89,22 +89,6 @@ class SequenceSplit(Section):
 
     val: float = Field(0.1, gt=0, lt=1, description="Share of the sequences.")
     test: float = Field(0.1, gt=0, lt=1, description="Share of the sequences.")
-
-
-class Sourced(Section):
-    """Where rows come from; rules in source_rules.py."""
-
-    source: Name | Annotated[list[Name], Field(min_length=1, max_length=100_000)] | None = Field(
-        None,
-        description="A named data set (see `seq2seq-kit list`), a file (CSV, Parquet, Feather, Excel), a list of files, a glob "
-        "such as 'sales/*.csv', a folder, an address such as https://host/rows.csv, or a database: postgresql://user@host/name, "
-        "sqlite:///file.db, duckdb:///file.db.",
-    )
-    query: Annotated[str, Field(min_length=1, max_length=100_000)] | None = Field(
-        None, description="SELECT whose rows are read from the database that `source` names; or give `table`."
-    )
-    table: Name | None = Field(None, description="Table of the database that `source` names; or give `query`.")
-    sheet: Name | None = Field(None, description="Sheet of an Excel file that has several.")
 
 
 class Table(Sourced):
@@ -286,11 +270,3 @@ class Recipe(Section):
     def source(self) -> str | None:
         """What its rows are read from, in words; None where a program passes them as `data`."""
         return in_words(getattr(self.data, "source", None))
-
-
-def in_words(source: str | Sequence[str] | None) -> str | None:
-    """A source for messages and records: its first file where it has many."""
-    if source is None or isinstance(source, str):
-        return source
-    more = len(source) - 1
-    return f"{source[0]} and {more} more file{'s' if more > 1 else ''}" if more else source[0]

@@ -124,6 +124,7 @@ def row_groups_are_read_as_they_stand(recipe: Written) -> Iterator[Problem]:
             data.get("limits"),
             "`read: row_groups` clears no cells. Correct them in the file, leave `limits` out",
         ),
+        ("format", data.get("format"), "`format` is about files of text. Leave it out"),
         ("time_zone", data.get("time_zone"), "`read: row_groups` reads times as they stand. Leave `time_zone` out"),
         ("scaling", robust, "`robust` needs all values of a column at once. Choose standard, minmax or none"),
         ("read", recipe.sweep is not None, "the trials of a sweep share a table in memory. Leave `sweep` out"),

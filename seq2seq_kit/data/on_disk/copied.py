@@ -18,8 +18,8 @@ from seq2seq_kit.data.sources.addresses import local_files
 from seq2seq_kit.data.sources.databases import pieces_of_database
 from seq2seq_kit.data.sources.files import is_file, refuse_other_columns
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.recipe.fields import Sourced
 from seq2seq_kit.recipe.source_rules import PARQUET, is_database
+from seq2seq_kit.recipe.sourced import Sourced
 
 if TYPE_CHECKING:
     import pyarrow as pa

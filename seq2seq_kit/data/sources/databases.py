@@ -18,8 +18,8 @@ from seq2seq_kit.data.sources.packages import require_package
 from seq2seq_kit.data.tables.cells import refuse_duplicates
 from seq2seq_kit.data.tables.memory import free_memory
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.recipe.fields import Sourced
 from seq2seq_kit.recipe.source_rules import scheme_of
+from seq2seq_kit.recipe.sourced import Sourced
 
 PIECE_ROWS = 2**16
 _SECONDS = 15  # to wait for a server

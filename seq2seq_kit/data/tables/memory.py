@@ -9,8 +9,8 @@ import psutil
 
 from seq2seq_kit.data.sources.files import places_of
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.recipe.fields import in_words
 from seq2seq_kit.recipe.source_rules import PARQUET, scheme_of
+from seq2seq_kit.recipe.sourced import in_words
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq

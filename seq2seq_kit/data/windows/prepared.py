@@ -14,7 +14,7 @@ from seq2seq_kit.data.tables.columns import Columns, window_shape
 from seq2seq_kit.data.tables.history import History
 from seq2seq_kit.data.tables.pieces import cells_of
 from seq2seq_kit.data.tables.scaling import Scaler, fit_scaler
-from seq2seq_kit.data.tables.splits import PARTS, Split, expanding_folds, fill_missing
+from seq2seq_kit.data.tables.splits import PARTS, Split, expanding_folds, fill_missing, rows_of_part
 from seq2seq_kit.data.tables.table import Table, refuse_missing
 from seq2seq_kit.data.windows.batches import Layout, as_tensor, make_batches
 from seq2seq_kit.data.windows.matrix import make_matrix
@@ -42,6 +42,7 @@ class Prepared:
         layout: Roles of the matrix's columns.
         barred: Rows after which no forecast may begin, because an input there was interpolated towards the rows to predict;
             shape `(rows,)` bool.
+        rows: Rows of each part that may be targets, see `rows_of_part`.
         notes: What was done to the data.
         answers: Whether batches hold the targets also as an input, see `make_batches`.
     """
@@ -54,6 +55,7 @@ class Prepared:
     codes: np.ndarray
     matrix: Rows
     layout: Layout
+    rows: dict[str, np.ndarray]
     barred: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
     answers: bool = False
@@ -68,7 +70,7 @@ class Prepared:
         """The windows of train, val and test."""
         shape, stride = window_shape(self.data), self.data.window_stride
         return {
-            part: make_windows(self.segments, self.split.rows(part), shape, stride=stride, barred=self.barred)
+            part: make_windows(self.segments, self.rows[part], shape, stride=stride, barred=self.barred)
             for part in PARTS
         }
 
@@ -213,10 +215,11 @@ class Prepared:
     def why_none(self, part: str) -> str:
         """Why a part holds not one window: its rows without a gap are too few, or all of them end in filled cells."""
         shape = self.windows[part].shape
-        reach = longest_reach(self.segments, self.split.rows(part), shape)
+        reach = longest_reach(self.segments, self.rows[part], shape)
         said = f"and within its reach the longest stretch without a gap {reach}"
         if reach < shape.span:
-            return said
+            unknown = int((self.split.rows(part) - self.rows[part]).sum())
+            return said + (f"; {unknown} rows at its end were interpolated towards a later part" if unknown else "")
         return f"{said}, but every window there ends in a cell that was interpolated towards a later row"
 
 
@@ -240,7 +243,7 @@ def fit_on(data: Data, table: Table, rows: np.ndarray) -> Scaler:
 
 
 def fill(data: Data, table: Table, split: Split) -> Table:
-    """The stage `fill`: missing cells are refused, filled within their part or left for the mask, as `data.missing` says."""
+    """The stage `fill`: missing cells are refused, filled or left for the mask, as `data.missing` says."""
     columns = Columns.of(data)
     if data.missing == "refuse":
         advice = "Fill them in the file, or choose data.missing in the recipe: interpolate, ffill or mask"
@@ -263,7 +266,14 @@ def scale(data: Data, table: Table, filled: Table, split: Split, scaler: Scaler)
         notes.append(
             f"{barred.sum()} rows were interpolated towards later ones; no forecast begins right after one of them"
         )
-    return Prepared(data, table, split, filled.segments, scaler, codes, matrix, layout, barred, notes)
+    rows = {part: rows_of_part(filled, split, part) for part in PARTS}
+    unknown = {part: int((split.rows(part) - rows[part]).sum()) for part in PARTS}
+    notes += [
+        f"{count} rows at the end of {part} were interpolated towards a later part; they are no targets"
+        for part, count in unknown.items()
+        if count
+    ]
+    return Prepared(data, table, split, filled.segments, scaler, codes, matrix, layout, rows, barred, notes)
 
 
 def _barred(data: Data, columns: Columns, filled: Table) -> np.ndarray | None:

@@ -20,7 +20,6 @@ from seq2seq_kit.recipe.fields import (
     Rule,
     Scaling,
     SequenceSplit,
-    Sourced,
     Steps,
     Units,
     Written,
@@ -33,6 +32,7 @@ from seq2seq_kit.recipe.rules import (
     names_of,
 )
 from seq2seq_kit.recipe.section import Section
+from seq2seq_kit.recipe.sourced import Sourced
 
 
 class LabelOrTarget(Section):

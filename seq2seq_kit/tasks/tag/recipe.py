@@ -15,7 +15,6 @@ from seq2seq_kit.recipe.fields import (
     RecurrentModel,
     Rule,
     SequenceSplit,
-    Sourced,
     Steps,
     TokenTraining,
     Written,
@@ -28,6 +27,7 @@ from seq2seq_kit.recipe.rules import (
 )
 from seq2seq_kit.recipe.section import Section
 from seq2seq_kit.recipe.source_rules import scheme_of
+from seq2seq_kit.recipe.sourced import Sourced
 
 
 class Labels(Section):

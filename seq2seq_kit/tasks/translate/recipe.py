@@ -16,7 +16,6 @@ from seq2seq_kit.recipe.fields import (
     Rule,
     SearchRule,
     SequenceSplit,
-    Sourced,
     Steps,
     TeacherForcing,
     TokenTraining,
@@ -31,6 +30,7 @@ from seq2seq_kit.recipe.model_rules import (
 )
 from seq2seq_kit.recipe.rules import a_split_of_sequences_leaves_training_sequences
 from seq2seq_kit.recipe.section import Tree
+from seq2seq_kit.recipe.sourced import Sourced
 from seq2seq_kit.recipe.sweep import knob_of
 
 
