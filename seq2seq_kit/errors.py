@@ -5,8 +5,22 @@ docs/messages.md lists with cause and cure. `exit_code` is what the command line
 call is wrong, 1 where a valid run failed.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+_PASSWORD = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*):\S*@")
+_KEY = re.compile(
+    r"(?i)([?&][\w-]*(?:password|passwd|secret|token|signature|credential|api_?key|access_?key|sig)[\w-]*=)[^\s&'\"]+"
+)
+
+_WORD = re.compile(r"(?i)(\bpassword\s*=\s*)[^\s&'\"]+")
+
+
+def without_secrets(text: str) -> str:
+    """A text without the passwords and keys of the addresses in it: what is shown or stored may be read by others."""
+    text = _KEY.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text)) if "://" in text else text
+    return _WORD.sub(r"\1***", text)
 
 
 @dataclass(frozen=True)
@@ -17,6 +31,9 @@ class Problem:
     text: str
     code: str = "invalid_value"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", without_secrets(self.text))
+
 
 class KitError(Exception):
     """Base of every error that the kit raises on purpose; the command line prints it without a traceback."""
@@ -26,7 +43,7 @@ class KitError(Exception):
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
         """`code` names the cause; default: the code of the class."""
-        super().__init__(message)
+        super().__init__(without_secrets(message))
         self.code = code or type(self).code
 
 

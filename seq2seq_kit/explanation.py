@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from seq2seq_kit.models.acceleration import Kernel
     from seq2seq_kit.models.counts import LayerCount
+    from seq2seq_kit.tasks.registry import Given
 
 _BYTES, _HALF = 4, 2  # float32; float16 and bfloat16
 # Copies of the parameters that a training step holds: weights, gradients, and the optimizer's moments.
@@ -101,7 +101,7 @@ class Explanation:
 
 
 def explain(
-    recipe: str | Path | Mapping[str, object] | Recipe, *, overrides: Overrides = (), data: pd.DataFrame | None = None
+    recipe: str | Path | Mapping[str, object] | Recipe, *, overrides: Overrides = (), data: Given | None = None
 ) -> Explanation:
     """Builds a recipe's model and describes its training; trains nothing, writes nothing.
 

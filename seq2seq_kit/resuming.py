@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.results import Reporter, Silent, TrainResult
@@ -14,11 +13,14 @@ from seq2seq_kit.tasks.job import Job, digest_of
 from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.tracking.resuming import checkpoint_of, require_begun, resumable
 
+if TYPE_CHECKING:
+    from seq2seq_kit.tasks.registry import Given
+
 
 def resume(
     run: str,
     *,
-    data: pd.DataFrame | None = None,
+    data: Given | None = None,
     tracking_uri: str | None = None,
     reporter: Reporter | None = None,
 ) -> TrainResult:

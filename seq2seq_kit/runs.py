@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Bundle
+from seq2seq_kit.bundles.base import Bundle, rows_given
 from seq2seq_kit.bundles.files import versions
 from seq2seq_kit.bundles.rescue import rescue
 from seq2seq_kit.bundles.serving import requirements
+from seq2seq_kit.data.sources.files import READ
 from seq2seq_kit.errors import BundleError, TrackingError, TrainingError
 from seq2seq_kit.evaluation.base import Board
 from seq2seq_kit.explanation import kernels_of, recurrences_of, slow_layers
@@ -27,7 +28,7 @@ from seq2seq_kit.reports.logged import final_metrics, final_tags, step_curves
 from seq2seq_kit.reports.notes import describe_run
 from seq2seq_kit.results import Announcer, Reporter, Silent, TrainResult
 from seq2seq_kit.tasks import open_job, read_bundle
-from seq2seq_kit.tasks.job import Job, digest_of
+from seq2seq_kit.tasks.job import Job, data_name, digest_of
 from seq2seq_kit.tracking.client import RunRecord, git_revision, open_tracking
 from seq2seq_kit.tracking.resuming import RESUME, checkpoint_of
 from seq2seq_kit.training.checkpoint import Checkpoint
@@ -37,12 +38,14 @@ from seq2seq_kit.validation import resolve
 if TYPE_CHECKING:
     import keras
 
+    from seq2seq_kit.data.sources.given import Given
+
 
 def train(
     recipe: str | Path | Mapping[str, object] | Recipe,
     *,
     overrides: Overrides = (),
-    data: pd.DataFrame | None = None,
+    data: Given | None = None,
     tracking_uri: str | None = None,
     reporter: Reporter | None = None,
 ) -> TrainResult:
@@ -51,7 +54,7 @@ def train(
     Args:
         recipe: A YAML file, the same as nested mappings, or a recipe read before.
         overrides: Dotted keys that replace the recipe's: `{"training.epochs": 5}` or `["training.epochs=5"]`.
-        data: Rows to train on instead of the recipe's `data.source`.
+        data: Rows to train on instead of the recipe's `data.source`: a pandas DataFrame or Series, a Polars or Arrow table.
         tracking_uri: A folder, a SQLite URI or a server; default: `MLFLOW_TRACKING_URI`, else the folder `mlruns`.
         reporter: Is told how the run goes.
 
@@ -208,7 +211,7 @@ def load(run: str | Path, *, tracking_uri: str | None = None) -> Bundle:
 def evaluate(
     run: str | Path | Bundle,
     *,
-    data: pd.DataFrame | str | Path | None = None,
+    data: Given | str | Path | None = None,
     beams: int | None = None,
     tracking_uri: str | None = None,
 ) -> Board:
@@ -224,8 +227,9 @@ def evaluate(
     if beams is not None:
         bundle = bundle.with_beams(beams)
     if data is not None:
-        frame = data if isinstance(data, pd.DataFrame) else bundle.read(str(data))
-        return bundle.evaluate(frame, origin="the data" if isinstance(data, pd.DataFrame) else str(data))
+        named = isinstance(data, str | Path)
+        rows = bundle.read(str(data)) if isinstance(data, str | Path) else rows_given(bundle.recipe, data)
+        return bundle.evaluate(rows, origin=str(data) if named else "the data")
     job = open_job(bundle.recipe)
     if digest_of(job.source, job.columns) != bundle.info.get("data_sha256"):
         told = f"{bundle.recipe.source} has changed since the training; the figures are of its present rows"
@@ -257,6 +261,8 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
         (folder / "recipe.yaml").write_text(dump_recipe(result.recipe), encoding="utf-8")
         result.test.table().to_csv(folder / "test_scores.csv", index=False)
         result.val.table().to_csv(folder / "val_scores.csv", index=False)
+        if read := getattr(job.source, "attrs", {}).get(READ):
+            pd.DataFrame(read).to_csv(folder / "data_files.csv", index=False)
         record.files(folder)
         record.models(bundle, job.served(result.bundle), requirements())
 
@@ -279,11 +285,6 @@ def _run_name(recipe: Recipe) -> str:
     units = "-".join(map(str, layers if isinstance(layers, list) else [layers]))
     shape = f"{model['shape']} " if "shape" in model else ""
     return f"{shape}{model['cell']}{units} e{recipe.training.epochs} s{recipe.seed}"
-
-
-def data_name(recipe: Recipe) -> str:
-    """The file's name, for MLflow."""
-    return Path(recipe.source).name if recipe.source else "DataFrame"
 
 
 def close(record: RunRecord, status: str, error: BaseException) -> None:

@@ -1,10 +1,12 @@
 """Checking a recipe and its data without training, and without TensorFlow."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from pydantic import BaseModel
 
 from seq2seq_kit.findings import Finding
@@ -13,6 +15,9 @@ from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides
 from seq2seq_kit.recipe.section import Tree
 from seq2seq_kit.tasks.registry import load_recipe, parse_recipe
+
+if TYPE_CHECKING:
+    from seq2seq_kit.tasks.registry import Given
 
 
 @dataclass(frozen=True)
@@ -36,9 +41,7 @@ class Validation:
     findings: list[Finding]
 
 
-def validate(
-    recipe: str | Path | Tree | Recipe, *, overrides: Overrides = (), data: pd.DataFrame | None = None
-) -> Validation:
+def validate(recipe: str | Path | Tree | Recipe, *, overrides: Overrides = (), data: Given | None = None) -> Validation:
     """Checks everything that can be checked before training.
 
     Args:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.sources.files import READ, in_their_files
+from seq2seq_kit.data.sources.given import Given, frame_of, is_table
 from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.data.tables.written import PLAIN
-from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.evaluation.base import Board
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.format import Format
+from seq2seq_kit.recipe.section import Section
+from seq2seq_kit.recipe.sourced import Sourced
 
 if TYPE_CHECKING:
     import keras
@@ -25,6 +29,8 @@ Json = dict[str, Any]
 Arrays = dict[str, np.ndarray]
 Shape = tuple[int | None, ...]
 _GOLDEN_LENGTHS = (8, 5, 3)
+# What takes rows; see `Bundle.__init_subclass__`.
+_TAKES_ROWS = ("predict", "encode", "reconstruct", "score", "evaluate", "answer", "ignored_columns")
 
 
 class Bundle(ABC):
@@ -48,6 +54,13 @@ class Bundle(ABC):
     what: ClassVar[str]
     batch_size: ClassVar[int | None] = None
     takes_texts: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        """Every verb of every task takes what `train` takes as rows: they become a frame here, and nowhere else."""
+        super().__init_subclass__(**given)
+        for verb in _TAKES_ROWS:
+            if verb in cls.__dict__:
+                setattr(cls, verb, _of_tables(cls.__dict__[verb]))
 
     def predict(self, frame: pd.DataFrame, *, origin: str = "the data") -> pd.DataFrame:
         """The model's predictions for new rows.
@@ -80,7 +93,7 @@ class Bundle(ABC):
 
     def read(self, path: str) -> pd.DataFrame:
         """A file of rows, in the form that the recipe gives it."""
-        return read_source(path, texts=self.as_written, form=format_of(self.recipe))
+        return read_source(path, texts=self.as_written, section=sourced(self.recipe))
 
     @property
     def as_written(self) -> list[str]:
@@ -152,10 +165,54 @@ def _fits(expected: Shape, found: Shape) -> bool:
     return len(expected) == len(found) and all(None in pair or pair[0] == pair[1] for pair in pairs)
 
 
+def _of_tables(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """A verb that takes tables of any library, and says in which of several files a wrong row is."""
+
+    @wraps(verb)
+    def taking(self: Bundle, *given: Any, **named: Any) -> Any:
+        read = getattr(given[0], "attrs", {}).get(READ) if given else None
+        try:
+            return verb(
+                self,
+                *(_frame(self, each) for each in given),
+                **{name: _frame(self, each) for name, each in named.items()},
+            )
+        except DataError as error:
+            if not read:
+                raise
+            said = in_their_files(str(error), zip(read["files"], read["rows"], strict=True))
+            raise type(error)(said, code=error.code) from None
+
+    return taking
+
+
+def _frame(bundle: Bundle, given: object) -> object:
+    # A Series of texts is a list of them to whoever reads texts.
+    if not is_table(given) or (bundle.takes_texts and not isinstance(given, pd.DataFrame) and hasattr(given, "name")):
+        return given
+    return rows_given(bundle.recipe, given)  # type: ignore[arg-type]  # `is_table` says so
+
+
+def rows_given(recipe: Recipe, data: Given) -> pd.DataFrame:
+    """Rows that a program hands over, as a frame with the columns that a recipe names; see `frame_of`."""
+    data_of = recipe.data
+    values = dict.fromkeys([*getattr(data_of, "inputs", []), *getattr(data_of, "targets", [])])
+    return frame_of(data, time=_names(data_of, "time"), series=names_of_series(recipe), values=list(values))
+
+
+def sourced(recipe: Recipe) -> Sourced | None:
+    """The section that says how a recipe's source is read; None of a recipe without one."""
+    return recipe.data if isinstance(recipe.data, Sourced) else None
+
+
+def _names(section: Section, key: str) -> list[str]:
+    value = getattr(section, key, None)
+    return [value] if isinstance(value, str) else list(value or [])
+
+
 def names_of_series(recipe: Recipe) -> list[str]:
-    """The column that tells a recipe's series apart, if it has one."""
-    series = getattr(recipe.data, "series", None)
-    return [series] if series else []
+    """The columns that tell a recipe's series apart, if it has any."""
+    return _names(recipe.data, "series")
 
 
 def format_of(recipe: Recipe) -> Format:

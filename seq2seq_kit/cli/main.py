@@ -167,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
         group, "evaluate", verbs.evaluate, "compute the result table again, on the run's test rows or on other data"
     )
     verb.add_argument("run", metavar="RUN", help="id of a run, or path of a bundle")
-    verb.add_argument("--data", metavar="FILE", help="CSV or Parquet; default: the recipe's own test rows")
+    verb.add_argument("--data", metavar="FILE", help="rows as in `data.source`; default: the recipe's own test rows")
     verb.add_argument("--out", metavar="FILE", help="write every figure, by target, series and step (CSV or Parquet)")
     verb.add_argument("--beams", type=int, help="beam width of a translator; default: 1, greedy")
     _tracking(verb)
@@ -206,7 +206,12 @@ def _tracking(verb: argparse.ArgumentParser) -> None:
 def _rows(verb: argparse.ArgumentParser, *, texts: bool = False) -> None:
     verb.add_argument("run", metavar="RUN", help="id of a run, or path of a bundle")
     source = verb.add_mutually_exclusive_group(required=True) if texts else verb
-    source.add_argument("--data", metavar="FILE", required=not texts, help="file with the recipe's columns")
+    source.add_argument(
+        "--data",
+        metavar="FILE",
+        required=not texts,
+        help="rows with the recipe's columns: a file, or what else `data.source` may name",
+    )
     if texts:
         source.add_argument(
             "--text", metavar="TEXT", action="append", help="a text to translate, tag or classify; may be repeated"

@@ -54,11 +54,13 @@ def _loaded(options: argparse.Namespace, verb: str) -> tuple[Bundle, pd.DataFram
     A table is read first: a wrong file is reported before TensorFlow is imported. Lines of tokens are read as the recipe says.
     """
     from seq2seq_kit.data import read_source
+    from seq2seq_kit.recipe.source_rules import is_database
 
     check_ending(options.out)
     rows: pd.DataFrame | list[str] | None = getattr(options, "text", None)
     unread: DataError | None = None
-    if rows is None and not options.data.lower().endswith(_LINES):
+    # A database is read by the recipe's query.
+    if rows is None and not options.data.lower().endswith(_LINES) and not is_database(options.data):
         try:
             rows = read_source(options.data)
         except DataError as error:

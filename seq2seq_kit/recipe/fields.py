@@ -11,9 +11,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from seq2seq_kit.errors import Problem
-from seq2seq_kit.recipe.format import Format
 from seq2seq_kit.recipe.hyperparameters import Hyperparameter
 from seq2seq_kit.recipe.section import Section, Tree
+from seq2seq_kit.recipe.sourced import Name, Sourced, in_words
 from seq2seq_kit.recipe.sweep import Sweep
 
 Calendar = Literal[
@@ -48,7 +48,6 @@ Units = Annotated[list[Steps], Field(min_length=1, max_length=100)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 # A share of the rows, or how many of them.
 Share = Annotated[float, Field(gt=0, lt=1)] | Steps
-Name = Annotated[str, Field(min_length=1, max_length=4_096)]  # of a column, or a path
 Columns = Annotated[list[Name], Field(min_length=1, max_length=10_000)]
 Limits = dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
 # An integer, a unit and nothing else; the data room turns it into a step (data/time.py).
@@ -92,18 +91,9 @@ class SequenceSplit(Section):
     test: float = Field(0.1, gt=0, lt=1, description="Share of the sequences.")
 
 
-class FromFile(Section):
-    """What may come from a file of text."""
-
-    format: Format = Field(default_factory=Format, description="How a CSV file is written, where not as programs do.")
-
-
-class Table(FromFile):
+class Table(Sourced):
     """A table of rows, one or several series of them."""
 
-    source: Name | None = Field(
-        None, description="A named data set (see `seq2seq-kit list`) or the path of a CSV or Parquet file."
-    )
     time: Name | None = Field(None, description="Column of timestamps; needs `every`.")
     every: Every | None = Field(
         None, description="Time from one row to the next: 30s, 15min, 1h, 1d, 1bd (business day), 1w, 1mo, 1y."
@@ -278,5 +268,5 @@ class Recipe(Section):
 
     @property
     def source(self) -> str | None:
-        """Named data set or path of its rows; None where a program passes them as `data`."""
-        return getattr(self.data, "source", None)
+        """What its rows are read from, in words; None where a program passes them as `data`."""
+        return in_words(getattr(self.data, "source", None))

@@ -12,8 +12,9 @@ from zoneinfo import available_timezones
 
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import Recipe, Rule, Written
-from seq2seq_kit.recipe.messages import did_you_mean, filled
+from seq2seq_kit.recipe.messages import did_you_mean, filled, shortened
 from seq2seq_kit.recipe.section import Tree
+from seq2seq_kit.recipe.source_rules import SOURCE_RULES, has_row_groups
 
 
 def broken_rules(values: Tree, kind: type[Recipe]) -> list[Problem]:
@@ -24,7 +25,7 @@ def broken_rules(values: Tree, kind: type[Recipe]) -> list[Problem]:
     complete = filled(kind, values)
     data, model, training = (_section(complete, name) for name in ("data", "model", "training"))
     recipe = Written(data, model, training, complete.get("sweep"), written)
-    return [problem for rule in kind.rules for problem in rule(recipe)]
+    return [problem for rule in (*SOURCE_RULES, *kind.rules) for problem in rule(recipe)]
 
 
 def _section(values: Tree, name: str) -> Tree:
@@ -108,8 +109,11 @@ def row_groups_are_read_as_they_stand(recipe: Written) -> Iterator[Problem]:
     if data.get("read") != "row_groups":
         return
     source, scaling = data.get("source"), data.get("scaling")
-    if isinstance(source, str) and not source.lower().endswith((".parquet", ".pq")):
-        yield Problem("data.read", f"`row_groups` are those of a Parquet file (.parquet, .pq). Received: {source}")
+    if not has_row_groups(source):
+        said = (
+            f"`row_groups` are those of Parquet files (.parquet, .pq) or of a database. Received: {shortened(source)}"
+        )
+        yield Problem("data.read", said)
     robust = "robust" in (scaling.values() if isinstance(scaling, Mapping) else [scaling])
     takes, fills = "takes a single series in time order", "fills no cells. Fill them in the file"
     for key, wrong, said in (

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from seq2seq_kit.bundles.base import rows_given
+from seq2seq_kit.data.sources.given import Given
 from seq2seq_kit.data.tables.memory import free_memory
 from seq2seq_kit.errors import ArgumentError, DataError, RecipeError
 from seq2seq_kit.findings import Finding
@@ -45,7 +47,7 @@ class Setup:
     began: float
 
 
-def prepare(recipe: Recipe, data: pd.DataFrame | None, workers: int | None, reporter: SweepReporter | None) -> Setup:
+def prepare(recipe: Recipe, data: Given | None, workers: int | None, reporter: SweepReporter | None) -> Setup:
     """Opens and checks the data; arguments as in `sweep`.
 
     Raises:
@@ -60,14 +62,15 @@ def prepare(recipe: Recipe, data: pd.DataFrame | None, workers: int | None, repo
     if workers is None and count < cores():
         reporter.say(f"{count} trials at a time on {cores()} cores, because memory is short")
     executor = LocalExecutor(count, minutes=section.trial_minutes)
-    job = open_job(trial_recipe(recipe, {}), data)
+    rows = None if data is None else rows_given(recipe, data)  # each trial is given them
+    job = open_job(trial_recipe(recipe, {}), rows)
     if section.folds:
         job.folds(section.folds)  # too few rows are an error now
-    check_data(recipe, data)
+    check_data(recipe, rows)
     findings = job.check()
     for finding in findings:
         reporter.find(finding)
-    return Setup(job, data, digest_of(job.source, job.columns), findings, executor, reporter, began)
+    return Setup(job, rows, digest_of(job.source, job.columns), findings, executor, reporter, began)
 
 
 def default_workers() -> int:

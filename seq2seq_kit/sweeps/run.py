@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from seq2seq_kit.errors import ArgumentError, SweepError
 from seq2seq_kit.recipe import dump_recipe
@@ -18,7 +17,7 @@ from seq2seq_kit.recipe.loading import Overrides, warn_of_searched
 from seq2seq_kit.recipe.sweep import knobs
 from seq2seq_kit.recipe.sweep_space import check_space, default_values, section_of, trial_recipe
 from seq2seq_kit.reports.notes import count_of
-from seq2seq_kit.runs import close, data_name, first_tags
+from seq2seq_kit.runs import close, first_tags
 from seq2seq_kit.sweeps.conclusion import SweepResult, conclude_sweep, reasons
 from seq2seq_kit.sweeps.preparation import Setup, prepare
 from seq2seq_kit.sweeps.reopen import claim, open_trial_store, require_more_trials, require_same_recipe
@@ -27,18 +26,22 @@ from seq2seq_kit.sweeps.status import SweepReporter
 from seq2seq_kit.sweeps.trial_store import TrialStore
 from seq2seq_kit.sweeps.trials import Trial, best_of
 from seq2seq_kit.sweeps.tuner_process import TunerProcess
+from seq2seq_kit.tasks.job import data_name
 from seq2seq_kit.tasks.model_memory import require_room_for_space
 from seq2seq_kit.tracking.client import impatient, open_tracking
 from seq2seq_kit.tracking.store import local_store
 from seq2seq_kit.training.interrupt import noticing_ctrl_c
 from seq2seq_kit.validation import resolve
 
+if TYPE_CHECKING:
+    from seq2seq_kit.data.sources.given import Given
+
 
 def sweep(
     recipe: str | Path | Mapping[str, object] | Recipe,
     *,
     overrides: Overrides = (),
-    data: pd.DataFrame | None = None,
+    data: Given | None = None,
     workers: int | None = None,
     tracking_uri: str | None = None,
     reporter: SweepReporter | None = None,
@@ -84,7 +87,7 @@ def resume_sweep(
     *,
     recipe: str | Path | Mapping[str, object] | Recipe | None = None,
     overrides: Overrides = (),
-    data: pd.DataFrame | None = None,
+    data: Given | None = None,
     workers: int | None = None,
     tracking_uri: str | None = None,
     reporter: SweepReporter | None = None,

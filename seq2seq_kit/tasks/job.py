@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Bundle, Json, format_of, names_of_series
+from seq2seq_kit.bundles.base import Bundle, Json, names_of_series, rows_given, sourced
 from seq2seq_kit.data import read_source
 from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
 from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.evaluation import Board
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
+from seq2seq_kit.recipe.source_rules import is_database
 from seq2seq_kit.reports import plots
 from seq2seq_kit.reports.model_diagram import plot_model
 from seq2seq_kit.reports.notes import count_of
@@ -221,17 +222,26 @@ def digest_of(frame: pd.DataFrame | FrameOnDisk, columns: Sequence[str]) -> str:
     return digest.hexdigest()[:32]
 
 
-def source_of(recipe: Recipe) -> str:
-    """The recipe's own data source.
+def source_of(recipe: Recipe) -> str | list[str]:
+    """The recipe's own data source, which may be a list of files.
 
     Raises:
         RecipeError: It names none.
     """
-    if recipe.source is None:
+    source: str | list[str] | None = getattr(recipe.data, "source", None)
+    if source is None:
         raise RecipeError(
             "the recipe names no data.source. Add one, or hand over a DataFrame as `data`", code="missing_source"
         )
-    return recipe.source
+    return source
+
+
+def data_name(recipe: Recipe) -> str:
+    """The name of the file, or of a database's table, for MLflow."""
+    section = sourced(recipe)
+    if recipe.source is None or section is None or is_database(section.source):
+        return (section.table or "query") if section and section.source else "DataFrame"
+    return Path(recipe.source).name
 
 
 def rows_of(recipe: Recipe, data: pd.DataFrame | None, *, texts: Sequence[str] = ()) -> tuple[pd.DataFrame, str]:
@@ -241,5 +251,5 @@ def rows_of(recipe: Recipe, data: pd.DataFrame | None, *, texts: Sequence[str] =
     """
     if data is not None:
         return data, "the DataFrame"
-    origin = source_of(recipe)
-    return read_source(origin, texts=[*texts, *names_of_series(recipe)], form=format_of(recipe)), origin
+    rows = read_source(source_of(recipe), texts=[*texts, *names_of_series(recipe)], section=sourced(recipe))
+    return rows_given(recipe, rows), str(recipe.source)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Union, get_args
 
 from pydantic import TypeAdapter
 
-from seq2seq_kit.errors import Problem
+from seq2seq_kit.errors import DataError, Problem
 from seq2seq_kit.recipe import loading
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides
@@ -37,9 +37,8 @@ from seq2seq_kit.tasks.translate.recipe import TranslateRecipe
 from seq2seq_kit.tasks.whole.recipe import WholeRecipe
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from seq2seq_kit.bundles.base import Bundle
+    from seq2seq_kit.data.sources.given import Given
     from seq2seq_kit.tasks.job import Job
 
 
@@ -148,26 +147,41 @@ def spec_of(recipe: Recipe) -> TaskSpec:
     return next(spec for spec in SPECS if spec.recipe is type(recipe))
 
 
-def open_job(recipe: Recipe, data: pd.DataFrame | None = None) -> Job:
+def open_job(recipe: Recipe, data: Given | None = None) -> Job:
     """The recipe with its data, checked and prepared.
 
     Args:
         recipe: Any recipe.
-        data: Rows instead of the recipe's `data.source`.
+        data: Rows instead of the recipe's `data.source`; see `frame_of`.
 
     Raises:
-        ArgumentError: `data` for a task whose data is in its recipe.
+        ArgumentError: `data` is no table, or `data` for a task whose data is in its recipe.
         RecipeError: There is neither `data` nor a source, or training the model does not fit into memory.
         DataError: The data does not fit the recipe.
     """
-    from seq2seq_kit.tasks.model_memory import (
-        require_room_for_model,  # it loads pandas, which reading a recipe need not
-    )
+    # These load pandas, which reading a recipe need not.
+    from seq2seq_kit.bundles.base import rows_given
+    from seq2seq_kit.tasks.model_memory import require_room_for_model
 
     require_room_for_model(recipe)
-    job: Job = _class_at(spec_of(recipe).job).open(recipe, data)
+    rows = None if data is None else rows_given(recipe, data)
+    try:
+        job: Job = _class_at(spec_of(recipe).job).open(recipe, rows)
+    except DataError as error:
+        said = str(error) if data is not None else _by_file(recipe, str(error))
+        raise type(error)(said, code=error.code) from None
     require_room_for_model(recipe, job.examples.count("train"))
     return job
+
+
+def _by_file(recipe: Recipe, message: str) -> str:
+    """A message on the rows of a recipe's source, with the file where there are several."""
+    from seq2seq_kit.bundles.base import sourced
+    from seq2seq_kit.data.sources.files import in_their_files
+    from seq2seq_kit.data.tables.sources import rows_by_file
+
+    section = sourced(recipe)
+    return in_their_files(message, rows_by_file(section.source, section)) if section and section.source else message
 
 
 def bundle_class(recipe: Recipe) -> type[Bundle]:

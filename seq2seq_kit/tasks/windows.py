@@ -13,6 +13,7 @@ import pandas as pd
 
 from seq2seq_kit.bundles.serving import served_examples
 from seq2seq_kit.bundles.windows import WindowBundle
+from seq2seq_kit.data.on_disk.copied import one_file
 from seq2seq_kit.data.tables.memory import require_room, require_room_for_groups
 from seq2seq_kit.data.windows.checks import check_data
 from seq2seq_kit.data.windows.prepare import Prepared, prepare, prepare_on_disk
@@ -72,8 +73,9 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
                     "out, or set data.read: memory",
                     code="row_groups_need_a_file",
                 )
-            require_room_for_groups(source_of(recipe))
-            prepared, rows = prepare_on_disk(section, source_of(recipe))
+            path = str(one_file(source_of(recipe), section))
+            require_room_for_groups(path)
+            prepared, rows = prepare_on_disk(section, path, origin=str(recipe.source))
             return cls(recipe, rows, prepared)
         if data is None:
             require_room(source_of(recipe))

@@ -131,7 +131,11 @@ class RunRecord:
         shown = frame.iloc[:_SHOWN_ROWS]
         with self._client() as client, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MLflow advises on integer columns, which matters for serving only
-            about = mlflow.data.from_pandas(shown, source=source, name=name, digest=digest).to_dict()
+            try:
+                about = mlflow.data.from_pandas(shown, source=source, name=name, digest=digest).to_dict()
+            except mlflow.MlflowException:  # it knows no place of this kind, such as a database
+                about = mlflow.data.from_pandas(shown, name=name, digest=digest).to_dict()
+                about |= {"source_type": source.partition(":")[0], "source": json.dumps({"uri": source})}
             if len(shown) < len(frame):
                 counts = {"num_rows": len(frame), "num_elements": len(frame) * len(frame.columns)}
                 about["profile"] = json.dumps(counts)

@@ -68,7 +68,7 @@ def test_a_row_wider_than_the_others_is_named(tmp_path: Path) -> None:
     [
         ("old.csv", "t\xe9,load\n1,2\n".encode("latin1"), "unreadable_file", "old.csv is not UTF-8 text"),
         ("not.parquet", b"nonsense", "unreadable_file", "not.parquet is not a readable Parquet file"),
-        ("sheet.xlsx", b"x", "unknown_file_type", "expected an ending .csv, .tsv or .parquet. Received: '.xlsx'"),
+        ("sheet.docx", b"x", "unknown_file_type", "or .xlsm. Received: '.docx'"),
     ],
 )
 def test_what_cannot_be_read_is_told_apart(tmp_path: Path, name: str, content: bytes, code: str, said: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.on_disk.rows import HELD_BYTES
-from seq2seq_kit.data.tables.sources import is_file
+from seq2seq_kit.data.sources.files import is_file
 from seq2seq_kit.errors import DataError
 
 if TYPE_CHECKING:

@@ -17,7 +17,13 @@ from seq2seq_kit.errors import DataError
 
 
 def open_table(
-    path: str, *, columns: list[str], time: str | None, every: str | None, style: TimeStyle | None = None
+    path: str,
+    *,
+    columns: list[str],
+    time: str | None,
+    every: str | None,
+    style: TimeStyle | None = None,
+    origin: str | None = None,
 ) -> tuple[Table, FrameOnDisk]:
     """Checks a file of one series in time order, and leaves its rows where they are.
 
@@ -27,6 +33,7 @@ def open_table(
         time: Column of timestamps.
         every: Step between rows, as in the recipe.
         style: What the recipe says of the timestamps.
+        origin: What the file is called in messages; default: its path.
 
     Returns:
         The table, whose `values` and `times` read the rows that they are asked for, and the file as a frame.
@@ -34,11 +41,11 @@ def open_table(
     Raises:
         DataError: What `read_table` raises, and rows that are not in time order.
     """
-    file = GroupedFile.open(Path(path))
+    file, origin = GroupedFile.open(Path(path)), origin or path
     wanted = [*([time] if time else []), *columns]
-    require_columns(file.columns, wanted, path, rows=file.rows)
-    lows, highs = zip(*(_extremes(file, name, path) for name in columns), strict=True)
-    times, written = _open_times(file, time, path, style) if time else (None, TimeStyle())
+    require_columns(file.columns, wanted, origin, rows=file.rows)
+    lows, highs = zip(*(_extremes(file, name, origin) for name in columns), strict=True)
+    times, written = _open_times(file, time, origin, style) if time else (None, TimeStyle())
 
     def pieces(block: int, positions: tuple[int, ...], most: int) -> Iterator[np.ndarray]:
         cells = np.empty((PIECE_ROWS, len(positions)), order="F")  # column by column, as the file has them
@@ -58,7 +65,7 @@ def open_table(
         bounds=np.array([0, file.rows]),
         segments=np.array([[0, file.rows, 0]]),
         every=step,
-        origin=path,
+        origin=origin,
         style=written,
         extremes=np.array([lows, highs]),
     )

@@ -1,12 +1,16 @@
 """How much memory is free, and whether a table fits into it."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
+from seq2seq_kit.data.sources.files import places_of
 from seq2seq_kit.errors import DataError
+from seq2seq_kit.recipe.source_rules import PARQUET, scheme_of
+from seq2seq_kit.recipe.sourced import in_words
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -29,19 +33,19 @@ def free_memory() -> int:
     return free
 
 
-def require_room(source: str) -> None:
-    """Refuses a Parquet file whose table would not fit into the free memory; other sources are no larger than they look.
+def require_room(source: str | Sequence[str]) -> None:
+    """Refuses Parquet files whose table would not fit into the free memory; other sources are no larger than they look.
 
     Raises:
         DataError: It would not; the message says what to set.
     """
-    about = _metadata(source)
-    if about is None:
-        return
-    needed, free = about.num_rows * about.num_columns * _CELL_BYTES * _SHARE, free_memory()
+    places = [place for each in ([source] if isinstance(source, str) else source) for place in _places(each)]
+    about = [each for each in map(_metadata, places) if each is not None]
+    rows, columns = sum(each.num_rows for each in about), max((each.num_columns for each in about), default=0)
+    needed, free = rows * columns * _CELL_BYTES * _SHARE, free_memory()
     if needed > free:
         raise DataError(
-            f"{source} has {about.num_rows:,} rows x {about.num_columns} columns, which take about {needed / 1e9:.1f} GB to "
+            f"{in_words(source)} has {rows:,} rows x {columns} columns, which take about {needed / 1e9:.1f} GB to "
             f"train on; {free / 1e9:.1f} GB are free. Set data.read: row_groups to read them as they are needed, or free memory",
             code="not_enough_memory",
         )
@@ -65,6 +69,14 @@ def require_room_for_groups(source: str) -> None:
             "rows each (row_group_size in pandas and pyarrow), or free memory",
             code="not_enough_memory",
         )
+
+
+def _places(source: str) -> list[str]:
+    """The Parquet files of a path, a glob or a folder; none of an address, and of what is not there: its reader says so."""
+    try:
+        return [place.path for place in places_of(source, PARQUET)] if scheme_of(source) is None else []
+    except DataError:
+        return []
 
 
 def _metadata(source: str) -> "pq.FileMetaData | None":

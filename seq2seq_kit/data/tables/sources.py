@@ -1,134 +1,99 @@
-"""Where a table comes from: a CSV or Parquet file, or a named data set. Only the header is checked."""
+"""Where a table comes from: a named data set, files of every kind that is read, or a database. Only the header is checked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.sources.addresses import local_files
+from seq2seq_kit.data.sources.databases import read_database
+from seq2seq_kit.data.sources.files import is_file, joined
+from seq2seq_kit.data.sources.formats import FEATHER, read_excel, read_feather
+from seq2seq_kit.data.sources.parquet import read_parquet
 from seq2seq_kit.data.tables.named import NAMED
 from seq2seq_kit.data.tables.text_files import TEXT_ENDINGS, read_text_file
 from seq2seq_kit.data.tables.written import PLAIN
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.format import Format
+from seq2seq_kit.recipe.source_rules import EXCEL, PARQUET, is_database, secret_in, why_secret
+from seq2seq_kit.recipe.sourced import Sourced
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-_PARQUET = {".parquet", ".pq"}
-_FLOATS = {"double": np.float64, "float": np.float32}  # Parquet's words and NumPy's
+ENDINGS = (*sorted(TEXT_ENDINGS), *PARQUET, *FEATHER, *EXCEL)
 
 
-def read_source(source: str, *, texts: Sequence[str] = (), form: Format = PLAIN) -> pd.DataFrame:
+def read_source(
+    source: str | Sequence[str],
+    *,
+    texts: Sequence[str] = (),
+    section: Sourced | None = None,
+    form: Format | None = None,
+) -> pd.DataFrame:
     """Reads a whole table.
 
     Args:
-        source: A name of `NAMED`, or a path that ends in .csv, .tsv, .txt or .parquet; a file of text may be packed (.csv.gz).
+        source: A name of `NAMED`, a path that ends in one of `ENDINGS` (packed, too), a glob, a folder, a list of those, an
+            address of a file, or of a database.
         texts: Columns of a CSV file whose cells are taken as they are written: 007 is no number there, and NA not missing.
-        form: How a file of text is written, the recipe's `data.format`.
+        section: The recipe's `data`, which says how its source is read: the query of a database, the sheet of an Excel file.
+        form: How a file of text is written; default: what the section says.
+
+    Returns:
+        The rows; where they are of several files or of a database, `attrs["read"]` tells which.
 
     Raises:
-        DataError: No such file or name, an unknown ending, an empty file, a duplicate column.
+        DataError: No such file or name, an unknown ending, an empty file, a duplicate column; other columns in another file; a
+            database that cannot be reached or read.
     """
-    if source in NAMED:
+    if isinstance(source, str) and source in NAMED:
         return NAMED[source].read()
-    path = Path(source)
-    endings = {ending.lower() for ending in path.suffixes[-2:]}
-    if not is_file(path):
-        near = get_close_matches(source, NAMED, n=1)
+    named = [source] if isinstance(source, str) else list(source)
+    for each in named:
+        if found := secret_in(each):
+            raise DataError(why_secret(each, found), code="password_in_source")
+    if is_database(named[0]) and len(named) == 1:
+        return read_database(named[0], section)
+    with local_files(named, ENDINGS) as places:
+        if len(places) == 1 and not places[0].partitions:
+            return _read_file(places[0].path, texts, section, form)
+        return joined(places, lambda path: _read_file(path, texts, section, form), texts=texts)
+
+
+def rows_by_file(source: str | Sequence[str], section: Sourced | None) -> Iterator[tuple[str, int]]:
+    """Each of several files of a source with its number of rows, in order; nothing for a single file or a database.
+
+    The files are read once more, one at a time: it is for messages.
+    """
+    named = [source] if isinstance(source, str) else list(source)
+    if named[0] in NAMED or is_database(named[0]):
+        return
+    with suppress(DataError), local_files(named, ENDINGS) as places:
+        for place in places if len(places) > 1 else ():
+            yield place.shown, len(_read_file(place.path, (), section))
+
+
+def _read_file(path: str, texts: Sequence[str], section: Sourced | None, form: Format | None = None) -> pd.DataFrame:
+    """The rows of a single file."""
+    place = Path(path)
+    endings = {ending.lower() for ending in place.suffixes[-2:]}
+    if not is_file(place):
+        near = get_close_matches(path, NAMED, n=1)
         hint = f"; did you mean the data set {near[0]}?" if near else "."
         raise DataError(
-            f"there is no file {source}{hint} A path is taken from the current folder, {Path.cwd().name}/; "
+            f"there is no file {path}{hint} A path is taken from the current folder, {Path.cwd().name}/; "
             f"named data sets: {', '.join(NAMED)}",
             code="file_not_found",
         )
-    if endings & _PARQUET:
-        return _read_parquet(path)
+    if endings & set(PARQUET):
+        return read_parquet(place)
+    if endings & set(FEATHER):
+        return read_feather(place)
+    if endings & set(EXCEL):
+        return read_excel(place, sheet=section.sheet if section else None, texts=texts)
+    form = form or (section.format if section else PLAIN)
     if endings & TEXT_ENDINGS or form.delimiter is not None:
-        return read_text_file(path, form, texts)
-    said = f"cannot tell what {source} is; expected an ending .csv, .tsv or .parquet. Received: {path.suffix!r}"
+        return read_text_file(place, form, texts)
+    known = f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
+    said = f"cannot tell what {path} is; expected an ending {known}. Received: {place.suffix!r}"
     raise DataError(said, code="unknown_file_type")
-
-
-def is_file(path: Path) -> bool:
-    """Whether there is a file of this name; a name that no file can have, such as one of 300 letters, is none."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    import pyarrow.parquet as pq  # at the top it would slow down every command
-
-    try:
-        with pq.ParquetFile(path) as file:
-            floats = _plain_floats(file.schema_arrow)
-            if floats:
-                return _read_in_pieces(file, floats)
-        return _with_index(pd.read_parquet(path))
-    except Exception as error:  # pyarrow's errors share no base below Exception
-        raise DataError(f"{path} is not a readable Parquet file: {error}", code="unreadable_file") from None
-
-
-def _plain_floats(schema: "pa.Schema") -> dict[str, list[str]]:
-    """Names of the columns that pandas reads as float64 and float32; empty where pandas treats the file specially."""
-    names, about = list(schema.names), schema.pandas_metadata or {}
-    # Types of other libraries, such as pandas' periods, are plain numbers to who does not know them.
-    if any(
-        b"ARROW:extension:name" in (field.metadata or {}) or str(field.type).startswith("extension") for field in schema
-    ):
-        return {}
-    own_index = [one for one in about.get("index_columns", []) if not isinstance(one, dict) or one.get("start") != 0]
-    if own_index or len(set(names)) < len(names):
-        return {}
-    kinds = {column["name"]: column["numpy_type"] for column in about.get("columns", [])}
-    found: dict[str, list[str]] = {"double": [], "float": []}
-    for field in schema:
-        kind = str(field.type)
-        if kind in found and kinds.get(field.name, "float") in ("float", "float64", "float32"):
-            found[kind].append(field.name)
-    return {kind: columns for kind, columns in found.items() if columns}
-
-
-def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with what its index is called as columns: a file has no index, its writer had."""
-    names = [name for name in frame.index.names if name is not None]
-    return frame.reset_index() if names and not set(names) & set(frame.columns) else frame
-
-
-def _read_in_pieces(file: "pq.ParquetFile", floats: dict[str, list[str]]) -> pd.DataFrame:
-    """The frame of `pandas.read_parquet`, a column of a row group at a time: it holds the table once, pandas up to thrice.
-
-    Columns of one float type lie side by side in one array, so that a table can be looked at as a matrix without a copy.
-    """
-    import pyarrow as pa
-
-    names, groups = list(file.schema_arrow.names), range(file.num_row_groups)
-    frames = []
-    for kind, columns in floats.items():
-        block = np.empty((len(columns), file.metadata.num_rows), _FLOATS[kind])
-        for row, name in zip(block, columns, strict=True):
-            first = 0
-            for group in groups:
-                cells = file.read_row_group(group, columns=[name], use_threads=False)[name]
-                row[first : first + len(cells)] = cells.to_numpy()
-                first += len(cells)
-        frames.append(pd.DataFrame(block.T, columns=columns, copy=False))
-    read = {name for columns in floats.values() for name in columns}
-    others = [name for name in names if name not in read]
-    if others:
-        frames.append(_others(file, others))
-    # What was read on the way goes back to the system: the rows are scaled next, and that is when memory is scarce.
-    pa.default_memory_pool().release_unused()
-    return pd.concat(frames, axis=1)[names] if len(frames) > 1 else frames[0]
-
-
-def _others(file: "pq.ParquetFile", columns: list[str]) -> pd.DataFrame:
-    import pyarrow as pa
-
-    groups = [file.read_row_group(group, columns=columns, use_threads=False) for group in range(file.num_row_groups)]
-    return (pa.concat_tables(groups) if groups else file.read(columns=columns)).to_pandas()

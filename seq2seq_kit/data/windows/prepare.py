@@ -39,8 +39,13 @@ def prepare(data: Data, frame: pd.DataFrame, *, windows: bool = True, origin: st
     return prepared
 
 
-def prepare_on_disk(data: Data, path: str) -> tuple[Prepared, FrameOnDisk]:
+def prepare_on_disk(data: Data, path: str, *, origin: str | None = None) -> tuple[Prepared, FrameOnDisk]:
     """As `prepare` for a Parquet file whose rows stay on disk and are read when they are asked for.
+
+    Args:
+        data: The recipe's section.
+        path: The file.
+        origin: What it is called in messages; default: its path.
 
     Returns:
         The prepared rows, and the file as a frame.
@@ -50,7 +55,12 @@ def prepare_on_disk(data: Data, path: str) -> tuple[Prepared, FrameOnDisk]:
         SeriesTooShortError: A part holds not one window.
     """
     table, frame = open_table(
-        path, columns=Columns.of(data).table, time=data.time, every=data.every, style=style_of(data)
+        path,
+        columns=Columns.of(data).table,
+        time=data.time,
+        every=data.every,
+        style=style_of(data),
+        origin=origin or path,
     )
     prepared = fit_fill_and_scale(data, table, _split(data, table))
     prepared.require_windows()

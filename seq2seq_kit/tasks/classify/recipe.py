@@ -11,7 +11,6 @@ from seq2seq_kit.recipe.fields import (
     Every,
     FitSettings,
     Fraction,
-    FromFile,
     Level,
     Limits,
     Missing,
@@ -33,6 +32,7 @@ from seq2seq_kit.recipe.rules import (
     names_of,
 )
 from seq2seq_kit.recipe.section import Section
+from seq2seq_kit.recipe.sourced import Sourced
 
 
 class LabelOrTarget(Section):
@@ -45,10 +45,9 @@ class LabelOrTarget(Section):
     )
 
 
-class TextsData(FromFile, LabelOrTarget):
+class TextsData(Sourced, LabelOrTarget):
     """A table with a text and its label or target in each row."""
 
-    source: Name | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
     text: Name = Field(description="Column of the texts.")
     level: Level = Field("char", description="char: each character is a token; token: what stands between white space.")
     min_count: Steps = Field(1, description="A token that the training rows have less often is unknown.")
@@ -56,10 +55,9 @@ class TextsData(FromFile, LabelOrTarget):
     split: SequenceSplit = Field(default_factory=SequenceSplit)
 
 
-class SeriesData(FromFile, LabelOrTarget):
+class SeriesData(Sourced, LabelOrTarget):
     """A long table; each series is one sequence with one label or target, which all its rows repeat."""
 
-    source: Name | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
     series: Name = Field(description="Column that tells the sequences apart.")
     time: Name | None = Field(None, description="Column of timestamps; needs `every`.")
     every: Every | None = Field(None, description="Time from one row to the next.")

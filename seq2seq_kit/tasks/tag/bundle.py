@@ -259,7 +259,7 @@ class TagValuesBundle(TagBundle):
 
     def read(self, path: str) -> pd.DataFrame:
         """A file of rows; labels and names of series stay as they are written there."""
-        return read_source(path, texts=self.as_written, form=self.recipe.data.format)
+        return read_source(path, texts=self.as_written, section=self.recipe.data)
 
     @property
     def as_written(self) -> list[str]:

@@ -10,7 +10,6 @@ from seq2seq_kit.recipe.fields import (
     MOST,
     Columns,
     Data,
-    FromFile,
     Name,
     Recipe,
     RecurrentModel,
@@ -27,6 +26,8 @@ from seq2seq_kit.recipe.rules import (
     labels_are_not_read,
 )
 from seq2seq_kit.recipe.section import Section
+from seq2seq_kit.recipe.source_rules import scheme_of
+from seq2seq_kit.recipe.sourced import Sourced
 
 
 class Labels(Section):
@@ -38,12 +39,9 @@ class Labels(Section):
     )
 
 
-class TagTokensData(FromFile, Labels):
+class TagTokensData(Sourced, Labels):
     """A table with a row for each token: its sequence, the token and its label."""
 
-    source: Name | None = Field(
-        None, description="A named data set, a table, or a file with blank lines between sequences."
-    )
     test_source: Name | None = Field(None, description="File of the test rows; default: a share of `source`.")
     lines: Annotated[list[Name], Field(min_length=2)] | None = Field(
         None, description="Names of the columns of a CoNLL-style file: tab-separated, a blank line between sequences."
@@ -84,6 +82,13 @@ def tokens_have_sequences(recipe: Written) -> Iterator[Problem]:
         yield Problem("data.tokens", said, "missing_key")
 
 
+def lines_are_of_one_file(recipe: Written) -> Iterator[Problem]:
+    source = recipe.data.get("source")
+    if recipe.data.get("lines") and (isinstance(source, list) or (isinstance(source, str) and scheme_of(source))):
+        said = "reads a single file of this machine. Join the files, or give a table and `series`"
+        yield Problem("data.lines", said, "conflicting_keys")
+
+
 def a_character_has_units_to_be_read_by(recipe: Written) -> Iterator[Problem]:
     model, default = recipe.model, TagTokensModel.model_fields["character_dim"].default
     # A resolved recipe writes defaults out, so only what differs from them was set.
@@ -107,6 +112,7 @@ class TagTokensRecipe(TagRecipe):
     rules: ClassVar[tuple[Rule, ...]] = (
         labels_are_not_read,
         tokens_have_sequences,
+        lines_are_of_one_file,
         a_split_of_sequences_leaves_training_sequences,
         a_character_has_units_to_be_read_by,
     )

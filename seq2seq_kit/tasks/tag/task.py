@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Json
+from seq2seq_kit.bundles.base import Json, rows_given
 from seq2seq_kit.data.sequences.vocabulary import UNKNOWN
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.evaluation import MODEL
@@ -97,8 +97,8 @@ class TagTokensJob(TagJob[TagTokensRecipe, TagTokensBundle]):
     @classmethod
     def open(cls, recipe: TagTokensRecipe, data: pd.DataFrame | None) -> Self:
         section = recipe.data
-        origin = source_of(recipe) if data is None else "the DataFrame"
-        rows = read_tokens(section, origin) if data is None else data
+        origin = str(recipe.source) if data is None else "the DataFrame"
+        rows = rows_given(recipe, read_tokens(section, source_of(recipe))) if data is None else data
         test = read_tokens(section, section.test_source) if section.test_source else None
         characters = recipe.model.character_units > 0
         return cls(recipe, rows, *prepare_tokens(section, rows, test=test, characters=characters, origin=origin))

@@ -89,15 +89,18 @@ def _are_tokens(sequences: pd.Series, cells: pd.Series) -> pd.Series[bool]:
     return tokens if numbered and tokens.any() else pd.Series(True, index=cells.index)
 
 
-def read_tokens(data: TagTokensData, path: str) -> pd.DataFrame:
+def read_tokens(data: TagTokensData, path: str | list[str]) -> pd.DataFrame:
     """A file of tokens in the form that the recipe gives it."""
-    return read_lines(path, data.lines) if data.lines else read_table_of_tokens(data, path)
+    if data.lines:
+        assert isinstance(path, str)  # by the recipe's rules
+        return read_lines(path, data.lines)
+    return read_table_of_tokens(data, path)
 
 
-def read_table_of_tokens(data: TagTokensData, path: str) -> pd.DataFrame:
+def read_table_of_tokens(data: TagTokensData, path: str | list[str]) -> pd.DataFrame:
     """A table with a row for each token; tokens and labels stay as they are written there."""
     texts = [data.tokens, data.labels, *([data.series] if data.series else [])]
-    return read_source(path, texts=texts, form=data.format)
+    return read_source(path, texts=texts, section=data)
 
 
 @dataclass(frozen=True)

@@ -123,9 +123,9 @@ def _learn(
     return own, other, data.output_steps or longest + 1
 
 
-def read_table_of_texts(data: TranslateData, path: str) -> pd.DataFrame:
+def read_table_of_texts(data: TranslateData, path: str | list[str]) -> pd.DataFrame:
     """A file of texts, which stay as they are written there."""
-    return read_source(path, texts=(data.source_column, data.target_column), form=data.format)
+    return read_source(path, texts=(data.source_column, data.target_column), section=data)
 
 
 def read_pairs(frame: pd.DataFrame, data: TranslateData, origin: str) -> tuple[list[str], list[str]]:

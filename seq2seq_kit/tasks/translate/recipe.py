@@ -9,7 +9,6 @@ from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import (
     BRIDGE,
     TEACHER_FORCING,
-    FromFile,
     Level,
     Name,
     Recipe,
@@ -31,13 +30,13 @@ from seq2seq_kit.recipe.model_rules import (
 )
 from seq2seq_kit.recipe.rules import a_split_of_sequences_leaves_training_sequences
 from seq2seq_kit.recipe.section import Tree
+from seq2seq_kit.recipe.sourced import Sourced
 from seq2seq_kit.recipe.sweep import knob_of
 
 
-class TranslateData(FromFile):
+class TranslateData(Sourced):
     """A table with a source and a target text in each row."""
 
-    source: Name | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
     source_column: Name = Field(description="Column of the texts to translate.")
     target_column: Name = Field(description="Column of their translations.")
     level: Level = Field("char", description="char: each character is a token; token: tokens are separated by spaces.")

@@ -1,0 +1,98 @@
+"""Files with types of their own beside Parquet: Feather (Arrow IPC) and Excel."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from seq2seq_kit.data.sources.packages import require_package
+from seq2seq_kit.data.sources.parquet import with_named_index
+from seq2seq_kit.data.tables.cells import refuse_duplicates
+from seq2seq_kit.errors import DataError
+
+FEATHER = (".feather", ".arrow", ".ipc")
+_STREAM = b"\xff\xff\xff\xff"  # an Arrow stream begins so, a file by ARROW1
+
+
+def read_feather(path: Path) -> pd.DataFrame:
+    """The rows of a Feather file, or of an Arrow file or stream.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    import pyarrow as pa  # at the top it would slow down every command
+    from pyarrow import feather
+
+    try:
+        with path.open("rb") as file:
+            stream = file.read(len(_STREAM)) == _STREAM
+        if stream:
+            with pa.OSFile(str(path)) as source, pa.ipc.open_stream(source) as reader:
+                table = reader.read_all()
+        else:
+            table = feather.read_table(path)
+        refuse_duplicates(table.column_names, str(path))
+        return with_named_index(table.to_pandas(date_as_object=False))
+    except DataError:
+        raise
+    except Exception as error:  # pyarrow's errors share no base below Exception
+        raise DataError(f"{path} is not a readable Feather or Arrow file: {error}", code="unreadable_file") from None
+
+
+def read_excel(path: Path, *, sheet: str | None, texts: Sequence[str]) -> pd.DataFrame:
+    """The rows of a sheet; its first line names the columns.
+
+    Args:
+        path: An Excel file.
+        sheet: Name of the sheet; None: the only one that is not empty.
+        texts: Columns whose cells are taken as texts.
+
+    Raises:
+        DataError: The file cannot be read, there is no such sheet, or several that may be meant; a column is named twice.
+    """
+    require_package("openpyxl", "excel", f"{path} is an Excel file")
+    import openpyxl
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and extensions, which hold no rows
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            try:
+                filled = [each.title for each in book.worksheets if any(True for _ in each.iter_rows(max_row=2))]
+                chosen = _sheet(path, sheet, [each.title for each in book.worksheets], filled)
+                rows = book[chosen].iter_rows(values_only=True)
+                header = next((row for row in rows), ())
+            finally:
+                book.close()
+            refuse_duplicates((name for name in header if name is not None), f"{path}, sheet {chosen}")
+            written: dict[int | str, Callable[[object], object]] = {
+                name: _as_written for name in texts if name in header
+            }
+            frame = pd.read_excel(path, sheet_name=chosen, engine="openpyxl", converters=written)
+    except DataError:
+        raise
+    except Exception as error:  # a damaged archive, XML of other programs: each has errors of its own
+        raise DataError(
+            f"{path} is not a readable Excel file: {error or type(error).__name__}. Save it anew as .xlsx, or as CSV",
+            code="unreadable_file",
+        ) from None
+    if not len(header):
+        raise DataError(f"{path}, sheet {chosen} is empty; expected a line of names and rows", code="empty_table")
+    return frame
+
+
+def _as_written(cell: object) -> object:
+    return str(cell) if cell is not None and cell != "" else None
+
+
+def _sheet(path: Path, asked: str | None, names: Sequence[str], filled: Sequence[str]) -> str:
+    if asked is not None:
+        if asked in names:
+            return asked
+        said = f"{path} has no sheet {asked}. It has {', '.join(names)}; correct data.sheet"
+        raise DataError(said, code="missing_sheet")
+    if len(filled) > 1:
+        said = f"{path} has several sheets with rows: {', '.join(filled)}. Name one in data.sheet"
+        raise DataError(said, code="missing_sheet")
+    return (filled or names)[0]
