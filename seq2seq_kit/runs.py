@@ -258,7 +258,7 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
         result.test.table().to_csv(folder / "test_scores.csv", index=False)
         result.val.table().to_csv(folder / "val_scores.csv", index=False)
         record.files(folder)
-        record.models(bundle, job.served(result.bundle), requirements())
+        record.models(bundle, job.served(result.bundle), requirements(result.recipe))
 
 
 def first_tags(recipe: Recipe) -> dict[str, str]:

@@ -87,8 +87,8 @@ def test_an_item_of_a_list_is_found_on_its_own_line(tmp_path: Path) -> None:
         ("training.clip_norm", -1.0, "must be above 0. Received: -1.0"),
         ("training.precision", 16, "must be 'float32', 'mixed_float16' or 'mixed_bfloat16'. Received: 16"),
         ("training.patience", 0, "must be at least 1. Received: 0"),
-        ("data.every", "1 hour", "a unit: 30s, 15min, 1h, 1d, 1w, 1mo or 1y. Received: '1 hour'"),
-        ("data.every", "0h", "a unit: 30s, 15min, 1h, 1d, 1w, 1mo or 1y. Received: '0h'"),
+        ("data.every", "1 hour", "a unit: 30s, 15min, 1h, 1d, 1bd, 1w, 1mo or 1y; or rows. Received: '1 hour'"),
+        ("data.every", "0h", "a unit: 30s, 15min, 1h, 1d, 1bd, 1w, 1mo or 1y; or rows. Received: '0h'"),
         ("data.missing", "interpolat", "Received: 'interpolat'; did you mean interpolate?"),
         ("data.scaling", "zscore", "must be 'standard', 'minmax', 'robust' or 'none'. Received: 'zscore'"),
         ("data.split.val", 0, "must be in (0, 1). Received: 0"),
@@ -360,7 +360,7 @@ def test_a_framing_of_another_task_is_refused_with_those_of_its_own(recipe: dict
 
 def test_keys_of_windows_are_unknown_to_whole_sequences() -> None:
     message = _message(next_step_recipe(targets=["load"], missing="mask"))
-    assert "data.targets  unknown key; known here: format, source, time, every, series, inputs, " in message
+    assert "data.targets  unknown key; known here: format, time, every, time_format, " in message
     assert "data.missing  must be 'refuse', 'interpolate' or 'ffill'. Received: 'mask'" in message
     message = _message(whole_recipe(input_steps=4))
     assert "data.input_steps  unknown key" in message
