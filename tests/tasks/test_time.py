@@ -119,7 +119,7 @@ def test_absent_rows_are_filled_as_missing_cells_are(missing: str) -> None:
     assert set(job.served(bundle)) == {"frames", "tensors"}
 
 
-def test_a_training_row_is_never_drawn_towards_a_later_part_over_rows_that_were_added() -> None:
+def test_no_training_window_is_drawn_towards_a_later_part_over_rows_that_were_added() -> None:
     frame = hourly_frame(600)
     hole = frame.drop(index=range(410, 430)).reset_index(drop=True)  # over the border of train and val
     recipe = forecast_recipe(missing="interpolate", gaps="fill")
@@ -127,7 +127,11 @@ def test_a_training_row_is_never_drawn_towards_a_later_part_over_rows_that_were_
     matrices = [untrained(recipe, rows)[0].prepared for rows in (hole, other)]
     end = matrices[0].split.rows("train")[0, 1]
     assert 410 < end < 430
-    np.testing.assert_array_equal(matrices[0].matrix[:end], matrices[1].matrix[:end])
+    windows = np.arange(matrices[0].count("train"))
+    assert len(windows) == matrices[1].count("train") > 0
+    for one, two in zip(*(prepared.arrays("train", windows) for prepared in matrices), strict=True):
+        np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(*(prepared.scaled_targets("train", windows) for prepared in matrices))
 
 
 @pytest.mark.parametrize(("write", "data", "name"), WRITTEN, ids=lambda value: getattr(value, "__name__", ""))
