@@ -108,7 +108,7 @@ class Every:
         if self.weekdays:
             days = np.busday_offset(_days(local), 0, roll="preceding", holidays=self._holidays)
             since = np.busday_count(_MONDAY.date(), days, holidays=self._holidays) % self.weekdays
-            starts = np.asarray(np.busday_offset(days, -since, holidays=self._holidays))
+            starts: np.ndarray = np.busday_offset(days, -since, holidays=self._holidays)
         elif self.months:
             month = local.year.to_numpy() * 12 + local.month.to_numpy() - 1
             starts = (month // self.months * self.months - 1970 * 12).astype("M8[M]").astype("M8[D]")
