@@ -264,7 +264,7 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
         if read := getattr(job.source, "attrs", {}).get(READ):
             pd.DataFrame(read).to_csv(folder / "data_files.csv", index=False)
         record.files(folder)
-        record.models(bundle, job.served(result.bundle), requirements())
+        record.models(bundle, job.served(result.bundle), requirements(result.recipe))
 
 
 def first_tags(recipe: Recipe) -> dict[str, str]:

@@ -79,6 +79,6 @@ def _series_of(prepared: Prepared, windows: np.ndarray) -> dict[str, np.ndarray]
 
 def _when(prepared: Prepared, rows: np.ndarray, prefix: str) -> dict[str, np.ndarray | pd.DatetimeIndex]:
     if prepared.table.times is not None:
-        return {f"{prefix}{prepared.data.time}": prepared.table.times[rows]}
+        return {f"{prefix}{prepared.data.time_name}": prepared.table.times[rows]}
     series = np.searchsorted(prepared.table.bounds, rows, side="right") - 1
     return {f"{prefix}row": rows - prepared.table.bounds[series] + 1}

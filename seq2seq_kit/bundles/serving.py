@@ -12,8 +12,10 @@ import pandas as pd
 from seq2seq_kit.data import Prepared
 from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
 from seq2seq_kit.data.tables.cells import read_columns
-from seq2seq_kit.data.tables.pieces import count_missing
+from seq2seq_kit.data.tables.pieces import cells_of, count_missing
+from seq2seq_kit.data.tables.time_formats import as_written
 from seq2seq_kit.errors import DataError
+from seq2seq_kit.recipe.fields import Recipe
 
 if TYPE_CHECKING:
     from seq2seq_kit.bundles.windows import WindowBundle
@@ -23,9 +25,10 @@ Example = pd.DataFrame | np.ndarray | dict[str, np.ndarray]
 Served = dict[str, tuple[Example, pd.DataFrame | np.ndarray]]
 
 
-def requirements() -> list[str]:
-    """`name==version` of every package that a served bundle imports."""
-    needed = ("tensorflow", "keras", "numpy", "pandas", "pydantic", "ruamel.yaml")
+def requirements(recipe: Recipe) -> list[str]:
+    """`name==version` of every package that a served bundle of a recipe imports."""
+    needed = ["tensorflow", "keras", "numpy", "pandas", "pydantic", "ruamel.yaml"]
+    needed += ["holidays"] if getattr(recipe.data, "holidays", None) else []
     return [f"{name}=={version(name)}" for name in needed]
 
 
@@ -39,21 +42,22 @@ def _example(prepared: Prepared, source: pd.DataFrame | FrameOnDisk) -> pd.DataF
     start = _fullest(prepared, [prepared.table.columns.index(name) for name in columns.past])
     ahead = windows.shape.span - windows.shape.input_steps if columns.known_future else 0
     rows = start + np.arange(windows.shape.input_steps + ahead)
-    names = [name for name in (data.series, data.time) if name] + columns.table
-    example = source.iloc[[prepared.table.number(int(row)) - 1 for row in rows]][names].reset_index(drop=True)
+    names = [name for name in (data.series, *data.time_columns) if name] + columns.table
+    numbers = np.array([prepared.table.number(int(row)) - 1 for row in rows])
+    # A row that was added has no row in the source: there is none between the rows that have.
+    there = numbers >= 0
+    rows, steps = rows[there], int(there[: windows.shape.input_steps].sum())
+    example = source.iloc[numbers[there]][names].reset_index(drop=True)
+    if data.resample or data.duplicates not in ("refuse", "first", "last"):
+        example[columns.table] = cells_of(prepared.table.values, rows, range(len(columns.table)))
     read = read_columns(example, columns.table, prepared.table.origin, form=data.format)
     for name, values in zip(columns.table, read, strict=True):
         example[name] = values
     if data.series:
         example[data.series] = example[data.series].astype("str")
-    example.loc[windows.shape.input_steps :, [name for name in columns.table if name not in columns.known_future]] = (
-        np.nan
-    )
-    if data.time and prepared.table.times is not None:
-        times = prepared.table.times[rows]
-        # With what the recipe says of them they are read as they were; else any zone will do, and UTC has no hour twice.
-        zoned = times if times.tz is None or data.time_format else times.tz_convert("UTC")
-        example[data.time] = zoned.strftime(data.time_format) if data.time_format else zoned.astype(str)
+    example.loc[steps:, [name for name in columns.table if name not in columns.known_future]] = np.nan
+    if isinstance(data.time, str) and prepared.table.times is not None:
+        example[data.time] = as_written(prepared.table.times[rows], data.time_format)
     return example
 
 

@@ -8,39 +8,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.hyperparameters import Hyperparameter
 from seq2seq_kit.recipe.section import Section, Tree
 from seq2seq_kit.recipe.sourced import Name, Sourced, in_words
 from seq2seq_kit.recipe.sweep import Sweep
+from seq2seq_kit.recipe.time_fields import Calendar, Timing
 
-Calendar = Literal[
-    "minute", "hour", "day_of_week", "hour_of_week", "weekend", "day_of_month", "day_of_year", "week_of_year", "month"
-]
 Missing = Literal["refuse", "interpolate", "ffill", "mask"]
 Scaling = Literal["standard", "minmax", "robust", "none"]
-_LONGEST_STEP = {
-    "s": 3_155_760_000,
-    "min": 52_596_000,
-    "h": 876_600,
-    "d": 36_525,
-    "bd": 26_090,
-    "w": 5_217,
-    "mo": 1_200,
-    "y": 100,
-}
-
-
-def _at_most_a_century(every: str) -> str:
-    """Timestamps are counted in 64 bits, which hold 292 years."""
-    unit = every.lstrip("0123456789")
-    if int(every.removesuffix(unit)) > _LONGEST_STEP[unit]:
-        raise ValueError(f"must be at most 100 years, {_LONGEST_STEP[unit]}{unit}. Received: {every!r}")
-    return every
-
-
 # Counts of rows, steps and units: TensorFlow counts them in 32 bits.
 MOST = 2**31 - 1
 Steps = Annotated[int, Field(ge=1, le=MOST)]
@@ -50,10 +28,6 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, lt=1)] | Steps
 Columns = Annotated[list[Name], Field(min_length=1, max_length=10_000)]
 Limits = dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
-# An integer, a unit and nothing else; the data room turns it into a step (data/time.py).
-Every = Annotated[
-    str, Field(pattern=r"^[1-9][0-9]*(s|min|h|d|bd|w|mo|y)$", max_length=20), AfterValidator(_at_most_a_century)
-]
 Read = Annotated[
     Literal["memory", "row_groups"],
     Field(description="memory: the whole table; row_groups: a Parquet file larger than memory, read as it is needed."),
@@ -91,13 +65,9 @@ class SequenceSplit(Section):
     test: float = Field(0.1, gt=0, lt=1, description="Share of the sequences.")
 
 
-class Table(Sourced):
+class Table(Timing, Sourced):
     """A table of rows, one or several series of them."""
 
-    time: Name | None = Field(None, description="Column of timestamps; needs `every`.")
-    every: Every | None = Field(
-        None, description="Time from one row to the next: 30s, 15min, 1h, 1d, 1bd (business day), 1w, 1mo, 1y."
-    )
     series: Name | None = Field(None, description="Column that tells the series of a long table apart.")
     inputs: Columns = Field(description="Columns that the encoder reads.")
     limits: Limits = Field(
@@ -107,14 +77,6 @@ class Table(Sourced):
     missing: Missing = Field("refuse", description="What to do with missing cells.")
     scaling: Scaling | dict[str, Scaling] = Field(
         "standard", description="For all columns, or by column; columns not named stay on `standard`."
-    )
-    time_format: str | None = Field(
-        None,
-        description="How texts in `time` are written, as in strftime: '%d/%m/%Y %H:%M'; default: year first, or as recognised.",
-    )
-    time_zone: str | None = Field(
-        None,
-        description="Zone whose clock the times follow, such as Europe/Berlin; those of other zones are converted to it.",
     )
 
 

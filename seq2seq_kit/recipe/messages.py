@@ -123,7 +123,7 @@ def text_of(detail: ErrorDetails, loc: Sequence[int | str], schema: type[BaseMod
         options = str(context["expected"]).replace(" or ", ", ").replace("'", "").split(", ")
         return f"must be {context['expected']}{received}{did_you_mean(detail.get('input'), options)}"
     if kind == "string_pattern_mismatch" and loc[-1] == "every":
-        return f"must be a whole number and a unit: 30s, 15min, 1h, 1d, 1w, 1mo or 1y{received}"
+        return f"must be a whole number and a unit: 30s, 15min, 1h, 1d, 1bd, 1w, 1mo or 1y; or rows{received}"
     interval = _interval(_metadata(loc, schema), passed=kind.startswith("less_than"))
     if interval and kind in {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}:
         return f"must be {interval}{received}"

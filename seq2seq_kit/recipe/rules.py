@@ -5,16 +5,15 @@ with its defaults filled in and yields nothing where a value has the wrong type,
 stand in its folder.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import TypeGuard
-from zoneinfo import available_timezones
 
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import Recipe, Rule, Written
 from seq2seq_kit.recipe.messages import did_you_mean, filled, shortened
 from seq2seq_kit.recipe.section import Tree
 from seq2seq_kit.recipe.source_rules import SOURCE_RULES, has_row_groups
+from seq2seq_kit.recipe.time_rules import TIME_RULES
 
 
 def broken_rules(values: Tree, kind: type[Recipe]) -> list[Problem]:
@@ -31,39 +30,6 @@ def broken_rules(values: Tree, kind: type[Recipe]) -> list[Problem]:
 def _section(values: Tree, name: str) -> Tree:
     section = values.get(name)
     return section if isinstance(section, Mapping) else {}
-
-
-def time_and_every_go_together(recipe: Written) -> Iterator[Problem]:
-    data = recipe.data
-    time, every = data.get("time"), data.get("every")
-    if time and every is None:
-        said = f"`time: {time}` needs the step between rows. Add for example `every: 1h`"
-        yield Problem("data.time", said, "missing_key")
-    if every and time is None:
-        said = f"`every: {every}` needs the column of timestamps. Add `time: <column>`"
-        yield Problem("data.every", said, "missing_key")
-    if data.get("calendar") and time is None:
-        said = "`calendar` needs timestamps. Add `time: <column>` and `every: <step>`"
-        yield Problem("data.calendar", said, "missing_key")
-
-
-def times_are_of_a_calendar(recipe: Written) -> Iterator[Problem]:
-    data = recipe.data
-    for key in ("time_format", "time_zone"):
-        if data.get(key) is not None and data.get("time") is None:
-            yield Problem(
-                f"data.{key}", f"`{key}` is about the column of timestamps. Add `time: <column>`", "missing_key"
-            )
-    zone, form = data.get("time_zone"), data.get("time_format")
-    if isinstance(zone, str) and zone not in available_timezones():
-        said = (
-            "there is no time zone of this "
-            f"name{did_you_mean(zone, sorted(available_timezones()), otherwise='')}. Received: {zone}"
-        )
-        yield Problem("data.time_zone", said, "unknown_time_zone")
-    if isinstance(form, str) and not re.search(r"%[YyGsxcD]", form):
-        said = f"must be written as in strftime and have a year, such as '%d/%m/%Y %H:%M'. Received: {form!r}"
-        yield Problem("data.time_format", said, "invalid_time_format")
 
 
 def a_column_is_named_once(recipe: Written) -> Iterator[Problem]:
@@ -95,8 +61,7 @@ def settings_are_of_known_columns(recipe: Written) -> Iterator[Problem]:
 
 # Rules of every recipe on a table.
 TABLE_RULES: tuple[Rule, ...] = (
-    time_and_every_go_together,
-    times_are_of_a_calendar,
+    *TIME_RULES,
     a_column_is_named_once,
     limits_are_in_order,
     settings_are_of_known_columns,
@@ -125,7 +90,6 @@ def row_groups_are_read_as_they_stand(recipe: Written) -> Iterator[Problem]:
             "`read: row_groups` clears no cells. Correct them in the file, leave `limits` out",
         ),
         ("format", data.get("format"), "`format` is about files of text. Leave it out"),
-        ("time_zone", data.get("time_zone"), "`read: row_groups` reads times as they stand. Leave `time_zone` out"),
         ("scaling", robust, "`robust` needs all values of a column at once. Choose standard, minmax or none"),
         ("read", recipe.sweep is not None, "the trials of a sweep share a table in memory. Leave `sweep` out"),
     ):

@@ -73,6 +73,9 @@ def example_rows(
     numbers: Sequence[str] = (),
     texts: Sequence[str | None] = (),
 ) -> pd.DataFrame:
-    """Rows of a frame as MLflow can serve them: `numbers` are columns of float64, `texts` (None: there is none) of text."""
+    """Rows of a frame as MLflow can serve them; those below 0 are none of it.
+
+    `numbers` are columns of float64, `texts` (None: there is none) of text.
+    """
     kinds = dict.fromkeys(numbers, "float64") | {name: "str" for name in texts if name}
-    return frame.iloc[rows][list(columns)].reset_index(drop=True).astype(kinds)
+    return frame.iloc[rows[rows >= 0]][list(columns)].reset_index(drop=True).astype(kinds)

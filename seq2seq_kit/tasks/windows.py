@@ -85,7 +85,7 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
     @property
     def columns(self) -> list[str]:
         data = self.prepared.data
-        return [name for name in (data.series, data.time) if name] + self.prepared.table.columns
+        return [name for name in (data.series, *data.time_columns) if name] + self.prepared.table.columns
 
     @property
     def series(self) -> list[str]:

@@ -1,12 +1,15 @@
 """Features of a timestamp at times whose answer is known."""
 
+import sys
 from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit.data.tables.calendar import calendar_columns, calendar_names
+from seq2seq_kit.data.tables.calendar import Clock, calendar_columns, calendar_names
+from seq2seq_kit.data.tables.holiday_dates import holiday_dates
+from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Calendar
 
 
@@ -46,7 +49,7 @@ def test_the_weekend_is_saturday_and_sunday(time: str, weekend: int) -> None:
 @pytest.mark.parametrize("word", get_args(Calendar))
 def test_every_word_of_the_recipe_gives_as_many_columns_as_names(word: str) -> None:
     times = pd.date_range("2023-01-01", periods=9000, freq="h")
-    columns = calendar_columns(times, [word])
+    columns = calendar_columns(times, [word], "DE")
     assert columns.shape == (9000, len(calendar_names([word])))
     assert np.abs(columns).max() <= 1
 
@@ -64,3 +67,32 @@ def test_no_words_give_no_columns() -> None:
 def test_an_hour_follows_the_clock_of_its_zone() -> None:
     times = pd.DatetimeIndex(["2024-07-01 06:00"]).tz_localize("Europe/Berlin")
     np.testing.assert_allclose(calendar_columns(times, ["hour"]), [[1, 0]], atol=1e-12)
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_holidays_and_the_days_to_the_next_one_are_of_the_local_date(zone: str | None) -> None:
+    times = pd.DatetimeIndex(["2024-12-11 23:30", "2024-12-18", "2024-12-25 00:30", "2024-12-26 23:59"], tz=zone)
+    found = calendar_columns(times, ["holidays", "days_to_holiday"], "DE")
+    assert found.tolist() == [[0, 1], [0, 0.5], [1, 0], [1, 0]]
+    if zone is None:
+        assert (
+            calendar_columns(Clock(times.to_numpy()), ["holidays", "days_to_holiday"], "DE").tolist() == found.tolist()
+        )
+
+
+def test_the_last_day_of_a_month_is_told() -> None:
+    assert calendar_columns(pd.date_range("2024-03-29", periods=1, freq="BME"), ["month_end"]).tolist() == [[0]]
+    times = pd.DatetimeIndex(["2024-02-28", "2024-02-29 18:00", "2023-02-28", "2024-01-01"])
+    assert calendar_columns(times, ["month_end"])[:, 0].tolist() == [0, 1, 1, 0]
+    assert calendar_columns(Clock(times.to_numpy()), ["month_end"])[:, 0].tolist() == [0, 1, 1, 0]
+
+
+def test_an_unknown_country_and_an_absent_package_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DataError, match="does not know QQ") as error:
+        holiday_dates("QQ")
+    assert error.value.code == "unknown_holidays"
+    monkeypatch.setitem(sys.modules, "holidays", None)
+    holiday_dates.cache_clear()
+    with pytest.raises(DataError, match="pip install") as error:
+        holiday_dates("DE")
+    assert error.value.code == "missing_package"

@@ -178,13 +178,15 @@ def test_rows_nearer_than_a_step_are_doubles(every: str, apart: str) -> None:
 
 def test_a_column_of_times_of_day_is_named() -> None:
     frame = pd.DataFrame({"day": ["2024-01-01"] * 3, "clock": ["0:00", "1:00", "2:00"], "x": [1.0, 2.0, 3.0]})
-    with pytest.raises(DataError, match="The column clock has times of day: join it"):
+    with pytest.raises(DataError, match=r"The column clock has times of day: set data.time: \[day, clock\]"):
         read_table(frame, columns=["x"], time="day", every="1h")
 
 
 def test_unevenly_timed_rows_are_told_as_such() -> None:
     frame = pd.DataFrame({"t": pd.Timestamp("2024-01-01") + pd.to_timedelta([0, 61, 130, 170], unit="s"), "x": 1.0})
-    with pytest.raises(DataError, match=r"unevenly timed: 40 s to 1.15 minutes apart.*frame.resample\('1min'"):
+    with pytest.raises(
+        DataError, match=r"unevenly timed: 40 s to 1.15 minutes apart.*data.resample: mean .* data.every: 1min"
+    ):
         read_table(frame, columns=["x"], time="t", every="1min")
 
 

@@ -29,6 +29,8 @@ def _ahead(every: str, *times: str, steps: int = 3) -> list[str]:
         ("3mo", "2023-12-31", "2024-03-31"),
         ("3mo", "2023-11-01", "2024-02-01"),
         ("1y", "2023-02-28", "2024-02-29"),
+        ("1w", "2024-02-25", "2024-03-03"),
+        ("1w", "2024-02-23", "2024-03-01"),
     ],
 )
 def test_one_step_is_one_tick(every: str, first: str, second: str) -> None:
@@ -101,3 +103,52 @@ def test_days_are_days_of_the_local_clock_also_when_it_is_put_forward() -> None:
     assert Every.parse("1d").ticks(days).tolist() == [0, 1, 2, 3]
     following = Every.parse("1d").ahead(days[:2], np.arange(1, 3))
     assert following.tolist() == days[2:].tolist()
+
+
+@pytest.mark.parametrize(
+    ("every", "freq"),
+    [
+        ("1mo", "ME"),
+        ("1mo", "BME"),
+        ("3mo", "QE"),
+        ("3mo", "BQE"),
+        ("1y", "YE"),
+        ("1w", "W-SUN"),
+        ("1w", "W-FRI"),
+        ("1bd", "B"),
+    ],
+)
+@pytest.mark.parametrize("zone", [None, "America/New_York"])
+def test_ends_of_months_quarters_and_weeks_are_followed_by_the_next_ones(
+    every: str, freq: str, zone: str | None
+) -> None:
+    times = pd.date_range("2022-01-10", periods=30, freq=freq, tz=zone)
+    step = Every.parse(every)
+    np.testing.assert_allclose(step.ticks(times), np.arange(30), atol=1e-9)
+    # A few last weekdays may all be month ends, too.
+    for known in range(12 if freq.startswith("B") else 2, 27):
+        assert list(step.ahead(times[:known], np.arange(1, 4))) == list(times[known : known + 3])
+    assert list(step.grid(times[:12], np.arange(30))) == list(times)
+
+
+def test_the_30th_of_each_month_is_a_step_and_the_last_of_february_stands_for_it() -> None:
+    assert _ticks("1mo", "2024-01-30", "2024-02-29", "2024-03-30") == [0, 1, 2]
+    assert _ahead("1mo", "2024-01-30", "2024-02-29", steps=2) == ["2024-03-30", "2024-04-30"]
+
+
+def test_holidays_are_no_business_days() -> None:
+    step = Every.parse("1bd", "DE")
+    easter = pd.DatetimeIndex(["2024-03-28", "2024-04-02", "2024-04-03"])  # Good Friday, Easter Monday
+    assert step.ticks(easter).tolist() == [0, 1, 2]
+    assert step.ahead(easter[:1], np.array([1, 2])).tolist() == easter[1:].tolist()
+    assert Every.parse("1bd").ticks(easter).tolist() == [0, 3, 4]
+    assert step.ticks(pd.DatetimeIndex(["2024-03-28", "2024-03-29"]))[1] % 1 == 0.5
+    assert step.floor(pd.DatetimeIndex(["2024-04-01"])).tolist() == [easter[0]]
+    assert Every.parse("1bd", "NYSE").ticks(pd.DatetimeIndex(["2024-07-03", "2024-07-05"])).tolist() == [0, 1]
+    assert Every.parse("1bd", "DE-BY").ticks(pd.DatetimeIndex(["2024-01-05", "2024-01-09"])).tolist() == [0, 2]
+
+
+def test_rows_have_no_step() -> None:
+    assert Every.of("rows") is None
+    assert Every.of(None) is None
+    assert Every.of("1bd", "DE") == Every("1bd", weekdays=1, holidays="DE")

@@ -111,7 +111,9 @@ def test_what_is_no_timestamp_is_refused(kind: object) -> None:
 
 
 def test_weeks_are_told_as_weeks() -> None:
-    with pytest.raises(DataError, match=r"Received: '2018-W01'. A week is no date; write the Monday") as error:
+    with pytest.raises(
+        DataError, match=r"Received: '2018-W01'. A week is no date; data.time_format: iso_week"
+    ) as error:
         read_times(pd.Series(["2018-W01", "2018-W02"]), "t", "x")
     assert "like '2018-W01'" not in str(error.value)
 

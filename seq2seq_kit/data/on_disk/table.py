@@ -21,7 +21,7 @@ def open_table(
     *,
     columns: list[str],
     time: str | None,
-    every: str | None,
+    every: Every | str | None,
     style: TimeStyle | None = None,
     origin: str | None = None,
 ) -> tuple[Table, FrameOnDisk]:
@@ -56,7 +56,7 @@ def open_table(
             yield cells[:rows]
 
     values = RowsOnDisk(file.edges, len(columns), np.dtype(np.float64), pieces, by_column=True)
-    step = Every.parse(every) if every else None
+    step = Every.of(every) if isinstance(every, str) else every
     table = Table(
         columns=list(columns),
         values=values,
@@ -88,7 +88,8 @@ def _open_times(file: GroupedFile, name: str, origin: str, style: TimeStyle | No
     like, example = pd.DatetimeIndex([]), None
     for block, first in enumerate(file.edges[:-1].tolist()):
         column = file.frame(block, [name])[name]
-        if not (pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_numeric_dtype(column)):
+        numbers = pd.api.types.is_numeric_dtype(column)
+        if not pd.api.types.is_datetime64_any_dtype(column) and (not numbers or (style and style.format)):
             raise DataError(
                 f"{origin}, column {name}: data.read: row_groups takes a column of Parquet's timestamps. Received: "
                 f"{column.iloc[0]!r} ({column.dtype}). Write the column as timestamps, or set data.read: memory",

@@ -31,7 +31,7 @@ _NO_NUMBERS = (
     (("complex",), "complex numbers", "Give two columns: numpy.real and numpy.imag of it"),
     (("interval",), "intervals", "Choose a number of each: frame[{name}].array.mid"),
     (("bytes",), "bytes", "Decode them to numbers: frame[{name}].str.decode('utf-8').astype(float)"),
-    (("time",), "times of day", "Join them with the dates into one column for data.time"),
+    (("time",), "times of day", "Name them behind the column of the dates in data.time: [<dates>, {name}]"),
     (("mixed",), "cells of another kind", "Give one number in each cell"),
 )
 # Cells that tell nothing of their column by themselves, and how to read them; all cells that are looked at are like that.

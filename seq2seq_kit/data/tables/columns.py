@@ -17,6 +17,7 @@ class Columns:
         known_future: Known ahead of time.
         calendar: Json of the recipe, not column names.
         targets: To be predicted; an autoencoder's are its inputs.
+        holidays: Whose holidays the calendar tells, as in the recipe; None for nobody's.
         masked: Whether each input has a column that tells where it was observed.
     """
 
@@ -25,13 +26,14 @@ class Columns:
     calendar: list[str]
     targets: list[str]
     masked: bool
+    holidays: str | None = None
 
     @classmethod
     def of(cls, data: Data) -> "Columns":
         """Reads the roles off a recipe's data section."""
         masked = data.missing == "mask"
         if isinstance(data, HorizonData):
-            return cls(data.inputs, data.known_future, list(data.calendar), data.targets, masked)
+            return cls(data.inputs, data.known_future, list(data.calendar), data.targets, masked, data.holidays)
         return cls(data.inputs, [], [], data.inputs, masked)
 
     @property

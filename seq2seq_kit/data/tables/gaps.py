@@ -50,17 +50,18 @@ def cut_at_gaps(table: Table, step: Every) -> Table:
         notes = [
             f"{gaps} gaps in time: there is no row of a Saturday or Sunday, so with `every: {step.text}` no "
             "window is longer than a "
-            "week and the step after a Friday is a Saturday. If the rows are those of business days, set data.every: 1bd"
+            "week and the step after a Friday is a Saturday. If the rows are those of business days, set data.every: 1bd "
+            "(and data.holidays: DE, US, ...), or data.every: rows"
         ]
     return replace(table, segments=np.array(segments, dtype=np.int64), notes=[*table.notes, *notes])
 
 
-def times_of_day(frame: pd.DataFrame, used: Sequence[str]) -> str:
+def times_of_day(frame: pd.DataFrame, used: Sequence[str], clocks: Sequence[str]) -> str:
     """What to say of a column, beside those that are used, that has the times of day of dates; empty if there is none."""
     for name in (name for name in frame.columns if name not in used):
         cells = plain(frame[name]).dropna().head(_LOOKED_AT)
         if len(cells) and cells.astype("str").str.fullmatch(_TIME_OF_DAY).all():
-            return f". The column {name} has times of day: join it with the dates into one column of timestamps"
+            return f". The column {name} has times of day: set data.time: [{', '.join(clocks)}, {name}]"
     return ""
 
 
@@ -76,9 +77,12 @@ def _refuse_off_grid(table: Table, off: np.ndarray, step: Every, rows: tuple[int
         return
     assert table.times is not None
     row = int(off[0])
-    if step.weekdays and table.times[row].day_of_week >= 5:
-        said = f"is a {table.times[row].day_name()}, and `every: {step.text}` counts from Monday to Friday"
-        cure = "Drop the rows of weekends, or set data.every: 1d"
+    weekend = table.times[row].day_of_week >= 5
+    if step.weekdays and (weekend or step.is_holiday(table.times[row])):
+        free = table.times[row].day_name() if weekend else f"holiday in {step.holidays}"
+        counts = "counts from Monday to Friday" + (" without holidays" if step.holidays else "")
+        said = f"is a {free}, and `every: {step.text}` {counts}"
+        cure = "Drop such rows, set data.every: 1d, or data.every: rows if each row is a step whatever the day"
     else:
         said = (
             f"the row before is at {table.times[max(row - 1, rows[0])]}, which is not a whole number of steps "
@@ -87,8 +91,8 @@ def _refuse_off_grid(table: Table, off: np.ndarray, step: Every, rows: tuple[int
         said, cure = said + _spacing(table, *rows), "Correct the timestamp, or data.every"
         if _uneven(table, *rows):
             cure = (
-                "A window needs rows at a fixed step: make them so, for example "
-                f"frame.resample({_rounded(table, *rows)!r}, on=<time>).mean()"
+                f"A window needs rows at a fixed step: set data.resample: mean (or sum, last) with data.every: "
+                f"{_rounded(table, *rows)}, or data.every: rows if each row is a step whatever the clock says"
             )
     raise DataError(f"{table.origin}, {table.where(row)}: {said}. {cure}", code="off_grid_timestamp")
 
@@ -106,10 +110,16 @@ def _refuse_duplicates(table: Table, duplicate: np.ndarray, step: Every) -> None
     raise DataError(
         f"{table.origin}: {table.where(row)} and row {table.number(row + 1)} {same}"
         f"{f' ({duplicate.size} such pairs)' if duplicate.size > 1 else ''}; expected one row for each series and time. "
-        "Remove one, name the column that tells the series apart in data.series, or, where clocks were set back, "
+        f"{_keep_one(apart, step)}, name the column that tells the series apart in data.series, or, where clocks were set back, "
         "name their zone in data.time_zone or write the times in UTC",
         code="duplicate_timestamp",
     )
+
+
+def _keep_one(apart: pd.Timedelta, step: Every) -> str:
+    if apart == pd.Timedelta(0):
+        return "Say which of them counts in data.duplicates (first, last, mean or sum)"
+    return f"Put them onto the grid of `every: {step.text}` with data.resample (mean, sum or last)"
 
 
 def _steps(table: Table, first: int, end: int) -> pd.Series[pd.Timedelta]:
@@ -136,8 +146,8 @@ def _spacing(table: Table, first: int, end: int) -> str:
 def _rounded(table: Table, first: int, end: int) -> str:
     """A usual step near the median."""
     middle = _steps(table, first, end).median()
-    usual = ("1s", "10s", "1min", "5min", "15min", "1h", "1D", "7D")
-    return min(usual, key=lambda step: abs(np.log(pd.Timedelta(step) / middle)))
+    usual = ("1s", "10s", "1min", "5min", "15min", "1h", "1d", "1w")
+    return min(usual, key=lambda step: abs(np.log(Every.parse(step).seconds / max(middle.total_seconds(), 1e-3))))
 
 
 def _told(step: pd.Timedelta) -> str:

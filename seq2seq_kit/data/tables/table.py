@@ -15,7 +15,9 @@ from seq2seq_kit.data.tables.dialect_words import footers_told
 from seq2seq_kit.data.tables.gaps import cut_at_gaps, times_of_day
 from seq2seq_kit.data.tables.names import read_names
 from seq2seq_kit.data.tables.pieces import count_missing, pieces_of
+from seq2seq_kit.data.tables.regular import Treatment, fill_gaps, join_duplicates, onto_grid
 from seq2seq_kit.data.tables.time import Every
+from seq2seq_kit.data.tables.time_formats import column_of_times
 from seq2seq_kit.data.tables.timestamps import TimeStyle, read_times
 from seq2seq_kit.data.tables.written import PLAIN
 from seq2seq_kit.errors import DataError
@@ -36,7 +38,8 @@ class Table:
         series: Names of the series; `[""]` for a table without a series column.
         bounds: First row of each series and the end, shape `(series + 1,)`.
         segments: Rows without a gap in time, `(first, end, series)` each, shape `(segments, 3)`.
-        order: Row of the frame that each row came from, counted from 0; None where they are in the frame's own order.
+        order: Row of the frame that each row came from, counted from 0; of joined rows the one that decides, else the last; -1
+            of a row that the frame does not have; None where they are in the frame's own order.
         looks_ahead: Cells that were filled from a later row, shape `(rows, columns)` bool; None where nothing was.
         style: How the timestamps were written.
         extremes: Smallest and largest value of each column of a table on disk, shape `(2, columns)`.
@@ -60,7 +63,7 @@ class Table:
 
     @property
     def row_numbers(self) -> np.ndarray:
-        """Row of the frame that each row came from, counted from 1 below the header, shape `(rows,)`."""
+        """Row of the frame that each row came from, counted from 1 below the header, 0 of an added one, shape `(rows,)`."""
         return (np.arange(len(self.values)) if self.order is None else self.order) + 1
 
     def number(self, row: int) -> int:
@@ -69,7 +72,7 @@ class Table:
 
     def where(self, row: int) -> str:
         """How a message names a row: its number in the file, its series and its time."""
-        parts = [f"row {self.number(row)}"]
+        parts = [f"row {self.number(row)}" if self.number(row) else "a row that was added"]
         name = self.series[int(np.searchsorted(self.bounds, row, side="right")) - 1]
         if name:
             parts.append(f"series {name}")
@@ -86,55 +89,63 @@ def read_table(
     frame: pd.DataFrame,
     *,
     columns: Sequence[str],
-    time: str | None = None,
-    every: str | None = None,
+    time: str | Sequence[str] | None = None,
+    every: Every | str | None = None,
     series: str | None = None,
     origin: str = "the data",
     style: TimeStyle | None = None,
     trained: TimeStyle | None = None,
     form: Format = PLAIN,
+    limits: Mapping[str, Sequence[float]] | None = None,
+    treatment: Treatment | None = None,
 ) -> Table:
     """Checks a frame and puts it in order.
 
     Args:
         frame: Long format: a row for each series and time, a column for each variable.
         columns: Numeric columns to take; others are left alone.
-        time: Column of timestamps (or texts that pandas reads as such).
+        time: Column of timestamps (or texts that pandas reads as such), or several that are joined.
         every: Step between rows, as in the recipe.
         series: Column that tells the series apart.
         origin: Name of the file for messages.
         style: What the recipe says of the timestamps.
         trained: How those of the training rows were written; see `read_times`.
         form: What the recipe says of how numbers are written, for cells that are texts.
+        limits: See `apply_limits`; before rows are joined, so that no impossible value gets into a mean.
+        treatment: What becomes of rows that do not fit `every`.
 
     Raises:
         DataError: A column is missing or duplicate, no rows, a cell is no number or infinite, a timestamp is missing,
             unreadable, duplicate or off the grid of `every`.
     """
-    wanted = [name for name in (series, time) if name] + list(columns)
+    clocks = [time] if isinstance(time, str) else list(time or [])
+    wanted = [*([series] if series else []), *clocks, *columns]
     require_columns(frame.columns, wanted, origin, rows=len(frame), index=frame.index.names)
     values = _values(frame, columns, origin, form)
     codes, names = read_names(frame[series], series, origin) if series else (np.zeros(len(frame), dtype=np.int64), [""])
     times, written, notes = None, TimeStyle(), []
-    if time:
+    if clocks:
+        column = column_of_times(frame, clocks, style.format if style else None, origin)
         try:
-            times, written = read_times(frame[time], time, origin, style=style, trained=trained)
+            times, written = read_times(column, str(column.name), origin, style=style, trained=trained)
         except DataError as error:
-            hint = footers_told(frame[time]) if error.code == "invalid_timestamp" else ""
+            hint = footers_told(column) if error.code == "invalid_timestamp" else ""
             raise DataError(f"{error}{hint}", code=error.code) from None
-        given = getattr(frame[time].dtype, "tz", None)
+        given = getattr(column.dtype, "tz", None)
         if trained is not None and given is not None and str(given) != str(times.tz):
             notes.append(
-                f"{origin}, column {time}: the times were converted from {given} to {times.tz}, the zone of training"
+                f"{origin}, column {column.name}: the times were converted from {given} to {times.tz}, the zone of training"
             )
     order = _order(codes, times)
     if order is not None:
         values, codes = values[order], codes[order]
         if times is not None:
             times = times[order]
-        notes.append(f"{origin} was not sorted by {' and '.join(filter(None, (series, time)))}; the rows were sorted")
+        notes.append(
+            f"{origin} was not sorted by {' and '.join(filter(None, (series, *clocks)))}; the rows were sorted"
+        )
     bounds = np.searchsorted(codes, np.arange(len(names) + 1))
-    step = Every.parse(every) if every else None
+    step = Every.of(every) if isinstance(every, str) else every
     table = Table(
         columns=list(columns),
         values=values,
@@ -148,13 +159,25 @@ def read_table(
         style=written,
         notes=notes,
     )
+    table = apply_limits(table, limits) if limits else table
+    try:
+        return _on_the_step(table, treatment or Treatment())
+    except DataError as error:
+        hint = times_of_day(frame, wanted, clocks) if error.code == "duplicate_timestamp" else ""
+        raise DataError(f"{error}{hint}", code=error.code) from None
+
+
+def _on_the_step(table: Table, treatment: Treatment) -> Table:
+    """Rows of the same time joined or refused, uneven ones put onto the grid, gaps cut or filled."""
+    if treatment.duplicates != "refuse":
+        table = join_duplicates(table, treatment.duplicates)
+    step = table.every
     if step is None:
         return table
-    try:
-        return cut_at_gaps(table, step)
-    except DataError as error:
-        hint = times_of_day(frame, wanted) if error.code == "duplicate_timestamp" else ""
-        raise DataError(f"{error}{hint}", code=error.code) from None
+    if treatment.resample is not None:
+        table = onto_grid(table, step, treatment.resample)
+    table = cut_at_gaps(table, step)
+    return fill_gaps(table, step) if treatment.gaps == "fill" else table
 
 
 def _values(frame: pd.DataFrame, columns: Sequence[str], origin: str, form: Format) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Time steps: from `every: 1h` to whole numbers of steps between timestamps and to the timestamps ahead.
 
 Steps of days and longer are counted on the local clock: a day of 23 or 25 hours is one step, and a day whose midnight the
-clocks jump over begins when they have jumped.
+clocks jump over begins when they have jumped. Month ends (31, 28, 30, ...) are one step apart, as are the last weekdays
+of months, and the 30th of January, the last of February and the 30th of March.
 """
 
 import re
@@ -11,31 +12,47 @@ from datetime import tzinfo
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.tables.holiday_dates import holiday_dates
+from seq2seq_kit.recipe.time_fields import ROWS
+
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _MONTHS = {"mo": 1, "y": 12}
 # Natural seasons in the unit they are counted in: a day, a week, a year of 365 days (weeks: 52).
 _SEASON_SECONDS = {"hour": 3600, "day": 86400, "week": 7 * 86400, "year": 364 * 86400}
 
 _WEEKDAYS = {"week": 5, "year": 261}
+_MONDAY = pd.Timestamp("1900-01-01")  # where the grid of `resample` begins, on any clock
 
 
 @dataclass(frozen=True)
 class Every:
-    """The time from one row to the next: a fixed number of seconds, of calendar months, or of days from Monday to Friday."""
+    """The time from one row to the next: a fixed number of seconds, of calendar months, or of days from Monday to Friday.
+
+    Attributes:
+        text: As in the recipe.
+        seconds: Of a step; 0 for the other two kinds. Likewise `months`, `weekdays`.
+        holidays: Whose holidays are no business days, as in the recipe; empty for nobody's.
+    """
 
     text: str
     seconds: int = 0
     months: int = 0
     weekdays: int = 0
+    holidays: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> "Every":
+    def of(cls, text: str | None, holidays: str | None = None) -> "Every | None":
+        """The step of a recipe; None where it has none, or rows are steps whatever the clock says."""
+        return None if text is None or text == ROWS else cls.parse(text, holidays)
+
+    @classmethod
+    def parse(cls, text: str, holidays: str | None = None) -> "Every":
         """Reads `15min`, `1h`, `1mo`, ... The recipe's schema has checked the form already."""
         match = re.fullmatch(r"(\d+)(\w+)", text)
         assert match, text
         count, unit = int(match[1]), match[2]
         if unit == "bd":
-            return cls(text, weekdays=count)
+            return cls(text, weekdays=count, holidays=holidays or "")
         if unit in _MONTHS:
             return cls(text, months=count * _MONTHS[unit])
         return cls(text, seconds=count * _SECONDS[unit])
@@ -57,35 +74,93 @@ class Every:
             return np.asarray((times - start[0]) / pd.Timedelta(seconds=self.seconds), dtype=np.float64)
         times, start = _local(times), _local(start)
         if self.weekdays:
-            return _weekdays(times, start) / self.weekdays
+            return self._business_days(times, start) / self.weekdays
         if not self.months:
             return np.asarray((times - start[0]) / pd.Timedelta(seconds=self.seconds), dtype=np.float64)
         whole = (times.year - start[0].year) * 12 + times.month - start[0].month
         # Part of the month that a row is off the day and time of the first row.
-        origin, start_origin = (index.to_period("M").to_timestamp() for index in (times, start))
-        off = ((times - origin) - (start[0] - start_origin[0])) / pd.Timedelta(days=31)
-        # Month ends (31, 28, 30, ...) are one step apart although their day changes.
-        days = np.where(times.is_month_end & start[0].is_month_end, 0.0, np.asarray(off))
+        due = np.minimum(start[0].day, times.days_in_month)
+        of_day = (times - times.normalize()) - (start[0] - start[0].normalize())
+        off = (np.asarray(times.day) - due) / 31 + np.asarray(of_day / pd.Timedelta(days=31))
+        ends = _month_ends(times) & _month_ends(start) | _last_weekdays(times) & _last_weekdays(start)
+        days = np.where(ends, 0.0, off)
         return (np.asarray(whole) + days) / self.months
 
     def ahead(self, times: pd.DatetimeIndex, steps: np.ndarray) -> pd.DatetimeIndex:
         """The timestamps `steps` rows after the last of `times`; month ends follow where all of them are month ends."""
-        if self.fixed:
-            return pd.DatetimeIndex(times[-1] + pd.to_timedelta(np.asarray(steps) * self.seconds, unit="s"))
-        local = _local(times)
-        last = local[-1]
-        offset = self._offset(months_end=bool(local.is_month_end.all()))
-        later = pd.DatetimeIndex([last + offset * int(step) for step in steps]).as_unit(times.unit)
-        return later if times.tz is None else _on_the_clock(later, times.tz)
+        return self._later(times, -1, np.asarray(steps))
 
-    def _offset(self, *, months_end: bool) -> pd.offsets.BaseOffset:
-        """One step, for what is counted by the calendar."""
+    def grid(self, times: pd.DatetimeIndex, steps: np.ndarray) -> pd.DatetimeIndex:
+        """The timestamps `steps` rows after the first of `times`, which lie on the grid themselves."""
+        return self._later(times, 0, np.asarray(steps))
+
+    def floor(self, times: pd.DatetimeIndex) -> pd.DatetimeIndex:
+        """The beginning of the step that each time lies in, on a grid of the clock that no row decides.
+
+        Steps of less than days divide the local day from midnight on, weeks begin on a Monday, months on their first day; on
+        days without business the step of the business day before goes on.
+        """
+        if self.fixed:
+            anchor = _MONDAY if times.tz is None else _MONDAY.tz_localize(times.tz)
+            step = pd.Timedelta(seconds=self.seconds)
+            return pd.DatetimeIndex(anchor + (times - anchor) // step * step).as_unit(times.unit)
+        local = _local(times)
         if self.weekdays:
-            # Behind a row of a weekend, which no table on this grid has, the first step is the Monday.
-            return pd.offsets.BusinessDay(self.weekdays)
-        if not self.months:
-            return pd.DateOffset(days=self.seconds // 86400)
-        return pd.offsets.MonthEnd(self.months) if months_end else pd.DateOffset(months=self.months)
+            days = np.busday_offset(_days(local), 0, roll="preceding", holidays=self._holidays)
+            since = np.busday_count(_MONDAY.date(), days, holidays=self._holidays) % self.weekdays
+            starts: np.ndarray = np.busday_offset(days, -since, holidays=self._holidays)
+        elif self.months:
+            month = local.year.to_numpy() * 12 + local.month.to_numpy() - 1
+            starts = (month // self.months * self.months - 1970 * 12).astype("M8[M]").astype("M8[D]")
+        else:
+            counted = (_days(local) - np.datetime64(_MONDAY, "D")).astype(np.int64)
+            starts = _days(local) - counted % (self.seconds // 86400)
+        found = pd.DatetimeIndex(starts).as_unit(times.unit)
+        return found if times.tz is None else _on_the_clock(found, times.tz)
+
+    def _later(self, times: pd.DatetimeIndex, place: int, steps: np.ndarray) -> pd.DatetimeIndex:
+        if self.fixed:
+            return pd.DatetimeIndex(times[place] + pd.to_timedelta(steps * self.seconds, unit="s"))
+        local = _local(times)
+        start = local[place]
+        if self.weekdays:
+            # Behind a row of a day without business, which no table on this grid has, the first step is the next one.
+            count = np.asarray(steps * self.weekdays, dtype=np.int64)
+            days = np.busday_offset(_days(local)[place], count, roll="backward", holidays=self._holidays)
+            found = pd.DatetimeIndex(days) + (start - start.normalize())
+        elif not self.months:
+            found = pd.DatetimeIndex(start + pd.to_timedelta(steps * (self.seconds // 86400), unit="D"))
+        else:
+            # Of the 30th of January and the last of February the day is the 30th.
+            usual = int(local.day.max()) if start.day == start.days_in_month else start.day
+            month = (start.year - 1970) * 12 + start.month - 1 + steps * self.months
+            first = pd.DatetimeIndex(np.asarray(month, dtype=np.int64).astype("M8[M]").astype("M8[s]"))
+            last = first.days_in_month.to_numpy()
+            if _month_ends(local).all():
+                day = last
+            elif _last_weekdays(local).all():
+                day = _last_weekday(first).day.to_numpy()
+            else:
+                day = np.minimum(usual, last)
+            found = first + pd.to_timedelta(day - 1, unit="D") + (start - start.normalize())
+        found = found.as_unit(times.unit)
+        return found if times.tz is None else _on_the_clock(found, times.tz)
+
+    @property
+    def _holidays(self) -> np.ndarray:
+        return holiday_dates(self.holidays) if self.holidays else np.array([], dtype="M8[D]")
+
+    def is_holiday(self, time: pd.Timestamp) -> bool:
+        """Whether a time lies on a holiday, which is no business day then."""
+        return bool(np.isin(_days(_local(pd.DatetimeIndex([time]))), self._holidays)[0])
+
+    def _business_days(self, times: pd.DatetimeIndex, start: pd.DatetimeIndex) -> np.ndarray:
+        """Business days since the first of `start`; half a step off for a row of another day."""
+        days, of_day = _days(times), times - times.normalize()
+        counted = np.busday_count(start[0].date(), days, holidays=self._holidays)
+        off = np.asarray((of_day - (start[0] - start[0].normalize())) / pd.Timedelta(days=1))
+        free = ~np.is_busday(days, holidays=self._holidays)
+        return np.asarray(counted + off + 0.5 * free, dtype=np.float64)
 
     def seasons(self) -> dict[str, int]:
         """The natural seasons that are a whole number of steps, by name, shortest first: day 24 and week 168 for 1h."""
@@ -117,9 +192,21 @@ def _on_the_clock(local: pd.DatetimeIndex, zone: tzinfo) -> pd.DatetimeIndex:
     return local.tz_localize(zone, ambiguous=np.ones(len(local), dtype=bool), nonexistent="shift_forward")
 
 
-def _weekdays(times: pd.DatetimeIndex, start: pd.DatetimeIndex) -> np.ndarray:
-    """Days from Monday to Friday since the first of `start`; half a step off for a row of a weekend."""
-    days, of_day = times.normalize(), times - times.normalize()
-    counted = np.busday_count(start[0].date(), days.values.astype("M8[D]"))
-    off = np.asarray((of_day - (start[0] - start[0].normalize())) / pd.Timedelta(days=1))
-    return np.asarray(counted + off + 0.5 * np.asarray(days.day_of_week >= 5), dtype=np.float64)
+def _month_ends(local: pd.DatetimeIndex) -> np.ndarray:
+    # Of an index with a frequency of business days `is_month_end` would tell the last weekday.
+    return np.asarray(local.day == local.days_in_month)
+
+
+def _last_weekdays(local: pd.DatetimeIndex) -> np.ndarray:
+    """Which times lie on the last day of their month that is none of a weekend."""
+    return np.asarray(_days(local) == _days(_last_weekday(local)))
+
+
+def _last_weekday(local: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    months = local.to_numpy().astype("M8[M]")
+    return pd.DatetimeIndex(np.busday_offset((months + 1).astype("M8[D]") - 1, 0, roll="preceding"))
+
+
+def _days(local: pd.DatetimeIndex) -> np.ndarray:
+    """The dates of local times, shape `(rows,)` `datetime64[D]`."""
+    return local.to_numpy().astype("M8[D]")

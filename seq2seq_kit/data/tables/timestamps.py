@@ -6,100 +6,22 @@ are the same rows of the calendar whatever zone they are written in later.
 
 import re
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta, timezone, tzinfo
+from datetime import tzinfo
 
 import numpy as np
 import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
 from seq2seq_kit.data.tables.cells import plain, shown
+from seq2seq_kit.data.tables.time_formats import advice_for_numbers, counted_times, read_weeks, written_numbers
+from seq2seq_kit.data.tables.time_style import TimeStyle, zone_of
 from seq2seq_kit.errors import DataError
+from seq2seq_kit.recipe.time_fields import EPOCHS, ISO_WEEK
 
 _EXAMPLE = "2024-01-31 13:00"
 _OFFSET = r":\d{2}(?:[.,]\d+)?\s*(?:Z|UTC|[+-]\d{2}(?::?\d{2})?)$"
 _DAY_OR_MONTH = r"^\s*(\d{1,2})([./-])(\d{1,2})\2(?:\d{4}|\d{2})(?!\d)"
 _WEEK = re.compile(r"\s*\d{4}-?W\d{1,2}\s*")
-
-
-@dataclass(frozen=True)
-class TimeStyle:
-    """How a column of timestamps is written.
-
-    Attributes:
-        zone: Name of its time zone; empty where the times have none, or where there is no column of times.
-        day_first: Whether texts such as 03/04/2024 are the 3rd of April; None where no text left that open.
-        format: The recipe's `time_format`, in the words of `strftime`; None: ISO or whatever pandas recognises.
-        reads_as: The recipe's `time_zone`: times without a zone are read in it, others are brought to it.
-    """
-
-    zone: str = ""
-    day_first: bool | None = None
-    format: str | None = None
-    reads_as: str | None = None
-
-    def to_json(self) -> dict[str, str | bool | None]:
-        """Plain values; what the recipe says stands in the recipe."""
-        return {"zone": self.zone, "day_first": self.day_first}
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, str | bool | None]) -> "TimeStyle":
-        """The inverse of `to_json`.
-
-        Raises:
-            ValueError: It is none.
-        """
-        zone, day_first = stored["zone"], stored["day_first"]
-        if not isinstance(zone, str) or not (day_first is None or isinstance(day_first, bool)):
-            raise ValueError(f"a time style has a zone and an order of day and month. Received: {dict(stored)!r}")
-        if zone:
-            pd.Timestamp(0, tz=zone)
-        return cls(zone, day_first)
-
-    def bring(self, times: pd.DatetimeIndex, name: str, origin: str) -> pd.DatetimeIndex:
-        """Times on the clock of this style.
-
-        Raises:
-            DataError: Only one of the two has a zone, so that nobody can tell which instants are meant.
-        """
-        if bool(self.zone) != (times.tz is not None):
-            trained = f"times in {self.zone}" if self.zone else "times without a zone"
-            given = "without a zone" if self.zone else f"in {zone_of(times.tz, name, origin)}"
-            zone = self.zone or "UTC"
-            cure = f"tz_localize({zone!r})" if self.zone else f"tz_convert({zone!r}).dt.tz_localize(None)"
-            clock = "" if self.zone else ", with the clock of the training rows for UTC"
-            raise DataError(
-                f"{origin}, column {name}: the model was trained on {trained}. Received: {times[0]}, {given}. Write the times "
-                f"as the training rows have them: frame[{name!r}].dt.{cure}{clock}",
-                code="time_zone_differs",
-            )
-        return times if not self.zone or zone_of(times.tz, name, origin) == self.zone else times.tz_convert(self.zone)
-
-
-def zone_of(zone: tzinfo | None, name: str, origin: str) -> str:
-    """A name of a time zone that pandas finds again on another machine; empty for none.
-
-    Raises:
-        DataError: It is the zone of this machine, which has no name elsewhere.
-    """
-    if zone is None:
-        return ""
-    offset = zone.utcoffset(None)
-    file = str(getattr(zone, "_filename", "")).rpartition("zoneinfo/")[2]  # dateutil's
-    found = getattr(zone, "key", None) or getattr(zone, "zone", None) or file
-    if offset is not None and not found:
-        return "UTC" if not offset else str(timezone(timedelta(seconds=offset.total_seconds())))
-    try:
-        pd.Timestamp(0, tz=found or "none")
-    except (ValueError, KeyError, OSError):
-        raise DataError(
-            f"{origin}, column {name}: the time zone {zone!r} has no name that another machine knows. Convert the "
-            "times to a named "
-            f"one: frame[{name!r}].dt.tz_convert('Europe/Berlin')",
-            code="unknown_time_zone",
-        ) from None
-    return str(found)
 
 
 def read_times(
@@ -142,15 +64,21 @@ def _read_times(
     style: TimeStyle,
     trained: TimeStyle | None,
 ) -> tuple[pd.DatetimeIndex, TimeStyle]:
-    _refuse_other_kinds(column, time, origin)
+    _refuse_other_kinds(column, time, origin, style)
     day_first = trained.day_first if trained else None
     if pd.api.types.is_datetime64_any_dtype(column):
         times = column
+    elif style.format is not None and style.format in EPOCHS:
+        times = counted_times(column, EPOCHS[style.format], time, origin)
+    elif style.format == ISO_WEEK:
+        times = read_weeks(column)
     else:
-        if style.format is None:
+        if style.format is not None:
+            column = written_numbers(column, style.format)
+        else:
             day_first = _day_first(column, day_first, time, origin)
         times = _parse(column, style, day_first, style.reads_as or (trained.zone if trained else ""), time, origin)
-    _refuse_missing(column, times, time, origin, *piece)
+    _refuse_missing(column, times, time, origin, *piece, style)
     found = pd.DatetimeIndex(times)
     if style.reads_as:
         found = _read_as(found, style.reads_as, time, origin)
@@ -161,7 +89,7 @@ def _read_times(
     return found, TimeStyle(zone_of(found.tz, time, origin), day_first)
 
 
-def _refuse_other_kinds(column: pd.Series, time: str, origin: str) -> None:
+def _refuse_other_kinds(column: pd.Series, time: str, origin: str, style: TimeStyle) -> None:
     where, dtype = f"{origin}, column {time}", column.dtype
     received = f"Received: {shown(column)}"
     if isinstance(dtype, pd.PeriodDtype):
@@ -169,14 +97,13 @@ def _refuse_other_kinds(column: pd.Series, time: str, origin: str) -> None:
         said = f"{where}: expected timestamps. {received}, which are periods. Take where each begins: {cure}"
     elif dtype.kind == "m" or pd.api.types.infer_dtype(column, skipna=True) in ("timedelta", "time"):
         said = (
-            f"{where}: expected timestamps. {received}, which is a time without a date. Add the date: "
-            "pd.to_datetime(dates + ' ' + "
-            "times)"
+            f"{where}: expected timestamps. {received}, which is a time without a date. Name the column of the dates before "
+            f"it: data.time: [<dates>, {time}]"
         )
-    elif pd.api.types.is_numeric_dtype(column):
+    elif pd.api.types.is_numeric_dtype(column) and style.format is None:
         said = (
-            f"{where}: expected timestamps such as {_EXAMPLE}. {received}. A column of numbers is not read as dates; write the "
-            "dates out, or drop `time` and `every`"
+            f"{where}: expected timestamps such as {_EXAMPLE}. {received}. A column of numbers is not read as dates unless "
+            f"the recipe says how: {advice_for_numbers(column)}"
         )
     else:
         return
@@ -260,7 +187,13 @@ def _all_with_offset(column: pd.Series) -> bool:
 
 
 def _refuse_missing(
-    column: pd.Series, times: pd.Series, time: str, origin: str, first: int, example: pd.Timestamp | None
+    column: pd.Series,
+    times: pd.Series,
+    time: str,
+    origin: str,
+    first: int,
+    example: pd.Timestamp | None,
+    style: TimeStyle,
 ) -> None:
     bad = np.flatnonzero(times.isna().to_numpy())
     if not bad.size:
@@ -271,8 +204,13 @@ def _refuse_missing(
     like = example if example is not None else next(iter(good), _EXAMPLE)
     advice = "Correct it (dates year first, 2024-01-31) or drop the row"
     if isinstance(cell, str) and _WEEK.fullmatch(cell):
-        monday = f"pd.to_datetime(frame[{time!r}] + '-1', format='%G-W%V-%u')"
-        advice = f"A week is no date; write the Monday that it begins with: {monday}"
+        advice = (
+            "A week is no date; data.time_format: iso_week reads it as its Monday"
+            if style.format != ISO_WEEK
+            else "There is no such week; correct it or drop the row"
+        )
+    elif style.format in EPOCHS:
+        advice = "Correct it or drop the row, or choose another data.time_format (epoch_s, epoch_ms)"
     elif not len(good):
         advice = (
             "Is it the column of timestamps? Write them year first, or say how they are written in data.time_format"

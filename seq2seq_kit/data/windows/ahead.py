@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.tables.columns import Columns
+from seq2seq_kit.data.tables.regular import Treatment
 from seq2seq_kit.data.tables.table import Table, read_table, refuse_missing
+from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.data.tables.timestamps import TimeStyle
 from seq2seq_kit.errors import DataError, SeriesTooShortError
 from seq2seq_kit.recipe.fields import HorizonData
@@ -39,11 +41,14 @@ def append_ahead(table: Table, data: HorizonData, future: pd.DataFrame | None) -
         order += [own_rows[first:end], np.full(ahead, -1)]
         if table.looks_ahead is not None:
             drawn += [table.looks_ahead[first:end], np.zeros(rows.shape, dtype=bool)]
-        if table.times is not None and table.every is not None:
-            times += [table.times[first:end], table.every.ahead(table.times[first:end], np.arange(1, ahead + 1))]
-        own = table.segments[table.segments[:, 2] == series] + np.array([series * ahead, series * ahead, 0])
-        own[-1, 1] += ahead
-        segments.append(own)
+        if table.times is not None:
+            own, steps = table.times[first:end], np.arange(1, ahead + 1)
+            # With `every: rows` nobody knows the times of the next rows.
+            unknown = pd.DatetimeIndex([pd.NaT] * ahead, tz=own.tz)
+            times += [own, table.every.ahead(own, steps) if table.every else unknown.as_unit(own.unit)]
+        stretches = table.segments[table.segments[:, 2] == series] + np.array([series * ahead, series * ahead, 0])
+        stretches[-1, 1] += ahead
+        segments.append(stretches)
     return replace(
         table,
         values=np.concatenate(values),
@@ -58,6 +63,11 @@ def append_ahead(table: Table, data: HorizonData, future: pd.DataFrame | None) -
 def style_of(data: TableSection) -> TimeStyle:
     """What a recipe says of its timestamps."""
     return TimeStyle(format=data.time_format, reads_as=data.time_zone)
+
+
+def treatment_of(data: TableSection) -> Treatment:
+    """What a recipe says of rows that do not fit its step."""
+    return Treatment(data.duplicates, data.resample, data.gaps)
 
 
 def split_ahead(frame: pd.DataFrame, data: HorizonData) -> tuple[pd.DataFrame, pd.DataFrame | None]:
@@ -122,12 +132,13 @@ def _known_future(
         future,
         columns=columns.known_future,
         time=data.time,
-        every=data.every,
+        every=Every.of(data.every, data.holidays),
         series=data.series,
         origin="the future rows",
         style=style_of(data),
         trained=table.style,
         form=data.format,
+        treatment=replace(treatment_of(data), gaps="cut"),
     )
     refuse_missing(given, columns.known_future, advice="A column known ahead must be complete; fill it in")
     return [_rows_of(table, given, series, ahead) for series in range(len(table.series))]
@@ -152,7 +163,11 @@ def _rows_of(table: Table, given: Table, series: int, ahead: int) -> dict[str, n
                 code="missing_future_rows",
             )
         positions = first + found
-    elif len(positions) < ahead:
+    elif table.times is not None and given.times is not None:
+        newest = table.times[table.bounds[series + 1] - 1]
+        later = first + int((given.times[first:end] <= newest).sum())
+        positions = np.arange(later, min(end, later + ahead))
+    if len(positions) < ahead:
         said = f"the future rows{f' of series {name}' if name else ''} must be {ahead}. Received: {len(positions)}"
         raise DataError(said, code="missing_future_rows")
     return {column: given.values[positions, index] for index, column in enumerate(given.columns)}

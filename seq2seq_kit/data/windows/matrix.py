@@ -59,7 +59,7 @@ def _matrix_on_disk(
 
 def write_calendar(matrix: np.ndarray, times: pd.DatetimeIndex | Clock, columns: Columns) -> None:
     """Writes the calendar of some rows into those rows of the matrix, right of the columns of the table that are read."""
-    features, past = calendar_columns(times, columns.calendar), len(columns.past)
+    features, past = calendar_columns(times, columns.calendar, columns.holidays), len(columns.past)
     matrix[:, past : past + features.shape[1]] = features
 
 

@@ -52,15 +52,20 @@ class NewestReader:
         # A larger value might be beyond the range of float32 once it is scaled. Infinity and NaN are not below it either.
         scale, center = self._scaler.scale[0], self._scaler.center[0]
         self._most = np.finfo(np.float32).max / 4 * np.minimum(scale, 1.0) - np.abs(center)
-        self._every = Every.parse(data.every) if data.every else None
+        self._every = Every.of(data.every)
 
     @classmethod
     def of(cls, data: HorizonData, scaler: Scaler) -> NewestReader | None:
         """A reader, or None where the recipe asks for more than one plain series."""
-        by_calendar = data.every is not None and not Every.parse(data.every).seconds
+        step = Every.of(data.every)
+        by_calendar = data.time is not None and (step is None or not step.seconds)
+        # Rows one step apart are neither duplicates nor gaps, but they may lie beside the grid that `resample` puts them on.
+        written = data.resample is not None or not isinstance(data.time, str | None)
         zoned = data.time_zone or data.time_format or (scaler.times is not None and scaler.times.zone)
-        asks = zoned or data.series or data.known_future or data.limits or data.missing == "mask" or by_calendar
-        return None if asks or (data.time and not data.every) or len(scaler.center) > 1 else cls(data, scaler)
+        asks = (
+            zoned or written or data.series or data.known_future or data.limits or data.missing == "mask" or by_calendar
+        )
+        return None if asks or len(scaler.center) > 1 else cls(data, scaler)
 
     def read(self, frame: pd.DataFrame) -> Newest | None:
         """The newest window, or None where the rows need `prepare_ahead`."""
@@ -68,9 +73,10 @@ class NewestReader:
         ahead = shape.span - steps
         if len(frame) < steps or not frame.columns.is_unique or frame.columns.nlevels > 1:
             return None
-        if data.time == "step" or {*data.targets} & {"row", "step", data.time}:
+        name_of_time = data.time_name
+        if name_of_time == "step" or {*data.targets} & {"row", "step", name_of_time}:
             return None
-        if any(name not in frame.columns for name in (*self._columns.past, *([data.time] if data.time else []))):
+        if any(name not in frame.columns for name in (*self._columns.past, *data.time_columns)):
             return None
         past = np.empty((steps, len(self._columns.past)))
         for position, name in enumerate(self._columns.past):
@@ -81,11 +87,11 @@ class NewestReader:
         matrix = np.zeros((shape.span, self._layout.inputs), np.float32)
         matrix[:steps, : past.shape[1]] = self._scaler.transform(past, self._series, out=past)
         labels: dict[str, np.ndarray] = {}
-        if data.time:
-            times = self._times(frame[data.time], ahead)
+        if name_of_time:
+            times = self._times(frame[name_of_time], ahead)
             if times is None:
                 return None
-            labels[data.time] = times[-data.output_steps :]
+            labels[name_of_time] = times[-data.output_steps :]
             if self._columns.calendar:
                 write_calendar(matrix, Clock(times[-shape.span :]), self._columns)
         else:

@@ -15,9 +15,10 @@ from seq2seq_kit.data.on_disk.table import open_table
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.splits import PARTS, Split, split_by_time, whole
-from seq2seq_kit.data.tables.table import Table, apply_limits, read_table, refuse_huge
+from seq2seq_kit.data.tables.table import Table, read_table, refuse_huge
+from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.data.tables.timestamps import TimeStyle
-from seq2seq_kit.data.windows.ahead import append_ahead, refuse_empty_ends, require_newest, style_of
+from seq2seq_kit.data.windows.ahead import append_ahead, refuse_empty_ends, require_newest, style_of, treatment_of
 from seq2seq_kit.data.windows.prepared import Prepared, fill, fill_and_scale, fit_fill_and_scale, fit_on, scale
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Data, HorizonData
@@ -54,11 +55,12 @@ def prepare_on_disk(data: Data, path: str, *, origin: str | None = None) -> tupl
         DataError: See `open_table`; missing cells.
         SeriesTooShortError: A part holds not one window.
     """
+    step = Every.of(data.every, data.holidays)
     table, frame = open_table(
         path,
         columns=Columns.of(data).table,
-        time=data.time,
-        every=data.every,
+        time=data.time_name,
+        every=step,
         style=style_of(data),
         origin=origin or path,
     )
@@ -140,14 +142,16 @@ def read_rows(data: Data, frame: pd.DataFrame, origin: str, trained: TimeStyle |
         frame,
         columns=Columns.of(data).table,
         time=data.time,
-        every=data.every,
+        every=Every.of(data.every, data.holidays),
         series=data.series,
         origin=origin,
         style=style_of(data),
         trained=trained,
         form=data.format,
+        limits=data.limits,
+        treatment=treatment_of(data),
     )
-    return refuse_huge(apply_limits(table, data.limits) if data.limits else table)
+    return refuse_huge(table)
 
 
 def _split(data: Data, table: Table) -> Split:

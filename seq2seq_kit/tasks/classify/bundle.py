@@ -173,7 +173,7 @@ class ClassifyBundle(Bundle):
 def columns_of(recipe: ClassifyRecipe) -> list[str]:
     """Columns of the frame that a recipe uses, that of the labels or targets last."""
     data = recipe.data
-    read = [data.text] if isinstance(data, TextsData) else [data.series, data.time, *data.inputs]
+    read = [data.text] if isinstance(data, TextsData) else [data.series, *data.time_columns, *data.inputs]
     return [name for name in (*read, data.label or data.target) if name]
 
 

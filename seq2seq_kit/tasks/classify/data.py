@@ -132,7 +132,9 @@ def _with_truth(
     if data.label is not None:
         texts = read_labels(frame, data.label, data.join_labels, origin, key="data.label")
         _refuse_changing_truth(data, frame, texts, origin)
-        labels = known.labels if known else learn_labels(texts[last[parts["train"]]], key="data.label")
+        own = texts[last[parts["train"]]][last[parts["train"]] >= 0]
+        labels = known.labels if known else learn_labels(own, key="data.label")
+        texts = np.append(texts, [None])  # what rows have that were added (-1)
         used = np.full(len(texts), None, dtype=object)  # the message counts rows as the file does
         used[last] = texts[last]
         truth = number_labels(used, labels, origin)[last]
@@ -141,7 +143,7 @@ def _with_truth(
         require_columns(frame.columns, [str(data.target)], origin, key="data.target")
         values, labels = read_numbers(frame, str(data.target), origin, form=data.format), []
         _refuse_changing_truth(data, frame, values, origin)
-        truth = values[last]
+        truth = np.append(values, np.nan)[last]
         known_truth = ~np.isnan(truth)
         center, scale = (known.center, known.scale) if known else _scale_of(truth[parts["train"]])
     parts = {part: numbers[known_truth[numbers]] for part, numbers in parts.items()}

@@ -119,7 +119,7 @@ def _of_rows(
     if isinstance(data, SeriesData):
         kits["steps"] = lengths
     elif table.times is not None:
-        own[str(data.time)] = table.times[last]
+        own[str(data.time_name)] = table.times[last]
     else:
         kits["row"] = numbers[last] + 1
     about = answer_frame(own, kits)

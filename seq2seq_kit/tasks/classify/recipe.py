@@ -8,7 +8,6 @@ from pydantic import Field
 from seq2seq_kit.recipe.fields import (
     Columns,
     Data,
-    Every,
     FitSettings,
     Fraction,
     Level,
@@ -33,6 +32,7 @@ from seq2seq_kit.recipe.rules import (
 )
 from seq2seq_kit.recipe.section import Section
 from seq2seq_kit.recipe.sourced import Sourced
+from seq2seq_kit.recipe.time_fields import Timing
 
 
 class LabelOrTarget(Section):
@@ -55,12 +55,10 @@ class TextsData(Sourced, LabelOrTarget):
     split: SequenceSplit = Field(default_factory=SequenceSplit)
 
 
-class SeriesData(Sourced, LabelOrTarget):
+class SeriesData(Timing, Sourced, LabelOrTarget):
     """A long table; each series is one sequence with one label or target, which all its rows repeat."""
 
     series: Name = Field(description="Column that tells the sequences apart.")
-    time: Name | None = Field(None, description="Column of timestamps; needs `every`.")
-    every: Every | None = Field(None, description="Time from one row to the next.")
     inputs: Columns = Field(description="Columns of the sequence.")
     limits: Limits = Field(default_factory=dict, description="Lowest and highest possible value by column.")
     missing: Missing = Field("refuse", description="What to do with missing cells.")
@@ -111,7 +109,7 @@ def an_answer_is_named_and_not_read(recipe: Written) -> Iterator[Problem]:
     elif len(given) == 2:
         said = "stands beside `label`; a model predicts a label or a number. Leave one of the two out"
         yield Problem("data.target", said, "conflicting_keys")
-    read = [*names_of(data, "inputs"), data.get("text"), data.get("series"), data.get("time")]
+    read = [*names_of(data, "inputs"), data.get("text"), data.get("series"), data.get("time"), *names_of(data, "time")]
     for key in given:
         if data[key] in read:
             said = f"{data[key]} is also read, so there is nothing to learn; leave it out of what is read"

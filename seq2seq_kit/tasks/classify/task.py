@@ -134,6 +134,6 @@ class ClassifyJob(SequenceJob[ClassifyRecipe, ClassifyBundle, ClassifyEvaluation
             examples.rows.rows_of(numbers),
             self.columns[:-1],
             numbers=of_values.inputs if of_values else (),
-            texts=(of_values.series, of_values.time) if of_values else (),
+            texts=(of_values.series, *of_values.time_columns) if of_values else (),
         )
         return served_example(bundle, frame, examples.padded(numbers))

@@ -131,7 +131,7 @@ class NextStepBundle(WindowBundle):
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
         """Columns of a frame that the model does not use."""
         data = self.recipe.data
-        return [str(name) for name in frame.columns if name not in {data.series, data.time, *data.inputs}]
+        return [str(name) for name in frame.columns if name not in {data.series, *data.time_columns, *data.inputs}]
 
     def golden(self) -> list[np.ndarray]:
         """Inputs of the model whose output is stored beside it."""

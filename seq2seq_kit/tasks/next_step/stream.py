@@ -15,6 +15,7 @@ from seq2seq_kit.data.tables.table import refuse_missing
 from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.data.windows.prepare import read_rows
 from seq2seq_kit.errors import ArgumentError, DataError
+from seq2seq_kit.recipe.time_fields import ROWS
 from seq2seq_kit.tasks.next_step.data import as_forecast, whole_steps
 from seq2seq_kit.tasks.next_step.recipe import NextStepData
 
@@ -43,8 +44,7 @@ class Stream:
                 code="invalid_argument",
             )
         self._stepper, self._scaler, self._data = stepper, scaler, data
-        self._codes = scaler.codes_of(self.names)
-        self._every = Every.parse(data.every) if data.every else None
+        self._codes, self._every = scaler.codes_of(self.names), Every.of(data.every, data.holidays)
         self._states = stepper.zeros(len(self.names))
         self._begun = np.zeros(len(self.names), dtype=bool)
         self._times: pd.DatetimeIndex | None = None  # of the newest chunk
@@ -237,12 +237,14 @@ class Stream:
             return self._every.ahead(self._times, np.arange(1, steps + 1))  # the rows after those before
         times = pd.DatetimeIndex(times)
         if self._scaler.times is not None and len(times) and self._data.time:
-            times = self._scaler.times.bring(times, self._data.time, "the chunk")
+            times = self._scaler.times.bring(times, str(self._data.time_name), "the chunk")
         if self._times is not None and (self._times.tz is None) != (times.tz is None):
             raise DataError(
                 f"the times of a stream have a zone or have none, throughout. Received: {times[0]} after {self._times[-1]}",
                 code="mixed_utc_offsets",
             )
+        if self._data.every == ROWS and len(times) == steps:
+            return times
         if self._every is None or len(times) != steps:
             raise ArgumentError(
                 f"times must be the timestamps of the {steps} steps{'' if self._every else ', and the recipe has no time'}. "
@@ -277,7 +279,7 @@ class Stream:
                 "next rows before predicting more than one step",
                 code="missing_times",
             )
-        features = calendar_columns(times, self._data.calendar)
+        features = calendar_columns(times, self._data.calendar, self._data.holidays)
         return np.broadcast_to(features, (len(self.names), *features.shape))
 
     def _frame(
@@ -289,7 +291,7 @@ class Stream:
         if self._data.series:
             own[self._data.series] = np.repeat(np.array(self.names, dtype=object), steps)
         if times is not None:
-            own[str(self._data.time)] = times[np.tile(np.arange(steps), count)]
+            own[str(self._data.time_name)] = times[np.tile(np.arange(steps), count)]
         else:
             kits["row"] = np.tile(first_row + np.arange(steps), count)
         if numbered:

@@ -88,8 +88,9 @@ class TagBundle(Bundle):
         tagged = self.tagged(frame, origin, labelled=False)
         everything = np.arange(len(tagged.truth))
         at = tagged.rows.rows_of(everything)
-        # Rows are labelled in the order of the table, even if it was sorted or its series are mixed.
-        order = np.argsort(at)
+        # Rows are labelled in the order of the table, even if it was sorted or its series are mixed; rows that were added (-1)
+        # are none of the table.
+        order = np.argsort(at, kind="stable")[int((at < 0).sum()) :]
         names, labels = np.array(self.labels, dtype=object), self.recipe.data.labels
         if peer is not None:
             found = answer_frame(self.names_of(frame, at[order]), {labels: names[peer.give(tagged, everything)[order]]})
@@ -254,7 +255,7 @@ class TagValuesBundle(TagBundle):
 
     def names_of(self, frame: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
         data = self.recipe.data
-        found = frame.iloc[rows][[name for name in (data.series, data.time) if name]].reset_index(drop=True)
+        found = frame.iloc[rows][[name for name in (data.series, *data.time_columns) if name]].reset_index(drop=True)
         return found if data.time else answer_frame(found, {"row": rows + 1})
 
     def read(self, path: str) -> pd.DataFrame:
@@ -267,7 +268,7 @@ class TagValuesBundle(TagBundle):
 
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
         data = self.recipe.data
-        used = {data.series, data.labels, SEQUENCE, data.time, *Columns.of(data).table}
+        used = {data.series, data.labels, SEQUENCE, *data.time_columns, *Columns.of(data).table}
         return [str(name) for name in frame.columns if name not in used]
 
     def state(self) -> tuple[Json, Arrays]:

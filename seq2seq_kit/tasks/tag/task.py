@@ -153,7 +153,7 @@ class TagValuesJob(TagJob[TagValuesRecipe, TagValuesBundle]):
     @property
     def columns(self) -> list[str]:
         data = self.recipe.data
-        return [name for name in (data.series, data.time, *data.inputs, data.labels) if name]
+        return [name for name in (data.series, *data.time_columns, *data.inputs, data.labels) if name]
 
     def build(self) -> keras.Model:
         from seq2seq_kit.models.tagger import build_tagger

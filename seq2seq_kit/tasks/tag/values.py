@@ -31,17 +31,19 @@ def prepare_values(data: TagValuesData, frame: pd.DataFrame, *, origin: str = "t
     texts = read_labels(frame, data.labels, data.join_labels, origin)
     refuse_absent_joins([frame], data.labels, data.join_labels)
     prepared = prepare(data, frame, windows=False, origin=origin)
-    ordered = texts[prepared.table.row_numbers - 1]
+    ordered = _by_row(texts, prepared)
     starts, lengths, parts = _cut(prepared, data.input_steps)
     require_parts(parts, origin)
     train = prepared.split.rows("train")
     labels = learn_labels([text for first, end in train for text in ordered[first:end]])
-    used = np.zeros(len(texts), dtype=bool)  # a split by numbers of rows leaves later ones unused
+    used = np.zeros(
+        len(texts) + 1, dtype=bool
+    )  # the last one is of rows that were added; a split by numbers of rows leaves later ones unused
     for first, end in zip(prepared.split.edges[:, 0], prepared.split.edges[:, -1], strict=True):
         used[prepared.table.row_numbers[first:end] - 1] = True
-    texts[~used] = None
+    texts[~used[:-1]] = None
     number_labels(texts, labels, origin)  # the message counts rows as the file does
-    ordered = texts[prepared.table.row_numbers - 1]
+    ordered = _by_row(texts, prepared)
     tagged = _tagged(prepared, number_labels(ordered, labels, origin), labels, starts, lengths, parts)
     require_labels(tagged, PARTS, origin)
     return tagged, prepared
@@ -60,9 +62,14 @@ def prepare_new_values(
     prepared = prepare_new(data, frame, scaler, origin=origin)
     texts = read_labels(frame, data.labels, data.join_labels, origin) if labelled else np.full(len(frame), None)
     number_labels(texts, labels, origin)
-    numbers = number_labels(texts[prepared.table.row_numbers - 1], labels, origin)
+    numbers = number_labels(_by_row(texts, prepared), labels, origin)
     starts, lengths, parts = _cut(prepared, data.input_steps)
     return _tagged(prepared, numbers, labels, starts, lengths, parts), prepared
+
+
+def _by_row(texts: np.ndarray, prepared: Prepared) -> np.ndarray:
+    """The label of each row of the table; joined rows have that of their last one, added rows have none."""
+    return np.append(texts, [None])[prepared.table.row_numbers - 1]
 
 
 def joined_values(tagged: Tagged, prepared: Prepared) -> tuple[Tagged, Prepared]:

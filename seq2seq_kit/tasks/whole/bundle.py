@@ -152,7 +152,7 @@ class WholeBundle(Bundle):
 
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
         data = self.recipe.data
-        return [str(name) for name in frame.columns if name not in {data.series, data.time, *data.inputs}]
+        return [str(name) for name in frame.columns if name not in {data.series, *data.time_columns, *data.inputs}]
 
     def state(self) -> tuple[Json, Arrays]:
         return {"scaler": self.scaler.to_json(), "baselines": dump_baselines(self.baselines)[0]}, {}
@@ -192,7 +192,7 @@ class WholeBundle(Bundle):
         rows = np.repeat(sequences.starts, sequences.lengths) + steps
         labels: Labels = {data.series: np.repeat(np.array(sequences.names, dtype=object), sequences.lengths)}
         if table.times is not None:
-            labels[str(data.time)] = table.times[rows]
+            labels[str(data.time_name)] = table.times[rows]
         return labels, {"step": steps + 1}
 
 

@@ -49,7 +49,7 @@ class WholeJob(SequenceJob[WholeRecipe, WholeBundle, SequenceEvaluation]):
     @property
     def columns(self) -> list[str]:
         data = self.recipe.data
-        return [name for name in (data.series, data.time) if name] + data.inputs
+        return [name for name in (data.series, *data.time_columns) if name] + data.inputs
 
     @property
     def series(self) -> list[str]:
@@ -121,6 +121,6 @@ class WholeJob(SequenceJob[WholeRecipe, WholeBundle, SequenceEvaluation]):
         numbers, data = self.examples.parts["test"][:1], self.recipe.data
         table = self.examples.prepared.table
         rows = Ragged(table.row_numbers - 1, self.examples.starts, self.examples.lengths).rows_of(numbers)
-        names = (data.series, data.time)
+        names = (data.series, *data.time_columns)
         frame = example_rows(self.source, rows, self.columns, numbers=data.inputs, texts=names)
         return served_example(bundle, frame, self.examples.padded(numbers))
