@@ -58,6 +58,9 @@ Read = Annotated[
     Literal["memory", "row_groups"],
     Field(description="memory: the whole table; row_groups: a Parquet file larger than memory, read as it is needed."),
 ]
+ShortSeries = Annotated[
+    Literal["refuse", "leave_out"], Field(description="Series too short for a window: refused, or left out and told.")
+]
 Level = Literal["char", "token"]
 Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 TeacherForcing = Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=2, max_length=2)]
@@ -134,11 +137,17 @@ class WindowData(Data):
     """The table of a model of windows."""
 
     read: Read = "memory"
+    short_series: ShortSeries = "leave_out"
 
 
 class HorizonData(WindowData):
     """Windows whose targets are the steps after their inputs."""
 
+    short_series: Literal["refuse", "leave_out", "pad"] = Field(
+        "leave_out",
+        description="Series too short for a window: refused; left out and told; pad: lengthened on the left by rows that the "
+        "model is told are not there, as `missing: mask` does.",
+    )
     targets: Columns = Field(description="Columns to forecast.")
     output_steps: Steps = Field(description="Rows that the decoder writes.")
     gap_steps: int = Field(

@@ -120,6 +120,7 @@ def row_groups_are_read_as_they_stand(recipe: Written) -> Iterator[Problem]:
             data.get("limits"),
             "`read: row_groups` clears no cells. Correct them in the file, leave `limits` out",
         ),
+        ("short_series", data.get("short_series") == "pad", f"`read: row_groups` {takes}. Leave `short_series` out"),
         ("time_zone", data.get("time_zone"), "`read: row_groups` reads times as they stand. Leave `time_zone` out"),
         ("scaling", robust, "`robust` needs all values of a column at once. Choose standard, minmax or none"),
         ("read", recipe.sweep is not None, "the trials of a sweep share a table in memory. Leave `sweep` out"),

@@ -226,7 +226,7 @@ def _open_steps(model: keras.Model, examples: Examples) -> int:
 
 
 def _masked(examples: Examples) -> bool:
-    return isinstance(examples, Prepared) and examples.data.missing == "mask"
+    return isinstance(examples, Prepared) and examples.columns.masked
 
 
 def _plain_errors(examples: Examples) -> AbstractContextManager[None]:

@@ -29,7 +29,7 @@ class Columns:
     @classmethod
     def of(cls, data: Data) -> "Columns":
         """Reads the roles off a recipe's data section."""
-        masked = data.missing == "mask"
+        masked = data.missing == "mask" or (isinstance(data, HorizonData) and data.short_series == "pad")
         if isinstance(data, HorizonData):
             return cls(data.inputs, data.known_future, list(data.calendar), data.targets, masked)
         return cls(data.inputs, [], [], data.inputs, masked)

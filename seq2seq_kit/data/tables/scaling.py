@@ -65,14 +65,20 @@ class Scaler:
         """
         if self.series is None:
             return np.zeros(len(names), dtype=np.int64)
-        unknown = [name for name in names if name not in self.series]
+        unknown = [names[number] for number in self.unknown(names)]
         if unknown:
             raise DataError(
                 f"the series {', '.join(unknown[:5])} were not in the training data, and this model scales each series by "
                 f"itself. Known series: {', '.join(self.series[:10])}. Train again with data.scale_per_series: false",
                 code="unknown_series",
             )
-        return np.array([self.series.index(name) for name in names], dtype=np.int64)
+        known = {name: number for number, name in enumerate(self.series)}
+        return np.array([known[name] for name in names], dtype=np.int64)
+
+    def unknown(self, names: Sequence[str]) -> list[int]:
+        """Which of these series it was not fitted on, by number; none where one fit serves all."""
+        known = set(names if self.series is None else self.series)
+        return [number for number, name in enumerate(names) if name not in known]
 
     def only(self, columns: Sequence[str]) -> "Scaler":
         """The scaler of some of the columns."""

@@ -118,7 +118,7 @@ def _left_out_series(prepared: Prepared) -> list[Finding]:
                     "warning",
                     f"{len(absent)} of {len(prepared.table.series)} series are too short for a {part} window: "
                     f"{', '.join(absent[:5])}{', ...' if len(absent) > 5 else ''}",
-                    "They count for nothing there; give them more rows, or leave them out",
+                    "They count for nothing there; give them more rows, leave them out, or set data.short_series: pad",
                 )
             )
     return findings

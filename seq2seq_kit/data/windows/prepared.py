@@ -14,6 +14,7 @@ from seq2seq_kit.data.tables.columns import Columns, window_shape
 from seq2seq_kit.data.tables.history import History
 from seq2seq_kit.data.tables.pieces import cells_of
 from seq2seq_kit.data.tables.scaling import Scaler, fit_scaler
+from seq2seq_kit.data.tables.series import pad_left, without_padding
 from seq2seq_kit.data.tables.splits import PARTS, Split, expanding_folds, fill_missing
 from seq2seq_kit.data.tables.table import Table, refuse_missing
 from seq2seq_kit.data.windows.batches import Layout, as_tensor, make_batches
@@ -240,7 +241,13 @@ def fit_on(data: Data, table: Table, rows: np.ndarray) -> Scaler:
 
 
 def fill(data: Data, table: Table, split: Split) -> Table:
-    """The stage `fill`: missing cells are refused, filled within their part or left for the mask, as `data.missing` says."""
+    """The stage `fill`: missing cells are refused, filled within their part or left for the mask, as `data.missing` says.
+
+    Rows that a short series was padded with stay as they are.
+    """
+    if table.pads is not None:
+        shift = np.cumsum(table.pads)[:, None]
+        return pad_left(fill(data, without_padding(table), Split(split.edges - shift)), table.pads)
     columns = Columns.of(data)
     if data.missing == "refuse":
         advice = "Fill them in the file, or choose data.missing in the recipe: interpolate, ffill or mask"
@@ -250,6 +257,23 @@ def fill(data: Data, table: Table, split: Split) -> Table:
     else:
         return fill_missing(table, split, method=data.missing)
     return table
+
+
+def pad_short(data: Data, table: Table, split: Split, part: str, *, least: int) -> tuple[Table, Split]:
+    """Pads series with fewer than `least` rows in a part by `input_steps - 1` rows, where `data.short_series` says so.
+
+    The oldest window of such a series ends its inputs with the series' first row. The padding belongs to no part.
+    """
+    if not isinstance(data, HorizonData) or data.short_series != "pad":
+        return table, split
+    rows = split.rows(part)
+    short = (rows[:, 1] - rows[:, 0] < least) & (np.diff(table.bounds) > 0)
+    counts = np.where(short, data.input_steps - 1, 0)
+    padded = pad_left(table, counts)
+    if not short.any():
+        return padded, split
+    said = f"{short.sum()} of {len(short)} series have fewer than {least} rows there and were padded on the left"
+    return replace(padded, notes=[*padded.notes, said]), Split(split.edges + np.cumsum(counts)[:, None])
 
 
 def scale(data: Data, table: Table, filled: Table, split: Split, scaler: Scaler) -> Prepared:
