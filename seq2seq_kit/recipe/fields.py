@@ -58,6 +58,7 @@ Read = Annotated[
     Literal["memory", "row_groups"],
     Field(description="memory: the whole table; row_groups: a Parquet file larger than memory, read as it is needed."),
 ]
+Transform = Literal["log", "log1p", "box_cox", "diff", "seasonal_diff"]
 ShortSeries = Annotated[
     Literal["refuse", "leave_out"], Field(description="Series too short for a window: refused, or left out and told.")
 ]
@@ -138,6 +139,14 @@ class WindowData(Data):
 
     read: Read = "memory"
     short_series: ShortSeries = "leave_out"
+    transform: dict[Name, Transform] = Field(
+        default_factory=dict,
+        description="By column, before scaling, and undone in every result: log (above 0), log1p (above -1), box_cox (above 0, "
+        "its power fitted on the training rows), diff (to the row before), seasonal_diff (to the row a season before).",
+    )
+    season_steps: Steps | None = Field(
+        None, description="Rows of a season for `seasonal_diff`; default: the shortest natural one of `every`."
+    )
 
 
 class HorizonData(WindowData):

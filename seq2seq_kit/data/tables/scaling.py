@@ -10,6 +10,7 @@ from seq2seq_kit.data.on_disk.rows import on_disk
 from seq2seq_kit.data.rows import Rows
 from seq2seq_kit.data.tables.pieces import Moments
 from seq2seq_kit.data.tables.timestamps import TimeStyle
+from seq2seq_kit.data.tables.transforms import StoredTransforms, Transforms
 from seq2seq_kit.errors import DataError
 
 
@@ -21,6 +22,7 @@ class StoredScaler(TypedDict):
     scale: list[list[float]]
     series: list[str] | None
     times: NotRequired[dict[str, str | bool | None]]
+    transforms: NotRequired[StoredTransforms]
 
 
 _LARGEST = 1e200  # of what is stored: a float32 times this is still a number
@@ -37,6 +39,7 @@ class Scaler:
         series: Names of the series it was fitted on, or None when one fit serves all.
         times: How the timestamps of the training rows were written, to which those of new rows are brought; None in a bundle of
             before, which does not tell.
+        transforms: What columns go through before they are scaled: `center` and `scale` are those of the transformed values.
     """
 
     columns: list[str]
@@ -44,6 +47,7 @@ class Scaler:
     scale: np.ndarray
     series: list[str] | None = None
     times: TimeStyle | None = None
+    transforms: Transforms | None = None
 
     def transform(self, values: np.ndarray, codes: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:
         """Scales `values`, shape `(rows, ..., columns)`; `codes` is the fitted series of each row; into `out` if given."""
@@ -99,7 +103,11 @@ class Scaler:
             "scale": self.scale.tolist(),
             "series": self.series,
         }
-        return stored if self.times is None else stored | {"times": self.times.to_json()}
+        if self.times is not None:
+            stored["times"] = self.times.to_json()
+        if self.transforms is not None:
+            stored["transforms"] = self.transforms.to_json()
+        return stored
 
     @classmethod
     def from_json(cls, stored: StoredScaler, columns: Sequence[str] | None = None) -> "Scaler":
@@ -128,7 +136,9 @@ class Scaler:
         if not (np.abs(center) <= _LARGEST).all() or not ((scale > 0) & (scale <= _LARGEST)).all():
             raise ValueError(f"a scaler's centres must be finite, its scales positive, both at most {_LARGEST:g}")
         times = TimeStyle.from_json(stored["times"]) if "times" in stored else None
-        return cls(columns, center, scale, series, times)
+        given = stored.get("transforms")
+        transforms = None if given is None else Transforms.from_json(given, columns, len(center))
+        return cls(columns, center, scale, series, times, transforms)
 
 
 def fit_scaler(

@@ -35,7 +35,9 @@ def check_data(prepared: Prepared) -> list[Finding]:
             findings.append(_constant(name, known))
             continue
         findings += _outliers(prepared, name, position)
-        findings += _outside(prepared, name, position, known)
+        transforms = prepared.scaler.transforms
+        if transforms is None or not transforms.lag[position]:  # a level that runs away is no matter for its changes
+            findings += _outside(prepared, name, position, known)
     return findings + _few_windows(prepared) + _left_out_series(prepared)
 
 
@@ -87,7 +89,7 @@ def _outside(prepared: Prepared, name: str, position: int, known: Moments) -> li
             "warning",
             f"{share:.1%} of the test rows of column {name} lie outside its training range {known.low:g} to {known.high:g}; "
             "a network is unreliable there",
-            "Try without the column, with more history, or with its changes instead of its level",
+            f"Try data.transform: {{{name}: diff}} (its changes instead of its level), more history, or without the column",
         )
     ]
 

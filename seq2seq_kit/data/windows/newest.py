@@ -59,7 +59,15 @@ class NewestReader:
         """A reader, or None where the recipe asks for more than one plain series."""
         by_calendar = data.every is not None and not Every.parse(data.every).seconds
         zoned = data.time_zone or data.time_format or (scaler.times is not None and scaler.times.zone)
-        asks = zoned or data.series or data.known_future or data.limits or Columns.of(data).masked or by_calendar
+        asks = (
+            zoned
+            or data.series
+            or data.known_future
+            or data.limits
+            or Columns.of(data).masked
+            or data.transform
+            or by_calendar
+        )
         return None if asks or (data.time and not data.every) or len(scaler.center) > 1 else cls(data, scaler)
 
     def read(self, frame: pd.DataFrame) -> Newest | None:

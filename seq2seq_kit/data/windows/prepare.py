@@ -26,15 +26,8 @@ from seq2seq_kit.data.windows.ahead import (
     style_of,
     too_short,
 )
-from seq2seq_kit.data.windows.prepared import (
-    Prepared,
-    fill,
-    fill_and_scale,
-    fit_fill_and_scale,
-    fit_on,
-    pad_short,
-    scale,
-)
+from seq2seq_kit.data.windows.prepared import Prepared, fill_and_scale, fit_fill_and_scale, scale
+from seq2seq_kit.data.windows.stages import fill, fit_on, pad_short, rows_lost
 from seq2seq_kit.errors import DataError, SeriesTooShortError
 from seq2seq_kit.recipe.fields import Data, HorizonData, WindowData
 
@@ -136,16 +129,17 @@ def prepare_ahead(
     read = data.model_copy(update={"limits": {key: pair for key, pair in data.limits.items() if key not in unread}})
     if unread:
         frame = frame.copy(deep=False)
-        frame[unread] = 0.0
+        frame[unread] = 0.0 if scaler.transforms is None else 1.0  # which has a logarithm
     table = read_rows(read, frame, origin, scaler.times)
     if data.short_series != "refuse" and len(table.series) > 1:
         table = _forecastable(data, table, scaler)
     refuse_empty_ends(table, columns.inputs)
     table, split = pad_short(data, table, whole(table), "test", least=data.input_steps)
     filled = fill(data, table, split)
+    needed = data.input_steps + rows_lost(data, scaler)
     if data.short_series != "refuse":
-        filled = only_forecastable(filled, too_short(filled, data.input_steps))
-    require_newest(filled, data.input_steps)
+        filled = only_forecastable(filled, too_short(filled, needed))
+    require_newest(filled, needed)
     ahead = append_ahead(filled, data, future)
     return scale(data, ahead, ahead, whole(ahead), scaler)
 
@@ -153,7 +147,8 @@ def prepare_ahead(
 def _forecastable(data: HorizonData, table: Table, scaler: Scaler) -> Table:
     """The series that can be forecast, as far as that can be told before cells are filled."""
     reasons = dict.fromkeys(scaler.unknown(table.series), "not in the training data")
-    short = {} if data.short_series == "pad" else too_short(table, data.input_steps)
+    needed = data.input_steps + rows_lost(data, scaler)
+    short = {} if data.short_series == "pad" else too_short(table, needed)
     empty = {
         series: f"no value in the newest {'row' if rows == 1 else f'{rows} rows'}"
         for series, rows in empty_ends(table, Columns.of(data).inputs).items()

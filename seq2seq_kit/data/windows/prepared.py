@@ -1,4 +1,4 @@
-"""Rows that are ready for a model, and the stages that lead to them: fit, fill, scale. Reading and splitting is in `prepare`."""
+"""Rows that are ready for a model. Reading and splitting is in `prepare`, the stages between in `stages`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,13 +13,14 @@ from seq2seq_kit.data.rows import Rows
 from seq2seq_kit.data.tables.columns import Columns, window_shape
 from seq2seq_kit.data.tables.history import History
 from seq2seq_kit.data.tables.pieces import cells_of
-from seq2seq_kit.data.tables.scaling import Scaler, fit_scaler
-from seq2seq_kit.data.tables.series import pad_left, without_padding
-from seq2seq_kit.data.tables.splits import PARTS, Split, expanding_folds, fill_missing
-from seq2seq_kit.data.tables.table import Table, refuse_missing
+from seq2seq_kit.data.tables.scaling import Scaler
+from seq2seq_kit.data.tables.splits import PARTS, Split, expanding_folds
+from seq2seq_kit.data.tables.table import Table
+from seq2seq_kit.data.tables.transforms import Transforms
 from seq2seq_kit.data.windows.batches import Layout, as_tensor, make_batches
 from seq2seq_kit.data.windows.matrix import make_matrix
 from seq2seq_kit.data.windows.ranges import Windows, longest_reach, make_windows
+from seq2seq_kit.data.windows.stages import fill, fit_on
 from seq2seq_kit.errors import ArgumentError, SeriesTooShortError
 from seq2seq_kit.recipe.fields import Data, HorizonData
 
@@ -44,6 +45,7 @@ class Prepared:
         barred: Rows after which no forecast may begin, because an input there was interpolated towards the rows to predict;
             shape `(rows,)` bool.
         notes: What was done to the data.
+        filled: The rows of `table` without the missing cells that were filled; None for those of `table`.
         answers: Whether batches hold the targets also as an input, see `make_batches`.
     """
 
@@ -57,6 +59,7 @@ class Prepared:
     layout: Layout
     barred: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
+    filled: Table | None = None
     answers: bool = False
 
     @cached_property
@@ -80,13 +83,17 @@ class Prepared:
 
     @cached_property
     def target_center(self) -> np.ndarray:
-        """Training centre of each target, shape `(series, targets)`."""
-        return self.scaler.center[self.codes][:, self._scaled_targets]
+        """Training centre of each target in original units, shape `(series, targets)`."""
+        return self._level.center[self.codes][:, self._scaled_targets]
 
     @cached_property
     def target_scale(self) -> np.ndarray:
-        """Training scale of each target, shape `(series, targets)`."""
-        return self.scaler.scale[self.codes][:, self._scaled_targets]
+        """Training scale of each target in original units, shape `(series, targets)`."""
+        return self._level.scale[self.codes][:, self._scaled_targets]
+
+    @property
+    def _level(self) -> Scaler | Transforms:
+        return self.scaler.transforms or self.scaler
 
     @property
     def _scaled_targets(self) -> list[int]:
@@ -96,6 +103,11 @@ class Prepared:
     def history(self) -> History:
         """The targets' own past."""
         return History.of(self.table, self.columns.targets, self.target_center)
+
+    @cached_property
+    def levels(self) -> History:
+        """The targets in original units, missing cells filled as the model sees them: what differences are undone by."""
+        return History.of(self.filled or self.table, self.columns.targets, self.target_center)
 
     def with_scaler(self, scaler: Scaler) -> "Prepared":
         """The same rows as a model sees them that was trained with another scaler."""
@@ -191,7 +203,12 @@ class Prepared:
 
     def restore(self, scaled: np.ndarray, part: str, windows: np.ndarray | None = None) -> np.ndarray:
         """Predictions in original units; `scaled` and the result have the shape `(windows, output_steps, targets)`."""
-        return self.scaler.inverse(scaled, self.codes[self.series_of(part, windows)], self.columns.targets)
+        names, transforms = self.columns.targets, self.scaler.transforms
+        values = self.scaler.inverse(scaled, self.codes[self.series_of(part, windows)], names)
+        if transforms is None:
+            return values
+        first = self.windows[part].target_rows(windows)[:, :1]
+        return transforms.inverse(values, names, lambda back, count: self.levels.last(first - back + np.arange(count)))
 
     def require_windows(self, parts: Sequence[str] = PARTS, *, fold: str = "") -> None:
         """Raises `SeriesTooShortError` where one of the parts holds not one window; `fold` is named in the message."""
@@ -231,63 +248,20 @@ def fill_and_scale(data: Data, table: Table, split: Split, scaler: Scaler) -> Pr
     return scale(data, table, fill(data, table, split), split, scaler)
 
 
-def fit_on(data: Data, table: Table, rows: np.ndarray) -> Scaler:
-    """The stage `fit`: a scaler of some rows, `(first, end)` for each series, shape `(series, 2)`."""
-    columns = Columns.of(data).table
-    scaling = data.scaling
-    methods = [scaling if isinstance(scaling, str) else scaling.get(name, "standard") for name in columns]
-    per_series = table.series if data.scale_per_series else None
-    return fit_scaler(table.values, rows, columns=columns, methods=methods, series=per_series, times=table.style)
-
-
-def fill(data: Data, table: Table, split: Split) -> Table:
-    """The stage `fill`: missing cells are refused, filled within their part or left for the mask, as `data.missing` says.
-
-    Rows that a short series was padded with stay as they are.
-    """
-    if table.pads is not None:
-        shift = np.cumsum(table.pads)[:, None]
-        return pad_left(fill(data, without_padding(table), Split(split.edges - shift)), table.pads)
-    columns = Columns.of(data)
-    if data.missing == "refuse":
-        advice = "Fill them in the file, or choose data.missing in the recipe: interpolate, ffill or mask"
-        refuse_missing(table, columns.table, advice=advice)
-    elif data.missing == "mask":
-        refuse_missing(table, columns.known_future, advice="A column known ahead must be complete; fill it in the file")
-    else:
-        return fill_missing(table, split, method=data.missing)
-    return table
-
-
-def pad_short(data: Data, table: Table, split: Split, part: str, *, least: int) -> tuple[Table, Split]:
-    """Pads series with fewer than `least` rows in a part by `input_steps - 1` rows, where `data.short_series` says so.
-
-    The oldest window of such a series ends its inputs with the series' first row. The padding belongs to no part.
-    """
-    if not isinstance(data, HorizonData) or data.short_series != "pad":
-        return table, split
-    rows = split.rows(part)
-    short = (rows[:, 1] - rows[:, 0] < least) & (np.diff(table.bounds) > 0)
-    counts = np.where(short, data.input_steps - 1, 0)
-    padded = pad_left(table, counts)
-    if not short.any():
-        return padded, split
-    said = f"{short.sum()} of {len(short)} series have fewer than {least} rows there and were padded on the left"
-    return replace(padded, notes=[*padded.notes, said]), Split(split.edges + np.cumsum(counts)[:, None])
-
-
 def scale(data: Data, table: Table, filled: Table, split: Split, scaler: Scaler) -> Prepared:
     """The stage `scale`: the matrix of `filled`, the same rows as `table` without the missing cells that a recipe fills."""
     columns = Columns.of(data)
     codes = scaler.codes_of(table.series)
     layout = columns.layout()
-    matrix = make_matrix(columns, filled, scaler, codes, layout)
+    changed = scaler.transforms.apply(filled) if scaler.transforms else filled
+    matrix = make_matrix(columns, changed, scaler, codes, layout)
     barred, notes = _barred(data, columns, filled), list(filled.notes)
     if barred is not None:
         notes.append(
             f"{barred.sum()} rows were interpolated towards later ones; no forecast begins right after one of them"
         )
-    return Prepared(data, table, split, filled.segments, scaler, codes, matrix, layout, barred, notes)
+    kept = filled if scaler.transforms else None
+    return Prepared(data, table, split, changed.segments, scaler, codes, matrix, layout, barred, notes, kept)
 
 
 def _barred(data: Data, columns: Columns, filled: Table) -> np.ndarray | None:

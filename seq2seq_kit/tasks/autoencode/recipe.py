@@ -11,6 +11,7 @@ from seq2seq_kit.recipe.rules import (
     a_split_in_time_leaves_training_rows,
     row_groups_are_read_as_they_stand,
 )
+from seq2seq_kit.recipe.transform_rules import WINDOW_RULES
 
 
 class AutoencodeData(WindowData):
@@ -32,6 +33,7 @@ class AutoencodeRecipe(Recipe):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         *TABLE_RULES,
+        *WINDOW_RULES,
         row_groups_are_read_as_they_stand,
         a_split_in_time_leaves_training_rows,
         segments_and_pyramid_divide_the_steps,

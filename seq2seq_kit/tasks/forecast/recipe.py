@@ -30,6 +30,7 @@ from seq2seq_kit.recipe.rules import (
     names_of,
     row_groups_are_read_as_they_stand,
 )
+from seq2seq_kit.recipe.transform_rules import WINDOW_RULES
 
 
 class ForecastData(HorizonData):
@@ -142,6 +143,7 @@ class ForecastRecipe(Recipe):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         *TABLE_RULES,
+        *WINDOW_RULES,
         a_target_is_not_known,
         row_groups_are_read_as_they_stand,
         a_split_in_time_leaves_training_rows,

@@ -1,0 +1,46 @@
+"""What transforms and scales of windows have to do with the other keys of a recipe."""
+
+from collections.abc import Iterator, Mapping
+
+from seq2seq_kit.errors import Problem
+from seq2seq_kit.recipe.fields import Rule, Written
+from seq2seq_kit.recipe.rules import names_of
+
+_LAGGED = ("diff", "seasonal_diff")
+
+
+def differences_can_be_undone(recipe: Written) -> Iterator[Problem]:
+    """They are undone by the values before the steps to predict, so the window must have those."""
+    data, chosen = recipe.data, recipe.data.get("transform")
+    if not isinstance(chosen, Mapping):
+        return
+    inputs, targets = names_of(data, "inputs"), names_of(data, "targets")
+    for name, method in chosen.items():
+        if method not in _LAGGED:
+            continue
+        key = f"data.transform.{name}"
+        if method == "seasonal_diff" and data.get("short_series") == "pad":
+            said = "cannot be combined with `short_series: pad`: a short series may hold no season. Choose `diff`"
+            yield Problem(key, said, "conflicting_keys")
+        if name not in targets:
+            continue
+        if inputs and name not in inputs:
+            said = f"is undone by the newest values of {name}; add {name} to `data.inputs`"
+            yield Problem(key, f"`{method}` {said}", "missing_input")
+        if method == "diff" and data.get("gap_steps"):
+            said = (
+                "is undone by the row before the targets, which `gap_steps` hides. Set `gap_steps: 0`, or leave it out"
+            )
+            yield Problem(key, f"`diff` of a target {said}", "conflicting_keys")
+
+
+def a_season_is_for_a_difference(recipe: Written) -> Iterator[Problem]:
+    chosen = recipe.data.get("transform")
+    methods = list(chosen.values()) if isinstance(chosen, Mapping) else []
+    if recipe.data.get("season_steps") is not None and "seasonal_diff" not in methods:
+        said = "is the season of `transform: {<column>: seasonal_diff}`, which no column has. Add one, or leave it out"
+        yield Problem("data.season_steps", said, "missing_key")
+
+
+# Rules of recipes on windows.
+WINDOW_RULES: tuple[Rule, ...] = (differences_can_be_undone, a_season_is_for_a_difference)
