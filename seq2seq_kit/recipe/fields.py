@@ -59,6 +59,7 @@ Read = Annotated[
     Field(description="memory: the whole table; row_groups: a Parquet file larger than memory, read as it is needed."),
 ]
 Transform = Literal["log", "log1p", "box_cox", "diff", "seasonal_diff"]
+WindowScale = Literal["none", "mean_abs", "standard"]
 ShortSeries = Annotated[
     Literal["refuse", "leave_out"], Field(description="Series too short for a window: refused, or left out and told.")
 ]
@@ -143,6 +144,11 @@ class WindowData(Data):
         default_factory=dict,
         description="By column, before scaling, and undone in every result: log (above 0), log1p (above -1), box_cox (above 0, "
         "its power fitted on the training rows), diff (to the row before), seasonal_diff (to the row a season before).",
+    )
+    window_scaling: WindowScale = Field(
+        "none",
+        description="Brings the targets of each window, as inputs too, to the scale of its own inputs: divided by their mean "
+        "absolute value, or less their mean and by their deviation. For series of very different size, and new ones.",
     )
     season_steps: Steps | None = Field(
         None, description="Rows of a season for `seasonal_diff`; default: the shortest natural one of `every`."

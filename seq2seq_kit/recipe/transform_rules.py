@@ -42,5 +42,17 @@ def a_season_is_for_a_difference(recipe: Written) -> Iterator[Problem]:
         yield Problem("data.season_steps", said, "missing_key")
 
 
+def what_a_window_is_scaled_by_is_read(recipe: Written) -> Iterator[Problem]:
+    inputs, method = names_of(recipe.data, "inputs"), recipe.data.get("window_scaling")
+    absent = [name for name in names_of(recipe.data, "targets") if inputs and name not in inputs]
+    if method in ("mean_abs", "standard") and absent:
+        said = f"`window_scaling: {method}` needs every target among `data.inputs`; add {', '.join(absent)} there"
+        yield Problem("data.window_scaling", said, "missing_input")
+
+
 # Rules of recipes on windows.
-WINDOW_RULES: tuple[Rule, ...] = (differences_can_be_undone, a_season_is_for_a_difference)
+WINDOW_RULES: tuple[Rule, ...] = (
+    differences_can_be_undone,
+    a_season_is_for_a_difference,
+    what_a_window_is_scaled_by_is_read,
+)

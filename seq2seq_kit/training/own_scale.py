@@ -32,6 +32,8 @@ def own_ratio(prepared: Prepared) -> np.ndarray | None:
     methods = [data.scaling if isinstance(data.scaling, str) else data.scaling.get(name, "") for name in targets]
     if (series == 1 or data.scale_per_series) and (series * len(targets) == 1 or "none" not in methods):
         return None
+    if prepared.layout.own is not None:
+        return None  # each window is on a scale of its own
     transformed = prepared.scaler.transforms is not None
     own = np.full((series, len(targets)), np.nan)
     for number, rows in enumerate(prepared.split.rows("train")):

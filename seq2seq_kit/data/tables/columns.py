@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from seq2seq_kit.data.tables.calendar import calendar_names
 from seq2seq_kit.data.windows.batches import Layout
 from seq2seq_kit.data.windows.ranges import WindowShape
-from seq2seq_kit.recipe.fields import Data, HorizonData
+from seq2seq_kit.data.windows.window_scaling import WindowScaling
+from seq2seq_kit.recipe.fields import Data, HorizonData, WindowData, WindowScale
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Columns:
         calendar: Json of the recipe, not column names.
         targets: To be predicted; an autoencoder's are its inputs.
         masked: Whether each input has a column that tells where it was observed.
+        window_scaling: The scale that each window's targets are brought to.
     """
 
     inputs: list[str]
@@ -25,14 +27,16 @@ class Columns:
     calendar: list[str]
     targets: list[str]
     masked: bool
+    window_scaling: WindowScale = "none"
 
     @classmethod
     def of(cls, data: Data) -> "Columns":
         """Reads the roles off a recipe's data section."""
         masked = data.missing == "mask" or (isinstance(data, HorizonData) and data.short_series == "pad")
+        own = data.window_scaling if isinstance(data, WindowData) else "none"
         if isinstance(data, HorizonData):
-            return cls(data.inputs, data.known_future, list(data.calendar), data.targets, masked)
-        return cls(data.inputs, [], [], data.inputs, masked)
+            return cls(data.inputs, data.known_future, list(data.calendar), data.targets, masked, own)
+        return cls(data.inputs, [], [], data.inputs, masked, own)
 
     @property
     def past(self) -> list[str]:
@@ -56,7 +60,11 @@ class Columns:
         first = len(self.past)
         future = [self.past.index(name) for name in self.known_future] + list(range(first, first + len(calendar)))
         targets = [len(read) + own.index(name) if name in own else read.index(name) for name in self.targets]
-        return Layout(columns, len(read), future, targets)
+        if self.window_scaling == "none":
+            return Layout(columns, len(read), future, targets)
+        flags = [len(read) - len(self.inputs) + self.inputs.index(name) for name in self.targets] if self.masked else []
+        scaled = [self.past.index(name) for name in self.targets]
+        return Layout(columns, len(read), future, targets, WindowScaling(self.window_scaling, scaled, flags, len(read)))
 
 
 def window_shape(data: Data) -> WindowShape:

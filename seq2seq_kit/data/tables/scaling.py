@@ -157,7 +157,7 @@ def fit_scaler(
         train_rows: `(first, end)` of each series' training rows, shape `(series, 2)`.
         columns: Names of the columns.
         methods: For each column: `standard` (mean, standard deviation), `minmax` (minimum, range), `robust` (median,
-            interquartile range; standard deviation where that is 0) or `none`.
+            interquartile range; standard deviation where that is 0), `size` (0, root mean square) or `none`.
         series: Names of the series, to fit each separately; None fits all together.
         times: How the timestamps are written, which the scaler keeps.
 
@@ -180,6 +180,8 @@ def _fit_column(values: Rows, rows: list[np.ndarray], column: int, method: str) 
     found = Moments.of(values, column, [(int(first), int(end)) for first, end in rows])
     if not found.count:
         return 0.0, 1.0
+    if method == "size":
+        return 0.0, float(np.hypot(found.mean, found.deviation)) or 1.0
     center, scale = (found.mean, found.deviation) if method == "standard" else (found.low, found.high - found.low)
     return center, _usable(center, scale)
 
@@ -188,6 +190,8 @@ def _fit(column: np.ndarray, method: str) -> tuple[float, float]:
     known = column[~np.isnan(column)]
     if method == "none" or not known.size:
         return 0.0, 1.0
+    if method == "size":
+        return 0.0, float(np.hypot(known.mean(), known.std())) or 1.0
     if method == "standard":
         center, scale = known.mean(), known.std()
     elif method == "minmax":

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seq2seq_kit.data.windows.ranges import Windows, WindowShape
+from seq2seq_kit.data.windows.window_scaling import WindowScaling
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -32,12 +33,14 @@ class Layout:
         inputs: Number of leading columns that the encoder reads.
         future: Positions of the columns that the decoder is given for the steps ahead.
         targets: Positions of the columns to predict.
+        own: How each window is brought to a scale of its own; None where it is not.
     """
 
     columns: list[str]
     inputs: int
     future: list[int]
     targets: list[int]
+    own: WindowScaling | None = None
 
 
 def aligned(shape: tuple[int, ...]) -> np.ndarray:
@@ -123,10 +126,15 @@ def gather_windows(rows: tf.Tensor, first: tf.Tensor, shape: WindowShape, layout
     past = tf.gather(rows, first[:, None] + tf.range(shape.input_steps, dtype=tf.int64))
     past.set_shape((None, shape.input_steps, len(layout.columns)))
     read = past[..., : layout.inputs]
+    level = layout.own.level(read, tf) if layout.own else None
+    scaled = layout.own.inputs(read, level) if layout.own and level else read
     if shape.target_offset == 0:
-        return read, _pick(past, layout.targets)
+        targets = _pick(past, layout.targets)
+        return scaled, WindowScaling.targets(targets, level) if level else targets
+    read = scaled
     ahead = tf.gather(rows, first[:, None] + shape.target_offset + tf.range(shape.output_steps, dtype=tf.int64))
     targets = _pick(ahead, layout.targets)
+    targets = WindowScaling.targets(targets, level) if level else targets
     inputs = (read, _pick(ahead, layout.future)) if layout.future else (read,)
     inputs = (*inputs, targets) if answers else inputs
     return (inputs if len(inputs) > 1 else inputs[0]), targets

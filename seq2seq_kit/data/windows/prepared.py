@@ -182,14 +182,22 @@ class Prepared:
     def arrays(self, part: str, windows: np.ndarray) -> list[np.ndarray]:
         """The model's inputs for some windows: `(windows, input_steps, inputs)` and, if any, the future columns."""
         these = self.windows[part]
-        past = self.matrix[these.input_rows(windows), : self.layout.inputs]
+        past, own = self.matrix[these.input_rows(windows), : self.layout.inputs], self.layout.own
+        past = past if own is None else own.inputs(past, own.level(past))
         if not self.layout.future:
             return [past]
         return [past, cells_of(self.matrix, these.target_rows(windows), self.layout.future)]
 
     def scaled_targets(self, part: str, windows: np.ndarray) -> np.ndarray:
         """The scaled targets of training, shape `(windows, output_steps, targets)`, NaN where masked."""
-        return cells_of(self.matrix, self.windows[part].target_rows(windows), self.layout.targets)
+        targets = cells_of(self.matrix, self.windows[part].target_rows(windows), self.layout.targets)
+        own = self.layout.own
+        return targets if own is None else own.targets(targets, self._window_level(part, windows))
+
+    def _window_level(self, part: str, windows: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """Centre and scale of each window's targets, see `WindowScaling.level`."""
+        assert self.layout.own is not None
+        return self.layout.own.level(self.matrix[self.windows[part].input_rows(windows), : self.layout.inputs])
 
     def series_of(self, part: str, windows: np.ndarray | None = None) -> np.ndarray:
         """Series of each window of a part, as a position in `table.series`."""
@@ -203,6 +211,8 @@ class Prepared:
 
     def restore(self, scaled: np.ndarray, part: str, windows: np.ndarray | None = None) -> np.ndarray:
         """Predictions in original units; `scaled` and the result have the shape `(windows, output_steps, targets)`."""
+        if self.layout.own is not None:
+            scaled = self.layout.own.back(scaled.astype(np.float64), self._window_level(part, windows))
         names, transforms = self.columns.targets, self.scaler.transforms
         values = self.scaler.inverse(scaled, self.codes[self.series_of(part, windows)], names)
         if transforms is None:

@@ -19,6 +19,10 @@ def fit_on(data: Data, table: Table, rows: np.ndarray) -> Scaler:
     columns = Columns.of(data).table
     scaling = data.scaling
     methods = [scaling if isinstance(scaling, str) else scaling.get(name, "standard") for name in columns]
+    if isinstance(data, WindowData) and data.window_scaling != "none":
+        # A centre of all rows would be a level that no window's own size tells of, and cost small series their digits.
+        targets = Columns.of(data).targets
+        methods = ["size" if name in targets else method for name, method in zip(columns, methods, strict=True)]
     per_series = table.series if data.scale_per_series else None
 
     def fitted(table: Table) -> Scaler:
