@@ -11,8 +11,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from seq2seq_kit.errors import Problem
+from seq2seq_kit.recipe.column_fields import WindowColumns
 from seq2seq_kit.recipe.hyperparameters import Hyperparameter
+from seq2seq_kit.recipe.section import MOST as MOST
+from seq2seq_kit.recipe.section import Name as Name
 from seq2seq_kit.recipe.section import Section, Tree
+from seq2seq_kit.recipe.section import Steps as Steps
 from seq2seq_kit.recipe.sweep import Sweep
 
 Calendar = Literal[
@@ -40,14 +44,10 @@ def _at_most_a_century(every: str) -> str:
     return every
 
 
-# Counts of rows, steps and units: TensorFlow counts them in 32 bits.
-MOST = 2**31 - 1
-Steps = Annotated[int, Field(ge=1, le=MOST)]
 Units = Annotated[list[Steps], Field(min_length=1, max_length=100)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 # A share of the rows, or how many of them.
 Share = Annotated[float, Field(gt=0, lt=1)] | Steps
-Name = Annotated[str, Field(min_length=1, max_length=4_096)]  # of a column, or a path
 Columns = Annotated[list[Name], Field(min_length=1, max_length=10_000)]
 Limits = dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
 # An integer, a unit and nothing else; the data room turns it into a step (data/time.py).
@@ -57,11 +57,6 @@ Every = Annotated[
 Read = Annotated[
     Literal["memory", "row_groups"],
     Field(description="memory: the whole table; row_groups: a Parquet file larger than memory, read as it is needed."),
-]
-Transform = Literal["log", "log1p", "box_cox", "diff", "seasonal_diff"]
-WindowScale = Literal["none", "mean_abs", "standard"]
-ShortSeries = Annotated[
-    Literal["refuse", "leave_out"], Field(description="Series too short for a window: refused, or left out and told.")
 ]
 Level = Literal["char", "token"]
 Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
@@ -135,34 +130,15 @@ class Data(Table):
     split: Split = Field(default_factory=Split)
 
 
-class WindowData(Data):
+class WindowData(WindowColumns, Data):
     """The table of a model of windows."""
 
     read: Read = "memory"
-    short_series: ShortSeries = "leave_out"
-    transform: dict[Name, Transform] = Field(
-        default_factory=dict,
-        description="By column, before scaling, and undone in every result: log (above 0), log1p (above -1), box_cox (above 0, "
-        "its power fitted on the training rows), diff (to the row before), seasonal_diff (to the row a season before).",
-    )
-    window_scaling: WindowScale = Field(
-        "none",
-        description="Brings the targets of each window, as inputs too, to the scale of its own inputs: divided by their mean "
-        "absolute value, or less their mean and by their deviation. For series of very different size, and new ones.",
-    )
-    season_steps: Steps | None = Field(
-        None, description="Rows of a season for `seasonal_diff`; default: the shortest natural one of `every`."
-    )
 
 
 class HorizonData(WindowData):
     """Windows whose targets are the steps after their inputs."""
 
-    short_series: Literal["refuse", "leave_out", "pad"] = Field(
-        "leave_out",
-        description="Series too short for a window: refused; left out and told; pad: lengthened on the left by rows that the "
-        "model is told are not there, as `missing: mask` does.",
-    )
     targets: Columns = Field(description="Columns to forecast.")
     output_steps: Steps = Field(description="Rows that the decoder writes.")
     gap_steps: int = Field(

@@ -1,4 +1,4 @@
-"""What transforms and scales of windows have to do with the other keys of a recipe."""
+"""What transforms, weights and scales of windows have to do with the other keys of a recipe."""
 
 from collections.abc import Iterator, Mapping
 
@@ -50,9 +50,18 @@ def what_a_window_is_scaled_by_is_read(recipe: Written) -> Iterator[Problem]:
         yield Problem("data.window_scaling", said, "missing_input")
 
 
+def a_weight_is_no_target(recipe: Written) -> Iterator[Problem]:
+    weight = recipe.data.get("weight")
+    targets = names_of(recipe.data, "targets") or names_of(recipe.data, "inputs")
+    if isinstance(weight, str) and weight in targets:
+        said = f"{weight} is to be predicted, so it cannot say how much its rows count; choose another column"
+        yield Problem("data.weight", said, "conflicting_keys")
+
+
 # Rules of recipes on windows.
 WINDOW_RULES: tuple[Rule, ...] = (
     differences_can_be_undone,
     a_season_is_for_a_difference,
     what_a_window_is_scaled_by_is_read,
+    a_weight_is_no_target,
 )

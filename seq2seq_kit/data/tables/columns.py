@@ -6,7 +6,8 @@ from seq2seq_kit.data.tables.calendar import calendar_names
 from seq2seq_kit.data.windows.batches import Layout
 from seq2seq_kit.data.windows.ranges import WindowShape
 from seq2seq_kit.data.windows.window_scaling import WindowScaling
-from seq2seq_kit.recipe.fields import Data, HorizonData, WindowData, WindowScale
+from seq2seq_kit.recipe.column_fields import WindowScale
+from seq2seq_kit.recipe.fields import Data, HorizonData, WindowData
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Columns:
         calendar: Json of the recipe, not column names.
         targets: To be predicted; an autoencoder's are its inputs.
         masked: Whether each input has a column that tells where it was observed.
+        weight: Says how much each row counts, if any.
         window_scaling: The scale that each window's targets are brought to.
     """
 
@@ -28,15 +30,16 @@ class Columns:
     targets: list[str]
     masked: bool
     window_scaling: WindowScale = "none"
+    weight: str | None = None
 
     @classmethod
     def of(cls, data: Data) -> "Columns":
         """Reads the roles off a recipe's data section."""
         masked = data.missing == "mask" or (isinstance(data, HorizonData) and data.short_series == "pad")
-        own = data.window_scaling if isinstance(data, WindowData) else "none"
+        own, weight = (data.window_scaling, data.weight) if isinstance(data, WindowData) else ("none", None)
         if isinstance(data, HorizonData):
-            return cls(data.inputs, data.known_future, list(data.calendar), data.targets, masked, own)
-        return cls(data.inputs, [], [], data.inputs, masked, own)
+            return cls(data.inputs, data.known_future, list(data.calendar), data.targets, masked, own, weight)
+        return cls(data.inputs, [], [], data.inputs, masked, own, weight)
 
     @property
     def past(self) -> list[str]:
@@ -46,7 +49,8 @@ class Columns:
     @property
     def table(self) -> list[str]:
         """Columns of the table that training needs."""
-        return [*self.past, *(name for name in self.targets if name not in self.past)]
+        read = [*self.past, *(name for name in self.targets if name not in self.past)]
+        return [*read, self.weight] if self.weight and self.weight not in read else read
 
     def layout(self) -> Layout:
         """Columns of the scaled matrix: the encoder's first, then targets that it does not read."""
@@ -55,16 +59,18 @@ class Columns:
         read = [*self.past, *calendar, *observed]
         # A masked target keeps its NaN for the loss while the encoder's copy is filled, so it gets a column of its own.
         own = [name for name in self.targets if self.masked or name not in self.past]
-        columns = [*read, *own]
+        columns = [*read, *own, *([self.weight] if self.weight else [])]
+        weight = len(columns) - 1 if self.weight else None
         # By position: a column of the table may have the name of a calendar column, such as `weekend`.
         first = len(self.past)
         future = [self.past.index(name) for name in self.known_future] + list(range(first, first + len(calendar)))
         targets = [len(read) + own.index(name) if name in own else read.index(name) for name in self.targets]
         if self.window_scaling == "none":
-            return Layout(columns, len(read), future, targets)
+            return Layout(columns, len(read), future, targets, weight=weight)
         flags = [len(read) - len(self.inputs) + self.inputs.index(name) for name in self.targets] if self.masked else []
         scaled = [self.past.index(name) for name in self.targets]
-        return Layout(columns, len(read), future, targets, WindowScaling(self.window_scaling, scaled, flags, len(read)))
+        scaling = WindowScaling(self.window_scaling, scaled, flags, len(read))
+        return Layout(columns, len(read), future, targets, scaling, weight)
 
 
 def window_shape(data: Data) -> WindowShape:

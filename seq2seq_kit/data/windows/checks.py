@@ -30,6 +30,8 @@ def check_data(prepared: Prepared) -> list[Finding]:
             code="empty_column",
         )
     for position, name in enumerate(prepared.table.columns):
+        if name == prepared.columns.weight:
+            continue
         known = Moments.of(values, position, train)
         if not known.count or known.low == known.high:
             findings.append(_constant(name, known))

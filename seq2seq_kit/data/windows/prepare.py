@@ -27,7 +27,7 @@ from seq2seq_kit.data.windows.ahead import (
     too_short,
 )
 from seq2seq_kit.data.windows.prepared import Prepared, fill_and_scale, fit_fill_and_scale, scale
-from seq2seq_kit.data.windows.stages import fill, fit_on, pad_short, rows_lost
+from seq2seq_kit.data.windows.stages import fill, fit_on, pad_short, refuse_bad_weights, rows_lost
 from seq2seq_kit.errors import DataError, SeriesTooShortError
 from seq2seq_kit.recipe.fields import Data, HorizonData, WindowData
 
@@ -75,6 +75,9 @@ def prepare_new(data: Data, frame: pd.DataFrame, scaler: Scaler, *, origin: str 
 
     Every window has its ground truth in the frame; for the steps beyond it see `prepare_ahead`.
     """
+    weight = Columns.of(data).weight
+    if weight and weight not in frame and weight not in Columns.of(data).past:
+        frame = frame.assign(**{weight: 1.0})  # it belongs to training
     table = read_rows(data, frame, origin, scaler.times)
     table, split = pad_short(data, table, whole(table), "test", least=window_shape(data).span)
     return fill_and_scale(data, table, split, scaler)
@@ -181,7 +184,8 @@ def read_rows(data: Data, frame: pd.DataFrame, origin: str, trained: TimeStyle |
         style=style_of(data),
         trained=trained,
     )
-    return refuse_huge(apply_limits(table, data.limits) if data.limits else table)
+    table = refuse_huge(apply_limits(table, data.limits) if data.limits else table)
+    return refuse_bad_weights(data, table)
 
 
 def _split(data: Data, table: Table) -> Split:

@@ -18,7 +18,7 @@ from seq2seq_kit.data.tables.splits import PARTS, Split, expanding_folds
 from seq2seq_kit.data.tables.table import Table
 from seq2seq_kit.data.tables.transforms import Transforms
 from seq2seq_kit.data.windows.batches import Layout, as_tensor, make_batches
-from seq2seq_kit.data.windows.matrix import make_matrix
+from seq2seq_kit.data.windows.matrix import make_matrix, write_weights
 from seq2seq_kit.data.windows.ranges import Windows, longest_reach, make_windows
 from seq2seq_kit.data.windows.stages import fill, fit_on
 from seq2seq_kit.errors import ArgumentError, SeriesTooShortError
@@ -189,10 +189,16 @@ class Prepared:
         return [past, cells_of(self.matrix, these.target_rows(windows), self.layout.future)]
 
     def scaled_targets(self, part: str, windows: np.ndarray) -> np.ndarray:
-        """The scaled targets of training, shape `(windows, output_steps, targets)`, NaN where masked."""
-        targets = cells_of(self.matrix, self.windows[part].target_rows(windows), self.layout.targets)
+        """The scaled targets of training, shape `(windows, output_steps, targets)`, NaN where masked or of weight 0."""
+        rows = self.windows[part].target_rows(windows)
+        targets = self._counted(cells_of(self.matrix, rows, self.layout.targets), rows)
         own = self.layout.own
         return targets if own is None else own.targets(targets, self._window_level(part, windows))
+
+    def _counted(self, targets: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        if self.layout.weight is not None:
+            targets[self.matrix[rows, self.layout.weight] == 0] = np.nan
+        return targets
 
     def _window_level(self, part: str, windows: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Centre and scale of each window's targets, see `WindowScaling.level`."""
@@ -205,9 +211,10 @@ class Prepared:
         return these.series[these.run_of(np.arange(these.count) if windows is None else windows)]
 
     def truth(self, part: str, windows: np.ndarray | None = None) -> np.ndarray:
-        """The ground truth in original units, NaN where nothing was observed; shape `(windows, output_steps, targets)`."""
+        """The ground truth in original units, `(windows, output_steps, targets)`, NaN where nothing was observed or counts."""
         picked = [self.table.columns.index(name) for name in self.columns.targets]
-        return cells_of(self.table.values, self.windows[part].target_rows(windows), picked)
+        rows = self.windows[part].target_rows(windows)
+        return self._counted(cells_of(self.table.values, rows, picked), rows)
 
     def restore(self, scaled: np.ndarray, part: str, windows: np.ndarray | None = None) -> np.ndarray:
         """Predictions in original units; `scaled` and the result have the shape `(windows, output_steps, targets)`."""
@@ -265,6 +272,8 @@ def scale(data: Data, table: Table, filled: Table, split: Split, scaler: Scaler)
     layout = columns.layout()
     changed = scaler.transforms.apply(filled) if scaler.transforms else filled
     matrix = make_matrix(columns, changed, scaler, codes, layout)
+    if layout.weight is not None:
+        write_weights(matrix, layout.weight, changed, columns, split)
     barred, notes = _barred(data, columns, filled), list(filled.notes)
     if barred is not None:
         notes.append(

@@ -23,6 +23,9 @@ def fit_on(data: Data, table: Table, rows: np.ndarray) -> Scaler:
         # A centre of all rows would be a level that no window's own size tells of, and cost small series their digits.
         targets = Columns.of(data).targets
         methods = ["size" if name in targets else method for name, method in zip(columns, methods, strict=True)]
+    roles = Columns.of(data)
+    own = roles.weight if roles.weight not in roles.past else None  # a weight that is read is scaled as an input
+    methods = ["none" if name == own else method for name, method in zip(columns, methods, strict=True)]
     per_series = table.series if data.scale_per_series else None
 
     def fitted(table: Table) -> Scaler:
@@ -63,6 +66,24 @@ def season_of(data: WindowData, table: Table, rows: np.ndarray) -> int:
                 code="season_too_short",
             )
     return season
+
+
+def refuse_bad_weights(data: Data, table: Table) -> Table:
+    """The table; raises `DataError` where a weight of `data.weight` is missing or negative."""
+    name = Columns.of(data).weight
+    if name is None:
+        return table
+    cells = table.values[:, table.columns.index(name)]
+    wrong = np.flatnonzero(~(cells >= 0))
+    if wrong.size:
+        row = int(wrong[0])
+        raise DataError(
+            f"{table.origin}, {table.where(row)}, column {name}: a weight (data.weight) must be 0 or more. Received: "
+            f"{cells[row]:g}{f' (and {wrong.size - 1} more such cells)' if wrong.size > 1 else ''}. Correct the cell; 0 is for "
+            "rows that do not count",
+            code="invalid_weight",
+        )
+    return table
 
 
 def rows_lost(data: Data, scaler: Scaler | None = None) -> int:

@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from seq2seq_kit.recipe.column_fields import ShortSeries
 from seq2seq_kit.recipe.fields import (
     Calendar,
     Columns,
@@ -11,7 +12,6 @@ from seq2seq_kit.recipe.fields import (
     Recipe,
     RecurrentModel,
     Rule,
-    ShortSeries,
     Steps,
     Training,
 )
