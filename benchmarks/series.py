@@ -3,7 +3,7 @@
     python benchmarks/series.py            20,000 series of 40 rows, and one series of as many windows
     python benchmarks/series.py --series 500 --epochs 1
 
-The ratio is what counts: both runs have the same recipe, the same number of training windows and the same machine at the same time.
+The ratio is what counts: same recipe, same number of training windows, same machine at the same time.
 """
 
 import argparse
@@ -69,7 +69,9 @@ def main() -> None:
     many, windows = stages(frame_of(options.series, ROWS), grouped=True, epochs=options.epochs)
     rows = round((windows + 9) / 0.7)
     one, as_many = stages(frame_of(1, rows), grouped=False, epochs=options.epochs)
-    print(f"{options.series:,} series of {ROWS} rows: {windows:,} training windows; one series of {rows:,} rows: {as_many:,}")
+    print(
+        f"{options.series:,} series of {ROWS} rows: {windows:,} training windows; one series of {rows:,} rows: {as_many:,}"
+    )
     print(f"{'':12}{'many':>10}{'one':>10}{'ratio by window':>18}")
     for name in [*many, "in all"]:
         first, second = (sum(each.values()) if name == "in all" else each[name] for each in (many, one))
