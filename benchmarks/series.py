@@ -56,7 +56,7 @@ def stages(frame: pd.DataFrame, *, grouped: bool, epochs: int) -> tuple[dict[str
     timed("fit", lambda: job.fit(model, []))
     bundle = timed("baselines", lambda: job.bundle(model, {}))
     timed("evaluate", lambda: job.report(bundle, "test"))
-    timed("predict", lambda: bundle.predict(frame))
+    timed("predict", lambda: bundle.predict(frame, all_windows=True))
     return seconds, job.examples.count("train")
 
 

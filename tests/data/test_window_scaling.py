@@ -62,7 +62,7 @@ def test_series_of_any_size_look_alike(method: str) -> None:
     )
     load = prepared.layout.columns.index("load")
     for other in (1, 2):
-        tolerance = {"rtol": 1e-3, "atol": 2e-2 if method == "standard" else 1e-4}
+        tolerance: Any = {"rtol": 1e-3, "atol": 2e-2 if method == "standard" else 1e-4}
         np.testing.assert_allclose(inputs[series == other][..., load], inputs[series == 0][..., load], **tolerance)
         np.testing.assert_allclose(targets[series == other], targets[series == 0], **tolerance)
     mine = inputs[..., load]

@@ -30,34 +30,39 @@ def append_ahead(table: Table, data: HorizonData, future: pd.DataFrame | None) -
     ahead = data.gap_steps + data.output_steps
     columns = Columns.of(data)
     known = _known_future(table, data, columns, future, ahead)
-    values, order, segments, drawn = [], [], [], []
-    later: list[pd.DatetimeIndex] = []
+    count = len(table.series)
+    own = np.arange(len(table.values)) + np.repeat(ahead * np.arange(count), np.diff(table.bounds))
+    bounds = table.bounds + ahead * np.arange(count + 1)
+    new = bounds[1:, None] + np.arange(-ahead, 0)
+    values = np.full((bounds[-1], len(table.columns)), np.nan)
+    values[own] = table.values[:]
+    for series, columns_ahead in enumerate(known if columns.known_future else []):
+        for name, cells in columns_ahead.items():
+            values[new[series], table.columns.index(name)] = cells
+    order = np.full(len(values), -1)
+    order[own] = table.row_numbers - 1
+    drawn = None
+    if table.looks_ahead is not None:
+        drawn = np.zeros(values.shape, dtype=bool)
+        drawn[own] = table.looks_ahead
+    of = table.segments[:, 2]
+    last = np.diff(of, append=-1) != 0
+    segments = table.segments + np.column_stack([ahead * of, ahead * (of + last), np.zeros_like(of)])
+    times = None
     if table.times is not None and table.every is not None:
-        steps = [np.arange(1, ahead + 1)] * len(table.series)
+        steps = [np.arange(1, ahead + 1)] * count
         later = stepped(table.every, table.times, table.bounds[:-1], table.bounds[1:], steps)
-    times: list[pd.DatetimeIndex] = []
-    own_rows = table.row_numbers - 1
-    for series, (first, end) in enumerate(zip(table.bounds[:-1], table.bounds[1:], strict=True)):
-        rows = np.full((ahead, len(table.columns)), np.nan)
-        for name in columns.known_future:
-            rows[:, table.columns.index(name)] = known[series][name]
-        values += [table.values[first:end], rows]
-        order += [own_rows[first:end], np.full(ahead, -1)]
-        if table.looks_ahead is not None:
-            drawn += [table.looks_ahead[first:end], np.zeros(rows.shape, dtype=bool)]
-        if table.times is not None and later:
-            times += [table.times[first:end], later[series]]
-        own = table.segments[table.segments[:, 2] == series] + np.array([series * ahead, series * ahead, 0])
-        own[-1, 1] += ahead
-        segments.append(own)
+        place = np.empty(len(values), dtype=np.int64)
+        place[own], place[new.ravel()] = np.arange(len(own)), len(own) + np.arange(new.size)
+        times = pd.DatetimeIndex(table.times[:].append(later)[place])
     return replace(
         table,
-        values=np.concatenate(values),
-        times=pd.DatetimeIndex(times[0].append(list(times[1:]))) if times else None,
-        bounds=table.bounds + ahead * np.arange(len(table.bounds)),
-        segments=np.concatenate(segments),
-        order=np.concatenate(order),
-        looks_ahead=None if table.looks_ahead is None else np.concatenate(drawn),
+        values=values,
+        times=times,
+        bounds=bounds,
+        segments=segments,
+        order=order,
+        looks_ahead=drawn,
     )
 
 

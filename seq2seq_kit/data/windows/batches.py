@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -19,9 +19,9 @@ from seq2seq_kit.data.windows.window_scaling import WindowScaling
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    Inputs = tf.Tensor | tuple[tf.Tensor, ...]
+    Inputs: TypeAlias = tf.Tensor | tuple[tf.Tensor, ...]
     # Inputs, targets and, where rows have weights, those of the targets' rows.
-    Batch = tuple[Inputs, tf.Tensor] | tuple[Inputs, tf.Tensor, tf.Tensor]
+    Batch: TypeAlias = tuple[Inputs, tf.Tensor] | tuple[Inputs, tf.Tensor, tf.Tensor]
 
 _BORDER = 64  # bytes; TensorFlow's kernels insist on it
 

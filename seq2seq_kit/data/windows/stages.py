@@ -18,7 +18,7 @@ def fit_on(data: Data, table: Table, rows: np.ndarray) -> Scaler:
     """The stage `fit`: a scaler of some rows, `(first, end)` for each series, shape `(series, 2)`."""
     columns = Columns.of(data).table
     scaling = data.scaling
-    methods = [scaling if isinstance(scaling, str) else scaling.get(name, "standard") for name in columns]
+    methods: list[str] = [scaling if isinstance(scaling, str) else scaling.get(name, "standard") for name in columns]
     if isinstance(data, WindowData) and data.window_scaling != "none":
         # A centre of all rows would be a level that no window's own size tells of, and cost small series their digits.
         targets = Columns.of(data).targets
