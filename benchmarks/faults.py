@@ -2,11 +2,13 @@
 
     python benchmarks/faults.py                       # 50 moments of each kind, hours on 2 cores
     python benchmarks/faults.py --moments 3 --only train predict
+    python benchmarks/faults.py --minutes 40 --only train sweep   # the kinds in turn, as many moments as there is time for
 
-Every moment has a folder of its own with a store that holds a finished run; `making`, `disk` and `crowd` begin without one, and
-then the next command is a training, which must end well.
+Every moment has a folder of its own with a store that holds a finished run; `making`, `disk`, `crowd` and half of
+`largest file` begin without one, and then the next command is a training, which must end well.
 The moments follow the seed and are uniform over the time that an undisturbed process takes. After each one counts:
 
+- hit: there was a process to kill (else it had not begun, or had ended), or the disturbance took place
 - lost: the finished run or its bundle is gone, a run is still RUNNING, or a trained model is neither logged nor rescued
 - unreadable: the next `list runs` fails, or anything printed a traceback
 - orphans: processes of the family that still run five seconds after its parent has ended
@@ -14,7 +16,6 @@ The moments follow the seed and are uniform over the time that an undisturbed pr
 """
 
 import argparse
-import json
 import os
 import shutil
 import signal
@@ -24,6 +25,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -51,8 +53,11 @@ KILLS = {  # verb, which process of its family is killed
     "ui's server": ("ui", "serve"),
     "sweep": ("sweep s.yaml --workers 2", "parent"),
     "sweep's server": ("sweep s.yaml --workers 2", "server"),
-    "sweep's tuner or trial": ("sweep s.yaml --workers 2", "child"),
+    "sweep's tuner": ("sweep s.yaml --workers 2", "tuner"),
+    "sweep's trial": ("sweep s.yaml --workers 2", "trial"),
 }
+WITHOUT_STORE = ("making", "disk", "crowd")
+COUNTED = ("hit", "lost", "unreadable", "orphans", "leftovers")
 
 
 @dataclass
@@ -63,11 +68,16 @@ class Case:
     run_id: str = ""
     printed: str = ""
 
-    def start(self, words: str) -> subprocess.Popen[bytes]:
-        """A command of the kit in this folder; its whole family carries the folder's name in its environment."""
+    def start(self, words: str, *, largest_file: int | None = None) -> subprocess.Popen[bytes]:
+        """A command of the kit in this folder; its whole family carries the folder's name in its environment.
+
+        `largest_file`: bytes beyond which no file can be written, as on a disk that is full.
+        """
         (self.folder / "t").mkdir(exist_ok=True)
         own = {"PYTHONPATH": str(ROOT), "TMPDIR": str(self.folder / "t"), "FAULTS": str(self.folder)}
         command = [sys.executable, "-m", "seq2seq_kit", *words.replace("RUN", self.run_id).split()]
+        if largest_file is not None:
+            command = [sys.executable, "-c", _LIMITED, str(largest_file), *command]
         with (self.folder / f"{uuid.uuid4().hex}.log").open("wb") as log:
             return subprocess.Popen(command, cwd=self.folder, env=os.environ | own, stdout=log, stderr=log)
 
@@ -95,7 +105,7 @@ class Case:
                 process.kill()
         failed = int(self.run_id == "" and self.call("train r.yaml") != 0)
         listed = self.call("list runs")
-        self.printed = "".join(path.read_text(errors="replace") for path in self.folder.glob("*.log"))
+        self.printed = self.read_logs()
         strange = {path.name for path in (self.folder / "mlruns").glob("*")} - KNOWN
         return {
             "lost": failed + int(self.run_id != "" and not self.kept()) + self.running(),
@@ -103,6 +113,10 @@ class Case:
             "orphans": len(left),
             "leftovers": len(list((self.folder / "t").iterdir())) + len(strange),
         }
+
+    def read_logs(self) -> str:
+        """What the commands of this folder have printed so far."""
+        return "".join(path.read_text(errors="replace") for path in self.folder.glob("*.log"))
 
     def kept(self) -> bool:
         """Whether the finished run is as it was."""
@@ -124,21 +138,32 @@ class Case:
 def main() -> None:
     """Prints the table as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    kinds = [*KILLS, "locked", "disk", "crowd"]
+    kinds = [*KILLS, "locked", "disk", "largest file", "crowd"]
     parser.add_argument("--moments", type=int, default=50)
+    parser.add_argument("--minutes", type=float, help="ends after so long, whatever moments are left")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", choices=kinds, default=kinds)
     options = parser.parse_args()
+    until = time.monotonic() + 60 * options.minutes if options.minutes else float("inf")
+    found: dict[str, list[Counter[str]]] = {kind: [] for kind in options.only}
     with tempfile.TemporaryDirectory(prefix="f") as scratch:
         base = prepared(Path(scratch))
-        print("| what | moments | lost | unreadable | orphans | leftovers |\n| --- | --- | --- | --- | --- | --- |")
-        for kind in options.only:
-            rng = np.random.default_rng([options.seed, kinds.index(kind)])
-            disturb = {"locked": locked, "disk": full, "crowd": crowd}.get(kind) or killing(kind, base)
-            moments = 1 if kind == "crowd" else options.moments
-            counts = [disturb(fresh(base, kind in ("making", "disk", "crowd")), rng) for _ in range(moments)]
-            sums = [sum(each[name] for each in counts) for name in ("lost", "unreadable", "orphans", "leftovers")]
-            print(f"| {kind} | {moments} | {' | '.join(map(str, sums))} |", flush=True)
+        others = {"locked": locked, "disk": full, "largest file": full_files, "crowd": crowd}
+        disturb = {kind: others.get(kind) or killing(kind, base) for kind in options.only}
+        rngs = {kind: np.random.default_rng([options.seed, kinds.index(kind)]) for kind in options.only}
+        for moment in range(options.moments):
+            for kind in options.only:
+                if time.monotonic() > until or (kind == "crowd" and moment):
+                    continue
+                case = fresh(base, kind in WITHOUT_STORE)
+                found[kind].append(Counter(disturb[kind](case, rngs[kind])))
+                faults = {name: count for name, count in found[kind][-1].items() if name != "hit" and count}
+                if faults:
+                    print(f"{kind}, moment {moment}: {faults}\n{case.printed}", file=sys.stderr, flush=True)
+                shutil.rmtree(case.folder)
+    print(f"| what | moments | {' | '.join(COUNTED)} |\n|{' --- |' * (2 + len(COUNTED))}")
+    for kind, each in found.items():
+        print(f"| {kind} | {len(each)} | {' | '.join(str(sum(one[name] for one in each)) for name in COUNTED)} |")
 
 
 def prepared(scratch: Path) -> Case:
@@ -171,7 +196,7 @@ def killing(kind: str, base: Case) -> Callable[[Case, np.random.Generator], dict
     began, rehearsal = time.monotonic(), fresh(base, kind == "making")
     process = rehearsal.start(words)
     if words == "ui":
-        while "Ctrl-C ends it" not in "".join(path.read_text() for path in rehearsal.folder.glob("*.log")):
+        while "Ctrl-C ends it" not in rehearsal.read_logs():
             time.sleep(0.2)
         process.terminate()
     elif kind == "making":
@@ -191,13 +216,15 @@ def killing(kind: str, base: Case) -> Callable[[Case, np.random.Generator], dict
             time.sleep(rng.uniform(0, whole))
         family = [each for each in case.family() if each.pid != process.pid]
         victims = {"parent": [psutil.Process(process.pid)] if process.poll() is None else []}
-        with suppress(psutil.Error):
+        with suppress(psutil.Error, OSError):
             victims["serve"] = [each for each in family if "mlflow" in " ".join(each.cmdline())]
             servers = [
                 each for each in family if each.ppid() == process.pid and "forkserver" in " ".join(each.cmdline())
             ]
             victims["server"] = servers
-            victims["child"] = [each for each in family if each.ppid() in {server.pid for server in servers}]
+            children = [each for each in family if each.ppid() in {server.pid for server in servers}]
+            children.sort(key=psutil.Process.create_time)  # the tuner is forked before the first trial
+            victims |= {"tuner": children[:1], "trial": children[1:]}
         found = victims.get(target, [])
         with suppress(psutil.Error):
             if found:
@@ -207,7 +234,7 @@ def killing(kind: str, base: Case) -> Callable[[Case, np.random.Generator], dict
                 process.wait(15)  # it ends with its server
             process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE)
-        return case.count()
+        return case.count() | {"hit": int(bool(found))}
 
     return disturb
 
@@ -222,32 +249,40 @@ def locked(case: Case, rng: np.random.Generator) -> dict[str, int]:
         other.execute("ROLLBACK")
     done = process.wait(PATIENCE)
     counts = case.count()
-    return counts | {"lost": counts["lost"] + int(done != 0 and "The trained model is not lost" not in case.printed)}
+    lost = done != 0 and "The trained model is not lost" not in case.printed
+    return counts | {"hit": 1, "lost": counts["lost"] + int(lost)}
 
 
 def full(case: Case, rng: np.random.Generator) -> dict[str, int]:
-    """A disk that is full at some stage: a small file system if we are root, else a largest size of files."""
+    """A disk that is full at some stage of a training: a small file system, which only root can mount."""
     store, size = case.folder / "mlruns", int(rng.uniform(100, 4_000))
     store.mkdir()
-    mounted = (
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", store], check=False).returncode == 0
-    )
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", store], check=True)
     try:
-        if mounted:
-            done = case.call("train r.yaml")
-        else:
-            limit = [sys.executable, "-c", _LIMITED, str(size * 250), *case_words(case)]
-            log = (case.folder / "limited.log").open("wb")
-            done = subprocess.run(limit, cwd=case.folder, stdout=log, stderr=log, check=False).returncode
-        if mounted:
-            subprocess.run(["mount", "-o", "remount,size=100m", store], check=True)
-        counts = case.count()
-        trained = "epoch   4/4" in case.printed
-        saved = done == 0 or "The trained model is not lost" in case.printed
-        return counts | {"lost": counts["lost"] + int(trained and not saved)}
+        done = case.call("train r.yaml")
+        subprocess.run(["mount", "-o", "remount,size=100m", store], check=True)
+        return saved(case, done)
     finally:
-        if mounted:
-            subprocess.run(["umount", store], check=True)
+        subprocess.run(["umount", store], check=True)
+
+
+def full_files(case: Case, rng: np.random.Generator) -> dict[str, int]:
+    """The same without root: no file can be larger than at some stage of a training, half of them without a store."""
+    store = case.folder / "mlruns"
+    largest = max(path.stat().st_size for path in store.rglob("*") if path.is_file())
+    if rng.random() < 0.5:
+        shutil.rmtree(store)
+        case.run_id = ""
+    done = case.start("train r.yaml", largest_file=int(np.exp(rng.uniform(7, np.log(1.1 * largest))))).wait(PATIENCE)
+    return saved(case, done)
+
+
+def saved(case: Case, done: int) -> dict[str, int]:
+    """What a full disk has done: the next training must end well, and a trained model must be somewhere."""
+    printed = case.read_logs()  # before the next command prints the same
+    trained, safe = "epoch   4/4" in printed, done == 0 or "The trained model is not lost" in printed
+    counts = case.count()
+    return counts | {"hit": int(done != 0), "lost": counts["lost"] + int(trained and not safe)}
 
 
 _LIMITED = """
@@ -258,18 +293,12 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
-def case_words(case: Case) -> list[str]:
-    """The command of `full` where no file system can be mounted."""
-    os.environ.update(json.loads(json.dumps({"PYTHONPATH": str(ROOT), "TMPDIR": str(case.folder)})))
-    return [sys.executable, "-m", "seq2seq_kit", "train", "r.yaml"]
-
-
 def crowd(case: Case, rng: np.random.Generator) -> dict[str, int]:
     """Four trainings and two sweeps begin at once on a store that does not exist yet; all must end well."""
     processes = [case.start(words) for words in ["train r.yaml"] * 4 + ["sweep s.yaml --workers 1"] * 2]
     failed = sum(process.wait(3 * PATIENCE) != 0 for process in processes)
     counts = case.count()
-    return counts | {"lost": counts["lost"] + failed}
+    return counts | {"hit": 1, "lost": counts["lost"] + failed}
 
 
 if __name__ == "__main__":

@@ -196,7 +196,7 @@ def describe(kernel: Kernel, *, masked: bool = False) -> str:
 def kernels_of(recurrences: Sequence[Recurrence]) -> str:
     """The kernels of all layers in a line: `compiled`, or by layer where they differ."""
     names = {run.kernel for run in recurrences}
-    return names.pop() if len(names) == 1 else ", ".join(f"{run.layer} {run.kernel}" for run in recurrences)
+    return names.pop() if len(names) == 1 else ", ".join(f"{run.layer} {run.kernel}" for run in recurrences) or "none"
 
 
 def slow_layers(recurrences: Sequence[Recurrence], precision: str = "float32") -> list[Finding]:

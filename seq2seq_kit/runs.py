@@ -273,7 +273,9 @@ def first_tags(recipe: Recipe) -> dict[str, str]:
 def _run_name(recipe: Recipe) -> str:
     # MLflow's UI cuts names at about 17 characters; what differs between runs of one experiment comes first.
     model: dict[str, object] = recipe.model.model_dump()
-    layers = model.get("encoder_units") or model["units"]
+    layers = model.get("encoder_units") or model.get("units")
+    if layers is None:
+        return f"baselines s{recipe.seed}"
     units = "-".join(map(str, layers if isinstance(layers, list) else [layers]))
     shape = f"{model['shape']} " if "shape" in model else ""
     return f"{shape}{model['cell']}{units} e{recipe.training.epochs} s{recipe.seed}"

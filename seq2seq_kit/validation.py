@@ -51,10 +51,12 @@ def validate(
         DataError: The data does not fit the recipe.
     """
     from seq2seq_kit.tasks import open_job
+    from seq2seq_kit.tasks.model_memory import require_room_for_space
 
     origin = str(recipe) if isinstance(recipe, str | Path) else "the recipe"
     recipe = resolve(recipe, overrides)
     check_space(recipe, origin=origin)
+    require_room_for_space(recipe)
     job = open_job(recipe, data)
     return Validation(
         recipe=recipe,

@@ -50,7 +50,7 @@ def forecast_recipe(**data: Any) -> dict[str, Any]:
         "task": "forecast",
         "name": "small_forecast",
         "data": section | data,
-        "model": {"encoder_units": [8], "decoder_units": [8]},
+        "model": {"encoder_units": [8], "decoder_units": [8], "normalise": "none", "linear_skip": False},
         "training": {"learning_rate": 0.01, "batch_size": 64, "epochs": 3},
     }
 

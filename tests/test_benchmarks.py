@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from seq2seq_kit.tasks import open_job
@@ -327,3 +328,41 @@ def test_a_step_is_taken_apart(tmp_path: Path) -> None:
     for step, kernel, output, adam, loss, _, operations in ([float(cell) for cell in row] for row in rows):
         assert min(kernel, adam, operations) > 0
         assert max(kernel, output, adam, loss) < step
+
+
+def test_the_hand_written_recipes_of_the_tables_name_data_and_horizon_only(tmp_path: Path) -> None:
+    tables = import_module("tables")
+    assert len(tables.TABLES) == 10
+    for name in tables.TABLES:
+        recipe = tables.plain_recipe(name, tmp_path / "rows.csv")
+        assert set(recipe) == {"task", "name", "data"}
+        assert resolve(recipe, ()).model.model_dump()["linear_skip"] is True
+
+
+def test_m4s_series_are_joined_from_both_files(tmp_path: Path) -> None:
+    (tmp_path / "m4").mkdir()
+    (tmp_path / "m4" / "Hourly-train.csv").write_text("V1,V2,V3,V4\nH1,1,2,3\nH2,4,5,\n")
+    (tmp_path / "m4" / "Hourly-test.csv").write_text("V1,V2\nH1,9\nH2,8\n")
+    rows = import_module("tables").m4_hourly(tmp_path)
+    assert rows.groupby("series")["value"].apply(list).to_dict() == {"H1": [1, 2, 3, 9], "H2": [4, 5, 8]}
+
+
+def test_a_table_that_fails_has_its_row() -> None:
+    tables = import_module("tables")
+    found = {"model": 1.5, "error_name": "RMSE", "peer": "ridge", "peer_error": 2.0, "skill": 0.25, "seconds": 61.0}
+    assert "| RMSE 1.5 | ridge 2 | +0.250 | 61 |" in tables.row_of("co2", found)
+    assert "| error[x]: no | | | 3 |" in tables.row_of("co2", {"error": "error[x]: no", "skill": 0.0, "seconds": 3.0})
+
+
+@pytest.mark.slow
+def test_a_table_is_trained_in_a_process_of_its_own(tmp_path: Path) -> None:
+    months = pd.period_range("1949-01", periods=144, freq="M").astype(str)
+    level = 100 + np.arange(144) * 2 + 20 * np.sin(np.arange(144) * np.pi / 6)
+    pd.DataFrame({"Month": months, "#Passengers": level}).to_csv(tmp_path / "air_passengers.csv", index=False)
+    command = [sys.executable, str(BENCHMARKS / "tables.py"), "--data", str(tmp_path), "--recipes", "plain"]
+    command += ["--only", "airline", "sunspots", "--set", "training.epochs=1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "| airline | passengers a month, 12 months ahead | RMSE" in done.stdout
+    assert "of 1 tables have skill >= 0" in done.stdout
+    assert "Left out, because there is no such file: sunspots" in done.stdout

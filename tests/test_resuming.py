@@ -24,6 +24,7 @@ from seq2seq_kit.training.checkpoint import Checkpoint, State, only_user
 from seq2seq_kit.training.fit import Epoch
 from tests import conftest as small
 from tests.conftest import ROOT, forecast_recipe, hourly_frame
+from tests.tasks.classify.conftest import texts_recipe, words_frame
 
 
 class KilledError(Exception):
@@ -94,9 +95,10 @@ def echo() -> dict[str, Any]:
         (lambda: small.next_step_recipe(), lambda: hourly_frame(400)),
         (lambda: small.whole_recipe(), small.waves_frame),
         (lambda: small.tag_values_recipe(), small.levelled_frame),
+        (texts_recipe, words_frame),
         (echo, lambda: None),
     ],
-    ids=["forecast", "feedback", "translate", "next_step", "whole", "tag", "echo"],
+    ids=["forecast", "feedback", "translate", "next_step", "whole", "tag", "classify", "echo"],
 )
 def test_a_resumed_training_has_the_figures_of_one_in_a_piece(
     recipe: Callable[[], dict[str, Any]], data: Callable[[], pd.DataFrame | None], store: Path
@@ -130,6 +132,27 @@ class Killer(Silent):
 
 train(sys.argv[1], reporter=Killer())
 """
+
+
+@pytest.mark.slow
+def test_a_training_on_row_groups_that_was_killed_is_resumed_to_the_last_digit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    hourly_frame().to_parquet("load.parquet", row_group_size=90)
+    recipe = rough(epochs=4)
+    recipe["data"] |= {"source": "load.parquet", "read": "row_groups"}
+    with Path("recipe.yaml").open("w", encoding="utf-8") as file:
+        YAML().dump(recipe, file)
+    assert call("-c", CHILD, "recipe.yaml", cwd=tmp_path).returncode == -signal.SIGKILL
+    whole = train("recipe.yaml")
+    (run,) = set(open_tracking(None).runs()["run"]) - {whole.run_id}
+    killer = Killer(0)
+    resumed = resume(run, reporter=killer)
+    assert [epoch.number for epoch in killer.epochs] == [4]
+    assert figures(resumed) == figures(whole)
+    for own, other in zip(resumed.bundle.model.get_weights(), whole.bundle.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(own, other)
 
 
 def call(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -19,7 +19,7 @@ Json = dict[str, object]
 CLASSES = frozenset([
     "Functional", "InputLayer", "LSTM", "GRU", "Bidirectional", "RepeatVector", "Concatenate", "TimeDistributed", "Dense",
     "Attention", "Dropout", "Embedding", "RandomUniform", "DTypePolicy", "GlorotUniform", "Orthogonal", "OrthogonalInitializer",
-    "Zeros", "L2", "__keras_tensor__",
+    "Zeros", "L2", "__keras_tensor__", "Flatten", "Reshape", "Add",
     "NotEqual", "Greater", "GetItem", "__slice__",  # masks: what is no padding, and every second step of it
 ])
 # fmt: on

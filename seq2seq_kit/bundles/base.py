@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.tables.sources import read_source
+from seq2seq_kit.data.tables.written import PLAIN
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.base import Board
 from seq2seq_kit.recipe.fields import Recipe
+from seq2seq_kit.recipe.format import Format
 
 if TYPE_CHECKING:
     import keras
@@ -78,7 +80,7 @@ class Bundle(ABC):
 
     def read(self, path: str) -> pd.DataFrame:
         """A file of rows, in the form that the recipe gives it."""
-        return read_source(path, texts=self.as_written)
+        return read_source(path, texts=self.as_written, form=format_of(self.recipe))
 
     @property
     def as_written(self) -> list[str]:
@@ -156,6 +158,12 @@ def names_of_series(recipe: Recipe) -> list[str]:
     return [series] if series else []
 
 
+def format_of(recipe: Recipe) -> Format:
+    """How a recipe's files of text are written."""
+    found: Format = getattr(recipe.data, "format", PLAIN)
+    return found
+
+
 def standard_normal(model: keras.Model) -> list[np.ndarray]:
     """Golden inputs for a model of numbers."""
     from seq2seq_kit.models.inference import forward_inputs
@@ -177,6 +185,7 @@ __all__ = [
     "Board",
     "Bundle",
     "Json",
+    "format_of",
     "golden_sequences",
     "names_of_series",
     "refuse_other_shapes",

@@ -41,7 +41,8 @@ def _example(prepared: Prepared, source: pd.DataFrame | FrameOnDisk) -> pd.DataF
     rows = start + np.arange(windows.shape.input_steps + ahead)
     names = [name for name in (data.series, data.time) if name] + columns.table
     example = source.iloc[[prepared.table.number(int(row)) - 1 for row in rows]][names].reset_index(drop=True)
-    for name, values in zip(columns.table, read_columns(example, columns.table, prepared.table.origin), strict=True):
+    read = read_columns(example, columns.table, prepared.table.origin, form=data.format)
+    for name, values in zip(columns.table, read, strict=True):
         example[name] = values
     if data.series:
         example[data.series] = example[data.series].astype("str")

@@ -139,6 +139,9 @@ def _parser() -> argparse.ArgumentParser:
         "--future", metavar="FILE", help="values of the recipe's known_future columns for the steps ahead"
     )
     verb.add_argument("--beams", type=int, help="beam width of a translator; default: 1, greedy")
+    verb.add_argument(
+        "--baseline", metavar="NAME", help="a baseline of the run that predicts instead of the model: ridge"
+    )
 
     verb = _verb(
         group,

@@ -9,7 +9,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.text import printable
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from seq2seq_kit.bundles.base import Bundle
 
+_WHATEVER_THE_FORMAT = ("file_not_found",)
 _LINES = (".tsv", ".txt", ".conll", ".conllu")  # may hold a token in each line instead of a table
 
 
@@ -28,6 +29,7 @@ def predict(options: argparse.Namespace) -> None:
         "future": bundle.read(options.future) if options.future else None,
         "all_windows": options.all_windows or None,
         "beams": options.beams,
+        "baseline": options.baseline,
         "steps": options.steps,
     }
     given = {name: value for name, value in given.items() if value is not None}
@@ -55,19 +57,29 @@ def _loaded(options: argparse.Namespace, verb: str) -> tuple[Bundle, pd.DataFram
 
     check_ending(options.out)
     rows: pd.DataFrame | list[str] | None = getattr(options, "text", None)
+    unread: DataError | None = None
     if rows is None and not options.data.lower().endswith(_LINES):
-        rows = read_source(options.data)
+        try:
+            rows = read_source(options.data)
+        except DataError as error:
+            if error.code in _WHATEVER_THE_FORMAT:
+                raise
+            unread = error
     from seq2seq_kit.quiet import load_tensorflow
 
     load_tensorflow()
+    from seq2seq_kit.bundles.base import format_of
     from seq2seq_kit.runs import load
 
     bundle = load(options.run, tracking_uri=options.tracking_uri)
     if verb not in bundle.verbs:
         said = f"a {bundle.recipe.task} model can {', '.join(bundle.verbs)}. Received: {verb}"
         raise ArgumentError(said, code="not_supported")
-    # Once more where pandas would guess what is to be read as it is written.
-    if rows is None or ((bundle.takes_texts or bundle.as_written) and not isinstance(rows, list)):
+    formatted = bool(format_of(bundle.recipe).given)
+    if unread and not formatted:
+        raise unread
+    # Once more where pandas would guess what is to be read as it is written, or as the recipe says.
+    if rows is None or ((bundle.takes_texts or bundle.as_written or formatted) and not isinstance(rows, list)):
         rows = bundle.read(options.data)
     if isinstance(rows, list):
         if not bundle.takes_texts:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from seq2seq_kit.evaluation import Board
+    from seq2seq_kit.results import TrainResult
 
 _TOLD = 3  # commands that `list runs` names
 INTERRUPTED = 130  # what shells expect after Ctrl-C
@@ -133,10 +136,21 @@ def train(options: argparse.Namespace) -> int:
     console.print(
         f"  seq2seq-kit {verb} {result.run_id} --data new.csv --out {verb}.csv", highlight=False, soft_wrap=True
     )
-    if result.fit.ended != "interrupted":
-        return 0
-    console.print(f"  seq2seq-kit train --resume {result.run_id}   train on", highlight=False, soft_wrap=True)
-    return INTERRUPTED
+    interrupted = result.fit.ended == "interrupted"
+    if interrupted:
+        console.print(f"  seq2seq-kit train --resume {result.run_id}   train on", highlight=False, soft_wrap=True)
+    if (peer := _better_baseline(result)) is not None:
+        command = f"seq2seq-kit predict {result.run_id} --data new.csv --baseline {shlex.quote(peer)} --out predict.csv"
+        console.print(f"  {command}   use {peer}, which does better", highlight=False, markup=False, soft_wrap=True)
+    return INTERRUPTED if interrupted else 0
+
+
+def _better_baseline(result: TrainResult) -> str | None:
+    """The baseline that beats the model of a run, where `predict` can use it."""
+    board, verb = result.test, getattr(result.bundle, result.bundle.verbs[0])
+    if len(board.names) == 1 or "baseline" not in signature(verb).parameters or not board.skill < 0:
+        return None
+    return board.best_baseline
 
 
 def sweep(options: argparse.Namespace) -> int:

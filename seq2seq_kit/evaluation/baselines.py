@@ -5,7 +5,7 @@ same windows as the model. A fitted baseline is plain numbers, so a bundle keeps
 comparison on other data.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -15,7 +15,7 @@ from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.evaluation.metrics import ErrorSums
 from seq2seq_kit.evaluation.naive import held_seasons, naive_error
 from seq2seq_kit.evaluation.presentation import Presentation
-from seq2seq_kit.evaluation.ridge import CHOOSE_WINDOWS, Ridge, best_penalty, fit_regression
+from seq2seq_kit.evaluation.ridge import CHOOSE_WINDOWS, Ridge, fit_ridge, forms_of
 
 B = TypeVar("B")
 
@@ -70,7 +70,11 @@ class SeasonalNaive:
 
 
 def fit_forecast_baselines(
-    prepared: Prepared, *, chosen_on: Prepared | None = None, view: Presentation | None = None
+    prepared: Prepared,
+    *,
+    chosen_on: Prepared | None = None,
+    view: Presentation | None = None,
+    ridge: Ridge | None = None,
 ) -> list[Baseline]:
     """Last value, the natural season that does best on validation, ridge.
 
@@ -78,7 +82,8 @@ def fit_forecast_baselines(
         prepared: What they are fitted on.
         chosen_on: What season and penalty are chosen on, if not `prepared`: where train holds the val rows, too, these would
             choose the penalty that bends furthest to them, and a weak ridge flatters the model.
-        view: How the model sees a window: ridge sees it likewise.
+        view: How the model sees a window: ridge sees it likewise, or less its newest value, whichever does better.
+        ridge: Fitted before; None: it is fitted here.
     """
     chooser = prepared if chosen_on is None else chosen_on
     baselines: list[Baseline] = [LastValue()]
@@ -90,9 +95,13 @@ def fit_forecast_baselines(
         }
         peers = [SeasonalNaive(f"seasonal naive ({name})", about[name], length) for name, length in seasons.items()]
         baselines.append(min(peers, key=lambda peer: _val_error(chooser, peer)))
-    regression = fit_regression(chooser, view)
-    penalty, edge = best_penalty(chooser, regression)
-    return [*baselines, (regression if chosen_on is None else fit_regression(prepared, view)).ridge(penalty, edge)]
+    forms = forms_of(chooser, view or Presentation())
+    return [*baselines, ridge or fit_ridge(prepared, forms, chosen_on=chosen_on)]
+
+
+def best_on_validation(prepared: Prepared, baselines: Sequence[Baseline]) -> Baseline:
+    """The baseline with the smallest error over validation windows, on the scale of skill."""
+    return min(baselines, key=lambda peer: _val_error(prepared, peer))
 
 
 def _val_error(prepared: Prepared, predict: Predictor) -> float:

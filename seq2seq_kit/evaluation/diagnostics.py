@@ -3,7 +3,7 @@
 Each task puts its own list together from these and from what only it can find, in `diagnose` of its `task.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from seq2seq_kit.evaluation.base import Board, ErrorBoard
 from seq2seq_kit.evaluation.baselines import LastValue
@@ -96,11 +96,16 @@ def _alike(one: float, other: float) -> bool:
     return not min(one, other) > 0 or 1 / _SPLIT_FACTOR < one / other < _SPLIT_FACTOR
 
 
-def chosen_at_the_edge(test: Evaluation) -> list[Finding]:
-    """The finding on a baseline whose setting was the last of those tried, so that another might have done better."""
+def chosen_at_the_edge(test: Board, edges: Mapping[str, str]) -> list[Finding]:
+    """The finding on a baseline whose setting was the last of those tried, so that another might have done better.
+
+    Args:
+        test: Evaluation on the test part.
+        edges: By baseline, that setting in words.
+    """
     return [
         _warning(test, "penalty_at_edge", f"{name} chose the {edge}, and its validation error was still falling there")
-        for name, edge in test.edges.items()
+        for name, edge in edges.items()
     ]
 
 

@@ -1,5 +1,6 @@
 """How windows stand before a linear baseline: as they stand before the model, so that neither has more to go by."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -32,7 +33,11 @@ class Presentation:
 
     def of(self, prepared: Prepared, part: str, windows: np.ndarray) -> "Windowed":
         """Some windows of a part."""
-        past, *future = (array.astype(np.float64) for array in prepared.arrays(part, windows))
+        return self.of_arrays(prepared, prepared.arrays(part, windows))
+
+    def of_arrays(self, prepared: Prepared, arrays: Sequence[np.ndarray]) -> "Windowed":
+        """Windows as the model takes them: `Prepared.arrays`."""
+        past, *future = (array.astype(np.float64) for array in arrays)
         targets = len(prepared.layout.targets)
         center, scale = np.zeros((len(past), 1, targets)), np.ones((len(past), 1, targets))
         if self.normalise != "none":
@@ -62,6 +67,15 @@ class Presentation:
                 independent=True,
             )
         return Windowed(np.concatenate([past.reshape(len(past), -1), *rows], axis=1), center, scale)
+
+
+def has_newest(prepared: Prepared) -> bool:
+    """Whether a window holds the newest value of every target: the targets are among the inputs, with no stand-ins for cells."""
+    columns, layout = prepared.columns, prepared.layout
+    return not columns.masked and all(
+        position < layout.inputs and name not in columns.known_future
+        for position, name in zip(layout.targets, columns.targets, strict=True)
+    )
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Ridge regression on windows, and the closed-form fits that other linear baselines share."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.evaluation.metrics import ErrorSums
 from seq2seq_kit.evaluation.naive import naive_error
-from seq2seq_kit.evaluation.presentation import Presentation
+from seq2seq_kit.evaluation.presentation import Presentation, has_newest
 from seq2seq_kit.evaluation.stored import require_shapes
 
 CHOOSE_WINDOWS = 5_000  # of validation, evenly spread, that a setting is chosen on
@@ -39,20 +40,20 @@ class Ridge:
     edge: str = ""
 
     def __call__(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
-        shape = (len(windows), prepared.windows[part].shape.output_steps, len(prepared.layout.targets))
-        scaled = np.empty(shape)
-        view = Presentation(self.normalise, self.independent)
-        width, outputs = view.width(prepared), shape[1] * (1 if self.independent else shape[2])
+        chunks = [prepared.arrays(part, windows[chunk]) for chunk in _chunks(len(windows))]
+        return prepared.restore(np.concatenate([self.of_arrays(prepared, each) for each in chunks]), part, windows)
+
+    def of_arrays(self, prepared: Prepared, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        """Scaled predictions `(windows, output_steps, targets)` of windows as the model takes them: `Prepared.arrays`."""
+        seen = Presentation(self.normalise, self.independent).of_arrays(prepared, arrays)
+        width, outputs = seen.design.shape[1], self.offset.size
         require_shapes(
             self.name,
             mean=(self.mean, (width,)),
             weights=(self.weights, (width, outputs)),
             offset=(self.offset, (outputs,)),
         )
-        for chunk in _chunks(len(windows)):
-            seen = view.of(prepared, part, windows[chunk])
-            scaled[chunk] = seen.scaled((seen.design - self.mean) @ self.weights + self.offset)
-        return prepared.restore(scaled, part, windows)
+        return seen.scaled((seen.design - self.mean) @ self.weights + self.offset)
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,32 @@ class Regression:
         about = f"linear map from window and known future{how}, penalty {penalty:g} chosen on validation"
         view = self.view
         return Ridge("ridge", about, self.mean, weights, self.offset, view.normalise, view.independent, edge)
+
+
+def forms_of(prepared: Prepared, view: Presentation) -> list[Presentation]:
+    """How ridge may see a window: as the model does, and less its newest value where windows have one.
+
+    The second is NLinear's form (Zeng et al. 2023, "Are transformers effective for time series forecasting?"): a line of levels
+    does not follow a series that leaves its training range, one of changes does.
+    """
+    less_newest = replace(view, normalise="last")
+    return [view, less_newest] if view.normalise != "last" and has_newest(prepared) else [view]
+
+
+def fit_ridge(prepared: Prepared, forms: Sequence[Presentation], *, chosen_on: Prepared | None = None) -> Ridge:
+    """The ridge whose form and penalty have the smallest error over validation windows.
+
+    Args:
+        prepared: What it is fitted on.
+        forms: How it may see a window, at least one.
+        chosen_on: As for `fit_forecast_baselines`.
+    """
+    chooser = prepared if chosen_on is None else chosen_on
+    regressions = [fit_regression(chooser, form) for form in forms]
+    choices = [best_penalty(chooser, regression) for regression in regressions]
+    best = min(range(len(forms)), key=lambda number: choices[number].error)
+    regression = regressions[best] if chosen_on is None else fit_regression(prepared, forms[best])
+    return regression.ridge(choices[best].penalty, choices[best].edge)
 
 
 def fit_regression(prepared: Prepared, view: Presentation | None = None) -> Regression:
@@ -122,13 +149,25 @@ def _observed(prepared: Prepared, windows: np.ndarray) -> np.ndarray:
     return ~np.isnan(prepared.scaled_targets("train", windows)).any(axis=(1, 2))
 
 
-def best_penalty(prepared: Prepared, regression: Regression) -> tuple[float, str]:
+@dataclass(frozen=True)
+class Choice:
+    """The penalty of a regression that did best on validation.
+
+    Attributes:
+        penalty: Counted for each row.
+        edge: In words, that it lies at the edge of the grid with the error still falling there; else empty.
+        error: Over validation windows, on the scale of skill.
+    """
+
+    penalty: float
+    edge: str
+    error: float
+
+
+def best_penalty(prepared: Prepared, regression: Regression) -> Choice:
     """The penalty with the smallest error over validation windows, on the scale of skill.
 
     In the rotated basis a penalty is a factor for each direction, so the candidates need no weights of their own.
-
-    Returns:
-        The penalty; and in words that it lies at the edge of the grid with the error still falling there, else nothing.
     """
     windows = prepared.windows["val"].evenly(CHOOSE_WINDOWS)
     shape = len(prepared.table.series), prepared.windows["val"].shape.output_steps, len(prepared.layout.targets)
@@ -145,16 +184,19 @@ def best_penalty(prepared: Prepared, regression: Regression) -> tuple[float, str
     naive = naive_error(prepared)
     found = np.array([sums.scaled_rmse(naive) for sums in errors])
     best = int(np.argmin(found))
-    return float(_PENALTIES[best]), _edge(found, best)
+    return Choice(float(_PENALTIES[best]), at_edge(_PENALTIES, found, best), float(found[best]))
 
 
-def _edge(errors: np.ndarray, best: int) -> str:
-    """Beyond an edge where the error hardly moves any more there is nothing to be had."""
+def at_edge(penalties: np.ndarray, errors: np.ndarray, best: int) -> str:
+    """In words that the best of the penalties, in ascending order, is the last of those tried; else nothing.
+
+    Beyond an edge where the error hardly moves any more there is nothing to be had.
+    """
     inner = {0: 1, len(errors) - 1: -2}.get(best)
     if inner is None or len(errors) == 1 or errors[inner] - errors[best] <= _STILL_FALLING * errors[inner]:
         return ""
     which = "smallest" if best == 0 else "largest"
-    return f"penalty {_PENALTIES[best]:g}, the {which} of those tried"
+    return f"penalty {penalties[best]:g}, the {which} of those tried"
 
 
 def fit_windows(prepared: Prepared, width: int) -> np.ndarray:

@@ -2,14 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import TypeVar, get_type_hints
+from typing import Protocol, TypeVar, get_type_hints
 
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter
 
-from seq2seq_kit.errors import BundleError
+from seq2seq_kit.errors import ArgumentError, BundleError
+from seq2seq_kit.recipe.messages import did_you_mean
 
 B = TypeVar("B")
+N = TypeVar("N", bound="Named")
+
+
+class Named(Protocol):
+    """A fitted baseline of any task."""
+
+    @property
+    def name(self) -> str: ...
 
 
 def dump_baselines(baselines: Sequence[object]) -> tuple[list[dict[str, object]], dict[str, np.ndarray]]:
@@ -82,3 +91,21 @@ def restore_dataclass(kind: Callable[..., B], values: Mapping[str, object]) -> B
         if isinstance(value, np.ndarray) and not np.isfinite(value).all():
             raise ValueError(f"{name} of a baseline holds a number that is not finite")
     return kind(**checked)
+
+
+def baseline_named(baselines: Sequence[N], name: object) -> N:
+    """The baseline of a name; its words before the brackets are enough: `seasonal naive` for `seasonal naive (week)`.
+
+    Raises:
+        ArgumentError: There is none.
+    """
+    names = {peer.name: peer for peer in baselines}
+    short = {own.partition(" (")[0]: peer for own, peer in names.items()}
+    found = (short | names).get(name) if isinstance(name, str) else None
+    if found is None:
+        known = f"it has {', '.join(names)}" if names else "it was saved without baselines"
+        raise ArgumentError(
+            f"this bundle has no such baseline; {known}. Received: baseline={name!r}{did_you_mean(name, [*names, *short])}",
+            code="unknown_baseline",
+        )
+    return found

@@ -21,10 +21,13 @@ static inline __attribute__((always_inline)) float expm1_fast(float x) {
   memcpy(&scale, &bits, 4);
   return scale * series + (scale - 1.f);
 }
+/* Below it the sigmoid is next to zero, which counts as zero: even the gradient of an input of 1e30 is shut out, as in TensorFlow. */
+#define LEAST -87.33f
 static inline __attribute__((always_inline)) float f_sigmoid(float x) {
-  x = x > 80.f ? 80.f : x;
-  x = x < -80.f ? -80.f : x;
-  return 1.f / (2.f + expm1_fast(-x));
+  float inside = x > 87.f ? 87.f : x;
+  inside = inside < LEAST ? LEAST : inside;
+  float value = 1.f / (2.f + expm1_fast(-inside));
+  return x < LEAST ? 0.f : value;
 }
 static inline __attribute__((always_inline)) float f_tanh(float x) {
   x = x > 10.f ? 10.f : x; /* 1 to the last bit from 9.01 on */

@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 SWITCH = "SEQ2SEQ_KIT_KERNEL"  # `off`: do without
+OPERATIONS = ("seq2seq_kit_recurrent", "seq2seq_kit_recurrent_grad")
 _SOURCES = Path(__file__).parent
 _FLAGS = ["-std=gnu11", "-O3", "-fopenmp-simd", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
 _SHARED = ["-fPIC", "-shared", "-pthread"]
@@ -60,8 +61,9 @@ def library() -> Library:
     try:
         found = _kept(compiler, tf)
         operations = tf.load_op_library(str(found))
-        if not hasattr(operations, "seq2seq_kit_recurrent_grad"):
-            return Library(None, f"{found} has not the kernel's operations; remove it")
+        lacking = [name for name in OPERATIONS if not hasattr(operations, name)]
+        if lacking:
+            return Library(None, f"the compiled kernel {found} lacks {' and '.join(lacking)}; remove it")
         return Library(operations)
     except subprocess.CalledProcessError as error:
         said = next((line for line in error.stderr.splitlines() if "error" in line), error.stderr.strip()[:200])

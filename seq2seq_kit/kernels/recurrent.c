@@ -31,6 +31,7 @@ typedef struct TF_ShapeInferenceContext TF_ShapeInferenceContext;
 #define MOST_ROWS 64 /* sequences that go through all steps together, so that a step's numbers stay in the second cache */
 #define DEPTH 256    /* rows that wait for the product that becomes the gradient of the weights */
 #define MOST_THREADS 64
+#define LEFT_OUT -1  /* in place of a gate, which lies between 0 and 1 */
 #define FLAGS 7
 #define WORK_OF_A_THREAD 2e6 /* operations below which starting a thread costs more than it saves */
 
@@ -174,7 +175,7 @@ static Shape shape_of(Call *call) {
   if (TF_TensorByteSize(steps) < sizeof(int32_t)) fail(call, TF_INVALID_ARGUMENT, "the number of steps is empty");
   if (!ok(call)) return s;
   s.steps = s.repeated ? *(int32_t *)TF_TensorData(steps) : dimension(call, X, rank, 1);
-  s.masked = TF_TensorByteSize(mask) > 0;
+  s.masked = TF_NumDims(mask) != 2 || TF_Dim(mask, 0) || TF_Dim(mask, 1); /* (0, 0) stands for none */
   if (s.steps < 1) fail(call, TF_INVALID_ARGUMENT, "a recurrent layer needs at least one step. Received: %ld", s.steps);
   return s;
 }
@@ -249,6 +250,7 @@ __attribute__((constructor)) static void define_all(void) {
   const char *forward_in[] = {GIVEN, NULL}, *forward_out[] = {"out: T", "last: T", "h: T", "c: T", KEPT, NULL};
   const char *backward_in[] = {GIVEN, KEPT, "dout: T", "dlast: T", "dh: T", "dc: T", NULL};
   const char *backward_out[] = {"dx: T", "dh0: T", "dc0: T", "dkernel: T", "drecurrent: T", "dbias: T", NULL};
+  pthread_atfork(NULL, NULL, begin_again);
   define("Seq2seqKitRecurrent", forward_in, forward_out, f_compute_forward, d_compute_forward);
   define("Seq2seqKitRecurrentGrad", backward_in, backward_out, f_compute_backward, d_compute_backward);
 }

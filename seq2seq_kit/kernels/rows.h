@@ -45,7 +45,7 @@ static void NAME(gru_row)(long units, const real *sums, const real *restrict add
   }
 }
 
-/* As above. */
+/* As for an LSTM. */
 static void NAME(gru_row_back)(long units, const real *restrict gates, const real *restrict before, real *restrict dh,
                                real *restrict d) {
 #pragma omp simd
@@ -56,4 +56,12 @@ static void NAME(gru_row_back)(long units, const real *restrict gates, const rea
     d[2 * units + j] = dg * q * r * (1 - r), d[3 * units + j] = dg * r;
     dh[j] = dh[j] * z;
   }
+}
+
+/* Whether a row of sums, and what is added to it, or a cell state, holds anything but finite numbers. */
+static int NAME(strange)(long n, const real *a, const real *b) {
+  real zeros = 0;
+#pragma omp simd reduction(+ : zeros)
+  for (long j = 0; j < n; j++) zeros += (a[j] + b[j]) * 0;
+  return zeros != 0; /* not a number */
 }

@@ -23,15 +23,44 @@ static long NAME(inputs_width)(const Shape *s) {
   return (used + LANES - 1) / LANES * LANES; /* rows begin at whole vectors */
 }
 
-static long NAME(forward_scratch)(const Shape *s) { return MOST_ROWS * (9 * s->units + 2 * NAME(inputs_width)(s)); }
+static long NAME(forward_scratch)(const Shape *s) {
+  return MOST_ROWS * (9 * s->units + 2 * NAME(inputs_width)(s)) + 2 * s->units;
+}
 
-static long NAME(backward_scratch)(const Shape *s) { return 11 * MOST_ROWS * s->units + 2 * NAME(packed_size)(DEPTH, 4 * s->units); }
+static long NAME(backward_scratch)(const Shape *s) {
+  return (11 * MOST_ROWS + 3) * s->units + 2 * NAME(packed_size)(DEPTH, 4 * s->units);
+}
+
+/* A masked step passes nothing on and learns nothing, but nothing times what is no number is no number, in Keras and here: the gates
+ * of such a step are kept, those of all others marked as left out. */
+static void NAME(keep_masked)(const Shape *s, const real *sums, const real *add, const real *h, const real *c, real *gates,
+                              real *spare) {
+  if (!NAME(strange)(4 * s->units, sums, add) && !(s->lstm && NAME(strange)(s->units, c, c))) gates[s->units] = LEFT_OUT;
+  else if (s->lstm) NAME(lstm_row)(s->units, sums, add, c, spare, spare + s->units, gates);
+  else NAME(gru_row)(s->units, sums, add, h, spare, gates);
+}
+
+/* Adds to the gradients of h and c, and puts into d, what nothing becomes on its way back through the kept gates of a masked step. */
+static void NAME(masked_back)(const Shape *s, const real *gates, const real *h, const real *c, real *dh, real *dc, real *d,
+                              real *spare) {
+  long units = s->units;
+  real *none = spare, *cell = spare + 2 * units;
+  memset(none, 0, 2 * units * sizeof(real));
+  if (s->lstm) {
+    for (long j = 0; j < units; j++) cell[j] = gates[units + j] * c[j] + gates[j] * gates[2 * units + j];
+    NAME(lstm_row_back)(units, gates, cell, c, none, none + units, d);
+  } else {
+    NAME(gru_row_back)(units, gates, h, none, d);
+  }
+  for (long j = 0; j < units; j++) dh[j] += none[j], dc[j] += none[units + j];
+}
 
 static void NAME(forward)(const NAME(Job) *job, long from, long to, real *scratch) {
   const Shape *s = job->shape;
   long units = s->units, wide = 4 * units, rows = to - from, steps = s->steps, shift = wide - s->h_width;
   long width = NAME(inputs_width)(s), features = s->features;
-  real *sums = scratch, *projected = sums + rows * wide, *own_c = projected + rows * wide, *own = own_c + rows * units;
+  real *spare = scratch, *sums = spare + 2 * units, *projected = sums + rows * wide, *own_c = projected + rows * wide;
+  real *own = own_c + rows * units;
   const real *c = s->lstm ? job->c0 + from * units : NULL;
   real *inputs = job->inputs ? job->inputs + from * steps * width : own;
   for (long r = 0; r < rows; r++) memcpy(inputs + r * width, job->h0 + (from + r) * units, units * sizeof(real));
@@ -60,6 +89,7 @@ static void NAME(forward)(const NAME(Job) *job, long from, long to, real *scratc
         NAME(lstm_row)(units, sums + r * wide, add, c + r * units, cells + r * units, h, gates + r * wide);
       if (valid && !s->lstm) NAME(gru_row)(units, sums + r * wide, add, before, h, gates + r * wide);
       if (!valid) {
+        if (job->gates) NAME(keep_masked)(s, sums + r * wide, add, before, c ? c + r * units : NULL, gates + r * wide, spare);
         memcpy(h, before, units * sizeof(real));
         if (s->lstm) memmove(cells + r * units, c + r * units, units * sizeof(real));
       }
@@ -86,7 +116,7 @@ static void NAME(backward)(const NAME(Job) *job, long from, long to, real *scrat
   long units = s->units, wide = 4 * units, rows = to - from, steps = s->steps, shift = wide - s->h_width;
   long width = NAME(inputs_width)(s), features = s->features;
   real *dh = scratch, *dc = dh + rows * units, *carried = dc + rows * units;
-  real *d = carried + rows * units, *total = d + rows * wide, *packed = total + rows * wide;
+  real *d = carried + rows * units, *total = d + rows * wide, *spare = total + rows * wide, *packed = spare + 3 * units;
   /* Where inputs are taken together, it is up to the 1 that gives the gradient of the bias. */
   NAME(Sum) of_h = {s->together ? units + features + 1 : units, width, s->h_width, wide, packed, job->sums + shift, NULL, DEPTH};
   NAME(Sum) of_x = {features + 1, width, wide, wide, packed + NAME(packed_size)(DEPTH, wide), job->sums + units * wide, NULL, DEPTH};
@@ -117,13 +147,13 @@ static void NAME(backward)(const NAME(Job) *job, long from, long to, real *scrat
           for (long j = 0; j < units; j++) carried_row[j] += dout[j]; /* the output of the step before was repeated */
         }
       }
-      if (!valid) {
+      const real *gates = job->gates + (place + r) * wide, *cell = s->lstm ? job->cells + (place + r) * units : NULL;
+      const real *before = !s->lstm ? NULL : t ? cell - rows * units : job->c0 + row * units;
+      if (!valid && gates[units] == LEFT_OUT) {
         memset(d_row, 0, wide * sizeof(real));
-        continue;
-      }
-      const real *gates = job->gates + (place + r) * wide;
-      if (s->lstm) {
-        const real *cell = job->cells + (place + r) * units, *before = t ? cell - rows * units : job->c0 + row * units;
+      } else if (!valid) {
+        NAME(masked_back)(s, gates, inputs + r * width, before, dh_row, dc + r * units, d_row, spare);
+      } else if (s->lstm) {
         NAME(lstm_row_back)(units, gates, cell, before, dh_row, dc + r * units, d_row);
       } else {
         NAME(gru_row_back)(units, gates, inputs + r * width, dh_row, d_row);
@@ -136,7 +166,7 @@ static void NAME(backward)(const NAME(Job) *job, long from, long to, real *scrat
       if (!s->together) NAME(take)(&of_x, rows, inputs + units, d);
       if (job->dx) NAME(multiply)(rows, d, wide, &job->by_x, job->dx + (from * steps + in) * features, steps * features, 0);
     }
-    /* Where a step does not count, the state went by unchanged, and so does its gradient: d is zero. */
+    /* Where a step does not count, the state went by unchanged, and so does its gradient: d is zero, or no number. */
     NAME(multiply)(rows, d + shift, wide, &job->by_h, dh, units, 1);
   }
   if (s->repeated) {

@@ -30,6 +30,12 @@ static void run_one(Work *work) {
   if (!--work->unfinished) pthread_cond_broadcast(&finished);
 }
 
+/* A fork takes only the thread that calls it along: its child has no helpers, and nobody will ever finish what they were at. */
+static void begin_again(void) {
+  pthread_mutex_init(&guard, NULL), pthread_cond_init(&brought, NULL), pthread_cond_init(&finished, NULL);
+  waiting = NULL, helpers = 0;
+}
+
 static void *help(void *unused) {
   flush_denormals();
   pthread_mutex_lock(&guard);

@@ -128,12 +128,15 @@ def _all_steps(
     mask = mask[0] if isinstance(mask, list | tuple) else mask
     steps = sequences.shape[1]
     fits = sequences.dtype == layer.compute_dtype and (mask is None or len(mask.shape) == 2)
+    fits = fits and (mask is None or None in (steps, mask.shape[1]) or mask.shape[1] == steps)
     fits = fits and steps != 0 and isinstance(training, bool | None)
     if _portable.get() or keras_compat.in_xla() or not fits or kernel_of(layer).name != "compiled":
         return own(sequences, initial_state, mask=mask, training=training)
+    repeats = tf.shape(sequences)[1]
     if mask is not None:  # one for all sequences, as in Keras' loop
+        mask = mask[:, -repeats:] if layer.go_backwards else mask[:, :repeats]  # it may be longer in a graph
         mask = tf.broadcast_to(mask, (tf.shape(sequences)[0], tf.shape(mask)[1]))
-    vector, repeats = keras_compat.remembered(sequences), tf.shape(sequences)[1]
+    vector = keras_compat.remembered(sequences)
     repeated = vector is not None
     x = vector if repeated else sequences
     if training and layer.dropout:  # the same values are dropped at every step

@@ -3,8 +3,9 @@
 encoder (many to one) -> bridge (`RepeatVector`) -> decoder (many to many) -> output (`TimeDistributed(Dense)`). What is asked
 for beyond that stands around it, in this order: `normalise`, `split_channels`, `segment_join`, `segment`, `encoder_0`,
 `encoder_1_join`, `encoder_1..n`, `channel_embedding`, `bridge`, `position_embedding`, `bridge_future`, `decoder_0..n`,
-`output_dropout`, `output`, `output_split`, `merge_channels`, `denormalise`; beside it `future`, `future_channels`,
-`future_join` and, for a bidirectional encoder, `encoder_0_state_h`. Layer names are part of the API.
+`output_dropout`, `output`, `output_split`, `add_linear_skip`, `merge_channels`, `denormalise`; beside it `future`,
+`future_channels`, `future_join`, `linear_skip` with what stands around it, and, for a bidirectional encoder,
+`encoder_0_state_h`. Layer names are part of the API.
 """
 
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ from seq2seq_kit.models.blocks import Recurrent, decode, encode, head, segments
 from seq2seq_kit.models.bridges import BRIDGES
 from seq2seq_kit.models.channels import ChannelEmbedding, MergeChannels, RepeatChannels, SplitChannels
 from seq2seq_kit.models.layers import NORMALISATIONS, Denormalise, JoinSteps, Normalise
+from seq2seq_kit.models.linear_skip import add_linear_skip
 from seq2seq_kit.models.states import require_equal_units
 
 Cell = Literal["lstm", "gru"]
@@ -54,6 +56,7 @@ def build_encoder_decoder(
     position_embedding: bool = False,
     decoder_state: DecoderState = "zeros",
     output_dropout: float = 0.0,
+    linear_skip: bool = False,
     target_positions: Sequence[int] | None = None,
     measured_positions: Sequence[int] | None = None,
     cell: Literal["lstm", "gru"] = "lstm",
@@ -84,6 +87,10 @@ def build_encoder_decoder(
         position_embedding: Adds a learned vector to each step of the repeated latent vector.
         decoder_state: What decoder layer i starts from: `zeros`, or the final states of `encoder` layer i.
         output_dropout: Share of the decoder's outputs dropped in training, in [0, 1).
+        linear_skip: Adds a linear map from the window and what is known of the steps ahead to the outputs, normalised where
+            the window is; each step and target has weights of its own, independent channels share them (Lai et al. 2018,
+            "Modeling long- and short-term temporal patterns with deep neural networks", with the inputs of all columns). It
+            begins at zero; `models.linear_skip.set_linear_skip` gives it the weights of a linear forecast.
         target_positions: Position of each target among the inputs; None: the first columns. Needed where targets are
             normalised or independent.
         measured_positions: Positions of the inputs that are normalised; None: all. A calendar, flags and what is known
@@ -118,6 +125,10 @@ def build_encoder_decoder(
     positive_int("segment_steps", segment_steps)
     boolean("bidirectional", bidirectional)
     boolean("position_embedding", position_embedding)
+    if boolean("linear_skip", linear_skip) and input_steps is None:
+        refuse(
+            "input_steps", input_steps, "be a number of steps for linear_skip=True, which has a weight for each of them"
+        )
     fraction("output_dropout", output_dropout)
     encoder, decoder = units_list("encoder_units", encoder_units), units_list("decoder_units", decoder_units)
     if input_steps is not None:
@@ -144,6 +155,7 @@ def build_encoder_decoder(
         sequence = SplitChannels(output_features, name="split_channels")(sequence)
         if ahead is not None:
             ahead = RepeatChannels(output_features, name="future_channels")(ahead)
+    window, known = sequence, ahead
     if segment_steps > 1:
         sequence = segments(sequence, segment_steps, encoder[0])
         if ahead is not None:
@@ -163,6 +175,8 @@ def build_encoder_decoder(
     decoded = decode(repeated, decoder, recurrent, states)
     width = 1 if independent else output_features
     outputs = head(decoded, width, segment_steps=segment_steps, dropout=output_dropout)
+    if linear_skip:
+        outputs = add_linear_skip(outputs, window, known, channels=output_features if independent else 1)
     if independent:
         outputs = MergeChannels(output_features, name="merge_channels")(outputs)
     if statistics is not None:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.column_fields import WindowColumns
+from seq2seq_kit.recipe.format import Format
 from seq2seq_kit.recipe.hyperparameters import Hyperparameter
 from seq2seq_kit.recipe.section import MOST as MOST
 from seq2seq_kit.recipe.section import Name as Name
@@ -91,7 +92,13 @@ class SequenceSplit(Section):
     test: float = Field(0.1, gt=0, lt=1, description="Share of the sequences.")
 
 
-class Table(Section):
+class FromFile(Section):
+    """What may come from a file of text."""
+
+    format: Format = Field(default_factory=Format, description="How a CSV file is written, where not as programs do.")
+
+
+class Table(FromFile):
     """A table of rows, one or several series of them."""
 
     source: Name | None = Field(

@@ -85,6 +85,8 @@ def dump_recipe(recipe: Recipe) -> str:
     stored = recipe.model_dump(mode="json", exclude_none=True)
     # `patience: null` means something else than its default, so it is written; other keys are absent when they are None.
     stored["training"]["patience"] = recipe.training.patience
+    if stored["data"].get("format") == {}:
+        del stored["data"]["format"]
     search = {"sweep": stored.pop("sweep")} if recipe.sweep else {}
     yaml.dump(_blocks({"task": stored.pop("task"), **stored, **search}), stream)
     return stream.getvalue()

@@ -123,6 +123,7 @@ def row_groups_are_read_as_they_stand(recipe: Written) -> Iterator[Problem]:
         ("short_series", data.get("short_series") == "pad", f"`read: row_groups` {takes}. Leave `short_series` out"),
         ("weight", data.get("weight"), "`read: row_groups` weighs no rows. Leave `weight` out"),
         ("transform", data.get("transform"), "`read: row_groups` transforms no columns. Leave `transform` out"),
+        ("format", data.get("format"), "`format` is about files of text. Leave it out"),
         ("time_zone", data.get("time_zone"), "`read: row_groups` reads times as they stand. Leave `time_zone` out"),
         ("scaling", robust, "`robust` needs all values of a column at once. Choose standard, minmax or none"),
         ("read", recipe.sweep is not None, "the trials of a sweep share a table in memory. Leave `sweep` out"),

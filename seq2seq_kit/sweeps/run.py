@@ -27,6 +27,7 @@ from seq2seq_kit.sweeps.status import SweepReporter
 from seq2seq_kit.sweeps.trial_store import TrialStore
 from seq2seq_kit.sweeps.trials import Trial, best_of
 from seq2seq_kit.sweeps.tuner_process import TunerProcess
+from seq2seq_kit.tasks.model_memory import require_room_for_space
 from seq2seq_kit.tracking.client import impatient, open_tracking
 from seq2seq_kit.tracking.store import local_store
 from seq2seq_kit.training.interrupt import noticing_ctrl_c
@@ -64,6 +65,7 @@ def sweep(
     section = section_of(recipe)
     warn_of_searched(recipe, overrides)
     check_space(recipe)
+    require_room_for_space(recipe)
     setup = prepare(recipe, data, workers, reporter)
     tracking = open_tracking(tracking_uri, say=setup.reporter.say)
     tags = first_tags(recipe) | {"mlflow.source.name": "seq2seq-kit sweep"}

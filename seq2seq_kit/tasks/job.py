@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Bundle, Json, names_of_series
+from seq2seq_kit.bundles.base import Bundle, Json, format_of, names_of_series
 from seq2seq_kit.data import read_source
 from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
 from seq2seq_kit.errors import RecipeError
@@ -242,4 +242,4 @@ def rows_of(recipe: Recipe, data: pd.DataFrame | None, *, texts: Sequence[str] =
     if data is not None:
         return data, "the DataFrame"
     origin = source_of(recipe)
-    return read_source(origin, texts=[*texts, *names_of_series(recipe)]), origin
+    return read_source(origin, texts=[*texts, *names_of_series(recipe)], form=format_of(recipe)), origin

@@ -29,6 +29,7 @@ from seq2seq_kit.tasks.classify.recipe import (
     names_whole_series,
 )
 from seq2seq_kit.tasks.echo.recipe import EchoRecipe
+from seq2seq_kit.tasks.forecast.no_model import NoModelRecipe, has_no_model
 from seq2seq_kit.tasks.forecast.recipe import ForecastRecipe
 from seq2seq_kit.tasks.next_step.recipe import NextStepRecipe
 from seq2seq_kit.tasks.tag.recipe import TagTokensRecipe, TagValuesRecipe
@@ -51,6 +52,7 @@ class TaskSpec:
         job: Module and class of a run (see `job.Job`), below `seq2seq_kit.tasks`; imported when it is needed.
         bundle: Module and class of the trained model, likewise.
         framing: Value of `data.framing` that chooses it among the recipes of its task; the first one of a task is the default.
+        trains: Whether its recipes have a model to train; a task has at most one kind without.
         chosen: Whether a data section without `framing` means this recipe, where its task has several.
     """
 
@@ -58,6 +60,7 @@ class TaskSpec:
     job: str
     bundle: str
     framing: str = ""
+    trains: bool = True
     chosen: Callable[[Tree], bool] = lambda data: True
 
     @property
@@ -70,6 +73,9 @@ class TaskSpec:
 _CLASSIFY = "classify.task:ClassifyJob", "classify.bundle:ClassifyBundle"
 SPECS = (
     TaskSpec(ForecastRecipe, "forecast.task:ForecastJob", "forecast.bundle:ForecastBundle", framing="horizon"),
+    TaskSpec(
+        NoModelRecipe, "forecast.alone:NoModelJob", "forecast.alone:NoModelBundle", framing="horizon", trains=False
+    ),
     TaskSpec(NextStepRecipe, "next_step.task:NextStepJob", "next_step.bundle:NextStepBundle", framing="next_step"),
     TaskSpec(AutoencodeRecipe, "autoencode.task:AutoencodeJob", "autoencode.bundle:AutoencodeBundle", framing="window"),
     TaskSpec(WholeRecipe, "whole.task:WholeJob", "whole.bundle:WholeBundle", framing="whole"),
@@ -92,7 +98,13 @@ def recipe_class(values: Tree) -> type[Recipe] | Problem:
     if not isinstance(task, str) or task not in TASKS:
         return loading.unknown_word("task", task, TASKS, given="task" in values)
     data = data if isinstance(data, Mapping) else {}
-    specs = [spec for spec in SPECS if spec.task == task]
+    alone = next((spec for spec in SPECS if spec.task == task and not spec.trains), None)
+    if has_no_model(values):
+        if alone and data.get("framing") in (None, alone.framing):
+            return alone.recipe
+        said = "a run of the baselines alone, `none`, is for forecasts over a horizon; describe the model"
+        return Problem("model", f"{said}. Received: task {task}", "not_without_model")
+    specs = [spec for spec in SPECS if spec.task == task and spec.trains]
     framings = [spec.framing for spec in specs if spec.framing]
     word = data.get("framing")
     if framings and word is not None:
@@ -145,7 +157,7 @@ def open_job(recipe: Recipe, data: pd.DataFrame | None = None) -> Job:
 
     Raises:
         ArgumentError: `data` for a task whose data is in its recipe.
-        RecipeError: There is neither `data` nor a source, or the model's weights do not fit into memory.
+        RecipeError: There is neither `data` nor a source, or training the model does not fit into memory.
         DataError: The data does not fit the recipe.
     """
     from seq2seq_kit.tasks.model_memory import (
@@ -154,6 +166,7 @@ def open_job(recipe: Recipe, data: pd.DataFrame | None = None) -> Job:
 
     require_room_for_model(recipe)
     job: Job = _class_at(spec_of(recipe).job).open(recipe, data)
+    require_room_for_model(recipe, job.examples.count("train"))
     return job
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 
@@ -18,6 +19,7 @@ from seq2seq_kit.data.windows.prepare import Prepared, prepare, prepare_on_disk
 from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.evaluation import MODEL, Baseline, Evaluation, Presentation, fit_forecast_baselines, naive_error
 from seq2seq_kit.evaluation.baselines import Predictor
+from seq2seq_kit.evaluation.ridge import Ridge, fit_ridge, forms_of
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import WindowData
 from seq2seq_kit.reports import plots
@@ -124,7 +126,12 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
     def baselines(self) -> tuple[list[Baseline], dict[str, np.ndarray]]:
         """The fitted baselines, and MASE's denominators by series: those of a forecast."""
         naive = dict(zip(self.series, naive_error(self.prepared), strict=True))
-        return fit_forecast_baselines(self.prepared, chosen_on=self.chosen_on, view=self.view), naive
+        return fit_forecast_baselines(self.prepared, chosen_on=self.chosen_on, ridge=self.ridge), naive
+
+    @cached_property
+    def ridge(self) -> Ridge:
+        """The linear forecast, fitted once."""
+        return fit_ridge(self.prepared, forms_of(self.prepared, self.view), chosen_on=self.chosen_on)
 
     def report(self, bundle: W, part: str) -> Evaluation:
         return bundle.evaluate_part(self.seen_by(bundle).prepared, part)

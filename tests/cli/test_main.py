@@ -435,3 +435,34 @@ def test_predict_takes_a_number_of_steps(rows: Path, forecast_bundle: str, capsy
     assert len(capsys.readouterr().out.splitlines()) == 3
     assert main(["predict", forecast_bundle, "--data", "rows.csv", "--steps", "7"]) == 2
     assert "would need a forecast of heat" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_format_is_kept_from_training_to_prediction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """European files: the same model, forecast and figures as from a plain file, by each verb; a sweep reads them too."""
+    monkeypatch.chdir(tmp_path)
+    frame = hourly_frame(300).round({"load": 2, "heat": 2})
+    frame.to_csv("plain.csv", index=False)
+    frame.to_csv("euro.csv", index=False, sep=";", decimal=",", encoding="cp1252")
+    plain, euro = forecast_recipe(source="plain.csv"), forecast_recipe(source="euro.csv")
+    euro["data"]["format"] = {"delimiter": ";", "decimal": ",", "encoding": "cp1252"}
+    euro["sweep"] = {"max_trials": 1, "tuner": "random", "space": {"training.learning_rate": {"choice": [0.01, 0.02]}}}
+    write_recipe(tmp_path / "plain.yaml", plain)
+    write_recipe(tmp_path / "euro.yaml", euro)
+    answers = []
+    for name in ("plain", "euro"):
+        assert main(["train", f"{name}.yaml", "--tracking-uri", name]) == 0
+        run = capsys.readouterr().out
+        run_id = re.findall(r"\b[0-9a-f]{32}\b", run)[0]
+        assert main(["predict", run_id, "--tracking-uri", name, "--data", f"{name}.csv", "--out", "out.csv"]) == 0
+        assert main(["evaluate", run_id, "--tracking-uri", name, "--data", f"{name}.csv", "--out", "scores.csv"]) == 0
+        assert main(["evaluate", run_id, "--tracking-uri", name]) == 0
+        answers.append((pd.read_csv("out.csv"), pd.read_csv("scores.csv")))
+        capsys.readouterr()
+    for mine, theirs in zip(*answers, strict=True):
+        pd.testing.assert_frame_equal(mine, theirs)
+    assert main(["predict", run_id, "--tracking-uri", "euro", "--data", "plain.csv"]) == 2
+    assert "plain.csv" in capsys.readouterr().err
+    assert main(["sweep", "euro.yaml", "--tracking-uri", "euro", "--workers", "1"]) == 0

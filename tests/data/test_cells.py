@@ -12,6 +12,7 @@ from seq2seq_kit.data import read_source
 from seq2seq_kit.data.on_disk.table import open_table
 from seq2seq_kit.data.tables.table import read_table
 from seq2seq_kit.errors import DataError
+from seq2seq_kit.recipe.format import Format
 
 OTHERS: dict[str, Any] = {
     "durations": pd.to_timedelta([1, 2, 3], unit="s"),
@@ -66,11 +67,27 @@ def test_parquet_files_are_no_way_around_it(tmp_path: Path, kind: str, unit: str
 @pytest.mark.parametrize(
     ("cell", "cure"),
     [
-        ("1,234.50", "thousands=','"),
-        ("523,42", "decimal=','"),
-        ("12 %", "without %"),
-        ("TRUE", "write 1 and 0"),
-        ("-", "stands for a missing value"),
+        ("1,234.50", "data.format.thousands: ','"),
+        ("12,34,567", "data.format.thousands: ','"),
+        ("1,234", "data.format.thousands: ','"),
+        ("1.234.567", "data.format.thousands: '.'"),
+        ("1.234,50", "data.format.decimal: ',', data.format.thousands: '.'"),
+        ("1 234", "data.format.thousands"),
+        ("1\u202f234,5", "data.format.thousands"),
+        ("1'234.5", "data.format.thousands"),
+        ("523,42", "data.format.decimal: ','"),
+        ("12 %", "data.format.strip: ['%']"),
+        ("12,5 \u20ac", "data.format.strip"),
+        ("$1,234.50", "data.format.strip"),
+        ("EUR 12", "data.format.strip"),
+        ("12.5 kWh", "data.format.strip"),
+        ("(12.5)", "data.format.negatives: 'parentheses'"),
+        ("12.5-", "data.format.negatives: 'trailing_minus'"),
+        ("TRUE", "data.format.booleans: true"),
+        ("nein", "data.format.booleans: true"),
+        ("-", "stands for a missing value, set data.format.missing_words: ['-']"),
+        ("n/a", "data.format.missing_words: ['n/a']"),
+        ("k. A.", "data.format.missing_words: ['k. A.']"),
         ("sunny", "a column of texts"),
     ],
 )
@@ -78,6 +95,63 @@ def test_how_cells_are_written_leads_to_the_fix(cell: str, cure: str) -> None:
     with pytest.raises(DataError) as error:
         read_table(pd.DataFrame({"x": [cell] * 5}), columns=["x"])
     assert cure in str(error.value)
+
+
+def test_all_that_is_said_of_cells_is_told_at_once() -> None:
+    with pytest.raises(DataError) as error:
+        read_table(pd.DataFrame({"x": ["1.234,50 \u20ac", "-", "12,25 \u20ac", "-3,5 \u20ac"] * 5}), columns=["x"])
+    for key in ("decimal: ','", "thousands: '.'", "strip: ['\u20ac']", "missing_words: ['-'], and choose data.missing"):
+        assert f"data.format.{key}" in str(error.value)
+
+
+def test_units_below_the_names_are_told() -> None:
+    with pytest.raises(DataError, match=r"data\.format\.first_row: 3"):
+        read_table(pd.DataFrame({"x": ["kW", "1.5", "2.5"]}), columns=["x"])
+
+
+def test_a_total_in_the_column_of_times_is_told() -> None:
+    times = ["2024-01-01", "2024-01-02", "2024-01-03", "Total"]
+    with pytest.raises(DataError, match=r"The last row \('Total'\) .* data\.format\.footer_rows: 1") as error:
+        read_table(pd.DataFrame({"t": times, "x": 1.0}), columns=["x"], time="t", every="1d")
+    assert error.value.code == "invalid_timestamp"
+
+
+FORMATS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "European": (["1.234,5", "2,5", None], {"decimal": ",", "thousands": "."}),
+    "missing": (["1234.5", "2.5", "-"], {"missing_words": ["-"]}),
+    "missing numbers": ([1234.5, 2.5, -999.0], {"missing_words": [-999]}),
+    "both": (pd.Series([1234.5, "2,5", None], dtype=object), {"decimal": ","}),
+    "amounts": (["$1,234.5", "$2.5", None], {"strip": ["$"], "thousands": ","}),
+}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_texts_of_a_frame_are_read_as_the_format_says(kind: str) -> None:
+    cells, keys = FORMATS[kind]
+    frame = pd.DataFrame({"x": cells})
+    table = read_table(frame, columns=["x"], form=Format.model_validate(keys))
+    np.testing.assert_array_equal(table.values[:, 0], [1234.5, 2.5, np.nan])
+    pd.testing.assert_series_equal(frame["x"], pd.DataFrame({"x": cells})["x"])
+
+
+@pytest.mark.parametrize(
+    ("cell", "keys"),
+    [
+        ("2.5", {"decimal": ","}),  # a point is no decimal sign there
+        ("12.34", {"decimal": ",", "thousands": "."}),
+        ("1,23", {"thousands": ","}),
+        ("01.02.2023", {"decimal": ",", "thousands": "."}),
+        ("(5)", {"strip": ["%"]}),
+        ("5-", {"strip": ["%"]}),
+        ("5€3", {"strip": ["€"]}),
+        ("-(5)", {"negatives": "parentheses"}),
+        ("--5", {"strip": ["%"]}),
+    ],
+)
+def test_digits_that_are_grouped_otherwise_are_no_number(cell: str, keys: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match="row 2, column x: expected a number") as error:
+        read_table(pd.DataFrame({"x": ["5", cell, "7"]}), columns=["x"], form=Format.model_validate(keys))
+    assert error.value.code == "not_a_number"
 
 
 def test_all_bad_columns_are_told_at_once() -> None:
@@ -115,7 +189,12 @@ def test_unevenly_timed_rows_are_told_as_such() -> None:
 
 
 @pytest.mark.parametrize(
-    ("separator", "told"), [(";", "sep=';', decimal=','"), ("\t", "separated by a tab"), ("|", "sep='|'")]
+    ("separator", "told"),
+    [
+        (";", "data.format.delimiter: ';', data.format.decimal: ','"),
+        ("\t", "delimiter: 'tab'"),
+        ("|", "delimiter: '|'"),
+    ],
 )
 def test_another_separator_is_told(tmp_path: Path, separator: str, told: str) -> None:
     path = tmp_path / "rows.csv"
@@ -135,8 +214,8 @@ def test_a_column_whose_name_holds_a_separator_is_read(tmp_path: Path) -> None:
 def test_lines_above_the_header_are_told(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("Report of station 7\n\nt,x\n1,2\n")
-    with pytest.raises(DataError, match="the lines that stand above the line of names"):
+    with pytest.raises(DataError, match=r"data\.format\.header_row: 3"):
         read_source(str(path))
     path.write_text("Report,of station 7\nYear,2024\nt,x,y\n1,2,3\n")
-    with pytest.raises(DataError, match=r"lines about the file stand above its table.*skiprows=\d"):
+    with pytest.raises(DataError, match=r"data\.format\.header_row: 3"):
         read_source(str(path))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq_kit.data import Prepared, prepare_new
-from seq2seq_kit.data.windows.prepare import prepare
+from seq2seq_kit.data.windows.prepare import prepare, prepare_ahead
 from seq2seq_kit.errors import DataError, SeriesTooShortError
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
 from tests.untyped import parse_recipe
@@ -326,6 +326,30 @@ def test_no_input_is_interpolated_towards_the_steps_to_predict(empty: set[int], 
         np.testing.assert_array_equal(
             seen.arrays("test", np.array([number])), changed.arrays("test", np.array([number]))
         )
+
+
+@pytest.mark.parametrize("missing", ["interpolate", "ffill", "mask"])
+def test_inputs_over_a_border_are_those_of_a_prediction_at_that_moment(missing: str) -> None:
+    data = parse_recipe(forecast_recipe(input_steps=6, output_steps=3, missing=missing, calendar=[])).data
+    frame = hourly_frame(160)
+    run = prepare(data, frame)
+    val, test = (int(run.split.rows(part)[0, 0]) for part in ("val", "test"))
+    frame.loc[[val - 2, val - 1, val, test - 3, test - 2, test - 1, test, test + 1], "load"] = np.nan
+    frame.loc[[val + 1, test - 4, test + 2], "heat"] = np.nan
+    run = prepare(data, frame)
+    compared = dict.fromkeys(run.windows, 0)
+    for part, windows in run.windows.items():
+        for rows in windows.input_rows():
+            if len({val, test} & set(rows[1:] - 1)) == 0:
+                continue
+            ahead = prepare_ahead(data, frame[: rows[-1] + 1], run.scaler)
+            np.testing.assert_array_equal(
+                run.matrix[rows, : run.layout.inputs], ahead.matrix[rows, : run.layout.inputs]
+            )
+            compared[part] += 1
+    assert compared["val"] >= 3
+    assert compared["test"] >= 3
+    assert missing != "interpolate" or "2 rows at the end of train were interpolated" in "".join(run.notes)
 
 
 def test_windows_that_end_in_a_hole_are_left_out_and_said_to_be() -> None:

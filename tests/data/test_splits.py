@@ -3,10 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2seq_kit.data.tables.splits import PARTS, Split, expanding_folds, fill_missing, split_by_time, whole
+from seq2seq_kit.data.tables.splits import (
+    PARTS,
+    Split,
+    expanding_folds,
+    fill_missing,
+    rows_of_part,
+    split_by_time,
+    whole,
+)
 from seq2seq_kit.data.tables.table import Table, read_table
 from seq2seq_kit.errors import ArgumentError, DataError
 
@@ -168,18 +176,21 @@ def test_joined_train_rows_reach_to_the_end_of_val() -> None:
 
 
 @pytest.mark.parametrize("method", ["interpolate", "ffill"])
-def test_the_gap_of_a_fold_is_filled_without_its_block_and_train_without_the_gap(method: str) -> None:
-    cells = [0.0, 2.0, NAN, NAN, 8.0, NAN, NAN, 20.0, 22.0, NAN, 99.0, 99.0]
+def test_a_fold_is_filled_without_the_rows_behind_it_and_train_ends_before_what_the_gap_closes(method: str) -> None:
+    cells = [0.0, 2.0, NAN, NAN, 8.0, NAN, NAN, 20.0, NAN, NAN, 99.0, 99.0]
     fold = Split(np.array([[0, 3, 6, 9, 9]]))  # train 0-2, gap 3-5, val 6-8
-    filled = fill_missing(_table(cells), fold, method=method).values[:, 0]
-    middle, later = ([6, 8, 8], 16) if method == "interpolate" else ([2, 8, 8], 8)
-    np.testing.assert_array_equal(filled, [0, 2, 2, *middle, later, 20, 22, NAN, 99, 99])
+    filled = fill_missing(_table(cells), fold, method=method)
+    middle = [2, 4, 6, 8, 12, 16, 20] if method == "interpolate" else [2, 2, 2, 8, 8, 8, 20]
+    np.testing.assert_array_equal(filled.values[:, 0], [0, *middle, 20, NAN, 99, 99])
+    assert rows_of_part(filled, fold, "train").tolist() == [[0, 2 if method == "interpolate" else 3]]
+    assert rows_of_part(filled, fold, "val").tolist() == [[6, 9]]
 
 
 def test_joined_train_rows_are_filled_across_the_border_before_val() -> None:
     split = Split(np.array([[0, 3, 3, 6, 8]])).joined()
     filled = fill_missing(_table([0.0, 2.0, NAN, NAN, 8.0, NAN, 9.0, 9.0]), split, method="interpolate")
-    assert filled.values[:, 0].tolist() == [0, 2, 4, 6, 8, 8, 9, 9]
+    assert filled.values[:, 0].tolist() == [0, 2, 4, 6, 8, 8.5, 9, 9]
+    assert rows_of_part(filled, split, "train").tolist() == [[0, 5]]
 
 
 def test_interpolation_is_linear_inside_a_part() -> None:
@@ -194,11 +205,27 @@ def test_ffill_repeats_the_last_known_value() -> None:
     ]
 
 
-def test_a_cell_is_not_interpolated_towards_a_later_part() -> None:
-    # Rows 3 | 4 and 6 | 7 are borders: what is missing before one is carried on, what is missing after it may look back, to
-    # the last row that is known.
-    cells = [0.0, 2.0, NAN, NAN, NAN, 8.0, NAN, NAN, 10.0, NAN]
-    assert _filled(_table(cells), "interpolate") == [[0, 2, 2, 2, 6.5, 8, 8, 8 + 2 * 2 / 3, 10, 10]]
+def test_a_part_ends_before_what_was_interpolated_towards_a_later_one() -> None:
+    # Rows 3 | 4 and 6 | 7 are borders: a hole is a line across one, as it is for who predicts, and no target before it.
+    table = _table([0.0, 2.0, NAN, NAN, NAN, 8.0, NAN, NAN, 11.0, NAN], [1.0] * 3 + [NAN] + [1.0] * 6)
+    split = _split(table, 4, 7)
+    filled = fill_missing(table, split, method="interpolate")
+    assert filled.values[:, 0].tolist() == [0, 2, 3.5, 5, 6.5, 8, 9, 10, 11, 11]
+    assert [rows_of_part(filled, split, part).tolist() for part in PARTS] == [[[0, 2]], [[4, 6]], [[7, 10]]]
+
+
+def test_a_part_that_is_one_hole_has_no_targets_and_one_that_is_never_closed_all() -> None:
+    closed, open_ended = _table([0.0, 1.0, NAN, NAN, 4.0, 5.0]), _table([0.0, 1.0, NAN, NAN, NAN, NAN])
+    split = Split(np.array([[0, 2, 2, 4, 6]]))
+    found = [fill_missing(table, split, method="interpolate") for table in (closed, open_ended)]
+    assert [rows_of_part(filled, split, "val").tolist() for filled in found] == [[[2, 2]], [[2, 4]]]
+
+
+def test_each_series_ends_before_its_own_hole() -> None:
+    table = _table([0.0, NAN, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], series=["east"] * 4 + ["west"] * 4)
+    split = Split(np.array([[0, 2, 2, 3, 4], [4, 6, 6, 7, 8]]))
+    filled = fill_missing(table, split, method="interpolate")
+    assert rows_of_part(filled, split, "train").tolist() == [[0, 1], [4, 6]]
 
 
 def test_rows_before_the_first_known_value_are_left_out() -> None:
@@ -214,7 +241,7 @@ def test_a_column_that_is_empty_where_another_begins_is_carried_on_from_before(m
     table = _table([5.0, 6.0, NAN, NAN, 9.0, 9.0, 9.0, 9.0, 9.0, 9.0], [NAN, NAN, *[1.0] * 8])
     filled = fill_missing(table, _split(table, 4, 7), method=method)
     assert filled.segments.tolist() == [[2, 10, 0]]
-    assert filled.values[2:4, 0].tolist() == [6, 6]
+    assert filled.values[2:4, 0].tolist() == ([7, 8] if method == "interpolate" else [6, 6])
 
 
 @pytest.mark.parametrize("method", ["interpolate", "ffill"])
@@ -249,20 +276,27 @@ def test_the_table_that_was_filled_is_not_changed() -> None:
 
 
 @pytest.mark.slow
+@settings(deadline=None)
 @given(
     cells=st.lists(st.one_of(st.none(), st.integers(0, 9)), min_size=6, max_size=30),
     later=st.lists(st.one_of(st.none(), st.integers(100, 900)), min_size=30, max_size=30),
     method=st.sampled_from(["interpolate", "ffill"]),
 )
-def test_filled_cells_do_not_depend_on_later_parts(
+def test_rows_that_may_be_targets_do_not_depend_on_later_parts(
     cells: list[int | None], later: list[int | None], method: str
 ) -> None:
     column = [1.0, *(NAN if cell is None else float(cell) for cell in cells)]
     changed = [NAN if cell is None else float(cell) for cell in later[: len(column)]]
     train, val = len(column) // 2, len(column) * 3 // 4
-    before = _filled(_table(column), method, train=train, val=val)[0]
-    after_test = _filled(_table(column[:val] + changed[val:]), method, train=train, val=val)[0]
-    after_val = _filled(_table(column[:train] + changed[train:]), method, train=train, val=val)[0]
-    assert before[:val] == after_test[:val]
-    assert before[:train] == after_val[:train]
-    assert not np.isnan(before).any()
+    for part, border in (("val", val), ("train", train)):
+        ends, values = [], []
+        for rows in (column, column[:border] + changed[border:]):
+            table = _table(rows)
+            split = _split(table, train, val)
+            filled = fill_missing(table, split, method=method)
+            first, end = rows_of_part(filled, split, part)[0]
+            ends.append(int(end))
+            values.append(filled.values[:, 0])
+            assert not np.isnan(values[-1]).any()
+            assert np.isnan(rows[ends[-1] : border]).all()
+        np.testing.assert_array_equal(values[0][first : min(ends)], values[1][first : min(ends)])

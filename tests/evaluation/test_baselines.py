@@ -214,9 +214,8 @@ def design(prepared: Prepared, part: str) -> np.ndarray:
 
 
 def own_ridge(prepared: Prepared) -> Ridge:
-    found = fit_forecast_baselines(prepared)[-1]
-    assert isinstance(found, Ridge)
-    return found
+    """The ridge of windows as they stand."""
+    return ridge_fits.fit_ridge(prepared, [Presentation()])
 
 
 def test_ridge_is_least_squares_for_a_tiny_penalty(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -515,3 +514,37 @@ def test_a_ridge_that_was_stored_before_it_knew_of_views_is_restored() -> None:
     assert isinstance(restored, Ridge)
     np.testing.assert_array_equal(restored.weights, ridge.weights)
     assert restored.normalise == "none"
+
+
+def running_away(rows: int = 600) -> pd.DataFrame:
+    """A level that leaves its training range: a line of levels that shrinks cannot follow it."""
+    rng = np.random.default_rng(0)
+    level = np.cumsum(rng.normal(loc=0.3, size=rows)) * np.linspace(1, 3, rows)
+    return pd.DataFrame({"time": pd.date_range("2024-01-01", periods=rows, freq="h"), "load": level})
+
+
+def test_ridge_takes_the_form_that_does_better_on_validation() -> None:
+    prepared = prepared_forecast(running_away(), inputs=["load"], calendar=[], input_steps=48)
+    forms = ridge_fits.forms_of(prepared, Presentation())
+    assert [form.normalise for form in forms] == ["none", "last"]
+    windows, truth = all_windows(prepared, "val"), prepared.truth("val")
+    each = [ridge_fits.fit_ridge(prepared, [form]) for form in forms]
+    errors = [float(np.mean((ridge(prepared, "val", windows) - truth) ** 2)) for ridge in each]
+    chosen = fit_forecast_baselines(prepared)[-1]
+    assert isinstance(chosen, Ridge)
+    assert errors[1] < errors[0]
+    assert chosen.normalise == "last"
+    assert "less the newest value" in chosen.about
+    # The other way round, where the level says more than the newest value, which is noise.
+    steady = prepared_forecast(noise(), inputs=["load"], calendar=[])
+    other = fit_forecast_baselines(steady)[-1]
+    assert isinstance(other, Ridge)
+    assert other.normalise == "none"
+
+
+@pytest.mark.parametrize(
+    "data", [{"missing": "mask"}, {"inputs": ["heat"]}, {"inputs": ["heat"], "known_future": ["heat"]}]
+)
+def test_windows_without_a_newest_value_have_one_form(data: dict[str, Any]) -> None:
+    prepared = prepared_forecast(noise(), **data)
+    assert ridge_fits.forms_of(prepared, Presentation()) == [Presentation()]

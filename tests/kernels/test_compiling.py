@@ -1,6 +1,7 @@
 """The kernel is compiled once, kept where only its user may write, and its absence is explained."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,28 @@ import pytest
 
 from seq2seq_kit.kernels.compiling import SWITCH, Library, cache_folder, library
 
+# A compiler of this project, by the name of a file and of the operation that it leaves out.
+FORGETFUL = """
+import pathlib, subprocess, sys
+own = sys.argv[3:]
+place = next(place for place, word in enumerate(own) if word.endswith("recurrent.c"))
+source = pathlib.Path(own[place])
+lines = source.read_text().splitlines()
+kept = [line for line in lines if not line.lstrip().startswith(f'define("{sys.argv[2]}"')]
+assert len(kept) == len(lines) - 1
+pathlib.Path(sys.argv[1]).write_text("\\n".join(kept))
+own[place] = sys.argv[1]
+sys.exit(subprocess.run(["cc", f"-I{source.parent}", *own]).returncode)
+"""
+LAYER = """
+import keras, numpy as np
+from seq2seq_kit.models.acceleration import accelerate, kernel_of
+layer = keras.layers.LSTM(3, return_sequences=True)
+x = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
+expected = layer(x)
+np.testing.assert_array_equal(accelerate(layer)(x), expected)
+print(kernel_of(layer).name, kernel_of(layer).reason)
+"""
 ASK = """
 import tensorflow as tf
 from seq2seq_kit.kernels.compiling import library
@@ -47,6 +70,19 @@ def test_a_kept_library_that_was_cut_short_is_compiled_again(tmp_path: Path) -> 
         assert asked(tmp_path) == expected
         (kept,) = (tmp_path / "seq2seq_kit").iterdir()
         assert len(kept.read_bytes()) == len(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lacking", ["Seq2seqKitRecurrent", "Seq2seqKitRecurrentGrad"])
+def test_a_library_that_lacks_an_operation_is_told_and_keras_loop_is_taken(tmp_path: Path, lacking: str) -> None:
+    script = tmp_path / "forgetful.py"
+    script.write_text(FORGETFUL)
+    compiler = shlex.join([sys.executable, str(script), str(tmp_path / "without.c"), lacking])
+    own = os.environ | {"XDG_CACHE_HOME": str(tmp_path), "CC": compiler}
+    ran = subprocess.run([sys.executable, "-c", LAYER], env=own, capture_output=True, text=True, check=True)
+    (kept,) = (tmp_path / "seq2seq_kit").iterdir()
+    name = {"Seq2seqKitRecurrent": "seq2seq_kit_recurrent", "Seq2seqKitRecurrentGrad": "seq2seq_kit_recurrent_grad"}
+    assert ran.stdout.strip() == f"loop the compiled kernel {kept} lacks {name[lacking]}; remove it"
 
 
 @pytest.mark.slow

@@ -1,6 +1,9 @@
 """Pieces of a batch go to threads that stay, however many ask at once."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +12,23 @@ import tensorflow as tf
 from seq2seq_kit.kernels.compiling import library
 
 BATCH, STEPS, FEATURES, UNITS = 150, 60, 3, 24
+
+# TensorFlow's own threads are lost to the child, so it runs nothing but the kernel.
+FORK = """
+import os, signal
+from pathlib import Path
+from tests.kernels.test_threads import inputs_of, library
+threads = lambda: len(list(Path("/proc/self/task").iterdir()))
+outputs = lambda: library().operations.seq2seq_kit_recurrent(*inputs, threads=4)[0].numpy()
+inputs = inputs_of(0)
+expected = outputs()
+if os.fork():
+    raise SystemExit(os.waitstatus_to_exitcode(os.wait()[1]))
+signal.alarm(60)  # rather than wait for ever
+before = threads()
+right = (outputs() == expected).all()
+os._exit(0 if right and threads() - before == 3 else 1)
+"""
 
 
 def inputs_of(seed: int) -> list[tf.Tensor]:
@@ -58,3 +78,8 @@ def test_many_may_ask_at_once() -> None:
     with ThreadPoolExecutor(6) as callers:
         found = list(callers.map(lambda number: (number, run(asked[number % 6], 1 + number % 5)), range(120)))
     assert all(equal(result, alone[number % 6]) for number, result in found)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux: forks, and counts threads in /proc")
+def test_a_forked_process_gets_threads_of_its_own() -> None:
+    subprocess.run([sys.executable, "-c", FORK], check=True)

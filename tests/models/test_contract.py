@@ -46,6 +46,10 @@ class Case:
         return bool(self.get("channels", "joint") == "independent")
 
     @property
+    def skips_future(self) -> bool:
+        return bool(self.get("linear_skip", False) and self.get("future_features", 0))
+
+    @property
     def layers(self) -> list[str]:
         """The documented names, inputs first."""
         units = self.arguments["encoder_units"]
@@ -65,6 +69,9 @@ class Case:
             "output_split": self.get("segment_steps", 1) > 1,
             "merge_channels": self.independent,
             "denormalise": self.get("normalise", "none") != "none",
+            **dict.fromkeys(SKIP, self.get("linear_skip", False)),
+            **dict.fromkeys(["linear_skip_future", "linear_skip_seen"], self.skips_future),
+            "linear_skip_channel": self.get("linear_skip", False) and self.independent and self.output_features > 1,
         }
         joins = [f"encoder_{position}_join" for position in range(1, len(units)) if self.get("pyramid", 1) > 1]
         states = []
@@ -100,7 +107,20 @@ class Case:
         for units in self.arguments["decoder_units"]:
             total += self.recurrent(width, units)
             width = units
+        if self.get("linear_skip", False):
+            total += self.line
         return int(total + (width + 1) * segment * (1 if self.independent else self.output_features))
+
+    @property
+    def line(self) -> int:
+        """Parameters of the linear map beside the recurrent layers."""
+        columns, outputs = self.arguments["input_features"], self.output_steps * self.output_features
+        offsets = 0
+        if self.independent:
+            columns, outputs = columns - self.output_features + 1, self.output_steps
+            offsets = self.output_features * outputs if self.output_features > 1 else 0
+        seen = columns * self.arguments["input_steps"] + self.output_steps * self.get("future_features", 0)
+        return int((seen + 1) * outputs + offsets)
 
     def recurrent(self, width: int, units: int) -> int:
         cell = self.get("cell", "lstm")
@@ -127,6 +147,9 @@ class Case:
     def targets(self) -> np.ndarray:
         shape = (BATCH, self.output_steps, self.output_features)
         return np.random.default_rng(1).normal(size=shape).astype(np.float32)
+
+
+SKIP = ("linear_skip", "linear_skip_window", "linear_skip_steps", "add_linear_skip")
 
 
 def forecaster(name: str, **arguments: Any) -> Case:
@@ -184,6 +207,7 @@ ALL_SHAPES: dict[str, Any] = {
     "position_embedding": True,
     "decoder_state": "encoder",
     "output_dropout": 0.2,
+    "linear_skip": True,
     "target_positions": [0, 1],
     "measured_positions": [0, 1, 2],
 }
@@ -192,6 +216,8 @@ ALL_SHAPES: dict[str, Any] = {
 CASES = [
     *variants(forecaster),
     forecaster("with future columns", future_features=2),
+    forecaster("with a linear skip", linear_skip=True),
+    forecaster("with a linear skip and future", linear_skip=True, future_features=2, output_features=2),
     forecaster("of any input length", input_steps=None),
     forecaster(
         "of any input length, bidirectional, with future", input_steps=None, bidirectional=True, future_features=1
@@ -222,7 +248,7 @@ CASES = [
         "from both states, gru", decoder_state="encoder", bidirectional=True, decoder_units=[8], cell="gru", dropout=0.3
     ),
     forecaster("with all shapes", **ALL_SHAPES),
-    forecaster("with all shapes, of any input length", **ALL_SHAPES | {"input_steps": None}),
+    forecaster("with all shapes, of any input length", **ALL_SHAPES | {"linear_skip": False, "input_steps": None}),
     *variants_of_shape(autoencoder),
     autoencoder("in segments through a latent layer", input_steps=6, segment_steps=3, latent_dim=2, output_features=1),
 ]
@@ -315,7 +341,8 @@ def test_the_l2_penalty_is_on_every_input_kernel_and_nothing_else(case: Case) ->
     kernels = [
         weight.numpy()
         for weight in model.trainable_weights
-        if weight.path.endswith("/kernel") and weight.path.split("/")[0] not in ("output", "latent", "segment")
+        if weight.path.endswith("/kernel")
+        and weight.path.split("/")[0] not in ("output", "latent", "segment", "linear_skip")
     ]
     assert len(kernels) == case.recurrent_layers
     expected = factor * sum(float((kernel.astype(np.float64) ** 2).sum()) for kernel in kernels)

@@ -55,6 +55,7 @@ def refusals(build: Callable[..., keras.Model]) -> list[tuple[str, Any, str]]:
         none_allowed = ["input_steps"]
         plain |= dict.fromkeys(["bridge", "channels", "normalise", "decoder_state"], NO_WORD)
         plain |= {"target_positions": [*NO_POSITIONS, [0, 1]], "measured_positions": NO_POSITIONS}
+        plain["linear_skip"] = NO_BOOLEAN
         plain["future_features"] = [bad for bad in NO_COUNT if bad is False or bad != 0] + [None]
     else:
         counts += none_allowed

@@ -11,9 +11,10 @@ from seq2seq_kit.errors import KitWarning, RecipeError
 from seq2seq_kit.recipe import check_space
 from seq2seq_kit.recipe.loading import warn_of_searched
 from seq2seq_kit.recipe.sweep import Knob, can_have
-from seq2seq_kit.tasks.model_memory import least_parameters
+from seq2seq_kit.tasks.model_memory import least_activations, least_parameters
 from seq2seq_kit.validation import validate
-from tests.conftest import forecast_recipe, hourly_frame
+from tests.conftest import forecast_recipe, hourly_frame, reversed_words, tag_recipe, translate_recipe
+from tests.tasks.classify.conftest import texts_recipe, words_frame
 from tests.untyped import load_recipe, parse_recipe
 
 HEAD = "task: forecast\ndata:\n  inputs: [load]\n  targets: [load]\n  input_steps: 24\n  output_steps: 6\n"
@@ -166,6 +167,61 @@ def test_the_least_number_of_parameters_is_a_lower_bound(model: dict[str, Any], 
     recipe = parse_recipe(forecast_recipe() | {"model": model})
     assert least_parameters(recipe) == count
     assert count < tasks.open_job(recipe, hourly_frame(200)).build().count_params()
+
+
+def test_an_embedding_counts_with_the_layer_that_reads_it() -> None:
+    for recipe, frame, change in (
+        (translate_recipe(), reversed_words(), {"model.embedding_dim": 40, "model.bidirectional": True}),
+        (texts_recipe(), words_frame(), {"model.embedding_dim": 40}),
+    ):
+        own = parse_recipe(recipe, change)
+        counted, built = least_parameters(own), tasks.open_job(own, frame).build().count_params()
+        assert 0.5 * built < counted < built
+    tagger = parse_recipe(tag_recipe(), {"model.units": [8], "model.embedding_dim": 40, "model.character_units": 5})
+    characters = 3 * 2 + 2 * 4 * 5 * (5 + 1 + 2)
+    assert least_parameters(tagger) == 3 * 40 + 2 * 4 * 8 * (8 + 1 + 40) + characters
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "numbers"),
+    [
+        ({}, {}, 64 * 4 * (8 * 24 + 8 * 6)),
+        ({"cell": "gru", "bidirectional": True, "encoder_units": [8, 4]}, {}, 64 * 3 * (2 * 24 * 12 + 8 * 6)),
+        ({"segment_steps": 6}, {}, 64 * 4 * (8 * 4 + 8 * 1)),
+    ],
+)
+def test_the_least_activations_are_the_gates_of_every_step(
+    model: dict[str, Any], data: dict[str, Any], numbers: int
+) -> None:
+    recipe = forecast_recipe(input_steps=24, output_steps=6, **data)
+    recipe["model"] = {"encoder_units": [8], "decoder_units": [8]} | model
+    recipe["training"]["batch_size"] = 64
+    assert least_activations(parse_recipe(recipe), 1_000) == numbers
+    assert least_activations(parse_recipe(recipe), 10) == numbers * 10 / 64
+
+
+def test_a_batch_that_memory_cannot_hold_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seq2seq_kit.tasks.model_memory.free_memory", lambda: 20_000_000)
+    recipe = forecast_recipe()
+    tasks.open_job(parse_recipe(recipe, {"model.encoder_units": [64]}), hourly_frame(600))
+    with pytest.raises(
+        RecipeError, match=r"its steps of a batch of \d+ take .* smaller training\.batch_size"
+    ) as caught:
+        tasks.open_job(
+            parse_recipe(recipe, {"model.encoder_units": [512], "training.batch_size": 4096}), hourly_frame(600)
+        )
+    assert caught.value.code == "model_too_large"
+
+
+@pytest.mark.parametrize("space", [{"int": {"min_value": 8, "max_value": 200_000}}, {"choice": [8, 200_000]}])
+def test_a_space_with_a_model_that_memory_cannot_hold_is_told(space: dict[str, Any]) -> None:
+    recipe = forecast_recipe() | {"sweep": {"space": {"model.encoder_units.0": space}}}
+    with pytest.raises(RecipeError, match=r"with model\.encoder_units\.0.*200,?000.* of the sweep's space") as caught:
+        validate(parse_recipe(recipe), data=hourly_frame(200))
+    assert caught.value.code == "model_too_large"
+    smaller = {"int": {"min_value": 8, "max_value": 16}} if "int" in space else {"choice": [8, 16]}
+    fits = forecast_recipe() | {"sweep": {"space": {"model.encoder_units.0": smaller}}}
+    validate(parse_recipe(fits), data=hourly_frame(200))
 
 
 def swept() -> Any:

@@ -360,7 +360,7 @@ def test_a_framing_of_another_task_is_refused_with_those_of_its_own(recipe: dict
 
 def test_keys_of_windows_are_unknown_to_whole_sequences() -> None:
     message = _message(next_step_recipe(targets=["load"], missing="mask"))
-    assert "data.targets  unknown key; known here: source, time, every, series, inputs, " in message
+    assert "data.targets  unknown key; known here: format, source, time, every, series, inputs, " in message
     assert "data.missing  must be 'refuse', 'interpolate' or 'ffill'. Received: 'mask'" in message
     message = _message(whole_recipe(input_steps=4))
     assert "data.input_steps  unknown key" in message

@@ -9,7 +9,13 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.tables.dialect import spelled
+from seq2seq_kit.data.tables.dialect_cells import read_cells_of
+from seq2seq_kit.data.tables.dialect_lines import Lines
+from seq2seq_kit.data.tables.dialect_words import MISSING, is_unit
+from seq2seq_kit.data.tables.written import PLAIN, TRUTH, is_text, read_texts, without_missing
 from seq2seq_kit.errors import DataError
+from seq2seq_kit.recipe.format import Format
 
 _SHOWN = 5  # columns that one message names
 _LOOKED_AT = 1_000
@@ -28,26 +34,20 @@ _NO_NUMBERS = (
     (("time",), "times of day", "Join them with the dates into one column for data.time"),
     (("mixed",), "cells of another kind", "Give one number in each cell"),
 )
-# Ways to write numbers, and how to read them; all cells that are looked at are like that.
+# Cells that tell nothing of their column by themselves, and how to read them; all cells that are looked at are like that.
 _WRITTEN = (
     (
-        r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?",
-        "These look like numbers with commas between thousands: write them without (1234.50), or read the file by "
-        "pandas.read_csv(path, thousands=',') and hand over the frame",
+        r"[-+]?\d{1,3}(,\d{3})+",
+        "These look like numbers with commas between thousands: set data.format.thousands: ',' in the recipe, or "
+        "data.format.decimal: ',' where 1,234 is a little more than 1",
     ),
     (
-        r"[-+]?\d+(\.\d{3})*,\d+",
-        "These look like numbers with a decimal comma: write a point (1234.50), or read the file by "
-        "pandas.read_csv(path, decimal=',') and hand over the frame",
-    ),
-    (r"[-+]?[\d.,]+ ?%", "These are percentages: write the numbers without %"),
-    (
-        r"(?i:true|false|yes|no)",
-        "These are truth values: write 1 and 0",
+        rf"(?i:{'|'.join(TRUTH)})",
+        "These are truth values: set data.format.booleans: true in the recipe, which makes them 1 and 0",
     ),
     (
-        r"\W*|(?i:n/?a|none|null|nil|missing|unknown|nodata)",
-        "If it stands for a missing value, leave the cell empty and choose data.missing in the recipe",
+        MISSING.pattern,
+        "If it stands for a missing value, set data.format.missing_words: {words} in the recipe, and choose data.missing",
     ),
 )
 
@@ -121,7 +121,7 @@ def shown(column: pd.Series) -> str:
     return repr(cell) if isinstance(cell, str | bytes) else str(cell)
 
 
-def read_columns(frame: pd.DataFrame, names: Sequence[str], origin: str) -> list[np.ndarray]:
+def read_columns(frame: pd.DataFrame, names: Sequence[str], origin: str, *, form: Format = PLAIN) -> list[np.ndarray]:
     """The numbers of some columns.
 
     Raises:
@@ -130,7 +130,7 @@ def read_columns(frame: pd.DataFrame, names: Sequence[str], origin: str) -> list
     found, wrong = [], []
     for name in names:
         try:
-            found.append(read_numbers(frame, name, origin))
+            found.append(read_numbers(frame, name, origin, form=form))
         except DataError as error:
             wrong.append(error)
     if wrong:
@@ -139,14 +139,18 @@ def read_columns(frame: pd.DataFrame, names: Sequence[str], origin: str) -> list
     return found
 
 
-def read_numbers(frame: pd.DataFrame, name: str, origin: str) -> np.ndarray:
+def read_numbers(frame: pd.DataFrame, name: str, origin: str, *, form: Format = PLAIN) -> np.ndarray:
     """The numbers of a whole column, see `read_cells`."""
-    (values,) = read_cells([(0, frame[name])], name, origin)
+    (values,) = read_cells([(0, frame[name])], name, origin, form=form)
     return values
 
 
-def read_cells(pieces: Iterable[tuple[int, pd.Series]], name: str, origin: str) -> Iterator[np.ndarray]:
+def read_cells(
+    pieces: Iterable[tuple[int, pd.Series]], name: str, origin: str, *, form: Format = PLAIN
+) -> Iterator[np.ndarray]:
     """The numbers of a column, piece by piece, NaN where a cell is missing; a piece is its first row and its cells.
+
+    `form`: how numbers are written where a cell is a text, the recipe's `data.format`.
 
     Raises:
         DataError: The column is of another kind (times, durations, periods, complex numbers, bytes); after the last piece: a
@@ -159,9 +163,14 @@ def read_cells(pieces: Iterable[tuple[int, pd.Series]], name: str, origin: str) 
         column = plain(piece)
         _refuse_kind(column, name, origin)
         total += len(column)
-        read = pd.to_numeric(column, errors="coerce")
-        values = np.asarray(read.to_numpy(dtype=np.float64, na_value=np.nan))
-        found = {"a number": np.isnan(values) & column.notna().to_numpy(), "a finite number": np.isinf(values)}
+        if is_text(column) and not form.plain_numbers:
+            values, unread = read_texts(column, form)
+        else:
+            read = pd.to_numeric(column, errors="coerce")
+            values = np.asarray(read.to_numpy(dtype=np.float64, na_value=np.nan))
+            unread = np.isnan(values) & column.notna().to_numpy()
+        values = without_missing(values, form)
+        found = {"a number": unread, "a finite number": np.isinf(values)}
         for expected, cells in found.items():
             rows = np.flatnonzero(cells)
             if rows.size:
@@ -175,7 +184,7 @@ def read_cells(pieces: Iterable[tuple[int, pd.Series]], name: str, origin: str) 
             more = f" (and {count - 1} more such cells)" if count > 1 else ""
             raise DataError(
                 f"{origin}, row {row + 1}, column {name}: expected {expected}. "
-                f"Received: {repr(received) if isinstance(received, str) else received}{more}. {_cure(texts, count, total)}",
+                f"Received: {repr(received) if isinstance(received, str) else received}{more}. {_cure(texts, row, count, total)}",
                 code="not_a_number",
             )
 
@@ -201,11 +210,21 @@ def _refuse_kind(column: pd.Series, name: str, origin: str) -> None:
             )
 
 
-def _cure(texts: Sequence[str], count: int, total: int) -> str:
+def _cure(texts: Sequence[str], row: int, count: int, total: int) -> str:
     """What to do about cells that are no numbers, by how they are written."""
+    if row == 0 and count == 1 < total and is_unit(texts[0]):
+        return "If the row below the names has units, set data.format.first_row: 3 in the recipe, the line of the first values"
+    try:
+        # Readable cells of the column are not among them, so what these leave open is not settled here.
+        keys, _ = read_cells_of(Lines("", "", ["these"], [[text] for text in texts]), "the cells")
+    except DataError:
+        keys = {}
+    if keys.keys() - {"missing_words"}:
+        more = ", and choose data.missing" if "missing_words" in keys else ""
+        return f"These look like numbers as people write them. Set in the recipe: {spelled(keys)}{more}"
     for form, said in _WRITTEN:
         if all(re.fullmatch(form, text.strip()) for text in texts):
-            return said
+            return said.format(words=sorted(set(texts))[:_SHOWN])
     if count > total / 2:
         return "This is a column of texts: leave it out, or write a number for each of them"
     return "Correct the cell, or leave it empty and choose data.missing in the recipe"

@@ -1,36 +1,34 @@
 """Where a table comes from: a CSV or Parquet file, or a named data set. Only the header is checked."""
 
-import csv
-import re
-import warnings
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.tables.cells import refuse_duplicates
 from seq2seq_kit.data.tables.named import NAMED
+from seq2seq_kit.data.tables.text_files import TEXT_ENDINGS, read_text_file
+from seq2seq_kit.data.tables.written import PLAIN
 from seq2seq_kit.errors import DataError
+from seq2seq_kit.recipe.format import Format
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-_CSV = {".csv", ".tsv", ".txt"}
 _PARQUET = {".parquet", ".pq"}
-_PREAMBLE = 50  # lines that may stand above a table
 _FLOATS = {"double": np.float64, "float": np.float32}  # Parquet's words and NumPy's
 
 
-def read_source(source: str, *, texts: Sequence[str] = ()) -> pd.DataFrame:
+def read_source(source: str, *, texts: Sequence[str] = (), form: Format = PLAIN) -> pd.DataFrame:
     """Reads a whole table.
 
     Args:
-        source: A name of `NAMED`, or a path that ends in .csv, .tsv, .csv.gz, .csv.zip or .parquet.
+        source: A name of `NAMED`, or a path that ends in .csv, .tsv, .txt or .parquet; a file of text may be packed (.csv.gz).
         texts: Columns of a CSV file whose cells are taken as they are written: 007 is no number there, and NA not missing.
+        form: How a file of text is written, the recipe's `data.format`.
 
     Raises:
         DataError: No such file or name, an unknown ending, an empty file, a duplicate column.
@@ -49,8 +47,8 @@ def read_source(source: str, *, texts: Sequence[str] = ()) -> pd.DataFrame:
         )
     if endings & _PARQUET:
         return _read_parquet(path)
-    if endings & _CSV:
-        return _read_csv(path, "\t" if ".tsv" in endings else ",", texts)
+    if endings & TEXT_ENDINGS or form.delimiter is not None:
+        return read_text_file(path, form, texts)
     said = f"cannot tell what {source} is; expected an ending .csv, .tsv or .parquet. Received: {path.suffix!r}"
     raise DataError(said, code="unknown_file_type")
 
@@ -61,49 +59,6 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
-
-
-def _read_csv(path: Path, separator: str, texts: Sequence[str]) -> pd.DataFrame:
-    # A table by tabs knows no quotes: a token of its own may be one.
-    quoting: Literal[0, 3] = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
-    try:
-        header = pd.read_csv(
-            path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False, quoting=quoting
-        )
-        refuse_duplicates((name for name in header.iloc[0] if name), str(path))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what is wrong with a file is told here
-            frame = pd.read_csv(path, sep=separator, low_memory=False, quoting=quoting)
-    except DataError:
-        raise
-    except pd.errors.EmptyDataError:
-        raise DataError(f"{path} is empty; expected a header line and rows", code="empty_table") from None
-    except pd.errors.ParserError as error:
-        raise DataError(
-            f"{path} is not a regular table: {_irregular(path, str(error))}", code="unreadable_file"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text ({error}); save it as UTF-8", code="unreadable_file") from None
-    except Exception as error:  # each way of packing has errors of its own: lzma's, zlib's, tarfile's, zstandard's
-        said = f"cannot read {path}: {error}. Expected a readable table; copy or unpack the file again"
-        raise DataError(said, code="unreadable_file") from None
-    _refuse_other_separator(path, separator, [str(name) for name in header.iloc[0]], frame)
-    if not isinstance(frame.index, pd.RangeIndex):  # pandas took the surplus cells in front for row names
-        raise DataError(
-            f"{path} names {len(header.columns)} columns in its header and has {len(header.columns) + frame.index.nlevels} "
-            "cells in its rows; name each column, or remove the separator at the end of the rows, or the lines that stand above "
-            "the line of names",
-            code="unreadable_file",
-        )
-    if not texts:
-        return frame
-    # Once more, because what pandas guesses for the other columns it cannot leave for these.
-    as_written = pd.read_csv(
-        path, sep=separator, usecols=lambda name: name in texts, dtype=str, keep_default_na=False, quoting=quoting
-    )
-    for name in as_written:
-        frame[name] = as_written[name]
-    return frame
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -143,41 +98,6 @@ def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with what its index is called as columns: a file has no index, its writer had."""
     names = [name for name in frame.index.names if name is not None]
     return frame.reset_index() if names and not set(names) & set(frame.columns) else frame
-
-
-def _refuse_other_separator(path: Path, separator: str, header: list[str], frame: pd.DataFrame) -> None:
-    """Raises `DataError` where another separator stands more often in the header, and in the first row too."""
-    line = separator.join(header)
-    seen = {other: line.count(other) for other in (";", "\t", "|", ",") if other != separator}
-    other = max(seen, key=lambda each: seen[each])
-    row = separator.join(map(str, [*frame.index[:1], *frame.iloc[:1].to_numpy().ravel()]))
-    if seen[other] <= line.count(separator) or (len(frame) and other not in row):
-        return
-    called = "a tab" if other == "\t" else repr(other)
-    decimal = ", decimal=','" if other == ";" else ""
-    raise DataError(
-        f"{path} seems to be separated by {called}: its header is {line[:80]!r}. Expected "
-        f"{'a tab' if separator == chr(9) else ','!r} "
-        f"between cells. Save it so{' (a file separated by tabs as .tsv)' if other == chr(9) else ''}, or read it by "
-        f"pandas.read_csv(path, sep={other!r}{decimal}) and hand over the frame",
-        code="other_separator",
-    )
-
-
-def _irregular(path: Path, said: str) -> str:
-    """pandas' message about a line of other length than those before it, in plain words."""
-    match = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", said)
-    if match is None:
-        return f"{said}. Expected the same number of cells in each row"
-    expected, line, saw = map(int, match.groups())
-    known = f"Expected {expected} fields in line {line}, saw {saw}"
-    if saw > expected and line <= _PREAMBLE:
-        return (
-            f"{known}. If lines about the file stand above its table, remove them, so that the first line names the columns; "
-            f"or read it by pandas.read_csv(path, skiprows={line - 1}) and hand over the frame. Else correct the line: a cell "
-            "that holds a separator needs quotes"
-        )
-    return f"{known}. Correct the line: a cell that holds a separator needs quotes"
 
 
 def _read_in_pieces(file: "pq.ParquetFile", floats: dict[str, list[str]]) -> pd.DataFrame:

@@ -134,10 +134,10 @@ def joined_parts(parts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def fill_missing(table: Table, split: Split, *, method: str) -> Table:
     """Fills missing cells inside each stretch without gaps.
 
-    A cell is filled from rows of its own part and of earlier parts only, so no training row ever holds a value that was
-    interpolated towards a validation or test row, and a row of test is filled as it is for a prediction, from the known rows on
-    both sides of the border; the gap of a fold counts as a part. Where no later value is known the last one
-    is carried on; leading rows without an earlier value are cut off, because there is nothing to fill them from.
+    A cell is filled from the known rows on both of its sides, wherever the parts meet, so a row is the same in a run and in a
+    prediction that knows both. What must not know the later side is left out instead: see `rows_of_part` and `looks_ahead`.
+    Rows behind the last part are neither filled nor filled from. Where no later value is known the last one is carried on;
+    leading rows without an earlier value are cut off, because there is nothing to fill them from.
 
     Args:
         method: `interpolate` (linear) or `ffill` (the last known value).
@@ -152,10 +152,9 @@ def fill_missing(table: Table, split: Split, *, method: str) -> Table:
         begin = _first_known(values[first:end], first)
         if begin < end:
             segments.append((begin, end, code))
-        for part_first, part_end in zip(split.edges[code, :-1], split.edges[code, 1:], strict=True):
-            stop = min(end, part_end)
-            if max(begin, part_first) < stop:
-                _fill(given, values, looks_ahead, (first, max(begin, part_first), stop), method)
+        stop = min(end, split.edges[code, -1])
+        if begin < stop:
+            _fill(given, values, looks_ahead, (first, begin, stop), method)
     cut = int(sum(end - first for first, end, _ in table.segments) - sum(end - first for first, end, _ in segments))
     if not segments:
         empty_ones = [name for name, cells in zip(table.columns, given.T, strict=True) if np.isnan(cells).all()]
@@ -175,6 +174,21 @@ def fill_missing(table: Table, split: Split, *, method: str) -> Table:
     )
 
 
+def rows_of_part(table: Table, split: Split, part: str) -> np.ndarray:
+    """`(first, end)` of the rows of a part that may be targets, for each series, shape `(series, 2)`.
+
+    A part ends before a hole that was interpolated towards a row of a later part, because these cells know that row.
+    """
+    rows = split.rows(part).copy()
+    if table.looks_ahead is None:
+        return rows
+    for series, (first, end) in enumerate(rows):
+        drawn = table.looks_ahead[first:end]
+        for column in drawn[:, drawn[-1]].T if end > first else ():
+            rows[series, 1] = min(rows[series, 1], end - int(np.argmin(column[::-1])) if not column.all() else first)
+    return rows
+
+
 def _first_known(values: np.ndarray, offset: int) -> int:
     known = ~np.isnan(values)
     if not known.any(axis=0).all():
@@ -187,8 +201,7 @@ def _fill(
 ) -> None:
     """Fills rows `first..stop` of `values` from the given cells of `begin..stop`; each column is known by row `first`.
 
-    Cells of earlier parts that were filled themselves are no ground to fill from. Marks in `looks_ahead` what was drawn
-    towards a later row.
+    Marks in `looks_ahead` what was drawn towards a later row.
     """
     begin, first, stop = rows
     numbers = np.arange(begin, stop)

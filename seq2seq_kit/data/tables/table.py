@@ -11,12 +11,15 @@ import pandas as pd
 
 from seq2seq_kit.data.rows import Rows, Times
 from seq2seq_kit.data.tables.cells import read_columns, require_columns
+from seq2seq_kit.data.tables.dialect_words import footers_told
 from seq2seq_kit.data.tables.gaps import cut_at_gaps, times_of_day
 from seq2seq_kit.data.tables.names import read_names
 from seq2seq_kit.data.tables.pieces import count_missing, pieces_of
 from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.data.tables.timestamps import TimeStyle, read_times
+from seq2seq_kit.data.tables.written import PLAIN
 from seq2seq_kit.errors import DataError
+from seq2seq_kit.recipe.format import Format
 
 LARGEST = 1e100  # of a number that may be squared and summed in float64
 _SHOWN = 5  # cells or columns that one message names
@@ -93,6 +96,7 @@ def read_table(
     origin: str = "the data",
     style: TimeStyle | None = None,
     trained: TimeStyle | None = None,
+    form: Format = PLAIN,
 ) -> Table:
     """Checks a frame and puts it in order.
 
@@ -105,6 +109,7 @@ def read_table(
         origin: Name of the file for messages.
         style: What the recipe says of the timestamps.
         trained: How those of the training rows were written; see `read_times`.
+        form: What the recipe says of how numbers are written, for cells that are texts.
 
     Raises:
         DataError: A column is missing or duplicate, no rows, a cell is no number or infinite, a timestamp is missing,
@@ -112,11 +117,15 @@ def read_table(
     """
     wanted = [name for name in (series, time) if name] + list(columns)
     require_columns(frame.columns, wanted, origin, rows=len(frame), index=frame.index.names)
-    values = _values(frame, columns, origin)
+    values = _values(frame, columns, origin, form)
     codes, names = read_names(frame[series], series, origin) if series else (np.zeros(len(frame), dtype=np.int64), [""])
     times, written, notes = None, TimeStyle(), []
     if time:
-        times, written = read_times(frame[time], time, origin, style=style, trained=trained)
+        try:
+            times, written = read_times(frame[time], time, origin, style=style, trained=trained)
+        except DataError as error:
+            hint = footers_told(frame[time]) if error.code == "invalid_timestamp" else ""
+            raise DataError(f"{error}{hint}", code=error.code) from None
         given = getattr(frame[time].dtype, "tz", None)
         if trained is not None and given is not None and str(given) != str(times.tz):
             notes.append(
@@ -152,10 +161,10 @@ def read_table(
         raise DataError(f"{error}{hint}", code=error.code) from None
 
 
-def _values(frame: pd.DataFrame, columns: Sequence[str], origin: str) -> np.ndarray:
+def _values(frame: pd.DataFrame, columns: Sequence[str], origin: str, form: Format) -> np.ndarray:
     """The columns as one matrix; the frame's own memory where it holds them side by side as float64."""
-    read = read_columns(frame, columns, origin)
-    if all(frame[name].dtype == np.float64 for name in columns):
+    read = read_columns(frame, columns, origin, form=form)
+    if not form.missing_words and all(frame[name].dtype == np.float64 for name in columns):
         return frame[list(columns)].to_numpy()
     return np.column_stack(read)
 

@@ -155,6 +155,7 @@ def _known_future(
         origin="the future rows",
         style=style_of(data),
         trained=table.style,
+        form=data.format,
     )
     refuse_missing(given, columns.known_future, advice="A column known ahead must be complete; fill it in")
     return [_rows_of(table, given, series, ahead) for series in range(len(table.series))]

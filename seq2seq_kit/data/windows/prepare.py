@@ -183,6 +183,7 @@ def read_rows(data: Data, frame: pd.DataFrame, origin: str, trained: TimeStyle |
         origin=origin,
         style=style_of(data),
         trained=trained,
+        form=data.format,
     )
     table = refuse_huge(apply_limits(table, data.limits) if data.limits else table)
     return refuse_bad_weights(data, table)

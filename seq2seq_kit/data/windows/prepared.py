@@ -14,7 +14,7 @@ from seq2seq_kit.data.tables.columns import Columns, window_shape
 from seq2seq_kit.data.tables.history import History
 from seq2seq_kit.data.tables.pieces import cells_of
 from seq2seq_kit.data.tables.scaling import Scaler
-from seq2seq_kit.data.tables.splits import PARTS, Split, expanding_folds
+from seq2seq_kit.data.tables.splits import PARTS, Split, expanding_folds, rows_of_part
 from seq2seq_kit.data.tables.table import Table
 from seq2seq_kit.data.tables.transforms import Transforms
 from seq2seq_kit.data.windows.batches import Layout, as_tensor, make_batches
@@ -44,6 +44,7 @@ class Prepared:
         layout: Roles of the matrix's columns.
         barred: Rows after which no forecast may begin, because an input there was interpolated towards the rows to predict;
             shape `(rows,)` bool.
+        rows: Rows of each part that may be targets, see `rows_of_part`.
         notes: What was done to the data.
         filled: The rows of `table` without the missing cells that were filled; None for those of `table`.
         answers: Whether batches hold the targets also as an input, see `make_batches`.
@@ -57,6 +58,7 @@ class Prepared:
     codes: np.ndarray
     matrix: Rows
     layout: Layout
+    rows: dict[str, np.ndarray]
     barred: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
     filled: Table | None = None
@@ -72,7 +74,7 @@ class Prepared:
         """The windows of train, val and test."""
         shape, stride = window_shape(self.data), self.data.window_stride
         return {
-            part: make_windows(self.segments, self.split.rows(part), shape, stride=stride, barred=self.barred)
+            part: make_windows(self.segments, self.rows[part], shape, stride=stride, barred=self.barred)
             for part in PARTS
         }
 
@@ -248,10 +250,11 @@ class Prepared:
     def why_none(self, part: str) -> str:
         """Why a part holds not one window: its rows without a gap are too few, or all of them end in filled cells."""
         shape = self.windows[part].shape
-        reach = longest_reach(self.segments, self.split.rows(part), shape)
+        reach = longest_reach(self.segments, self.rows[part], shape)
         said = f"and within its reach the longest stretch without a gap {reach}"
         if reach < shape.span:
-            return said
+            unknown = int((self.split.rows(part) - self.rows[part]).sum())
+            return said + (f"; {unknown} rows at its end were interpolated towards a later part" if unknown else "")
         return f"{said}, but every window there ends in a cell that was interpolated towards a later row"
 
 
@@ -279,8 +282,15 @@ def scale(data: Data, table: Table, filled: Table, split: Split, scaler: Scaler)
         notes.append(
             f"{barred.sum()} rows were interpolated towards later ones; no forecast begins right after one of them"
         )
+    rows = {part: rows_of_part(filled, split, part) for part in PARTS}
+    unknown = {part: int((split.rows(part) - rows[part]).sum()) for part in PARTS}
+    notes += [
+        f"{count} rows at the end of {part} were interpolated towards a later part; they are no targets"
+        for part, count in unknown.items()
+        if count
+    ]
     kept = filled if scaler.transforms else None
-    return Prepared(data, table, split, changed.segments, scaler, codes, matrix, layout, barred, notes, kept)
+    return Prepared(data, table, split, changed.segments, scaler, codes, matrix, layout, rows, barred, notes, kept)
 
 
 def _barred(data: Data, columns: Columns, filled: Table) -> np.ndarray | None:

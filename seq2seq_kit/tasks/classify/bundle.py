@@ -17,7 +17,7 @@ from seq2seq_kit.data.tables.names import answer_frame
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.base import MODEL
-from seq2seq_kit.evaluation.stored import restore_dataclass
+from seq2seq_kit.evaluation.stored import baseline_named, restore_dataclass
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks.classify.baselines import LinearBaseline, softmax
 from seq2seq_kit.tasks.classify.data import Classified, Preprocessing, new_examples
@@ -56,11 +56,14 @@ class ClassifyBundle(Bundle):
     baselines: list[LinearBaseline]
     info: Json = field(default_factory=dict)
 
-    def predict(self, rows: pd.DataFrame | Sequence[str] | str, *, origin: str = "the data") -> pd.DataFrame:
+    def predict(
+        self, rows: pd.DataFrame | Sequence[str] | str, *, baseline: str | None = None, origin: str = "the data"
+    ) -> pd.DataFrame:
         """The label or number of each text or series, or of the window that ends in each row.
 
         Args:
             rows: A frame with the recipe's columns, that of the labels or targets not needed; a model of texts also takes texts.
+            baseline: Name of a baseline that predicts instead of the model, as in the result table: `logistic regression`.
             origin: Name of the file for messages.
 
         Returns:
@@ -68,8 +71,10 @@ class ClassifyBundle(Bundle):
             Then `label`, its `probability` and a column `probability_<label>` for each label; or the number, under its own name.
 
         Raises:
+            ArgumentError: There is no such baseline, or texts are given to a model of values.
             DataError: The rows do not fit; the message names column, row or series.
         """
+        peer = None if baseline is None else baseline_named(self.baselines, baseline)
         data = self.recipe.data
         if not isinstance(rows, pd.DataFrame):
             if not isinstance(data, TextsData):
@@ -77,7 +82,8 @@ class ClassifyBundle(Bundle):
                 raise ArgumentError(f"{expected}. Received: {type(rows).__name__}", code="frame_required")
             rows = pd.DataFrame({data.text: [rows] if isinstance(rows, str) else list(rows)})
         sequences = new_examples(data, rows, self.preprocessing, labelled=False, origin=origin)
-        predicted = self.predictions(sequences, sequences.parts["test"])
+        numbers = sequences.parts["test"]
+        predicted = peer.predict(sequences, numbers) if peer else self.predictions(sequences, numbers)
         labels = self.preprocessing.labels
         found: dict[str, object] = {} if labels else {str(data.target): predicted}
         if labels:
@@ -99,11 +105,12 @@ class ClassifyBundle(Bundle):
         found = {MODEL: self.predictions(sequences, numbers)}
         found |= {peer.name: peer.predict(sequences, numbers) for peer in self.baselines}
         about = {peer.name: peer.about for peer in self.baselines}
+        edges = {peer.name: peer.edge for peer in self.baselines if peer.edge}
         if self.preprocessing.labels:
             balanced = self.recipe.training.class_weights == "balanced"
             kind = BalancedEvaluation if balanced else LabelEvaluation
-            return kind(part, truth, found, about, self.preprocessing.labels)
-        return NumberEvaluation(part, truth, found, about, str(self.recipe.data.target))
+            return kind(part, truth, found, about, self.preprocessing.labels, edges=edges)
+        return NumberEvaluation(part, truth, found, about, str(self.recipe.data.target), edges=edges)
 
     def predictions(self, sequences: Classified, numbers: np.ndarray) -> np.ndarray:
         """Probabilities of some sequences, `(sequences, labels)`; or their numbers in original units, `(sequences,)`."""
@@ -128,7 +135,7 @@ class ClassifyBundle(Bundle):
             words["tokens"] = fitted.encoding.tokens
         else:
             words["scaler"] = fitted.encoding.to_json()
-        words["baselines"] = [{"name": peer.name, "about": peer.about} for peer in self.baselines]
+        words["baselines"] = [{"name": peer.name, "about": peer.about, "edge": peer.edge} for peer in self.baselines]
         arrays = {f"weights_{place}": peer.weights for place, peer in enumerate(self.baselines)}
         return words, arrays | {f"bias_{place}": peer.bias for place, peer in enumerate(self.baselines)}
 

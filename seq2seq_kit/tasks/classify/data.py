@@ -139,7 +139,7 @@ def _with_truth(
         known_truth = truth != NO_LABEL
     else:
         require_columns(frame.columns, [str(data.target)], origin, key="data.target")
-        values, labels = read_numbers(frame, str(data.target), origin), []
+        values, labels = read_numbers(frame, str(data.target), origin, form=data.format), []
         _refuse_changing_truth(data, frame, values, origin)
         truth = values[last]
         known_truth = ~np.isnan(truth)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -23,12 +23,14 @@ class _Predictions(Board):
         truth: Number of each sequence's label, or its target.
         predictions: By forecaster the probability of each label, `(sequences, labels)`; or the numbers.
         about: What each baseline does.
+        edges: In words, by baseline, a setting that was chosen at the edge of those tried.
     """
 
     part: str
     truth: np.ndarray
     predictions: dict[str, np.ndarray]
     about: dict[str, str]
+    edges: dict[str, str] = field(default_factory=dict, kw_only=True)
 
     @property
     def names(self) -> list[str]:

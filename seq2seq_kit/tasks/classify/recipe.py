@@ -11,6 +11,7 @@ from seq2seq_kit.recipe.fields import (
     Every,
     FitSettings,
     Fraction,
+    FromFile,
     Level,
     Limits,
     Missing,
@@ -44,7 +45,7 @@ class LabelOrTarget(Section):
     )
 
 
-class TextsData(LabelOrTarget):
+class TextsData(FromFile, LabelOrTarget):
     """A table with a text and its label or target in each row."""
 
     source: Name | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")
@@ -55,7 +56,7 @@ class TextsData(LabelOrTarget):
     split: SequenceSplit = Field(default_factory=SequenceSplit)
 
 
-class SeriesData(LabelOrTarget):
+class SeriesData(FromFile, LabelOrTarget):
     """A long table; each series is one sequence with one label or target, which all its rows repeat."""
 
     source: Name | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")

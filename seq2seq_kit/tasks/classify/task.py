@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -12,6 +12,7 @@ import pandas as pd
 
 from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.data.sequences.vocabulary import UNKNOWN, Vocabulary
+from seq2seq_kit.evaluation.diagnostics import chosen_at_the_edge
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.reports.sequences import plot_accuracy, plot_confusion
 from seq2seq_kit.tasks.classify.baselines import fit_baselines
@@ -107,6 +108,13 @@ class ClassifyJob(SequenceJob[ClassifyRecipe, ClassifyBundle, ClassifyEvaluation
         if bundle.preprocessing is not examples.preprocessing:
             examples = prepare_examples(self.recipe.data, self.source, known=bundle.preprocessing)
         return bundle.evaluate_part(examples, part)
+
+    @staticmethod
+    def diagnose(
+        val: ClassifyEvaluation, test: ClassifyEvaluation, val_losses: Sequence[float], *, all_epochs: bool
+    ) -> list[Finding]:
+        found = SequenceJob.diagnose(val, test, val_losses, all_epochs=all_epochs)
+        return found + chosen_at_the_edge(test, test.edges)
 
     def plots(self, bundle: ClassifyBundle, fitted: Fit, test: ClassifyEvaluation, folder: Path) -> dict[str, Figure]:
         if isinstance(test, NumberEvaluation):

@@ -16,8 +16,10 @@ from seq2seq_kit.data.windows.ahead import split_ahead
 from seq2seq_kit.data.windows.newest import Newest, NewestReader
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_ahead
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.evaluation.stored import baseline_named
+from seq2seq_kit.tasks.forecast.no_model import NoModelRecipe
 from seq2seq_kit.tasks.forecast.recipe import ForecastData, ForecastRecipe
-from seq2seq_kit.tasks.forecast.rolling import require_rolling, roll_forward
+from seq2seq_kit.tasks.rolling import baseline_ahead, require_rolling, roll_forward
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class ForecastBundle(WindowBundle):
 
     what: ClassVar[str] = "a forecast"
 
-    recipe: ForecastRecipe
+    recipe: ForecastRecipe | NoModelRecipe
 
     @property
     def window_data(self) -> ForecastData:
@@ -39,6 +41,7 @@ class ForecastBundle(WindowBundle):
         steps: int | None = None,
         future: pd.DataFrame | None = None,
         all_windows: bool = False,
+        baseline: str | None = None,
         origin: str = "the data",
     ) -> pd.DataFrame:
         """Forecasts the steps after the newest rows of each series.
@@ -51,6 +54,7 @@ class ForecastBundle(WindowBundle):
                 `output_steps`.
             all_windows: From every window whose steps ahead lie in the rows or right behind them, not only the newest. Windows
                 that end in a cell interpolated towards a later row are left out, as in training.
+            baseline: Name of a baseline that forecasts instead of the model: `ridge`, `last value`, `seasonal naive`.
             origin: Name of the file for messages.
 
         Returns:
@@ -58,7 +62,8 @@ class ForecastBundle(WindowBundle):
             the recipe has no time), `step` from 1 to `steps`, and one column for each target in original units.
 
         Raises:
-            ArgumentError: The bundle is no forecast, or more steps are asked for and it does not predict all that it reads.
+            ArgumentError: The bundle is no forecast, or more steps are asked for and it does not predict all that it reads, or
+                there is no such baseline.
             DataError: The rows do not fit; the message names column, row or series.
 
         The result's `attrs["notes"]` say what was done to the rows (sorted, filled, cut at gaps).
@@ -66,7 +71,8 @@ class ForecastBundle(WindowBundle):
         recipe = self.recipe
         trained = recipe.data.output_steps
         steps = trained if steps is None else _whole(steps)
-        if self._reader and steps <= trained and future is None and not all_windows:
+        peer = None if baseline is None else baseline_named(self.baselines, baseline)
+        if self._reader and peer is None and steps <= trained and future is None and not all_windows:
             newest = self._reader.read(frame)
             if newest is not None:
                 return self._forecast_of(newest, steps)
@@ -90,6 +96,8 @@ class ForecastBundle(WindowBundle):
         count = prepared.windows["test"].count
 
         def ahead(prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
+            if peer is not None:
+                return forecast_frame(prepared, chunk, baseline_ahead(peer, prepared, chunk, trained)[:, :steps])
             scaled = roll_forward(self.forward, prepared, chunk, trained)
             return forecast_frame(prepared, chunk, prepared.restore(scaled, "test", chunk)[:, :steps])
 

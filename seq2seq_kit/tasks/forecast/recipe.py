@@ -1,9 +1,9 @@
 """What a recipe for a forecast over a horizon may say."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import (
@@ -51,10 +51,17 @@ class ForecastModel(Model):
         "joint", description="independent: each target is a series of its own, all with the same weights."
     )
     normalise: Literal["none", "last", "mean_std"] = Field(
-        "none", description="What is subtracted from each window's measured columns and added back to the forecast."
+        "none",
+        description="What is subtracted from each window's measured columns and added back to the forecast; "
+        "where nothing is said `last`, if every target is read and `data.missing` is not `mask`.",
     )
     decoder_state: Literal["zeros", "encoder"] = Field(
         "zeros", description="encoder: decoder layer i starts from the final states of encoder layer i."
+    )
+    linear_skip: bool = Field(
+        False,
+        description="A linear map from the window, fitted in closed form, to which the decoder's output is added "
+        "(bridge: repeat); where nothing is said true.",
     )
 
 
@@ -65,7 +72,15 @@ class ForecastTraining(Training):
 
 
 # Keys that only `bridge: repeat` has: the builder of an autoregressive forecaster takes no such arguments.
-REPEAT_ONLY = ("segment_steps", "channels", "normalise", "position_embedding", "decoder_state", "output_dropout")
+REPEAT_ONLY = (
+    "segment_steps",
+    "channels",
+    "normalise",
+    "position_embedding",
+    "decoder_state",
+    "output_dropout",
+    "linear_skip",
+)
 
 
 def a_target_is_not_known(recipe: Written) -> Iterator[Problem]:
@@ -138,6 +153,26 @@ def _targets_not_read(recipe: Written) -> list[str]:
     return [name for name in names_of(recipe.data, "targets") if inputs and name not in inputs]
 
 
+def open_choices(values: Mapping[str, object]) -> dict[str, object]:
+    """What a recipe gets that leaves the form of its model open: a model that begins as a line and follows the level of a window.
+
+    Measured on six tables (docs/performance.md). A stored recipe has every key written out and keeps its meaning, as does one
+    whose sweep searches what these keys depend on.
+    """
+    data, model, sweep = (values.get(name, {}) for name in ("data", "model", "sweep"))
+    if not isinstance(data, Mapping) or not isinstance(model, Mapping):
+        return {}
+    searched = sweep.get("space") if isinstance(sweep, Mapping) else None
+    searched = searched if isinstance(searched, Mapping) else {}
+    complete = all(key in model for key in REPEAT_ONLY if key != "linear_skip")
+    if complete or model.get("bridge", "repeat") != "repeat" or "model.bridge" in searched:
+        return {}
+    read, known = names_of(data, "inputs"), names_of(data, "known_future")
+    level = all(name in read and name not in known for name in names_of(data, "targets"))
+    follows = level and data.get("missing") != "mask" and "data.inputs" not in searched
+    return {"linear_skip": True} | ({"normalise": "last"} if follows else {})
+
+
 class ForecastRecipe(Recipe):
     """(input_steps, inputs) -> (output_steps, targets)."""
 
@@ -162,3 +197,10 @@ class ForecastRecipe(Recipe):
     data: ForecastData
     model: ForecastModel = Field(default_factory=ForecastModel)
     training: ForecastTraining = Field(default_factory=ForecastTraining)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_open_choices(cls, values: object) -> object:
+        if not isinstance(values, Mapping) or not (chosen := open_choices(values)):
+            return values
+        return {**values, "model": chosen | dict(values.get("model", {}))}

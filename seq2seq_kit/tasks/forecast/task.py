@@ -14,13 +14,16 @@ from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.evaluation import Evaluation, Presentation
 from seq2seq_kit.evaluation.diagnostics import chosen_at_the_edge, examine_errors, repeats_last_value
+from seq2seq_kit.evaluation.ridge import Ridge, fit_ridge
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import AUTOREGRESSIVE
 from seq2seq_kit.reports.sequences import plot_attention
 from seq2seq_kit.tasks.forecast.bundle import ForecastBundle
+from seq2seq_kit.tasks.forecast.linear_start import shrink_correction, start_from_ridge
 from seq2seq_kit.tasks.forecast.recipe import REPEAT_ONLY, ForecastRecipe
 from seq2seq_kit.tasks.windows import WindowJob
-from seq2seq_kit.training.fit import Fit
+from seq2seq_kit.training.checkpoint import Checkpoint
+from seq2seq_kit.training.fit import Fit, Observer
 from seq2seq_kit.training.objective import value_loss
 from seq2seq_kit.training.own_scale import own_ratio
 
@@ -75,6 +78,29 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
             return super().view
         return Presentation(self.recipe.model.normalise, self.recipe.model.channels == "independent")
 
+    def fit(
+        self,
+        model: keras.Model,
+        observers: Sequence[Observer],
+        *,
+        stop_after: int | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Fit:
+        skips = self.recipe.model.linear_skip and not self._feeds_back
+        if skips:
+            start_from_ridge(model, self._start, self.prepared, self.view)
+        fitted = super().fit(model, observers, stop_after=stop_after, checkpoint=checkpoint)
+        if skips and stop_after is None:  # else val was trained on
+            shrink_correction(model, self.prepared)
+        return fitted
+
+    @property
+    def _start(self) -> Ridge:
+        """The line that the linear skip can hold: of windows as the model sees them."""
+        if self.view.normalise != "mean_std":
+            return self.ridge
+        return fit_ridge(self.prepared, [self.view], chosen_on=self.chosen_on)
+
     @property
     def teacher_forcing(self) -> Sequence[float]:
         return self.recipe.training.teacher_forcing if self._feeds_back else super().teacher_forcing
@@ -112,7 +138,7 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
     @staticmethod
     def diagnose(val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
         shared = examine_errors(val, test, val_losses, all_epochs=all_epochs)
-        return [*repeats_last_value(test), *shared, *chosen_at_the_edge(test)]
+        return [*repeats_last_value(test), *shared, *chosen_at_the_edge(test, test.edges)]
 
     def plots(self, bundle: ForecastBundle, fitted: Fit, test: Evaluation, folder: Path) -> dict[str, Figure]:
         own = {"attention": self._attention(bundle)} if self.recipe.model.bridge == "attention" else {}

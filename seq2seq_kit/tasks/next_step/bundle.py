@@ -17,10 +17,12 @@ from seq2seq_kit.data.windows.batches import Layout
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_ahead
 from seq2seq_kit.data.windows.ranges import WindowShape
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.evaluation.stored import baseline_named
 from seq2seq_kit.recipe.fields import HorizonData
 from seq2seq_kit.tasks.next_step.data import as_forecast, whole_steps, window_steps
 from seq2seq_kit.tasks.next_step.recipe import NextStepRecipe
 from seq2seq_kit.tasks.next_step.stream import Stream
+from seq2seq_kit.tasks.rolling import baseline_ahead
 
 if TYPE_CHECKING:
     from seq2seq_kit.models.next_step import Stepper
@@ -48,6 +50,7 @@ class NextStepBundle(WindowBundle):
         steps: int | None = None,
         future: pd.DataFrame | None = None,
         all_windows: bool = False,
+        baseline: str | None = None,
         origin: str = "the data",
     ) -> pd.DataFrame:
         """Forecasts the steps after the newest rows of each series: warms up on `input_steps` rows, then is autoregressive.
@@ -57,6 +60,7 @@ class NextStepBundle(WindowBundle):
             steps: Rows to predict, any number; default: the recipe's `output_steps`.
             future: For models with `known_future` columns, which this one is not.
             all_windows: From every window whose steps ahead lie in the rows or right behind them, not only the newest.
+            baseline: Name of a baseline that forecasts instead of the model: `ridge`, `last value`, `seasonal naive`.
             origin: Name of the file for messages.
 
         Returns:
@@ -64,7 +68,7 @@ class NextStepBundle(WindowBundle):
             and one column for each input in original units.
 
         Raises:
-            ArgumentError: `steps` is no whole number of at least 1, or there is a `future`.
+            ArgumentError: `steps` is no whole number of at least 1, or there is a `future`, or no such baseline.
             DataError: The rows do not fit; the message names column, row or series.
         """
         if future is not None:
@@ -72,16 +76,22 @@ class NextStepBundle(WindowBundle):
                 "a next-step model has no known_future columns, so it takes no `future` (--future)",
                 code="not_supported",
             )
+        peer = None if baseline is None else baseline_named(self.baselines, baseline)
         data = as_forecast(self.recipe.data).model_copy(update={"window_stride": 1})
-        if steps is not None:
-            data = data.model_copy(update={"output_steps": whole_steps(steps)})
+        trained = data.output_steps
+        steps = trained if steps is None else whole_steps(steps)
+        # A baseline forecasts in blocks of the steps that it was fitted for.
+        blocks = steps if peer is None else -(-steps // trained) * trained
+        data = data.model_copy(update={"output_steps": blocks})
         prepared = prepare_ahead(data, frame, self.scaler, origin=origin)
         count = prepared.windows["test"].count
-        return in_chunks(
-            prepared,
-            np.arange(count) if all_windows else newest_windows(prepared),
-            lambda prepared, chunk: forecast_frame(prepared, chunk, self.forecast(prepared, "test", chunk)),
-        )
+
+        def ahead(prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
+            if peer is not None:
+                return forecast_frame(prepared, chunk, baseline_ahead(peer, prepared, chunk, trained)[:, :steps])
+            return forecast_frame(prepared, chunk, self.forecast(prepared, "test", chunk))
+
+        return in_chunks(prepared, np.arange(count) if all_windows else newest_windows(prepared), ahead)
 
     def stream(self, names: Sequence[str] = ("",)) -> Stream:
         """Sequences to be fed in chunks of any length, each with states of its own.

@@ -48,7 +48,7 @@ class NextSteps:
     @cached_property
     def chunks(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """First row and number of rows of the chunks of each part."""
-        return {part: self._chunks(self.prepared.split.rows(part)) for part in PARTS}
+        return {part: self._chunks(self.prepared.rows[part]) for part in PARTS}
 
     @cached_property
     def read(self) -> np.ndarray:

@@ -22,6 +22,7 @@ from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.evaluation.labels import count_labels
+from seq2seq_kit.evaluation.stored import baseline_named
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks.tag.data import Tagged, require_labels
 from seq2seq_kit.tasks.tag.evaluation import (
@@ -63,12 +64,15 @@ class TagBundle(Bundle):
     baselines: list[TagBaseline]
     info: Json
 
-    def predict(self, rows: pd.DataFrame | Texts, *, origin: str = "the data") -> pd.DataFrame:
+    def predict(
+        self, rows: pd.DataFrame | Texts, *, baseline: str | None = None, origin: str = "the data"
+    ) -> pd.DataFrame:
         """Labels rows.
 
         Args:
             rows: A frame with the recipe's columns, labels not needed; for a tagger of tokens also sequences of tokens, or texts
                 whose tokens stand between white space.
+            baseline: Name of a baseline that labels instead of the model, without probabilities: `most frequent label`.
             origin: Name of the file for messages.
 
         Returns:
@@ -76,17 +80,23 @@ class TagBundle(Bundle):
             its `probability`.
 
         Raises:
+            ArgumentError: There is no such baseline.
             DataError: The rows do not fit; the message names column, row or sequence.
         """
+        peer = None if baseline is None else baseline_named(self.baselines, baseline)
         frame = rows if isinstance(rows, pd.DataFrame) else self.frame_of(rows)
         tagged = self.tagged(frame, origin, labelled=False)
         everything = np.arange(len(tagged.truth))
         at = tagged.rows.rows_of(everything)
         # Rows are labelled in the order of the table, even if it was sorted or its series are mixed.
         order = np.argsort(at)
-        at, probabilities = at[order], self._probabilities(tagged, everything)[order]
-        given = {self.recipe.data.labels: np.array(self.labels, dtype=object)[probabilities.argmax(axis=1)]}
-        found = answer_frame(self.names_of(frame, at), given, {"probability": probabilities.max(axis=1)})
+        names, labels = np.array(self.labels, dtype=object), self.recipe.data.labels
+        if peer is not None:
+            found = answer_frame(self.names_of(frame, at[order]), {labels: names[peer.give(tagged, everything)[order]]})
+        else:
+            probabilities = self._probabilities(tagged, everything)[order]
+            given = {labels: names[probabilities.argmax(axis=1)]}
+            found = answer_frame(self.names_of(frame, at[order]), given, {"probability": probabilities.max(axis=1)})
         found.attrs["notes"] = [*tagged.notes, *found.attrs.pop("renamed")]
         return found
 
@@ -249,7 +259,7 @@ class TagValuesBundle(TagBundle):
 
     def read(self, path: str) -> pd.DataFrame:
         """A file of rows; labels and names of series stay as they are written there."""
-        return read_source(path, texts=self.as_written)
+        return read_source(path, texts=self.as_written, form=self.recipe.data.format)
 
     @property
     def as_written(self) -> list[str]:

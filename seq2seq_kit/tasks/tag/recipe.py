@@ -10,6 +10,7 @@ from seq2seq_kit.recipe.fields import (
     MOST,
     Columns,
     Data,
+    FromFile,
     Name,
     Recipe,
     RecurrentModel,
@@ -37,7 +38,7 @@ class Labels(Section):
     )
 
 
-class TagTokensData(Labels):
+class TagTokensData(FromFile, Labels):
     """A table with a row for each token: its sequence, the token and its label."""
 
     source: Name | None = Field(

@@ -96,7 +96,8 @@ def read_tokens(data: TagTokensData, path: str) -> pd.DataFrame:
 
 def read_table_of_tokens(data: TagTokensData, path: str) -> pd.DataFrame:
     """A table with a row for each token; tokens and labels stay as they are written there."""
-    return read_source(path, texts=[data.tokens, data.labels, *([data.series] if data.series else [])])
+    texts = [data.tokens, data.labels, *([data.series] if data.series else [])]
+    return read_source(path, texts=texts, form=data.format)
 
 
 @dataclass(frozen=True)

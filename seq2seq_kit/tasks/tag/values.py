@@ -91,7 +91,7 @@ def _cut(prepared: Prepared, most: int) -> tuple[np.ndarray, np.ndarray, dict[st
     parts: dict[str, np.ndarray] = {}
     for part in PARTS:
         begun = len(starts)
-        bounds = prepared.split.rows(part)
+        bounds = prepared.rows[part]
         for first, end, series in prepared.segments:
             begin, stop = max(first, bounds[series, 0]), min(end, bounds[series, 1])
             pieces = range(begin, stop, most)

@@ -125,7 +125,7 @@ def _learn(
 
 def read_table_of_texts(data: TranslateData, path: str) -> pd.DataFrame:
     """A file of texts, which stay as they are written there."""
-    return read_source(path, texts=(data.source_column, data.target_column))
+    return read_source(path, texts=(data.source_column, data.target_column), form=data.format)
 
 
 def read_pairs(frame: pd.DataFrame, data: TranslateData, origin: str) -> tuple[list[str], list[str]]:

@@ -9,6 +9,7 @@ from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import (
     BRIDGE,
     TEACHER_FORCING,
+    FromFile,
     Level,
     Name,
     Recipe,
@@ -29,11 +30,11 @@ from seq2seq_kit.recipe.model_rules import (
     true_outputs_are_for_decoders_that_read_them,
 )
 from seq2seq_kit.recipe.rules import a_split_of_sequences_leaves_training_sequences
-from seq2seq_kit.recipe.section import Section, Tree
+from seq2seq_kit.recipe.section import Tree
 from seq2seq_kit.recipe.sweep import knob_of
 
 
-class TranslateData(Section):
+class TranslateData(FromFile):
     """A table with a source and a target text in each row."""
 
     source: Name | None = Field(None, description="A named data set or the path of a CSV or Parquet file.")

@@ -1,14 +1,17 @@
 """Figures of labels and numbers beside scikit-learn's, and baselines that know what they say they know."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, f1_score, log_loss, r2_score
 
-from seq2seq_kit.tasks.classify.baselines import features_of, fit_baselines
+from seq2seq_kit.tasks.classify.baselines import LinearBaseline, features_of, fit_baselines
 from seq2seq_kit.tasks.classify.data import prepare_examples
 from seq2seq_kit.tasks.classify.evaluation import BalancedEvaluation, LabelEvaluation, NumberEvaluation
+from seq2seq_kit.tasks.classify.task import ClassifyJob
 from tests.tasks.classify.conftest import (
     counted_frame,
     levels_frame,
@@ -96,6 +99,39 @@ def test_summaries_pass_over_padding() -> None:
         np.testing.assert_allclose(found[number], expected, rtol=1e-4, atol=1e-5)
 
 
+def chosen(line: LinearBaseline) -> float:
+    found = re.search(r"penalty (\S+) chosen on validation", line.about)
+    assert found is not None
+    return float(found[1])
+
+
+def test_the_penalty_is_the_best_on_validation_where_the_fixed_one_is_not() -> None:
+    # A label of one column of many, which few noisy sequences teach a line without a penalty by heart.
+    rng = np.random.default_rng(0)
+    columns = [f"x{number}" for number in range(30)]
+    frame = pd.DataFrame({"id": np.repeat(np.arange(200), 2).astype(str)})
+    values = rng.normal(size=(200, 30))
+    frame[columns] = np.repeat(values, 2, axis=0) + rng.normal(scale=0.01, size=(400, 30))
+    frame["kind"] = np.repeat(np.where(values[:, 0] + rng.normal(scale=1.5, size=200) > 0, "up", "down"), 2)
+    data = {"series": "id", "inputs": columns, "label": "kind"}
+    examples = prepare_examples(parse_recipe({"task": "classify", "data": data}).data, frame)
+    line = fit_baselines(examples, "none")[1]
+    assert chosen(line) > 1
+    train, val = examples.parts["train"], examples.parts["val"]
+    features, held = features_of(examples, train), features_of(examples, val)
+    center, scale = features.mean(0), np.where(features.std(0) > 0, features.std(0), 1)
+    errors = {
+        penalty: 1
+        - LogisticRegression(C=1 / penalty, max_iter=1000)
+        .fit((features - center) / scale, examples.truth_of("train"))
+        .score((held - center) / scale, examples.truth_of("val"))
+        for penalty in (1.0, chosen(line))
+    }
+    assert errors[chosen(line)] < errors[1.0]
+    joined = prepare_examples(parse_recipe({"task": "classify", "data": data}).data, frame, joined=True)
+    assert chosen(fit_baselines(joined, "none")[1]) > 1
+
+
 def test_baselines_are_scikit_learns_as_plain_arrays() -> None:
     for recipe, frame in ((windows_recipe(), levels_frame()), (texts_recipe(), words_frame())):
         examples = prepare_examples(parse_recipe(recipe).data, frame)
@@ -107,10 +143,12 @@ def test_baselines_are_scikit_learns_as_plain_arrays() -> None:
         if isinstance(features, np.ndarray):
             scale = np.where(features.std(0) > 0, features.std(0), 1)
             center, dense = features.mean(0), features_of(examples, test)
-            peer = LogisticRegression(max_iter=1000).fit((features - center) / scale, examples.truth_of("train"))
+            peer = LogisticRegression(C=1 / chosen(line), max_iter=1000).fit(
+                (features - center) / scale, examples.truth_of("train")
+            )
             expected = peer.predict_proba((dense - center) / scale)
         else:
-            peer = LogisticRegression(max_iter=1000).fit(features, examples.truth_of("train"))
+            peer = LogisticRegression(C=1 / chosen(line), max_iter=1000).fit(features, examples.truth_of("train"))
             expected = peer.predict_proba(features_of(examples, test))
         np.testing.assert_allclose(line.predict(examples, test), expected, atol=1e-6)
 
@@ -124,7 +162,7 @@ def test_ridge_and_mean_are_the_baselines_of_numbers() -> None:
     np.testing.assert_allclose(mean.predict(examples, test), examples.truth_of("train").mean())
     features = features_of(examples, train)
     scaled = (features - features.mean(0)) / features.std(0)
-    peer = Ridge().fit(scaled, examples.truth_of("train"))
+    peer = Ridge(alpha=chosen(ridge)).fit(scaled, examples.truth_of("train"))
     dense = (features_of(examples, test) - features.mean(0)) / features.std(0)
     np.testing.assert_allclose(ridge.predict(examples, test), peer.predict(dense), rtol=1e-6)
 
@@ -139,3 +177,20 @@ def test_the_logistic_regression_has_the_recipes_class_weights() -> None:
     ]
     rare = examples.preprocessing.labels.index("vowel")
     assert given[1][:, rare].mean() > 2 * given[0][:, rare].mean()
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_a_penalty_at_the_edge_is_a_finding_and_one_inside_is_none(noise: float) -> None:
+    frame = counted_frame()
+    series, names = pd.factorize(frame["name"])
+    strange = np.random.default_rng(0).normal(size=len(names))
+    frame["rows"] = 10 * frame.groupby("name")["x"].transform("mean") + noise * strange[series]
+    ridge = fit_baselines(prepare_examples(parse_recipe(series_recipe()).data, frame), "none")[1]
+    assert bool(ridge.edge) == (noise == 0)
+    truth = np.arange(3.0)
+    edges = {"ridge": ridge.edge} if ridge.edge else {}
+    forecasts = {"model": truth, "ridge": truth + 1}
+    boards = [NumberEvaluation(part, truth, forecasts, {"ridge": ""}, "rows", edges=edges) for part in ("val", "test")]
+    found = ClassifyJob.diagnose(*boards, [1.0, 0.5], all_epochs=False)
+    assert ("penalty_at_edge" in [each.code for each in found]) == (noise == 0)
+    assert not ridge.edge or ridge.edge == "penalty 0.0001, the smallest of those tried"

@@ -103,3 +103,13 @@ def test_without_a_calendar_nothing_is_known_ahead() -> None:
     steps = steps_of(hourly_frame(300), calendar=[])
     read, known = window_steps(steps.prepared, "val", np.array([1]))
     assert (read.shape, known.shape) == ((1, 24, 2), (1, 5, 0))
+
+
+def test_a_row_that_was_interpolated_towards_a_later_part_is_no_target() -> None:
+    frame = hourly_frame(300)
+    border = int(steps_of(frame).prepared.split.rows("train")[0, 1])
+    frame.loc[border - 2 : border + 1, "load"] = np.nan
+    steps = steps_of(frame, missing="interpolate")
+    first, lengths = steps.chunks["train"]
+    assert (first + lengths).max() == border - 3
+    assert steps.chunks["val"][0].min() == border - 1

@@ -1,4 +1,4 @@
-"""More steps than a forecast was trained for, autoregressive."""
+"""More steps than a forecast, or a baseline of one, was fitted for: autoregressive."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.evaluation.baselines import Baseline
+from seq2seq_kit.evaluation.ridge import Ridge
 from seq2seq_kit.recipe.fields import HorizonData
 
 
@@ -69,3 +71,21 @@ def roll_forward(
         rows[:, ahead, flags] = 1.0
     found = np.concatenate(blocks, axis=1)
     return found if layout.own is None or levels[0] is None else layout.own.targets(found, levels[0])
+
+
+def baseline_ahead(baseline: Baseline, prepared: Prepared, windows: np.ndarray, output_steps: int) -> np.ndarray:
+    """What a baseline says of the same windows as `roll_forward`, in original units.
+
+    Args:
+        baseline: Fitted for forecasts of `output_steps`.
+        prepared: As for `roll_forward`.
+        windows: Their numbers, in the test part.
+        output_steps: Steps of a block.
+
+    Returns:
+        Predictions, `(windows, all output steps, targets)`.
+    """
+    if not isinstance(baseline, Ridge):  # it repeats what it knows, over any number of steps
+        return baseline(prepared, "test", windows)
+    scaled = roll_forward(lambda arrays: baseline.of_arrays(prepared, arrays), prepared, windows, output_steps)
+    return prepared.restore(scaled, "test", windows)

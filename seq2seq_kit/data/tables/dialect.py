@@ -1,0 +1,147 @@
+"""What a file of text looks like: its `data.format`, told from its bytes, and why.
+
+What a program writes (commas, points, UTF-8) gives an empty format. Nothing ambiguous is guessed: it is refused with the key that
+settles it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seq2seq_kit.data.tables.dialect_cells import read_cells_of
+from seq2seq_kit.data.tables.dialect_lines import Lines, cut_lines
+from seq2seq_kit.data.tables.text_bytes import read_bytes
+from seq2seq_kit.errors import DataError
+from seq2seq_kit.recipe.format import Format
+
+_MOST = 4 * 2**20  # bytes that are looked at
+_MARKS = (
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+_UTF_8 = b"\xef\xbb\xbf"
+_SAID = re.compile(r'\s*"?sep=(.)"?[;,\t]*\s*', re.IGNORECASE)  # Excel's first line
+
+
+@dataclass(frozen=True)
+class Detected:
+    """How a file is written.
+
+    Attributes:
+        format: Only what differs from the defaults is set.
+        reasons: A short sentence for each decision, and for what the owner should look at.
+    """
+
+    format: Format = field(default_factory=Format)
+    reasons: list[str] = field(default_factory=list)
+
+
+def detect(path: str | Path) -> Detected:
+    """Looks at the first megabytes of a file, and at its end.
+
+    Raises:
+        DataError: The file cannot be read or is empty, or what it says is ambiguous or contradictory.
+    """
+    path = Path(path)
+    try:
+        data = read_bytes(path, _MOST)
+    except Exception as error:  # each way of packing has errors of its own
+        said = f"cannot read {path}: {error}. Expected a readable table; copy or unpack the file again"
+        raise DataError(said, code="unreadable_file") from None
+    whole = len(data) < _MOST
+    text, encoding, reasons = _decoded(data if whole else data[: data.rfind(b"\n") + 1], str(path))
+    if not text.strip():
+        raise DataError(f"{path} is empty; expected a header line and rows", code="empty_table")
+    keys: dict[str, object] = {"encoding": encoding} if encoding else {}
+    first, _, below = text.partition("\n")
+    excel = _SAID.fullmatch(first)
+    lines = cut_lines(f"\n{below}" if excel else text, str(path), excel[1] if excel else None, whole=whole)
+    keys |= _separation(lines, path, reasons) | lines.keys
+    if excel:
+        keys.setdefault("header_row", 2)
+        reasons.append(f"line 1 is {first.strip()!r}, which tells Excel the separator")
+    reasons += lines.reasons
+    cells, why = read_cells_of(lines, str(path))
+    return Detected(Format.model_validate(keys | cells), [*reasons, *why])
+
+
+def spelled(keys: Mapping[str, object]) -> str:
+    """Keys of a format as a message names them.
+
+    Example:
+        >>> spelled({"delimiter": ";", "decimal": ","})
+        "data.format.delimiter: ';', data.format.decimal: ','"
+    """
+    return ", ".join(f"data.format.{key}: {_spelled(value)}" for key, value in keys.items())
+
+
+def _spelled(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _decoded(data: bytes, path: str) -> tuple[str, str, list[str]]:
+    """The text, its encoding where that is not UTF-8, and why."""
+    for mark, name in _MARKS:
+        if data.startswith(mark):
+            return (
+                data.decode(name, "replace").removeprefix("\ufeff"),
+                name,
+                [f"the file begins with the mark of {name.upper()}"],
+            )
+    zeros = [data[at : 2**16 : 2].count(0) for at in (0, 1)]
+    if max(zeros) > 0.3 * min(len(data), 2**16) / 2 > 4 * min(zeros):
+        name = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+        return data.decode(name, "replace"), name, [f"every other byte is 0, as in {name.upper()}"]
+    try:
+        return data.removeprefix(_UTF_8).decode(), "", []
+    except UnicodeDecodeError as error:
+        bad, byte = error.start, data[error.start]
+    try:
+        text = data.decode("cp1252")
+    except UnicodeDecodeError:
+        text = ""
+    if not text or not _is_western(text):
+        raise DataError(
+            f"cannot tell the encoding of {path}: it is no UTF-8 (byte {bad + 1:,} is 0x{byte:02X}), and as Windows-1252 its "
+            "letters make no words. Set data.format.encoding in the recipe, such as cp1250 (Central Europe), cp1251 (Cyrillic), "
+            "cp850 (DOS), mac_roman, shift_jis or gb18030",
+            code="unclear_format",
+        )
+    word = re.search(r"\w*[^\x00-\x7f]\w*", text)
+    shown = f", which makes it {word[0]!r}" if word else ""
+    return (
+        text,
+        "cp1252",
+        [f"the file is no UTF-8 (byte {bad + 1:,} is 0x{byte:02X}); it is read as Windows-1252{shown}"],
+    )
+
+
+def _is_western(text: str) -> bool:
+    """Whether letters beyond ASCII stand as in words of Western languages: one or two in a row, and no signs inside of words."""
+    beyond = re.findall(r"[^\x00-\x7f]", text)
+    runs = sum(map(len, re.findall(r"[^\W\d_a-zA-Z]{3,}", text)))
+    inside = len(re.findall(r"(?<=[a-zA-Z])[^\x00-\x7f\w'\u2019\u00b0\u00b2\u00b3\u00b7\u2013](?=[a-z])", text))
+    return (runs + inside) * 4 < len(beyond)
+
+
+def _separation(lines: Lines, path: Path, reasons: list[str]) -> dict[str, object]:
+    """What differs from what the file's name says: delimiter and quote."""
+    keys: dict[str, object] = {}
+    usual = Format().separator(path.name)
+    if not lines.delimiter:
+        if any(usual in cell for row in lines.rows for cell in row):
+            keys["delimiter"] = ";"
+            reasons.append(f"there is one column; {usual!r} is in its cells")
+    elif lines.delimiter != usual:
+        called = {"\t": "tab", " ": "whitespace"}.get(lines.delimiter, lines.delimiter)
+        keys["delimiter"] = called
+        width = max(len(row) for row in lines.rows[:100]) if lines.rows else len(lines.names)
+        shown = called if len(called) > 1 else repr(called)
+        reasons.append(f"cells are separated by {shown} ({width - 1} in each of {len(lines.rows):,} lines)")
+    if lines.quote != ("" if lines.delimiter == "\t" else '"'):
+        keys["quote"] = lines.quote
+        reasons.append(f"cells stand in {lines.quote}" if lines.quote else "quotes are cells like any other")
+    return keys

@@ -1,0 +1,285 @@
+"""Where the table stands in a file of text: its separator, the line of names, what is before and after the rows."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from seq2seq_kit.data.tables.dialect_words import MISSING, is_date, is_number, is_unit
+from seq2seq_kit.errors import DataError
+
+CANDIDATES = ("\t", ";", "|", ",", " ")  # the last one: any run of white space
+_LOOKED_AT = 500  # lines by which a separator is told
+_MOST_FOOTERS = 20
+_TOTAL = re.compile(
+    r"\W*(grand\s|sub-?)?(total|sum(me)?$|gesamt|zwischensumme|somme|suma$|totaa?l|average|avg|mean$|mittel|durchschnitt|moyenne"
+    r"|media$|promedio|\u0438\u0442\u043e\u0433\u043e|\u0432\u0441\u0435\u0433\u043e|\u5408\u8a08)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A file cut into cells.
+
+    Attributes:
+        delimiter: What is between the cells; empty: there is one column.
+        quote: The sign around cells.
+        names: Of the columns; empty where no line has them.
+        rows: Cells of each row, without what stands before and after them.
+        keys: What is to be said in the format: header_row, first_row, footer_rows, comment.
+        reasons: A sentence for each decision.
+    """
+
+    delimiter: str
+    quote: str
+    names: list[str]
+    rows: list[list[str]]
+    keys: dict[str, object] = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
+
+    def column(self, position: int) -> list[str]:
+        """The cells of a column that are not empty."""
+        return [row[position].strip() for row in self.rows if position < len(row) and row[position].strip()]
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Rows with the line that each ends in, by one separator; blank lines and comments are left out."""
+
+    delimiter: str
+    rows: list[list[str]]
+    lines: list[int]
+    width: int
+    header: int
+    first: int
+
+    @property
+    def support(self) -> float:
+        below = self.rows[self.header :]
+        return sum(self.fits(row) for row in below[:_LOOKED_AT]) / max(min(len(below), _LOOKED_AT), 1)
+
+    def fits(self, row: Sequence[str]) -> bool:
+        return len(row) == self.width or (len(row) == self.width - 1 and not self.surplus_cells)
+
+    @property
+    def surplus_cells(self) -> bool:
+        """Whether the last column has cells; a separator at the end of each row makes one that has none."""
+        return any(len(row) == self.width and row[-1].strip() for row in self.rows[self.header + 1 : _LOOKED_AT])
+
+    @property
+    def foreign(self) -> float:
+        """Share of cells that hold another separator."""
+        others = [each for each in CANDIDATES[:4] if each != self.delimiter]
+        cells = [cell for row in self.rows[self.header : self.header + 100] for cell in row]
+        held = [
+            cell for cell in cells if any(each in cell for each in others) and not (is_number(cell) or is_date(cell))
+        ]
+        return len(held) / max(len(cells), 1)
+
+
+def cut_lines(text: str, path: str, delimiter: str | None = None, *, whole: bool = True) -> Lines:
+    """Finds the table in a text.
+
+    Args:
+        text: The file, or its beginning.
+        path: Its name, for messages.
+        delimiter: What is between cells where the file says it itself.
+        whole: Whether the text has the end of the file.
+
+    Raises:
+        DataError: No separator gives rows of one width.
+    """
+    lines = re.split(r"\r\n|\n|\r", text)
+    cuts = [cut for each in ([delimiter] if delimiter else CANDIDATES) if (cut := _cut(lines[:_LOOKED_AT], each, '"'))]
+    good = [cut for cut in cuts if cut.width > 1 and cut.support >= 0.9 and cut.foreign < 0.4 and _has_names(cut)]
+    chosen = min(good[:-1] if len(good) > 1 and good[-1].delimiter == " " else good, key=_worth, default=None)
+    if chosen is None:
+        return _of_one_column(lines, cuts, path, whole=whole)
+    quote = _quote(lines, chosen)
+    cut = _cut(lines, chosen.delimiter, quote)
+    assert cut is not None
+    return _described(lines, cut, quote, whole=whole)
+
+
+def _worth(cut: _Cut) -> tuple[bool, float, int]:
+    return (cut.support < 0.99, round(cut.foreign, 1), -cut.width)
+
+
+def _of_one_column(lines: list[str], cuts: Sequence[_Cut], path: str, *, whole: bool) -> Lines:
+    single = _cut(lines, "", '"')
+    if single is None:
+        raise DataError(f"{path} is empty; expected a header line and rows", code="empty_table")
+    numbers = [is_number(row[0]) for row in single.rows[1:]]
+    wide = [cut for cut in cuts if cut.width > 1]
+    if wide and sum(numbers) < 0.9 * len(numbers):
+        widest = max(wide, key=lambda cut: cut.support)
+        shown = "a tab" if widest.delimiter == "\t" else repr(widest.delimiter)
+        raise DataError(
+            f"cannot tell what separates the cells of {path}: no separator gives each row as many cells as there are names. "
+            f"{shown} gives {widest.width} in {widest.support:.0%} of the rows. Correct the rows, or set "
+            "data.format.delimiter and data.format.header_row in the recipe",
+            code="unclear_format",
+        )
+    return _described(lines, single, '"', whole=whole)
+
+
+def _cut(lines: Sequence[str], delimiter: str, quote: str) -> _Cut | None:
+    rows, ends = [], []
+    try:
+        for end, row in _rows(lines, delimiter, quote):
+            if any(cell.strip() for cell in row) or len(row) > 1:
+                rows.append(row)
+                ends.append(end)
+    except csv.Error:
+        return None
+    told = [row for row in rows if not row[0].startswith("#")] or rows
+    if not told:
+        return None
+    # In the middle, because lines about the file may outnumber the rows of a short one.
+    counts = Counter(len(row) for row in told)
+    width = max(counts, key=lambda each: (counts[each] if each > 1 else counts[each] - 0.5, each))
+    header, first = _names_and_first(rows, told, width)
+    return _Cut(delimiter, rows, ends, width, header, first)
+
+
+def _names_and_first(rows: Sequence[Sequence[str]], told: Sequence[Sequence[str]], width: int) -> tuple[int, int]:
+    """The positions of the line of names and of the first row of values."""
+    full = [row for row in told if len(row) == width]
+    surplus = width > 1 and not any(row[-1].strip() for row in full)
+    widths = (width, width - 1) if surplus else (width,)
+    below = full[len(full) // 2 :][:200]
+    kinds = [kind_of_cells([row[at] for row in below]) for at in range(width)]
+    first = next((at for at, row in enumerate(rows) if _is_of_kinds(row, kinds, width)), None)
+    if first is None:  # there are texts only, or no row at all
+        there = (at for at, row in enumerate(rows) if len(row) in widths and 2 * sum(map(bool, row)) > width)
+        header = next((at for at in there if not rows[at][0].startswith("#")), 0)
+        return header, header + 1
+    above = [at for at in range(first) if len(rows[at]) in widths and 2 * sum(map(bool, rows[at])) > width]
+    named = [at for at in above if not _has_units(rows[at], kinds)]
+    header = named[-1] if named else above[0] if above else first
+    return header, max(first, header + 1)
+
+
+def _is_of_kinds(row: Sequence[str], kinds: Sequence[str], width: int) -> bool:
+    """Whether a row has numbers and times where the others have them."""
+    if len(row) != width:
+        return False
+    told = [(cell.strip(), kind) for cell, kind in zip(row, kinds, strict=True) if kind != "text" and cell.strip()]
+    right = [is_date(cell) if kind == "date" else is_number(cell) for cell, kind in told]
+    return any(right) and all(good or MISSING.fullmatch(cell) for good, (cell, _) in zip(right, told, strict=True))
+
+
+def _has_units(row: Sequence[str], kinds: Sequence[str]) -> bool:
+    cells = [cell.strip() for cell, kind in zip(row, kinds, strict=False) if kind == "number" and cell.strip()]
+    return bool(cells) and all(map(is_unit, cells))
+
+
+def _rows(lines: Sequence[str], delimiter: str, quote: str) -> Iterator[tuple[int, list[str]]]:
+    if delimiter in ("", " "):
+        for number, line in enumerate(lines, 1):
+            yield number, line.split() if delimiter else [line]
+        return
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, quotechar=quote or None, quoting=quoting)
+    for row in reader:
+        yield reader.line_num, row
+
+
+def _has_names(cut: _Cut) -> bool:
+    """Whether the first line of full width may name the columns, or is the first line of all."""
+    return cut.header == 0 or 2 * sum(map(is_number, cut.rows[cut.header])) <= cut.width
+
+
+def _quote(lines: Sequence[str], cut: _Cut) -> str:
+    """The sign that stands around cells."""
+    counts: Counter[str] = Counter()
+    for _, row in _rows(lines[:_LOOKED_AT], cut.delimiter, ""):
+        for cell in row:
+            if len(cell) > 1 and cell[0] == cell[-1] and cell[0] in "\"'":
+                counts[cell[0]] += 1
+    least = max(len(cut.rows[cut.header :]), 2) / 2
+    single = counts["'"] >= least and not counts['"']
+    return "'" if single else ('"' if cut.delimiter != "\t" or counts['"'] >= least else "")
+
+
+def _described(lines: Sequence[str], cut: _Cut, quote: str, *, whole: bool) -> Lines:
+    keys: dict[str, object] = {}
+    reasons = []
+    names, rows, ends = [cell.strip() for cell in cut.rows[cut.header]], cut.rows[cut.header + 1 :], cut.lines
+    first = ends[cut.header - 1] + 1 if cut.header else 1
+    line = next((at for at in range(first, len(lines) + 1) if lines[at - 1].strip()), first)
+    if cut.header:
+        keys["header_row"] = line
+        reasons.append(f"line {line} names the columns; what stands above it is about the file")
+    comments = [row for row in rows if row and row[0].lstrip().startswith("#")]
+    if comments or (names[0].startswith("#") and len(names[0]) > 1):
+        rows = [row for row in rows if not row[0].lstrip().startswith("#")]
+        names[0] = names[0].removeprefix("#").lstrip()
+        keys["comment"] = "#"
+        reasons.append(f"{len(comments) or 'the names and no'} lines begin with '#'")
+    kinds = [kind_of_cells([row[at] for row in rows if at < len(row)]) for at in range(cut.width)]
+    if not cut.header and _is_a_row(names, kinds):
+        keys["header_row"] = 0
+        reasons.append("no line names the columns: the first one is a row like those below it")
+        rows, names = [cut.rows[0], *rows], []
+    units = cut.first - cut.header - 1
+    if units and names:
+        keys["first_row"] = next(at for at in range(ends[cut.first - 1] + 1, len(lines) + 1) if lines[at - 1].strip())
+        shown = " ".join(cell.strip() for cell in rows[0] if cell.strip())[:60]
+        reasons.append(f"the rows begin in line {keys['first_row']}: {shown!r} below the names are no values")
+        rows = rows[units:]
+    footers = _footers(rows, kinds, cut.width) if whole else 0
+    if footers:
+        keys["footer_rows"] = footers
+        shown = " ".join(cell.strip() for cell in rows[-footers] if cell.strip())[:60]
+        reasons.append(f"the last {'row is' if footers == 1 else f'{footers} rows are'} no data: {shown!r}")
+        rows = rows[:-footers]
+    return Lines(cut.delimiter, quote, names, rows, keys, reasons)
+
+
+def kind_of_cells(cells: Sequence[str]) -> str:
+    """What most cells of a column are: number, date or text."""
+    there = [cell for cell in cells[:5_000] if cell.strip()]
+    for kind, check in (("date", is_date), ("number", is_number)):
+        if there and sum(map(check, there)) >= 0.8 * len(there):
+            return kind
+    return "text"
+
+
+def _is_a_row(first: Sequence[str], kinds: Sequence[str]) -> bool:
+    """Whether the line of names is none: where the rows have numbers and times it has them, too."""
+    told = [(cell, kind) for cell, kind in zip(first, kinds, strict=False) if kind != "text"]
+    if not told or not all(is_date(cell) if kind == "date" else is_number(cell) for cell, kind in told):
+        return False
+    digits = [int(cell) for cell in first if cell.isdecimal()]
+    counted = (
+        len(digits) >= len(first) - 1 and len(digits) > 1 and digits == list(range(digits[0], digits[0] + len(digits)))
+    )
+    return not counted  # 0, 1, 2 or 2019, 2020, 2021 are names
+
+
+def _footers(rows: Sequence[Sequence[str]], kinds: Sequence[str], width: int) -> int:
+    found = 0
+    for row in reversed(rows[-_MOST_FOOTERS:]):
+        if not _is_a_footer(row, rows, kinds, width):
+            break
+        found += 1
+    return found if found < len(rows) else 0
+
+
+def _is_a_footer(row: Sequence[str], rows: Sequence[Sequence[str]], kinds: Sequence[str], width: int) -> bool:
+    there = [cell.strip() for cell in row if cell.strip()]
+    if not there or (width > 2 and len(row) < width - 1 and len(there) <= 2):
+        return True
+    dates = [row[at].strip() if at < len(row) else "" for at, kind in enumerate(kinds) if kind == "date"]
+    if dates and width > 1 and not any(map(is_date, dates)):
+        return True
+    numbers = [row[at].strip() if at < len(row) else "" for at, kind in enumerate(kinds) if kind == "number"]
+    if numbers and not dates and width > 1 and not any(is_number(each) or MISSING.fullmatch(each) for each in numbers):
+        return True
+    first = there[0]
+    alone = sum(first in each for each in rows[-1_000:]) == 1
+    return _TOTAL.match(first) is not None and not is_number(first) and alone

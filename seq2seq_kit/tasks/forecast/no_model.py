@@ -1,0 +1,60 @@
+"""What a recipe for the baselines alone may say: `model: none`."""
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from seq2seq_kit.errors import Problem
+from seq2seq_kit.recipe.fields import Recipe, Rule, Written
+from seq2seq_kit.recipe.rules import (
+    TABLE_RULES,
+    a_split_in_time_leaves_training_rows,
+    row_groups_are_read_as_they_stand,
+)
+from seq2seq_kit.recipe.section import Section, Tree
+from seq2seq_kit.tasks.forecast.recipe import ForecastData, ForecastTraining, a_target_is_not_known
+
+NO_MODEL = "none"
+
+
+class NoModel(Section):
+    """No network: the run is of the baselines."""
+
+    none: Literal[True] = Field(True, description="`model: none` says the same.")
+
+
+def has_no_model(values: Tree) -> bool:
+    """Whether a recipe as it was written says `model: none`."""
+    model = values.get("model")
+    return model == NO_MODEL or (isinstance(model, Mapping) and "none" in model)
+
+
+def nothing_is_searched(recipe: Written) -> Iterator[Problem]:
+    if recipe.sweep is not None:
+        said = "there is nothing to search with `model: none`. Leave the sweep out, or describe a model"
+        yield Problem("sweep", said, "conflicting_keys")
+
+
+class NoModelRecipe(Recipe):
+    """A forecast by baselines: (input_steps, inputs) -> (output_steps, targets), nothing is trained."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        *TABLE_RULES,
+        a_target_is_not_known,
+        row_groups_are_read_as_they_stand,
+        a_split_in_time_leaves_training_rows,
+        nothing_is_searched,
+    )
+
+    task: Literal["forecast"]
+    data: ForecastData
+    model: NoModel
+    training: ForecastTraining = Field(default_factory=ForecastTraining, description="Not used: nothing is trained.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_word(cls, values: object) -> object:
+        if isinstance(values, Mapping) and values.get("model") == NO_MODEL:
+            return {**values, "model": {"none": True}}
+        return values

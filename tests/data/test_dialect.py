@@ -1,0 +1,498 @@
+"""Files as people export them: what is detected, that they are read by it with the right numbers, and what is refused."""
+
+import bz2
+import gzip
+import lzma
+import re
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seq2seq_kit.data import read_source
+from seq2seq_kit.data.tables.dialect import detect
+from seq2seq_kit.errors import DataError
+from seq2seq_kit.recipe.format import Format
+
+ROWS = 60
+TIMES = pd.date_range("2024-03-01", periods=ROWS, freq="h")
+VALUES = np.round(1_500 + 900 * np.sin(np.arange(ROWS) / 5), 2)
+SMALL = np.round(np.cos(np.arange(ROWS) / 7) * 20 + 0.5, 1)
+
+Writer = Callable[[float], str]
+
+
+def comma(value: float) -> str:
+    return f"{value:.2f}".replace(".", ",")
+
+
+def grouped(group: str, decimal: str, digits: int = 2) -> Writer:
+    def write(value: float) -> str:
+        return f"{value:,.{digits}f}".replace(",", "\0").replace(".", decimal).replace("\0", group)
+
+    return write
+
+
+def indian(value: float) -> str:
+    whole, fraction = f"{value * 1_000:.2f}".split(".")
+    head, tail = whole[:-3], whole[-3:]
+    pairs = [head[max(at - 2, 0) : at] for at in range(len(head), 0, -2)][::-1]
+    return ",".join([*pairs, tail]) + "." + fraction
+
+
+def table(
+    delimiter: str = ",",
+    write: Writer = lambda value: f"{value:.2f}",
+    small: Writer = lambda value: f"{value:.1f}",
+    *,
+    names: str | None = None,
+    end: str = "",
+    quoted: bool = False,
+) -> str:
+    def cell(text: str) -> str:
+        return f'"{text}"' if quoted or delimiter in text else text
+
+    rows = [
+        [cell(f"{time:%Y-%m-%d %H:%M}"), cell(write(value)), cell(small(low))]
+        for time, value, low in zip(TIMES, VALUES, SMALL, strict=True)
+    ]
+    header = names or delimiter.join(["time", "load", "temp"])
+    return "\n".join([header, *(delimiter.join(row) + end for row in rows)]) + "\n"
+
+
+def with_cell(row: int, column: int, text: str, written: str | None = None, delimiter: str = ",") -> str:
+    lines = (written or table(delimiter)).splitlines()
+    cells = lines[row].split(delimiter)
+    cells[column] = text
+    lines[row] = delimiter.join(cells)
+    return "\n".join(lines) + "\n"
+
+
+def whole(value: float) -> str:
+    return f"{value:.0f}"
+
+
+def euro(value: float) -> str:
+    return grouped(" ", ",")(value) + " €"
+
+
+def accounting(value: float) -> str:
+    return f"({-value:.1f})" if value < 0 else f"{value:.1f}"
+
+
+def behind(value: float) -> str:
+    return f"{abs(value):.1f}-" if value < 0 else f"{value:.1f}"
+
+
+# By name: the file's ending, its text, its encoding, what is detected, what was written to `load` times its factor.
+EXPORTS: dict[str, tuple[str, str, str, dict[str, object], float]] = {
+    "plain": (".csv", table(), "utf-8", {}, 1),
+    "plain, with a mark": (".csv", table(), "utf-8-sig", {}, 1),
+    "tabs": (".tsv", table("\t"), "utf-8", {}, 1),
+    "tabs in a csv": (".csv", table("\t"), "utf-8", {"delimiter": "tab"}, 1),
+    "commas in a txt": (".txt", table(), "utf-8", {}, 1),
+    "semicolons": (".csv", table(";"), "utf-8", {"delimiter": ";"}, 1),
+    "bars": (".csv", table("|"), "utf-8", {"delimiter": "|"}, 1),
+    "European": (".csv", table(";", comma, comma), "utf-8-sig", {"delimiter": ";", "decimal": ","}, 1),
+    "European, quoted, by commas": (".csv", table(",", comma, comma), "utf-8", {"decimal": ","}, 1),
+    "European, grouped": (
+        ".csv",
+        table(";", grouped(".", ","), comma),
+        "utf-8",
+        {"delimiter": ";", "decimal": ",", "thousands": "."},
+        1,
+    ),
+    "points between thousands only": (
+        ".csv",
+        table(";", grouped(".", ",", 0), lambda value: f"{value:.0f}"),
+        "utf-8",
+        {"delimiter": ";", "decimal": ",", "thousands": "."},
+        0,
+    ),
+    "American, grouped": (".csv", table(",", grouped(",", ".")), "utf-8", {"thousands": ","}, 1),
+    "Swiss": (".csv", table(";", grouped("'", ".")), "utf-8", {"delimiter": ";", "thousands": "'"}, 1),
+    "Swiss, typographic": (
+        ".csv",
+        table(";", grouped("\u2019", ".")),
+        "cp1252",
+        {"delimiter": ";", "thousands": "'"},
+        1,
+    ),
+    "French": (
+        ".csv",
+        table(";", grouped("\u202f", ","), comma),
+        "utf-8",
+        {"delimiter": ";", "decimal": ",", "thousands": " "},
+        1,
+    ),
+    "no-break": (
+        ".csv",
+        table(";", grouped("\u00a0", ","), comma),
+        "cp1252",
+        {"delimiter": ";", "decimal": ",", "thousands": " ", "encoding": "cp1252"},
+        1,
+    ),
+    "Indian": (".csv", table(",", indian), "utf-8", {"thousands": ","}, 1_000),
+    "euros": (
+        ".csv",
+        table(";", euro, comma),
+        "utf-8",
+        {"delimiter": ";", "decimal": ",", "thousands": " ", "strip": ["€"]},
+        1,
+    ),
+    "euros in cp1252": (
+        ".csv",
+        table(";", euro, comma),
+        "cp1252",
+        {"delimiter": ";", "decimal": ",", "thousands": " ", "strip": ["€"], "encoding": "cp1252"},
+        1,
+    ),
+    "dollars": (
+        ".csv",
+        table(",", lambda value: f"${value:,.2f}"),
+        "utf-8",
+        {"thousands": ",", "strip": ["$"]},
+        1,
+    ),
+    "codes": (".csv", table(",", lambda value: f"{value:.2f} EUR"), "utf-8", {"strip": ["EUR"]}, 1),
+    "units": (".csv", table(",", lambda value: f"{value:.2f} kWh"), "utf-8", {"strip": ["kWh"]}, 1),
+    "percent": (".csv", table(",", small=lambda value: f"{value:.1f}%"), "utf-8", {"strip": ["%"]}, 1),
+    "percent, apart": (".csv", table(",", small=lambda value: f"{value:.1f} %"), "utf-8", {"strip": ["%"]}, 1),
+    "parentheses": (".csv", table(",", small=accounting), "utf-8", {"negatives": "parentheses"}, 1),
+    "minus behind": (".csv", table(",", small=behind), "utf-8", {"negatives": "trailing_minus"}, 1),
+    "all quoted": (".csv", table(";", comma, comma, quoted=True), "utf-8", {"delimiter": ";", "decimal": ","}, 1),
+    "tabs, quoted": (".tsv", table("\t", quoted=True), "utf-8", {"quote": '"'}, 1),
+    "UTF-16": (".tsv", table("\t"), "utf-16", {"encoding": "utf-16"}, 1),
+    "UTF-16 without a mark": (".csv", table(), "utf-16-le", {"encoding": "utf-16-le"}, 1),
+    "cp1252": (".csv", table(names="time,load,Außentemp"), "cp1252", {"encoding": "cp1252"}, 1),
+    "sep=": (".csv", "sep=;\n" + table(";"), "utf-8", {"delimiter": ";", "header_row": 2}, 1),
+    "sep=,": (".csv", "sep=,\r\n" + table(), "utf-8", {"header_row": 2}, 1),
+    "lines above": (
+        ".csv",
+        "Report of station 7\nCreated 2024-05-01, by hand\n\n" + table(),
+        "utf-8",
+        {"header_row": 4},
+        1,
+    ),
+    "padded lines above": (".csv", "Station 7,,\n,,\n" + table(), "utf-8", {"header_row": 3}, 1),
+    "comments above": (".csv", "# station 7\n# kW\n" + table(), "utf-8", {"header_row": 3}, 1),
+    "comments between": (
+        ".csv",
+        table().replace("2024-03-02 00:00", "# new battery\n2024-03-02 00:00"),
+        "utf-8",
+        {"comment": "#"},
+        1,
+    ),
+    "separators at the end": (".csv", table(";", end=";"), "utf-8", {"delimiter": ";"}, 1),
+    "separators at the end and in the names": (
+        ".csv",
+        table(";", end=";", names="time;load;temp;"),
+        "utf-8",
+        {"delimiter": ";"},
+        1,
+    ),
+    "blank lines at the end": (".csv", table() + "\n\n  \n", "utf-8", {}, 1),
+    "empty rows at the end": (".csv", table(";") + ";;\n;;\n", "utf-8", {"delimiter": ";", "footer_rows": 2}, 1),
+    "total": (".csv", table() + "Total,90000.0,30.0\n", "utf-8", {"footer_rows": 1}, 1),
+    "Summe, after a blank line": (
+        ".csv",
+        table(";") + "\nSumme;90000.0;30.0\n",
+        "utf-8",
+        {"delimiter": ";", "footer_rows": 1},
+        1,
+    ),
+    "a source below": (".csv", table() + "\nSource: the operator\n", "utf-8", {"footer_rows": 1}, 1),
+    "total without a word": (".csv", table() + ",90000.0,30.0\n", "utf-8", {"footer_rows": 1}, 1),
+    "units below the names": (".csv", table(names="time,load,temp\n,kW,°C"), "utf-8", {"first_row": 3}, 1),
+    "units below the names, all": (".csv", table(names="time,load,temp\nUTC,[kW],[°C]"), "utf-8", {"first_row": 3}, 1),
+    "about the file, as wide as the table": (
+        ".csv",
+        "Station;Berlin;\nAltitude;34,5;m\n" + table(";", comma, comma),
+        "utf-8",
+        {"header_row": 3, "delimiter": ";", "decimal": ","},
+        1,
+    ),
+    "units and lines above": (
+        ".csv",
+        "Export\n\n" + table(";", comma, comma, names="time;load;temp\nUTC;kW;°C"),
+        "utf-8-sig",
+        {"header_row": 3, "first_row": 5, "delimiter": ";", "decimal": ","},
+        1,
+    ),
+    "a mark, sep=, decimal commas": (
+        ".csv",
+        "sep=;\r\n" + table(";", comma, comma).replace("\n", "\r\n"),
+        "utf-8-sig",
+        {"delimiter": ";", "decimal": ",", "header_row": 2},
+        1,
+    ),
+    "percent with a comma": (
+        ".csv",
+        table(";", comma, lambda value: comma(value) + " %"),
+        "cp1252",
+        {"delimiter": ";", "decimal": ",", "strip": ["%"]},
+        1,
+    ),
+    "dollars below 0": (
+        ".csv",
+        table(",", lambda value: f"${value:,.2f}", lambda value: f"$({-value:.1f})" if value < 0 else f"${value:.1f}"),
+        "utf-8",
+        {"thousands": ",", "strip": ["$"], "negatives": "parentheses"},
+        1,
+    ),
+    "dollars below 0, within": (
+        ".csv",
+        table(",", lambda value: f"${value:,.2f}", lambda value: f"(${-value:.1f})" if value < 0 else f"${value:.1f}"),
+        "utf-8",
+        {"thousands": ",", "strip": ["$"], "negatives": "parentheses"},
+        1,
+    ),
+    "German dates with grouped numbers": (
+        ".csv",
+        re.sub(r"2024-(\d\d)-(\d\d)", r"\2.\1.2024", table(";", grouped(".", ","), comma)),
+        "utf-8",
+        {"delimiter": ";", "decimal": ",", "thousands": "."},
+        1,
+    ),
+    "a note below": (".csv", table(";") + "\n* preliminary\n", "utf-8", {"delimiter": ";", "footer_rows": 1}, 1),
+    "average and total": (
+        ".csv",
+        table(";") + "Mittelwert;1500.0;0.5\nGesamtsumme;90000.0;30.0\n",
+        "utf-8",
+        {"delimiter": ";", "footer_rows": 2},
+        1,
+    ),
+    "aligned": (
+        ".txt",
+        "".join(
+            f"{a:>12} {b:>8} {c:>10} {d:>7}\n"
+            for a, b, c, d in (
+                line.replace(",", " ").split() for line in table(names="day,hour,load,temp").splitlines()
+            )
+        ),
+        "utf-8",
+        {"delimiter": "whitespace"},
+        1,
+    ),
+    "single quotes": (".csv", table(";", quoted=True).replace('"', "'"), "utf-8", {"delimiter": ";", "quote": "'"}, 1),
+    "minus signs": (
+        ".csv",
+        table(";", comma, lambda value: comma(value).replace("-", "\u2212")),
+        "utf-8",
+        {"delimiter": ";", "decimal": ","},
+        1,
+    ),
+    "powers": (
+        ".csv",
+        table(";", lambda value: f"{value:.5E}".replace(".", ","), comma),
+        "utf-8",
+        {"delimiter": ";", "decimal": ","},
+        1,
+    ),
+    "commas in the dates": (
+        ".csv",
+        re.sub(r"2024-03-(\d\d) (\d\d:\d\d)", r"Mar \1, 2024 \2", table(";", names="time;load;temp")),
+        "utf-8",
+        {"delimiter": ";"},
+        1,
+    ),
+    "commas in the times": (".csv", re.sub(r"(\d\d:\d\d)", r"\1:00,250", table(";")), "utf-8", {"delimiter": ";"}, 1),
+    "a note below that holds the separator": (
+        ".csv",
+        re.sub(r"2024-03-0(\d) (\d\d):00", r"place \1\2", table(";"))
+        + "Gesamt;90000.0;30.0\n\nSource: the operator; as of 2024\n",
+        "utf-8",
+        {"delimiter": ";", "footer_rows": 2},
+        1,
+    ),
+    "old Mac": (".csv", table().replace("\n", "\r"), "utf-8", {}, 1),
+    "Windows": (".csv", table(";", comma, comma).replace("\n", "\r\n"), "utf-8", {"delimiter": ";", "decimal": ","}, 1),
+    "unknown words": (".csv", with_cell(7, 2, "k. A."), "utf-8", {"missing_words": ["k. A."]}, 1),
+    "dashes": (".csv", with_cell(7, 2, "--"), "utf-8", {"missing_words": ["--"]}, 1),
+    "Excel's errors": (".csv", with_cell(7, 2, "#DIV/0!"), "utf-8", {"missing_words": ["#DIV/0!"]}, 1),
+    "NULL and #N/A": (".csv", with_cell(9, 2, "#N/A", with_cell(7, 2, "NULL")), "utf-8", {}, 1),
+    "white space": (
+        ".txt",
+        table().replace(",", "   ").replace("time", "day hour"),
+        "utf-8",
+        {"delimiter": "whitespace"},
+        1,
+    ),
+    "no names": (".csv", table().partition("\n")[2], "utf-8", {"header_row": 0}, 1),
+    "a comma in quotes": (".csv", table(names='time,load,"temp, outside"'), "utf-8", {}, 1),
+}
+
+
+def _written(folder: Path, name: str, ending: str, text: str, encoding: str) -> Path:
+    path = folder / f"{name.replace(' ', '_').replace(',', '').replace('#', '').replace('/', '')}{ending}"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_exports_are_read_as_they_are_detected(tmp_path: Path, name: str) -> None:
+    ending, text, encoding, keys, factor = EXPORTS[name]
+    path = _written(tmp_path, name, ending, text, encoding)
+    found = detect(path)
+    if "\u2019" in text or (encoding == "cp1252" and not text.isascii()):
+        keys = keys | {"encoding": "cp1252"}
+    assert found.format.given == keys, found.reasons
+    assert len(found.reasons) >= (1 if keys else 0)
+    frame = read_source(str(path), form=found.format)
+    assert len(frame) == ROWS
+    if name in ("separators at the end and in the names",):
+        frame = frame.iloc[:, :-1]
+    load, temp = frame.iloc[:, -2], frame.iloc[:, -1]
+    there = temp.notna().to_numpy()
+    assert there.sum() >= ROWS - 2
+    if factor:
+        np.testing.assert_allclose(load, np.round(VALUES * factor, 2))
+        np.testing.assert_allclose(temp[there], SMALL[there])
+    else:
+        np.testing.assert_allclose(load, [float(f"{value:.0f}") for value in VALUES])
+
+
+def _refused(path: Path) -> DataError:
+    with pytest.raises(DataError) as caught:
+        detect(path)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "said"),
+    [
+        (
+            table(";", lambda value: f"{value / 10:.3f}", whole),
+            "utf-8",
+            r"may be 150000 or 150.000.*data.format.thousands: '.'",
+        ),
+        (table("\t", lambda value: f"{value / 10:.3f}".replace(".", ","), whole), "utf-8", "data.format.decimal: ','"),
+        (table(";", comma), "utf-8", "writes its numbers in more than one way: .*1500,00 in load.*temp"),
+        (
+            table(";", grouped(".", ","), lambda value: f"{value:.1f}"),
+            "utf-8",
+            "data.format.decimal and data.format.thousands",
+        ),
+        (
+            table(names="time,\u041d\u0430\u0433\u0440\u0443\u0437\u043a\u0430,temp"),
+            "cp1251",
+            "data.format.encoding .*cp1251",
+        ),
+        (table(",", lambda value: comma(value), quoted=False).replace('"', ""), "utf-8", "data.format.delimiter"),
+        (with_cell(3, 2, "(5.0)", with_cell(5, 2, "5.0-")), "utf-8", "data.format.negatives"),
+    ],
+)
+def test_what_is_ambiguous_is_refused_with_its_key(tmp_path: Path, text: str, encoding: str, said: str) -> None:
+    error = _refused(_written(tmp_path, "rows", ".csv", text, encoding))
+    assert error.code == "unclear_format"
+    assert re.search(said, str(error)), str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        (table(",", lambda value: f"{value / 10:.3f}"), {}),  # commas between cells: a program wrote points
+        (table(";", lambda value: f"{value / 10:.3f}", lambda value: f"{value / 100:.3f}"), {"delimiter": ";"}),
+        (table(";", lambda value: f"{value:,.0f}"), {"delimiter": ";", "thousands": ","}),  # temp has a point
+        (table(";", lambda value: f"{value:.3f}"), {"delimiter": ";"}),  # 1500.000 is not grouped
+    ],
+)
+def test_other_cells_and_columns_settle_what_one_leaves_open(
+    tmp_path: Path, text: str, keys: dict[str, object]
+) -> None:
+    assert detect(_written(tmp_path, "rows", ".csv", text, "utf-8")).format.given == keys
+
+
+def test_a_single_column_with_decimal_commas_is_one_column(tmp_path: Path) -> None:
+    path = _written(tmp_path, "rows", ".csv", "load\n" + "".join(f"{comma(value)}\n" for value in VALUES), "utf-8")
+    found = detect(path)
+    assert found.format.given == {"delimiter": ";", "decimal": ","}
+    np.testing.assert_allclose(read_source(str(path), form=found.format)["load"], VALUES)
+
+
+@pytest.mark.parametrize("sentinel", ["-999", "-9999.0", "9999"])
+def test_numbers_that_may_stand_for_missing_are_told_and_not_guessed(tmp_path: Path, sentinel: str) -> None:
+    path = _written(tmp_path, "rows", ".csv", with_cell(9, 2, sentinel, with_cell(20, 2, sentinel)), "utf-8")
+    found = detect(path)
+    assert found.format.given == {}
+    assert any("temp has" in reason and "data.format.missing_words" in reason for reason in found.reasons)
+    frame = read_source(str(path), form=Format(missing_words=[float(sentinel)]))
+    assert frame["temp"].isna().sum() == 2
+
+
+def test_a_word_that_is_unknown_is_told_and_not_guessed(tmp_path: Path) -> None:
+    found = detect(_written(tmp_path, "rows", ".csv", with_cell(9, 2, "closed"), "utf-8"))
+    assert found.format.given == {}
+    assert any("'closed'" in reason for reason in found.reasons)
+
+
+def test_names_with_digits_are_no_numbers(tmp_path: Path) -> None:
+    shops = "\n".join(
+        ["day,shop,sold", *(f"2024-01-{day:02d},S{shop},{day + shop}" for shop in (1, 2) for day in range(1, 29))]
+    )
+    assert detect(_written(tmp_path, "rows", ".csv", shops, "utf-8")).format.given == {}
+
+
+def test_a_series_called_total_is_data(tmp_path: Path) -> None:
+    rows = [f"{region},2024-01-{day:02d},{day}" for region in ("north", "Total") for day in range(1, 29)]
+    assert detect(_written(tmp_path, "rows", ".csv", "\n".join(["region,day,sold", *rows]), "utf-8")).format.given == {}
+
+
+@pytest.mark.parametrize("words", [("yes", "no"), ("TRUE", "FALSE"), ("ja", "nein"), ("on", "OFF")])
+def test_words_for_true_and_false_are_numbers_where_it_is_asked_for(tmp_path: Path, words: Sequence[str]) -> None:
+    rows = [f"{time},{words[at % 2]}" for at, time in enumerate(TIMES)]
+    path = _written(tmp_path, "rows", ".csv", "\n".join(["time,open", *rows]), "utf-8")
+    found = detect(path)
+    assert found.format.given == {"booleans": True}
+    assert read_source(str(path), form=found.format)["open"].astype(float).tolist() == [1.0, 0.0] * (ROWS // 2)
+
+
+def _zip(path: Path, data: bytes) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("rows.csv", data)
+
+
+def _zst(path: Path, data: bytes) -> None:
+    import pyarrow as pa
+
+    with pa.CompressedOutputStream(pa.OSFile(str(path), "wb"), "zstd") as packed:
+        packed.write(data)
+
+
+PACKERS: dict[str, Callable[[Path, bytes], object]] = {
+    "gz": lambda path, data: path.write_bytes(gzip.compress(data)),
+    "bz2": lambda path, data: path.write_bytes(bz2.compress(data)),
+    "xz": lambda path, data: path.write_bytes(lzma.compress(data)),
+    "zip": _zip,
+    "zst": _zst,
+}
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+@pytest.mark.parametrize("name", ["plain", "European", "lines above", "euros in cp1252", "total"])
+def test_packed_files_are_read_as_they_are_detected(tmp_path: Path, ending: str, name: str) -> None:
+    _, text, encoding, keys, _ = EXPORTS[name]
+    path = tmp_path / f"rows.csv.{ending}"
+    PACKERS[ending](path, text.encode(encoding))
+    found = detect(path)
+    assert found.format.given == keys
+    np.testing.assert_allclose(read_source(str(path), form=found.format)["load"], VALUES)
+
+
+def test_an_empty_file_is_told(tmp_path: Path) -> None:
+    assert _refused(_written(tmp_path, "rows", ".csv", "\n\n", "utf-8")).code == "empty_table"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["semicolons", "European", "bars", "tabs in a csv", "sep=", "lines above", "comments above", "cp1252", "UTF-16"],
+)
+def test_a_refused_file_is_told_with_the_keys_that_cure_it(tmp_path: Path, name: str) -> None:
+    ending, text, encoding, keys, _ = EXPORTS[name]
+    with pytest.raises(DataError) as caught:
+        read_source(str(_written(tmp_path, name, ending, text, encoding)))
+    for key in keys:
+        assert f"data.format.{key}: " in str(caught.value), str(caught.value)
