@@ -366,3 +366,17 @@ def test_a_table_is_trained_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert "| airline | passengers a month, 12 months ahead | RMSE" in done.stdout
     assert "of 1 tables have skill >= 0" in done.stdout
     assert "Left out, because there is no such file: sunspots" in done.stdout
+
+
+@pytest.mark.slow
+def test_many_series_are_timed_beside_one(tmp_path: Path) -> None:
+    command = [sys.executable, str(BENCHMARKS / "series.py"), "--series", "60", "--epochs", "1"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, _, *stages = done.stdout.splitlines()
+    assert first.startswith("60 series of 40 rows: 1,140 training windows; one series of")
+    assert [line.split()[0] for line in stages] == ["prepare", "check", "fit", "baselines", "evaluate", "predict", "in"]
+    assert all(float(line.split()[-1]) > 0 for line in stages)

@@ -17,12 +17,17 @@ _CHUNK = 4_096
 def in_chunks(
     prepared: Prepared, windows: np.ndarray, part: Callable[[Prepared, np.ndarray], pd.DataFrame]
 ) -> pd.DataFrame:
-    """`part` of every window, in chunks; what was done to the rows stands in the frame's `attrs["notes"]`."""
+    """`part` of every window, in chunks; what was done to the rows stands in the frame's `attrs["notes"]`.
+
+    `attrs["left_out"]` says by name why a series was left out, where any was.
+    """
     chunks = [windows[first : first + _CHUNK] for first in range(0, len(windows), _CHUNK)]
     pieces = [part(prepared, chunk) for chunk in chunks]
     frame = pd.concat(pieces, ignore_index=True)
     renamed = [note for chunk in pieces[:1] for note in chunk.attrs.get("renamed", [])]
     frame.attrs = {"notes": [*prepared.notes, *renamed]}
+    if prepared.table.left_out:
+        frame.attrs["left_out"] = dict(prepared.table.left_out)
     return frame
 
 
@@ -55,7 +60,10 @@ def window_labels(prepared: Prepared, windows: np.ndarray) -> pd.DataFrame:
 def newest_windows(prepared: Prepared) -> np.ndarray:
     """The last window of each series."""
     windows = prepared.windows["test"]
-    last_run = [int(np.flatnonzero(windows.series == series)[-1]) for series in range(len(prepared.table.series))]
+    last_run = np.zeros(len(prepared.table.series), dtype=np.int64)
+    last_run[windows.series] = np.arange(
+        len(windows.series)
+    )  # runs are in order of series and time: the last one stays
     return windows.ends[last_run] - 1
 
 
@@ -81,4 +89,5 @@ def _when(prepared: Prepared, rows: np.ndarray, prefix: str) -> dict[str, np.nda
     if prepared.table.times is not None:
         return {f"{prefix}{prepared.data.time_name}": prepared.table.times[rows]}
     series = np.searchsorted(prepared.table.bounds, rows, side="right") - 1
-    return {f"{prefix}row": rows - prepared.table.bounds[series] + 1}
+    pads = 0 if prepared.table.pads is None else prepared.table.pads[series]
+    return {f"{prefix}row": rows - prepared.table.bounds[series] - pads + 1}

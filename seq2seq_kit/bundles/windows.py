@@ -95,6 +95,10 @@ class WindowBundle(Bundle):
         columns, shape = Columns.of(data), window_shape(data)
         if self.scaler.columns != columns.table:
             raise ValueError(f"the recipe has the columns {columns.table}, the scaler {self.scaler.columns}")
+        chosen = getattr(data, "transform", {})
+        methods = self.scaler.transforms.methods if self.scaler.transforms else ["none"] * len(columns.table)
+        if methods != [chosen.get(name, "none") for name in columns.table]:
+            raise ValueError(f"the recipe has the transforms {chosen}, the scaler {methods}")
         if wrong := [name for name, values in self.naive.items() if values.shape != (len(columns.targets),)]:
             raise ValueError(f"there are {len(columns.targets)} targets, but other denominators of MASE for {wrong[0]}")
         refuse_other_shapes(self.model, self.reads(columns.layout(), shape), (shape.output_steps, len(columns.targets)))

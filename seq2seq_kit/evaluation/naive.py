@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seq2seq_kit.data.tables.pieces import cells_of, pieces_of
+from seq2seq_kit.data.tables.pieces import PIECE, cells_of, pieces_of
 from seq2seq_kit.data.windows.prepare import Prepared
 
 
@@ -15,16 +15,28 @@ def naive_error(prepared: Prepared) -> np.ndarray:
     picked = [prepared.table.columns.index(name) for name in prepared.columns.targets]
     values, history = prepared.table.values, prepared.history
     sums, counts = (np.zeros((len(prepared.table.series), len(picked))) for _ in range(2))
-    for series, (first, end) in enumerate(prepared.split.rows("train")):
-        for piece in pieces_of(int(first), int(end)):
+    parts = prepared.split.rows("train")
+    for together in _neighbours(parts[:, 1] - parts[:, 0]):
+        for piece in pieces_of(int(parts[together[0], 0]), int(parts[together[-1], 1])):
             rows = np.arange(piece.start, piece.stop)
+            series = np.searchsorted(parts[together, 0], rows, side="right") - 1 + together[0]
             # By time and not by row: after a gap the row `season` rows before is another time of the day.
             before = history.row_at(history.key_of(rows) - season)
-            there = before >= first
+            there = (before >= parts[series, 0]) & (rows < parts[series, 1])
             steps = np.abs(cells_of(values, rows[there], picked) - cells_of(values, before[there], picked))
-            sums[series] += np.nansum(steps, axis=0)
-            counts[series] += (~np.isnan(steps)).sum(axis=0)
+            if len(together) == 1:
+                sums[together] += np.nansum(steps, axis=0)
+                counts[together] += (~np.isnan(steps)).sum(axis=0)
+            else:
+                np.add.at(sums, series[there], np.nan_to_num(steps))
+                np.add.at(counts, series[there], ~np.isnan(steps))
     return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=sums > 0)
+
+
+def _neighbours(lengths: np.ndarray) -> list[np.ndarray]:
+    """Series that are looked at together, in order: so many short ones as one piece has room for."""
+    numbers = np.arange(len(lengths))
+    return np.split(numbers, 1 + np.flatnonzero(np.diff((np.cumsum(lengths) - 1) // PIECE)))
 
 
 def held_seasons(prepared: Prepared) -> dict[str, int]:

@@ -110,7 +110,7 @@ def fit_regression(prepared: Prepared, view: Presentation | None = None) -> Regr
     width = view.width(prepared)
     windows = fit_windows(prepared, width)
     whole = True
-    if prepared.data.missing == "mask":
+    if prepared.columns.masked or prepared.columns.weight:
         observed = np.concatenate([_observed(prepared, windows[chunk]) for chunk in _chunks(len(windows))])
         # Where no window is whole, a missing target stands at its column's centre.
         windows, whole = (windows[observed], True) if observed.any() else (windows, False)

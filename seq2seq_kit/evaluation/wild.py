@@ -17,6 +17,8 @@ def wild_cells(prepared: Prepared, part: str) -> dict[int, str]:
     table = prepared.table
     found: dict[int, str] = {}
     for first, end in prepared.split.rows(part):
+        if end - first < 1 / _TAIL:  # too few for a tail, see below
+            continue
         for name in prepared.columns.targets:
             position = table.columns.index(name)
             sample = np.unique(np.linspace(first, end - 1, min(_LOOKED_AT, max(end - first, 0))).astype(np.int64))

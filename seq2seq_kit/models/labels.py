@@ -1,6 +1,9 @@
 """Loss and accuracy of predicted labels, over the steps that have one; -1 marks those that have none."""
 
+from collections.abc import Callable, Sequence
+
 import keras
+import numpy as np
 from keras import ops
 
 from seq2seq_kit.models.keras_compat import Tensor
@@ -18,6 +21,24 @@ def label_loss(truth: Tensor, logits: Tensor) -> Tensor:
     valid, labels = _known(truth)
     each = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
     return ops.sum(ops.where(valid, each, 0.0)) / ops.maximum(ops.sum(ops.cast(valid, each.dtype)), 1.0)
+
+
+def weighted_label_loss(weights: Sequence[float] | np.ndarray) -> Callable[[Tensor, Tensor], Tensor]:
+    """`label_loss` with each step weighted by its true label's weight, over the sum of these weights.
+
+    Args:
+        weights: `(labels,)`.
+    """
+    of_label = np.asarray(weights, dtype=np.float32)
+
+    def loss(truth: Tensor, logits: Tensor) -> Tensor:
+        valid, labels = _known(truth)
+        each = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+        weight = ops.cast(ops.take(ops.convert_to_tensor(of_label), labels), each.dtype)
+        weight = ops.where(valid, weight, 0.0)
+        return ops.sum(each * weight) / ops.maximum(ops.sum(weight), 1e-6)
+
+    return loss
 
 
 class LabelAccuracy(keras.metrics.Metric):

@@ -11,17 +11,18 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from seq2seq_kit.errors import Problem
+from seq2seq_kit.recipe.column_fields import WindowColumns
 from seq2seq_kit.recipe.hyperparameters import Hyperparameter
+from seq2seq_kit.recipe.section import MOST as MOST
+from seq2seq_kit.recipe.section import Name as Name
 from seq2seq_kit.recipe.section import Section, Tree
-from seq2seq_kit.recipe.sourced import Name, Sourced, in_words
+from seq2seq_kit.recipe.section import Steps as Steps
+from seq2seq_kit.recipe.sourced import Sourced, in_words
 from seq2seq_kit.recipe.sweep import Sweep
 from seq2seq_kit.recipe.time_fields import Calendar, Timing
 
 Missing = Literal["refuse", "interpolate", "ffill", "mask"]
 Scaling = Literal["standard", "minmax", "robust", "none"]
-# Counts of rows, steps and units: TensorFlow counts them in 32 bits.
-MOST = 2**31 - 1
-Steps = Annotated[int, Field(ge=1, le=MOST)]
 Units = Annotated[list[Steps], Field(min_length=1, max_length=100)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 # A share of the rows, or how many of them.
@@ -89,7 +90,7 @@ class Data(Table):
     split: Split = Field(default_factory=Split)
 
 
-class WindowData(Data):
+class WindowData(WindowColumns, Data):
     """The table of a model of windows."""
 
     read: Read = "memory"

@@ -52,7 +52,7 @@ def settings_are_of_known_columns(recipe: Written) -> Iterator[Problem]:
     data = recipe.data
     used = [name for role in ("inputs", "targets", "known_future") for name in names_of(data, role)]
     uses = f"; it uses {', '.join(dict.fromkeys(used))}"
-    for section in ("scaling", "limits"):
+    for section in ("scaling", "limits", "transform"):
         for name in _section(data, section):
             if used and name not in used:
                 said = f"no column of this recipe{did_you_mean(name, used, otherwise=uses)}"
@@ -89,6 +89,9 @@ def row_groups_are_read_as_they_stand(recipe: Written) -> Iterator[Problem]:
             data.get("limits"),
             "`read: row_groups` clears no cells. Correct them in the file, leave `limits` out",
         ),
+        ("short_series", data.get("short_series") == "pad", f"`read: row_groups` {takes}. Leave `short_series` out"),
+        ("weight", data.get("weight"), "`read: row_groups` weighs no rows. Leave `weight` out"),
+        ("transform", data.get("transform"), "`read: row_groups` transforms no columns. Leave `transform` out"),
         ("format", data.get("format"), "`format` is about files of text. Leave it out"),
         ("scaling", robust, "`robust` needs all values of a column at once. Choose standard, minmax or none"),
         ("read", recipe.sweep is not None, "the trials of a sweep share a table in memory. Leave `sweep` out"),

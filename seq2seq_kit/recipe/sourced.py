@@ -6,9 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from seq2seq_kit.recipe.format import Format
-from seq2seq_kit.recipe.section import Section
-
-Name = Annotated[str, Field(min_length=1, max_length=4_096)]  # of a column, or a path
+from seq2seq_kit.recipe.section import Name, Section
 
 
 class Sourced(Section):

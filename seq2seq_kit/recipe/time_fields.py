@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from seq2seq_kit.recipe.section import Section
+from seq2seq_kit.recipe.section import Name, Section
 
 Calendar = Literal[
     "minute",
@@ -46,8 +46,7 @@ def _at_most_a_century(every: str) -> str:
     return every
 
 
-TimeName = Annotated[str, Field(min_length=1, max_length=4_096)]
-TimeColumns = TimeName | Annotated[list[TimeName], Field(min_length=1, max_length=6)]
+TimeColumns = Name | Annotated[list[Name], Field(min_length=1, max_length=6)]
 # An integer, a unit and nothing else; the data room turns it into a step (data/tables/time.py).
 Every = Annotated[
     str, Field(pattern=r"^([1-9][0-9]*(s|min|h|d|bd|w|mo|y)|rows)$", max_length=20), AfterValidator(_at_most_a_century)

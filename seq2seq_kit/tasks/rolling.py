@@ -46,7 +46,8 @@ def roll_forward(
         output_steps: Steps of a block, as the model was trained.
 
     Returns:
-        Scaled predictions, `(windows, all output steps, targets)`.
+        Scaled predictions, `(windows, all output steps, targets)`; of windows on a scale of their own on that of the first
+        block.
     """
     shape, layout, columns = prepared.windows["test"].shape, prepared.layout, prepared.columns
     rows = prepared.matrix[prepared.windows["test"].starts(windows)[:, None] + np.arange(shape.span)]
@@ -55,16 +56,21 @@ def roll_forward(
     written = [columns.targets.index(name) for name in own]
     # With `missing: mask` each input has a column that says where it is there; a prediction is there.
     flags = [layout.inputs - len(columns.inputs) + columns.inputs.index(name) for name in own] if columns.masked else []
-    blocks = []
+    blocks, levels = [], []
     for first in range(0, shape.output_steps, output_steps):
-        arrays = [rows[:, first : first + shape.input_steps, : layout.inputs]]
+        past = rows[:, first : first + shape.input_steps, : layout.inputs]
+        level = layout.own.level(past) if layout.own else None
+        levels.append(level)
+        arrays = [past if layout.own is None or level is None else layout.own.inputs(past, level)]
         ahead = slice(first + shape.target_offset, first + shape.target_offset + output_steps)
         if layout.future:
             arrays.append(rows[:, ahead][..., layout.future])
-        blocks.append(forward(arrays))
+        block = forward(arrays)
+        blocks.append(block if layout.own is None or level is None else layout.own.back(block, level))
         rows[:, ahead, read] = blocks[-1][..., written]
         rows[:, ahead, flags] = 1.0
-    return np.concatenate(blocks, axis=1)
+    found = np.concatenate(blocks, axis=1)
+    return found if layout.own is None or levels[0] is None else layout.own.targets(found, levels[0])
 
 
 def baseline_ahead(baseline: Baseline, prepared: Prepared, windows: np.ndarray, output_steps: int) -> np.ndarray:

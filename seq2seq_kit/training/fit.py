@@ -145,7 +145,9 @@ def fit(
     together = steps_per_call(model, training.batch_size, training.precision, open_steps=_open_steps(model, examples))
     model.compile(
         optimizer=optimizer_of(training, steps),
-        loss=loss if loss is not None else value_loss(getattr(training, "loss", "mse"), masked=_masked(examples)),
+        loss=loss
+        if loss is not None
+        else value_loss(getattr(training, "loss", "mse"), masked=_masked(examples), weighted=_weighted(examples)),
         metrics=list(metrics),
         jit_compile=False,  # XLA was no faster here and takes seconds to compile
         steps_per_execution=together,
@@ -225,8 +227,12 @@ def _open_steps(model: keras.Model, examples: Examples) -> int:
     return longest(examples.arrays("train", np.linspace(0, count - 1, min(count, _LOOKED_AT)).astype(int)))
 
 
+def _weighted(examples: Examples) -> bool:
+    return isinstance(examples, Prepared) and examples.columns.weight is not None
+
+
 def _masked(examples: Examples) -> bool:
-    return isinstance(examples, Prepared) and examples.data.missing == "mask"
+    return isinstance(examples, Prepared) and examples.columns.masked
 
 
 def _plain_errors(examples: Examples) -> AbstractContextManager[None]:

@@ -34,11 +34,14 @@ def optimizer_of(training: FitSettings, steps: int) -> keras.optimizers.Optimize
     return keras.optimizers.LossScaleOptimizer(optimizer) if training.precision == "mixed_float16" else optimizer
 
 
-def value_loss(name: str, *, masked: bool) -> Loss:
-    """Keras' loss; with masked data, over the observed cells only (a missing target is NaN)."""
+def value_loss(name: str, *, masked: bool, weighted: bool = False) -> Loss:
+    """Keras' loss; with masked data, over the observed cells only (a missing target is NaN).
+
+    With `weighted` it is a loss of each step, shape `(batch, steps)`, which Keras weighs.
+    """
     import keras
 
-    if not masked:
+    if not masked and not weighted:
         loss: Loss = keras.losses.get(name)
         return loss
     cell = {
@@ -53,6 +56,8 @@ def value_loss(name: str, *, masked: bool) -> Loss:
         observed = keras.ops.logical_not(keras.ops.isnan(truth))
         # The error is zeroed before the loss, so that no NaN reaches the gradient.
         error = keras.ops.where(observed, truth - prediction, 0.0)
+        if weighted:
+            return keras.ops.mean(cell(error), axis=-1)
         count = keras.ops.maximum(keras.ops.sum(keras.ops.cast(observed, error.dtype)), 1.0)
         return keras.ops.sum(cell(error)) / count
 

@@ -32,15 +32,19 @@ def own_ratio(prepared: Prepared) -> np.ndarray | None:
     methods = [data.scaling if isinstance(data.scaling, str) else data.scaling.get(name, "") for name in targets]
     if (series == 1 or data.scale_per_series) and (series * len(targets) == 1 or "none" not in methods):
         return None
+    if prepared.layout.own is not None:
+        return None  # each window is on a scale of its own
+    transformed = prepared.scaler.transforms is not None
     own = np.full((series, len(targets)), np.nan)
     for number, rows in enumerate(prepared.split.rows("train")):
         for position, name in enumerate(targets):
-            known = Moments.of(
-                prepared.table.values, prepared.table.columns.index(name), [(int(rows[0]), int(rows[1]))]
-            )
+            # What the model sees of a transformed column is on the scale of its transform.
+            seen = (prepared.matrix, prepared.layout.targets[position])
+            plain = (prepared.table.values, prepared.table.columns.index(name))
+            known = Moments.of(*(seen if transformed else plain), [(int(rows[0]), int(rows[1]))])
             if known.count and known.deviation > _ROUNDING * abs(known.mean):
                 own[number, position] = known.deviation
-    ratio: np.ndarray = prepared.target_scale / own
+    ratio: np.ndarray = (1.0 if transformed else prepared.target_scale) / own
     return ratio if np.isfinite(ratio).any() else None
 
 

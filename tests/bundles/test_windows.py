@@ -200,7 +200,7 @@ def test_a_gap_before_the_newest_rows_counts_as_too_few(forecast_run: Any) -> No
 
 def test_the_short_series_is_named() -> None:
     frame = hourly_frame(300, series=("north", "south"))
-    bundle = untrained(forecast_recipe(series="site"), frame)
+    bundle = untrained(forecast_recipe(series="site", short_series="refuse"), frame)
     rows = pd.concat([frame[frame["site"] == "north"], frame[frame["site"] == "south"].tail(5)])
     with pytest.raises(SeriesTooShortError, match="Received: series south: 5 rows"):
         bundle.predict(rows)

@@ -214,7 +214,7 @@ def _run(case: Case, layer: keras.layers.RNN, given: _Given) -> Arrays:
     def compute(x: tf.Tensor, *states: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch([x, *states])
-            found = []
+            found: list[tf.Tensor] = []
             for call in range(2 if case.way == "twice" else 1):
                 inputs = repeat(x) if case.way == "repeated" else x / (1 + call)
                 outputs = layer(inputs, mask=mask, initial_state=[*states] or None, training=case.training)
@@ -251,7 +251,7 @@ def _differences(case: Case, given: _Given, found: Arrays, expected: Arrays, mov
     """What differs by more than rounding; `moved` are Keras' results from what differs in its last digits."""
     wrong, tolerance = [], TOLERANCE[case.dtype]
     if case.values == "large" and given.x.size:  # a last digit of a gate is multiplied by it
-        tolerance += 4 * np.finfo(case.dtype).eps * float(np.abs(given.x).max())
+        tolerance += float(4 * np.finfo(case.dtype).eps * np.abs(given.x).max())
     for place, (one, other, third) in enumerate(zip(found, expected, moved, strict=True)):
         finite = np.isfinite(other)
         if one.shape != other.shape or not np.array_equal(one[~finite], other[~finite], equal_nan=True):

@@ -12,6 +12,7 @@ import pandas as pd
 
 from seq2seq_kit.data.tables.cells import plain
 from seq2seq_kit.data.tables.pieces import PIECE, pieces_of
+from seq2seq_kit.data.tables.ticks import ticks_since
 from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.errors import DataError
 
@@ -27,6 +28,8 @@ _TIME_OF_DAY = r"\s*\d{1,2}:\d{2}(?::\d{2})?\s*(?i:[ap]m)?\s*"
 def cut_at_gaps(table: Table, step: Every) -> Table:
     """Splits each series where a timestamp is missing; refuses duplicate timestamps and those off the grid."""
     assert table.times is not None
+    if len(table.series) > 1:
+        return _noted(table, step, _cut_together(table, step))
     segments = []
     for code, (first, end) in enumerate(zip(table.bounds[:-1], table.bounds[1:], strict=True)):
         duplicate, off, cuts = [], [], []
@@ -44,6 +47,29 @@ def cut_at_gaps(table: Table, step: Every) -> Table:
         _refuse_off_grid(table, np.concatenate(off), step, (first, end))
         edges = [first, *np.concatenate(cuts), end]
         segments += [(begin, stop, code) for begin, stop in pairwise(edges)]
+    return _noted(table, step, np.array(segments, dtype=np.int64))
+
+
+def _cut_together(table: Table, step: Every) -> np.ndarray:
+    """The segments of a table of many series, which are in memory: all rows at once."""
+    times, first = table.times[:] if table.times is not None else None, table.bounds[:-1]
+    assert times is not None
+    series = np.repeat(np.arange(len(first)), np.diff(table.bounds))
+    ticks = ticks_since(step, times, times[first[series]])
+    whole = np.round(ticks)
+    on_grid = np.abs(ticks - whole) <= _OFF_GRID
+    inside, apart = np.diff(series) == 0, np.diff(whole)
+    duplicate = np.flatnonzero(inside & (apart <= 0) & on_grid[1:] & on_grid[:-1])
+    off = np.flatnonzero(~on_grid)
+    if duplicate.size or off.size:  # told of the first series that has any
+        wrong = int(series[min(int(rows[0]) for rows in (duplicate, off) if rows.size)])
+        _refuse_duplicates(table, duplicate[series[duplicate] == wrong], step)
+        _refuse_off_grid(table, off[series[off] == wrong], step, (table.bounds[wrong], table.bounds[wrong + 1]))
+    begins = np.union1d(first, 1 + np.flatnonzero(inside & (apart > 1)))
+    return np.column_stack([begins, np.append(begins[1:], table.bounds[-1]), series[begins]])
+
+
+def _noted(table: Table, step: Every, segments: np.ndarray) -> Table:
     gaps = len(segments) - len(table.series)
     notes = [f"{gaps} gap{'s' if gaps > 1 else ''} in time; no window crosses one"] if gaps else []
     if gaps and _on_business_days(table, step):
@@ -53,7 +79,7 @@ def cut_at_gaps(table: Table, step: Every) -> Table:
             "week and the step after a Friday is a Saturday. If the rows are those of business days, set data.every: 1bd "
             "(and data.holidays: DE, US, ...), or data.every: rows"
         ]
-    return replace(table, segments=np.array(segments, dtype=np.int64), notes=[*table.notes, *notes])
+    return replace(table, segments=segments, notes=[*table.notes, *notes])
 
 
 def times_of_day(frame: pd.DataFrame, used: Sequence[str], clocks: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from seq2seq_kit.data.rows import Rows
 from seq2seq_kit.data.tables.pieces import cells_of, count_missing
 from seq2seq_kit.data.tables.table import Table
+from seq2seq_kit.data.tables.ticks import ticks_since
 
 # Steps that keep two series apart in one ascending number; more than any series has and any season is long.
 _SERIES_APART = 2**40
@@ -43,9 +44,7 @@ class History:
             for series, (first, end) in enumerate(zip(table.bounds[:-1], table.bounds[1:], strict=True)):
                 values[first:end] = _filled_forward(values[first:end], start[series])
         first, end, series_of = table.segments.T
-        keys = np.array(
-            [_key(table, row, series) for row, series in zip(first, series_of, strict=True)], dtype=np.int64
-        )
+        keys = series_of * _SERIES_APART + _ticks(table, first, table.bounds[series_of])
         return cls(values, positions, first, end, keys)
 
     def last(self, rows: np.ndarray) -> np.ndarray:
@@ -88,13 +87,11 @@ class History:
         return result
 
 
-def _key(table: Table, row: int, series: int) -> int:
-    first = int(table.bounds[series])
-    ticks = row - first
-    if table.times is not None and table.every is not None:
-        since = table.times[first : first + 1]
-        ticks = round(float(table.every.ticks(table.times[row : row + 1], since=since)[0]))
-    return int(series * _SERIES_APART + ticks)
+def _ticks(table: Table, rows: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Steps of some rows since the first rows of their series."""
+    if table.times is None or table.every is None or not len(rows):
+        return rows - first
+    return np.round(ticks_since(table.every, table.times[rows], table.times[first])).astype(np.int64)
 
 
 def _filled_forward(values: np.ndarray, start: np.ndarray) -> np.ndarray:

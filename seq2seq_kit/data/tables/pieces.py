@@ -49,8 +49,7 @@ class Moments:
         Pieces are joined by the pairwise formula of Chan, Golub and LeVeque (1979), which loses no digits to a large mean.
         """
         count, mean, squares, low, high = 0, 0.0, 0.0, np.inf, -np.inf
-        for piece in (piece for first, end in rows for piece in pieces_of(first, end)):
-            cells = values[piece, column]
+        for cells in _cells_in_pieces(values, column, rows):
             known = cells[~np.isnan(cells)]
             if not known.size:
                 continue
@@ -62,3 +61,17 @@ class Moments:
         if not count:
             return cls(0, np.nan, np.nan, np.nan, np.nan)
         return cls(count, mean, float(np.sqrt(squares / count)), low, high)
+
+
+def _cells_in_pieces(values: Rows, column: int, rows: Iterable[tuple[int, int]]) -> Iterator[np.ndarray]:
+    """The cells of a column in pieces; those of short ranges are joined."""
+    short: list[np.ndarray] = []
+    held = 0
+    for piece in (piece for first, end in rows for piece in pieces_of(first, end)):
+        short.append(values[piece, column])
+        held += len(short[-1])
+        if held >= PIECE:
+            yield np.concatenate(short) if len(short) > 1 else short[0]
+            short, held = [], 0
+    if short:
+        yield np.concatenate(short) if len(short) > 1 else short[0]

@@ -10,6 +10,7 @@ from seq2seq_kit.data.on_disk.rows import on_disk
 from seq2seq_kit.data.rows import Rows
 from seq2seq_kit.data.tables.pieces import Moments
 from seq2seq_kit.data.tables.timestamps import TimeStyle
+from seq2seq_kit.data.tables.transforms import StoredTransforms, Transforms
 from seq2seq_kit.errors import DataError
 
 
@@ -21,6 +22,7 @@ class StoredScaler(TypedDict):
     scale: list[list[float]]
     series: list[str] | None
     times: NotRequired[dict[str, str | bool | None]]
+    transforms: NotRequired[StoredTransforms]
 
 
 _LARGEST = 1e200  # of what is stored: a float32 times this is still a number
@@ -37,6 +39,7 @@ class Scaler:
         series: Names of the series it was fitted on, or None when one fit serves all.
         times: How the timestamps of the training rows were written, to which those of new rows are brought; None in a bundle of
             before, which does not tell.
+        transforms: What columns go through before they are scaled: `center` and `scale` are those of the transformed values.
     """
 
     columns: list[str]
@@ -44,6 +47,7 @@ class Scaler:
     scale: np.ndarray
     series: list[str] | None = None
     times: TimeStyle | None = None
+    transforms: Transforms | None = None
 
     def transform(self, values: np.ndarray, codes: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:
         """Scales `values`, shape `(rows, ..., columns)`; `codes` is the fitted series of each row; into `out` if given."""
@@ -65,14 +69,20 @@ class Scaler:
         """
         if self.series is None:
             return np.zeros(len(names), dtype=np.int64)
-        unknown = [name for name in names if name not in self.series]
+        unknown = [names[number] for number in self.unknown(names)]
         if unknown:
             raise DataError(
                 f"the series {', '.join(unknown[:5])} were not in the training data, and this model scales each series by "
                 f"itself. Known series: {', '.join(self.series[:10])}. Train again with data.scale_per_series: false",
                 code="unknown_series",
             )
-        return np.array([self.series.index(name) for name in names], dtype=np.int64)
+        known = {name: number for number, name in enumerate(self.series)}
+        return np.array([known[name] for name in names], dtype=np.int64)
+
+    def unknown(self, names: Sequence[str]) -> list[int]:
+        """Which of these series it was not fitted on, by number; none where one fit serves all."""
+        known = set(names if self.series is None else self.series)
+        return [number for number, name in enumerate(names) if name not in known]
 
     def only(self, columns: Sequence[str]) -> "Scaler":
         """The scaler of some of the columns."""
@@ -93,7 +103,11 @@ class Scaler:
             "scale": self.scale.tolist(),
             "series": self.series,
         }
-        return stored if self.times is None else stored | {"times": self.times.to_json()}
+        if self.times is not None:
+            stored["times"] = self.times.to_json()
+        if self.transforms is not None:
+            stored["transforms"] = self.transforms.to_json()
+        return stored
 
     @classmethod
     def from_json(cls, stored: StoredScaler, columns: Sequence[str] | None = None) -> "Scaler":
@@ -122,7 +136,9 @@ class Scaler:
         if not (np.abs(center) <= _LARGEST).all() or not ((scale > 0) & (scale <= _LARGEST)).all():
             raise ValueError(f"a scaler's centres must be finite, its scales positive, both at most {_LARGEST:g}")
         times = TimeStyle.from_json(stored["times"]) if "times" in stored else None
-        return cls(columns, center, scale, series, times)
+        given = stored.get("transforms")
+        transforms = None if given is None else Transforms.from_json(given, columns, len(center))
+        return cls(columns, center, scale, series, times, transforms)
 
 
 def fit_scaler(
@@ -141,7 +157,7 @@ def fit_scaler(
         train_rows: `(first, end)` of each series' training rows, shape `(series, 2)`.
         columns: Names of the columns.
         methods: For each column: `standard` (mean, standard deviation), `minmax` (minimum, range), `robust` (median,
-            interquartile range; standard deviation where that is 0) or `none`.
+            interquartile range; standard deviation where that is 0), `size` (0, root mean square) or `none`.
         series: Names of the series, to fit each separately; None fits all together.
         times: How the timestamps are written, which the scaler keeps.
 
@@ -164,6 +180,8 @@ def _fit_column(values: Rows, rows: list[np.ndarray], column: int, method: str) 
     found = Moments.of(values, column, [(int(first), int(end)) for first, end in rows])
     if not found.count:
         return 0.0, 1.0
+    if method == "size":
+        return 0.0, float(np.hypot(found.mean, found.deviation)) or 1.0
     center, scale = (found.mean, found.deviation) if method == "standard" else (found.low, found.high - found.low)
     return center, _usable(center, scale)
 
@@ -172,6 +190,8 @@ def _fit(column: np.ndarray, method: str) -> tuple[float, float]:
     known = column[~np.isnan(column)]
     if method == "none" or not known.size:
         return 0.0, 1.0
+    if method == "size":
+        return 0.0, float(np.hypot(known.mean(), known.std())) or 1.0
     if method == "standard":
         center, scale = known.mean(), known.std()
     elif method == "minmax":

@@ -35,27 +35,30 @@ class Split:
         return Split(edges)
 
 
-def split_by_time(table: Table, *, val: float, test: float, train: int | None = None) -> Split:
+def split_by_time(table: Table, *, val: float, test: float, train: int | None = None, leave_out: bool = False) -> Split:
     """Divides the rows of each series: the newest `test` share, before it the `val` share, the rest for training.
 
-    With `train` all three are numbers of rows, counted from the oldest; what comes after them belongs to no part.
+    With `train` all three are numbers of rows, counted from the oldest; what comes after them belongs to no part. With
+    `leave_out` a series with fewer rows has no part, if another one has enough.
 
     Raises:
         DataError: A series has fewer rows than the numbers ask for.
     """
     first, end = table.bounds[:-1], table.bounds[1:]
     if train is not None:
-        return _split_by_count(table, [train, int(val), int(test)])
+        return _split_by_count(table, [train, int(val), int(test)], leave_out)
     count = end - first
     val_first = first + np.round(count * (1 - val - test)).astype(np.int64)
     test_first = first + np.round(count * (1 - test)).astype(np.int64)
     return Split(np.column_stack([first, val_first, val_first, test_first, end]))
 
 
-def _split_by_count(table: Table, counts: list[int]) -> Split:
+def _split_by_count(table: Table, counts: list[int], leave_out: bool) -> Split:
     edges = table.bounds[:-1, None] + np.concatenate([[0], np.cumsum(counts)])
     short = np.flatnonzero(edges[:, -1] > table.bounds[1:])
-    if len(short):
+    if leave_out and len(short) < len(edges):
+        edges[short] = edges[short, :1]
+    elif len(short):
         rows = int(table.bounds[short[0] + 1] - table.bounds[short[0]])
         which = f"the series {table.series[short[0]]}" if len(table.series) > 1 else "it"
         raise DataError(

@@ -44,6 +44,8 @@ class Table:
         style: How the timestamps were written.
         extremes: Smallest and largest value of each column of a table on disk, shape `(2, columns)`.
         notes: What was done to the frame that its owner should know.
+        pads: How many rows without a value were put before each series, shape `(series,)`; None where none were.
+        left_out: Why, by the names of series that cannot be used.
         origin: Name of the file or data set, for messages.
     """
 
@@ -60,6 +62,8 @@ class Table:
     extremes: np.ndarray | None = None
     style: TimeStyle = field(default_factory=TimeStyle)
     notes: list[str] = field(default_factory=list)
+    pads: np.ndarray | None = None
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def row_numbers(self) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The steps ahead of the newest rows: rows that hold what is known of the future and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +8,7 @@ import pandas as pd
 
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.regular import Treatment
+from seq2seq_kit.data.tables.series import leave_out, stepped
 from seq2seq_kit.data.tables.table import Table, read_table, refuse_missing
 from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.data.tables.timestamps import TimeStyle
@@ -31,32 +32,39 @@ def append_ahead(table: Table, data: HorizonData, future: pd.DataFrame | None) -
     ahead = data.gap_steps + data.output_steps
     columns = Columns.of(data)
     known = _known_future(table, data, columns, future, ahead)
-    values, times, order, segments, drawn = [], [], [], [], []
-    own_rows = table.row_numbers - 1
-    for series, (first, end) in enumerate(zip(table.bounds[:-1], table.bounds[1:], strict=True)):
-        rows = np.full((ahead, len(table.columns)), np.nan)
-        for name in columns.known_future:
-            rows[:, table.columns.index(name)] = known[series][name]
-        values += [table.values[first:end], rows]
-        order += [own_rows[first:end], np.full(ahead, -1)]
-        if table.looks_ahead is not None:
-            drawn += [table.looks_ahead[first:end], np.zeros(rows.shape, dtype=bool)]
-        if table.times is not None:
-            own, steps = table.times[first:end], np.arange(1, ahead + 1)
-            # With `every: rows` nobody knows the times of the next rows.
-            unknown = pd.DatetimeIndex([pd.NaT] * ahead, tz=own.tz)
-            times += [own, table.every.ahead(own, steps) if table.every else unknown.as_unit(own.unit)]
-        stretches = table.segments[table.segments[:, 2] == series] + np.array([series * ahead, series * ahead, 0])
-        stretches[-1, 1] += ahead
-        segments.append(stretches)
+    count = len(table.series)
+    own = np.arange(len(table.values)) + np.repeat(ahead * np.arange(count), np.diff(table.bounds))
+    bounds = table.bounds + ahead * np.arange(count + 1)
+    new = bounds[1:, None] + np.arange(-ahead, 0)
+    values = np.full((bounds[-1], len(table.columns)), np.nan)
+    values[own] = table.values[:]
+    for series, columns_ahead in enumerate(known if columns.known_future else []):
+        for name, cells in columns_ahead.items():
+            values[new[series], table.columns.index(name)] = cells
+    order = np.full(len(values), -1)
+    order[own] = table.row_numbers - 1
+    drawn = None
+    if table.looks_ahead is not None:
+        drawn = np.zeros(values.shape, dtype=bool)
+        drawn[own] = table.looks_ahead
+    of = table.segments[:, 2]
+    last = np.diff(of, append=-1) != 0
+    segments = table.segments + np.column_stack([ahead * of, ahead * (of + last), np.zeros_like(of)])
+    times = None
+    if table.times is not None:
+        steps = [np.arange(1, ahead + 1)] * count
+        later = stepped(table.every, table.times, table.bounds[:-1], table.bounds[1:], steps)
+        place = np.empty(len(values), dtype=np.int64)
+        place[own], place[new.ravel()] = np.arange(len(own)), len(own) + np.arange(new.size)
+        times = pd.DatetimeIndex(table.times[:].append(later)[place])
     return replace(
         table,
-        values=np.concatenate(values),
-        times=pd.DatetimeIndex(times[0].append(list(times[1:]))) if times else None,
-        bounds=table.bounds + ahead * np.arange(len(table.bounds)),
-        segments=np.concatenate(segments),
-        order=np.concatenate(order),
-        looks_ahead=None if table.looks_ahead is None else np.concatenate(drawn),
+        values=values,
+        times=times,
+        bounds=bounds,
+        segments=segments,
+        order=order,
+        looks_ahead=drawn,
     )
 
 
@@ -81,19 +89,39 @@ def split_ahead(frame: pd.DataFrame, data: HorizonData) -> tuple[pd.DataFrame, p
     return frame[at_hand], None if at_hand.all() else frame[~at_hand]
 
 
-def require_newest(table: Table, input_steps: int) -> None:
-    """Raises `SeriesTooShortError` unless every series ends with `input_steps` rows without a gap."""
-    short = []
-    for series, name in enumerate(table.series):
-        newest = table.segments[table.segments[:, 2] == series]
-        # The last stretch may have been left out, because a column is empty in all of it.
-        ends = len(newest) > 0 and newest[-1, 1] == table.bounds[series + 1]
-        rows = int(newest[-1, 1] - newest[-1, 0]) if ends else 0
-        if rows < input_steps:
-            short.append(f"{f'series {name}: ' if name else ''}{rows} rows")
+def too_short(table: Table, rows: int) -> dict[int, str]:
+    """Series, by number, that do not end with so many rows without a gap; with how many they do."""
+    ends = np.zeros(len(table.series), dtype=np.int64)
+    # The last stretch may have been left out, because a column is empty in all of it.
+    last = table.segments[table.segments[:, 1] == table.bounds[1:][table.segments[:, 2]]]
+    ends[last[:, 2]] = last[:, 1] - last[:, 0]
+    padded = 0 if table.pads is None else table.pads
+    return {int(series): f"{(ends - padded)[series]} rows" for series in np.flatnonzero(ends < rows)}
+
+
+def empty_ends(table: Table, inputs: Sequence[str]) -> dict[int, int]:
+    """Series, by number, that end with rows which hold no input, and how many of those."""
+    picked = [table.columns.index(name) for name in inputs]
+    known = ~np.isnan(table.values[:, picked]).all(axis=1)
+    last = np.maximum.accumulate(np.where(known, np.arange(len(known)), -1))[table.bounds[1:] - 1]
+    empty = table.bounds[1:] - 1 - np.maximum(last, table.bounds[:-1] - 1)
+    return {int(series): int(empty[series]) for series in np.flatnonzero(empty)}
+
+
+def only_forecastable(table: Table, reasons: Mapping[int, str]) -> Table:
+    """The table without the series that cannot be forecast, where there are others; the whole table if there are none."""
+    return table if len(reasons) == len(table.series) else leave_out(table, reasons, "are not forecast")
+
+
+def require_newest(table: Table, rows: int) -> None:
+    """Raises `SeriesTooShortError` unless every series ends with `rows` rows without a gap."""
+    short = [
+        f"{f'series {table.series[number]}: ' if table.series[number] else ''}{why}"
+        for number, why in too_short(table, rows).items()
+    ]
     if short:
         raise SeriesTooShortError(
-            f"{table.origin}: a forecast reads the newest {input_steps} rows without a gap of each series. "
+            f"{table.origin}: a forecast reads the newest {rows} rows without a gap of each series. "
             f"Received: {', '.join(short[:10])}. Give more rows, or fill the gap in time",
             code="series_too_short",
         )
@@ -101,18 +129,15 @@ def require_newest(table: Table, input_steps: int) -> None:
 
 def refuse_empty_ends(table: Table, inputs: Sequence[str]) -> None:
     """Raises `DataError` where a series ends with rows that hold no input: days to come are no observations."""
-    picked = [table.columns.index(name) for name in inputs]
-    for series, (first, end) in enumerate(zip(table.bounds[:-1], table.bounds[1:], strict=True)):
-        known = np.flatnonzero(~np.isnan(table.values[first:end][:, picked]).all(axis=1))
-        empty = int(end - first - 1 - known[-1]) if known.size else int(end - first)
-        if empty:
-            name = table.series[series]
-            raise DataError(
-                f"{table.origin}: the newest {empty} rows{f' of series {name}' if name else ''} have no value in "
-                f"{', '.join(inputs)}, from {table.where(int(end) - empty)} on. A forecast starts after the newest observed row: "
-                "drop these rows; values known ahead go into `future` (--future FILE)",
-                code="missing_inputs",
-            )
+    for series, empty in empty_ends(table, inputs).items():
+        name = table.series[series]
+        raise DataError(
+            f"{table.origin}: the newest {empty} rows{f' of series {name}' if name else ''} have no value in "
+            f"{', '.join(inputs)}, from {table.where(int(table.bounds[series + 1]) - empty)} on. A forecast starts after "
+            "the newest observed row: "
+            "drop these rows; values known ahead go into `future` (--future FILE)",
+            code="missing_inputs",
+        )
 
 
 def _known_future(

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from seq2seq_kit.data.windows.ranges import Windows, WindowShape
+from seq2seq_kit.data.windows.window_scaling import WindowScaling
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    Batch = tuple[tf.Tensor | tuple[tf.Tensor, ...], tf.Tensor]  # inputs and targets
+    Inputs: TypeAlias = tf.Tensor | tuple[tf.Tensor, ...]
+    # Inputs, targets and, where rows have weights, those of the targets' rows.
+    Batch: TypeAlias = tuple[Inputs, tf.Tensor] | tuple[Inputs, tf.Tensor, tf.Tensor]
 
 _BORDER = 64  # bytes; TensorFlow's kernels insist on it
 
@@ -32,12 +35,16 @@ class Layout:
         inputs: Number of leading columns that the encoder reads.
         future: Positions of the columns that the decoder is given for the steps ahead.
         targets: Positions of the columns to predict.
+        weight: Position of the column that says how much a row counts as a target.
+        own: How each window is brought to a scale of its own; None where it is not.
     """
 
     columns: list[str]
     inputs: int
     future: list[int]
     targets: list[int]
+    own: WindowScaling | None = None
+    weight: int | None = None
 
 
 def aligned(shape: tuple[int, ...]) -> np.ndarray:
@@ -87,7 +94,8 @@ def make_batches(
         answers: Gives the targets also as the last input, for a decoder that is trained on the true values before each step.
 
     Returns:
-        `(inputs, targets)`, or `((inputs, future), targets)` where the layout has future columns; shapes
+        `(inputs, targets)`, or `((inputs, future), targets)` where the layout has future columns, and behind them weights of
+        shape `(batch, output_steps)` where it has such; shapes
         `(batch, input_steps, inputs)`, `(batch, output_steps, future)`, `(batch, output_steps, targets)`.
     """
     import tensorflow as tf
@@ -123,13 +131,20 @@ def gather_windows(rows: tf.Tensor, first: tf.Tensor, shape: WindowShape, layout
     past = tf.gather(rows, first[:, None] + tf.range(shape.input_steps, dtype=tf.int64))
     past.set_shape((None, shape.input_steps, len(layout.columns)))
     read = past[..., : layout.inputs]
+    level = layout.own.level(read, tf) if layout.own else None
+    scaled = layout.own.inputs(read, level) if layout.own and level else read
     if shape.target_offset == 0:
-        return read, _pick(past, layout.targets)
+        targets = _pick(past, layout.targets)
+        targets = WindowScaling.targets(targets, level) if level else targets
+        return (scaled, targets) if layout.weight is None else (scaled, targets, past[..., layout.weight])
+    read = scaled
     ahead = tf.gather(rows, first[:, None] + shape.target_offset + tf.range(shape.output_steps, dtype=tf.int64))
     targets = _pick(ahead, layout.targets)
+    targets = WindowScaling.targets(targets, level) if level else targets
     inputs = (read, _pick(ahead, layout.future)) if layout.future else (read,)
     inputs = (*inputs, targets) if answers else inputs
-    return (inputs if len(inputs) > 1 else inputs[0]), targets
+    given = inputs if len(inputs) > 1 else inputs[0]
+    return (given, targets) if layout.weight is None else (given, targets, ahead[..., layout.weight])
 
 
 def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:

@@ -30,12 +30,16 @@ def check_data(prepared: Prepared) -> list[Finding]:
             code="empty_column",
         )
     for position, name in enumerate(prepared.table.columns):
+        if name == prepared.columns.weight:
+            continue
         known = Moments.of(values, position, train)
         if not known.count or known.low == known.high:
             findings.append(_constant(name, known))
             continue
         findings += _outliers(prepared, name, position)
-        findings += _outside(prepared, name, position, known)
+        transforms = prepared.scaler.transforms
+        if transforms is None or not transforms.lag[position]:  # a level that runs away is no matter for its changes
+            findings += _outside(prepared, name, position, known)
     return findings + _few_windows(prepared) + _left_out_series(prepared)
 
 
@@ -87,7 +91,7 @@ def _outside(prepared: Prepared, name: str, position: int, known: Moments) -> li
             "warning",
             f"{share:.1%} of the test rows of column {name} lie outside its training range {known.low:g} to {known.high:g}; "
             "a network is unreliable there",
-            "Try without the column, with more history, or with its changes instead of its level",
+            f"Try data.transform: {{{name}: diff}} (its changes instead of its level), more history, or without the column",
         )
     ]
 
@@ -118,7 +122,7 @@ def _left_out_series(prepared: Prepared) -> list[Finding]:
                     "warning",
                     f"{len(absent)} of {len(prepared.table.series)} series are too short for a {part} window: "
                     f"{', '.join(absent[:5])}{', ...' if len(absent) > 5 else ''}",
-                    "They count for nothing there; give them more rows, or leave them out",
+                    "They count for nothing there; give them more rows, leave them out, or set data.short_series: pad",
                 )
             )
     return findings

@@ -12,6 +12,7 @@ from seq2seq_kit.data.tables.calendar import Clock, calendar_columns
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.pieces import pieces_of
 from seq2seq_kit.data.tables.scaling import Scaler
+from seq2seq_kit.data.tables.splits import Split
 from seq2seq_kit.data.tables.table import Table
 from seq2seq_kit.data.windows.batches import Layout, aligned
 from seq2seq_kit.errors import DataError
@@ -61,6 +62,25 @@ def write_calendar(matrix: np.ndarray, times: pd.DatetimeIndex | Clock, columns:
     """Writes the calendar of some rows into those rows of the matrix, right of the columns of the table that are read."""
     features, past = calendar_columns(times, columns.calendar, columns.holidays), len(columns.past)
     matrix[:, past : past + features.shape[1]] = features
+
+
+def write_weights(matrix: Rows, position: int, table: Table, columns: Columns, split: Split) -> None:
+    """Writes the rows' weights, over their mean in the training rows, so that they change no learning rate."""
+    assert isinstance(matrix, np.ndarray)
+    assert columns.weight is not None
+    weights = np.nan_to_num(table.values[:, table.columns.index(columns.weight)])  # rows of a padding have none
+    edges = np.zeros(len(weights) + 1, dtype=np.int64)
+    np.add.at(edges, split.rows("train")[:, 0], 1)
+    np.add.at(edges, split.rows("train")[:, 1], -1)
+    inside = np.cumsum(edges)[:-1] > 0
+    mean = float(weights[inside].mean()) if inside.any() else 1.0
+    if not mean:
+        raise DataError(
+            f"{table.origin}: all training rows have the weight 0 (data.weight: {columns.weight}), so there is nothing to learn. "
+            "Correct the weights, or choose another data.split",
+            code="invalid_weight",
+        )
+    matrix[:, position] = weights / mean
 
 
 def _write_rows(

@@ -63,7 +63,14 @@ class NewestReader:
         written = data.resample is not None or not isinstance(data.time, str | None)
         zoned = data.time_zone or data.time_format or (scaler.times is not None and scaler.times.zone)
         asks = (
-            zoned or written or data.series or data.known_future or data.limits or data.missing == "mask" or by_calendar
+            zoned
+            or written
+            or data.series
+            or data.known_future
+            or data.limits
+            or Columns.of(data).masked
+            or data.transform
+            or by_calendar
         )
         return None if asks or len(scaler.center) > 1 else cls(data, scaler)
 

@@ -12,16 +12,26 @@ import pandas as pd
 
 from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
 from seq2seq_kit.data.on_disk.table import open_table
-from seq2seq_kit.data.tables.columns import Columns
+from seq2seq_kit.data.tables.columns import Columns, window_shape
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.splits import PARTS, Split, split_by_time, whole
 from seq2seq_kit.data.tables.table import Table, read_table, refuse_huge
 from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.data.tables.timestamps import TimeStyle
-from seq2seq_kit.data.windows.ahead import append_ahead, refuse_empty_ends, require_newest, style_of, treatment_of
-from seq2seq_kit.data.windows.prepared import Prepared, fill, fill_and_scale, fit_fill_and_scale, fit_on, scale
-from seq2seq_kit.errors import DataError
-from seq2seq_kit.recipe.fields import Data, HorizonData
+from seq2seq_kit.data.windows.ahead import (
+    append_ahead,
+    empty_ends,
+    only_forecastable,
+    refuse_empty_ends,
+    require_newest,
+    style_of,
+    too_short,
+    treatment_of,
+)
+from seq2seq_kit.data.windows.prepared import Prepared, fill_and_scale, fit_fill_and_scale, scale
+from seq2seq_kit.data.windows.stages import fill, fit_on, pad_short, refuse_bad_weights, rows_lost
+from seq2seq_kit.errors import DataError, SeriesTooShortError
+from seq2seq_kit.recipe.fields import Data, HorizonData, WindowData
 
 __all__ = ["Prepared", "prepare", "prepare_ahead", "prepare_by_series", "prepare_new", "prepare_on_disk"]
 
@@ -34,9 +44,13 @@ def prepare(data: Data, frame: pd.DataFrame, *, windows: bool = True, origin: st
         SeriesTooShortError: A part holds not one window.
     """
     table = read_rows(data, frame, origin)
-    prepared = fit_fill_and_scale(data, table, _split(data, table))
+    least = window_shape(data).span
+    table, split = pad_short(data, table, _split(data, table), "train", least=least)
+    prepared = fit_fill_and_scale(data, table, split)
     if windows:
         prepared.require_windows()
+        if isinstance(data, WindowData) and data.short_series == "refuse":
+            _refuse_short(prepared)
     return prepared
 
 
@@ -74,8 +88,12 @@ def prepare_new(data: Data, frame: pd.DataFrame, scaler: Scaler, *, origin: str 
 
     Every window has its ground truth in the frame; for the steps beyond it see `prepare_ahead`.
     """
+    weight = Columns.of(data).weight
+    if weight and weight not in frame and weight not in Columns.of(data).past:
+        frame = frame.assign(**{weight: 1.0})  # it belongs to training
     table = read_rows(data, frame, origin, scaler.times)
-    return fill_and_scale(data, table, whole(table), scaler)
+    table, split = pad_short(data, table, whole(table), "test", least=window_shape(data).span)
+    return fill_and_scale(data, table, split, scaler)
 
 
 def prepare_by_series(
@@ -118,7 +136,7 @@ def prepare_ahead(
     """Rows to forecast from, with the steps ahead appended to each series; targets that the encoder does not read may be absent.
 
     Raises:
-        SeriesTooShortError: A series does not end with `input_steps` rows without a gap.
+        SeriesTooShortError: No series ends with `input_steps` rows without a gap; one does not, where the recipe refuses such.
         DataError: See `read_table` and `append_ahead`.
     """
     columns = Columns.of(data)
@@ -127,13 +145,44 @@ def prepare_ahead(
     read = data.model_copy(update={"limits": {key: pair for key, pair in data.limits.items() if key not in unread}})
     if unread:
         frame = frame.copy(deep=False)
-        frame[unread] = 0.0
+        frame[unread] = 0.0 if scaler.transforms is None else 1.0  # which has a logarithm
     table = read_rows(read, frame, origin, scaler.times)
+    if data.short_series != "refuse" and len(table.series) > 1:
+        table = _forecastable(data, table, scaler)
     refuse_empty_ends(table, columns.inputs)
-    filled = fill(data, table, whole(table))
-    require_newest(filled, data.input_steps)
+    table, split = pad_short(data, table, whole(table), "test", least=data.input_steps)
+    filled = fill(data, table, split)
+    needed = data.input_steps + rows_lost(data, scaler)
+    if data.short_series != "refuse":
+        filled = only_forecastable(filled, too_short(filled, needed))
+    require_newest(filled, needed)
     ahead = append_ahead(filled, data, future)
     return scale(data, ahead, ahead, whole(ahead), scaler)
+
+
+def _forecastable(data: HorizonData, table: Table, scaler: Scaler) -> Table:
+    """The series that can be forecast, as far as that can be told before cells are filled."""
+    reasons = dict.fromkeys(scaler.unknown(table.series), "not in the training data")
+    needed = data.input_steps + rows_lost(data, scaler)
+    short = {} if data.short_series == "pad" else too_short(table, needed)
+    empty = {
+        series: f"no value in the newest {'row' if rows == 1 else f'{rows} rows'}"
+        for series, rows in empty_ends(table, Columns.of(data).inputs).items()
+    }
+    return only_forecastable(table, short | empty | reasons)
+
+
+def _refuse_short(prepared: Prepared) -> None:
+    for part in PARTS:
+        held = np.isin(np.arange(len(prepared.table.series)), prepared.windows[part].series)
+        if not held.all():
+            absent = [prepared.table.series[series] for series in np.flatnonzero(~held)]
+            raise SeriesTooShortError(
+                f"{prepared.table.origin}: {len(absent)} of {len(held)} series are too short for a {part} window: "
+                f"{', '.join(absent[:10])}, and the recipe has data.short_series: refuse. Give them more rows, or set "
+                "data.short_series: leave_out or pad",
+                code="series_too_short",
+            )
 
 
 def read_rows(data: Data, frame: pd.DataFrame, origin: str, trained: TimeStyle | None = None) -> Table:
@@ -151,8 +200,10 @@ def read_rows(data: Data, frame: pd.DataFrame, origin: str, trained: TimeStyle |
         limits=data.limits,
         treatment=treatment_of(data),
     )
-    return refuse_huge(table)
+    return refuse_bad_weights(data, refuse_huge(table))
 
 
 def _split(data: Data, table: Table) -> Split:
-    return split_by_time(table, val=data.split.val, test=data.split.test, train=data.split.train)
+    leave_out = isinstance(data, WindowData) and data.short_series != "refuse"
+    split = data.split
+    return split_by_time(table, val=split.val, test=split.test, train=split.train, leave_out=leave_out)

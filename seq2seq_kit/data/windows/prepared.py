@@ -1,4 +1,4 @@
-"""Rows that are ready for a model, and the stages that lead to them: fit, fill, scale. Reading and splitting is in `prepare`."""
+"""Rows that are ready for a model. Reading and splitting is in `prepare`, the stages between in `stages`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,12 +13,14 @@ from seq2seq_kit.data.rows import Rows
 from seq2seq_kit.data.tables.columns import Columns, window_shape
 from seq2seq_kit.data.tables.history import History
 from seq2seq_kit.data.tables.pieces import cells_of
-from seq2seq_kit.data.tables.scaling import Scaler, fit_scaler
-from seq2seq_kit.data.tables.splits import PARTS, Split, expanding_folds, fill_missing, rows_of_part
-from seq2seq_kit.data.tables.table import Table, refuse_missing
+from seq2seq_kit.data.tables.scaling import Scaler
+from seq2seq_kit.data.tables.splits import PARTS, Split, expanding_folds, rows_of_part
+from seq2seq_kit.data.tables.table import Table
+from seq2seq_kit.data.tables.transforms import Transforms
 from seq2seq_kit.data.windows.batches import Layout, as_tensor, make_batches
-from seq2seq_kit.data.windows.matrix import make_matrix
+from seq2seq_kit.data.windows.matrix import make_matrix, write_weights
 from seq2seq_kit.data.windows.ranges import Windows, longest_reach, make_windows
+from seq2seq_kit.data.windows.stages import fill, fit_on
 from seq2seq_kit.errors import ArgumentError, SeriesTooShortError
 from seq2seq_kit.recipe.fields import Data, HorizonData
 
@@ -44,6 +46,7 @@ class Prepared:
             shape `(rows,)` bool.
         rows: Rows of each part that may be targets, see `rows_of_part`.
         notes: What was done to the data.
+        filled: The rows of `table` without the missing cells that were filled; None for those of `table`.
         answers: Whether batches hold the targets also as an input, see `make_batches`.
     """
 
@@ -58,6 +61,7 @@ class Prepared:
     rows: dict[str, np.ndarray]
     barred: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
+    filled: Table | None = None
     answers: bool = False
 
     @cached_property
@@ -81,13 +85,17 @@ class Prepared:
 
     @cached_property
     def target_center(self) -> np.ndarray:
-        """Training centre of each target, shape `(series, targets)`."""
-        return self.scaler.center[self.codes][:, self._scaled_targets]
+        """Training centre of each target in original units, shape `(series, targets)`."""
+        return self._level.center[self.codes][:, self._scaled_targets]
 
     @cached_property
     def target_scale(self) -> np.ndarray:
-        """Training scale of each target, shape `(series, targets)`."""
-        return self.scaler.scale[self.codes][:, self._scaled_targets]
+        """Training scale of each target in original units, shape `(series, targets)`."""
+        return self._level.scale[self.codes][:, self._scaled_targets]
+
+    @property
+    def _level(self) -> Scaler | Transforms:
+        return self.scaler.transforms or self.scaler
 
     @property
     def _scaled_targets(self) -> list[int]:
@@ -97,6 +105,11 @@ class Prepared:
     def history(self) -> History:
         """The targets' own past."""
         return History.of(self.table, self.columns.targets, self.target_center)
+
+    @cached_property
+    def levels(self) -> History:
+        """The targets in original units, missing cells filled as the model sees them: what differences are undone by."""
+        return History.of(self.filled or self.table, self.columns.targets, self.target_center)
 
     def with_scaler(self, scaler: Scaler) -> "Prepared":
         """The same rows as a model sees them that was trained with another scaler."""
@@ -171,14 +184,28 @@ class Prepared:
     def arrays(self, part: str, windows: np.ndarray) -> list[np.ndarray]:
         """The model's inputs for some windows: `(windows, input_steps, inputs)` and, if any, the future columns."""
         these = self.windows[part]
-        past = self.matrix[these.input_rows(windows), : self.layout.inputs]
+        past, own = self.matrix[these.input_rows(windows), : self.layout.inputs], self.layout.own
+        past = past if own is None else own.inputs(past, own.level(past))
         if not self.layout.future:
             return [past]
         return [past, cells_of(self.matrix, these.target_rows(windows), self.layout.future)]
 
     def scaled_targets(self, part: str, windows: np.ndarray) -> np.ndarray:
-        """The scaled targets of training, shape `(windows, output_steps, targets)`, NaN where masked."""
-        return cells_of(self.matrix, self.windows[part].target_rows(windows), self.layout.targets)
+        """The scaled targets of training, shape `(windows, output_steps, targets)`, NaN where masked or of weight 0."""
+        rows = self.windows[part].target_rows(windows)
+        targets = self._counted(cells_of(self.matrix, rows, self.layout.targets), rows)
+        own = self.layout.own
+        return targets if own is None else own.targets(targets, self._window_level(part, windows))
+
+    def _counted(self, targets: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        if self.layout.weight is not None:
+            targets[self.matrix[rows, self.layout.weight] == 0] = np.nan
+        return targets
+
+    def _window_level(self, part: str, windows: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """Centre and scale of each window's targets, see `WindowScaling.level`."""
+        assert self.layout.own is not None
+        return self.layout.own.level(self.matrix[self.windows[part].input_rows(windows), : self.layout.inputs])
 
     def series_of(self, part: str, windows: np.ndarray | None = None) -> np.ndarray:
         """Series of each window of a part, as a position in `table.series`."""
@@ -186,13 +213,21 @@ class Prepared:
         return these.series[these.run_of(np.arange(these.count) if windows is None else windows)]
 
     def truth(self, part: str, windows: np.ndarray | None = None) -> np.ndarray:
-        """The ground truth in original units, NaN where nothing was observed; shape `(windows, output_steps, targets)`."""
+        """The ground truth in original units, `(windows, output_steps, targets)`, NaN where nothing was observed or counts."""
         picked = [self.table.columns.index(name) for name in self.columns.targets]
-        return cells_of(self.table.values, self.windows[part].target_rows(windows), picked)
+        rows = self.windows[part].target_rows(windows)
+        return self._counted(cells_of(self.table.values, rows, picked), rows)
 
     def restore(self, scaled: np.ndarray, part: str, windows: np.ndarray | None = None) -> np.ndarray:
         """Predictions in original units; `scaled` and the result have the shape `(windows, output_steps, targets)`."""
-        return self.scaler.inverse(scaled, self.codes[self.series_of(part, windows)], self.columns.targets)
+        if self.layout.own is not None:
+            scaled = self.layout.own.back(scaled.astype(np.float64), self._window_level(part, windows))
+        names, transforms = self.columns.targets, self.scaler.transforms
+        values = self.scaler.inverse(scaled, self.codes[self.series_of(part, windows)], names)
+        if transforms is None:
+            return values
+        first = self.windows[part].target_rows(windows)[:, :1]
+        return transforms.inverse(values, names, lambda back, count: self.levels.last(first - back + np.arange(count)))
 
     def require_windows(self, parts: Sequence[str] = PARTS, *, fold: str = "") -> None:
         """Raises `SeriesTooShortError` where one of the parts holds not one window; `fold` is named in the message."""
@@ -233,34 +268,15 @@ def fill_and_scale(data: Data, table: Table, split: Split, scaler: Scaler) -> Pr
     return scale(data, table, fill(data, table, split), split, scaler)
 
 
-def fit_on(data: Data, table: Table, rows: np.ndarray) -> Scaler:
-    """The stage `fit`: a scaler of some rows, `(first, end)` for each series, shape `(series, 2)`."""
-    columns = Columns.of(data).table
-    scaling = data.scaling
-    methods = [scaling if isinstance(scaling, str) else scaling.get(name, "standard") for name in columns]
-    per_series = table.series if data.scale_per_series else None
-    return fit_scaler(table.values, rows, columns=columns, methods=methods, series=per_series, times=table.style)
-
-
-def fill(data: Data, table: Table, split: Split) -> Table:
-    """The stage `fill`: missing cells are refused, filled or left for the mask, as `data.missing` says."""
-    columns = Columns.of(data)
-    if data.missing == "refuse":
-        advice = "Fill them in the file, or choose data.missing in the recipe: interpolate, ffill or mask"
-        refuse_missing(table, columns.table, advice=advice)
-    elif data.missing == "mask":
-        refuse_missing(table, columns.known_future, advice="A column known ahead must be complete; fill it in the file")
-    else:
-        return fill_missing(table, split, method=data.missing)
-    return table
-
-
 def scale(data: Data, table: Table, filled: Table, split: Split, scaler: Scaler) -> Prepared:
     """The stage `scale`: the matrix of `filled`, the same rows as `table` without the missing cells that a recipe fills."""
     columns = Columns.of(data)
     codes = scaler.codes_of(table.series)
     layout = columns.layout()
-    matrix = make_matrix(columns, filled, scaler, codes, layout)
+    changed = scaler.transforms.apply(filled) if scaler.transforms else filled
+    matrix = make_matrix(columns, changed, scaler, codes, layout)
+    if layout.weight is not None:
+        write_weights(matrix, layout.weight, changed, columns, split)
     barred, notes = _barred(data, columns, filled), list(filled.notes)
     if barred is not None:
         notes.append(
@@ -273,7 +289,8 @@ def scale(data: Data, table: Table, filled: Table, split: Split, scaler: Scaler)
         for part, count in unknown.items()
         if count
     ]
-    return Prepared(data, table, split, filled.segments, scaler, codes, matrix, layout, rows, barred, notes)
+    kept = filled if scaler.transforms else None
+    return Prepared(data, table, split, changed.segments, scaler, codes, matrix, layout, rows, barred, notes, kept)
 
 
 def _barred(data: Data, columns: Columns, filled: Table) -> np.ndarray | None:

@@ -112,29 +112,27 @@ def make_windows(
         >>> make_windows(np.array([[0, 120, 0]]), np.array([[0, 120]]), shape).count
         11
     """
+    of = segments[:, 2]
+    begin = np.maximum(segments[:, 0], part[of, 0] - shape.target_offset)
+    last = np.minimum(segments[:, 1], part[of, 1]) - shape.span
+    fit = begin <= last
+    begin, last, of = begin[fit], last[fit], of[fit]
+    if barred is None:
+        return Windows(shape, stride, begin, (last - begin) // stride + 1, of)
     runs = []
-    for first, end, series in segments:
-        part_first, part_end = part[series]
-        begin = max(first, part_first - shape.target_offset)
-        last = min(end, part_end) - shape.span
-        if last < begin:
-            continue
-        allowed = [(0, (last - begin) // stride + 1)]
-        if barred is not None:
-            allowed = _stretches(~barred[begin + shape.input_steps - 1 : last + shape.input_steps : stride])
-        runs += [(begin + start * stride, stop - start, series) for start, stop in allowed]
+    for start, stop, series in zip(begin.tolist(), last.tolist(), of.tolist(), strict=True):
+        allowed = ~barred[start + shape.input_steps - 1 : stop + shape.input_steps : stride]
+        runs += [(start + low * stride, high - low, series) for low, high in _stretches(allowed)]
     table = np.array(runs, dtype=np.int64).reshape(-1, 3)
     return Windows(shape, stride, table[:, 0], table[:, 1], table[:, 2])
 
 
 def longest_reach(segments: np.ndarray, part: np.ndarray, shape: WindowShape) -> int:
     """Most rows without a gap that windows of a part may lie in; arguments as in `make_windows`."""
-    reach = [
-        min(end, part[series][1]) - max(first, part[series][0] - shape.target_offset)
-        for first, end, series in segments
-        if min(end, part[series][1]) > max(first, part[series][0])
-    ]
-    return int(max(reach, default=0))
+    first, end, of = segments.T
+    stop = np.minimum(end, part[of, 1])
+    held = stop > np.maximum(first, part[of, 0])
+    return int((stop - np.maximum(first, part[of, 0] - shape.target_offset))[held].max(initial=0))
 
 
 def _stretches(allowed: np.ndarray) -> list[tuple[int, int]]:

@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from seq2seq_kit.recipe.column_fields import ShortSeries
 from seq2seq_kit.recipe.fields import Model, Recipe, Rule, Steps, Training, WindowData
 from seq2seq_kit.recipe.model_rules import a_pyramid_has_layers_to_join, segments_and_pyramid_divide_the_steps
 from seq2seq_kit.recipe.rules import (
@@ -11,6 +12,7 @@ from seq2seq_kit.recipe.rules import (
     a_split_in_time_leaves_training_rows,
     row_groups_are_read_as_they_stand,
 )
+from seq2seq_kit.recipe.transform_rules import WINDOW_RULES
 
 
 class AutoencodeData(WindowData):
@@ -19,6 +21,7 @@ class AutoencodeData(WindowData):
     framing: Literal["window"] = Field(
         "window", description="window: of input_steps rows; whole: each series is one sequence, of any length."
     )
+    short_series: ShortSeries = "leave_out"
 
 
 class AutoencodeModel(Model):
@@ -32,6 +35,7 @@ class AutoencodeRecipe(Recipe):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         *TABLE_RULES,
+        *WINDOW_RULES,
         row_groups_are_read_as_they_stand,
         a_split_in_time_leaves_training_rows,
         segments_and_pyramid_divide_the_steps,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    Features = np.ndarray | csr_matrix
+    Features: TypeAlias = np.ndarray | csr_matrix
 
 _CHUNK = 1_024
 _MOST_STEPS = 1_000  # of the solver

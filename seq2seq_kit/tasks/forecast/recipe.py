@@ -30,6 +30,7 @@ from seq2seq_kit.recipe.rules import (
     names_of,
     row_groups_are_read_as_they_stand,
 )
+from seq2seq_kit.recipe.transform_rules import WINDOW_RULES
 
 
 class ForecastData(HorizonData):
@@ -106,15 +107,25 @@ def what_is_normalised_is_read(recipe: Written) -> Iterator[Problem]:
 
 
 def a_masked_cell_is_no_value_of_a_window(recipe: Written) -> Iterator[Problem]:
-    if recipe.data.get("missing") != "mask":
+    masks = {
+        "missing: mask": recipe.data.get("missing") == "mask",
+        "short_series: pad": recipe.data.get("short_series") == "pad",
+    }
+    masking = next((key for key, masked in masks.items() if masked), None)
+    if masking is None:
         return
     for key, values, why in (
         ("normalise", ("last", "mean_std"), "whose cells hold a stand-in and no value of the window"),
         ("channels", ("independent",), "whose flags belong to single columns"),
     ):
         if recipe.model.get(key) in values:
-            said = f"cannot be combined with `data.missing: mask`, {why}"
-            advice = "Choose `data.missing: interpolate` or `ffill`, or leave this key out"
+            said = f"cannot be combined with `data.{masking}`, {why}"
+            other = (
+                "`data.missing: interpolate` or `ffill`"
+                if masking == "missing: mask"
+                else "`data.short_series: leave_out`"
+            )
+            advice = f"Choose {other}, or leave this key out"
             yield Problem(f"model.{key}", f"{said}. {advice}", "conflicting_keys")
 
 
@@ -167,6 +178,7 @@ class ForecastRecipe(Recipe):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         *TABLE_RULES,
+        *WINDOW_RULES,
         a_target_is_not_known,
         row_groups_are_read_as_they_stand,
         a_split_in_time_leaves_training_rows,

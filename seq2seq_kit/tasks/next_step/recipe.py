@@ -4,7 +4,17 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from seq2seq_kit.recipe.fields import Calendar, Columns, Data, Recipe, RecurrentModel, Rule, Steps, Training
+from seq2seq_kit.recipe.column_fields import ShortSeries
+from seq2seq_kit.recipe.fields import (
+    Calendar,
+    Columns,
+    Data,
+    Recipe,
+    RecurrentModel,
+    Rule,
+    Steps,
+    Training,
+)
 from seq2seq_kit.recipe.rules import (
     TABLE_RULES,
     a_split_in_time_leaves_training_rows,
@@ -24,6 +34,7 @@ class NextStepData(Data):
     )
     output_steps: Steps = Field(description="Rows ahead that the evaluation forecasts autoregressively.")
     window_stride: Steps = Field(1, description="Rows from one forecast of the evaluation to the next.")
+    short_series: ShortSeries = "leave_out"
     missing: Literal["refuse", "interpolate", "ffill"] = Field("refuse", description="What to do with missing cells.")
 
 

@@ -97,13 +97,21 @@ def a_character_has_units_to_be_read_by(recipe: Written) -> Iterator[Problem]:
         yield Problem("model.character_dim", said, "unused_key")
 
 
+class TagTraining(TokenTraining):
+    """The fit of a tagger."""
+
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="balanced: each label counts as much as any other, however rare it is."
+    )
+
+
 class TagRecipe(Recipe):
     """A sequence -> a label for each step."""
 
     metrics: ClassVar[tuple[str, ...]] = ("val_loss", "val_accuracy")
 
     task: Literal["tag"]
-    training: TokenTraining = Field(default_factory=TokenTraining)
+    training: TagTraining = Field(default_factory=TagTraining)
 
 
 class TagTokensRecipe(TagRecipe):

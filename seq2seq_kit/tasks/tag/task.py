@@ -64,9 +64,14 @@ class TagJob(SequenceJob[R, B, TagEvaluation], Generic[R, B]):
         return ""
 
     def objective(self) -> tuple[Loss, list[keras.Metric]]:
-        from seq2seq_kit.models.labels import LabelAccuracy, label_loss
+        from seq2seq_kit.models.labels import LabelAccuracy, label_loss, weighted_label_loss
 
-        return label_loss, [LabelAccuracy()]
+        if self.recipe.training.class_weights == "none":
+            return label_loss, [LabelAccuracy()]
+        counts = np.bincount(self.examples.truth_of("train"), minlength=len(self.examples.labels))
+        # A label that is absent from the training rows has nothing to weigh.
+        weights = counts.sum() / ((counts > 0).sum() * np.maximum(counts, 1))
+        return weighted_label_loss(weights), [LabelAccuracy()]
 
     def report(self, bundle: B, part: str) -> TagEvaluation:
         return bundle.evaluate_part(bundle.recoded(self.seen_by(bundle).examples), part)

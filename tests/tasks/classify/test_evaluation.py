@@ -191,6 +191,6 @@ def test_a_penalty_at_the_edge_is_a_finding_and_one_inside_is_none(noise: float)
     edges = {"ridge": ridge.edge} if ridge.edge else {}
     forecasts = {"model": truth, "ridge": truth + 1}
     boards = [NumberEvaluation(part, truth, forecasts, {"ridge": ""}, "rows", edges=edges) for part in ("val", "test")]
-    found = ClassifyJob.diagnose(*boards, [1.0, 0.5], all_epochs=False)
+    found = ClassifyJob.diagnose(boards[0], boards[1], [1.0, 0.5], all_epochs=False)
     assert ("penalty_at_edge" in [each.code for each in found]) == (noise == 0)
     assert not ridge.edge or ridge.edge == "penalty 0.0001, the smallest of those tried"

@@ -1,0 +1,42 @@
+"""What recipes on windows may do with columns and series before a model sees them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from seq2seq_kit.recipe.section import Name, Section, Steps
+
+Transform = Literal["log", "log1p", "box_cox", "diff", "seasonal_diff"]
+WindowScale = Literal["none", "mean_abs", "standard"]
+# Of recipes that cannot pad.
+ShortSeries = Annotated[
+    Literal["refuse", "leave_out"], Field(description="Series too short for a window: refused, or left out and told.")
+]
+
+
+class WindowColumns(Section):
+    """How columns and series are brought to a form that a model of windows learns from."""
+
+    short_series: Literal["refuse", "leave_out", "pad"] = Field(
+        "leave_out",
+        description="Series too short for a window: refused; left out and told; pad: lengthened on the left by rows that the "
+        "model is told are not there, as `missing: mask` does.",
+    )
+    transform: dict[Name, Transform] = Field(
+        default_factory=dict,
+        description="By column, before scaling, and undone in every result: log (above 0), log1p (above -1), box_cox (above 0, "
+        "its power fitted on the training rows), diff (to the row before), seasonal_diff (to the row a season before).",
+    )
+    season_steps: Steps | None = Field(
+        None, description="Rows of a season for `seasonal_diff`; default: the shortest natural one of `every`."
+    )
+    window_scaling: WindowScale = Field(
+        "none",
+        description="Brings the targets of each window, as inputs too, to the scale of its own inputs: divided by their mean "
+        "absolute value, or less their mean and by their deviation. For series of very different size, and new ones.",
+    )
+    weight: Name | None = Field(
+        None,
+        description="Column of weights, 0 or more: how much each row counts as a target in training. A row of weight 0 is "
+        "neither learned nor counted, as one that was out of stock.",
+    )
