@@ -1,0 +1,28 @@
+"""The verb that drafts a recipe for a table: it prints each decision with its reason and writes the file."""
+
+import argparse
+from pathlib import Path
+
+from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.text import printable
+
+
+def init(options: argparse.Namespace) -> None:
+    """Looks at a table and writes a recipe; a file that is there is left as it is."""
+    from seq2seq_kit.drafting import draft_recipe
+
+    stem = Path(options.table).name.split(".csv")[0].split(".parquet")[0] or "recipe"
+    out = Path(options.out or f"{stem.removesuffix(Path(stem).suffix) if Path(stem).is_file() else stem}.yaml")
+    if out.exists():
+        said = f"{out} is there already and is left as it is. Name another file with --out, or remove it"
+        raise ArgumentError(said, code="file_exists")
+    draft = draft_recipe(
+        options.table, task=options.task, target=options.target, ahead=options.ahead, series=options.series
+    )
+    for said in draft.decisions:
+        print(printable(said))
+    try:
+        out.write_text(draft.yaml, encoding="utf-8")
+    except OSError as error:
+        raise ArgumentError(f"cannot write {out}: {error.strerror}. Name another file with --out", code="invalid_option") from None
+    print(f"wrote {out}\ntrain it: seq2seq-kit train {out}")

@@ -1,0 +1,165 @@
+"""The recipe of a forecast, from what its table is."""
+
+import numpy as np
+
+from seq2seq_kit.drafting.covariates import helps, is_help
+from seq2seq_kit.drafting.keys import has_key
+from seq2seq_kit.drafting.notes import Notes, listed
+from seq2seq_kit.drafting.rows import clock_keys, missing_keys, usable_rows
+from seq2seq_kit.drafting.seasons import Season, find_seasons
+from seq2seq_kit.drafting.signal import Signal, look_at, training_rows
+from seq2seq_kit.drafting.sizes import Lengths, choose_effort, choose_lengths, steps_ahead
+from seq2seq_kit.drafting.table import Inspected
+from seq2seq_kit.drafting.targets import Targets, choose_targets
+from seq2seq_kit.recipe.fields import Recipe
+
+_OTHERS = 12  # columns beside the target that are tried
+_APART = 3.0  # times that the typical size of one series may be that of another
+_DAY = 86400
+_WANDERS = 0.15  # share of the variance between windows from which a level is not that of the training rows
+
+
+def draft_forecast(
+    table: Inspected, kind: type[Recipe], target: list[str], ahead: str | int | None, notes: Notes
+) -> dict[str, object]:
+    """The values of the recipe.
+
+    Raises:
+        DataError: The table holds nothing to forecast, or too few rows.
+        ArgumentError: `ahead` is no number of steps.
+    """
+    origin, roles = table.source.origin, table.roles
+    targets = choose_targets(table.source.frame, roles.numbers, target, notes, origin)
+    keys = clock_keys(table, kind, notes)
+    every = table.every if "every" in keys else None
+    rows = usable_rows(table, targets.names, keys)
+    main = targets.names[0]
+    longest = training_rows(table.on_grid(main))
+    seasons = find_seasons(longest, every)
+    notes.say("", f"seasons of {main}: {'; '.join(season.told for season in seasons) or 'none that stands out of chance'}")
+    asked = None if ahead is None else steps_ahead(ahead, every)
+    lengths = choose_lengths(rows, seasons, every, asked, notes, origin)
+    inputs = _inputs(table, targets, seasons, lengths, notes)
+    seen = look_at(longest, lengths.input_steps)
+    _tell_signal(seen, main, notes)
+    calendar = _calendar(table, seasons, "every" in keys, notes)
+    data = dict(table.source.keys) | keys | _series_keys(table, main, kind, notes)
+    data |= {"inputs": inputs, "targets": targets.names} | ({"calendar": calendar} if calendar else {})
+    data |= {"input_steps": lengths.input_steps, "output_steps": lengths.output_steps}
+    data |= missing_keys(table, inputs, keys, notes) | _transform(seen, targets, kind, notes)
+    data["split"] = {"val": lengths.share, "test": lengths.share}
+    windows = _windows(rows, lengths)
+    independent = targets.wide and len(targets.names) > 1
+    features = len(inputs) + len(calendar) * 2
+    recurrence = (lengths.input_steps + lengths.output_steps) // lengths.segment
+    channels = len(targets.names) if independent else 1
+    effort = choose_effort(windows, channels, recurrence, features, notes)
+    model: dict[str, object] = {"encoder_units": [effort.units], "decoder_units": [effort.units], "decoder_state": "encoder"}
+    if lengths.segment > 1:
+        notes.say("segment_steps", f"{lengths.segment} steps are read at once: the recurrence runs over {recurrence} steps instead of {lengths.input_steps + lengths.output_steps}")
+        model["segment_steps"] = lengths.segment
+    model["position_embedding"] = True
+    if independent:
+        notes.say("channels", "one model for all columns, each with a vector of its own")
+        model["channels"] = "independent"
+    model |= _normalise(seen, notes) | {"output_dropout": effort.dropout}
+    if has_key(kind, "model.linear_skip"):
+        notes.say("linear_skip", "a line from the window, fitted first; the network learns what a line cannot say")
+        model["linear_skip"] = True
+    training = {"learning_rate": effort.learning_rate, "schedule": "cosine", "batch_size": effort.batch_size}
+    if seen.far:
+        notes.say("loss", f"{seen.far:,} values lie far off; huber is not drawn to them")
+        training["loss"] = "huber"
+    return {"data": data, "model": model, "training": training | {"epochs": effort.epochs, "patience": None}}
+
+
+def _inputs(table: Inspected, targets: Targets, seasons: list[Season], lengths: Lengths, notes: Notes) -> list[str]:
+    inputs, kept, dropped = list(targets.names), [], []
+    others = [name for name in table.roles.numbers if name not in inputs]
+    if targets.wide:
+        others = []
+    own = training_rows(table.on_grid(targets.names[0]))
+    for name in others[:_OTHERS]:
+        longest = max(range(len(table.names)), key=lambda number: int(np.isfinite(table.on_grid(targets.names[0])[number]).sum()))
+        whole, beside = table.on_grid(targets.names[0])[longest], table.on_grid(name)[longest]
+        offset = int(np.flatnonzero(np.isfinite(whole))[0])
+        beside = beside[offset : offset + len(own)]
+        gain = helps(own, beside, season=seasons[0].steps if seasons else 1, ahead=lengths.output_steps)
+        (kept if is_help(gain) else dropped).append(f"{name} ({gain:+.0%})" if gain else name)
+        inputs += [name] if is_help(gain) else []
+    if kept:
+        notes.say("inputs", f"besides the target {listed(kept)}: a linear forecast of training rows has a smaller error with it")
+    if dropped:
+        notes.say("inputs", f"left out: {listed(dropped)}; the error of a linear forecast of training rows does not fall with it")
+    if len(others) > _OTHERS:
+        notes.say("inputs", f"not tried: {len(others) - _OTHERS} further columns")
+    for names, what in ((table.roles.truths, "true or false"), (table.roles.categories, "categories"), (table.roles.texts, "texts")):
+        if names:
+            notes.say("inputs", f"left out: {listed(names)}, which hold{'s' if len(names) == 1 else ''} {what}")
+    if table.roles.static:
+        notes.say("inputs", f"left out: {listed(table.roles.static)}, the same in all rows of a series")
+    return inputs
+
+
+def _tell_signal(seen: Signal, name: str, notes: Notes) -> None:
+    if seen.intermittent:
+        notes.say("", f"{name} is zero in {seen.zeros:.0%} of the rows: its mean can be forecast, its single events hardly")
+    if seen.far:
+        notes.say("", f"{seen.far:,} values of {name} lie more than eight quartile distances off; if they are errors, set data.limits")
+    if abs(seen.trend) > 1:
+        notes.say("", f"{name} {'rises' if seen.trend > 0 else 'falls'} by {abs(seen.trend):.1f} standard deviations over the training rows")
+    elif seen.shift > 2:
+        notes.say("", f"the level of {name} changes by {seen.shift:.1f} standard deviations somewhere")
+
+
+def _calendar(table: Inspected, seasons: list[Season], has_clock: bool, notes: Notes) -> list[str]:
+    if not has_clock or table.every is None:
+        return []
+    below_day = bool(table.every.seconds) and table.every.seconds < _DAY
+    features = {
+        "hour": [],
+        "day": ["hour"] if below_day else [],
+        "week": ["hour_of_week", "weekend"] if below_day else ["day_of_week"],
+        "year": ["month"] if table.every.months else ["day_of_year"],
+    }
+    found = [name for season in seasons for name in features.get(season.name, [])]
+    if found:
+        notes.say("calendar", "of the seasons that were found; also known for the steps ahead")
+    return found
+
+
+def _series_keys(table: Inspected, name: str, kind: type[Recipe], notes: Notes) -> dict[str, object]:
+    if not table.series:
+        return {}
+    keys: dict[str, object] = {"series": table.series[0] if len(table.series) == 1 else table.series}
+    sizes = [float(np.nanmedian(np.abs(rows))) for rows in table.on_grid(name) if np.isfinite(rows).any()]
+    sizes = [size for size in sizes if size > 0]
+    if sizes and max(sizes) > _APART * min(sizes):
+        apart = f"the series are up to {max(sizes) / min(sizes):,.3g} times as large as each other"
+        if has_key(kind, "data.window_scaling"):
+            notes.say("window_scaling", f"{apart}, so each window is scaled by its own size")
+            keys["window_scaling"] = "mean_abs"
+        else:
+            notes.say("scale_per_series", f"{apart}, so each has a scaler of its own; `predict` then knows these series only")
+            keys["scale_per_series"] = True
+    return keys
+
+
+def _transform(seen: Signal, targets: Targets, kind: type[Recipe], notes: Notes) -> dict[str, object]:
+    if not seen.grows or not has_key(kind, "data.transform"):
+        return {}
+    notes.say("transform", "the swing grows with the level, so logarithms are forecast and turned back")
+    return {"transform": dict.fromkeys(targets.names, "log")}
+
+
+def _normalise(seen: Signal, notes: Notes) -> dict[str, object]:
+    if seen.moves < _WANDERS and abs(seen.trend) < 1:
+        notes.say("normalise", f"the level stays: {seen.moves:.0%} of the variance lies between windows")
+        return {"normalise": "none"}
+    notes.say("normalise", f"the level wanders ({seen.moves:.0%} of the variance lies between windows), so changes since the newest value are forecast")
+    return {"normalise": "last"}
+
+
+def _windows(rows: list[int], lengths: Lengths) -> int:
+    """About how many windows there are to train on."""
+    return sum(max(0, int(count * (1 - 2 * lengths.share)) - lengths.input_steps - lengths.output_steps + 1) for count in rows) or 1
