@@ -24,5 +24,7 @@ def init(options: argparse.Namespace) -> None:
     try:
         out.write_text(draft.yaml, encoding="utf-8")
     except OSError as error:
-        raise ArgumentError(f"cannot write {out}: {error.strerror}. Name another file with --out", code="invalid_option") from None
+        raise ArgumentError(
+            f"cannot write {out}: {error.strerror}. Name another file with --out", code="invalid_option"
+        ) from None
     print(f"wrote {out}\ntrain it: seq2seq-kit train {out}")

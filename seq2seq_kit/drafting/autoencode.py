@@ -25,7 +25,9 @@ def draft_autoencode(
         ArgumentError: `ahead` is given, which an autoencoder has not.
     """
     if ahead is not None:
-        raise ArgumentError("ahead is for a forecast; an autoencoder gives its window back. Leave it out", code="invalid_ahead")
+        raise ArgumentError(
+            "ahead is for a forecast; an autoencoder gives its window back. Leave it out", code="invalid_ahead"
+        )
     columns = target or table.roles.numbers
     choose_targets(table.source.frame, table.roles.numbers, columns, Notes(), table.source.origin)
     notes.said.append(("inputs", f"{'as asked for' if target else 'every column of numbers'}: {listed(columns)}"))
@@ -47,4 +49,8 @@ def draft_autoencode(
     data |= {"inputs": list(columns), "input_steps": steps} | missing_keys(table, columns, keys, notes)
     layers = {"encoder_units": [effort.units], "decoder_units": [effort.units], "latent_dim": latent}
     training = {"learning_rate": 5e-3, "schedule": "cosine", "batch_size": effort.batch_size, "epochs": effort.epochs}
-    return {"data": data | {"split": {"val": _SHARE, "test": _SHARE}}, "model": layers, "training": training | {"patience": None}}
+    return {
+        "data": data | {"split": {"val": _SHARE, "test": _SHARE}},
+        "model": layers,
+        "training": training | {"patience": None},
+    }

@@ -98,7 +98,11 @@ def _of_numbers(column: pd.Series, name: str) -> str:
         return "%Y%m%d" if valid.all() else ""
     if hinted and 190001 <= low and high <= 210012 and (cells % 100 >= 1).all() and (cells % 100 <= 12).all():
         return "%Y%m"
-    return "%Y" if hinted and 1500 <= low and high <= 2200 and high > low and re.search(r"year|jahr|date|time|an", name, re.I) else ""
+    return (
+        "%Y"
+        if hinted and 1500 <= low and high <= 2200 and high > low and re.search(r"year|jahr|date|time|an", name, re.I)
+        else ""
+    )
 
 
 def _dates_alone(column: pd.Series) -> bool:
@@ -126,13 +130,17 @@ def _one(frame: pd.DataFrame, name: str, kind: str, others: list[str], origin: s
     elif kind in _EPOCHS:
         times = pd.DatetimeIndex(pd.to_datetime(column, unit="s" if kind == "epoch_s" else "ms", errors="coerce"))
         unit = "seconds" if kind == "epoch_s" else "milliseconds"
-        found = Clock([], times, {"time_format": kind}, [("time_format", f"numbers that count {unit} since 1970, in UTC")])
+        found = Clock(
+            [], times, {"time_format": kind}, [("time_format", f"numbers that count {unit} since 1970, in UTC")]
+        )
     elif kind == "stamp":
         times = pd.DatetimeIndex(column)
         found = Clock([], times, {}, [])
     else:
         texts = column.astype("Int64").astype("str")
-        found = Clock([], pd.DatetimeIndex(pd.to_datetime(texts, format=kind, errors="coerce")), {"time_format": kind}, [])
+        found = Clock(
+            [], pd.DatetimeIndex(pd.to_datetime(texts, format=kind, errors="coerce")), {"time_format": kind}, []
+        )
         found.said.append(("time_format", f"whole numbers such as {texts.iloc[0]}"))
     missing = int(found.times.isna().sum())
     if missing:
@@ -158,7 +166,12 @@ def _of_texts(column: pd.Series, name: str, origin: str) -> Clock:
     said = []
     if style.day_first is not None:
         order, other = ("day", "second") if style.day_first else ("month", "first")
-        said = [("time", f"the {order} stands first: elsewhere in the column the {'first' if other == 'second' else 'second'} number is above 12")]
+        said = [
+            (
+                "time",
+                f"the {order} stands first: elsewhere in the column the {'first' if other == 'second' else 'second'} number is above 12",
+            )
+        ]
     zone = zone_of_changes(times) if times.tz is None else None
     if zone is not None:
         try:

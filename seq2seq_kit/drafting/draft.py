@@ -111,4 +111,6 @@ def _checked(recipe: dict[str, object], source: Source, notes: Notes) -> Draft:
     checked = validate(parsed, data=None if source.keys else source.frame)
     counts = ", ".join(f"{count:,} {part}" for part, count in checked.windows.items())
     title = [f"Drafted from {source.origin}: {checked.unit}: {counts}. Every line is a proposal."]
-    return Draft(recipe, write(recipe, notes, title), [*notes.sentences, f"checked: {checked.unit}: {counts}"], checked.windows)
+    return Draft(
+        recipe, write(recipe, notes, title), [*notes.sentences, f"checked: {checked.unit}: {counts}"], checked.windows
+    )

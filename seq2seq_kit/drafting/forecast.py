@@ -11,6 +11,7 @@ from seq2seq_kit.drafting.signal import Signal, look_at, training_rows
 from seq2seq_kit.drafting.sizes import Lengths, choose_effort, choose_lengths, steps_ahead
 from seq2seq_kit.drafting.table import Inspected
 from seq2seq_kit.drafting.targets import Targets, choose_targets
+from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Recipe
 
 _OTHERS = 12  # columns beside the target that are tried
@@ -36,7 +37,9 @@ def draft_forecast(
     main = targets.names[0]
     longest = training_rows(table.on_grid(main))
     seasons = find_seasons(longest, every)
-    notes.say("", f"seasons of {main}: {'; '.join(season.told for season in seasons) or 'none that stands out of chance'}")
+    notes.say(
+        "", f"seasons of {main}: {'; '.join(season.told for season in seasons) or 'none that stands out of chance'}"
+    )
     asked = None if ahead is None else steps_ahead(ahead, every)
     lengths = choose_lengths(rows, seasons, every, asked, notes, origin)
     inputs = _inputs(table, targets, seasons, lengths, notes)
@@ -54,9 +57,16 @@ def draft_forecast(
     recurrence = (lengths.input_steps + lengths.output_steps) // lengths.segment
     channels = len(targets.names) if independent else 1
     effort = choose_effort(windows, channels, recurrence, features, notes)
-    model: dict[str, object] = {"encoder_units": [effort.units], "decoder_units": [effort.units], "decoder_state": "encoder"}
+    model: dict[str, object] = {
+        "encoder_units": [effort.units],
+        "decoder_units": [effort.units],
+        "decoder_state": "encoder",
+    }
     if lengths.segment > 1:
-        notes.say("segment_steps", f"{lengths.segment} steps are read at once: the recurrence runs over {recurrence} steps instead of {lengths.input_steps + lengths.output_steps}")
+        notes.say(
+            "segment_steps",
+            f"{lengths.segment} steps are read at once: the recurrence runs over {recurrence} steps instead of {lengths.input_steps + lengths.output_steps}",
+        )
         model["segment_steps"] = lengths.segment
     model["position_embedding"] = True
     if independent:
@@ -80,7 +90,9 @@ def _inputs(table: Inspected, targets: Targets, seasons: list[Season], lengths: 
         others = []
     own = training_rows(table.on_grid(targets.names[0]))
     for name in others[:_OTHERS]:
-        longest = max(range(len(table.names)), key=lambda number: int(np.isfinite(table.on_grid(targets.names[0])[number]).sum()))
+        longest = max(
+            range(len(table.names)), key=lambda number: int(np.isfinite(table.on_grid(targets.names[0])[number]).sum())
+        )
         whole, beside = table.on_grid(targets.names[0])[longest], table.on_grid(name)[longest]
         offset = int(np.flatnonzero(np.isfinite(whole))[0])
         beside = beside[offset : offset + len(own)]
@@ -88,12 +100,22 @@ def _inputs(table: Inspected, targets: Targets, seasons: list[Season], lengths: 
         (kept if is_help(gain) else dropped).append(f"{name} ({gain:+.0%})" if gain else name)
         inputs += [name] if is_help(gain) else []
     if kept:
-        notes.say("inputs", f"besides the target {listed(kept)}: a linear forecast of training rows has a smaller error with it")
+        notes.say(
+            "inputs",
+            f"besides the target {listed(kept)}: a linear forecast of training rows has a smaller error with it",
+        )
     if dropped:
-        notes.say("inputs", f"left out: {listed(dropped)}; the error of a linear forecast of training rows does not fall with it")
+        notes.say(
+            "inputs",
+            f"left out: {listed(dropped)}; the error of a linear forecast of training rows does not fall with it",
+        )
     if len(others) > _OTHERS:
         notes.say("inputs", f"not tried: {len(others) - _OTHERS} further columns")
-    for names, what in ((table.roles.truths, "true or false"), (table.roles.categories, "categories"), (table.roles.texts, "texts")):
+    for names, what in (
+        (table.roles.truths, "true or false"),
+        (table.roles.categories, "categories"),
+        (table.roles.texts, "texts"),
+    ):
         if names:
             notes.say("inputs", f"left out: {listed(names)}, which hold{'s' if len(names) == 1 else ''} {what}")
     if table.roles.static:
@@ -103,11 +125,19 @@ def _inputs(table: Inspected, targets: Targets, seasons: list[Season], lengths: 
 
 def _tell_signal(seen: Signal, name: str, notes: Notes) -> None:
     if seen.intermittent:
-        notes.say("", f"{name} is zero in {seen.zeros:.0%} of the rows: its mean can be forecast, its single events hardly")
+        notes.say(
+            "", f"{name} is zero in {seen.zeros:.0%} of the rows: its mean can be forecast, its single events hardly"
+        )
     if seen.far:
-        notes.say("", f"{seen.far:,} values of {name} lie more than eight quartile distances off; if they are errors, set data.limits")
+        notes.say(
+            "",
+            f"{seen.far:,} values of {name} lie more than eight quartile distances off; if they are errors, set data.limits",
+        )
     if abs(seen.trend) > 1:
-        notes.say("", f"{name} {'rises' if seen.trend > 0 else 'falls'} by {abs(seen.trend):.1f} standard deviations over the training rows")
+        notes.say(
+            "",
+            f"{name} {'rises' if seen.trend > 0 else 'falls'} by {abs(seen.trend):.1f} standard deviations over the training rows",
+        )
     elif seen.shift > 2:
         notes.say("", f"the level of {name} changes by {seen.shift:.1f} standard deviations somewhere")
 
@@ -131,8 +161,15 @@ def _calendar(table: Inspected, seasons: list[Season], has_clock: bool, notes: N
 def _series_keys(table: Inspected, name: str, kind: type[Recipe], notes: Notes) -> dict[str, object]:
     if not table.series:
         return {}
+    if len(table.series) > 1 and not has_key(kind, "data.static"):
+        raise DataError(
+            f"{table.source.origin}: {' and '.join(table.series)} tell its series apart only together. Join them into one column, "
+            f"frame[{table.series[0]!r}] + ' ' + frame[{table.series[1]!r}], and draft for that table",
+            code="nothing_to_draft",
+        )
     keys: dict[str, object] = {"series": table.series[0] if len(table.series) == 1 else table.series}
-    sizes = [float(np.nanmedian(np.abs(rows))) for rows in table.on_grid(name) if np.isfinite(rows).any()]
+    rows_of = (training_rows([rows]) for rows in table.on_grid(name))
+    sizes = [float(np.nanmedian(np.abs(rows))) for rows in rows_of if np.isfinite(rows).any()]
     sizes = [size for size in sizes if size > 0]
     if sizes and max(sizes) > _APART * min(sizes):
         apart = f"the series are up to {max(sizes) / min(sizes):,.3g} times as large as each other"
@@ -140,7 +177,9 @@ def _series_keys(table: Inspected, name: str, kind: type[Recipe], notes: Notes) 
             notes.say("window_scaling", f"{apart}, so each window is scaled by its own size")
             keys["window_scaling"] = "mean_abs"
         else:
-            notes.say("scale_per_series", f"{apart}, so each has a scaler of its own; `predict` then knows these series only")
+            notes.say(
+                "scale_per_series", f"{apart}, so each has a scaler of its own; `predict` then knows these series only"
+            )
             keys["scale_per_series"] = True
     return keys
 
@@ -156,10 +195,19 @@ def _normalise(seen: Signal, notes: Notes) -> dict[str, object]:
     if seen.moves < _WANDERS and abs(seen.trend) < 1:
         notes.say("normalise", f"the level stays: {seen.moves:.0%} of the variance lies between windows")
         return {"normalise": "none"}
-    notes.say("normalise", f"the level wanders ({seen.moves:.0%} of the variance lies between windows), so changes since the newest value are forecast")
+    notes.say(
+        "normalise",
+        f"the level wanders ({seen.moves:.0%} of the variance lies between windows), so changes since the newest value are forecast",
+    )
     return {"normalise": "last"}
 
 
 def _windows(rows: list[int], lengths: Lengths) -> int:
     """About how many windows there are to train on."""
-    return sum(max(0, int(count * (1 - 2 * lengths.share)) - lengths.input_steps - lengths.output_steps + 1) for count in rows) or 1
+    return (
+        sum(
+            max(0, int(count * (1 - 2 * lengths.share)) - lengths.input_steps - lengths.output_steps + 1)
+            for count in rows
+        )
+        or 1
+    )

@@ -26,7 +26,11 @@ def find_series(frame: pd.DataFrame, times: pd.DatetimeIndex | None, taken: list
     if doubles <= _MOST_DOUBLES * len(frame):
         return []
     for many in (1, 2):
-        found = [list(names) for names in combinations(candidates[:_LOOKED_AT], many) if _tells_apart(frame, instants, list(names))]
+        found = [
+            list(names)
+            for names in combinations(candidates[:_LOOKED_AT], many)
+            if _tells_apart(frame, instants, list(names))
+        ]
         if found:
             # Of several that do, the one of the fewest names; the first of those that name the same.
             return min(found, key=lambda names: len(frame[names].drop_duplicates()))
@@ -42,7 +46,9 @@ def _may_name(column: pd.Series) -> bool:
 
 
 def _tells_apart(frame: pd.DataFrame, instants: pd.Series, names: list[str]) -> bool:
-    keys = pd.concat([instants.rename("at"), *(frame[name].reset_index(drop=True).rename(f"_{name}") for name in names)], axis=1)
+    keys = pd.concat(
+        [instants.rename("at"), *(frame[name].reset_index(drop=True).rename(f"_{name}") for name in names)], axis=1
+    )
     return int(keys.duplicated().sum()) <= _MOST_DOUBLES * len(frame)
 
 

@@ -7,8 +7,26 @@ import numpy as np
 import pandas as pd
 
 _ID = re.compile(r"^(id|index|idx|row|nr|no|number|unnamed.*|key|uuid)$|(^|[_ ])id$", re.I)
-_TRUTHS = {"true", "false", "yes", "no", "ja", "nein", "wahr", "falsch", "vrai", "faux", "oui", "non", "y", "n", "t", "f"}
+_TRUTHS = {
+    "true",
+    "false",
+    "yes",
+    "no",
+    "ja",
+    "nein",
+    "wahr",
+    "falsch",
+    "vrai",
+    "faux",
+    "oui",
+    "non",
+    "y",
+    "n",
+    "t",
+    "f",
+}
 _MOST_CATEGORIES = 50
+_MOSTLY = 0.95
 
 
 @dataclass(frozen=True)
@@ -34,13 +52,16 @@ class Roles:
     truths_are_texts: bool = False
 
 
-def find_roles(frame: pd.DataFrame, taken: list[str], codes: np.ndarray) -> Roles:
+def find_roles(
+    frame: pd.DataFrame, taken: list[str], codes: np.ndarray, times: pd.DatetimeIndex | None = None
+) -> Roles:
     """What the columns are.
 
     Args:
         frame: The table.
         taken: Columns of time and series.
         codes: Number of each row's series.
+        times: Of the rows; None without a clock.
     """
     several = len(codes) > 0 and codes.max() > 0
     roles = Roles([], [], [], [], [], [])
@@ -60,7 +81,9 @@ def find_roles(frame: pd.DataFrame, taken: list[str], codes: np.ndarray) -> Role
             roles.truths.append(name)
             as_texts = as_texts or not pd.api.types.is_bool_dtype(known)
         elif pd.api.types.is_numeric_dtype(column):
-            if _is_id(known, name):
+            if times is not None and _tells_time(column, times):
+                roles.left_out.append(f"{name} is a part of the timestamps and left out")
+            elif _is_id(known, name):
                 roles.left_out.append(f"{name} counts or names the rows and is left out")
             else:
                 roles.numbers.append(name)
@@ -77,6 +100,19 @@ def _is_id(known: pd.Series, name: str) -> bool:
     # A count of the rows is one whatever it is called; other unique numbers only where they are called ids.
     steps = np.diff(np.sort(known.to_numpy(dtype=np.float64)))
     return bool((steps == 1).all()) or bool(_ID.search(name))
+
+
+def _tells_time(column: pd.Series, times: pd.DatetimeIndex) -> bool:
+    """Whether a column is the year, the month, the day, the hour, ... of the rows' times, by this clock or that of UTC."""
+    clocks = [times, times.tz_convert("UTC")] if times.tz is not None else [times]
+    cells = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    for clock in clocks:
+        for part in ("year", "month", "day", "hour", "minute", "quarter", "day_of_year", "day_of_week"):
+            told = np.asarray(getattr(clock, part), dtype=np.float64)
+            # Days of the week are counted from 0 or 1, and clocks of sources differ: nearly all rows are enough.
+            if any(np.mean(cells == told + shift) > _MOSTLY for shift in (0, 1)):
+                return True
+    return False
 
 
 def _is_static(column: pd.Series, codes: np.ndarray) -> bool:

@@ -24,13 +24,17 @@ def clock_keys(table: Inspected, kind: type[Recipe], notes: Notes) -> dict[str, 
     origin = table.source.origin
     if len(clock.columns) > 1 and not has_key(kind, "data.duplicates"):
         said = f"join {' and '.join(clock.columns)} into one column of timestamps"
-        raise DataError(f"{origin}: date and time of day stand in two columns. Expected one: {said}", code="nothing_to_draft")
+        raise DataError(
+            f"{origin}: date and time of day stand in two columns. Expected one: {said}", code="nothing_to_draft"
+        )
     keys: dict[str, object] = {"time": clock.columns[0] if len(clock.columns) == 1 else list(clock.columns)}
     every: Every | str | None = step.every
     if every is None:
         if not has_key(kind, "data.resample"):
             notes.said[:] = [(key, text) for key, text in notes.said if key not in ("time", "time_format", "time_zone")]
-            notes.say("", f"{step.apart}: no step of time, so each row counts as a step and {clock.columns[0]} is left out")
+            notes.say(
+                "", f"{step.apart}: no step of time, so each row counts as a step and {clock.columns[0]} is left out"
+            )
             return {}
         notes.say("every", f"{step.apart}: no step of their own, so the rows are averaged to {step.usual}")
         return keys | {"every": step.usual} | clock.keys | {"resample": "mean"}
@@ -46,7 +50,10 @@ def clock_keys(table: Inspected, kind: type[Recipe], notes: Notes) -> dict[str, 
         keys["duplicates"] = _of_doubles(table, notes)
     share = step.absent / (len(table.order) + step.absent)
     if step.gaps and has_key(kind, "data.gaps") and share <= _FILLED:
-        notes.say("gaps", f"{step.absent:,} rows are absent in {step.gaps:,} places ({share:.1%}); they are filled as missing cells are")
+        notes.say(
+            "gaps",
+            f"{step.absent:,} rows are absent in {step.gaps:,} places ({share:.1%}); they are filled as missing cells are",
+        )
         keys["gaps"] = "fill"
     elif step.gaps:
         notes.say("every", f"rows are absent in {step.gaps:,} places; no window crosses one")

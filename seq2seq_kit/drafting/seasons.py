@@ -7,6 +7,7 @@ import numpy as np
 from seq2seq_kit.data.tables.time import Every
 
 _CYCLES = 3  # that the rows must hold before a season can be told from chance
+_CYCLES_OF_SPECTRUM = 7  # a walk has a few slow swings, too
 _OF_CALENDAR = 0.2  # least autocorrelation of a season of the calendar, which is expected anyway
 _OF_SPECTRUM = 0.35  # of a peak of the spectrum, which is the highest of many
 _BETTER = 0.05  # by how much a season repeats better than what is in it of a shorter one
@@ -53,7 +54,10 @@ def find_seasons(values: np.ndarray, every: Every | None) -> list[Season]:
         if correlation > max(_OF_CALENDAR, chance) and correlation > inside + _BETTER * bool(found):
             found.append(Season(name, steps, correlation))
     peak = _peak(rows)
-    known = any(abs(peak / season.steps - max(1, round(peak / season.steps))) < 0.1 or season.steps % max(peak, 1) == 0 for season in found)
+    known = any(
+        abs(peak / season.steps - max(1, round(peak / season.steps))) < 0.1 or season.steps % max(peak, 1) == 0
+        for season in found
+    )
     if peak >= 3 and not known and not found and _repeats(rows, peak) > max(_OF_SPECTRUM, chance):
         found.append(Season("", peak, _repeats(rows, peak)))
     return sorted(found, key=lambda season: season.steps)
@@ -89,7 +93,7 @@ def _peak(rows: np.ndarray) -> int:
     at = np.arange(len(rows))
     rest = rows - np.polyval(np.polyfit(at, rows, 1), at)
     power = np.abs(np.fft.rfft(rest * np.hanning(len(rows)))) ** 2
-    power[: _CYCLES + 1] = 0
+    power[:_CYCLES_OF_SPECTRUM] = 0
     if not power.any():
         return 0
     rough = len(rows) / int(np.argmax(power))

@@ -22,7 +22,7 @@ _LONGEST_INPUT = 336
 _LEAST_WINDOWS = 200  # to train on, over all series, where the rows carry them
 _SEGMENTED, _SEGMENTS = 48, 30  # steps from which they are joined, and steps of the recurrence after that
 _AHEAD = re.compile(r"(\d+)\s*(s|min|h|d|bd|w|mo|y)?")
-_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "bd": 86400}
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _MONTHS = {"mo": 1, "y": 12}
 
 
@@ -52,10 +52,12 @@ def steps_ahead(ahead: str | int, every: Every | None) -> int:
     steps = 0.0
     if every is not None and unit in _MONTHS:
         months = count * _MONTHS[unit]
-        steps = months / every.months if every.months else months * 365.25 / 12 * 86400 / (every.seconds or 86400 * 7 / 5)
+        steps = (
+            months / every.months if every.months else months * 365.25 / 12 * 86400 / (every.seconds or 86400 * 7 / 5)
+        )
         steps = steps if every.months else float(round(steps))
     elif every is not None and every.seconds:
-        steps = count * _SECONDS[unit] / every.seconds
+        steps = count * _SECONDS.get(unit, 0) / every.seconds
     elif every is not None and every.weekdays:
         steps = count * {"bd": 1, "d": 5 / 7, "w": 5}.get(unit, 0) / every.weekdays
         steps = float(round(steps))
@@ -66,7 +68,9 @@ def steps_ahead(ahead: str | int, every: Every | None) -> int:
     return int(steps)
 
 
-def choose_lengths(rows: list[int], seasons: list[Season], every: Every | None, ahead: int | None, notes: Notes, origin: str) -> Lengths:
+def choose_lengths(
+    rows: list[int], seasons: list[Season], every: Every | None, ahead: int | None, notes: Notes, origin: str
+) -> Lengths:
     """Steps in and out, and the split.
 
     Args:
@@ -95,7 +99,10 @@ def choose_lengths(rows: list[int], seasons: list[Season], every: Every | None, 
     output = _output_steps(seasons, every, ahead, most, usual, notes, origin)
     share = min(_LARGEST_SHARE, max(_SHARE, math.ceil((output + _WINDOWS) / usual * 100) / 100))
     if share > _SHARE:
-        notes.say("split", f"{share:.0%} each for val and test instead of 15 %: the rows are few, and each must hold {_WINDOWS} windows")
+        notes.say(
+            "split",
+            f"{share:.0%} each for val and test instead of 15 %: the rows are few, and each must hold {_WINDOWS} windows",
+        )
     train = int(usual * (1 - 2 * share))
     stretches = sum(1 for count in rows if count >= usual // 2)
     spare = min(int(0.5 * train), max(2, math.ceil(_LEAST_WINDOWS / stretches)))
@@ -104,7 +111,11 @@ def choose_lengths(rows: list[int], seasons: list[Season], every: Every | None, 
     steps = min(wanted, room, _LONGEST_INPUT)
     steps, segment = _segmented(steps, output)
     if steps < wanted:
-        why += f", as far as the rows carry ({train:,} training rows in a usual series)" if room < wanted else ", at most 336 steps"
+        why += (
+            f", as far as the rows carry ({train:,} training rows in a usual series)"
+            if room < wanted
+            else ", at most 336 steps"
+        )
     notes.say("input_steps", why)
     return Lengths(steps, output, share, segment)
 
@@ -164,7 +175,11 @@ class Effort:
 
 
 _SECONDS_OF_TRAINING = 120.0
-_FLOPS, _STEP_SECONDS, _RECURRENT_SECONDS = 1.2e10, 2.5e-3, 3e-5  # of two cores: work, a step's own cost, that of a step of the recurrence
+_FLOPS, _STEP_SECONDS, _RECURRENT_SECONDS = (
+    1.2e10,
+    2.5e-3,
+    3e-5,
+)  # of two cores: work, a step's own cost, that of a step of the recurrence
 _STEPS_OF_TRAINING = 2_500  # gradient steps after which a model beside a linear map has learnt what it can
 
 
@@ -190,5 +205,8 @@ def choose_effort(windows: int, channels: int, recurrence: int, features: int, n
     epochs = min(wanted, affordable)
     notes.say("encoder_units", f"{units} units for about {seen:,} training windows; more would learn them by heart")
     seconds = a_step * batches * epochs
-    notes.say("epochs", f"{batches:,} batches each, about {max(1, round(seconds)):,} s on two cores; the epoch of the best validation is kept")
+    notes.say(
+        "epochs",
+        f"{batches:,} batches each, about {max(1, round(seconds)):,} s on two cores; the epoch of the best validation is kept",
+    )
     return Effort(units, dropout, batch, epochs, 1e-3 if seen > 3_000 else 2e-3)

@@ -54,7 +54,11 @@ def find_step(times: pd.DatetimeIndex, codes: np.ndarray) -> Step:
         on_grid, gaps, absent = _fit(times, codes, every)
         if on_grid == 1.0:
             return Step(every, f"rows are {told(middle)} apart", gaps, absent, usual)
-    return Step(None, f"rows are {told(apart.min())} to {told(apart.max())} apart, half of them less than {told(middle)}", usual=usual)
+    return Step(
+        None,
+        f"rows are {told(apart.min())} to {told(apart.max())} apart, half of them less than {told(middle)}",
+        usual=usual,
+    )
 
 
 def _candidates(times: pd.DatetimeIndex, apart: pd.TimedeltaIndex, middle: pd.Timedelta) -> list[str]:

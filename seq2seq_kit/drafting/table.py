@@ -1,5 +1,6 @@
 """A table as a draft sees it: source, clock, series, step and the roles of its columns, found once."""
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,7 @@ from seq2seq_kit.drafting.steps import Step, find_step
 from seq2seq_kit.errors import DataError
 
 _MOST_DOUBLES = 0.02
+_LEAST_STEPS = 24  # columns that may be the steps of series in rows
 _SUMMED = r"(?i)sales|sold|qty|quantity|amount|units|count|orders|revenue|umsatz|menge|ventas|ventes"
 
 
@@ -84,7 +86,10 @@ def inspect(source: Source, series: list[str], notes: Notes) -> Inspected:
     frame, origin = source.frame, source.origin
     for name in series:
         if name not in frame.columns:
-            raise DataError(f"{origin} lacks the column {name}; it has {listed(list(frame.columns))}", code="missing_column")
+            raise DataError(
+                f"{origin} lacks the column {name}; it has {listed(list(frame.columns))}", code="missing_column"
+            )
+    _refuse_series_in_rows(frame, origin)
     clock = find_clock(frame, origin)
     taken = [*(clock.columns if clock else []), *(clock.others if clock else [])]
     times = clock.times if clock else None
@@ -96,7 +101,11 @@ def inspect(source: Source, series: list[str], notes: Notes) -> Inspected:
         same = np.concatenate([[False], (np.diff(codes[order]) == 0) & (np.diff(times.asi8[order]) == 0)])
         doubles = int(same.sum())
         values = frame.drop(columns=taken)
-        differ = doubles - int(pd.concat([values, pd.Series(times.asi8, name="_at"), pd.Series(codes, name="_of")], axis=1).duplicated().sum())
+        differ = doubles - int(
+            pd.concat([values, pd.Series(times.asi8, name="_at"), pd.Series(codes, name="_of")], axis=1)
+            .duplicated()
+            .sum()
+        )
         order = order[~same]
         if doubles > _MOST_DOUBLES * len(frame) and differ > doubles / 2 and not _can_be_summed(frame, taken):
             raise DataError(
@@ -105,9 +114,29 @@ def inspect(source: Source, series: list[str], notes: Notes) -> Inspected:
                 code="duplicate_timestamp",
             )
     step = find_step(times[order], codes[order]) if times is not None else None
-    roles = find_roles(frame, [*taken, *found], codes)
+    roles = find_roles(frame, [*taken, *found], codes, times)
     _tell(clock, found, names, codes, notes)
     return Inspected(source, clock, found, codes, names, step, roles, order, doubles, differ)
+
+
+def _refuse_series_in_rows(frame: pd.DataFrame, origin: str) -> None:
+    """Refuses a table that has a series in each row: names first, then a column for each step, empty where a series ends."""
+    numbers = [name for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])]
+    if len(numbers) < _LEAST_STEPS or len(numbers) < len(frame.columns) - 3:
+        return
+    counts = {re.sub(r"\D", "", name) for name in numbers}
+    known = frame[numbers].notna().to_numpy()
+    # What is known of a row stands in front, without a hole.
+    padded = bool((known[:, 1:] <= known[:, :-1]).all()) and not known.all()
+    if len(counts) == len(numbers) and (padded or len(numbers) > len(frame)):
+        names = [name for name in frame.columns if name not in numbers]
+        first = f"frame.set_index({names[0]!r})" if names else "frame"
+        raise DataError(
+            f"{origin}: each row is a series, and its steps stand side by side in {len(numbers):,} columns. Expected a row for each series "
+            f"and step. Turn it: {first}.stack().rename_axis(['series', 'step']).reset_index(name='value').to_csv('long.csv', "
+            "index=False), then draft for long.csv",
+            code="series_in_rows",
+        )
 
 
 def _can_be_summed(frame: pd.DataFrame, taken: list[str]) -> bool:
@@ -122,4 +151,7 @@ def _tell(clock: Clock | None, found: list[str], names: list[str], codes: np.nda
     if found:
         rows = np.bincount(codes)
         lengths = f"{rows.min():,} rows each" if rows.min() == rows.max() else f"{rows.min():,} to {rows.max():,} rows"
-        notes.say("series", f"{' and '.join(found)} tell{'s' if len(found) == 1 else ''} {len(names):,} series apart, {lengths}")
+        notes.say(
+            "series",
+            f"{' and '.join(found)} tell{'s' if len(found) == 1 else ''} {len(names):,} series apart, {lengths}",
+        )

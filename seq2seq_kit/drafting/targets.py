@@ -15,6 +15,7 @@ _NAMES = (
     r"sales|sold|revenue|turnover|demand|umsatz|absatz|verkauf|ventas|ventes|vendite|vendas|omzet",
     r"load|consum|verbrauch|\blast\b|leistung|power|energ|\bk?m?wh?\b|_k?m?wh?\b|kwh|consumo|conso|usage",
     r"units|quantity|qty|menge|cantidad|quantit|orders|traffic|volume|passenger|visits|clicks|^q$|count|anzahl",
+    r"temp|flow|level|speed|pressure|rate",
     r"^close$|price|preis|precio|prix|cost|value|wert|valor|valeur",
 )
 _ALIKE = 10  # times that the typical value of one column of a wide table may be that of another
@@ -88,7 +89,9 @@ def _wide(frame: pd.DataFrame, numbers: list[str], notes: Notes) -> Targets:
     kept = [name for name in numbers if known[name] >= _KNOWN]
     if len(kept) < 1:
         kept = [max(numbers, key=lambda name: known[name])]
-    notes.say("targets", f"a wide table: {len(kept)} columns of one kind, each a series of its own with the same weights")
+    notes.say(
+        "targets", f"a wide table: {len(kept)} columns of one kind, each a series of its own with the same weights"
+    )
     absent = [f"{name} ({known[name]:.0%} known)" for name in numbers if name not in kept]
     if absent:
         advice = "melt the table into a long one (time, series, value) to use them"

@@ -42,10 +42,15 @@ def draft_tag(source: Source, target: list[str], notes: Notes) -> dict[str, obje
         groups = [str(name) for name in frame.columns if str(name) != labels and _in_blocks(frame[name])]
         words = [name for name in texts if name not in (labels, *groups)]
         if not labels or not groups or not words:
-            _refuse(source, "a column of tokens, one of labels and one that tells sequences apart, or lines of token and label")
+            _refuse(
+                source,
+                "a column of tokens, one of labels and one that tells sequences apart, or lines of token and label",
+            )
         tokens, data = words[0], dict(source.keys) | {"series": groups[0]}
         notes.say("series", f"{groups[0]} tells the sequences apart")
-    notes.say("labels", f"{labels} has {frame[labels].nunique():,} different values, {tokens} {frame[tokens].nunique():,}")
+    notes.say(
+        "labels", f"{labels} has {frame[labels].nunique():,} different values, {tokens} {frame[tokens].nunique():,}"
+    )
     data |= {"tokens": tokens, "labels": labels, "split": {"val": 0.1, "test": 0.1}}
     model = {"embedding_dim": 64, "character_units": 32, "units": [96], "bidirectional": True, "dropout": 0.4}
     return {"data": data, "model": model, "training": _training(len(frame) // 10, notes)}
@@ -65,7 +70,9 @@ def draft_classify(source: Source, target: list[str], notes: Notes) -> dict[str,
     label, text = labels[-1], max(others, key=lambda name: source.frame[name].nunique())
     level = _level(source.frame[text])
     notes.say("text", f"{text} has {source.frame[text].nunique():,} different texts")
-    notes.say("level", "texts of several words are read by words" if level == "token" else "short texts are read by letters")
+    notes.say(
+        "level", "texts of several words are read by words" if level == "token" else "short texts are read by letters"
+    )
     notes.say("label", f"{label} has {source.frame[label].nunique():,} different values")
     data = dict(source.keys) | {"text": text, "level": level, "label": label, "split": {"val": 0.15, "test": 0.15}}
     model = {"embedding_dim": 32, "encoder_units": [48], "bidirectional": True, "dropout": 0.2}
@@ -87,14 +94,25 @@ def draft_translate(source: Source, target: list[str], notes: Notes) -> dict[str
     levels = {name: _level(source.frame[name]) for name in (others[0], to)}
     notes.say("level", "token: what stands between spaces; char: letters, where texts are single words")
     data = dict(source.keys) | {"source_column": others[0], "target_column": to, "level": levels[others[0]]}
-    data |= ({"target_level": levels[to]} if levels[to] != levels[others[0]] else {}) | {"split": {"val": 0.1, "test": 0.1}}
-    model = {"embedding_dim": 48, "encoder_units": [64], "decoder_units": [128], "bidirectional": True, "bridge": "attention", "dropout": 0.1}
+    data |= ({"target_level": levels[to]} if levels[to] != levels[others[0]] else {}) | {
+        "split": {"val": 0.1, "test": 0.1}
+    }
+    model = {
+        "embedding_dim": 48,
+        "encoder_units": [64],
+        "decoder_units": [128],
+        "bidirectional": True,
+        "bridge": "attention",
+        "dropout": 0.1,
+    }
     return {"data": data, "model": model, "training": _training(len(source.frame), notes)}
 
 
 def _training(rows: int, notes: Notes) -> dict[str, object]:
     epochs = max(2, min(40, _ROWS_A_PASS // max(rows, 1)))
-    notes.say("epochs", f"as many as about two minutes hold with {rows:,} sequences; the epoch of the best validation is kept")
+    notes.say(
+        "epochs", f"as many as about two minutes hold with {rows:,} sequences; the epoch of the best validation is kept"
+    )
     batch = 32 if rows < 5_000 else 64 if rows < 30_000 else 256
     settings = {"learning_rate": 3e-3, "schedule": "cosine", "batch_size": batch, "epochs": epochs}
     return settings | {"patience": None, "clip_norm": 5.0}
@@ -125,7 +143,9 @@ def _numbers(frame: pd.DataFrame) -> bool:
 def _is_time(column: pd.Series) -> bool:
     cells = column.dropna().head(50)
     with_digits = cells.astype("str").str.contains(r"\d{1,4}[-./:]\d{1,2}").mean()
-    return bool(with_digits > 0.9 and pd.to_datetime(cells, errors="coerce", format="mixed", utc=True).notna().mean() > 0.9)
+    return bool(
+        with_digits > 0.9 and pd.to_datetime(cells, errors="coerce", format="mixed", utc=True).notna().mean() > 0.9
+    )
 
 
 def _is_label(column: pd.Series) -> bool:

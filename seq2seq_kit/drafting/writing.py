@@ -36,7 +36,9 @@ def write(recipe: Mapping[str, object], notes: Notes, title: list[str]) -> str:
 
 
 def _comment(text: str, indent: str) -> list[str]:
-    return wrap(printable(text), _WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}#   ", break_on_hyphens=False)
+    return wrap(
+        printable(text), _WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}#   ", break_on_hyphens=False
+    )
 
 
 def _pair(key: str, value: object) -> str:

@@ -23,7 +23,9 @@ def zone_of_offsets(column: pd.Series) -> str | None:
     """The zone of texts with several offsets from UTC; None where no usual zone has these."""
     texts = column.dropna().astype("str")
     instants = pd.DatetimeIndex(pd.to_datetime(texts, utc=True, errors="coerce"))
-    written = pd.DatetimeIndex(pd.to_datetime(texts.str.replace(r"\s*(?:Z|[+-]\d{2}:?\d{2})$", "", regex=True), errors="coerce"))
+    written = pd.DatetimeIndex(
+        pd.to_datetime(texts.str.replace(r"\s*(?:Z|[+-]\d{2}:?\d{2})$", "", regex=True), errors="coerce")
+    )
     if instants.isna().any() or written.isna().any():
         return None
     return next((zone for zone in _ZONES if (instants.tz_convert(zone).tz_localize(None) == written).all()), None)
