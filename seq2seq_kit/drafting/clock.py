@@ -93,14 +93,14 @@ def _of_numbers(column: pd.Series, name: str) -> str:
     for word, (least, most) in _EPOCHS.items():
         if least <= low and high <= most and (hinted or ordered) and high > low:
             return word if hinted or (ordered and len(cells) > 2 and low > 1e9) else ""
-    if 19000101 <= low and high <= 21001231 and (hinted or ordered):
+    if low >= 19000101 and high <= 21001231 and (hinted or ordered):
         valid = pd.to_datetime(pd.Series(cells.astype(np.int64).astype(str)), format="%Y%m%d", errors="coerce").notna()
         return "%Y%m%d" if valid.all() else ""
-    if hinted and 190001 <= low and high <= 210012 and (cells % 100 >= 1).all() and (cells % 100 <= 12).all():
+    if hinted and low >= 190001 and high <= 210012 and (cells % 100 >= 1).all() and (cells % 100 <= 12).all():
         return "%Y%m"
     return (
         "%Y"
-        if hinted and 1500 <= low and high <= 2200 and high > low and re.search(r"year|jahr|date|time|an", name, re.I)
+        if hinted and low >= 1500 and high <= 2200 and high > low and re.search(r"year|jahr|date|time|an", name, re.I)
         else ""
     )
 
@@ -169,7 +169,7 @@ def _of_texts(column: pd.Series, name: str, origin: str) -> Clock:
         said = [
             (
                 "time",
-                f"the {order} stands first: elsewhere in the column the {'first' if other == 'second' else 'second'} number is above 12",
+                f"the {order} stands first: elsewhere the {'first' if other == 'second' else 'second'} number is above 12",
             )
         ]
     zone = zone_of_changes(times) if times.tz is None else None
@@ -178,6 +178,6 @@ def _of_texts(column: pd.Series, name: str, origin: str) -> Clock:
             times, _ = read_times(column, name, origin, style=TimeStyle(reads_as=zone))
         except DataError:
             return Clock([], times, {}, said)
-        text = f"clocks are set as in {zone}: an hour is absent in spring and there twice in autumn; zones with the same changes give the same steps"
+        text = f"clocks are set as in {zone}: an hour is absent in spring and there twice in autumn"
         return Clock([], times, {"time_zone": zone}, [*said, ("time_zone", text)])
     return Clock([], times, {}, said)

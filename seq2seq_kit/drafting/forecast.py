@@ -65,7 +65,7 @@ def draft_forecast(
     if lengths.segment > 1:
         notes.say(
             "segment_steps",
-            f"{lengths.segment} steps are read at once: the recurrence runs over {recurrence} steps instead of {lengths.input_steps + lengths.output_steps}",
+            f"{lengths.segment} steps are read at once, so that the recurrence has {recurrence} steps",
         )
         model["segment_steps"] = lengths.segment
     model["position_embedding"] = True
@@ -136,7 +136,7 @@ def _tell_signal(seen: Signal, name: str, notes: Notes) -> None:
     if abs(seen.trend) > 1:
         notes.say(
             "",
-            f"{name} {'rises' if seen.trend > 0 else 'falls'} by {abs(seen.trend):.1f} standard deviations over the training rows",
+            f"{name} {'rises' if seen.trend > 0 else 'falls'} by {abs(seen.trend):.1f} standard deviations in the training rows",
         )
     elif seen.shift > 2:
         notes.say("", f"the level of {name} changes by {seen.shift:.1f} standard deviations somewhere")
@@ -163,7 +163,7 @@ def _series_keys(table: Inspected, name: str, kind: type[Recipe], notes: Notes) 
         return {}
     if len(table.series) > 1 and not has_key(kind, "data.static"):
         raise DataError(
-            f"{table.source.origin}: {' and '.join(table.series)} tell its series apart only together. Join them into one column, "
+            f"{table.source.origin}: {' and '.join(table.series)} tell its series apart only together. Join them, "
             f"frame[{table.series[0]!r}] + ' ' + frame[{table.series[1]!r}], and draft for that table",
             code="nothing_to_draft",
         )
@@ -197,7 +197,7 @@ def _normalise(seen: Signal, notes: Notes) -> dict[str, object]:
         return {"normalise": "none"}
     notes.say(
         "normalise",
-        f"the level wanders ({seen.moves:.0%} of the variance lies between windows), so changes since the newest value are forecast",
+        f"the level wanders ({seen.moves:.0%} of the variance lies between windows), so changes are forecast",
     )
     return {"normalise": "last"}
 

@@ -69,7 +69,7 @@ def _of_doubles(table: Inspected, notes: Notes) -> str:
         return "sum"
     notes.say(
         "duplicates",
-        f"{table.differ:,} rows repeat a time with other values, and nothing tells which is right: the first in the file is kept; "
+        f"{table.differ:,} rows repeat a time with other values, nothing tells which is right: the first is kept; "
         "last, mean and sum are the other choices",
     )
     return "first"

@@ -87,7 +87,7 @@ def choose_lengths(
     longest = max(rows)
     if longest < LEAST_ROWS:
         raise DataError(
-            f"{origin}: the longest series without a gap has {longest} rows. Expected at least {LEAST_ROWS}, to train, to choose the "
+            f"{origin}: the longest series without a gap has {longest} rows. Expected at least {LEAST_ROWS}, to train, choose an "
             "epoch and to test; a few rows are no sequence to learn from. Give more rows, or a coarser step",
             code="too_few_rows",
         )
@@ -126,7 +126,7 @@ def _output_steps(
     if ahead is not None:
         if ahead > max(most, int(usual * 0.3)):
             raise DataError(
-                f"{origin}: {ahead} steps ahead are too many for a series of {usual} rows, of which val and test must hold a window "
+                f"{origin}: {ahead} steps ahead are too many for {usual} rows, of which val and test must hold a window "
                 f"each. Expected at most {most}. Ask for fewer steps (--ahead {most}), or give more rows",
                 code="ahead_too_long",
             )

@@ -1,16 +1,20 @@
 """The table to draft for, as it is read: a file, a named data set or a frame."""
 
+import re
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 
 from seq2seq_kit.data.tables.named import NAMED
-from seq2seq_kit.data.tables.sources import read_source
+from seq2seq_kit.data.tables.sources import is_file, read_source
 from seq2seq_kit.drafting.lines import read_lines
 from seq2seq_kit.drafting.notes import Notes
 from seq2seq_kit.errors import ArgumentError, DataError
 
+_TEXT = re.compile(r"\.(csv|tsv|tab|txt|dat)(\.\w+)?$", re.IGNORECASE)
+_DIALECT = "seq2seq_kit.data.tables.dialect"
 _RECIPES = (".yaml", ".yml")
 
 
@@ -49,13 +53,38 @@ def open_source(given: str | Path | pd.DataFrame, notes: Notes) -> Source:
         raise ArgumentError(said, code="recipe_for_table")
     if text not in NAMED and (cells := read_lines(Path(text))) is not None:
         return Source(cells, text, {"source": text}, Path(text).name.split(".")[0], list(cells.columns))
-    frame = read_source(text)
+    frame, form = _read(text, notes)
     if not len(frame):
         raise DataError(f"{text} has a header and no rows; expected rows below the header", code="empty_table")
-    named = text in NAMED
-    stem = text if named else Path(text).name.split(".")[0]
+    stem = text if text in NAMED else Path(text).name.split(".")[0]
     notes.say("source", f"{len(frame):,} rows, {len(frame.columns)} columns")
-    return Source(_named(frame), text, {"source": text}, stem or "drafted")
+    return Source(_named(frame), text, {"source": text} | ({"format": form} if form else {}), stem or "drafted")
+
+
+def _read(text: str, notes: Notes) -> tuple[pd.DataFrame, dict[str, object]]:
+    """A table as its file is written, numbers as numbers, and what `data.format` has to say."""
+    path = Path(text)
+    if text in NAMED or not is_file(path) or not _TEXT.search(path.name) or find_spec(_DIALECT) is None:
+        return read_source(text), {}
+    from seq2seq_kit.data.tables.dialect import detect
+    from seq2seq_kit.data.tables.written import is_text, read_texts
+
+    found = detect(path)
+    for reason in found.reasons:
+        notes.say("format", reason.rstrip("."))
+    form = found.format
+    frame = read_source(text, form=form)
+    truths = form.model_copy(update={"booleans": True})
+    for name in frame.columns:
+        column = frame[name]
+        if not is_text(column) or not column.notna().any():
+            continue
+        values, unread = read_texts(column, form)
+        if not unread.any() and not pd.isna(values).all():
+            frame[name] = values
+        elif not form.booleans and not read_texts(column, truths)[1].any():
+            frame[name] = pd.Series(read_texts(column, truths)[0], index=frame.index).astype("boolean")
+    return frame, form.given
 
 
 def _named(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """The step of a clock: from timestamps to `every`, and how much of the grid the rows fill."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -93,7 +94,7 @@ def _fit(times: pd.DatetimeIndex, codes: np.ndarray, every: Every) -> tuple[floa
     """Share of the rows on the grid, places where it is empty, and rows absent there."""
     bounds = np.flatnonzero(np.diff(codes, prepend=-1, append=codes.max() + 1))
     on_grid = gaps = absent = 0
-    for first, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for first, end in pairwise(bounds):
         ticks = every.ticks(times[first:end])
         whole = np.round(ticks)
         on_grid += int((np.abs(ticks - whole) <= _ON_GRID).sum())

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -64,7 +65,7 @@ class Inspected:
     def _rows_by_series(self) -> list[np.ndarray]:
         codes = self.codes[self.order]
         edges = np.searchsorted(codes, np.arange(len(self.names) + 1))
-        return [self.order[first:end] for first, end in zip(edges[:-1], edges[1:], strict=True)]
+        return [self.order[first:end] for first, end in pairwise(edges)]
 
     def _of_series(self, cells: np.ndarray, rows: np.ndarray) -> np.ndarray:
         if self.clock is None or self.every is None:
@@ -132,7 +133,7 @@ def _refuse_series_in_rows(frame: pd.DataFrame, origin: str) -> None:
         names = [name for name in frame.columns if name not in numbers]
         first = f"frame.set_index({names[0]!r})" if names else "frame"
         raise DataError(
-            f"{origin}: each row is a series, and its steps stand side by side in {len(numbers):,} columns. Expected a row for each series "
+            f"{origin}: each row is a series, its steps are {len(numbers):,} columns. Expected a row for each series "
             f"and step. Turn it: {first}.stack().rename_axis(['series', 'step']).reset_index(name='value').to_csv('long.csv', "
             "index=False), then draft for long.csv",
             code="series_in_rows",

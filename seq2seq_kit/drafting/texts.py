@@ -121,8 +121,8 @@ def _training(rows: int, notes: Notes) -> dict[str, object]:
 def _refuse(source: Source, wanted: str) -> None:
     columns = listed([str(name) for name in source.frame.columns])
     raise DataError(
-        f"{source.origin}: this task needs {wanted}. Received: {columns}. Choose another --task: forecast, autoencode, translate, tag "
-        "or classify",
+        f"{source.origin}: this task needs {wanted}. Received: {columns}. Choose another "
+        "--task: forecast, autoencode, translate, tag or classify",
         code="nothing_to_draft",
     )
 

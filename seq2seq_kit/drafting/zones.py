@@ -33,10 +33,8 @@ def zone_of_offsets(column: pd.Series) -> str | None:
 
 def zone_of_changes(times: pd.DatetimeIndex) -> str | None:
     """The zone of times without one, where an hour is there twice in autumn; None where no hour is."""
-    if not times.is_monotonic_increasing:
-        twice = times[np.flatnonzero(np.diff(times.asi8) < 0) + 1]
-    else:
-        twice = times[times.duplicated()]
+    ordered = times.is_monotonic_increasing
+    twice = times[times.duplicated()] if ordered else times[np.flatnonzero(np.diff(times.asi8) < 0) + 1]
     if not len(twice) or len(twice) > len(times) / 100 or len(set(twice.normalize())) * 8 < len(twice):
         return None
     for zone in _ZONES:

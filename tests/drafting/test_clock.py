@@ -34,7 +34,7 @@ def test_the_order_of_day_and_month_is_told_with_its_evidence() -> None:
 
 def test_what_no_row_settles_is_refused_with_the_key_that_does() -> None:
     frame = hours(48)
-    with pytest.raises(DataError, match="data.time_format") as caught:
+    with pytest.raises(DataError, match=r"data\.time_format") as caught:
         find_clock(frame.assign(at=frame["at"].dt.strftime("%d/%m/%Y %H:%M")), "t.csv")
     assert caught.value.code == "ambiguous_dates"
 
