@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from seq2seq_kit.drafting.autoencode import draft_autoencode
 from seq2seq_kit.drafting.forecast import draft_forecast
+from seq2seq_kit.drafting.keys import has_key
 from seq2seq_kit.drafting.notes import Notes
 from seq2seq_kit.drafting.source import Source, open_source
 from seq2seq_kit.drafting.table import inspect
@@ -88,7 +89,7 @@ def draft_recipe(
     if chosen in _OF_TEXTS:
         drafted = _OF_TEXTS[chosen](source, targets, notes)
     else:
-        inspected = inspect(source, groups, notes)
+        inspected = inspect(source, groups, notes, resample=has_key(_kind(chosen), "data.resample"))
         for said in inspected.roles.left_out:
             notes.say("", said)
         drafted = _OF_ROWS[chosen](inspected, _kind(chosen), targets, ahead, notes)

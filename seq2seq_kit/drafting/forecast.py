@@ -17,6 +17,7 @@ from seq2seq_kit.recipe.fields import Recipe
 _OTHERS = 12  # columns beside the target that are tried
 _APART = 3.0  # times that the typical size of one series may be that of another
 _DAY = 86400
+_OFTEN = 0.002  # share of values far off from which they are of the series and no slips
 _WANDERS = 0.15  # share of the variance between windows from which a level is not that of the training rows
 
 
@@ -77,8 +78,8 @@ def draft_forecast(
         notes.say("linear_skip", "a line from the window, fitted first; the network learns what a line cannot say")
         model["linear_skip"] = True
     training = {"learning_rate": effort.learning_rate, "schedule": "cosine", "batch_size": effort.batch_size}
-    if seen.far:
-        notes.say("loss", f"{seen.far:,} values lie far off; huber is not drawn to them")
+    if seen.far > _OFTEN:
+        notes.say("loss", f"{seen.far:.1%} of the values lie far off; huber is not drawn to them")
         training["loss"] = "huber"
     return {"data": data, "model": model, "training": training | {"epochs": effort.epochs, "patience": None}}
 
@@ -131,7 +132,7 @@ def _tell_signal(seen: Signal, name: str, notes: Notes) -> None:
     if seen.far:
         notes.say(
             "",
-            f"{seen.far:,} values of {name} lie more than eight quartile distances off; if they are errors, set data.limits",
+            f"{seen.far:.2%} of {name} lie more than eight quartile distances off; if they are errors, set data.limits",
         )
     if abs(seen.trend) > 1:
         notes.say(

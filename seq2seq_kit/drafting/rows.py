@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.drafting.keys import has_key
 from seq2seq_kit.drafting.notes import Notes
 from seq2seq_kit.drafting.table import Inspected
@@ -28,16 +27,15 @@ def clock_keys(table: Inspected, kind: type[Recipe], notes: Notes) -> dict[str, 
             f"{origin}: date and time of day stand in two columns. Expected one: {said}", code="nothing_to_draft"
         )
     keys: dict[str, object] = {"time": clock.columns[0] if len(clock.columns) == 1 else list(clock.columns)}
-    every: Every | str | None = step.every
+    every = step.every
     if every is None:
-        if not has_key(kind, "data.resample"):
-            notes.said[:] = [(key, text) for key, text in notes.said if key not in ("time", "time_format", "time_zone")]
-            notes.say(
-                "", f"{step.apart}: no step of time, so each row counts as a step and {clock.columns[0]} is left out"
-            )
-            return {}
-        notes.say("every", f"{step.apart}: no step of their own, so the rows are averaged to {step.usual}")
-        return keys | {"every": step.usual} | clock.keys | {"resample": "mean"}
+        notes.said[:] = [(key, text) for key, text in notes.said if key not in ("time", "time_format", "time_zone")]
+        notes.say("", f"{step.apart}: no step of time, so each row counts as a step and {clock.columns[0]} is left out")
+        return {}
+    if step.resampled:
+        notes.say("every", f"{step.apart}: no step of their own, so the rows are averaged to {every.text}")
+        notes.say("gaps", "steps without a row are filled as missing cells are")
+        return keys | {"every": every.text} | clock.keys | {"resample": "mean", "gaps": "fill"}
     notes.say("every", step.apart)
     keys |= {"every": every.text} | clock.keys
     if table.doubles:
@@ -52,24 +50,24 @@ def clock_keys(table: Inspected, kind: type[Recipe], notes: Notes) -> dict[str, 
     if step.gaps and has_key(kind, "data.gaps") and share <= _FILLED:
         notes.say(
             "gaps",
-            f"{step.absent:,} rows are absent in {step.gaps:,} places ({share:.1%}); they are filled as missing cells are",
+            f"absent rows: {step.absent:,} in {step.gaps:,} places ({share:.1%}); they are filled as missing cells are",
         )
         keys["gaps"] = "fill"
     elif step.gaps:
-        notes.say("every", f"rows are absent in {step.gaps:,} places; no window crosses one")
+        notes.say("every", f"places where rows are absent: {step.gaps:,}; no window crosses one")
     return keys
 
 
 def _of_doubles(table: Inspected, notes: Notes) -> str:
     if not table.differ:
-        notes.say("duplicates", f"{table.doubles:,} rows stand twice; one of each is kept")
+        notes.say("duplicates", f"rows that are there twice: {table.doubles:,}; one of each is kept")
         return "first"
     if table.doubles > 0.02 * len(table.codes):
         notes.say("duplicates", f"{table.doubles:,} rows repeat a time, as single sales do: they are added up")
         return "sum"
     notes.say(
         "duplicates",
-        f"{table.differ:,} rows repeat a time with other values, nothing tells which is right: the first is kept; "
+        f"repeated times with other values: {table.differ:,}. Nothing tells which is right, so the first is kept; "
         "last, mean and sum are the other choices",
     )
     return "first"
@@ -79,7 +77,7 @@ def missing_keys(table: Inspected, columns: list[str], keys: dict[str, object], 
     """`missing`, if a used column has cells to fill."""
     cells = {name: int(table.source.frame[name].isna().sum()) for name in columns}
     empty = {name: count for name, count in cells.items() if count}
-    if not empty and "gaps" not in keys and "resample" not in keys:
+    if not empty and "gaps" not in keys:
         return {}
     if empty:
         counts = ", ".join(f"{name} {count:,}" for name, count in empty.items())
@@ -92,9 +90,8 @@ def missing_keys(table: Inspected, columns: list[str], keys: dict[str, object], 
 def usable_rows(table: Inspected, columns: list[str], keys: dict[str, object]) -> list[int]:
     """Lengths of the stretches that windows are cut from: series, or their parts between gaps."""
     found = []
-    whole = "gaps" in keys or "every" not in keys or "resample" in keys
-    for rows in zip(*(table.on_grid(name) for name in columns), strict=True):
-        absent = np.isnan(np.stack(rows)).all(axis=0) if "every" in keys else np.zeros(len(rows[0]), dtype=bool)
+    whole = "gaps" in keys or "every" not in keys
+    for absent, *rows in zip(table.absent(), *(table.on_grid(name) for name in columns), strict=True):
         known = np.flatnonzero(~np.isnan(np.stack(rows)).any(axis=0))
         begin = int(known[0]) if len(known) else len(absent)
         if whole:

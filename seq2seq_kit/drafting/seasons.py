@@ -51,7 +51,9 @@ def find_seasons(values: np.ndarray, every: Every | None) -> list[Season]:
             continue
         correlation = _repeats(rows, steps)
         inside = max((_repeats_at(rows, steps, other) for other in _others(found, steps)), default=0.0)
-        if correlation > max(_OF_CALENDAR, chance) and correlation > inside + _BETTER * bool(found):
+        # The fewer the cycles, the more of a likeness is chance.
+        least = max(_OF_CALENDAR + 0.5 / np.sqrt(len(rows) / steps), chance)
+        if correlation > least and correlation > inside + _BETTER * bool(found):
             found.append(Season(name, steps, correlation))
     peak = _peak(rows)
     known = any(

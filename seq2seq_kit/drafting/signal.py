@@ -27,7 +27,7 @@ class Signal:
         trend: Change from the first to the last quarter, in standard deviations of the rows around it.
         grows: Whether the swing of a stretch grows with its level, as that of sales by the percent.
         zeros: Share of zeros.
-        far: Values further than eight interquartile ranges from the middle half.
+        far: Share of values further than eight interquartile ranges from the middle half.
         shift: Largest change of the level between neighbouring eighths of the rows, in standard deviations inside them.
     """
 
@@ -35,7 +35,7 @@ class Signal:
     trend: float
     grows: bool
     zeros: float
-    far: int
+    far: float
     shift: float
 
     @property
@@ -53,7 +53,7 @@ def look_at(values: np.ndarray, window: int) -> Signal:
     """
     rows = values[np.isfinite(values)]
     if len(rows) < 4:
-        return Signal(0.0, 0.0, False, 0.0, 0, 0.0)
+        return Signal(0.0, 0.0, False, 0.0, 0.0, 0.0)
     window = max(2, min(window, len(rows) // 4))
     stretches = rows[len(rows) % window :].reshape(-1, window)
     between, spread = float(np.var(stretches.mean(axis=1))), float(np.var(rows))
@@ -66,7 +66,9 @@ def look_at(values: np.ndarray, window: int) -> Signal:
         trend=float(rows[-quarter:].mean() - rows[:quarter].mean()) / inside,
         grows=_grows(stretches),
         zeros=float(np.mean(rows == 0)),
-        far=int(np.sum((rows < low - _FAR * (high - low)) | (rows > high + _FAR * (high - low)))) if high > low else 0,
+        far=float(np.mean((rows < low - _FAR * (high - low)) | (rows > high + _FAR * (high - low))))
+        if high > low
+        else 0.0,
         shift=float(np.abs(np.diff(eighths)).max()) / inside,
     )
 

@@ -146,7 +146,7 @@ def _output_steps(
 def _wanted_input(seasons: list[Season], output: int) -> tuple[int, str]:
     short = [season for season in seasons if season.steps <= _LONGEST_INPUT]
     if not short:
-        return max(24, 3 * output), "three times what is forecast, because no season is seen"
+        return max(24, 3 * output), "three times what is forecast, because no season is short enough"
     longest, first = short[-1].steps, short[0].steps
     steps = max(longest, 2 * first, 2 * output)
     # A season and a bit shows where in it the window ends and how it went the last time.

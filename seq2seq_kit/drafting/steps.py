@@ -9,7 +9,7 @@ import pandas as pd
 from seq2seq_kit.data.tables.time import Every
 
 _ON_GRID = 1e-6  # steps that a row may be off by rounding
-_MOSTLY = 0.9  # of the rows on a grid: the others are strays
+_MEANS = 2
 _USUAL = ("1s", "5s", "10s", "30s", "1min", "5min", "10min", "15min", "30min", "1h", "3h", "6h", "12h", "1d", "1w")
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
@@ -23,25 +23,26 @@ class Step:
         apart: What the rows are apart, in words.
         gaps: Places where rows are absent, over all series.
         absent: Rows that are absent there.
-        usual: A step near the median, for rows without one of their own.
+        resampled: Whether `every` is not the rows' own: they are uneven and can be averaged to it.
     """
 
     every: Every | None
     apart: str
     gaps: int = 0
     absent: int = 0
-    usual: str = ""
+    resampled: bool = False
 
 
-def find_step(times: pd.DatetimeIndex, codes: np.ndarray) -> Step:
+def find_step(times: pd.DatetimeIndex, codes: np.ndarray, *, resample: bool = False) -> Step:
     """The largest step on whose grid the rows of every series lie.
 
     Args:
         times: Of all rows, by series and time, without duplicates inside a series.
         codes: Number of each row's series.
+        resample: Whether uneven rows get a usual step of which nearly each holds one.
 
     Returns:
-        Without `every` where less than nine tenths of the rows share a grid.
+        Without `every` where rows are uneven and are to be left so.
     """
     apart = times[1:] - times[:-1]
     inside = (np.diff(codes) == 0) & (apart > pd.Timedelta(0))
@@ -49,17 +50,18 @@ def find_step(times: pd.DatetimeIndex, codes: np.ndarray) -> Step:
     if not len(apart):
         return Step(None, "no two rows of a series follow each other")
     middle = apart.sort_values()[len(apart) // 2]
-    usual = min(_USUAL, key=lambda word: abs(np.log(pd.Timedelta(seconds=Every.parse(word).seconds) / middle)))
     for word in _candidates(times, apart, middle):
         every = Every.parse(word)
         on_grid, gaps, absent = _fit(times, codes, every)
         if on_grid == 1.0:
-            return Step(every, f"rows are {told(middle)} apart", gaps, absent, usual)
-    return Step(
-        None,
-        f"rows are {told(apart.min())} to {told(apart.max())} apart, half of them less than {told(middle)}",
-        usual=usual,
-    )
+            return Step(every, f"rows are {told(middle)} apart", gaps, absent)
+    uneven = f"rows are {told(apart.min())} to {told(apart.max())} apart, half of them less than {told(middle)}"
+    if not resample:
+        return Step(None, uneven)
+    # At twice the mean, seven of eight steps hold a row where rows come at random.
+    wanted = _MEANS * apart.mean()
+    usual = next((word for word in _USUAL if pd.Timedelta(seconds=Every.parse(word).seconds) >= wanted), _USUAL[-1])
+    return Step(Every.parse(usual), uneven, resampled=True)
 
 
 def _candidates(times: pd.DatetimeIndex, apart: pd.TimedeltaIndex, middle: pd.Timedelta) -> list[str]:

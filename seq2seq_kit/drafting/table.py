@@ -51,6 +51,11 @@ class Inspected:
     _grids: dict[str, list[np.ndarray]] = field(default_factory=dict)
 
     @property
+    def resampled(self) -> bool:
+        """Whether rows at uneven times are averaged to the step."""
+        return self.step is not None and self.step.resampled
+
+    @property
     def every(self) -> Every | None:
         """The step of the clock, if there is one."""
         return self.step.every if self.step else None
@@ -62,6 +67,11 @@ class Inspected:
             self._grids[name] = [self._of_series(cells, rows) for rows in self._rows_by_series()]
         return self._grids[name]
 
+    def absent(self) -> list[np.ndarray]:
+        """Steps of the grid without a row, by series, shape `(steps,)` bool."""
+        marks = np.ones(len(self.codes))
+        return [np.isnan(self._of_series(marks, rows)) for rows in self._rows_by_series()]
+
     def _rows_by_series(self) -> list[np.ndarray]:
         codes = self.codes[self.order]
         edges = np.searchsorted(codes, np.arange(len(self.names) + 1))
@@ -70,16 +80,25 @@ class Inspected:
     def _of_series(self, cells: np.ndarray, rows: np.ndarray) -> np.ndarray:
         if self.clock is None or self.every is None:
             return cells[rows]
-        ticks = np.round(self.every.ticks(self.clock.times[rows])).astype(np.int64)
+        ticks = self.every.ticks(self.clock.times[rows])
+        ticks = (np.floor(ticks) if self.resampled else np.round(ticks)).astype(np.int64)
         if not len(ticks) or ticks[-1] > 20 * len(ticks) + 1_000:  # mostly absent: the rows as they follow each other
             return cells[rows]
-        found = np.full(int(ticks[-1]) + 1, np.nan)
-        found[ticks] = cells[rows]
-        return found
+        known = np.isfinite(cells[rows])
+        sums, counts = (np.zeros(int(ticks[-1]) + 1) for _ in range(2))
+        np.add.at(sums, ticks[known], cells[rows][known])
+        np.add.at(counts, ticks[known], 1)
+        return np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
 
 
-def inspect(source: Source, series: list[str], notes: Notes) -> Inspected:
+def inspect(source: Source, series: list[str], notes: Notes, *, resample: bool = False) -> Inspected:
     """Looks at a table; says what it saw of clock, series and columns.
+
+    Args:
+        source: The table.
+        series: Columns that tell its series apart; empty: those that do.
+        notes: Takes what was seen.
+        resample: Whether the kind of recipe can average rows at uneven times to a step.
 
     Raises:
         DataError: How times are written cannot be told; rows repeat times and nothing tells series apart.
@@ -114,7 +133,7 @@ def inspect(source: Source, series: list[str], notes: Notes) -> Inspected:
                 "Name the column that does (--series COLUMN), or make one row for each time",
                 code="duplicate_timestamp",
             )
-    step = find_step(times[order], codes[order]) if times is not None else None
+    step = find_step(times[order], codes[order], resample=resample) if times is not None else None
     roles = find_roles(frame, [*taken, *found], codes, times)
     _tell(clock, found, names, codes, notes)
     return Inspected(source, clock, found, codes, names, step, roles, order, doubles, differ)

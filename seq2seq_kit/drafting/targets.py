@@ -57,8 +57,8 @@ def choose_targets(frame: pd.DataFrame, numbers: list[str], named: list[str], no
     if len(numbers) >= _LEAST_WIDE and len(hinted) in (0, len(numbers)) and _are_alike(frame, numbers):
         return _wide(frame, numbers, notes)
     if hinted and len(hinted) < len(numbers):
-        notes.say("targets", f"{hinted[-1]} is called like what is forecast; another one: --target COLUMN")
-        return Targets([hinted[-1]])
+        notes.say("targets", f"{hinted[0]} is called like what is forecast; another one: --target COLUMN")
+        return Targets([hinted[0]])
     notes.say("targets", f"{numbers[-1]} is the last column of numbers; another one: --target COLUMN")
     return Targets([numbers[-1]])
 

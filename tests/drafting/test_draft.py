@@ -159,6 +159,15 @@ def test_rows_out_of_order_are_the_same_table() -> None:
     assert draft_recipe(frame.sample(frac=1, random_state=0)).recipe == draft_recipe(frame).recipe
 
 
+def test_missing_cells_are_no_gaps() -> None:
+    """They are filled, so windows may be as long as without them."""
+    frame = hours(2_000)
+    frame.loc[np.random.default_rng(0).choice(2_000, 60, replace=False), "load"] = np.nan
+    data, whole = data_of(frame), data_of(hours(2_000))
+    assert data["missing"] == "interpolate"
+    assert data["input_steps"] == whole["input_steps"]
+
+
 def test_uneven_rows_are_said() -> None:
     rng, frame = np.random.default_rng(0), hours(1_000)
     frame["at"] = pd.Timestamp("2023-01-01") + pd.to_timedelta(np.cumsum(rng.exponential(60, 1_000)), unit="s")

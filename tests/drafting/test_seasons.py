@@ -48,4 +48,4 @@ def test_a_series_is_told_by_level_growth_zeros_and_outliers() -> None:
     assert look_at((100 + at) * (1 + 0.3 * np.sin(at * np.pi / 6)), 12).grows
     assert not look_at(100 + at + 30 * np.sin(at * np.pi / 6), 12).grows
     assert look_at(rng.poisson(0.3, 400).astype(float), 12).intermittent
-    assert look_at(np.where(at == 7, 900.0, flat), 12).far == 1
+    assert look_at(np.where(at == 7, 900.0, flat), 12).far == 1 / 400

@@ -46,11 +46,14 @@ def test_series_with_clocks_of_their_own_share_a_step() -> None:
     assert find_step(both, np.repeat([0, 1], 50)).every.text == "1h"  # type: ignore[union-attr]
 
 
-def test_uneven_rows_have_no_step_and_a_usual_one_is_near() -> None:
+def test_uneven_rows_have_no_step_of_their_own() -> None:
     rng = np.random.default_rng(0)
     times = pd.DatetimeIndex(
         pd.Timestamp("2023-01-01") + pd.to_timedelta(np.cumsum(rng.exponential(60, 500)), unit="s")
     )
-    found = find_step(times, np.zeros(500, dtype=np.int64))
-    assert found.every is None
-    assert found.usual in ("30s", "1min")
+    codes = np.zeros(500, dtype=np.int64)
+    assert find_step(times, codes).every is None
+    found = find_step(times, codes, resample=True)
+    assert found.resampled
+    assert found.every is not None
+    assert found.every.text == "5min"
