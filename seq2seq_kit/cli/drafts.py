@@ -3,12 +3,13 @@
 import argparse
 from pathlib import Path
 
+from seq2seq_kit.cli import verbs
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.text import printable
 
 
-def init(options: argparse.Namespace) -> None:
-    """Looks at a table and writes a recipe; a file that is there is left as it is."""
+def init(options: argparse.Namespace) -> int:
+    """Looks at a table and writes a recipe; a file that is there is left as it is. Trains it if asked to."""
     from seq2seq_kit.drafting import draft_recipe
 
     stem = Path(options.table).name.split(".csv")[0].split(".parquet")[0] or "recipe"
@@ -27,4 +28,8 @@ def init(options: argparse.Namespace) -> None:
         raise ArgumentError(
             f"cannot write {out}: {error.strerror}. Name another file with --out", code="invalid_option"
         ) from None
-    print(f"wrote {out}\ntrain it: seq2seq-kit train {out}")
+    print(f"wrote {out}", *([] if options.train else [f"train it: seq2seq-kit train {out}"]), sep="\n", flush=True)
+    if not options.train:
+        return 0
+    options.recipe, options.overrides, options.resume = str(out), [], None
+    return verbs.train(options)

@@ -115,6 +115,8 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--ahead", help="how far to forecast: rows (24) or a span (14d); default: one season")
     verb.add_argument("--series", metavar="COLUMN", nargs="+", help="columns that tell series apart")
     verb.add_argument("--out", metavar="RECIPE", help="file to write; default: the table's name with .yaml, here")
+    verb.add_argument("--train", action="store_true", help="train the recipe at once")
+    _tracking(verb)
 
     verb = _verb(
         group, "explain", verbs.explain, "layers, parameters, steps, kernels, time and memory, without training"

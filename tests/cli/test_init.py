@@ -1,12 +1,16 @@
 """The verb `init`, and a table or a recipe in the wrong place."""
 
+import re
+import shlex
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from seq2seq_kit import load_recipe
 from seq2seq_kit.cli import main
-from tests.drafting.tables import hours
+from tests.conftest import ROOT
+from tests.drafting.tables import days, hours
 
 
 @pytest.fixture
@@ -44,3 +48,23 @@ def test_a_table_in_place_of_a_recipe_is_told(verb: str, folder: Path, capsys: p
     said = capsys.readouterr().err
     assert "error[table_for_recipe]" in said
     assert "seq2seq-kit init load.csv" in said
+
+
+@pytest.mark.slow
+def test_the_page_leads_from_a_file_to_a_forecast_with_two_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The commands as docs/your-data.md has them, on a file as a spreadsheet writes it; only RUN is filled in."""
+    monkeypatch.chdir(tmp_path)
+    frame = days(200)
+    frame.assign(date=frame["date"].dt.strftime("%d/%m/%Y")).to_csv("sales.csv", index=False)
+    page = (ROOT / "docs" / "your-data.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^```sh\n(.*?)^```", page, re.M | re.S)[0].splitlines()
+    assert len(commands) == 2
+    run = ""
+    for command in commands:
+        assert main(shlex.split(command.replace("RUN", run))[1:]) == 0
+        run = run or re.findall(r"^run (\w+)", capsys.readouterr().out, re.M)[0]
+    forecast = pd.read_csv("forecast.csv")
+    assert len(forecast) == 7
+    assert pd.to_datetime(forecast["date"]).min() == frame["date"].max() + pd.Timedelta(days=1)
