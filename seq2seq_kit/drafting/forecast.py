@@ -86,9 +86,11 @@ def draft_forecast(
 
 def _inputs(table: Inspected, targets: Targets, seasons: list[Season], lengths: Lengths, notes: Notes) -> list[str]:
     inputs, kept, dropped = list(targets.names), [], []
-    others = [name for name in table.roles.numbers if name not in inputs]
+    # Truth values that pandas has read as such are numbers to the kit.
+    truths = [name for name in table.roles.truths if table.source.frame[name].dtype == bool]
+    others = [name for name in [*table.roles.numbers, *truths] if name not in inputs]
     if targets.wide:
-        others = []
+        others = truths = []
     own = training_rows(table.on_grid(targets.names[0]))
     for name in others[:_OTHERS]:
         longest = max(
@@ -102,6 +104,9 @@ def _inputs(table: Inspected, targets: Targets, seasons: list[Season], lengths: 
         inputs += [name] if is_help(gain) else []
     if kept:
         notes.say(
+            "inputs", "a column whose values are known ahead, such as a plan, also belongs into data.known_future"
+        )
+        notes.say(
             "inputs",
             f"besides the target {listed(kept)}: a linear forecast of training rows has a smaller error with it",
         )
@@ -113,7 +118,7 @@ def _inputs(table: Inspected, targets: Targets, seasons: list[Season], lengths: 
     if len(others) > _OTHERS:
         notes.say("inputs", f"not tried: {len(others) - _OTHERS} further columns")
     for names, what in (
-        (table.roles.truths, "true or false"),
+        ([name for name in table.roles.truths if name not in truths], "true or false"),
         (table.roles.categories, "categories"),
         (table.roles.texts, "texts"),
     ):

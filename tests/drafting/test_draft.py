@@ -84,6 +84,13 @@ def test_a_column_that_helps_is_read_and_one_that_does_not_is_left_out() -> None
     assert data["inputs"] == ["load", "lead"]
 
 
+def test_truth_values_are_read_where_they_help() -> None:
+    rng, frame = np.random.default_rng(1), hours(2_000)
+    open_ = rng.random(2_030) < 0.3
+    frame["load"] = 100 + 20 * open_[30 - 3 : 2_030 - 3] + rng.normal(0, 1, 2_000)
+    assert data_of(frame.assign(open=open_[30:]), target="load", ahead=3)["inputs"] == ["load", "open"]
+
+
 def test_a_wide_table_is_several_targets_of_one_model() -> None:
     frame = hours(1_000).rename(columns={"load": "north"})
     draft = draft_recipe(frame.assign(south=frame["north"] * 1.2, west=frame["north"] * 0.8))
