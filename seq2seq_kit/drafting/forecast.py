@@ -57,7 +57,8 @@ def draft_forecast(
     features = len(inputs) + len(calendar) * 2
     recurrence = (lengths.input_steps + lengths.output_steps) // lengths.segment
     channels = len(targets.names) if independent else 1
-    effort = choose_effort(windows, channels, recurrence, features, notes)
+    effort = choose_effort(windows, channels, recurrence, features, notes, most_stride=lengths.output_steps)
+    data |= {"window_stride": effort.stride} if effort.stride > 1 else {}
     model: dict[str, object] = {
         "encoder_units": [effort.units],
         "decoder_units": [effort.units],

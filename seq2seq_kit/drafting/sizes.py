@@ -20,7 +20,7 @@ _WINDOWS = 5  # that val and test must hold
 _LONGEST_AHEAD, _PLAIN_AHEAD = 96, 12  # steps to forecast where nobody says, with and without a season
 _LONGEST_INPUT = 336
 _LEAST_WINDOWS = 200  # to train on, over all series, where the rows carry them
-_SEGMENTED, _SEGMENTS = 48, 30  # steps from which they are joined, and steps of the recurrence after that
+_SEGMENTED, _SEGMENTS = 30, 30  # steps from which they are joined, and steps of the recurrence after that
 _AHEAD = re.compile(r"(\d+)\s*(s|min|h|d|bd|w|mo|y)?")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _MONTHS = {"mo": 1, "y": 12}
@@ -149,8 +149,8 @@ def _wanted_input(seasons: list[Season], output: int) -> tuple[int, str]:
         return max(24, 3 * output), "three times what is forecast, because no season is short enough"
     longest, first = short[-1].steps, short[0].steps
     steps = max(longest, 2 * first, 2 * output)
-    # A season and a bit shows where in it the window ends and how it went the last time.
-    return steps, f"whole seasons: {short[-1].told}"
+    count = round(steps / longest)
+    return steps, f"{short[-1].told}{f', {count} times' if count > 1 else ''}: the window shows how it went before"
 
 
 def _segmented(steps: int, output: int) -> tuple[int, int]:
@@ -165,13 +165,14 @@ def _segmented(steps: int, output: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Effort:
-    """Units of each layer and how the fit goes."""
+    """Units of each layer, how the fit goes, and rows from one window to the next."""
 
     units: int
     dropout: float
     batch_size: int
     epochs: int
     learning_rate: float
+    stride: int = 1
 
 
 _SECONDS_OF_TRAINING = 120.0
@@ -180,10 +181,13 @@ _FLOPS, _STEP_SECONDS, _RECURRENT_SECONDS = (
     2.5e-3,
     3e-5,
 )  # of two cores: work, a step's own cost, that of a step of the recurrence
+_LEAST_EPOCHS = 5
 _STEPS_OF_TRAINING = 2_500  # gradient steps after which a model beside a linear map has learnt what it can
 
 
-def choose_effort(windows: int, channels: int, recurrence: int, features: int, notes: Notes) -> Effort:
+def choose_effort(
+    windows: int, channels: int, recurrence: int, features: int, notes: Notes, *, most_stride: int = 1
+) -> Effort:
     """The model's size from the number of windows, and as many epochs as two minutes hold.
 
     Args:
@@ -192,6 +196,7 @@ def choose_effort(windows: int, channels: int, recurrence: int, features: int, n
         recurrence: Steps of encoder and decoder together.
         features: Columns of a step.
         notes: Takes the reasons.
+        most_stride: Rows that may lie between two windows.
     """
     seen = windows * channels
     units = next((units for most, units in ((500, 16), (3_000, 32), (20_000, 64)) if seen <= most), 96)
@@ -202,6 +207,13 @@ def choose_effort(windows: int, channels: int, recurrence: int, features: int, n
     batches = max(1, math.ceil(windows / batch))
     wanted = max(4, min(40, math.ceil(_STEPS_OF_TRAINING / batches)))
     affordable = max(1, int(_SECONDS_OF_TRAINING / (a_step * batches)))
+    stride = 1
+    if affordable < min(wanted, _LEAST_EPOCHS):
+        # Neighbouring windows share nearly all rows: fewer of them are learnt in as many more passes.
+        stride = min(most_stride, math.ceil(min(wanted, _LEAST_EPOCHS) * a_step * batches / _SECONDS_OF_TRAINING))
+        batches = max(1, batches // stride)
+        affordable = max(1, int(_SECONDS_OF_TRAINING / (a_step * batches)))
+        notes.say("window_stride", "windows overlap, and more of them would take longer than two minutes to learn")
     epochs = min(wanted, affordable)
     notes.say("encoder_units", f"{units} units for about {seen:,} training windows; more would learn them by heart")
     seconds = a_step * batches * epochs
@@ -209,4 +221,4 @@ def choose_effort(windows: int, channels: int, recurrence: int, features: int, n
         "epochs",
         f"{batches:,} batches each, about {max(1, round(seconds)):,} s on two cores; the epoch of the best validation is kept",
     )
-    return Effort(units, dropout, batch, epochs, 1e-3 if seen > 3_000 else 2e-3)
+    return Effort(units, dropout, batch, epochs, 1e-3 if seen > 3_000 else 2e-3, stride)
