@@ -2,19 +2,19 @@
 
 import re
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 
+from seq2seq_kit.data.tables.dialect import detect
 from seq2seq_kit.data.tables.named import NAMED
 from seq2seq_kit.data.tables.sources import is_file, read_source
+from seq2seq_kit.data.tables.written import is_text, read_texts
 from seq2seq_kit.drafting.lines import read_lines
 from seq2seq_kit.drafting.notes import Notes
 from seq2seq_kit.errors import ArgumentError, DataError
 
 _TEXT = re.compile(r"\.(csv|tsv|tab|txt|dat)(\.\w+)?$", re.IGNORECASE)
-_DIALECT = "seq2seq_kit.data.tables.dialect"
 _RECIPES = (".yaml", ".yml")
 
 
@@ -64,11 +64,8 @@ def open_source(given: str | Path | pd.DataFrame, notes: Notes) -> Source:
 def _read(text: str, notes: Notes) -> tuple[pd.DataFrame, dict[str, object]]:
     """A table as its file is written, numbers as numbers, and what `data.format` has to say."""
     path = Path(text)
-    if text in NAMED or not is_file(path) or not _TEXT.search(path.name) or find_spec(_DIALECT) is None:
+    if text in NAMED or not is_file(path) or not _TEXT.search(path.name):
         return read_source(text), {}
-    from seq2seq_kit.data.tables.dialect import detect
-    from seq2seq_kit.data.tables.written import is_text, read_texts
-
     found = detect(path)
     for reason in found.reasons:
         notes.say("format", reason.rstrip("."))
