@@ -29,11 +29,13 @@ def draft_autoencode(
             "ahead is for a forecast; an autoencoder gives its window back. Leave it out", code="invalid_ahead"
         )
     columns = target or table.roles.numbers
-    choose_targets(table.source.frame, table.roles.numbers, columns, Notes(), table.source.origin)
+    choose_targets(
+        table.source.frame, table.roles.numbers, columns, Notes(), table.source.origin, left_out=table.roles.left_out
+    )
     notes.said.append(("inputs", f"{'as asked for' if target else 'every column of numbers'}: {listed(columns)}"))
     keys = clock_keys(table, kind, notes)
     rows = usable_rows(table, columns, keys)
-    seasons = find_seasons(training_rows(table.on_grid(columns[0])), table.every if "every" in keys else None)
+    seasons = find_seasons(training_rows(table.on_grid(columns[0])), table.every if keys else None)
     found = [season for season in seasons if season.steps <= _LONGEST]
     most = int(max(rows) * _SHARE)
     if max(rows) < LEAST_ROWS:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.drafting.covariates import helps, is_help
 from seq2seq_kit.drafting.keys import has_key
 from seq2seq_kit.drafting.notes import Notes, listed
@@ -31,9 +32,9 @@ def draft_forecast(
         ArgumentError: `ahead` is no number of steps.
     """
     origin, roles = table.source.origin, table.roles
-    targets = choose_targets(table.source.frame, roles.numbers, target, notes, origin)
+    targets = choose_targets(table.source.frame, roles.numbers, target, notes, origin, left_out=roles.left_out)
     keys = clock_keys(table, kind, notes)
-    every = table.every if "every" in keys else None
+    every = table.every if keys else None
     rows = usable_rows(table, targets.names, keys)
     main = targets.names[0]
     longest = training_rows(table.on_grid(main))
@@ -46,7 +47,7 @@ def draft_forecast(
     inputs = _inputs(table, targets, seasons, lengths, notes)
     seen = look_at(longest, lengths.input_steps)
     _tell_signal(seen, main, notes)
-    calendar = _calendar(table, seasons, "every" in keys, notes)
+    calendar = _calendar(every, seasons, notes)
     data = dict(table.source.keys) | keys | _series_keys(table, main, kind, notes)
     data |= {"inputs": inputs, "targets": targets.names} | ({"calendar": calendar} if calendar else {})
     data |= {"input_steps": lengths.input_steps, "output_steps": lengths.output_steps}
@@ -149,15 +150,15 @@ def _tell_signal(seen: Signal, name: str, notes: Notes) -> None:
         notes.say("", f"the level of {name} changes by {seen.shift:.1f} standard deviations somewhere")
 
 
-def _calendar(table: Inspected, seasons: list[Season], has_clock: bool, notes: Notes) -> list[str]:
-    if not has_clock or table.every is None:
+def _calendar(every: Every | None, seasons: list[Season], notes: Notes) -> list[str]:
+    if every is None:
         return []
-    below_day = bool(table.every.seconds) and table.every.seconds < _DAY
+    below_day = bool(every.seconds) and every.seconds < _DAY
     features = {
         "hour": [],
         "day": ["hour"] if below_day else [],
         "week": ["hour_of_week", "weekend"] if below_day else ["day_of_week"],
-        "year": ["month"] if table.every.months else ["day_of_year"],
+        "year": ["month"] if every.months else ["day_of_year"],
     }
     found = [name for season in seasons for name in features.get(season.name, [])]
     if found:

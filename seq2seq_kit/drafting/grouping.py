@@ -5,6 +5,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.drafting.steps import find_step
+
 _MOST_DOUBLES = 0.02  # of the rows, that a series may hold twice: they are doubles and no further series
 _LEAST_ROWS = 3  # of a series, on average: fewer are rows with an id
 _LOOKED_AT = 12
@@ -24,7 +26,7 @@ def find_series(frame: pd.DataFrame, times: pd.DatetimeIndex | None, taken: list
     instants = pd.Series(times.asi8)
     doubles = int(instants.duplicated().sum())
     if doubles <= _MOST_DOUBLES * len(frame):
-        return []
+        return next(([name] for name in candidates if _runs_apart(frame[name], times)), [])
     for many in (1, 2):
         found = [
             list(names)
@@ -37,10 +39,29 @@ def find_series(frame: pd.DataFrame, times: pd.DatetimeIndex | None, taken: list
     return []
 
 
+def _runs_apart(column: pd.Series, times: pd.DatetimeIndex) -> bool:
+    """Whether times go on only inside each name: the series stand below each other, at times of their own.
+
+    Or in turns, where the rows of each name have a step and all together have none.
+    """
+    if pd.api.types.is_numeric_dtype(column):
+        return False
+    codes, _ = pd.factorize(column)
+    order = np.argsort(codes, kind="stable")
+    inside = np.diff(codes[order]) == 0
+    goes_on = bool((np.diff(times.asi8[order])[inside] > 0).all())
+    if not goes_on:
+        return False
+    if not times.is_monotonic_increasing:
+        return True
+    together = find_step(times, np.zeros(len(times), dtype=np.int64))
+    return together.every is None and find_step(times[order], codes[order]).every is not None
+
+
 def _may_name(column: pd.Series) -> bool:
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return False
-    if pd.api.types.is_float_dtype(column):
+    if pd.api.types.is_float_dtype(column) and not (column.dropna() == column.dropna().round()).all():
         return False
     return 1 < column.nunique() <= len(column) / _LEAST_ROWS and not column.isna().any()
 

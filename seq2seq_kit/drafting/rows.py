@@ -8,7 +8,7 @@ from seq2seq_kit.drafting.table import Inspected
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Recipe
 
-_FILLED = 0.2  # share of absent rows up to which they are filled
+_FILLED = 0.4  # share of absent rows up to which they are filled
 
 
 def clock_keys(table: Inspected, kind: type[Recipe], notes: Notes) -> dict[str, object]:
@@ -28,6 +28,9 @@ def clock_keys(table: Inspected, kind: type[Recipe], notes: Notes) -> dict[str, 
         )
     keys: dict[str, object] = {"time": clock.columns[0] if len(clock.columns) == 1 else list(clock.columns)}
     every = step.every
+    if step.by_rows:
+        notes.say("every", f"{step.apart}: each row counts as a step")
+        return keys | {"every": "rows"} | clock.keys
     if every is None:
         notes.said[:] = [(key, text) for key, text in notes.said if key not in ("time", "time_format", "time_zone")]
         notes.say("", f"{step.apart}: no step of time, so each row counts as a step and {clock.columns[0]} is left out")
@@ -90,7 +93,7 @@ def missing_keys(table: Inspected, columns: list[str], keys: dict[str, object], 
 def usable_rows(table: Inspected, columns: list[str], keys: dict[str, object]) -> list[int]:
     """Lengths of the stretches that windows are cut from: series, or their parts between gaps."""
     found = []
-    whole = "gaps" in keys or "every" not in keys
+    whole = "gaps" in keys or keys.get("every", "rows") == "rows"
     for absent, *rows in zip(table.absent(), *(table.on_grid(name) for name in columns), strict=True):
         known = np.flatnonzero(~np.isnan(np.stack(rows)).any(axis=0))
         begin = int(known[0]) if len(known) else len(absent)

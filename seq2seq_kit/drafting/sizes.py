@@ -18,6 +18,7 @@ LEAST_ROWS = 24  # of the longest series, below which nothing is left to learn f
 _SHARE, _LARGEST_SHARE = 0.15, 0.25  # of the rows, for val and for test
 _WINDOWS = 5  # that val and test must hold
 _LONGEST_AHEAD, _PLAIN_AHEAD = 96, 12  # steps to forecast where nobody says, with and without a season
+_OUTPUTS = 8  # horizons that a series must hold where nobody says how far to forecast
 _LONGEST_INPUT = 336
 _LEAST_WINDOWS = 200  # to train on, over all series, where the rows carry them
 _SEGMENTED, _SEGMENTS = 30, 30  # steps from which they are joined, and steps of the recurrence after that
@@ -137,6 +138,7 @@ def _output_steps(
     found = [season.steps for season in seasons if season.steps <= _LONGEST_AHEAD]
     steps = min(found) if found else max((each for each in spans if each <= _LONGEST_AHEAD), default=_PLAIN_AHEAD)
     why = spans.get(steps, "a dozen rows, because no season is seen")
+    most = max(1, min(most, usual // _OUTPUTS))
     if steps > most:
         steps, why = most, f"what val and test carry of {usual} rows"
     notes.say("output_steps", f"{why}; another length: --ahead")

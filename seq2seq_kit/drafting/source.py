@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from seq2seq_kit.data.tables.cells import refuse_duplicates
 from seq2seq_kit.data.tables.dialect import detect
 from seq2seq_kit.data.tables.named import NAMED
 from seq2seq_kit.data.tables.sources import is_file, read_source
@@ -45,7 +46,8 @@ def open_source(given: str | Path | pd.DataFrame, notes: Notes) -> Source:
         ArgumentError: A recipe was given where a table belongs.
     """
     if isinstance(given, pd.DataFrame):
-        frame = given.reset_index() if given.index.names != [None] else given
+        refuse_duplicates(map(str, given.columns), "the frame")
+        frame = _with_index(given, notes)
         return Source(_named(frame), "the frame")
     text = str(given)
     if text.lower().endswith(_RECIPES):
@@ -59,6 +61,20 @@ def open_source(given: str | Path | pd.DataFrame, notes: Notes) -> Source:
     stem = text if text in NAMED else Path(text).name.split(".")[0]
     notes.say("source", f"{len(frame):,} rows, {len(frame.columns)} columns")
     return Source(_named(frame), text, {"source": text} | ({"format": form} if form else {}), stem or "drafted")
+
+
+def _with_index(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
+    """The frame with its index as columns, where that holds times or has names."""
+    names = list(frame.index.names)
+    if names == [None] and not isinstance(frame.index, pd.DatetimeIndex):
+        return frame
+    if None in names:
+        frame = frame.rename_axis([name or "time" for name in names])
+    notes.say(
+        "",
+        f"the index holds {' and '.join(map(str, frame.index.names))}; give `train` frame.reset_index() with these names",
+    )
+    return frame.reset_index()
 
 
 def _read(text: str, notes: Notes) -> tuple[pd.DataFrame, dict[str, object]]:

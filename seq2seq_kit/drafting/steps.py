@@ -10,6 +10,7 @@ from seq2seq_kit.data.tables.time import Every
 
 _ON_GRID = 1e-6  # steps that a row may be off by rounding
 _MEANS = 2
+_MOSTLY_ABSENT = 0.4  # share of absent rows from which nothing is filled
 _USUAL = ("1s", "5s", "10s", "30s", "1min", "5min", "10min", "15min", "30min", "1h", "3h", "6h", "12h", "1d", "1w")
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
@@ -23,6 +24,7 @@ class Step:
         apart: What the rows are apart, in words.
         gaps: Places where rows are absent, over all series.
         absent: Rows that are absent there.
+        by_rows: Whether rows are steps whatever the clock says, because it stands still most of the time: nights, closed days.
         resampled: Whether `every` is not the rows' own: they are uneven and can be averaged to it.
     """
 
@@ -31,6 +33,7 @@ class Step:
     gaps: int = 0
     absent: int = 0
     resampled: bool = False
+    by_rows: bool = False
 
 
 def find_step(times: pd.DatetimeIndex, codes: np.ndarray, *, resample: bool = False) -> Step:
@@ -39,7 +42,7 @@ def find_step(times: pd.DatetimeIndex, codes: np.ndarray, *, resample: bool = Fa
     Args:
         times: Of all rows, by series and time, without duplicates inside a series.
         codes: Number of each row's series.
-        resample: Whether uneven rows get a usual step of which nearly each holds one.
+        resample: Whether the recipe can average uneven rows to a usual step, or count rows instead of time.
 
     Returns:
         Without `every` where rows are uneven and are to be left so.
@@ -53,6 +56,12 @@ def find_step(times: pd.DatetimeIndex, codes: np.ndarray, *, resample: bool = Fa
     for word in _candidates(times, apart, middle):
         every = Every.parse(word)
         on_grid, gaps, absent = _fit(times, codes, every)
+        if on_grid == 1.0 and resample and absent > _MOSTLY_ABSENT * (absent + len(times)):
+            return Step(
+                None,
+                f"rows are {told(middle)} apart and mostly absent ({absent:,} of {absent + len(times):,})",
+                by_rows=True,
+            )
         if on_grid == 1.0:
             return Step(every, f"rows are {told(middle)} apart", gaps, absent)
     uneven = f"rows are {told(apart.min())} to {told(apart.max())} apart, half of them less than {told(middle)}"

@@ -1,6 +1,7 @@
 """Which columns are forecast: the named ones, or the best guess with its reason."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,15 @@ class Targets:
     wide: bool = False
 
 
-def choose_targets(frame: pd.DataFrame, numbers: list[str], named: list[str], notes: Notes, origin: str) -> Targets:
+def choose_targets(
+    frame: pd.DataFrame,
+    numbers: list[str],
+    named: list[str],
+    notes: Notes,
+    origin: str,
+    *,
+    left_out: Sequence[str] = (),
+) -> Targets:
     """The targets of a forecast.
 
     Raises:
@@ -46,7 +55,8 @@ def choose_targets(frame: pd.DataFrame, numbers: list[str], named: list[str], no
     if not numbers:
         columns = listed([str(name) for name in frame.columns])
         raise DataError(
-            f"{origin} has no column of numbers to forecast. Received: {columns}. A table of texts is for the tasks "
+            f"{origin} has no column of numbers to forecast. Received: {columns or 'no columns'}"
+            f"{f' ({listed(list(left_out))})' if left_out else ''}. A table of texts is for the tasks "
             "translate, tag and classify: choose one with --task; or write the numbers as numbers",
             code="nothing_to_draft",
         )

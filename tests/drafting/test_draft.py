@@ -58,6 +58,42 @@ def test_the_series_of_a_long_table_are_told_apart() -> None:
     assert any("land is DE in every row" in said for said in draft.decisions)
 
 
+def test_series_at_times_of_their_own_are_told_apart() -> None:
+    one = hours(400).assign(sensor="a")
+    other = hours(400, seed=1).assign(sensor="b")
+    other["at"] += pd.Timedelta(minutes=17)
+    below, in_turns = pd.concat([one, other]), pd.concat([one, other]).sort_values("at")
+    for frame in (below, in_turns):
+        data = data_of(frame)
+        assert (data["series"], data["every"]) == ("sensor", "1h")
+
+
+def test_an_index_of_times_is_the_clock() -> None:
+    frame = hours().set_index("at")
+    frame.index.name = None
+    draft = draft_recipe(frame)
+    data: Any = draft.recipe["data"]
+    assert data["time"] == "time"
+    assert any("reset_index" in said for said in draft.decisions)
+
+
+def test_a_column_that_is_there_twice_is_refused() -> None:
+    frame = pd.DataFrame(np.ones((40, 2)), columns=["a", "a"])
+    with pytest.raises(DataError) as caught:
+        draft_recipe(frame)
+    assert caught.value.code == "duplicate_column"
+
+
+def test_what_is_forecast_leaves_room_for_what_is_read() -> None:
+    data = data_of(hours(100))
+    assert data["input_steps"] >= data["output_steps"]
+
+
+def test_a_constant_target_is_told() -> None:
+    with pytest.raises(DataError, match="load is 3 in every row"):
+        draft_recipe(hours(100).assign(load=3))
+
+
 def test_series_told_by_two_columns_are_refused_or_read() -> None:
     frames = [days(200, seed=n).assign(shop=f"s{n % 2}", item=f"i{n // 2}") for n in range(4)]
     with pytest.raises(DataError, match=r"shop and item|item and shop"):
