@@ -142,7 +142,7 @@ def _one(frame: pd.DataFrame, name: str, kind: str, others: list[str], origin: s
             [], pd.DatetimeIndex(pd.to_datetime(texts, format=kind, errors="coerce")), {"time_format": kind}, []
         )
         found.said.append(("time_format", f"whole numbers such as {texts.iloc[0]}"))
-    missing = int(found.times.isna().sum())
+    missing = int(np.count_nonzero(found.times.isna()))
     if missing:
         raise DataError(
             f"{origin}, column {name}: {missing} of {len(found.times)} rows have no timestamp that can be read, the first is row "
@@ -163,21 +163,16 @@ def _of_texts(column: pd.Series, name: str, origin: str) -> Clock:
         times, _ = read_times(column, name, origin, style=TimeStyle(reads_as=zone))
         said = f"the offsets from UTC change as in {zone}; zones with the same changes give the same steps"
         return Clock([], times, {"time_zone": zone}, [("time_zone", said)])
-    said = []
+    order: list[tuple[str, str]] = []
     if style.day_first is not None:
-        order, other = ("day", "second") if style.day_first else ("month", "first")
-        said = [
-            (
-                "time",
-                f"the {order} stands first: elsewhere the {'first' if other == 'second' else 'second'} number is above 12",
-            )
-        ]
+        first, place = ("day", "first") if style.day_first else ("month", "second")
+        order.append(("time", f"the {first} stands first: elsewhere in the column the {place} number is above 12"))
     zone = zone_of_changes(times) if times.tz is None else None
     if zone is not None:
         try:
             times, _ = read_times(column, name, origin, style=TimeStyle(reads_as=zone))
         except DataError:
-            return Clock([], times, {}, said)
+            return Clock([], times, {}, order)
         text = f"clocks are set as in {zone}: an hour is absent in spring and there twice in autumn"
-        return Clock([], times, {"time_zone": zone}, [*said, ("time_zone", text)])
-    return Clock([], times, {}, said)
+        return Clock([], times, {"time_zone": zone}, [*order, ("time_zone", text)])
+    return Clock([], times, {}, order)

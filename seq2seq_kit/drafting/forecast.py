@@ -87,7 +87,9 @@ def draft_forecast(
 
 
 def _inputs(table: Inspected, targets: Targets, seasons: list[Season], lengths: Lengths, notes: Notes) -> list[str]:
-    inputs, kept, dropped = list(targets.names), [], []
+    inputs = list(targets.names)
+    kept: list[str] = []
+    dropped: list[str] = []
     # Truth values that pandas has read as such are numbers to the kit.
     truths = [name for name in table.roles.truths if table.source.frame[name].dtype == bool]
     others = [name for name in [*table.roles.numbers, *truths] if name not in inputs]

@@ -29,7 +29,7 @@ def test_the_order_of_day_and_month_is_told_with_its_evidence() -> None:
     frame = hours(1_000)
     said = " ".join(text for _, text in clock_of(frame.assign(at=frame["at"].dt.strftime("%d/%m/%Y %H:%M"))).said)
     assert "the day stands first" in said
-    assert "the second number" not in said.split("above 12")[0].replace("the first number", "")
+    assert "the first number is above 12" in said
 
 
 def test_what_no_row_settles_is_refused_with_the_key_that_does() -> None:
@@ -52,7 +52,7 @@ def test_a_date_and_a_time_of_day_are_one_clock() -> None:
 @pytest.mark.parametrize(("unit", "word"), [("s", "epoch_s"), ("ms", "epoch_ms")])
 def test_numbers_that_count_time_are_times(unit: str, word: str) -> None:
     frame = hours()
-    counted = frame["at"].astype(f"datetime64[{unit}]").astype("int64")
+    counted = pd.DatetimeIndex(frame["at"]).as_unit(unit).asi8  # type: ignore[arg-type]
     found = clock_of(pd.DataFrame({"value": frame["load"], "ts": counted}))
     assert found.columns == ["ts"]
     assert found.keys == {"time_format": word}

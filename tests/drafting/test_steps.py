@@ -42,7 +42,7 @@ def test_absent_rows_are_counted() -> None:
 
 def test_series_with_clocks_of_their_own_share_a_step() -> None:
     one = pd.date_range("2020-01-01", periods=50, freq="h")
-    both = one.append(one + pd.Timedelta(minutes=7))
+    both = pd.DatetimeIndex([*one, *(one + pd.Timedelta(minutes=7))])
     assert find_step(both, np.repeat([0, 1], 50)).every.text == "1h"  # type: ignore[union-attr]
 
 
