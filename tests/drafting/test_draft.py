@@ -278,3 +278,28 @@ def test_a_table_of_texts_alone_has_nothing_to_forecast() -> None:
     with pytest.raises(DataError) as caught:
         draft_recipe(texts().assign(third=texts()["word"] + "x"))
     assert caught.value.code == "nothing_to_draft"
+
+
+EXPORTS = {
+    "spanish.csv": ("Fecha;Ventas €;Tienda\n", "{day:%d/%m/%Y};{value:.2f} €;Centro\n", "cp1252", ","),
+    "swiss.txt": ("Bericht vom Montag\n\nDatum|Menge\n", "{day:%d.%m.%Y}|{value:.1f}\nx", "utf-8", "."),
+    "dutch.tsv": ("week\tomzet\n", "{day:%Y-%m-%d}\t{value:.2f}\n", "utf-16", ","),
+    "english.csv": ("day,units\n", "{day:%d %b %Y},{value:.1f}\n", "utf-8-sig", "."),
+}
+
+
+@pytest.mark.parametrize("name", list(EXPORTS))
+def test_a_file_as_a_country_exports_it_is_drafted(name: str, tmp_path: Path) -> None:
+    header, row, encoding, decimal = EXPORTS[name]
+    rows = [(day, value) for day, value in days(400).itertuples(index=False, name=None)]
+    lines = [row.removesuffix("x").format(day=day, value=value) for day, value in rows]
+    if decimal == ",":
+        lines = [line.replace(".", ",") if "." in line else line for line in lines]
+    path = tmp_path / name
+    path.write_text(header + "".join(lines), encoding=encoding)
+    draft = draft_recipe(path)
+    data: Any = draft.recipe["data"]
+    assert data["every"] == "1d"
+    assert len(data["targets"]) == 1
+    assert data["output_steps"] == 7
+    assert draft.windows["test"] > 30
