@@ -31,7 +31,9 @@ class Season:
     @property
     def told(self) -> str:
         """In words."""
-        return f"{f'a {self.name} of ' if self.name else ''}{self.steps} steps (correlation {self.correlation:.2f})"
+        article = "an" if self.name == "hour" else "a"
+        named = f"{article} {self.name} of " if self.name else ""
+        return f"{named}{self.steps} steps (correlation {self.correlation:.2f})"
 
 
 def find_seasons(values: np.ndarray, every: Every | None) -> list[Season]:

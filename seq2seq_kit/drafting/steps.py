@@ -67,6 +67,8 @@ def find_step(times: pd.DatetimeIndex, codes: np.ndarray, *, resample: bool = Fa
     uneven = f"rows are {told(apart.min())} to {told(apart.max())} apart, half of them less than {told(middle)}"
     if not resample:
         return Step(None, uneven)
+    if middle < pd.Timedelta(seconds=1):  # no key has a step as short
+        return Step(None, uneven, by_rows=True)
     # At twice the mean, seven of eight steps hold a row where rows come at random.
     wanted = _MEANS * apart.mean()
     usual = next((word for word in _USUAL if pd.Timedelta(seconds=Every.parse(word).seconds) >= wanted), _USUAL[-1])

@@ -57,3 +57,13 @@ def test_uneven_rows_have_no_step_of_their_own() -> None:
     assert found.resampled
     assert found.every is not None
     assert found.every.text == "5min"
+
+
+def test_a_clock_that_mostly_stands_still_and_one_too_fast_for_a_key_count_rows() -> None:
+    days = pd.date_range("2024-01-01", periods=20, freq="B")
+    trading = pd.DatetimeIndex([day + pd.Timedelta(hours=9, minutes=15 * n) for day in days for n in range(28)])
+    fast = pd.date_range("2024-01-01", periods=200, freq="10ms")
+    for times in (trading, fast):
+        found = find_step(times, np.zeros(len(times), dtype=np.int64), resample=True)
+        assert found.by_rows
+        assert found.every is None
