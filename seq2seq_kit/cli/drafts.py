@@ -12,9 +12,10 @@ def init(options: argparse.Namespace) -> int:
     """Looks at a table and writes a recipe; a file that is there is left as it is. Trains it if asked to."""
     from seq2seq_kit.drafting import draft_recipe
 
-    stem = Path(options.table).name.split(".csv")[0].split(".parquet")[0] or "recipe"
-    out = Path(options.out or f"{stem.removesuffix(Path(stem).suffix) if Path(stem).is_file() else stem}.yaml")
-    if out.exists():
+    table = Path(options.table)
+    # A file's name up to its first dot; that of a named data set has dots of its own.
+    out = Path(options.out or f"{(table.name.split('.')[0] if table.is_file() else table.name) or 'recipe'}.yaml")
+    if out.exists() and out != table:
         said = f"{out} is there already and is left as it is. Name another file with --out, or remove it"
         raise ArgumentError(said, code="file_exists")
     draft = draft_recipe(

@@ -9,7 +9,7 @@ from seq2seq_kit.drafting.notes import Notes, listed
 from seq2seq_kit.drafting.rows import clock_keys, missing_keys, usable_rows
 from seq2seq_kit.drafting.seasons import Season, find_seasons
 from seq2seq_kit.drafting.signal import Signal, look_at, training_rows
-from seq2seq_kit.drafting.sizes import Lengths, choose_effort, choose_lengths, steps_ahead
+from seq2seq_kit.drafting.sizes import Effort, Lengths, choose_effort, choose_lengths, steps_ahead
 from seq2seq_kit.drafting.table import Inspected
 from seq2seq_kit.drafting.targets import Targets, choose_targets
 from seq2seq_kit.errors import DataError
@@ -53,37 +53,34 @@ def draft_forecast(
     data |= {"input_steps": lengths.input_steps, "output_steps": lengths.output_steps}
     data |= missing_keys(table, inputs, keys, notes) | _transform(seen, targets, kind, notes)
     data["split"] = {"val": lengths.share, "test": lengths.share}
-    windows = _windows(rows, lengths)
-    independent = targets.wide and len(targets.names) > 1
-    features = len(inputs) + len(calendar) * 2
+    channels = len(targets.names) if targets.wide else 1
     recurrence = (lengths.input_steps + lengths.output_steps) // lengths.segment
-    channels = len(targets.names) if independent else 1
-    effort = choose_effort(windows, channels, recurrence, features, notes, most_stride=lengths.output_steps)
+    features = len(inputs) + len(calendar) * 2
+    effort = choose_effort(
+        _windows(rows, lengths), channels, recurrence, features, notes, most_stride=lengths.output_steps
+    )
     data |= {"window_stride": effort.stride} if effort.stride > 1 else {}
-    model: dict[str, object] = {
-        "encoder_units": [effort.units],
-        "decoder_units": [effort.units],
-        "decoder_state": "encoder",
-    }
-    if lengths.segment > 1:
-        notes.say(
-            "segment_steps",
-            f"{lengths.segment} steps are read at once, so that the recurrence has {recurrence} steps",
-        )
-        model["segment_steps"] = lengths.segment
-    model["position_embedding"] = True
-    if independent:
-        notes.say("channels", "one model for all columns, each with a vector of its own")
-        model["channels"] = "independent"
-    model |= _normalise(seen, notes) | {"output_dropout": effort.dropout}
-    if has_key(kind, "model.linear_skip"):
-        notes.say("linear_skip", "a line from the window, fitted first; the network learns what a line cannot say")
-        model["linear_skip"] = True
     training = {"learning_rate": effort.learning_rate, "schedule": "cosine", "batch_size": effort.batch_size}
     if seen.far > _OFTEN:
         notes.say("loss", f"{seen.far:.1%} of the values lie far off; huber is not drawn to them")
         training["loss"] = "huber"
-    return {"data": data, "model": model, "training": training | {"epochs": effort.epochs, "patience": None}}
+    training |= {"epochs": effort.epochs, "patience": None}
+    return {"data": data, "model": _model(effort, lengths, seen, channels > 1, notes), "training": training}
+
+
+def _model(effort: Effort, lengths: Lengths, seen: Signal, independent: bool, notes: Notes) -> dict[str, object]:
+    layers: dict[str, object] = {"encoder_units": [effort.units], "decoder_units": [effort.units]}
+    layers |= {"decoder_state": "encoder", "position_embedding": True}
+    if lengths.segment > 1:
+        recurrence = (lengths.input_steps + lengths.output_steps) // lengths.segment
+        said = f"{lengths.segment} steps are read at once, so that the recurrence has {recurrence} steps"
+        notes.say("segment_steps", said)
+        layers["segment_steps"] = lengths.segment
+    if independent:
+        notes.say("channels", "one model for all columns, each with a vector of its own")
+        layers["channels"] = "independent"
+    notes.say("linear_skip", "a line from the window, fitted first; the network learns what a line cannot say")
+    return layers | _normalise(seen, notes) | {"output_dropout": effort.dropout, "linear_skip": True}
 
 
 def _inputs(table: Inspected, targets: Targets, seasons: list[Season], lengths: Lengths, notes: Notes) -> list[str]:

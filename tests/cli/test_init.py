@@ -38,6 +38,7 @@ def test_a_recipe_that_is_there_is_left_as_it_is(folder: Path, capsys: pytest.Ca
 
 
 def test_a_recipe_in_place_of_a_table_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "some.yaml").write_text("task: forecast")
     assert main(["init", "some.yaml"]) == 2
     assert "error[recipe_for_table]" in capsys.readouterr().err
 
