@@ -1,7 +1,7 @@
 """The recipe of an autoencoder of windows, from what its table is."""
 
 from seq2seq_kit.drafting.notes import Notes, listed
-from seq2seq_kit.drafting.rows import clock_keys, missing_keys, usable_rows
+from seq2seq_kit.drafting.rows import clock_keys, missing_keys, series_keys, usable_rows
 from seq2seq_kit.drafting.seasons import find_seasons
 from seq2seq_kit.drafting.signal import training_rows
 from seq2seq_kit.drafting.sizes import LEAST_ROWS, choose_effort
@@ -47,7 +47,7 @@ def draft_autoencode(
     effort = choose_effort(windows, 1, 2 * steps, len(columns), notes)
     latent = max(2, min(32, steps * len(columns) // _NUMBERS_OF_A_LATENT))
     notes.say("latent_dim", f"{steps * len(columns)} numbers of a window are told in {latent}; fewer compress more")
-    data = dict(table.source.keys) | keys | ({"series": table.series[0]} if table.series else {})
+    data = dict(table.source.keys) | keys | series_keys(table, columns[0], kind, notes)
     data |= {"inputs": list(columns), "input_steps": steps} | missing_keys(table, columns, keys, notes)
     layers = {"encoder_units": [effort.units], "decoder_units": [effort.units], "latent_dim": latent}
     training = {"learning_rate": 5e-3, "schedule": "cosine", "batch_size": effort.batch_size, "epochs": effort.epochs}

@@ -6,17 +6,15 @@ from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.drafting.covariates import helps, is_help
 from seq2seq_kit.drafting.keys import has_key
 from seq2seq_kit.drafting.notes import Notes, listed
-from seq2seq_kit.drafting.rows import clock_keys, missing_keys, usable_rows
+from seq2seq_kit.drafting.rows import clock_keys, missing_keys, series_keys, usable_rows
 from seq2seq_kit.drafting.seasons import Season, find_seasons
 from seq2seq_kit.drafting.signal import Signal, look_at, training_rows
 from seq2seq_kit.drafting.sizes import Effort, Lengths, choose_effort, choose_lengths, steps_ahead
 from seq2seq_kit.drafting.table import Inspected
 from seq2seq_kit.drafting.targets import Targets, choose_targets
-from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Recipe
 
 _OTHERS = 12  # columns beside the target that are tried
-_APART = 3.0  # times that the typical size of one series may be that of another
 _DAY = 86400
 _OFTEN = 0.002  # share of values far off from which they are of the series and no slips
 _WANDERS = 0.15  # share of the variance between windows from which a level is not that of the training rows
@@ -48,7 +46,7 @@ def draft_forecast(
     seen = look_at(longest, lengths.input_steps)
     _tell_signal(seen, main, notes)
     calendar = _calendar(every, seasons, notes)
-    data = dict(table.source.keys) | keys | _series_keys(table, main, kind, notes)
+    data = dict(table.source.keys) | keys | series_keys(table, main, kind, notes)
     data |= {"inputs": inputs, "targets": targets.names} | ({"calendar": calendar} if calendar else {})
     data |= {"input_steps": lengths.input_steps, "output_steps": lengths.output_steps}
     data |= missing_keys(table, inputs, keys, notes) | _transform(seen, targets, kind, notes)
@@ -163,32 +161,6 @@ def _calendar(every: Every | None, seasons: list[Season], notes: Notes) -> list[
     if found:
         notes.say("calendar", "of the seasons that were found; also known for the steps ahead")
     return found
-
-
-def _series_keys(table: Inspected, name: str, kind: type[Recipe], notes: Notes) -> dict[str, object]:
-    if not table.series:
-        return {}
-    if len(table.series) > 1 and not has_key(kind, "data.static"):
-        raise DataError(
-            f"{table.source.origin}: {' and '.join(table.series)} tell its series apart only together. Join them, "
-            f"frame[{table.series[0]!r}] + ' ' + frame[{table.series[1]!r}], and draft for that table",
-            code="nothing_to_draft",
-        )
-    keys: dict[str, object] = {"series": table.series[0] if len(table.series) == 1 else table.series}
-    rows_of = (training_rows([rows]) for rows in table.on_grid(name))
-    sizes = [float(np.nanmedian(np.abs(rows))) for rows in rows_of if np.isfinite(rows).any()]
-    sizes = [size for size in sizes if size > 0]
-    if sizes and max(sizes) > _APART * min(sizes):
-        apart = f"the series are up to {max(sizes) / min(sizes):,.3g} times as large as each other"
-        if has_key(kind, "data.window_scaling"):
-            notes.say("window_scaling", f"{apart}, so each window is scaled by its own size")
-            keys["window_scaling"] = "mean_abs"
-        else:
-            notes.say(
-                "scale_per_series", f"{apart}, so each has a scaler of its own; `predict` then knows these series only"
-            )
-            keys["scale_per_series"] = True
-    return keys
 
 
 def _transform(seen: Signal, targets: Targets, kind: type[Recipe], notes: Notes) -> dict[str, object]:

@@ -4,11 +4,13 @@ import numpy as np
 
 from seq2seq_kit.drafting.keys import has_key
 from seq2seq_kit.drafting.notes import Notes
+from seq2seq_kit.drafting.signal import training_rows
 from seq2seq_kit.drafting.table import Inspected
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Recipe
 
 _FILLED = 0.4  # share of absent rows up to which they are filled
+_APART = 3.0  # times that the typical size of one series may be that of another
 
 
 def clock_keys(table: Inspected, kind: type[Recipe], notes: Notes) -> dict[str, object]:
@@ -74,6 +76,37 @@ def _of_doubles(table: Inspected, notes: Notes) -> str:
         "last, mean and sum are the other choices",
     )
     return "first"
+
+
+def series_keys(table: Inspected, name: str, kind: type[Recipe], notes: Notes) -> dict[str, object]:
+    """`series`, and how series of other size share a model; sizes are those of the training rows of the column `name`.
+
+    Raises:
+        DataError: The recipe takes one column, and it takes two to tell series apart.
+    """
+    if not table.series:
+        return {}
+    if len(table.series) > 1 and not has_key(kind, "data.static"):
+        raise DataError(
+            f"{table.source.origin}: {' and '.join(table.series)} tell its series apart only together. Join them, "
+            f"frame[{table.series[0]!r}] + ' ' + frame[{table.series[1]!r}], and draft for that table",
+            code="nothing_to_draft",
+        )
+    keys: dict[str, object] = {"series": table.series[0] if len(table.series) == 1 else table.series}
+    rows_of = (training_rows([rows]) for rows in table.on_grid(name))
+    sizes = [float(np.nanmedian(np.abs(rows))) for rows in rows_of if np.isfinite(rows).any()]
+    sizes = [size for size in sizes if size > 0]
+    if sizes and max(sizes) > _APART * min(sizes):
+        apart = f"the series are up to {max(sizes) / min(sizes):,.3g} times as large as each other"
+        if has_key(kind, "data.window_scaling"):
+            notes.say("window_scaling", f"{apart}, so each window is scaled by its own size")
+            keys["window_scaling"] = "mean_abs"
+        else:
+            notes.say(
+                "scale_per_series", f"{apart}, so each has a scaler of its own; `predict` then knows these series only"
+            )
+            keys["scale_per_series"] = True
+    return keys
 
 
 def missing_keys(table: Inspected, columns: list[str], keys: dict[str, object], notes: Notes) -> dict[str, object]:

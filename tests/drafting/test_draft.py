@@ -232,6 +232,12 @@ def test_an_autoencoder_is_drafted_when_asked_for() -> None:
         draft_recipe(frame, task="autoencode", ahead=3)
 
 
+def test_an_autoencoder_of_series_of_other_size_scales_each() -> None:
+    data: Any = draft_recipe(long_table(), task="autoencode").recipe["data"]
+    assert data["series"] == "filiale"
+    assert "window_scaling" in data or data["scale_per_series"]
+
+
 def texts(rows: int = 300) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     words = ["".join(rng.choice(list("abcdef"), size=int(rng.integers(3, 9)))) for _ in range(rows)]
