@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seq2seq_kit.bundles.base import Bundle
+    from seq2seq_kit.drafting import Draft, draft_recipe
     from seq2seq_kit.explanation import explain
     from seq2seq_kit.models import (
         bidirectional_parameters,
@@ -45,6 +46,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Bundle": "bundles.base",
+    "Draft": "drafting",
     "Recipe": "recipe",
     "SweepResult": "sweeps",
     "TagBundle": "tasks.tag.bundle",
@@ -62,6 +64,7 @@ _HOMES = {
     "build_translator": "models",
     "build_whole_autoencoder": "models",
     "dense_parameters": "models",
+    "draft_recipe": "drafting",
     "evaluate": "runs",
     "explain": "explanation",
     "gru_parameters": "models",
@@ -81,6 +84,7 @@ _HOMES = {
 
 __all__ = [
     "Bundle",
+    "Draft",
     "Recipe",
     "SweepResult",
     "TagBundle",
@@ -98,6 +102,7 @@ __all__ = [
     "build_translator",
     "build_whole_autoencoder",
     "dense_parameters",
+    "draft_recipe",
     "evaluate",
     "explain",
     "gru_parameters",

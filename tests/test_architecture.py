@@ -40,6 +40,7 @@ MAY_IMPORT = {
     "tasks": {"text", "errors", "findings", "recipe", "data", "models", "training", "evaluation", "bundles", "reports"},
     "tracking": {"text", "errors", "processes", "findings", "recipe", "data", "models", "training", "tasks"},
     "validation": {"errors", "findings", "recipe", "tasks"},
+    "drafting": {"text", "errors", "recipe", "data", "tasks", "validation"},
     "explanation": {"errors", "findings", "recipe", "models", "training", "tasks", "validation"},
     "runs": ALL | {"processes", "reports", "tasks", "tracking", "validation", "explanation"},
     "resuming": {"errors", "results", "runs", "tasks", "tracking"},
@@ -47,7 +48,7 @@ MAY_IMPORT = {
     | {"text", "kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"},
     "cli": ALL
     | {"text", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
-    | {"resuming", "sweeps"},
+    | {"resuming", "sweeps", "drafting"},
     "bundle_files": {"tasks"},
 }
 OUTSIDE = {
@@ -57,6 +58,7 @@ OUTSIDE = {
     "models": HEAVY - {"tensorflow", "keras"},
     "evaluation": HEAVY,
     "bundles": HEAVY - {"tensorflow", "keras"},
+    "drafting": HEAVY,
     "explanation": HEAVY - {"tensorflow", "keras"},
     "reports": HEAVY - {"matplotlib", "plotly", "keras"},
 }

@@ -12,7 +12,7 @@ from functools import partial
 from types import FrameType
 
 from seq2seq_kit import __version__
-from seq2seq_kit.cli import rows, verbs
+from seq2seq_kit.cli import drafts, rows, verbs
 from seq2seq_kit.errors import ArgumentError, KitError, KitWarning
 from seq2seq_kit.processes import keep_own_folder
 from seq2seq_kit.text import printable
@@ -107,6 +107,16 @@ def _parser() -> argparse.ArgumentParser:
 
     verb = _verb(group, "validate", verbs.validate, "check a recipe and its data, without training")
     _recipe(verb)
+
+    verb = _verb(group, "init", drafts.init, "look at a table and write a recipe that trains on it")
+    verb.add_argument("table", metavar="FILE", help="CSV or Parquet file, or a named data set")
+    verb.add_argument("--task", help="forecast, autoencode, translate, tag or classify; default: what the table shows")
+    verb.add_argument("--target", metavar="COLUMN", nargs="+", help="columns to predict; default: the best guess")
+    verb.add_argument("--ahead", help="how far to forecast: rows (24) or a span (14d); default: one season")
+    verb.add_argument("--series", metavar="COLUMN", nargs="+", help="columns that tell series apart")
+    verb.add_argument("--out", metavar="RECIPE", help="file to write; default: the table's name with .yaml, here")
+    verb.add_argument("--train", action="store_true", help="train the recipe at once")
+    _tracking(verb)
 
     verb = _verb(
         group, "explain", verbs.explain, "layers, parameters, steps, kernels, time and memory, without training"

@@ -131,6 +131,8 @@ def text_of(detail: ErrorDetails, loc: Sequence[int | str], schema: type[BaseMod
         return f"must be a whole number{' ' + interval if interval else ''}{received}"
     if kind == "too_long" and context["max_length"] != 2:
         return f"must hold at most {context['max_length']:,} values. Received: {context['actual_length'] or 'more'}"
+    if kind == "list_type" and not isinstance(detail.get("input"), dict | list | None):
+        return f"must be a list, even of one: [{detail['input']}]{received}"
     length = context.get("min_length", context.get("max_length"))
     if kind in {"too_short", "too_long"} and length != 1:
         return f"must hold {length} values{received}"

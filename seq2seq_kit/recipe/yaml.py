@@ -23,6 +23,7 @@ from seq2seq_kit.recipe.section import Tree
 MOST_BYTES = 2**20
 DEEPEST = 20  # sections and lists in each other; a recipe has five
 _MOST_BRACKETS = 100  # that may be open at once in the text; ruamel.yaml takes a minute for 500 of them
+_TABLE = re.compile(r"\.(csv|tsv|parquet|pq|xlsx?|feather|arrow)(\.(gz|zip|zst|bz2|xz))?$", re.IGNORECASE)
 _LARGEST = 2**63  # what int64 holds
 
 
@@ -32,6 +33,9 @@ def read_text(path: Path) -> str:
     Raises:
         RecipeError: There is none, it is no UTF-8 text, or it is larger than a recipe may be.
     """
+    if _TABLE.search(path.name):
+        said = f"expected a recipe (YAML). Received: {path}, which is a table. Draft a recipe for it: seq2seq-kit init {path}"
+        raise RecipeError(said, code="table_for_recipe")
     try:
         with path.open("rb") as file:
             written = file.read(MOST_BYTES + 1)

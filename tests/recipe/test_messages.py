@@ -76,7 +76,7 @@ def test_an_item_of_a_list_is_found_on_its_own_line(tmp_path: Path) -> None:
         ("model.bidirectional", "yes", "must be true or false. Received: 'yes'"),
         ("model.cell", "LSTM", "must be 'lstm' or 'gru'. Received: 'LSTM'"),
         ("model.encoder_units", [], "must name at least one. Received: []"),
-        ("model.encoder_units", 64, "must be a valid list. Received: 64"),
+        ("model.encoder_units", 64, "must be a list, even of one: [64]. Received: 64"),
         ("training.epochs", 5.5, "must be a whole number at least 1. Received: 5.5"),
         ("training.epochs", "5", "must be a whole number at least 1. Received: '5'"),
         ("training.epochs", True, "must be a whole number at least 1. Received: True"),

@@ -1,0 +1,58 @@
+"""The recipe of an autoencoder of windows, from what its table is."""
+
+from seq2seq_kit.drafting.notes import Notes, listed
+from seq2seq_kit.drafting.rows import clock_keys, missing_keys, series_keys, usable_rows
+from seq2seq_kit.drafting.seasons import find_seasons
+from seq2seq_kit.drafting.signal import training_rows
+from seq2seq_kit.drafting.sizes import LEAST_ROWS, choose_effort
+from seq2seq_kit.drafting.table import Inspected
+from seq2seq_kit.drafting.targets import choose_targets
+from seq2seq_kit.errors import ArgumentError, DataError
+from seq2seq_kit.recipe.fields import Recipe
+
+_LONGEST, _PLAIN = 96, 24  # steps of a window, at most and without a season
+_SHARE = 0.15
+_NUMBERS_OF_A_LATENT = 12  # of a window, for each of the latent vector's
+
+
+def draft_autoencode(
+    table: Inspected, kind: type[Recipe], target: list[str], ahead: str | int | None, notes: Notes
+) -> dict[str, object]:
+    """The values of the recipe; `target` names the columns to reconstruct, by default all numbers.
+
+    Raises:
+        DataError: The table holds no numbers, or too few rows.
+        ArgumentError: `ahead` is given, which an autoencoder has not.
+    """
+    if ahead is not None:
+        raise ArgumentError(
+            "ahead is for a forecast; an autoencoder gives its window back. Leave it out", code="invalid_ahead"
+        )
+    columns = target or table.roles.numbers
+    choose_targets(
+        table.source.frame, table.roles.numbers, columns, Notes(), table.source.origin, left_out=table.roles.left_out
+    )
+    notes.said.append(("inputs", f"{'as asked for' if target else 'every column of numbers'}: {listed(columns)}"))
+    keys = clock_keys(table, kind, notes)
+    rows = usable_rows(table, columns, keys)
+    seasons = find_seasons(training_rows(table.on_grid(columns[0])), table.every if keys else None)
+    found = [season for season in seasons if season.steps <= _LONGEST]
+    most = int(max(rows) * _SHARE)
+    if max(rows) < LEAST_ROWS:
+        said = f"the longest series without a gap has {max(rows)} rows. Expected at least {LEAST_ROWS}; give more rows"
+        raise DataError(f"{table.source.origin}: {said}", code="too_few_rows")
+    steps = min(found[-1].steps if found else _PLAIN, most)
+    notes.say("input_steps", f"a season, {found[-1].told}" if found else "two dozen rows, because no season is seen")
+    windows = sum(max(0, int(count * (1 - 2 * _SHARE)) - steps + 1) for count in rows) or 1
+    effort = choose_effort(windows, 1, 2 * steps, len(columns), notes)
+    latent = max(2, min(32, steps * len(columns) // _NUMBERS_OF_A_LATENT))
+    notes.say("latent_dim", f"{steps * len(columns)} numbers of a window are told in {latent}; fewer compress more")
+    data = dict(table.source.keys) | keys | series_keys(table, columns[0], kind, notes)
+    data |= {"inputs": list(columns), "input_steps": steps} | missing_keys(table, columns, keys, notes)
+    layers = {"encoder_units": [effort.units], "decoder_units": [effort.units], "latent_dim": latent}
+    training = {"learning_rate": 5e-3, "schedule": "cosine", "batch_size": effort.batch_size, "epochs": effort.epochs}
+    return {
+        "data": data | {"split": {"val": _SHARE, "test": _SHARE}},
+        "model": layers,
+        "training": training | {"patience": None},
+    }

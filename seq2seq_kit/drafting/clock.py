@@ -1,0 +1,178 @@
+"""The columns that say when: timestamps, a date and a time of day, numbers that count time, weeks."""
+
+import re
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.data.tables.timestamps import TimeStyle, read_times
+from seq2seq_kit.drafting.zones import zone_of_changes, zone_of_offsets
+from seq2seq_kit.errors import DataError
+
+_LOOKED_AT = 400
+_MOSTLY = 0.9
+_HINT = re.compile(
+    r"date|time|stamp|datum|zeit|uhr|fecha|hora|heure|jour|\bdata\b|\btag\b|month|monat|mois|\bmes\b|week|woche|year|jahr"
+    r"|\bday\b|epoch|unix|period|^ts$|^t$|^ds$|^dt$|^d$|^at$|^when$",
+    re.I,
+)
+_TIME_OF_DAY = r"\s*\d{1,2}[:.h]\d{2}(?:[:.]\d{2}(?:[.,]\d+)?)?\s*(?i:[ap]\.?m\.?)?\s*"
+_ISO_WEEK = r"\s*\d{4}[- ]?[WwKk][Ww]?\d{1,2}\s*"
+_DATE_LIKE = r"(?=.*\d).*(?:\d[-/. :T]\d|[A-Za-z]{3,}|^\s*\d{8}\s*$|^\s*\d{14}\s*$).*"
+_EPOCHS = {"epoch_s": (1e8, 5e9), "epoch_ms": (1e11, 5e12)}
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When the rows are.
+
+    Attributes:
+        columns: One column, or a date and a time of day.
+        times: Of each row, in the frame's order.
+        keys: What the recipe has to say beside the column: `time_format`, `time_zone`.
+        said: Decisions, as pairs of key and sentence.
+        others: Further columns that hold times, which nothing needs.
+    """
+
+    columns: list[str]
+    times: pd.DatetimeIndex
+    keys: dict[str, str] = field(default_factory=dict)
+    said: list[tuple[str, str]] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+
+def find_clock(frame: pd.DataFrame, origin: str) -> Clock | None:
+    """The clock of a table; None where no column says when.
+
+    Raises:
+        DataError: It cannot be told how the times are written; the message names the key that settles it.
+    """
+    kinds = {str(name): kind for name in frame.columns if (kind := _kind(frame[name], str(name)))}
+    stamps = [name for name, kind in kinds.items() if kind != "of_day"]
+    if not stamps:
+        return None
+    chosen = min(stamps, key=lambda name: (not _HINT.search(name), kinds[name] in _EPOCHS, list(kinds).index(name)))
+    of_day = [name for name, kind in kinds.items() if kind == "of_day"]
+    others = [name for name in kinds if name != chosen]
+    if of_day and kinds[chosen] == "text" and _dates_alone(frame[chosen]):
+        return _joined(frame, chosen, of_day[0], [name for name in others if name != of_day[0]], origin)
+    return _one(frame, chosen, kinds[chosen], others, origin)
+
+
+def _kind(column: pd.Series, name: str) -> str:
+    """`stamp`, `text`, `of_day`, `week`, a word of `time_format` for numbers, or nothing."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return "stamp"
+    if pd.api.types.is_bool_dtype(column):
+        return ""
+    if pd.api.types.is_numeric_dtype(column):
+        return _of_numbers(column, name)
+    cells = column.dropna().astype("str")
+    cells = cells.iloc[:: max(1, len(cells) // _LOOKED_AT)].head(_LOOKED_AT)
+    if not len(cells):
+        return ""
+    for kind, form in (("of_day", _TIME_OF_DAY), ("week", _ISO_WEEK)):
+        if cells.str.fullmatch(form).mean() > _MOSTLY:
+            return kind
+    if cells.str.fullmatch(_DATE_LIKE).mean() <= _MOSTLY:
+        return ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        read = pd.to_datetime(cells, errors="coerce", format="mixed", utc=True)
+    return "text" if read.notna().mean() > _MOSTLY else ""
+
+
+def _of_numbers(column: pd.Series, name: str) -> str:
+    cells = column.dropna().to_numpy(dtype=np.float64)
+    if not len(cells) or (cells != np.round(cells)).any():
+        return ""
+    low, high, ordered = cells.min(), cells.max(), bool((np.diff(cells) > 0).all())
+    hinted = bool(_HINT.search(name))
+    for word, (least, most) in _EPOCHS.items():
+        if least <= low and high <= most and (hinted or ordered) and high > low:
+            return word if hinted or (ordered and len(cells) > 2 and low > 1e9) else ""
+    if low >= 19000101 and high <= 21001231 and (hinted or ordered):
+        valid = pd.to_datetime(pd.Series(cells.astype(np.int64).astype(str)), format="%Y%m%d", errors="coerce").notna()
+        return "%Y%m%d" if valid.all() else ""
+    if hinted and low >= 190001 and high <= 210012 and (cells % 100 >= 1).all() and (cells % 100 <= 12).all():
+        return "%Y%m"
+    return (
+        "%Y"
+        if hinted and low >= 1500 and high <= 2200 and high > low and re.search(r"year|jahr|date|time|an", name, re.I)
+        else ""
+    )
+
+
+def _dates_alone(column: pd.Series) -> bool:
+    """Whether texts have no time of day, and stand more than once each."""
+    cells = column.dropna().astype("str")
+    return not cells.str.contains(r"\d{1,2}:\d{2}").any() and cells.nunique() < len(cells)
+
+
+def _joined(frame: pd.DataFrame, date: str, of_day: str, others: list[str], origin: str) -> Clock:
+    texts = frame[date].astype("str").str.strip() + " " + frame[of_day].astype("str").str.strip()
+    found = _of_texts(texts, f"{date} + {of_day}", origin)
+    said = [("time", f"{date} has the dates and {of_day} the times of day"), *found.said]
+    return Clock([date, of_day], found.times, found.keys, said, others)
+
+
+def _one(frame: pd.DataFrame, name: str, kind: str, others: list[str], origin: str) -> Clock:
+    column = frame[name]
+    if kind == "text":
+        found = _of_texts(column, name, origin)
+    elif kind == "week":
+        # The week of a year begins on its Monday.
+        texts = column.astype("str").str.strip().str.replace(r"[- ]?[WwKk][Ww]?", "-W", regex=True) + "-1"
+        times = pd.DatetimeIndex(pd.to_datetime(texts, format="%G-W%V-%u", errors="coerce"))
+        found = Clock([], times, {"time_format": "iso_week"}, [("time_format", f"weeks, such as {column.iloc[0]}")])
+    elif kind in _EPOCHS:
+        times = pd.DatetimeIndex(pd.to_datetime(column, unit="s" if kind == "epoch_s" else "ms", errors="coerce"))
+        unit = "seconds" if kind == "epoch_s" else "milliseconds"
+        found = Clock(
+            [], times, {"time_format": kind}, [("time_format", f"numbers that count {unit} since 1970, in UTC")]
+        )
+    elif kind == "stamp":
+        times = pd.DatetimeIndex(column)
+        found = Clock([], times, {}, [])
+    else:
+        texts = column.astype("Int64").astype("str")
+        found = Clock(
+            [], pd.DatetimeIndex(pd.to_datetime(texts, format=kind, errors="coerce")), {"time_format": kind}, []
+        )
+        found.said.append(("time_format", f"whole numbers such as {texts.iloc[0]}"))
+    missing = int(np.count_nonzero(found.times.isna()))
+    if missing:
+        raise DataError(
+            f"{origin}, column {name}: {missing} of {len(found.times)} rows have no timestamp that can be read, the first is row "
+            f"{int(np.flatnonzero(found.times.isna())[0]) + 1}. Correct or drop them",
+            code="invalid_timestamp",
+        )
+    why = "the only column of timestamps" if not others else f"the timestamps; {', '.join(others)} tell no more"
+    return Clock([name], found.times, found.keys, [("time", f"{name}: {why}"), *found.said], others)
+
+
+def _of_texts(column: pd.Series, name: str, origin: str) -> Clock:
+    try:
+        times, style = read_times(column, name, origin)
+    except DataError as error:
+        zone = zone_of_offsets(column) if error.code == "mixed_utc_offsets" else None
+        if zone is None:
+            raise
+        times, _ = read_times(column, name, origin, style=TimeStyle(reads_as=zone))
+        said = f"the offsets from UTC change as in {zone}; zones with the same changes give the same steps"
+        return Clock([], times, {"time_zone": zone}, [("time_zone", said)])
+    order: list[tuple[str, str]] = []
+    if style.day_first is not None:
+        first, place = ("day", "first") if style.day_first else ("month", "second")
+        order.append(("time", f"the {first} stands first: elsewhere in the column the {place} number is above 12"))
+    zone = zone_of_changes(times) if times.tz is None else None
+    if zone is not None:
+        try:
+            times, _ = read_times(column, name, origin, style=TimeStyle(reads_as=zone))
+        except DataError:
+            return Clock([], times, {}, order)
+        text = f"clocks are set as in {zone}: an hour is absent in spring and there twice in autumn"
+        return Clock([], times, {"time_zone": zone}, [*order, ("time_zone", text)])
+    return Clock([], times, {}, order)

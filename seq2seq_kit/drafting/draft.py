@@ -1,0 +1,117 @@
+"""`draft_recipe`: looks at a table and writes a recipe for it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seq2seq_kit.drafting.autoencode import draft_autoencode
+from seq2seq_kit.drafting.forecast import draft_forecast
+from seq2seq_kit.drafting.keys import has_key
+from seq2seq_kit.drafting.notes import Notes
+from seq2seq_kit.drafting.source import Source, open_source
+from seq2seq_kit.drafting.table import inspect
+from seq2seq_kit.drafting.texts import draft_classify, draft_tag, draft_translate, task_of_texts
+from seq2seq_kit.drafting.writing import write
+from seq2seq_kit.errors import ArgumentError, Problem
+from seq2seq_kit.recipe.fields import Recipe
+from seq2seq_kit.recipe.messages import did_you_mean
+from seq2seq_kit.tasks.registry import parse_recipe, recipe_class
+from seq2seq_kit.validation import validate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_OF_ROWS: dict[str, Callable[..., dict[str, object]]] = {"forecast": draft_forecast, "autoencode": draft_autoencode}
+_OF_TEXTS: dict[str, Callable[..., dict[str, object]]] = {
+    "translate": draft_translate,
+    "tag": draft_tag,
+    "classify": draft_classify,
+}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A recipe for a table.
+
+    Attributes:
+        recipe: Its values as nested mappings, as `train` takes them.
+        yaml: The same as commented YAML.
+        decisions: Each decision with its reason, in a sentence.
+        windows: Number of windows or sequences by part, as the recipe cuts them.
+    """
+
+    recipe: dict[str, object]
+    yaml: str
+    decisions: list[str]
+    windows: dict[str, int]
+
+
+def draft_recipe(
+    frame: "str | Path | pd.DataFrame",
+    *,
+    task: str | None = None,
+    target: str | Sequence[str] | None = None,
+    ahead: str | int | None = None,
+    series: str | Sequence[str] | None = None,
+) -> Draft:
+    """Looks at a table and writes a recipe that trains on it at once.
+
+    Args:
+        frame: A frame, the path of a CSV or Parquet file, or a named data set.
+        task: `forecast`, `autoencode`, `translate`, `tag` or `classify`; None: what the table shows.
+        target: Column or columns to predict; None: the best guess, with its reason.
+        ahead: How far to forecast: rows (24) or a span of time ("14d"); None: one season.
+        series: Column or columns that tell series apart; None: those that do.
+
+    Returns:
+        The recipe, checked against the table.
+
+    Raises:
+        DataError: The table cannot be read, has too few rows, or leaves open what a key has to settle; the message names it.
+        ArgumentError: `task` is none that can be drafted, `ahead` no span, or a recipe was given in place of a table.
+
+    Example:
+        >>> import numpy as np, pandas as pd
+        >>> at = pd.date_range("2024-01-01", periods=600, freq="h")
+        >>> table = pd.DataFrame({"time": at, "load": np.sin(np.arange(600) * np.pi / 12)})
+        >>> draft_recipe(table).recipe["data"]["output_steps"]
+        24
+    """
+    notes = Notes()
+    known = [*_OF_ROWS, *_OF_TEXTS]
+    if task is not None and task not in known:
+        near = did_you_mean(task, known, otherwise="")
+        raise ArgumentError(f"task must be {', '.join(known)}. Received: {task!r}{near}", code="invalid_task")
+    source = open_source(frame, notes)
+    targets, groups = _names(target), _names(series)
+    chosen = task or task_of_texts(source, targets) or "forecast"
+    if chosen in _OF_TEXTS:
+        drafted = _OF_TEXTS[chosen](source, targets, notes)
+    else:
+        inspected = inspect(source, groups, notes, resample=has_key(_kind(chosen), "data.resample"))
+        for said in inspected.roles.left_out:
+            notes.say("", said)
+        drafted = _OF_ROWS[chosen](inspected, _kind(chosen), targets, ahead, notes)
+    return _checked({"task": chosen} | drafted, source, notes)
+
+
+def _names(given: str | Sequence[str] | None) -> list[str]:
+    return [] if given is None else [given] if isinstance(given, str) else list(given)
+
+
+def _kind(task: str) -> type[Recipe]:
+    kind = recipe_class({"task": task, "data": {}})
+    assert not isinstance(kind, Problem)
+    return kind
+
+
+def _checked(recipe: dict[str, object], source: Source, notes: Notes) -> Draft:
+    """The draft, once the kit itself has read recipe and table and found windows in every part."""
+    parsed = parse_recipe(recipe, name=None)
+    checked = validate(parsed, data=None if source.keys else source.frame)
+    counts = ", ".join(f"{count:,} {part}" for part, count in checked.windows.items())
+    title = [f"Drafted from {source.origin}: {checked.unit}: {counts}. Every line is a proposal."]
+    return Draft(
+        recipe, write(recipe, notes, title), [*notes.sentences, f"checked: {checked.unit}: {counts}"], checked.windows
+    )

@@ -1,0 +1,93 @@
+"""Whether a table holds several series below each other, and which column tells them apart."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.drafting.steps import find_step
+
+_MOST_DOUBLES = 0.02  # of the rows, that a series may hold twice: they are doubles and no further series
+_LEAST_ROWS = 3  # of a series, on average: fewer are rows with an id
+_LOOKED_AT = 12
+
+
+def find_series(frame: pd.DataFrame, times: pd.DatetimeIndex | None, taken: list[str]) -> list[str]:
+    """The columns that tell the series of a long table apart; none where the table is one series.
+
+    Args:
+        frame: The table.
+        times: Of its rows; None without a clock.
+        taken: Columns that have another role.
+    """
+    candidates = [str(name) for name in frame.columns if str(name) not in taken and _may_name(frame[name])]
+    if times is None:
+        return next(([name] for name in candidates if _in_blocks(frame[name])), [])
+    instants = pd.Series(times.asi8)
+    doubles = int(instants.duplicated().sum())
+    if doubles <= _MOST_DOUBLES * len(frame):
+        return next(([name] for name in candidates if _runs_apart(frame[name], times)), [])
+    for many in (1, 2):
+        found = [
+            list(names)
+            for names in combinations(candidates[:_LOOKED_AT], many)
+            if _tells_apart(frame, instants, list(names))
+        ]
+        if found:
+            # Of several that do, the one of the fewest names; the first of those that name the same.
+            return min(found, key=lambda names: len(frame[names].drop_duplicates()))
+    return []
+
+
+def _runs_apart(column: pd.Series, times: pd.DatetimeIndex) -> bool:
+    """Whether times go on only inside each name: the series stand below each other, at times of their own.
+
+    Or in turns, where the rows of each name have a step and all together have none.
+    """
+    if pd.api.types.is_numeric_dtype(column):
+        return False
+    codes, _ = pd.factorize(column)
+    order = np.argsort(codes, kind="stable")
+    inside = np.diff(codes[order]) == 0
+    goes_on = bool((np.diff(times.asi8[order])[inside] > 0).all())
+    if not goes_on:
+        return False
+    if not times.is_monotonic_increasing:
+        return True
+    together = find_step(times, np.zeros(len(times), dtype=np.int64))
+    return together.every is None and find_step(times[order], codes[order]).every is not None
+
+
+def _may_name(column: pd.Series) -> bool:
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+        return False
+    if pd.api.types.is_float_dtype(column) and not (column.dropna() == column.dropna().round()).all():
+        return False
+    return 1 < column.nunique() <= len(column) / _LEAST_ROWS and not column.isna().any()
+
+
+def _tells_apart(frame: pd.DataFrame, instants: pd.Series, names: list[str]) -> bool:
+    keys = pd.concat(
+        [instants.rename("at"), *(frame[name].reset_index(drop=True).rename(f"_{name}") for name in names)], axis=1
+    )
+    return int(keys.duplicated().sum()) <= _MOST_DOUBLES * len(frame)
+
+
+def _in_blocks(column: pd.Series) -> bool:
+    """Whether texts stand in blocks, each name in one: sequences without a clock."""
+    if pd.api.types.is_numeric_dtype(column):
+        return False
+    cells = column.to_numpy(dtype=object)
+    blocks = 1 + int((cells[1:] != cells[:-1]).sum())
+    return blocks == column.nunique()
+
+
+def codes_of(frame: pd.DataFrame, names: list[str]) -> tuple[np.ndarray, list[str]]:
+    """Number of each row's series, shape `(rows,)`, and the series' names."""
+    if not names:
+        return np.zeros(len(frame), dtype=np.int64), [""]
+    texts = frame[names[0]].astype("str")
+    for name in names[1:]:
+        texts = texts + " " + frame[name].astype("str")
+    codes, found = pd.factorize(texts, sort=True)
+    return np.asarray(codes, dtype=np.int64), [str(name) for name in found]

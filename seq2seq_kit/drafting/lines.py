@@ -1,0 +1,20 @@
+"""Files of lines: a token and its label in each, a blank line between sequences."""
+
+from pathlib import Path
+
+import pandas as pd
+
+
+def read_lines(path: Path) -> pd.DataFrame | None:
+    """The cells of a file of tokens and labels, a blank line between sequences; None where it is none."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            lines = [line.rstrip("\r\n") for line in file]
+    except (OSError, UnicodeDecodeError):
+        return None
+    cells = [line.split("\t") for line in lines if line.strip()]
+    blank = sum(1 for line in lines[:-1] if not line.strip())
+    if not cells or len(cells[0]) < 2 or blank < len(cells) / 200 or {len(row) for row in cells} != {len(cells[0])}:
+        return None
+    names = ["token", *(f"column_{number}" for number in range(2, len(cells[0]))), "label"]
+    return pd.DataFrame(cells, columns=names, dtype="str")

@@ -1,0 +1,177 @@
+"""A table as a draft sees it: source, clock, series, step and the roles of its columns, found once."""
+
+import re
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.data.tables.time import Every
+from seq2seq_kit.drafting.clock import Clock, find_clock
+from seq2seq_kit.drafting.grouping import codes_of, find_series
+from seq2seq_kit.drafting.notes import Notes, listed
+from seq2seq_kit.drafting.roles import Roles, find_roles
+from seq2seq_kit.drafting.source import Source
+from seq2seq_kit.drafting.steps import Step, find_step
+from seq2seq_kit.errors import DataError
+
+_MOST_DOUBLES = 0.02
+_LEAST_STEPS = 24  # columns that may be the steps of series in rows
+_SUMMED = r"(?i)sales|sold|qty|quantity|amount|units|count|orders|revenue|umsatz|menge|ventas|ventes"
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What a table is.
+
+    Attributes:
+        source: Where it comes from.
+        clock: None without timestamps.
+        series: Columns that tell its series apart.
+        codes: Number of each row's series.
+        names: Of the series.
+        step: None without a clock.
+        roles: Of all other columns.
+        order: Rows by series and time, doubles left out.
+        doubles: Rows whose time their series has already.
+        differ: Of them, those with other values.
+    """
+
+    source: Source
+    clock: Clock | None
+    series: list[str]
+    codes: np.ndarray
+    names: list[str]
+    step: Step | None
+    roles: Roles
+    order: np.ndarray
+    doubles: int = 0
+    differ: int = 0
+    _grids: dict[str, list[np.ndarray]] = field(default_factory=dict)
+
+    @property
+    def resampled(self) -> bool:
+        """Whether rows at uneven times are averaged to the step."""
+        return self.step is not None and self.step.resampled
+
+    @property
+    def every(self) -> Every | None:
+        """The step of the clock, if there is one."""
+        return self.step.every if self.step else None
+
+    def on_grid(self, name: str) -> list[np.ndarray]:
+        """A column by series, on the grid of the step: NaN where a cell is missing or a row absent."""
+        if name not in self._grids:
+            cells = pd.to_numeric(self.source.frame[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+            self._grids[name] = [self._of_series(cells, rows) for rows in self._rows_by_series()]
+        return self._grids[name]
+
+    def absent(self) -> list[np.ndarray]:
+        """Steps of the grid without a row, by series, shape `(steps,)` bool."""
+        marks = np.ones(len(self.codes))
+        return [np.isnan(self._of_series(marks, rows)) for rows in self._rows_by_series()]
+
+    def _rows_by_series(self) -> list[np.ndarray]:
+        codes = self.codes[self.order]
+        edges = np.searchsorted(codes, np.arange(len(self.names) + 1))
+        return [self.order[first:end] for first, end in pairwise(edges)]
+
+    def _of_series(self, cells: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        if self.clock is None or self.every is None:
+            return cells[rows]
+        ticks = self.every.ticks(self.clock.times[rows])
+        ticks = (np.floor(ticks) if self.resampled else np.round(ticks)).astype(np.int64)
+        if not len(ticks) or ticks[-1] > 20 * len(ticks) + 1_000:  # mostly absent: the rows as they follow each other
+            return cells[rows]
+        known = np.isfinite(cells[rows])
+        sums, counts = (np.zeros(int(ticks[-1]) + 1) for _ in range(2))
+        np.add.at(sums, ticks[known], cells[rows][known])
+        np.add.at(counts, ticks[known], 1)
+        return np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+
+
+def inspect(source: Source, series: list[str], notes: Notes, *, resample: bool = False) -> Inspected:
+    """Looks at a table; says what it saw of clock, series and columns.
+
+    Args:
+        source: The table.
+        series: Columns that tell its series apart; empty: those that do.
+        notes: Takes what was seen.
+        resample: Whether the kind of recipe can average rows at uneven times to a step.
+
+    Raises:
+        DataError: How times are written cannot be told; rows repeat times and nothing tells series apart.
+    """
+    frame, origin = source.frame, source.origin
+    for name in series:
+        if name not in frame.columns:
+            raise DataError(
+                f"{origin} lacks the column {name}; it has {listed(list(frame.columns))}", code="missing_column"
+            )
+    _refuse_series_in_rows(frame, origin)
+    clock = find_clock(frame, origin)
+    taken = [*(clock.columns if clock else []), *(clock.others if clock else [])]
+    times = clock.times if clock else None
+    found = series or find_series(frame, times, taken)
+    codes, names = codes_of(frame, found)
+    order = np.lexsort((times.asi8, codes)) if times is not None else np.argsort(codes, kind="stable")
+    doubles = differ = 0
+    if times is not None:
+        same = np.concatenate([[False], (np.diff(codes[order]) == 0) & (np.diff(times.asi8[order]) == 0)])
+        doubles = int(same.sum())
+        values = frame.drop(columns=taken)
+        differ = doubles - int(
+            pd.concat([values, pd.Series(times.asi8, name="_at"), pd.Series(codes, name="_of")], axis=1)
+            .duplicated()
+            .sum()
+        )
+        order = order[~same]
+        if doubles > _MOST_DOUBLES * len(frame) and differ > doubles / 2 and not _can_be_summed(frame, taken):
+            raise DataError(
+                f"{origin}: {doubles:,} of {len(frame):,} rows repeat the time of another one, and no column tells series apart. "
+                "Name the column that does (--series COLUMN), or make one row for each time",
+                code="duplicate_timestamp",
+            )
+    step = find_step(times[order], codes[order], resample=resample) if times is not None else None
+    roles = find_roles(frame, [*taken, *found], codes, times)
+    _tell(clock, found, names, codes, notes)
+    return Inspected(source, clock, found, codes, names, step, roles, order, doubles, differ)
+
+
+def _refuse_series_in_rows(frame: pd.DataFrame, origin: str) -> None:
+    """Refuses a table that has a series in each row: names first, then a column for each step, empty where a series ends."""
+    numbers = [name for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])]
+    if len(numbers) < _LEAST_STEPS or len(numbers) < len(frame.columns) - 3:
+        return
+    counts = {re.sub(r"\D", "", name) for name in numbers}
+    known = frame[numbers].notna().to_numpy()
+    # What is known of a row stands in front, without a hole.
+    padded = bool((known[:, 1:] <= known[:, :-1]).all()) and not known.all()
+    if len(counts) == len(numbers) and (padded or len(numbers) > len(frame)):
+        names = [name for name in frame.columns if name not in numbers]
+        first = f"frame.set_index({names[0]!r})" if names else "frame"
+        raise DataError(
+            f"{origin}: each row is a series, its steps are {len(numbers):,} columns. Expected a row for each series "
+            f"and step. Turn it: {first}.stack().rename_axis(['series', 'step']).reset_index(name='value').to_csv('long.csv', "
+            "index=False), then draft for long.csv",
+            code="series_in_rows",
+        )
+
+
+def _can_be_summed(frame: pd.DataFrame, taken: list[str]) -> bool:
+    return bool(frame.drop(columns=taken).columns.str.contains(_SUMMED).any())
+
+
+def _tell(clock: Clock | None, found: list[str], names: list[str], codes: np.ndarray, notes: Notes) -> None:
+    if clock is None:
+        notes.say("", "no column of timestamps: each row counts as a step, in the order of the file")
+    else:
+        notes.said.extend(clock.said)
+    if found:
+        rows = np.bincount(codes)
+        lengths = f"{rows.min():,} rows each" if rows.min() == rows.max() else f"{rows.min():,} to {rows.max():,} rows"
+        notes.say(
+            "series",
+            f"{' and '.join(found)} tell{'s' if len(found) == 1 else ''} {len(names):,} series apart, {lengths}",
+        )

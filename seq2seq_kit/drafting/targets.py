@@ -1,0 +1,109 @@
+"""Which columns are forecast: the named ones, or the best guess with its reason."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.drafting.notes import Notes, listed
+from seq2seq_kit.errors import DataError
+from seq2seq_kit.recipe.messages import did_you_mean
+
+_NAMES = (
+    r"target|^y$|label",
+    r"sales|sold|revenue|turnover|demand|umsatz|absatz|verkauf|ventas|ventes|vendite|vendas|omzet",
+    r"load|consum|verbrauch|\blast\b|leistung|power|energ|\bk?m?wh?\b|_k?m?wh?\b|kwh|consumo|conso|usage",
+    r"units|quantity|qty|menge|cantidad|quantit|orders|traffic|volume|passenger|visits|clicks|^q$|count|anzahl",
+    r"temp|flow|level|speed|pressure|rate",
+    r"^close$|price|preis|precio|prix|cost|value|wert|valor|valeur",
+)
+_ALIKE = 10  # times that the typical value of one column of a wide table may be that of another
+_LEAST_WIDE = 3
+_KNOWN = 0.6  # share of its rows that a column of a wide table must have
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The columns to forecast; `wide`: each is a series of its own, beside the others."""
+
+    names: list[str]
+    wide: bool = False
+
+
+def choose_targets(
+    frame: pd.DataFrame,
+    numbers: list[str],
+    named: list[str],
+    notes: Notes,
+    origin: str,
+    *,
+    left_out: Sequence[str] = (),
+) -> Targets:
+    """The targets of a forecast.
+
+    Raises:
+        DataError: A named column is missing or holds no numbers; or the table has no column of numbers.
+    """
+    if named:
+        for name in named:
+            if name not in numbers:
+                _refuse(frame, name, numbers, origin)
+        notes.say("targets", "as asked for")
+        return Targets(list(named), wide=len(named) > 1)
+    if not numbers:
+        columns = listed([str(name) for name in frame.columns])
+        raise DataError(
+            f"{origin} has no column of numbers to forecast. Received: {columns or 'no columns'}"
+            f"{f' ({listed(list(left_out))})' if left_out else ''}. A table of texts is for the tasks "
+            "translate, tag and classify: choose one with --task; or write the numbers as numbers",
+            code="nothing_to_draft",
+        )
+    if len(numbers) == 1:
+        notes.say("targets", f"{numbers[0]} is the only column of numbers")
+        return Targets(numbers)
+    hinted = next((hits for pattern in _NAMES if (hits := [n for n in numbers if re.search(pattern, n, re.I)])), [])
+    if len(numbers) >= _LEAST_WIDE and len(hinted) in (0, len(numbers)) and _are_alike(frame, numbers):
+        return _wide(frame, numbers, notes)
+    if hinted and len(hinted) < len(numbers):
+        notes.say("targets", f"{hinted[0]} is called like what is forecast; another one: --target COLUMN")
+        return Targets([hinted[0]])
+    notes.say("targets", f"{numbers[-1]} is the last column of numbers; another one: --target COLUMN")
+    return Targets([numbers[-1]])
+
+
+def _refuse(frame: pd.DataFrame, name: str, numbers: list[str], origin: str) -> None:
+    present = [str(each) for each in frame.columns]
+    if name in present:
+        raise DataError(
+            f"{origin}, column {name}: a target of a forecast must be a column of numbers that changes. Received: "
+            f"{str(frame[name].iloc[0])[:40]!r}. Columns of numbers: {listed(numbers) or 'none'}",
+            code="invalid_target",
+        )
+    near = did_you_mean(name, present, otherwise=f"; it has {listed(present)}")
+    raise DataError(f"{origin} lacks the column {name}{near}", code="missing_column")
+
+
+def _are_alike(frame: pd.DataFrame, numbers: list[str]) -> bool:
+    """Whether columns are the same quantity of several places: numbered names, or values of one size."""
+    stems = {re.sub(r"[\d _.-]+$|^[A-Za-z]{1,2}(?=\d)", "", name) for name in numbers}
+    if len(stems) == 1 and all(re.search(r"\d", name) for name in numbers):
+        return True
+    typical = np.array([abs(frame[name].median()) for name in numbers], dtype=np.float64)
+    return bool(typical.min() > 0 and typical.max() / typical.min() <= _ALIKE)
+
+
+def _wide(frame: pd.DataFrame, numbers: list[str], notes: Notes) -> Targets:
+    known = {name: float(frame[name].notna().mean()) for name in numbers}
+    kept = [name for name in numbers if known[name] >= _KNOWN]
+    if len(kept) < 1:
+        kept = [max(numbers, key=lambda name: known[name])]
+    notes.say(
+        "targets", f"a wide table: {len(kept)} columns of one kind, each a series of its own with the same weights"
+    )
+    absent = [f"{name} ({known[name]:.0%} known)" for name in numbers if name not in kept]
+    if absent:
+        advice = "melt the table into a long one (time, series, value) to use them"
+        notes.say("targets", f"{listed(absent)}: too few rows beside the others, so left out; {advice}")
+    return Targets(kept, wide=len(kept) > 1)

@@ -1,0 +1,164 @@
+"""Recipes on texts: what shows that a table is one of texts, and what the recipes say."""
+
+import pandas as pd
+
+from seq2seq_kit.drafting.notes import Notes, listed
+from seq2seq_kit.drafting.source import Source
+from seq2seq_kit.errors import DataError
+
+_MOST_LABELS = 200  # different ones, for a column to be one of labels
+_REPEATS = 5  # rows that a label has at least, on average
+_LONG = 12  # letters of a text from which it is read by words, where it has spaces
+_ROWS_A_PASS = 200_000  # rows times epochs that two minutes hold
+
+
+def task_of_texts(source: Source, target: list[str]) -> str | None:
+    """The task that a table of texts shows; None where it holds numbers or times."""
+    if source.lines:
+        return "tag"
+    texts = _texts(source.frame)
+    if not texts or _numbers(source.frame) or any(_is_time(source.frame[name]) for name in texts):
+        return None
+    labels = [name for name in texts if _is_label(source.frame[name])]
+    if len(texts) == 2 and not labels:
+        return "translate"
+    return "classify" if len(texts) >= 2 and labels else None
+
+
+def draft_tag(source: Source, target: list[str], notes: Notes) -> dict[str, object]:
+    """Tokens and labels by lines, a blank line between sequences.
+
+    Raises:
+        DataError: The table is none of tokens and labels.
+    """
+    frame = source.frame
+    if source.lines:
+        tokens, labels = source.lines[0], source.lines[-1]
+        notes.say("lines", f"{len(source.lines)} cells by tabs in each line, a blank line between sequences")
+        data: dict[str, object] = dict(source.keys) | {"lines": source.lines}
+    else:
+        texts = _texts(frame)
+        labels = (target or [name for name in texts if _is_label(frame[name])] or [""])[-1]
+        groups = [str(name) for name in frame.columns if str(name) != labels and _in_blocks(frame[name])]
+        words = [name for name in texts if name not in (labels, *groups)]
+        if not labels or not groups or not words:
+            _refuse(
+                source,
+                "a column of tokens, one of labels and one that tells sequences apart, or lines of token and label",
+            )
+        tokens, data = words[0], dict(source.keys) | {"series": groups[0]}
+        notes.say("series", f"{groups[0]} tells the sequences apart")
+    notes.say(
+        "labels", f"{labels} has {frame[labels].nunique():,} different values, {tokens} {frame[tokens].nunique():,}"
+    )
+    data |= {"tokens": tokens, "labels": labels, "split": {"val": 0.1, "test": 0.1}}
+    model = {"embedding_dim": 64, "character_units": 32, "units": [96], "bidirectional": True, "dropout": 0.4}
+    return {"data": data, "model": model, "training": _training(len(frame) // 10, notes)}
+
+
+def draft_classify(source: Source, target: list[str], notes: Notes) -> dict[str, object]:
+    """A text and its label.
+
+    Raises:
+        DataError: The table is none of texts and labels.
+    """
+    texts = _texts(source.frame)
+    labels = target or [name for name in texts if _is_label(source.frame[name])]
+    others = [name for name in texts if name not in labels]
+    if not labels or not others:
+        _refuse(source, "a column of texts and one of few labels. Labels of rows of numbers: see docs/classify.md")
+    label, text = labels[-1], max(others, key=lambda name: source.frame[name].nunique())
+    level = _level(source.frame[text])
+    notes.say("text", f"{text} has {source.frame[text].nunique():,} different texts")
+    notes.say(
+        "level", "texts of several words are read by words" if level == "token" else "short texts are read by letters"
+    )
+    notes.say("label", f"{label} has {source.frame[label].nunique():,} different values")
+    data = dict(source.keys) | {"text": text, "level": level, "label": label, "split": {"val": 0.15, "test": 0.15}}
+    model = {"embedding_dim": 32, "encoder_units": [48], "bidirectional": True, "dropout": 0.2}
+    return {"data": data, "model": model, "training": _training(len(source.frame), notes)}
+
+
+def draft_translate(source: Source, target: list[str], notes: Notes) -> dict[str, object]:
+    """A text and another one.
+
+    Raises:
+        DataError: The table has no two columns of texts.
+    """
+    texts = _texts(source.frame)
+    to = target[0] if target else (texts[-1] if texts else "")
+    others = [name for name in texts if name != to]
+    if not others or to not in texts:
+        _refuse(source, "two columns of texts")
+    notes.say("source_column", f"{others[0]} is read and {to} written: the order of the columns; another one: --target")
+    levels = {name: _level(source.frame[name]) for name in (others[0], to)}
+    notes.say("level", "token: what stands between spaces; char: letters, where texts are single words")
+    data = dict(source.keys) | {"source_column": others[0], "target_column": to, "level": levels[others[0]]}
+    data |= ({"target_level": levels[to]} if levels[to] != levels[others[0]] else {}) | {
+        "split": {"val": 0.1, "test": 0.1}
+    }
+    model = {
+        "embedding_dim": 48,
+        "encoder_units": [64],
+        "decoder_units": [128],
+        "bidirectional": True,
+        "bridge": "attention",
+        "dropout": 0.1,
+    }
+    return {"data": data, "model": model, "training": _training(len(source.frame), notes)}
+
+
+def _training(rows: int, notes: Notes) -> dict[str, object]:
+    epochs = max(2, min(40, _ROWS_A_PASS // max(rows, 1)))
+    notes.say(
+        "epochs", f"as many as about two minutes hold with {rows:,} sequences; the epoch of the best validation is kept"
+    )
+    batch = 32 if rows < 5_000 else 64 if rows < 30_000 else 256
+    settings = {"learning_rate": 3e-3, "schedule": "cosine", "batch_size": batch, "epochs": epochs}
+    return settings | {"patience": None, "clip_norm": 5.0}
+
+
+def _refuse(source: Source, wanted: str) -> None:
+    columns = listed([str(name) for name in source.frame.columns])
+    raise DataError(
+        f"{source.origin}: this task needs {wanted}. Received: {columns}. Choose another "
+        "--task: forecast, autoencode, translate, tag or classify",
+        code="nothing_to_draft",
+    )
+
+
+def _texts(frame: pd.DataFrame) -> list[str]:
+    found = []
+    for name in frame.columns:
+        known = frame[name].dropna()
+        if len(known) and pd.api.types.infer_dtype(known, skipna=True) == "string":
+            found.append(str(name))
+    return found
+
+
+def _numbers(frame: pd.DataFrame) -> bool:
+    return any(pd.api.types.is_float_dtype(frame[name]) and frame[name].notna().any() for name in frame.columns)
+
+
+def _is_time(column: pd.Series) -> bool:
+    cells = column.dropna().head(50)
+    with_digits = cells.astype("str").str.contains(r"\d{1,4}[-./:]\d{1,2}").mean()
+    return bool(
+        with_digits > 0.9 and pd.to_datetime(cells, errors="coerce", format="mixed", utc=True).notna().mean() > 0.9
+    )
+
+
+def _is_label(column: pd.Series) -> bool:
+    kinds = column.nunique()
+    return 1 < kinds <= min(_MOST_LABELS, len(column) / _REPEATS)
+
+
+def _in_blocks(column: pd.Series) -> bool:
+    cells = column.to_numpy(dtype=object)
+    kinds = column.nunique()
+    return bool(1 < kinds < len(cells) and 1 + int((cells[1:] != cells[:-1]).sum()) == kinds)
+
+
+def _level(column: pd.Series) -> str:
+    cells = column.dropna().astype("str").head(1_000)
+    return "token" if cells.str.strip().str.contains(" ").mean() > 0.5 and cells.str.len().mean() > _LONG else "char"

@@ -1,0 +1,48 @@
+"""Which zone's clock a column of times follows: told by its offsets, or by the hours that clocks skip and repeat."""
+
+import numpy as np
+import pandas as pd
+
+# Zones whose clocks change on days of their own, the most usual name of each; a zone with the same changes gives the same steps.
+_ZONES = (
+    "Europe/Berlin",
+    "Europe/London",
+    "Europe/Helsinki",
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+    "Australia/Sydney",
+    "Pacific/Auckland",
+    "America/Sao_Paulo",
+)
+_HOUR = pd.Timedelta(hours=1)
+
+
+def zone_of_offsets(column: pd.Series) -> str | None:
+    """The zone of texts with several offsets from UTC; None where no usual zone has these."""
+    texts = column.dropna().astype("str")
+    instants = pd.DatetimeIndex(pd.to_datetime(texts, utc=True, errors="coerce"))
+    written = pd.DatetimeIndex(
+        pd.to_datetime(texts.str.replace(r"\s*(?:Z|[+-]\d{2}:?\d{2})$", "", regex=True), errors="coerce")
+    )
+    if instants.isna().any() or written.isna().any():
+        return None
+    return next((zone for zone in _ZONES if (instants.tz_convert(zone).tz_localize(None) == written).all()), None)
+
+
+def zone_of_changes(times: pd.DatetimeIndex) -> str | None:
+    """The zone of times without one, where an hour is there twice in autumn; None where no hour is."""
+    ordered = times.is_monotonic_increasing
+    twice = times[times.duplicated()] if ordered else times[np.flatnonzero(np.diff(times.asi8) < 0) + 1]
+    if not len(twice) or len(twice) > len(times) / 100 or len(set(twice.normalize())) * 8 < len(twice):
+        return None
+    for zone in _ZONES:
+        try:
+            local = times.tz_localize(zone, ambiguous="infer")
+        except ValueError:
+            continue
+        apart = local[1:] - local[:-1]
+        if (apart > pd.Timedelta(0)).all() and (apart <= _HOUR).mean() > 0.9:
+            return zone
+    return None

@@ -1,0 +1,93 @@
+"""The columns that say when, however they are written."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seq2seq_kit.drafting.clock import find_clock
+from seq2seq_kit.errors import DataError
+from tests.drafting.tables import hours
+
+
+def clock_of(frame: pd.DataFrame):  # type: ignore[no-untyped-def]
+    found = find_clock(frame, "t.csv")
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    "form", ["%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%d.%m.%Y %H:%M", "%Y-%m-%dT%H:%M:%S", "%b %d %Y %H:%M"]
+)
+def test_times_are_read_however_they_are_written(form: str) -> None:
+    frame = hours(1_000)
+    found = clock_of(frame.assign(at=frame["at"].dt.strftime(form)))
+    assert found.columns == ["at"]
+    assert (found.times == pd.DatetimeIndex(frame["at"])).all()
+
+
+def test_the_order_of_day_and_month_is_told_with_its_evidence() -> None:
+    frame = hours(1_000)
+    said = " ".join(text for _, text in clock_of(frame.assign(at=frame["at"].dt.strftime("%d/%m/%Y %H:%M"))).said)
+    assert "the day stands first" in said
+    assert "the first number is above 12" in said
+
+
+def test_what_no_row_settles_is_refused_with_the_key_that_does() -> None:
+    frame = hours(48)
+    with pytest.raises(DataError, match=r"data\.time_format") as caught:
+        find_clock(frame.assign(at=frame["at"].dt.strftime("%d/%m/%Y %H:%M")), "t.csv")
+    assert caught.value.code == "ambiguous_dates"
+
+
+def test_a_date_and_a_time_of_day_are_one_clock() -> None:
+    frame = hours()
+    texts = pd.DataFrame(
+        {"Uhrzeit": frame["at"].dt.strftime("%H:%M"), "Datum": frame["at"].dt.strftime("%d.%m.%Y"), "kW": frame["load"]}
+    )
+    found = clock_of(texts)
+    assert found.columns == ["Datum", "Uhrzeit"]
+    assert (found.times == pd.DatetimeIndex(frame["at"])).all()
+
+
+@pytest.mark.parametrize(("unit", "word"), [("s", "epoch_s"), ("ms", "epoch_ms")])
+def test_numbers_that_count_time_are_times(unit: str, word: str) -> None:
+    frame = hours()
+    counted = pd.DatetimeIndex(frame["at"]).as_unit(unit).asi8  # type: ignore[arg-type]
+    found = clock_of(pd.DataFrame({"value": frame["load"], "ts": counted}))
+    assert found.columns == ["ts"]
+    assert found.keys == {"time_format": word}
+    assert (found.times == pd.DatetimeIndex(frame["at"])).all()
+
+
+def test_measured_numbers_are_no_times() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"load": rng.integers(1_000_000_000, 2_000_000_000, 300), "year": np.arange(300) % 7})
+    assert find_clock(frame, "t.csv") is None
+
+
+def test_weeks_begin_on_their_monday() -> None:
+    mondays = pd.date_range("2020-01-06", periods=120, freq="W-MON")
+    found = clock_of(pd.DataFrame({"week": mondays.strftime("%G-W%V"), "units": np.arange(120.0)}))
+    assert (found.times == mondays).all()
+    assert found.keys == {"time_format": "iso_week"}
+
+
+def test_the_zone_is_told_by_the_hours_that_clocks_skip_and_repeat() -> None:
+    for zone in ("Europe/Berlin", "America/New_York"):
+        local = pd.date_range("2023-01-01", periods=8_700, freq="h", tz=zone)
+        found = clock_of(pd.DataFrame({"ts": local.tz_localize(None).strftime("%Y-%m-%d %H:%M"), "mw": 1.0}))
+        assert found.keys == {"time_zone": zone}
+        assert (found.times[1:] - found.times[:-1] == pd.Timedelta(hours=1)).all()
+
+
+def test_the_zone_is_told_by_changing_offsets() -> None:
+    local = pd.date_range("2023-01-01", periods=8_700, freq="h", tz="Europe/Berlin")
+    assert clock_of(pd.DataFrame({"ts": [each.isoformat() for each in local], "mw": 1.0})).keys == {
+        "time_zone": "Europe/Berlin"
+    }
+
+
+def test_doubles_are_no_clock_change() -> None:
+    frame = hours(400)
+    twice = pd.concat([frame, frame.iloc[100:103]]).sort_values("at", kind="stable").reset_index(drop=True)
+    assert clock_of(twice.assign(at=twice["at"].astype(str))).keys == {}

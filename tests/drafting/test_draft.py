@@ -1,0 +1,311 @@
+"""Recipes that are drafted: they say what the table is, and are valid at once."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from seq2seq_kit import draft_recipe
+from seq2seq_kit.errors import ArgumentError, DataError
+from tests.drafting.tables import days, hours
+
+
+def data_of(frame: pd.DataFrame, **given: Any) -> dict[str, Any]:
+    section = draft_recipe(frame, **given).recipe["data"]
+    assert isinstance(section, dict)
+    return section
+
+
+def test_a_single_series_gets_windows_of_its_seasons() -> None:
+    data = data_of(hours(3_000))
+    assert (data["time"], data["every"], data["targets"]) == ("at", "1h", ["load"])
+    assert data["output_steps"] == 24
+    assert data["input_steps"] % 24 == 0
+    assert data["calendar"] == ["hour"]
+    assert "series" not in data
+
+
+def test_the_yaml_is_the_recipe_and_says_why() -> None:
+    draft = draft_recipe(hours())
+    assert YAML(typ="safe").load(draft.yaml) == draft.recipe
+    assert "# a season" in draft.yaml or "# one season, a day of 24 steps" in draft.yaml
+    assert any(said.startswith("targets: load is the only column of numbers") for said in draft.decisions)
+
+
+def test_every_line_of_the_drafts_data_has_its_reason() -> None:
+    lines = draft_recipe(hours()).yaml.splitlines()
+    for key in ("time:", "every:", "targets:", "input_steps:", "output_steps:", "normalise:", "epochs:"):
+        at = next(number for number, line in enumerate(lines) if line.strip().startswith(key))
+        assert lines[at - 1].strip().startswith("#"), key
+
+
+def long_table() -> pd.DataFrame:
+    frames = [
+        days(rows, seed=rows, size=size).assign(filiale=f"F{rows}") for rows, size in ((500, 1), (400, 20), (300, 300))
+    ]
+    return pd.concat(frames).assign(land="DE")
+
+
+def test_the_series_of_a_long_table_are_told_apart() -> None:
+    draft = draft_recipe(long_table())
+    data: Any = draft.recipe["data"]
+    assert data["series"] == "filiale"
+    assert data["inputs"] == ["sold"]
+    assert "window_scaling" in data or data.get("scale_per_series")
+    assert any("land is DE in every row" in said for said in draft.decisions)
+
+
+def test_series_at_times_of_their_own_are_told_apart() -> None:
+    one = hours(400).assign(sensor="a")
+    other = hours(400, seed=1).assign(sensor="b")
+    other["at"] += pd.Timedelta(minutes=17)
+    below, in_turns = pd.concat([one, other]), pd.concat([one, other]).sort_values("at")
+    for frame in (below, in_turns):
+        data = data_of(frame)
+        assert (data["series"], data["every"]) == ("sensor", "1h")
+
+
+def test_an_index_of_times_is_the_clock() -> None:
+    frame = hours().set_index("at")
+    frame.index.name = None
+    draft = draft_recipe(frame)
+    data: Any = draft.recipe["data"]
+    assert data["time"] == "time"
+    assert any("reset_index" in said for said in draft.decisions)
+
+
+def test_a_column_that_is_there_twice_is_refused() -> None:
+    frame = pd.DataFrame(np.ones((40, 2)), columns=["a", "a"])
+    with pytest.raises(DataError) as caught:
+        draft_recipe(frame)
+    assert caught.value.code == "duplicate_column"
+
+
+def test_what_is_forecast_leaves_room_for_what_is_read() -> None:
+    data = data_of(hours(100))
+    assert data["input_steps"] >= data["output_steps"]
+
+
+def test_a_constant_target_is_told() -> None:
+    with pytest.raises(DataError, match="load is 3 in every row"):
+        draft_recipe(hours(100).assign(load=3))
+
+
+def test_series_told_by_two_columns_are_refused_or_read() -> None:
+    frames = [days(200, seed=n).assign(shop=f"s{n % 2}", item=f"i{n // 2}") for n in range(4)]
+    with pytest.raises(DataError, match=r"shop and item|item and shop"):
+        draft_recipe(pd.concat(frames))
+
+
+def test_ids_constants_and_parts_of_the_time_are_left_out() -> None:
+    frame = hours()
+    frame = frame.assign(
+        id=np.arange(len(frame)), fixed=3, nothing=np.nan, hour=frame["at"].dt.hour, month=frame["at"].dt.month
+    )
+    draft = draft_recipe(frame)
+    data: Any = draft.recipe["data"]
+    assert data["inputs"] == ["load"]
+    for name in ("id", "fixed", "nothing", "hour", "month"):
+        assert any(said.startswith(f"{name} ") for said in draft.decisions), name
+
+
+def test_a_column_that_helps_is_read_and_one_that_does_not_is_left_out() -> None:
+    rng, frame = np.random.default_rng(1), hours(2_000)
+    lead = rng.normal(0, 1, 2_030)
+    frame["load"] = 100 + 20 * lead[30 - 3 : 2_030 - 3] + rng.normal(0, 1, 2_000)
+    data = data_of(frame.assign(lead=lead[30:], noise=rng.normal(size=2_000)), target="load", ahead=3)
+    assert data["inputs"] == ["load", "lead"]
+
+
+def test_truth_values_are_read_where_they_help() -> None:
+    rng, frame = np.random.default_rng(1), hours(2_000)
+    open_ = rng.random(2_030) < 0.3
+    frame["load"] = 100 + 20 * open_[30 - 3 : 2_030 - 3] + rng.normal(0, 1, 2_000)
+    assert data_of(frame.assign(open=open_[30:]), target="load", ahead=3)["inputs"] == ["load", "open"]
+
+
+def test_a_wide_table_is_several_targets_of_one_model() -> None:
+    frame = hours(1_000).rename(columns={"load": "north"})
+    draft = draft_recipe(frame.assign(south=frame["north"] * 1.2, west=frame["north"] * 0.8))
+    model: Any = draft.recipe["model"]
+    data: Any = draft.recipe["data"]
+    assert data["targets"] == ["north", "south", "west"]
+    assert model["channels"] == "independent"
+
+
+def test_a_table_with_a_series_in_each_row_is_told_how_to_turn() -> None:
+    frame = pd.DataFrame(np.arange(400.0).reshape(10, 40), columns=[f"V{n}" for n in range(40)])
+    frame.insert(0, "name", [f"h{n}" for n in range(10)])
+    frame.loc[3, "V30":] = np.nan
+    with pytest.raises(DataError, match="each row is a series") as caught:
+        draft_recipe(frame)
+    assert caught.value.code == "series_in_rows"
+
+
+def test_few_rows_still_leave_windows_to_judge_by() -> None:
+    at = np.arange(144)
+    rows = (100 + at) * (1 + 0.3 * np.sin(at * np.pi / 6))
+    draft = draft_recipe(pd.DataFrame({"month": pd.date_range("1949-01", periods=144, freq="MS"), "people": rows}))
+    data: Any = draft.recipe["data"]
+    assert data["output_steps"] == 12
+    assert draft.windows["val"] >= 5
+    assert draft.windows["test"] >= 5
+    model: Any = draft.recipe["model"]
+    assert model["normalise"] == "last"
+
+
+@pytest.mark.parametrize(("ahead", "steps"), [("36h", 36), (12, 12), ("2d", 48), ("12", 12)])
+def test_how_far_to_forecast_may_be_said(ahead: str | int, steps: int) -> None:
+    assert data_of(hours(2_000), ahead=ahead)["output_steps"] == steps
+
+
+@pytest.mark.parametrize("ahead", ["soon", "90min", "0", -3, "1bd"])
+def test_what_is_no_whole_number_of_steps_is_refused(ahead: str | int) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        draft_recipe(hours(), ahead=ahead)
+    assert caught.value.code == "invalid_ahead"
+
+
+def test_more_steps_than_the_rows_carry_are_refused_with_the_most() -> None:
+    with pytest.raises(DataError, match="--ahead") as caught:
+        draft_recipe(days(100), ahead=60)
+    assert caught.value.code == "ahead_too_long"
+
+
+def test_a_dozen_rows_are_refused() -> None:
+    with pytest.raises(DataError, match="12 rows") as caught:
+        draft_recipe(days(12))
+    assert caught.value.code == "too_few_rows"
+
+
+def test_a_target_that_is_not_there_is_named_with_the_nearest() -> None:
+    with pytest.raises(DataError, match="did you mean load"):
+        draft_recipe(hours(), target="laod")
+    with pytest.raises(DataError, match="a column of numbers") as caught:
+        draft_recipe(hours().assign(kind=["x", "y"] * 750), target="kind")
+    assert caught.value.code == "invalid_target"
+
+
+def test_no_training_row_after_the_split_changes_a_decision() -> None:
+    """What the newest rows hold, test among them, is not looked at."""
+    frame = hours(2_000)
+    other = frame.copy()
+    other.loc[1_700:, "load"] = 500 + np.random.default_rng(3).normal(0, 300, 300)
+    assert draft_recipe(frame).recipe == draft_recipe(other).recipe
+
+
+def test_rows_out_of_order_are_the_same_table() -> None:
+    frame = hours(1_000)
+    assert draft_recipe(frame.sample(frac=1, random_state=0)).recipe == draft_recipe(frame).recipe
+
+
+def test_missing_cells_are_no_gaps() -> None:
+    """They are filled, so windows may be as long as without them."""
+    frame = hours(2_000)
+    frame.loc[np.random.default_rng(0).choice(2_000, 60, replace=False), "load"] = np.nan
+    data, whole = data_of(frame), data_of(hours(2_000))
+    assert data["missing"] == "interpolate"
+    assert data["input_steps"] == whole["input_steps"]
+
+
+def test_uneven_rows_are_said() -> None:
+    rng, frame = np.random.default_rng(0), hours(1_000)
+    frame["at"] = pd.Timestamp("2023-01-01") + pd.to_timedelta(np.cumsum(rng.exponential(60, 1_000)), unit="s")
+    assert any("no step of" in said for said in draft_recipe(frame).decisions)
+
+
+def test_mostly_zeros_are_said() -> None:
+    frame = days(500).assign(sold=np.random.default_rng(0).poisson(0.3, 500))
+    assert any("is zero in" in said for said in draft_recipe(frame).decisions)
+
+
+def test_an_autoencoder_is_drafted_when_asked_for() -> None:
+    frame = hours(1_000)
+    draft = draft_recipe(frame.assign(heat=frame["load"] / 3), task="autoencode")
+    data: Any = draft.recipe["data"]
+    assert data["inputs"] == ["load", "heat"]
+    assert data["input_steps"] == 24
+    with pytest.raises(ArgumentError, match="ahead is for a forecast"):
+        draft_recipe(frame, task="autoencode", ahead=3)
+
+
+def test_an_autoencoder_of_series_of_other_size_scales_each() -> None:
+    data: Any = draft_recipe(long_table(), task="autoencode").recipe["data"]
+    assert data["series"] == "filiale"
+    assert "window_scaling" in data or data["scale_per_series"]
+
+
+def texts(rows: int = 300) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    words = ["".join(rng.choice(list("abcdef"), size=int(rng.integers(3, 9)))) for _ in range(rows)]
+    return pd.DataFrame({"word": words, "reverse": [word[::-1] for word in words]})
+
+
+def test_two_columns_of_texts_are_a_translation() -> None:
+    draft = draft_recipe(texts())
+    data: Any = draft.recipe["data"]
+    assert draft.recipe["task"] == "translate"
+    assert (data["source_column"], data["target_column"]) == ("word", "reverse")
+
+
+def test_texts_with_few_labels_are_classified() -> None:
+    frame = texts()
+    draft = draft_recipe(frame.assign(reverse=np.where(frame["word"].str[0] < "c", "early", "late")))
+    data: Any = draft.recipe["data"]
+    assert draft.recipe["task"] == "classify"
+    assert (data["text"], data["label"]) == ("word", "reverse")
+
+
+def test_lines_of_tokens_and_labels_are_tagged(tmp_path: Path) -> None:
+    lines = "\n\n".join(
+        "\n".join(f"w{n % 40}\t{'N' if n % 3 else 'V'}" for n in range(first, first + 5)) for first in range(300)
+    )
+    (tmp_path / "words.tsv").write_text(lines, encoding="utf-8")
+    draft = draft_recipe(tmp_path / "words.tsv")
+    assert draft.recipe["task"] == "tag"
+
+
+@pytest.mark.parametrize("task", ["translate", "tag", "classify"])
+def test_a_task_of_texts_on_numbers_is_refused_with_the_tasks(task: str) -> None:
+    with pytest.raises(DataError, match="forecast, autoencode, translate, tag or classify"):
+        draft_recipe(hours(), task=task)
+
+
+def test_a_task_that_there_is_not_is_named() -> None:
+    with pytest.raises(ArgumentError, match="did you mean forecast") as caught:
+        draft_recipe(hours(), task="forcast")
+    assert caught.value.code == "invalid_task"
+
+
+def test_a_table_of_texts_alone_has_nothing_to_forecast() -> None:
+    with pytest.raises(DataError) as caught:
+        draft_recipe(texts().assign(third=texts()["word"] + "x"))
+    assert caught.value.code == "nothing_to_draft"
+
+
+EXPORTS = {
+    "spanish.csv": ("Fecha;Ventas €;Tienda\n", "{day:%d/%m/%Y};{value:.2f} €;Centro\n", "cp1252", ","),
+    "swiss.txt": ("Bericht vom Montag\n\nDatum|Menge\n", "{day:%d.%m.%Y}|{value:.1f}\nx", "utf-8", "."),
+    "dutch.tsv": ("week\tomzet\n", "{day:%Y-%m-%d}\t{value:.2f}\n", "utf-16", ","),
+    "english.csv": ("day,units\n", "{day:%d %b %Y},{value:.1f}\n", "utf-8-sig", "."),
+}
+
+
+@pytest.mark.parametrize("name", list(EXPORTS))
+def test_a_file_as_a_country_exports_it_is_drafted(name: str, tmp_path: Path) -> None:
+    header, row, encoding, decimal = EXPORTS[name]
+    rows = [(day, value) for day, value in days(400).itertuples(index=False, name=None)]
+    lines = [row.removesuffix("x").format(day=day, value=value) for day, value in rows]
+    if decimal == ",":
+        lines = [line.replace(".", ",") if "." in line else line for line in lines]
+    path = tmp_path / name
+    path.write_text(header + "".join(lines), encoding=encoding)
+    draft = draft_recipe(path)
+    data: Any = draft.recipe["data"]
+    assert data["every"] == "1d"
+    assert len(data["targets"]) == 1
+    assert data["output_steps"] == 7
+    assert draft.windows["test"] > 30
