@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from seq2seq_kit.errors import DataError
+from seq2seq_kit.opening import open_training
 from seq2seq_kit.results import Reporter, Silent, TrainResult
 from seq2seq_kit.runs import carry_out, checked
-from seq2seq_kit.tasks import load_recipe, open_job
+from seq2seq_kit.tasks import load_recipe
 from seq2seq_kit.tasks.job import Job, digest_of
 from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.tracking.resuming import checkpoint_of, require_begun, resumable
+from seq2seq_kit.training.own import Own, OwnLoss, OwnMetric
 
 if TYPE_CHECKING:
+    import keras
+
+    from seq2seq_kit.bundles.own_classes import CustomObjects
+    from seq2seq_kit.models.own import OwnModel
     from seq2seq_kit.tasks.registry import Given
 
 
@@ -21,6 +28,11 @@ def resume(
     run: str,
     *,
     data: Given | None = None,
+    model: OwnModel | None = None,
+    loss: OwnLoss | None = None,
+    metrics: Sequence[OwnMetric] = (),
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    custom_objects: CustomObjects | None = None,
     tracking_uri: str | None = None,
     reporter: Reporter | None = None,
 ) -> TrainResult:
@@ -32,6 +44,11 @@ def resume(
     Args:
         run: Id of the run, or the beginning of one.
         data: The rows that it was trained on, if they were handed over as a DataFrame.
+        model: What the run began with, as in `train`; likewise `loss`, `metrics` and `callbacks`.
+        loss: See `model`.
+        metrics: See `model`.
+        callbacks: See `model`; they begin anew.
+        custom_objects: As in `train`.
         tracking_uri: As in `train`.
         reporter: As in `train`.
 
@@ -51,7 +68,9 @@ def resume(
     with checkpoint_of(record) as checkpoint:
         _, tags = resumable(tracking, record.run_id)  # it may have ended a moment ago
         require_begun(checkpoint, record)
-        job = open_job(load_recipe(checkpoint.recipe), data)
+        own = Own(model, loss, metrics, callbacks)
+        recipe = load_recipe(checkpoint.recipe)
+        job = open_training(recipe, data, own, custom_objects=custom_objects, tracking_uri=tracking_uri)
         _require_same_data(job, checkpoint.digest, record.run_id)
         findings = checked(job, reporter)
         state = checkpoint.load()

@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from seq2seq_kit.bundles.base import Bundle, rows_given
-from seq2seq_kit.bundles.files import versions
+from seq2seq_kit.bundles.files import own_classes_in, versions
+from seq2seq_kit.bundles.own_classes import CustomObjects, classes_of_keras
 from seq2seq_kit.bundles.rescue import rescue
 from seq2seq_kit.bundles.serving import requirements
 from seq2seq_kit.data.sources.files import READ
-from seq2seq_kit.errors import BundleError, TrackingError, TrainingError
+from seq2seq_kit.errors import TrackingError, TrainingError
 from seq2seq_kit.evaluation.base import Board
 from seq2seq_kit.explanation import kernels_of, recurrences_of, slow_layers
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.opening import load, open_training
 from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides
 from seq2seq_kit.reports.logged import final_metrics, final_tags, step_curves
 from seq2seq_kit.reports.notes import describe_run
 from seq2seq_kit.results import Announcer, Reporter, Silent, TrainResult
-from seq2seq_kit.tasks import open_job, read_bundle
+from seq2seq_kit.tasks import open_job
+from seq2seq_kit.tasks.beginning import own_classes
 from seq2seq_kit.tasks.job import Job, data_name, digest_of
 from seq2seq_kit.tracking.client import RunRecord, git_revision, open_tracking
 from seq2seq_kit.tracking.resuming import RESUME, checkpoint_of
 from seq2seq_kit.training.checkpoint import Checkpoint
 from seq2seq_kit.training.fit import Fit, seed_everything
+from seq2seq_kit.training.own import Own, OwnLoss, OwnMetric
 from seq2seq_kit.validation import resolve
 
 if TYPE_CHECKING:
     import keras
 
     from seq2seq_kit.data.sources.given import Given
+    from seq2seq_kit.models.own import OwnModel
 
 
 def train(
@@ -46,6 +50,11 @@ def train(
     *,
     overrides: Overrides = (),
     data: Given | None = None,
+    model: OwnModel | None = None,
+    loss: OwnLoss | None = None,
+    metrics: Sequence[OwnMetric] = (),
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    custom_objects: CustomObjects | None = None,
     tracking_uri: str | None = None,
     reporter: Reporter | None = None,
 ) -> TrainResult:
@@ -55,6 +64,12 @@ def train(
         recipe: A YAML file, the same as nested mappings, or a recipe read before.
         overrides: Dotted keys that replace the recipe's: `{"training.epochs": 5}` or `["training.epochs=5"]`.
         data: Rows to train on instead of the recipe's `data.source`: a pandas DataFrame or Series, a Polars or Arrow table.
+        model: Instead of the recipe's (docs/keras.md): a Keras model, or a function that is called with those of `input_steps`,
+            `output_steps`, `input_features`, `output_features`, `future_features` that it takes, and returns one.
+        loss: Instead of `training.loss`: Keras', its name, or a function of the actual and the predicted values.
+        metrics: Watched beside the loss; `epoch/NAME` and `epoch/val_NAME` of the run.
+        callbacks: Of Keras, called after the kit's own.
+        custom_objects: As in `load`, for the run that `training.start_from` names.
         tracking_uri: A folder, a SQLite URI or a server; default: `MLFLOW_TRACKING_URI`, else the folder `mlruns`.
         reporter: Is told how the run goes.
 
@@ -64,6 +79,7 @@ def train(
     Raises:
         RecipeError: The recipe has problems; all are listed.
         DataError: The data does not fit the recipe.
+        ArgumentError: Model, loss, metrics or callbacks do not fit the data or the task, or the run to start from does not.
         TrainingError: The loss became NaN.
         TrackingError: The store is locked or unreachable.
         BundleError: The bundle could not be written; the message says where the trained model was put instead.
@@ -73,7 +89,9 @@ def train(
     recipe = resolve(recipe, overrides)
     # The name is written out, so that the stored recipe trains into the same experiment; a run is no sweep.
     recipe = recipe.model_copy(update={"name": recipe.name or recipe.task, "sweep": None})
-    job = open_job(recipe, data)
+    own = Own(model, loss, metrics, callbacks)
+    job = open_training(own.noted_in(recipe), data, own, custom_objects=custom_objects, tracking_uri=tracking_uri)
+    recipe = job.recipe
     digest = digest_of(job.source, job.columns)
     findings = checked(job, reporter)
     tracking = open_tracking(tracking_uri, say=reporter.say)
@@ -104,10 +122,10 @@ def carry_out(
     """From a job to the end of its run, which has begun; the checkpoint is removed where nothing is left to resume."""
     recipe = job.recipe
     try:
-        record.params(recipe.model_dump(mode="json", exclude={"name", "sweep"}))
+        record.params(job.params)
         record.dataset(job.source, source=recipe.source or "a DataFrame", name=data_name(recipe), digest=digest)
         seed_everything(recipe.seed, deterministic=recipe.training.deterministic)
-        model = job.build()
+        model = job.make()
         recurrences = recurrences_of(model, recipe.training.precision)
         record.tags({"recurrence": kernels_of(recurrences), RESUME: f"seq2seq-kit train --resume {record.run_id}"})
         for finding in [*slow_layers(recurrences, recipe.training.precision), job.estimate(model)]:
@@ -168,7 +186,7 @@ def conclude(
     Raises:
         BundleError: Something failed after the fit; the message says where the trained model was saved.
     """
-    info = _origin(fitted, digest, record.run_id)
+    info = _origin(fitted, digest, record.run_id) | own_classes(job, model)
     with rescue(job.bundle(model, info, peers=False), reporter.say):
         reporter.say("fitting the baselines and evaluating")
         bundle = job.bundle(model, info)
@@ -184,35 +202,12 @@ def conclude(
         return result
 
 
-def load(run: str | Path, *, tracking_uri: str | None = None) -> Bundle:
-    """A trained model, from a bundle's folder or from a run.
-
-    Args:
-        run: Path of a bundle, or id of a run.
-        tracking_uri: As in `train`.
-
-    Returns:
-        The bundle of the run's task: `ForecastBundle`, `TranslateBundle`, `TagBundle`, ...
-
-    Raises:
-        BundleError: The bundle is damaged or not of this kit.
-        TrackingError: No such run.
-    """
-    if os.path.isdir(run):  # noqa: PTH112 (a Path raises where no folder can have the name, such as one of 300 letters)
-        return read_bundle(run)
-    if Path(run).suffix or "/" in str(run):
-        message = f"there is no folder {run}. Expected the folder of a bundle, or the id of a run"
-        raise BundleError(message, code="bundle_missing")
-    tracking = open_tracking(tracking_uri, create=False)
-    with tempfile.TemporaryDirectory() as folder:
-        return read_bundle(tracking.fetch(str(run), "bundle", Path(folder)))
-
-
 def evaluate(
     run: str | Path | Bundle,
     *,
     data: Given | str | Path | None = None,
     beams: int | None = None,
+    custom_objects: CustomObjects | None = None,
     tracking_uri: str | None = None,
 ) -> Board:
     """Repeats the result table of a run.
@@ -221,9 +216,10 @@ def evaluate(
         run: A bundle, its folder, or the id of a run.
         data: Other rows (or their file); None: the test rows of the recipe's own source.
         beams: Beam width of a translator; None: greedy search.
+        custom_objects: As in `load`.
         tracking_uri: As in `train`.
     """
-    bundle = load(run, tracking_uri=tracking_uri) if isinstance(run, str | Path) else run
+    bundle = load(run, custom_objects=custom_objects, tracking_uri=tracking_uri) if isinstance(run, str | Path) else run
     if beams is not None:
         bundle = bundle.with_beams(beams)
     if data is not None:
@@ -264,6 +260,8 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
         if read := getattr(job.source, "attrs", {}).get(READ):
             pd.DataFrame(read).to_csv(folder / "data_files.csv", index=False)
         record.files(folder)
+        if classes_of_keras(own_classes_in(result.bundle.info)) is None:
+            return  # MLflow would have to import classes that only the program has
         record.models(bundle, job.served(result.bundle), requirements(result.recipe))
 
 
@@ -279,6 +277,8 @@ def first_tags(recipe: Recipe) -> dict[str, str]:
 def _run_name(recipe: Recipe) -> str:
     # MLflow's UI cuts names at about 17 characters; what differs between runs of one experiment comes first.
     model: dict[str, object] = recipe.model.model_dump()
+    if model.get("own"):
+        return f"own e{recipe.training.epochs} s{recipe.seed}"
     layers = model.get("encoder_units") or model.get("units")
     if layers is None:
         return f"baselines s{recipe.seed}"

@@ -41,9 +41,10 @@ MAY_IMPORT = {
     "tracking": {"text", "errors", "processes", "findings", "recipe", "data", "models", "training", "tasks"},
     "validation": {"errors", "findings", "recipe", "tasks"},
     "drafting": {"text", "errors", "recipe", "data", "tasks", "validation"},
+    "opening": {"errors", "recipe", "data", "models", "training", "bundles", "tasks", "tracking"},
     "explanation": {"errors", "findings", "recipe", "models", "training", "tasks", "validation"},
-    "runs": ALL | {"processes", "reports", "tasks", "tracking", "validation", "explanation"},
-    "resuming": {"errors", "results", "runs", "tasks", "tracking"},
+    "runs": ALL | {"processes", "reports", "tasks", "tracking", "validation", "explanation", "opening"},
+    "resuming": {"errors", "data", "models", "training", "bundles", "results", "opening", "runs", "tasks", "tracking"},
     "sweeps": ALL
     | {"text", "kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"},
     "cli": ALL

@@ -7,11 +7,19 @@ might name. A new layer of the kit is added to `_BY_MODULE`, a layer of Keras th
 from __future__ import annotations
 
 import json
+import re
 import zipfile
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from seq2seq_kit.errors import BundleError
+from seq2seq_kit.bundles.own_classes import config_of, rebuild, vouched
+from seq2seq_kit.errors import ArgumentError, BundleError
+
+if TYPE_CHECKING:
+    import keras
 
 Json = dict[str, object]
 
@@ -42,8 +50,13 @@ def register_own_layers() -> None:
         import_module(f"seq2seq_kit.models.{module}")
 
 
-def refuse_foreign(path: Path) -> Json:
+def refuse_foreign(path: Path, trusted: Mapping[str, object], named: Collection[str] = ()) -> Json:
     """Refuses to load a `.keras` file that holds more than a model of the kit is made of.
+
+    Args:
+        path: The file.
+        trusted: What the caller lets in beside it, of `own_classes.by_registered_name`.
+        named: The classes that the bundle says a program's own model has; they are only told.
 
     Returns:
         The model's configuration.
@@ -52,7 +65,16 @@ def refuse_foreign(path: Path) -> Json:
         BundleError: The message names the members or classes.
     """
     config = _config_of(path)
-    if foreign := sorted(classes_in(config) - CLASSES):
+    foreign = sorted(classes_in(config, trusted) - CLASSES)
+    if foreign and set(foreign) <= set(named):
+        names = dict.fromkeys(re.split(r"[.>]", name)[-1] for name in foreign)
+        known = ", ".join(f'"{name}": {name}' for name in names)
+        raise BundleError(
+            f"{path} is a program's own model, with the classes {', '.join(foreign)}. Not loaded: nothing that a bundle names is "
+            f"imported. If you trust who made it, hand them over: load(..., custom_objects={{{known}}})",
+            code="own_classes",
+        )
+    if foreign:
         raise BundleError(
             f"{path} names the classes {', '.join(foreign[:5])}, which no model of this kit has. Not loaded: the file is "
             "damaged or not to be trusted",
@@ -61,14 +83,14 @@ def refuse_foreign(path: Path) -> Json:
     return config
 
 
-def refuse_unlisted(path: Path) -> None:
-    """Refuses to keep a `.keras` file, just written, that `refuse_foreign` would not let in again.
+def refuse_unlisted(path: Path, named: Collection[str] = ()) -> None:
+    """Refuses to keep a `.keras` file, just written, that `refuse_foreign` would not let in again; `named` as there.
 
     Raises:
         BundleError: The message names each layer with its classes.
     """
     config = _config_of(path)
-    if not (unlisted := classes_in(config) - CLASSES):
+    if not (unlisted := classes_in(config) - CLASSES - set(named)):
         return
     layers = config["config"].get("layers", []) if isinstance(config["config"], dict) else []
     held = {layer["config"]["name"]: sorted(classes_in(layer) - CLASSES) for layer in layers}
@@ -97,11 +119,31 @@ def _config_of(path: Path) -> Json:
         return config
 
 
-def classes_in(node: object) -> set[str]:
-    """Every class that a configuration names, in words of Keras' own modules; those of others with their module."""
+def require_storable(model: keras.Model) -> list[str]:
+    """The classes of a program's own model that are not on the list, for its bundle.
+
+    Raises:
+        ArgumentError: It holds Python code, or a layer that cannot be made from its configuration.
+    """
+    found = sorted(classes_in(config_of(model)) - CLASSES)
+    if {"Lambda", "__lambda__"} & set(found):
+        raise ArgumentError(
+            f"the model {model.name} has a Lambda layer, which is Python code that no bundle holds. Expected layers that are "
+            "made from their configuration. Write a class of keras.Layer with `call` and `get_config`",
+            code="unlisted_layer",
+        )
+    rebuild(model)
+    return found
+
+
+def classes_in(node: object, trusted: Mapping[str, object] = MappingProxyType({})) -> set[str]:
+    """Every class that a configuration names, in words of Keras' own modules; those of others with their module.
+
+    Nodes that are objects of `trusted` are left out; what they hold is not.
+    """
     found: set[str] = set()
     if isinstance(node, dict):
-        if not _is_own_layer(node):
+        if not _is_own_layer(node) and not vouched(node, trusted):
             name, module = node.get("class_name"), node.get("module")
             if "class_name" in node:
                 of_keras = module in (None, "keras") or str(module).startswith("keras.")
@@ -110,7 +152,7 @@ def classes_in(node: object) -> set[str]:
                 found.add(str(node["registered_name"]))
         node = list(node.values())
     if isinstance(node, list):
-        found.update(*map(classes_in, node))
+        found.update(*(classes_in(each, trusted) for each in node))
     return found
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from seq2seq_kit.bundles import bounds
 from seq2seq_kit.bundles.allow_list import refuse_foreign, refuse_unlisted, register_own_layers
 from seq2seq_kit.bundles.base import Bundle, Json
+from seq2seq_kit.bundles.own_classes import CustomObjects, by_registered_name, classes_of_keras
 from seq2seq_kit.errors import BundleError
 from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.recipe.fields import Recipe
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import keras
 
 FORMAT = 1
+OWN_CLASSES = "own_classes"  # in a bundle's info
 _HEAD = "bundle.json"
 _FILES = ("recipe.yaml", "state.json", "arrays.npz", "model.keras")
 # Scaled units; another processor rounds differently, a damaged weight does not hide in this.
@@ -58,7 +60,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial.mkdir()
         _write_files(bundle, partial)
-        refuse_unlisted(partial / "model.keras")
+        refuse_unlisted(partial / "model.keras", own_classes_in(bundle.info))
         partial.rename(folder)
     except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
@@ -77,6 +79,7 @@ def read_bundle(
     *,
     load_recipe: Callable[[Path], Recipe],
     bundle_class: Callable[[Recipe], type[Bundle]],
+    custom_objects: CustomObjects | None = None,
 ) -> Bundle:
     """Reads a bundle, refusing what is damaged, foreign or from a newer kit; see `tasks.read_bundle`, which knows the classes.
 
@@ -86,6 +89,7 @@ def read_bundle(
     folder = Path(folder)
     head = _read_head(folder)
     _check_digests(folder, head)
+    trusted = by_registered_name(custom_objects)
     try:
         state, arrays = bounds.read_json(folder / "state.json"), bounds.read_arrays(folder / "arrays.npz")
         bounds.read_text(folder / "recipe.yaml")
@@ -95,7 +99,8 @@ def read_bundle(
             raise ValueError(f"golden_inputs must be the number of stored inputs. Received: {count!r}")
         golden = [arrays.pop(f"golden_input_{position}") for position in range(count)]
         expected = arrays.pop("golden_output")
-        model = _load_model(folder / "model.keras", sum((folder / name).stat().st_size for name in _FILES))
+        size = sum((folder / name).stat().st_size for name in _FILES)
+        model = _load_model(folder / "model.keras", size, trusted, own_classes_in(head["info"]))
         bundle = bundle_class(recipe).restore(recipe, model, state, arrays, head["info"])
     except BundleError:
         raise
@@ -168,7 +173,19 @@ def _check_digests(folder: Path, head: Json) -> None:
             )
 
 
-def _load_model(path: Path, size: int) -> keras.Model:
+def own_classes_in(info: Json) -> list[str]:
+    """The classes beside the allow-list that a bundle says a program's own model is made of."""
+    names = info.get(OWN_CLASSES, [])
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def keras_classes_of(folder: str | Path) -> CustomObjects:
+    """Keras' own classes among those, for who runs what a bundle's maker logged anyway."""
+    names = own_classes_in(_read_head(Path(folder))["info"])
+    return classes_of_keras(names) or {}
+
+
+def _load_model(path: Path, size: int, trusted: dict[str, object], named: list[str]) -> keras.Model:
     import keras
 
     from seq2seq_kit.models.acceleration import accelerate
@@ -176,12 +193,12 @@ def _load_model(path: Path, size: int) -> keras.Model:
 
     register_own_layers()
     try:
-        config = refuse_foreign(path)
+        config = refuse_foreign(path, trusted, named)
         bounds.refuse_oversized_weights(path)
         with shapes_only():
-            model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+            model = keras.saving.deserialize_keras_object(config, custom_objects=trusted, safe_mode=True)
             bounds.refuse_oversized_model(model, size)
-        return accelerate(keras.saving.load_model(path, compile=False, safe_mode=True))
+        return accelerate(keras.saving.load_model(path, custom_objects=trusted, compile=False, safe_mode=True))
     except BundleError:
         raise
     except Exception as error:  # whatever a crafted file makes Keras, zipfile or h5py say

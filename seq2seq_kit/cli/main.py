@@ -126,6 +126,11 @@ def _parser() -> argparse.ArgumentParser:
     verb = _verb(group, "train", verbs.train, "train by recipe and log the run in MLflow, or resume a run")
     _recipe(verb, optional=True)
     verb.add_argument("--resume", metavar="RUN", help="resume the training of this run, which was cut short")
+    verb.add_argument(
+        "--start-from",
+        metavar="RUN",
+        help="begin with this run's weights and scaler (a run's id, or a bundle's folder)",
+    )
     _tracking(verb)
 
     verb = _verb(

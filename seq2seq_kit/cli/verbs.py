@@ -116,8 +116,10 @@ def train(options: argparse.Namespace) -> int:
 
     if options.resume is None and options.recipe is None:
         raise ArgumentError("name a RECIPE to train, or a run to --resume", code="invalid_option")
+    if options.start_from is not None:
+        options.overrides = [*options.overrides, f"training.start_from={json.dumps(options.start_from)}"]
     if options.resume is not None and (options.recipe is not None or options.overrides):
-        said = "--resume takes the recipe from the run. Leave RECIPE and --set out"
+        said = "--resume takes the recipe from the run. Leave RECIPE, --set and --start-from out"
         raise ArgumentError(said, code="invalid_option")
     # A wrong recipe is reported before TensorFlow is imported.
     recipe = None if options.recipe is None else resolve(options.recipe, options.overrides)

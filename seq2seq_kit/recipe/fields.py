@@ -140,6 +140,10 @@ class EncoderDecoder(Recurrence):
 class Model(EncoderDecoder):
     """An encoder and a decoder of windows."""
 
+    own: bool = Field(
+        False,
+        description="The model is one that a program hands to `train(..., model=...)`; the other keys are not used.",
+    )
     segment_steps: Steps = Field(1, description="Neighbouring steps that are one step of the recurrence.")
     position_embedding: bool = Field(
         False, description="Adds a learned vector to each step of the repeated latent vector."
@@ -170,12 +174,20 @@ class FitSettings(Section):
         "float32", description="What training computes in; the mixed ones are for a GPU. The trained model is float32."
     )
     deterministic: bool = Field(False, description="Bit-equal reruns on the same machine, a little slower.")
+    start_from: str | None = Field(
+        None, description="Id of a run, or a bundle's folder, whose weights and scaler the training begins with."
+    )
+    freeze: Annotated[list[Name], Field(max_length=1_000)] = Field(
+        default_factory=list, description="Layers that are not trained, by name or pattern (encoder_*)."
+    )
 
 
 class Training(FitSettings):
     """The fit of a model that predicts numbers."""
 
-    loss: Literal["mse", "mae", "huber"] = "mse"
+    loss: Literal["mse", "mae", "huber", "own"] = Field(
+        "mse", description="own: one that a program hands to `train(..., loss=...)`."
+    )
 
 
 class TokenTraining(FitSettings):

@@ -19,6 +19,7 @@ from seq2seq_kit.recipe.sweep_space import in_words, section_of, trial_recipe
 from seq2seq_kit.sweeps.executor import Executor, LocalExecutor
 from seq2seq_kit.sweeps.status import Silent, SweepReporter
 from seq2seq_kit.tasks import open_job
+from seq2seq_kit.tasks.beginning import require_brought
 from seq2seq_kit.tasks.job import Job, digest_of
 
 _WORKER_BYTES = 10**9  # a trial of a small model takes about half of it
@@ -64,6 +65,7 @@ def prepare(recipe: Recipe, data: Given | None, workers: int | None, reporter: S
     executor = LocalExecutor(count, minutes=section.trial_minutes)
     rows = None if data is None else rows_given(recipe, data)  # each trial is given them
     job = open_job(trial_recipe(recipe, {}), rows)
+    require_brought(job)
     if section.folds:
         job.folds(section.folds)  # too few rows are an error now
     check_data(recipe, rows)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 
@@ -27,19 +27,20 @@ from seq2seq_kit.recipe.source_rules import is_database
 from seq2seq_kit.reports import plots
 from seq2seq_kit.reports.model_diagram import plot_model
 from seq2seq_kit.reports.notes import count_of
+from seq2seq_kit.tasks.beginning import begin, require_brought, require_taken
 from seq2seq_kit.training.checkpoint import Checkpoint
 from seq2seq_kit.training.fit import Examples, Fit, Observer, estimate_seconds, fit
+from seq2seq_kit.training.own import Own, OwnLoss
 from seq2seq_kit.training.teaching import teach
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
     from matplotlib.figure import Figure
 
 R = TypeVar("R", bound=Recipe)
 B = TypeVar("B", bound=Bundle)
 E = TypeVar("E", bound=Board)
-Loss = str | Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]
+Loss = OwnLoss
 Served = pd.DataFrame | np.ndarray | dict[str, np.ndarray]
 
 _LONG_SECONDS = 1800
@@ -56,14 +57,20 @@ class Job(ABC, Generic[R, B, E]):
         recipe: Resolved.
         source: The frame that the examples were made of.
         examples: What the model is fitted on.
+        own: What a program hands over, see `bring`; None where nobody has asked.
+        start: The trained model whose weights and scaler the training begins with.
+        takes_own: Whether it takes these two.
     """
 
     unit: ClassVar[str] = "sequences"
+    takes_own: ClassVar[bool] = False
     no_folds: ClassVar[str] = ""
 
     recipe: R
     source: pd.DataFrame | FrameOnDisk
     examples: Examples
+    own: Own | None = field(default=None, kw_only=True)
+    start: Bundle | None = field(default=None, kw_only=True)
 
     @classmethod
     @abstractmethod
@@ -87,6 +94,35 @@ class Job(ABC, Generic[R, B, E]):
     @abstractmethod
     def build(self) -> keras.Model:
         """The recipe's model for this data."""
+
+    def bring(self, own: Own, start: Bundle | None) -> Self:
+        """The job with a program's own model, loss, metrics and callbacks, and with the trained model that it starts from.
+
+        Raises:
+            ArgumentError: The task does not take them, or the recipe names what is not handed over.
+        """
+        require_taken(self, own)
+        return replace(self, own=own, start=start)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """What the builder is given of the data, by argument, where a model may stand in its place."""
+        raise NotImplementedError
+
+    @property
+    def shapes(self) -> tuple[dict[str, tuple[int, ...]], tuple[int, ...]]:
+        """Shape of each input by name and of the output, without the batch, likewise."""
+        raise NotImplementedError
+
+    def make(self) -> keras.Model:
+        """The model that is fitted: the recipe's or a program's own, with the weights that it starts from, frozen as asked."""
+        return begin(self)
+
+    @property
+    def params(self) -> Json:
+        """The recipe as parameters of a run; of a program's own model without the keys that it does not use."""
+        params = self.recipe.model_dump(mode="json", exclude={"name", "sweep"})
+        return params | {"model": {"own": True}} if params["model"].get("own") else params
 
     def folds(self, count: int) -> Sequence[Self]:
         """Jobs on the same source whose train and val are folds in time, test empty; see `data.tables.splits.expanding_folds`.
@@ -138,6 +174,7 @@ class Job(ABC, Generic[R, B, E]):
         checkpoint: Checkpoint | None = None,
     ) -> Fit:
         """Fits the model; with `stop_after` exactly so many epochs, from `checkpoint` if it has a state; see `training.fit`."""
+        require_brought(self)
         training, seed = self.recipe.training, self.recipe.seed
         taught, begin_epoch = teach(model, self.teacher_forcing, epochs=training.epochs, seed=seed)
         loss, metrics = self.objective()
@@ -153,6 +190,7 @@ class Job(ABC, Generic[R, B, E]):
             stop_after=stop_after,
             observers=observers,
             checkpoint=checkpoint,
+            callbacks=self.own.callbacks if self.own else (),
         )
 
     def estimate(self, model: keras.Model) -> Finding:

@@ -38,6 +38,7 @@ from seq2seq_kit.tasks.whole.recipe import WholeRecipe
 
 if TYPE_CHECKING:
     from seq2seq_kit.bundles.base import Bundle
+    from seq2seq_kit.bundles.own_classes import CustomObjects
     from seq2seq_kit.data.sources.given import Given
     from seq2seq_kit.tasks.job import Job
 
@@ -190,8 +191,8 @@ def bundle_class(recipe: Recipe) -> type[Bundle]:
     return found
 
 
-def read_bundle(folder: str | Path) -> Bundle:
-    """A trained model from its folder.
+def read_bundle(folder: str | Path, custom_objects: CustomObjects | None = None) -> Bundle:
+    """A trained model from its folder; `custom_objects` as in `runs.load`.
 
     Raises:
         BundleError: It is damaged, foreign or from a newer kit; the message says which file and what to do.
@@ -200,7 +201,7 @@ def read_bundle(folder: str | Path) -> Bundle:
 
     # Nobody edits the recipe of a bundle, so former names of keys give no warning.
     load = partial(loading.load_recipe, choose=recipe_class, warn=False)
-    return files.read_bundle(folder, load_recipe=load, bundle_class=bundle_class)
+    return files.read_bundle(folder, load_recipe=load, bundle_class=bundle_class, custom_objects=custom_objects)
 
 
 def _class_at(place: str) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.bundles.serving import served_examples
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.data.on_disk.copied import one_file
@@ -24,8 +25,10 @@ from seq2seq_kit.evaluation.ridge import Ridge, fit_ridge, forms_of
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import WindowData
 from seq2seq_kit.reports import plots
+from seq2seq_kit.tasks.beginning import scaler_of
 from seq2seq_kit.tasks.job import Job, R, Served, rows_of, source_of
 from seq2seq_kit.training.fit import Examples, Fit
+from seq2seq_kit.training.own import Own, OwnLoss, own_loss, own_metrics
 from seq2seq_kit.training.own_scale import loss_by_series, own_ratio
 
 if TYPE_CHECKING:
@@ -110,9 +113,26 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
         """How the model sees a window: its linear baseline sees it likewise."""
         return Presentation()
 
+    def bring(self, own: Own, start: Bundle | None) -> Self:
+        """As of `Job`; the rows are scaled as those of the model that it starts from, whose weights know no other scale."""
+        job = super().bring(own, start)
+        if start is None:
+            return job
+        scaler = scaler_of(start, self.recipe, self.prepared.scaler)
+        return replace(job, prepared=self.prepared.with_scaler(scaler))
+
+    def objective(self) -> tuple[OwnLoss | None, list[keras.Metric]]:
+        columns, own = self.prepared.columns, self.own or Own()
+        metrics = own_metrics(own.metrics, masked=columns.masked)
+        if own.loss is None:
+            return None, metrics
+        shape = (self.prepared.windows["train"].shape.output_steps, len(columns.targets))
+        weighted = columns.weight is not None
+        return own_loss(own.loss, masked=columns.masked, weighted=weighted, shape=shape), metrics
+
     def validation(self, model: keras.Model) -> Callable[[], float] | None:
         ratio = own_ratio(self.prepared)
-        if ratio is None:
+        if ratio is None or (self.own and self.own.loss is not None):
             return None
         from seq2seq_kit.models.inference import compile_forward
 

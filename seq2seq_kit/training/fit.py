@@ -28,7 +28,8 @@ from seq2seq_kit.training.callbacks import (
 )
 from seq2seq_kit.training.checkpoint import Checkpoint, State
 from seq2seq_kit.training.interrupt import noticing_ctrl_c
-from seq2seq_kit.training.objective import Loss, nan_message, no_step_message, optimizer_of, value_loss
+from seq2seq_kit.training.objective import nan_message, no_step_message, optimizer_of, value_loss
+from seq2seq_kit.training.own import OwnLoss
 from seq2seq_kit.training.stepping import longest, step_singly, step_together, steps_per_call
 
 if TYPE_CHECKING:
@@ -100,13 +101,14 @@ def fit(
     training: FitSettings,
     *,
     seed: int,
-    loss: str | Loss | None = None,
+    loss: OwnLoss | None = None,
     metrics: Sequence[keras.Metric] = (),
     begin_epoch: Callable[[int], None] | None = None,
     validate: Callable[[], float] | None = None,
     stop_after: int | None = None,
     observers: Sequence[Observer] = (),
     checkpoint: Checkpoint | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Fit:
     """Fits on the train examples, watches the val examples, leaves the best epoch's weights in the model.
 
@@ -125,6 +127,7 @@ def fit(
         stop_after: Epochs of the schedule to train before the last one's weights are kept: no rows are left to choose one by.
         observers: Told of every batch and epoch.
         checkpoint: Takes the state after each epoch; a state that it has is resumed.
+        callbacks: A program's own; they come after the kit's, and their state is not kept.
 
     Raises:
         ArgumentError: `stop_after` is no whole number from 1 to the section's epochs.
@@ -176,9 +179,9 @@ def fit(
             checkpoint.save(State.of(model, with_state, history=history, seconds=seconds, ended=over))
 
     watching = watch(history, observers, pressed, steps, epochs, count)
-    callbacks = [best, watching, *with_state[1:], after_epochs(history, observers, restore, save)]
+    all_callbacks = [best, watching, *with_state[1:], *callbacks, after_epochs(history, observers, restore, save)]
     if begin_epoch or validate:
-        callbacks.insert(0, around_epochs(begin_epoch, validate))
+        all_callbacks.insert(0, around_epochs(begin_epoch, validate))
     ended: Ended = "epochs"
     size = max(_EVALUATION_BATCH, training.batch_size)
     try:
@@ -188,8 +191,8 @@ def fit(
                 steps_per_epoch=steps,
                 initial_epoch=len(history),
                 epochs=len(history) if state and state.ended else epochs,
-                validation_data=None if validate else examples.batches("val", size),
-                callbacks=callbacks,
+                validation_data=None if validate and not metrics else examples.batches("val", size),
+                callbacks=all_callbacks,
                 shuffle=False,  # the batches are shuffled already
                 verbose=0,
             )

@@ -46,8 +46,10 @@ class WindowPca:
 BASELINES: dict[str, Callable[..., Baseline]] = {"TrainingMean": TrainingMean, "WindowPca": WindowPca}
 
 
-def fit_autoencode_baselines(prepared: Prepared, *, latent_dim: int) -> list[Baseline]:
-    """The training mean, and PCA of whole windows with the autoencoder's own latent width."""
+def fit_autoencode_baselines(prepared: Prepared, *, latent_dim: int | None) -> list[Baseline]:
+    """The training mean, and PCA of whole windows with the autoencoder's own latent width, where it is known."""
+    if latent_dim is None:
+        return [TrainingMean()]
     width = prepared.windows["train"].shape.output_steps * len(prepared.layout.targets)
     rows = _flat(prepared, "train", fit_windows(prepared, width))
     mean = rows.mean(axis=0)

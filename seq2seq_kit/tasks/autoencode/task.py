@@ -24,20 +24,31 @@ class AutoencodeJob(WindowJob[AutoencodeRecipe, AutoencodeBundle]):
     """See `Job`."""
 
     noun: ClassVar[str] = "reconstructions"
+    takes_own: ClassVar[bool] = True
 
     def build(self) -> keras.Model:
         """The recipe's model for the prepared columns."""
         from seq2seq_kit.models import build_autoencoder
 
-        return build_autoencoder(
-            input_steps=self.recipe.data.input_steps,
-            input_features=self.prepared.layout.inputs,
-            output_features=len(self.prepared.layout.targets),
-            **self.recipe.model.model_dump(),
-        )
+        return build_autoencoder(**self.sizes, **self.recipe.model.model_dump(exclude={"own"}))
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        layout = self.prepared.layout
+        return {
+            "input_steps": self.recipe.data.input_steps,
+            "input_features": layout.inputs,
+            "output_features": len(layout.targets),
+        }
+
+    @property
+    def shapes(self) -> tuple[dict[str, tuple[int, ...]], tuple[int, ...]]:
+        steps, read, rebuilt = self.sizes.values()
+        return {"inputs": (steps, read)}, (steps, rebuilt)
 
     def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> AutoencodeBundle:
-        latent = int(model.get_layer("bridge").input.shape[-1])
+        there = any(layer.name == "bridge" for layer in model.layers)  # a program's own model may have none
+        latent = int(model.get_layer("bridge").input.shape[-1]) if there else None
         baselines = fit_autoencode_baselines(self.prepared, latent_dim=latent) if peers else []
         return AutoencodeBundle(self.recipe, model, self.prepared.scaler, baselines, {}, info)
 

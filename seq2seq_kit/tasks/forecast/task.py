@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from seq2seq_kit.tasks.windows import WindowJob
 from seq2seq_kit.training.checkpoint import Checkpoint
 from seq2seq_kit.training.fit import Fit, Observer
 from seq2seq_kit.training.objective import value_loss
+from seq2seq_kit.training.own import own_loss
 from seq2seq_kit.training.own_scale import own_ratio
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ _MAPS = 4
 class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
     """See `Job`."""
 
+    takes_own: ClassVar[bool] = True
+
     def made_of(self, prepared: Prepared) -> Prepared:
         return replace(prepared, answers=True) if self._feeds_back else prepared
 
@@ -47,15 +50,9 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
         """The recipe's model for the prepared columns."""
         from seq2seq_kit.models import build_encoder_decoder, build_feedback_forecaster
 
-        data, columns, layout = self.recipe.data, self.prepared.columns, self.prepared.layout
+        columns, layout = self.prepared.columns, self.prepared.layout
         # What is known ahead is given to the decoder as it is, so the encoder sees it as it is too.
-        given = self.recipe.model.model_dump() | {
-            "input_steps": data.input_steps,
-            "output_steps": data.output_steps,
-            "input_features": layout.inputs,
-            "output_features": len(layout.targets),
-            "future_features": len(layout.future),
-        }
+        given = self.recipe.model.model_dump(exclude={"own"}) | self.sizes
         if self._feeds_back:
             taken = {key: value for key, value in given.items() if key not in REPEAT_ONLY}
             # The encoder's own copy of each target: filled where the target is masked.
@@ -67,6 +64,23 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
         return build_encoder_decoder(
             target_positions=layout.targets if among_inputs else None, measured_positions=measured or None, **given
         )
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        data, layout = self.recipe.data, self.prepared.layout
+        return {
+            "input_steps": data.input_steps,
+            "output_steps": data.output_steps,
+            "input_features": layout.inputs,
+            "output_features": len(layout.targets),
+            "future_features": len(layout.future),
+        }
+
+    @property
+    def shapes(self) -> tuple[dict[str, tuple[int, ...]], tuple[int, ...]]:
+        read, written, inputs, targets, future = self.sizes.values()
+        ahead = {"future": (written, future)} if future else {}
+        return {"inputs": (read, inputs)} | ahead, (written, targets)
 
     @property
     def _feeds_back(self) -> bool:
@@ -87,7 +101,7 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
         checkpoint: Checkpoint | None = None,
     ) -> Fit:
         skips = self.recipe.model.linear_skip and not self._feeds_back
-        if skips:
+        if skips and self.start is None:
             start_from_ridge(model, self._start, self.prepared, self.view)
         fitted = super().fit(model, observers, stop_after=stop_after, checkpoint=checkpoint)
         if skips and stop_after is None:  # else val was trained on
@@ -111,7 +125,7 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
             return super().validation(model)
         from seq2seq_kit.models.inference import compile_forward
 
-        forward, loss = compile_forward(model), value_loss(self.recipe.training.loss, masked=True)
+        forward, loss = compile_forward(model), self._loss_of_cells
         prepared = self.prepared
 
         def validate() -> float:
@@ -130,6 +144,17 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
             return total / cells
 
         return validate
+
+    @property
+    def _loss_of_cells(self) -> Callable[[np.ndarray, np.ndarray], float]:
+        """The loss over the observed cells of some windows, of scaled truth and forecasts."""
+        if self.own is None or self.own.loss is None:
+            return value_loss(self.recipe.training.loss, masked=True)
+        data = self.recipe.data
+        shape = (data.output_steps, len(data.targets))
+        own = own_loss(self.own.loss, masked=True, weighted=False, shape=shape)
+        assert callable(own)
+        return own
 
     def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> ForecastBundle:
         baselines, naive = self.baselines() if peers else ([], {})

@@ -1,0 +1,69 @@
+"""What a run begins with: a trained model from its folder or run, and a recipe with its data and what a program brings."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seq2seq_kit.bundles.base import Bundle
+from seq2seq_kit.errors import BundleError
+from seq2seq_kit.recipe.fields import Recipe
+from seq2seq_kit.tasks import open_job, read_bundle
+from seq2seq_kit.tasks.job import Job
+from seq2seq_kit.tracking.client import open_tracking
+from seq2seq_kit.training.own import Own
+
+if TYPE_CHECKING:
+    from seq2seq_kit.bundles.own_classes import CustomObjects
+    from seq2seq_kit.data.sources.given import Given
+
+
+def load(run: str | Path, *, custom_objects: CustomObjects | None = None, tracking_uri: str | None = None) -> Bundle:
+    """A trained model, from a bundle's folder or from a run.
+
+    Args:
+        run: Path of a bundle, or id of a run.
+        custom_objects: Classes and functions by name that a program's own model is made of, `{"Gate": Gate}`: those that you
+            trust. Nothing else is let in, and no name out of a bundle is imported.
+        tracking_uri: As in `train`.
+
+    Returns:
+        The bundle of the run's task: `ForecastBundle`, `TranslateBundle`, `TagBundle`, ...
+
+    Raises:
+        BundleError: The bundle is damaged, not of this kit, or made of classes that were not handed over.
+        TrackingError: No such run.
+    """
+    if os.path.isdir(run):  # noqa: PTH112 (a Path raises where no folder can have the name, such as one of 300 letters)
+        return read_bundle(run, custom_objects)
+    if Path(run).suffix or "/" in str(run):
+        message = f"there is no folder {run}. Expected the folder of a bundle, or the id of a run"
+        raise BundleError(message, code="bundle_missing")
+    tracking = open_tracking(tracking_uri, create=False)
+    with tempfile.TemporaryDirectory() as folder:
+        return read_bundle(tracking.fetch(str(run), "bundle", Path(folder)), custom_objects)
+
+
+def open_training(
+    recipe: Recipe,
+    data: Given | None,
+    own: Own,
+    *,
+    custom_objects: CustomObjects | None = None,
+    tracking_uri: str | None = None,
+) -> Job:
+    """A recipe with its data, what a program brings, and the trained model that it starts from; arguments as in `train`.
+
+    Raises:
+        ArgumentError: The task does not take it, the recipe names what is not handed over, or the model does not fit.
+    """
+    job = open_job(recipe, data)
+    run = recipe.training.start_from
+    start = (
+        None
+        if run is None or not job.takes_own
+        else load(run, custom_objects=custom_objects, tracking_uri=tracking_uri)
+    )
+    return job.bring(own, start)
