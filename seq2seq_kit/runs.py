@@ -91,13 +91,12 @@ def train(
     recipe = recipe.model_copy(update={"name": recipe.name or recipe.task, "sweep": None})
     own = Own(model, loss, metrics, callbacks)
     job = open_training(own.noted_in(recipe), data, own, custom_objects=custom_objects, tracking_uri=tracking_uri)
-    recipe = job.recipe
     digest = digest_of(job.source, job.columns)
     findings = checked(job, reporter)
     tracking = open_tracking(tracking_uri, say=reporter.say)
-    record = tracking.start(str(recipe.name), name=_run_name(recipe), tags=first_tags(recipe))
+    record = tracking.start(str(job.recipe.name), name=_run_name(job.recipe), tags=first_tags(job.recipe))
     with checkpoint_of(record) as checkpoint:
-        checkpoint.begin(dump_recipe(recipe), digest)
+        checkpoint.begin(dump_recipe(job.recipe), digest)
         return carry_out(job, findings, digest, record=record, checkpoint=checkpoint, reporter=reporter, began=began)
 
 

@@ -48,6 +48,13 @@ def train(*arguments: Any, **named: Any) -> Any:
     return _train(*arguments, **named)
 
 
+def resume(*arguments: Any, **named: Any) -> Any:
+    """As `seq2seq_kit.resume`."""
+    from seq2seq_kit import resume as _resume
+
+    return _resume(*arguments, **named)
+
+
 def evaluate(*arguments: Any, **named: Any) -> Any:
     """As `seq2seq_kit.evaluate`."""
     from seq2seq_kit import evaluate as _evaluate

@@ -130,7 +130,7 @@ def require_storable(model: keras.Model) -> list[str]:
         raise ArgumentError(
             f"the model {model.name} has a Lambda layer, which is Python code that no bundle holds. Expected layers that are "
             "made from their configuration. Write a class of keras.Layer with `call` and `get_config`",
-            code="unlisted_layer",
+            code="unstorable_layer",
         )
     rebuild(model)
     return found

@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 OWN_CLASSES = "own_classes"  # in a bundle's info
 _HEAD = "bundle.json"
+_NOTHING: CustomObjects = MappingProxyType({})
 _FILES = ("recipe.yaml", "state.json", "arrays.npz", "model.keras")
 # Scaled units; another processor rounds differently, a damaged weight does not hide in this.
 _GOLDEN_TOLERANCE = 1e-3
@@ -185,7 +187,7 @@ def keras_classes_of(folder: str | Path) -> CustomObjects:
     return classes_of_keras(names) or {}
 
 
-def _load_model(path: Path, size: int, trusted: dict[str, object], named: list[str]) -> keras.Model:
+def _load_model(path: Path, size: int, trusted: CustomObjects = _NOTHING, named: Collection[str] = ()) -> keras.Model:
     import keras
 
     from seq2seq_kit.models.acceleration import accelerate
@@ -196,9 +198,9 @@ def _load_model(path: Path, size: int, trusted: dict[str, object], named: list[s
         config = refuse_foreign(path, trusted, named)
         bounds.refuse_oversized_weights(path)
         with shapes_only():
-            model = keras.saving.deserialize_keras_object(config, custom_objects=trusted, safe_mode=True)
+            model = keras.saving.deserialize_keras_object(config, custom_objects=dict(trusted), safe_mode=True)
             bounds.refuse_oversized_model(model, size)
-        return accelerate(keras.saving.load_model(path, custom_objects=trusted, compile=False, safe_mode=True))
+        return accelerate(keras.saving.load_model(path, custom_objects=dict(trusted), compile=False, safe_mode=True))
     except BundleError:
         raise
     except Exception as error:  # whatever a crafted file makes Keras, zipfile or h5py say

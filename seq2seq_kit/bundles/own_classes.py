@@ -96,7 +96,7 @@ def rebuild(model: keras.Model) -> None:
             raise ArgumentError(
                 f"the layer {layer.name} ({type(layer).__name__}) cannot be made from its configuration, so its bundle could not "
                 f"be loaded: {error}. Expected a `get_config` that returns every argument of `__init__`",
-                code="unlisted_layer",
+                code="unstorable_layer",
             ) from error
 
 

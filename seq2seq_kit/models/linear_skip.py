@@ -68,11 +68,17 @@ def set_linear_skip(
     """
     given = {LINEAR_SKIP: [weights, offset]} | ({} if channels is None else {_CHANNEL: [channels]})
     for name, values in given.items():
-        layer = model.get_layer(name)
-        layer.set_weights(values)
-        layer.trainable = False
+        model.get_layer(name).set_weights(values)
+    keep_linear_skip(model)
     if model.name != _LINE:
         scale_correction(model, 0.0)
+
+
+def keep_linear_skip(model: keras.Model) -> None:
+    """Keeps the map from being trained."""
+    for layer in model.layers:
+        if layer.name in (LINEAR_SKIP, _CHANNEL):
+            layer.trainable = False
 
 
 def scale_correction(model: keras.Model, factor: float) -> None:

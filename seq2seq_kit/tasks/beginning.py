@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from seq2seq_kit.bundles.allow_list import require_storable
 from seq2seq_kit.bundles.base import Bundle, Json
@@ -17,13 +17,10 @@ from seq2seq_kit.training.own import Own, own_in
 if TYPE_CHECKING:
     import keras
 
-    from seq2seq_kit.evaluation import Board
     from seq2seq_kit.tasks.job import Job
 
-    AnyJob: TypeAlias = Job[Recipe, Bundle, Board]
 
-
-def require_taken(job: AnyJob, own: Own) -> None:
+def require_taken(job: Job, own: Own) -> None:
     """Refuses what a task does not take, and a recipe that names what is not handed over.
 
     Raises:
@@ -43,7 +40,7 @@ def require_taken(job: AnyJob, own: Own) -> None:
         )
 
 
-def require_brought(job: AnyJob) -> None:
+def require_brought(job: Job) -> None:
     """Refuses a recipe that needs what only `train` hands to a job, where nobody has.
 
     Raises:
@@ -56,7 +53,7 @@ def require_brought(job: AnyJob) -> None:
         )
 
 
-def begin(job: AnyJob) -> keras.Model:
+def begin(job: Job) -> keras.Model:
     """See `Job.make`.
 
     Raises:
@@ -79,7 +76,7 @@ def begin(job: AnyJob) -> keras.Model:
     return model
 
 
-def own_classes(job: AnyJob, model: keras.Model) -> Json:
+def own_classes(job: Job, model: keras.Model) -> Json:
     """What a bundle says of a program's own model: its classes beside the allow-list."""
     return {OWN_CLASSES: require_storable(model)} if job.own and job.own.model is not None else {}
 

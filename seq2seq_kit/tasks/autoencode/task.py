@@ -30,7 +30,8 @@ class AutoencodeJob(WindowJob[AutoencodeRecipe, AutoencodeBundle]):
         """The recipe's model for the prepared columns."""
         from seq2seq_kit.models import build_autoencoder
 
-        return build_autoencoder(**self.sizes, **self.recipe.model.model_dump(exclude={"own"}))
+        given = self.recipe.model.model_dump(exclude={"own"}) | self.sizes
+        return build_autoencoder(**given)
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -79,8 +79,8 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
     @property
     def shapes(self) -> tuple[dict[str, tuple[int, ...]], tuple[int, ...]]:
         read, written, inputs, targets, future = self.sizes.values()
-        ahead = {"future": (written, future)} if future else {}
-        return {"inputs": (read, inputs)} | ahead, (written, targets)
+        shapes: dict[str, tuple[int, ...]] = {"inputs": (read, inputs)}
+        return shapes | ({"future": (written, future)} if future else {}), (written, targets)
 
     @property
     def _feeds_back(self) -> bool:
@@ -100,9 +100,13 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
         stop_after: int | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> Fit:
+        from seq2seq_kit.models.linear_skip import keep_linear_skip
+
         skips = self.recipe.model.linear_skip and not self._feeds_back
         if skips and self.start is None:
             start_from_ridge(model, self._start, self.prepared, self.view)
+        elif skips:  # the line is that of the run that it starts from
+            keep_linear_skip(model)
         fitted = super().fit(model, observers, stop_after=stop_after, checkpoint=checkpoint)
         if skips and stop_after is None:  # else val was trained on
             shrink_correction(model, self.prepared)
