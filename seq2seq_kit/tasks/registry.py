@@ -204,6 +204,13 @@ def read_bundle(folder: str | Path, custom_objects: CustomObjects | None = None)
     return files.read_bundle(folder, load_recipe=load, bundle_class=bundle_class, custom_objects=custom_objects)
 
 
+def read_logged_bundle(folder: str | Path) -> Bundle:
+    """As `read_bundle` inside a model that MLflow runs, whose code is its maker's anyway: Keras' own layers are let in."""
+    from seq2seq_kit.bundles.files import keras_classes_of
+
+    return read_bundle(folder, keras_classes_of(folder))
+
+
 def _class_at(place: str) -> Any:
     module, _, name = place.partition(":")
     return getattr(import_module(f"seq2seq_kit.tasks.{module}"), name)

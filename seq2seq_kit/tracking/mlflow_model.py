@@ -11,11 +11,10 @@ class BundleModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Reads the bundle beside this file."""
-        from seq2seq_kit.bundles.files import keras_classes_of
-        from seq2seq_kit.tasks import read_bundle
+        from seq2seq_kit.tasks.registry import read_logged_bundle
 
         ((serve, folder),) = context.artifacts.items()
-        self.bundle, self.tensors = read_bundle(folder, keras_classes_of(folder)), serve == "tensors"
+        self.bundle, self.tensors = read_logged_bundle(folder), serve == "tensors"
 
     # MLflow reads the hint of `model_input`: a DataFrame leaves the checking to the signature, for arrays too.
     def predict(
