@@ -24,6 +24,9 @@ _NOT_SEARCHED = {
     "task": "each task has metrics of its own",
     "seed": "the best seed is luck; `folds`, or several sweeps with other seeds, show the spread",
     "training.loss": "`val_loss` is this very loss, so trials could not be compared",
+    "training.start_from": "only `train` starts from a run",
+    "training.freeze": "only `train` freezes layers",
+    "model.own": "only `train` takes a program's own model",
     "training.deterministic": "it makes a rerun equal, not better",
     "model.kernel_l2": "its penalty is part of `val_loss`, so trials could not be compared",
 }

@@ -93,6 +93,8 @@ def test_problems_of_a_sweep_are_told_with_the_others_at_their_lines(tmp_path: P
         ("task", "cannot be searched: each task has metrics of its own"),
         ("sweep.seed", "cannot be searched: a sweep does not search itself"),
         ("training.loss", "cannot be searched: `val_loss` is this very loss"),
+        ("training.freeze", "cannot be searched: only `train` freezes layers"),
+        ("model.own", "cannot be searched: only `train` takes"),
         ("training.deterministic", "cannot be searched: it makes a rerun equal, not better"),
         ("model.kernel_l2", "cannot be searched: its penalty is part of `val_loss`"),
         ("data.output_steps", "cannot be searched: trials would be judged on other values"),
