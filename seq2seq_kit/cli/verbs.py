@@ -147,8 +147,10 @@ def train(options: argparse.Namespace) -> int:
 
 def _better_baseline(result: TrainResult) -> str | None:
     """The baseline that beats the model of a run, where `predict` can use it."""
+    from seq2seq_kit.evaluation.diagnostics import TIE  # at the top it would slow down every command
+
     board, verb = result.test, getattr(result.bundle, result.bundle.verbs[0])
-    if len(board.names) == 1 or "baseline" not in signature(verb).parameters or not board.skill < 0:
+    if len(board.names) == 1 or "baseline" not in signature(verb).parameters or not board.skill < -TIE:
         return None
     return board.best_baseline
 
