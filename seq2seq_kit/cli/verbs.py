@@ -244,6 +244,6 @@ def ui(options: argparse.Namespace) -> None:
 
 def schema(options: argparse.Namespace) -> None:
     """Prints the JSON Schema of recipes."""
-    from seq2seq_kit.tasks.registry import json_schema
+    from seq2seq_kit.tasks.editor_schema import json_schema
 
     print(json.dumps(json_schema(), indent=2))
