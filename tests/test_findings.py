@@ -19,6 +19,7 @@ from seq2seq_kit.tasks.autoencode.task import AutoencodeJob
 from seq2seq_kit.tasks.classify.evaluation import LabelEvaluation
 from seq2seq_kit.tasks.classify.task import ClassifyJob
 from seq2seq_kit.tasks.echo.evaluation import check_echo, evaluate_echo, examine_echo
+from seq2seq_kit.tasks.forecast.linear_start import line_alone
 from seq2seq_kit.tasks.forecast.task import ForecastJob
 from seq2seq_kit.tasks.next_step.task import NextStepJob
 from seq2seq_kit.training.fit import Fit
@@ -61,6 +62,12 @@ def judged(frame: Rows, model: Predictor, *, losses: Sequence[float] = (1.0,), *
     peers, naive = fit_forecast_baselines(prepared), naive_error(prepared)
     val, test = (evaluate_part(prepared, part, model, peers, naive=naive) for part in ("val", "test"))
     return ForecastJob.diagnose(val, test, losses, all_epochs=True)
+
+
+def estimated(recipe: dict[str, Any] | None = None) -> list[Finding]:
+    """What is said before the fit of a model on some rows."""
+    job = open_job(parse_recipe(recipe or forecast_recipe()), hourly_frame())
+    return [job.estimate(job.build())]
 
 
 class Off:
@@ -124,11 +131,6 @@ def loops(**model: Any) -> list[Finding]:
         hourly_frame(),
     )
     return slow_layers(recurrences_of(job.build()))
-
-
-def estimated() -> list[Finding]:
-    job = open_job(parse_recipe(forecast_recipe()), hourly_frame())
-    return [job.estimate(job.build())]
 
 
 def ended(best_epoch: int) -> list[Finding]:
@@ -237,6 +239,8 @@ PAIRS: dict[str, Pair] = {
         lambda: tied(1.0),
         lambda: tied(0.9),
     ),
+    "line_alone": Pair(lambda: line_alone(0.0), lambda: line_alone(0.1)),
+    "no_model": Pair(lambda: estimated(forecast_recipe() | {"model": "none"}), lambda: estimated()),
     "unknown_tokens": Pair(lambda: translated("each word once"), lambda: translated("b")),
     "unscaled_sequence": Pair(lambda: check_echo([0.0, 1.1]), lambda: check_echo([0.0, -1.0])),
     "val_and_test_differ": Pair(

@@ -149,8 +149,10 @@ def train(options: argparse.Namespace) -> int:
 
 def _better_baseline(result: TrainResult) -> str | None:
     """The baseline that beats the model of a run, where `predict` can use it."""
+    from seq2seq_kit.evaluation.diagnostics import TIE  # at the top it would slow down every command
+
     board, verb = result.test, getattr(result.bundle, result.bundle.verbs[0])
-    if len(board.names) == 1 or "baseline" not in signature(verb).parameters or not board.skill < 0:
+    if len(board.names) == 1 or "baseline" not in signature(verb).parameters or not board.skill < -TIE:
         return None
     return board.best_baseline
 
@@ -244,6 +246,6 @@ def ui(options: argparse.Namespace) -> None:
 
 def schema(options: argparse.Namespace) -> None:
     """Prints the JSON Schema of recipes."""
-    from seq2seq_kit.tasks.registry import json_schema
+    from seq2seq_kit.tasks.editor_schema import json_schema
 
     print(json.dumps(json_schema(), indent=2))

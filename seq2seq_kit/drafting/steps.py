@@ -63,7 +63,7 @@ def find_step(times: pd.DatetimeIndex, codes: np.ndarray, *, resample: bool = Fa
                 by_rows=True,
             )
         if on_grid == 1.0:
-            return Step(every, f"rows are {told(middle)} apart", gaps, absent)
+            return Step(every, f"rows are {_told_step(word, middle)} apart", gaps, absent)
     uneven = f"rows are {told(apart.min())} to {told(apart.max())} apart, half of them less than {told(middle)}"
     if not resample:
         return Step(None, uneven)
@@ -115,6 +115,13 @@ def _fit(times: pd.DatetimeIndex, codes: np.ndarray, every: Every) -> tuple[floa
         gaps += int((jumps > 1).sum())
         absent += int((jumps[jumps > 1] - 1).sum())
     return on_grid / len(times), gaps, absent
+
+
+def _told_step(every: str, middle: pd.Timedelta) -> str:
+    """A step in words: one that the calendar counts by its own."""
+    count = int(every.rstrip("abcdefghijklmnopqrstuvwxyz"))
+    word = {"mo": "month", "y": "year", "bd": "business day", "w": "week"}.get(every[len(str(count)) :])
+    return told(middle) if word is None else f"{count} {word}{'s' if count > 1 else ''}"
 
 
 def told(length: pd.Timedelta) -> str:

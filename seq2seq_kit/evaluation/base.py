@@ -21,7 +21,9 @@ def signed(skill: float) -> str:
     """A skill with its sign; words where the baseline is exact up to rounding, or so good that the number would say nothing."""
     if math.isnan(skill):
         return "baseline is exact"
-    return f"below {_WORST:.0f}" if skill < _WORST else f"{skill:+.3f}"
+    if skill < _WORST:
+        return f"below {_WORST:.0f}"
+    return "0.000" if abs(skill) < 0.0005 else f"{skill:+.3f}"
 
 
 class Board(ABC):

@@ -59,6 +59,9 @@ class Split(Section):
     test: Share = Field(0.15, description="Share of the rows, the newest ones; or how many, after `val`.")
 
 
+SPLIT = "How the sequences are divided into train, val and test."
+
+
 class SequenceSplit(Section):
     """How whole sequences are divided: by a hash of their name or text, so one never changes sides."""
 
@@ -87,7 +90,7 @@ class Data(Table):
     input_steps: Steps = Field(description="Rows that the encoder reads.")
     window_stride: Steps = Field(1, description="Rows from the start of one window to the start of the next.")
     scale_per_series: bool = Field(False, description="Fit the scalers on each series by itself.")
-    split: Split = Field(default_factory=Split)
+    split: Split = Field(default_factory=Split, description="How the rows are divided into train, val and test.")
 
 
 class WindowData(WindowColumns, Data):
@@ -115,7 +118,7 @@ class HorizonData(WindowData):
 class Recurrence(Section):
     """What every stack of recurrent layers has."""
 
-    cell: Literal["lstm", "gru"] = "lstm"
+    cell: Literal["lstm", "gru"] = Field("lstm", description="Kind of the recurrent layers.")
     dropout: Fraction = Field(0.0, description="Share of each recurrent layer's inputs dropped in training.")
     recurrent_dropout: Fraction = Field(
         0.0, description="Share of the recurrent state dropped in training; leaves the fast kernels."
@@ -159,14 +162,14 @@ class RecurrentModel(Recurrence):
 class FitSettings(Section):
     """The fit, whatever is fitted."""
 
-    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
-    learning_rate: float = Field(1e-3, gt=0)
+    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = Field("adam", description="Keras' optimizer of this name.")
+    learning_rate: float = Field(1e-3, gt=0, description="Of the first step; `schedule` says how it goes on.")
     schedule: Literal["constant", "cosine", "plateau"] = Field(
         "constant", description="cosine: to 0 over all epochs; plateau: halved after patience/2 epochs without gain."
     )
     clip_norm: float | None = Field(None, gt=0, description="Largest norm of a gradient; a cure for NaN losses.")
-    batch_size: Steps = 64
-    epochs: Steps = 30
+    batch_size: Steps = Field(64, description="Sequences of one step of the optimizer.")
+    epochs: Steps = Field(30, description="Passes over the training sequences, at most; see `patience`.")
     patience: Steps | None = Field(
         5, description="Epochs without a better validation loss before stopping; null: train all epochs."
     )
@@ -186,7 +189,7 @@ class Training(FitSettings):
     """The fit of a model that predicts numbers."""
 
     loss: Literal["mse", "mae", "huber", "own"] = Field(
-        "mse", description="own: one that a program hands to `train(..., loss=...)`."
+        "mse", description="Of the scaled targets; own: one that a program hands to `train(..., loss=...)`."
     )
 
 

@@ -36,8 +36,8 @@ def form(value: object) -> str:
 class IntRange(Section):
     """Whole numbers from `min_value` to `max_value`, both included."""
 
-    min_value: int
-    max_value: int
+    min_value: int = Field(description="Smallest value to try.")
+    max_value: int = Field(description="Largest value to try.")
     step: int | None = Field(
         None,
         description="From one value to the next; default: any whole number (log and reverse_log: a grid takes 10 of them).",
@@ -53,8 +53,8 @@ class IntRange(Section):
 class FloatRange(Section):
     """Numbers from `min_value` to `max_value`, both included."""
 
-    min_value: float
-    max_value: float
+    min_value: float = Field(description="Smallest value to try.")
+    max_value: float = Field(description="Largest value to try.")
     step: float | None = Field(
         None, description="From one value to the next; default: any number (a grid takes 10, evenly spaced)."
     )

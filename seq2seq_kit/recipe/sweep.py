@@ -28,7 +28,7 @@ class Objective(Section):
 class Sweep(Section):
     """How the recipe is searched; read only by `seq2seq-kit sweep`."""
 
-    tuner: Literal["random", "bayesian", "hyperband", "grid"] = "bayesian"
+    tuner: Literal["random", "bayesian", "hyperband", "grid"] = Field("bayesian", description="KerasTuner's tuner.")
     objective: Annotated[
         Annotated[str, Tag("either: value")] | Annotated[Objective, Tag("either: section")], Discriminator(form)
     ] = Field(

@@ -6,14 +6,12 @@ this registry, or the recipe, or what `open_job` and `bundle_class` return.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union, get_args
-
-from pydantic import TypeAdapter
+from typing import TYPE_CHECKING, Any, get_args
 
 from seq2seq_kit.errors import DataError, Problem
 from seq2seq_kit.recipe import loading
@@ -25,10 +23,9 @@ from seq2seq_kit.tasks.classify.recipe import (
     ClassifySeriesRecipe,
     ClassifyTextsRecipe,
     ClassifyWindowsRecipe,
-    names_texts,
-    names_whole_series,
 )
 from seq2seq_kit.tasks.echo.recipe import EchoRecipe
+from seq2seq_kit.tasks.forecast.no_model import NO_MODEL as NO_MODEL
 from seq2seq_kit.tasks.forecast.no_model import NoModelRecipe, has_no_model
 from seq2seq_kit.tasks.forecast.recipe import ForecastRecipe
 from seq2seq_kit.tasks.next_step.recipe import NextStepRecipe
@@ -53,7 +50,8 @@ class TaskSpec:
         bundle: Module and class of the trained model, likewise.
         framing: Value of `data.framing` that chooses it among the recipes of its task; the first one of a task is the default.
         trains: Whether its recipes have a model to train; a task has at most one kind without.
-        chosen: Whether a data section without `framing` means this recipe, where its task has several.
+        has: Keys of a data section without `framing` that mean this recipe, where its task has several; the first that fits.
+        lacks: Keys that it does not have then.
     """
 
     recipe: type[Recipe]
@@ -61,7 +59,12 @@ class TaskSpec:
     bundle: str
     framing: str = ""
     trains: bool = True
-    chosen: Callable[[Tree], bool] = lambda data: True
+    has: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+
+    def chosen(self, data: Tree) -> bool:
+        """Whether a data section without `framing` means this recipe."""
+        return all(key in data for key in self.has) and not any(key in data for key in self.lacks)
 
     @property
     def task(self) -> str:
@@ -80,12 +83,10 @@ SPECS = (
     TaskSpec(AutoencodeRecipe, "autoencode.task:AutoencodeJob", "autoencode.bundle:AutoencodeBundle", framing="window"),
     TaskSpec(WholeRecipe, "whole.task:WholeJob", "whole.bundle:WholeBundle", framing="whole"),
     TaskSpec(TranslateRecipe, "translate.task:TranslateJob", "translate.bundle:TranslateBundle"),
-    TaskSpec(
-        TagValuesRecipe, "tag.task:TagValuesJob", "tag.bundle:TagValuesBundle", chosen=lambda data: "inputs" in data
-    ),
+    TaskSpec(TagValuesRecipe, "tag.task:TagValuesJob", "tag.bundle:TagValuesBundle", has=("inputs",)),
     TaskSpec(TagTokensRecipe, "tag.task:TagTokensJob", "tag.bundle:TagTokensBundle"),
-    TaskSpec(ClassifyTextsRecipe, *_CLASSIFY, chosen=names_texts),
-    TaskSpec(ClassifySeriesRecipe, *_CLASSIFY, chosen=names_whole_series),
+    TaskSpec(ClassifyTextsRecipe, *_CLASSIFY, has=("text",)),
+    TaskSpec(ClassifySeriesRecipe, *_CLASSIFY, has=("series",), lacks=("input_steps",)),
     TaskSpec(ClassifyWindowsRecipe, *_CLASSIFY),
     TaskSpec(EchoRecipe, "echo.task:EchoJob", "echo.bundle:EchoBundle"),
 )
@@ -135,12 +136,6 @@ def parse_recipe(
 ) -> Recipe:
     """Checks a recipe given as nested mappings; arguments and errors as in `load_recipe`."""
     return loading.parse_recipe(tree, overrides, choose=recipe_class, origin=origin, name=name)
-
-
-def json_schema() -> dict[str, object]:
-    """The JSON Schema of every recipe, for editors that complete and check YAML."""
-    adapter: TypeAdapter[Recipe] = TypeAdapter(Union[tuple(spec.recipe for spec in SPECS)])  # type: ignore[arg-type]  # noqa: UP007
-    return {"title": "seq2seq_kit recipe"} | adapter.json_schema()
 
 
 def spec_of(recipe: Recipe) -> TaskSpec:

@@ -68,12 +68,14 @@ class Fit:
         best_epoch: The epoch whose weights the model holds, counted from 1; 0 if none was finished.
         ended: `epochs` (all were run), `early` (validation stopped improving) or `interrupted` (Ctrl-C).
         seconds: Wall time.
+        correction: Share of what the network learned that the model adds to its linear skip, in [0, 1]; None without a skip.
     """
 
     history: list[Epoch]
     best_epoch: int
     ended: Ended
     seconds: float
+    correction: float | None = None
 
     def to_json(self) -> _Json:
         """Plain values; Python writes floats so that they read back bit by bit."""

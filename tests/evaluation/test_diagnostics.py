@@ -92,7 +92,7 @@ def test_a_forecast_nearer_to_the_last_value_than_to_the_truth_repeats_it(distan
             "ties_with_baseline",
             "ties with the baseline hard on the test windows (RMSE 1 against 1.02, skill +0.020)",
         ),
-        (1.0, "ties_with_baseline", "ties with the baseline hard on the test windows (RMSE 1 against 1, skill +0.000)"),
+        (1.0, "ties_with_baseline", "ties with the baseline hard on the test windows (RMSE 1 against 1, skill 0.000)"),
         (0.985, "ties_with_baseline", "RMSE 1 against 0.985, skill -0.015"),
         (
             0.97,

@@ -1,12 +1,17 @@
 """Recipes from text: numbers, duplicate keys, overrides, and the way back to YAML."""
 
+import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
 
-from seq2seq_kit.errors import RecipeError
+from seq2seq_kit.errors import Problem, RecipeError
 from seq2seq_kit.recipe import dump_recipe
+from seq2seq_kit.tasks import SPECS, TASKS, recipe_class
 from seq2seq_kit.tasks.autoencode.recipe import AutoencodeRecipe
 from seq2seq_kit.tasks.forecast.recipe import ForecastRecipe
 from tests.conftest import ROOT, autoencode_recipe, forecast_recipe
@@ -224,12 +229,49 @@ def _definition(schema: dict[str, Any], model: type[ForecastRecipe] | type[Autoe
 
 def test_the_json_schema_tells_tasks_apart_and_refuses_unknown_keys() -> None:
     schema = json_schema()
-    kinds = {part["$ref"].rpartition("/")[2] for part in schema["anyOf"]}
-    assert kinds >= {"ForecastRecipe", "NextStepRecipe", "AutoencodeRecipe", "WholeRecipe", "TranslateRecipe"}
+    kinds = {spec.recipe.__name__ for spec in SPECS}
+    chosen = json.dumps(schema["allOf"])
+    assert all(f'"#/$defs/{kind}"' in chosen for kind in kinds)
     assert all(part["additionalProperties"] is False for part in schema["$defs"].values())
     assert set(_definition(schema, ForecastRecipe)["required"]) == {"task", "data"}
     assert "latent_dim" in schema["$defs"]["AutoencodeModel"]["properties"]
     assert "latent_dim" not in schema["$defs"]["ForecastModel"]["properties"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_json_schema_takes_every_recipe_and_shows_a_mistake_at_its_key(path: Path) -> None:
+    validator = Draft202012Validator(json_schema())
+    tree = YAML(typ="safe").load(path)
+    assert [error.message for error in validator.iter_errors(tree)] == []
+    tree["data"]["inptus"] = ["load"]
+    tree["model"]["cell"] = "rnn"
+    found = {tuple(error.absolute_path): error.message for error in validator.iter_errors(tree)}
+    assert set(found) == {("data",), ("model", "cell")}
+    assert "'inptus' was unexpected" in found["data",]
+
+
+def test_the_json_schema_chooses_the_kind_that_is_chosen_in_reading() -> None:
+    schema = json_schema()
+    sections: list[dict[str, Any]] = [
+        {},
+        {"inputs": ["a"]},
+        {"text": "a"},
+        {"series": "a"},
+        {"series": "a", "input_steps": 3},
+        {"framing": "next_step"},
+        {"framing": "whole"},
+    ]
+    for task, data, model in product(TASKS, sections, ("none", {})):
+        tree = {"task": task, "data": data, "model": model}
+        kind = recipe_class(tree)
+        if isinstance(kind, Problem):  # no kind of this task has such a key
+            continue
+        part: dict[str, Any] = next(
+            each["then"] for each in schema["allOf"] if Draft202012Validator(each["if"]).is_valid(tree)
+        )
+        while "if" in part:
+            part = part["then" if Draft202012Validator(part["if"]).is_valid(tree) else "else"]
+        assert part["$ref"] == f"#/$defs/{kind.__name__}", tree
 
 
 def test_the_json_schema_carries_the_bounds_and_a_word_on_each_key() -> None:
@@ -244,7 +286,9 @@ def test_the_json_schema_carries_the_bounds_and_a_word_on_each_key() -> None:
         "title": "Dropout",
         "type": "number",
     }
-    silent = [name for name, key in data["properties"].items() if "description" not in key and "$ref" not in key]
+    sections = json_schema()["$defs"].items()
+    keys = [(kind, *key) for kind, part in sections for key in part.get("properties", {}).items()]
+    silent = [(kind, name) for kind, name, key in keys if not key.get("description")]
     assert silent == []
 
 

@@ -360,7 +360,7 @@ def test_a_framing_of_another_task_is_refused_with_those_of_its_own(recipe: dict
 
 def test_keys_of_windows_are_unknown_to_whole_sequences() -> None:
     message = _message(next_step_recipe(targets=["load"], missing="mask"))
-    known = "source, query, table, sheet, format, time, every, series, inputs, "
+    known = "source, query, table, sheet, format, time, every, time_format, "
     assert f"data.targets  unknown key; known here: {known}" in message
     assert "data.missing  must be 'refuse', 'interpolate' or 'ffill'. Received: 'mask'" in message
     message = _message(whole_recipe(input_steps=4))

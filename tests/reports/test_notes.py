@@ -57,7 +57,8 @@ def test_a_skill_beside_an_almost_perfect_baseline_is_no_huge_number() -> None:
 
 
 def test_a_skill_has_its_sign() -> None:
-    assert [signed(value) for value in (0.3, -0.0421, float("nan"))] == ["+0.300", "-0.042", "baseline is exact"]
+    said = ["+0.300", "-0.042", "0.000", "baseline is exact"]
+    assert [signed(value) for value in (0.3, -0.0421, -0.0004, float("nan"))] == said
 
 
 def test_the_table_has_a_row_for_the_model_and_each_baseline() -> None:

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from seq2seq_kit.recipe.fields import (
+    SPLIT,
     Columns,
     Data,
     FitSettings,
@@ -52,7 +53,7 @@ class TextsData(Sourced, LabelOrTarget):
     level: Level = Field("char", description="char: each character is a token; token: what stands between white space.")
     min_count: Steps = Field(1, description="A token that the training rows have less often is unknown.")
     input_steps: Steps | None = Field(None, description="Most tokens of a text; default: any number.")
-    split: SequenceSplit = Field(default_factory=SequenceSplit)
+    split: SequenceSplit = Field(default_factory=SequenceSplit, description=SPLIT)
 
 
 class SeriesData(Timing, Sourced, LabelOrTarget):
@@ -63,7 +64,7 @@ class SeriesData(Timing, Sourced, LabelOrTarget):
     limits: Limits = Field(default_factory=dict, description="Lowest and highest possible value by column.")
     missing: Missing = Field("refuse", description="What to do with missing cells.")
     scaling: Scaling | dict[str, Scaling] = Field("standard", description="For all columns, or by column.")
-    split: SequenceSplit = Field(default_factory=SequenceSplit)
+    split: SequenceSplit = Field(default_factory=SequenceSplit, description=SPLIT)
 
 
 class WindowsData(Data, LabelOrTarget):
@@ -179,13 +180,3 @@ class ClassifyWindowsRecipe(ClassifyRecipe):
     searched_data: ClassVar[tuple[str, ...]] = ("inputs", "scaling", "scale_per_series")
 
     data: WindowsData
-
-
-def names_texts(data: Mapping[str, object]) -> bool:
-    """Whether a data section is one of texts."""
-    return "text" in data
-
-
-def names_whole_series(data: Mapping[str, object]) -> bool:
-    """Whether a data section is one of series that are sequences, not of windows."""
-    return "series" in data and "input_steps" not in data

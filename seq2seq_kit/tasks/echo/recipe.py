@@ -42,15 +42,15 @@ class EchoModel(Section):
         "as features of a single one.",
     )
     units: Steps = Field(5, description="Units of the recurrent layer.")
-    cell: Literal["lstm", "gru"] = "lstm"
+    cell: Literal["lstm", "gru"] = Field("lstm", description="Kind of the recurrent layer.")
 
 
 class EchoTraining(FitSettings):
     """The fit of an echo, by mean squared error. An epoch is one pass over one sequence, so there are many."""
 
-    learning_rate: float = Field(1e-2, gt=0)
+    learning_rate: float = Field(1e-2, gt=0, description="Of the first step; `schedule` says how it goes on.")
     batch_size: Steps = Field(5, description="Only `one_to_one` has more than one sequence: a value each.")
-    epochs: Steps = 1000
+    epochs: Steps = Field(1000, description="Passes over the sequence, at most; see `patience`.")
     patience: Steps | None = Field(
         None, description="Epochs without a smaller error of the echo before stopping; null: train all epochs."
     )

@@ -11,12 +11,22 @@ from seq2seq_kit.evaluation.metrics import ErrorSums
 from seq2seq_kit.evaluation.naive import naive_error
 from seq2seq_kit.evaluation.presentation import Presentation
 from seq2seq_kit.evaluation.ridge import CHOOSE_WINDOWS, Ridge
+from seq2seq_kit.findings import Finding
 
 if TYPE_CHECKING:
     import keras
 
 _FACTORS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)  # the first of equals is taken
 _LEAST_GAIN = 0.005  # of the line's error
+
+
+def line_alone(correction: float | None) -> list[Finding]:
+    """What is said where the network was left out of the forecast; `correction` as in `Fit`."""
+    if correction != 0:
+        return []
+    said = f"what the network adds to the linear skip gains less than {_LEAST_GAIN:.1%} on validation and was left out"
+    cure = "Keep the baseline, which is simpler; or give more rows, other inputs, or set model.linear_skip: false"
+    return [Finding("line_alone", "note", f"the forecast is the linear map alone: {said}", cure)]
 
 
 def start_from_ridge(model: keras.Model, ridge: Ridge, prepared: Prepared, view: Presentation) -> None:

@@ -19,7 +19,7 @@ from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import AUTOREGRESSIVE
 from seq2seq_kit.reports.sequences import plot_attention
 from seq2seq_kit.tasks.forecast.bundle import ForecastBundle
-from seq2seq_kit.tasks.forecast.linear_start import shrink_correction, start_from_ridge
+from seq2seq_kit.tasks.forecast.linear_start import line_alone, shrink_correction, start_from_ridge
 from seq2seq_kit.tasks.forecast.recipe import REPEAT_ONLY, ForecastRecipe
 from seq2seq_kit.tasks.windows import WindowJob
 from seq2seq_kit.training.checkpoint import Checkpoint
@@ -109,7 +109,7 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
             keep_linear_skip(model)
         fitted = super().fit(model, observers, stop_after=stop_after, checkpoint=checkpoint)
         if skips and stop_after is None:  # else val was trained on
-            shrink_correction(model, self.prepared)
+            return replace(fitted, correction=shrink_correction(model, self.prepared))
         return fitted
 
     @property
@@ -168,6 +168,10 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
     def diagnose(val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
         shared = examine_errors(val, test, val_losses, all_epochs=all_epochs)
         return [*repeats_last_value(test), *shared, *chosen_at_the_edge(test, test.edges)]
+
+    def examine(self, fitted: Fit, val: Evaluation, test: Evaluation) -> list[Finding]:
+        found = super().examine(fitted, val, test)
+        return [*found, *line_alone(fitted.correction)] if fitted.best_epoch else found
 
     def plots(self, bundle: ForecastBundle, fitted: Fit, test: Evaluation, folder: Path) -> dict[str, Figure]:
         own = {"attention": self._attention(bundle)} if self.recipe.model.bridge == "attention" else {}

@@ -8,6 +8,7 @@ from pydantic import Field
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import (
     MOST,
+    SPLIT,
     Columns,
     Data,
     Name,
@@ -50,7 +51,7 @@ class TagTokensData(Sourced, Labels):
     tokens: Name = Field(description="Column of the tokens.")
     min_count: Steps = Field(2, description="Tokens that are rarer in the training rows are unknown.")
     input_steps: Steps | None = Field(None, description="Most tokens of a sequence; default: any number.")
-    split: SequenceSplit = Field(default_factory=SequenceSplit)
+    split: SequenceSplit = Field(default_factory=SequenceSplit, description=SPLIT)
 
 
 class TagModel(RecurrentModel):

@@ -8,6 +8,7 @@ from pydantic import Field
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import (
     BRIDGE,
+    SPLIT,
     TEACHER_FORCING,
     Level,
     Name,
@@ -47,7 +48,7 @@ class TranslateData(Sourced):
     output_steps: Steps | None = Field(
         None, description="Most tokens of a target; default: those of the longest training target and an end."
     )
-    split: SequenceSplit = Field(default_factory=SequenceSplit)
+    split: SequenceSplit = Field(default_factory=SequenceSplit, description=SPLIT)
 
 
 class TranslateModel(Recurrence):

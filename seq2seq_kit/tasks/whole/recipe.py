@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from seq2seq_kit.recipe.fields import EncoderDecoder, Name, Recipe, Rule, SequenceSplit, Steps, Table, Training
+from seq2seq_kit.recipe.fields import SPLIT, EncoderDecoder, Name, Recipe, Rule, SequenceSplit, Steps, Table, Training
 from seq2seq_kit.recipe.model_rules import a_pyramid_has_layers_to_join
 from seq2seq_kit.recipe.rules import (
     TABLE_RULES,
@@ -17,7 +17,7 @@ class WholeData(Table):
 
     framing: Literal["whole"] = Field(description="Each series is one sequence, of any length.")
     series: Name = Field(description="Column that tells the sequences apart.")
-    split: SequenceSplit = Field(default_factory=SequenceSplit)
+    split: SequenceSplit = Field(default_factory=SequenceSplit, description=SPLIT)
 
 
 class WholeModel(EncoderDecoder):
