@@ -147,6 +147,11 @@ class Model(EncoderDecoder):
     position_embedding: bool = Field(
         False, description="Adds a learned vector to each step of the repeated latent vector."
     )
+    embedding_units: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        None,
+        description="Width of the vector that is learned for each value of `data.categories`; default: half as many as it has "
+        "values, at most 50.",
+    )
 
 
 class RecurrentModel(Recurrence):

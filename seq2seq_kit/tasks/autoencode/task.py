@@ -33,6 +33,7 @@ class AutoencodeJob(WindowJob[AutoencodeRecipe, AutoencodeBundle]):
             input_steps=self.recipe.data.input_steps,
             input_features=self.prepared.layout.inputs,
             output_features=len(self.prepared.layout.targets),
+            categories=self.category_sizes,
             **self.recipe.model.model_dump(),
         )
 
