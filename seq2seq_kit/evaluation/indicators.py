@@ -44,7 +44,7 @@ class Indicated:
         return input_steps * self.window + output_steps * self.future + sum(self.sizes[: self.fixed])
 
     def arrays(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Windows as the model takes them in float64: the window, what is known ahead if anything, and `(windows, fixed)` if any."""
+        """Windows as the model takes them, in float64: the window, what is known ahead if anything, `(windows, fixed)` if any."""
         past, *future = (array.astype(np.float64) for array in arrays)
         if not self.codes:
             return [past, *future]

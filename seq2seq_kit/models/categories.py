@@ -1,8 +1,8 @@
 """Categories: codes among the columns of a sequence become learned vectors (Guo and Berkhahn 2016, "Entity embeddings of
 categorical variables").
 
-Codes are whole numbers: 0 is a missing cell, 1 a value that training has not seen, from 2 on a value. They are the last columns of
-a sequence. Layers are registered with Keras like those in layers.py.
+Codes are whole numbers: 0 is a missing cell, 1 a value that training has not seen, from 2 on a value. They are the last columns
+of a sequence. Layers are registered with Keras like those in layers.py.
 """
 
 from collections.abc import Sequence

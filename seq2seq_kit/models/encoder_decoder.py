@@ -1,11 +1,12 @@
 """A sequence to a sequence of another length: flat arguments in, an uncompiled `keras.Model` out. Knows no recipe and no data.
 
 encoder (many to one) -> bridge (`RepeatVector`) -> decoder (many to many) -> output (`TimeDistributed(Dense)`). What is asked
-for beyond that stands around it, in this order: `split_categories`, `normalise`, `category_0..n`, `categories`, `split_channels`, `segment_join`, `segment`, `encoder_0`,
-`encoder_1_join`, `encoder_1..n`, `channel_embedding`, `bridge`, `position_embedding`, `bridge_future`, `decoder_0..n`,
-`output_dropout`, `output`, `output_split`, `add_linear_skip`, `merge_channels`, `denormalise`; beside it `future`,
-`future_channels`, `future_join`, `linear_skip` with what stands around it, and, for a bidirectional encoder,
-`encoder_0_state_h`. Layer names are part of the API.
+for beyond that stands around it, in this order: `split_categories`, `normalise`, `category_0..n`, `categories`,
+`split_channels`, `segment_join`, `segment`, `encoder_0`, `encoder_1_join`, `encoder_1..n`, `channel_embedding`, `bridge`,
+`position_embedding`, `bridge_future`, `decoder_0..n`, `output_dropout`, `output`, `output_split`, `add_linear_skip`,
+`merge_channels`, `denormalise`; beside it `future`, `split_future_categories`, `future_categories`, `future_channels`,
+`future_join`, `linear_skip` with what stands around it, and, for a bidirectional encoder, `encoder_0_state_h`. Layer names are
+part of the API.
 """
 
 from collections.abc import Sequence
@@ -185,7 +186,7 @@ def build_encoder_decoder(
         seen = [
             embedded.indicate(numbers, codes, fixed_categories, name="linear_skip_categories"),
             embedded.indicate(ahead, ahead_codes, fixed_categories, name="linear_skip_future_categories"),
-            embedded.indicate_once(codes, fixed_categories, name="linear_skip_fixed"),
+            embedded.indicate_once(codes, fixed_categories, name="linear_skip_fixed_categories"),
         ]
     if independent:
         sequence, known, *seen = _by_channel(output_features, sequence, known, seen, shared=not categories)

@@ -62,7 +62,7 @@ def build_line(
         seen = [
             embedded.indicate(numbers, codes, fixed_categories, name="linear_skip_categories"),
             embedded.indicate(ahead, ahead_codes, fixed_categories, name="linear_skip_future_categories"),
-            embedded.indicate_once(codes, fixed_categories, name="linear_skip_fixed"),
+            embedded.indicate_once(codes, fixed_categories, name="linear_skip_fixed_categories"),
         ]
     outputs = _line(seen, output_steps, output_features, 1)
     return keras.Model(inputs if future is None else [inputs, future], outputs, name=_LINE)

@@ -37,8 +37,8 @@ class WindowColumns(Section):
     )
     categories: Annotated[list[Name], Field(max_length=1_000)] = Field(
         default_factory=list,
-        description="Columns of `inputs`, `known_future` or `static` that are texts, truth values or numbers without an order: the "
-        "model learns a vector for each value. A missing cell is a value of its own, and so are all that training has not seen.",
+        description="Columns of `inputs`, `known_future` or `static` that are texts, truth values or numbers without an order: "
+        "the model learns a vector for each value. A missing cell is a value of its own; so are all that training has not seen.",
     )
     static: Annotated[list[Name], Field(max_length=1_000)] = Field(
         default_factory=list,
