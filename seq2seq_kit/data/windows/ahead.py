@@ -88,7 +88,7 @@ def split_ahead(frame: pd.DataFrame, data: HorizonData) -> tuple[pd.DataFrame, p
         return frame, None
     ahead = (*data.known_future, *data.static)
     observed = [name for name in Columns.of(data).table if name not in ahead and name in frame]
-    filled = frame[observed].notna().any(axis=1)
+    filled = (frame[observed].notna() & (frame[observed] != "")).any(axis=1)
     series = frame[data.series] if data.series else pd.Series(0, index=frame.index)
     at_hand = filled[::-1].groupby(series[::-1]).cummax()[::-1]
     return frame[at_hand], None if at_hand.all() else frame[~at_hand]

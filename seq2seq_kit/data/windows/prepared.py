@@ -271,8 +271,7 @@ def fill_and_scale(data: Data, table: Table, split: Split, scaler: Scaler) -> Pr
 
 def scale(data: Data, table: Table, filled: Table, split: Split, scaler: Scaler) -> Prepared:
     """The stage `scale`: the matrix of `filled`, the same rows as `table` without the missing cells that a recipe fills."""
-    columns = Columns.of(data)
-    codes = scaler.codes_of(table.series)
+    columns, codes = Columns.of(data), scaler.codes_of(table.series)
     layout = columns.layout()
     changed = scaler.transforms.apply(filled) if scaler.transforms else filled
     matrix = make_matrix(columns, changed, scaler, codes, layout)
