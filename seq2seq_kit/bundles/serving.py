@@ -42,7 +42,7 @@ def _example(prepared: Prepared, source: pd.DataFrame | FrameOnDisk) -> pd.DataF
     start = _fullest(prepared, [prepared.table.columns.index(name) for name in columns.past])
     ahead = windows.shape.span - windows.shape.input_steps if getattr(data, "known_future", []) else 0
     rows = start + np.arange(windows.shape.input_steps + ahead)
-    names = [name for name in (data.series, *data.time_columns) if name] + [*columns.numbers, *columns.words]
+    names = list(dict.fromkeys([*data.series_columns, *data.time_columns, *columns.numbers, *columns.words]))
     numbers = np.array([prepared.table.number(int(row)) - 1 for row in rows])
     # A row that was added has no row in the source: there is none between the rows that have.
     there = numbers >= 0
@@ -55,9 +55,9 @@ def _example(prepared: Prepared, source: pd.DataFrame | FrameOnDisk) -> pd.DataF
     read = read_columns(example, columns.numbers, prepared.table.origin, form=data.format)
     for name, values in zip(columns.numbers, read, strict=True):
         example[name] = values
-    if data.series:
-        example[data.series] = example[data.series].astype("str")
-    known = (*columns.known_future, *columns.static, *columns.categories[: columns.ahead])
+    for name in data.series_columns:
+        example[name] = example[name].astype("str")
+    known = (*data.series_columns, *columns.known_future, *columns.static, *columns.categories[: columns.ahead])
     example.loc[steps:, [name for name in columns.numbers if name not in known]] = np.nan
     example.loc[steps:, [name for name in columns.words if name not in known]] = ""
     if isinstance(data.time, str) and prepared.table.times is not None:

@@ -121,7 +121,7 @@ class WindowBundle(Bundle):
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
         """Columns of a frame that the model does not use."""
         data = self.window_data
-        used = {data.series, *data.time_columns, *Columns.of(data).table}
+        used = {*data.series_columns, *data.time_columns, *Columns.of(data).table}
         return [str(name) for name in frame.columns if name not in used]
 
 

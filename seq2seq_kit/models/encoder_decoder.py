@@ -171,7 +171,9 @@ def build_encoder_decoder(
 
     inputs = keras.Input((input_steps, input_features), name="inputs")
     future = keras.Input((output_steps, future_features), name="future") if future_features else None
-    numbers, codes, ahead, ahead_codes, statistics = inputs, [], future, [], None
+    numbers, ahead, statistics = inputs, future, None
+    codes: list[Tensor] = []
+    ahead_codes: list[Tensor] = []
     if categories:
         numbers, codes = embedded.split(inputs, len(categories), name="split_categories")
     if future_categories:

@@ -56,7 +56,8 @@ def build_line(
     if categories:
         embedded = Embedded(categories, indicators=skip_categories)
         numbers, codes = embedded.split(inputs, len(categories), name="split_categories")
-        ahead, ahead_codes = future, []
+        ahead: Tensor | None = future
+        ahead_codes: list[Tensor] = []
         if future_categories:
             ahead, ahead_codes = embedded.split(future, future_categories, name="split_future_categories")
         seen = [

@@ -59,6 +59,13 @@ def static_columns_are_of_series(recipe: Written) -> Iterator[Problem]:
         yield Problem("data.static", f"{data['weight']} is the weight; leave it out here", "conflicting_keys")
 
 
+def series_are_told_apart_by_other_columns(recipe: Written) -> Iterator[Problem]:
+    names = names_of(recipe.data, "series")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        said = f"`series` names {', '.join(twice)} twice; name each column once"
+        yield Problem("data.series", said, "duplicate_column")
+
+
 def a_series_that_is_a_category_is_named(recipe: Written) -> Iterator[Problem]:
     if recipe.data.get("series_category") is True and not recipe.data.get("series"):
         said = "needs `series`, the column that tells series apart. Name it, or leave this out"
@@ -79,6 +86,7 @@ CATEGORY_RULES: tuple[Rule, ...] = (
     categories_are_no_numbers,
     numbers_are_read,
     static_columns_are_of_series,
+    series_are_told_apart_by_other_columns,
     a_series_that_is_a_category_is_named,
     a_width_is_of_categories,
 )

@@ -83,6 +83,12 @@ class Table(Timing, Sourced):
         "standard", description="For all columns, or by column; columns not named stay on `standard`."
     )
 
+    @property
+    def series_columns(self) -> list[str]:
+        """The columns that tell the series apart together; none for a single series."""
+        given: str | list[str] | None = self.series
+        return [given] if isinstance(given, str) else list(given or [])
+
 
 class Data(Table):
     """A table, and how windows are cut from it."""
@@ -97,6 +103,9 @@ class WindowData(WindowColumns, Data):
     """The table of a model of windows."""
 
     read: Read = "memory"
+    series: Name | Annotated[list[Name], Field(min_length=1, max_length=20)] | None = Field(  # type: ignore[assignment]
+        None, description="Column that tells the series of a long table apart, or several that do so together."
+    )
 
 
 class HorizonData(WindowData):

@@ -85,9 +85,8 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
 
     @property
     def columns(self) -> list[str]:
-        data = self.prepared.data
-        columns = self.prepared.columns
-        return [name for name in (data.series, *data.time_columns) if name] + [*columns.numbers, *columns.words]
+        data, columns = self.prepared.data, self.prepared.columns
+        return list(dict.fromkeys([*data.series_columns, *data.time_columns, *columns.numbers, *columns.words]))
 
     @property
     def series(self) -> list[str]:

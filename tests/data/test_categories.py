@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.data.tables.categories import MISSING, UNKNOWN, read_category
+from seq2seq_kit.data.tables.names import joined_name, parts_of_name
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.written import PLAIN
 from seq2seq_kit.data.windows.newest import NewestReader
@@ -122,9 +123,10 @@ def test_the_stored_scaler_has_the_values_and_refuses_others() -> None:
     scaler = prepare(recipe_of().data, frame_of()).scaler
     stored = scaler.to_json()
     assert Scaler.from_json(stored).vocabularies == scaler.vocabularies
+    wrong: Any
     for wrong in ([1], ["a", "a"], "ab", ["a" * 2_000], [str(number) for number in range(10_001)]):
         with pytest.raises(ValueError, match="kind"):
-            Scaler.from_json({**stored, "vocabularies": {"kind": wrong}})  # type: ignore[typeddict-item]
+            Scaler.from_json({**stored, "vocabularies": {"kind": wrong}})
 
 
 def test_the_decoder_is_given_what_is_known_and_what_stays_the_same() -> None:
@@ -286,6 +288,7 @@ def test_new_rows_are_read_by_the_vocabulary_of_training() -> None:
         ({"static": ["size"], "series": None}, "data.static", "missing_key"),
         ({"static": ["load"]}, "data.static", "conflicting_keys"),
         ({"static": ["size"], "known_future": ["size"]}, "data.static", "conflicting_keys"),
+        ({"series": ["name", "name"]}, "data.series", "duplicate_column"),
         ({"series_category": True, "series": None}, "data.series_category", "missing_key"),
     ],
 )
@@ -299,3 +302,23 @@ def test_a_width_without_categories_is_told() -> None:
     with pytest.raises(RecipeError) as caught:
         parse_recipe(forecast_recipe() | {"model": {"embedding_units": 4}})
     assert [problem.code for problem in caught.value.problems] == ["unused_key"]
+
+
+def test_names_of_several_columns_come_apart_again() -> None:
+    for parts in (["north", "S1"], ["a/b", "c"], ["a", "b/c"], ["a\\", "/b"], ["\\/", "\\\\", "x"], ["", "a"]):
+        assert parts_of_name(joined_name(parts), len(parts)) == parts
+    assert joined_name(["a/b", "c"]) != joined_name(["a", "b/c"])
+
+
+def test_several_columns_tell_the_series_apart() -> None:
+    frame = pd.concat([frame_of(60).assign(product=product) for product in ("x", "y/z")], ignore_index=True)
+    table = prepare(recipe_of(series=["name", "product"]).data, frame.sample(frac=1, random_state=1)).table
+    assert sorted(table.series) == ["a/x", "a/y\\/z", "b/x", "b/y\\/z"]
+    assert np.diff(table.bounds).tolist() == [60] * 4
+
+
+def test_a_column_of_the_series_may_be_static_and_a_category() -> None:
+    frame = pd.concat([frame_of(60).assign(product=product) for product in ("x", "y")], ignore_index=True)
+    data = {"series": ["name", "product"], "static": ["name"], "categories": ["kind", "name"]}
+    prepared = prepare(recipe_of(**data).data, frame)
+    assert prepared.scaler.vocabularies["name"] == ["a", "b"]

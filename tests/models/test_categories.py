@@ -60,7 +60,7 @@ def test_codes_beyond_the_columns_share_the_last_one() -> None:
     "more", [{}, {"linear_skip": True, "fixed_categories": 1}, {"segment_steps": 2}, {"normalise": "last"}]
 )
 @pytest.mark.parametrize("channels", ["joint", "independent"])
-def test_every_form_depends_on_the_codes(channels: str, more: dict[str, Any]) -> None:
+def test_every_form_depends_on_the_codes(channels: Any, more: dict[str, Any]) -> None:
     keras.utils.set_random_seed(0)
     model = build_encoder_decoder(**SMALL, channels=channels, output_features=2, **more)
     past, future = arrays()

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit import load, train
+from seq2seq_kit.errors import DataError
 from seq2seq_kit.tasks.forecast.linear_start import start_from_ridge
 from seq2seq_kit.tasks.forecast.task import ForecastJob
 from tests.data.test_categories import FULL, frame_of, recipe_of
@@ -68,6 +69,30 @@ def test_a_category_that_decides_the_target_is_learned_without_a_line(bridge: st
     strange = bundle.predict(frame, future=future_of(frame, ["fog"] * 3))
     assert any("kind" in note and "fog" in note for note in strange.attrs["notes"])
     assert -6.5 < strange.loc[strange["name"] == "a", "load"].mean() < -0.5
+
+
+def test_answers_carry_each_column_of_the_series() -> None:
+    frame = pd.concat([frame_of().assign(product=product) for product in ("x", "y/z")], ignore_index=True)
+    job = ForecastJob.open(recipe_of(series=["name", "product"], scale_per_series=True), frame)
+    bundle = job.bundle(job.build(), {}, peers=False)
+    answer = bundle.predict(frame)
+    steps = job.recipe.data.output_steps
+    assert answer.columns.tolist() == ["name", "product", "time", "step", "load"]
+    assert answer["name"].tolist() == ["a"] * steps + ["b"] * steps + ["a"] * steps + ["b"] * steps
+    assert answer["product"].tolist() == ["x"] * 2 * steps + ["y/z"] * 2 * steps
+    assert bundle.ignored_columns(frame) == ["promo", "region", "size"]
+    with pytest.raises(DataError, match="product") as caught:
+        bundle.predict(frame.drop(columns="product"))
+    assert caught.value.code == "missing_column"
+
+
+def test_rows_ahead_of_several_columns_belong_to_their_series() -> None:
+    data = {"series": ["name", "region"], "known_future": ["promo"], "categories": ["kind", "promo"]}
+    job = ForecastJob.open(recipe_of(**data), frame_of())
+    bundle = job.bundle(job.build(), {}, peers=False)
+    example, answer = job.served(bundle)["frames"]
+    assert isinstance(answer, pd.DataFrame)
+    pd.testing.assert_frame_equal(bundle.answer(example), answer)
 
 
 @pytest.mark.parametrize("data", [FULL, {}, {"resample": "mean", "every": "2h"}])

@@ -134,7 +134,7 @@ class Columns:
 def _series_category(data: WindowData) -> str:
     """A name for the series as a category that no column of the recipe has."""
     used = {*data.inputs, *data.static, *getattr(data, "known_future", []), *getattr(data, "targets", []), data.weight}
-    name = f"{data.series}_category"
+    name = "_".join([*data.series_columns, "category"])
     while name in used:
         name += "_"
     return name

@@ -14,7 +14,7 @@ from seq2seq_kit.data.tables.categories import FIRST, read_categories
 from seq2seq_kit.data.tables.cells import read_columns, require_columns
 from seq2seq_kit.data.tables.dialect_words import footers_told
 from seq2seq_kit.data.tables.gaps import cut_at_gaps, times_of_day
-from seq2seq_kit.data.tables.names import read_names
+from seq2seq_kit.data.tables.names import read_series
 from seq2seq_kit.data.tables.pieces import count_missing, pieces_of
 from seq2seq_kit.data.tables.regular import Treatment, fill_gaps, join_duplicates, onto_grid
 from seq2seq_kit.data.tables.time import Every
@@ -98,7 +98,7 @@ def read_table(
     columns: Sequence[str],
     time: str | Sequence[str] | None = None,
     every: Every | str | None = None,
-    series: str | None = None,
+    series: str | Sequence[str] = (),
     origin: str = "the data",
     style: TimeStyle | None = None,
     trained: TimeStyle | None = None,
@@ -116,7 +116,7 @@ def read_table(
         columns: Numeric columns to take; others are left alone.
         time: Column of timestamps (or texts that pandas reads as such), or several that are joined.
         every: Step between rows, as in the recipe.
-        series: Column that tells the series apart.
+        series: Column that tells the series apart, or several.
         origin: Name of the file for messages.
         style: What the recipe says of the timestamps.
         trained: How those of the training rows were written; see `read_times`.
@@ -132,10 +132,11 @@ def read_table(
             unreadable, duplicate or off the grid of `every`.
     """
     clocks = [time] if isinstance(time, str) else list(time or [])
-    wanted = [*([series] if series else []), *clocks, *columns, *categories]
+    named = [series] if isinstance(series, str) else list(series)
+    wanted = [*named, *clocks, *columns, *categories]
     require_columns(frame.columns, wanted, origin, rows=len(frame), index=frame.index.names)
     values = _values(frame, columns, origin, form)
-    codes, names = read_names(frame[series], series, origin) if series else (np.zeros(len(frame), dtype=np.int64), [""])
+    codes, names = read_series(frame, named, origin) if named else (np.zeros(len(frame), dtype=np.int64), [""])
     coded, found = read_categories(frame, categories, origin, form, words or {})
     if series_category:
         coded, found = [*coded, codes + float(FIRST)], found | {series_category: names}
@@ -159,9 +160,7 @@ def read_table(
         values, codes = values[order], codes[order]
         if times is not None:
             times = times[order]
-        notes.append(
-            f"{origin} was not sorted by {' and '.join(filter(None, (series, *clocks)))}; the rows were sorted"
-        )
+        notes.append(f"{origin} was not sorted by {' and '.join((*named, *clocks))}; the rows were sorted")
     bounds = np.searchsorted(codes, np.arange(len(names) + 1))
     step = Every.of(every) if isinstance(every, str) else every
     table = Table(

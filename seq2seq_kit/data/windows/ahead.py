@@ -89,7 +89,8 @@ def split_ahead(frame: pd.DataFrame, data: HorizonData) -> tuple[pd.DataFrame, p
     ahead = (*data.known_future, *data.static)
     observed = [name for name in Columns.of(data).table if name not in ahead and name in frame]
     filled = (frame[observed].notna() & (frame[observed] != "")).any(axis=1)
-    series = frame[data.series] if data.series else pd.Series(0, index=frame.index)
+    names = [name for name in data.series_columns if name in frame]
+    series = frame.groupby(names, dropna=False).ngroup() if names else pd.Series(0, index=frame.index)
     at_hand = filled[::-1].groupby(series[::-1]).cummax()[::-1]
     return frame[at_hand], None if at_hand.all() else frame[~at_hand]
 
@@ -165,7 +166,7 @@ def _known_future(
         columns=numbers,
         time=data.time,
         every=Every.of(data.every, data.holidays),
-        series=data.series,
+        series=data.series_columns,
         origin="the future rows",
         style=style_of(data),
         trained=table.style,

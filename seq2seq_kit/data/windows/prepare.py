@@ -194,7 +194,7 @@ def read_rows(data: Data, frame: pd.DataFrame, origin: str, trained: TimeStyle |
         columns=columns.numbers,
         time=data.time,
         every=Every.of(data.every, data.holidays),
-        series=data.series,
+        series=data.series_columns,
         origin=origin,
         style=style_of(data),
         trained=trained,
