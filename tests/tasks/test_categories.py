@@ -59,7 +59,7 @@ def test_a_category_that_decides_the_target_is_learned_without_a_line(bridge: st
         given["model"] = {"encoder_units": [8], "decoder_units": [8], "bridge": "state"}
     result = train(given, data=frame, tracking_uri=str(store))
     result.bundle.save(tmp_path / "bundle")
-    bundle = load(tmp_path / "bundle")
+    bundle: Any = load(tmp_path / "bundle")
     kinds = ["snow", "rain", "sun"]
     forecast = bundle.predict(frame, future=future_of(frame, kinds))
     for name, level in (("a", -4.0), ("b", 4.0)):
@@ -91,6 +91,7 @@ def test_rows_ahead_of_several_columns_belong_to_their_series() -> None:
     job = ForecastJob.open(recipe_of(**data), frame_of())
     bundle = job.bundle(job.build(), {}, peers=False)
     example, answer = job.served(bundle)["frames"]
+    assert isinstance(example, pd.DataFrame)
     assert isinstance(answer, pd.DataFrame)
     pd.testing.assert_frame_equal(bundle.answer(example), answer)
 
