@@ -98,7 +98,7 @@ def read_table(
     columns: Sequence[str],
     time: str | Sequence[str] | None = None,
     every: Every | str | None = None,
-    series: str | Sequence[str] = (),
+    series: str | Sequence[str] | None = None,
     origin: str = "the data",
     style: TimeStyle | None = None,
     trained: TimeStyle | None = None,
@@ -132,7 +132,7 @@ def read_table(
             unreadable, duplicate or off the grid of `every`.
     """
     clocks = [time] if isinstance(time, str) else list(time or [])
-    named = [series] if isinstance(series, str) else list(series)
+    named = [series] if isinstance(series, str) else list(series or [])
     wanted = [*named, *clocks, *columns, *categories]
     require_columns(frame.columns, wanted, origin, rows=len(frame), index=frame.index.names)
     values = _values(frame, columns, origin, form)
