@@ -322,3 +322,8 @@ def test_a_column_of_the_series_may_be_static_and_a_category() -> None:
     data = {"series": ["name", "product"], "static": ["name"], "categories": ["kind", "name"]}
     prepared = prepare(recipe_of(**data).data, frame)
     assert prepared.scaler.vocabularies["name"] == ["a", "b"]
+
+
+def test_a_column_of_words_is_refused_with_the_key_that_reads_it() -> None:
+    with pytest.raises(DataError, match=r"column kind.*data\.categories"):
+        prepare(recipe_of(categories=[]).data, frame_of())
