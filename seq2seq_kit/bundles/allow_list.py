@@ -33,6 +33,7 @@ CLASSES = frozenset([
 # fmt: on
 # The kit's own layers by the module that registers them with Keras. Each is let in under its own name from its own module only.
 _BY_MODULE = {
+    "categories": "Indicators SplitCategories",
     "channels": "ChannelEmbedding MergeChannels RepeatChannels SplitChannels",
     "characters": "FoldSteps UnfoldSteps",
     "feedback": "StepBefore",

@@ -215,6 +215,11 @@ def names_of_series(recipe: Recipe) -> list[str]:
     return _names(recipe.data, "series")
 
 
+def names_of_categories(recipe: Recipe) -> list[str]:
+    """The columns of words that a recipe names."""
+    return _names(recipe.data, "categories")
+
+
 def format_of(recipe: Recipe) -> Format:
     """How a recipe's files of text are written."""
     found: Format = getattr(recipe.data, "format", PLAIN)

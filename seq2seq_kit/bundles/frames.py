@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.tables.names import answer_frame
+from seq2seq_kit.data.tables.names import answer_frame, parts_of_name
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import SeriesTooShortError
 
@@ -79,10 +79,12 @@ def require_some(prepared: Prepared) -> None:
 
 
 def _series_of(prepared: Prepared, windows: np.ndarray) -> dict[str, np.ndarray]:
-    if not prepared.data.series:
-        return {}
-    names = np.array(prepared.table.series, dtype=object)
-    return {prepared.data.series: names[prepared.series_of("test", windows)]}
+    columns = prepared.data.series_columns
+    parts = [parts_of_name(name, len(columns)) for name in prepared.table.series]
+    numbers = prepared.series_of("test", windows)
+    return {
+        column: np.array([part[place] for part in parts], dtype=object)[numbers] for place, column in enumerate(columns)
+    }
 
 
 def _when(prepared: Prepared, rows: np.ndarray, prefix: str) -> dict[str, np.ndarray | pd.DatetimeIndex]:

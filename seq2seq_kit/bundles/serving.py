@@ -40,22 +40,26 @@ def _example(prepared: Prepared, source: pd.DataFrame | FrameOnDisk) -> pd.DataF
     data, columns = prepared.data, prepared.columns
     windows = prepared.windows["test"]
     start = _fullest(prepared, [prepared.table.columns.index(name) for name in columns.past])
-    ahead = windows.shape.span - windows.shape.input_steps if columns.known_future else 0
+    ahead = windows.shape.span - windows.shape.input_steps if getattr(data, "known_future", []) else 0
     rows = start + np.arange(windows.shape.input_steps + ahead)
-    names = [name for name in (data.series, *data.time_columns) if name] + columns.table
+    names = list(dict.fromkeys([*data.series_columns, *data.time_columns, *columns.numbers, *columns.words]))
     numbers = np.array([prepared.table.number(int(row)) - 1 for row in rows])
     # A row that was added has no row in the source: there is none between the rows that have.
     there = numbers >= 0
     rows, steps = rows[there], int(there[: windows.shape.input_steps].sum())
     example = source.iloc[numbers[there]][names].reset_index(drop=True)
     if data.resample or data.duplicates not in ("refuse", "first", "last"):
-        example[columns.table] = cells_of(prepared.table.values, rows, range(len(columns.table)))
-    read = read_columns(example, columns.table, prepared.table.origin, form=data.format)
-    for name, values in zip(columns.table, read, strict=True):
+        example[columns.numbers] = cells_of(prepared.table.values, rows, range(len(columns.numbers)))
+    for name in columns.words:
+        example[name] = example[name].astype("str").where(example[name].notna(), "")
+    read = read_columns(example, columns.numbers, prepared.table.origin, form=data.format)
+    for name, values in zip(columns.numbers, read, strict=True):
         example[name] = values
-    if data.series:
-        example[data.series] = example[data.series].astype("str")
-    example.loc[steps:, [name for name in columns.table if name not in columns.known_future]] = np.nan
+    for name in data.series_columns:
+        example[name] = example[name].astype("str")
+    known = (*data.series_columns, *columns.known_future, *columns.static, *columns.categories[: columns.ahead])
+    example.loc[steps:, [name for name in columns.numbers if name not in known]] = np.nan
+    example.loc[steps:, [name for name in columns.words if name not in known]] = ""
     if isinstance(data.time, str) and prepared.table.times is not None:
         example[data.time] = as_written(prepared.table.times[rows], data.time_format)
     return example

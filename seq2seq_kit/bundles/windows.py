@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Arrays, Bundle, Json, Shape, refuse_other_shapes
+from seq2seq_kit.bundles.base import Arrays, Bundle, Json, Shape, names_of_categories, refuse_other_shapes
 from seq2seq_kit.bundles.frames import require_some
+from seq2seq_kit.data.tables.categories import category_sizes
 from seq2seq_kit.data.tables.columns import Columns, window_shape
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.windows.batches import Layout
@@ -99,6 +100,10 @@ class WindowBundle(Bundle):
         methods = self.scaler.transforms.methods if self.scaler.transforms else ["none"] * len(columns.table)
         if methods != [chosen.get(name, "none") for name in columns.table]:
             raise ValueError(f"the recipe has the transforms {chosen}, the scaler {methods}")
+        words = self.scaler.vocabularies
+        if sorted(words) != sorted(columns.categories):
+            raise ValueError(f"the recipe has the categories {columns.categories}, the scaler {list(words)}")
+        refuse_other_sizes(self.model, category_sizes(words, columns.categories))
         if wrong := [name for name, values in self.naive.items() if values.shape != (len(columns.targets),)]:
             raise ValueError(f"there are {len(columns.targets)} targets, but other denominators of MASE for {wrong[0]}")
         refuse_other_shapes(self.model, self.reads(columns.layout(), shape), (shape.output_steps, len(columns.targets)))
@@ -111,10 +116,17 @@ class WindowBundle(Bundle):
     @property
     def as_written(self) -> list[str]:
         # The series of a bundle of before are called as pandas read them: 7 where the file has 007.
-        return [] if self.scaler.times is None else super().as_written
+        return [] if self.scaler.times is None else [*super().as_written, *names_of_categories(self.recipe)]
 
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
         """Columns of a frame that the model does not use."""
         data = self.window_data
-        used = {data.series, *data.time_columns, *Columns.of(data).table}
+        used = {*data.series_columns, *data.time_columns, *Columns.of(data).table}
         return [str(name) for name in frame.columns if name not in used]
+
+
+def refuse_other_sizes(model: keras.Model, sizes: Sequence[int]) -> None:
+    """Raises `ValueError` for a model whose categories have other numbers of codes."""
+    found: list[int] = next((layer.sizes for layer in model.layers if layer.name == "split_categories"), [])
+    if list(found) != list(sizes):
+        raise ValueError(f"the model has categories of {list(found)} codes, the scaler of {list(sizes)}")

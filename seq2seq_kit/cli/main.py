@@ -114,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--target", metavar="COLUMN", nargs="+", help="columns to predict; default: the best guess")
     verb.add_argument("--ahead", help="how far to forecast: rows (24) or a span (14d); default: one season")
     verb.add_argument("--series", metavar="COLUMN", nargs="+", help="columns that tell series apart")
+    verb.add_argument("--known", metavar="COLUMN", nargs="+", help="columns known ahead, such as a plan")
     verb.add_argument("--out", metavar="RECIPE", help="file to write; default: the table's name with .yaml, here")
     verb.add_argument("--train", action="store_true", help="train the recipe at once")
     _tracking(verb)

@@ -1,5 +1,7 @@
 """The recipe of an autoencoder of windows, from what its table is."""
 
+from collections.abc import Sequence
+
 from seq2seq_kit.drafting.notes import Notes, listed
 from seq2seq_kit.drafting.rows import clock_keys, missing_keys, series_keys, usable_rows
 from seq2seq_kit.drafting.seasons import find_seasons
@@ -16,14 +18,23 @@ _NUMBERS_OF_A_LATENT = 12  # of a window, for each of the latent vector's
 
 
 def draft_autoencode(
-    table: Inspected, kind: type[Recipe], target: list[str], ahead: str | int | None, notes: Notes
+    table: Inspected,
+    kind: type[Recipe],
+    target: list[str],
+    ahead: str | int | None,
+    notes: Notes,
+    known: Sequence[str] = (),
 ) -> dict[str, object]:
     """The values of the recipe; `target` names the columns to reconstruct, by default all numbers.
 
     Raises:
         DataError: The table holds no numbers, or too few rows.
-        ArgumentError: `ahead` is given, which an autoencoder has not.
+        ArgumentError: `ahead` or `known` is given, which an autoencoder has not.
     """
+    if known:
+        raise ArgumentError(
+            "known is for a forecast; an autoencoder looks at no steps ahead. Leave it out", code="not_supported"
+        )
     if ahead is not None:
         raise ArgumentError(
             "ahead is for a forecast; an autoencoder gives its window back. Leave it out", code="invalid_ahead"

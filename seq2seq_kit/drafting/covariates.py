@@ -8,7 +8,7 @@ _LAGS = 12
 _MOST_ROWS = 20_000
 
 
-def helps(target: np.ndarray, other: np.ndarray, *, season: int, ahead: int) -> float:
+def helps(target: np.ndarray, other: np.ndarray, *, season: int, ahead: int, known: bool = False) -> float:
     """By what share the error of a linear forecast falls when it also reads another column; below 0.02 is none.
 
     Args:
@@ -16,6 +16,7 @@ def helps(target: np.ndarray, other: np.ndarray, *, season: int, ahead: int) -> 
         other: Likewise.
         season: Steps of the shortest season; 1 for none.
         ahead: Steps to forecast.
+        known: Whether the other column is known at the step to forecast, too.
     """
     target, other = target[-_MOST_ROWS:], other[-_MOST_ROWS:]
     steps = sorted({1, (ahead + 1) // 2, ahead})
@@ -23,10 +24,15 @@ def helps(target: np.ndarray, other: np.ndarray, *, season: int, ahead: int) -> 
     for step in steps:
         own = _lagged(target, season, step, _LAGS)
         beside = np.column_stack([own, _lagged(other, season, step, _LAGS // 2)])
-        wanted = np.concatenate([target[step:], np.full(step, np.nan)])
+        wanted = _later(target, step)
+        beside = np.column_stack([beside, _later(other, step)]) if known else beside
         without, with_it = _error(own, beside, wanted)
         gains.append(1 - with_it / without if without > 0 else 0.0)
     return float(np.mean(gains))
+
+
+def _later(values: np.ndarray, step: int) -> np.ndarray:
+    return np.concatenate([values[step:], np.full(min(step, len(values)), np.nan)])
 
 
 def is_help(gain: float) -> bool:

@@ -54,6 +54,7 @@ def draft_recipe(
     target: str | Sequence[str] | None = None,
     ahead: str | int | None = None,
     series: str | Sequence[str] | None = None,
+    known: str | Sequence[str] | None = None,
 ) -> Draft:
     """Looks at a table and writes a recipe that trains on it at once.
 
@@ -63,6 +64,7 @@ def draft_recipe(
         target: Column or columns to predict; None: the best guess, with its reason.
         ahead: How far to forecast: rows (24) or a span of time ("14d"); None: one season.
         series: Column or columns that tell series apart; None: those that do.
+        known: Column or columns whose values are known ahead, such as a plan; `predict` then needs them.
 
     Returns:
         The recipe, checked against the table.
@@ -79,20 +81,22 @@ def draft_recipe(
         24
     """
     notes = Notes()
-    known = [*_OF_ROWS, *_OF_TEXTS]
-    if task is not None and task not in known:
-        near = did_you_mean(task, known, otherwise="")
-        raise ArgumentError(f"task must be {', '.join(known)}. Received: {task!r}{near}", code="invalid_task")
+    tasks = [*_OF_ROWS, *_OF_TEXTS]
+    if task is not None and task not in tasks:
+        near = did_you_mean(task, tasks, otherwise="")
+        raise ArgumentError(f"task must be {', '.join(tasks)}. Received: {task!r}{near}", code="invalid_task")
     source = open_source(frame, notes)
     targets, groups = _names(target), _names(series)
     chosen = task or task_of_texts(source, targets) or "forecast"
+    if chosen in _OF_TEXTS and known:
+        raise ArgumentError(f"known is for a forecast. Received: task={chosen!r}. Leave it out", code="not_supported")
     if chosen in _OF_TEXTS:
         drafted = _OF_TEXTS[chosen](source, targets, notes)
     else:
         inspected = inspect(source, groups, notes, resample=has_key(_kind(chosen), "data.resample"))
         for said in inspected.roles.left_out:
             notes.say("", said)
-        drafted = _OF_ROWS[chosen](inspected, _kind(chosen), targets, ahead, notes)
+        drafted = _OF_ROWS[chosen](inspected, _kind(chosen), targets, ahead, notes, _names(known))
     return _checked({"task": chosen} | drafted, source, notes)
 
 

@@ -1,11 +1,11 @@
 """The recipe of a forecast, from what its table is."""
 
-import numpy as np
+from collections.abc import Sequence
 
 from seq2seq_kit.data.tables.time import Every
-from seq2seq_kit.drafting.covariates import helps, is_help
+from seq2seq_kit.drafting.inputs import choose_inputs
 from seq2seq_kit.drafting.keys import has_key
-from seq2seq_kit.drafting.notes import Notes, listed
+from seq2seq_kit.drafting.notes import Notes
 from seq2seq_kit.drafting.rows import clock_keys, missing_keys, series_keys, usable_rows
 from seq2seq_kit.drafting.seasons import Season, find_seasons
 from seq2seq_kit.drafting.signal import Signal, look_at, training_rows
@@ -14,19 +14,23 @@ from seq2seq_kit.drafting.table import Inspected
 from seq2seq_kit.drafting.targets import Targets, choose_targets
 from seq2seq_kit.recipe.fields import Recipe
 
-_OTHERS = 12  # columns beside the target that are tried
 _DAY = 86400
 _OFTEN = 0.002  # share of values far off from which they are of the series and no slips
 _WANDERS = 0.15  # share of the variance between windows from which a level is not that of the training rows
 
 
 def draft_forecast(
-    table: Inspected, kind: type[Recipe], target: list[str], ahead: str | int | None, notes: Notes
+    table: Inspected,
+    kind: type[Recipe],
+    target: list[str],
+    ahead: str | int | None,
+    notes: Notes,
+    known: Sequence[str] = (),
 ) -> dict[str, object]:
-    """The values of the recipe.
+    """The values of the recipe; `known` are columns whose values are known ahead.
 
     Raises:
-        DataError: The table holds nothing to forecast, or too few rows.
+        DataError: The table holds nothing to forecast, or too few rows; a column of `known` is not there, or a target.
         ArgumentError: `ahead` is no number of steps.
     """
     origin, roles = table.source.origin, table.roles
@@ -42,18 +46,18 @@ def draft_forecast(
     )
     asked = None if ahead is None else steps_ahead(ahead, every)
     lengths = choose_lengths(rows, seasons, every, asked, notes, origin)
-    inputs = _inputs(table, targets, seasons, lengths, notes)
+    read = choose_inputs(table, targets, known, seasons, lengths, notes)
     seen = look_at(longest, lengths.input_steps)
     _tell_signal(seen, main, notes)
     calendar = _calendar(every, seasons, notes)
     data = dict(table.source.keys) | keys | series_keys(table, main, kind, notes)
-    data |= {"inputs": inputs, "targets": targets.names} | ({"calendar": calendar} if calendar else {})
+    data |= {"inputs": read.inputs, "targets": targets.names} | read.keys | ({"calendar": calendar} if calendar else {})
     data |= {"input_steps": lengths.input_steps, "output_steps": lengths.output_steps}
-    data |= missing_keys(table, inputs, keys, notes) | _transform(seen, targets, kind, notes)
+    data |= missing_keys(table, read.numbers, keys, notes) | _transform(seen, targets, kind, notes)
     data["split"] = {"val": lengths.share, "test": lengths.share}
     channels = len(targets.names) if targets.wide else 1
     recurrence = (lengths.input_steps + lengths.output_steps) // lengths.segment
-    features = len(inputs) + len(calendar) * 2
+    features = read.features + len(calendar) * 2
     effort = choose_effort(
         _windows(rows, lengths), channels, recurrence, features, notes, most_stride=lengths.output_steps
     )
@@ -79,53 +83,6 @@ def _model(effort: Effort, lengths: Lengths, seen: Signal, independent: bool, no
         layers["channels"] = "independent"
     notes.say("linear_skip", "a line from the window, fitted first; the network learns what a line cannot say")
     return layers | _normalise(seen, notes) | {"output_dropout": effort.dropout, "linear_skip": True}
-
-
-def _inputs(table: Inspected, targets: Targets, seasons: list[Season], lengths: Lengths, notes: Notes) -> list[str]:
-    inputs = list(targets.names)
-    kept: list[str] = []
-    dropped: list[str] = []
-    # Truth values that pandas has read as such are numbers to the kit.
-    truths = [name for name in table.roles.truths if table.source.frame[name].dtype == bool]
-    others = [name for name in [*table.roles.numbers, *truths] if name not in inputs]
-    if targets.wide:
-        others = truths = []
-    own = training_rows(table.on_grid(targets.names[0]))
-    for name in others[:_OTHERS]:
-        longest = max(
-            range(len(table.names)), key=lambda number: int(np.isfinite(table.on_grid(targets.names[0])[number]).sum())
-        )
-        whole, beside = table.on_grid(targets.names[0])[longest], table.on_grid(name)[longest]
-        offset = int(np.flatnonzero(np.isfinite(whole))[0])
-        beside = beside[offset : offset + len(own)]
-        gain = helps(own, beside, season=seasons[0].steps if seasons else 1, ahead=lengths.output_steps)
-        (kept if is_help(gain) else dropped).append(f"{name} ({gain:+.0%})" if gain else name)
-        inputs += [name] if is_help(gain) else []
-    if kept:
-        notes.say(
-            "inputs", "a column whose values are known ahead, such as a plan, also belongs into data.known_future"
-        )
-        notes.say(
-            "inputs",
-            f"besides the target {listed(kept)}: a linear forecast of training rows has a smaller error with it",
-        )
-    if dropped:
-        notes.say(
-            "inputs",
-            f"left out: {listed(dropped)}; the error of a linear forecast of training rows does not fall with it",
-        )
-    if len(others) > _OTHERS:
-        notes.say("inputs", f"not tried: {len(others) - _OTHERS} further columns")
-    for names, what in (
-        ([name for name in table.roles.truths if name not in truths], "true or false"),
-        (table.roles.categories, "categories"),
-        (table.roles.texts, "texts"),
-    ):
-        if names:
-            notes.say("inputs", f"left out: {listed(names)}, which hold{'s' if len(names) == 1 else ''} {what}")
-    if table.roles.static:
-        notes.say("inputs", f"left out: {listed(table.roles.static)}, the same in all rows of a series")
-    return inputs
 
 
 def _tell_signal(seen: Signal, name: str, notes: Notes) -> None:

@@ -67,6 +67,12 @@ class Inspected:
             self._grids[name] = [self._of_series(cells, rows) for rows in self._rows_by_series()]
         return self._grids[name]
 
+    def words_on_grid(self, name: str) -> list[np.ndarray]:
+        """A column of words as codes, as `on_grid`; where rows are averaged, a step with several words has none."""
+        codes = pd.factorize(self.source.frame[name])[0].astype(np.float64)
+        found = [self._of_series(np.where(codes < 0, np.nan, codes), rows) for rows in self._rows_by_series()]
+        return [np.where(cells == np.round(cells), cells, np.nan) for cells in found]
+
     def absent(self) -> list[np.ndarray]:
         """Steps of the grid without a row, by series, shape `(steps,)` bool."""
         marks = np.ones(len(self.codes))

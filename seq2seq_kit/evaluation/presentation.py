@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.evaluation.indicators import Indicated
 
 _EPSILON = 1e-5  # on the variance, as the model has it: a constant window is divided by 0.003 and not by 0
 
@@ -26,10 +27,10 @@ class Presentation:
 
     def width(self, prepared: Prepared) -> int:
         """Features of a row of `Windowed.design`."""
-        shape, layout = prepared.windows["train"].shape, prepared.layout
-        own = layout.inputs - len(layout.targets) + 1 if self.independent else layout.inputs
-        marks = len(layout.targets) if self.independent else 0
-        return shape.input_steps * own + shape.output_steps * len(layout.future) + marks
+        shape, targets = prepared.windows["train"].shape, len(prepared.layout.targets)
+        width = Indicated.of(prepared).width(shape.input_steps, shape.output_steps)
+        # Of independent targets each has its own values and its mark.
+        return width - shape.input_steps * (targets - 1) + targets if self.independent else width
 
     def of(self, prepared: Prepared, part: str, windows: np.ndarray) -> "Windowed":
         """Some windows of a part."""
@@ -37,7 +38,7 @@ class Presentation:
 
     def of_arrays(self, prepared: Prepared, arrays: Sequence[np.ndarray]) -> "Windowed":
         """Windows as the model takes them: `Prepared.arrays`."""
-        past, *future = (array.astype(np.float64) for array in arrays)
+        past, *future = Indicated.of(prepared).arrays(arrays)
         targets = len(prepared.layout.targets)
         center, scale = np.zeros((len(past), 1, targets)), np.ones((len(past), 1, targets))
         if self.normalise != "none":

@@ -12,8 +12,17 @@ import keras
 
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models.acceleration import accelerate
-from seq2seq_kit.models.arguments import boolean, fraction, output_columns, positive_int, units_list, whole_steps
+from seq2seq_kit.models.arguments import (
+    boolean,
+    fraction,
+    output_columns,
+    positive_int,
+    refuse,
+    units_list,
+    whole_steps,
+)
 from seq2seq_kit.models.blocks import Recurrent, bridge, decode, encode, head, segments
+from seq2seq_kit.models.categories import Embedded
 
 
 def build_autoencoder(
@@ -29,6 +38,8 @@ def build_autoencoder(
     segment_steps: int = 1,
     position_embedding: bool = False,
     output_dropout: float = 0.0,
+    categories: Sequence[int] = (),
+    embedding_units: int | None = None,
     cell: Literal["lstm", "gru"] = "lstm",
     dropout: float = 0.0,
     recurrent_dropout: float = 0.0,
@@ -48,6 +59,9 @@ def build_autoencoder(
         segment_steps: Neighbouring steps that are one step of the recurrence, in the encoder and in the decoder.
         position_embedding: Adds a learned vector to each step of the repeated latent vector.
         output_dropout: Share of the decoder's outputs dropped in training, in [0, 1).
+        categories: Codes of each category, whose columns are the last ones of the inputs and are not rebuilt: 0 is a missing
+            cell, 1 an unknown value, from 2 on a value. Each code has a learned vector; see `models.categories`.
+        embedding_units: Width of the vectors; None: half as many as a category has codes, at most 50.
         cell: `lstm` or `gru`.
         dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
         recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
@@ -75,7 +89,10 @@ def build_autoencoder(
     positive_int("segment_steps", segment_steps)
     encoder, decoder = units_list("encoder_units", encoder_units), units_list("decoder_units", decoder_units)
     whole_steps("input_steps", input_steps, segment_steps, pyramid, len(encoder))
-    output_features = output_columns(output_features, positive_int("input_features", input_features))
+    numbers = positive_int("input_features", input_features) - len(categories)
+    if numbers < 1:
+        refuse("categories", list(categories), f"leave columns of numbers among the inputs ({input_features})")
+    output_features = output_columns(output_features, numbers)
     boolean("bidirectional", bidirectional)
     boolean("position_embedding", position_embedding)
     fraction("output_dropout", output_dropout)
@@ -83,7 +100,11 @@ def build_autoencoder(
         positive_int("latent_dim", latent_dim)
     recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
     inputs = keras.Input((input_steps, input_features), name="inputs")
-    sequence = segments(inputs, segment_steps, encoder[0]) if segment_steps > 1 else inputs
+    sequence = inputs
+    if categories:
+        embedded = Embedded(categories, embedding_units)
+        sequence = embedded.join(*embedded.split(inputs, len(categories), name="split_categories"), name="categories")
+    sequence = segments(sequence, segment_steps, encoder[0]) if segment_steps > 1 else sequence
     latent, _ = encode(sequence, encoder, recurrent, bidirectional=bidirectional, pyramid=pyramid)
     if latent_dim is not None:
         latent = keras.layers.Dense(latent_dim, name="latent")(latent)

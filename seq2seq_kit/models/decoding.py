@@ -174,10 +174,13 @@ def compile_free_forecast(model: keras.Model) -> Callable[..., tf.Tensor]:
     """
     decoder, before = Decoder.of(model), model.get_layer("step_before")
     steps = model.output_shape[1]
+    given = next((tensor for tensor in model.inputs if tensor.name == "future"), None)
+    # What the decoder reads beside its own outputs: what is known ahead, with the vectors of its categories.
+    beside = None if given is None else keras.Model(given, model.get_layer("bridge_future").input[1])
 
     def run(inputs: tf.Tensor | np.ndarray, future: tf.Tensor | np.ndarray | None = None) -> tf.Tensor:
         inputs = tf.convert_to_tensor(inputs, tf.float32)
-        future = None if future is None else tf.convert_to_tensor(future, tf.float32)
+        future = None if beside is None else beside(tf.convert_to_tensor(future, tf.float32), training=False)
         states, memory = decoder.start([inputs])
         written = tf.TensorArray(tf.float32, size=steps)
 

@@ -1,11 +1,12 @@
 """A sequence to a sequence of another length: flat arguments in, an uncompiled `keras.Model` out. Knows no recipe and no data.
 
 encoder (many to one) -> bridge (`RepeatVector`) -> decoder (many to many) -> output (`TimeDistributed(Dense)`). What is asked
-for beyond that stands around it, in this order: `normalise`, `split_channels`, `segment_join`, `segment`, `encoder_0`,
-`encoder_1_join`, `encoder_1..n`, `channel_embedding`, `bridge`, `position_embedding`, `bridge_future`, `decoder_0..n`,
-`output_dropout`, `output`, `output_split`, `add_linear_skip`, `merge_channels`, `denormalise`; beside it `future`,
-`future_channels`, `future_join`, `linear_skip` with what stands around it, and, for a bidirectional encoder,
-`encoder_0_state_h`. Layer names are part of the API.
+for beyond that stands around it, in this order: `split_categories`, `normalise`, `category_0..n`, `categories`,
+`split_channels`, `segment_join`, `segment`, `encoder_0`, `encoder_1_join`, `encoder_1..n`, `channel_embedding`, `bridge`,
+`position_embedding`, `bridge_future`, `decoder_0..n`, `output_dropout`, `output`, `output_split`, `add_linear_skip`,
+`merge_channels`, `denormalise`; beside it `future`, `split_future_categories`, `future_categories`, `future_channels`,
+`future_join`, `linear_skip` with what stands around it, and, for a bidirectional encoder, `encoder_0_state_h`. Layer names are
+part of the API.
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,9 @@ from seq2seq_kit.models.arguments import (
 )
 from seq2seq_kit.models.blocks import Recurrent, decode, encode, head, segments
 from seq2seq_kit.models.bridges import BRIDGES
+from seq2seq_kit.models.categories import Embedded, known_ahead
 from seq2seq_kit.models.channels import ChannelEmbedding, MergeChannels, RepeatChannels, SplitChannels
+from seq2seq_kit.models.keras_compat import Tensor
 from seq2seq_kit.models.layers import NORMALISATIONS, Denormalise, JoinSteps, Normalise
 from seq2seq_kit.models.linear_skip import add_linear_skip
 from seq2seq_kit.models.states import require_equal_units
@@ -59,6 +62,11 @@ def build_encoder_decoder(
     linear_skip: bool = False,
     target_positions: Sequence[int] | None = None,
     measured_positions: Sequence[int] | None = None,
+    categories: Sequence[int] = (),
+    future_categories: int = 0,
+    fixed_categories: int = 0,
+    skip_categories: Sequence[int] | None = None,
+    embedding_units: int | None = None,
     cell: Literal["lstm", "gru"] = "lstm",
     dropout: float = 0.0,
     recurrent_dropout: float = 0.0,
@@ -95,6 +103,14 @@ def build_encoder_decoder(
             normalised or independent.
         measured_positions: Positions of the inputs that are normalised; None: all. A calendar, flags and what is known
             ahead are none.
+        categories: Codes of each category, whose columns are the last ones of the inputs: 0 is a missing cell, 1 an unknown
+            value, from 2 on a value. Each code has a learned vector; see `models.categories`.
+        future_categories: How many of them, the first ones, are also the last columns of `future`.
+        fixed_categories: How many of these, the first ones, are the same at all steps of a window, so that `linear_skip` sees
+            them once.
+        skip_categories: Columns that `linear_skip` has for each category: one for each code, those from the last one on share
+            it; None: as many as there are codes.
+        embedding_units: Width of the vectors; None: half as many as a category has codes, at most 50.
         cell: `lstm` or `gru`.
         dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
         recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
@@ -140,22 +156,43 @@ def build_encoder_decoder(
         require_equal_units(encoder, decoder, bidirectional=bidirectional, why="decoder_state='encoder'")
     independent = one_of("channels", channels, ["joint", "independent"]) == "independent"
     one_of("normalise", normalise, ["none", *NORMALISATIONS])
-    targets = _targets(target_positions, output_features, input_features, normalise, independent=independent)
-    measured = list(range(input_features))
+    embedded = Embedded(categories, embedding_units, skip_categories)
+    known_ahead("future_categories", future_categories, categories)
+    known_ahead("fixed_categories", fixed_categories, categories)
+    if len(categories) >= input_features:
+        refuse("categories", list(categories), f"leave columns of numbers among the inputs ({input_features})")
+    if future_categories > future_features:
+        refuse("future_categories", future_categories, f"be at most future_features ({future_features})")
+    input_numbers = input_features - len(categories)
+    targets = _targets(target_positions, output_features, input_numbers, normalise, independent=independent)
+    measured = list(range(input_numbers))
     if measured_positions is not None:
-        measured = positions("measured_positions", measured_positions, below=input_features)
+        measured = positions("measured_positions", measured_positions, below=input_numbers)
 
     inputs = keras.Input((input_steps, input_features), name="inputs")
     future = keras.Input((output_steps, future_features), name="future") if future_features else None
-    sequence, ahead, statistics = inputs, future, None
+    numbers, ahead, statistics = inputs, future, None
+    codes: list[Tensor] = []
+    ahead_codes: list[Tensor] = []
+    if categories:
+        numbers, codes = embedded.split(inputs, len(categories), name="split_categories")
+    if future_categories:
+        ahead, ahead_codes = embedded.split(future, future_categories, name="split_future_categories")
     if normalise != "none":
         _require_measured(targets, measured)
-        sequence, statistics = Normalise(normalise, measured, name="normalise")(sequence)
+        numbers, statistics = Normalise(normalise, measured, name="normalise")(numbers)
+    sequence = embedded.join(numbers, codes, name="categories")
+    known = embedded.join(ahead, ahead_codes, name="future_categories") if future is not None else None
+    seen = [sequence, known]
+    if categories and linear_skip:
+        seen = [
+            embedded.indicate(numbers, codes, fixed_categories, name="linear_skip_categories"),
+            embedded.indicate(ahead, ahead_codes, fixed_categories, name="linear_skip_future_categories"),
+            embedded.indicate_once(codes, fixed_categories, name="linear_skip_fixed_categories"),
+        ]
     if independent:
-        sequence = SplitChannels(output_features, name="split_channels")(sequence)
-        if ahead is not None:
-            ahead = RepeatChannels(output_features, name="future_channels")(ahead)
-    window, known = sequence, ahead
+        sequence, known, *seen = _by_channel(output_features, sequence, known, seen, shared=not categories)
+    ahead = known
     if segment_steps > 1:
         sequence = segments(sequence, segment_steps, encoder[0])
         if ahead is not None:
@@ -176,12 +213,28 @@ def build_encoder_decoder(
     width = 1 if independent else output_features
     outputs = head(decoded, width, segment_steps=segment_steps, dropout=output_dropout)
     if linear_skip:
-        outputs = add_linear_skip(outputs, window, known, channels=output_features if independent else 1)
+        outputs = add_linear_skip(outputs, *seen, channels=output_features if independent else 1)
     if independent:
         outputs = MergeChannels(output_features, name="merge_channels")(outputs)
     if statistics is not None:
         outputs = Denormalise(targets, name="denormalise")([outputs, statistics])
     return accelerate(keras.Model(inputs if future is None else [inputs, future], outputs, name="encoder_decoder"))
+
+
+def _by_channel(
+    channels: int, sequence: Tensor, known: Tensor | None, seen: Sequence[Tensor | None], *, shared: bool
+) -> list[Tensor | None]:
+    """Window, what is known ahead and what the linear skip sees of them, for each channel; `shared`: it sees the same."""
+    split = SplitChannels(channels, name="split_channels")(sequence)
+    ahead = None if known is None else RepeatChannels(channels, name="future_channels")(known)
+    if shared:
+        return [split, ahead, split, ahead]
+    window = SplitChannels(channels, name="linear_skip_channels")(seen[0])
+    others = [
+        None if part is None else RepeatChannels(channels, name=f"linear_skip_channels_{number}")(part)
+        for number, part in enumerate(seen[1:], start=1)
+    ]
+    return [split, ahead, window, *others]
 
 
 def _targets(

@@ -9,6 +9,7 @@ from keras import ops
 from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import boolean, one_of, positions, positive_int, refuse, units_list, whole_steps
 from seq2seq_kit.models.blocks import Recurrent, decode, encode
+from seq2seq_kit.models.categories import Embedded, known_ahead
 from seq2seq_kit.models.keras_compat import Tensor
 from seq2seq_kit.models.masks import MixPrevious
 from seq2seq_kit.models.states import attend, require_equal_units
@@ -65,6 +66,9 @@ def build_feedback_forecaster(
     bidirectional: bool = False,
     pyramid: int = 1,
     target_positions: Sequence[int] | None = None,
+    categories: Sequence[int] = (),
+    future_categories: int = 0,
+    embedding_units: int | None = None,
     cell: Literal["lstm", "gru"] = "lstm",
     dropout: float = 0.0,
     recurrent_dropout: float = 0.0,
@@ -88,6 +92,9 @@ def build_feedback_forecaster(
         bidirectional: Encoder layers read the window in both directions.
         pyramid: Neighbouring steps that are joined between two encoder layers (Chan et al. 2016).
         target_positions: Position of each target among the inputs; None: the first columns.
+        categories: Codes of each category, whose columns are the last ones of the inputs; as of `build_encoder_decoder`.
+        future_categories: How many of them, the first ones, are also the last columns of `future`.
+        embedding_units: Width of the vectors; None: half as many as a category has codes, at most 50.
         cell: `lstm` or `gru`.
         dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
         recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
@@ -127,8 +134,15 @@ def build_feedback_forecaster(
     inputs = keras.Input((input_steps, input_features), name="inputs")
     future = keras.Input((output_steps, future_features), name="future") if future_features else None
     answers = keras.Input((output_steps, output_features), name="answers")
+    sequence, ahead = inputs, future
+    if categories:
+        embedded = Embedded(categories, embedding_units)
+        sequence = embedded.join(*embedded.split(inputs, len(categories), name="split_categories"), name="categories")
+        if known_ahead("future_categories", future_categories, categories):
+            parts = embedded.split(future, future_categories, name="split_future_categories")
+            ahead = embedded.join(*parts, name="future_categories")
     memory, states = encode(
-        inputs,
+        sequence,
         encoders,
         recurrent,
         bidirectional=bidirectional,
@@ -137,8 +151,8 @@ def build_feedback_forecaster(
         with_steps=bridge == "attention",
     )
     read = StepBefore(columns, name="step_before")([inputs, answers])
-    if future is not None:
-        read = keras.layers.Concatenate(name="bridge_future")([read, future])
+    if ahead is not None:
+        read = keras.layers.Concatenate(name="bridge_future")([read, ahead])
     decoded = decode(read, decoders, recurrent, states)
     if bridge == "attention":
         decoded = attend(decoded, memory)

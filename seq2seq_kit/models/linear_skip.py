@@ -4,9 +4,12 @@ A recurrent network is bounded by what its states can say; the level and the pla
 way (Lai et al. 2018, "Modeling long- and short-term temporal patterns with deep neural networks").
 """
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
+from seq2seq_kit.models.categories import Embedded
 from seq2seq_kit.models.channels import ChannelEmbedding
 from seq2seq_kit.models.keras_compat import Tensor
 
@@ -15,38 +18,66 @@ _CHANNEL = "linear_skip_channel"
 _LINE = "line"
 
 
-def add_linear_skip(outputs: Tensor, window: Tensor, known: Tensor | None, *, channels: int = 1) -> Tensor:
+def add_linear_skip(
+    outputs: Tensor, window: Tensor, known: Tensor | None, fixed: Tensor | None = None, *, channels: int = 1
+) -> Tensor:
     """The outputs with the linear map added, which begins at zero.
 
     Args:
         outputs: Of the decoder, `(batch, output_steps, width)`.
         window: What the encoder is given, `(batch, input_steps, features)`.
         known: What is known of the steps ahead, `(batch, output_steps, future_features)`, if anything.
+        fixed: What does not change, `(batch, 1, fixed_features)`, if anything.
         channels: Series of each sequence that share the weights; each has an offset of its own.
 
     Returns:
         The same shape as `outputs`.
     """
-    skipped = _line(window, known, int(outputs.shape[1]), int(outputs.shape[2]), channels)
+    skipped = _line([window, known, fixed], int(outputs.shape[1]), int(outputs.shape[2]), channels)
     return keras.layers.Add(name="add_linear_skip")([outputs, skipped])
 
 
 def build_line(
-    *, input_steps: int, output_steps: int, input_features: int, output_features: int, future_features: int = 0
+    *,
+    input_steps: int,
+    output_steps: int,
+    input_features: int,
+    output_features: int,
+    future_features: int = 0,
+    categories: Sequence[int] = (),
+    future_categories: int = 0,
+    fixed_categories: int = 0,
+    skip_categories: Sequence[int] | None = None,
 ) -> keras.Model:
     """The linear map alone, without a network; arguments and shapes as of `build_encoder_decoder`."""
     inputs = keras.Input((input_steps, input_features), name="inputs")
     future = keras.Input((output_steps, future_features), name="future") if future_features else None
-    outputs = _line(inputs, future, output_steps, output_features, 1)
+    seen = [inputs, future, None]
+    if categories:
+        embedded = Embedded(categories, indicators=skip_categories)
+        numbers, codes = embedded.split(inputs, len(categories), name="split_categories")
+        ahead: Tensor | None = future
+        ahead_codes: list[Tensor] = []
+        if future_categories:
+            ahead, ahead_codes = embedded.split(future, future_categories, name="split_future_categories")
+        seen = [
+            embedded.indicate(numbers, codes, fixed_categories, name="linear_skip_categories"),
+            embedded.indicate(ahead, ahead_codes, fixed_categories, name="linear_skip_future_categories"),
+            embedded.indicate_once(codes, fixed_categories, name="linear_skip_fixed_categories"),
+        ]
+    outputs = _line(seen, output_steps, output_features, 1)
     return keras.Model(inputs if future is None else [inputs, future], outputs, name=_LINE)
 
 
-def _line(window: Tensor, known: Tensor | None, steps: int, width: int, channels: int) -> Tensor:
-    seen = keras.layers.Flatten(name=f"{LINEAR_SKIP}_window")(window)
-    if known is not None:
-        ahead = keras.layers.Flatten(name=f"{LINEAR_SKIP}_future")(known)
-        seen = keras.layers.Concatenate(name=f"{LINEAR_SKIP}_seen")([seen, ahead])
-    found = keras.layers.Dense(steps * width, kernel_initializer="zeros", name=LINEAR_SKIP)(seen)
+def _line(parts: Sequence[Tensor | None], steps: int, width: int, channels: int) -> Tensor:
+    names = ("window", "future", "fixed")
+    seen = [
+        keras.layers.Flatten(name=f"{LINEAR_SKIP}_{name}")(part)
+        for name, part in zip(names, parts, strict=True)
+        if part is not None
+    ]
+    line = keras.layers.Concatenate(name=f"{LINEAR_SKIP}_seen")(seen) if len(seen) > 1 else seen[0]
+    found = keras.layers.Dense(steps * width, kernel_initializer="zeros", name=LINEAR_SKIP)(line)
     if channels > 1:
         found = ChannelEmbedding(channels, name=_CHANNEL)(found)
     return keras.layers.Reshape((steps, width), name=f"{LINEAR_SKIP}_steps")(found)
@@ -62,7 +93,8 @@ def set_linear_skip(
 
     Args:
         model: Of `build_encoder_decoder(linear_skip=True)`, or of `build_line`.
-        weights: Shape `(input_steps * features + output_steps * future_features, output_steps * width)`, steps first.
+        weights: Shape `(input_steps * features + output_steps * future_features + fixed_features, output_steps * width)`, steps
+            first.
         offset: Shape `(output_steps * width,)`.
         channels: What is added for each channel, shape `(channels, output_steps * width)`; only where there are several.
     """

@@ -35,6 +35,19 @@ class WindowColumns(Section):
         description="Brings the targets of each window, as inputs too, to the scale of its own inputs: divided by their mean "
         "absolute value, or less their mean and by their deviation. For series of very different size, and new ones.",
     )
+    categories: Annotated[list[Name], Field(max_length=1_000)] = Field(
+        default_factory=list,
+        description="Columns of `inputs`, `known_future` or `static` that are texts, truth values or numbers without an order: "
+        "the model learns a vector for each value. A missing cell is a value of its own; so are all that training has not seen.",
+    )
+    static: Annotated[list[Name], Field(max_length=1_000)] = Field(
+        default_factory=list,
+        description="Columns that are the same in all rows of a series, such as its region: numbers, or named in `categories`. "
+        "Given to the encoder and, in a forecast, to the decoder at every step.",
+    )
+    series_category: bool = Field(
+        False, description="The series itself is a category; series that training has not seen are the unknown one."
+    )
     weight: Name | None = Field(
         None,
         description="Column of weights, 0 or more: how much each row counts as a target in training. A row of weight 0 is "

@@ -83,6 +83,12 @@ class Table(Timing, Sourced):
         "standard", description="For all columns, or by column; columns not named stay on `standard`."
     )
 
+    @property
+    def series_columns(self) -> list[str]:
+        """The columns that tell the series apart together; none for a single series."""
+        given: str | list[str] | None = self.series
+        return [given] if isinstance(given, str) else list(given or [])
+
 
 class Data(Table):
     """A table, and how windows are cut from it."""
@@ -97,6 +103,9 @@ class WindowData(WindowColumns, Data):
     """The table of a model of windows."""
 
     read: Read = "memory"
+    series: Name | Annotated[list[Name], Field(min_length=1, max_length=20)] | None = Field(  # type: ignore[assignment]
+        None, description="Column that tells the series of a long table apart, or several that do so together."
+    )
 
 
 class HorizonData(WindowData):
@@ -150,6 +159,11 @@ class Model(EncoderDecoder):
     segment_steps: Steps = Field(1, description="Neighbouring steps that are one step of the recurrence.")
     position_embedding: bool = Field(
         False, description="Adds a learned vector to each step of the repeated latent vector."
+    )
+    embedding_units: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        None,
+        description="Width of the vector that is learned for each value of `data.categories`; default: half as many as it has "
+        "values, at most 50.",
     )
 
 

@@ -33,7 +33,7 @@ def _section(values: Tree, name: str) -> Tree:
 
 
 def a_column_is_named_once(recipe: Written) -> Iterator[Problem]:
-    for role in ("inputs", "targets", "known_future", "calendar"):
+    for role in ("inputs", "targets", "known_future", "calendar", "categories", "static"):
         names = names_of(recipe.data, role)
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -50,7 +50,7 @@ def limits_are_in_order(recipe: Written) -> Iterator[Problem]:
 
 def settings_are_of_known_columns(recipe: Written) -> Iterator[Problem]:
     data = recipe.data
-    used = [name for role in ("inputs", "targets", "known_future") for name in names_of(data, role)]
+    used = [name for role in ("inputs", "targets", "known_future", "static") for name in names_of(data, role)]
     uses = f"; it uses {', '.join(dict.fromkeys(used))}"
     for section in ("scaling", "limits", "transform"):
         for name in _section(data, section):
@@ -91,6 +91,8 @@ def row_groups_are_read_as_they_stand(recipe: Written) -> Iterator[Problem]:
         ),
         ("short_series", data.get("short_series") == "pad", f"`read: row_groups` {takes}. Leave `short_series` out"),
         ("weight", data.get("weight"), "`read: row_groups` weighs no rows. Leave `weight` out"),
+        ("categories", data.get("categories"), "`read: row_groups` has no categories. Leave `categories` out"),
+        ("static", data.get("static"), "`read: row_groups` has no static columns. Leave `static` out"),
         ("transform", data.get("transform"), "`read: row_groups` transforms no columns. Leave `transform` out"),
         ("format", data.get("format"), "`format` is about files of text. Leave it out"),
         ("scaling", robust, "`robust` needs all values of a column at once. Choose standard, minmax or none"),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from seq2seq_kit.errors import Problem
+from seq2seq_kit.recipe.category_rules import CATEGORY_RULES
 from seq2seq_kit.recipe.fields import Rule, Written
 from seq2seq_kit.recipe.rules import names_of
 
@@ -64,4 +65,5 @@ WINDOW_RULES: tuple[Rule, ...] = (
     a_season_is_for_a_difference,
     what_a_window_is_scaled_by_is_read,
     a_weight_is_no_target,
+    *CATEGORY_RULES,
 )

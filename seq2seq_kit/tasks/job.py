@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Bundle, Json, names_of_series, rows_given, sourced
+from seq2seq_kit.bundles.base import Bundle, Json, names_of_categories, names_of_series, rows_given, sourced
 from seq2seq_kit.data import read_source
 from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
 from seq2seq_kit.errors import RecipeError
@@ -289,5 +289,9 @@ def rows_of(recipe: Recipe, data: pd.DataFrame | None, *, texts: Sequence[str] =
     """
     if data is not None:
         return data, "the DataFrame"
-    rows = read_source(source_of(recipe), texts=[*texts, *names_of_series(recipe)], section=sourced(recipe))
+    rows = read_source(
+        source_of(recipe),
+        texts=[*texts, *names_of_series(recipe), *names_of_categories(recipe)],
+        section=sourced(recipe),
+    )
     return rows_given(recipe, rows), str(recipe.source)

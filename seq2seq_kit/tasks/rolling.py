@@ -16,7 +16,7 @@ from seq2seq_kit.recipe.fields import HorizonData
 def require_rolling(data: HorizonData, steps: int) -> None:
     """Raises `ArgumentError` unless the forecast predicts all that it reads, without a gap."""
     most = data.output_steps
-    absent = [name for name in data.inputs if name not in (*data.targets, *data.known_future)]
+    absent = [name for name in data.inputs if name not in (*data.targets, *data.known_future, *data.static)]
     if absent:
         raise ArgumentError(
             f"this model was trained for {most} steps; to continue autoregressively it would need a forecast of "
@@ -55,7 +55,7 @@ def roll_forward(
     read = [columns.past.index(name) for name in own]
     written = [columns.targets.index(name) for name in own]
     # With `missing: mask` each input has a column that says where it is there; a prediction is there.
-    flags = [layout.inputs - len(columns.inputs) + columns.inputs.index(name) for name in own] if columns.masked else []
+    flags = [columns.flags + columns.inputs.index(name) for name in own] if columns.masked else []
     blocks, levels = [], []
     for first in range(0, shape.output_steps, output_steps):
         past = rows[:, first : first + shape.input_steps, : layout.inputs]

@@ -15,6 +15,7 @@ from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.bundles.serving import served_examples
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.data.on_disk.copied import one_file
+from seq2seq_kit.data.tables.categories import category_sizes
 from seq2seq_kit.data.tables.memory import require_room, require_room_for_groups
 from seq2seq_kit.data.windows.checks import check_data
 from seq2seq_kit.data.windows.prepare import Prepared, prepare, prepare_on_disk
@@ -87,12 +88,17 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
 
     @property
     def columns(self) -> list[str]:
-        data = self.prepared.data
-        return [name for name in (data.series, *data.time_columns) if name] + self.prepared.table.columns
+        data, columns = self.prepared.data, self.prepared.columns
+        return list(dict.fromkeys([*data.series_columns, *data.time_columns, *columns.numbers, *columns.words]))
 
     @property
     def series(self) -> list[str]:
         return self.prepared.table.series
+
+    @property
+    def category_sizes(self) -> list[int]:
+        """Codes of each category of the model, in its order."""
+        return category_sizes(self.prepared.scaler.vocabularies, self.prepared.columns.categories)
 
     def check(self) -> list[Finding]:
         return check_data(self.prepared)

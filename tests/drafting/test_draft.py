@@ -94,10 +94,62 @@ def test_a_constant_target_is_told() -> None:
         draft_recipe(hours(100).assign(load=3))
 
 
-def test_series_told_by_two_columns_are_refused_or_read() -> None:
+def test_series_told_by_two_columns_are_read() -> None:
     frames = [days(200, seed=n).assign(shop=f"s{n % 2}", item=f"i{n // 2}") for n in range(4)]
-    with pytest.raises(DataError, match=r"shop and item|item and shop"):
-        draft_recipe(pd.concat(frames))
+    assert data_of(pd.concat(frames))["series"] == ["shop", "item"]
+
+
+def test_columns_that_series_share_are_static_and_words_of_them_categories() -> None:
+    frames = [
+        days(200, seed=n, size=n + 1).assign(
+            shop=f"s{n}", town=f"t{n}", region="north" if n % 2 else "south", floor=10 * n
+        )
+        for n in range(4)
+    ]
+    draft = draft_recipe(pd.concat(frames))
+    data: Any = draft.recipe["data"]
+    assert data["series"] == "shop"
+    assert (data["static"], data["categories"]) == (["region", "floor"], ["region"])
+    assert data["inputs"] == ["sold"]
+    assert any("town, another name of each series" in said for said in draft.decisions)
+
+
+def weathered() -> pd.DataFrame:
+    """Hours whose load follows the weather of the hour, which lasts for some hours, and an action that is drawn by the hour."""
+    rng, frame = np.random.default_rng(1), hours(2_000)
+    weather = np.repeat(rng.choice(["sun", "rain", "snow"], 250), 8)
+    action = rng.choice(["yes", "no"], 2_000)
+    levels = pd.Series(weather).map({"sun": 0.0, "rain": 30.0, "snow": -60.0})
+    # The weather leads by an hour, so its past tells something of the steps ahead.
+    load = 500 + levels.shift(3).fillna(0) + 40 * (action == "yes") + rng.normal(0, 4, 2_000)
+    return frame.assign(load=load, weather=weather, action=action, noise=rng.choice(["a", "b", "c"], 2_000))
+
+
+def test_words_that_help_are_categories_and_those_known_ahead_are_told() -> None:
+    draft = draft_recipe(weathered(), ahead=3)
+    data: Any = draft.recipe["data"]
+    assert "weather" in data["inputs"]
+    assert "noise" not in data["inputs"]
+    assert data["categories"] == data["inputs"][1:]
+    assert "known_future" not in data
+    said = [each for each in draft.decisions if "--known" in each]
+    assert any("action known ahead" in each for each in said)
+    assert not any("noise known ahead" in each for each in said)
+
+
+def test_what_is_known_ahead_is_known_when_told() -> None:
+    data = data_of(weathered(), ahead=3, known=["action"])
+    assert data["known_future"] == ["action"]
+    assert data["categories"] == ["action", "weather"]
+    with pytest.raises(DataError, match=r"actoin.*action") as caught:
+        draft_recipe(weathered(), known="actoin")
+    assert caught.value.code == "missing_column"
+    with pytest.raises(DataError, match="load is forecast") as caught:
+        draft_recipe(weathered(), known="load")
+    assert caught.value.code == "target_leak"
+    for task in ("autoencode", "classify"):
+        with pytest.raises(ArgumentError, match="known is for a forecast"):
+            draft_recipe(weathered(), task=task, known="action")
 
 
 def test_ids_constants_and_parts_of_the_time_are_left_out() -> None:

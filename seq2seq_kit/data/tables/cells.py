@@ -226,5 +226,7 @@ def _cure(texts: Sequence[str], row: int, count: int, total: int) -> str:
         if all(re.fullmatch(form, text.strip()) for text in texts):
             return said.format(words=sorted(set(texts))[:_SHOWN])
     if count > total / 2:
-        return "This is a column of texts: leave it out, or write a number for each of them"
+        return (
+            "This is a column of texts: name it in data.categories (recipes on windows), leave it out, or write numbers"
+        )
     return "Correct the cell, or leave it empty and choose data.missing in the recipe"

@@ -1,5 +1,6 @@
 """Names of series and of answer columns: text as it is written, and never one for two things."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -27,6 +28,40 @@ def read_names(column: pd.Series, name: str, origin: str) -> tuple[np.ndarray, l
     refuse_ambiguous(cells, name, origin)
     codes, names = pd.factorize(cells if cells.dtype != object else cells.map(str))
     return codes, [str(each) for each in names]
+
+
+def read_series(frame: pd.DataFrame, columns: Sequence[str], origin: str) -> tuple[np.ndarray, list[str]]:
+    """The series of each row and their names, as `read_names`; of several columns each name is theirs, joined.
+
+    Raises:
+        DataError: See `read_names`.
+    """
+    read = [read_names(frame[column], column, origin) for column in columns]
+    if len(read) == 1:
+        return read[0]
+    together = np.zeros(len(frame), dtype=np.int64)
+    for codes, names in read:  # few columns of int64 hold every combination that a table can have
+        together, _ = pd.factorize(together * len(names) + codes)
+    codes, _ = pd.factorize(together)
+    firsts = np.flatnonzero(~pd.Series(codes).duplicated())
+    return codes, [joined_name([names[own[row]] for own, names in read]) for row in firsts]
+
+
+def joined_name(parts: Sequence[str]) -> str:
+    """One name of several; `parts_of_name` takes it apart again.
+
+    Example:
+        >>> joined_name(["north", "S/1"])
+        'north/S\\\\/1'
+    """
+    return "/".join(part.replace("\\", "\\\\").replace("/", "\\/") for part in parts)
+
+
+def parts_of_name(name: str, count: int) -> list[str]:
+    """The names that a series of `count` columns was joined of."""
+    if count == 1:
+        return [name]
+    return [re.sub(r"\\(.)", r"\1", part) for part in re.findall(r"((?:[^/\\]|\\.)*)(?:/|$)", name)[:count]]
 
 
 def refuse_ambiguous(cells: pd.Series, name: str, origin: str) -> None:

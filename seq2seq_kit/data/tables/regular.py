@@ -6,6 +6,7 @@ when the next one begins, which is the first that a forecast from it may tell: n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,19 +26,24 @@ _TIMES = 100
 
 @dataclass(frozen=True)
 class Treatment:
-    """What becomes of rows that do not fit the step; the recipe's keys of these names."""
+    """What becomes of rows that do not fit the step; the recipe's keys of these names.
+
+    Attributes:
+        latest: Columns that have no mean or sum, such as categories: of joined rows the last known cell counts.
+    """
 
     duplicates: str = "refuse"
     resample: str | None = None
     gaps: str = "cut"
+    latest: tuple[str, ...] = ()
 
 
-def join_duplicates(table: Table, how: str) -> Table:
+def join_duplicates(table: Table, how: str, latest: Sequence[str] = ()) -> Table:
     """Joins the rows of a series that have the same timestamp: `first`, `last` (as the file has them), `mean` or `sum`."""
     times = _times(table)
     new = np.ones(len(times), dtype=bool)
     new[1:] = times[1:].asi8 != times[:-1].asi8
-    joined = _joined(table, new, times, how)
+    joined = _joined(table, new, times, how, latest)
     count = len(times) - len(joined.values)
     if not count:
         return table
@@ -46,7 +52,7 @@ def join_duplicates(table: Table, how: str) -> Table:
     return replace(joined, notes=[*table.notes, said])
 
 
-def onto_grid(table: Table, step: Every, how: str) -> Table:
+def onto_grid(table: Table, step: Every, how: str, latest: Sequence[str] = ()) -> Table:
     """Each step of the grid of `step` from the rows that lie in it: `mean`, `sum` or `last` of what is known of a column.
 
     A step without a row stays absent. The last step of a series is left out unless the next row is due behind it, by the
@@ -60,7 +66,7 @@ def onto_grid(table: Table, step: Every, how: str) -> Table:
     new = np.ones(len(times), dtype=bool)
     new[1:] = starts[1:].asi8 != starts[:-1].asi8
     new[table.bounds[:-1][table.bounds[:-1] < len(times)]] = True
-    joined = _joined(table, new, starts, how)
+    joined = _joined(table, new, starts, how, latest)
     open_ends = [
         int(end) - 1
         for series, end in enumerate(joined.bounds[1:])
@@ -139,7 +145,7 @@ def _whole(bounds: np.ndarray) -> np.ndarray:
     return np.column_stack([bounds[:-1], bounds[1:], np.arange(len(bounds) - 1)])
 
 
-def _joined(table: Table, new: np.ndarray, times: pd.DatetimeIndex, how: str) -> Table:
+def _joined(table: Table, new: np.ndarray, times: pd.DatetimeIndex, how: str, latest: Sequence[str]) -> Table:
     """One row for each run of rows that begins where `new` is True; its time is that of `times`."""
     new = new.copy()
     new[table.bounds[:-1][table.bounds[:-1] < len(new)]] = True
@@ -149,18 +155,25 @@ def _joined(table: Table, new: np.ndarray, times: pd.DatetimeIndex, how: str) ->
     if how == "first" or (how == "last" and times is table.times):
         values = given[firsts if how == "first" else lasts]
     elif how == "last":
-        known = np.where(np.isnan(given), -1, np.arange(len(given))[:, None])
-        newest = np.maximum.reduceat(known, firsts, axis=0)
-        values = np.where(newest < 0, np.nan, np.take_along_axis(given, np.maximum(newest, 0), axis=0))
+        values = _last_known(given, firsts)
     else:
         with np.errstate(over="ignore"):  # what is beyond the range is refused by its row
             sums = np.add.reduceat(np.nan_to_num(given, nan=0.0), firsts, axis=0)
         counts = np.add.reduceat(~np.isnan(given), firsts, axis=0, dtype=np.int64)
         values = np.where(counts == 0, np.nan, sums / (np.maximum(counts, 1) if how == "mean" else 1))
+        at = [table.columns.index(name) for name in latest if name in table.columns]
+        values[:, at] = _last_known(given[:, at], firsts)
     bounds = np.searchsorted(firsts, table.bounds)
     picked = firsts if how == "first" else lasts
     order = (table.row_numbers - 1)[picked]
     return replace(table, values=values, times=times[firsts], bounds=bounds, segments=_whole(bounds), order=order)
+
+
+def _last_known(given: np.ndarray, firsts: np.ndarray) -> np.ndarray:
+    """The last known cell of each run of rows and column, shape `(runs, columns)`."""
+    known = np.where(np.isnan(given), -1, np.arange(len(given))[:, None])
+    newest = np.maximum.reduceat(known, firsts, axis=0)
+    return np.where(newest < 0, np.nan, np.take_along_axis(given, np.maximum(newest, 0), axis=0))
 
 
 def _incomplete(own: pd.DatetimeIndex, starts: pd.DatetimeIndex, end: int, step: Every) -> bool:

@@ -1,13 +1,14 @@
 """Scaling of columns, fitted on training rows only; numbers in, numbers out, stored as JSON."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NotRequired, TypedDict
 
 import numpy as np
 
 from seq2seq_kit.data.on_disk.rows import on_disk
 from seq2seq_kit.data.rows import Rows
+from seq2seq_kit.data.tables.categories import checked_vocabularies
 from seq2seq_kit.data.tables.pieces import Moments
 from seq2seq_kit.data.tables.timestamps import TimeStyle
 from seq2seq_kit.data.tables.transforms import StoredTransforms, Transforms
@@ -23,6 +24,7 @@ class StoredScaler(TypedDict):
     series: list[str] | None
     times: NotRequired[dict[str, str | bool | None]]
     transforms: NotRequired[StoredTransforms]
+    vocabularies: NotRequired[dict[str, list[str]]]
 
 
 _LARGEST = 1e200  # of what is stored: a float32 times this is still a number
@@ -40,6 +42,7 @@ class Scaler:
         times: How the timestamps of the training rows were written, to which those of new rows are brought; None in a bundle of
             before, which does not tell.
         transforms: What columns go through before they are scaled: `center` and `scale` are those of the transformed values.
+        vocabularies: Values of each category in the training rows, the most frequent first.
     """
 
     columns: list[str]
@@ -48,6 +51,7 @@ class Scaler:
     series: list[str] | None = None
     times: TimeStyle | None = None
     transforms: Transforms | None = None
+    vocabularies: dict[str, list[str]] = field(default_factory=dict)
 
     def transform(self, values: np.ndarray, codes: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:
         """Scales `values`, shape `(rows, ..., columns)`; `codes` is the fitted series of each row; into `out` if given."""
@@ -107,6 +111,8 @@ class Scaler:
             stored["times"] = self.times.to_json()
         if self.transforms is not None:
             stored["transforms"] = self.transforms.to_json()
+        if self.vocabularies:
+            stored["vocabularies"] = self.vocabularies
         return stored
 
     @classmethod
@@ -138,7 +144,8 @@ class Scaler:
         times = TimeStyle.from_json(stored["times"]) if "times" in stored else None
         given = stored.get("transforms")
         transforms = None if given is None else Transforms.from_json(given, columns, len(center))
-        return cls(columns, center, scale, series, times, transforms)
+        words = checked_vocabularies(stored.get("vocabularies", {}))
+        return cls(columns, center, scale, series, times, transforms, words)
 
 
 def fit_scaler(

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.rows import Rows, Times
+from seq2seq_kit.data.tables.categories import FIRST, read_categories
 from seq2seq_kit.data.tables.cells import read_columns, require_columns
 from seq2seq_kit.data.tables.dialect_words import footers_told
 from seq2seq_kit.data.tables.gaps import cut_at_gaps, times_of_day
-from seq2seq_kit.data.tables.names import read_names
+from seq2seq_kit.data.tables.names import read_series
 from seq2seq_kit.data.tables.pieces import count_missing, pieces_of
 from seq2seq_kit.data.tables.regular import Treatment, fill_gaps, join_duplicates, onto_grid
 from seq2seq_kit.data.tables.time import Every
@@ -46,6 +47,7 @@ class Table:
         notes: What was done to the frame that its owner should know.
         pads: How many rows without a value were put before each series, shape `(series,)`; None where none were.
         left_out: Why, by the names of series that cannot be used.
+        words: Values of each column that is a category, by name; its cells are codes of them, see `categories`.
         origin: Name of the file or data set, for messages.
     """
 
@@ -64,6 +66,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
     pads: np.ndarray | None = None
     left_out: dict[str, str] = field(default_factory=dict)
+    words: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def row_numbers(self) -> np.ndarray:
@@ -95,13 +98,16 @@ def read_table(
     columns: Sequence[str],
     time: str | Sequence[str] | None = None,
     every: Every | str | None = None,
-    series: str | None = None,
+    series: str | Sequence[str] | None = None,
     origin: str = "the data",
     style: TimeStyle | None = None,
     trained: TimeStyle | None = None,
     form: Format = PLAIN,
     limits: Mapping[str, Sequence[float]] | None = None,
     treatment: Treatment | None = None,
+    categories: Sequence[str] = (),
+    series_category: str | None = None,
+    words: Mapping[str, Sequence[str]] | None = None,
 ) -> Table:
     """Checks a frame and puts it in order.
 
@@ -110,23 +116,32 @@ def read_table(
         columns: Numeric columns to take; others are left alone.
         time: Column of timestamps (or texts that pandas reads as such), or several that are joined.
         every: Step between rows, as in the recipe.
-        series: Column that tells the series apart.
+        series: Column that tells the series apart, or several.
         origin: Name of the file for messages.
         style: What the recipe says of the timestamps.
         trained: How those of the training rows were written; see `read_times`.
         form: What the recipe says of how numbers are written, for cells that are texts.
         limits: See `apply_limits`; before rows are joined, so that no impossible value gets into a mean.
         treatment: What becomes of rows that do not fit `every`.
+        categories: Columns whose cells become codes, behind `columns`.
+        series_category: Name of a last column, the series as a category; None for none.
+        words: Values of categories that have their codes already.
 
     Raises:
         DataError: A column is missing or duplicate, no rows, a cell is no number or infinite, a timestamp is missing,
             unreadable, duplicate or off the grid of `every`.
     """
     clocks = [time] if isinstance(time, str) else list(time or [])
-    wanted = [*([series] if series else []), *clocks, *columns]
+    named = [series] if isinstance(series, str) else list(series or [])
+    wanted = [*named, *clocks, *columns, *categories]
     require_columns(frame.columns, wanted, origin, rows=len(frame), index=frame.index.names)
     values = _values(frame, columns, origin, form)
-    codes, names = read_names(frame[series], series, origin) if series else (np.zeros(len(frame), dtype=np.int64), [""])
+    codes, names = read_series(frame, named, origin) if named else (np.zeros(len(frame), dtype=np.int64), [""])
+    coded, found = read_categories(frame, categories, origin, form, words or {})
+    if series_category:
+        coded, found = [*coded, codes + float(FIRST)], found | {series_category: names}
+    if coded:
+        values = np.column_stack([values, *coded])
     times, written, notes = None, TimeStyle(), []
     if clocks:
         column = column_of_times(frame, clocks, style.format if style else None, origin)
@@ -145,13 +160,11 @@ def read_table(
         values, codes = values[order], codes[order]
         if times is not None:
             times = times[order]
-        notes.append(
-            f"{origin} was not sorted by {' and '.join(filter(None, (series, *clocks)))}; the rows were sorted"
-        )
+        notes.append(f"{origin} was not sorted by {' and '.join((*named, *clocks))}; the rows were sorted")
     bounds = np.searchsorted(codes, np.arange(len(names) + 1))
     step = Every.of(every) if isinstance(every, str) else every
     table = Table(
-        columns=list(columns),
+        columns=[*columns, *found],
         values=values,
         times=times,
         series=names,
@@ -162,6 +175,7 @@ def read_table(
         origin=origin,
         style=written,
         notes=notes,
+        words=found,
     )
     table = apply_limits(table, limits) if limits else table
     try:
@@ -174,12 +188,12 @@ def read_table(
 def _on_the_step(table: Table, treatment: Treatment) -> Table:
     """Rows of the same time joined or refused, uneven ones put onto the grid, gaps cut or filled."""
     if treatment.duplicates != "refuse":
-        table = join_duplicates(table, treatment.duplicates)
+        table = join_duplicates(table, treatment.duplicates, treatment.latest)
     step = table.every
     if step is None:
         return table
     if treatment.resample is not None:
-        table = onto_grid(table, step, treatment.resample)
+        table = onto_grid(table, step, treatment.resample, treatment.latest)
     table = cut_at_gaps(table, step)
     return fill_gaps(table, step) if treatment.gaps == "fill" else table
 

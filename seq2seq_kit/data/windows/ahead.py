@@ -13,7 +13,7 @@ from seq2seq_kit.data.tables.table import Table, read_table, refuse_missing
 from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.data.tables.timestamps import TimeStyle
 from seq2seq_kit.errors import DataError, SeriesTooShortError
-from seq2seq_kit.recipe.fields import HorizonData
+from seq2seq_kit.recipe.fields import Data, HorizonData
 from seq2seq_kit.recipe.fields import Table as TableSection
 
 
@@ -31,14 +31,16 @@ def append_ahead(table: Table, data: HorizonData, future: pd.DataFrame | None) -
     """
     ahead = data.gap_steps + data.output_steps
     columns = Columns.of(data)
-    known = _known_future(table, data, columns, future, ahead)
+    known, table = _known_future(table, data, columns, future, ahead)
     count = len(table.series)
     own = np.arange(len(table.values)) + np.repeat(ahead * np.arange(count), np.diff(table.bounds))
     bounds = table.bounds + ahead * np.arange(count + 1)
     new = bounds[1:, None] + np.arange(-ahead, 0)
     values = np.full((bounds[-1], len(table.columns)), np.nan)
     values[own] = table.values[:]
-    for series, columns_ahead in enumerate(known if columns.known_future else []):
+    fixed = [table.columns.index(name) for name in [*columns.static, *filter(None, [columns.series_category])]]
+    values[new[..., None], fixed] = table.values[table.bounds[1:, None, None] - 1, fixed]
+    for series, columns_ahead in enumerate(known):
         for name, cells in columns_ahead.items():
             values[new[series], table.columns.index(name)] = cells
     order = np.full(len(values), -1)
@@ -75,16 +77,20 @@ def style_of(data: TableSection) -> TimeStyle:
 
 def treatment_of(data: TableSection) -> Treatment:
     """What a recipe says of rows that do not fit its step."""
-    return Treatment(data.duplicates, data.resample, data.gaps)
+    columns = Columns.of(data) if isinstance(data, Data) else None
+    latest = (*columns.static, *columns.categories) if columns else ()
+    return Treatment(data.duplicates, data.resample, data.gaps, latest)
 
 
 def split_ahead(frame: pd.DataFrame, data: HorizonData) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """Rows at hand, and the rows ahead at the end of each series: those with nothing but `known_future` columns filled."""
     if not data.known_future:
         return frame, None
-    observed = [name for name in Columns.of(data).table if name not in data.known_future and name in frame]
-    filled = frame[observed].notna().any(axis=1)
-    series = frame[data.series] if data.series else pd.Series(0, index=frame.index)
+    ahead = (*data.known_future, *data.static)
+    observed = [name for name in Columns.of(data).table if name not in ahead and name in frame]
+    filled = (frame[observed].notna() & (frame[observed] != "")).any(axis=1)
+    names = [name for name in data.series_columns if name in frame]
+    series = frame.groupby(names, dropna=False).ngroup() if names else pd.Series(0, index=frame.index)
     at_hand = filled[::-1].groupby(series[::-1]).cummax()[::-1]
     return frame[at_hand], None if at_hand.all() else frame[~at_hand]
 
@@ -142,11 +148,13 @@ def refuse_empty_ends(table: Table, inputs: Sequence[str]) -> None:
 
 def _known_future(
     table: Table, data: HorizonData, columns: Columns, future: pd.DataFrame | None, ahead: int
-) -> list[dict[str, np.ndarray]]:
-    """Values of each known column for the steps ahead of each series."""
-    if not columns.known_future:
-        return [{} for _ in table.series]
-    needed = ", ".join(columns.known_future)
+) -> tuple[list[dict[str, np.ndarray]], Table]:
+    """Values of each known column for the steps ahead of each series, and the table with the words that are new there."""
+    numbers = [name for name in columns.known_future if name not in columns.static]
+    words = [name for name in columns.words if name in data.known_future]
+    if not numbers and not words:
+        return [{} for _ in table.series], table
+    needed = ", ".join([*numbers, *words])
     if future is None:
         raise DataError(
             f"this model was trained with known_future: [{needed}] and needs their values for the {ahead} steps ahead of "
@@ -155,18 +163,21 @@ def _known_future(
         )
     given = read_table(
         future,
-        columns=columns.known_future,
+        columns=numbers,
         time=data.time,
         every=Every.of(data.every, data.holidays),
-        series=data.series,
+        series=data.series_columns,
         origin="the future rows",
         style=style_of(data),
         trained=table.style,
         form=data.format,
         treatment=replace(treatment_of(data), gaps="cut"),
+        categories=words,
+        words=table.words,
     )
-    refuse_missing(given, columns.known_future, advice="A column known ahead must be complete; fill it in")
-    return [_rows_of(table, given, series, ahead) for series in range(len(table.series))]
+    refuse_missing(given, numbers, advice="A column known ahead must be complete; fill it in")
+    told = [_rows_of(table, given, series, ahead) for series in range(len(table.series))]
+    return told, replace(table, words=table.words | given.words)
 
 
 def _rows_of(table: Table, given: Table, series: int, ahead: int) -> dict[str, np.ndarray]:

@@ -30,7 +30,7 @@ def check_data(prepared: Prepared) -> list[Finding]:
             code="empty_column",
         )
     for position, name in enumerate(prepared.table.columns):
-        if name == prepared.columns.weight:
+        if name == prepared.columns.weight or name in prepared.columns.categories:
             continue
         known = Moments.of(values, position, train)
         if not known.count or known.low == known.high:

@@ -9,6 +9,7 @@ from seq2seq_kit.data.on_disk.row_groups import PIECE_ROWS
 from seq2seq_kit.data.on_disk.rows import RowsOnDisk, TimesOnDisk, on_disk
 from seq2seq_kit.data.rows import Rows
 from seq2seq_kit.data.tables.calendar import Clock, calendar_columns
+from seq2seq_kit.data.tables.categories import MISSING, recoded
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.pieces import pieces_of
 from seq2seq_kit.data.tables.scaling import Scaler
@@ -27,6 +28,7 @@ def make_matrix(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarra
     if on_disk(table.values):
         return _matrix_on_disk(columns, table, table.values, scaler, codes, layout)
     matrix = aligned((len(table.values), len(layout.columns)))
+    words = recoded(table, scaler.vocabularies)
     # In pieces, because the scaled rows in float64 would be a second table.
     for rows in pieces_of(0, len(matrix)):
         series = np.searchsorted(table.bounds, np.arange(rows.start, rows.stop), side="right") - 1
@@ -34,6 +36,11 @@ def make_matrix(columns: Columns, table: Table, scaler: Scaler, codes: np.ndarra
         _refuse_overflow(scaled, table, rows.start)
         times = table.times[rows] if table.times is not None else None
         _write_rows(matrix[rows], scaled, times, columns, layout)
+        for position, known in words.items():
+            place = layout.inputs - len(columns.categories) + columns.categories.index(table.columns[position])
+            # Rows of a padding have no value.
+            codes_here = np.nan_to_num(table.values[rows, position], nan=MISSING).astype(np.int64)
+            matrix[rows, place] = known[codes_here]
     return matrix
 
 
@@ -94,8 +101,7 @@ def _write_rows(
         write_calendar(matrix, times, columns)
     if columns.masked:
         inputs = len(columns.inputs)
-        observed = ~np.isnan(scaled[:, :inputs])
-        matrix[:, layout.inputs - inputs : layout.inputs] = observed
+        matrix[:, columns.flags : columns.flags + inputs] = ~np.isnan(scaled[:, :inputs])
         # A missing cell gets the centre of its column, and its `observed` column is 0
         # (Lipton, Kale and Wetzel 2016: zero-imputation with indicators).
         matrix[:, :past] = np.nan_to_num(matrix[:, :past])

@@ -69,6 +69,8 @@ class NewestReader:
             or data.known_future
             or data.limits
             or Columns.of(data).masked
+            or Columns.of(data).categories
+            or data.static
             or data.transform
             or by_calendar
         )

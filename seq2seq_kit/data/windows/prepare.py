@@ -12,6 +12,7 @@ import pandas as pd
 
 from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
 from seq2seq_kit.data.on_disk.table import open_table
+from seq2seq_kit.data.tables.categories import settle
 from seq2seq_kit.data.tables.columns import Columns, window_shape
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.splits import PARTS, Split, split_by_time, whole
@@ -141,7 +142,7 @@ def prepare_ahead(
     """
     columns = Columns.of(data)
     # Targets that the encoder does not read are in no input window; zeros keep them from counting as missing.
-    unread = [name for name in columns.table if name not in columns.past]
+    unread = [name for name in columns.numbers if name not in columns.past]
     read = data.model_copy(update={"limits": {key: pair for key, pair in data.limits.items() if key not in unread}})
     if unread:
         frame = frame.copy(deep=False)
@@ -187,20 +188,23 @@ def _refuse_short(prepared: Prepared) -> None:
 
 def read_rows(data: Data, frame: pd.DataFrame, origin: str, trained: TimeStyle | None = None) -> Table:
     """The stage `read`; `trained`: how the timestamps of the training rows were written, see `read_times`."""
+    columns = Columns.of(data)
     table = read_table(
         frame,
-        columns=Columns.of(data).table,
+        columns=columns.numbers,
         time=data.time,
         every=Every.of(data.every, data.holidays),
-        series=data.series,
+        series=data.series_columns,
         origin=origin,
         style=style_of(data),
         trained=trained,
         form=data.format,
         limits=data.limits,
         treatment=treatment_of(data),
+        categories=columns.words,
+        series_category=columns.series_category,
     )
-    return refuse_bad_weights(data, refuse_huge(table))
+    return refuse_bad_weights(data, refuse_huge(settle(table, columns.static)))
 
 
 def _split(data: Data, table: Table) -> Split:

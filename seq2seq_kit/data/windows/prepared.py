@@ -10,6 +10,7 @@ import numpy as np
 from seq2seq_kit.data.on_disk.batches import make_group_batches
 from seq2seq_kit.data.on_disk.rows import on_disk
 from seq2seq_kit.data.rows import Rows
+from seq2seq_kit.data.tables.categories import unknown_values
 from seq2seq_kit.data.tables.columns import Columns, window_shape
 from seq2seq_kit.data.tables.history import History
 from seq2seq_kit.data.tables.pieces import cells_of
@@ -270,14 +271,13 @@ def fill_and_scale(data: Data, table: Table, split: Split, scaler: Scaler) -> Pr
 
 def scale(data: Data, table: Table, filled: Table, split: Split, scaler: Scaler) -> Prepared:
     """The stage `scale`: the matrix of `filled`, the same rows as `table` without the missing cells that a recipe fills."""
-    columns = Columns.of(data)
-    codes = scaler.codes_of(table.series)
+    columns, codes = Columns.of(data), scaler.codes_of(table.series)
     layout = columns.layout()
     changed = scaler.transforms.apply(filled) if scaler.transforms else filled
     matrix = make_matrix(columns, changed, scaler, codes, layout)
     if layout.weight is not None:
         write_weights(matrix, layout.weight, changed, columns, split)
-    barred, notes = _barred(data, columns, filled), list(filled.notes)
+    barred, notes = _barred(data, columns, filled), [*filled.notes, *unknown_values(table, scaler.vocabularies)]
     if barred is not None:
         notes.append(
             f"{barred.sum()} rows were interpolated towards later ones; no forecast begins right after one of them"

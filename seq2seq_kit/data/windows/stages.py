@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from seq2seq_kit.data.tables.categories import vocabularies_of
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.scaling import Scaler, fit_scaler
 from seq2seq_kit.data.tables.series import pad_left, without_padding
@@ -25,11 +26,13 @@ def fit_on(data: Data, table: Table, rows: np.ndarray) -> Scaler:
         methods = ["size" if name in targets else method for name, method in zip(columns, methods, strict=True)]
     roles = Columns.of(data)
     own = roles.weight if roles.weight not in roles.past else None  # a weight that is read is scaled as an input
-    methods = ["none" if name == own else method for name, method in zip(columns, methods, strict=True)]
+    plain = (own, *roles.categories)
+    methods = ["none" if name in plain else method for name, method in zip(columns, methods, strict=True)]
     per_series = table.series if data.scale_per_series else None
 
     def fitted(table: Table) -> Scaler:
-        return fit_scaler(table.values, rows, columns=columns, methods=methods, series=per_series, times=table.style)
+        found = fit_scaler(table.values, rows, columns=columns, methods=methods, series=per_series, times=table.style)
+        return replace(found, vocabularies=vocabularies_of(table, rows)) if table.words else found
 
     found = fitted(table)
     if not isinstance(data, WindowData) or not data.transform:

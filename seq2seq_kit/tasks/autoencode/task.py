@@ -31,7 +31,7 @@ class AutoencodeJob(WindowJob[AutoencodeRecipe, AutoencodeBundle]):
         from seq2seq_kit.models import build_autoencoder
 
         given = self.recipe.model.model_dump(exclude={"own"}) | self.sizes
-        return build_autoencoder(**given)
+        return build_autoencoder(categories=self.category_sizes, **given)
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.bundles.base import Json
+from seq2seq_kit.data.tables.categories import indicator_columns
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.evaluation import Evaluation
 from seq2seq_kit.evaluation.baselines import best_on_validation
@@ -74,13 +75,17 @@ class NoModelJob(WindowJob[NoModelRecipe, NoModelBundle]):
         """Ridge as a Keras model, for those who are served tensors."""
         from seq2seq_kit.models.linear_skip import build_line
 
-        data, layout = self.recipe.data, self.prepared.layout
+        data, layout, columns = self.recipe.data, self.prepared.layout, self.prepared.columns
         return build_line(
             input_steps=data.input_steps,
             output_steps=data.output_steps,
             input_features=layout.inputs,
             output_features=len(layout.targets),
             future_features=len(layout.future),
+            categories=self.category_sizes,
+            future_categories=columns.ahead,
+            fixed_categories=columns.fixed,
+            skip_categories=indicator_columns(self.category_sizes, columns.fixed),
         )
 
     def fit(

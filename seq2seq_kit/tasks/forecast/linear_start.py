@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.evaluation.indicators import Indicated
 from seq2seq_kit.evaluation.metrics import ErrorSums
 from seq2seq_kit.evaluation.naive import naive_error
 from seq2seq_kit.evaluation.presentation import Presentation
@@ -44,7 +45,8 @@ def start_from_ridge(model: keras.Model, ridge: Ridge, prepared: Prepared, view:
     outputs = len(offset)
     steps, layout = prepared.windows["train"].shape.input_steps, prepared.layout
     targets = len(layout.targets)
-    columns = layout.inputs - targets + 1 if view.independent else layout.inputs
+    seen = Indicated.of(prepared).window
+    columns = seen - targets + 1 if view.independent else seen
     marks = None
     if view.independent:  # own values, marks of the channels, the columns that all share; see Presentation
         own, marks, shared, future = np.split(weights, np.cumsum([steps, targets, steps * (columns - 1)]))

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from seq2seq_kit.errors import Problem
+from seq2seq_kit.recipe.category_rules import CATEGORY_RULES
 from seq2seq_kit.recipe.fields import Recipe, Rule, Written
 from seq2seq_kit.recipe.rules import (
     TABLE_RULES,
@@ -41,6 +42,7 @@ class NoModelRecipe(Recipe):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         *TABLE_RULES,
+        *CATEGORY_RULES,
         a_target_is_not_known,
         row_groups_are_read_as_they_stand,
         a_split_in_time_leaves_training_rows,

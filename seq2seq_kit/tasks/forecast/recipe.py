@@ -169,7 +169,8 @@ def open_choices(values: Mapping[str, object]) -> dict[str, object]:
         return {}
     read, known = names_of(data, "inputs"), names_of(data, "known_future")
     level = all(name in read and name not in known for name in names_of(data, "targets"))
-    follows = level and data.get("missing") != "mask" and "data.inputs" not in searched
+    masked = data.get("missing") == "mask" or data.get("short_series") == "pad"
+    follows = level and not masked and "data.inputs" not in searched
     return {"linear_skip": True} | ({"normalise": "last"} if follows else {})
 
 

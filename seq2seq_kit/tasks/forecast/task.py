@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from seq2seq_kit.bundles.base import Json
+from seq2seq_kit.data.tables.categories import indicator_columns
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.evaluation import Evaluation, Presentation
@@ -53,6 +54,7 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
         columns, layout = self.prepared.columns, self.prepared.layout
         # What is known ahead is given to the decoder as it is, so the encoder sees it as it is too.
         given = self.recipe.model.model_dump(exclude={"own"}) | self.sizes
+        given |= {"categories": self.category_sizes, "future_categories": columns.ahead}
         if self._feeds_back:
             taken = {key: value for key, value in given.items() if key not in REPEAT_ONLY}
             # The encoder's own copy of each target: filled where the target is masked.
@@ -62,7 +64,11 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
         among_inputs = all(position < layout.inputs for position in layout.targets)
         measured = [position for position, name in enumerate(columns.inputs) if name not in columns.known_future]
         return build_encoder_decoder(
-            target_positions=layout.targets if among_inputs else None, measured_positions=measured or None, **given
+            target_positions=layout.targets if among_inputs else None,
+            measured_positions=measured or None,
+            fixed_categories=columns.fixed,
+            skip_categories=indicator_columns(self.category_sizes, columns.fixed),
+            **given,
         )
 
     @property
