@@ -309,3 +309,19 @@ def test_a_file_as_a_country_exports_it_is_drafted(name: str, tmp_path: Path) ->
     assert len(data["targets"]) == 1
     assert data["output_steps"] == 7
     assert draft.windows["test"] > 30
+
+
+def test_measured_numbers_tell_no_series_apart() -> None:
+    # Values of shops differ at nearly every time, by chance.
+    frames = [
+        days(150, seed=n, size=1 + n).assign(shop=f"{n:03d}", sold=lambda table: table.sold.round().astype(int))
+        for n in range(4)
+    ]
+    long = pd.concat(frames)
+    assert data_of(long[["date", "sold", "shop"]])["series"] == "shop"
+    with pytest.raises(DataError, match="shop and item"):
+        draft_recipe(
+            pd.concat([table.assign(item=n // 2, shop=n % 2) for n, table in enumerate(frames)])[
+                ["date", "sold", "shop", "item"]
+            ]
+        )
