@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.tables.time_formats import column_of_times, read_quarters
 from seq2seq_kit.data.tables.timestamps import TimeStyle, read_times
+from seq2seq_kit.drafting.parts import find_hours, find_parts, of_months
 from seq2seq_kit.drafting.zones import zone_of_changes, zone_of_offsets
 from seq2seq_kit.errors import DataError
 
@@ -19,8 +21,11 @@ _HINT = re.compile(
     re.I,
 )
 _TIME_OF_DAY = r"\s*\d{1,2}[:.h]\d{2}(?:[:.]\d{2}(?:[.,]\d+)?)?\s*(?i:[ap]\.?m\.?)?\s*"
+_QUARTER = r"(?i)\s*(?:\d{4}[-/. ]*[QT][-/. ]*[1-4]|(?:[QT][-/. ]*[1-4]|[1-4][-/. ]*[QT])[-/. ]*\d{4})\s*"
 _ISO_WEEK = r"\s*\d{4}[- ]?[WwKk][Ww]?\d{1,2}\s*"
 _DATE_LIKE = r"(?=.*\d).*(?:\d[-/. :T]\d|[A-Za-z]{3,}|^\s*\d{8}\s*$|^\s*\d{14}\s*$).*"
+_HOURS = 24
+_OF_DAY = re.compile(r"uhr|zeit|time|hora|heure|ora\b|clock", re.I)
 _EPOCHS = {"epoch_s": (1e8, 5e9), "epoch_ms": (1e11, 5e12)}
 
 
@@ -51,13 +56,32 @@ def find_clock(frame: pd.DataFrame, origin: str) -> Clock | None:
     """
     kinds = {str(name): kind for name in frame.columns if (kind := _kind(frame[name], str(name)))}
     stamps = [name for name, kind in kinds.items() if kind != "of_day"]
+    if all(kinds[name] == "%Y" for name in stamps) and (parts := find_parts(frame)):
+        said = f"{' and '.join(parts)} tell when, in parts"
+        return _joined(frame, parts, said, [name for name in kinds if name not in parts], origin)
     if not stamps:
         return None
     chosen = min(stamps, key=lambda name: (not _HINT.search(name), kinds[name] in _EPOCHS, list(kinds).index(name)))
     of_day = [name for name, kind in kinds.items() if kind == "of_day"]
     others = [name for name in kinds if name != chosen]
     if of_day and kinds[chosen] == "text" and _dates_alone(frame[chosen]):
-        return _joined(frame, chosen, of_day[0], [name for name in others if name != of_day[0]], origin)
+        said = f"{chosen} has the dates and {of_day[0]} the times of day"
+        return _joined(frame, [chosen, of_day[0]], said, [name for name in others if name != of_day[0]], origin)
+    if (
+        kinds[chosen] in ("text", "stamp", "%Y%m%d")
+        and (hours := find_hours(frame, chosen))
+        and _dates_alone(frame[chosen])
+    ):
+        if int(frame[hours].max()) == _HOURS:
+            raise DataError(
+                f"{origin}, column {hours}: hours 1 to 24 may be told by their beginning or their end. Expected one column of "
+                f"timestamps. Make it: frame['time'] = pandas.to_datetime(frame[{chosen!r}]) + "
+                f"pandas.to_timedelta(frame[{hours!r}] - 1, unit='h'), which names each hour by its beginning",
+                code="invalid_timestamp",
+            )
+        form = "%Y%m%d %H" if kinds[chosen] == "%Y%m%d" else None
+        said = f"{chosen} has the dates and {hours} the hours"
+        return _joined(frame, [chosen, hours], said, [name for name in others if name != hours], origin, form)
     return _one(frame, chosen, kinds[chosen], others, origin)
 
 
@@ -73,7 +97,9 @@ def _kind(column: pd.Series, name: str) -> str:
     cells = cells.iloc[:: max(1, len(cells) // _LOOKED_AT)].head(_LOOKED_AT)
     if not len(cells):
         return ""
-    for kind, form in (("of_day", _TIME_OF_DAY), ("week", _ISO_WEEK)):
+    if cells.str.fullmatch(_TIME_OF_DAY).mean() > _MOSTLY and not _are_days(cells, name):
+        return "of_day"
+    for kind, form in (("week", _ISO_WEEK), ("quarter", _QUARTER)):
         if cells.str.fullmatch(form).mean() > _MOSTLY:
             return kind
     if cells.str.fullmatch(_DATE_LIKE).mean() <= _MOSTLY:
@@ -82,6 +108,14 @@ def _kind(column: pd.Series, name: str) -> str:
         warnings.simplefilter("ignore")
         read = pd.to_datetime(cells, errors="coerce", format="mixed", utc=True)
     return "text" if read.notna().mean() > _MOSTLY else ""
+
+
+def _are_days(cells: pd.Series, name: str) -> bool:
+    """Whether three numbers with points between them, such as 11.02.21, are a date."""
+    numbers = cells.str.extract(r"^\s*(\d{1,2})\.(\d{2})\.(\d{2})\s*$")
+    if numbers.isna().to_numpy().any():
+        return False
+    return bool((numbers[0].astype(int) >= _HOURS).any()) or not _OF_DAY.search(name)
 
 
 def _of_numbers(column: pd.Series, name: str) -> str:
@@ -106,16 +140,21 @@ def _of_numbers(column: pd.Series, name: str) -> str:
 
 
 def _dates_alone(column: pd.Series) -> bool:
-    """Whether texts have no time of day, and stand more than once each."""
+    """Whether times have no time of day, and stand more than once each."""
     cells = column.dropna().astype("str")
     return not cells.str.contains(r"\d{1,2}:\d{2}").any() and cells.nunique() < len(cells)
 
 
-def _joined(frame: pd.DataFrame, date: str, of_day: str, others: list[str], origin: str) -> Clock:
-    texts = frame[date].astype("str").str.strip() + " " + frame[of_day].astype("str").str.strip()
-    found = _of_texts(texts, f"{date} + {of_day}", origin)
-    said = [("time", f"{date} has the dates and {of_day} the times of day"), *found.said]
-    return Clock([date, of_day], found.times, found.keys, said, others)
+def _joined(
+    frame: pd.DataFrame, names: list[str], said: str, others: list[str], origin: str, form: str | None = None
+) -> Clock:
+    """A clock of several columns, read as the recipe reads it."""
+    texts, name = column_of_times(frame, names, form, origin), " + ".join(names)
+    if form is None:
+        found = _of_texts(texts, name, origin)
+    else:
+        found = Clock([], read_times(texts, name, origin, style=TimeStyle(format=form))[0], {"time_format": form})
+    return Clock(names, found.times, found.keys, [("time", said), *found.said], others)
 
 
 def _one(frame: pd.DataFrame, name: str, kind: str, others: list[str], origin: str) -> Clock:
@@ -127,6 +166,9 @@ def _one(frame: pd.DataFrame, name: str, kind: str, others: list[str], origin: s
         texts = column.astype("str").str.strip().str.replace(r"[- ]?[WwKk][Ww]?", "-W", regex=True) + "-1"
         times = pd.DatetimeIndex(pd.to_datetime(texts, format="%G-W%V-%u", errors="coerce"))
         found = Clock([], times, {"time_format": "iso_week"}, [("time_format", f"weeks, such as {column.iloc[0]}")])
+    elif kind == "quarter":
+        said = f"quarters, such as {str(column.iloc[0]).strip()}"
+        found = Clock([], pd.DatetimeIndex(read_quarters(column)), {"time_format": "quarter"}, [("time_format", said)])
     elif kind in _EPOCHS:
         times = pd.DatetimeIndex(pd.to_datetime(column, unit="s" if kind == "epoch_s" else "ms", errors="coerce"))
         unit = "seconds" if kind == "epoch_s" else "milliseconds"
@@ -157,6 +199,11 @@ def _of_texts(column: pd.Series, name: str, origin: str) -> Clock:
     try:
         times, style = read_times(column, name, origin)
     except DataError as error:
+        form = of_months(column) if error.code == "ambiguous_dates" else None
+        if form is not None:
+            times, _ = read_times(column, name, origin, style=TimeStyle(format=form))
+            said = "the name of a month and its year: read so, the months follow each other"
+            return Clock([], times, {"time_format": form}, [("time_format", said)])
         zone = zone_of_offsets(column) if error.code == "mixed_utc_offsets" else None
         if zone is None:
             raise

@@ -12,7 +12,9 @@ _MOST_DOUBLES = 0.02  # of the rows, that a series may hold twice: they are doub
 _LEAST_ROWS = 3  # of a series, on average: fewer are rows with an id
 _LOOKED_AT = 12
 _MOST_SERIES = 3  # times the rows of the fullest time, that numbers may tell apart
-_NAMED = re.compile(r"(^|[_ ])(id|nr|no|num|number|code|key|sku|store|shop|item|product|sensor|station|site|meter|device)s?$", re.I)
+_NAMED = re.compile(
+    r"(^|[_ ])(id|nr|no|num|number|code|key|sku|store|shop|item|product|sensor|station|site|meter|device)s?$", re.I
+)
 
 
 def find_series(frame: pd.DataFrame, times: pd.DatetimeIndex | None, taken: list[str]) -> list[str]:

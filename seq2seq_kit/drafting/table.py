@@ -7,10 +7,12 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.tables.cells import shown
 from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.drafting.clock import Clock, find_clock
 from seq2seq_kit.drafting.grouping import codes_of, find_series
 from seq2seq_kit.drafting.notes import Notes, listed
+from seq2seq_kit.drafting.parts import unread_times
 from seq2seq_kit.drafting.roles import Roles, find_roles
 from seq2seq_kit.drafting.source import Source
 from seq2seq_kit.drafting.steps import Step, find_step
@@ -135,7 +137,7 @@ def inspect(source: Source, series: list[str], notes: Notes, *, resample: bool =
             )
     step = find_step(times[order], codes[order], resample=resample) if times is not None else None
     roles = find_roles(frame, [*taken, *found], codes, times)
-    _tell(clock, found, names, codes, notes)
+    _tell(frame, clock, found, names, codes, notes)
     return Inspected(source, clock, found, codes, names, step, roles, order, doubles, differ)
 
 
@@ -163,8 +165,17 @@ def _can_be_summed(frame: pd.DataFrame, taken: list[str]) -> bool:
     return bool(frame.drop(columns=taken).columns.str.contains(_SUMMED).any())
 
 
-def _tell(clock: Clock | None, found: list[str], names: list[str], codes: np.ndarray, notes: Notes) -> None:
-    if clock is None:
+def _tell(
+    frame: pd.DataFrame, clock: Clock | None, found: list[str], names: list[str], codes: np.ndarray, notes: Notes
+) -> None:
+    unread = unread_times(frame) if clock is None else None
+    if clock is None and unread is not None:
+        notes.say(
+            "",
+            f"{unread} looks like times that cannot be read ({shown(frame[unread])}): each row counts as a step, in the order of "
+            "the file, which must be that of time; or write the times year first, 2024-01-31",
+        )
+    elif clock is None:
         notes.say("", "no column of timestamps: each row counts as a step, in the order of the file")
     else:
         notes.said.extend(clock.said)

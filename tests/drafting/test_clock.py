@@ -91,3 +91,49 @@ def test_doubles_are_no_clock_change() -> None:
     frame = hours(400)
     twice = pd.concat([frame, frame.iloc[100:103]]).sort_values("at", kind="stable").reset_index(drop=True)
     assert clock_of(twice.assign(at=twice["at"].astype(str))).keys == {}
+
+
+def months(form: str) -> pd.DataFrame:
+    at = pd.date_range("2005-01-01", periods=60, freq="MS")
+    return pd.DataFrame({"when": at.strftime(form), "units": np.arange(60.0)})
+
+
+@pytest.mark.parametrize("form", ["%b-%y", "%y-%b", "%B %y"])
+def test_months_with_a_year_of_two_digits_are_no_days_of_the_year_one(form: str) -> None:
+    found = clock_of(months(form))
+    assert found.keys == {"time_format": form}
+    assert (found.times == pd.date_range("2005-01-01", periods=60, freq="MS")).all()
+
+
+def test_days_without_a_year_are_refused() -> None:
+    at = pd.date_range("2023-01-01", periods=365)
+    with pytest.raises(DataError, match="a day without one") as caught:
+        find_clock(pd.DataFrame({"day": at.strftime("%d-%b"), "units": np.arange(365.0)}), "t.csv")
+    assert caught.value.code == "ambiguous_dates"
+
+
+def test_days_with_a_year_of_two_digits_are_no_times_of_day() -> None:
+    at = pd.date_range("2021-02-01", periods=400)
+    found = clock_of(pd.DataFrame({"Datum": at.strftime("%d.%m.%y"), "n": np.arange(400.0)}))
+    assert (found.times == at).all()
+
+
+@pytest.mark.parametrize("form", ["{0.year}Q{0.quarter}", "Q{0.quarter} {0.year}", "{0.year}-Q{0.quarter}"])
+def test_quarters_begin_on_their_first_day(form: str) -> None:
+    at = pd.date_range("1990-01-01", periods=60, freq="QS")
+    found = clock_of(pd.DataFrame({"q": [form.format(time) for time in at], "gdp": np.arange(60.0)}))
+    assert (found.times == at).all()
+    assert found.keys == {"time_format": "quarter"}
+
+
+def test_year_and_month_and_date_and_hour_are_one_clock() -> None:
+    at = pd.date_range("2005-01-01", periods=60, freq="MS")
+    found = clock_of(pd.DataFrame({"Year": at.year, "Month": at.month, "n": np.arange(60.0)}))
+    assert (found.columns, (found.times == at).all()) == (["Year", "Month"], True)
+    frame = hours(500)
+    at = pd.DatetimeIndex(frame["at"])
+    for dates in (at.strftime("%d.%m.%Y"), at.normalize(), at.strftime("%Y%m%d").astype(int)):
+        found = clock_of(pd.DataFrame({"day": dates, "hour": at.hour, "n": frame["load"]}))
+        assert (found.columns, (found.times == at).all()) == (["day", "hour"], True)
+    with pytest.raises(DataError, match="hours 1 to 24"):
+        find_clock(pd.DataFrame({"day": at.strftime("%Y-%m-%d"), "hour": at.hour + 1, "n": frame["load"]}), "t.csv")

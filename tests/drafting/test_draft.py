@@ -325,3 +325,10 @@ def test_measured_numbers_tell_no_series_apart() -> None:
                 ["date", "sold", "shop", "item"]
             ]
         )
+
+
+def test_times_that_cannot_be_read_are_told() -> None:
+    frame = days(300)
+    frame["date"] = [f"KW {time.isocalendar().week}/{time.year} {time.day}" for time in frame["date"]]
+    said = draft_recipe(frame).decisions
+    assert any("date looks like times that cannot be read" in each for each in said)
