@@ -19,7 +19,12 @@ def init(options: argparse.Namespace) -> int:
         said = f"{out} is there already and is left as it is. Name another file with --out, or remove it"
         raise ArgumentError(said, code="file_exists")
     draft = draft_recipe(
-        options.table, task=options.task, target=options.target, ahead=options.ahead, series=options.series
+        options.table,
+        task=options.task,
+        target=options.target,
+        ahead=options.ahead,
+        series=options.series,
+        given=options.overrides,
     )
     for said in draft.decisions:
         print(printable(said))

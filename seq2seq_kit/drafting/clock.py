@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 
 from seq2seq_kit.data.tables.time_formats import column_of_times, read_quarters
 from seq2seq_kit.data.tables.timestamps import TimeStyle, read_times
+from seq2seq_kit.drafting.notes import listed
 from seq2seq_kit.drafting.parts import find_hours, find_parts, of_months
 from seq2seq_kit.drafting.zones import zone_of_changes, zone_of_offsets
 from seq2seq_kit.errors import DataError
@@ -48,13 +50,30 @@ class Clock:
     others: list[str] = field(default_factory=list)
 
 
-def find_clock(frame: pd.DataFrame, origin: str) -> Clock | None:
+def find_clock(frame: pd.DataFrame, origin: str, given: Mapping[str, object] | None = None) -> Clock | None:
     """The clock of a table; None where no column says when.
+
+    Args:
+        frame: The table.
+        origin: What messages call it.
+        given: Keys of `data` that are settled already: `time`, `time_format`, `time_zone`.
 
     Raises:
         DataError: It cannot be told how the times are written; the message names the key that settles it.
     """
+    named = (given or {}).get("time")
+    names = [str(name) for name in ([named] if isinstance(named, str) else named if isinstance(named, list) else [])]
+    if absent := [name for name in names if name not in frame.columns]:
+        raise DataError(
+            f"{origin} lacks the column {absent[0]}; it has {listed(list(frame.columns))}", code="missing_column"
+        )
     kinds = {str(name): kind for name in frame.columns if (kind := _kind(frame[name], str(name)))}
+    keys = {key: str(value) for key, value in (given or {}).items() if key in ("time_format", "time_zone") and value}
+    if keys:
+        names = names or sorted(kinds, key=lambda name: not _HINT.search(name))[:1]
+    if len(names) > 1 or (names and keys):
+        return _as_said(frame, names, keys, [name for name in kinds if name not in names], origin)
+    kinds = {name: kind for name, kind in kinds.items() if not names or name in names}
     stamps = [name for name, kind in kinds.items() if kind != "of_day"]
     if all(kinds[name] == "%Y" for name in stamps) and (parts := find_parts(frame)):
         said = f"{' and '.join(parts)} tell when, in parts"
@@ -83,6 +102,14 @@ def find_clock(frame: pd.DataFrame, origin: str) -> Clock | None:
         said = f"{chosen} has the dates and {hours} the hours"
         return _joined(frame, [chosen, hours], said, [name for name in others if name != hours], origin, form)
     return _one(frame, chosen, kinds[chosen], others, origin)
+
+
+def _as_said(frame: pd.DataFrame, names: list[str], keys: dict[str, str], others: list[str], origin: str) -> Clock:
+    """A clock of which it is said how it is read."""
+    form = keys.get("time_format")
+    style = TimeStyle(format=form, reads_as=keys.get("time_zone"))
+    times, _ = read_times(column_of_times(frame, names, form, origin), " + ".join(names), origin, style=style)
+    return Clock(names, times, keys, [("time", f"{' and '.join(names)}: read as asked for")], others)
 
 
 def _kind(column: pd.Series, name: str) -> str:

@@ -1,6 +1,7 @@
 """The table to draft for, as it is read: a file, a named data set or a frame."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,8 +39,8 @@ class Source:
     lines: list[str] = field(default_factory=list)
 
 
-def open_source(given: str | Path | pd.DataFrame, notes: Notes) -> Source:
-    """Reads what a draft is made for.
+def open_source(given: str | Path | pd.DataFrame, notes: Notes, form: Mapping[str, object] | None = None) -> Source:
+    """Reads what a draft is made for; `form` has keys of its format that are settled already.
 
     Raises:
         DataError: There is no such file or data set, or it cannot be read as a table.
@@ -55,12 +56,12 @@ def open_source(given: str | Path | pd.DataFrame, notes: Notes) -> Source:
         raise ArgumentError(said, code="recipe_for_table")
     if text not in NAMED and (cells := read_lines(Path(text))) is not None:
         return Source(cells, text, {"source": text}, Path(text).name.split(".")[0], list(cells.columns))
-    frame, form = _read(text, notes)
+    frame, written = _read(text, notes, form or {})
     if not len(frame):
         raise DataError(f"{text} has a header and no rows; expected rows below the header", code="empty_table")
     stem = text if text in NAMED else Path(text).name.split(".")[0]
     notes.say("source", f"{len(frame):,} rows, {len(frame.columns)} columns")
-    return Source(_named(frame), text, {"source": text} | ({"format": form} if form else {}), stem or "drafted")
+    return Source(_named(frame), text, {"source": text} | ({"format": written} if written else {}), stem or "drafted")
 
 
 def _with_index(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
@@ -77,12 +78,12 @@ def _with_index(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
     return frame.reset_index()
 
 
-def _read(text: str, notes: Notes) -> tuple[pd.DataFrame, dict[str, object]]:
+def _read(text: str, notes: Notes, given: Mapping[str, object]) -> tuple[pd.DataFrame, dict[str, object]]:
     """A table as its file is written, numbers as numbers, and what `data.format` has to say."""
     path = Path(text)
     if text in NAMED or not is_file(path) or not _TEXT.search(path.name):
         return read_source(text), {}
-    found = detect(path)
+    found = detect(path, given)
     for reason in found.reasons:
         notes.say("format", reason.rstrip("."))
     form = found.format

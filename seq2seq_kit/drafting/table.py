@@ -1,6 +1,7 @@
 """A table as a draft sees it: source, clock, series, step and the roles of its columns, found once."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -93,13 +94,21 @@ class Inspected:
         return np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
 
 
-def inspect(source: Source, series: list[str], notes: Notes, *, resample: bool = False) -> Inspected:
+def inspect(
+    source: Source,
+    series: list[str],
+    notes: Notes,
+    *,
+    given: Mapping[str, object] | None = None,
+    resample: bool = False,
+) -> Inspected:
     """Looks at a table; says what it saw of clock, series and columns.
 
     Args:
         source: The table.
         series: Columns that tell its series apart; empty: those that do.
         notes: Takes what was seen.
+        given: Keys of `data` that are settled already.
         resample: Whether the kind of recipe can average rows at uneven times to a step.
 
     Raises:
@@ -112,7 +121,7 @@ def inspect(source: Source, series: list[str], notes: Notes, *, resample: bool =
                 f"{origin} lacks the column {name}; it has {listed(list(frame.columns))}", code="missing_column"
             )
     _refuse_series_in_rows(frame, origin)
-    clock = find_clock(frame, origin)
+    clock = find_clock(frame, origin, given)
     taken = [*(clock.columns if clock else []), *(clock.others if clock else [])]
     times = clock.times if clock else None
     found = series or find_series(frame, times, taken)

@@ -332,3 +332,25 @@ def test_times_that_cannot_be_read_are_told() -> None:
     frame["date"] = [f"KW {time.isocalendar().week}/{time.year} {time.day}" for time in frame["date"]]
     said = draft_recipe(frame).decisions
     assert any("date looks like times that cannot be read" in each for each in said)
+
+
+def test_what_a_refusal_asks_for_can_be_said_to_the_draft(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    firsts = pd.date_range("2005-01-01", periods=120, freq="MS")
+    table.write_text(
+        "period;units\n" + "".join(f"{at:%m/%d/%Y};{1 + at.month % 3}.{500 + 7 * at.month}\n" for at in firsts)
+    )
+    with pytest.raises(DataError, match=r"init ... --set KEY=VALUE") as caught:
+        draft_recipe(table)
+    assert caught.value.code == "unclear_format"
+    settled: dict[str, object] = {"data.format.thousands": ".", "data.format.decimal": ","}
+    with pytest.raises(DataError, match=r"data.time_format: '%d/%m/%Y'"):
+        draft_recipe(table, given=settled)
+    draft = draft_recipe(table, given=settled | {"data.time_format": "%m/%d/%Y", "training.epochs": 3})
+    data: Any = draft.recipe["data"]
+    assert (data["every"], data["time_format"]) == ("1mo", "%m/%d/%Y")
+    assert data["format"] == {"delimiter": ";", "thousands": ".", "decimal": ","}
+    training: Any = draft.recipe["training"]
+    assert training["epochs"] == 3
+    with pytest.raises(DataError, match="lacks the column when"):
+        draft_recipe(hours(), given=["data.time=when"])

@@ -209,14 +209,10 @@ def _means_thousands(columns: Mapping[str, _Signs], sign: str, delimiter: str, p
     name, signs = next(iter(seen.items()))
     example = signs.example["open", sign]
     whole, fraction = example.replace(sign, ""), example.replace(sign, ".")
+    also = " and data.format.decimal: ','" if sign == "." else ""  # a decimal point is the default, and cannot be both
     raise DataError(
         f"{path}, column {name}: {example} may be {whole} or {fraction}, and no cell of the file tells. Set "
-        f"data.format.thousands: {sign!r} in the recipe for {whole}, "
-        + (
-            f"data.format.decimal: {sign!r} for {fraction}"
-            if sign == ","
-            else "data.format.decimal: '.' for " + fraction
-        ),
+        f"data.format.thousands: {sign!r}{also} in the recipe for {whole}, data.format.decimal: {sign!r} for {fraction}",
         code="unclear_format",
     )
 
