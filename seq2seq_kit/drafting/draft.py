@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Refusals that a key of the recipe settles.
-_SETTLED = ("ambiguous_dates", "unclear_format", "invalid_timestamp", "mixed_utc_offsets")
+_SETTLED = ("ambiguous_dates", "unclear_format", "invalid_timestamp", "mixed_utc_offsets", "missing_query", "unclear_sheet")
 
 _OF_ROWS: dict[str, Callable[..., dict[str, object]]] = {"forecast": draft_forecast, "autoencode": draft_autoencode}
 _OF_TEXTS: dict[str, Callable[..., dict[str, object]]] = {
@@ -109,8 +109,7 @@ def _drafted(
     notes: Notes,
 ) -> Draft:
     before = {key.removeprefix("data."): value for key, value in given}
-    form = {key.removeprefix("format."): value for key, value in before.items() if key.startswith("format.")}
-    source = open_source(frame, notes, form)
+    source = open_source(frame, notes, before)
     chosen = task or task_of_texts(source, targets) or "forecast"
     if chosen in _OF_TEXTS:
         drafted = _OF_TEXTS[chosen](source, targets, notes)

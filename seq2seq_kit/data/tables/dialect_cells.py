@@ -244,14 +244,22 @@ def _sentinels(numbers: Mapping[str, Mapping[str, int]], form: Format) -> list[s
         if not any(map(_NINES.fullmatch, cells)):
             continue
         values, _ = read_texts(pd.Series(list(cells), dtype=object), form)
-        for sentinel in _SENTINELS:
-            others = values[np.isfinite(values) & (values != sentinel)]
-            count = sum(number for number, value in zip(cells.values(), values, strict=True) if value == sentinel)
-            if count > 1 and len(others) > 1 and _is_far(sentinel, others):
-                found.append(
-                    f"{name} has {sentinel:g} in {count:,} cells and else {others.min():g} to {others.max():g}: if that stands "
-                    f"for a missing value, add {sentinel:g} to data.format.missing_words"
-                )
+        repeated = np.repeat(values, list(cells.values()))
+        found += [
+            f"{name} {said}: if that stands for a missing value, add {sentinel:g} to data.format.missing_words"
+            for sentinel, said in sentinels_of(repeated).items()
+        ]
+    return found
+
+
+def sentinels_of(values: np.ndarray) -> dict[float, str]:
+    """Numbers such as -999 that stand far off all others more than once, each with what shows it."""
+    found = {}
+    for sentinel in _SENTINELS:
+        others = values[np.isfinite(values) & (values != sentinel)]
+        count = int((values == sentinel).sum())
+        if count > 1 and len(others) > 1 and _is_far(sentinel, others):
+            found[sentinel] = f"has {sentinel:g} in {count:,} cells and else {others.min():g} to {others.max():g}"
     return found
 
 
