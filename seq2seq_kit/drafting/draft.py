@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Refusals that a key of the recipe settles.
-_SETTLED = ("ambiguous_dates", "unclear_format", "invalid_timestamp", "mixed_utc_offsets", "missing_query", "unclear_sheet")
+_SETTLED = (
+    "ambiguous_dates",
+    "unclear_format",
+    "invalid_timestamp",
+    "mixed_utc_offsets",
+    "missing_query",
+    "unclear_sheet",
+)
 
 _OF_ROWS: dict[str, Callable[..., dict[str, object]]] = {"forecast": draft_forecast, "autoencode": draft_autoencode}
 _OF_TEXTS: dict[str, Callable[..., dict[str, object]]] = {

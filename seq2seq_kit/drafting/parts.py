@@ -22,6 +22,7 @@ _CALLED = re.compile(
     re.I,
 )
 _MOSTLY = 0.9
+_MONTHS = 12
 
 
 def find_parts(frame: pd.DataFrame) -> list[str]:
@@ -65,6 +66,13 @@ def of_months(column: pd.Series) -> str | None:
             months = (times.dt.year * 12 + times.dt.month).sort_values().diff().dropna()
             return form if months.nunique() == 1 and months.iloc[0] in (1, 3) else None
     return None
+
+
+def months_in_columns(frame: pd.DataFrame) -> list[str]:
+    """The columns that are the twelve months of a row's year; none where there are not all of them."""
+    names = [str(name) for name in frame.columns]
+    months = [name for name in names if re.fullmatch(rf"(?i)(?:{_MONTH})[a-z\u00e9\u00fb\u00e4]*\.?", name.strip())]
+    return months if len(months) == _MONTHS and names[0] not in months else []
 
 
 def unread_times(frame: pd.DataFrame) -> str | None:

@@ -45,9 +45,7 @@ class Source:
     lines: list[str] = field(default_factory=list)
 
 
-def open_source(
-    given: str | Path | pd.DataFrame, notes: Notes, settled: Mapping[str, object] | None = None
-) -> Source:
+def open_source(given: str | Path | pd.DataFrame, notes: Notes, settled: Mapping[str, object] | None = None) -> Source:
     """Reads what a draft is made for; `settled` has keys of `data` that are known already: `format.decimal`, `table`, ...
 
     Raises:
@@ -71,7 +69,9 @@ def open_source(
         raise DataError(f"{text} has a header and no rows; expected rows below the header", code="empty_table")
     stem = text if text in NAMED else Path(text).name.split(".")[0]
     notes.say("source", f"{len(frame):,} rows, {len(frame.columns)} columns")
-    return Source(_named(frame), text, {"source": text} | place | ({"format": written} if written else {}), stem or "drafted")
+    return Source(
+        _named(frame), text, {"source": text} | place | ({"format": written} if written else {}), stem or "drafted"
+    )
 
 
 def _with_index(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
@@ -140,9 +140,14 @@ def _without_sentinels(frame: pd.DataFrame, form: Format, notes: Notes) -> tuple
     words: list[str | float] = []
     for sentinel in dict.fromkeys(word for found in shown.values() for word in found):
         holding = [name for name, values in columns.items() if (values == sentinel).any()]
-        if all(sentinel in shown[name] for name in holding):  # elsewhere it may be a number like others
+        told = "; ".join(f"{name} {shown[name][sentinel]}" for name in holding if sentinel in shown[name])
+        if not all(sentinel in shown[name] for name in holding):  # elsewhere it is a number like others
+            notes.say(
+                "format",
+                f"{told}: if that stands for a missing value, correct it in the file; elsewhere it is measured",
+            )
+        else:
             words.append(int(sentinel) if sentinel == int(sentinel) else sentinel)
-            told = "; ".join(f"{name} {shown[name][sentinel]}" for name in holding)
             notes.say("format", f"{told}: it counts as missing; if it is measured, take it out of missing_words")
             frame[holding] = frame[holding].mask(pd.DataFrame({name: columns[name] == sentinel for name in holding}))
     if not words:

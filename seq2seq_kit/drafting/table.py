@@ -13,7 +13,7 @@ from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.drafting.clock import Clock, find_clock
 from seq2seq_kit.drafting.grouping import codes_of, find_series
 from seq2seq_kit.drafting.notes import Notes, listed
-from seq2seq_kit.drafting.parts import unread_times
+from seq2seq_kit.drafting.parts import months_in_columns, unread_times
 from seq2seq_kit.drafting.roles import Roles, find_roles
 from seq2seq_kit.drafting.source import Source
 from seq2seq_kit.drafting.steps import Step, find_step
@@ -153,6 +153,15 @@ def inspect(
 def _refuse_series_in_rows(frame: pd.DataFrame, origin: str) -> None:
     """Refuses a table that has a series in each row: names first, then a column for each step, empty where a series ends."""
     numbers = [name for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])]
+    months = months_in_columns(frame)
+    if months:
+        raise DataError(
+            f"{origin}: each row is a year, its months are the columns {months[0]} to {months[-1]}. Expected a row for each "
+            f"month. Turn it: long = frame.melt({str(frame.columns[0])!r}, {months}, 'month', 'value'); long['month'] = "
+            "pandas.to_datetime(long.pop(long.columns[0]).astype(str) + ' ' + long['month'].str[:3], format='%Y %b'); "
+            "long.sort_values('month').to_csv('long.csv', index=False), then draft for long.csv",
+            code="series_in_rows",
+        )
     if len(numbers) < _LEAST_STEPS or len(numbers) < len(frame.columns) - 3:
         return
     counts = {re.sub(r"\D", "", name) for name in numbers}
