@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from pandas.tseries.api import guess_datetime_format
 
 from seq2seq_kit.data.tables.time_formats import column_of_times, read_quarters
 from seq2seq_kit.data.tables.timestamps import TimeStyle, read_times
 from seq2seq_kit.drafting.notes import listed
-from seq2seq_kit.drafting.parts import find_hours, find_parts, of_months
+from seq2seq_kit.drafting.parts import find_hours, find_parts, of_months, own_form, unread_times
 from seq2seq_kit.drafting.zones import zone_of_changes, zone_of_offsets
 from seq2seq_kit.errors import DataError
 
@@ -70,16 +71,23 @@ def find_clock(frame: pd.DataFrame, origin: str, given: Mapping[str, object] | N
     kinds = {str(name): kind for name in frame.columns if (kind := _kind(frame[name], str(name)))}
     keys = {key: str(value) for key, value in (given or {}).items() if key in ("time_format", "time_zone") and value}
     if keys:
-        names = names or sorted(kinds, key=lambda name: not _HINT.search(name))[:1]
+        unread = unread_times(frame)
+        names = names or sorted(kinds, key=lambda name: not _HINT.search(name))[:1] or ([unread] if unread else [])
     if len(names) > 1 or (names and keys):
         return _as_said(frame, names, keys, [name for name in kinds if name not in names], origin)
     kinds = {name: kind for name, kind in kinds.items() if not names or name in names}
     stamps = [name for name, kind in kinds.items() if kind != "of_day"]
-    if all(kinds[name] == "%Y" for name in stamps) and (parts := find_parts(frame)):
-        said = f"{' and '.join(parts)} tell when, in parts"
-        return _joined(frame, parts, said, [name for name in kinds if name not in parts], origin)
+    if all(kinds[name] == "%Y" for name in stamps):
+        parts, form = find_parts(frame, origin)
+        if parts:
+            said = f"{' and '.join(parts)} tell when, in parts"
+            return _joined(frame, parts, said, [name for name in kinds if name not in parts], origin, form)
     if not stamps:
-        return None
+        unread = unread_times(frame)
+        form = None if unread is None else own_form(frame[unread])
+        if unread is None or form is None:
+            return None
+        return _as_said(frame, [unread], {"time_format": form}, [], origin)
     chosen = min(stamps, key=lambda name: (not _HINT.search(name), kinds[name] in _EPOCHS, list(kinds).index(name)))
     of_day = [name for name, kind in kinds.items() if kind == "of_day"]
     others = [name for name in kinds if name != chosen]
@@ -91,17 +99,31 @@ def find_clock(frame: pd.DataFrame, origin: str, given: Mapping[str, object] | N
         and (hours := find_hours(frame, chosen))
         and _dates_alone(frame[chosen])
     ):
-        if int(frame[hours].max()) == _HOURS:
+        hour = hours[0]
+        if int(frame[hour].max()) == _HOURS:
             raise DataError(
-                f"{origin}, column {hours}: hours 1 to 24 may be told by their beginning or their end. Expected one column of "
+                f"{origin}, column {hour}: hours 1 to 24 may be told by their beginning or their end. Expected one column of "
                 f"timestamps. Make it: frame['time'] = pandas.to_datetime(frame[{chosen!r}]) + "
-                f"pandas.to_timedelta(frame[{hours!r}] - 1, unit='h'), which names each hour by its beginning",
+                f"pandas.to_timedelta(frame[{hour!r}] - 1, unit='h'), which names each hour by its beginning",
                 code="invalid_timestamp",
             )
-        form = "%Y%m%d %H" if kinds[chosen] == "%Y%m%d" else None
-        said = f"{chosen} has the dates and {hours} the hours"
-        return _joined(frame, [chosen, hours], said, [name for name in others if name != hours], origin, form)
+        form = _form_of_dates(frame[chosen], kinds[chosen], chosen, origin)
+        form = (
+            f"{form} %H{' %M' * (len(hours) > 1)}" if form and (len(hours) > 1 or kinds[chosen] == "%Y%m%d") else None
+        )
+        said = f"{chosen} has the dates and {' and '.join(hours)} the time of day"
+        return _joined(frame, [chosen, *hours], said, [name for name in others if name not in hours], origin, form)
     return _one(frame, chosen, kinds[chosen], others, origin)
+
+
+def _form_of_dates(column: pd.Series, kind: str, name: str, origin: str) -> str | None:
+    """How dates are written, in the words of strftime; None where they are no texts."""
+    if kind == "stamp":
+        return "%Y-%m-%d"
+    if kind != "text":
+        return kind
+    _, style = read_times(column, name, origin)
+    return guess_datetime_format(str(column.dropna().iloc[0]).strip(), dayfirst=bool(style.day_first))
 
 
 def _as_said(frame: pd.DataFrame, names: list[str], keys: dict[str, str], others: list[str], origin: str) -> Clock:
@@ -109,7 +131,13 @@ def _as_said(frame: pd.DataFrame, names: list[str], keys: dict[str, str], others
     form = keys.get("time_format")
     style = TimeStyle(format=form, reads_as=keys.get("time_zone"))
     times, _ = read_times(column_of_times(frame, names, form, origin), " + ".join(names), origin, style=style)
-    return Clock(names, times, keys, [("time", f"{' and '.join(names)}: read as asked for")], others)
+    return Clock(
+        names,
+        times,
+        keys,
+        [("time", f"{' and '.join(names)}: read as {', '.join(keys.values()) or 'asked for'}")],
+        others,
+    )
 
 
 def _kind(column: pd.Series, name: str) -> str:
@@ -157,6 +185,10 @@ def _of_numbers(column: pd.Series, name: str) -> str:
     if low >= 19000101 and high <= 21001231 and (hinted or ordered):
         valid = pd.to_datetime(pd.Series(cells.astype(np.int64).astype(str)), format="%Y%m%d", errors="coerce").notna()
         return "%Y%m%d" if valid.all() else ""
+    if hinted and (cells > 0).all() and high <= 991231 and low >= 10101:
+        texts = pd.Series(cells.astype(np.int64).astype(str)).str.zfill(6)
+        read = pd.to_datetime(texts, format="%y%m%d", errors="coerce")
+        return "%y%m%d" if len(cells) > 2 and read.notna().all() and (ordered or high > 311299) else ""
     if hinted and low >= 190001 and high <= 210012 and (cells % 100 >= 1).all() and (cells % 100 <= 12).all():
         return "%Y%m"
     return (
@@ -218,7 +250,11 @@ def _one(frame: pd.DataFrame, name: str, kind: str, others: list[str], origin: s
             f"{int(np.flatnonzero(found.times.isna())[0]) + 1}. Correct or drop them",
             code="invalid_timestamp",
         )
-    why = "the only column of timestamps" if not others else f"the timestamps; {', '.join(others)} tell no more"
+    why = (
+        "the only column of timestamps"
+        if not others
+        else f"the timestamps; {', '.join(others)} tell{'s' if len(others) == 1 else ''} no more"
+    )
     return Clock([name], found.times, found.keys, [("time", f"{name}: {why}"), *found.said], others)
 
 

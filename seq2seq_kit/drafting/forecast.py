@@ -16,6 +16,7 @@ from seq2seq_kit.recipe.fields import Recipe
 
 _OTHERS = 12  # columns beside the target that are tried
 _DAY = 86400
+_KNOWN = 0.6  # share of the rows that another column must have
 _OFTEN = 0.002  # share of values far off from which they are of the series and no slips
 _WANDERS = 0.15  # share of the variance between windows from which a level is not that of the training rows
 
@@ -90,6 +91,10 @@ def _inputs(table: Inspected, targets: Targets, seasons: list[Season], lengths: 
     others = [name for name in [*table.roles.numbers, *truths] if name not in inputs]
     if targets.wide:
         others = truths = []
+    scarce = [name for name in others if table.source.frame[name].notna().mean() < _KNOWN]
+    if scarce:
+        notes.say("inputs", f"left out: {listed(scarce)}, known in less than {_KNOWN:.0%} of the rows")
+        others = [name for name in others if name not in scarce]
     own = training_rows(table.on_grid(targets.names[0]))
     for name in others[:_OTHERS]:
         longest = max(

@@ -191,7 +191,8 @@ def _tell(
         notes.say(
             "",
             f"{unread} looks like times that cannot be read ({shown(frame[unread])}): each row counts as a step, in the order of "
-            "the file, which must be that of time; or write the times year first, 2024-01-31",
+            "the file, which must be that of time; or write the times year first, 2024-01-31 (from counts: pandas.to_datetime "
+            "with unit and origin), or say how they are written with --set data.time_format=...",
         )
     elif clock is None:
         notes.say("", "no column of timestamps: each row counts as a step, in the order of the file")

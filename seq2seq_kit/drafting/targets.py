@@ -27,6 +27,7 @@ _PLACE = re.compile(r"^(lat|lon|lng|latitude|longitude)$", re.I)
 _MOST_CODES, _MOST_NAMED = 30, 6
 _ALIKE = 10  # times that the typical value of one column of a wide table may be that of another
 _LEAST_WIDE = 3
+_MOSTLY_NUMBERS = 0.5
 _KNOWN = 0.6  # share of its rows that a column of a wide table must have
 
 
@@ -69,6 +70,11 @@ def choose_targets(
         notes.say("targets", f"{numbers[0]} is the only column of numbers")
         return Targets(numbers)
     numbers, codes = _measured(frame, numbers)
+    scarce = [name for name in numbers if frame[name].notna().mean() < _KNOWN]
+    if scarce and len(scarce) == len(numbers) - 1:
+        numbers = [name for name in numbers if name not in scarce]
+        known = ", ".join(f"{name} ({frame[name].notna().mean():.0%})" for name in scarce)
+        notes.say("targets", f"known in few rows, so not forecast: {known}; if it is, --target COLUMN")
     if codes:
         kinds = ", ".join(f"{name} ({frame[name].nunique()} different values)" for name in codes[:_MOST_NAMED])
         notes.say("targets", f"no measured number, so not forecast: {kinds}; if it is, --target COLUMN")
@@ -88,6 +94,15 @@ def choose_targets(
 def _advice(frame: pd.DataFrame) -> str:
     if any(pd.api.types.is_numeric_dtype(frame[name]) for name in frame.columns):
         return "A forecast needs a column of numbers that change and are measured; add one"
+    for name in frame.columns:
+        cells = frame[name].dropna().astype("str")
+        numbers = pd.to_numeric(cells, errors="coerce").notna()
+        if len(cells) and numbers.mean() > _MOSTLY_NUMBERS:
+            bad = cells[~numbers]
+            return (
+                f"{name} has {len(bad):,} cells that are no numbers, such as {bad.iloc[0][:40]!r}: correct them, or name them in "
+                "data.format.missing_words (--set)"
+            )
     return (
         "A table of texts is for the tasks translate, tag and classify: choose one with --task; or write the numbers as "
         "numbers"

@@ -174,3 +174,25 @@ def test_months_with_a_number_of_two_digits_are_no_dates(cell: str, form: str) -
         read([cell, cell.replace("Jan", "Jun")])
     assert caught.value.code == "ambiguous_dates"
     assert read([cell], form) == ["2005-01-01 00:00:00"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        (["Thu 11/02/2021", "Sat 13/02/2021"], ["2021-02-11 00:00:00", "2021-02-13 00:00:00"]),
+        (
+            ["Thursday, February 11th, 2021", "Monday, February 22nd, 2021"],
+            ["2021-02-11 00:00:00", "2021-02-22 00:00:00"],
+        ),
+        (["10:00 11/02/2021", "11:00 13/02/2021"], ["2021-02-11 10:00:00", "2021-02-13 11:00:00"]),
+    ],
+)
+def test_names_of_days_and_endings_of_numbers_are_read(cells: list[str], found: list[str]) -> None:
+    assert read(cells) == found
+
+
+@pytest.mark.parametrize("cells", [["Thu 11/02/2021", "Fri 12/02/2021"], ["10:00 11/02/2021", "11:00 12/02/2021"]])
+def test_day_and_month_behind_other_words_are_not_guessed(cells: list[str]) -> None:
+    with pytest.raises(DataError) as caught:
+        read(cells)
+    assert caught.value.code == "ambiguous_dates"

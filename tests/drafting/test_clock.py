@@ -137,3 +137,45 @@ def test_year_and_month_and_date_and_hour_are_one_clock() -> None:
         assert (found.columns, (found.times == at).all()) == (["day", "hour"], True)
     with pytest.raises(DataError, match="hours 1 to 24"):
         find_clock(pd.DataFrame({"day": at.strftime("%Y-%m-%d"), "hour": at.hour + 1, "n": frame["load"]}), "t.csv")
+
+
+def test_a_year_and_its_day_or_month_by_name_are_one_clock() -> None:
+    at = pd.date_range("2021-11-01", periods=400)
+    found = clock_of(pd.DataFrame({"year": at.year, "doy": at.day_of_year, "n": np.arange(400.0)}))
+    assert (found.columns, found.keys, (found.times == at).all()) == (["year", "doy"], {"time_format": "%Y %j"}, True)
+    at = pd.date_range("2005-01-01", periods=60, freq="MS")
+    for form in ("%B", "%b"):
+        found = clock_of(pd.DataFrame({"Year": at.year, "Month": at.strftime(form), "n": np.arange(60.0)}))
+        assert (found.columns, (found.times == at).all()) == (["Year", "Month"], True)
+
+
+@pytest.mark.parametrize(("name", "key"), [("week", "iso_week"), ("Quarter", "quarter")])
+def test_a_year_and_its_week_or_quarter_are_told_how_to_join(name: str, key: str) -> None:
+    frame = pd.DataFrame({"year": np.repeat(np.arange(1990, 2020), 4), name: np.tile(np.arange(1, 5), 30), "n": 1.0})
+    with pytest.raises(DataError, match=f"data.time_format: {key}"):
+        find_clock(frame, "t.csv")
+
+
+def test_hours_and_minutes_beside_a_date_are_the_time_of_day() -> None:
+    at = pd.date_range("2023-01-01", periods=2_000, freq="15min")
+    for dates in (at.strftime("%d.%m.%Y"), at.normalize()):
+        found = clock_of(pd.DataFrame({"Date": dates, "Hour": at.hour, "Min": at.minute, "n": np.arange(2_000.0)}))
+        assert (found.columns, (found.times == at).all()) == (["Date", "Hour", "Min"], True)
+
+
+@pytest.mark.parametrize("form", ["%YM%m", "%Y\u5e74%m\u6708", "%y%m%d", "%d.%m.%Y %H.%M"])
+def test_ways_to_write_that_only_a_format_reads_get_that_format(form: str) -> None:
+    at = pd.date_range("2021-01-01", periods=60, freq="MS") + pd.Timedelta(days=0 if "d" not in form else 20)
+    cells = at.strftime(form)
+    found = clock_of(pd.DataFrame({"date": cells.astype(int) if form == "%y%m%d" else cells, "n": np.arange(60.0)}))
+    assert found.keys == {"time_format": form}
+    assert (found.times == at).all()
+
+
+def test_what_cannot_be_read_is_read_as_it_is_said() -> None:
+    at = pd.date_range("2021-01-01", periods=60)
+    frame = pd.DataFrame({"date": at.strftime("%Y+%m+%d"), "n": np.arange(60.0)})
+    assert find_clock(frame, "t.csv") is None
+    found = find_clock(frame, "t.csv", {"time_format": "%Y+%m+%d"})
+    assert found is not None
+    assert (found.times == at).all()

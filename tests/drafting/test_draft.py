@@ -431,3 +431,26 @@ def test_months_in_columns_are_told_how_to_turn() -> None:
     with pytest.raises(DataError, match="its months are the columns Jan to Dec") as caught:
         draft_recipe(wide)
     assert caught.value.code == "series_in_rows"
+
+
+def test_a_long_hole_is_not_filled_with_a_line() -> None:
+    frame = days(400)
+    said = draft_recipe(frame.drop(range(150, 250))).decisions
+    assert any("no window crosses one" in each for each in said)
+    assert data_of(frame.drop(range(150, 160)))["gaps"] == "fill"
+
+
+def test_a_column_that_begins_late_is_neither_forecast_nor_read() -> None:
+    frame = days(500).rename(columns={"sold": "a"})
+    frame["b"] = frame.a.where(frame.index > 350)
+    draft = draft_recipe(frame)
+    data: Any = draft.recipe["data"]
+    assert (data["targets"], data["inputs"]) == (["a"], ["a"])
+    assert any("b (30%)" in said for said in draft.decisions)
+
+
+def test_cells_that_are_no_numbers_are_named() -> None:
+    frame = days(100)
+    frame["sold"] = frame.sold.astype(str).where(frame.index != 40, "12p")
+    with pytest.raises(DataError, match="sold has 1 cells that are no numbers, such as '12p'"):
+        draft_recipe(frame)

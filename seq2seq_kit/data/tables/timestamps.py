@@ -26,11 +26,15 @@ from seq2seq_kit.recipe.time_fields import EPOCHS, ISO_WEEK, QUARTER
 
 _EXAMPLE = "2024-01-31 13:00"
 _OFFSET = r":\d{2}(?:[.,]\d+)?\s*(?:Z|UTC|[+-]\d{2}(?::?\d{2})?)$"
-_DAY_OR_MONTH = r"^\s*(\d{1,2})([./-])(\d{1,2})\2(?:\d{4}|\d{2})(?!\d)"
+_DAY_OR_MONTH = (
+    r"^\s*(?:[^\W\d_]{2,10}\.?,?\s+|\d{1,2}:\d{2}(?::\d{2})?,?\s+)?(\d{1,2})([./-])(\d{1,2})\2(?:\d{4}|\d{2})(?!\d)"
+)
 _WEEK = re.compile(r"\s*\d{4}-?W\d{1,2}\s*")
 _QUARTER = re.compile(
     r"\s*\d{4}[-/. ]*[QT][-/. ]*[1-4]\s*|\s*(?:[QT][-/. ]*[1-4]|[1-4][-/. ]*[QT])[-/. ]*\d{4}\s*", re.IGNORECASE
 )
+# The name of the day in front of a date, and the ending of a number.
+_NAMED_DAY = r"^\s*(?i:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+|(?<=\d)(?:st|nd|rd|th)\b"
 # The name of a month and one number of two digits: a day or a year.
 _NO_YEAR = r"\s*(?:[A-Za-z]{3,9}\.?[-/. ,']*\d{1,2}|\d{1,2}[-/. ]*[A-Za-z]{3,9}\.?)\s*"
 
@@ -213,7 +217,12 @@ def _parsed(column: pd.Series, form: str | None, day_first: bool | None, *, utc:
         return times
     ordered, first = bool(day_first), str(next(iter(column.dropna()), ""))
     form = None if guess_datetime_format(first, dayfirst=ordered) else "mixed"
-    return pd.to_datetime(column, errors="coerce", dayfirst=ordered, format=form, utc=utc)
+    times = pd.to_datetime(column, errors="coerce", dayfirst=ordered, format=form, utc=utc)
+    if form is None and times.isna().any() and column.astype("str").str.contains(_NAMED_DAY, regex=True).all():
+        # The name of the first cell's day, or the ending of its number (1st), is no part of the format.
+        plain_days = column.astype("str").str.replace(_NAMED_DAY, "", regex=True).where(column.notna())
+        return pd.to_datetime(plain_days, errors="coerce", dayfirst=ordered, format="mixed", utc=utc)
+    return times
 
 
 def _all_with_offset(column: pd.Series) -> bool:
