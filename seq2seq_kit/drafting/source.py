@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.sources.files import is_folder, is_glob, places_of
+from seq2seq_kit.data.sources.formats import excel_format
 from seq2seq_kit.data.tables.cells import refuse_duplicates
 from seq2seq_kit.data.tables.dialect import detect
 from seq2seq_kit.data.tables.dialect_cells import sentinels_of
@@ -19,7 +20,7 @@ from seq2seq_kit.drafting.lines import read_lines
 from seq2seq_kit.drafting.notes import Notes
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.recipe.format import Format
-from seq2seq_kit.recipe.source_rules import is_database, scheme_of
+from seq2seq_kit.recipe.source_rules import EXCEL, is_database, scheme_of
 from seq2seq_kit.recipe.sourced import Sourced
 
 _TEXT = re.compile(r"\.(csv|tsv|tab|txt|dat)(\.\w+)?$", re.IGNORECASE)
@@ -93,6 +94,8 @@ def _read(
 ) -> tuple[pd.DataFrame, dict[str, object]]:
     """A table as its file is written, numbers as numbers, and what `data.format` has to say."""
     first = _first_file(text)
+    if first is None and is_file(Path(text)) and text.lower().endswith(EXCEL):
+        return _read_workbook(text, notes, given, place)
     if first is None:
         return read_source(text, section=_section(place)), {}
     found = detect(first, given)
@@ -111,6 +114,18 @@ def _read(
         elif not form.booleans and not read_texts(column, truths)[1].any():
             frame[name] = pd.Series(read_texts(column, truths)[0], index=frame.index).astype("boolean")
     return frame, form.given
+
+
+def _read_workbook(
+    text: str, notes: Notes, given: Mapping[str, object], place: Mapping[str, object]
+) -> tuple[pd.DataFrame, dict[str, object]]:
+    section = _section(place)
+    form: dict[str, object] = {**excel_format(Path(text), section.sheet if section else None), **given}
+    if "header_row" in form:
+        notes.say("format", f"line {form['header_row']} names the columns; what stands above it is about the file")
+    if "footer_rows" in form:
+        notes.say("format", f"rows below the table that are no data: {form['footer_rows']}")
+    return read_source(text, section=section, form=Format.model_validate(form)), form
 
 
 def _first_file(text: str) -> Path | None:

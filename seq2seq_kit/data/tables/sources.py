@@ -103,7 +103,12 @@ def _read_file(path: str, texts: Sequence[str], section: Sourced | None, form: F
     if endings & set(FEATHER):
         return read_feather(place)
     if endings & set(EXCEL):
-        return read_excel(place, sheet=section.sheet if section else None, texts=texts)
+        return read_excel(
+            place,
+            sheet=section.sheet if section else None,
+            texts=texts,
+            form=form or (section.format if section else None),
+        )
     form = form or (section.format if section else PLAIN)
     if endings & TEXT_ENDINGS or form.delimiter is not None:
         return read_text_file(place, form, texts)
