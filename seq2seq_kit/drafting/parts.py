@@ -59,8 +59,8 @@ def find_parts(frame: pd.DataFrame, origin: str) -> tuple[list[str], str | None]
     for name in map(str, frame.columns):
         if _is_part(frame[name], name, *_OF_YEAR["day"]):
             return [*found, name], "%Y %j"
-        if form := _month_names(frame[name], name):
-            return [*found, name], f"%Y {form}"
+        if months := _month_names(frame[name], name):
+            return [*found, name], f"%Y {months}"
         for word, sign, key in (("week", "-W", "iso_week"), ("quarter", "Q", "quarter")):
             if _is_part(frame[name], name, *_OF_YEAR[word]):
                 raise DataError(

@@ -24,6 +24,15 @@ _MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
+# How files begin that are none of text, whatever they are called.
+_NO_TEXT = {
+    b"%PDF": "a PDF document",
+    b"PK\x03\x04": "an Excel file (.xlsx) or another archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel file (.xls)",
+    b"PAR1": "a Parquet file (.parquet)",
+    b"SQLite format 3": "a SQLite database (sqlite:///...)",
+    b"ARROW1": "a Feather file (.feather)",
+}
 _UTF_8 = b"\xef\xbb\xbf"
 _SAID = re.compile(r'\s*"?sep=(.)"?[;,\t]*\s*', re.IGNORECASE)  # Excel's first line
 
@@ -57,6 +66,9 @@ def detect(path: str | Path, given: Mapping[str, object] | None = None) -> Detec
     except Exception as error:  # each way of packing has errors of its own
         said = f"cannot read {path}: {error}. Expected a readable table; copy or unpack the file again"
         raise DataError(said, code="unreadable_file") from None
+    if kind := next((kind for mark, kind in _NO_TEXT.items() if data.startswith(mark)), None):
+        said = f"{path} is named like a file of text and is {kind}. Give it its own ending, or export the table as CSV"
+        raise DataError(said, code="unknown_file_type")
     whole = len(data) < _MOST
     text, encoding, reasons = _decoded(
         data if whole else data[: data.rfind(b"\n") + 1], str(path), str((given or {}).get("encoding") or "")
