@@ -25,6 +25,7 @@ def init(options: argparse.Namespace) -> int:
         ahead=options.ahead,
         series=options.series,
         known=options.known,
+        given=options.overrides,
     )
     for said in draft.decisions:
         print(printable(said))

@@ -116,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--series", metavar="COLUMN", nargs="+", help="columns that tell series apart")
     verb.add_argument("--known", metavar="COLUMN", nargs="+", help="columns known ahead, such as a plan")
     verb.add_argument("--out", metavar="RECIPE", help="file to write; default: the table's name with .yaml, here")
+    _overrides(verb, "what is settled already, such as data.time_format=%%d/%%m/%%Y")
     verb.add_argument("--train", action="store_true", help="train the recipe at once")
     _tracking(verb)
 
@@ -210,9 +211,11 @@ def _verb(
 
 def _recipe(verb: argparse.ArgumentParser, *, optional: bool = False) -> None:
     verb.add_argument("recipe", metavar="RECIPE", nargs="?" if optional else None, help="YAML file")
-    verb.add_argument(
-        "--set", dest="overrides", metavar="KEY=VALUE", action="append", default=[], help="such as training.epochs=5"
-    )
+    _overrides(verb, "such as training.epochs=5")
+
+
+def _overrides(verb: argparse.ArgumentParser, about: str) -> None:
+    verb.add_argument("--set", dest="overrides", metavar="KEY=VALUE", action="append", default=[], help=about)
 
 
 def _tracking(verb: argparse.ArgumentParser) -> None:

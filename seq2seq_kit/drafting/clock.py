@@ -2,12 +2,17 @@
 
 import re
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from pandas.tseries.api import guess_datetime_format
 
+from seq2seq_kit.data.tables.time_formats import column_of_times, read_quarters
 from seq2seq_kit.data.tables.timestamps import TimeStyle, read_times
+from seq2seq_kit.drafting.notes import listed
+from seq2seq_kit.drafting.parts import find_hours, find_parts, of_months, own_form, unread_times
 from seq2seq_kit.drafting.zones import zone_of_changes, zone_of_offsets
 from seq2seq_kit.errors import DataError
 
@@ -19,8 +24,11 @@ _HINT = re.compile(
     re.I,
 )
 _TIME_OF_DAY = r"\s*\d{1,2}[:.h]\d{2}(?:[:.]\d{2}(?:[.,]\d+)?)?\s*(?i:[ap]\.?m\.?)?\s*"
+_QUARTER = r"(?i)\s*(?:\d{4}[-/. ]*[QT][-/. ]*[1-4]|(?:[QT][-/. ]*[1-4]|[1-4][-/. ]*[QT])[-/. ]*\d{4})\s*"
 _ISO_WEEK = r"\s*\d{4}[- ]?[WwKk][Ww]?\d{1,2}\s*"
 _DATE_LIKE = r"(?=.*\d).*(?:\d[-/. :T]\d|[A-Za-z]{3,}|^\s*\d{8}\s*$|^\s*\d{14}\s*$).*"
+_HOURS = 24
+_OF_DAY = re.compile(r"uhr|zeit|time|hora|heure|ora\b|clock", re.I)
 _EPOCHS = {"epoch_s": (1e8, 5e9), "epoch_ms": (1e11, 5e12)}
 
 
@@ -43,22 +51,93 @@ class Clock:
     others: list[str] = field(default_factory=list)
 
 
-def find_clock(frame: pd.DataFrame, origin: str) -> Clock | None:
+def find_clock(frame: pd.DataFrame, origin: str, given: Mapping[str, object] | None = None) -> Clock | None:
     """The clock of a table; None where no column says when.
+
+    Args:
+        frame: The table.
+        origin: What messages call it.
+        given: Keys of `data` that are settled already: `time`, `time_format`, `time_zone`.
 
     Raises:
         DataError: It cannot be told how the times are written; the message names the key that settles it.
     """
+    named = (given or {}).get("time")
+    names = [str(name) for name in ([named] if isinstance(named, str) else named if isinstance(named, list) else [])]
+    if absent := [name for name in names if name not in frame.columns]:
+        raise DataError(
+            f"{origin} lacks the column {absent[0]}; it has {listed(list(frame.columns))}", code="missing_column"
+        )
     kinds = {str(name): kind for name in frame.columns if (kind := _kind(frame[name], str(name)))}
+    keys = {key: str(value) for key, value in (given or {}).items() if key in ("time_format", "time_zone") and value}
+    if keys:
+        unread = unread_times(frame)
+        names = names or sorted(kinds, key=lambda name: not _HINT.search(name))[:1] or ([unread] if unread else [])
+    if len(names) > 1 or (names and keys):
+        return _as_said(frame, names, keys, [name for name in kinds if name not in names], origin)
+    kinds = {name: kind for name, kind in kinds.items() if not names or name in names}
     stamps = [name for name, kind in kinds.items() if kind != "of_day"]
+    if all(kinds[name] == "%Y" for name in stamps):
+        parts, form = find_parts(frame, origin)
+        if parts:
+            said = f"{' and '.join(parts)} tell when, in parts"
+            return _joined(frame, parts, said, [name for name in kinds if name not in parts], origin, form)
     if not stamps:
-        return None
+        unread = unread_times(frame)
+        form = None if unread is None else own_form(frame[unread])
+        if unread is None or form is None:
+            return None
+        return _as_said(frame, [unread], {"time_format": form}, [], origin)
     chosen = min(stamps, key=lambda name: (not _HINT.search(name), kinds[name] in _EPOCHS, list(kinds).index(name)))
     of_day = [name for name, kind in kinds.items() if kind == "of_day"]
     others = [name for name in kinds if name != chosen]
     if of_day and kinds[chosen] == "text" and _dates_alone(frame[chosen]):
-        return _joined(frame, chosen, of_day[0], [name for name in others if name != of_day[0]], origin)
+        said = f"{chosen} has the dates and {of_day[0]} the times of day"
+        return _joined(frame, [chosen, of_day[0]], said, [name for name in others if name != of_day[0]], origin)
+    if (
+        kinds[chosen] in ("text", "stamp", "%Y%m%d")
+        and (hours := find_hours(frame, chosen))
+        and _dates_alone(frame[chosen])
+    ):
+        hour = hours[0]
+        if int(frame[hour].max()) == _HOURS:
+            raise DataError(
+                f"{origin}, column {hour}: hours 1 to 24 may be told by their beginning or their end. Expected one column of "
+                f"timestamps. Make it: frame['time'] = pandas.to_datetime(frame[{chosen!r}]) + "
+                f"pandas.to_timedelta(frame[{hour!r}] - 1, unit='h'), which names each hour by its beginning",
+                code="invalid_timestamp",
+            )
+        form = _form_of_dates(frame[chosen], kinds[chosen], chosen, origin)
+        form = (
+            f"{form} %H{' %M' * (len(hours) > 1)}" if form and (len(hours) > 1 or kinds[chosen] == "%Y%m%d") else None
+        )
+        said = f"{chosen} has the dates and {' and '.join(hours)} the time of day"
+        return _joined(frame, [chosen, *hours], said, [name for name in others if name not in hours], origin, form)
     return _one(frame, chosen, kinds[chosen], others, origin)
+
+
+def _form_of_dates(column: pd.Series, kind: str, name: str, origin: str) -> str | None:
+    """How dates are written, in the words of strftime; None where they are no texts."""
+    if kind == "stamp":
+        return "%Y-%m-%d"
+    if kind != "text":
+        return kind
+    _, style = read_times(column, name, origin)
+    return guess_datetime_format(str(column.dropna().iloc[0]).strip(), dayfirst=bool(style.day_first))
+
+
+def _as_said(frame: pd.DataFrame, names: list[str], keys: dict[str, str], others: list[str], origin: str) -> Clock:
+    """A clock of which it is said how it is read."""
+    form = keys.get("time_format")
+    style = TimeStyle(format=form, reads_as=keys.get("time_zone"))
+    times, _ = read_times(column_of_times(frame, names, form, origin), " + ".join(names), origin, style=style)
+    return Clock(
+        names,
+        times,
+        keys,
+        [("time", f"{' and '.join(names)}: read as {', '.join(keys.values()) or 'asked for'}")],
+        others,
+    )
 
 
 def _kind(column: pd.Series, name: str) -> str:
@@ -73,7 +152,9 @@ def _kind(column: pd.Series, name: str) -> str:
     cells = cells.iloc[:: max(1, len(cells) // _LOOKED_AT)].head(_LOOKED_AT)
     if not len(cells):
         return ""
-    for kind, form in (("of_day", _TIME_OF_DAY), ("week", _ISO_WEEK)):
+    if cells.str.fullmatch(_TIME_OF_DAY).mean() > _MOSTLY and not _are_days(cells, name):
+        return "of_day"
+    for kind, form in (("week", _ISO_WEEK), ("quarter", _QUARTER)):
         if cells.str.fullmatch(form).mean() > _MOSTLY:
             return kind
     if cells.str.fullmatch(_DATE_LIKE).mean() <= _MOSTLY:
@@ -82,6 +163,14 @@ def _kind(column: pd.Series, name: str) -> str:
         warnings.simplefilter("ignore")
         read = pd.to_datetime(cells, errors="coerce", format="mixed", utc=True)
     return "text" if read.notna().mean() > _MOSTLY else ""
+
+
+def _are_days(cells: pd.Series, name: str) -> bool:
+    """Whether three numbers with points between them, such as 11.02.21, are a date."""
+    numbers = cells.str.extract(r"^\s*(\d{1,2})\.(\d{2})\.(\d{2})\s*$")
+    if numbers.isna().to_numpy().any():
+        return False
+    return bool((numbers[0].astype(int) >= _HOURS).any()) or not _OF_DAY.search(name)
 
 
 def _of_numbers(column: pd.Series, name: str) -> str:
@@ -96,6 +185,10 @@ def _of_numbers(column: pd.Series, name: str) -> str:
     if low >= 19000101 and high <= 21001231 and (hinted or ordered):
         valid = pd.to_datetime(pd.Series(cells.astype(np.int64).astype(str)), format="%Y%m%d", errors="coerce").notna()
         return "%Y%m%d" if valid.all() else ""
+    if hinted and (cells > 0).all() and high <= 991231 and low >= 10101:
+        texts = pd.Series(cells.astype(np.int64).astype(str)).str.zfill(6)
+        read = pd.to_datetime(texts, format="%y%m%d", errors="coerce")
+        return "%y%m%d" if len(cells) > 2 and read.notna().all() and (ordered or high > 311299) else ""
     if hinted and low >= 190001 and high <= 210012 and (cells % 100 >= 1).all() and (cells % 100 <= 12).all():
         return "%Y%m"
     return (
@@ -106,16 +199,21 @@ def _of_numbers(column: pd.Series, name: str) -> str:
 
 
 def _dates_alone(column: pd.Series) -> bool:
-    """Whether texts have no time of day, and stand more than once each."""
+    """Whether times have no time of day, and stand more than once each."""
     cells = column.dropna().astype("str")
     return not cells.str.contains(r"\d{1,2}:\d{2}").any() and cells.nunique() < len(cells)
 
 
-def _joined(frame: pd.DataFrame, date: str, of_day: str, others: list[str], origin: str) -> Clock:
-    texts = frame[date].astype("str").str.strip() + " " + frame[of_day].astype("str").str.strip()
-    found = _of_texts(texts, f"{date} + {of_day}", origin)
-    said = [("time", f"{date} has the dates and {of_day} the times of day"), *found.said]
-    return Clock([date, of_day], found.times, found.keys, said, others)
+def _joined(
+    frame: pd.DataFrame, names: list[str], said: str, others: list[str], origin: str, form: str | None = None
+) -> Clock:
+    """A clock of several columns, read as the recipe reads it."""
+    texts, name = column_of_times(frame, names, form, origin), " + ".join(names)
+    if form is None:
+        found = _of_texts(texts, name, origin)
+    else:
+        found = Clock([], read_times(texts, name, origin, style=TimeStyle(format=form))[0], {"time_format": form})
+    return Clock(names, found.times, found.keys, [("time", said), *found.said], others)
 
 
 def _one(frame: pd.DataFrame, name: str, kind: str, others: list[str], origin: str) -> Clock:
@@ -127,6 +225,9 @@ def _one(frame: pd.DataFrame, name: str, kind: str, others: list[str], origin: s
         texts = column.astype("str").str.strip().str.replace(r"[- ]?[WwKk][Ww]?", "-W", regex=True) + "-1"
         times = pd.DatetimeIndex(pd.to_datetime(texts, format="%G-W%V-%u", errors="coerce"))
         found = Clock([], times, {"time_format": "iso_week"}, [("time_format", f"weeks, such as {column.iloc[0]}")])
+    elif kind == "quarter":
+        said = f"quarters, such as {str(column.iloc[0]).strip()}"
+        found = Clock([], pd.DatetimeIndex(read_quarters(column)), {"time_format": "quarter"}, [("time_format", said)])
     elif kind in _EPOCHS:
         times = pd.DatetimeIndex(pd.to_datetime(column, unit="s" if kind == "epoch_s" else "ms", errors="coerce"))
         unit = "seconds" if kind == "epoch_s" else "milliseconds"
@@ -149,7 +250,11 @@ def _one(frame: pd.DataFrame, name: str, kind: str, others: list[str], origin: s
             f"{int(np.flatnonzero(found.times.isna())[0]) + 1}. Correct or drop them",
             code="invalid_timestamp",
         )
-    why = "the only column of timestamps" if not others else f"the timestamps; {', '.join(others)} tell no more"
+    why = (
+        "the only column of timestamps"
+        if not others
+        else f"the timestamps; {', '.join(others)} tell{'s' if len(others) == 1 else ''} no more"
+    )
     return Clock([name], found.times, found.keys, [("time", f"{name}: {why}"), *found.said], others)
 
 
@@ -157,6 +262,11 @@ def _of_texts(column: pd.Series, name: str, origin: str) -> Clock:
     try:
         times, style = read_times(column, name, origin)
     except DataError as error:
+        form = of_months(column) if error.code == "ambiguous_dates" else None
+        if form is not None:
+            times, _ = read_times(column, name, origin, style=TimeStyle(format=form))
+            said = "the name of a month and its year: read so, the months follow each other"
+            return Clock([], times, {"time_format": form}, [("time_format", said)])
         zone = zone_of_offsets(column) if error.code == "mixed_utc_offsets" else None
         if zone is None:
             raise

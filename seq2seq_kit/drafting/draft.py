@@ -13,14 +13,25 @@ from seq2seq_kit.drafting.source import Source, open_source
 from seq2seq_kit.drafting.table import inspect
 from seq2seq_kit.drafting.texts import draft_classify, draft_tag, draft_translate, task_of_texts
 from seq2seq_kit.drafting.writing import write
-from seq2seq_kit.errors import ArgumentError, Problem
+from seq2seq_kit.errors import ArgumentError, DataError, Problem
 from seq2seq_kit.recipe.fields import Recipe
+from seq2seq_kit.recipe.loading import Overrides, pairs_of, with_pairs
 from seq2seq_kit.recipe.messages import did_you_mean
 from seq2seq_kit.tasks.registry import parse_recipe, recipe_class
 from seq2seq_kit.validation import validate
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Refusals that a key of the recipe settles.
+_SETTLED = (
+    "ambiguous_dates",
+    "unclear_format",
+    "invalid_timestamp",
+    "mixed_utc_offsets",
+    "missing_query",
+    "unclear_sheet",
+)
 
 _OF_ROWS: dict[str, Callable[..., dict[str, object]]] = {"forecast": draft_forecast, "autoencode": draft_autoencode}
 _OF_TEXTS: dict[str, Callable[..., dict[str, object]]] = {
@@ -55,6 +66,7 @@ def draft_recipe(
     ahead: str | int | None = None,
     series: str | Sequence[str] | None = None,
     known: str | Sequence[str] | None = None,
+    given: Overrides = (),
 ) -> Draft:
     """Looks at a table and writes a recipe that trains on it at once.
 
@@ -65,6 +77,7 @@ def draft_recipe(
         ahead: How far to forecast: rows (24) or a span of time ("14d"); None: one season.
         series: Column or columns that tell series apart; None: those that do.
         known: Column or columns whose values are known ahead, such as a plan; `predict` then needs them.
+        given: Keys of the recipe that are settled already, such as `data.time_format`, as mapping or `key=value`.
 
     Returns:
         The recipe, checked against the table.
@@ -85,19 +98,41 @@ def draft_recipe(
     if task is not None and task not in tasks:
         near = did_you_mean(task, tasks, otherwise="")
         raise ArgumentError(f"task must be {', '.join(tasks)}. Received: {task!r}{near}", code="invalid_task")
-    source = open_source(frame, notes)
-    targets, groups = _names(target), _names(series)
+    pairs = pairs_of(given)
+    try:
+        return _drafted(frame, task, _names(target), ahead, _names(series), _names(known), pairs, notes)
+    except DataError as error:
+        if error.code not in _SETTLED:
+            raise
+        said = f"{error}. There is no recipe yet: init ... --set KEY=VALUE, draft_recipe(..., given={{KEY: VALUE}})"
+        raise DataError(said, code=error.code) from None
+
+
+def _drafted(
+    frame: "str | Path | pd.DataFrame",
+    task: str | None,
+    targets: list[str],
+    ahead: str | int | None,
+    groups: list[str],
+    known: list[str],
+    given: list[tuple[str, object]],
+    notes: Notes,
+) -> Draft:
+    before = {key.removeprefix("data."): value for key, value in given}
+    source = open_source(frame, notes, before)
     chosen = task or task_of_texts(source, targets) or "forecast"
     if chosen in _OF_TEXTS and known:
         raise ArgumentError(f"known is for a forecast. Received: task={chosen!r}. Leave it out", code="not_supported")
     if chosen in _OF_TEXTS:
         drafted = _OF_TEXTS[chosen](source, targets, notes)
     else:
-        inspected = inspect(source, groups, notes, resample=has_key(_kind(chosen), "data.resample"))
+        inspected = inspect(source, groups, notes, given=before, resample=has_key(_kind(chosen), "data.resample"))
         for said in inspected.roles.left_out:
             notes.say("", said)
-        drafted = _OF_ROWS[chosen](inspected, _kind(chosen), targets, ahead, notes, _names(known))
-    return _checked({"task": chosen} | drafted, source, notes)
+        drafted = _OF_ROWS[chosen](inspected, _kind(chosen), targets, ahead, notes, known)
+    for key, _ in given:
+        notes.say(key.split(".")[1 if "." in key else 0], f"{key} as asked for")
+    return _checked(with_pairs({"task": chosen} | drafted, given), source, notes)
 
 
 def _names(given: str | Sequence[str] | None) -> list[str]:

@@ -1,5 +1,6 @@
 """Whether a table holds several series below each other, and which column tells them apart."""
 
+import re
 from itertools import combinations
 
 import numpy as np
@@ -10,6 +11,10 @@ from seq2seq_kit.drafting.steps import find_step
 _MOST_DOUBLES = 0.02  # of the rows, that a series may hold twice: they are doubles and no further series
 _LEAST_ROWS = 3  # of a series, on average: fewer are rows with an id
 _LOOKED_AT = 12
+_MOST_SERIES = 3  # times the rows of the fullest time, that numbers may tell apart
+_NAMED = re.compile(
+    r"(^|[_ ])(id|nr|no|num|number|code|key|sku|store|shop|item|product|sensor|station|site|meter|device)s?$", re.I
+)
 
 
 def find_series(frame: pd.DataFrame, times: pd.DatetimeIndex | None, taken: list[str]) -> list[str]:
@@ -27,15 +32,16 @@ def find_series(frame: pd.DataFrame, times: pd.DatetimeIndex | None, taken: list
     doubles = int(instants.duplicated().sum())
     if doubles <= _MOST_DOUBLES * len(frame):
         return next(([name] for name in candidates if _runs_apart(frame[name], times)), [])
+    # As many series as rows share a time are needed; far more of them, told by numbers, are values that happen to differ.
+    most = _MOST_SERIES * int(instants.value_counts().iloc[0])
+    candidates = [name for name in candidates if _is_a_name(frame[name], name, most)]
+    found: list[tuple[int, list[str]]] = []
     for many in (1, 2):
-        found = [
-            list(names)
-            for names in combinations(candidates[:_LOOKED_AT], many)
-            if _tells_apart(frame, instants, list(names))
-        ]
-        if found:
-            # Of several that do, the one of the fewest names; the first of those that name the same.
-            return min(found, key=lambda names: len(frame[names].drop_duplicates()))
+        for names in combinations(candidates[:_LOOKED_AT], many):
+            if not any(set(fewer) <= set(names) for _, fewer in found) and _tells_apart(frame, instants, list(names)):
+                found.append((len(frame[list(names)].drop_duplicates()), list(names)))
+    # Of several that do, those of the fewest series; the first of those that name the same.
+    return min(found, key=lambda each: each[0])[1] if found else []
     return []
 
 
@@ -64,6 +70,11 @@ def _may_name(column: pd.Series) -> bool:
     if pd.api.types.is_float_dtype(column) and not (column.dropna() == column.dropna().round()).all():
         return False
     return 1 < column.nunique() <= len(column) / _LEAST_ROWS and not column.isna().any()
+
+
+def _is_a_name(column: pd.Series, name: str, most: int) -> bool:
+    """Whether a column may name series: texts, or numbers of which there are no more than there can be series."""
+    return not pd.api.types.is_numeric_dtype(column) or bool(_NAMED.search(name)) or column.nunique() <= most
 
 
 def _tells_apart(frame: pd.DataFrame, instants: pd.Series, names: list[str]) -> bool:

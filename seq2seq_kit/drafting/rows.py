@@ -9,6 +9,7 @@ from seq2seq_kit.drafting.table import Inspected
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Recipe
 
+_HOLE = 24  # absent rows of a place, on average, from which nothing is filled
 _FILLED = 0.4  # share of absent rows up to which they are filled
 _APART = 3.0  # times that the typical size of one series may be that of another
 
@@ -52,14 +53,14 @@ def clock_keys(table: Inspected, kind: type[Recipe], notes: Notes) -> dict[str, 
             )
         keys["duplicates"] = _of_doubles(table, notes)
     share = step.absent / (len(table.order) + step.absent)
-    if step.gaps and has_key(kind, "data.gaps") and share <= _FILLED:
+    if step.gaps and has_key(kind, "data.gaps") and share <= _FILLED and step.absent <= _HOLE * step.gaps:
         notes.say(
             "gaps",
             f"absent rows: {step.absent:,} in {step.gaps:,} places ({share:.1%}); they are filled as missing cells are",
         )
         keys["gaps"] = "fill"
     elif step.gaps:
-        notes.say("every", f"places where rows are absent: {step.gaps:,}; no window crosses one")
+        notes.say("every", f"places where rows are absent: {step.gaps:,} ({step.absent:,} rows); no window crosses one")
     return keys
 
 

@@ -12,6 +12,7 @@ _ON_GRID = 1e-6  # steps that a row may be off by rounding
 _MEANS = 2
 _MOSTLY_ABSENT = 0.4  # share of absent rows from which nothing is filled
 _USUAL = ("1s", "5s", "10s", "30s", "1min", "5min", "10min", "15min", "30min", "1h", "3h", "6h", "12h", "1d", "1w")
+_DELAY, _NEARLY = 0.25, 0.9  # of a step; share of the rows
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -69,10 +70,24 @@ def find_step(times: pd.DatetimeIndex, codes: np.ndarray, *, resample: bool = Fa
         return Step(None, uneven)
     if middle < pd.Timedelta(seconds=1):  # no key has a step as short
         return Step(None, uneven, by_rows=True)
+    usual = _nearly(times, codes, apart, middle)
+    if usual is not None:
+        return Step(usual, f"{uneven}, nearly all of them about {usual.text}", resampled=True)
     # At twice the mean, seven of eight steps hold a row where rows come at random.
     wanted = _MEANS * apart.mean()
-    usual = next((word for word in _USUAL if pd.Timedelta(seconds=Every.parse(word).seconds) >= wanted), _USUAL[-1])
-    return Step(Every.parse(usual), uneven, resampled=True)
+    word = next((word for word in _USUAL if pd.Timedelta(seconds=Every.parse(word).seconds) >= wanted), _USUAL[-1])
+    return Step(Every.parse(word), uneven, resampled=True)
+
+
+def _nearly(times: pd.DatetimeIndex, codes: np.ndarray, apart: pd.TimedeltaIndex, middle: pd.Timedelta) -> Every | None:
+    """The usual step that rows keep but for seconds of delay, if nearly each step of its grid has one row then."""
+    word = min(_USUAL, key=lambda word: abs(Every.parse(word).seconds / middle.total_seconds() - 1))
+    every = Every.parse(word)
+    steps = apart / pd.Timedelta(seconds=every.seconds)
+    if (np.abs(steps - np.maximum(np.round(steps), 1)) > _DELAY).mean() > 1 - _NEARLY:
+        return None
+    same = pd.MultiIndex.from_arrays([codes, every.floor(times)]).duplicated().mean()
+    return every if same < 1 - _NEARLY else None
 
 
 def _candidates(times: pd.DatetimeIndex, apart: pd.TimedeltaIndex, middle: pd.Timedelta) -> list[str]:

@@ -1,16 +1,19 @@
 """A table as a draft sees it: source, clock, series, step and the roles of its columns, found once."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.tables.cells import shown
 from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.drafting.clock import Clock, find_clock
 from seq2seq_kit.drafting.grouping import codes_of, find_series
 from seq2seq_kit.drafting.notes import Notes, listed
+from seq2seq_kit.drafting.parts import months_in_columns, unread_times
 from seq2seq_kit.drafting.roles import Roles, find_roles
 from seq2seq_kit.drafting.source import Source
 from seq2seq_kit.drafting.steps import Step, find_step
@@ -97,13 +100,21 @@ class Inspected:
         return np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
 
 
-def inspect(source: Source, series: list[str], notes: Notes, *, resample: bool = False) -> Inspected:
+def inspect(
+    source: Source,
+    series: list[str],
+    notes: Notes,
+    *,
+    given: Mapping[str, object] | None = None,
+    resample: bool = False,
+) -> Inspected:
     """Looks at a table; says what it saw of clock, series and columns.
 
     Args:
         source: The table.
         series: Columns that tell its series apart; empty: those that do.
         notes: Takes what was seen.
+        given: Keys of `data` that are settled already.
         resample: Whether the kind of recipe can average rows at uneven times to a step.
 
     Raises:
@@ -116,7 +127,7 @@ def inspect(source: Source, series: list[str], notes: Notes, *, resample: bool =
                 f"{origin} lacks the column {name}; it has {listed(list(frame.columns))}", code="missing_column"
             )
     _refuse_series_in_rows(frame, origin)
-    clock = find_clock(frame, origin)
+    clock = find_clock(frame, origin, given)
     taken = [*(clock.columns if clock else []), *(clock.others if clock else [])]
     times = clock.times if clock else None
     found = series or find_series(frame, times, taken)
@@ -141,13 +152,22 @@ def inspect(source: Source, series: list[str], notes: Notes, *, resample: bool =
             )
     step = find_step(times[order], codes[order], resample=resample) if times is not None else None
     roles = find_roles(frame, [*taken, *found], codes, times)
-    _tell(clock, found, names, codes, notes)
+    _tell(frame, clock, found, names, codes, notes)
     return Inspected(source, clock, found, codes, names, step, roles, order, doubles, differ)
 
 
 def _refuse_series_in_rows(frame: pd.DataFrame, origin: str) -> None:
     """Refuses a table that has a series in each row: names first, then a column for each step, empty where a series ends."""
     numbers = [name for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])]
+    months = months_in_columns(frame)
+    if months:
+        raise DataError(
+            f"{origin}: each row is a year, its months are the columns {months[0]} to {months[-1]}. Expected a row for each "
+            f"month. Turn it: long = frame.melt({str(frame.columns[0])!r}, {months}, 'month', 'value'); long['month'] = "
+            "pandas.to_datetime(long.pop(long.columns[0]).astype(str) + ' ' + long['month'].str[:3], format='%Y %b'); "
+            "long.sort_values('month').to_csv('long.csv', index=False), then draft for long.csv",
+            code="series_in_rows",
+        )
     if len(numbers) < _LEAST_STEPS or len(numbers) < len(frame.columns) - 3:
         return
     counts = {re.sub(r"\D", "", name) for name in numbers}
@@ -169,8 +189,18 @@ def _can_be_summed(frame: pd.DataFrame, taken: list[str]) -> bool:
     return bool(frame.drop(columns=taken).columns.str.contains(_SUMMED).any())
 
 
-def _tell(clock: Clock | None, found: list[str], names: list[str], codes: np.ndarray, notes: Notes) -> None:
-    if clock is None:
+def _tell(
+    frame: pd.DataFrame, clock: Clock | None, found: list[str], names: list[str], codes: np.ndarray, notes: Notes
+) -> None:
+    unread = unread_times(frame) if clock is None else None
+    if clock is None and unread is not None:
+        notes.say(
+            "",
+            f"{unread} looks like times that cannot be read ({shown(frame[unread])}): each row counts as a step, in the order of "
+            "the file, which must be that of time; or write the times year first, 2024-01-31 (from counts: pandas.to_datetime "
+            "with unit and origin), or say how they are written with --set data.time_format=...",
+        )
+    elif clock is None:
         notes.say("", "no column of timestamps: each row counts as a step, in the order of the file")
     else:
         notes.said.extend(clock.said)

@@ -13,14 +13,21 @@ from seq2seq_kit.recipe.messages import did_you_mean
 
 _NAMES = (
     r"target|^y$|label",
+    r"^close$|^adj(usted)?[ _.]?close$|^schlusskurs$",
     r"sales|sold|revenue|turnover|demand|umsatz|absatz|verkauf|ventas|ventes|vendite|vendas|omzet",
     r"load|consum|verbrauch|\blast\b|leistung|power|energ|\bk?m?wh?\b|_k?m?wh?\b|kwh|consumo|conso|usage",
     r"units|quantity|qty|menge|cantidad|quantit|orders|traffic|volume|passenger|visits|clicks|^q$|count|anzahl",
     r"temp|flow|level|speed|pressure|rate",
     r"^close$|price|preis|precio|prix|cost|value|wert|valor|valeur",
 )
+_CODE = re.compile(
+    r"status|state|code|flag|type|kind|class|mode|version|level_?id|zip|plz|channel|priority|error|(^|[_ ])id$", re.I
+)
+_PLACE = re.compile(r"^(lat|lon|lng|latitude|longitude)$", re.I)
+_MOST_CODES, _MOST_NAMED = 30, 6
 _ALIKE = 10  # times that the typical value of one column of a wide table may be that of another
 _LEAST_WIDE = 3
+_MOSTLY_NUMBERS = 0.5
 _KNOWN = 0.6  # share of its rows that a column of a wide table must have
 
 
@@ -56,12 +63,23 @@ def choose_targets(
         columns = listed([str(name) for name in frame.columns])
         raise DataError(
             f"{origin} has no column of numbers to forecast. Received: {columns or 'no columns'}"
-            f"{f' ({listed(list(left_out))})' if left_out else ''}. A table of texts is for the tasks "
-            "translate, tag and classify: choose one with --task; or write the numbers as numbers",
+            f"{f' ({listed(list(left_out))})' if left_out else ''}. {_advice(frame)}",
             code="nothing_to_draft",
         )
     if len(numbers) == 1:
         notes.say("targets", f"{numbers[0]} is the only column of numbers")
+        return Targets(numbers)
+    numbers, codes = _measured(frame, numbers)
+    scarce = [name for name in numbers if frame[name].notna().mean() < _KNOWN]
+    if scarce and len(scarce) == len(numbers) - 1:
+        numbers = [name for name in numbers if name not in scarce]
+        known = ", ".join(f"{name} ({frame[name].notna().mean():.0%})" for name in scarce)
+        notes.say("targets", f"known in few rows, so not forecast: {known}; if it is, --target COLUMN")
+    if codes:
+        kinds = ", ".join(f"{name} ({frame[name].nunique()} different values)" for name in codes[:_MOST_NAMED])
+        notes.say("targets", f"no measured number, so not forecast: {kinds}; if it is, --target COLUMN")
+    if len(numbers) == 1:
+        notes.say("targets", f"{numbers[0]} is the only column of measured numbers")
         return Targets(numbers)
     hinted = next((hits for pattern in _NAMES if (hits := [n for n in numbers if re.search(pattern, n, re.I)])), [])
     if len(numbers) >= _LEAST_WIDE and len(hinted) in (0, len(numbers)) and _are_alike(frame, numbers):
@@ -71,6 +89,39 @@ def choose_targets(
         return Targets([hinted[0]])
     notes.say("targets", f"{numbers[-1]} is the last column of numbers; another one: --target COLUMN")
     return Targets([numbers[-1]])
+
+
+def _advice(frame: pd.DataFrame) -> str:
+    if any(pd.api.types.is_numeric_dtype(frame[name]) for name in frame.columns):
+        return "A forecast needs a column of numbers that change and are measured; add one"
+    for name in frame.columns:
+        cells = frame[name].dropna().astype("str")
+        numbers = pd.to_numeric(cells, errors="coerce").notna()
+        if len(cells) and numbers.mean() > _MOSTLY_NUMBERS:
+            bad = cells[~numbers]
+            return (
+                f"{name} has {len(bad):,} cells that are no numbers, such as {bad.iloc[0][:40]!r}: correct them, or name them in "
+                "data.format.missing_words (--set)"
+            )
+    return (
+        "A table of texts is for the tasks translate, tag and classify: choose one with --task; or write the numbers as "
+        "numbers"
+    )
+
+
+def _measured(frame: pd.DataFrame, numbers: list[str]) -> tuple[list[str], list[str]]:
+    """Columns that measure, and those that tell states (0 and 1), codes or places; none of the latter where all are."""
+    codes = [
+        name
+        for name in numbers
+        if (frame[name].nunique() == 2 and set(frame[name].dropna().unique()) <= {0, 1}) or _is_code(frame[name], name)
+    ]
+    return ([name for name in numbers if name not in codes], codes) if len(codes) < len(numbers) else (numbers, [])
+
+
+def _is_code(column: pd.Series, name: str) -> bool:
+    whole = bool((column.dropna() % 1 == 0).all())
+    return bool(_PLACE.search(name)) or (whole and column.nunique() <= _MOST_CODES and bool(_CODE.search(name)))
 
 
 def _refuse(frame: pd.DataFrame, name: str, numbers: list[str], origin: str) -> None:

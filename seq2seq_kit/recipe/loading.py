@@ -42,14 +42,14 @@ def parse_recipe(
     warn: bool = True,
 ) -> Recipe:
     """Checks a recipe given as nested mappings; arguments and errors as in `load_recipe`."""
-    pairs = _pairs(overrides)
-    kind = choose(_with(plain_section(tree, origin), pairs))
+    pairs = pairs_of(overrides)
+    kind = choose(with_pairs(plain_section(tree, origin), pairs))
     if isinstance(kind, Problem):
         raise refusal(origin, [kind], tree=tree, overridden=[key for key, _ in pairs])
     written = Renaming(kind)
     values = written.tree(plain_section(tree, origin))
     current = [(written.key(key), value) for key, value in pairs]
-    values = written.tree(_with(values, current))  # again, for a whole section that an override brings
+    values = written.tree(with_pairs(values, current))  # again, for a whole section that an override brings
     if warn:
         renamed = [(f"{origin}, line {line_of(tree, old)}", old, new) for new, old in written.former.items()]
         renamed += [("override", old, new) for (old, _), (new, _) in zip(pairs, current, strict=True) if old != new]
@@ -106,7 +106,7 @@ def _blocks(value: object) -> object:
 def warn_of_searched(recipe: Recipe, overrides: Overrides) -> None:
     """Warns of overridden keys that the recipe's sweep searches: what they say holds for trial 1 only."""
     space = list(recipe.sweep.space) if recipe.sweep else []
-    for key, _ in _pairs(overrides):
+    for key, _ in pairs_of(overrides):
         for other in space:
             if key == other or key.startswith(f"{other}.") or other.startswith(f"{key}."):
                 said = (
@@ -116,7 +116,12 @@ def warn_of_searched(recipe: Recipe, overrides: Overrides) -> None:
                 warnings.warn(KitWarning(said, code="searched_override"), stacklevel=3)
 
 
-def _pairs(overrides: Overrides) -> list[tuple[str, object]]:
+def pairs_of(overrides: Overrides) -> list[tuple[str, object]]:
+    """Dotted keys and their values, in order.
+
+    Raises:
+        RecipeError: One reads not `key=value`.
+    """
     if isinstance(overrides, Mapping):
         return [(str(key), plain(value, f"override {key}", str(key))) for key, value in overrides.items()]
     if isinstance(overrides, str):
@@ -131,7 +136,7 @@ def _pairs(overrides: Overrides) -> list[tuple[str, object]]:
     return pairs
 
 
-def _with(values: dict[str, object], pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
+def with_pairs(values: dict[str, object], pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
     """Values with overrides put in, later ones over earlier ones; changes and returns `values`."""
     for key, value in pairs:
         *sections, last = key.split(".")

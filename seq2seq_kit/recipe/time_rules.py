@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import Rule, Written
 from seq2seq_kit.recipe.messages import did_you_mean
-from seq2seq_kit.recipe.time_fields import EPOCHS, ISO_WEEK, ROWS
+from seq2seq_kit.recipe.time_fields import ROWS, WORDS
 
 _OF_HOLIDAYS = ("holidays", "days_to_holiday")
 
@@ -49,15 +49,14 @@ def times_are_of_a_calendar(recipe: Written) -> Iterator[Problem]:
             f"name{did_you_mean(zone, sorted(available_timezones()), otherwise='')}. Received: {zone}"
         )
         yield Problem("data.time_zone", said, "unknown_time_zone")
-    words = (*EPOCHS, ISO_WEEK)
-    if isinstance(form, str) and form not in words and not re.search(r"%[YyGsxcD]", form):
+    if isinstance(form, str) and form not in WORDS and not re.search(r"%[YyGsxcD]", form):
         said = (
-            f"must be {', '.join(words)}, or be written as in strftime and have a year, such as '%d/%m/%Y %H:%M'"
-            f"{did_you_mean(form, words)}. Received: {form!r}"
+            f"must be {', '.join(WORDS)}, or be written as in strftime and have a year, such as '%d/%m/%Y %H:%M'"
+            f"{did_you_mean(form, WORDS)}. Received: {form!r}"
         )
         yield Problem("data.time_format", said, "invalid_time_format")
     time = data.get("time")
-    if isinstance(time, list) and form in words and len(time) > 1:
+    if isinstance(time, list) and form in WORDS and len(time) > 1:
         said = f"`time_format: {form}` is of a single column. Name that one in `time`. Received: {time}"
         yield Problem("data.time", said, "conflicting_keys")
 
@@ -105,7 +104,7 @@ def row_groups_keep_their_times(recipe: Written) -> Iterator[Problem]:
         return
     for key, wrong, said in (
         ("time", isinstance(data.get("time"), list), "takes one column of Parquet's timestamps. Name one"),
-        ("time_format", form in (*EPOCHS, ISO_WEEK), "takes a column of Parquet's timestamps. Leave `time_format` out"),
+        ("time_format", form in WORDS, "takes a column of Parquet's timestamps. Leave `time_format` out"),
         ("time_zone", data.get("time_zone"), "reads times as they stand. Leave `time_zone` out"),
         ("duplicates", data.get("duplicates") != "refuse", "joins no rows. Leave `duplicates` at refuse"),
         ("resample", data.get("resample"), "joins no rows. Leave `resample` out"),

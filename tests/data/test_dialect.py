@@ -496,3 +496,12 @@ def test_a_refused_file_is_told_with_the_keys_that_cure_it(tmp_path: Path, name:
         read_source(str(_written(tmp_path, name, ending, text, encoding)))
     for key in keys:
         assert f"data.format.{key}: " in str(caught.value), str(caught.value)
+
+
+@pytest.mark.parametrize(("begin", "kind"), [(b"%PDF-1.4\n", "PDF"), (b"PK\x03\x04", ".xlsx"), (b"PAR1", ".parquet")])
+def test_a_file_of_another_kind_with_the_ending_of_text_is_told(begin: bytes, kind: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(begin + bytes(range(256)) * 20)
+    with pytest.raises(DataError, match="is named like a file of text") as caught:
+        detect(tmp_path / "t.csv")
+    assert caught.value.code == "unknown_file_type"
+    assert kind in str(caught.value)

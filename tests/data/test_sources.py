@@ -254,3 +254,13 @@ def test_a_packed_file_that_holds_junk_is_refused(tmp_path: Path, ending: str) -
 def test_columns_that_are_read_as_texts_keep_zeros_and_na(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("shop,load\n007,1\nNA,2\n7,3\n")
     assert read_source(str(tmp_path / "rows.csv"), texts=["shop"]).shop.tolist() == ["007", "NA", "7"]
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"), [("a.db", "sqlite:///"), ("a.json", "pandas.read_json("), ("a.xls", "Save it as .xlsx")]
+)
+def test_a_file_of_another_kind_is_told_what_reads_it(name: str, cure: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("[]")
+    with pytest.raises(DataError, match="cannot tell what") as caught:
+        read_source(str(tmp_path / name))
+    assert cure in str(caught.value)

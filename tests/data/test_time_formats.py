@@ -1,5 +1,6 @@
 """Times that are no texts of a date, and times in several columns: the instants that they are, or the key that tells."""
 
+import re
 from datetime import time as clock
 from typing import Any
 
@@ -149,3 +150,49 @@ def test_what_is_written_is_read_again(form: str | None) -> None:
     times = pd.date_range("2024-01-29", periods=3, freq="W-MON", tz="UTC")
     zone = "UTC" if form in ("iso_week", "%d.%m.%Y") else None
     assert read(as_written(times, form), form, zone) == [str(time) for time in times]
+
+
+@pytest.mark.parametrize(
+    "cells", [["2024Q1", "2024Q2"], ["2024-Q1", "2024-Q2"], ["Q1 2024", "q2/2024"], ["T1 2024", "2T2024"]]
+)
+def test_a_quarter_is_its_first_day(cells: list[str]) -> None:
+    assert read(cells, "quarter") == ["2024-01-01 00:00:00", "2024-04-01 00:00:00"]
+    times = pd.DatetimeIndex(["2024-01-01", "2024-04-01"])
+    assert read(as_written(times, "quarter"), "quarter") == [str(time) for time in times]
+
+
+def test_a_quarter_is_told_as_a_quarter() -> None:
+    with pytest.raises(DataError, match=r"A quarter is no date; data.time_format: quarter"):
+        read(["Q1 2024", "Q2 2024"])
+
+
+@pytest.mark.parametrize(
+    ("cell", "form"), [("Jan-05", "%b-%y"), ("05-Jan", "%y-%b"), ("Jan 05", "%b %y"), ("January '05", "%B '%y")]
+)
+def test_months_with_a_number_of_two_digits_are_no_dates(cell: str, form: str) -> None:
+    with pytest.raises(DataError, match=re.escape(form)) as caught:
+        read([cell, cell.replace("Jan", "Jun")])
+    assert caught.value.code == "ambiguous_dates"
+    assert read([cell], form) == ["2005-01-01 00:00:00"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        (["Thu 11/02/2021", "Sat 13/02/2021"], ["2021-02-11 00:00:00", "2021-02-13 00:00:00"]),
+        (
+            ["Thursday, February 11th, 2021", "Monday, February 22nd, 2021"],
+            ["2021-02-11 00:00:00", "2021-02-22 00:00:00"],
+        ),
+        (["10:00 11/02/2021", "11:00 13/02/2021"], ["2021-02-11 10:00:00", "2021-02-13 11:00:00"]),
+    ],
+)
+def test_names_of_days_and_endings_of_numbers_are_read(cells: list[str], found: list[str]) -> None:
+    assert read(cells) == found
+
+
+@pytest.mark.parametrize("cells", [["Thu 11/02/2021", "Fri 12/02/2021"], ["10:00 11/02/2021", "11:00 12/02/2021"]])
+def test_day_and_month_behind_other_words_are_not_guessed(cells: list[str]) -> None:
+    with pytest.raises(DataError) as caught:
+        read(cells)
+    assert caught.value.code == "ambiguous_dates"

@@ -91,3 +91,91 @@ def test_doubles_are_no_clock_change() -> None:
     frame = hours(400)
     twice = pd.concat([frame, frame.iloc[100:103]]).sort_values("at", kind="stable").reset_index(drop=True)
     assert clock_of(twice.assign(at=twice["at"].astype(str))).keys == {}
+
+
+def months(form: str) -> pd.DataFrame:
+    at = pd.date_range("2005-01-01", periods=60, freq="MS")
+    return pd.DataFrame({"when": at.strftime(form), "units": np.arange(60.0)})
+
+
+@pytest.mark.parametrize("form", ["%b-%y", "%y-%b", "%B %y"])
+def test_months_with_a_year_of_two_digits_are_no_days_of_the_year_one(form: str) -> None:
+    found = clock_of(months(form))
+    assert found.keys == {"time_format": form}
+    assert (found.times == pd.date_range("2005-01-01", periods=60, freq="MS")).all()
+
+
+def test_days_without_a_year_are_refused() -> None:
+    at = pd.date_range("2023-01-01", periods=365)
+    with pytest.raises(DataError, match="a day without one") as caught:
+        find_clock(pd.DataFrame({"day": at.strftime("%d-%b"), "units": np.arange(365.0)}), "t.csv")
+    assert caught.value.code == "ambiguous_dates"
+
+
+def test_days_with_a_year_of_two_digits_are_no_times_of_day() -> None:
+    at = pd.date_range("2021-02-01", periods=400)
+    found = clock_of(pd.DataFrame({"Datum": at.strftime("%d.%m.%y"), "n": np.arange(400.0)}))
+    assert (found.times == at).all()
+
+
+@pytest.mark.parametrize("form", ["{0.year}Q{0.quarter}", "Q{0.quarter} {0.year}", "{0.year}-Q{0.quarter}"])
+def test_quarters_begin_on_their_first_day(form: str) -> None:
+    at = pd.date_range("1990-01-01", periods=60, freq="QS")
+    found = clock_of(pd.DataFrame({"q": [form.format(time) for time in at], "gdp": np.arange(60.0)}))
+    assert (found.times == at).all()
+    assert found.keys == {"time_format": "quarter"}
+
+
+def test_year_and_month_and_date_and_hour_are_one_clock() -> None:
+    at = pd.date_range("2005-01-01", periods=60, freq="MS")
+    found = clock_of(pd.DataFrame({"Year": at.year, "Month": at.month, "n": np.arange(60.0)}))
+    assert (found.columns, (found.times == at).all()) == (["Year", "Month"], True)
+    frame = hours(500)
+    at = pd.DatetimeIndex(frame["at"])
+    for dates in (at.strftime("%d.%m.%Y"), at.normalize(), at.strftime("%Y%m%d").astype(int)):
+        found = clock_of(pd.DataFrame({"day": dates, "hour": at.hour, "n": frame["load"]}))
+        assert (found.columns, (found.times == at).all()) == (["day", "hour"], True)
+    with pytest.raises(DataError, match="hours 1 to 24"):
+        find_clock(pd.DataFrame({"day": at.strftime("%Y-%m-%d"), "hour": at.hour + 1, "n": frame["load"]}), "t.csv")
+
+
+def test_a_year_and_its_day_or_month_by_name_are_one_clock() -> None:
+    at = pd.date_range("2021-11-01", periods=400)
+    found = clock_of(pd.DataFrame({"year": at.year, "doy": at.day_of_year, "n": np.arange(400.0)}))
+    assert (found.columns, found.keys, (found.times == at).all()) == (["year", "doy"], {"time_format": "%Y %j"}, True)
+    at = pd.date_range("2005-01-01", periods=60, freq="MS")
+    for form in ("%B", "%b"):
+        found = clock_of(pd.DataFrame({"Year": at.year, "Month": at.strftime(form), "n": np.arange(60.0)}))
+        assert (found.columns, (found.times == at).all()) == (["Year", "Month"], True)
+
+
+@pytest.mark.parametrize(("name", "key"), [("week", "iso_week"), ("Quarter", "quarter")])
+def test_a_year_and_its_week_or_quarter_are_told_how_to_join(name: str, key: str) -> None:
+    frame = pd.DataFrame({"year": np.repeat(np.arange(1990, 2020), 4), name: np.tile(np.arange(1, 5), 30), "n": 1.0})
+    with pytest.raises(DataError, match=f"data.time_format: {key}"):
+        find_clock(frame, "t.csv")
+
+
+def test_hours_and_minutes_beside_a_date_are_the_time_of_day() -> None:
+    at = pd.date_range("2023-01-01", periods=2_000, freq="15min")
+    for dates in (at.strftime("%d.%m.%Y"), at.normalize()):
+        found = clock_of(pd.DataFrame({"Date": dates, "Hour": at.hour, "Min": at.minute, "n": np.arange(2_000.0)}))
+        assert (found.columns, (found.times == at).all()) == (["Date", "Hour", "Min"], True)
+
+
+@pytest.mark.parametrize("form", ["%YM%m", "%Y\u5e74%m\u6708", "%y%m%d", "%d.%m.%Y %H.%M"])
+def test_ways_to_write_that_only_a_format_reads_get_that_format(form: str) -> None:
+    at = pd.date_range("2021-01-01", periods=60, freq="MS") + pd.Timedelta(days=0 if "d" not in form else 20)
+    cells = at.strftime(form)
+    found = clock_of(pd.DataFrame({"date": cells.astype(int) if form == "%y%m%d" else cells, "n": np.arange(60.0)}))
+    assert found.keys == {"time_format": form}
+    assert (found.times == at).all()
+
+
+def test_what_cannot_be_read_is_read_as_it_is_said() -> None:
+    at = pd.date_range("2021-01-01", periods=60)
+    frame = pd.DataFrame({"date": at.strftime("%Y+%m+%d"), "n": np.arange(60.0)})
+    assert find_clock(frame, "t.csv") is None
+    found = find_clock(frame, "t.csv", {"time_format": "%Y+%m+%d"})
+    assert found is not None
+    assert (found.times == at).all()

@@ -1,5 +1,6 @@
 """Recipes that are drafted: they say what the table is, and are valid at once."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -361,3 +362,147 @@ def test_a_file_as_a_country_exports_it_is_drafted(name: str, tmp_path: Path) ->
     assert len(data["targets"]) == 1
     assert data["output_steps"] == 7
     assert draft.windows["test"] > 30
+
+
+def test_measured_numbers_tell_no_series_apart() -> None:
+    # Values of shops differ at nearly every time, by chance.
+    frames = [
+        days(150, seed=n, size=1 + n).assign(shop=f"{n:03d}", sold=lambda table: table.sold.round().astype(int))
+        for n in range(4)
+    ]
+    long = pd.concat(frames)
+    assert data_of(long[["date", "sold", "shop"]])["series"] == "shop"
+    with pytest.raises(DataError, match="shop and item"):
+        draft_recipe(
+            pd.concat([table.assign(item=n // 2, shop=n % 2) for n, table in enumerate(frames)])[
+                ["date", "sold", "shop", "item"]
+            ]
+        )
+
+
+def test_times_that_cannot_be_read_are_told() -> None:
+    frame = days(300)
+    frame["date"] = [f"KW {time.isocalendar().week}/{time.year} {time.day}" for time in frame["date"]]
+    said = draft_recipe(frame).decisions
+    assert any("date looks like times that cannot be read" in each for each in said)
+
+
+def test_what_a_refusal_asks_for_can_be_said_to_the_draft(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    firsts = pd.date_range("2005-01-01", periods=120, freq="MS")
+    table.write_text(
+        "period;units\n" + "".join(f"{at:%m/%d/%Y};{1 + at.month % 3}.{500 + 7 * at.month}\n" for at in firsts)
+    )
+    with pytest.raises(DataError, match=r"init ... --set KEY=VALUE") as caught:
+        draft_recipe(table)
+    assert caught.value.code == "unclear_format"
+    settled: dict[str, object] = {"data.format.thousands": ".", "data.format.decimal": ","}
+    with pytest.raises(DataError, match=r"data.time_format: '%d/%m/%Y'"):
+        draft_recipe(table, given=settled)
+    draft = draft_recipe(table, given=settled | {"data.time_format": "%m/%d/%Y", "training.epochs": 3})
+    data: Any = draft.recipe["data"]
+    assert (data["every"], data["time_format"]) == ("1mo", "%m/%d/%Y")
+    assert data["format"] == {"delimiter": ";", "thousands": ".", "decimal": ","}
+    training: Any = draft.recipe["training"]
+    assert training["epochs"] == 3
+    with pytest.raises(DataError, match="lacks the column when"):
+        draft_recipe(hours(), given=["data.time=when"])
+
+
+def test_numbers_that_stand_for_nothing_are_missing_cells(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    frame = hours(1_000).assign(other=np.arange(1_000.0))
+    frame.loc[[30, 400, 401], "load"] = -9999
+    frame.to_csv(table, index=False)
+    draft = draft_recipe(table, target="load")
+    data: Any = draft.recipe["data"]
+    assert data["format"] == {"missing_words": [-9999]}
+    assert data["missing"] == "interpolate"
+    assert any("load has -9999 in 3 cells" in said for said in draft.decisions)
+    # Where the number is one like others in another column, it is no word for missing.
+    frame["other"] = np.arange(1_000.0) * 20 - 9999 - 20
+    frame.to_csv(table, index=False)
+    assert "format" not in data_of(table, target="load")  # type: ignore[arg-type]
+
+
+def test_files_of_a_glob_are_read_as_the_first_is_written(tmp_path: Path) -> None:
+    whole = days(400)
+    for month, part in whole.groupby(whole.date.dt.strftime("%Y-%m")):
+        part.to_csv(tmp_path / f"{month}.csv", index=False, sep=";", decimal=",")
+    for source in (tmp_path, tmp_path / "*.csv"):
+        data = data_of(source)  # type: ignore[arg-type]
+        assert data["format"] == {"delimiter": ";", "decimal": ","}
+        assert (data["time"], data["targets"]) == ("date", ["sold"])
+
+
+def test_a_database_is_drafted_for_its_table(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path / 'shop.db'}"
+    with sqlite3.connect(tmp_path / "shop.db") as database:
+        days().assign(date=lambda table: table.date.astype(str)).to_sql("sales", database, index=False)
+    with pytest.raises(DataError, match="--set KEY=VALUE") as caught:
+        draft_recipe(address)
+    assert caught.value.code == "missing_query"
+    assert data_of(address, given={"data.table": "sales"})["table"] == "sales"  # type: ignore[arg-type]
+
+
+def test_times_in_the_index_of_a_parquet_file_are_the_clock(tmp_path: Path) -> None:
+    frame = hours().set_index("at")
+    frame.index.name = None
+    frame.to_parquet(tmp_path / "t.parquet")
+    assert data_of(tmp_path / "t.parquet")["time"] == "time"  # type: ignore[arg-type]
+
+
+def test_states_codes_and_places_are_not_forecast_where_something_is_measured() -> None:
+    rng, frame = np.random.default_rng(0), hours()
+    frame = frame.rename(columns={"load": "x"}).assign(
+        lat=rng.normal(48, 1, len(frame)),
+        open=rng.integers(0, 2, len(frame)),
+        status=rng.choice([200, 404], len(frame)),
+    )
+    draft = draft_recipe(frame)
+    data: Any = draft.recipe["data"]
+    assert data["targets"] == ["x"]
+    assert any("not forecast: lat" in said and "status (2 different values)" in said for said in draft.decisions)
+    assert data_of(frame, target="status")["targets"] == ["status"]
+
+
+def test_of_a_days_prices_the_last_one_is_forecast() -> None:
+    rng, frame = np.random.default_rng(0), days()
+    close = 100 + np.cumsum(rng.normal(size=len(frame)))
+    prices = pd.DataFrame(
+        {"Date": frame.date, "Open": close, "High": close + 1, "Low": close - 1, "Close": close + 0.1}
+    )
+    assert data_of(prices)["targets"] == ["Close"]
+    assert data_of(prices.assign(Volume=rng.integers(10**6, 10**7, len(frame))))["targets"] == ["Close"]
+
+
+def test_months_in_columns_are_told_how_to_turn() -> None:
+    at = pd.date_range("2005-01-01", periods=360, freq="MS")
+    long = pd.DataFrame({"Year": at.year, "month": at.strftime("%b"), "value": np.arange(360.0)})
+    wide = long.pivot(index="Year", columns="month", values="value")[list(at.strftime("%b")[:12])].reset_index()
+    with pytest.raises(DataError, match="its months are the columns Jan to Dec") as caught:
+        draft_recipe(wide)
+    assert caught.value.code == "series_in_rows"
+
+
+def test_a_long_hole_is_not_filled_with_a_line() -> None:
+    frame = days(400)
+    said = draft_recipe(frame.drop(range(150, 250))).decisions
+    assert any("no window crosses one" in each for each in said)
+    assert data_of(frame.drop(range(150, 160)))["gaps"] == "fill"
+
+
+def test_a_column_that_begins_late_is_neither_forecast_nor_read() -> None:
+    frame = days(500).rename(columns={"sold": "a"})
+    frame["b"] = frame.a.where(frame.index > 350)
+    draft = draft_recipe(frame)
+    data: Any = draft.recipe["data"]
+    assert (data["targets"], data["inputs"]) == (["a"], ["a"])
+    assert any("b (30%)" in said for said in draft.decisions)
+
+
+def test_cells_that_are_no_numbers_are_named() -> None:
+    frame = days(100)
+    frame["sold"] = frame.sold.astype(str).where(frame.index != 40, "12p")
+    with pytest.raises(DataError, match="sold has 1 cells that are no numbers, such as '12p'"):
+        draft_recipe(frame)

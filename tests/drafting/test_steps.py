@@ -67,3 +67,11 @@ def test_a_clock_that_mostly_stands_still_and_one_too_fast_for_a_key_count_rows(
         found = find_step(times, np.zeros(len(times), dtype=np.int64), resample=True)
         assert found.by_rows
         assert found.every is None
+
+
+def test_rows_that_come_a_little_late_keep_their_step() -> None:
+    rng = np.random.default_rng(0)
+    times = pd.date_range("2024-01-01", periods=600, freq="15min") + pd.to_timedelta(rng.integers(0, 40, 600), unit="s")
+    found = find_step(times, np.zeros(600, dtype=np.int64), resample=True)
+    assert found.every is not None
+    assert (found.every.text, found.resampled) == ("15min", True)

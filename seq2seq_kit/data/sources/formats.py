@@ -2,16 +2,21 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.sources.packages import require_package
 from seq2seq_kit.data.sources.parquet import with_named_index
 from seq2seq_kit.data.tables.cells import refuse_duplicates
 from seq2seq_kit.errors import DataError
+from seq2seq_kit.recipe.format import Format
 
 FEATHER = (".feather", ".arrow", ".ipc")
+_MOSTLY = 0.5
 _STREAM = b"\xff\xff\xff\xff"  # an Arrow stream begins so, a file by ARROW1
 
 
@@ -40,13 +45,14 @@ def read_feather(path: Path) -> pd.DataFrame:
         raise DataError(f"{path} is not a readable Feather or Arrow file: {error}", code="unreadable_file") from None
 
 
-def read_excel(path: Path, *, sheet: str | None, texts: Sequence[str]) -> pd.DataFrame:
-    """The rows of a sheet; its first line names the columns.
+def read_excel(path: Path, *, sheet: str | None, texts: Sequence[str], form: Format | None = None) -> pd.DataFrame:
+    """The rows of a sheet; its first line names the columns, or the one that `form` says.
 
     Args:
         path: An Excel file.
         sheet: Name of the sheet; None: the only one that is not empty.
         texts: Columns whose cells are taken as texts.
+        form: The recipe's `data.format`, of which `header_row` and `footer_rows` count.
 
     Raises:
         DataError: The file cannot be read, there is no such sheet, or several that may be meant; a column is named twice.
@@ -54,6 +60,7 @@ def read_excel(path: Path, *, sheet: str | None, texts: Sequence[str]) -> pd.Dat
     require_package("openpyxl", "excel", f"{path} is an Excel file")
     import openpyxl
 
+    above = max(0, (form.header_row if form else 1) - 1)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and extensions, which hold no rows
@@ -62,14 +69,23 @@ def read_excel(path: Path, *, sheet: str | None, texts: Sequence[str]) -> pd.Dat
                 filled = [each.title for each in book.worksheets if any(True for _ in each.iter_rows(max_row=2))]
                 chosen = _sheet(path, sheet, [each.title for each in book.worksheets], filled)
                 rows = book[chosen].iter_rows(values_only=True)
-                header = next((row for row in rows), ())
+                header = next((row for row in islice(rows, above, None)), ())
             finally:
                 book.close()
-            refuse_duplicates((name for name in header if name is not None), f"{path}, sheet {chosen}")
+            if form is not None and not form.header_row:
+                header = tuple(range(len(header)))
+            refuse_duplicates((str(name) for name in header if name is not None), f"{path}, sheet {chosen}")
             written: dict[int | str, Callable[[object], object]] = {
                 name: _as_written for name in texts if name in header
             }
-            frame = pd.read_excel(path, sheet_name=chosen, engine="openpyxl", converters=written)
+            frame = pd.read_excel(
+                path,
+                sheet_name=chosen,
+                engine="openpyxl",
+                converters=written,
+                header=above if form is None or form.header_row else None,
+                skipfooter=form.footer_rows if form else 0,
+            )
     except DataError:
         raise
     except Exception as error:  # a damaged archive, XML of other programs: each has errors of its own
@@ -80,6 +96,28 @@ def read_excel(path: Path, *, sheet: str | None, texts: Sequence[str]) -> pd.Dat
     if not len(header):
         raise DataError(f"{path}, sheet {chosen} is empty; expected a line of names and rows", code="empty_table")
     return frame
+
+
+def excel_format(path: Path, sheet: str | None) -> dict[str, int]:
+    """`header_row` and `footer_rows` of a sheet with notes above its names or below its rows; empty where there are none.
+
+    Raises:
+        DataError: As `read_excel`.
+    """
+    frame = read_excel(path, sheet=sheet, texts=(), form=Format(header_row=0))
+    filled = frame.notna().sum(axis=1).to_numpy()
+    width = int(filled.max()) if len(filled) else 0
+    whole = [row for row, count in enumerate(filled) if count == width and width > 1]
+    if not whole:
+        return {}
+    dated = frame.map(lambda cell: isinstance(cell, datetime)).to_numpy()
+    of_times = dated[:, dated.sum(axis=0).argmax()]
+    # The last row has a time where most have one, else as many cells as half a row.
+    rows = np.flatnonzero(of_times if of_times.mean() > _MOSTLY else filled > max(1, width // 2))
+    first, last = whole[0], int(rows[-1])
+    named = all(isinstance(cell, str) for cell in frame.iloc[first].dropna())
+    found = {"header_row": first + 1} if named and first else {}
+    return found | ({"footer_rows": len(frame) - 1 - last} if last < len(frame) - 1 else {})
 
 
 def _as_written(cell: object) -> object:

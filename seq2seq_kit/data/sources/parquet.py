@@ -54,7 +54,9 @@ def _plain_floats(schema: "pa.Schema") -> dict[str, list[str]]:
 
 
 def with_named_index(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with what its index is called as columns: a file has no index, its writer had."""
+    """The frame with its index as columns where that has names or holds times, then called `time`: a file has no index."""
+    if isinstance(frame.index, pd.DatetimeIndex | pd.PeriodIndex) and frame.index.name is None:
+        frame = frame.rename_axis("time")
     names = [name for name in frame.index.names if name is not None]
     return frame.reset_index() if names and not set(names) & set(frame.columns) else frame
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from seq2seq_kit.data.tables.dialect_cells import read_cells_of
 from seq2seq_kit.data.tables.dialect_lines import Lines, cut_lines
 from seq2seq_kit.data.tables.text_bytes import read_bytes
@@ -22,6 +24,15 @@ _MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
+# How files begin that are none of text, whatever they are called.
+_NO_TEXT = {
+    b"%PDF": "a PDF document",
+    b"PK\x03\x04": "an Excel file (.xlsx) or another archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel file (.xls)",
+    b"PAR1": "a Parquet file (.parquet)",
+    b"SQLite format 3": "a SQLite database (sqlite:///...)",
+    b"ARROW1": "a Feather file (.feather)",
+}
 _UTF_8 = b"\xef\xbb\xbf"
 _SAID = re.compile(r'\s*"?sep=(.)"?[;,\t]*\s*', re.IGNORECASE)  # Excel's first line
 
@@ -39,8 +50,12 @@ class Detected:
     reasons: list[str] = field(default_factory=list)
 
 
-def detect(path: str | Path) -> Detected:
+def detect(path: str | Path, given: Mapping[str, object] | None = None) -> Detected:
     """Looks at the first megabytes of a file, and at its end.
+
+    Args:
+        path: The file.
+        given: Keys of its format that are settled already.
 
     Raises:
         DataError: The file cannot be read or is empty, or what it says is ambiguous or contradictory.
@@ -51,8 +66,13 @@ def detect(path: str | Path) -> Detected:
     except Exception as error:  # each way of packing has errors of its own
         said = f"cannot read {path}: {error}. Expected a readable table; copy or unpack the file again"
         raise DataError(said, code="unreadable_file") from None
+    if kind := next((kind for mark, kind in _NO_TEXT.items() if data.startswith(mark)), None):
+        said = f"{path} is named like a file of text and is {kind}. Give it its own ending, or export the table as CSV"
+        raise DataError(said, code="unknown_file_type")
     whole = len(data) < _MOST
-    text, encoding, reasons = _decoded(data if whole else data[: data.rfind(b"\n") + 1], str(path))
+    text, encoding, reasons = _decoded(
+        data if whole else data[: data.rfind(b"\n") + 1], str(path), str((given or {}).get("encoding") or "")
+    )
     if not text.strip():
         raise DataError(f"{path} is empty; expected a header line and rows", code="empty_table")
     keys: dict[str, object] = {"encoding": encoding} if encoding else {}
@@ -64,8 +84,19 @@ def detect(path: str | Path) -> Detected:
         keys.setdefault("header_row", 2)
         reasons.append(f"line 1 is {first.strip()!r}, which tells Excel the separator")
     reasons += lines.reasons
-    cells, why = read_cells_of(lines, str(path))
-    return Detected(Format.model_validate(keys | cells), [*reasons, *why])
+    try:
+        cells, why = read_cells_of(lines, str(path))
+    except DataError:
+        if not {"decimal", "thousands", "strip"} & set(given or {}):
+            raise
+        cells, why = {}, []
+    try:
+        form = Format.model_validate(keys | cells | dict(given or {}))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))} {each['msg']}".strip() for each in error.errors())
+        said = f"{path}: what is said of its format does not fit together: {wrong}. Received: {spelled(given or {})}"
+        raise DataError(said, code="unclear_format") from None
+    return Detected(form, [*reasons, *why])
 
 
 def spelled(keys: Mapping[str, object]) -> str:
@@ -82,8 +113,10 @@ def _spelled(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
-def _decoded(data: bytes, path: str) -> tuple[str, str, list[str]]:
+def _decoded(data: bytes, path: str, given: str = "") -> tuple[str, str, list[str]]:
     """The text, its encoding where that is not UTF-8, and why."""
+    if given:
+        return data.decode(given, "replace").removeprefix("\ufeff"), given, []
     for mark, name in _MARKS:
         if data.startswith(mark):
             return (

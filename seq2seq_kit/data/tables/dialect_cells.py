@@ -209,14 +209,10 @@ def _means_thousands(columns: Mapping[str, _Signs], sign: str, delimiter: str, p
     name, signs = next(iter(seen.items()))
     example = signs.example["open", sign]
     whole, fraction = example.replace(sign, ""), example.replace(sign, ".")
+    also = " and data.format.decimal: ','" if sign == "." else ""  # a decimal point is the default, and cannot be both
     raise DataError(
         f"{path}, column {name}: {example} may be {whole} or {fraction}, and no cell of the file tells. Set "
-        f"data.format.thousands: {sign!r} in the recipe for {whole}, "
-        + (
-            f"data.format.decimal: {sign!r} for {fraction}"
-            if sign == ","
-            else "data.format.decimal: '.' for " + fraction
-        ),
+        f"data.format.thousands: {sign!r}{also} in the recipe for {whole}, data.format.decimal: {sign!r} for {fraction}",
         code="unclear_format",
     )
 
@@ -248,14 +244,22 @@ def _sentinels(numbers: Mapping[str, Mapping[str, int]], form: Format) -> list[s
         if not any(map(_NINES.fullmatch, cells)):
             continue
         values, _ = read_texts(pd.Series(list(cells), dtype=object), form)
-        for sentinel in _SENTINELS:
-            others = values[np.isfinite(values) & (values != sentinel)]
-            count = sum(number for number, value in zip(cells.values(), values, strict=True) if value == sentinel)
-            if count > 1 and len(others) > 1 and _is_far(sentinel, others):
-                found.append(
-                    f"{name} has {sentinel:g} in {count:,} cells and else {others.min():g} to {others.max():g}: if that stands "
-                    f"for a missing value, add {sentinel:g} to data.format.missing_words"
-                )
+        repeated = np.repeat(values, list(cells.values()))
+        found += [
+            f"{name} {said}: if that stands for a missing value, add {sentinel:g} to data.format.missing_words"
+            for sentinel, said in sentinels_of(repeated).items()
+        ]
+    return found
+
+
+def sentinels_of(values: np.ndarray) -> dict[float, str]:
+    """Numbers such as -999 that stand far off all others more than once, each with what shows it."""
+    found = {}
+    for sentinel in _SENTINELS:
+        others = values[np.isfinite(values) & (values != sentinel)]
+        count = int((values == sentinel).sum())
+        if count > 1 and len(others) > 1 and _is_far(sentinel, others):
+            found[sentinel] = f"has {sentinel:g} in {count:,} cells and else {others.min():g} to {others.max():g}"
     return found
 
 

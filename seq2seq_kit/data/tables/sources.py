@@ -22,6 +22,19 @@ from seq2seq_kit.recipe.sourced import Sourced
 
 ENDINGS = (*sorted(TEXT_ENDINGS), *PARQUET, *FEATHER, *EXCEL)
 
+_FRAME = ". Read it in Python and hand the frame to draft_recipe and train: pandas.read_{kind}({{path!r}})"
+_ADVICE = (
+    dict.fromkeys(
+        (".db", ".sqlite", ".sqlite3"), ". A database is named by its address: sqlite:///{path}, with data.table"
+    )
+    | {".duckdb": ". A database is named by its address: duckdb:///{path}, with data.table"}
+    | {".json": _FRAME.format(kind="json"), ".html": _FRAME.format(kind="html"), ".xml": _FRAME.format(kind="xml")}
+    | {
+        ".jsonl": ". Read it in Python and hand the frame to draft_recipe and train: pandas.read_json({path!r}, lines=True)"
+    }
+    | dict.fromkeys((".xls", ".ods", ".numbers"), ". Save it as .xlsx or .csv")
+)
+
 
 def read_source(
     source: str | Sequence[str],
@@ -90,10 +103,16 @@ def _read_file(path: str, texts: Sequence[str], section: Sourced | None, form: F
     if endings & set(FEATHER):
         return read_feather(place)
     if endings & set(EXCEL):
-        return read_excel(place, sheet=section.sheet if section else None, texts=texts)
+        return read_excel(
+            place,
+            sheet=section.sheet if section else None,
+            texts=texts,
+            form=form or (section.format if section else None),
+        )
     form = form or (section.format if section else PLAIN)
     if endings & TEXT_ENDINGS or form.delimiter is not None:
         return read_text_file(place, form, texts)
     known = f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
     said = f"cannot tell what {path} is; expected an ending {known}. Received: {place.suffix!r}"
+    said += _ADVICE.get(place.suffix.lower(), "").format(path=path)
     raise DataError(said, code="unknown_file_type")

@@ -9,9 +9,11 @@ import pandas as pd
 
 from seq2seq_kit.data.tables.cells import plain, shown
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.recipe.time_fields import EPOCHS, ISO_WEEK, joined_name
+from seq2seq_kit.recipe.time_fields import EPOCHS, ISO_WEEK, QUARTER, joined_name
 
 _WEEK = r"\s*(\d{4})-?W(\d{1,2})(?:-?([1-7]))?\s*"
+_YEAR_AND_QUARTER = r"\s*(\d{4})[-/. ]*[QqTt][-/. ]*([1-4])\s*"
+_QUARTER_AND_YEAR = r"\s*(?:[QqTt][-/. ]*([1-4])|([1-4])[-/. ]*[QqTt])[-/. ]*(\d{4})\s*"
 # Numbers that are seconds since 1970 between March 1973 and 2096; as milliseconds they would all be of early 1970.
 _SECONDS = (1e8, 4e9)
 # Digits of a whole number that is a date, and the format that reads it.
@@ -54,6 +56,17 @@ def read_weeks(column: pd.Series) -> "pd.Series[pd.Timestamp]":
     found = pd.to_datetime(weeks, format="%G-W%V-%u", errors="coerce")
     # Some readers take week 53 of a year of 52 for the first week of the next one.
     return found.where(found.dt.isocalendar().week.eq(pd.to_numeric(parts[1])).fillna(False).to_numpy(dtype=bool))
+
+
+def read_quarters(column: pd.Series) -> "pd.Series[pd.Timestamp]":
+    """The first day of quarters such as 2024Q1, 2024-Q1, Q1 2024, Q1/2024 and T1 2024; NaT for other cells."""
+    cells = column.astype("str")
+    front, behind = cells.str.extract(f"^{_YEAR_AND_QUARTER}$"), cells.str.extract(f"^{_QUARTER_AND_YEAR}$")
+    year, quarter = front[0].fillna(behind[2]), front[1].fillna(behind[0]).fillna(behind[1])
+    months = pd.to_numeric(quarter) * 3 - 2
+    return pd.to_datetime(
+        year + "-" + months.map("{:02.0f}".format, na_action="ignore"), format="%Y-%m", errors="coerce"
+    )
 
 
 def written_numbers(column: pd.Series, form: str) -> pd.Series:
@@ -187,4 +200,6 @@ def as_written(times: pd.DatetimeIndex, form: str | None) -> np.ndarray | pd.Ind
         return np.asarray(times.as_unit("ns").asi8 // (10**9 if EPOCHS[form] == "s" else 10**6))
     if form is None:
         return (times if times.tz is None else times.tz_convert("UTC")).astype(str)
+    if form == QUARTER:
+        return pd.Index([f"{time.year}Q{time.quarter}" for time in times])
     return times.strftime("%G-W%V-%u" if form == ISO_WEEK else form)

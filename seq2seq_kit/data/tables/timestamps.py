@@ -13,15 +13,30 @@ import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
 from seq2seq_kit.data.tables.cells import plain, shown
-from seq2seq_kit.data.tables.time_formats import advice_for_numbers, counted_times, read_weeks, written_numbers
+from seq2seq_kit.data.tables.time_formats import (
+    advice_for_numbers,
+    counted_times,
+    read_quarters,
+    read_weeks,
+    written_numbers,
+)
 from seq2seq_kit.data.tables.time_style import TimeStyle, zone_of
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.recipe.time_fields import EPOCHS, ISO_WEEK
+from seq2seq_kit.recipe.time_fields import EPOCHS, ISO_WEEK, QUARTER
 
 _EXAMPLE = "2024-01-31 13:00"
 _OFFSET = r":\d{2}(?:[.,]\d+)?\s*(?:Z|UTC|[+-]\d{2}(?::?\d{2})?)$"
-_DAY_OR_MONTH = r"^\s*(\d{1,2})([./-])(\d{1,2})\2(?:\d{4}|\d{2})(?!\d)"
+_DAY_OR_MONTH = (
+    r"^\s*(?:[^\W\d_]{2,10}\.?,?\s+|\d{1,2}:\d{2}(?::\d{2})?,?\s+)?(\d{1,2})([./-])(\d{1,2})\2(?:\d{4}|\d{2})(?!\d)"
+)
 _WEEK = re.compile(r"\s*\d{4}-?W\d{1,2}\s*")
+_QUARTER = re.compile(
+    r"\s*\d{4}[-/. ]*[QT][-/. ]*[1-4]\s*|\s*(?:[QT][-/. ]*[1-4]|[1-4][-/. ]*[QT])[-/. ]*\d{4}\s*", re.IGNORECASE
+)
+# The name of the day in front of a date, and the ending of a number.
+_NAMED_DAY = r"^\s*(?i:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+|(?<=\d)(?:st|nd|rd|th)\b"
+# The name of a month and one number of two digits: a day or a year.
+_NO_YEAR = r"\s*(?:[A-Za-z]{3,9}\.?[-/. ,']*\d{1,2}|\d{1,2}[-/. ]*[A-Za-z]{3,9}\.?)\s*"
 
 
 def read_times(
@@ -72,10 +87,13 @@ def _read_times(
         times = counted_times(column, EPOCHS[style.format], time, origin)
     elif style.format == ISO_WEEK:
         times = read_weeks(column)
+    elif style.format == QUARTER:
+        times = read_quarters(column)
     else:
         if style.format is not None:
             column = written_numbers(column, style.format)
         else:
+            _refuse_without_year(column, time, origin)
             day_first = _day_first(column, day_first, time, origin)
         times = _parse(column, style, day_first, style.reads_as or (trained.zone if trained else ""), time, origin)
     _refuse_missing(column, times, time, origin, *piece, style)
@@ -108,6 +126,28 @@ def _refuse_other_kinds(column: pd.Series, time: str, origin: str, style: TimeSt
     else:
         return
     raise DataError(said, code="invalid_timestamp")
+
+
+def _refuse_without_year(column: pd.Series, time: str, origin: str) -> None:
+    """Of `Jan-05` pandas makes the 5th of January of the year 1."""
+    if pd.api.types.infer_dtype(column, skipna=True) != "string":
+        return
+    cells = column.dropna().astype("str")
+    found = cells[cells.str.fullmatch(_NO_YEAR)]
+    if not len(found):
+        return
+    # Names and numbers in the other order, and what is between them.
+    cell = str(found.iloc[0]).strip()
+    first, sign, second = re.fullmatch(r"([A-Za-z]+|\d+)(.*?)([A-Za-z]+|\d+)\.?", cell).groups()  # type: ignore[union-attr]
+    month = "%B" if any(len(part) > 3 and part.isalpha() for part in (first, second)) else "%b"
+    form = f"%y{sign}{month}" if first.isdigit() else f"{month}{sign}%y"
+    row = int(np.flatnonzero(column.eq(found.iloc[0]).to_numpy(dtype=bool))[0])
+    raise DataError(
+        f"{origin}, row {row + 1}, column {time}: {cell!r} may be a "
+        f"month with its year or a day without one. Expected times with a year. Say it in the recipe: data.time_format: '{form}' "
+        "(month and year), or write the year of each day",
+        code="ambiguous_dates",
+    )
 
 
 def _day_first(column: pd.Series, known: bool | None, time: str, origin: str) -> bool | None:
@@ -177,7 +217,12 @@ def _parsed(column: pd.Series, form: str | None, day_first: bool | None, *, utc:
         return times
     ordered, first = bool(day_first), str(next(iter(column.dropna()), ""))
     form = None if guess_datetime_format(first, dayfirst=ordered) else "mixed"
-    return pd.to_datetime(column, errors="coerce", dayfirst=ordered, format=form, utc=utc)
+    times = pd.to_datetime(column, errors="coerce", dayfirst=ordered, format=form, utc=utc)
+    if form is None and times.isna().any() and column.astype("str").str.contains(_NAMED_DAY, regex=True).all():
+        # The name of the first cell's day, or the ending of its number (1st), is no part of the format.
+        plain_days = column.astype("str").str.replace(_NAMED_DAY, "", regex=True).where(column.notna())
+        return pd.to_datetime(plain_days, errors="coerce", dayfirst=ordered, format="mixed", utc=utc)
+    return times
 
 
 def _all_with_offset(column: pd.Series) -> bool:
@@ -209,6 +254,8 @@ def _refuse_missing(
             if style.format != ISO_WEEK
             else "There is no such week; correct it or drop the row"
         )
+    elif isinstance(cell, str) and _QUARTER.fullmatch(cell) and style.format != QUARTER:
+        advice = "A quarter is no date; data.time_format: quarter reads it as its first day"
     elif style.format in EPOCHS:
         advice = "Correct it or drop the row, or choose another data.time_format (epoch_s, epoch_ms)"
     elif not len(good):

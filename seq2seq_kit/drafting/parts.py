@@ -1,0 +1,153 @@
+"""A clock in several columns of numbers (year, month, day, hour), and texts that only look like times."""
+
+import re
+
+import pandas as pd
+
+from seq2seq_kit.errors import DataError
+
+_PARTS = (
+    (r"year|jahr|yr|yyyy|a\u00f1o|ano|anno|ann\u00e9e|annee|jaar", 1000, 2999),
+    (r"month|monat|mo|mm|mes|m\u00eas|mese|mois|maand", 1, 12),
+    (r"day|tag|dd|dia|d\u00eda|giorno|jour|dag|day_?of_?month|dom", 1, 31),
+    (r"hour|stunde|hr|hh|hora|ora|heure|uur|std|hour_?of_?day", 0, 24),
+    (r"minute|minutes|min|minuto|mi|mm", 0, 59),
+)
+_OF_YEAR = {
+    "day": (r"doy|day_?of_?(the_?)?year|julian(_?day)?|yday|jday", 1, 366),
+    "week": (r"week|wk|kw|iso_?week|week_?(no|nr|number)?|weeknum|woche|kalenderwoche|semaine|semana|settimana", 1, 53),
+    "quarter": (r"q|qtr|quarter|quartal|trimestre|trim", 1, 4),
+}
+_MONTH = (
+    "jan|feb|f\u00e9v|fev|m\u00e4r|mar|apr|avr|abr|mai|may|mag|maj|jun|juin|giu|jul|juil|lug|aug|ao\u00fb|ago|sep|set|okt|oct|out|ott"
+    "|nov|dez|dec|d\u00e9c|dic"
+)
+_NUMBERS = r"\D*\d{1,4}(?:\D{1,3}\d{1,4}){1,12}\D*"
+_ALMOST = rf"(?i).*\b(?:(?:{_MONTH})\w*|kw|week|woche|wk|semaine|semana|q[1-4]|fy\d*)\b.*\d.*|{_NUMBERS}"
+_CALLED = re.compile(
+    r"aika|p\u00e4iv|\u65e5\u671f|\u65f6\u95f4|\u6642\u9593|\ub0a0\uc9dc|\u0434\u0430\u0442\u0430|date|time|datum|zeit|fecha|hora|jour|\bdata\b|\btag\b|month|mon[ae]t|mois|\bmes\b|week|woche|quarter|quartal|period",
+    re.I,
+)
+_OF_DATES = re.compile(r"date|datum|fecha|timestamp|datetime|decimal_?year|^(ts|year|month|period)$", re.I)
+_OWN_FORMS = (
+    "%YM%m",
+    "%Y\u5e74%m\u6708%d\u65e5",
+    "%Y\u5e74%m\u6708",
+    "%Y\ub144 %m\uc6d4 %d\uc77c",
+    "%d.%m.%Y %H.%M",
+    "%d.%m.%Y %H.%M.%S",
+    "%d/%m/%Y %H.%M",
+)
+_MOSTLY = 0.9
+_MONTHS = 12
+
+
+def find_parts(frame: pd.DataFrame, origin: str) -> tuple[list[str], str | None]:
+    """Columns of a year and what follows, as far as they go, and the format that reads them; no columns where there are none.
+
+    Raises:
+        DataError: Weeks or quarters beside a year, which the recipe reads from one column.
+    """
+    found: list[str] = []
+    for form, low, high in _PARTS:
+        name = next((name for name in map(str, frame.columns) if _is_part(frame[name], name, form, low, high)), None)
+        if name is None:
+            break
+        found.append(name)
+    if len(found) != 1:
+        return found, None
+    for name in map(str, frame.columns):
+        if _is_part(frame[name], name, *_OF_YEAR["day"]):
+            return [*found, name], "%Y %j"
+        if months := _month_names(frame[name], name):
+            return [*found, name], f"%Y {months}"
+        for word, sign, key in (("week", "-W", "iso_week"), ("quarter", "Q", "quarter")):
+            if _is_part(frame[name], name, *_OF_YEAR[word]):
+                raise DataError(
+                    f"{origin}: {found[0]} and {name} tell when in two columns. Expected one column of {word}s. Make it: "
+                    f"frame['when'] = frame[{found[0]!r}].astype(str) + {sign!r} + frame[{name!r}].astype(str), which "
+                    f"data.time_format: {key} reads",
+                    code="nothing_to_draft",
+                )
+    return [], None
+
+
+def _month_names(column: pd.Series, name: str) -> str | None:
+    if not re.fullmatch(_PARTS[1][0], name.strip(), re.IGNORECASE) or pd.api.types.is_numeric_dtype(column):
+        return None
+    cells = column.astype("str").str.strip()
+    return next(
+        (form for form in ("%B", "%b") if pd.to_datetime(cells, format=form, errors="coerce").notna().all()), None
+    )
+
+
+def find_hours(frame: pd.DataFrame, taken: str) -> list[str]:
+    """The columns of the hours of a day, 0 to 23 or 1 to 24, and of their minutes, beside a column of dates."""
+    found: list[str] = []
+    for form, low, high in _PARTS[3:]:
+        for name in map(str, frame.columns):
+            if name != taken and _is_part(frame[name], name, form, low, high) and frame[name].nunique() > (not found):
+                found.append(name)
+                break
+        else:
+            break
+    return found
+
+
+def _is_part(column: pd.Series, name: str, form: str, low: int, high: int) -> bool:
+    if not re.fullmatch(form, name.strip(), re.IGNORECASE) or not pd.api.types.is_numeric_dtype(column):
+        return False
+    known = column.dropna()
+    return bool(len(known)) and bool(((known % 1 == 0) & known.between(low, high)).all()) and len(known) == len(column)
+
+
+def of_months(column: pd.Series) -> str | None:
+    """The format of texts such as `Jan-05` and `05-Jan` whose months, read with a year of two digits, follow each other."""
+    cells = pd.Series(column.dropna().astype("str").str.strip().unique())
+    for form in (
+        f"{first}{sign}{second}"
+        for month in ("%b", "%B")
+        for first, second in ((month, "%y"), ("%y", month))
+        for sign in "- /.'"
+    ):
+        times = pd.to_datetime(cells, format=form, errors="coerce")
+        if len(times) > 2 and times.notna().all():
+            months = (times.dt.year * 12 + times.dt.month).sort_values().diff().dropna()
+            return form if months.nunique() == 1 and months.iloc[0] in (1, 3) else None
+    return None
+
+
+def own_form(column: pd.Series) -> str | None:
+    """The format of texts that only one reads, day and month told apart by a number above 12; None for others."""
+    cells = column.astype("str").str.strip()
+    if pd.api.types.is_numeric_dtype(column) or column.isna().any():
+        return None
+    for form in _OWN_FORMS:
+        if pd.to_datetime(cells, format=form, errors="coerce").notna().all():
+            turned = form.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
+            settled = not form.startswith("%d") or pd.to_datetime(cells, format=turned, errors="coerce").isna().any()
+            return form if settled else None
+    return None
+
+
+def months_in_columns(frame: pd.DataFrame) -> list[str]:
+    """The columns that are the twelve months of a row's year; none where there are not all of them."""
+    names = [str(name) for name in frame.columns]
+    months = [name for name in names if re.fullmatch(rf"(?i)(?:{_MONTH})[a-z\u00e9\u00fb\u00e4]*\.?", name.strip())]
+    return months if len(months) == _MONTHS and names[0] not in months else []
+
+
+def unread_times(frame: pd.DataFrame) -> str | None:
+    """A column that is called like one of times, or holds names of months, and is not read as such; None without one."""
+    for name in map(str, frame.columns):
+        column = frame[name].dropna()
+        if not len(column):
+            continue
+        if pd.api.types.is_numeric_dtype(column):
+            if _OF_DATES.search(name) and column.is_monotonic_increasing and column.iloc[0] < column.iloc[-1]:
+                return name
+            continue
+        cells = column.head(200).astype("str")
+        if cells.str.fullmatch(_ALMOST).mean() > _MOSTLY and (_CALLED.search(name) or cells.is_unique):
+            return name
+    return None
