@@ -68,6 +68,11 @@ class Board(ABC):
         """The units of the metrics, as a sentence."""
 
     @property
+    def measured_in(self) -> str:
+        """The unit of the headline where the recipe names one: `kW`; else empty."""
+        return ""
+
+    @property
     @abstractmethod
     def names(self) -> list[str]:
         """The model first, then the baselines."""
@@ -149,6 +154,7 @@ class ErrorBoard(Board):
         sums: Error sums by forecaster; the model is `model`, the others are the baselines in their order.
         scale: Training scale, shape `(series, targets)`.
         naive: MASE's denominators, shape `(series, targets)`; None where nothing is forecast.
+        column_units: Units of the targets that have one, by name.
     """
 
     titles: ClassVar[Mapping[str, str]] = {"mae": "MAE", "rmse": "RMSE", "mase": "MASE", "r2": "R2"}
@@ -163,11 +169,14 @@ class ErrorBoard(Board):
     sums: dict[str, ErrorSums]
     scale: np.ndarray
     naive: np.ndarray | None = None
+    column_units: Mapping[str, str] = MappingProxyType({})
 
     @property
     def units(self) -> str:
         """The units of `overall`."""
-        if len(self.targets) == 1:
+        if self.measured_in:
+            said = f"Errors are in {self.measured_in}, the unit of {self.targets[0]}."
+        elif len(self.targets) == 1:
             said = f"Errors are in the units of {self.targets[0]}."
         else:
             said = (
@@ -219,6 +228,10 @@ class ErrorBoard(Board):
     def error_in(self, sums: ErrorSums) -> float:
         """The error that skill compares, of any sums over this board's series, steps and targets."""
         return sums.scaled_rmse(self.naive) if self.many else sums.scores(np.ones_like(self.scale), None).rmse
+
+    @property
+    def measured_in(self) -> str:
+        return self.column_units.get(self.targets[0], "") if len(self.targets) == 1 else ""
 
     def exact(self, name: str = MODEL) -> bool:
         return self.sums[name].exact()
