@@ -30,6 +30,7 @@ from seq2seq_kit.results import Announcer, Reporter, Silent, TrainResult
 from seq2seq_kit.tasks import open_job, read_bundle
 from seq2seq_kit.tasks.job import Job, data_name, digest_of
 from seq2seq_kit.tracking.client import RunRecord, git_revision, open_tracking
+from seq2seq_kit.tracking.naming import NO_PARAMS, experiment_of, named
 from seq2seq_kit.tracking.resuming import RESUME, checkpoint_of
 from seq2seq_kit.training.checkpoint import Checkpoint
 from seq2seq_kit.training.fit import Fit, seed_everything
@@ -77,7 +78,8 @@ def train(
     digest = digest_of(job.source, job.columns)
     findings = checked(job, reporter)
     tracking = open_tracking(tracking_uri, say=reporter.say)
-    record = tracking.start(str(recipe.name), name=_run_name(recipe), tags=first_tags(recipe))
+    name, differs = named(recipe, tracking.previous(experiment_of(recipe)))
+    record = tracking.start(experiment_of(recipe), name=name, tags=first_tags(recipe) | {"differs": differs})
     with checkpoint_of(record) as checkpoint:
         checkpoint.begin(dump_recipe(recipe), digest)
         return carry_out(job, findings, digest, record=record, checkpoint=checkpoint, reporter=reporter, began=began)
@@ -104,7 +106,7 @@ def carry_out(
     """From a job to the end of its run, which has begun; the checkpoint is removed where nothing is left to resume."""
     recipe = job.recipe
     try:
-        record.params(recipe.model_dump(mode="json", exclude={"name", "sweep"}))
+        record.params(recipe.model_dump(mode="json", exclude=NO_PARAMS))
         record.dataset(job.source, source=recipe.source or "a DataFrame", name=data_name(recipe), digest=digest)
         seed_everything(recipe.seed, deterministic=recipe.training.deterministic)
         model = job.build()
@@ -274,17 +276,6 @@ def first_tags(recipe: Recipe) -> dict[str, str]:
     tags["versions"] = ", ".join(f"{name} {number}" for name, number in versions().items())
     tags["mlflow.source.name"] = "seq2seq-kit train"
     return tags | ({"mlflow.source.git.commit": revision} if revision else {})
-
-
-def _run_name(recipe: Recipe) -> str:
-    # MLflow's UI cuts names at about 17 characters; what differs between runs of one experiment comes first.
-    model: dict[str, object] = recipe.model.model_dump()
-    layers = model.get("encoder_units") or model.get("units")
-    if layers is None:
-        return f"baselines s{recipe.seed}"
-    units = "-".join(map(str, layers if isinstance(layers, list) else [layers]))
-    shape = f"{model['shape']} " if "shape" in model else ""
-    return f"{shape}{model['cell']}{units} e{recipe.training.epochs} s{recipe.seed}"
 
 
 def close(record: RunRecord, status: str, error: BaseException) -> None:

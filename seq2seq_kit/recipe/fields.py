@@ -227,7 +227,13 @@ class Recipe(Section):
         None,
         pattern=r"^[\w.-]+$",
         max_length=250,
-        description="Name of the MLflow experiment; default: the file's name.",
+        description="Name of what is trained, and of its MLflow experiment; default: the file's name.",
+    )
+    experiment: str | None = Field(
+        None,
+        pattern=r"^[\w.-]+$",
+        max_length=250,
+        description="MLflow experiment, where several recipes on the same data share one; default: `name`.",
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the weights, the shuffling and the dropout.")
     sweep: Sweep | None = Field(None, description="How the recipe is searched; read only by `seq2seq-kit sweep`.")
