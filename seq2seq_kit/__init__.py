@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         split_autoencoder,
     )
     from seq2seq_kit.recipe import Recipe
+    from seq2seq_kit.reporting import report
     from seq2seq_kit.results import TrainResult
     from seq2seq_kit.resuming import resume
     from seq2seq_kit.runs import evaluate, load, train
@@ -74,6 +75,7 @@ _HOMES = {
     "lstm_parameters": "models",
     "open_ui": "tracking.ui",
     "parse_recipe": "tasks",
+    "report": "reporting",
     "resume": "resuming",
     "resume_sweep": "sweeps",
     "split_autoencoder": "models",
@@ -112,6 +114,7 @@ __all__ = [
     "lstm_parameters",
     "open_ui",
     "parse_recipe",
+    "report",
     "resume",
     "resume_sweep",
     "split_autoencoder",

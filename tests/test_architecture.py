@@ -36,19 +36,20 @@ MAY_IMPORT = {
     "training": {"errors", "recipe", "data", "models"},
     "bundles": {"errors", "processes", "recipe", "data", "models", "evaluation"},
     "results": {"findings", "recipe", "training", "evaluation", "bundles"},
-    "reports": {"text", "findings", "data", "evaluation", "training", "results"},
+    "reports": {"text", "errors", "findings", "data", "evaluation", "training", "results"},
     "tasks": {"text", "errors", "findings", "recipe", "data", "models", "training", "evaluation", "bundles", "reports"},
     "tracking": {"text", "errors", "processes", "findings", "recipe", "data", "models", "training", "tasks"},
     "validation": {"errors", "findings", "recipe", "tasks"},
     "drafting": {"text", "errors", "recipe", "data", "tasks", "validation"},
     "explanation": {"errors", "findings", "recipe", "models", "training", "tasks", "validation"},
     "runs": ALL | {"processes", "reports", "tasks", "tracking", "validation", "explanation"},
+    "reporting": {"reports", "tracking"},
     "resuming": {"errors", "results", "runs", "tasks", "tracking"},
     "sweeps": ALL
     | {"text", "kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"},
     "cli": ALL
     | {"text", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
-    | {"resuming", "sweeps", "drafting"},
+    | {"reporting", "resuming", "sweeps", "drafting"},
     "bundle_files": {"tasks"},
 }
 OUTSIDE = {

@@ -41,7 +41,9 @@ def step_curves(result: TrainResult) -> Iterator[tuple[str, np.ndarray]]:
 
 def final_tags(result: TrainResult) -> dict[str, str]:
     """How the fit ended, the result in a line, and each finding."""
+    verb = result.bundle.verbs[0]
     tags = {
+        "use": f"seq2seq-kit {verb} {result.run_id} --data new.csv --out {verb}.csv",
         "ended": result.fit.ended,
         "result": headline(result.test),
         "best_baseline": result.test.best_baseline,
