@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from seq2seq_kit.bundles.base import Bundle
     from seq2seq_kit.drafting import Draft, draft_recipe
     from seq2seq_kit.explanation import explain
+    from seq2seq_kit.looking import Look, look
     from seq2seq_kit.models import (
         bidirectional_parameters,
         build_autoencoder,
@@ -48,6 +49,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Bundle": "bundles.base",
     "Draft": "drafting",
+    "Look": "looking",
     "Recipe": "recipe",
     "SweepResult": "sweeps",
     "TagBundle": "tasks.tag.bundle",
@@ -72,6 +74,7 @@ _HOMES = {
     "json_schema": "tasks",
     "load": "runs",
     "load_recipe": "tasks",
+    "look": "looking",
     "lstm_parameters": "models",
     "open_ui": "tracking.ui",
     "parse_recipe": "tasks",
@@ -87,6 +90,7 @@ _HOMES = {
 __all__ = [
     "Bundle",
     "Draft",
+    "Look",
     "Recipe",
     "SweepResult",
     "TagBundle",
@@ -111,6 +115,7 @@ __all__ = [
     "json_schema",
     "load",
     "load_recipe",
+    "look",
     "lstm_parameters",
     "open_ui",
     "parse_recipe",

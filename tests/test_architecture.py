@@ -44,12 +44,13 @@ MAY_IMPORT = {
     "explanation": {"errors", "findings", "recipe", "models", "training", "tasks", "validation"},
     "runs": ALL | {"processes", "reports", "tasks", "tracking", "validation", "explanation"},
     "reporting": {"reports", "tracking"},
+    "looking": {"errors", "recipe", "data", "tasks", "validation", "drafting", "reports"},
     "resuming": {"errors", "results", "runs", "tasks", "tracking"},
     "sweeps": ALL
     | {"text", "kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"},
     "cli": ALL
     | {"text", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
-    | {"reporting", "resuming", "sweeps", "drafting"},
+    | {"looking", "reporting", "resuming", "sweeps", "drafting"},
     "bundle_files": {"tasks"},
 }
 OUTSIDE = {

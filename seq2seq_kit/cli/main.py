@@ -183,6 +183,12 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--beams", type=int, help="beam width of a translator; default: 1, greedy")
     _tracking(verb)
 
+    verb = _verb(
+        group, "look", pages.look, "write a page of a table or a recipe's data: parts, gaps, odd cells, seasons"
+    )
+    verb.add_argument("given", metavar="FILE|RECIPE|NAMED", help="a table, a recipe or a named data set")
+    verb.add_argument("--out", metavar="FILE", default="look.html", help="default: look.html, its figures beside it")
+
     verb = _verb(group, "report", pages.report, "write a run as one HTML page, which needs neither MLflow nor network")
     verb.add_argument("run", metavar="RUN", help="id of a run")
     verb.add_argument("--out", metavar="FILE", default="report.html", help="default: report.html")

@@ -63,7 +63,7 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, figures: bool
 
 def points(texts: Iterable[tuple[str, str]]) -> str:
     """A list of texts, each with its class."""
-    items = "".join(f'<li class="{kind}">{for_page(text)}</li>' for text, kind in texts)
+    items = "".join(f"<li{f' class={kind}' if kind else ''}>{for_page(text)}</li>" for text, kind in texts)
     return f"<ul>{items}</ul>" if items else ""
 
 

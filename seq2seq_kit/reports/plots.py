@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -203,13 +204,20 @@ def write_interactive(examples: Examples, path: Path, *, title: str) -> None:
 
 
 def save(figures: Mapping[str, Figure], folder: Path) -> None:
-    """Writes each figure as `<name>.png`; letters that matplotlib's font lacks are boxes, and nothing is said of them."""
+    """Writes each figure as `<name>.png`."""
     folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in figures.items():
+        (folder / f"{name}.png").write_bytes(as_png(figure))
+
+
+def as_png(figure: Figure) -> bytes:
+    """A figure as PNG; letters that matplotlib's font lacks are boxes, and nothing is said of them."""
+    written = BytesIO()
     with warnings.catch_warnings():
         for message in ("Glyph .* missing from font", "constrained_layout not applied"):
             warnings.filterwarnings("ignore", message)
-        for name, figure in figures.items():
-            figure.savefig(folder / f"{name}.png", dpi=120)
+        figure.savefig(written, format="png", dpi=120)
+    return written.getvalue()
 
 
 def _draw_window(axes: Axes, examples: Examples, window: int, k: int) -> None:
