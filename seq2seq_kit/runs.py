@@ -26,7 +26,7 @@ from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides
 from seq2seq_kit.reports.logged import final_metrics, final_tags, step_curves
 from seq2seq_kit.reports.notes import describe_run
-from seq2seq_kit.results import Announcer, Reporter, Silent, TrainResult
+from seq2seq_kit.results import Announcer, Reporter, Silent, TrainResult, reporter_at_hand
 from seq2seq_kit.tasks import open_job, read_bundle
 from seq2seq_kit.tasks.job import Job, data_name, digest_of
 from seq2seq_kit.tracking.client import RunRecord, git_revision, open_tracking
@@ -70,7 +70,7 @@ def train(
         BundleError: The bundle could not be written; the message says where the trained model was put instead.
     """
     began = time.perf_counter()
-    reporter = reporter or Silent()
+    reporter = reporter or reporter_at_hand()
     recipe = resolve(recipe, overrides)
     # The name is written out, so that the stored recipe trains into the same experiment; a run is no sweep.
     recipe = recipe.model_copy(update={"name": recipe.name or recipe.task, "sweep": None})
@@ -259,7 +259,7 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
             record.curve(key, curve)
         record.tags(final_tags(result))
         record.note(note)
-        job.draw(result.bundle, result.fit, result.test, folder / "figures")
+        result.figures.update(job.draw(result.bundle, result.fit, result.test, folder / "figures"))
         (folder / "recipe.yaml").write_text(dump_recipe(result.recipe), encoding="utf-8")
         result.test.table().to_csv(folder / "test_scores.csv", index=False)
         result.val.table().to_csv(folder / "val_scores.csv", index=False)

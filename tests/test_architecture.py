@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "evaluation": {"errors", "findings", "recipe", "data"},
     "training": {"errors", "recipe", "data", "models"},
     "bundles": {"errors", "processes", "recipe", "data", "models", "evaluation"},
-    "results": {"findings", "recipe", "training", "evaluation", "bundles"},
+    "results": {"text", "errors", "findings", "recipe", "training", "evaluation", "bundles"},
     "reports": {"text", "errors", "findings", "data", "evaluation", "training", "results"},
     "tasks": {"text", "errors", "findings", "recipe", "data", "models", "training", "evaluation", "bundles", "reports"},
     "tracking": {"text", "errors", "processes", "findings", "recipe", "data", "models", "training", "tasks"},

@@ -1,4 +1,4 @@
-"""A table as a page: what is there is drawn, what is odd is told, a name from the data is text, and nothing comes from outside."""
+"""A table as a page: what is there is drawn, what is odd is told, names are text, and nothing comes from outside."""
 
 import re
 from pathlib import Path
@@ -65,7 +65,8 @@ def test_a_recipe_is_looked_at_as_it_stands(tmp_path: Path) -> None:
 def test_a_task_without_rows_in_time_has_its_counts_and_its_recipe() -> None:
     seen = look(ROOT / "recipes" / "translate_addition.yaml")
     assert not seen.pictures
-    assert "sequences:" in seen.html
+    assert "train, " in seen.html
+    assert "task: translate" in seen.html
 
 
 def test_marks_stand_where_something_is_odd() -> None:

@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from html import escape
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -47,6 +48,20 @@ class Board(ABC):
 
     part: str
     about: dict[str, str]
+
+    def __init_subclass__(cls, **given: object) -> None:
+        super().__init_subclass__(**given)
+        # A dataclass would otherwise show every array of it.
+        cls.__repr__ = cls.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        said = f", {self.said(self.best_baseline)}" if self.baselines else ""
+        return f"<{type(self).__name__}: {self.title}; {self.compares} {self.error_of():.4g}{said}>"
+
+    def _repr_html_(self) -> str:
+        rows = {name: self.metrics(name) for name in self.names}
+        shown = pd.DataFrame.from_dict(rows, orient="index").rename(columns=dict(self.columns))
+        return f"<p>{escape(self.title)}. {escape(self.units)}</p>{shown.to_html(float_format='{:.4g}'.format)}"
 
     @property
     def wild(self) -> Sequence[str]:

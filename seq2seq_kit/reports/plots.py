@@ -62,10 +62,12 @@ def with_unit(column: str, units: Mapping[str, str]) -> str:
     return f"{column} ({units[column]})" if column in units else column
 
 
-def pick_examples(prepared: Prepared, part: str, predictors: Mapping[str, Predictor], *, count: int) -> Examples:
-    """Windows spread evenly over a part: chosen by position, never by their error."""
+def pick_examples(
+    prepared: Prepared, part: str, predictors: Mapping[str, Predictor], *, count: int, of: np.ndarray | None = None
+) -> Examples:
+    """Windows spread evenly over a part: chosen by position, never by their error; or the first ones of `of`."""
     windows = prepared.windows[part]
-    picked = windows.evenly(count)
+    picked = windows.evenly(count) if of is None else of[:count]
     ahead = windows.target_rows(picked)
     shape = windows.shape
     context = min(shape.input_steps, max(_LEAST_CONTEXT, _CONTEXT_PER_STEP * shape.output_steps))
@@ -235,9 +237,9 @@ def _draw_window(axes: Axes, examples: Examples, window: int, k: int) -> None:
             zorder=3 if own else 2,
             label=name,
         )
-    axes.plot(
-        examples.ahead_x[window], examples.truth[window, :, k], color=TRUTH_COLOUR, lw=1.4, marker=".", label=_ACTUAL
-    )
+    truth = examples.truth[window, :, k]
+    if np.isfinite(truth).any():  # nothing is known of rows ahead
+        axes.plot(examples.ahead_x[window], truth, color=TRUTH_COLOUR, lw=1.4, marker=".", label=_ACTUAL)
     axes.set_title(for_figure(f"from {examples.labels[window]}"), fontsize=9)
     axes.set_ylabel(for_figure(examples.titled(examples.targets[k])), fontsize=8)
     axes.tick_params(labelsize=7)

@@ -61,6 +61,14 @@ class Job(ABC, Generic[R, B, E]):
     unit: ClassVar[str] = "sequences"
     no_folds: ClassVar[str] = ""
 
+    def __init_subclass__(cls, **given: object) -> None:
+        super().__init_subclass__(**given)
+        cls.__repr__ = cls.__repr__  # type: ignore[method-assign]  # else a dataclass shows all rows
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{self.examples.count(part):,} {part}" for part in ("train", "val", "test"))
+        return f"<{type(self).__name__}: {len(self.source):,} rows; {self.unit}: {counts}>"
+
     recipe: R
     source: pd.DataFrame | FrameOnDisk
     examples: Examples
@@ -188,11 +196,13 @@ class Job(ABC, Generic[R, B, E]):
     def diagnose(val: E, test: E, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
         """The findings on a finished fit; arguments as in `diagnostics.examine_errors`."""
 
-    def draw(self, bundle: B, fitted: Fit, test: E, folder: Path) -> None:
-        """Writes the plots of the run: the losses, the model, and the task's own."""
+    def draw(self, bundle: B, fitted: Fit, test: E, folder: Path) -> dict[str, Figure]:
+        """Writes the plots of the run and returns them: the task's own, the losses, the model."""
         folder.mkdir(parents=True, exist_ok=True)
-        figures = {"loss_curves": plots.plot_losses(fitted), "model": plot_model(bundle.model)}
-        plots.save(figures | self.plots(bundle, fitted, test, folder), folder)
+        figures = self.plots(bundle, fitted, test, folder)
+        figures |= {"loss_curves": plots.plot_losses(fitted), "model": plot_model(bundle.model)}
+        plots.save(figures, folder)
+        return figures
 
     @abstractmethod
     def plots(self, bundle: B, fitted: Fit, test: E, folder: Path) -> dict[str, Figure]:
