@@ -31,6 +31,7 @@ from seq2seq_kit.validation import resolve
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 _MOST_SERIES, _MOST_COLUMNS, _MOST_TARGETS = 3, 12, 4
 _MOST_ROWS = 1_000_000  # the newest ones of a series that are drawn
@@ -115,18 +116,18 @@ def look(given: str | Path | Tree | Recipe | pd.DataFrame) -> Look:
 
 
 def _opened(given: str | Path | Tree | Recipe | pd.DataFrame) -> tuple[Recipe, Job, list[str], str]:
-    if isinstance(given, Mapping | Recipe) or str(given).lower().endswith((".yaml", ".yml")):
-        recipe = resolve(given)  # type: ignore[arg-type]
+    written = isinstance(given, str | Path) and str(given).lower().endswith((".yaml", ".yml"))
+    if isinstance(given, Mapping | Recipe) or (written and isinstance(given, str | Path)):
+        recipe = resolve(given)
         return recipe, open_job(recipe), [], recipe.name or recipe.task
-    assert not isinstance(given, Mapping | Recipe)
     draft = draft_recipe(given)
     recipe = parse_recipe(draft.recipe)
-    rows = None if recipe.source is not None else given
+    rows = None if isinstance(given, str | Path) else given
     job = open_job(recipe, rows)
     if hasattr(job, "prepared"):
         with suppress(KitError):  # columns that the recipe leaves out are shown where they can be read
             job = open_job(_with_all_numbers(recipe, given), rows)
-    return recipe, job, draft.decisions, "the frame" if recipe.source is None else str(given)
+    return recipe, job, draft.decisions, str(given) if rows is None else "the frame"
 
 
 def _with_all_numbers(recipe: Recipe, given: str | Path | pd.DataFrame) -> Recipe:
@@ -161,10 +162,10 @@ def _columns(prepared: Prepared) -> tuple[list[str], list[list[str]]]:
     return ["", "role", "known", "missing", "far off", "different", "smallest", "median", "largest"], rows
 
 
-def _figures(prepared: Prepared) -> tuple[dict[str, tuple[str, object]], dict[str, list[Season]]]:
+def _figures(prepared: Prepared) -> tuple[dict[str, tuple[str, Figure]], dict[str, list[Season]]]:
     """Each figure with its heading, by the name of its file; seasons by target."""
     table, roles = prepared.table, prepared.columns
-    found: dict[str, tuple[str, object]] = {}
+    found: dict[str, tuple[str, Figure]] = {}
     for series in range(min(len(table.series), _MOST_SERIES)):
         for place in range(min(len(table.columns), _MOST_COLUMNS)):
             shown = _stretch(prepared, series, place)

@@ -59,7 +59,7 @@ OUTSIDE = {
     "kernels": HEAVY - {"tensorflow"},
     "models": HEAVY - {"tensorflow", "keras"},
     "evaluation": HEAVY,
-    "bundles": HEAVY - {"tensorflow", "keras"},
+    "bundles": HEAVY - {"tensorflow", "keras", "matplotlib"},  # a figure is a type there; tasks draw it
     "drafting": HEAVY,
     "explanation": HEAVY - {"tensorflow", "keras"},
     "reports": HEAVY - {"matplotlib", "plotly", "keras"},

@@ -72,8 +72,12 @@ class Bundle(ABC):
         return f"<{type(self).__name__}: {self.what}, {self.model.count_params():,} parameters{trained}; {', '.join(self.verbs)}>"
 
     def _repr_html_(self) -> str:
-        facts = {"what": self.what, "verbs": ", ".join(self.verbs), "parameters": f"{self.model.count_params():,}"}
-        facts |= {"inputs": ", ".join(getattr(self.recipe.data, "inputs", [])) or None}
+        facts: dict[str, object] = {
+            "what": self.what,
+            "verbs": ", ".join(self.verbs),
+            "parameters": f"{self.model.count_params():,}",
+        }
+        facts["inputs"] = ", ".join(getattr(self.recipe.data, "inputs", []))
         facts |= {key: self.info.get(key) for key in ("run_id", "trained")}
         known = {key: str(value)[:_LONGEST_FACT] for key, value in facts.items() if value}
         return pd.Series(known, name=self.recipe.name or self.recipe.task).to_frame().to_html(header=True)

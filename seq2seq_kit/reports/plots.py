@@ -149,6 +149,8 @@ def plot_error_by_step(test: Evaluation) -> Figure:
 
     A baseline far worse than the model and the best baseline leaves the axis, and the legend says how far it goes.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = new_figure(7, 4)
     steps, curves = np.arange(1, test.steps + 1), test.curves()
     colours = colours_of(curves)
@@ -162,7 +164,7 @@ def plot_error_by_step(test: Evaluation) -> Figure:
     unit = "scaled units" if len(test.targets) > 1 else test.column_units.get(test.targets[0], test.targets[0])
     axes.set(title="Error by output step, test windows", xlabel="output step", ylabel=for_figure(f"RMSE ({unit})"))
     axes.set_ylim(0, top if top and max(peaks.values()) > base else None)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(axes.lines, map(for_figure, told), frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 

@@ -230,16 +230,18 @@ def test_units_stand_on_the_axes_and_on_the_page(tmp_path: Path) -> None:
 def test_every_column_of_a_reconstruction_is_drawn() -> None:
     axes = plots.plot_examples(examples_of(named("autoencoder")), title="t").axes
     assert [each.get_ylabel() for each in axes] == ["load"] * 3 + ["heat"] * 3
-    assert [text.get_text() for text in axes[0].figure.legends[0].get_texts()] == [  # type: ignore[union-attr]
+    assert [text.get_text() for text in axes[0].figure.legends[0].get_texts()] == [
         "model", "training mean", "PCA (2)", "actual",
     ]  # fmt: skip
 
 
 def test_of_many_columns_the_title_says_how_many_are_drawn() -> None:
     examples = examples_of(named("autoencoder"), count=1)
-    wide = {key: np.tile(getattr(examples, key), 25) for key in ("past", "truth")}
+    past, truth = np.tile(examples.past, 25), np.tile(examples.truth, 25)
     predictions = {name: np.tile(values, 25) for name, values in examples.predictions.items()}
-    many = replace(examples, **wide, predictions=predictions, targets=[f"c{number}" for number in range(50)])
+    many = replace(
+        examples, past=past, truth=truth, predictions=predictions, targets=[f"c{number}" for number in range(50)]
+    )
     figure = plots.plot_examples(many, title="t")
     assert len(figure.axes) == 40
     assert figure.get_suptitle() == "t; the first 40 of 50 columns"
