@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from seq2seq_kit.bundles.base import Bundle
     from seq2seq_kit.drafting import Draft, draft_recipe
     from seq2seq_kit.explanation import explain
+    from seq2seq_kit.looking import Look, look
     from seq2seq_kit.models import (
         bidirectional_parameters,
         build_autoencoder,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         split_autoencoder,
     )
     from seq2seq_kit.recipe import Recipe
+    from seq2seq_kit.reporting import report
     from seq2seq_kit.results import TrainResult
     from seq2seq_kit.resuming import resume
     from seq2seq_kit.runs import evaluate, load, train
@@ -47,6 +49,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Bundle": "bundles.base",
     "Draft": "drafting",
+    "Look": "looking",
     "Recipe": "recipe",
     "SweepResult": "sweeps",
     "TagBundle": "tasks.tag.bundle",
@@ -71,9 +74,11 @@ _HOMES = {
     "json_schema": "tasks",
     "load": "runs",
     "load_recipe": "tasks",
+    "look": "looking",
     "lstm_parameters": "models",
     "open_ui": "tracking.ui",
     "parse_recipe": "tasks",
+    "report": "reporting",
     "resume": "resuming",
     "resume_sweep": "sweeps",
     "split_autoencoder": "models",
@@ -85,6 +90,7 @@ _HOMES = {
 __all__ = [
     "Bundle",
     "Draft",
+    "Look",
     "Recipe",
     "SweepResult",
     "TagBundle",
@@ -109,9 +115,11 @@ __all__ = [
     "json_schema",
     "load",
     "load_recipe",
+    "look",
     "lstm_parameters",
     "open_ui",
     "parse_recipe",
+    "report",
     "resume",
     "resume_sweep",
     "split_autoencoder",

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+import base64
+import sys
+import warnings
+from dataclasses import dataclass, field
+from html import escape
+from io import BytesIO
+from typing import TYPE_CHECKING, Protocol
 
 from seq2seq_kit.bundles.base import Bundle
+from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.base import Board
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
+from seq2seq_kit.text import printable
 from seq2seq_kit.training.fit import Epoch, Fit, Observer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_LINE = 100
 
 
 @dataclass(frozen=True)
@@ -26,6 +38,7 @@ class TrainResult:
         run_id: Id of the MLflow run.
         tracking_uri: The store that holds it.
         seconds: Wall time of the whole run.
+        figures: Those of the run, by name, the most telling one first.
     """
 
     recipe: Recipe
@@ -37,6 +50,50 @@ class TrainResult:
     run_id: str
     tracking_uri: str
     seconds: float
+    figures: dict[str, Figure] = field(default_factory=dict, compare=False)
+
+    def plot(self, name: str | None = None) -> Figure:
+        """A figure of the run.
+
+        Args:
+            name: One of `figures`; None: the forecasts, reconstructions or whatever tells most of this task.
+
+        Raises:
+            ArgumentError: The run has no such figure.
+        """
+        if name is None and self.figures:
+            return next(iter(self.figures.values()))
+        if name not in self.figures:
+            raise ArgumentError(
+                f"the run has the figures {', '.join(self.figures) or 'none'}. Received: {name!r}",
+                code="invalid_argument",
+            )
+        return self.figures[name]
+
+    def __repr__(self) -> str:
+        return f"<TrainResult: run {self.run_id[:8]}, {self.fit.ended}, {self.seconds:.0f} s; {self.test!r}>"
+
+    def _repr_html_(self) -> str:
+        beats = "beats" if self.test.baselines and self.test.skill > 0 else "does not beat"
+        said = [f"Run {self.run_id[:8]}: the model {beats} the best baseline."] * bool(self.test.baselines)
+        said += [str(finding) for finding in self.findings if finding.level == "warning"]
+        told = "".join(f"<p>{escape(each)}</p>" for each in said)
+        return f"{told}{self.test._repr_html_()}{_inline(self.plot()) if self.figures else ''}"
+
+
+def _inline(figure: Figure) -> str:
+    written = BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of letters that matplotlib's font lacks
+        figure.savefig(written, format="png", dpi=90)
+    return f'<img src="data:image/png;base64,{base64.b64encode(written.getvalue()).decode("ascii")}">'
+
+
+def reporter_at_hand() -> Reporter:
+    """Who follows a training that names nobody: a line that is written over in a notebook, else nobody."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return InNotebook() if hasattr(shell, "kernel") else Silent()
 
 
 class Announcer(Protocol):
@@ -51,6 +108,29 @@ class Announcer(Protocol):
 
 class Reporter(Announcer, Observer, Protocol):
     """Is told how a run goes; the command line shows it, a program may leave it out."""
+
+
+class InNotebook:
+    """One line that is written over, and a line for each warning."""
+
+    def say(self, text: str) -> None:
+        """A stage that takes a while begins."""
+        self._over(text)
+
+    def find(self, finding: Finding) -> None:
+        """A warning stays; notes are in the result."""
+        if finding.level == "warning":
+            sys.stdout.write(f"\r{printable(f'! {finding.code}: {finding}')}\n")
+
+    def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None: ...
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """The losses of an epoch."""
+        self._over(f"epoch {epoch.number}/{epoch.of}  loss {epoch.loss:.5f}  val_loss {epoch.val_loss:.5f}")
+
+    def _over(self, text: str) -> None:
+        sys.stdout.write(f"\r{printable(text)[:_LINE]:<{_LINE}}")
+        sys.stdout.flush()
 
 
 class Silent:

@@ -27,11 +27,12 @@ from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides
 from seq2seq_kit.reports.logged import final_metrics, final_tags, step_curves
 from seq2seq_kit.reports.notes import describe_run
-from seq2seq_kit.results import Announcer, Reporter, Silent, TrainResult
+from seq2seq_kit.results import Announcer, Reporter, Silent, TrainResult, reporter_at_hand
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.beginning import own_classes
 from seq2seq_kit.tasks.job import Job, data_name, digest_of
 from seq2seq_kit.tracking.client import RunRecord, git_revision, open_tracking
+from seq2seq_kit.tracking.naming import experiment_of, named
 from seq2seq_kit.tracking.resuming import RESUME, checkpoint_of
 from seq2seq_kit.training.checkpoint import Checkpoint
 from seq2seq_kit.training.fit import Fit, seed_everything
@@ -85,7 +86,7 @@ def train(
         BundleError: The bundle could not be written; the message says where the trained model was put instead.
     """
     began = time.perf_counter()
-    reporter = reporter or Silent()
+    reporter = reporter or reporter_at_hand()
     recipe = resolve(recipe, overrides)
     # The name is written out, so that the stored recipe trains into the same experiment; a run is no sweep.
     recipe = recipe.model_copy(update={"name": recipe.name or recipe.task, "sweep": None})
@@ -94,7 +95,9 @@ def train(
     digest = digest_of(job.source, job.columns)
     findings = checked(job, reporter)
     tracking = open_tracking(tracking_uri, say=reporter.say)
-    record = tracking.start(str(job.recipe.name), name=_run_name(job.recipe), tags=first_tags(job.recipe))
+    name, differs = named(job.recipe, tracking.previous(experiment_of(job.recipe)))
+    tags = first_tags(job.recipe) | {"differs": differs}
+    record = tracking.start(experiment_of(job.recipe), name=name, tags=tags)
     with checkpoint_of(record) as checkpoint:
         checkpoint.begin(dump_recipe(job.recipe), digest)
         return carry_out(job, findings, digest, record=record, checkpoint=checkpoint, reporter=reporter, began=began)
@@ -252,7 +255,7 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
             record.curve(key, curve)
         record.tags(final_tags(result))
         record.note(note)
-        job.draw(result.bundle, result.fit, result.test, folder / "figures")
+        result.figures.update(job.draw(result.bundle, result.fit, result.test, folder / "figures"))
         (folder / "recipe.yaml").write_text(dump_recipe(result.recipe), encoding="utf-8")
         result.test.table().to_csv(folder / "test_scores.csv", index=False)
         result.val.table().to_csv(folder / "val_scores.csv", index=False)
@@ -271,19 +274,6 @@ def first_tags(recipe: Recipe) -> dict[str, str]:
     tags["versions"] = ", ".join(f"{name} {number}" for name, number in versions().items())
     tags["mlflow.source.name"] = "seq2seq-kit train"
     return tags | ({"mlflow.source.git.commit": revision} if revision else {})
-
-
-def _run_name(recipe: Recipe) -> str:
-    # MLflow's UI cuts names at about 17 characters; what differs between runs of one experiment comes first.
-    model: dict[str, object] = recipe.model.model_dump()
-    if model.get("own"):
-        return f"own e{recipe.training.epochs} s{recipe.seed}"
-    layers = model.get("encoder_units") or model.get("units")
-    if layers is None:
-        return f"baselines s{recipe.seed}"
-    units = "-".join(map(str, layers if isinstance(layers, list) else [layers]))
-    shape = f"{model['shape']} " if "shape" in model else ""
-    return f"{shape}{model['cell']}{units} e{recipe.training.epochs} s{recipe.seed}"
 
 
 def close(record: RunRecord, status: str, error: BaseException) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,17 @@ class Validation:
     unit: str
     windows: dict[str, int]
     findings: list[Finding]
+
+    def __repr__(self) -> str:
+        return f"<Validation: {self.recipe.task}, {self.rows:,} rows; {self._counts}; {len(self.findings)} findings>"
+
+    def _repr_html_(self) -> str:
+        said = "".join(f"<li>{escape(str(finding))}</li>" for finding in self.findings)
+        return f"<p>{escape(self.recipe.task)}: {self.rows:,} rows; {self._counts}</p><ul>{said}</ul>"
+
+    @property
+    def _counts(self) -> str:
+        return f"{self.unit}: " + ", ".join(f"{count:,} {part}" for part, count in self.windows.items())
 
 
 def validate(recipe: str | Path | Tree | Recipe, *, overrides: Overrides = (), data: Given | None = None) -> Validation:

@@ -35,8 +35,8 @@ MAY_IMPORT = {
     "evaluation": {"errors", "findings", "recipe", "data"},
     "training": {"errors", "recipe", "data", "models"},
     "bundles": {"errors", "processes", "recipe", "data", "models", "evaluation"},
-    "results": {"findings", "recipe", "training", "evaluation", "bundles"},
-    "reports": {"text", "findings", "data", "evaluation", "training", "results"},
+    "results": {"text", "errors", "findings", "recipe", "training", "evaluation", "bundles"},
+    "reports": {"text", "errors", "findings", "data", "evaluation", "training", "results"},
     "tasks": {"text", "errors", "findings", "recipe", "data", "models", "training", "evaluation", "bundles", "reports"},
     "tracking": {"text", "errors", "processes", "findings", "recipe", "data", "models", "training", "tasks"},
     "validation": {"errors", "findings", "recipe", "tasks"},
@@ -44,12 +44,14 @@ MAY_IMPORT = {
     "opening": {"errors", "recipe", "data", "models", "training", "bundles", "tasks", "tracking"},
     "explanation": {"errors", "findings", "recipe", "models", "training", "tasks", "validation"},
     "runs": ALL | {"processes", "reports", "tasks", "tracking", "validation", "explanation", "opening"},
+    "reporting": {"reports", "tracking"},
+    "looking": {"errors", "recipe", "data", "tasks", "validation", "drafting", "reports"},
     "resuming": {"errors", "data", "models", "training", "bundles", "results", "opening", "runs", "tasks", "tracking"},
     "sweeps": ALL
     | {"text", "kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"},
     "cli": ALL
     | {"text", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
-    | {"resuming", "sweeps", "drafting"},
+    | {"looking", "reporting", "resuming", "sweeps", "drafting"},
     "bundle_files": {"tasks"},
 }
 OUTSIDE = {
@@ -58,7 +60,7 @@ OUTSIDE = {
     "kernels": HEAVY - {"tensorflow"},
     "models": HEAVY - {"tensorflow", "keras"},
     "evaluation": HEAVY,
-    "bundles": HEAVY - {"tensorflow", "keras"},
+    "bundles": HEAVY - {"tensorflow", "keras", "matplotlib"},  # a figure is a type there; tasks draw it
     "drafting": HEAVY,
     "explanation": HEAVY - {"tensorflow", "keras"},
     "reports": HEAVY - {"matplotlib", "plotly", "keras"},

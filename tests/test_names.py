@@ -167,7 +167,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     recipe = {
         "task": "forecast",
         "name": "hostile",
-        "data": data | {"input_steps": 4, "output_steps": 2, "limits": {name: [-1e6, 1e6] for name in NAMES}},
+        "data": data
+        | {
+            "input_steps": 4,
+            "output_steps": 2,
+            "limits": {name: [-1e6, 1e6] for name in NAMES},
+            "units": {name: name[:40] for name in NAMES},
+        },
         "model": {"encoder_units": [4], "decoder_units": [4]},
         "training": {"epochs": 1},
     }

@@ -24,13 +24,15 @@ from seq2seq_kit.recipe.sourced import Sourced
 
 if TYPE_CHECKING:
     import keras
+    from matplotlib.figure import Figure
 
 Json = dict[str, Any]
 Arrays = dict[str, np.ndarray]
 Shape = tuple[int | None, ...]
 _GOLDEN_LENGTHS = (8, 5, 3)
+_LONGEST_FACT = 500
 # What takes rows; see `Bundle.__init_subclass__`.
-_TAKES_ROWS = ("predict", "encode", "reconstruct", "score", "evaluate", "answer", "ignored_columns")
+_TAKES_ROWS = ("predict", "encode", "reconstruct", "score", "evaluate", "answer", "ignored_columns", "plot")
 
 
 class Bundle(ABC):
@@ -61,6 +63,28 @@ class Bundle(ABC):
         for verb in _TAKES_ROWS:
             if verb in cls.__dict__:
                 setattr(cls, verb, _of_tables(cls.__dict__[verb]))
+        # A dataclass would otherwise show scalers, vocabularies and weights of baselines.
+        cls.__repr__ = cls.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        run = str(self.info.get("run_id", ""))[:8]
+        trained = f", run {run}" if run else ""
+        return f"<{type(self).__name__}: {self.what}, {self.model.count_params():,} parameters{trained}; {', '.join(self.verbs)}>"
+
+    def _repr_html_(self) -> str:
+        facts: dict[str, object] = {
+            "what": self.what,
+            "verbs": ", ".join(self.verbs),
+            "parameters": f"{self.model.count_params():,}",
+        }
+        facts["inputs"] = ", ".join(getattr(self.recipe.data, "inputs", []))
+        facts |= {key: self.info.get(key) for key in ("run_id", "trained")}
+        known = {key: str(value)[:_LONGEST_FACT] for key, value in facts.items() if value}
+        return pd.Series(known, name=self.recipe.name or self.recipe.task).to_frame().to_html(header=True)
+
+    def plot(self, frame: pd.DataFrame, *, origin: str = "the data") -> Figure:
+        """The newest rows and what is forecast from them, up to six series."""
+        raise self._cannot("plot")
 
     def predict(self, frame: pd.DataFrame, *, origin: str = "the data") -> pd.DataFrame:
         """The model's predictions for new rows.

@@ -12,7 +12,7 @@ from functools import partial
 from types import FrameType
 
 from seq2seq_kit import __version__
-from seq2seq_kit.cli import drafts, rows, verbs
+from seq2seq_kit.cli import drafts, pages, rows, verbs
 from seq2seq_kit.errors import ArgumentError, KitError, KitWarning
 from seq2seq_kit.processes import keep_own_folder
 from seq2seq_kit.text import printable
@@ -133,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="RUN",
         help="begin with this run's weights and scaler (a run's id, or a bundle's folder)",
     )
+    verb.add_argument("--report", metavar="FILE", help="write the run as one HTML page, too")
     _tracking(verb)
 
     verb = _verb(
@@ -187,6 +188,17 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--data", metavar="FILE", help="rows as in `data.source`; default: the recipe's own test rows")
     verb.add_argument("--out", metavar="FILE", help="write every figure, by target, series and step (CSV or Parquet)")
     verb.add_argument("--beams", type=int, help="beam width of a translator; default: 1, greedy")
+    _tracking(verb)
+
+    verb = _verb(
+        group, "look", pages.look, "write a page of a table or a recipe's data: parts, gaps, odd cells, seasons"
+    )
+    verb.add_argument("given", metavar="FILE|RECIPE|NAMED", help="a table, a recipe or a named data set")
+    verb.add_argument("--out", metavar="FILE", default="look.html", help="default: look.html, its figures beside it")
+
+    verb = _verb(group, "report", pages.report, "write a run as one HTML page, which needs neither MLflow nor network")
+    verb.add_argument("run", metavar="RUN", help="id of a run")
+    verb.add_argument("--out", metavar="FILE", default="report.html", help="default: report.html")
     _tracking(verb)
 
     verb = _verb(group, "ui", verbs.ui, "open MLflow's UI on the runs, on this machine only")

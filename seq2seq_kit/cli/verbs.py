@@ -138,6 +138,11 @@ def train(options: argparse.Namespace) -> int:
     console.print(
         f"  seq2seq-kit {verb} {result.run_id} --data new.csv --out {verb}.csv", highlight=False, soft_wrap=True
     )
+    if getattr(options, "report", None):
+        from seq2seq_kit import reporting
+
+        written = reporting.report(result.run_id, out=options.report, tracking_uri=options.tracking_uri)
+        console.print(f"  {written}   the run as one page", highlight=False, markup=False, soft_wrap=True)
     interrupted = result.fit.ended == "interrupted"
     if interrupted:
         console.print(f"  seq2seq-kit train --resume {result.run_id}   train on", highlight=False, soft_wrap=True)

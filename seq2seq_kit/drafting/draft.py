@@ -57,6 +57,12 @@ class Draft:
     decisions: list[str]
     windows: dict[str, int]
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count:,} {part}" for part, count in self.windows.items())
+        return (
+            f"<Draft: {self.recipe.get('task')}, {counts}; {len(self.decisions)} decisions; print(draft.yaml) shows it>"
+        )
+
 
 def draft_recipe(
     frame: "str | Path | pd.DataFrame",

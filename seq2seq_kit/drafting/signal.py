@@ -59,18 +59,24 @@ def look_at(values: np.ndarray, window: int) -> Signal:
     between, spread = float(np.var(stretches.mean(axis=1))), float(np.var(rows))
     quarter = max(1, len(rows) // 4)
     inside = float(np.sqrt(np.mean(np.var(stretches, axis=1)))) or 1.0
-    low, high = np.percentile(rows, [25, 75])
     eighths = np.array([piece.mean() for piece in np.array_split(rows, _PIECES)])
     return Signal(
         moves=between / spread if spread else 0.0,
         trend=float(rows[-quarter:].mean() - rows[:quarter].mean()) / inside,
         grows=_grows(stretches),
         zeros=float(np.mean(rows == 0)),
-        far=float(np.mean((rows < low - _FAR * (high - low)) | (rows > high + _FAR * (high - low))))
-        if high > low
-        else 0.0,
+        far=float(np.mean(far_off(rows))),
         shift=float(np.abs(np.diff(eighths)).max()) / inside,
     )
+
+
+def far_off(values: np.ndarray) -> np.ndarray:
+    """Which values lie further than eight interquartile ranges from the middle half, shape `(rows,)` bool; NaN never does."""
+    known = values[np.isfinite(values)]
+    low, high = np.percentile(known, [25, 75]) if len(known) else (0.0, 0.0)
+    if not high > low:
+        return np.zeros(len(values), dtype=bool)
+    return (values < low - _FAR * (high - low)) | (values > high + _FAR * (high - low))
 
 
 def _grows(stretches: np.ndarray) -> bool:

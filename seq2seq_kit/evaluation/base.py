@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from html import escape
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -48,6 +49,20 @@ class Board(ABC):
     part: str
     about: dict[str, str]
 
+    def __init_subclass__(cls, **given: object) -> None:
+        super().__init_subclass__(**given)
+        # A dataclass would otherwise show every array of it.
+        cls.__repr__ = cls.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        said = f", {self.said(self.best_baseline)}" if self.baselines else ""
+        return f"<{type(self).__name__}: {self.title}; {self.compares} {self.error_of():.4g}{said}>"
+
+    def _repr_html_(self) -> str:
+        rows = {name: self.metrics(name) for name in self.names}
+        shown = pd.DataFrame.from_dict(rows, orient="index").rename(columns=dict(self.columns))
+        return f"<p>{escape(self.title)}. {escape(self.units)}</p>{shown.to_html(float_format='{:.4g}'.format)}"
+
     @property
     def wild(self) -> Sequence[str]:
         """Single cells far off all others, in words; empty where nobody has looked for them."""
@@ -66,6 +81,11 @@ class Board(ABC):
     @abstractmethod
     def units(self) -> str:
         """The units of the metrics, as a sentence."""
+
+    @property
+    def measured_in(self) -> str:
+        """The unit of the headline where the recipe names one: `kW`; else empty."""
+        return ""
 
     @property
     @abstractmethod
@@ -149,6 +169,7 @@ class ErrorBoard(Board):
         sums: Error sums by forecaster; the model is `model`, the others are the baselines in their order.
         scale: Training scale, shape `(series, targets)`.
         naive: MASE's denominators, shape `(series, targets)`; None where nothing is forecast.
+        column_units: Units of the targets that have one, by name.
     """
 
     titles: ClassVar[Mapping[str, str]] = {"mae": "MAE", "rmse": "RMSE", "mase": "MASE", "r2": "R2"}
@@ -163,11 +184,14 @@ class ErrorBoard(Board):
     sums: dict[str, ErrorSums]
     scale: np.ndarray
     naive: np.ndarray | None = None
+    column_units: Mapping[str, str] = MappingProxyType({})
 
     @property
     def units(self) -> str:
         """The units of `overall`."""
-        if len(self.targets) == 1:
+        if self.measured_in:
+            said = f"Errors are in {self.measured_in}, the unit of {self.targets[0]}."
+        elif len(self.targets) == 1:
             said = f"Errors are in the units of {self.targets[0]}."
         else:
             said = (
@@ -219,6 +243,10 @@ class ErrorBoard(Board):
     def error_in(self, sums: ErrorSums) -> float:
         """The error that skill compares, of any sums over this board's series, steps and targets."""
         return sums.scaled_rmse(self.naive) if self.many else sums.scores(np.ones_like(self.scale), None).rmse
+
+    @property
+    def measured_in(self) -> str:
+        return self.column_units.get(self.targets[0], "") if len(self.targets) == 1 else ""
 
     def exact(self, name: str = MODEL) -> bool:
         return self.sums[name].exact()

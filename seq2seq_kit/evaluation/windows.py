@@ -53,6 +53,7 @@ class Evaluation(ErrorBoard):
     edges: dict[str, str] = field(default_factory=dict)
     wild: Sequence[str] = ()
     calm: ErrorSums | None = None
+    column_units: Mapping[str, str] = field(default_factory=dict)
 
     def calm_error(self) -> float:
         """The model's error without the windows that touch a cell of `wild`; NaN where no window is left."""
@@ -146,5 +147,6 @@ def evaluate_part(
         edges={peer.name: edge for peer in baselines if (edge := getattr(peer, "edge", ""))},
         wild=list(wild.values()),
         calm=calm if wild else None,
+        column_units=prepared.data.units,
     )
     return replace(found, from_last_value=found.error_in(copies)) if forecast else found

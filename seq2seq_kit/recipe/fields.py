@@ -28,6 +28,8 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 # A share of the rows, or how many of them.
 Share = Annotated[float, Field(gt=0, lt=1)] | Steps
 Columns = Annotated[list[Name], Field(min_length=1, max_length=10_000)]
+ColumnUnits = dict[Name, Annotated[str, Field(min_length=1, max_length=40)]]
+UNITS = "Unit by column, such as {load: kW}; stands on axes, in tables and on pages."
 Limits = dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
 Read = Annotated[
     Literal["memory", "row_groups"],
@@ -78,6 +80,7 @@ class Table(Timing, Sourced):
         default_factory=dict,
         description="Lowest and highest possible value by column; what lies outside counts as missing.",
     )
+    units: ColumnUnits = Field(default_factory=dict, description=UNITS)
     missing: Missing = Field("refuse", description="What to do with missing cells.")
     scaling: Scaling | dict[str, Scaling] = Field(
         "standard", description="For all columns, or by column; columns not named stay on `standard`."
@@ -250,7 +253,13 @@ class Recipe(Section):
         None,
         pattern=r"^[\w.-]+$",
         max_length=250,
-        description="Name of the MLflow experiment; default: the file's name.",
+        description="Name of what is trained, and of its MLflow experiment; default: the file's name.",
+    )
+    experiment: str | None = Field(
+        None,
+        pattern=r"^[\w.-]+$",
+        max_length=250,
+        description="MLflow experiment, where several recipes on the same data share one; default: `name`.",
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the weights, the shuffling and the dropout.")
     sweep: Sweep | None = Field(None, description="How the recipe is searched; read only by `seq2seq-kit sweep`.")

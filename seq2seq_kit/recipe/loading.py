@@ -159,7 +159,11 @@ def flattened(values: Tree, prefix: str = "") -> Iterator[tuple[str, object]]:
     """Nested values by dotted key."""
     for key, value in values.items():
         # MLflow refuses some names of columns as names of parameters, so what is given by column stays one value.
-        if isinstance(value, Mapping) and value and key.split(".")[-1] not in ("limits", "scaling", "join_labels"):
+        if (
+            isinstance(value, Mapping)
+            and value
+            and key.split(".")[-1] not in ("limits", "scaling", "units", "join_labels")
+        ):
             yield from flattened(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

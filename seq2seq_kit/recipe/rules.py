@@ -52,9 +52,10 @@ def settings_are_of_known_columns(recipe: Written) -> Iterator[Problem]:
     data = recipe.data
     used = [name for role in ("inputs", "targets", "known_future", "static") for name in names_of(data, role)]
     uses = f"; it uses {', '.join(dict.fromkeys(used))}"
-    for section in ("scaling", "limits", "transform"):
+    aim = data.get("target")
+    for section in ("scaling", "limits", "transform", "units"):
         for name in _section(data, section):
-            if used and name not in used:
+            if used and name not in used and not (section == "units" and name == aim):
                 said = f"no column of this recipe{did_you_mean(name, used, otherwise=uses)}"
                 yield Problem(f"data.{section}.{name}", said, "unused_column")
 

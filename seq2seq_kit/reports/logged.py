@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 def final_metrics(result: TrainResult) -> dict[str, float]:
     """Figures of the model on val and test, of the baselines on test, and of the fit."""
-    values: dict[str, float] = {}
+    test = result.test
+    # MLflow lists metrics and charts in alphabetical order: what answers "which is better" comes first.
+    values = {"_result/error": test.error_of(), "_result/skill": test.skill}
+    values["_result/baseline_error"] = test.error_of(test.best_baseline)
     for board in (result.val, result.test):
         values |= {f"{board.part}/{key}": value for key, value in board.metrics().items()}
         values[f"{board.part}/skill"] = board.skill
@@ -37,10 +41,14 @@ def step_curves(result: TrainResult) -> Iterator[tuple[str, np.ndarray]]:
 
 def final_tags(result: TrainResult) -> dict[str, str]:
     """How the fit ended, the result in a line, and each finding."""
+    verb = result.bundle.verbs[0]
     tags = {
+        "use": f"seq2seq-kit {verb} {result.run_id} --data new.csv --out {verb}.csv",
         "ended": result.fit.ended,
         "result": headline(result.test),
         "best_baseline": result.test.best_baseline,
+        "baselines": json.dumps(result.test.baselines),
+        "evaluated": f"{result.test.title}. {result.test.units} Skill compares {result.test.compares}.",
         "beats_baselines": "yes" if result.test.skill > 0 else "no",
     }
     for finding in result.findings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from seq2seq_kit.reports.plots import PAST_COLOUR, TRUTH_COLOUR
+from seq2seq_kit.reports.colours import PAST_COLOUR, TRUTH_COLOUR
 
 if TYPE_CHECKING:
     import keras

@@ -47,8 +47,9 @@ def result_lines(result: TrainResult) -> list[str]:
 
 
 def headline(test: Board) -> str:
-    """`RMSE 337.3, skill +0.056 against ridge`."""
-    said = f"{test.titles[test.headline]} {figure(test.metrics()[test.headline])}"
+    """`RMSE 337.3 kW, skill +0.056 against ridge`."""
+    unit = f" {test.measured_in}" if test.measured_in else ""
+    said = f"{test.titles[test.headline]} {figure(test.metrics()[test.headline])}{unit}"
     if test.compares != test.error:  # which is on another scale than the headline
         said += f", {test.compares} {figure(test.error_of())}"
     return f"{said}, {test.said(test.best_baseline)}"

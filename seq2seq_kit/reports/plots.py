@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from seq2seq_kit.data.tables.pieces import cells_of
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.evaluation import MODEL, Evaluation
 from seq2seq_kit.evaluation.baselines import Predictor
+from seq2seq_kit.reports.colours import MODEL_COLOUR, PAST_COLOUR, TRUTH_COLOUR, colours_of
 from seq2seq_kit.text import for_figure, for_page
 from seq2seq_kit.training.fit import Fit
 
@@ -21,10 +23,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TRUTH_COLOUR, MODEL_COLOUR, PAST_COLOUR = "#1b1b1b", "#d1495b", "#9aa5b1"
 _ACTUAL = "actual"
-_PEERS = ("#2a9d8f", "#e9c46a", "#457b9d", "#8d6a9f")
 _LEAST_CONTEXT, _CONTEXT_PER_STEP = 24, 3  # input rows in a picture; more would flatten the steps ahead
+_MOST_COLUMNS = 40  # of windows, one below the other
+_FAR_ABOVE = 3  # times the error of the model and of the best baseline: what would flatten both
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Examples:
         truth: Ground truth, `(windows, output_steps, targets)`.
         predictions: Of the shape of `truth`, by forecaster, the model first.
         targets: Names of the targets.
+        units: Their units, by name.
     """
 
     labels: list[str]
@@ -47,12 +50,24 @@ class Examples:
     truth: np.ndarray
     predictions: dict[str, np.ndarray]
     targets: list[str]
+    units: Mapping[str, str] = field(default_factory=dict)
+
+    def titled(self, target: str) -> str:
+        """A target with its unit: `load (kW)`."""
+        return with_unit(target, self.units)
 
 
-def pick_examples(prepared: Prepared, part: str, predictors: Mapping[str, Predictor], *, count: int) -> Examples:
-    """Windows spread evenly over a part: chosen by position, never by their error."""
+def with_unit(column: str, units: Mapping[str, str]) -> str:
+    """A column's name with its unit, if it has one: `load (kW)`."""
+    return f"{column} ({units[column]})" if column in units else column
+
+
+def pick_examples(
+    prepared: Prepared, part: str, predictors: Mapping[str, Predictor], *, count: int, of: np.ndarray | None = None
+) -> Examples:
+    """Windows spread evenly over a part: chosen by position, never by their error; or the first ones of `of`."""
     windows = prepared.windows[part]
-    picked = windows.evenly(count)
+    picked = windows.evenly(count) if of is None else of[:count]
     ahead = windows.target_rows(picked)
     shape = windows.shape
     context = min(shape.input_steps, max(_LEAST_CONTEXT, _CONTEXT_PER_STEP * shape.output_steps))
@@ -76,7 +91,8 @@ def pick_examples(prepared: Prepared, part: str, predictors: Mapping[str, Predic
     predictions = {name: predict(prepared, part, picked) for name, predict in predictors.items()}
     past = cells_of(prepared.table.values, before, columns)
     truth = prepared.truth(part, picked)
-    return Examples(labels, place(before), past, place(ahead), truth, predictions, prepared.columns.targets)
+    named = prepared.columns.targets
+    return Examples(labels, place(before), past, place(ahead), truth, predictions, named, prepared.data.units)
 
 
 def plot_losses(fit: Fit) -> Figure:
@@ -97,32 +113,59 @@ def plot_losses(fit: Fit) -> Figure:
 
 
 def plot_examples(examples: Examples, *, title: str) -> Figure:
-    """Up to six windows: the newest inputs, the actual values, the model and its baselines; the first target."""
+    """Up to six windows: the newest inputs, the actual values, the model and its baselines.
+
+    Of several targets each has a line of three windows; of more than 40 the first ones, and the title says so.
+    """
     from matplotlib.figure import Figure
 
-    shown = min(len(examples.labels), 6)
-    figure = Figure(figsize=(11, 2.6 * -(-shown // 2) + 0.8), layout="constrained")
-    grid = np.atleast_1d(figure.subplots(-(-shown // 2), 2 if shown > 1 else 1)).ravel()
-    for window, axes in enumerate(grid[:shown]):
-        _draw_window(axes, examples, window)
-    for axes in grid[shown:]:
-        axes.remove()
-    handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-    figure.suptitle(for_figure(title))
+    targets = examples.targets[:_MOST_COLUMNS]
+    several = len(targets) > 1
+    shown = min(len(examples.labels), 3 if several else 6)
+    across = shown if several else min(shown, 2)
+    down = len(targets) if several else -(-shown // across)
+    figure = Figure(figsize=(11, (1.7 if several else 2.6) * down + 0.8), layout="constrained")
+    grid = np.reshape(figure.subplots(down, across, squeeze=False), (down, across))
+    for place, axes in enumerate(grid.ravel()):
+        k, window = divmod(place, across) if several else (0, place)
+        if window < shown:
+            _draw_window(axes, examples, window, k)
+        else:
+            axes.remove()
+        if k:
+            axes.set_title("")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(
+        handles, map(for_figure, labels), loc="outside lower center", ncols=min(len(labels), 7), frameon=False
+    )
+    if len(targets) < len(examples.targets):
+        title += f"; the first {len(targets)} of {len(examples.targets)} columns"
+    figure.suptitle(for_figure(title, most=160))
     return figure
 
 
 def plot_error_by_step(test: Evaluation) -> Figure:
-    """RMSE at each output step, the model beside its baselines."""
+    """RMSE at each output step, the model beside its baselines.
+
+    A baseline far worse than the model and the best baseline leaves the axis, and the legend says how far it goes.
+    """
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = new_figure(7, 4)
-    steps = np.arange(1, test.steps + 1)
-    for name, colour in zip(test.sums, (MODEL_COLOUR, *_PEERS), strict=False):
-        axes.plot(steps, test.by_step(name), color=colour, marker="o", ms=3, lw=2 if name == MODEL else 1.2, label=name)
-    unit = "scaled units" if len(test.targets) > 1 else test.targets[0]
+    steps, curves = np.arange(1, test.steps + 1), test.curves()
+    colours = colours_of(curves)
+    peaks = {name: float(np.nanmax(curve, initial=0)) for name, curve in curves.items()}
+    best = min(test.baselines, key=lambda name: float(np.nanmean(curves[name])), default=MODEL)
+    base = _FAR_ABOVE * max(peaks[name] for name in (MODEL, best) if name in peaks)
+    top = 1.05 * max(peak for peak in peaks.values() if peak <= base)
+    for name, curve in curves.items():
+        axes.plot(steps, curve, color=colours[name], marker="o", ms=3, lw=2 if name == MODEL else 1.2, label=name)
+    told = [f"{name}, up to {peak:.4g}" if peak > base else name for name, peak in peaks.items()]
+    unit = "scaled units" if len(test.targets) > 1 else test.column_units.get(test.targets[0], test.targets[0])
     axes.set(title="Error by output step, test windows", xlabel="output step", ylabel=for_figure(f"RMSE ({unit})"))
-    axes.set_ylim(bottom=0)
-    axes.legend(frameon=False)
+    axes.set_ylim(0, top if top and max(peaks.values()) > base else None)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(axes.lines, map(for_figure, told), frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 
@@ -130,12 +173,12 @@ def write_interactive(examples: Examples, path: Path, *, title: str) -> None:
     """An interactive page that needs no network: the slider chooses a window, the legend forecasters."""
     import plotly.graph_objects as go
 
-    series = [(_ACTUAL, TRUTH_COLOUR), *zip(examples.predictions, (MODEL_COLOUR, *_PEERS), strict=False)]
+    series = [(_ACTUAL, TRUTH_COLOUR), *colours_of(examples.predictions).items()]
     figure = go.Figure()
     per_window = (len(series) + 1) * len(examples.targets)
     for window in range(len(examples.labels)):
         for k, target in enumerate(examples.targets):
-            suffix = f" {for_page(target)}" if len(examples.targets) > 1 else ""
+            suffix = f" {for_page(examples.titled(target))}" if len(examples.targets) > 1 else ""
             past = {"x": examples.past_x[window], "y": examples.past[window, :, k]}
             figure.add_scatter(**past, name=f"inputs{suffix}", line={"color": PAST_COLOUR}, visible=window == 0)
             for name, colour in series:
@@ -159,44 +202,48 @@ def write_interactive(examples: Examples, path: Path, *, title: str) -> None:
         template="plotly_white",
         hovermode="x unified",
         sliders=[{"steps": steps, "currentvalue": {"prefix": "window from "}, "pad": {"t": 50}}],
-        yaxis_title=for_page(examples.targets[0]) if len(examples.targets) == 1 else None,
+        yaxis_title=for_page(examples.titled(examples.targets[0])) if len(examples.targets) == 1 else None,
     )
     figure.write_html(path, include_plotlyjs=True)
 
 
 def save(figures: Mapping[str, Figure], folder: Path) -> None:
-    """Writes each figure as `<name>.png`; letters that matplotlib's font lacks are boxes, and nothing is said of them."""
+    """Writes each figure as `<name>.png`."""
     folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in figures.items():
+        (folder / f"{name}.png").write_bytes(as_png(figure))
+
+
+def as_png(figure: Figure) -> bytes:
+    """A figure as PNG; letters that matplotlib's font lacks are boxes, and nothing is said of them."""
+    written = BytesIO()
     with warnings.catch_warnings():
         for message in ("Glyph .* missing from font", "constrained_layout not applied"):
             warnings.filterwarnings("ignore", message)
-        for name, figure in figures.items():
-            figure.savefig(folder / f"{name}.png", dpi=120)
+        figure.savefig(written, format="png", dpi=120)
+    return written.getvalue()
 
 
-def _draw_window(axes: Axes, examples: Examples, window: int) -> None:
-    axes.plot(examples.past_x[window], examples.past[window, :, 0], color=PAST_COLOUR, lw=1.2, label="inputs")
-    for (name, values), colour in zip(examples.predictions.items(), (MODEL_COLOUR, *_PEERS), strict=False):
+def _draw_window(axes: Axes, examples: Examples, window: int, k: int) -> None:
+    if examples.past.shape[1]:
+        axes.plot(examples.past_x[window], examples.past[window, :, k], color=PAST_COLOUR, lw=1.2, label="inputs")
+    colours = colours_of(examples.predictions)
+    for name, values in examples.predictions.items():
         own = name == MODEL
         axes.plot(
             examples.ahead_x[window],
-            values[window, :, 0],
-            color=colour,
+            values[window, :, k],
+            color=colours[name],
             lw=2 if own else 1.1,
             ls="-" if own else "--",
             zorder=3 if own else 2,
             label=name,
         )
-    axes.plot(
-        examples.ahead_x[window],
-        examples.truth[window, :, 0],
-        color=TRUTH_COLOUR,
-        lw=1.4,
-        marker=".",
-        label=_ACTUAL,
-    )
+    truth = examples.truth[window, :, k]
+    if np.isfinite(truth).any():  # nothing is known of rows ahead
+        axes.plot(examples.ahead_x[window], truth, color=TRUTH_COLOUR, lw=1.4, marker=".", label=_ACTUAL)
     axes.set_title(for_figure(f"from {examples.labels[window]}"), fontsize=9)
-    axes.set_ylabel(for_figure(examples.targets[0]), fontsize=8)
+    axes.set_ylabel(for_figure(examples.titled(examples.targets[k])), fontsize=8)
     axes.tick_params(labelsize=7)
     _tidy(axes)
     if np.issubdtype(examples.ahead_x.dtype, np.datetime64):

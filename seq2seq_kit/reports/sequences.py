@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seq2seq_kit.reports.plots import MODEL_COLOUR, PAST_COLOUR, TRUTH_COLOUR, new_figure
+from seq2seq_kit.reports.colours import MODEL_COLOUR, PAST_COLOUR, TRUTH_COLOUR
+from seq2seq_kit.reports.plots import new_figure
 from seq2seq_kit.text import for_figure
 from seq2seq_kit.training.fit import Fit
 

@@ -65,6 +65,10 @@ class SweepResult:
     tracking_uri: str
     seconds: float
 
+    def __repr__(self) -> str:
+        won = f"; {self.winner.test!r}" if self.winner else ""
+        return f"<SweepResult: run {self.run_id[:8]}, {self.ended}, {len(self.trials)} trials, best {self.best.number}{won}>"
+
     @property
     def metric(self) -> str:
         """The objective."""

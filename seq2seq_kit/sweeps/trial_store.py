@@ -20,11 +20,13 @@ import psutil
 from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.sweep_space import section_of, trial_recipe
+from seq2seq_kit.reports.notes import figure
 from seq2seq_kit.sweeps.report.summary import describe_beginning
 from seq2seq_kit.sweeps.trial_process import Outcome
 from seq2seq_kit.sweeps.trials import Trial, name_of
 from seq2seq_kit.sweeps.tuner import Suggestion
 from seq2seq_kit.tracking.client import RunRecord, Tracking
+from seq2seq_kit.tracking.naming import experiment_of
 from seq2seq_kit.training.fit import Epoch, Fit
 
 KIND = "sweep.kind"  # which run it is: sweep, trial, fold
@@ -88,8 +90,8 @@ class TrialStore:
         sweep = section_of(recipe)
         name = f"sweep {sweep.tuner} {sweep.max_trials or ''}".strip()
         own = {KIND: "sweep", "sweep.data_sha256": digest, **process_tags()}
-        record = tracking.start(str(recipe.name), name=name, tags=dict(tags) | own)
-        record.params(_without(recipe.model_dump(mode="json", exclude={"name"}), sweep.space))
+        record = tracking.start(experiment_of(recipe), name=name, tags=dict(tags) | own)
+        record.params(_without(recipe.model_dump(mode="json", exclude={"name", "experiment"}), sweep.space))
         record.note(describe_beginning(str(recipe.name), record.run_id))
         store = cls(tracking, record, recipe, defaults)
         store.digest = digest
@@ -117,7 +119,7 @@ class TrialStore:
             tags["sweep.oracle"] = suggestion.raw
         # The number first: the note and the figures speak of trial 7, and MLflow's list cuts names.
         name = f"{number}: {name_of(values, self.defaults, keys=list(self.defaults))}"
-        record = self.tracking.start(str(self.recipe.name), name=name, tags=tags, parent=self.record.run_id)
+        record = self.tracking.start(experiment_of(self.recipe), name=name, tags=tags, parent=self.record.run_id)
         trial = Trial(number, dict(values), "running", run_id=record.run_id)
         self.entries[number] = StoredTrial(trial, record, suggestion, at)
         return self.entries[number]
@@ -166,6 +168,7 @@ class TrialStore:
             figures["objective_spread"] = entry.trial.spread
             entry.record.curve("sweep/objective_by_fold", outcome.folds)
         entry.record.metrics({f"sweep/{key}": value for key, value in figures.items()})
+        entry.record.tags({"result": f"{section_of(self.recipe).objective} {figure(outcome.score)}"})
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "fits.json").write_text(json.dumps([fit.to_json() for fit in fits]), encoding="utf-8")
             own = trial_recipe(self.recipe, entry.trial.values)
@@ -233,7 +236,7 @@ class TrialStore:
             tags = {KIND: "fold", "sweep.fold": str(fold)}
             name = f"fold {fold}"
             entry.folds[fold] = self.tracking.start(
-                str(self.recipe.name), name=name, tags=tags, parent=entry.record.run_id
+                experiment_of(self.recipe), name=name, tags=tags, parent=entry.record.run_id
             )
         return entry.folds[fold]
 

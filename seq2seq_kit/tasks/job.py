@@ -66,6 +66,14 @@ class Job(ABC, Generic[R, B, E]):
     takes_own: ClassVar[bool] = False
     no_folds: ClassVar[str] = ""
 
+    def __init_subclass__(cls, **given: object) -> None:
+        super().__init_subclass__(**given)
+        cls.__repr__ = cls.__repr__  # type: ignore[method-assign]  # else a dataclass shows all rows
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{self.examples.count(part):,} {part}" for part in ("train", "val", "test"))
+        return f"<{type(self).__name__}: {len(self.source):,} rows; {self.unit}: {counts}>"
+
     recipe: R
     source: pd.DataFrame | FrameOnDisk
     examples: Examples
@@ -121,7 +129,7 @@ class Job(ABC, Generic[R, B, E]):
     @property
     def params(self) -> Json:
         """The recipe as parameters of a run; of a program's own model without the keys that it does not use."""
-        params = self.recipe.model_dump(mode="json", exclude={"name", "sweep"})
+        params = self.recipe.model_dump(mode="json", exclude={"name", "experiment", "sweep"})
         return params | {"model": {"own": True}} if params["model"].get("own") else params
 
     def folds(self, count: int) -> Sequence[Self]:
@@ -226,11 +234,13 @@ class Job(ABC, Generic[R, B, E]):
     def diagnose(val: E, test: E, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
         """The findings on a finished fit; arguments as in `diagnostics.examine_errors`."""
 
-    def draw(self, bundle: B, fitted: Fit, test: E, folder: Path) -> None:
-        """Writes the plots of the run: the losses, the model, and the task's own."""
+    def draw(self, bundle: B, fitted: Fit, test: E, folder: Path) -> dict[str, Figure]:
+        """Writes the plots of the run and returns them: the task's own, the losses, the model."""
         folder.mkdir(parents=True, exist_ok=True)
-        figures = {"loss_curves": plots.plot_losses(fitted), "model": plot_model(bundle.model)}
-        plots.save(figures | self.plots(bundle, fitted, test, folder), folder)
+        figures = self.plots(bundle, fitted, test, folder)
+        figures |= {"loss_curves": plots.plot_losses(fitted), "model": plot_model(bundle.model)}
+        plots.save(figures, folder)
+        return figures
 
     @abstractmethod
     def plots(self, bundle: B, fitted: Fit, test: E, folder: Path) -> dict[str, Figure]:

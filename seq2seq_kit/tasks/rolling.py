@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seq2seq_kit.bundles.frames import newest_windows
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import ArgumentError
-from seq2seq_kit.evaluation.baselines import Baseline
+from seq2seq_kit.evaluation.base import MODEL
+from seq2seq_kit.evaluation.baselines import Baseline, Predictor
 from seq2seq_kit.evaluation.ridge import Ridge
 from seq2seq_kit.recipe.fields import HorizonData
+from seq2seq_kit.reports import plots
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def require_rolling(data: HorizonData, steps: int) -> None:
@@ -89,3 +96,16 @@ def baseline_ahead(baseline: Baseline, prepared: Prepared, windows: np.ndarray, 
         return baseline(prepared, "test", windows)
     scaled = roll_forward(lambda arrays: baseline.of_arrays(prepared, arrays), prepared, windows, output_steps)
     return prepared.restore(scaled, "test", windows)
+
+
+def plot_ahead(forecast: Predictor, prepared: Prepared, name: str) -> Figure:
+    """The newest rows of up to six series and what a model forecasts from them.
+
+    Args:
+        forecast: The model.
+        prepared: Rows with those ahead, as `prepare_ahead` gives them.
+        name: What the model is called.
+    """
+    newest = newest_windows(prepared)
+    shown = plots.pick_examples(prepared, "test", {MODEL: forecast}, count=6, of=newest)
+    return plots.plot_examples(shown, title=f"Forecast: {name}")

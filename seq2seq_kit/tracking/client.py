@@ -25,6 +25,7 @@ from seq2seq_kit.tracking.making import LOCK, lock
 from seq2seq_kit.tracking.mlflow_schema import OWN, WRITTEN_BY
 from seq2seq_kit.tracking.record import RunRecord
 from seq2seq_kit.tracking.store import LocalStore, local_store
+from seq2seq_kit.tracking.view import view_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -112,6 +113,24 @@ class Tracking:
             own |= {"mlflow.parentRunId": parent} if parent else {}
             run = self.client.create_run(identity, run_name=name[:_NAME_LENGTH], tags=dict(tags) | own)
         return RunRecord(self, identity, run.info.run_id)
+
+    def previous(self, experiment: str) -> dict[str, str] | None:
+        """Parameters of the newest run of an experiment, trials and sweeps apart; None where there is none."""
+        with kit_errors(self.uri):
+            found = self.client.get_experiment_by_name(experiment)
+            runs = self._newest([found.experiment_id]) if found else iter(())
+            run = next((run for run in islice(runs, _PAGE_OF_RUNS) if "sweep.kind" not in run.data.tags), None)
+        return dict(run.data.params) if run else None
+
+    def show(self, experiment_id: str) -> None:
+        """Keeps the kit's view of the list of runs with an experiment that has none; a store that refuses it goes without."""
+        if self.local and not self.local.writable:
+            return
+        with suppress(TrackingError), kit_errors(self.uri):
+            tags = self.client.get_experiment(experiment_id).tags
+            for key, value in view_tags().items():
+                if tags.get(key) != value:
+                    self.client.set_experiment_tag(experiment_id, key, value)
 
     def reopen(self, run_id: str) -> tuple[RunRecord, dict[str, str]]:
         """A run to resume, and its tags; the id may be the beginning of one.
@@ -244,7 +263,7 @@ class Tracking:
 
     def _create(self, experiment: str) -> str:
         # With this kind the UI opens in its view for model training instead of the one for language models.
-        tags = {"mlflow.experimentKind": "custom_model_development", OWN: "1"}
+        tags = {"mlflow.experimentKind": "custom_model_development", OWN: "1"} | view_tags()
         place = str(self.local.artifacts) if self.local else None
         try:
             return self.client.create_experiment(experiment, artifact_location=place, tags=tags)

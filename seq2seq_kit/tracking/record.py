@@ -83,9 +83,7 @@ class RunRecord:
         """Flattened parameters: `{"model": {"dropout": 0.1}}` becomes `model.dropout`."""
         from mlflow.entities import Param
 
-        given = dict(flattened(values))
-        texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in given.items()}
-        flat = [Param(key, texts[name][:_PARAM_LENGTH]) for name, key in param_keys(given).items()]
+        flat = [Param(key, text) for key, text in as_params(values).items()]
         with self._client() as client:
             for first in range(0, len(flat), _PARAMS_AT_ONCE):
                 client.log_batch(self.run_id, params=flat[first : first + _PARAMS_AT_ONCE])
@@ -213,6 +211,13 @@ class RunRecord:
             for first in range(0, len(self.waiting), _METRICS_AT_ONCE):
                 client.log_batch(self.run_id, metrics=self.waiting[first : first + _METRICS_AT_ONCE])
         self.waiting.clear()
+
+
+def as_params(values: Mapping[str, object]) -> dict[str, str]:
+    """Nested values by MLflow's keys, as MLflow stores them."""
+    given = dict(flattened(values))
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in given.items()}
+    return {key: texts[name][:_PARAM_LENGTH] for name, key in param_keys(given).items()}
 
 
 def _signature(example: object, answer: object) -> ModelSignature:

@@ -17,6 +17,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from seq2seq_kit.errors import TrackingError
+from seq2seq_kit.tracking.view import OPENS_VIEW
 
 HOST = "127.0.0.1"
 _START_SECONDS = 90
@@ -92,6 +93,8 @@ def open_ui(
         tracking.close_dead()
     port = _claim(port)
     newest = tracking.newest_run()
+    if newest:
+        tracking.show(newest[0])
     options = {"backend-store-uri": tracking.local.uri, "default-artifact-root": str(tracking.local.artifacts)}
     options |= {"host": HOST, "port": str(port), "workers": "1"}
     command = [sys.executable, "-m", "seq2seq_kit.tracking.serve", "server"]
@@ -104,7 +107,7 @@ def open_ui(
         command, env=settings | os.environ, stdout=log, stderr=log, stdin=subprocess.PIPE, start_new_session=True
     )
     site, view = f"http://{HOST}:{port}/#/experiments", "?workflowType=machine_learning"
-    address = f"{site}/{newest[0]}/runs{view}" if newest else f"{site}{view}"
+    address = f"{site}/{newest[0]}/runs{view}&{OPENS_VIEW}" if newest else f"{site}{view}"
     ui = Ui(address, f"{site}/{newest[0]}/runs/{newest[1]}{view}" if newest else None, process, log)
     try:
         _await(ui, port)

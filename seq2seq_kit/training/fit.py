@@ -77,6 +77,9 @@ class Fit:
     seconds: float
     correction: float | None = None
 
+    def __repr__(self) -> str:
+        return f"<Fit: {len(self.history)} epochs, best {self.best_epoch}, {self.ended}, {self.seconds:.0f} s>"
+
     def to_json(self) -> _Json:
         """Plain values; Python writes floats so that they read back bit by bit."""
         return asdict(self)

@@ -199,6 +199,54 @@ def test_error_by_step_shows_the_figures_of_the_evaluation() -> None:
         np.testing.assert_array_equal(np.asarray(line.get_xdata()), [1, 2, 3, 4])
 
 
+def far_worse(prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
+    return prepared.truth(part, windows) + 900.0 * np.arange(1, 5)[None, :, None]
+
+
+def test_the_worst_baseline_does_not_flatten_the_error_by_step() -> None:
+    prepared = named("one_target")
+    evaluation = evaluate_part(prepared, "test", truth_but_one, fit_forecast_baselines(prepared))
+    wild = evaluate_part(prepared, "test", far_worse, [])
+    shown = replace(evaluation, sums=evaluation.sums | {"wild": wild.sums[MODEL]})
+    axes = plots.plot_error_by_step(shown).axes[0]
+    best = evaluation.by_step(evaluation.best_baseline).max()
+    assert best < axes.get_ylim()[1] < 4 * best
+    legend = axes.get_legend()
+    assert legend is not None
+    assert legend.get_texts()[-1].get_text() == "wild, up to 3600"
+
+
+def test_units_stand_on_the_axes_and_on_the_page(tmp_path: Path) -> None:
+    prepared = prepare(parse_recipe(forecast_recipe(**SMALL, units={"load": "k$W"})).data, hourly_frame(300))
+    examples = examples_of(prepared)
+    assert plots.plot_examples(examples, title="t").axes[0].get_ylabel() == r"load (k\$W)"
+    evaluation = evaluate_part(prepared, "test", truth_but_one, fit_forecast_baselines(prepared))
+    assert plots.plot_error_by_step(evaluation).axes[0].get_ylabel() == r"RMSE (k\$W)"
+    assert evaluation.units == "Errors are in k$W, the unit of load."
+    plots.write_interactive(examples, tmp_path / "page.html", title="t")
+    assert "load (k$W)" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_every_column_of_a_reconstruction_is_drawn() -> None:
+    axes = plots.plot_examples(examples_of(named("autoencoder")), title="t").axes
+    assert [each.get_ylabel() for each in axes] == ["load"] * 3 + ["heat"] * 3
+    assert [text.get_text() for text in axes[0].figure.legends[0].get_texts()] == [
+        "model", "training mean", "PCA (2)", "actual",
+    ]  # fmt: skip
+
+
+def test_of_many_columns_the_title_says_how_many_are_drawn() -> None:
+    examples = examples_of(named("autoencoder"), count=1)
+    past, truth = np.tile(examples.past, 25), np.tile(examples.truth, 25)
+    predictions = {name: np.tile(values, 25) for name, values in examples.predictions.items()}
+    many = replace(
+        examples, past=past, truth=truth, predictions=predictions, targets=[f"c{number}" for number in range(50)]
+    )
+    figure = plots.plot_examples(many, title="t")
+    assert len(figure.axes) == 40
+    assert figure.get_suptitle() == "t; the first 40 of 50 columns"
+
+
 def test_losses_mark_the_kept_epoch(tmp_path: Path) -> None:
     figure = plots.plot_losses(fit_of((3.0, 2.0), (2.0, 1.0), (1.0, 1.5), best=2))
     axes = figure.axes[0]

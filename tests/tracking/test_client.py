@@ -82,7 +82,9 @@ def test_final_figures_are_those_of_the_evaluation(logged: Any, forecast_run: Tr
     for key in ("mae", "rmse", "mase", "r2"):
         assert metrics[f"test/{key}"] == pytest.approx(getattr(test.overall(), key))
         assert metrics[f"val/{key}"] == pytest.approx(getattr(forecast_run.val.overall(), key))
-    assert metrics["test/skill"] == pytest.approx(test.skill)
+    assert metrics["test/skill"] == metrics["_result/skill"] == pytest.approx(test.skill)
+    assert metrics["_result/baseline_error"] == pytest.approx(test.error_of(test.best_baseline))
+    assert sorted(metrics)[:3] == ["_result/baseline_error", "_result/error", "_result/skill"]
     assert metrics["test_baselines/last_value_rmse"] == pytest.approx(test.overall("last value").rmse)
     assert len([key for key in metrics if key.startswith("test_baselines/")]) == 12
     assert metrics["fit/best_epoch"] == forecast_run.fit.best_epoch
@@ -100,6 +102,7 @@ def test_tags_are_words_to_filter_by(logged: Any, forecast_run: TrainResult, sto
     tags = logged.data.tags
     assert tags["task"] == "forecast"
     assert tags["ended"] == "epochs"
+    assert tags["differs"] == "the first run of this experiment"
     assert tags["best_baseline"] == forecast_run.test.best_baseline
     assert tags["beats_baselines"] in ("yes", "no")
     assert "keras " in tags["versions"]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seq2seq_kit.reports.colours import PAST_COLOUR, TRUTH_COLOUR
 from seq2seq_kit.reports.notes import count_of, figure
-from seq2seq_kit.reports.plots import PAST_COLOUR, TRUTH_COLOUR, save
+from seq2seq_kit.reports.plots import save
 from seq2seq_kit.sweeps.report.axes import Axis, axis_of, score_axis
 from seq2seq_kit.sweeps.report.importance import Importances
 from seq2seq_kit.sweeps.report.overview import history_page, hover_text, importance_page, plot_overview

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seq2seq_kit.reports.colours import MODEL_COLOUR, PAST_COLOUR, TRUTH_COLOUR
 from seq2seq_kit.reports.notes import count_of, figure
-from seq2seq_kit.reports.plots import MODEL_COLOUR, PAST_COLOUR, TRUTH_COLOUR
 from seq2seq_kit.sweeps.report.importance import Importances
 from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, best_so_far, epoch_of, finished_of, ranked, text_of
 from seq2seq_kit.text import for_figure, for_page

@@ -110,7 +110,8 @@ class ClassifyBundle(Bundle):
             balanced = self.recipe.training.class_weights == "balanced"
             kind = BalancedEvaluation if balanced else LabelEvaluation
             return kind(part, truth, found, about, self.preprocessing.labels, edges=edges)
-        return NumberEvaluation(part, truth, found, about, str(self.recipe.data.target), edges=edges)
+        aim, units = str(self.recipe.data.target), self.recipe.data.units
+        return NumberEvaluation(part, truth, found, about, aim, edges=edges, measured_in=units.get(aim, ""))
 
     def predictions(self, sequences: Classified, numbers: np.ndarray) -> np.ndarray:
         """Probabilities of some sequences, `(sequences, labels)`; or their numbers in original units, `(sequences,)`."""

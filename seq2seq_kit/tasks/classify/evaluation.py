@@ -111,13 +111,14 @@ class BalancedEvaluation(LabelEvaluation):
 
 @dataclass(frozen=True)
 class NumberEvaluation(_Predictions):
-    """Metrics of numbers, in the units of the column `target`."""
+    """Metrics of numbers, in the units of the column `target`, which are called `measured_in`."""
 
     titles: ClassVar[Mapping[str, str]] = {"mae": "MAE", "rmse": "RMSE", "r2": "R2"}
     headline: ClassVar[str] = "rmse"
     error: ClassVar[str] = "RMSE"
 
     target: str
+    measured_in: str = ""
 
     @property
     def title(self) -> str:
@@ -125,6 +126,8 @@ class NumberEvaluation(_Predictions):
 
     @property
     def units(self) -> str:
+        if self.measured_in:
+            return f"Errors are in {self.measured_in}, the unit of {self.target}."
         return f"Errors are in the units of {self.target}."
 
     def metrics(self, name: str = MODEL) -> dict[str, float]:

@@ -7,7 +7,9 @@ from pydantic import Field
 
 from seq2seq_kit.recipe.fields import (
     SPLIT,
+    UNITS,
     Columns,
+    ColumnUnits,
     Data,
     FitSettings,
     Fraction,
@@ -44,6 +46,7 @@ class LabelOrTarget(Section):
     join_labels: dict[str, Name] = Field(
         default_factory=dict, description="Labels that count as another one: {from: to}."
     )
+    units: ColumnUnits = Field(default_factory=dict, description=UNITS)
 
 
 class TextsData(Sourced, LabelOrTarget):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,10 @@ from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.stored import baseline_named
 from seq2seq_kit.tasks.forecast.no_model import NoModelRecipe
 from seq2seq_kit.tasks.forecast.recipe import ForecastData, ForecastRecipe
-from seq2seq_kit.tasks.rolling import baseline_ahead, require_rolling, roll_forward
+from seq2seq_kit.tasks.rolling import baseline_ahead, plot_ahead, require_rolling, roll_forward
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,16 @@ class ForecastBundle(WindowBundle):
             return forecast_frame(prepared, chunk, prepared.restore(scaled, "test", chunk)[:, :steps])
 
         return in_chunks(prepared, np.arange(count) if all_windows else newest_windows(prepared), ahead)
+
+    def plot(self, frame: pd.DataFrame, *, future: pd.DataFrame | None = None, origin: str = "the data") -> Figure:
+        """The newest rows of each series and their forecast, up to six series.
+
+        Args:
+            frame: As for `predict`; likewise `future` and `origin`.
+        """
+        data = self.recipe.data.model_copy(update={"window_stride": 1})
+        prepared = prepare_ahead(data, frame, self.scaler, future=future, origin=origin)
+        return plot_ahead(self.forecast, prepared, self.recipe.name or self.recipe.task)
 
     def answer(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What MLflow serves: the forecast of `predict`.

@@ -22,9 +22,11 @@ from seq2seq_kit.recipe.fields import HorizonData
 from seq2seq_kit.tasks.next_step.data import as_forecast, whole_steps, window_steps
 from seq2seq_kit.tasks.next_step.recipe import NextStepRecipe
 from seq2seq_kit.tasks.next_step.stream import Stream
-from seq2seq_kit.tasks.rolling import baseline_ahead
+from seq2seq_kit.tasks.rolling import baseline_ahead, plot_ahead
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from seq2seq_kit.models.next_step import Stepper
 
 
@@ -92,6 +94,12 @@ class NextStepBundle(WindowBundle):
             return forecast_frame(prepared, chunk, self.forecast(prepared, "test", chunk))
 
         return in_chunks(prepared, np.arange(count) if all_windows else newest_windows(prepared), ahead)
+
+    def plot(self, frame: pd.DataFrame, *, origin: str = "the data") -> Figure:
+        """The newest rows of each series and their forecast, up to six series; `frame` as for `predict`."""
+        data = as_forecast(self.recipe.data).model_copy(update={"window_stride": 1})
+        prepared = prepare_ahead(data, frame, self.scaler, origin=origin)
+        return plot_ahead(self.forecast, prepared, self.recipe.name or self.recipe.task)
 
     def stream(self, names: Sequence[str] = ("",)) -> Stream:
         """Sequences to be fed in chunks of any length, each with states of its own.

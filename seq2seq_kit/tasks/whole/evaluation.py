@@ -120,6 +120,7 @@ class SequenceEvaluation(ErrorBoard):
     scale: np.ndarray
     by_sequence: dict[str, np.ndarray]
     about: dict[str, str] = field(default_factory=dict)
+    column_units: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -163,9 +164,8 @@ def evaluate_sequences(
         sums[name].add(truth, np.concatenate(values)[:, None, :], np.zeros(len(truth), dtype=np.int64))
         each[name] = np.array([rms((own - right) / scale) for own, right in zip(values, truths, strict=True)])
     about = {peer.name: peer.about for peer in baselines}
-    return SequenceEvaluation(
-        part, sequences.lengths[numbers], list(prepared.columns.targets), sums, scale, each, about
-    )
+    names, units = list(prepared.columns.targets), prepared.data.units
+    return SequenceEvaluation(part, sequences.lengths[numbers], names, sums, scale, each, about, units)
 
 
 def rms(values: np.ndarray) -> float:

@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seq2seq_kit.evaluation.base import MODEL
-from seq2seq_kit.reports.plots import MODEL_COLOUR, PAST_COLOUR, TRUTH_COLOUR, new_figure
+from seq2seq_kit.reports.colours import MODEL_COLOUR, PAST_COLOUR, TRUTH_COLOUR, colours_of
+from seq2seq_kit.reports.plots import new_figure, with_unit
 from seq2seq_kit.tasks.whole.evaluation import SequenceEvaluation
 from seq2seq_kit.text import for_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_MOST_COLUMNS = 4  # of a sequence in one picture; more lines could not be told apart
+_MOST_COLUMNS = 40  # of a sequence in one picture
+_FEW_COLUMNS = 4  # with more, fewer sequences are shown
 _BINS = 8
 
 
 def plot_sequences(
-    names: Sequence[str], truth: Sequence[np.ndarray], rebuilt: Sequence[np.ndarray], columns: Sequence[str]
+    names: Sequence[str],
+    truth: Sequence[np.ndarray],
+    rebuilt: Sequence[np.ndarray],
+    columns: Sequence[str],
+    *,
+    units: Mapping[str, str] = MappingProxyType({}),
 ) -> Figure:
-    """Sequences side by side: actual values (thin, dark) and the model's reconstruction, the first columns one below the other.
+    """Sequences side by side: actual values (thin, dark) and the model's reconstruction, the columns one below the other.
 
     Args:
         names: Of the sequences.
         truth: `(steps, columns)` each.
         rebuilt: The same.
-        columns: Their names.
+        columns: Their names; of more than 40 the first are shown, and the title says so.
+        units: Their units, by name.
     """
     from matplotlib.figure import Figure
 
     shown = list(columns)[:_MOST_COLUMNS]
+    names = names if len(shown) <= _FEW_COLUMNS else names[:3]
     across = min(len(names), 3)
     down = -(-len(names) // across)
     figure = Figure(figsize=(3.8 * across, 1.5 * down * len(shown) + 1.0), layout="constrained")
@@ -48,12 +58,13 @@ def plot_sequences(
             axes.plot(steps, truth[place][:, k], color=TRUTH_COLOUR, lw=1, marker=".", ms=2, label="actual")
             axes.spines[["top", "right"]].set_visible(False)
             axes.tick_params(labelsize=7)
-            axes.set_ylabel(for_figure(column), fontsize=8)
+            axes.set_ylabel(for_figure(with_unit(column, units)), fontsize=8)
             if k == 0:
                 axes.set_title(for_figure(f"{names[place]}, {len(steps)} steps"), fontsize=9)
     handles, labels = grid[0, 0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
-    figure.suptitle("Reconstructions of test sequences")
+    left_out = f"; the first {len(shown)} of {len(columns)} columns" if len(shown) < len(columns) else ""
+    figure.suptitle(f"Reconstructions of test sequences{left_out}")
     return figure
 
 
@@ -64,9 +75,10 @@ def plot_error_by_length(test: SequenceEvaluation) -> Figure:
     order = np.argsort(test.lengths, kind="stable")
     groups = [group for group in np.array_split(order, min(_BINS, len(order))) if group.size]
     middle = [float(np.median(test.lengths[group])) for group in groups]
-    for name, colour, style in ((MODEL, MODEL_COLOUR, "-"), (test.best_baseline, "#457b9d", "--")):
+    colours = colours_of(test.names)
+    for name, style in ((MODEL, "-"), (test.best_baseline, "--")):
         medians = [float(np.nanmedian(test.by_sequence[name][group])) for group in groups]
-        axes.plot(middle, medians, color=colour, ls=style, label=f"{name}, median")
+        axes.plot(middle, medians, color=colours[name], ls=style, label=f"{name}, median")
     axes.set(title="Error by length, test sequences", xlabel="steps", ylabel="RMSE (scaled units)")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False)

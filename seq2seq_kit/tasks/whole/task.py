@@ -113,6 +113,7 @@ class WholeJob(SequenceJob[WholeRecipe, WholeBundle, SequenceEvaluation]):
                 [self.examples.truth(number) for number in picked],
                 bundle.rebuild(self.examples, picked),
                 self.recipe.data.inputs,
+                units=self.recipe.data.units,
             ),
             "error_by_length": plots.plot_error_by_length(test),
         }
