@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def final_metrics(result: TrainResult) -> dict[str, float]:
     """Figures of the model on val and test, of the baselines on test, and of the fit."""
     test = result.test
-    # MLflow lists metrics in alphabetical order: what answers "which is better" comes first. Without a slash, as a group of charts
+    # MLflow lists metrics in alphabetical order: what answers "which is better" comes first. Without a slash: a group of charts
     # of their own would push the curves down.
     values = {"_error": test.error_of(), "_skill": test.skill}
     values["_baseline_error"] = test.error_of(test.best_baseline)
