@@ -8,7 +8,7 @@ import json
 
 # A row has room for four; what differs stands in the run's name, and the error in `result`.
 _TAGS = ("result", "beats_baselines")
-_METRICS = ("_result/baseline_error", "_result/skill", "sweep/objective")
+_METRICS = ("_baseline_error", "_skill", "sweep/objective")
 SHARED_VIEW = "seq2seqkit"
 OPENS_VIEW = f"viewStateShareKey={SHARED_VIEW}"
 

@@ -82,9 +82,9 @@ def test_final_figures_are_those_of_the_evaluation(logged: Any, forecast_run: Tr
     for key in ("mae", "rmse", "mase", "r2"):
         assert metrics[f"test/{key}"] == pytest.approx(getattr(test.overall(), key))
         assert metrics[f"val/{key}"] == pytest.approx(getattr(forecast_run.val.overall(), key))
-    assert metrics["test/skill"] == metrics["_result/skill"] == pytest.approx(test.skill)
-    assert metrics["_result/baseline_error"] == pytest.approx(test.error_of(test.best_baseline))
-    assert sorted(metrics)[:3] == ["_result/baseline_error", "_result/error", "_result/skill"]
+    assert metrics["test/skill"] == metrics["_skill"] == pytest.approx(test.skill)
+    assert metrics["_baseline_error"] == pytest.approx(test.error_of(test.best_baseline))
+    assert sorted(metrics)[:3] == ["_baseline_error", "_error", "_skill"]
     assert metrics["test_baselines/last_value_rmse"] == pytest.approx(test.overall("last value").rmse)
     assert len([key for key in metrics if key.startswith("test_baselines/")]) == 12
     assert metrics["fit/best_epoch"] == forecast_run.fit.best_epoch

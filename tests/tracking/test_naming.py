@@ -63,7 +63,7 @@ def test_the_view_shows_result_and_baseline() -> None:
     for name in (
         "tags.`result`",
         "tags.`beats_baselines`",
-        "metrics.`_result/baseline_error`",
-        "metrics.`_result/skill`",
+        "metrics.`_baseline_error`",
+        "metrics.`_skill`",
     ):
         assert name in columns

@@ -57,7 +57,7 @@ def run_page(ui: Ui, run: TrainResult, tab: str = "") -> str:
 def test_the_address_opens_the_runs_of_the_experiment(ui: Ui, browser: Any, forecast_run: TrainResult) -> None:
     browser.get(ui.address)
     text = wait_for(browser, "small_forecast", "lstm8 e3 s0", "Runs", "Models")
-    for column in ("result", "beats_baselines", "_result/baseline_error", "_result/skill"):
+    for column in ("result", "beats_baselines", "_baseline_error", "_skill"):
         assert column in text
     assert f"RMSE {forecast_run.test.overall().rmse:.4g}" in text
     assert "Evaluation runs" not in text
