@@ -32,7 +32,7 @@ from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.beginning import own_classes
 from seq2seq_kit.tasks.job import Job, data_name, digest_of
 from seq2seq_kit.tracking.client import RunRecord, git_revision, open_tracking
-from seq2seq_kit.tracking.naming import experiment_of, named
+from seq2seq_kit.tracking.naming import experiment_of, named, params_of
 from seq2seq_kit.tracking.resuming import RESUME, checkpoint_of
 from seq2seq_kit.training.checkpoint import Checkpoint
 from seq2seq_kit.training.fit import Fit, seed_everything
@@ -124,7 +124,7 @@ def carry_out(
     """From a job to the end of its run, which has begun; the checkpoint is removed where nothing is left to resume."""
     recipe = job.recipe
     try:
-        record.params(job.params)
+        record.params(params_of(recipe))
         record.dataset(job.source, source=recipe.source or "a DataFrame", name=data_name(recipe), digest=digest)
         seed_everything(recipe.seed, deterministic=recipe.training.deterministic)
         model = job.make()

@@ -38,5 +38,6 @@ def init(options: argparse.Namespace) -> int:
     print(f"wrote {out}", *([] if options.train else [f"train it: seq2seq-kit train {out}"]), sep="\n", flush=True)
     if not options.train:
         return 0
-    options.recipe, options.overrides, options.resume = str(out), [], None
+    options.recipe, options.overrides = str(out), []
+    options.resume = options.start_from = options.report = None
     return verbs.train(options)

@@ -101,8 +101,8 @@ def build_autoencoder(
     recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
     inputs = keras.Input((input_steps, input_features), name="inputs")
     sequence = inputs
+    embedded = Embedded(categories, embedding_units)
     if categories:
-        embedded = Embedded(categories, embedding_units)
         sequence = embedded.join(*embedded.split(inputs, len(categories), name="split_categories"), name="categories")
     sequence = segments(sequence, segment_steps, encoder[0]) if segment_steps > 1 else sequence
     latent, _ = encode(sequence, encoder, recurrent, bidirectional=bidirectional, pyramid=pyramid)

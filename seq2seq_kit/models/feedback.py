@@ -135,8 +135,8 @@ def build_feedback_forecaster(
     future = keras.Input((output_steps, future_features), name="future") if future_features else None
     answers = keras.Input((output_steps, output_features), name="answers")
     sequence, ahead = inputs, future
+    embedded = Embedded(categories, embedding_units)
     if categories:
-        embedded = Embedded(categories, embedding_units)
         sequence = embedded.join(*embedded.split(inputs, len(categories), name="split_categories"), name="categories")
         if known_ahead("future_categories", future_categories, categories):
             parts = embedded.split(future, future_categories, name="split_future_categories")

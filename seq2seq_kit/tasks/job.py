@@ -119,18 +119,12 @@ class Job(ABC, Generic[R, B, E]):
 
     @property
     def shapes(self) -> tuple[dict[str, tuple[int, ...]], tuple[int, ...]]:
-        """Shape of each input by name and of the output, without the batch, likewise."""
+        """Shape of each input by name and of the output, without the batch."""
         raise NotImplementedError
 
     def make(self) -> keras.Model:
         """The model that is fitted: the recipe's or a program's own, with the weights that it starts from, frozen as asked."""
         return begin(self)
-
-    @property
-    def params(self) -> Json:
-        """The recipe as parameters of a run; of a program's own model without the keys that it does not use."""
-        params = self.recipe.model_dump(mode="json", exclude={"name", "experiment", "sweep"})
-        return params | {"model": {"own": True}} if params["model"].get("own") else params
 
     def folds(self, count: int) -> Sequence[Self]:
         """Jobs on the same source whose train and val are folds in time, test empty; see `data.tables.splits.expanding_folds`.
@@ -278,9 +272,8 @@ def source_of(recipe: Recipe) -> str | list[str]:
     """
     source: str | list[str] | None = getattr(recipe.data, "source", None)
     if source is None:
-        raise RecipeError(
-            "the recipe names no data.source. Add one, or hand over a DataFrame as `data`", code="missing_source"
-        )
+        said = "the recipe names no data.source. Add one, or hand over a DataFrame as `data`"
+        raise RecipeError(said, code="missing_source")
     return source
 
 

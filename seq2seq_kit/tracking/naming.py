@@ -16,6 +16,12 @@ def experiment_of(recipe: Recipe) -> str:
     return recipe.experiment or recipe.name or recipe.task
 
 
+def params_of(recipe: Recipe) -> dict[str, object]:
+    """The recipe as parameters of a run; of a program's own model without the keys that it does not use."""
+    params = recipe.model_dump(mode="json", exclude=NO_PARAMS)
+    return params | {"model": {"own": True}} if params["model"].get("own") else params
+
+
 def named(recipe: Recipe, previous: Mapping[str, str] | None) -> tuple[str, str]:
     """Name of a run, and what differs in its recipe from the run before it, in words.
 
@@ -25,7 +31,7 @@ def named(recipe: Recipe, previous: Mapping[str, str] | None) -> tuple[str, str]
     """
     if previous is None:
         return _by_model(recipe), _FIRST
-    own = as_params(recipe.model_dump(mode="json", exclude=NO_PARAMS))
+    own = as_params(params_of(recipe))
     # A key that only one of both has came or went with a version of the kit, or with another kind of recipe.
     changed = {key: text for key, text in own.items() if key in previous and previous[key] != text}
     if own.get("task") != previous.get("task") or not changed:

@@ -448,7 +448,7 @@ def test_a_format_is_kept_from_training_to_prediction(
     frame.to_csv("euro.csv", index=False, sep=";", decimal=",", encoding="cp1252")
     plain, euro = forecast_recipe(source="plain.csv"), forecast_recipe(source="euro.csv")
     euro["data"]["format"] = {"delimiter": ";", "decimal": ",", "encoding": "cp1252"}
-    euro["sweep"] = {"max_trials": 1, "tuner": "random", "space": {"training.learning_rate": {"choice": [0.01, 0.02]}}}
+    euro["sweep"] = {"max_trials": 2, "tuner": "random", "space": {"training.learning_rate": {"choice": [0.01, 0.02]}}}
     write_recipe(tmp_path / "plain.yaml", plain)
     write_recipe(tmp_path / "euro.yaml", euro)
     answers = []

@@ -46,6 +46,7 @@ def refusals(build: Callable[..., keras.Model]) -> list[tuple[str, Any, str]]:
         "bidirectional": NO_BOOLEAN,
         "position_embedding": NO_BOOLEAN,
         "output_dropout": NO_FRACTION,
+        "embedding_units": NO_COUNT,
         "cell": NO_CELL,
         "encoder_units": NO_UNITS,
         "decoder_units": NO_UNITS,
@@ -56,6 +57,9 @@ def refusals(build: Callable[..., keras.Model]) -> list[tuple[str, Any, str]]:
         plain |= dict.fromkeys(["bridge", "channels", "normalise", "decoder_state"], NO_WORD)
         plain |= {"target_positions": [*NO_POSITIONS, [0, 1]], "measured_positions": NO_POSITIONS}
         plain["linear_skip"] = NO_BOOLEAN
+        plain |= dict.fromkeys(
+            ["future_categories", "fixed_categories"], [bad for bad in NO_COUNT if bad is False or bad != 0]
+        )
         plain["future_features"] = [bad for bad in NO_COUNT if bad is False or bad != 0] + [None]
     else:
         counts += none_allowed
@@ -64,6 +68,9 @@ def refusals(build: Callable[..., keras.Model]) -> list[tuple[str, Any, str]]:
     table = [(name, bad, f"{name}={bad!r}") for name, bads in plain.items() for bad in bads]
     for name in ("encoder_units", "decoder_units"):
         table += [(name, bad, f"{name}[{at}]={bad[at]!r}") for bad, at in NO_ELEMENT]
+    table += [("categories", [bad], f"categories={bad!r}") for bad in (0, 1, -2, 2.0, "2", True, None)]
+    if build is build_encoder_decoder:
+        table += [("skip_categories", [bad], f"skip_categories={bad!r}") for bad in (0, -1, 2.0, "2", True, None)]
     return table
 
 
