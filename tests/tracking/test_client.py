@@ -490,7 +490,7 @@ def test_settings_by_column_are_one_parameter_each(tmp_path: Path) -> None:
     assert params["many.key_149"] == "149"
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git, which is not on PATH")
 def test_the_revision_is_the_commit_also_where_there_is_a_tag(tmp_path: Path) -> None:
     def git(*words: str) -> str:
         named = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]

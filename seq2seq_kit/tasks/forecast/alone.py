@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import pandas as pd
 
 from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.data.tables.categories import indicator_columns
@@ -41,26 +40,6 @@ class NoModelBundle(ForecastBundle):
     def chosen(self) -> str:
         """Name of the baseline that forecasts where none is asked for: the best one on validation."""
         return str(self.info.get("baseline"))
-
-    def predict(
-        self,
-        frame: pd.DataFrame,
-        *,
-        steps: int | None = None,
-        future: pd.DataFrame | None = None,
-        all_windows: bool = False,
-        baseline: str | None = None,
-        origin: str = "the data",
-    ) -> pd.DataFrame:
-        """Forecasts by `chosen`, or by another baseline; arguments, result and errors as of `ForecastBundle.predict`."""
-        return super().predict(
-            frame,
-            steps=steps,
-            future=future,
-            all_windows=all_windows,
-            baseline=self.chosen if baseline is None else baseline,
-            origin=origin,
-        )
 
     def forecast(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
         """`chosen` as a predictor of windows, in original units, shape `(windows, output_steps, targets)`."""

@@ -37,6 +37,11 @@ class ForecastBundle(WindowBundle):
     def window_data(self) -> ForecastData:
         return self.recipe.data
 
+    @property
+    def chosen(self) -> str | None:
+        """Name of the baseline that forecasts where none is asked for; None: the model does."""
+        return None
+
     def predict(
         self,
         frame: pd.DataFrame,
@@ -74,6 +79,7 @@ class ForecastBundle(WindowBundle):
         recipe = self.recipe
         trained = recipe.data.output_steps
         steps = trained if steps is None else _whole(steps)
+        baseline = self.chosen if baseline is None else baseline
         peer = None if baseline is None else baseline_named(self.baselines, baseline)
         if self._reader and peer is None and steps <= trained and future is None and not all_windows:
             newest = self._reader.read(frame)

@@ -37,7 +37,7 @@ def server() -> Iterator[str]:
     """A PostgreSQL of its own with a table `load`, 600 rows in no order; the address, which names its user."""
     programs = _programs()
     if programs is None:
-        pytest.skip("needs PostgreSQL (Debian: apt-get install postgresql)")
+        pytest.skip("needs PostgreSQL's own programs, and no initdb was found (Debian: apt-get install postgresql)")
     # PostgreSQL refuses to run as root.
     unprivileged = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     with socket.socket() as free:
