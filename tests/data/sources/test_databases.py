@@ -78,6 +78,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     made.close()
     with duckdb.connect("rows.duckdb") as other:
         other.execute("CREATE TABLE load AS SELECT * FROM frame")
+        other.execute("CREATE SEQUENCE counter")
     return tmp_path
 
 
@@ -168,12 +169,17 @@ def test_what_a_server_refuses_is_told(server: str, monkeypatch: pytest.MonkeyPa
         "SELECT set_config('transaction_read_only', 'off', false)",
         "COPY load TO PROGRAM 'true'",
         "SELECT nextval('counter')",
+        # Of the columns that the recipe asks for, so that only a transaction for reading stands in their way.
+        "SELECT load.*, nextval('counter') FROM load",
+        "SELECT load.*, set_config('transaction_read_only', 'off', false) FROM load",
+        "SELECT load.*, wipe() FROM load",
     ],
 )
 def test_a_query_cannot_change_a_server(server: str, query: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     with psycopg.connect(server, autocommit=True) as made:
         made.execute("CREATE SEQUENCE IF NOT EXISTS counter")
+        made.execute("CREATE OR REPLACE FUNCTION wipe() RETURNS int LANGUAGE sql AS 'DELETE FROM load; SELECT 1'")
         recipe = forecast_recipe(source=server, query=query)
         if "ORDER BY" in query:  # it is not part of another SELECT then
             recipe["data"] = {
@@ -214,6 +220,9 @@ def test_a_file_of_a_database_is_read_in_order(files: Path, source: str, monkeyp
             np.testing.assert_allclose(job.source.iloc[0:300]["load"], hourly_frame(300)["load"])
 
 
+COUNTED = "SELECT *, nextval('counter') FROM load"  # a file that is opened for writing would let it through
+
+
 @pytest.mark.parametrize("source", ["sqlite:///rows.db", "duckdb:///rows.duckdb"])
 def test_a_query_of_a_file_only_reads_that_file(files: Path, source: str) -> None:
     Path("secret.csv").write_text("load,heat\n1,2\n")
@@ -223,7 +232,7 @@ def test_a_query_of_a_file_only_reads_that_file(files: Path, source: str) -> Non
         "SELECT 1) AS a; DROP TABLE load; SELECT * FROM (SELECT 1",
         "SELECT 1) AS a; ATTACH 'other.db' AS other; SELECT * FROM (SELECT 1",
         "SELECT load_extension('secret')",
-        *(["SELECT * FROM read_csv('secret.csv')"] if source.startswith("duckdb") else []),
+        *(["SELECT * FROM read_csv('secret.csv')", COUNTED] if source.startswith("duckdb") else []),
     ):
         _refused("query_failed", source=source, query=query)
     assert Path(source.partition(":///")[2]).read_bytes() == before
