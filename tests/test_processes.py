@@ -148,15 +148,14 @@ def test_the_ui_leaves_no_server_however_it_is_ended(number: int, shared: Path, 
     assert bool(list(shared.iterdir())) is (number == signal.SIGKILL)
 
 
-@pytest.mark.parametrize(
-    "unbuffered", ["", "1"]
-)  # without a buffer there is nothing that Python tries once more at its end
-def test_output_that_cannot_be_written_is_an_error(unbuffered: str) -> None:
+# More than Python's buffer holds, and less, which Python would try to write once more at its end.
+@pytest.mark.parametrize("words", [["schema"], ["list", "data"]], ids=" ".join)
+def test_output_that_cannot_be_written_is_an_error(words: list[str]) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full, the device whose every write fails for want of space; this system has none")
     with Path("/dev/full").open("w") as full:
-        command = [sys.executable, "-m", "seq2seq_kit", "schema"]
-        own = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+        command = [sys.executable, "-m", "seq2seq_kit", *words]
+        own = os.environ | {"PYTHONUNBUFFERED": ""}
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT, env=own)
     assert done.returncode == 2
     assert done.stderr.startswith("error[unwritable_file]: could not write to standard output")
