@@ -99,8 +99,9 @@ def _advice(frame: pd.DataFrame) -> str:
         numbers = pd.to_numeric(cells, errors="coerce").notna()
         if len(cells) and numbers.mean() > _MOSTLY_NUMBERS:
             bad = cells[~numbers]
+            cells_are = f"{len(bad):,} cell{'s' if len(bad) > 1 else ''} with no number"
             return (
-                f"{name} has {len(bad):,} cells that are no numbers, such as {bad.iloc[0][:40]!r}: correct them, or name them in "
+                f"{name} has {cells_are}, such as {bad.iloc[0][:40]!r}: correct them, or name them in "
                 "data.format.missing_words (--set)"
             )
     return (

@@ -500,5 +500,5 @@ def test_a_column_that_begins_late_is_neither_forecast_nor_read() -> None:
 def test_cells_that_are_no_numbers_are_named() -> None:
     frame = days(100)
     frame["sold"] = frame.sold.astype(str).where(frame.index != 40, "12p")
-    with pytest.raises(DataError, match="sold has 1 cells that are no numbers, such as '12p'"):
+    with pytest.raises(DataError, match="sold has 1 cell with no number, such as '12p'"):
         draft_recipe(frame)

@@ -229,4 +229,7 @@ def _cure(texts: Sequence[str], row: int, count: int, total: int) -> str:
         return (
             "This is a column of texts: name it in data.categories (recipes on windows), leave it out, or write numbers"
         )
-    return "Correct the cell, or leave it empty and choose data.missing in the recipe"
+    return (
+        "Correct the cell; or, if it stands for a missing value, leave it empty or name it in data.format.missing_words, and "
+        "choose data.missing in the recipe"
+    )

@@ -120,9 +120,10 @@ def read_cells_of(lines: Lines, path: str) -> tuple[dict[str, object], list[str]
                 negatives["trailing_minus"] += cells[cell]
         if others:
             word, count = max(others.items(), key=lambda each: each[1])
+            total = sum(others.values())
             told.append(
-                f"{name} has {sum(others.values()):,} cells that are no numbers, such as {word!r} ({count:,}); if that stands "
-                f"for a missing value, add it to data.format.missing_words"
+                f"{name} has {total:,} cell{'s' if total > 1 else ''} with no number, such as {word!r} ({count:,}); if that "
+                "stands for a missing value, add it to data.format.missing_words"
             )
     decimal, thousands, why = _decided(columns, lines.delimiter, path)
     reasons += why
