@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -134,9 +135,13 @@ def busy(pipe: object) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
-def test_the_ui_leaves_no_server_however_it_is_ended(number: int, shared: Path, tmp_path: Path) -> None:
+def test_the_ui_leaves_no_server_however_it_is_ended(
+    number: int, shared: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     command = [sys.executable, "-u", "-m", "seq2seq_kit", "ui"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(shared)}
+    # Under nohup the tests ignore SIGHUP, a process inherits that, and the kit leaves it so.
+    request.addfinalizer(partial(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_DFL)))
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         assert any("Ctrl-C ends it" in line for line in process.stdout)
