@@ -20,7 +20,7 @@ from tests.conftest import ROOT, forecast_recipe, hourly_frame
 PACKAGE = ROOT / "seq2seq_kit"
 HEAVY = {"tensorflow", "keras", "mlflow", "keras_tuner", "matplotlib", "plotly"}
 
-ALL = {"errors", "findings", "recipe", "data", "models", "training", "evaluation", "bundles", "results"}
+ALL = {"errors", "findings", "recipe", "data", "models", "training", "evaluation", "anomalies", "bundles", "results"}
 # A room and the rooms that it may import, wherever in a file the import stands.
 MAY_IMPORT = {
     "errors": set(),
@@ -33,11 +33,13 @@ MAY_IMPORT = {
     "models": {"errors", "kernels"},
     "data": {"errors", "findings", "recipe"},
     "evaluation": {"errors", "findings", "recipe", "data"},
+    "anomalies": {"errors", "findings", "recipe", "data"},
     "training": {"errors", "recipe", "data", "models"},
-    "bundles": {"errors", "processes", "recipe", "data", "models", "evaluation"},
-    "results": {"text", "errors", "findings", "recipe", "training", "evaluation", "bundles"},
-    "reports": {"text", "errors", "findings", "data", "evaluation", "training", "results"},
-    "tasks": {"text", "errors", "findings", "recipe", "data", "models", "training", "evaluation", "bundles", "reports"},
+    "bundles": {"errors", "findings", "processes", "recipe", "data", "models", "evaluation", "anomalies"},
+    "results": {"text", "errors", "findings", "recipe", "training", "evaluation", "bundles", "anomalies"},
+    "reports": {"text", "errors", "findings", "data", "evaluation", "training", "results", "anomalies"},
+    "tasks": {"text", "errors", "findings", "recipe", "data", "models", "training", "evaluation", "bundles", "reports"}
+    | {"anomalies"},
     "tracking": {"text", "errors", "processes", "findings", "recipe", "data", "models", "training", "tasks"},
     "validation": {"errors", "findings", "recipe", "tasks"},
     "drafting": {"text", "errors", "recipe", "data", "tasks", "validation"},
@@ -60,6 +62,7 @@ OUTSIDE = {
     "kernels": HEAVY - {"tensorflow"},
     "models": HEAVY - {"tensorflow", "keras"},
     "evaluation": HEAVY,
+    "anomalies": HEAVY,
     "bundles": HEAVY - {"tensorflow", "keras", "matplotlib"},  # a figure is a type there; tasks draw it
     "drafting": HEAVY,
     "explanation": HEAVY - {"tensorflow", "keras"},

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.tables.names import answer_frame, parts_of_name
+from seq2seq_kit.data.tables.names import answer_frame
+from seq2seq_kit.data.windows.labels import series_labels, when
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import SeriesTooShortError
 
@@ -43,17 +44,17 @@ def forecast_frame(prepared: Prepared, windows: np.ndarray, values: np.ndarray) 
     rows = prepared.windows["test"].target_rows(windows)[:, :steps]
     targets = {name: values[:, :, position].ravel() for position, name in enumerate(prepared.columns.targets)}
     step = {"step": np.tile(np.arange(1, steps + 1), len(windows))}
-    series, when = _series_of(prepared, np.repeat(windows, steps)), _when(prepared, rows.ravel(), "")
+    series, at = _series_of(prepared, np.repeat(windows, steps)), when(prepared, rows.ravel())
     # The data's own names come first, the kit's row and step give way.
     if prepared.table.times is not None:
-        return answer_frame(series, when, targets, step, order=(0, 1, 3, 2))
-    return answer_frame(series, targets, when, step, order=(0, 2, 3, 1))
+        return answer_frame(series, at, targets, step, order=(0, 1, 3, 2))
+    return answer_frame(series, targets, at, step, order=(0, 2, 3, 1))
 
 
 def window_labels(prepared: Prepared, windows: np.ndarray) -> pd.DataFrame:
     """A row for each window of the test part: series, first and last time (or row)."""
     rows = prepared.windows["test"].input_rows(windows)
-    first, last = _when(prepared, rows[:, 0], "first_"), _when(prepared, rows[:, -1], "last_")
+    first, last = when(prepared, rows[:, 0], "first_"), when(prepared, rows[:, -1], "last_")
     return answer_frame(_series_of(prepared, windows), first, last)
 
 
@@ -79,17 +80,4 @@ def require_some(prepared: Prepared) -> None:
 
 
 def _series_of(prepared: Prepared, windows: np.ndarray) -> dict[str, np.ndarray]:
-    columns = prepared.data.series_columns
-    parts = [parts_of_name(name, len(columns)) for name in prepared.table.series]
-    numbers = prepared.series_of("test", windows)
-    return {
-        column: np.array([part[place] for part in parts], dtype=object)[numbers] for place, column in enumerate(columns)
-    }
-
-
-def _when(prepared: Prepared, rows: np.ndarray, prefix: str) -> dict[str, np.ndarray | pd.DatetimeIndex]:
-    if prepared.table.times is not None:
-        return {f"{prefix}{prepared.data.time_name}": prepared.table.times[rows]}
-    series = np.searchsorted(prepared.table.bounds, rows, side="right") - 1
-    pads = 0 if prepared.table.pads is None else prepared.table.pads[series]
-    return {f"{prefix}row": rows - prepared.table.bounds[series] - pads + 1}
+    return series_labels(prepared.data.series_columns, prepared.table.series, prepared.series_of("test", windows))

@@ -1,0 +1,145 @@
+"""The error of every row: windows overlap, so a row has several predictions, which become one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.data.tables.pieces import cells_of
+from seq2seq_kit.data.windows.labels import row_labels, series_of_rows
+from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.recipe.detect_fields import Combine
+
+_CHUNK = 4_096  # windows
+
+
+class Predicts(Protocol):
+    """Predictions of some windows of a part in original units, `(windows, output_steps, targets)`."""
+
+    def __call__(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class RowErrors:
+    """One row for each row of the table that a window reaches, in order of series and time.
+
+    Attributes:
+        labels: The series' columns if there are any, then the time or `row`.
+        series: Series of each row, int, shape `(rows,)`.
+        segment: Changes where rows do not follow each other, shape `(rows,)`.
+        columns: Names of the columns that are predicted.
+        actual: Original units, NaN where missing, shape `(rows, columns)`; likewise `expected`.
+        expected: The predictions of all windows that reach the row, combined.
+        errors: `actual - expected` in scaled units, NaN where the cell was missing.
+        unreached: Rows that no window reaches.
+    """
+
+    labels: pd.DataFrame
+    series: np.ndarray
+    segment: np.ndarray
+    columns: list[str]
+    actual: np.ndarray
+    expected: np.ndarray
+    errors: np.ndarray
+    unreached: int
+
+
+def row_errors(predict: Predicts, prepared: Prepared, part: str, *, combine: Combine = "median") -> RowErrors:
+    """The errors of the rows of a part.
+
+    Args:
+        predict: The model, or a baseline.
+        prepared: The rows; the part must have a window.
+        part: Whose windows are predicted.
+        combine: How the predictions of a row become one, see `combined`.
+    """
+    windows = prepared.windows[part]
+    starts, steps = windows.starts() + windows.shape.target_offset, windows.shape.output_steps
+    real = _real(prepared)
+    targets = [prepared.table.columns.index(name) for name in prepared.columns.targets]
+    rows, expected, old, held = [], [], np.zeros((0, steps, len(targets))), 0
+    for first in range(0, len(starts), _CHUNK):
+        last = min(first + _CHUNK, len(starts))
+        stack = np.concatenate([old, predict(prepared, part, np.arange(first, last))])
+        known = starts[held:last]
+        # Rows that a later window reaches wait for it.
+        until = starts[last] if last < len(starts) else known[-1] + steps
+        since = known[0] if first == 0 else starts[first]
+        these = _reached(known, steps, since, until)
+        these = these[these >= real[series_of_rows(prepared, these)]]
+        actual = cells_of(prepared.table.values, these, targets)
+        rows.append(these)
+        expected.append(combined(stack, known, these, actual, combine))
+        if last < len(starts):
+            keep = int(np.searchsorted(known, until - steps, side="right"))
+            old, held = stack[keep:], held + keep
+    return _gathered(prepared, part, np.concatenate(rows), np.concatenate(expected), targets)
+
+
+def combined(
+    stack: np.ndarray, starts: np.ndarray, rows: np.ndarray, actual: np.ndarray, combine: Combine
+) -> np.ndarray:
+    """One prediction for each row of those of all windows that reach it.
+
+    Args:
+        stack: Predictions, shape `(windows, steps, columns)`.
+        starts: Row of the first step of each window, ascending, shape `(windows,)`.
+        rows: Ascending, shape `(rows,)`; each is reached by a window.
+        actual: What was observed, shape `(rows, columns)`.
+        combine: `median`, `mean`; `max`, `min`: the prediction with the largest or smallest error.
+    """
+    steps = stack.shape[1]
+    low = np.searchsorted(starts, rows - steps, side="right")
+    high = np.searchsorted(starts, rows, side="right")
+    which = low[:, None] + np.arange(int((high - low).max()))
+    there = which < high[:, None]
+    which = np.where(there, which, low[:, None])
+    values = np.where(there[:, :, None], stack[which, rows[:, None] - starts[which]], np.nan)
+    if combine == "median":
+        return _median(values, high - low)
+    if combine == "mean":
+        return np.asarray(np.nanmean(values, axis=1))
+    size = np.abs(values - np.nan_to_num(actual)[:, None])
+    chosen = np.nanargmax(size, axis=1) if combine == "max" else np.nanargmin(size, axis=1)
+    return np.asarray(np.take_along_axis(values, chosen[:, None], axis=1)[:, 0])
+
+
+def _median(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """As `nanmedian` over the second axis, whose last cells are NaN, many times faster."""
+    ordered = np.sort(values, axis=1)
+    at = np.arange(len(values))
+    return np.asarray((ordered[at, (counts - 1) // 2] + ordered[at, counts // 2]) / 2)
+
+
+def _reached(starts: np.ndarray, steps: int, since: int, until: int) -> np.ndarray:
+    """The rows from `since` to before `until` that a window reaches."""
+    rows = np.arange(since, until)
+    newest = np.searchsorted(starts, rows, side="right") - 1
+    return rows[(newest >= 0) & (rows < starts[np.maximum(newest, 0)] + steps)]
+
+
+def _gathered(prepared: Prepared, part: str, rows: np.ndarray, expected: np.ndarray, targets: list[int]) -> RowErrors:
+    actual = cells_of(prepared.table.values, rows, targets)
+    series = series_of_rows(prepared, rows)
+    stretch = np.searchsorted(prepared.segments[:, 0], rows, side="right")
+    jumps = (np.diff(rows) != 1) | (np.diff(stretch) != 0) | (np.diff(series) != 0)
+    first, end = np.maximum(prepared.split.rows(part), _real(prepared)[:, None]).T
+    return RowErrors(
+        labels=row_labels(prepared, rows),
+        series=series,
+        segment=np.concatenate([[0], np.cumsum(jumps)]) if len(rows) else np.zeros(0, dtype=np.int64),
+        columns=list(prepared.columns.targets),
+        actual=actual,
+        expected=expected,
+        errors=(actual - expected) / prepared.target_scale[series],
+        unreached=int((end - first).sum()) - len(rows),
+    )
+
+
+def _real(prepared: Prepared) -> np.ndarray:
+    """The first row of each series that is no padding, shape `(series,)`."""
+    table = prepared.table
+    return np.asarray(table.bounds[:-1] + (0 if table.pads is None else table.pads))
