@@ -85,11 +85,19 @@ def echo() -> dict[str, Any]:
     return {"task": "echo", "data": data, "model": model, "training": {"epochs": 4, "batch_size": 3}}
 
 
+def variational() -> dict[str, Any]:
+    recipe = small.autoencode_recipe()
+    recipe["model"] |= {"latent": "variational", "kl_weight": 0.02, "kl_warmup": 2, "noise": 0.2}
+    recipe["training"] |= {"epochs": 4}
+    return recipe
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "data"),
     [
         (rough, hourly_frame),
+        (variational, hourly_frame),
         (feedback, hourly_frame),
         (translate, small.reversed_words),
         (lambda: small.next_step_recipe(), lambda: hourly_frame(400)),
@@ -98,7 +106,7 @@ def echo() -> dict[str, Any]:
         (texts_recipe, words_frame),
         (echo, lambda: None),
     ],
-    ids=["forecast", "feedback", "translate", "next_step", "whole", "tag", "classify", "echo"],
+    ids=["forecast", "variational", "feedback", "translate", "next_step", "whole", "tag", "classify", "echo"],
 )
 def test_a_resumed_training_has_the_figures_of_one_in_a_piece(
     recipe: Callable[[], dict[str, Any]], data: Callable[[], pd.DataFrame | None], store: Path

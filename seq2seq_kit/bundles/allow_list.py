@@ -36,6 +36,7 @@ _BY_MODULE = {
     "categories": "Indicators SplitCategories",
     "channels": "ChannelEmbedding MergeChannels RepeatChannels SplitChannels",
     "characters": "FoldSteps UnfoldSteps",
+    "drawing": "AddNoise DrawLatent",
     "feedback": "StepBefore",
     "layers": "Denormalise JoinSteps Normalise PositionEmbedding Repeat SplitSteps",
     "masks": "DropMask OneHot WithMask",

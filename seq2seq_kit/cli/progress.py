@@ -73,7 +73,9 @@ class TrainingConsole:
         star = " *" if epoch.val_loss < self.best else ""
         self.best = min(self.best, epoch.val_loss)
         left = epoch.seconds * (epoch.of - epoch.number)
-        metrics = "".join(f"  {key} {value:.4f}" for key, value in epoch.metrics.items() if key.startswith("val_"))
+        # Of validation, where it has the figure, too.
+        shown_of = {key: value for key, value in epoch.metrics.items() if f"val_{key}" not in epoch.metrics}
+        metrics = "".join(f"  {key} {value:.4f}" for key, value in shown_of.items())
         if self.task is not None:
             self.progress.update(self.task, speed=f"{epoch.sequences_per_second:,.0f}")
         print_line(

@@ -15,6 +15,8 @@ from seq2seq_kit.models.acceleration import accelerate
 from seq2seq_kit.models.arguments import (
     boolean,
     fraction,
+    non_negative,
+    one_of,
     output_columns,
     positive_int,
     refuse,
@@ -23,6 +25,7 @@ from seq2seq_kit.models.arguments import (
 )
 from seq2seq_kit.models.blocks import Recurrent, bridge, decode, encode, head, segments
 from seq2seq_kit.models.categories import Embedded
+from seq2seq_kit.models.drawing import KL_WEIGHT, LATENTS, add_noise, make_latent
 
 
 def build_autoencoder(
@@ -40,6 +43,10 @@ def build_autoencoder(
     output_dropout: float = 0.0,
     categories: Sequence[int] = (),
     embedding_units: int | None = None,
+    noise: float = 0.0,
+    latent: Literal["plain", "variational"] = "plain",
+    kl_weight: float = KL_WEIGHT,
+    kl_warmup: int = 0,
     cell: Literal["lstm", "gru"] = "lstm",
     dropout: float = 0.0,
     recurrent_dropout: float = 0.0,
@@ -62,6 +69,11 @@ def build_autoencoder(
         categories: Codes of each category, whose columns are the last ones of the inputs and are not rebuilt: 0 is a missing
             cell, 1 an unknown value, from 2 on a value. Each code has a learned vector; see `models.categories`.
         embedding_units: Width of the vectors; None: half as many as a category has codes, at most 50.
+        noise: Standard deviation of the noise that the rebuilt columns get on their way in, in training only.
+        latent: `variational`: the latent vector is drawn in training, and its mean in use.
+        kl_weight: Weight of a variational latent vector's divergence from a standard normal one, in nats, beside the loss.
+        kl_warmup: Epochs over which that weight rises; the kit's `train` minds it, Keras' `fit` by a callback that calls
+            `begin_epoch` of the layer `latent`.
         cell: `lstm` or `gru`.
         dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
         recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
@@ -98,17 +110,22 @@ def build_autoencoder(
     fraction("output_dropout", output_dropout)
     if latent_dim is not None:
         positive_int("latent_dim", latent_dim)
+    one_of("latent", latent, LATENTS)
+    non_negative("kl_weight", kl_weight)
+    positive_int("kl_warmup", kl_warmup, least=0)
     recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
     inputs = keras.Input((input_steps, input_features), name="inputs")
     sequence = inputs
     embedded = Embedded(categories, embedding_units)
     if categories:
-        sequence = embedded.join(*embedded.split(inputs, len(categories), name="split_categories"), name="categories")
+        sequence, codes = embedded.split(inputs, len(categories), name="split_categories")
+    sequence = add_noise(sequence, noise, output_features)
+    if categories:
+        sequence = embedded.join(sequence, codes, name="categories")
     sequence = segments(sequence, segment_steps, encoder[0]) if segment_steps > 1 else sequence
-    latent, _ = encode(sequence, encoder, recurrent, bidirectional=bidirectional, pyramid=pyramid)
-    if latent_dim is not None:
-        latent = keras.layers.Dense(latent_dim, name="latent")(latent)
-    repeated = bridge(latent, input_steps // segment_steps, position_embedding=position_embedding)
+    encoded, _ = encode(sequence, encoder, recurrent, bidirectional=bidirectional, pyramid=pyramid)
+    vector = make_latent(encoded, latent_dim, latent, kl_weight=kl_weight, kl_warmup=kl_warmup)
+    repeated = bridge(vector, input_steps // segment_steps, position_embedding=position_embedding)
     decoded = decode(repeated, decoder, recurrent)
     outputs = head(decoded, output_features, segment_steps=segment_steps, dropout=output_dropout)
     return accelerate(keras.Model(inputs, outputs, name="autoencoder"))

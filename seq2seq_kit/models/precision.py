@@ -9,12 +9,13 @@ import keras
 
 from seq2seq_kit.models import keras_compat
 from seq2seq_kit.models.categories import SplitCategories
+from seq2seq_kit.models.drawing import DrawLatent
 from seq2seq_kit.models.layers import Denormalise, Normalise
 
 _FUSED = (keras.layers.LSTM, keras.layers.GRU)
 # A window's level and spread are taken from the numbers as they are; half precision has three digits or fewer.
-# Nor does it hold every code.
-_EXACT = (keras.layers.InputLayer, Normalise, Denormalise, SplitCategories)
+# Nor does it hold every code, or the variance whose logarithm is 12.
+_EXACT = (keras.layers.InputLayer, Normalise, Denormalise, SplitCategories, DrawLatent)
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from typing import Literal
 import keras
 
 from seq2seq_kit.models.acceleration import accelerate
-from seq2seq_kit.models.arguments import boolean, fraction, positive_int, units_list
+from seq2seq_kit.models.arguments import boolean, fraction, non_negative, one_of, positive_int, units_list
 from seq2seq_kit.models.blocks import Recurrent, decode, encode, padded_values
+from seq2seq_kit.models.drawing import KL_WEIGHT, LATENTS, add_noise, make_latent
 from seq2seq_kit.models.layers import Repeat
 from seq2seq_kit.models.masks import DropMask
 
@@ -25,6 +26,10 @@ def build_whole_autoencoder(
     bidirectional: bool = False,
     pyramid: int = 1,
     output_dropout: float = 0.0,
+    noise: float = 0.0,
+    latent: Literal["plain", "variational"] = "plain",
+    kl_weight: float = KL_WEIGHT,
+    kl_warmup: int = 0,
     cell: Literal["lstm", "gru"] = "lstm",
     dropout: float = 0.0,
     recurrent_dropout: float = 0.0,
@@ -41,6 +46,10 @@ def build_whole_autoencoder(
         bidirectional: Encoder layers read the sequence in both directions.
         pyramid: Neighbouring steps that are joined between two encoder layers.
         output_dropout: Share of the decoder's outputs dropped in training, in [0, 1).
+        noise: Standard deviation of the noise that the rebuilt columns get on their way in, in training only.
+        latent: `variational`: the latent vector is drawn in training, and its mean in use.
+        kl_weight: As of `build_autoencoder`.
+        kl_warmup: As of `build_autoencoder`.
         cell: `lstm` or `gru`.
         dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
         recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
@@ -71,12 +80,15 @@ def build_whole_autoencoder(
     boolean("bidirectional", bidirectional)
     positive_int("pyramid", pyramid)
     fraction("output_dropout", output_dropout)
+    one_of("latent", latent, LATENTS)
+    non_negative("kl_weight", kl_weight)
+    positive_int("kl_warmup", kl_warmup, least=0)
     recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
     inputs, sequence = padded_values(input_features, mask="mask")
-    latent, _ = encode(sequence, encoders, recurrent, bidirectional=bidirectional, pyramid=pyramid)
-    if latent_dim is not None:
-        latent = keras.layers.Dense(latent_dim, name="latent")(latent)
-    decoded = decode(Repeat(name="bridge")([latent, sequence]), decoders, recurrent)
+    sequence = add_noise(sequence, noise, output_features)
+    encoded, _ = encode(sequence, encoders, recurrent, bidirectional=bidirectional, pyramid=pyramid)
+    vector = make_latent(encoded, latent_dim, latent, kl_weight=kl_weight, kl_warmup=kl_warmup)
+    decoded = decode(Repeat(name="bridge")([vector, sequence]), decoders, recurrent)
     if output_dropout:
         decoded = keras.layers.Dropout(output_dropout, name="output_dropout")(decoded)
     # As in next_step.py: TimeDistributed cannot take an open number of steps in Keras 3.15.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import AUTOREGRESSIVE, Written
+from seq2seq_kit.recipe.latent_fields import Latent
 from seq2seq_kit.recipe.rules import is_count
 from seq2seq_kit.recipe.section import Tree
 
@@ -54,6 +55,16 @@ def a_pyramid_has_layers_to_join(recipe: Written) -> Iterator[Problem]:
             "joins steps between two encoder layers, and there is one; add a layer to `encoder_units`, or leave it out"
         )
         yield Problem("model.pyramid", said, "unused_key")
+
+
+def a_divergence_is_of_a_variational_latent(recipe: Written) -> Iterator[Problem]:
+    if recipe.model.get("latent") != "plain":
+        return
+    for key in ("kl_weight", "kl_warmup"):
+        # A resolved recipe writes defaults out, so only what differs from them was set.
+        if recipe.model.get(key) != Latent.model_fields[key].default:
+            said = "is for `latent: variational`; leave it out, or choose that. Received: `latent: plain`"
+            yield Problem(f"model.{key}", said, "unused_key")
 
 
 def true_outputs_are_for_decoders_that_read_them(recipe: Written) -> Iterator[Problem]:

@@ -46,11 +46,21 @@ class Observer(Protocol):
         """An epoch has ended."""
 
 
-def best_epoch_of(patience: int) -> keras.callbacks.EarlyStopping:
-    """Keeps the weights of the epoch with the lowest validation loss; ends a fit after `patience` epochs without a lower one."""
+def best_epoch_of(patience: int, *, first: int = 1) -> keras.callbacks.EarlyStopping:
+    """Keeps the weights of the epoch with the lowest validation loss; ends a fit after `patience` epochs without a lower one.
+
+    Epochs before the `first`, counted from 1, are kept only as long as there is no other.
+    """
     import keras
 
-    return keras.callbacks.EarlyStopping(monitor="val_loss", patience=patience, restore_best_weights=True)
+    class BestEpoch(keras.callbacks.EarlyStopping):
+        def on_epoch_end(self, epoch: int, logs: _Logs | None = None) -> None:
+            if epoch + 1 < first:
+                self.best_epoch, self.best_weights = epoch, self.model.get_weights()
+            else:
+                super().on_epoch_end(epoch, logs)
+
+    return BestEpoch(monitor="val_loss", patience=patience, restore_best_weights=True)
 
 
 def last_epoch() -> keras.callbacks.Callback:
@@ -68,9 +78,11 @@ def last_epoch() -> keras.callbacks.Callback:
 
 
 def around_epochs(
-    begin_epoch: Callable[[int], None] | None, validate: Callable[[], float] | None
+    begin_epoch: Callable[[int], None] | None,
+    validate: Callable[[], float] | None,
+    show: Callable[[_Logs], None] | None = None,
 ) -> keras.callbacks.Callback:
-    """Stands before the other callbacks, so that they find the validation loss that it puts into the epoch's logs."""
+    """Stands before the other callbacks, so that they find what it puts into the epoch's logs: the validation loss, figures."""
     import keras
 
     class AroundEpochs(keras.callbacks.Callback):
@@ -81,6 +93,8 @@ def around_epochs(
         def on_epoch_end(self, epoch: int, logs: _Logs) -> None:
             if validate:
                 logs["val_loss"] = validate()
+            if show:
+                show(logs)
 
     return AroundEpochs()
 

@@ -31,6 +31,7 @@ from seq2seq_kit.training.interrupt import noticing_ctrl_c
 from seq2seq_kit.training.objective import nan_message, no_step_message, optimizer_of, value_loss
 from seq2seq_kit.training.own import OwnLoss
 from seq2seq_kit.training.stepping import longest, step_singly, step_together, steps_per_call
+from seq2seq_kit.training.teaching import course_of
 
 if TYPE_CHECKING:
     import keras
@@ -149,21 +150,23 @@ def fit(
             code="invalid_argument",
         )
     count = examples.count("train")
-    steps = math.ceil(count / training.batch_size)
+    steps, course = math.ceil(count / training.batch_size), course_of(model)
     together = steps_per_call(model, training.batch_size, training.precision, open_steps=_open_steps(model, examples))
     model.compile(
         optimizer=optimizer_of(training, steps),
         loss=loss
         if loss is not None
         else value_loss(getattr(training, "loss", "mse"), masked=_masked(examples), weighted=_weighted(examples)),
-        metrics=list(metrics),
+        metrics=[*metrics, *course.metrics],
         jit_compile=False,  # XLA was no faster here and takes seconds to compile
         steps_per_execution=together,
     )
     # A step that creates the optimizer's variables while it is traced is traced a second time.
     model.optimizer.build(model.trainable_variables)
     step_together(model, steps, training.precision)
-    best = last_epoch() if stop_after else best_epoch_of(training.patience or epochs)
+    best = (
+        last_epoch() if stop_after else best_epoch_of(training.patience or epochs, first=min(course.first_kept, epochs))
+    )
     state = checkpoint.load() if checkpoint else None
     history: list[Epoch] = list(state.history) if state else []
     pressed = threading.Event()
@@ -184,9 +187,9 @@ def fit(
             checkpoint.save(State.of(model, with_state, history=history, seconds=seconds, ended=over))
 
     watching = watch(history, observers, pressed, steps, epochs, count)
-    all_callbacks = [best, watching, *with_state[1:], *callbacks, after_epochs(history, observers, restore, save)]
-    if begin_epoch or validate:
-        all_callbacks.insert(0, around_epochs(begin_epoch, validate))
+    around = around_epochs(begin_epoch or course.begin_epoch, validate, course.show)
+    all_callbacks = [around, best, watching, *with_state[1:], *callbacks]
+    all_callbacks.append(after_epochs(history, observers, restore, save))
     ended: Ended = "epochs"
     size = max(_EVALUATION_BATCH, training.batch_size)
     try:

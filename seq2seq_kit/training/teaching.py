@@ -1,8 +1,9 @@
-"""Training a decoder on some of its own outputs."""
+"""What changes from epoch to epoch of a training: a decoder reads more of its own outputs, a latent vector's penalty rises."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,3 +36,34 @@ def teach(
         mix.ratio.assign(first + (last - first) * (epoch - 1) / max(epochs - 1, 1))
 
     return trained, begin_epoch
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a fit does at its epochs beside training.
+
+    Attributes:
+        metrics: Watched beside the loss.
+        begin_epoch: Told the number of each epoch, from 1, before it begins.
+        show: Puts more figures into an epoch's logs.
+        first_kept: The first epoch whose weights may be the best.
+    """
+
+    metrics: Sequence[keras.Metric] = ()
+    begin_epoch: Callable[[int], None] | None = None
+    show: Callable[[dict[str, float]], None] | None = None
+    first_kept: int = 1
+
+
+def course_of(model: keras.Model) -> Course:
+    """The course of a model whose latent vector is variational; an empty one of any other.
+
+    The penalty rises over the first epochs, of which none is kept: validation knows no penalty, so it would choose one of those.
+    The divergence and the loss without it are figures of each epoch.
+    """
+    from seq2seq_kit.models.drawing import divergence_of, drawn_latent, reconstruction_of
+
+    layer = drawn_latent(model)
+    if layer is None:
+        return Course()
+    return Course([divergence_of(layer)], layer.begin_epoch, reconstruction_of(layer), layer.kl_warmup + 1)

@@ -66,6 +66,7 @@ class Case:
             "future_join": self.get("future_features", 0) and self.get("segment_steps", 1) > 1,
             "bridge_future": self.get("future_features", 0),
             "output_dropout": self.get("output_dropout", 0),
+            "noise": self.get("noise", 0),
             "output_split": self.get("segment_steps", 1) > 1,
             "merge_channels": self.independent,
             "denormalise": self.get("normalise", "none") != "none",
@@ -249,6 +250,7 @@ CASES = [
     ),
     forecaster("with all shapes", **ALL_SHAPES),
     forecaster("with all shapes, of any input length", **ALL_SHAPES | {"linear_skip": False, "input_steps": None}),
+    autoencoder("with noise in segments", noise=0.3, input_steps=6, segment_steps=2),
     *variants_of_shape(autoencoder),
     autoencoder("in segments through a latent layer", input_steps=6, segment_steps=3, latent_dim=2, output_features=1),
 ]
@@ -328,7 +330,7 @@ def test_a_saved_model_loads_with_equal_outputs(case: Case, tmp_path: Path) -> N
 def test_dropout_acts_in_training_only_and_only_where_asked(case: Case) -> None:
     model, inputs = case.model(), case.inputs()
     np.testing.assert_array_equal(called(model, inputs), called(model, inputs))
-    drops = any(case.get(name, 0.0) > 0 for name in ("dropout", "recurrent_dropout", "output_dropout"))
+    drops = any(case.get(name, 0.0) > 0 for name in ("dropout", "recurrent_dropout", "output_dropout", "noise"))
     equal = np.array_equal(called(model, inputs, training=True), called(model, inputs, training=True))
     assert equal != drops
 

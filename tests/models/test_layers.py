@@ -12,6 +12,7 @@ from keras import ops
 
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models.channels import ChannelEmbedding, MergeChannels, RepeatChannels, SplitChannels
+from seq2seq_kit.models.drawing import AddNoise, DrawLatent
 from seq2seq_kit.models.layers import Denormalise, JoinSteps, Normalise, PositionEmbedding, Repeat, SplitSteps
 
 Array = np.ndarray
@@ -93,6 +94,8 @@ CASES = [
         lambda x, s: x * s[:, 1:, [2, 0]] + s[:, :1, [2, 0]],
         fixed_steps=True,
     ),
+    Case("add noise", lambda: AddNoise(0.5, 2), [(3, 4, 3)], lambda x: x),
+    Case("draw latent", DrawLatent, [(3, 5), (3, 5)], lambda mean, _: mean, fixed_steps=True),
 ]
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "_"))
 

@@ -5,8 +5,13 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from seq2seq_kit.recipe.column_fields import ShortSeries
-from seq2seq_kit.recipe.fields import Model, Recipe, Rule, Steps, Training, WindowData
-from seq2seq_kit.recipe.model_rules import a_pyramid_has_layers_to_join, segments_and_pyramid_divide_the_steps
+from seq2seq_kit.recipe.fields import Model, Recipe, Rule, Training, WindowData
+from seq2seq_kit.recipe.latent_fields import Latent
+from seq2seq_kit.recipe.model_rules import (
+    a_divergence_is_of_a_variational_latent,
+    a_pyramid_has_layers_to_join,
+    segments_and_pyramid_divide_the_steps,
+)
 from seq2seq_kit.recipe.rules import (
     TABLE_RULES,
     a_split_in_time_leaves_training_rows,
@@ -24,10 +29,8 @@ class AutoencodeData(WindowData):
     short_series: ShortSeries = "leave_out"
 
 
-class AutoencodeModel(Model):
+class AutoencodeModel(Model, Latent):
     """The layers of an autoencoder."""
-
-    latent_dim: Steps | None = Field(None, description="Width of the latent vector; default: the last encoder layer's.")
 
 
 class AutoencodeRecipe(Recipe):
@@ -40,6 +43,7 @@ class AutoencodeRecipe(Recipe):
         a_split_in_time_leaves_training_rows,
         segments_and_pyramid_divide_the_steps,
         a_pyramid_has_layers_to_join,
+        a_divergence_is_of_a_variational_latent,
     )
     # Nothing of its data is searched: its inputs are what it reconstructs.
 

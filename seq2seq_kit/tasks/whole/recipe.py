@@ -4,8 +4,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from seq2seq_kit.recipe.fields import SPLIT, EncoderDecoder, Name, Recipe, Rule, SequenceSplit, Steps, Table, Training
-from seq2seq_kit.recipe.model_rules import a_pyramid_has_layers_to_join
+from seq2seq_kit.recipe.fields import SPLIT, EncoderDecoder, Name, Recipe, Rule, SequenceSplit, Table, Training
+from seq2seq_kit.recipe.latent_fields import Latent
+from seq2seq_kit.recipe.model_rules import a_divergence_is_of_a_variational_latent, a_pyramid_has_layers_to_join
 from seq2seq_kit.recipe.rules import (
     TABLE_RULES,
     a_split_of_sequences_leaves_training_sequences,
@@ -20,10 +21,8 @@ class WholeData(Table):
     split: SequenceSplit = Field(default_factory=SequenceSplit, description=SPLIT)
 
 
-class WholeModel(EncoderDecoder):
+class WholeModel(EncoderDecoder, Latent):
     """Encoder, latent vector and decoder over sequences of any length."""
-
-    latent_dim: Steps | None = Field(None, description="Width of the latent vector; default: the last encoder layer's.")
 
 
 class WholeRecipe(Recipe):
@@ -33,6 +32,7 @@ class WholeRecipe(Recipe):
         *TABLE_RULES,
         a_split_of_sequences_leaves_training_sequences,
         a_pyramid_has_layers_to_join,
+        a_divergence_is_of_a_variational_latent,
     )
     no_folds: ClassVar[str] = "divides whole sequences"
 
