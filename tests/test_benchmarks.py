@@ -206,7 +206,12 @@ def test_the_ratios_of_a_table_are_read(tmp_path: Path) -> None:
         "| one | 9 (8 to 10) | 0.97 |",
         "| two | 9 | 1.20 |",
     ]
-    table = "\n".join([*rows, "", "| a | b |"])
+    other = [
+        "| shape | keras | kit / keras_data |",
+        "| --- | ---: | ---: |",
+        "| one | 9 | 4.00 |",
+    ]  # as layers.py has for inference
+    table = "\n".join(["Training", "", *rows, "", "Inference", "", *other])
     assert import_module("gpu").ratios_of(table, "kit / keras_data") == [0.97, 1.2]
     assert import_module("gpu").ratios_of(table, "kit / torch") == []
 
