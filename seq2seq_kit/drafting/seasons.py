@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seq2seq_kit.data.tables.time import Every
+from seq2seq_kit.drafting.signal import far_off
 
 _CYCLES = 3  # that the rows must hold before a season can be told from chance
 _CYCLES_OF_SPECTRUM = 7  # a walk has a few slow swings, too
@@ -40,7 +41,8 @@ def find_seasons(values: np.ndarray, every: Every | None) -> list[Season]:
     """The seasons of a series, shortest first.
 
     Args:
-        values: Training rows in time order, NaN where unknown, shape `(rows,)`.
+        values: Training rows in time order, NaN where unknown, shape `(rows,)`. Values that are far off do not count: a single
+            one would hide every season.
         every: Step between rows.
     """
     rows = _filled(values[-_LONGEST:])
@@ -107,7 +109,7 @@ def _peak(rows: np.ndarray) -> int:
 
 
 def _filled(values: np.ndarray) -> np.ndarray:
-    known = np.isfinite(values)
+    known = np.isfinite(values) & ~far_off(values)
     if known.all() or not known.any():
         return values if known.all() else np.zeros(0)
     return np.interp(np.arange(len(values)), np.flatnonzero(known), values[known])

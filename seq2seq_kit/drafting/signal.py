@@ -45,13 +45,14 @@ class Signal:
 
 
 def look_at(values: np.ndarray, window: int) -> Signal:
-    """What a series does.
+    """What a series does, values that are far off left out of all but their own share.
 
     Args:
         values: Training rows in time order, NaN where unknown, shape `(rows,)`.
         window: Steps of an input window.
     """
-    rows = values[np.isfinite(values)]
+    far = far_off(values)
+    rows = values[np.isfinite(values) & ~far]
     if len(rows) < 4:
         return Signal(0.0, 0.0, False, 0.0, 0.0, 0.0)
     window = max(2, min(window, len(rows) // 4))
@@ -65,7 +66,7 @@ def look_at(values: np.ndarray, window: int) -> Signal:
         trend=float(rows[-quarter:].mean() - rows[:quarter].mean()) / inside,
         grows=_grows(stretches),
         zeros=float(np.mean(rows == 0)),
-        far=float(np.mean(far_off(rows))),
+        far=float(far.sum() / (far.sum() + len(rows))),
         shift=float(np.abs(np.diff(eighths)).max()) / inside,
     )
 

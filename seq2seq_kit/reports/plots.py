@@ -249,7 +249,8 @@ def _draw_window(axes: Axes, examples: Examples, window: int, k: int) -> None:
     if np.issubdtype(examples.ahead_x.dtype, np.datetime64):
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-        locator = AutoDateLocator(maxticks=7)
+        # With five, its default, no interval of months or hours gives between five and seven ticks of 40 months or 70 hours.
+        locator = AutoDateLocator(minticks=3, maxticks=7)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 

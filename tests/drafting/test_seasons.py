@@ -39,6 +39,17 @@ def test_missing_cells_hide_no_season() -> None:
     assert [season.name for season in find_seasons(rows, HOUR)] == ["day"]
 
 
+@pytest.mark.parametrize("far", [1e4, -1e7, 1e30])
+def test_a_few_values_that_are_far_off_hide_no_season_and_no_level(far: float) -> None:
+    at = np.arange(3_000)
+    rows = np.sin(2 * np.pi * at / 24) + at / 500
+    broken = np.where(np.isin(at, [700, 701, 2_500]), far, rows)
+    assert [season.name for season in find_seasons(broken, HOUR)] == ["day"]
+    told, clean = look_at(broken, 48), look_at(rows, 48)
+    assert told.far == 3 / 3_000
+    assert (told.moves, told.trend, told.shift) == pytest.approx((clean.moves, clean.trend, clean.shift), rel=0.05)
+
+
 def test_a_series_is_told_by_level_growth_zeros_and_outliers() -> None:
     at, rng = np.arange(400), np.random.default_rng(0)
     flat = rng.normal(10, 1, 400)

@@ -216,6 +216,18 @@ def test_the_worst_baseline_does_not_flatten_the_error_by_step() -> None:
     assert legend.get_texts()[-1].get_text() == "wild, up to 3600"
 
 
+@pytest.mark.parametrize("steps", [8, 24, 48, 70])
+@pytest.mark.parametrize("every", ["1min", "1h", "1D", "1MS", "12h"])
+@pytest.mark.filterwarnings("error")
+def test_no_window_is_too_long_or_short_for_the_marks_of_its_times(every: str, steps: int) -> None:
+    section = forecast_recipe(**SMALL | {"input_steps": steps - 4}, every="1mo" if every == "1MS" else every.lower())
+    frame = hourly_frame(600).assign(time=pd.date_range("2001-01-01", periods=600, freq=every))
+    prepared = prepare(parse_recipe(section).data, frame)
+    figure = plots.plot_examples(plots.pick_examples(prepared, "test", {MODEL: truth_but_one}, count=1), title="t")
+    figure.draw_without_rendering()
+    assert 1 <= len(figure.axes[0].get_xticks()) <= 12
+
+
 def test_units_stand_on_the_axes_and_on_the_page(tmp_path: Path) -> None:
     prepared = prepare(parse_recipe(forecast_recipe(**SMALL, units={"load": "k$W"})).data, hourly_frame(300))
     examples = examples_of(prepared)
