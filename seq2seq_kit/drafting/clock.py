@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
+from seq2seq_kit.data.tables.month_names import in_english
 from seq2seq_kit.data.tables.time_formats import column_of_times, read_quarters
 from seq2seq_kit.data.tables.timestamps import TimeStyle, read_times
 from seq2seq_kit.drafting.notes import listed
@@ -123,7 +124,7 @@ def _form_of_dates(column: pd.Series, kind: str, name: str, origin: str) -> str 
     if kind != "text":
         return kind
     _, style = read_times(column, name, origin)
-    return guess_datetime_format(str(column.dropna().iloc[0]).strip(), dayfirst=bool(style.day_first))
+    return guess_datetime_format(str(in_english(column.dropna()).iloc[0]).strip(), dayfirst=bool(style.day_first))
 
 
 def _as_said(frame: pd.DataFrame, names: list[str], keys: dict[str, str], others: list[str], origin: str) -> Clock:
@@ -149,7 +150,7 @@ def _kind(column: pd.Series, name: str) -> str:
     if pd.api.types.is_numeric_dtype(column):
         return _of_numbers(column, name)
     cells = column.dropna().astype("str")
-    cells = cells.iloc[:: max(1, len(cells) // _LOOKED_AT)].head(_LOOKED_AT)
+    cells = in_english(cells.iloc[:: max(1, len(cells) // _LOOKED_AT)].head(_LOOKED_AT))
     if not len(cells):
         return ""
     if cells.str.fullmatch(_TIME_OF_DAY).mean() > _MOSTLY and not _are_days(cells, name):

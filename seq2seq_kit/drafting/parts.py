@@ -4,6 +4,7 @@ import re
 
 import pandas as pd
 
+from seq2seq_kit.data.tables.month_names import in_english
 from seq2seq_kit.errors import DataError
 
 _PARTS = (
@@ -75,7 +76,7 @@ def find_parts(frame: pd.DataFrame, origin: str) -> tuple[list[str], str | None]
 def _month_names(column: pd.Series, name: str) -> str | None:
     if not re.fullmatch(_PARTS[1][0], name.strip(), re.IGNORECASE) or pd.api.types.is_numeric_dtype(column):
         return None
-    cells = column.astype("str").str.strip()
+    cells = in_english(column.astype("str").str.strip())
     return next(
         (form for form in ("%B", "%b") if pd.to_datetime(cells, format=form, errors="coerce").notna().all()), None
     )
@@ -103,7 +104,7 @@ def _is_part(column: pd.Series, name: str, form: str, low: int, high: int) -> bo
 
 def of_months(column: pd.Series) -> str | None:
     """The format of texts such as `Jan-05` and `05-Jan` whose months, read with a year of two digits, follow each other."""
-    cells = pd.Series(column.dropna().astype("str").str.strip().unique())
+    cells = in_english(pd.Series(column.dropna().astype("str").str.strip().unique()))
     for form in (
         f"{first}{sign}{second}"
         for month in ("%b", "%B")

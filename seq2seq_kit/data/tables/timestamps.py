@@ -13,6 +13,7 @@ import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
 from seq2seq_kit.data.tables.cells import plain, shown
+from seq2seq_kit.data.tables.month_names import in_english
 from seq2seq_kit.data.tables.time_formats import (
     advice_for_numbers,
     counted_times,
@@ -90,12 +91,13 @@ def _read_times(
     elif style.format == QUARTER:
         times = read_quarters(column)
     else:
+        read = in_english(column)
         if style.format is not None:
-            column = written_numbers(column, style.format)
+            read = written_numbers(read, style.format)
         else:
-            _refuse_without_year(column, time, origin)
-            day_first = _day_first(column, day_first, time, origin)
-        times = _parse(column, style, day_first, style.reads_as or (trained.zone if trained else ""), time, origin)
+            _refuse_without_year(read, time, origin)
+            day_first = _day_first(read, day_first, time, origin)
+        times = _parse(read, style, day_first, style.reads_as or (trained.zone if trained else ""), time, origin)
     _refuse_missing(column, times, time, origin, *piece, style)
     found = pd.DatetimeIndex(times)
     if style.reads_as:
