@@ -191,10 +191,10 @@ def conclude(
     info = _origin(fitted, digest, record.run_id) | own_classes(job, model)
     with rescue(job.bundle(model, info, peers=False), reporter.say):
         reporter.say("fitting the baselines and evaluating")
-        bundle = job.bundle(model, info)
+        bundle, told = job.detecting(job.bundle(model, info))
         val = val if val is not None else job.report(bundle, "val")
         test = job.report(bundle, "test")
-        for finding in job.examine(fitted, val, test):
+        for finding in [*told, *job.examine(fitted, val, test)]:
             findings.append(finding)
             reporter.find(finding)
         uri = record.tracking.uri

@@ -7,14 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seq2seq_kit.anomalies.detection import detect_events
+from seq2seq_kit.anomalies.detector import Detector
+from seq2seq_kit.bundles.detecting import fitted_detector
 from seq2seq_kit.data.windows.prepare import prepare
 from seq2seq_kit.evaluation import evaluate_part, fit_forecast_baselines, naive_error
 from seq2seq_kit.evaluation.baselines import LastValue, Predictor
 from seq2seq_kit.explanation import recurrences_of, slow_layers
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.recipe.detect_fields import Detect
 from seq2seq_kit.sweeps import conclusion
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.autoencode.baselines import fit_autoencode_baselines
+from seq2seq_kit.tasks.autoencode.bundle import AutoencodeBundle
 from seq2seq_kit.tasks.autoencode.task import AutoencodeJob
 from seq2seq_kit.tasks.classify.evaluation import LabelEvaluation
 from seq2seq_kit.tasks.classify.task import ClassifyJob
@@ -23,6 +28,7 @@ from seq2seq_kit.tasks.forecast.linear_start import line_alone
 from seq2seq_kit.tasks.forecast.task import ForecastJob
 from seq2seq_kit.tasks.next_step.task import NextStepJob
 from seq2seq_kit.training.fit import Fit
+from tests.anomalies.rows import HOUR, errors_of, noise
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame, waves_frame, whole_recipe
 from tests.tasks.classify.conftest import counted_frame, series_recipe, texts_recipe, words_frame
 from tests.test_messages import listed
@@ -196,6 +202,16 @@ PAIRS: dict[str, Pair] = {
     "keras_loop": Pair(lambda: loops(recurrent_dropout=0.1), lambda: loops(dropout=0.1)),
     "labels": Pair(lambda: tagged(["a", "b"]), lambda: forecast_data(hourly_frame(400))),
     "labels_never_correct": Pair(lambda: labelled([0, 0, 1, 2, 0, 1]), lambda: labelled([0, 0, 1, 1, 0, 2])),
+    "detector_not_fitted": Pair(lambda: calibrated(noise(10)), lambda: calibrated(noise(300))),
+    "scores_drift": Pair(
+        lambda: scored(noise(500) * np.linspace(1, 4, 500)[:, None]), lambda: scored(noise(500) * 1.2)
+    ),
+    "threshold_always_crossed": Pair(lambda: scored(noise(500) * 40), lambda: scored(noise(500) * 2)),
+    "threshold_never_crossed": Pair(lambda: scored(noise(500) * 0.1), lambda: scored(noise(500))),
+    "training_part_contains_anomalies": Pair(
+        lambda: calibrated(noise(1000), far_off(places=range(10, 1000, 100))),
+        lambda: calibrated(noise(1000), far_off(places=[500, 510])),
+    ),
     "labels_never_given": Pair(lambda: labelled([0, 0, 1, 1, 0, 1]), lambda: labelled([0, 0, 1, 1, 0, 2])),
     "lengths": Pair(lambda: checked(whole_recipe(), waves_frame()), lambda: checked(series_recipe(), counted_frame())),
     "loses_to_baseline": Pair(lambda: judged(noisy(), Off(6.0)), lambda: judged(noisy(), Off(0.5))),
@@ -251,6 +267,25 @@ PAIRS: dict[str, Pair] = {
         lambda: judged(changed(noisy(), 599, 4e5), Off(0.5)), lambda: judged(changed(noisy(), 599, 8.0), Off(0.5))
     ),
 }
+
+
+def scored(errors: np.ndarray) -> list[Finding]:
+    """What is said of the scores of a table by a detector of usual errors."""
+    detector = Detector.fit(errors_of(noise(3000)), Detect(), window_steps=4, every_seconds=HOUR)
+    return detect_events(errors_of(errors), detector).findings
+
+
+def far_off(*, places: Sequence[int] | range) -> np.ndarray:
+    errors = noise(1000, seed=3)
+    errors[list(places)] += 40
+    return errors
+
+
+def calibrated(val: np.ndarray, train: np.ndarray | None = None) -> list[Finding]:
+    """What is said at the end of a training whose model makes these errors."""
+    bundle = AutoencodeBundle(parse_recipe(autoencode_recipe()), None, None, [])  # type: ignore[arg-type]
+    parts = {"val": errors_of(val), "train": errors_of(val if train is None else train)}
+    return fitted_detector(bundle, parts.__getitem__, HOUR)[1]
 
 
 def tied(share: float) -> list[Finding]:

@@ -149,6 +149,21 @@ class Detector:
             self, threshold=_positive(float(np.interp(np.log(alarms_per_week), log, levels[[below, below - 1]])))
         )
 
+    def tuned(self, *, alarms_per_week: float | None = None, threshold: float | None = None) -> Self:
+        """`at_rate` or `at_threshold`, or the same.
+
+        Raises:
+            ArgumentError: Both are given, or one is not above 0.
+        """
+        if alarms_per_week is not None and threshold is not None:
+            said = (
+                f"alarms_per_week and threshold are two ways to say one thing. Received: {alarms_per_week}, {threshold}"
+            )
+            raise ArgumentError(f"{said}. Leave one out", code="invalid_argument")
+        if threshold is not None:
+            return self.at_threshold(threshold)
+        return self if alarms_per_week is None else self.at_rate(alarms_per_week)
+
     def robust(self, errors: np.ndarray) -> np.ndarray:
         """Errors in units of their robust standard deviation, signed, shape `(rows, columns)`."""
         return np.asarray((errors - self.center) / self.scale)

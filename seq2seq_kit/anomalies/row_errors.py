@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +14,7 @@ from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.recipe.detect_fields import Combine
 
 _CHUNK = 4_096  # windows
+_MOST_ROWS = 500_000
 
 
 class Predicts(Protocol):
@@ -77,6 +78,14 @@ def row_errors(predict: Predicts, prepared: Prepared, part: str, *, combine: Com
             keep = int(np.searchsorted(known, until - steps, side="right"))
             old, held = stack[keep:], held + keep
     return _gathered(prepared, part, np.concatenate(rows), np.concatenate(expected), targets)
+
+
+def newest_rows(prepared: Prepared, part: str, most: int = _MOST_ROWS) -> Prepared:
+    """The same with at most so many rows in a part, the newest of each series: what is asked of it takes memory for each row."""
+    rows = prepared.rows[part]
+    each = max(most // max(len(rows), 1), 1)
+    kept = np.column_stack([np.maximum(rows[:, 0], rows[:, 1] - each), rows[:, 1]])
+    return replace(prepared, rows=prepared.rows | {part: kept})
 
 
 def combined(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.bundles.golden import golden_sequences, standard_normal
 from seq2seq_kit.data.sources.files import READ, in_their_files
 from seq2seq_kit.data.sources.given import Given, frame_of, is_table
 from seq2seq_kit.data.tables.sources import read_source
@@ -26,13 +27,25 @@ if TYPE_CHECKING:
     import keras
     from matplotlib.figure import Figure
 
+    from seq2seq_kit.anomalies.detection import Detection
+
 Json = dict[str, Any]
 Arrays = dict[str, np.ndarray]
 Shape = tuple[int | None, ...]
-_GOLDEN_LENGTHS = (8, 5, 3)
 _LONGEST_FACT = 500
 # What takes rows; see `Bundle.__init_subclass__`.
-_TAKES_ROWS = ("predict", "encode", "reconstruct", "score", "evaluate", "answer", "ignored_columns", "plot")
+_TAKES_ROWS = (
+    "predict",
+    "encode",
+    "reconstruct",
+    "score",
+    "detect",
+    "calibrate",
+    "evaluate",
+    "answer",
+    "ignored_columns",
+    "plot",
+)
 
 
 class Bundle(ABC):
@@ -105,6 +118,21 @@ class Bundle(ABC):
     def score(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
         """The reconstruction error of each window or sequence."""
         raise self._cannot("score")
+
+    def detect(
+        self,
+        frame: pd.DataFrame,
+        *,
+        alarms_per_week: float | None = None,
+        threshold: float | None = None,
+        origin: str = "the data",
+    ) -> Detection:
+        """The events of new rows; see `DetectingBundle`."""
+        raise self._cannot("detect")
+
+    def calibrate(self, frame: pd.DataFrame, *, origin: str = "the data") -> Bundle:
+        """The bundle with a detector fitted on these rows."""
+        raise self._cannot("calibrate")
 
     def with_beams(self, beams: int) -> Bundle:
         """The same model, searching with a beam of this width; see `models.decoding`."""
@@ -248,22 +276,6 @@ def format_of(recipe: Recipe) -> Format:
     """How a recipe's files of text are written."""
     found: Format = getattr(recipe.data, "format", PLAIN)
     return found
-
-
-def standard_normal(model: keras.Model) -> list[np.ndarray]:
-    """Golden inputs for a model of numbers."""
-    from seq2seq_kit.models.inference import forward_inputs
-
-    rng = np.random.default_rng(0)
-    shapes = [(len(_GOLDEN_LENGTHS), *(size or 8 for size in tensor.shape[1:])) for tensor in forward_inputs(model)]
-    return [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
-
-
-def golden_sequences(features: int) -> list[np.ndarray]:
-    """Golden inputs for a model of padded sequences: values, and which steps are there."""
-    lengths = np.array(_GOLDEN_LENGTHS)
-    values = np.random.default_rng(0).standard_normal((len(lengths), lengths.max(), features)).astype(np.float32)
-    return [values, (np.arange(lengths.max()) < lengths[:, None]).astype(np.float32)]
 
 
 __all__ = [

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Arrays, Bundle, Json, Shape, names_of_categories, refuse_other_shapes
+from seq2seq_kit.anomalies.detection import Detection, detect_events
+from seq2seq_kit.anomalies.detector import Detector
+from seq2seq_kit.anomalies.row_errors import Predicts, RowErrors, newest_rows, row_errors
+from seq2seq_kit.bundles.base import Arrays, Json, Shape, names_of_categories, refuse_other_shapes
+from seq2seq_kit.bundles.detecting import DetectingBundle, fitted_detector, seconds_between, stored_detector
 from seq2seq_kit.bundles.frames import require_some
 from seq2seq_kit.data.tables.categories import category_sizes
 from seq2seq_kit.data.tables.columns import Columns, window_shape
@@ -18,9 +22,11 @@ from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.windows.batches import Layout
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_new
 from seq2seq_kit.data.windows.ranges import WindowShape
+from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import Baseline, Evaluation, evaluate_part
 from seq2seq_kit.evaluation.baselines import FORECAST_BASELINES
 from seq2seq_kit.evaluation.stored import dump_baselines, restore_baselines
+from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Data, Recipe
 
 if TYPE_CHECKING:
@@ -28,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class WindowBundle(Bundle):
+class WindowBundle(DetectingBundle):
     """A trained model of windows.
 
     Attributes:
@@ -36,9 +42,12 @@ class WindowBundle(Bundle):
         baselines: Its fitted peers, for `evaluate`.
         naive: MASE's denominators by series, shape `(targets,)` each.
         baseline_kinds: The baselines that may stand in a stored bundle, by name.
+        linear: The kind of the one whose errors `detect` may use.
     """
 
+    verbs: ClassVar[tuple[str, ...]] = ("predict", "detect", "evaluate")
     baseline_kinds: ClassVar[Mapping[str, Callable[..., Baseline]]] = FORECAST_BASELINES
+    linear: ClassVar[str] = "Ridge"
 
     recipe: Recipe
     model: keras.Model
@@ -46,6 +55,7 @@ class WindowBundle(Bundle):
     baselines: list[Baseline]
     naive: dict[str, np.ndarray] = field(default_factory=dict)
     info: Json = field(default_factory=dict)
+    detector: Detector | None = None
 
     @property
     @abstractmethod
@@ -68,11 +78,66 @@ class WindowBundle(Bundle):
         """The model as a predictor of windows, in original units, shape `(windows, output_steps, targets)`."""
         return prepared.restore(self.forward(prepared.arrays(part, windows)), part, windows)
 
+    @property
+    def window_steps(self) -> int:
+        return self.window_data.input_steps
+
+    def errors_of(self, frame: pd.DataFrame, origin: str) -> tuple[RowErrors, list[str], float | None]:
+        prepared = self.detected(prepare_new(self.window_data, frame, self.scaler, origin=origin))
+        require_some(prepared)
+        return self.row_errors(prepared, "test"), list(prepared.notes), seconds_between(prepared)
+
+    def detected(self, prepared: Prepared) -> Prepared:
+        """The same rows with the windows that `detect` looks at; they reach every row unless the recipe asks for others."""
+        data = prepared.data
+        stride = self.detect_settings.stride or min(data.window_stride, window_shape(data).output_steps)
+        return replace(prepared, data=data.model_copy(update={"window_stride": stride}))
+
+    def row_errors(self, prepared: Prepared, part: str) -> RowErrors:
+        """The errors of the rows of a part of `detected` rows, whose windows are the model's or its linear baseline's."""
+        return row_errors(self.error_source, prepared, part, combine=self.detect_settings.combine)
+
+    def detection(self, prepared: Prepared, part: str) -> Detection:
+        """As `detect`, of a part of prepared rows.
+
+        Raises:
+            ArgumentError: The bundle has no detector.
+        """
+        detector, prepared = self.require_detector(), self.detected(prepared)
+        return detect_events(self.row_errors(prepared, part), detector, notes=prepared.notes)
+
+    def fit_detector(self, prepared: Prepared) -> tuple[Self, list[Finding]]:
+        """The bundle with a detector of the validation part, and findings on the training part."""
+        prepared = self.detected(newest_rows(prepared, "train"))
+        return fitted_detector(self, lambda part: self.row_errors(prepared, part), seconds_between(prepared))
+
+    @property
+    def error_source(self) -> Predicts:
+        """Whose errors `detect` looks at: the model's, its linear baseline's, or those of the mean of both.
+
+        Raises:
+            ArgumentError: The bundle has no such baseline.
+        """
+        by = self.detect_settings.by
+        if by == "model":
+            return self.forecast
+        peer = next((each for each in self.baselines if type(each).__name__ == self.linear), None)
+        if peer is None:
+            raise ArgumentError(
+                f"the recipe has detect.by: {by}, but the model stands without its linear baseline. Set detect.by: model",
+                code="no_linear_baseline",
+            )
+        if by == "baseline":
+            return peer
+        return lambda prepared, part, windows: (
+            (self.forecast(prepared, part, windows) + peer(prepared, part, windows)) / 2
+        )
+
     def state(self) -> tuple[Json, Arrays]:
         """What is saved beside the model: JSON and arrays."""
         words, arrays = dump_baselines(self.baselines)
         naive = {name: values.tolist() for name, values in self.naive.items()}
-        return {"scaler": self.scaler.to_json(), "baselines": words, "naive": naive}, arrays
+        return {"scaler": self.scaler.to_json(), "baselines": words, "naive": naive} | self.detector_state(), arrays
 
     @classmethod
     def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
@@ -83,6 +148,7 @@ class WindowBundle(Bundle):
         )
         naive = {str(name): np.array(values, dtype=np.float64) for name, values in state["naive"].items()}
         bundle = cls(recipe, model, scaler, baselines, naive, info)
+        bundle = replace(bundle, detector=stored_detector(state, Columns.of(bundle.window_data).targets))
         bundle.check()
         return bundle
 

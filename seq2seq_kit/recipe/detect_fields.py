@@ -21,6 +21,9 @@ class Detect(Section):
         "median",
         description="How the predictions of all windows that reach a row become one; max, min: by size of the error.",
     )
+    stride: Steps | None = Field(
+        None, description="Rows between windows; default: `data.window_stride`, but at most as many as are predicted."
+    )
     columns: Literal["max", "mean", "mahalanobis"] = Field(
         "max",
         description="How the errors of the columns become a score: the largest, the root of their mean square, or with their "
@@ -42,3 +45,13 @@ class Detect(Section):
     merge_gap: Annotated[int, Field(ge=0, le=MOST)] | None = Field(
         None, description="Rows between two events that are one; default: as many as a window has."
     )
+
+
+class SequenceDetect(Detect):
+    """The same for a model of whole sequences."""
+
+    by: Literal["model"] = Field("model", description="Whose errors: the model's.")
+    stride: None = Field(None, description="Not used: a sequence is one window.")
+
+
+DETECT = "How errors become events; an autoencoder has a detector in any case, other models where the section is there."

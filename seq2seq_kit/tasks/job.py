@@ -210,6 +210,10 @@ class Job(ABC, Generic[R, B, E]):
     def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> B:
         """The model as it goes to disk; `peers`: with its baselines fitted."""
 
+    def detecting(self, bundle: B) -> tuple[B, list[Finding]]:
+        """The bundle with a detector where there may be one, and what it finds in the training part."""
+        return bundle, []
+
     @abstractmethod
     def report(self, bundle: B, part: str) -> E:
         """The metrics of a part."""
@@ -243,15 +247,6 @@ class Job(ABC, Generic[R, B, E]):
     @abstractmethod
     def served(self, bundle: B) -> Mapping[str, tuple[Served, Served]]:
         """Examples with their answers for MLflow, see `RunRecord.models`."""
-
-
-def served_example(bundle: Bundle, frame: pd.DataFrame, arrays: list[np.ndarray]) -> dict[str, tuple[Served, Served]]:
-    """A frame for `Bundle.answer` and inputs for the bare network, each with its answer."""
-    from seq2seq_kit.models.inference import forward_inputs
-
-    names = [tensor.name for tensor in forward_inputs(bundle.model)]
-    tensors = dict(zip(names, arrays, strict=True)) if len(names) > 1 else arrays[0]
-    return {"frames": (frame, bundle.answer(frame)), "tensors": (tensors, bundle.forward(arrays))}
 
 
 def digest_of(frame: pd.DataFrame | FrameOnDisk, columns: Sequence[str]) -> str:

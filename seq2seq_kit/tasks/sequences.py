@@ -10,11 +10,12 @@ from typing import ClassVar, Generic
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.data.sequences.ragged import SequenceExamples
 from seq2seq_kit.evaluation.diagnostics import against_baseline, still_improving
 from seq2seq_kit.evaluation.labels import LabelBoard, labels_not_learned
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.tasks.job import B, E, Job, R
+from seq2seq_kit.tasks.job import B, E, Job, R, Served
 
 _RARE = 20  # training examples of a label that are too few to learn it from
 
@@ -79,3 +80,12 @@ def example_rows(
     """
     kinds = dict.fromkeys(numbers, "float64") | {name: "str" for name in texts if name}
     return frame.iloc[rows[rows >= 0]][list(columns)].reset_index(drop=True).astype(kinds)
+
+
+def served_example(bundle: Bundle, frame: pd.DataFrame, arrays: list[np.ndarray]) -> dict[str, tuple[Served, Served]]:
+    """A frame for `Bundle.answer` and inputs for the bare network, each with its answer."""
+    from seq2seq_kit.models.inference import forward_inputs
+
+    names = [tensor.name for tensor in forward_inputs(bundle.model)]
+    tensors = dict(zip(names, arrays, strict=True)) if len(names) > 1 else arrays[0]
+    return {"frames": (frame, bundle.answer(frame)), "tensors": (tensors, bundle.forward(arrays))}

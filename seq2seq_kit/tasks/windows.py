@@ -47,12 +47,14 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
 
     Attributes:
         noun: What is drawn: `forecasts`.
+        detects: Whether a model has a detector even if the recipe does not ask for one.
         prepared: The rows and their windows.
         chosen_on: Where the baselines choose, if not on `prepared`.
     """
 
     unit: ClassVar[str] = "windows"
     noun: ClassVar[str] = "forecasts"
+    detects: ClassVar[bool] = False
 
     examples: Examples = field(init=False)
     prepared: Prepared
@@ -160,6 +162,10 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
     def ridge(self) -> Ridge:
         """The linear forecast, fitted once."""
         return fit_ridge(self.prepared, forms_of(self.prepared, self.view), chosen_on=self.chosen_on)
+
+    def detecting(self, bundle: W) -> tuple[W, list[Finding]]:
+        wanted = self.detects or getattr(self.recipe, "detect", None) is not None
+        return bundle.fit_detector(self.prepared) if wanted else (bundle, [])
 
     def report(self, bundle: W, part: str) -> Evaluation:
         return bundle.evaluate_part(self.seen_by(bundle).prepared, part)

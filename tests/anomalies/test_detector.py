@@ -8,29 +8,9 @@ import pytest
 
 from seq2seq_kit.anomalies.detection import detect_events
 from seq2seq_kit.anomalies.detector import Detector
-from seq2seq_kit.anomalies.row_errors import RowErrors
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.recipe.detect_fields import Detect
-
-HOUR = 3600.0
-
-
-def errors_of(errors: np.ndarray, *, segment: np.ndarray | None = None, columns: list[str] | None = None) -> RowErrors:
-    rows = len(errors)
-    return RowErrors(
-        labels=pd.DataFrame({"time": pd.date_range("2026-01-01", periods=rows, freq="h")}),
-        series=np.zeros(rows, dtype=np.int64),
-        segment=np.zeros(rows, dtype=np.int64) if segment is None else segment,
-        columns=columns or [f"c{place}" for place in range(errors.shape[1])],
-        actual=errors + 10.0,
-        expected=np.where(np.isnan(errors), 10.0, 10.0),
-        errors=errors,
-        unreached=0,
-    )
-
-
-def noise(rows: int, columns: int = 2, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal((rows, columns)) * ([0.1, 5.0, 1.0, 1.0][:columns])
+from tests.anomalies.rows import HOUR, errors_of, noise
 
 
 def fitted(**settings: object) -> Detector:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit import evaluate, validate
-from seq2seq_kit.bundles.windows import Bundle
+from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.errors import DataError, RecipeError
 from seq2seq_kit.runs import train
 from seq2seq_kit.tasks import open_job

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 class AutoencodeBundle(WindowBundle):
     """A trained autoencoder of windows; see `WindowBundle`."""
 
-    verbs: ClassVar[tuple[str, ...]] = ("score", "encode", "reconstruct", "evaluate")
+    verbs: ClassVar[tuple[str, ...]] = ("score", "detect", "encode", "reconstruct", "evaluate")
     what: ClassVar[str] = "an autoencoder"
     baseline_kinds: ClassVar[Mapping[str, Callable[..., Baseline]]] = BASELINES
+    linear: ClassVar[str] = "WindowPca"
 
     recipe: AutoencodeRecipe
 

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from seq2seq_kit.recipe.column_fields import ShortSeries
+from seq2seq_kit.recipe.detect_fields import DETECT, Detect
 from seq2seq_kit.recipe.fields import Model, Recipe, Rule, Training, WindowData
 from seq2seq_kit.recipe.latent_fields import Latent
 from seq2seq_kit.recipe.model_rules import (
@@ -51,3 +52,4 @@ class AutoencodeRecipe(Recipe):
     data: AutoencodeData
     model: AutoencodeModel = Field(default_factory=AutoencodeModel)
     training: Training = Field(default_factory=Training)
+    detect: Detect | None = Field(None, description=DETECT)

@@ -25,6 +25,7 @@ class AutoencodeJob(WindowJob[AutoencodeRecipe, AutoencodeBundle]):
 
     noun: ClassVar[str] = "reconstructions"
     takes_own: ClassVar[bool] = True
+    detects: ClassVar[bool] = True
 
     def build(self) -> keras.Model:
         """The recipe's model for the prepared columns."""

@@ -18,7 +18,8 @@ from seq2seq_kit.tasks.echo import plots
 from seq2seq_kit.tasks.echo.bundle import VALUE, EchoBundle, echo_inputs, echo_targets
 from seq2seq_kit.tasks.echo.evaluation import EchoEvaluation, check_echo, examine_echo
 from seq2seq_kit.tasks.echo.recipe import EchoRecipe
-from seq2seq_kit.tasks.job import Job, Loss, Served, served_example
+from seq2seq_kit.tasks.job import Job, Loss, Served
+from seq2seq_kit.tasks.sequences import served_example
 from seq2seq_kit.training.checkpoint import Checkpoint
 from seq2seq_kit.training.fit import Epoch, Fit, Observer
 

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.category_rules import CATEGORY_RULES
+from seq2seq_kit.recipe.detect_fields import DETECT, Detect
 from seq2seq_kit.recipe.fields import Recipe, Rule, Written
 from seq2seq_kit.recipe.rules import (
     TABLE_RULES,
@@ -53,6 +54,7 @@ class NoModelRecipe(Recipe):
     data: ForecastData
     model: NoModel
     training: ForecastTraining = Field(default_factory=ForecastTraining, description="Not used: nothing is trained.")
+    detect: Detect | None = Field(None, description=DETECT)
 
     @model_validator(mode="before")
     @classmethod

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from seq2seq_kit.errors import Problem
+from seq2seq_kit.recipe.detect_fields import DETECT, Detect
 from seq2seq_kit.recipe.fields import (
     AUTOREGRESSIVE,
     BRIDGE,
@@ -198,6 +199,7 @@ class ForecastRecipe(Recipe):
     data: ForecastData
     model: ForecastModel = Field(default_factory=ForecastModel)
     training: ForecastTraining = Field(default_factory=ForecastTraining)
+    detect: Detect | None = Field(None, description=DETECT)
 
     @model_validator(mode="before")
     @classmethod

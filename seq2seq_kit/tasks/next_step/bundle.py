@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
@@ -122,6 +122,10 @@ class NextStepBundle(WindowBundle):
                 code="invalid_argument",
             )
         return Stream(self.stepper, self.scaler, self.recipe.data, names)
+
+    def detected(self, prepared: Prepared) -> Prepared:
+        # What the model is trained for: the next row after each one.
+        return replace(prepared, data=prepared.data.model_copy(update={"window_stride": 1, "output_steps": 1}))
 
     def forecast(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
         """The model as a predictor of windows, in original units, shape `(windows, output_steps, inputs)`."""

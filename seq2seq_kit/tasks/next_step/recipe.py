@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from seq2seq_kit.recipe.column_fields import ShortSeries
+from seq2seq_kit.recipe.detect_fields import DETECT, Detect
 from seq2seq_kit.recipe.fields import (
     Calendar,
     Columns,
@@ -51,3 +52,4 @@ class NextStepRecipe(Recipe):
     data: NextStepData
     model: RecurrentModel = Field(default_factory=RecurrentModel)
     training: Training = Field(default_factory=Training)
+    detect: Detect | None = Field(None, description=DETECT)

@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Arrays, Bundle, Json, golden_sequences
+from seq2seq_kit.anomalies.detection import Detection, detect_events
+from seq2seq_kit.anomalies.detector import Detector
+from seq2seq_kit.anomalies.row_errors import RowErrors
+from seq2seq_kit.bundles.base import Arrays, Json, golden_sequences
+from seq2seq_kit.bundles.detecting import DetectingBundle, fitted_detector, seconds_between, stored_detector
 from seq2seq_kit.data.sequences.ragged import by_length
 from seq2seq_kit.data.tables.names import answer_frame
 from seq2seq_kit.data.tables.scaling import Scaler
+from seq2seq_kit.data.windows.labels import row_labels
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.stored import dump_baselines, restore_baselines
+from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks.whole.data import Sequences, new_sequences
 from seq2seq_kit.tasks.whole.evaluation import (
@@ -35,7 +41,7 @@ Labels = dict[str, object]
 
 
 @dataclass(frozen=True)
-class WholeBundle(Bundle):
+class WholeBundle(DetectingBundle):
     """A trained autoencoder of whole sequences.
 
     Attributes:
@@ -44,7 +50,7 @@ class WholeBundle(Bundle):
         baselines: Its fitted baselines, for `evaluate`.
     """
 
-    verbs: ClassVar[tuple[str, ...]] = ("score", "encode", "reconstruct", "evaluate")
+    verbs: ClassVar[tuple[str, ...]] = ("score", "detect", "encode", "reconstruct", "evaluate")
     what: ClassVar[str] = "an autoencoder"
     batch_size: ClassVar[int | None] = _CHUNK
 
@@ -53,6 +59,7 @@ class WholeBundle(Bundle):
     scaler: Scaler
     baselines: list[SequenceBaseline]
     info: Json = field(default_factory=dict)
+    detector: Detector | None = None
 
     def encode(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
         """The latent vector of each sequence: series, `steps`, `latent_0..n`.
@@ -135,6 +142,41 @@ class WholeBundle(Bundle):
         """The same on a part of prepared data."""
         return evaluate_sequences(sequences, part, lambda numbers: self.rebuild(sequences, numbers), self.baselines)
 
+    @property
+    def window_steps(self) -> int:
+        return 0  # sequences are events apart anyway
+
+    def errors_of(self, frame: pd.DataFrame, origin: str) -> tuple[RowErrors, list[str], float | None]:
+        sequences = self._sequences(frame, None, origin)
+        return self.row_errors(sequences, "test"), list(sequences.notes), seconds_between(sequences.prepared)
+
+    def row_errors(self, sequences: Sequences, part: str) -> RowErrors:
+        """The errors of all rows of the sequences of a part."""
+        numbers = np.sort(sequences.parts[part])
+        series, lengths = np.repeat(numbers, sequences.lengths[numbers]), sequences.lengths[numbers]
+        step = np.arange(len(series)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        actual = np.concatenate([sequences.truth(number) for number in numbers])
+        expected = np.concatenate(self.rebuild(sequences, numbers))
+        return RowErrors(
+            labels=row_labels(sequences.prepared, sequences.starts[series] + step),
+            series=series,
+            segment=series,
+            columns=list(self.recipe.data.inputs),
+            actual=actual,
+            expected=expected,
+            errors=(actual - expected) / self.scaler.scale[0],
+            unreached=0,
+        )
+
+    def detection(self, sequences: Sequences, part: str) -> Detection:
+        """As `detect`, of a part of prepared sequences."""
+        return detect_events(self.row_errors(sequences, part), self.require_detector(), notes=sequences.notes)
+
+    def fit_detector(self, sequences: Sequences) -> tuple[Self, list[Finding]]:
+        """The bundle with a detector of the validation part, and findings on the training part."""
+        seconds = seconds_between(sequences.prepared)
+        return fitted_detector(self, lambda part: self.row_errors(sequences, part), seconds)
+
     def rebuild(self, sequences: Sequences, numbers: np.ndarray) -> list[np.ndarray]:
         """The reconstructions of some sequences, `(steps, columns)` each, in original units."""
         rebuilt: list[np.ndarray] = [np.zeros(0)] * len(numbers)
@@ -155,13 +197,17 @@ class WholeBundle(Bundle):
         return [str(name) for name in frame.columns if name not in {data.series, *data.time_columns, *data.inputs}]
 
     def state(self) -> tuple[Json, Arrays]:
-        return {"scaler": self.scaler.to_json(), "baselines": dump_baselines(self.baselines)[0]}, {}
+        return {
+            "scaler": self.scaler.to_json(),
+            "baselines": dump_baselines(self.baselines)[0],
+        } | self.detector_state(), {}
 
     @classmethod
     def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
         assert isinstance(recipe, WholeRecipe)
         baselines = restore_baselines(state["baselines"], BASELINES)
-        return cls(recipe, model, Scaler.from_json(state["scaler"], recipe.data.inputs), baselines, info)
+        scaler = Scaler.from_json(state["scaler"], recipe.data.inputs)
+        return cls(recipe, model, scaler, baselines, info, stored_detector(state, recipe.data.inputs))
 
     def golden(self) -> list[np.ndarray]:
         return golden_sequences(int(self.model.inputs[0].shape[-1]))

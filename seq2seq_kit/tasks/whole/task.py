@@ -14,8 +14,8 @@ from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.data.sequences.ragged import Ragged
 from seq2seq_kit.evaluation.diagnostics import examine_errors, returns_the_mean
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.tasks.job import Loss, Served, rows_of, served_example
-from seq2seq_kit.tasks.sequences import SequenceJob, example_rows
+from seq2seq_kit.tasks.job import Loss, Served, rows_of
+from seq2seq_kit.tasks.sequences import SequenceJob, example_rows, served_example
 from seq2seq_kit.tasks.whole import plots
 from seq2seq_kit.tasks.whole.bundle import WholeBundle
 from seq2seq_kit.tasks.whole.data import Sequences, prepare_sequences
@@ -93,6 +93,9 @@ class WholeJob(SequenceJob[WholeRecipe, WholeBundle, SequenceEvaluation]):
         width = int(model.get_layer("bridge").input[0].shape[-1])
         baselines = fit_sequence_baselines(self.examples, latent_dim=width) if peers else []
         return WholeBundle(self.recipe, model, self.examples.prepared.scaler, baselines, info)
+
+    def detecting(self, bundle: WholeBundle) -> tuple[WholeBundle, list[Finding]]:
+        return bundle.fit_detector(self.examples)
 
     def report(self, bundle: WholeBundle, part: str) -> SequenceEvaluation:
         return bundle.evaluate_part(self.seen_by(bundle).examples, part)

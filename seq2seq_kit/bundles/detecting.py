@@ -1,0 +1,172 @@
+"""Bundles that tell anomalies: a detector fitted on validation rows, and events of new ones."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.anomalies.detection import Detection, detect_events
+from seq2seq_kit.anomalies.detector import Detector
+from seq2seq_kit.anomalies.row_errors import RowErrors
+from seq2seq_kit.bundles.base import Bundle, Json
+from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.errors import ArgumentError, DataError
+from seq2seq_kit.findings import Finding
+from seq2seq_kit.recipe.detect_fields import Detect
+
+_MONTH_SECONDS = 365.2425 / 12 * 86400
+_BUSINESS_DAY_SECONDS = 7 / 5 * 86400
+# Training rows with more events than this many times the expected ones, and this many at least, look anomalous themselves.
+_TOO_MANY = 3.0
+_AT_LEAST = 3
+
+
+class DetectingBundle(Bundle):
+    """A bundle whose model gives an error for each row.
+
+    Attributes:
+        detector: Fitted on the validation rows of the training; None of a bundle without one.
+    """
+
+    detector: Detector | None
+
+    @property
+    def detect_settings(self) -> Detect:
+        """The recipe's section `detect`, or its defaults."""
+        section = getattr(self.recipe, "detect", None)
+        return section if isinstance(section, Detect) else Detect()
+
+    @abstractmethod
+    def errors_of(self, frame: pd.DataFrame, origin: str) -> tuple[RowErrors, list[str], float | None]:
+        """The errors of new rows, what was done to them, and the seconds from one row to the next; None without a clock."""
+
+    @property
+    @abstractmethod
+    def window_steps(self) -> int:
+        """Rows that the model looks at together."""
+
+    def detect(
+        self,
+        frame: pd.DataFrame,
+        *,
+        alarms_per_week: float | None = None,
+        threshold: float | None = None,
+        origin: str = "the data",
+    ) -> Detection:
+        """The events of new rows, and a score for every row.
+
+        Args:
+            frame: Rows with the recipe's columns.
+            alarms_per_week: Expected false alarms for each series (in 10,000 rows where rows have no time), instead of the
+                recipe's.
+            threshold: A score, instead of both.
+            origin: Name of the file for messages.
+
+        Raises:
+            ArgumentError: The bundle has no detector, or both are given, or one is no number above 0.
+            DataError: The rows do not fit.
+        """
+        detector = self.require_detector().tuned(alarms_per_week=alarms_per_week, threshold=threshold)
+        errors, notes, _ = self.errors_of(frame, origin)
+        return detect_events(errors, detector, notes=notes)
+
+    def calibrate(self, frame: pd.DataFrame, *, origin: str = "the data") -> Self:
+        """The bundle with a detector fitted on these rows: usual ones that it was not trained on.
+
+        Raises:
+            DataError: The rows do not fit, or are too few.
+        """
+        errors, _, seconds = self.errors_of(frame, origin)
+        return self.with_detector(errors, seconds)
+
+    def with_detector(self, errors: RowErrors, every_seconds: float | None) -> Self:
+        """The bundle with a detector fitted on row errors."""
+        made = Detector.fit(errors, self.detect_settings, window_steps=self.window_steps, every_seconds=every_seconds)
+        return replace(self, detector=made)  # type: ignore[type-var]  # every bundle is a dataclass
+
+    def require_detector(self) -> Detector:
+        """The detector.
+
+        Raises:
+            ArgumentError: There is none.
+        """
+        if self.detector is None:
+            raise ArgumentError(
+                "this model has no detector: it was trained before there were any, or by a recipe without the section `detect`. "
+                "Calibrate it on usual rows that it was not trained on: detect --calibrate FILE, or `bundle.calibrate(rows)`; or "
+                "train it again with `detect: {}` in its recipe",
+                code="no_detector",
+            )
+        return self.detector
+
+    def detector_state(self) -> Json:
+        """What is saved of the detector; empty of a bundle without one, whose file is as it was before there were any."""
+        return {} if self.detector is None else {"detector": self.detector.to_json()}
+
+
+def stored_detector(state: Json, columns: Sequence[str]) -> Detector | None:
+    """The reverse of `detector_state`.
+
+    Raises:
+        ValueError: It is of other columns than the recipe.
+    """
+    if "detector" not in state:
+        return None
+    detector = Detector.from_json(state["detector"])
+    if detector.columns != list(columns):
+        raise ValueError(f"the recipe has the columns {list(columns)}, the detector {detector.columns}")
+    return detector
+
+
+def fitted_detector(
+    bundle: DetectingBundle, errors_of: Callable[[str], RowErrors], every_seconds: float | None
+) -> tuple[Any, list[Finding]]:
+    """The bundle with a detector of its validation part, and what it finds in the training part.
+
+    Args:
+        bundle: Trained.
+        errors_of: The errors of `train` or `val`.
+        every_seconds: From one row to the next; None without a clock.
+    """
+    try:
+        made = bundle.with_detector(errors_of("val"), every_seconds)
+    except (ArgumentError, DataError) as error:
+        said = f"no detector was fitted: {str(error).rstrip('.')}"
+        return bundle, [Finding("detector_not_fitted", "warning", said, "`detect` needs one; see `calibrate`")]
+    return made, examine_training(detect_events(errors_of("train"), made.require_detector()))
+
+
+def examine_training(found: Detection) -> list[Finding]:
+    """Whether the training part holds many more events than the threshold lets through."""
+    detector, count = found.detector, len(found.events)
+    expected = detector.alarms_per_week * detector.units(len(found.scores))
+    if count <= max(_AT_LEAST, _TOO_MANY * expected):
+        return []
+    worst = found.events.iloc[0]
+    said = (
+        f"{count} events in the training part, where {expected:.1f} are expected; the worst from {worst.start} to {worst.end}, "
+        f"{worst.severity:.1f} times the threshold"
+    )
+    advice = "The model has learned from them. If they are no usual operation, leave those rows out and train again"
+    return [Finding("training_part_contains_anomalies", "warning", said, advice)]
+
+
+def seconds_between(prepared: Prepared) -> float | None:
+    """From one row to the next, on average; None without a clock."""
+    table = prepared.table
+    if table.times is None:
+        return None
+    if table.every is not None:
+        every = table.every
+        return every.seconds or every.months * _MONTH_SECONDS or every.weekdays * _BUSINESS_DAY_SECONDS
+    spans = [
+        ((table.times[end - 1] - table.times[first]).total_seconds(), end - first - 1)
+        for first, end in zip(table.bounds[:-1], table.bounds[1:], strict=True)
+    ]
+    seconds, steps = np.sum(spans, axis=0)
+    return float(seconds / steps) if steps and seconds > 0 else None

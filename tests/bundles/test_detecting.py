@@ -1,0 +1,193 @@
+"""Bundles that tell anomalies: the detector that a training fits, stores and restores, and events of new rows."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import seq2seq_kit as kit
+from seq2seq_kit.bundles.detecting import DetectingBundle
+from seq2seq_kit.bundles.windows import WindowBundle
+from seq2seq_kit.data.windows.prepare import Prepared, prepare
+from seq2seq_kit.errors import ArgumentError, BundleError, DataError
+from seq2seq_kit.recipe.detect_fields import Detect
+from seq2seq_kit.results import TrainResult
+from tests.conftest import hourly_frame, waves_frame
+
+
+def damaged(frame: pd.DataFrame, first: int = 200, rows: int = 12, column: str = "heat") -> pd.DataFrame:
+    """The frame with a column that is stuck far off for some rows."""
+    frame = frame.copy()
+    frame.loc[first : first + rows - 1, column] = frame[column].mean() + 6 * frame[column].std()
+    return frame
+
+
+def detecting(run: TrainResult) -> DetectingBundle:
+    assert isinstance(run.bundle, DetectingBundle)
+    return run.bundle
+
+
+def windows_of(run: TrainResult) -> WindowBundle:
+    assert isinstance(run.bundle, WindowBundle)
+    return run.bundle
+
+
+def prepared_by(bundle: WindowBundle, frame: pd.DataFrame) -> Prepared:
+    return prepare(bundle.window_data, frame).with_scaler(bundle.scaler)
+
+
+def test_an_autoencoder_names_when_and_which_column(autoencode_run: TrainResult) -> None:
+    frame = damaged(hourly_frame(400, seed=9))
+    found = autoencode_run.bundle.detect(frame)
+    worst = found.events.iloc[0]
+    assert worst.column_1 == "heat"
+    assert worst.share_1 > 0.5
+    assert worst.actual_1 == pytest.approx(frame.heat[205])
+    assert worst.start <= frame.time[205] <= worst.end
+    assert frame.time[199] <= worst.peak <= frame.time[212]
+    assert len(found.scores) == 400
+    assert found.scores.time.tolist() == frame.time.tolist()
+    assert found.unreached == 0
+    inside = found.scores[found.scores.event == 1]
+    assert (inside.time.min(), inside.time.max()) == (worst.start, worst.end)
+    assert found.scores.score.max() == worst.score == pytest.approx(worst.severity * found.detector.threshold)
+
+
+def test_the_threshold_may_be_asked_for(autoencode_run: TrainResult) -> None:
+    frame = damaged(hourly_frame(400, seed=9))
+    bundle = autoencode_run.bundle
+    few, many = bundle.detect(frame, alarms_per_week=0.1), bundle.detect(frame, alarms_per_week=3)
+    assert few.detector.threshold > many.detector.threshold
+    at = bundle.detect(frame, threshold=2.5)
+    assert at.detector.threshold == 2.5
+    assert (at.events.score > 2.5).all()
+    with pytest.raises(ArgumentError, match="Leave one out"):
+        bundle.detect(frame, threshold=2.5, alarms_per_week=1)
+
+
+def test_a_stored_detector_gives_the_same_events(autoencode_run: TrainResult, tmp_path: Path) -> None:
+    frame = damaged(hourly_frame(400, seed=9))
+    again = kit.load(autoencode_run.bundle.save(tmp_path / "bundle"))
+    one, two = autoencode_run.bundle.detect(frame), again.detect(frame)
+    pd.testing.assert_frame_equal(one.events, two.events)
+    pd.testing.assert_frame_equal(one.scores, two.scores)
+
+
+def test_a_bundle_from_before_detectors_says_what_to_do(autoencode_run: TrainResult, tmp_path: Path) -> None:
+    bundle = replace(detecting(autoencode_run), detector=None)  # type: ignore[type-var]
+    assert "detector" not in json.loads((bundle.save(tmp_path / "old") / "state.json").read_text())
+    old = kit.load(tmp_path / "old")
+    with pytest.raises(ArgumentError, match="--calibrate") as error:
+        old.detect(hourly_frame(200))
+    assert error.value.code == "no_detector"
+    found = old.calibrate(hourly_frame(400, seed=5)).detect(damaged(hourly_frame(400, seed=9)))
+    assert found.events.iloc[0].column_1 == "heat"
+
+
+def test_a_detector_of_other_columns_is_no_detector_of_this_bundle(autoencode_run: TrainResult, tmp_path: Path) -> None:
+    bundle = detecting(autoencode_run)
+    strange = replace(bundle.require_detector(), columns=["load", "cold"])
+    folder = replace(bundle, detector=strange).save(tmp_path / "strange")  # type: ignore[type-var]
+    with pytest.raises(BundleError, match="cold") as error:
+        kit.load(folder)
+    assert error.value.code == "bundle_damaged"
+
+
+def test_only_validation_rows_decide(autoencode_run: TrainResult) -> None:
+    """Neither the scale of errors nor the threshold changes with the other parts."""
+    bundle, frame = windows_of(autoencode_run), hourly_frame()
+    fitted = [
+        bundle.fit_detector(prepared_by(bundle, rows))[0].require_detector().to_json()
+        for rows in (frame, damaged(frame, first=100), damaged(frame, first=570), damaged(frame, first=470))
+    ]
+    assert fitted[0] == fitted[1] == fitted[2] == bundle.require_detector().to_json()
+    assert fitted[3] != fitted[0]
+
+
+@pytest.mark.parametrize("by", ["baseline", "both"])
+def test_the_linear_baseline_may_decide_too(by: str, autoencode_run: TrainResult) -> None:
+    bundle = detecting(autoencode_run)
+    recipe = bundle.recipe.model_copy(update={"detect": Detect.model_validate({"by": by})})
+    other = replace(bundle, recipe=recipe).calibrate(hourly_frame(400, seed=5))  # type: ignore[type-var]
+    frame = damaged(hourly_frame(400, seed=9))
+    scores = other.detect(frame).scores
+    assert not np.allclose(scores.heat_expected, bundle.detect(frame).scores.heat_expected)
+    assert other.detect(frame).events.iloc[0].column_1 == "heat"
+    alone = replace(other, baselines=[])
+    with pytest.raises(ArgumentError, match=by) as error:
+        alone.detect(frame)
+    assert error.value.code == "no_linear_baseline"
+
+
+def test_forecasts_tell_anomalies_by_their_errors(forecast_run: TrainResult) -> None:
+    with pytest.raises(ArgumentError) as error:
+        forecast_run.bundle.detect(hourly_frame(200))
+    assert error.value.code == "no_detector"
+    target = forecast_run.recipe.data.targets[0]  # type: ignore[attr-defined]
+    bundle = forecast_run.bundle.calibrate(hourly_frame(600, seed=5))
+    frame = damaged(hourly_frame(400, seed=9), first=250, rows=3, column=target)
+    found = bundle.detect(frame)
+    assert found.unreached > 0
+    assert found.unreached + len(found.scores) == 400
+    assert frame.time[249] <= found.events.iloc[0].peak <= frame.time[260]
+
+
+def test_next_steps_are_scored_for_every_series(next_step_run: TrainResult) -> None:
+    bundle = next_step_run.bundle.calibrate(hourly_frame(400, seed=5, series=("a", "b")))
+    frame = hourly_frame(300, seed=9, series=("a", "b"))
+    frame = damaged(frame, first=450, rows=3)
+    found = bundle.detect(frame)
+    worst = found.events.iloc[0]
+    assert (worst.site, worst.column_1) == ("b", "heat")
+    assert found.unreached == 2 * 24
+    assert found.scores.groupby("site").size().tolist() == [276, 276]
+
+
+def test_whole_sequences_have_events_inside_them(whole_run: TrainResult) -> None:
+    frame = waves_frame(20, seed=3)
+    row = int(frame.index[frame.name == "w7"][2])
+    frame.loc[row, "x"] += 40
+    found = whole_run.bundle.detect(frame)
+    worst = found.events.iloc[0]
+    assert (worst["name"], worst.column_1) == ("w7", "x")
+    assert found.detector.unit == "10,000 rows"
+    assert len(found.scores) == len(frame)
+
+
+def test_a_training_part_with_anomalies_is_told(autoencode_run: TrainResult) -> None:
+    bundle, frame = windows_of(autoencode_run), hourly_frame()
+    for first in range(10, 410, 40):
+        frame = damaged(frame, first=first, rows=2)
+    _, (finding,) = bundle.fit_detector(prepared_by(bundle, frame))
+    assert finding.code == "training_part_contains_anomalies"
+    assert "10 events in the training part, where 2." in str(finding)
+
+
+def test_a_validation_part_without_values_leaves_the_model_without_a_detector(autoencode_run: TrainResult) -> None:
+    bundle, frame = windows_of(autoencode_run), hourly_frame()
+    frame.loc[430:508, ["load", "heat"]] = np.nan
+    data = bundle.window_data.model_copy(update={"missing": "interpolate"})
+    without, (finding,) = bundle.fit_detector(prepare(data, frame).with_scaler(bundle.scaler))
+    assert finding.code == "detector_not_fitted"
+    assert without is bundle
+
+
+def test_a_clean_training_part_is_not_blamed(autoencode_run: TrainResult) -> None:
+    assert "training_part_contains_anomalies" not in {finding.code for finding in autoencode_run.findings}
+
+
+def test_rows_that_are_too_few_are_told(autoencode_run: TrainResult) -> None:
+    with pytest.raises(DataError, match="window"):
+        autoencode_run.bundle.detect(hourly_frame(10))
+    with pytest.raises(DataError, match="heat"):
+        autoencode_run.bundle.detect(hourly_frame(100).drop(columns="heat"))
+
+
+def test_other_tasks_say_that_they_cannot(tag_run: TrainResult) -> None:
+    for verb in (tag_run.bundle.detect, tag_run.bundle.calibrate):
+        with pytest.raises(ArgumentError) as error:
+            verb(hourly_frame(10))
+        assert error.value.code == "not_supported"
