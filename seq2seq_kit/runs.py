@@ -264,7 +264,8 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
         record.files(folder)
         if classes_of_keras(own_classes_in(result.bundle.info)) is None:
             return  # MLflow would have to import classes that only the program has
-        record.models(bundle, job.served(result.bundle), requirements(result.recipe))
+        params = getattr(result.bundle, "served_params", {})
+        record.models(bundle, job.served(result.bundle), requirements(result.recipe), params)
 
 
 def first_tags(recipe: Recipe) -> dict[str, str]:

@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "reports": {"text", "errors", "findings", "data", "evaluation", "training", "results", "anomalies"},
     "tasks": {"text", "errors", "findings", "recipe", "data", "models", "training", "evaluation", "bundles", "reports"}
     | {"anomalies"},
-    "tracking": {"text", "errors", "processes", "findings", "recipe", "data", "models", "training", "tasks"},
+    "tracking": {"text", "errors", "processes", "findings", "recipe", "data", "models", "training", "bundles", "tasks"},
     "validation": {"errors", "findings", "recipe", "tasks"},
     "drafting": {"text", "errors", "recipe", "data", "tasks", "validation"},
     "opening": {"errors", "recipe", "data", "models", "training", "bundles", "tasks", "tracking"},

@@ -209,7 +209,7 @@ PAIRS: dict[str, Pair] = {
     "threshold_always_crossed": Pair(lambda: scored(noise(500) * 40), lambda: scored(noise(500) * 2)),
     "threshold_never_crossed": Pair(lambda: scored(noise(500) * 0.1), lambda: scored(noise(500))),
     "training_part_contains_anomalies": Pair(
-        lambda: calibrated(noise(1000), far_off(places=range(10, 1000, 100))),
+        lambda: calibrated(noise(1000), far_off(places=range(10, 1000, 30))),
         lambda: calibrated(noise(1000), far_off(places=[500, 510])),
     ),
     "labels_never_given": Pair(lambda: labelled([0, 0, 1, 1, 0, 1]), lambda: labelled([0, 0, 1, 1, 0, 2])),

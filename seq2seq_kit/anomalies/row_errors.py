@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -12,6 +13,8 @@ from seq2seq_kit.data.tables.pieces import cells_of
 from seq2seq_kit.data.windows.labels import row_labels, series_of_rows
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.recipe.detect_fields import Combine
+
+Progress = Callable[[int, int], None]
 
 _CHUNK = 4_096  # windows
 _MOST_ROWS = 500_000
@@ -48,7 +51,9 @@ class RowErrors:
     unreached: int
 
 
-def row_errors(predict: Predicts, prepared: Prepared, part: str, *, combine: Combine = "median") -> RowErrors:
+def row_errors(
+    predict: Predicts, prepared: Prepared, part: str, *, combine: Combine = "median", progress: Progress | None = None
+) -> RowErrors:
     """The errors of the rows of a part.
 
     Args:
@@ -56,6 +61,7 @@ def row_errors(predict: Predicts, prepared: Prepared, part: str, *, combine: Com
         prepared: The rows; the part must have a window.
         part: Whose windows are predicted.
         combine: How the predictions of a row become one, see `combined`.
+        progress: Is told how many windows are done, and of how many.
     """
     windows = prepared.windows[part]
     starts, steps = windows.starts() + windows.shape.target_offset, windows.shape.output_steps
@@ -74,6 +80,8 @@ def row_errors(predict: Predicts, prepared: Prepared, part: str, *, combine: Com
         actual = cells_of(prepared.table.values, these, targets)
         rows.append(these)
         expected.append(combined(stack, known, these, actual, combine))
+        if progress is not None:
+            progress(last, len(starts))
         if last < len(starts):
             keep = int(np.searchsorted(known, until - steps, side="right"))
             old, held = stack[keep:], held + keep

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import genpareto
 
 from seq2seq_kit.anomalies.events import cut_events
 
@@ -53,10 +52,14 @@ class Tail:
 
     def at(self, thresholds: np.ndarray) -> np.ndarray:
         """Expected events in a unit of time above thresholds that are not below `level`."""
+        from scipy.stats import genpareto  # takes a second, and whoever only loads a bundle needs none
+
         return np.asarray(self.rate * genpareto.sf(thresholds - self.level, self.shape, scale=self.scale))
 
     def threshold(self, rate: float) -> float:
         """Above which `rate` events are expected in a unit of time; `level` where that many are never met."""
+        from scipy.stats import genpareto
+
         if rate >= self.rate:
             return self.level
         return float(self.level + genpareto.isf(rate / self.rate, self.shape, scale=self.scale))
@@ -73,6 +76,8 @@ def fit_tail(scores: np.ndarray, segment: np.ndarray, cut: Cut, units: float) ->
         segment: As in `cut_events`, likewise `cut`.
         units: Weeks (or whatever alarms are counted in) that the rows span.
     """
+    from scipy.stats import genpareto
+
     known = scores[np.isfinite(scores)]
     level = float(np.quantile(known, _TAIL))
     events = cut.events(scores, segment, level)

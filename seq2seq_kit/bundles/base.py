@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from seq2seq_kit.anomalies.detection import Detection
+    from seq2seq_kit.anomalies.row_errors import Progress
 
 Json = dict[str, Any]
 Arrays = dict[str, np.ndarray]
@@ -125,6 +126,7 @@ class Bundle(ABC):
         *,
         alarms_per_week: float | None = None,
         threshold: float | None = None,
+        progress: Progress | None = None,
         origin: str = "the data",
     ) -> Detection:
         """The events of new rows; see `DetectingBundle`."""
@@ -148,9 +150,14 @@ class Bundle(ABC):
         return read_source(path, texts=self.as_written, section=sourced(self.recipe))
 
     @property
+    def series_names(self) -> list[str]:
+        """The columns that tell the series of its recipe apart, if it has any."""
+        return names_of_series(self.recipe)
+
+    @property
     def as_written(self) -> list[str]:
         """Columns of a file that are read as they are written: 007 is no number there, and NA not missing."""
-        return names_of_series(self.recipe)
+        return self.series_names
 
     def answer(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What MLflow serves."""

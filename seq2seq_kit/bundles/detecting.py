@@ -12,7 +12,7 @@ import pandas as pd
 
 from seq2seq_kit.anomalies.detection import Detection, detect_events
 from seq2seq_kit.anomalies.detector import Detector
-from seq2seq_kit.anomalies.row_errors import RowErrors
+from seq2seq_kit.anomalies.row_errors import Progress, RowErrors
 from seq2seq_kit.bundles.base import Bundle, Json
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import ArgumentError, DataError
@@ -42,7 +42,9 @@ class DetectingBundle(Bundle):
         return section if isinstance(section, Detect) else Detect()
 
     @abstractmethod
-    def errors_of(self, frame: pd.DataFrame, origin: str) -> tuple[RowErrors, list[str], float | None]:
+    def errors_of(
+        self, frame: pd.DataFrame, origin: str, progress: Progress | None = None
+    ) -> tuple[RowErrors, list[str], float | None]:
         """The errors of new rows, what was done to them, and the seconds from one row to the next; None without a clock."""
 
     @property
@@ -56,6 +58,7 @@ class DetectingBundle(Bundle):
         *,
         alarms_per_week: float | None = None,
         threshold: float | None = None,
+        progress: Progress | None = None,
         origin: str = "the data",
     ) -> Detection:
         """The events of new rows, and a score for every row.
@@ -65,6 +68,7 @@ class DetectingBundle(Bundle):
             alarms_per_week: Expected false alarms for each series (in 10,000 rows where rows have no time), instead of the
                 recipe's.
             threshold: A score, instead of both.
+            progress: Is told how many windows are done, and of how many.
             origin: Name of the file for messages.
 
         Raises:
@@ -72,8 +76,30 @@ class DetectingBundle(Bundle):
             DataError: The rows do not fit.
         """
         detector = self.require_detector().tuned(alarms_per_week=alarms_per_week, threshold=threshold)
-        errors, notes, _ = self.errors_of(frame, origin)
+        errors, notes, _ = self.errors_of(frame, origin, progress)
         return detect_events(errors, detector, notes=notes)
+
+    def answer_to(self, verb: str, frame: pd.DataFrame) -> pd.DataFrame:
+        """What MLflow serves where the parameter `verb` is given: of `detect` the events.
+
+        Raises:
+            ArgumentError: There is no such verb, or it does not answer with rows.
+        """
+        if verb == self.verbs[0]:
+            return self.answer(frame)
+        if verb == "detect":
+            return self.detect(frame).events
+        rows = [name for name in self.verbs if name != "evaluate"]
+        if verb not in rows:
+            said = f"verb must be one of {', '.join(rows)}. Received: {verb}"
+            raise ArgumentError(said, code="invalid_argument")
+        answer: pd.DataFrame = getattr(self, verb)(frame)
+        return answer
+
+    @property
+    def served_params(self) -> dict[str, str]:
+        """The parameters that MLflow offers, with what they are if they are left out."""
+        return {} if self.detector is None else {"verb": self.verbs[0]}
 
     def calibrate(self, frame: pd.DataFrame, *, origin: str = "the data") -> Self:
         """The bundle with a detector fitted on these rows: usual ones that it was not trained on.

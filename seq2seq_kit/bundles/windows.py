@@ -12,7 +12,7 @@ import pandas as pd
 
 from seq2seq_kit.anomalies.detection import Detection, detect_events
 from seq2seq_kit.anomalies.detector import Detector
-from seq2seq_kit.anomalies.row_errors import Predicts, RowErrors, newest_rows, row_errors
+from seq2seq_kit.anomalies.row_errors import Predicts, Progress, RowErrors, newest_rows, row_errors
 from seq2seq_kit.bundles.base import Arrays, Json, Shape, names_of_categories, refuse_other_shapes
 from seq2seq_kit.bundles.detecting import DetectingBundle, fitted_detector, seconds_between, stored_detector
 from seq2seq_kit.bundles.frames import require_some
@@ -82,10 +82,12 @@ class WindowBundle(DetectingBundle):
     def window_steps(self) -> int:
         return self.window_data.input_steps
 
-    def errors_of(self, frame: pd.DataFrame, origin: str) -> tuple[RowErrors, list[str], float | None]:
+    def errors_of(
+        self, frame: pd.DataFrame, origin: str, progress: Progress | None = None
+    ) -> tuple[RowErrors, list[str], float | None]:
         prepared = self.detected(prepare_new(self.window_data, frame, self.scaler, origin=origin))
         require_some(prepared)
-        return self.row_errors(prepared, "test"), list(prepared.notes), seconds_between(prepared)
+        return self.row_errors(prepared, "test", progress), list(prepared.notes), seconds_between(prepared)
 
     def detected(self, prepared: Prepared) -> Prepared:
         """The same rows with the windows that `detect` looks at; they reach every row unless the recipe asks for others."""
@@ -93,9 +95,9 @@ class WindowBundle(DetectingBundle):
         stride = self.detect_settings.stride or min(data.window_stride, window_shape(data).output_steps)
         return replace(prepared, data=data.model_copy(update={"window_stride": stride}))
 
-    def row_errors(self, prepared: Prepared, part: str) -> RowErrors:
+    def row_errors(self, prepared: Prepared, part: str, progress: Progress | None = None) -> RowErrors:
         """The errors of the rows of a part of `detected` rows, whose windows are the model's or its linear baseline's."""
-        return row_errors(self.error_source, prepared, part, combine=self.detect_settings.combine)
+        return row_errors(self.error_source, prepared, part, combine=self.detect_settings.combine, progress=progress)
 
     def detection(self, prepared: Prepared, part: str) -> Detection:
         """As `detect`, of a part of prepared rows.

@@ -12,7 +12,7 @@ from functools import partial
 from types import FrameType
 
 from seq2seq_kit import __version__
-from seq2seq_kit.cli import drafts, pages, rows, verbs
+from seq2seq_kit.cli import detecting, drafts, pages, rows, verbs
 from seq2seq_kit.errors import ArgumentError, KitError, KitWarning
 from seq2seq_kit.processes import keep_own_folder
 from seq2seq_kit.text import printable
@@ -180,6 +180,15 @@ def _parser() -> argparse.ArgumentParser:
     _rows(verb)
     _stride(verb)
     verb.add_argument("--by", choices=["window", "step"], default="window", help="a row for each window, or each step")
+
+    verb = _verb(group, "detect", detecting.detect, "find events in new rows: when, how bad, which columns")
+    _rows(verb)
+    verb.add_argument("--scores", metavar="FILE", help="write a score for every row, too (CSV or Parquet)")
+    which = verb.add_mutually_exclusive_group()
+    which.add_argument("--alarms-per-week", type=float, help="expected false alarms; default: the recipe's")
+    which.add_argument("--threshold", type=float, help="score above which an event begins")
+    verb.add_argument("--calibrate", metavar="FILE", help="usual rows, not trained on, to fit the detector on")
+    verb.add_argument("--save", metavar="FOLDER", help="write the model with the detector that --calibrate fitted")
 
     verb = _verb(
         group, "evaluate", verbs.evaluate, "compute the result table again, on the run's test rows or on other data"

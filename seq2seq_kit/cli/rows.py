@@ -23,7 +23,7 @@ _LINES = (".tsv", ".txt", ".conll", ".conllu")  # may hold a token in each line 
 
 def predict(options: argparse.Namespace) -> None:
     """Forecasts, translates or tags."""
-    bundle, rows = _loaded(options, "predict")
+    bundle, rows = loaded(options, "predict")
     answer: Callable[..., pd.DataFrame] = bundle.predict
     given = {
         "future": bundle.read(options.future) if options.future else None,
@@ -42,13 +42,13 @@ def predict(options: argparse.Namespace) -> None:
 
 def answer_windows(verb: str, options: argparse.Namespace) -> None:
     """Encodes, reconstructs or scores windows."""
-    bundle, frame = _loaded(options, verb)
+    bundle, frame = loaded(options, verb)
     answer: Callable[..., pd.DataFrame] = getattr(bundle, verb)
     given = {"by": options.by} if verb == "score" else {}
     write_frame(answer(frame, stride=options.stride, origin=options.data, **given), options.out)
 
 
-def _loaded(options: argparse.Namespace, verb: str) -> tuple[Bundle, pd.DataFrame | list[str]]:
+def loaded(options: argparse.Namespace, verb: str) -> tuple[Bundle, pd.DataFrame | list[str]]:
     """The model and its rows.
 
     A table is read first: a wrong file is reported before TensorFlow is imported. Lines of tokens are read as the recipe says.
@@ -95,10 +95,10 @@ def _loaded(options: argparse.Namespace, verb: str) -> tuple[Bundle, pd.DataFram
     return bundle, rows
 
 
-def check_ending(out: str | None) -> None:
+def check_ending(out: str | None, option: str = "--out") -> None:
     """Refuses a file type that cannot be written before anything is computed for it."""
     if out and Path(out).suffix.lower() not in (".csv", ".parquet", ".pq"):
-        raise ArgumentError(f"--out must end in .csv or .parquet. Received: {out}", code="invalid_option")
+        raise ArgumentError(f"{option} must end in .csv or .parquet. Received: {out}", code="invalid_option")
 
 
 def write_frame(frame: pd.DataFrame, out: str | None) -> None:

@@ -20,7 +20,15 @@ class BundleModel(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, object] | None = None
     ) -> pd.DataFrame | np.ndarray:
-        """Frames: as `Bundle.answer`. Tensors: the network's output for an array, or for a dict of arrays by input name."""
+        """Frames: as `Bundle.answer`. Tensors: the network's output for an array, or for a dict of arrays by input name.
+
+        A model with a detector takes the parameter `verb`, one of its verbs; `detect` answers with the events.
+        """
+        if not self.tensors and params:
+            from seq2seq_kit.bundles.detecting import DetectingBundle
+
+            assert isinstance(self.bundle, DetectingBundle)  # others are served without parameters
+            return self.bundle.answer_to(str(params["verb"]), model_input)
         if not self.tensors:
             return self.bundle.answer(model_input)
         from seq2seq_kit.models.inference import forward_inputs

@@ -142,7 +142,13 @@ class RunRecord:
             inputs = mlflow.entities.DatasetInput(entity, [mlflow.entities.InputTag("mlflow.data.context", "training")])
             client.log_inputs(self.run_id, datasets=[inputs])
 
-    def models(self, bundle: Path, examples: Mapping[str, tuple[object, object]], pins: Sequence[str]) -> None:
+    def models(
+        self,
+        bundle: Path,
+        examples: Mapping[str, tuple[object, object]],
+        pins: Sequence[str],
+        params: Mapping[str, str],
+    ) -> None:
         """The bundle as two pyfuncs with signature, input example and requirements.
 
         Args:
@@ -150,6 +156,7 @@ class RunRecord:
             examples: `frames`: rows that it can predict from and its answer, for the model `model`; `tensors`: arrays
                 for the bare network and its output, for the model `network`, whose signature has the batch size -1.
             pins: Requirements, `name==version`.
+            params: What the model of frames may be asked for, with what is meant if it is left out.
         """
         import mlflow
 
@@ -163,7 +170,7 @@ class RunRecord:
                     # The artifact's name says how to serve; a `model_config` would become a parameter of the run.
                     artifacts={serve: str(bundle)},
                     code_paths=[str(package.parent)],
-                    signature=_signature(example, answer),
+                    signature=_signature(example, answer, params if serve == "frames" else {}),
                     input_example=example,
                     pip_requirements=list(pins),
                 )
@@ -220,13 +227,13 @@ def as_params(values: Mapping[str, object]) -> dict[str, str]:
     return {key: texts[name][:_PARAM_LENGTH] for name, key in param_keys(given).items()}
 
 
-def _signature(example: object, answer: object) -> ModelSignature:
+def _signature(example: object, answer: object, params: Mapping[str, str]) -> ModelSignature:
     """MLflow's signature; a column of texts may come as anything: times as timestamps, names of series as numbers."""
     from mlflow.models import infer_signature
     from mlflow.types import ColSpec, DataType, Schema
     from mlflow.types.schema import AnyType
 
-    found = infer_signature(example, answer)
+    found = infer_signature(example, answer, params=dict(params) or None)
     if isinstance(example, pd.DataFrame):
         columns = [
             ColSpec(AnyType(), each.name, required=each.required) if each.type == DataType.string else each

@@ -191,3 +191,17 @@ def test_other_tasks_say_that_they_cannot(tag_run: TrainResult) -> None:
         with pytest.raises(ArgumentError) as error:
             verb(hourly_frame(10))
         assert error.value.code == "not_supported"
+
+
+def test_mlflow_serves_events_where_they_are_asked_for(autoencode_run: TrainResult, store: Path) -> None:
+    import mlflow
+
+    mlflow.set_tracking_uri(f"sqlite:///{store / 'mlflow.db'}")
+    model = mlflow.pyfunc.load_model(f"runs:/{autoencode_run.run_id}/model")
+    frame, bundle = damaged(hourly_frame(100, seed=9), first=50), autoencode_run.bundle
+    pd.testing.assert_frame_equal(model.predict(frame), bundle.score(frame), check_dtype=False)
+    pd.testing.assert_frame_equal(
+        model.predict(frame, params={"verb": "detect"}), bundle.detect(frame).events, check_dtype=False
+    )
+    with pytest.raises(Exception, match="verb must be one of score, detect, encode, reconstruct"):
+        model.predict(frame, params={"verb": "evaluate"})

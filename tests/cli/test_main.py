@@ -346,7 +346,19 @@ def test_training_needs_a_recipe_or_a_run(capsys: Captured) -> None:
 
 
 def test_every_verb_has_help(capsys: Captured) -> None:
-    verbs = ["list", "validate", "train", "predict", "encode", "reconstruct", "score", "evaluate", "ui", "schema"]
+    verbs = [
+        "list",
+        "validate",
+        "train",
+        "predict",
+        "encode",
+        "reconstruct",
+        "score",
+        "detect",
+        "evaluate",
+        "ui",
+        "schema",
+    ]
     for verb in verbs:
         with pytest.raises(SystemExit) as ended:
             main([verb, "--help"])

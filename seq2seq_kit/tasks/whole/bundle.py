@@ -12,7 +12,7 @@ import pandas as pd
 
 from seq2seq_kit.anomalies.detection import Detection, detect_events
 from seq2seq_kit.anomalies.detector import Detector
-from seq2seq_kit.anomalies.row_errors import RowErrors
+from seq2seq_kit.anomalies.row_errors import Progress, RowErrors
 from seq2seq_kit.bundles.base import Arrays, Json, golden_sequences
 from seq2seq_kit.bundles.detecting import DetectingBundle, fitted_detector, seconds_between, stored_detector
 from seq2seq_kit.data.sequences.ragged import by_length
@@ -146,7 +146,9 @@ class WholeBundle(DetectingBundle):
     def window_steps(self) -> int:
         return 0  # sequences are events apart anyway
 
-    def errors_of(self, frame: pd.DataFrame, origin: str) -> tuple[RowErrors, list[str], float | None]:
+    def errors_of(
+        self, frame: pd.DataFrame, origin: str, progress: Progress | None = None
+    ) -> tuple[RowErrors, list[str], float | None]:
         sequences = self._sequences(frame, None, origin)
         return self.row_errors(sequences, "test"), list(sequences.notes), seconds_between(sequences.prepared)
 

@@ -1,0 +1,103 @@
+"""`detect`: the events of new rows, as a table on the terminal and as files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from seq2seq_kit.cli import rows
+from seq2seq_kit.errors import ArgumentError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+    from seq2seq_kit.anomalies.detection import Detection
+    from seq2seq_kit.bundles.base import Bundle
+
+_SHOWN = 10
+_KIT = ("start", "end", "peak", "steps", "severity")
+
+
+def detect(options: argparse.Namespace) -> None:
+    """Finds events in new rows."""
+    from rich.console import Console
+
+    from seq2seq_kit.cli.progress import print_finding, print_line
+
+    rows.check_ending(options.scores, "--scores")
+    if options.save and not options.calibrate:
+        raise ArgumentError("--save writes what --calibrate made. Add --calibrate FILE", code="invalid_option")
+    bundle, frame = rows.loaded(options, "detect")
+    if options.calibrate:
+        bundle = bundle.calibrate(bundle.read(options.calibrate), origin=options.calibrate)
+        if options.save:
+            print(f"bundle written to {bundle.save(options.save)}", file=sys.stderr)
+    found = _found(bundle, frame, options)
+    console, notes = Console(), Console(stderr=True)
+    for note in found.notes:
+        print_line(notes, f"note: {note}")
+    _print_events(console, found, bundle)
+    for finding in found.findings:
+        print_finding(console, finding)
+    if options.out:
+        rows.write_frame(found.events, options.out)
+    if options.scores:
+        rows.write_frame(found.scores, options.scores)
+
+
+def _found(bundle: Bundle, frame: pd.DataFrame | list[str], options: argparse.Namespace) -> Detection:
+    """The detection, with a bar of its windows on a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("scoring"), BarColumn(bar_width=30), TextColumn("{task.completed:,.0f} windows, time left"))
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("", total=None)
+        return bundle.detect(
+            frame,  # type: ignore[arg-type]  # only models of tables detect
+            alarms_per_week=options.alarms_per_week,
+            threshold=options.threshold,
+            progress=lambda done, of: bar.update(task, completed=done, total=of),
+            origin=options.data,
+        )
+
+
+def _print_events(console: Console, found: Detection, bundle: Bundle) -> None:
+    from seq2seq_kit.cli.progress import print_line, print_table
+    from seq2seq_kit.reports.notes import count_of
+
+    events, detector = found.events, found.detector
+    if len(events):
+        series = [name for name in events.columns[1:] if name not in _KIT][: list(events.columns).index("start") - 1]
+        header = [*series, *_KIT, "columns", "actual", "expected"]
+        lines = [
+            [*(str(event[name]) for name in series), *(_cell(event[name]) for name in _KIT), *_why(event)]
+            for _, event in events.head(_SHOWN).iterrows()
+        ]
+        more = f", the {_SHOWN} worst" if len(events) > _SHOWN else ""
+        print_table(console, header, lines, title=f"{count_of(len(events), 'event')}{more}")
+    several = " of each series" if len(events.columns) and found.scores.columns[0] in bundle.series_names else ""
+    said = f"{count_of(len(events), 'event')} in {count_of(len(found.scores), 'row')} at the threshold {detector.threshold:.3g}"
+    unit = detector.unit if detector.rows_per_week is None else f"a {detector.unit}"
+    print_line(
+        console, f"{said}; about {detector.alarms_per_week:.2g} of them in {unit}{several} is expected to be false"
+    )
+    if found.unreached:
+        reach = "row that no window reaches has" if found.unreached == 1 else "rows that no window reaches have"
+        print_line(console, f"{found.unreached:,} {reach} no score")
+
+
+def _why(event: pd.Series) -> list[str]:
+    """The strongest columns with their shares, and what was observed and expected of the first."""
+    names = [place for place in (1, 2, 3) if f"column_{place}" in event and event[f"share_{place}"] >= 0.005]
+    told = ", ".join(f"{event[f'column_{place}']} {event[f'share_{place}']:.0%}" for place in names)
+    return [told, _cell(event["actual_1"]), _cell(event["expected_1"])]
+
+
+def _cell(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
