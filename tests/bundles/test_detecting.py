@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 import seq2seq_kit as kit
-from seq2seq_kit.bundles.detecting import DetectingBundle
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.data.windows.prepare import Prepared, prepare
 from seq2seq_kit.errors import ArgumentError, BundleError, DataError
@@ -23,11 +22,6 @@ def damaged(frame: pd.DataFrame, first: int = 200, rows: int = 12, column: str =
     frame = frame.copy()
     frame.loc[first : first + rows - 1, column] = frame[column].mean() + 6 * frame[column].std()
     return frame
-
-
-def detecting(run: TrainResult) -> DetectingBundle:
-    assert isinstance(run.bundle, DetectingBundle)
-    return run.bundle
 
 
 def windows_of(run: TrainResult) -> WindowBundle:
@@ -77,7 +71,7 @@ def test_a_stored_detector_gives_the_same_events(autoencode_run: TrainResult, tm
 
 
 def test_a_bundle_from_before_detectors_says_what_to_do(autoencode_run: TrainResult, tmp_path: Path) -> None:
-    bundle = replace(detecting(autoencode_run), detector=None)  # type: ignore[type-var]
+    bundle = replace(windows_of(autoencode_run), detector=None)
     assert "detector" not in json.loads((bundle.save(tmp_path / "old") / "state.json").read_text())
     old = kit.load(tmp_path / "old")
     with pytest.raises(ArgumentError, match="--calibrate") as error:
@@ -88,9 +82,9 @@ def test_a_bundle_from_before_detectors_says_what_to_do(autoencode_run: TrainRes
 
 
 def test_a_detector_of_other_columns_is_no_detector_of_this_bundle(autoencode_run: TrainResult, tmp_path: Path) -> None:
-    bundle = detecting(autoencode_run)
+    bundle = windows_of(autoencode_run)
     strange = replace(bundle.require_detector(), columns=["load", "cold"])
-    folder = replace(bundle, detector=strange).save(tmp_path / "strange")  # type: ignore[type-var]
+    folder = replace(bundle, detector=strange).save(tmp_path / "strange")
     with pytest.raises(BundleError, match="cold") as error:
         kit.load(folder)
     assert error.value.code == "bundle_damaged"
@@ -109,9 +103,9 @@ def test_only_validation_rows_decide(autoencode_run: TrainResult) -> None:
 
 @pytest.mark.parametrize("by", ["baseline", "both"])
 def test_the_linear_baseline_may_decide_too(by: str, autoencode_run: TrainResult) -> None:
-    bundle = detecting(autoencode_run)
+    bundle = windows_of(autoencode_run)
     recipe = bundle.recipe.model_copy(update={"detect": Detect.model_validate({"by": by})})
-    other = replace(bundle, recipe=recipe).calibrate(hourly_frame(400, seed=5))  # type: ignore[type-var]
+    other = replace(bundle, recipe=recipe).calibrate(hourly_frame(400, seed=5))
     frame = damaged(hourly_frame(400, seed=9))
     scores = other.detect(frame).scores
     assert not np.allclose(scores.heat_expected, bundle.detect(frame).scores.heat_expected)
@@ -149,7 +143,7 @@ def test_next_steps_are_scored_for_every_series(next_step_run: TrainResult) -> N
 def test_whole_sequences_have_events_inside_them(whole_run: TrainResult) -> None:
     frame = waves_frame(20, seed=3)
     row = int(frame.index[frame.name == "w7"][2])
-    frame.loc[row, "x"] += 40
+    frame["x"] = frame.x + 40.0 * (frame.index == row)
     found = whole_run.bundle.detect(frame)
     worst = found.events.iloc[0]
     assert (worst["name"], worst.column_1) == ("w7", "x")
