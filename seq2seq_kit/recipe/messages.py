@@ -1,14 +1,16 @@
 """Pydantic's errors in the words of a recipe: line, dotted key, what was expected, what was received."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from difflib import get_close_matches
+from functools import cache
 from types import UnionType
 from typing import Union, get_args, get_origin
 
 import annotated_types
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticUndefined
 
 from seq2seq_kit.errors import Problem, RecipeError
 from seq2seq_kit.recipe.section import Tree
@@ -185,13 +187,23 @@ def all_keys(schema: type[BaseModel], prefix: str = "") -> Iterator[str]:
 def filled(schema: type[BaseModel], values: Tree) -> dict[str, object]:
     """Values with the schema's defaults in the place of what is absent, section by section; nothing is checked."""
     found = dict(values)
-    for name, field in schema.model_fields.items():
-        inner, value = section_of(field), values.get(name)
-        if name not in values and not field.is_required():
-            default = field.get_default(call_default_factory=True)
-            found[name] = default.model_dump() if isinstance(default, BaseModel) else default
+    for name, inner, default in _sections_and_defaults(schema):
+        value = values.get(name)
+        if name not in values and default is not PydanticUndefined:
+            found[name] = deepcopy(default) if isinstance(default, list | dict) else default
         elif inner and isinstance(value, Mapping):
             found[name] = filled(inner, value)
+    return found
+
+
+@cache  # a sweep asks for each of thousands of combinations
+def _sections_and_defaults(schema: type[BaseModel]) -> list[tuple[str, type[BaseModel] | None, object]]:
+    """Of each field its name, its section if it is one, and its default as a plain value; `PydanticUndefined` if required."""
+    found: list[tuple[str, type[BaseModel] | None, object]] = []
+    for name, field in schema.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        plain = default.model_dump() if isinstance(default, BaseModel) else default
+        found.append((name, section_of(field), plain))
     return found
 
 
