@@ -24,6 +24,7 @@ NAMES = {
     "classify_adding",
     "classify_weather",
     "classify_words",
+    "detect_machine",
     "echo",
     "forecast_co2",
     "forecast_etth1",

@@ -30,6 +30,7 @@ _NOT_SEARCHED = {
     "training.deterministic": "it makes a rerun equal, not better",
     "model.kernel_l2": "its penalty is part of `val_loss`, so trials could not be compared",
 }
+_SECTIONS = {"sweep": "a sweep does not search itself", "detect": "events do not change what trials are judged by"}
 _HYPERBAND = ("max_epochs", "factor", "iterations")
 
 
@@ -111,7 +112,7 @@ def _epochs_are_the_budget_of_hyperband(sweep: Tree) -> Iterator[Problem]:
 def _a_key_can_be_searched(key: str, values: Tree, kind: type[Recipe]) -> Problem | None:
     where = f"sweep.space.{key}"
     head, _, rest = key.partition(".")
-    reason = "a sweep does not search itself" if head == "sweep" else _NOT_SEARCHED.get(key)
+    reason = _SECTIONS.get(head) or _NOT_SEARCHED.get(key)
     if reason:
         return Problem(where, f"cannot be searched: {reason}. Leave it out of the space", "not_searchable")
     place = _place(key, values, kind)

@@ -92,6 +92,7 @@ def test_problems_of_a_sweep_are_told_with_the_others_at_their_lines(tmp_path: P
         ("name", "cannot be searched: it only names the experiment"),
         ("task", "cannot be searched: each task has metrics of its own"),
         ("sweep.seed", "cannot be searched: a sweep does not search itself"),
+        ("detect.exit", "cannot be searched: events do not change what trials are judged by"),
         ("training.loss", "cannot be searched: `val_loss` is this very loss"),
         ("training.freeze", "cannot be searched: only `train` freezes layers"),
         ("model.own", "cannot be searched: only `train` takes"),

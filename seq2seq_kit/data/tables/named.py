@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.tables.machines import fleet, machine
 from seq2seq_kit.errors import DataError
 
 _QUESTIONS = 55_000
@@ -189,6 +190,10 @@ NAMED: dict[str, NamedData] = {
     "generated.gestures": NamedData(
         "1,200 drawn curves of 20 to 80 steps, x and y, with seven hidden parameters and a little noise", _gestures
     ),
+    "generated.machine": NamedData(
+        "six sensors of a pump every ten minutes for 100 days; faults of known cause in the newest quarter", machine
+    ),
+    "generated.fleet": NamedData("the same of 1,000 pumps for three days, faults on the third", fleet),
     "generated.tanks": NamedData(
         "pressure and temperature of six tanks of gas every two minutes, 1,500 rows each, heater and compressor at work",
         _tanks,
