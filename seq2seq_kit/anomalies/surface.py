@@ -63,7 +63,7 @@ def strongest_period(values: np.ndarray) -> int:
     Returns:
         A lag from 3 to 300 rows, 125 where there is no such maximum.
     """
-    values = values[: 20_000] - values[:20_000].mean()
+    values = values[:20_000] - values[:20_000].mean()
     size = 2 * len(values)
     power = np.abs(np.fft.rfft(values, size)) ** 2
     correlation = np.fft.irfft(power, size)[: min(_LAGS + 1, len(values))]
