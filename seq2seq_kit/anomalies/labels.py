@@ -1,4 +1,4 @@
-"""Which rows are labelled as anomalous: a column of 0 and 1, or a file of intervals. Only figures read them, nothing is fitted."""
+"""Which rows are labelled as anomalous: a column of 0 and 1, or a file of intervals. Only figures read them."""
 
 from __future__ import annotations
 
