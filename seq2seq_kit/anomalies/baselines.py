@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from seq2seq_kit.errors import ArgumentError
-
 _EXPLAINED = 0.9  # share of the variance that the components of sub-PCA keep
 _FIT_WINDOWS = 20_000
-_CHUNK = 4_096
+_MOST_PAIRS = 200_000_000
+_CHUNK = 2_048  # windows at a time
+_CONSTANT = 1e-9  # deviation of a window of scaled rows that is rounding
 # Share of a column's standard deviation below which a moving one is no deviation but rounding.
 _LEAST_SPREAD = 1e-3
 
@@ -77,33 +77,31 @@ def moving_z(rows: np.ndarray, segment: np.ndarray, *, steps: int) -> np.ndarray
     return _largest(scores)
 
 
-def matrix_profile(train: np.ndarray, rows: np.ndarray, segment: np.ndarray, *, steps: int) -> np.ndarray:
-    """Distance of the windows that reach a row to the window most like them in the training rows (z-normalised); the largest
-    of the columns, the mean of the windows.
+def matrix_profile(
+    train: np.ndarray, train_segment: np.ndarray, rows: np.ndarray, segment: np.ndarray, *, steps: int
+) -> np.ndarray:
+    """Distance of the windows that reach a row to the window most like them in the training rows, z-normalised; the largest of
+    the columns, the mean of the windows.
 
-    Raises:
-        ArgumentError: stumpy is not installed.
+    A product of all pairs, a piece at a time: stumpy needs a minute to compile before its first answer. Arguments and result as
+    in `sub_pca`.
     """
-    try:
-        import stumpy
-    except ImportError:
-        raise ArgumentError(
-            "the matrix profile is computed by stumpy, which is not installed. Install it: pip install 'seq2seq-kit[stumpy]'",
-            code="missing_package",
-        ) from None
+    known = _starts(train_segment, steps)
+    found = _starts(segment, steps)
     sums, counts = np.zeros(len(rows)), np.zeros(len(rows))
-    borders = np.flatnonzero(np.r_[True, segment[1:] != segment[:-1], True])
-    if len(train) >= steps:
-        for first, end in pairwise(borders):
-            if end - first < steps:
-                continue
-            found = [
-                stumpy.stump(_column(rows[first:end], place), steps, _column(train, place), ignore_trivial=False)[:, 0]
+    known = known[:: max(len(known) * len(found) // _MOST_PAIRS, 1)]
+    for first in range(0, len(found) if len(known) else 0, _CHUNK):
+        these = found[first : first + _CHUNK]
+        nearest = np.max(
+            [
+                _nearest(_column(rows, these, place, steps), _column(train, known, place, steps))
                 for place in range(rows.shape[1])
-            ]
-            profile = np.max(np.array(found, dtype=float), axis=0)
-            np.add.at(sums, first + np.arange(len(profile))[:, None] + np.arange(steps), profile[:, None])
-            np.add.at(counts, first + np.arange(len(profile))[:, None] + np.arange(steps), 1)
+            ],
+            axis=0,
+        )
+        reached = these[:, None] + np.arange(steps)
+        np.add.at(sums, reached, nearest[:, None])
+        np.add.at(counts, reached, 1)
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
@@ -123,8 +121,26 @@ def _windows(rows: np.ndarray, starts: np.ndarray, steps: int) -> np.ndarray:
     return rows[starts[:, None] + np.arange(steps)].reshape(len(starts), -1)
 
 
-def _column(rows: np.ndarray, place: int) -> np.ndarray:
-    return np.ascontiguousarray(np.nan_to_num(rows[:, place]), dtype=np.float64)
+def _column(rows: np.ndarray, starts: np.ndarray, place: int, steps: int) -> np.ndarray:
+    """Windows of one column, each less its mean and divided by its deviation; a constant one is 0."""
+    windows = _windows(np.nan_to_num(rows[:, place : place + 1]), starts, steps)
+    windows = windows - windows.mean(axis=1, keepdims=True)
+    spread = windows.std(axis=1, keepdims=True)
+    return np.where(spread > _CONSTANT, windows / np.where(spread > _CONSTANT, spread, 1.0), 0.0)
+
+
+def _nearest(windows: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Distance of each window to the nearest known one; a constant window is 0 from others and sqrt(steps) from the rest."""
+    steps, flat = windows.shape[1], ~windows.any(axis=1)
+    moving = known[known.any(axis=1)]
+    squared = np.full(len(windows), np.inf if len(moving) else float(steps))
+    for first in range(0, len(moving), _CHUNK):
+        product = windows @ moving[first : first + _CHUNK].T
+        squared = np.minimum(squared, 2 * (steps - product.max(axis=1)))
+    if len(moving) < len(known):
+        squared = np.minimum(squared, steps)
+    squared[flat] = steps if len(moving) == len(known) else 0.0
+    return np.asarray(np.sqrt(np.maximum(squared, 0.0)))
 
 
 def _largest(scores: np.ndarray) -> np.ndarray:

@@ -106,8 +106,8 @@ def _zeros_and_ones(column: pd.Series, name: str, origin: str) -> np.ndarray:
 
 def _rows_in_intervals(written: pd.DataFrame, table: Table, data: WindowData, origin: str) -> np.ndarray:
     require_columns(
-        written.columns, [*data.series_columns, "start", "end"], origin, rows=len(written), index=written.index.names
-    )
+        written.columns, [*data.series_columns, "start", "end"], origin, key=None
+    )  # no row: nothing happened
     series = _series_of(written, table, data.series_columns, origin)
     starts, ends = (_places(written[name], name, table, data, origin) for name in ("start", "end"))
     _refuse_reversed(written, starts, ends, origin)
