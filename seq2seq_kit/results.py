@@ -21,6 +21,8 @@ from seq2seq_kit.training.fit import Epoch, Fit, Observer
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from seq2seq_kit.anomalies.comparison import Comparison
+
 _LINE = 100
 
 
@@ -39,6 +41,7 @@ class TrainResult:
         tracking_uri: The store that holds it.
         seconds: Wall time of the whole run.
         figures: Those of the run, by name, the most telling one first.
+        judged: What `data.labels` say of the detector on the test rows; None without labels.
     """
 
     recipe: Recipe
@@ -51,6 +54,7 @@ class TrainResult:
     tracking_uri: str
     seconds: float
     figures: dict[str, Figure] = field(default_factory=dict, compare=False)
+    judged: Comparison | None = None
 
     def plot(self, name: str | None = None) -> Figure:
         """A figure of the run.

@@ -194,11 +194,15 @@ def conclude(
         bundle, told = job.detecting(job.bundle(model, info))
         val = val if val is not None else job.report(bundle, "val")
         test = job.report(bundle, "test")
+        judged = job.judged(bundle)
+        told += judged.findings() if judged else []
         for finding in [*told, *job.examine(fitted, val, test)]:
             findings.append(finding)
             reporter.find(finding)
         uri = record.tracking.uri
-        result = TrainResult(job.recipe, fitted, val, test, findings, bundle, record.run_id, uri, seconds())
+        result = TrainResult(
+            job.recipe, fitted, val, test, findings, bundle, record.run_id, uri, seconds(), judged=judged
+        )
         reporter.say("logging the run: figures, bundle, models")
         _log(result, job, record, note(result))
         return result
@@ -259,6 +263,8 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
         (folder / "recipe.yaml").write_text(dump_recipe(result.recipe), encoding="utf-8")
         result.test.table().to_csv(folder / "test_scores.csv", index=False)
         result.val.table().to_csv(folder / "val_scores.csv", index=False)
+        if result.judged:
+            result.judged.table().to_csv(folder / "anomaly_scores.csv", index=False)
         if read := getattr(job.source, "attrs", {}).get(READ):
             pd.DataFrame(read).to_csv(folder / "data_files.csv", index=False)
         record.files(folder)

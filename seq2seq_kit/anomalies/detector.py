@@ -184,7 +184,7 @@ class Detector:
         parts = filled * (filled @ self.precision) if self.settings.columns == "mahalanobis" else filled**2
         parts = np.where(np.isnan(usual), np.nan, parts)
         if self.settings.smooth > 1:
-            parts = _trailing_mean(parts, segment, self.settings.smooth)
+            parts = trailing_mean(parts, segment, self.settings.smooth)
         known = np.isfinite(parts)
         count, parts = known.sum(axis=1), np.where(known, parts, 0.0)
         folded = parts.max(axis=1) if self.settings.columns == "max" else parts.sum(axis=1) / np.maximum(count, 1)
@@ -256,7 +256,7 @@ def _precision(usual: np.ndarray) -> np.ndarray:
     return np.asarray(np.linalg.inv(shrunk))
 
 
-def _trailing_mean(values: np.ndarray, segment: np.ndarray, steps: int) -> np.ndarray:
+def trailing_mean(values: np.ndarray, segment: np.ndarray, steps: int) -> np.ndarray:
     """Mean of each row and up to `steps - 1` before it in its segment, of known cells; NaN where the cell itself is unknown."""
     known = np.isfinite(values)
     sums = np.zeros(values.shape)

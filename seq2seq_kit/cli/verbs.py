@@ -18,6 +18,7 @@ from seq2seq_kit.text import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from seq2seq_kit.anomalies.comparison import Comparison
     from seq2seq_kit.evaluation import Board
     from seq2seq_kit.results import TrainResult
 
@@ -132,6 +133,8 @@ def train(options: argparse.Namespace) -> int:
         how = {"tracking_uri": options.tracking_uri, "reporter": reporter}
         result = resuming.resume(options.resume, **how) if recipe is None else runs.train(recipe, **how)
     _print_evaluation(console, result.test)
+    if result.judged:
+        _print_judged(console, result.judged)
     verb = result.bundle.verbs[0]
     console.print(f"run {result.run_id}  {result.seconds:.0f} s in all", highlight=False)
     console.print("  seq2seq-kit ui                                   review it", highlight=False, soft_wrap=True)
@@ -220,6 +223,14 @@ def _print_evaluation(console: Console, board: Board) -> None:
         best = board.best_baseline
         console.print(shown(f"{board.said(best)}, the best baseline: {board.about[best]}."))
     console.print(shown(board.units))
+
+
+def _print_judged(console: Console, judged: Comparison) -> None:
+    from seq2seq_kit.cli.progress import print_table
+    from seq2seq_kit.reports.notes import judged_rows
+
+    titles, *cells = judged_rows(judged)
+    print_table(console, titles, cells, title=judged.title)
 
 
 def evaluate(options: argparse.Namespace) -> None:

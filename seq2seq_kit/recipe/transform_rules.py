@@ -59,11 +59,24 @@ def a_weight_is_no_target(recipe: Written) -> Iterator[Problem]:
         yield Problem("data.weight", said, "conflicting_keys")
 
 
+def anomaly_labels_are_not_read(recipe: Written) -> Iterator[Problem]:
+    data = recipe.data
+    labels = data.get("labels")
+    read = [name for key in ("inputs", "targets", "known_future", "static", "weight") for name in names_of(data, key)]
+    if labels is not None and labels in read:
+        said = f"{labels} tells which rows are anomalous, so a model that reads it learns nothing; leave it out of what is read"
+        yield Problem("data.labels", said, "target_leak")
+    if labels is not None and data.get("read") == "row_groups":
+        said = "`read: row_groups` has no labels, which need the table in memory. Leave `labels` out, or set `data.read: memory`"
+        yield Problem("data.labels", said, "conflicting_keys")
+
+
 # Rules of recipes on windows.
 WINDOW_RULES: tuple[Rule, ...] = (
     differences_can_be_undone,
     a_season_is_for_a_difference,
     what_a_window_is_scaled_by_is_read,
     a_weight_is_no_target,
+    anomaly_labels_are_not_read,
     *CATEGORY_RULES,
 )

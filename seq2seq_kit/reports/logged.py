@@ -28,6 +28,10 @@ def final_metrics(result: TrainResult) -> dict[str, float]:
         values[f"{board.part}/skill"] = board.skill
     for name, own in metric_keys(result.test.names[1:]).items():
         values |= {f"test_baselines/{own}_{key}": value for key, value in result.test.metrics(name).items()}
+    if result.judged:
+        values |= {f"test/{key}": value for key, value in result.judged.figures().items()}
+        for name, own in metric_keys(list(result.judged.about)).items():
+            values |= {f"test_baselines/{own}_{key}": value for key, value in result.judged.figures(name).items()}
     values |= {"fit/best_epoch": float(result.fit.best_epoch), "fit/seconds": result.fit.seconds}
     return values | {"fit/seconds_of_the_whole_run": result.seconds}
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from seq2seq_kit.anomalies.comparison import TITLES, Comparison
 from seq2seq_kit.evaluation import MODEL, Board
 from seq2seq_kit.evaluation.base import signed
 from seq2seq_kit.text import for_markdown
@@ -37,6 +38,9 @@ def result_lines(result: TrainResult) -> list[str]:
         f"kept {f'epoch {result.fit.best_epoch}' if result.fit.best_epoch else 'no epoch'}, "
         f"{result.fit.seconds:.0f} s; seed {result.recipe.seed}.",
     ]
+    if result.judged:
+        titles, *rows = ([for_markdown(cell) for cell in row] for row in judged_rows(result.judged))
+        lines += ["", "### Anomalies", "", *markdown_lines(titles, rows), "", for_markdown(f"{result.judged.title}.")]
     if result.findings:
         lines += ["", "### Findings", ""]
         lines += [
@@ -67,6 +71,15 @@ def result_rows(test: Board) -> list[list[str]]:
         skill = signed(test.skill_against(name)) if name != MODEL else ""
         cells = [figure(value) for value in test.metrics(name).values()]
         rows.append([name, *cells, skill])
+    return rows
+
+
+def judged_rows(judged: Comparison) -> list[list[str]]:
+    """Titles, and a row for the detector and each baseline; a dash where a figure is unknown."""
+    rows = [["", *TITLES.values()]]
+    for name in judged.judged:
+        figures = judged.figures(name)
+        rows.append([name, *(figure(figures.get(key, math.nan)) for key in TITLES)])
     return rows
 
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     import keras
     from matplotlib.figure import Figure
 
+    from seq2seq_kit.anomalies.comparison import Comparison
+
 R = TypeVar("R", bound=Recipe)
 B = TypeVar("B", bound=Bundle)
 E = TypeVar("E", bound=Board)
@@ -202,7 +204,7 @@ class Job(ABC, Generic[R, B, E]):
         seconds, epochs = estimate_seconds(model, self.examples, training), count_of(training.epochs, "epoch")
         duration = f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
         text = f"{model.count_params():,} parameters; {self.unit}: {counts}; about {duration} for {epochs}"
-        shorter = "a larger window_stride or batch_size" if self.unit == "windows" else "a larger batch_size"
+        shorter = f"a larger {'window_stride or ' if self.unit == 'windows' else ''}batch_size"
         advice = f"If that is too long: {shorter}, fewer epochs" if seconds > _LONG_SECONDS else ""
         return Finding("estimated_time", "note", text, advice)
 
@@ -213,6 +215,10 @@ class Job(ABC, Generic[R, B, E]):
     def detecting(self, bundle: B) -> tuple[B, list[Finding]]:
         """The bundle with a detector where there may be one, and what it finds in the training part."""
         return bundle, []
+
+    def judged(self, bundle: B) -> Comparison | None:
+        """What labels of the test rows say of the bundle's detector; None without labels or detector."""
+        return None
 
     @abstractmethod
     def report(self, bundle: B, part: str) -> E:

@@ -28,6 +28,7 @@ from seq2seq_kit.recipe.fields import WindowData
 from seq2seq_kit.reports import plots
 from seq2seq_kit.tasks.beginning import scaler_of
 from seq2seq_kit.tasks.job import Job, R, Served, rows_of, source_of
+from seq2seq_kit.tasks.judged import check_labels, judge_bundle, labels_of
 from seq2seq_kit.training.fit import Examples, Fit
 from seq2seq_kit.training.own import Own, OwnLoss, own_loss, own_metrics
 from seq2seq_kit.training.own_scale import loss_by_series, own_ratio
@@ -35,6 +36,8 @@ from seq2seq_kit.training.own_scale import loss_by_series, own_ratio
 if TYPE_CHECKING:
     import keras
     from matplotlib.figure import Figure
+
+    from seq2seq_kit.anomalies.comparison import Comparison
 
 W = TypeVar("W", bound=WindowBundle)
 
@@ -103,7 +106,10 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
         return category_sizes(self.prepared.scaler.vocabularies, self.prepared.columns.categories)
 
     def check(self) -> list[Finding]:
-        return check_data(self.prepared)
+        return [
+            *check_data(self.prepared),
+            *check_labels(self.recipe, self.source, self.prepared, detects=self.wants_detector),
+        ]
 
     def folds(self, count: int) -> Sequence[Self]:
         return [replace(self, prepared=fold) for fold in self.prepared.folds(count)]
@@ -164,8 +170,16 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
         return fit_ridge(self.prepared, forms_of(self.prepared, self.view), chosen_on=self.chosen_on)
 
     def detecting(self, bundle: W) -> tuple[W, list[Finding]]:
-        wanted = self.detects or getattr(self.recipe, "detect", None) is not None
-        return bundle.fit_detector(self.prepared) if wanted else (bundle, [])
+        return bundle.fit_detector(self.prepared) if self.wants_detector else (bundle, [])
+
+    @property
+    def wants_detector(self) -> bool:
+        """Whether the model gets a detector."""
+        return self.detects or getattr(self.recipe, "detect", None) is not None
+
+    def judged(self, bundle: W) -> Comparison | None:
+        rows = None if bundle.detector is None else labels_of(self.recipe, self.source, self.prepared)
+        return None if rows is None else judge_bundle(bundle, self.prepared, rows, seed=self.recipe.seed)
 
     def report(self, bundle: W, part: str) -> Evaluation:
         return bundle.evaluate_part(self.seen_by(bundle).prepared, part)

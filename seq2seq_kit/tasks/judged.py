@@ -1,0 +1,89 @@
+"""What labels say of a run's detector: read and checked before the training, used for figures after it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.anomalies.comparison import Comparison, Rows, compare
+from seq2seq_kit.anomalies.labels import flags_of, labelled_rows
+from seq2seq_kit.anomalies.row_errors import RowErrors, newest_rows, row_errors
+from seq2seq_kit.bundles.windows import WindowBundle
+from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
+from seq2seq_kit.data.windows.labels import row_labels
+from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.findings import Finding
+from seq2seq_kit.recipe.fields import Recipe, WindowData
+
+
+def labels_of(recipe: Recipe, source: pd.DataFrame | FrameOnDisk, prepared: Prepared) -> np.ndarray | None:
+    """Whether each prepared row is labelled as anomalous, shape `(rows,)`; None where the recipe has no labels.
+
+    Raises:
+        DataError: See `labelled_rows`.
+    """
+    data = recipe.data
+    if not isinstance(data, WindowData) or data.labels is None or not isinstance(source, pd.DataFrame):
+        return None
+    return labelled_rows(data.labels, prepared.table, source, data, origin=prepared.table.origin)
+
+
+def check_labels(
+    recipe: Recipe, source: pd.DataFrame | FrameOnDisk, prepared: Prepared, *, detects: bool
+) -> list[Finding]:
+    """The finding on labels that cannot judge, before anything is trained; errors as of `labels_of`.
+
+    `detects` tells whether the model gets a detector.
+    """
+    labelled = labels_of(recipe, source, prepared)
+    if labelled is None:
+        return []
+    if not detects:
+        said = "data.labels judge a detector, and this recipe asks for none"
+        return [
+            Finding("labels_judge_nothing", "warning", said, "Add the section `detect: {}`, or leave data.labels out")
+        ]
+    rows = np.concatenate([labelled[first:end] for first, end in prepared.split.rows("test")])
+    if rows.any() and not rows.all():
+        return []
+    which = "every" if len(rows) and rows.all() else "no"
+    said = f"{which} test row is labelled as anomalous ({int(labelled.sum()):,} of all {len(labelled):,} rows are)"
+    advice = "There will be no figures of anomalies. Choose data.split so that the test rows hold some of both"
+    return [Finding("labels_judge_nothing", "warning", said, advice)]
+
+
+def judge_bundle(bundle: WindowBundle, prepared: Prepared, labelled: np.ndarray, *, seed: int) -> Comparison | None:
+    """The figures of a bundle's detector and of baselines on the test rows; None where no test row, or every one, is labelled.
+
+    Args:
+        bundle: With a detector.
+        prepared: All rows, as the bundle was trained on them.
+        labelled: Whether each is labelled, shape `(rows,)`.
+        seed: Of the random score.
+    """
+    prepared = bundle.detected(prepared)
+    errors = bundle.row_errors(prepared, "test")
+    found = row_labels(prepared, np.flatnonzero(labelled))
+    detector = bundle.require_detector()
+    return compare(
+        flags_of(errors.labels, found),
+        detector.score(errors.errors, errors.segment)[0],
+        detector,
+        train=_rows(prepared, _unpredicted(newest_rows(prepared, "train"), "train")),
+        val=_rows(prepared, _unpredicted(prepared, "val")),
+        test=_rows(prepared, errors),
+        steps=bundle.window_steps,
+        seed=seed,
+    )
+
+
+def _unpredicted(prepared: Prepared, part: str) -> RowErrors:
+    """The rows that windows of a part reach; nothing is predicted."""
+    windows = prepared.windows[part]
+    shape = (windows.shape.output_steps, len(prepared.columns.targets))
+    return row_errors(lambda _prepared, _part, chunk: np.zeros((len(chunk), *shape)), prepared, part)
+
+
+def _rows(prepared: Prepared, errors: RowErrors) -> Rows:
+    scale, center = prepared.target_scale[errors.series], prepared.target_center[errors.series]
+    return Rows((errors.actual - center) / scale, errors.segment)
