@@ -62,8 +62,8 @@ def a_weight_is_no_target(recipe: Written) -> Iterator[Problem]:
 def anomaly_labels_are_not_read(recipe: Written) -> Iterator[Problem]:
     data = recipe.data
     labels = data.get("labels")
-    read = [name for key in ("inputs", "targets", "known_future", "static", "weight") for name in names_of(data, key)]
-    if labels is not None and labels in read:
+    read = [name for key in ("inputs", "targets", "known_future", "static") for name in names_of(data, key)]
+    if labels is not None and labels in [*read, data.get("weight")]:
         said = f"{labels} tells which rows are anomalous, so a model that reads it learns nothing; leave it out of what is read"
         yield Problem("data.labels", said, "target_leak")
     if labels is not None and data.get("read") == "row_groups":

@@ -75,12 +75,10 @@ def result_rows(test: Board) -> list[list[str]]:
 
 
 def judged_rows(judged: Comparison) -> list[list[str]]:
-    """Titles, and a row for the detector and each baseline; a dash where a figure is unknown."""
-    rows = [["", *TITLES.values()]]
-    for name in judged.judged:
-        figures = judged.figures(name)
-        rows.append([name, *(figure(figures.get(key, math.nan)) for key in TITLES)])
-    return rows
+    """Titles, and a row for each figure of the detector and of each baseline; a dash where one is unknown."""
+    figures = [judged.figures(name) for name in judged.judged]
+    cells = [[title, *(figure(own.get(key, math.nan)) for own in figures)] for key, title in TITLES.items()]
+    return [["", *judged.judged], *cells]
 
 
 # MLflow draws the columns of a table without any space between them.

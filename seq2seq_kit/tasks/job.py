@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.anomalies.comparison import Comparison
 from seq2seq_kit.bundles.base import Bundle, Json, names_of_categories, names_of_series, rows_given, sourced
 from seq2seq_kit.data import read_source
 from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
@@ -36,8 +37,6 @@ from seq2seq_kit.training.teaching import teach
 if TYPE_CHECKING:
     import keras
     from matplotlib.figure import Figure
-
-    from seq2seq_kit.anomalies.comparison import Comparison
 
 R = TypeVar("R", bound=Recipe)
 B = TypeVar("B", bound=Bundle)
@@ -204,8 +203,8 @@ class Job(ABC, Generic[R, B, E]):
         seconds, epochs = estimate_seconds(model, self.examples, training), count_of(training.epochs, "epoch")
         duration = f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
         text = f"{model.count_params():,} parameters; {self.unit}: {counts}; about {duration} for {epochs}"
-        shorter = f"a larger {'window_stride or ' if self.unit == 'windows' else ''}batch_size"
-        advice = f"If that is too long: {shorter}, fewer epochs" if seconds > _LONG_SECONDS else ""
+        shorter = f"If that is too long: a larger {'window_stride or ' if self.unit == 'windows' else ''}batch_size, fewer epochs"
+        advice = shorter if seconds > _LONG_SECONDS else ""
         return Finding("estimated_time", "note", text, advice)
 
     @abstractmethod
