@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seq2seq_kit.anomalies.comparison import Rows as PartRows
+from seq2seq_kit.anomalies.comparison import compare
 from seq2seq_kit.anomalies.detection import detect_events
 from seq2seq_kit.anomalies.detector import Detector
 from seq2seq_kit.bundles.detecting import fitted_detector
@@ -255,6 +257,11 @@ PAIRS: dict[str, Pair] = {
         lambda: tied(1.0),
         lambda: tied(0.9),
     ),
+    "labels_judge_nothing": Pair(lambda: faulty(5), lambda: faulty(-5)),
+    **{
+        code: Pair(lambda: beside_baselines(right=False), lambda: beside_baselines(right=True))
+        for code in ("loses_to_matrix_profile", "loses_to_moving_z", "loses_to_random", "loses_to_sub_pca")
+    },
     "line_alone": Pair(lambda: line_alone(0.0), lambda: line_alone(0.1)),
     "no_model": Pair(lambda: estimated(forecast_recipe() | {"model": "none"}), lambda: estimated()),
     "unknown_tokens": Pair(lambda: translated("each word once"), lambda: translated("b")),
@@ -267,6 +274,32 @@ PAIRS: dict[str, Pair] = {
         lambda: judged(changed(noisy(), 599, 4e5), Off(0.5)), lambda: judged(changed(noisy(), 599, 8.0), Off(0.5))
     ),
 }
+
+
+def faulty(fault: int) -> list[Finding]:
+    """What is said of labels before a training; the test rows are the last 90 of 600."""
+    frame = noisy().assign(fault=0)
+    frame.loc[frame.index[fault], "fault"] = 1
+    recipe = forecast_recipe(inputs=["load"], calendar=[], labels="fault")
+    return checked(recipe | {"detect": {}}, frame)
+
+
+def beside_baselines(*, right: bool) -> list[Finding]:
+    """What is said of a detector whose scores are those of the labels, or the reverse of them."""
+    rng, rows = np.random.default_rng(0), np.arange(1200)
+    values = (np.sin(2 * np.pi * rows / 24) + rng.normal(0, 0.05, 1200))[:, None]
+    values[1000:1040] = 4.0 + rng.normal(0, 1.0, (40, 1))
+    parts = [
+        PartRows(values[part], np.zeros(len(values[part]))) for part in (slice(600), slice(600, 800), slice(800, 1200))
+    ]
+    flags = np.zeros(400, dtype=bool)
+    flags[200:240] = True
+    scores = rng.random(400) + (2.0 * flags if right else 2.0 * ~flags)
+    detector = Detector.fit(errors_of(noise(500)), Detect(), window_steps=12, every_seconds=HOUR)
+    train, val, test = parts
+    found = compare(flags, scores, detector, train=train, val=val, test=test, steps=12, seed=0)
+    assert found is not None
+    return found.findings()
 
 
 def scored(errors: np.ndarray) -> list[Finding]:

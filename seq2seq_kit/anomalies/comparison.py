@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -28,12 +28,19 @@ TITLES = {
     "oracle_f1": "oracle_f1",
 }
 _TIE = 0.02  # of the figure; less is chance
-# By baseline: the finding's code, what it is.
+_ADVICE = "Try detect.by: both or baseline, detect.combine: max, detect.smooth, or longer windows"
+# By baseline: the finding that it is better; the text is what it does.
 _PEERS = {
-    "sub-PCA": ("loses_to_sub_pca", "windows rebuilt from the principal components of the training windows"),
-    "matrix profile": ("loses_to_matrix_profile", "distance of a window to the nearest training window"),
-    "moving z-score": ("loses_to_moving_z", "distance to the mean of the rows before, in their standard deviations"),
-    "random": ("loses_to_random", "a random score"),
+    "sub-PCA": Finding(
+        "loses_to_sub_pca", "warning", "windows rebuilt from the principal components of the training windows", _ADVICE
+    ),
+    "matrix profile": Finding(
+        "loses_to_matrix_profile", "warning", "distance of a window to the nearest training window", _ADVICE
+    ),
+    "moving z-score": Finding(
+        "loses_to_moving_z", "warning", "distance to the mean of the rows before, in their standard deviations", _ADVICE
+    ),
+    "random": Finding("loses_to_random", "warning", "a random score", "Look whether the labels are of these rows"),
 }
 
 
@@ -87,11 +94,9 @@ class Comparison:
         """The baselines that are better by VUS-PR, by more than 2 %."""
         own = self.judged[DETECTOR].vus_pr
         return [
-            Finding(
-                _PEERS[name][0],
-                "warning",
-                f"by VUS-PR the detector loses to {name} on the test rows ({own:.3f} against {found.vus_pr:.3f}): {about}",
-                "Try detect.by: both or baseline, detect.combine: max, detect.smooth, or longer windows",
+            replace(
+                _PEERS[name],
+                text=f"by VUS-PR the detector loses to {name} on the test rows ({own:.3f} against {found.vus_pr:.3f}): {about}",
             )
             for name, about in self.about.items()
             if (found := self.judged[name]).vus_pr > own * (1 + _TIE)
@@ -148,7 +153,7 @@ def compare(
             continue
         found = judged(on_test, _threshold(on_val, val.segment, detector))
         if found is not None:
-            results[name], about[name] = found, _PEERS[name][1]
+            results[name], about[name] = found, _PEERS[name].text
     return Comparison(results, about, len(flags), len(runs(flags, test.segment)), buffer)
 
 

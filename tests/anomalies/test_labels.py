@@ -45,7 +45,9 @@ def intervals(*pairs: tuple[object, object], **columns: object) -> pd.DataFrame:
 
 @pytest.mark.parametrize("zeros_and_ones", [[0, 1], [False, True], ["0", "1"], [0.0, 1.0], ["false", "TRUE"]])
 def test_a_column_labels_rows_however_zero_and_one_are_written(tmp_path: Path, zeros_and_ones: list[object]) -> None:
-    frame = table_of().assign(fault=[zeros_and_ones[int(row in (5, 6))] for row in range(ROWS)])
+    frame = table_of().assign(
+        fault=pd.Series([zeros_and_ones[int(row in (5, 6))] for row in range(ROWS)], dtype=object)
+    )
     assert flagged("fault", frame, tmp_path) == [5, 6]
 
 
@@ -67,8 +69,7 @@ def test_a_step_with_one_labelled_row_is_labelled(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cell", [2, None, "yes", -1])
 def test_a_label_that_is_neither_zero_nor_one_is_told_with_its_row(tmp_path: Path, cell: object) -> None:
-    frame = table_of().assign(fault=pd.Series([0] * ROWS, dtype=object))
-    frame.loc[7, "fault"] = cell
+    frame = table_of().assign(fault=pd.Series([0] * 7 + [cell] + [0] * (ROWS - 8), dtype=object))
     with pytest.raises(DataError, match="row 8, column fault") as told:
         flagged("fault", frame, tmp_path)
     assert told.value.code == "invalid_label"

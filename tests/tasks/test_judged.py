@@ -123,7 +123,7 @@ def test_labels_that_judge_nothing_are_told_before_the_training() -> None:
         ({"read": "row_groups"}, "conflicting_keys"),
     ],
 )
-def test_a_model_does_not_read_its_labels(data: dict[str, object], code: str) -> None:
+def test_a_model_does_not_read_its_labels(data: dict[str, Any], code: str) -> None:
     with pytest.raises(RecipeError) as told:
         recipe_of(**data)
     assert (code, "data.labels") in {(problem.code, problem.key) for problem in told.value.problems}
@@ -148,6 +148,6 @@ def test_a_run_shows_what_its_labels_say(tmp_path: Path, capsys: pytest.CaptureF
     client = MlflowClient(f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}")
     run = client.search_runs([each.experiment_id for each in client.search_experiments()])[0]
     assert 0 < run.data.metrics["test/vus_pr"] <= 1
-    assert "test_baselines/sub_pca_vus_pr" in run.data.metrics
+    assert "test_baselines/sub_PCA_vus_pr" in run.data.metrics
     assert "### Anomalies" in run.data.tags["mlflow.note.content"]
     assert any(file.path.endswith("anomaly_scores.csv") for file in client.list_artifacts(run.info.run_id))
