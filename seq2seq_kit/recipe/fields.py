@@ -176,6 +176,9 @@ class RecurrentModel(Recurrence):
     units: Units = Field(default_factory=lambda: [64], description="Units of each layer, first to last.")
 
 
+MONITOR = "The figure of the validation part whose best epoch is kept, and that `patience` waits for."
+
+
 class FitSettings(Section):
     """The fit, whatever is fitted."""
 
@@ -188,8 +191,9 @@ class FitSettings(Section):
     batch_size: Steps = Field(64, description="Sequences of one step of the optimizer.")
     epochs: Steps = Field(30, description="Passes over the training sequences, at most; see `patience`.")
     patience: Steps | None = Field(
-        5, description="Epochs without a better validation loss before stopping; null: train all epochs."
+        5, description="Epochs without a better figure of `monitor` before stopping; null: train all epochs."
     )
+    monitor: str = Field("val_loss", description=MONITOR)
     precision: Precision = Field(
         "float32", description="What training computes in; the mixed ones are for a GPU. The trained model is float32."
     )
@@ -208,10 +212,13 @@ class Training(FitSettings):
     loss: Literal["mse", "mae", "huber", "own"] = Field(
         "mse", description="Of the scaled targets; own: one that a program hands to `train(..., loss=...)`."
     )
+    monitor: Literal["val_loss"] = Field("val_loss", description=MONITOR)
 
 
 class TokenTraining(FitSettings):
     """The fit of a model that predicts tokens or labels, by cross-entropy."""
+
+    monitor: Literal["val_loss", "val_accuracy"] = Field("val_loss", description=MONITOR)
 
 
 @dataclass(frozen=True)

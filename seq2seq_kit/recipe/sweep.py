@@ -33,7 +33,7 @@ class Sweep(Section):
         Annotated[str, Tag("either: value")] | Annotated[Objective, Tag("either: section")], Discriminator(form)
     ] = Field(
         "val_loss",
-        description="What trials are judged by, in the epoch of the smallest val_loss: val_loss, val_accuracy.",
+        description="What trials are judged by, in the epoch that is kept: val_loss, val_accuracy.",
     )
     max_trials: int | None = Field(
         None,

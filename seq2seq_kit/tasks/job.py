@@ -168,6 +168,10 @@ class Job(ABC, Generic[R, B, E]):
         """Computes the validation loss, where that is more than the loss of a forward pass."""
         return None
 
+    def figures(self, model: keras.Model) -> Callable[[], dict[str, float]] | None:
+        """Computes what `training.monitor` names after each epoch, where Keras does not."""
+        return None
+
     def fit(
         self,
         model: keras.Model,
@@ -190,6 +194,7 @@ class Job(ABC, Generic[R, B, E]):
             metrics=metrics,
             begin_epoch=begin_epoch,
             validate=self.validation(model),
+            figures=self.figures(model),
             stop_after=stop_after,
             observers=observers,
             checkpoint=checkpoint,

@@ -159,6 +159,22 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
             loss,
         )
 
+    def figures(self, model: keras.Model) -> Callable[[], dict[str, float]] | None:
+        if self.recipe.training.monitor != "val_mase":
+            return None
+        from seq2seq_kit.models.inference import compile_forward
+
+        forward, prepared, scale = compile_forward(model), self.prepared, 1 / naive_error(self.prepared)
+        return lambda: {
+            "val_mase": loss_by_series(
+                lambda windows: prepared.restore(forward(prepared.arrays("val", windows)), "val", windows),
+                lambda windows: prepared.truth("val", windows),
+                prepared.series_of("val"),
+                scale,
+                "mae",
+            )
+        }
+
     def baselines(self) -> tuple[list[Baseline], dict[str, np.ndarray]]:
         """The fitted baselines, and MASE's denominators by series: those of a forecast."""
         naive = dict(zip(self.series, naive_error(self.prepared), strict=True))

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     import keras
@@ -46,8 +46,10 @@ class Observer(Protocol):
         """An epoch has ended."""
 
 
-def best_epoch_of(patience: int, *, first: int = 1) -> keras.callbacks.EarlyStopping:
-    """Keeps the weights of the epoch with the lowest validation loss; ends a fit after `patience` epochs without a lower one.
+def best_epoch_of(
+    patience: int, *, monitor: str = "val_loss", mode: Literal["min", "max"] = "min", first: int = 1
+) -> keras.callbacks.EarlyStopping:
+    """Keeps the weights of the epoch with the best figure; ends a fit after `patience` epochs without a better one.
 
     Epochs before the `first`, counted from 1, are kept only as long as there is no other.
     """
@@ -60,7 +62,7 @@ def best_epoch_of(patience: int, *, first: int = 1) -> keras.callbacks.EarlyStop
             else:
                 super().on_epoch_end(epoch, logs)
 
-    return BestEpoch(monitor="val_loss", patience=patience, restore_best_weights=True)
+    return BestEpoch(monitor=monitor, mode=mode, patience=patience, restore_best_weights=True)
 
 
 def last_epoch() -> keras.callbacks.Callback:
@@ -80,6 +82,7 @@ def last_epoch() -> keras.callbacks.Callback:
 def around_epochs(
     begin_epoch: Callable[[int], None] | None,
     validate: Callable[[], float] | None,
+    figures: Callable[[], _Logs] | None = None,
     show: Callable[[_Logs], None] | None = None,
 ) -> keras.callbacks.Callback:
     """Stands before the other callbacks, so that they find what it puts into the epoch's logs: the validation loss, figures."""
@@ -93,6 +96,8 @@ def around_epochs(
         def on_epoch_end(self, epoch: int, logs: _Logs) -> None:
             if validate:
                 logs["val_loss"] = validate()
+            if figures:
+                logs |= figures()
             if show:
                 show(logs)
 

@@ -17,6 +17,7 @@ from seq2seq_kit.data.on_disk.batches import plain_errors
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import ArgumentError, TrainingError
 from seq2seq_kit.recipe.fields import FitSettings
+from seq2seq_kit.recipe.sweep import direction_of
 from seq2seq_kit.training.callbacks import (
     Epoch,
     Observer,
@@ -111,6 +112,7 @@ def fit(
     metrics: Sequence[keras.Metric] = (),
     begin_epoch: Callable[[int], None] | None = None,
     validate: Callable[[], float] | None = None,
+    figures: Callable[[], dict[str, float]] | None = None,
     stop_after: int | None = None,
     observers: Sequence[Observer] = (),
     checkpoint: Checkpoint | None = None,
@@ -130,6 +132,7 @@ def fit(
         metrics: Keras metrics to watch beside it.
         begin_epoch: Told the number of each epoch, from 1, before it begins.
         validate: Gives the validation loss, where that is more than the loss of a forward pass.
+        figures: Gives other figures of the validation part after each epoch, by name, such as the one that is monitored.
         stop_after: Epochs of the schedule to train before the last one's weights are kept: no rows are left to choose one by.
         observers: Told of every batch and epoch.
         checkpoint: Takes the state after each epoch; a state that it has is resumed.
@@ -164,16 +167,16 @@ def fit(
     # A step that creates the optimizer's variables while it is traced is traced a second time.
     model.optimizer.build(model.trainable_variables)
     step_together(model, steps, training.precision)
-    best = (
-        last_epoch() if stop_after else best_epoch_of(training.patience or epochs, first=min(course.first_kept, epochs))
-    )
+    monitored: dict[str, Any] = {"monitor": training.monitor, "mode": direction_of(training.monitor)}
+    first = min(course.first_kept, epochs)
+    best = last_epoch() if stop_after else best_epoch_of(training.patience or epochs, first=first, **monitored)
     state = checkpoint.load() if checkpoint else None
     history: list[Epoch] = list(state.history) if state else []
     pressed = threading.Event()
     with_state = [best]
     if training.schedule == "plateau":
         wait = max(1, (training.patience or 10) // 2)
-        with_state.append(keras.callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=wait))
+        with_state.append(keras.callbacks.ReduceLROnPlateau(**monitored, factor=0.5, patience=wait))
     began = time.perf_counter() - (state.seconds if state else 0)
 
     def restore() -> None:
@@ -187,7 +190,7 @@ def fit(
             checkpoint.save(State.of(model, with_state, history=history, seconds=seconds, ended=over))
 
     watching = watch(history, observers, pressed, steps, epochs, count)
-    around = around_epochs(begin_epoch or course.begin_epoch, validate, course.show)
+    around = around_epochs(begin_epoch or course.begin_epoch, validate, figures, course.show)
     all_callbacks = [around, best, watching, *with_state[1:], *callbacks]
     all_callbacks.append(after_epochs(history, observers, restore, save))
     ended: Ended = "epochs"

@@ -1,6 +1,6 @@
 """Months and days in the languages of Europe are read as their English names are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,12 @@ GERMAN, SPANISH = _GERMAN.split(), _SPANISH.split()
 FRENCH = ["janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc."]
 POLISH = ["sty", "lut", "mar", "kwi", "maj", "cze", "lip", "sie", "wrz", "paź", "lis", "gru"]
 PORTUGUESE = ["jan", "fev", "mar", "abr", "mai", "jun", "jul", "ago", "set", "out", "nov", "dez"]
+
+
+def drafted(frame: pd.DataFrame) -> Mapping[str, object]:
+    section = draft_recipe(frame).recipe["data"]
+    assert isinstance(section, Mapping)
+    return section
 
 
 def day_first(months: list[str], sign: str = " ", before: str = "") -> Callable[[pd.Timestamp], str]:
@@ -50,7 +56,7 @@ def test_days_are_read_in_another_language(language: str) -> None:
 @pytest.mark.parametrize("language", ["German", "Spanish", "French"])
 def test_a_first_recipe_has_a_clock_of_days(language: str) -> None:
     frame = pd.DataFrame({"when": [WRITTEN[language](day) for day in DAYS], "sold": np.sin(np.arange(400) * 0.9)})
-    section = draft_recipe(frame).recipe["data"]
+    section = drafted(frame)
     assert (section["time"], section["every"]) == ("when", "1d")
 
 
@@ -61,7 +67,7 @@ def test_months_and_years_of_two_digits_are_settled_by_their_order() -> None:
         read_times(pd.Series(cells), "Monat", "rows")
     assert caught.value.code == "ambiguous_dates"
     frame = pd.DataFrame({"Monat": cells, "Absatz": 100 + 10 * np.sin(np.arange(132) * np.pi / 6)})
-    section = draft_recipe(frame).recipe["data"]
+    section = drafted(frame)
     assert (section["time_format"], section["every"]) == ("%b-%y", "1mo")
 
 
@@ -70,7 +76,7 @@ def test_a_year_and_the_name_of_a_month_stand_in_two_columns(name: str) -> None:
     months = pd.date_range("2012-01-01", periods=132, freq="MS")
     words = GERMAN if name == "Monat" else SPANISH
     frame = pd.DataFrame({"year": months.year, name: [words[month.month - 1] for month in months]})
-    section = draft_recipe(frame.assign(sold=100 + 10 * np.sin(np.arange(132) * np.pi / 6))).recipe["data"]
+    section = drafted(frame.assign(sold=100 + 10 * np.sin(np.arange(132) * np.pi / 6)))
     assert (section["time"], section["every"]) == (["year", name], "1mo")
 
 

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from seq2seq_kit.recipe.fields import (
+    MONITOR,
     SPLIT,
     UNITS,
     Columns,
@@ -97,6 +98,7 @@ class ClassifyTraining(FitSettings):
     """The fit: labels by cross-entropy, numbers by `loss`."""
 
     loss: Literal["mse", "mae", "huber"] = Field("mse", description="For numbers.")
+    monitor: Literal["val_loss", "val_accuracy"] = Field("val_loss", description=MONITOR)
     class_weights: Literal["none", "balanced"] = Field(
         "none", description="For labels; balanced: each label counts as much as any other, however rare it is."
     )
@@ -134,6 +136,7 @@ def settings_are_of_labels_or_of_numbers(recipe: Written) -> Iterator[Problem]:
         settings = (
             ("data.join_labels", bool(data.get("join_labels"))),
             ("training.class_weights", training.get("class_weights") == "balanced"),
+            ("training.monitor", training.get("monitor") == "val_accuracy"),
             ("sweep.objective", metric == "val_accuracy"),
         )
         for key, given in settings:

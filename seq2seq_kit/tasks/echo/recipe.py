@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from seq2seq_kit.recipe.fields import FitSettings, Steps
+from seq2seq_kit.recipe.fields import MONITOR, FitSettings, Steps
 from seq2seq_kit.recipe.fields import Recipe as BaseRecipe
 from seq2seq_kit.recipe.section import Section
 
@@ -48,6 +48,7 @@ class EchoModel(Section):
 class EchoTraining(FitSettings):
     """The fit of an echo, by mean squared error. An epoch is one pass over one sequence, so there are many."""
 
+    monitor: Literal["val_loss"] = Field("val_loss", description=MONITOR)
     learning_rate: float = Field(1e-2, gt=0, description="Of the first step; `schedule` says how it goes on.")
     batch_size: Steps = Field(5, description="Only `one_to_one` has more than one sequence: a value each.")
     epochs: Steps = Field(1000, description="Passes over the sequence, at most; see `patience`.")

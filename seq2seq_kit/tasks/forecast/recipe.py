@@ -10,6 +10,7 @@ from seq2seq_kit.recipe.detect_fields import DETECT, Detect
 from seq2seq_kit.recipe.fields import (
     AUTOREGRESSIVE,
     BRIDGE,
+    MONITOR,
     TEACHER_FORCING,
     HorizonData,
     Model,
@@ -69,6 +70,7 @@ class ForecastModel(Model):
 class ForecastTraining(Training):
     """The fit of a forecast."""
 
+    monitor: Literal["val_loss", "val_mase"] = Field("val_loss", description=MONITOR)  # type: ignore[assignment]
     teacher_forcing: TeacherForcing = Field(default_factory=lambda: [1.0, 1.0], description=TEACHER_FORCING)
 
 
