@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from seq2seq_kit.bundles.base import Bundle
 
 _SHOWN = 10
-_KIT = ("start", "end", "peak", "steps", "severity")
 
 
 def detect(options: argparse.Namespace) -> None:
@@ -69,15 +68,24 @@ def _found(bundle: Bundle, frame: pd.DataFrame | list[str], options: argparse.Na
 
 def _print_events(console: Console, found: Detection, bundle: Bundle) -> None:
     from seq2seq_kit.cli.progress import print_line, print_table
-    from seq2seq_kit.reports.notes import count_of
+    from seq2seq_kit.reports.notes import count_of, figure
 
     events, detector = found.events, found.detector
     if len(events):
-        series = [name for name in events.columns[1:] if name not in _KIT][: list(events.columns).index("start") - 1]
-        header = [*series, *_KIT, "columns", "actual", "expected"]
+        series = list(events.columns[1 : list(events.columns).index("start")])
+        worst = events.head(_SHOWN)
+        several = "column_2" in events  # a single column is always the whole reason
+        header = [*series, "when", "severity", *(["columns"] if several else []), "actual", "expected"]
         lines = [
-            [*(str(event[name]) for name in series), *(_cell(event[name]) for name in _KIT), *_why(event)]
-            for _, event in events.head(_SHOWN).iterrows()
+            [
+                *(str(event[name]) for name in series),
+                when,
+                figure(event["severity"]),
+                *([_why(event)] if several else []),
+                figure(event["actual_1"]),
+                figure(event["expected_1"]),
+            ]
+            for (_, event), when in zip(worst.iterrows(), _spans(worst["start"], worst["end"]), strict=True)
         ]
         more = f", the {_SHOWN} worst" if len(events) > _SHOWN else ""
         print_table(console, header, lines, title=f"{count_of(len(events), 'event')}{more}")
@@ -92,12 +100,24 @@ def _print_events(console: Console, found: Detection, bundle: Bundle) -> None:
         print_line(console, f"{found.unreached:,} {reach} no score")
 
 
-def _why(event: pd.Series) -> list[str]:
-    """The strongest columns with their shares, and what was observed and expected of the first."""
+def _spans(starts: pd.Series, ends: pd.Series) -> list[str]:
+    """From when to when, as short as can be: `2024-05-01 07:30 to 09:00`, or rows."""
+    import pandas as pd
+
+    if not pd.api.types.is_datetime64_any_dtype(starts):
+        return [f"{start}" if start == end else f"{start} to {end}" for start, end in zip(starts, ends, strict=True)]
+    both = pd.DatetimeIndex(pd.concat([starts, ends]))
+    days, minutes = (both.normalize() == both).all(), (both.floor("min") == both).all()
+    clock = "" if days else " %H:%M" if minutes else " %H:%M:%S"
+    found = []
+    for start, end in zip(starts, ends, strict=True):
+        same_day, same_year = not days and start.date() == end.date(), start.year == end.year
+        to = clock.strip() if same_day else f"{'%m-%d' if same_year else '%Y-%m-%d'}{clock}"
+        found.append(f"{start:%Y-%m-%d{clock}}" + ("" if start == end else f" to {end:{to}}"))
+    return found
+
+
+def _why(event: pd.Series) -> str:
+    """The strongest columns with their shares."""
     names = [place for place in (1, 2, 3) if f"column_{place}" in event and event[f"share_{place}"] >= 0.005]
-    told = ", ".join(f"{event[f'column_{place}']} {event[f'share_{place}']:.0%}" for place in names)
-    return [told, _cell(event["actual_1"]), _cell(event["expected_1"])]
-
-
-def _cell(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return ", ".join(f"{event[f'column_{place}']} {event[f'share_{place}']:.0%}" for place in names)

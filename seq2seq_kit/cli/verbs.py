@@ -141,6 +141,9 @@ def train(options: argparse.Namespace) -> int:
     console.print(
         f"  seq2seq-kit {verb} {result.run_id} --data new.csv --out {verb}.csv", highlight=False, soft_wrap=True
     )
+    if getattr(result.bundle, "detector", None) is not None:
+        command = f"seq2seq-kit detect {result.run_id} --data new.csv --out events.csv"
+        console.print(f"  {command}", highlight=False, soft_wrap=True)
     if getattr(options, "report", None):
         from seq2seq_kit import reporting
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from seq2seq_kit.cli import detecting
 from seq2seq_kit.cli.main import main
 from seq2seq_kit.results import TrainResult
 from tests.conftest import hourly_frame
@@ -83,3 +84,37 @@ def test_a_model_without_a_detector_is_calibrated_and_kept(folder: Path, forecas
 def test_a_wrong_call_is_one_line(options: list[str], code: str, folder: Path, bundle: str, capsys: Captured) -> None:
     assert main(["detect", bundle, "--data", "new.csv", *options]) == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith(f"error[{code}]")
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "told"),
+    [
+        (["2024-01-05 07:30"], ["2024-01-05 09:00"], ["2024-01-05 07:30 to 09:00"]),
+        (["2024-01-05 07:30"], ["2024-01-06 09:00"], ["2024-01-05 07:30 to 01-06 09:00"]),
+        (["2024-12-31 23:00"], ["2025-01-01 01:00"], ["2024-12-31 23:00 to 2025-01-01 01:00"]),
+        (["2024-01-05 07:30:15"], ["2024-01-05 07:30:15"], ["2024-01-05 07:30:15"]),
+        (["2024-01-05", "2024-02-01"], ["2024-01-07", "2024-02-01"], ["2024-01-05 to 01-07", "2024-02-01"]),
+        # One time of day among days shows the clock of all.
+        (
+            ["2024-01-05", "2024-02-01 06:00"],
+            ["2024-01-05", "2024-02-01 06:00"],
+            ["2024-01-05 00:00", "2024-02-01 06:00"],
+        ),
+    ],
+)
+def test_when_an_event_was_is_told_briefly(starts: list[str], ends: list[str], told: list[str]) -> None:
+    times = [pd.Series(pd.to_datetime(each, format="mixed")) for each in (starts, ends)]
+    assert detecting._spans(*times) == told
+    zoned = [each.dt.tz_localize("Europe/Berlin") for each in times]
+    assert detecting._spans(*zoned) == told
+    assert detecting._spans(pd.Series([3, 7]), pd.Series([3, 9])) == ["3", "7 to 9"]
+
+
+def test_a_table_of_events_fits_into_eighty_columns(
+    folder: Path, bundle: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["detect", bundle, "--data", "new.csv"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "│" in line]
+    assert lines
+    assert all(re.match(r"│ 2024-01-\d\d \d\d:00", line) for line in lines), "a cell was folded"
