@@ -93,7 +93,7 @@ class WindowBundle(DetectingBundle):
         """The same rows with the windows that `detect` looks at; they reach every row unless the recipe asks for others."""
         data = prepared.data
         stride = self.detect_settings.stride or min(data.window_stride, window_shape(data).output_steps)
-        return replace(prepared, data=data.model_copy(update={"window_stride": stride}))
+        return replace(prepared, data=data.model_copy(update={"window_stride": stride, "train_stride": None}))
 
     def row_errors(self, prepared: Prepared, part: str, progress: Progress | None = None) -> RowErrors:
         """The errors of the rows of a part of `detected` rows, whose windows are the model's or its linear baseline's."""

@@ -105,6 +105,10 @@ class Data(Table):
 class WindowData(WindowColumns, Data):
     """The table of a model of windows."""
 
+    train_stride: Steps | None = Field(
+        None,
+        description="Rows from one training window to the next; default: `window_stride`, which counts in every part.",
+    )
     read: Read = "memory"
     series: Name | Annotated[list[Name], Field(min_length=1, max_length=20)] | None = Field(  # type: ignore[assignment]
         None, description="Column that tells the series of a long table apart, or several that do so together."

@@ -382,6 +382,20 @@ def _rows_of(prepared: Prepared, part: str) -> set[int]:
     return set(windows.input_rows().ravel().tolist()) | set(windows.target_rows().ravel().tolist())
 
 
+@pytest.mark.parametrize("task", [_forecast, _autoencode])
+def test_a_stride_of_training_leaves_the_other_parts_as_they_are(task: Any) -> None:
+    plain, thinned = task(hourly_frame(600), window_stride=2), task(hourly_frame(600), window_stride=2, train_stride=7)
+    starts = {part: [each.windows[part].starts() for each in (plain, thinned)] for part in ("train", "val", "test")}
+    np.testing.assert_array_equal(*starts["val"])
+    np.testing.assert_array_equal(*starts["test"])
+    first, last = starts["train"][0][[0, -1]]
+    np.testing.assert_array_equal(starts["train"][1], np.arange(first, last + 1, 7))
+    (fold, *_) = thinned.folds(2)
+    assert set(np.diff(fold.windows["train"].starts())) == {7}
+    assert set(np.diff(fold.windows["val"].starts())) == {2}
+    assert set(np.diff(thinned.joined().windows["train"].starts())) == {7}
+
+
 @pytest.mark.parametrize(
     ("task", "data"),
     [

@@ -74,8 +74,9 @@ class Prepared:
     def windows(self) -> dict[str, Windows]:
         """The windows of train, val and test."""
         shape, stride = window_shape(self.data), self.data.window_stride
+        strides = dict.fromkeys(PARTS, stride) | {"train": getattr(self.data, "train_stride", None) or stride}
         return {
-            part: make_windows(self.segments, self.rows[part], shape, stride=stride, barred=self.barred)
+            part: make_windows(self.segments, self.rows[part], shape, stride=strides[part], barred=self.barred)
             for part in PARTS
         }
 

@@ -46,7 +46,8 @@ class AutoencodeRecipe(Recipe):
         a_pyramid_has_layers_to_join,
         a_divergence_is_of_a_variational_latent,
     )
-    # Nothing of its data is searched: its inputs are what it reconstructs.
+    # Its inputs are what it reconstructs, so they are not searched.
+    searched_data: ClassVar[tuple[str, ...]] = ("train_stride",)
 
     task: Literal["autoencode"]
     data: AutoencodeData

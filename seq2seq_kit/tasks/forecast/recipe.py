@@ -195,7 +195,7 @@ class ForecastRecipe(Recipe):
         a_pyramid_has_layers_to_join,
         true_outputs_are_for_decoders_that_read_them,
     )
-    searched_data: ClassVar[tuple[str, ...]] = ("input_steps", "inputs", "calendar", "known_future")
+    searched_data: ClassVar[tuple[str, ...]] = ("input_steps", "train_stride", "inputs", "calendar", "known_future")
 
     task: Literal["forecast"]
     data: ForecastData
