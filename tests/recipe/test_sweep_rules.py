@@ -109,7 +109,7 @@ def test_a_key_that_cannot_be_searched_is_refused_with_the_reason(key: str, said
 @pytest.mark.parametrize(
     ("recipe", "said"),
     [
-        (autoencode_recipe(), "no key of `data` can be searched"),
+        (autoencode_recipe(), "of `data` only train_stride can be searched"),
         (whole_recipe(), "no key of `data` can be searched"),
         (next_step_recipe(), "of `data` only input_steps and calendar can be searched"),
         (translate_recipe(), "of `data` only reverse_source can be searched"),

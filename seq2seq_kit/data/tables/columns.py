@@ -147,3 +147,9 @@ def window_shape(data: Data) -> WindowShape:
             input_steps=data.input_steps, output_steps=data.output_steps, gap_steps=data.gap_steps
         )
     return WindowShape.autoencode(input_steps=data.input_steps)
+
+
+def stride_of(data: Data, part: str) -> int:
+    """Rows from one window of a part to the next."""
+    own: int | None = getattr(data, "train_stride", None) if part == "train" else None
+    return own or data.window_stride

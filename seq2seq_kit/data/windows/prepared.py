@@ -11,7 +11,7 @@ from seq2seq_kit.data.on_disk.batches import make_group_batches
 from seq2seq_kit.data.on_disk.rows import on_disk
 from seq2seq_kit.data.rows import Rows
 from seq2seq_kit.data.tables.categories import unknown_values
-from seq2seq_kit.data.tables.columns import Columns, window_shape
+from seq2seq_kit.data.tables.columns import Columns, stride_of, window_shape
 from seq2seq_kit.data.tables.history import History
 from seq2seq_kit.data.tables.pieces import cells_of
 from seq2seq_kit.data.tables.scaling import Scaler
@@ -73,10 +73,9 @@ class Prepared:
     @cached_property
     def windows(self) -> dict[str, Windows]:
         """The windows of train, val and test."""
-        shape, stride = window_shape(self.data), self.data.window_stride
-        strides = dict.fromkeys(PARTS, stride) | {"train": getattr(self.data, "train_stride", None) or stride}
+        data, shape = self.data, window_shape(self.data)
         return {
-            part: make_windows(self.segments, self.rows[part], shape, stride=strides[part], barred=self.barred)
+            part: make_windows(self.segments, self.rows[part], shape, stride=stride_of(data, part), barred=self.barred)
             for part in PARTS
         }
 
