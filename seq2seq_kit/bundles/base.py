@@ -36,16 +36,8 @@ Shape = tuple[int | None, ...]
 _LONGEST_FACT = 500
 # What takes rows; see `Bundle.__init_subclass__`.
 _TAKES_ROWS = (
-    "predict",
-    "encode",
-    "reconstruct",
-    "score",
-    "detect",
-    "calibrate",
-    "evaluate",
-    "answer",
-    "ignored_columns",
-    "plot",
+    *("predict", "encode", "reconstruct", "score", "detect", "calibrate", "evaluate", "answer"),
+    *("ignored_columns", "plot", "latent_map", "neighbours"),
 )
 
 

@@ -169,6 +169,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     _rows(verb)
     _stride(verb)
+    verb.add_argument(
+        "--map", metavar="FILE", help="write a page with a map of the latent space (without --out only that)"
+    )
+    verb.add_argument("--map-by", choices=["pca", "umap"], default="pca", help="default: pca; umap is an extra")
+
+    verb = _verb(group, "neighbours", rows.neighbours, "the windows most like the one at a time, by an autoencoder")
+    _rows(verb)
+    _stride(verb)
+    verb.add_argument("--at", metavar="TIME", help="a time, or the number of a row where rows have no time")
+    verb.add_argument("--series", metavar="NAME", help="the series of that time; for whole sequences the sequence")
+    verb.add_argument("-k", type=int, default=5, help="how many; default: 5")
+    verb.add_argument(
+        "--overlapping", action="store_true", help="let windows count that share rows with it or each other"
+    )
 
     verb = _verb(
         group, "reconstruct", partial(rows.answer_windows, "reconstruct"), "reconstruct each window by an autoencoder"

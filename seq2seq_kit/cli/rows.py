@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from seq2seq_kit.bundles.base import Bundle
+    from seq2seq_kit.bundles.encoding import EncodingBundle
 
 _WHATEVER_THE_FORMAT = ("file_not_found",)
 _LINES = (".tsv", ".txt", ".conll", ".conllu")  # may hold a token in each line instead of a table
@@ -45,7 +46,37 @@ def answer_windows(verb: str, options: argparse.Namespace) -> None:
     bundle, frame = loaded(options, verb)
     answer: Callable[..., pd.DataFrame] = getattr(bundle, verb)
     given = {"by": options.by} if verb == "score" else {}
+    if drawn := getattr(options, "map", None):
+        encoding, rows = _encoding(bundle, frame)
+        mapped = encoding.latent_map(rows, method=options.map_by, stride=options.stride, origin=options.data)
+        print(f"wrote {mapped.save(drawn)}", file=sys.stderr)
+        if options.out is None:
+            return
     write_frame(answer(frame, stride=options.stride, origin=options.data, **given), options.out)
+
+
+def neighbours(options: argparse.Namespace) -> None:
+    """Finds the windows or sequences most like a given one."""
+    bundle, frame = _encoding(*loaded(options, "neighbours"))
+    found = bundle.neighbours(
+        frame,
+        at=options.at,
+        series=options.series,
+        k=options.k,
+        overlapping=options.overlapping,
+        stride=options.stride,
+        origin=options.data,
+    )
+    write_frame(found, options.out)
+
+
+def _encoding(bundle: Bundle, rows: pd.DataFrame | list[str]) -> tuple[EncodingBundle, pd.DataFrame]:
+    """The same, of a model that has the verb `encode`."""
+    from seq2seq_kit.bundles.encoding import EncodingBundle
+
+    assert isinstance(bundle, EncodingBundle)
+    assert not isinstance(rows, list)
+    return bundle, rows
 
 
 def loaded(options: argparse.Namespace, verb: str) -> tuple[Bundle, pd.DataFrame | list[str]]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
+
+import numpy as np
 
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.text import for_page, printable
@@ -23,6 +25,7 @@ table { border-collapse: collapse; display: block; overflow-x: auto }
 th, td { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #dde1e6 }
 th:first-child, td:first-child, table.words td, table.words th { text-align: left }
 img { max-width: 100% } iframe { width: 100%; height: 36rem; border: 0 }
+iframe.tall { height: 66rem; border-top: 1px solid #dde1e6 }
 pre { background: #f3f5f7; padding: 1rem; overflow-x: auto }
 .yes, .no { display: inline-block; padding: .1rem .6rem; border-radius: .3rem; color: #fff; background: #1f7a4d }
 .no { background: #b3261e }
@@ -37,6 +40,8 @@ for (const frame of document.querySelectorAll("iframe")) {
 }
 """
 _LARGEST_SCRIPT = 500_000  # letters from which a script is the library
+_PROGRAM = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+_TALL = " class=tall"  # a page that has more than a figure says so
 
 
 def heading(text: str) -> str:
@@ -89,7 +94,10 @@ def whole_page(title: str, blocks: Iterable[str], *, interactive: Iterable[Path]
     for number, path in enumerate(interactive):
         page, found = _without_library(path.read_text(encoding="utf-8"))
         library = library or found
-        frames += f'<iframe sandbox="allow-scripts" data-page="page{number}" title="{escape(path.stem)}"></iframe>'
+        tall = _TALL if f"<body{_TALL}>" in page else ""
+        frames += (
+            f'<iframe{tall} sandbox="allow-scripts" data-page="page{number}" title="{escape(path.stem)}"></iframe>'
+        )
         frames += _kept(f"page{number}", page)
     if frames:
         frames = f"{heading('Interactive')}{frames}{_kept('library', library)}<script>{_FRAMES}</script>"
@@ -102,6 +110,37 @@ def whole_page(title: str, blocks: Iterable[str], *, interactive: Iterable[Path]
         f'<meta name="viewport" content="width=device-width"><meta http-equiv="Content-Security-Policy" content="{policy}">'
         f"<style>{_STYLE}</style></head><body><h1>{for_page(title)}</h1>{''.join(blocks)}{frames}</body></html>\n"
     )
+
+
+def program_page(title: str, program: str, data: Mapping[str, object]) -> str:
+    """A page that runs a program of the kit on data: `static/<program>.html` and `.js`, with plotly inside.
+
+    Args:
+        title: Its title and first heading.
+        program: Name of the program.
+        data: What it shows, JSON-safe; arrays by `packed`.
+    """
+    static = Path(__file__).parent / "static"
+    body, script, style, shared = (
+        (static / name).read_text(encoding="utf-8")
+        for name in (f"{program}.html", f"{program}.js", "common.css", "common.js")
+    )
+    from plotly.offline import get_plotlyjs
+
+    # The library comes first: `whole_page` knows it by its length, and the data may be longer.
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{for_page(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><meta http-equiv="Content-Security-Policy" content="{_PROGRAM}">'
+        f"<script>{get_plotlyjs()}</script><style>{style}</style></head><body{_TALL}><h1>{for_page(title)}</h1>{body}"
+        f"{_kept('data', data)}<script>{shared}</script><script>{script}</script></body></html>\n"
+    )
+
+
+def packed(values: np.ndarray) -> dict[str, str]:
+    """An array for `program_page`: its type and its bytes in base64, as typed arrays of JavaScript are."""
+    kind = {"f": "float64", "i": "int32"}[values.dtype.kind] if values.dtype != np.float32 else "float32"
+    raw = np.ascontiguousarray(values, dtype=np.dtype(kind).newbyteorder("<")).tobytes()
+    return {"kind": kind, "packed": base64.b64encode(raw).decode("ascii")}
 
 
 def write_page(text: str, out: str | Path) -> Path:
@@ -127,7 +166,7 @@ def _without_library(page: str) -> tuple[str, str]:
     return page, ""
 
 
-def _kept(name: str, text: str) -> str:
-    """A text that a script of the page reads and that means nothing where it stands."""
-    written = json.dumps(text).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+def _kept(name: str, value: object) -> str:
+    """A value that a script of the page reads and that means nothing where it stands."""
+    written = json.dumps(value, allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     return f'<script type="application/json" id="{name}">{written}</script>'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -10,24 +10,29 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.bundles.encoding import EncodingBundle
 from seq2seq_kit.bundles.frames import forecast_frame, in_chunks, require_some, window_labels
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.data.tables.names import answer_frame
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_new
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import Baseline
+from seq2seq_kit.evaluation.latent import MapMethod
 from seq2seq_kit.tasks.autoencode.baselines import BASELINES
 from seq2seq_kit.tasks.autoencode.recipe import AutoencodeData, AutoencodeRecipe
+from seq2seq_kit.tasks.latent import LatentMap, latent_map, nearest_windows, points_of
 
 if TYPE_CHECKING:
     import keras
 
+_CHUNK = 4_096  # windows
+
 
 @dataclass(frozen=True)
-class AutoencodeBundle(WindowBundle):
+class AutoencodeBundle(WindowBundle, EncodingBundle):
     """A trained autoencoder of windows; see `WindowBundle`."""
 
-    verbs: ClassVar[tuple[str, ...]] = ("score", "detect", "encode", "reconstruct", "evaluate")
+    verbs: ClassVar[tuple[str, ...]] = ("score", "detect", "encode", "reconstruct", "neighbours", "evaluate")
     what: ClassVar[str] = "an autoencoder"
     baseline_kinds: ClassVar[Mapping[str, Callable[..., Baseline]]] = BASELINES
     linear: ClassVar[str] = "WindowPca"
@@ -43,17 +48,82 @@ class AutoencodeBundle(WindowBundle):
 
         `stride` is the number of rows between windows, the recipe's `window_stride` by default.
         """
-        from seq2seq_kit.models.inference import compile_forward
-
         prepared = self._windows_of(frame, stride, origin)
-        forward = compile_forward(self.halves[0])
 
         def codes(prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
-            latent = forward(prepared.arrays("test", chunk))
+            latent = self._encoder(prepared.arrays("test", chunk))
             values = pd.DataFrame(latent, columns=[f"latent_{position}" for position in range(latent.shape[1])])
             return answer_frame(window_labels(prepared, chunk), values)
 
         return in_chunks(prepared, np.arange(prepared.windows["test"].count), codes)
+
+    def latent_map(
+        self,
+        frame: pd.DataFrame,
+        *,
+        method: MapMethod = "pca",
+        stride: int | None = None,
+        origin: str = "the data",
+    ) -> LatentMap:
+        """The windows of new rows on a map of the latent space: a frame, and a page (`save`).
+
+        Args:
+            frame: Rows with the recipe's columns.
+            method: `pca`, or `umap` with the extra of that name.
+            stride: As in `encode`.
+            origin: Name of the file for messages.
+
+        Raises:
+            DataError: The rows do not fit, or the package of `umap` is not there.
+        """
+        prepared = self._windows_of(frame, stride, origin)
+        return self.map_windows(prepared, np.arange(prepared.windows["test"].count), method)
+
+    def map_windows(self, prepared: Prepared, windows: np.ndarray, method: MapMethod = "pca") -> LatentMap:
+        """The same of some windows of the test part of prepared rows."""
+        scored = in_chunks(prepared, windows, lambda prepared, chunk: self._scored(prepared, chunk, "window"))
+        points = points_of(prepared, windows, scored["reconstruction_error"].to_numpy())
+        latent = self._latent(prepared, windows)
+        return latent_map(window_labels(prepared, windows), latent, points, method, seed=self.recipe.seed)
+
+    def neighbours(
+        self,
+        frame: pd.DataFrame,
+        *,
+        at: str | int | pd.Timestamp | None = None,
+        series: str | Sequence[str] | None = None,
+        k: int = 5,
+        overlapping: bool = False,
+        stride: int | None = None,
+        origin: str = "the data",
+    ) -> pd.DataFrame:
+        """The windows most like the one at a time, by the Euclidean distance of latent vectors; all are compared.
+
+        Of the windows that hold the time the one is taken in whose middle it is nearest. Windows that share a row with it, or
+        with a nearer neighbour, would be found first and say nothing: they are left out.
+
+        Args:
+            frame: Rows with the recipe's columns, the time among them.
+            at: A time, or the number of a row (from 1) where rows have no time.
+            series: Which series the time is of, where there are several; neighbours may be of any.
+            k: How many.
+            overlapping: Whether windows that share rows count, too.
+            stride: As in `encode`.
+            origin: Name of the file for messages.
+
+        Returns:
+            `neighbour` (from 1, the nearest), series, first and last time (or row), `distance`. Fewer than `k` rows where there
+            are no more; a note says so, and which window was the given one.
+
+        Raises:
+            ArgumentError: No such series or time, or `k` is none.
+            DataError: The rows do not fit.
+        """
+        if at is None:
+            said = "neighbours are those of the window at a time: name it by at=... (--at TIME)"
+            raise ArgumentError(said, code="no_such_time")
+        prepared = self._windows_of(frame, stride, origin)
+        return nearest_windows(prepared, self._latent(prepared), at=at, series=series, k=k, overlapping=overlapping)
 
     def reconstruct(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
         """The reconstruction of each window: series, time (or row), `step`, each column in original units."""
@@ -98,6 +168,18 @@ class AutoencodeBundle(WindowBundle):
         from seq2seq_kit.models import split_autoencoder
 
         return split_autoencoder(self.model)
+
+    @cached_property
+    def _encoder(self) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
+        from seq2seq_kit.models.inference import compile_forward
+
+        return compile_forward(self.halves[0])
+
+    def _latent(self, prepared: Prepared, windows: np.ndarray | None = None) -> np.ndarray:
+        """The latent vectors of windows of the test part, `(windows, latent)`; of all by default."""
+        windows = np.arange(prepared.windows["test"].count) if windows is None else windows
+        chunks = np.array_split(windows, -(-len(windows) // _CHUNK))
+        return np.concatenate([self._encoder(prepared.arrays("test", chunk)) for chunk in chunks])
 
     def _windows_of(self, frame: pd.DataFrame, stride: int | None, origin: str) -> Prepared:
         data = self.recipe.data

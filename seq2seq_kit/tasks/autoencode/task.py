@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from seq2seq_kit.bundles.base import Json
+from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import Evaluation
 from seq2seq_kit.evaluation.diagnostics import examine_errors, returns_the_mean
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.reports.latent_page import MOST_POINTS
 from seq2seq_kit.tasks.autoencode.baselines import fit_autoencode_baselines
 from seq2seq_kit.tasks.autoencode.bundle import AutoencodeBundle
 from seq2seq_kit.tasks.autoencode.recipe import AutoencodeRecipe
 from seq2seq_kit.tasks.windows import WindowJob
+from seq2seq_kit.training.fit import Fit
 
 if TYPE_CHECKING:
     import keras
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,17 @@ class AutoencodeJob(WindowJob[AutoencodeRecipe, AutoencodeBundle]):
         latent = int(model.get_layer("bridge").input.shape[-1]) if there else None
         baselines = fit_autoencode_baselines(self.prepared, latent_dim=latent) if peers else []
         return AutoencodeBundle(self.recipe, model, self.prepared.scaler, baselines, {}, info)
+
+    def plots(self, bundle: AutoencodeBundle, fitted: Fit, test: Evaluation, folder: Path) -> dict[str, Figure]:
+        figures = super().plots(bundle, fitted, test, folder)
+        try:
+            bundle.halves  # noqa: B018
+        except ArgumentError:  # a program's own model may have no latent vector
+            return figures
+        windows = self.prepared.windows["test"].evenly(MOST_POINTS)
+        title = f"Latent space of the test windows: {self.recipe.name or self.recipe.task}"
+        bundle.map_windows(self.prepared, windows).save(folder / "latent_space.html", title=title)
+        return figures
 
     @staticmethod
     def diagnose(val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:

@@ -15,14 +15,17 @@ from seq2seq_kit.anomalies.detector import Detector
 from seq2seq_kit.anomalies.row_errors import Progress, RowErrors
 from seq2seq_kit.bundles.base import Arrays, Json, golden_sequences
 from seq2seq_kit.bundles.detecting import DetectingBundle, fitted_detector, seconds_between, stored_detector
+from seq2seq_kit.bundles.encoding import EncodingBundle
 from seq2seq_kit.data.sequences.ragged import by_length
 from seq2seq_kit.data.tables.names import answer_frame
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.windows.labels import row_labels
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.evaluation.latent import MapMethod
 from seq2seq_kit.evaluation.stored import dump_baselines, restore_baselines
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
+from seq2seq_kit.tasks.latent import LatentMap, latent_map, require_count
 from seq2seq_kit.tasks.whole.data import Sequences, new_sequences
 from seq2seq_kit.tasks.whole.evaluation import (
     BASELINES,
@@ -31,6 +34,7 @@ from seq2seq_kit.tasks.whole.evaluation import (
     evaluate_sequences,
     rms,
 )
+from seq2seq_kit.tasks.whole.latent import nearest_sequences, points_of
 from seq2seq_kit.tasks.whole.recipe import WholeRecipe
 
 if TYPE_CHECKING:
@@ -41,7 +45,7 @@ Labels = dict[str, object]
 
 
 @dataclass(frozen=True)
-class WholeBundle(DetectingBundle):
+class WholeBundle(DetectingBundle, EncodingBundle):
     """A trained autoencoder of whole sequences.
 
     Attributes:
@@ -50,7 +54,7 @@ class WholeBundle(DetectingBundle):
         baselines: Its fitted baselines, for `evaluate`.
     """
 
-    verbs: ClassVar[tuple[str, ...]] = ("score", "detect", "encode", "reconstruct", "evaluate")
+    verbs: ClassVar[tuple[str, ...]] = ("score", "detect", "encode", "reconstruct", "neighbours", "evaluate")
     what: ClassVar[str] = "an autoencoder"
     batch_size: ClassVar[int | None] = _CHUNK
 
@@ -74,13 +78,50 @@ class WholeBundle(DetectingBundle):
             DataError: The rows do not fit; the message names column, row or series.
         """
         sequences = self._sequences(frame, stride, origin)
-        codes: list[np.ndarray] = [np.zeros(0)] * len(sequences.names)
-        for chunk in by_length(sequences.lengths, _CHUNK):
-            for number, code in zip(chunk, self._encoder(sequences.padded(chunk)), strict=True):
-                codes[number] = code
-        values = np.array(codes)
+        values = self._latent(sequences)
         latent = {f"latent_{position}": values[:, position] for position in range(values.shape[1])}
         return _noted(answer_frame(*self._labels(sequences), latent), sequences)
+
+    def latent_map(
+        self, frame: pd.DataFrame, *, method: MapMethod = "pca", stride: int | None = None, origin: str = "the data"
+    ) -> LatentMap:
+        """The sequences on a map of the latent space, a frame and a page; arguments as in `encode`, `method` `pca` or `umap`."""
+        sequences = self._sequences(frame, stride, origin)
+        return self.map_sequences(sequences, np.arange(len(sequences.names)), method)
+
+    def map_sequences(self, sequences: Sequences, numbers: np.ndarray, method: MapMethod = "pca") -> LatentMap:
+        """The same of some sequences that are prepared."""
+        points = points_of(sequences, numbers, self.rebuild(sequences, numbers), self.scaler.scale[0])
+        labels = answer_frame(*self._labels(sequences)).iloc[numbers].reset_index(drop=True)
+        return latent_map(labels, self._latent(sequences)[numbers], points, method, seed=self.recipe.seed)
+
+    def neighbours(
+        self,
+        frame: pd.DataFrame,
+        *,
+        at: str | int | pd.Timestamp | None = None,
+        series: str | Sequence[str] | None = None,
+        k: int = 5,
+        overlapping: bool = False,
+        stride: int | None = None,
+        origin: str = "the data",
+    ) -> pd.DataFrame:
+        """The sequences most like one of them, by the Euclidean distance of latent vectors; all are compared.
+
+        `series` is the name of the one, `k` how many; `at` and `overlapping` are for autoencoders of windows.
+
+        Returns:
+            `neighbour` (from 1, the nearest), series, `steps`, `distance`.
+
+        Raises:
+            ArgumentError: No such sequence, or there is a time.
+        """
+        require_count(k)
+        if at is not None:
+            said = f"this autoencoder reads whole sequences: name one by series=... (--series). Received: at={at}"
+            raise ArgumentError(said, code="not_supported")
+        sequences = self._sequences(frame, stride, origin)
+        return nearest_sequences(sequences, self._latent(sequences), answer_frame(*self._labels(sequences)), series, k)
 
     def reconstruct(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
         """The reconstruction of each sequence: series, time (or row), `step`, each column in original units.
@@ -220,6 +261,14 @@ class WholeBundle(DetectingBundle):
         from seq2seq_kit.models.whole import encoder_of
 
         return compile_forward(encoder_of(self.model), batch_size=_CHUNK)
+
+    def _latent(self, sequences: Sequences) -> np.ndarray:
+        """The latent vectors, `(sequences, latent)`."""
+        codes: list[np.ndarray] = [np.zeros(0)] * len(sequences.names)
+        for chunk in by_length(sequences.lengths, _CHUNK):
+            for number, code in zip(chunk, self._encoder(sequences.padded(chunk)), strict=True):
+                codes[number] = code
+        return np.array(codes)
 
     def _sequences(self, frame: pd.DataFrame, stride: int | None, origin: str) -> Sequences:
         if stride is not None:

@@ -108,6 +108,8 @@ class WholeJob(SequenceJob[WholeRecipe, WholeBundle, SequenceEvaluation]):
 
     def plots(self, bundle: WholeBundle, fitted: Fit, test: SequenceEvaluation, folder: Path) -> dict[str, Figure]:
         numbers = self.examples.parts["test"]
+        title = f"Latent space of the test sequences: {self.recipe.name or self.recipe.task}"
+        bundle.map_sequences(self.examples, numbers).save(folder / "latent_space.html", title=title)
         # Spread over the part by place, never by how well they turned out.
         picked = numbers[np.unique(np.linspace(0, len(numbers) - 1, min(_SHOWN, len(numbers))).astype(int))]
         return {
