@@ -85,6 +85,7 @@ _HOMES = {
     "sweep": "sweeps",
     "train": "runs",
     "validate": "validation",
+    "write_anomaly_page": "reports.anomaly_page",
 }
 
 __all__ = [
@@ -126,6 +127,7 @@ __all__ = [
     "sweep",
     "train",
     "validate",
+    "write_anomaly_page",
 ]
 
 

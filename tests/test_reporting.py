@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from seq2seq_kit.bundles.detecting import DetectingBundle
 from seq2seq_kit.cli.main import main
 from seq2seq_kit.errors import ArgumentError, TrackingError
 from seq2seq_kit.reporting import report
@@ -40,6 +41,36 @@ def test_a_run_is_one_page(
         browser.switch_to.frame(browser.find_element("tag name", "iframe"))
         until(browser, lambda: browser.find_elements("css selector", ".legendtext"), "the interactive examples")
         assert "window from" in text_of(browser)
+
+
+@pytest.mark.slow
+def test_an_autoencoders_page_has_its_anomalies_and_its_latent_space(
+    autoencode_run: TrainResult, store: Path, tmp_path: Path
+) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    bundle = autoencode_run.bundle
+    assert isinstance(bundle, DetectingBundle)
+    out = report(autoencode_run.run_id, out=tmp_path / "run.html", tracking_uri=str(store))
+    text = out.read_text(encoding="utf-8")
+    assert text.count("<iframe") == 3
+    assert text.count("<iframe class=tall") == 2
+    with chromium(tmp_path / "chromium") as browser:
+        browser.get(out.as_uri())
+        for name, words in (("anomalies", "To use it: --threshold"), ("latent_space", "reconstruction error")):
+            browser.switch_to.default_content()
+            frame = browser.find_element(By.CSS_SELECTOR, f"iframe[title={name}]")
+            browser.execute_script("arguments[0].scrollIntoView()", frame)
+            browser.switch_to.frame(frame)
+            wait_for(browser, words)
+            until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, ".main-svg"), "a figure")
+            if name == "anomalies":
+                threshold = bundle.require_detector().threshold
+                assert browser.execute_script("return state.threshold") == threshold
+                browser.find_element(By.ID, "slider").send_keys(Keys.ARROW_LEFT)
+                assert browser.execute_script("return state.threshold") < threshold
+                assert browser.execute_script("return scores.length") == 90  # the test part
 
 
 @pytest.mark.slow

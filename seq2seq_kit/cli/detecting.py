@@ -44,6 +44,11 @@ def detect(options: argparse.Namespace) -> None:
         rows.write_frame(found.events, options.out)
     if options.scores:
         rows.write_frame(found.scores, options.scores)
+    if options.page:
+        from seq2seq_kit.reports.anomaly_page import write_anomaly_page
+
+        units, title = getattr(bundle.recipe.data, "units", {}), f"Anomalies in {options.data}"
+        print(f"page written to {write_anomaly_page(found, options.page, title=title, units=units)}", file=sys.stderr)
 
 
 def _found(bundle: Bundle, frame: pd.DataFrame | list[str], options: argparse.Namespace) -> Detection:

@@ -198,6 +198,9 @@ def _parser() -> argparse.ArgumentParser:
     verb = _verb(group, "detect", detecting.detect, "find events in new rows: when, how bad, which columns")
     _rows(verb)
     verb.add_argument("--scores", metavar="FILE", help="write a score for every row, too (CSV or Parquet)")
+    verb.add_argument(
+        "--page", metavar="FILE", help="write a page to look at the events and to tune the threshold (HTML)"
+    )
     which = verb.add_mutually_exclusive_group()
     which.add_argument("--alarms-per-week", type=float, help="expected false alarms; default: the recipe's")
     which.add_argument("--threshold", type=float, help="score above which an event begins")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from seq2seq_kit.anomalies.detection import Detection
-from seq2seq_kit.reports.page import packed, program_page
+from seq2seq_kit.reports.page import packed, program_page, write_page
 from seq2seq_kit.reports.plots import with_unit
 from seq2seq_kit.text import printable
 
@@ -61,6 +62,26 @@ class Shown:
 def detection_page(detection: Detection, *, title: str, units: Mapping[str, str] | None = None) -> str:
     """The page of what a detector said, see `anomaly_page`."""
     return anomaly_page(shown_of(detection, units=units), title=title)
+
+
+def write_anomaly_page(
+    detection: Detection, out: str | Path, *, title: str = "Anomalies", units: Mapping[str, str] | None = None
+) -> Path:
+    """Writes what `bundle.detect` found as a page to look at: events over the series, a slider for the threshold, causes.
+
+    Args:
+        detection: What `detect` gave.
+        out: File to write, `events.html`.
+        title: Of the page.
+        units: By column.
+
+    Returns:
+        The file. It needs no network and holds every row.
+
+    Raises:
+        ArgumentError: The file cannot be written.
+    """
+    return write_page(detection_page(detection, title=title, units=units), out)
 
 
 def shown_of(detection: Detection, *, units: Mapping[str, str] | None = None) -> Shown:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.anomalies.row_errors import newest_rows
 from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.bundles.serving import served_examples
 from seq2seq_kit.bundles.windows import WindowBundle
@@ -26,6 +27,7 @@ from seq2seq_kit.evaluation.ridge import Ridge, fit_ridge, forms_of
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import WindowData
 from seq2seq_kit.reports import plots
+from seq2seq_kit.reports.anomaly_page import write_anomaly_page
 from seq2seq_kit.tasks.beginning import scaler_of
 from seq2seq_kit.tasks.job import Job, R, Served, rows_of, source_of
 from seq2seq_kit.tasks.judged import check_labels, judge_bundle, labels_of
@@ -202,10 +204,15 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
 
     def plots(self, bundle: W, fitted: Fit, test: Evaluation, folder: Path) -> dict[str, Figure]:
         predictors: dict[str, Predictor] = {MODEL: bundle.forecast} | {peer.name: peer for peer in bundle.baselines}
-        title = f"{self.noun.capitalize()} of the test windows: {self.recipe.name or self.recipe.task}"
+        name = self.recipe.name or self.recipe.task
+        title = f"{self.noun.capitalize()} of the test windows: {name}"
         shown = plots.pick_examples(self.prepared, "test", predictors, count=6)
         many = plots.pick_examples(self.prepared, "test", predictors, count=_EXAMPLES)
         plots.write_interactive(many, folder / f"{self.noun}.html", title=title)
+        if bundle.detector is not None:
+            found = bundle.detection(newest_rows(self.prepared, "test"), "test")
+            page, units = folder / "anomalies.html", self.prepared.data.units
+            write_anomaly_page(found, page, title=f"Anomalies of the test part: {name}", units=units)
         return {self.noun: plots.plot_examples(shown, title=title), "error_by_step": plots.plot_error_by_step(test)}
 
     def served(self, bundle: W) -> Mapping[str, tuple[Served, Served]]:

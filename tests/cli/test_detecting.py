@@ -51,6 +51,14 @@ def test_events_are_told_and_written(folder: Path, bundle: str, capsys: Captured
     assert f"{len(events):,} rows written to events.csv" in told.err
 
 
+def test_a_page_of_the_events_is_written(folder: Path, bundle: str, capsys: Captured) -> None:
+    assert main(["detect", bundle, "--data", "new.csv", "--page", "events.html"]) == 0
+    assert "page written to events.html" in capsys.readouterr().err
+    assert "<h1>Anomalies in new.csv</h1>" in Path("events.html").read_text(encoding="utf-8")
+    assert main(["detect", bundle, "--data", "new.csv", "--page", "absent/events.html"]) == 2
+    assert "error[unwritable_file]" in capsys.readouterr().err
+
+
 def test_fewer_alarms_are_fewer_events(folder: Path, bundle: str, capsys: Captured) -> None:
     counts = []
     for option in (["--alarms-per-week", "20"], ["--alarms-per-week", "0.01"], ["--threshold", "1000"]):

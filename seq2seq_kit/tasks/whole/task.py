@@ -14,6 +14,7 @@ from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.data.sequences.ragged import Ragged
 from seq2seq_kit.evaluation.diagnostics import examine_errors, returns_the_mean
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.reports.anomaly_page import write_anomaly_page
 from seq2seq_kit.tasks.job import Loss, Served, rows_of
 from seq2seq_kit.tasks.sequences import SequenceJob, example_rows, served_example
 from seq2seq_kit.tasks.whole import plots
@@ -108,8 +109,12 @@ class WholeJob(SequenceJob[WholeRecipe, WholeBundle, SequenceEvaluation]):
 
     def plots(self, bundle: WholeBundle, fitted: Fit, test: SequenceEvaluation, folder: Path) -> dict[str, Figure]:
         numbers = self.examples.parts["test"]
-        title = f"Latent space of the test sequences: {self.recipe.name or self.recipe.task}"
+        name = self.recipe.name or self.recipe.task
+        title = f"Latent space of the test sequences: {name}"
         bundle.map_sequences(self.examples, numbers).save(folder / "latent_space.html", title=title)
+        if bundle.detector is not None:
+            found, title = bundle.detection(self.examples, "test"), f"Anomalies of the test sequences: {name}"
+            write_anomaly_page(found, folder / "anomalies.html", title=title, units=self.recipe.data.units)
         # Spread over the part by place, never by how well they turned out.
         picked = numbers[np.unique(np.linspace(0, len(numbers) - 1, min(_SHOWN, len(numbers))).astype(int))]
         return {
