@@ -112,7 +112,8 @@ def test_the_run_loads_from_mlflow_and_its_page_is_whole(whole_run: TrainResult,
     pd.testing.assert_frame_equal(again.encode(frame), whole_run.bundle.encode(frame), rtol=1e-5)
     figures = open_tracking(str(store)).fetch(whole_run.run_id, "figures", store.parent / "whole_figures")
     names = {path.name for path in Path(figures).iterdir()}
-    assert names == {"loss_curves.png", "reconstructions.png", "error_by_length.png", "model.png"}
+    pictures = {"loss_curves.png", "reconstructions.png", "error_by_length.png", "model.png"}
+    assert names == pictures | {"anomalies.html", "latent_space.html"}
 
 
 def test_a_saved_bundle_keeps_its_peers_and_answers(bundle: WholeBundle, tmp_path: Path) -> None:
