@@ -96,11 +96,12 @@ def shown_of(detection: Detection, *, units: Mapping[str, str] | None = None) ->
     if pd.api.types.is_datetime64_any_dtype(when):
         when = when.dt.tz_localize(None)  # the clock of the data
     values = frame.iloc[:, kit + 3 :].to_numpy(dtype=np.float64)
-    chosen = {
-        "pot": f"from the tail of the scores of {detector.rows:,} validation rows, for {{}} alarms per {detector.unit}",
-        "quantile": f"the quantile {detector.settings.quantile:g} of the scores of {detector.rows:,} validation rows",
-    }[detector.settings.threshold].format(f"{detector.settings.alarms_per_week:g}")
-    facts = [f"The detector's own threshold, {detector.threshold:.4g}, is {chosen}."]
+    alarms = (
+        f"{detector.alarms_per_week:.3g} false alarms per {detector.unit}{' and series' if len(series) > 1 else ''}"
+    )
+    facts = [
+        f"At the threshold {detector.threshold:.4g} {alarms} are expected, by the scores of {detector.rows:,} validation rows."
+    ]
     if detection.unreached:
         facts.append(f"{detection.unreached:,} rows that no window reaches are not here.")
     return Shown(

@@ -72,7 +72,7 @@ function choose(threshold) {
   if (document.activeElement !== byId("threshold")) byId("threshold").value = Number(threshold.toPrecision(6));
   const rate = alarms(threshold), count = `${state.events.length.toLocaleString("en")} ${state.events.length === 1 ? "event" : "events"}`;
   const where = series.length > 1 ? ` (${here} in this series)` : "";
-  const expectedAlarms = Number.isFinite(rate) ? `; ${figure(rate)} alarms ${PER} expected` : "";
+  const expectedAlarms = Number.isFinite(rate) ? `; expected false alarms ${PER}: ${figure(rate)}` : "";
   byId("said").textContent = `Threshold ${figure(threshold)}: ${count}${where}${expectedAlarms}. To use it: --threshold ${Number(threshold.toPrecision(6))}`;
   slider.setAttribute("aria-valuetext", `threshold ${figure(threshold)}, ${count}${expectedAlarms}`);
   drawSoon();
@@ -81,7 +81,7 @@ function choose(threshold) {
 // ---- tables ----------------------------------------------------------------------------------------------------------------
 const FIELDS = [
   ["number", "#"], ...(series.length > 1 ? [["series", "series"]] : []), ["start", "start"], ["end", "end"], ["time", "peak"],
-  ["steps", "steps"], ["severity", "severity"], ["rate", PER], ["cause", "strongest column"]];
+  ["steps", "steps"], ["severity", "severity"], ["rate", PER], ["cause", "column"]];
 const WORDS = ["series", "cause"];
 
 function strongest(event) {
@@ -119,7 +119,7 @@ function drawEvents() {
   const rows = ordered().slice(0, MOST_ROWS).map(event => {
     const button = element("button", {type: "button", "data-event": event.number, "aria-label": `Zoom to event ${event.number}`, onclick: () => zoomTo(event)}, String(event.number));
     const cells = {number: button, series: series[event.series], start: place(event.start), end: place(event.end), time: place(event.time),
-                   steps: event.steps.toLocaleString("en"), severity: figure(event.severity), rate: figure(event.rate), cause: cause(event)};
+                   steps: event.steps.toLocaleString("en"), severity: figure(event.severity), rate: (event.score > detector.rates[0].at(-1) ? "≤ " : "") + figure(event.rate), cause: cause(event)};
     const made = element("tr", {"aria-selected": String(state.chosen === event)});
     for (const [field] of FIELDS) made.append(element("td", {class: WORDS.includes(field) ? "left" : "number"}, cells[field]));
     made.addEventListener("click", () => zoomTo(event));
@@ -298,6 +298,7 @@ byId("series").append(...series.map((name, number) => element("option", {value: 
 byId("series").addEventListener("change", event => { state.series = Number(event.target.value); state.range = null; choose(state.threshold); });
 byId("slider").addEventListener("input", event => choose(toThreshold(Number(event.target.value))));
 byId("threshold").addEventListener("input", event => choose(Number(event.target.value)));
+byId("reset").textContent = `Back to ${figure(detector.threshold)}`;
 byId("reset").addEventListener("click", () => choose(detector.threshold));
 byId("log").addEventListener("change", drawSoon);
 for (const [id, act] of Object.entries({in: () => scaled(.5), out: () => scaled(2), earlier: () => moved(-.5), later: () => moved(.5), all: () => zoom(...bounds())})) byId(id).addEventListener("click", act);
