@@ -113,7 +113,7 @@ def whole_page(title: str, blocks: Iterable[str], *, interactive: Iterable[Path]
 
 
 def program_page(title: str, program: str, data: Mapping[str, object]) -> str:
-    """A page that runs a program of the kit on data: `static/<program>.html` and `.js`, with plotly inside.
+    """A page that runs a program of the kit on data: `static/<program>.html`, `<program>_*.js` and `<program>.js`, with plotly.
 
     Args:
         title: Its title and first heading.
@@ -121,9 +121,9 @@ def program_page(title: str, program: str, data: Mapping[str, object]) -> str:
         data: What it shows, JSON-safe; arrays by `packed`.
     """
     static = Path(__file__).parent / "static"
-    body, script, style, shared = (
-        (static / name).read_text(encoding="utf-8")
-        for name in (f"{program}.html", f"{program}.js", "common.css", "common.js")
+    scripts = [static / "common.js", *sorted(static.glob(f"{program}_*.js")), static / f"{program}.js"]
+    body, style, *written = (
+        path.read_text(encoding="utf-8") for path in (static / f"{program}.html", static / "common.css", *scripts)
     )
     from plotly.offline import get_plotlyjs
 
@@ -132,7 +132,7 @@ def program_page(title: str, program: str, data: Mapping[str, object]) -> str:
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{for_page(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><meta http-equiv="Content-Security-Policy" content="{_PROGRAM}">'
         f"<script>{get_plotlyjs()}</script><style>{style}</style></head><body{_TALL}><h1>{for_page(title)}</h1>{body}"
-        f"{_kept('data', data)}<script>{shared}</script><script>{script}</script></body></html>\n"
+        f"{_kept('data', data)}{''.join(f'<script>{each}</script>' for each in written)}</body></html>\n"
     )
 
 
