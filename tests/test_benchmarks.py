@@ -20,6 +20,7 @@ from tests.conftest import ROOT, stand_ins
 from tests.untyped import parse_recipe
 
 BENCHMARKS = ROOT / "benchmarks"
+PEERS = ("sub-PCA", "matrix profile", "moving z-score", "random")
 
 
 @pytest.fixture(autouse=True)
@@ -385,3 +386,30 @@ def test_many_series_are_timed_beside_one(tmp_path: Path) -> None:
     assert first.startswith("60 series of 40 rows: 1,140 training windows; one series of")
     assert [line.split()[0] for line in stages] == ["prepare", "check", "fit", "baselines", "evaluate", "predict", "in"]
     assert all(float(line.split()[-1]) > 0 for line in stages)
+
+
+@pytest.mark.slow
+def test_anomalies_are_judged_behind_the_rows_that_were_trained_on(tmp_path: Path) -> None:
+    rows = np.arange(1500)
+    value = np.sin(2 * np.pi * rows / 50) + np.random.default_rng(0).normal(0, 0.05, 1500)
+    value[1200:1260] = 3.0
+    times = pd.date_range("2024-01-01", periods=1500, freq="5min")
+    (tmp_path / "art").mkdir()
+    pd.DataFrame({"timestamp": times, "value": value}).to_csv(tmp_path / "art" / "shift.csv", index=False)
+    pd.DataFrame({"timestamp": times, "value": np.roll(value, 700)}).to_csv(tmp_path / "art" / "usual.csv", index=False)
+    (tmp_path / "anomaly_windows.json").write_text(
+        f'{{"art/shift.csv": [["{times[1190]}", "{times[1270]}"]], "art/usual.csv": [], "art/absent.csv": []}}'
+    )
+    anomaly = import_module("anomaly")
+    assert [(series.name, int(series.labels.sum())) for series in anomaly.read_nab(tmp_path)] == [
+        ("shift", 81),
+        ("usual", 0),
+    ]
+    series = next(anomaly.read_nab(tmp_path))
+    found = pd.DataFrame(anomaly.measure(series, epochs=1, seed=0))
+    assert set(found.score) == {"autoencoder", "forecast", "both", "sub-PCA, raw", *PEERS}
+    assert set(found.part) == {"test", "whole"}
+    summary = anomaly.summary(found).set_index(["part", "score"])
+    assert summary.loc[("test", "sub-PCA"), "found"] == 1
+    assert summary.loc[("test", "sub-PCA"), "vus_pr"] > summary.loc[("test", "random"), "vus_pr"]
+    assert (found.found + found.missed == 1).all()

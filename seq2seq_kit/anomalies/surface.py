@@ -61,7 +61,7 @@ def strongest_period(values: np.ndarray) -> int:
         values: One column in time order, shape `(rows,)`, finite.
 
     Returns:
-        A lag from 3 to 300 rows, 125 where there is no such maximum.
+        A lag from 6 to 303 rows, 125 where there is no such maximum.
     """
     values = values[:20_000] - values[:20_000].mean()
     size = 2 * len(values)
@@ -71,8 +71,8 @@ def strongest_period(values: np.ndarray) -> int:
     maxima = np.flatnonzero((inner[1:-1] > inner[:-2]) & (inner[1:-1] > inner[2:])) + 1
     if not len(maxima):
         return _DEFAULT_BUFFER
-    lag = int(maxima[np.argmax(inner[maxima])]) + _LEAST_LAG
-    return lag if _LEAST_LAG <= lag <= _LONGEST_BUFFER else _DEFAULT_BUFFER
+    beyond = int(maxima[np.argmax(inner[maxima])])  # lags beyond the least one, as there
+    return beyond + _LEAST_LAG if _LEAST_LAG <= beyond <= _LONGEST_BUFFER else _DEFAULT_BUFFER
 
 
 def runs(flags: np.ndarray, segment: np.ndarray) -> np.ndarray:
