@@ -27,6 +27,7 @@ TITLES = {
     "false_alarms_per_week": "false alarms a week",
     "oracle_f1": "oracle_f1",
 }
+_MAD = 1.4826  # as of the detector
 _TIE = 0.02  # of the figure; less is chance
 _ADVICE = "Try detect.by: both or baseline, detect.combine: max, detect.smooth, or longer windows"
 # By baseline: the finding that it is better; the text is what it does.
@@ -151,7 +152,8 @@ def compare(
         on_val, on_test = (trailing_mean(score(part)[:, None], part.segment, smooth)[:, 0] for part in (val, test))
         if not (np.isfinite(on_val).any() and np.isfinite(on_test).any()):
             continue
-        found = judged(on_test, _threshold(on_val, val.segment, detector))
+        on_val, on_test = in_robust_units(on_val, on_val), in_robust_units(on_test, on_val)
+        found = judged(on_test, threshold_of(on_val, val.segment, detector))
         if found is not None:
             results[name], about[name] = found, _PEERS[name].text
     return Comparison(results, about, len(flags), len(runs(flags, test.segment)), buffer)
@@ -167,7 +169,16 @@ def _peers(train: Rows, steps: int, seed: int) -> dict[str, Callable[[Rows], np.
     }
 
 
-def _threshold(scores: np.ndarray, segment: np.ndarray, detector: Detector) -> float:
+def in_robust_units(scores: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """Scores less the median of usual ones, in their robust standard deviations: events end at a share of the threshold, which
+    says nothing of a score that never comes near 0."""
+    center = float(np.nanmedian(usual))
+    spread = float(np.nanmedian(np.abs(usual - center))) * _MAD or float(np.nanstd(usual)) or 1.0
+    return np.asarray((scores - center) / spread)
+
+
+def threshold_of(scores: np.ndarray, segment: np.ndarray, detector: Detector) -> float:
+    """The threshold that a detector's settings give to scores of usual rows."""
     settings = detector.settings
     if settings.threshold == "quantile":
         return float(np.nanquantile(scores, settings.quantile))
