@@ -151,7 +151,8 @@ def judged(score: Score, series: Series, detector: Detector, *, first: int) -> J
 
 def measure(series: Series, *, epochs: int, seed: int) -> Iterator[dict[str, object]]:
     """The figures of each score of a series, on the rows behind train and val and on the whole of it."""
-    scores, detector = {}, None
+    scores: dict[str, Score] = {}
+    detector: Detector | None = None
     for form in FORMS:
         scores[form], detector = scored(form, series, epochs=epochs, seed=seed)
     assert detector is not None
@@ -163,16 +164,11 @@ def measure(series: Series, *, epochs: int, seed: int) -> Iterator[dict[str, obj
             found = judged(score, series, detector, first=first)
             figures = found.figures() if isinstance(found, Judgement) else {}
             counts = found.counts if isinstance(found, Judgement) else found
-            yield {
-                "series": series.name,
-                "score": name,
-                "part": part,
-                "found": counts.found,
-                "missed": counts.missed,
-            } | {
-                "false": counts.false,
-                **{key: figures.get(key, np.nan) for key in ("vus_pr", "vus_roc", "auc_pr", "oracle_f1")},
-            }
+            alarms = events_of(score.values[first:], score.threshold, detector)
+            row: dict[str, object] = {"series": series.name, "score": name, "part": part}
+            row |= {"found": counts.found, "missed": counts.missed, "false": counts.false}
+            row |= {key: figures.get(key, np.nan) for key in ("vus_pr", "vus_roc", "auc_pr", "oracle_f1")}
+            yield row | {"alarmed": float((alarms[:, 1] - alarms[:, 0] + 1).sum()) / (len(series.labels) - first)}
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:

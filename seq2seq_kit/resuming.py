@@ -11,7 +11,8 @@ from seq2seq_kit.opening import open_training
 from seq2seq_kit.results import Reporter, Silent, TrainResult
 from seq2seq_kit.runs import carry_out, checked
 from seq2seq_kit.tasks import load_recipe
-from seq2seq_kit.tasks.job import Job, digest_of
+from seq2seq_kit.tasks.digest import digest_of
+from seq2seq_kit.tasks.job import Job
 from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.tracking.resuming import checkpoint_of, require_begun, resumable
 from seq2seq_kit.training.own import Own, OwnLoss, OwnMetric

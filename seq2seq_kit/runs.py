@@ -30,7 +30,8 @@ from seq2seq_kit.reports.notes import describe_run
 from seq2seq_kit.results import Announcer, Reporter, Silent, TrainResult, reporter_at_hand
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.beginning import own_classes
-from seq2seq_kit.tasks.job import Job, data_name, digest_of
+from seq2seq_kit.tasks.digest import digest_of
+from seq2seq_kit.tasks.job import Job, data_name
 from seq2seq_kit.tracking.client import RunRecord, git_revision, open_tracking
 from seq2seq_kit.tracking.naming import experiment_of, named, params_of
 from seq2seq_kit.tracking.resuming import RESUME, checkpoint_of

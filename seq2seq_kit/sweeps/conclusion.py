@@ -30,7 +30,7 @@ from seq2seq_kit.sweeps.trial_process import require_same_rows
 from seq2seq_kit.sweeps.trial_store import TrialStore
 from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, table_of
 from seq2seq_kit.tasks import open_job, read_bundle
-from seq2seq_kit.tasks.job import digest_of
+from seq2seq_kit.tasks.digest import digest_of
 from seq2seq_kit.training.fit import seed_everything
 
 if TYPE_CHECKING:

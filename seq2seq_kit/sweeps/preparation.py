@@ -20,7 +20,8 @@ from seq2seq_kit.sweeps.executor import Executor, LocalExecutor
 from seq2seq_kit.sweeps.status import Silent, SweepReporter
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.beginning import require_brought
-from seq2seq_kit.tasks.job import Job, digest_of
+from seq2seq_kit.tasks.digest import digest_of
+from seq2seq_kit.tasks.job import Job
 
 _WORKER_BYTES = 10**9  # a trial of a small model takes about half of it
 

@@ -22,7 +22,8 @@ from seq2seq_kit.processes import end_with_parent, use_folder
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.sweeps.trials import Direction, is_better
 from seq2seq_kit.tasks import open_job
-from seq2seq_kit.tasks.job import Job, digest_of
+from seq2seq_kit.tasks.digest import digest_of
+from seq2seq_kit.tasks.job import Job
 from seq2seq_kit.training.fit import Epoch, Fit
 
 if TYPE_CHECKING:

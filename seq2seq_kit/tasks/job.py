@@ -6,7 +6,6 @@ task's folder holds what differs.
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -45,7 +44,6 @@ Loss = OwnLoss
 Served = pd.DataFrame | np.ndarray | dict[str, np.ndarray]
 
 _LONG_SECONDS = 1800
-_HASHED_ROWS = 2**20  # a row group as most programs write it
 
 
 @dataclass(frozen=True)
@@ -257,16 +255,6 @@ class Job(ABC, Generic[R, B, E]):
     @abstractmethod
     def served(self, bundle: B) -> Mapping[str, tuple[Served, Served]]:
         """Examples with their answers for MLflow, see `RunRecord.models`."""
-
-
-def digest_of(frame: pd.DataFrame | FrameOnDisk, columns: Sequence[str]) -> str:
-    """Digest of the cells of some columns; MLflow takes up to 36 characters."""
-    digest = hashlib.sha256()
-    # Each row has a hash of its own, so the digest is that of all rows at once.
-    for first in range(0, len(frame), _HASHED_ROWS):
-        piece = frame.iloc[first : first + _HASHED_ROWS][list(columns)]
-        digest.update(pd.util.hash_pandas_object(piece, index=False).to_numpy().tobytes())
-    return digest.hexdigest()[:32]
 
 
 def source_of(recipe: Recipe) -> str | list[str]:

@@ -12,7 +12,7 @@ from seq2seq_kit.data.windows.checks import check_data
 from seq2seq_kit.data.windows.prepare import prepare
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.evaluation import fit_forecast_baselines, naive_error
-from seq2seq_kit.tasks.job import digest_of
+from seq2seq_kit.tasks.digest import digest_of
 from tests.conftest import forecast_recipe, hourly_frame
 from tests.untyped import parse_recipe
 
@@ -90,7 +90,7 @@ def test_month_ends_stay_on_the_grid_wherever_a_piece_ends(short_pieces: None) -
 def test_the_digest_in_pieces_is_that_of_the_whole_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = hourly_frame(100, series=("a", "b"))
     whole = digest_of(frame, ["site", "time", "load"])
-    monkeypatch.setattr("seq2seq_kit.tasks.job._HASHED_ROWS", 33)
+    monkeypatch.setattr("seq2seq_kit.tasks.digest._HASHED_ROWS", 33)
     assert digest_of(frame, ["site", "time", "load"]) == whole
     assert digest_of(frame.iloc[::-1], ["site", "time", "load"]) != whole
 

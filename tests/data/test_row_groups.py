@@ -17,7 +17,7 @@ from seq2seq_kit.errors import DataError
 from seq2seq_kit.evaluation import fit_forecast_baselines, naive_error
 from seq2seq_kit.recipe.fields import Data
 from seq2seq_kit.tasks.autoencode.baselines import fit_autoencode_baselines
-from seq2seq_kit.tasks.job import digest_of
+from seq2seq_kit.tasks.digest import digest_of
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
 from tests.untyped import parse_recipe
 

@@ -18,7 +18,7 @@ from seq2seq_kit.errors import DataError, RecipeError
 from seq2seq_kit.sweeps import executor as executor_module
 from seq2seq_kit.sweeps.executor import LocalExecutor, RunningTrial, start_server
 from seq2seq_kit.sweeps.trial_process import BatchBegan, EpochEnded, Failure, Message, Outcome, TrialTask, _settle
-from seq2seq_kit.tasks.job import digest_of
+from seq2seq_kit.tasks.digest import digest_of
 from seq2seq_kit.validation import resolve
 from tests.conftest import forecast_recipe, hourly_frame
 

@@ -11,7 +11,8 @@ from seq2seq_kit.errors import DataError, RecipeError
 from seq2seq_kit.evaluation import fit_forecast_baselines
 from seq2seq_kit.evaluation.baselines import Ridge
 from seq2seq_kit.tasks import open_job
-from seq2seq_kit.tasks.job import Job, digest_of
+from seq2seq_kit.tasks.digest import digest_of
+from seq2seq_kit.tasks.job import Job
 from seq2seq_kit.training.fit import seed_everything
 from tests.conftest import (
     autoencode_recipe,

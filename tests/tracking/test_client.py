@@ -17,7 +17,7 @@ from seq2seq_kit.errors import BundleError, TrackingError, TrainingError
 from seq2seq_kit.evaluation import Evaluation
 from seq2seq_kit.runs import Silent
 from seq2seq_kit.tasks import open_job
-from seq2seq_kit.tasks.job import digest_of
+from seq2seq_kit.tasks.digest import digest_of
 from seq2seq_kit.text import metric_keys
 from seq2seq_kit.tracking.client import git_revision, open_tracking
 from seq2seq_kit.training.fit import Epoch

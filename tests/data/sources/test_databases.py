@@ -19,7 +19,7 @@ from seq2seq_kit import runs
 from seq2seq_kit.data.sources import databases
 from seq2seq_kit.errors import DataError, RecipeError
 from seq2seq_kit.tasks import open_job, parse_recipe
-from seq2seq_kit.tasks.job import digest_of
+from seq2seq_kit.tasks.digest import digest_of
 from seq2seq_kit.validation import validate
 from tests.conftest import forecast_recipe, hourly_frame
 

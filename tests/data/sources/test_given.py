@@ -12,7 +12,7 @@ from seq2seq_kit.data.sources.given import Given, frame_of
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.results import TrainResult
 from seq2seq_kit.tasks import open_job, parse_recipe
-from seq2seq_kit.tasks.job import digest_of
+from seq2seq_kit.tasks.digest import digest_of
 from seq2seq_kit.validation import validate
 from tests.conftest import forecast_recipe, hourly_frame
 
