@@ -303,7 +303,6 @@ def test_etth1_is_trained_by_horizon_and_part_by_part(tmp_path: Path) -> None:
         "48",
         "--seeds",
         "0",
-        "1",
     ]
     for change in ("data.split={train: 400, val: 300, test: 300}", "training.epochs=1", "model.encoder_units=[4]"):
         command += ["--set", change]
@@ -312,8 +311,16 @@ def test_etth1_is_trained_by_horizon_and_part_by_part(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     (row,) = [line.split("|")[1:-1] for line in done.stdout.splitlines() if line.startswith("| 48 ")]
     mean, least, most = (float(each) for each in re.findall(r"\d\.\d{3}", row[1]))
-    assert least <= mean <= most
+    assert least == mean == most, "one seed"
     assert 0.5 < mean < 3, "squared errors of noise of variance 1"
+    assert row[1] != row[3], "the plain model is another one"
+
+
+def test_etth1_tells_the_mean_over_the_seeds_and_their_range() -> None:
+    etth1 = import_module("etth1")
+    found = [{"mse": 0.4, "minutes": 1.0}, {"mse": 0.3, "minutes": 3.0}, {"mse": 0.35, "minutes": 2.0}]
+    assert etth1.told(found, "mse") == "0.350 (0.300 to 0.400)"
+    assert etth1.minutes(found) == "2.0"
 
 
 def test_the_ablation_goes_from_the_plain_model_to_the_recipe() -> None:
