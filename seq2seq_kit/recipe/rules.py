@@ -97,10 +97,16 @@ def row_groups_are_read_as_they_stand(recipe: Written) -> Iterator[Problem]:
         ("transform", data.get("transform"), "`read: row_groups` transforms no columns. Leave `transform` out"),
         ("format", data.get("format"), "`format` is about files of text. Leave it out"),
         ("scaling", robust, "`robust` needs all values of a column at once. Choose standard, minmax or none"),
+        (
+            "training.leave_out",
+            recipe.training.get("leave_out"),
+            "`read: row_groups` leaves no windows out. Leave `leave_out` out",
+        ),
         ("read", recipe.sweep is not None, "the trials of a sweep share a table in memory. Leave `sweep` out"),
     ):
         if wrong:
-            yield Problem(f"data.{key}", f"{said}, or set `data.read: memory`", "conflicting_keys")
+            where = key if "." in key else f"data.{key}"
+            yield Problem(where, f"{said}, or set `data.read: memory`", "conflicting_keys")
 
 
 def labels_are_not_read(recipe: Written) -> Iterator[Problem]:

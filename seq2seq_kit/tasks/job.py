@@ -27,11 +27,12 @@ from seq2seq_kit.recipe.source_rules import is_database
 from seq2seq_kit.reports import plots
 from seq2seq_kit.reports.model_diagram import plot_model
 from seq2seq_kit.reports.notes import count_of
-from seq2seq_kit.tasks.beginning import begin, require_brought, require_taken
+from seq2seq_kit.tasks.beginning import begin, require_taken
+from seq2seq_kit.tasks.fitting import fit_job, share_left_out
+from seq2seq_kit.tasks.leaving_out import LEFT_OUT, Leavable, left_out_finding
 from seq2seq_kit.training.checkpoint import Checkpoint
-from seq2seq_kit.training.fit import Examples, Fit, Observer, estimate_seconds, fit
+from seq2seq_kit.training.fit import Examples, Fit, Observer, estimate_seconds
 from seq2seq_kit.training.own import Own, OwnLoss
-from seq2seq_kit.training.teaching import teach
 
 if TYPE_CHECKING:
     import keras
@@ -179,31 +180,20 @@ class Job(ABC, Generic[R, B, E]):
         checkpoint: Checkpoint | None = None,
     ) -> Fit:
         """Fits the model; with `stop_after` exactly so many epochs, from `checkpoint` if it has a state; see `training.fit`."""
-        require_brought(self)
-        training, seed = self.recipe.training, self.recipe.seed
-        taught, begin_epoch = teach(model, self.teacher_forcing, epochs=training.epochs, seed=seed)
-        loss, metrics = self.objective()
-        return fit(
-            taught,
-            self.examples,
-            training,
-            seed=seed,
-            loss=loss,
-            metrics=metrics,
-            begin_epoch=begin_epoch,
-            validate=self.validation(model),
-            figures=self.figures(model),
-            stop_after=stop_after,
-            observers=observers,
-            checkpoint=checkpoint,
-            callbacks=self.own.callbacks if self.own else (),
-        )
+        return fit_job(self, model, observers, stop_after=stop_after, checkpoint=checkpoint)
+
+    @property
+    def leavable(self) -> Leavable:
+        """How training examples are left out; only of a task whose recipes know `training.leave_out`."""
+        raise NotImplementedError
 
     def estimate(self, model: keras.Model) -> Finding:
         """What a fit of the model takes, as a finding."""
         training = self.recipe.training
         counts = ", ".join(f"{self.examples.count(part):,} {part}" for part in ("train", "val", "test"))
         seconds, epochs = estimate_seconds(model, self.examples, training), count_of(training.epochs, "epoch")
+        if share_left_out(self):
+            seconds, epochs = 2 * seconds, f"two fits of {epochs}"
         duration = f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
         text = f"{model.count_params():,} parameters; {self.unit}: {counts}; about {duration} for {epochs}"
         shorter = f"If that is too long: a larger {'window_stride or ' if self.unit == 'windows' else ''}batch_size, fewer epochs"
@@ -233,7 +223,11 @@ class Job(ABC, Generic[R, B, E]):
             text = f"interrupted before the first epoch had ended: {said}"
             return [Finding("no_epoch_finished", "warning", text, "Do not use this model; train again")]
         losses = [epoch.val_loss for epoch in fitted.history]
-        return self.diagnose(val, test, losses, all_epochs=fitted.ended == "epochs")
+        found = self.diagnose(val, test, losses, all_epochs=fitted.ended == "epochs")
+        if fitted.left_out:
+            told = self.leavable.told(fitted.left_out)
+            found.append(left_out_finding(fitted.left_out, self.examples.count("train"), self.unit, told))
+        return found
 
     @staticmethod
     @abstractmethod
@@ -246,6 +240,8 @@ class Job(ABC, Generic[R, B, E]):
         figures = self.plots(bundle, fitted, test, folder)
         figures |= {"loss_curves": plots.plot_losses(fitted), "model": plot_model(bundle.model)}
         plots.save(figures, folder)
+        if fitted.left_out:
+            self.leavable.table(fitted.left_out).to_csv(folder / LEFT_OUT, index=False)
         return figures
 
     @abstractmethod

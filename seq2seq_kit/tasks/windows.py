@@ -31,6 +31,7 @@ from seq2seq_kit.reports.anomaly_page import write_anomaly_page
 from seq2seq_kit.tasks.beginning import scaler_of
 from seq2seq_kit.tasks.job import Job, R, Served, rows_of, source_of
 from seq2seq_kit.tasks.judged import check_labels, judge_bundle, labels_of
+from seq2seq_kit.tasks.leaving_out import Leavable, leavable_windows
 from seq2seq_kit.training.fit import Examples, Fit
 from seq2seq_kit.training.own import Own, OwnLoss, own_loss, own_metrics
 from seq2seq_kit.training.own_scale import loss_by_series, own_ratio
@@ -176,6 +177,10 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
                 "mae",
             )
         }
+
+    @property
+    def leavable(self) -> Leavable:
+        return leavable_windows(self.prepared)
 
     def baselines(self) -> tuple[list[Baseline], dict[str, np.ndarray]]:
         """The fitted baselines, and MASE's denominators by series: those of a forecast."""

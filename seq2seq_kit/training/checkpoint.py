@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import keras
 
 _STATE, _DATA, _RECIPE, _LOCK = "state.npz", "data.json", "recipe.yaml", "lock"
+_BEFORE, _NOTED = "before", "left_out.npy"
 _KEPT = ("best", "wait", "cooldown_counter", "best_epoch", "stopped_epoch")  # what Keras' callbacks know
 _SECONDS, _SHARE = 1.0, 0.1  # of a fit, for saving
 _Callbacks = Sequence["keras.callbacks.Callback"]
@@ -161,6 +162,22 @@ class Checkpoint:
                 "anew, or train again",
                 code="checkpoint_damaged",
             ) from None
+
+    def before(self) -> Checkpoint:
+        """That of a fit that goes before this one."""
+        folder = self.folder / _BEFORE
+        folder.mkdir(exist_ok=True)
+        return Checkpoint(folder)
+
+    def note(self, numbers: np.ndarray) -> None:
+        """Keeps what the fit before found out, the examples that this one leaves out: it is not repeated."""
+        _write_whole(self.folder / _NOTED, lambda file: np.save(file, numbers, allow_pickle=False))
+        self.before().remove()
+
+    def noted(self) -> np.ndarray | None:
+        """What `note` has kept; None where the fit before is not done."""
+        path = self.folder / _NOTED
+        return np.asarray(np.load(path, allow_pickle=False)) if path.is_file() else None
 
     def remove(self) -> None:
         """Removes everything: the fit is done."""

@@ -9,12 +9,11 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from seq2seq_kit.data.on_disk.batches import plain_errors
-from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.data.windows.kept import cells_of, matrix_of
 from seq2seq_kit.errors import ArgumentError, TrainingError
 from seq2seq_kit.recipe.fields import FitSettings
 from seq2seq_kit.recipe.sweep import direction_of
@@ -70,6 +69,7 @@ class Fit:
         best_epoch: The epoch whose weights the model holds, counted from 1; 0 if none was finished.
         ended: `epochs` (all were run), `early` (validation stopped improving) or `interrupted` (Ctrl-C).
         seconds: Wall time.
+        left_out: Numbers of the training examples that were left out, the worst first (`training.leave_out`).
         correction: Share of what the network learned that the model adds to its linear skip, in [0, 1]; None without a skip.
     """
 
@@ -78,6 +78,7 @@ class Fit:
     ended: Ended
     seconds: float
     correction: float | None = None
+    left_out: list[int] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return f"<Fit: {len(self.history)} epochs, best {self.best_epoch}, {self.ended}, {self.seconds:.0f} s>"
@@ -157,9 +158,7 @@ def fit(
     together = steps_per_call(model, training.batch_size, training.precision, open_steps=_open_steps(model, examples))
     model.compile(
         optimizer=optimizer_of(training, steps),
-        loss=loss
-        if loss is not None
-        else value_loss(getattr(training, "loss", "mse"), masked=_masked(examples), weighted=_weighted(examples)),
+        loss=loss if loss is not None else value_loss(getattr(training, "loss", "mse"), **cells_of(examples)),
         metrics=[*metrics, *course.metrics],
         jit_compile=False,  # XLA was no faster here and takes seconds to compile
         steps_per_execution=together,
@@ -196,7 +195,7 @@ def fit(
     ended: Ended = "epochs"
     size = max(_EVALUATION_BATCH, training.batch_size)
     try:
-        with noticing_ctrl_c(pressed), _plain_errors(examples):
+        with noticing_ctrl_c(pressed), plain_errors(matrix_of(examples)):
             model.fit(
                 examples.batches("train", training.batch_size, shuffle_seed=seed, first_epoch=len(history)),
                 steps_per_epoch=steps,
@@ -239,18 +238,6 @@ def _open_steps(model: keras.Model, examples: Examples) -> int:
         return 1
     count = examples.count("train")
     return longest(examples.arrays("train", np.linspace(0, count - 1, min(count, _LOOKED_AT)).astype(int)))
-
-
-def _weighted(examples: Examples) -> bool:
-    return isinstance(examples, Prepared) and examples.columns.weight is not None
-
-
-def _masked(examples: Examples) -> bool:
-    return isinstance(examples, Prepared) and examples.columns.masked
-
-
-def _plain_errors(examples: Examples) -> AbstractContextManager[None]:
-    return plain_errors(examples.matrix if isinstance(examples, Prepared) else None)
 
 
 def estimate_seconds(model: keras.Model, examples: Examples, training: FitSettings) -> float:

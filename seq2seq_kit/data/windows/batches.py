@@ -90,7 +90,7 @@ def make_batches(
         shuffle_seed: Shuffles, differently in each epoch, and repeats without end: give `fit` its `steps_per_epoch`.
             None: once through, in order.
         first_epoch: Of the shuffled ones; those before it are left out, as where a fit is resumed.
-        subset: Window numbers to take instead of all (in order only).
+        subset: Window numbers to take instead of all.
         answers: Gives the targets also as the last input, for a decoder that is trained on the true values before each step.
 
     Returns:

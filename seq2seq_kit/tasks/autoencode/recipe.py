@@ -6,7 +6,7 @@ from pydantic import Field
 
 from seq2seq_kit.recipe.column_fields import ShortSeries
 from seq2seq_kit.recipe.detect_fields import DETECT, Detect
-from seq2seq_kit.recipe.fields import Model, Recipe, Rule, Training, WindowData
+from seq2seq_kit.recipe.fields import Model, Recipe, RobustTraining, Rule, WindowData
 from seq2seq_kit.recipe.latent_fields import Latent
 from seq2seq_kit.recipe.model_rules import (
     a_divergence_is_of_a_variational_latent,
@@ -52,5 +52,5 @@ class AutoencodeRecipe(Recipe):
     task: Literal["autoencode"]
     data: AutoencodeData
     model: AutoencodeModel = Field(default_factory=AutoencodeModel)
-    training: Training = Field(default_factory=Training)
+    training: RobustTraining = Field(default_factory=RobustTraining)
     detect: Detect | None = Field(None, description=DETECT)

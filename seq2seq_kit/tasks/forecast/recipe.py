@@ -15,9 +15,9 @@ from seq2seq_kit.recipe.fields import (
     HorizonData,
     Model,
     Recipe,
+    RobustTraining,
     Rule,
     TeacherForcing,
-    Training,
     Written,
 )
 from seq2seq_kit.recipe.model_rules import (
@@ -67,7 +67,7 @@ class ForecastModel(Model):
     )
 
 
-class ForecastTraining(Training):
+class ForecastTraining(RobustTraining):
     """The fit of a forecast."""
 
     monitor: Literal["val_loss", "val_mase"] = Field("val_loss", description=MONITOR)  # type: ignore[assignment]

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from seq2seq_kit.recipe.detect_fields import DETECT, SequenceDetect
-from seq2seq_kit.recipe.fields import SPLIT, EncoderDecoder, Name, Recipe, Rule, SequenceSplit, Table, Training
+from seq2seq_kit.recipe.fields import SPLIT, EncoderDecoder, Name, Recipe, RobustTraining, Rule, SequenceSplit, Table
 from seq2seq_kit.recipe.latent_fields import Latent
 from seq2seq_kit.recipe.model_rules import a_divergence_is_of_a_variational_latent, a_pyramid_has_layers_to_join
 from seq2seq_kit.recipe.rules import (
@@ -40,5 +40,5 @@ class WholeRecipe(Recipe):
     task: Literal["autoencode"]
     data: WholeData
     model: WholeModel = Field(default_factory=WholeModel)
-    training: Training = Field(default_factory=Training)
+    training: RobustTraining = Field(default_factory=RobustTraining)
     detect: SequenceDetect | None = Field(None, description=DETECT)

@@ -11,18 +11,19 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.bundles.base import Json
-from seq2seq_kit.data.sequences.ragged import Ragged
+from seq2seq_kit.data.sequences.ragged import Ragged, by_length
 from seq2seq_kit.evaluation.diagnostics import examine_errors, returns_the_mean
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.reports.anomaly_page import write_anomaly_page
 from seq2seq_kit.tasks.job import Loss, Served, rows_of
+from seq2seq_kit.tasks.leaving_out import Leavable, rms_by_example
 from seq2seq_kit.tasks.sequences import SequenceJob, example_rows, served_example
 from seq2seq_kit.tasks.whole import plots
 from seq2seq_kit.tasks.whole.bundle import WholeBundle
 from seq2seq_kit.tasks.whole.data import Sequences, prepare_sequences
 from seq2seq_kit.tasks.whole.evaluation import SequenceEvaluation, fit_sequence_baselines
 from seq2seq_kit.tasks.whole.recipe import WholeRecipe
-from seq2seq_kit.training.fit import Fit
+from seq2seq_kit.training.fit import Examples, Fit
 from seq2seq_kit.training.objective import value_loss
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SHOWN = 6
+_CHUNK = 512
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,28 @@ class WholeJob(SequenceJob[WholeRecipe, WholeBundle, SequenceEvaluation]):
 
     def objective(self) -> tuple[Loss, list[keras.Metric]]:
         return value_loss(self.recipe.training.loss, masked=True), []
+
+    @property
+    def leavable(self) -> Leavable:
+        sequences = self.examples
+        train = sequences.parts["train"]
+
+        def errors(model: keras.Model) -> np.ndarray:
+            from seq2seq_kit.models.inference import compile_forward
+
+            forward, found = compile_forward(model), np.zeros(len(train))
+            for chunk in by_length(sequences.lengths[train], _CHUNK):
+                truth = sequences.target.padded(train[chunk])
+                found[chunk] = rms_by_example(forward(sequences.padded(train[chunk])) - truth)
+            return found
+
+        def without(numbers: np.ndarray) -> Examples:
+            return replace(sequences, parts=sequences.parts | {"train": np.delete(train, numbers)})
+
+        def told(numbers: Sequence[int]) -> list[str]:
+            return [sequences.names[number] for number in train[numbers]]
+
+        return Leavable(errors, without, told, lambda numbers: pd.DataFrame({self.recipe.data.series: told(numbers)}))
 
     def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> WholeBundle:
         width = int(model.get_layer("bridge").input[0].shape[-1])
