@@ -12,6 +12,7 @@ import pandas as pd
 from seq2seq_kit.data.tables.pieces import cells_of
 from seq2seq_kit.data.windows.labels import row_labels, series_of_rows
 from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.data.windows.ranges import WindowShape
 from seq2seq_kit.recipe.detect_fields import Combine
 
 Progress = Callable[[int, int], None]
@@ -52,7 +53,13 @@ class RowErrors:
 
 
 def row_errors(
-    predict: Predicts, prepared: Prepared, part: str, *, combine: Combine = "median", progress: Progress | None = None
+    predict: Predicts,
+    prepared: Prepared,
+    part: str,
+    *,
+    combine: Combine = "median",
+    beyond: float = 0.5,
+    progress: Progress | None = None,
 ) -> RowErrors:
     """The errors of the rows of a part.
 
@@ -61,6 +68,7 @@ def row_errors(
         prepared: The rows; the part must have a window.
         part: Whose windows are predicted.
         combine: How the predictions of a row become one, see `combined`.
+        beyond: Share of what windows say of a row that does not lie in them, where windows rebuild their rows and tell others.
         progress: Is told how many windows are done, and of how many.
     """
     windows = prepared.windows[part]
@@ -79,13 +87,34 @@ def row_errors(
         these = these[these >= real[series_of_rows(prepared, these)]]
         actual = cells_of(prepared.table.values, these, targets)
         rows.append(these)
-        expected.append(combined(stack, known, these, actual, combine))
+        expected.append(expected_rows(stack, known, these, actual, combine, windows.shape, beyond))
         if progress is not None:
             progress(last, len(starts))
         if last < len(starts):
             keep = int(np.searchsorted(known, until - steps, side="right"))
             old, held = stack[keep:], held + keep
     return _gathered(prepared, part, np.concatenate(rows), np.concatenate(expected), targets)
+
+
+def expected_rows(
+    stack: np.ndarray,
+    starts: np.ndarray,
+    rows: np.ndarray,
+    actual: np.ndarray,
+    combine: Combine,
+    shape: WindowShape,
+    beyond: float,
+) -> np.ndarray:
+    """As `combined`; what windows say of their own rows and of the rows around them is combined by itself, then weighed."""
+    if not shape.beyond:
+        return combined(stack, starts, rows, actual, combine)
+    inside = np.zeros(shape.output_steps, dtype=bool)
+    inside[shape.inside] = True
+    own = combined(stack, starts, rows, actual, combine, steps=inside)
+    other = combined(stack, starts, rows, actual, combine, steps=~inside)
+    mixed = (1 - beyond) * own + beyond * other
+    # A row that only one of the two reaches has what that one says.
+    return np.where(np.isnan(mixed), np.where(np.isnan(own), other, own), mixed)
 
 
 def newest_rows(prepared: Prepared, part: str, most: int = _MOST_ROWS) -> Prepared:
@@ -97,7 +126,13 @@ def newest_rows(prepared: Prepared, part: str, most: int = _MOST_ROWS) -> Prepar
 
 
 def combined(
-    stack: np.ndarray, starts: np.ndarray, rows: np.ndarray, actual: np.ndarray, combine: Combine
+    stack: np.ndarray,
+    starts: np.ndarray,
+    rows: np.ndarray,
+    actual: np.ndarray,
+    combine: Combine,
+    *,
+    steps: np.ndarray | None = None,
 ) -> np.ndarray:
     """One prediction for each row of those of all windows that reach it.
 
@@ -107,16 +142,28 @@ def combined(
         rows: Ascending, shape `(rows,)`; each is reached by a window.
         actual: What was observed, shape `(rows, columns)`.
         combine: `median`, `mean`; `max`, `min`: the prediction with the largest or smallest error.
+        steps: Which steps of the windows are asked, shape `(steps,)` bool; all by default. NaN where none of them is there.
     """
-    steps = stack.shape[1]
-    low = np.searchsorted(starts, rows - steps, side="right")
+    low = np.searchsorted(starts, rows - stack.shape[1], side="right")
     high = np.searchsorted(starts, rows, side="right")
     which = low[:, None] + np.arange(int((high - low).max()))
     there = which < high[:, None]
     which = np.where(there, which, low[:, None])
-    values = np.where(there[:, :, None], stack[which, rows[:, None] - starts[which]], np.nan)
+    step = rows[:, None] - starts[which]
+    if steps is not None:
+        there &= steps[step]
+    values = np.where(there[:, :, None], stack[which, step], np.nan)
     if combine == "median":
-        return _median(values, high - low)
+        return _median(values, there.sum(axis=1))
+    if not there.any(axis=1).all():
+        some = there.any(axis=1)
+        found = np.full(actual.shape, np.nan)
+        found[some] = _chosen(values[some], actual[some], combine)
+        return found
+    return _chosen(values, actual, combine)
+
+
+def _chosen(values: np.ndarray, actual: np.ndarray, combine: Combine) -> np.ndarray:
     if combine == "mean":
         return np.asarray(np.nanmean(values, axis=1))
     size = np.abs(values - np.nan_to_num(actual)[:, None])
@@ -125,10 +172,10 @@ def combined(
 
 
 def _median(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """As `nanmedian` over the second axis, whose last cells are NaN, many times faster."""
+    """As `nanmedian` over the second axis, `counts` of whose cells are known, many times faster; NaN where none is."""
     ordered = np.sort(values, axis=1)
     at = np.arange(len(values))
-    return np.asarray((ordered[at, (counts - 1) // 2] + ordered[at, counts // 2]) / 2)
+    return np.asarray((ordered[at, np.maximum(counts - 1, 0) // 2] + ordered[at, counts // 2]) / 2)
 
 
 def _reached(starts: np.ndarray, steps: int, since: int, until: int) -> np.ndarray:

@@ -43,7 +43,8 @@ def forecast_frame(prepared: Prepared, windows: np.ndarray, values: np.ndarray) 
     steps = values.shape[1]
     rows = prepared.windows["test"].target_rows(windows)[:, :steps]
     targets = {name: values[:, :, position].ravel() for position, name in enumerate(prepared.columns.targets)}
-    step = {"step": np.tile(np.arange(1, steps + 1), len(windows))}
+    before = prepared.windows["test"].shape.before
+    step = {"step": np.tile(np.arange(1 - before, steps + 1 - before), len(windows))}
     series, at = _series_of(prepared, np.repeat(windows, steps)), when(prepared, rows.ravel())
     # The data's own names come first, the kit's row and step give way.
     if prepared.table.times is not None:

@@ -97,7 +97,14 @@ class WindowBundle(DetectingBundle):
 
     def row_errors(self, prepared: Prepared, part: str, progress: Progress | None = None) -> RowErrors:
         """The errors of the rows of a part of `detected` rows, whose windows are the model's or its linear baseline's."""
-        return row_errors(self.error_source, prepared, part, combine=self.detect_settings.combine, progress=progress)
+        return row_errors(
+            self.error_source,
+            prepared,
+            part,
+            combine=self.detect_settings.combine,
+            beyond=getattr(self.recipe.training, "forecast_weight", 0.5),
+            progress=progress,
+        )
 
     def detection(self, prepared: Prepared, part: str) -> Detection:
         """As `detect`, of a part of prepared rows.

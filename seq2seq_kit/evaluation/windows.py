@@ -129,7 +129,7 @@ def evaluate_part(
             if name == MODEL and forecast:
                 copies.add(LastValue()(prepared, part, chunk), prediction, series)
             if name == MODEL and wild:
-                first_row = windows.starts(chunk)
+                first_row = windows.starts(chunk) - windows.shape.before
                 rows = np.array(list(wild))[:, None]
                 kept = ~((first_row <= rows) & (rows < first_row + windows.shape.span)).any(axis=0)
                 calm.add(truth[kept], prediction[kept], series[kept])

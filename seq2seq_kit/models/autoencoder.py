@@ -1,4 +1,4 @@
-"""A sequence to itself through one latent vector, and the two halves of such a model. Knows no recipe, no data, no tracking.
+"""A sequence to itself, and to what is around it, through one latent vector; its two halves. Knows no recipe, no data.
 
 encoder (many to one) -> `latent` -> bridge (`RepeatVector`) -> decoder (many to many) -> output. Everything that the decoder
 knows passes through the latent vector, so what would go around it (states, a window's own mean) is no option here. Layer names
@@ -34,6 +34,8 @@ def build_autoencoder(
     input_features: int,
     output_features: int | None = None,
     latent_dim: int | None = None,
+    forecast_steps: int = 0,
+    backcast_steps: int = 0,
     encoder_units: Sequence[int] = (64,),
     decoder_units: Sequence[int] = (64,),
     bidirectional: bool = False,
@@ -54,11 +56,16 @@ def build_autoencoder(
 ) -> keras.Model:
     """A sequence to itself, through one latent vector. `split_autoencoder` gives its two halves.
 
+    With `forecast_steps` and `backcast_steps` the decoder writes the steps around the sequence, too (Wong et al. 2022, "AER:
+    Auto-encoder with regression for time series anomaly detection").
+
     Args:
         input_steps: Steps of the sequence.
         input_features: Columns of the sequence.
         output_features: Columns that are rebuilt, the first ones of the sequence; None: all.
         latent_dim: Width of the latent vector, made by a linear layer `latent`; None: the last encoder layer's output.
+        forecast_steps: Steps after the sequence that are forecast from its latent vector.
+        backcast_steps: Steps before it that are told likewise.
         encoder_units: Units of each encoder layer, first to last.
         decoder_units: Units of each decoder layer, first to last.
         bidirectional: Encoder layers read the window in both directions.
@@ -86,7 +93,7 @@ def build_autoencoder(
         `(batch, input_steps, input_features)`.
 
     Output shape:
-        `(batch, input_steps, output_features)`.
+        `(batch, backcast_steps + input_steps + forecast_steps, output_features)`, in order of time.
 
     Raises:
         ArgumentError: An argument lies outside its range; the message names it.
@@ -101,6 +108,11 @@ def build_autoencoder(
     positive_int("segment_steps", segment_steps)
     encoder, decoder = units_list("encoder_units", encoder_units), units_list("decoder_units", decoder_units)
     whole_steps("input_steps", input_steps, segment_steps, pyramid, len(encoder))
+    steps = input_steps
+    for name, beyond in (("backcast_steps", backcast_steps), ("forecast_steps", forecast_steps)):
+        steps += positive_int(name, beyond, least=0)
+    if steps % segment_steps:
+        refuse("forecast_steps", forecast_steps, f"make a multiple of {segment_steps} steps in all (they are {steps})")
     numbers = positive_int("input_features", input_features) - len(categories)
     if numbers < 1:
         refuse("categories", list(categories), f"leave columns of numbers among the inputs ({input_features})")
@@ -125,7 +137,7 @@ def build_autoencoder(
     sequence = segments(sequence, segment_steps, encoder[0]) if segment_steps > 1 else sequence
     encoded, _ = encode(sequence, encoder, recurrent, bidirectional=bidirectional, pyramid=pyramid)
     vector = make_latent(encoded, latent_dim, latent, kl_weight=kl_weight, kl_warmup=kl_warmup)
-    repeated = bridge(vector, input_steps // segment_steps, position_embedding=position_embedding)
+    repeated = bridge(vector, steps // segment_steps, position_embedding=position_embedding)
     decoded = decode(repeated, decoder, recurrent)
     outputs = head(decoded, output_features, segment_steps=segment_steps, dropout=output_dropout)
     return accelerate(keras.Model(inputs, outputs, name="autoencoder"))
@@ -139,7 +151,7 @@ def split_autoencoder(model: keras.Model) -> tuple[keras.Model, keras.Model]:
 
     Returns:
         The encoder, `(batch, input_steps, input_features)` -> `(batch, latent_dim)`, and the decoder,
-        `(batch, latent_dim)` -> `(batch, input_steps, input_features)`.
+        `(batch, latent_dim)` -> the model's outputs.
 
     Raises:
         ArgumentError: The model has no bridge, or what comes after the bridge takes more than the latent vector.

@@ -24,6 +24,7 @@ _NOT_SEARCHED = {
     "task": "each task has metrics of its own",
     "seed": "the best seed is luck; `folds`, or several sweeps with other seeds, show the spread",
     "training.loss": "`val_loss` is this very loss, so trials could not be compared",
+    "training.forecast_weight": "`val_loss` is weighed by it, so trials could not be compared",
     "training.start_from": "only `train` starts from a run",
     "training.freeze": "only `train` freezes layers",
     "model.own": "only `train` takes a program's own model",

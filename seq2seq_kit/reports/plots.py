@@ -72,7 +72,7 @@ def pick_examples(
     shape = windows.shape
     context = min(shape.input_steps, max(_LEAST_CONTEXT, _CONTEXT_PER_STEP * shape.output_steps))
     before = windows.starts(picked)[:, None] + np.arange(shape.input_steps - context, shape.input_steps)
-    if shape.target_offset == 0:
+    if shape.target_offset <= 0:
         before = before[:, :0]
     columns = [prepared.table.columns.index(name) for name in prepared.columns.targets]
     times = prepared.table.times

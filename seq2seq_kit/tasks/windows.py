@@ -160,6 +160,7 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
             prepared.series_of("val"),
             ratio,
             loss,
+            self.step_weights,
         )
 
     def figures(self, model: keras.Model) -> Callable[[], dict[str, float]] | None:
@@ -177,6 +178,11 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
                 "mae",
             )
         }
+
+    @property
+    def step_weights(self) -> np.ndarray | None:
+        """What each output step counts in the loss, shape `(output_steps,)`; None where all count alike."""
+        return None
 
     @property
     def leavable(self) -> Leavable:

@@ -54,6 +54,7 @@ def loss_by_series(
     series: np.ndarray,
     ratio: np.ndarray,
     loss: str,
+    weights: np.ndarray | None = None,
 ) -> float:
     """The mean over series and targets of the mean loss of each one's own cells, in units of its own deviation.
 
@@ -63,14 +64,16 @@ def loss_by_series(
         series: Series of each example.
         ratio: Of `own_ratio`.
         loss: `mse`, `mae` or `huber`.
+        weights: Of the steps, shape `(steps,)`; all alike by default.
     """
     sums, cells = np.zeros(ratio.shape), np.zeros(ratio.shape)
     for first in range(0, len(series), _CHUNK):
         chunk = np.arange(first, min(first + _CHUNK, len(series)))
         right = truth(chunk).astype(np.float64)
         known = ~np.isnan(right)
+        counts = known if weights is None else known * weights[:, None]
         error = np.where(known, predict(chunk) - right, 0.0) * ratio[series[chunk]][:, None, :]
-        np.add.at(sums, series[chunk], _CELLS[loss](error).sum(axis=1))
-        np.add.at(cells, series[chunk], known.sum(axis=1))
+        np.add.at(sums, series[chunk], (_CELLS[loss](error) * counts).sum(axis=1))
+        np.add.at(cells, series[chunk], counts.sum(axis=1))
     there = (cells > 0) & np.isfinite(ratio)
     return float(np.mean(sums[there] / cells[there])) if there.any() else float("nan")

@@ -146,7 +146,8 @@ def window_shape(data: Data) -> WindowShape:
         return WindowShape.forecast(
             input_steps=data.input_steps, output_steps=data.output_steps, gap_steps=data.gap_steps
         )
-    return WindowShape.autoencode(input_steps=data.input_steps)
+    before, after = getattr(data, "backcast_steps", 0), getattr(data, "forecast_steps", 0)
+    return WindowShape.autoencode(input_steps=data.input_steps, before=before, after=after)
 
 
 def stride_of(data: Data, part: str) -> int:

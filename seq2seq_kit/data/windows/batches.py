@@ -133,7 +133,7 @@ def gather_windows(rows: tf.Tensor, first: tf.Tensor, shape: WindowShape, layout
     read = past[..., : layout.inputs]
     level = layout.own.level(read, tf) if layout.own else None
     scaled = layout.own.inputs(read, level) if layout.own and level else read
-    if shape.target_offset == 0:
+    if shape.target_offset == 0 and shape.output_steps == shape.input_steps:
         targets = _pick(past, layout.targets)
         targets = WindowScaling.targets(targets, level) if level else targets
         return (scaled, targets) if layout.weight is None else (scaled, targets, past[..., layout.weight])

@@ -238,7 +238,7 @@ class Prepared:
                 continue
             rows = self.split.rows(part)
             longest = int((rows[:, 1] - rows[:, 0]).max(initial=0))
-            needed = shape.span if part == "train" else shape.span - shape.target_offset
+            needed = shape.span if part == "train" else shape.span - max(0, shape.target_offset)
             where = f"{self.table.origin}, {fold}" if fold else self.table.origin
             raise SeriesTooShortError(
                 f"{where}: not one {part} window fits. One window spans {shape.span} rows without a gap and needs {needed} rows "
@@ -294,7 +294,8 @@ def scale(data: Data, table: Table, filled: Table, split: Split, scaler: Scaler)
 
 
 def _barred(data: Data, columns: Columns, filled: Table) -> np.ndarray | None:
-    if not isinstance(data, HorizonData) or filled.looks_ahead is None:
+    looks = isinstance(data, HorizonData) or getattr(data, "forecast_steps", 0)
+    if not looks or filled.looks_ahead is None:
         return None
     rows = np.any(filled.looks_ahead[:, [filled.columns.index(name) for name in columns.inputs]], axis=1)
     return rows if rows.any() else None

@@ -17,7 +17,7 @@ class WindowShape:
         input_steps: Rows that the encoder reads.
         output_steps: Rows that are predicted.
         target_offset: First target row, counted from the window's first row: `input_steps + gap_steps` for a forecast,
-            0 for an autoencoder.
+            0 for an autoencoder, or less by as many rows as it says of the time before.
     """
 
     input_steps: int
@@ -30,14 +30,30 @@ class WindowShape:
         return cls(input_steps, output_steps, input_steps + gap_steps)
 
     @classmethod
-    def autoencode(cls, *, input_steps: int) -> "WindowShape":
-        """Targets are the inputs."""
-        return cls(input_steps, input_steps, 0)
+    def autoencode(cls, *, input_steps: int, before: int = 0, after: int = 0) -> "WindowShape":
+        """Targets are the inputs, with so many rows before and after them."""
+        return cls(input_steps, before + input_steps + after, -before)
+
+    @property
+    def before(self) -> int:
+        """Target rows before the first input."""
+        return max(0, -self.target_offset)
 
     @property
     def span(self) -> int:
-        """Rows from the first input to the last target."""
-        return max(self.input_steps, self.target_offset + self.output_steps)
+        """Rows from the first input or target to the last one."""
+        return self.before + max(self.input_steps, self.target_offset + self.output_steps)
+
+    @property
+    def inside(self) -> slice:
+        """The output steps that are inputs, too."""
+        return slice(self.before, max(self.before, min(self.output_steps, self.input_steps - self.target_offset)))
+
+    @property
+    def beyond(self) -> list[int]:
+        """The other output steps, where there are some of both; none of a forecast."""
+        steps = range(self.output_steps)
+        return [] if self.target_offset > 0 else [step for step in steps if step not in steps[self.inside]]
 
 
 @dataclass(frozen=True)
@@ -113,8 +129,8 @@ def make_windows(
         11
     """
     of = segments[:, 2]
-    begin = np.maximum(segments[:, 0], part[of, 0] - shape.target_offset)
-    last = np.minimum(segments[:, 1], part[of, 1]) - shape.span
+    begin = np.maximum(segments[:, 0] + shape.before, part[of, 0] - shape.target_offset)
+    last = np.minimum(segments[:, 1], part[of, 1]) - (shape.span - shape.before)
     fit = begin <= last
     begin, last, of = begin[fit], last[fit], of[fit]
     if barred is None:
@@ -132,7 +148,7 @@ def longest_reach(segments: np.ndarray, part: np.ndarray, shape: WindowShape) ->
     first, end, of = segments.T
     stop = np.minimum(end, part[of, 1])
     held = stop > np.maximum(first, part[of, 0])
-    return int((stop - np.maximum(first, part[of, 0] - shape.target_offset))[held].max(initial=0))
+    return int((stop - np.maximum(first, part[of, 0] - max(0, shape.target_offset)))[held].max(initial=0))
 
 
 def _stretches(allowed: np.ndarray) -> list[tuple[int, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,19 +27,31 @@ class TrainingMean:
 
 @dataclass(frozen=True)
 class WindowPca:
-    """The best linear autoencoder of whole windows."""
+    """The best linear autoencoder of whole windows, and the best linear map from its codes to the steps around them.
+
+    Attributes:
+        mean: Of a window, shape `(cells,)`.
+        basis: Shape `(cells, codes)`.
+        around: From codes and a 1 to the steps around a window, shape `(codes + 1, cells)`; without cells where there are none.
+    """
 
     name: str
     about: str
     mean: np.ndarray
     basis: np.ndarray
+    around: np.ndarray = field(default_factory=lambda: np.zeros((1, 0)))  # bundles of before have none
 
     def __call__(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
-        shape = (len(windows), prepared.windows[part].shape.output_steps, len(prepared.layout.targets))
-        width = shape[1] * shape[2]
-        require_shapes(self.name, mean=(self.mean, (width,)), basis=(self.basis, (width, *self.basis.shape[1:])))
-        flat = _flat(prepared, part, windows) - self.mean
-        return prepared.restore((flat @ self.basis @ self.basis.T + self.mean).reshape(shape), part, windows)
+        shape, targets = prepared.windows[part].shape, len(prepared.layout.targets)
+        width, count = shape.input_steps * targets, self.basis.shape[-1]
+        require_shapes(self.name, mean=(self.mean, (width,)), basis=(self.basis, (width, count)))
+        codes = (_flat(prepared, part, windows) - self.mean) @ self.basis
+        found = np.empty((len(windows), shape.output_steps, targets))
+        found[:, shape.inside] = (codes @ self.basis.T + self.mean).reshape(len(windows), -1, targets)
+        if shape.beyond:
+            require_shapes(self.name, around=(self.around, (count + 1, len(shape.beyond) * targets)))
+            found[:, shape.beyond] = (_with_one(codes) @ self.around).reshape(len(windows), -1, targets)
+        return prepared.restore(found, part, windows)
 
 
 # By the name that a bundle stores.
@@ -50,15 +62,27 @@ def fit_autoencode_baselines(prepared: Prepared, *, latent_dim: int | None) -> l
     """The training mean, and PCA of whole windows with the autoencoder's own latent width, where it is known."""
     if latent_dim is None:
         return [TrainingMean()]
-    width = prepared.windows["train"].shape.output_steps * len(prepared.layout.targets)
-    rows = _flat(prepared, "train", fit_windows(prepared, width))
+    shape = prepared.windows["train"].shape
+    windows = fit_windows(prepared, shape.output_steps * len(prepared.layout.targets))
+    rows = _flat(prepared, "train", windows)
     mean = rows.mean(axis=0)
     _, basis = spectrum(rows - mean)
     kept = basis[:, -min(latent_dim, basis.shape[1]) :]
     about = f"linear autoencoder of whole windows with a latent vector of {kept.shape[1]}"
-    return [TrainingMean(), WindowPca(f"PCA ({kept.shape[1]})", about, mean, kept)]
+    peer = WindowPca(f"PCA ({kept.shape[1]})", about, mean, kept)
+    if shape.beyond:
+        beyond = np.nan_to_num(prepared.scaled_targets("train", windows)[:, shape.beyond])
+        codes = _with_one((rows - mean) @ kept)
+        around = np.linalg.lstsq(codes, beyond.reshape(len(rows), -1).astype(np.float64), rcond=None)[0]
+        peer = replace(peer, about=f"{about}, from which a linear map tells the steps around it", around=around)
+    return [TrainingMean(), peer]
+
+
+def _with_one(codes: np.ndarray) -> np.ndarray:
+    return np.column_stack([codes, np.ones(len(codes))])
 
 
 def _flat(prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
     """The target columns of whole windows, missing cells at their centre, shape `(windows, steps * targets)`."""
-    return np.nan_to_num(prepared.scaled_targets(part, windows)).reshape(len(windows), -1).astype(np.float64)
+    own = prepared.scaled_targets(part, windows)[:, prepared.windows[part].shape.inside]
+    return np.nan_to_num(own).reshape(len(windows), -1).astype(np.float64)

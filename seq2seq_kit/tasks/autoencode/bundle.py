@@ -199,7 +199,8 @@ class AutoencodeBundle(WindowBundle, EncodingBundle):
             error, scaled = _rms(error, 1), _rms(scaled, 1)
         else:
             labels = labels.loc[labels.index.repeat(steps)].reset_index(drop=True)
-            step["step"] = np.tile(np.arange(1, steps + 1), len(chunk))
+            before = prepared.windows["test"].shape.before
+            step["step"] = np.tile(np.arange(1 - before, steps + 1 - before), len(chunk))
             error, scaled = np.abs(error).reshape(len(labels), -1), np.abs(scaled).reshape(len(labels), -1)
         columns = {}
         for position, name in enumerate(prepared.columns.targets):

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from seq2seq_kit.bundles.base import Json
+from seq2seq_kit.data.tables.columns import window_shape
+from seq2seq_kit.data.windows.kept import cells_of
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import Evaluation
 from seq2seq_kit.evaluation.diagnostics import examine_errors, returns_the_mean
@@ -17,10 +19,13 @@ from seq2seq_kit.tasks.autoencode.baselines import fit_autoencode_baselines
 from seq2seq_kit.tasks.autoencode.bundle import AutoencodeBundle
 from seq2seq_kit.tasks.autoencode.recipe import AutoencodeRecipe
 from seq2seq_kit.tasks.windows import WindowJob
+from seq2seq_kit.training.beyond import part_losses, shared_loss, step_weights
 from seq2seq_kit.training.fit import Fit
+from seq2seq_kit.training.own import OwnLoss
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
     from matplotlib.figure import Figure
 
 
@@ -46,12 +51,28 @@ class AutoencodeJob(WindowJob[AutoencodeRecipe, AutoencodeBundle]):
             "input_steps": self.recipe.data.input_steps,
             "input_features": layout.inputs,
             "output_features": len(layout.targets),
+            "forecast_steps": self.recipe.data.forecast_steps,
+            "backcast_steps": self.recipe.data.backcast_steps,
         }
 
     @property
     def shapes(self) -> tuple[dict[str, tuple[int, ...]], tuple[int, ...]]:
-        steps, read, rebuilt = self.sizes.values()
-        return {"inputs": (steps, read)}, (steps, rebuilt)
+        steps, read, rebuilt, after, before = self.sizes.values()
+        return {"inputs": (steps, read)}, (before + steps + after, rebuilt)
+
+    @property
+    def step_weights(self) -> np.ndarray | None:
+        shape = window_shape(self.recipe.data)
+        return step_weights(shape, self.recipe.training.forecast_weight) if shape.beyond else None
+
+    def objective(self) -> tuple[OwnLoss | None, list[keras.Metric]]:
+        loss, metrics = super().objective()
+        shape, training = window_shape(self.recipe.data), self.recipe.training
+        if loss is not None or not shape.beyond:
+            return loss, metrics
+        cells = cells_of(self.prepared)
+        metrics += part_losses(training.loss, shape, masked=cells["masked"])
+        return shared_loss(training.loss, shape, training.forecast_weight, cells), metrics
 
     def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> AutoencodeBundle:
         there = any(layer.name == "bridge" for layer in model.layers)  # a program's own model may have none
