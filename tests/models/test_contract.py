@@ -34,7 +34,8 @@ class Case:
 
     @property
     def output_steps(self) -> int:
-        return int(self.get("output_steps", self.arguments["input_steps"]))
+        around = self.get("forecast_steps", 0) + self.get("backcast_steps", 0)
+        return int(self.get("output_steps", self.arguments["input_steps"]) + around)
 
     @property
     def output_features(self) -> int:
@@ -250,6 +251,7 @@ CASES = [
     ),
     forecaster("with all shapes", **ALL_SHAPES),
     forecaster("with all shapes, of any input length", **ALL_SHAPES | {"linear_skip": False, "input_steps": None}),
+    autoencoder("that forecasts, too", forecast_steps=3, backcast_steps=1, position_embedding=True, segment_steps=2),
     autoencoder("with noise in segments", noise=0.3, input_steps=6, segment_steps=2),
     *variants_of_shape(autoencoder),
     autoencoder("in segments through a latent layer", input_steps=6, segment_steps=3, latent_dim=2, output_features=1),

@@ -65,7 +65,8 @@ def refusals(build: Callable[..., keras.Model]) -> list[tuple[str, Any, str]]:
     else:
         counts += none_allowed
         plain |= {"noise": NO_PENALTY, "kl_weight": NO_PENALTY, "latent": NO_WORD}
-        plain["kl_warmup"] = [bad for bad in NO_COUNT if bad is False or bad != 0] + [None]
+        no_number = [bad for bad in NO_COUNT if bad is False or bad != 0] + [None]
+        plain |= dict.fromkeys(["kl_warmup", "forecast_steps", "backcast_steps"], no_number)
     for name in counts:
         plain[name] = NO_COUNT if name in none_allowed else [*NO_COUNT, None]
     table = [(name, bad, f"{name}={bad!r}") for name, bads in plain.items() for bad in bads]

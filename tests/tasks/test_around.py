@@ -17,6 +17,7 @@ from seq2seq_kit.models import build_autoencoder, split_autoencoder
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.training.beyond import shared_loss, step_weights
 from seq2seq_kit.training.fit import seed_everything
+from seq2seq_kit.training.own_scale import own_ratio
 from tests.conftest import autoencode_recipe, hourly_frame
 from tests.untyped import parse_recipe
 
@@ -76,9 +77,10 @@ def test_a_model_writes_the_steps_around_and_its_halves_are_its_halves() -> None
     given = np.random.default_rng(0).normal(size=(3, 4, 2)).astype("float32")
     encoder, decoder = split_autoencoder(model)
     np.testing.assert_allclose(decoder(encoder(given)), model(given), atol=1e-6)
-    for name in ("forecast_steps", "backcast_steps"):
-        with pytest.raises(ArgumentError, match=f"{name}=-1"):
-            build_autoencoder(input_steps=4, input_features=2, **{name: -1})
+    with pytest.raises(ArgumentError, match="forecast_steps=-1"):
+        build_autoencoder(input_steps=4, input_features=2, forecast_steps=-1)
+    with pytest.raises(ArgumentError, match="backcast_steps=True"):
+        build_autoencoder(input_steps=4, input_features=2, backcast_steps=True)
     with pytest.raises(ArgumentError, match="multiple of 2"):
         build_autoencoder(input_steps=4, input_features=2, segment_steps=2, forecast_steps=1)
 
@@ -149,9 +151,9 @@ def test_with_series_on_one_scale_validation_is_weighed_alike() -> None:
     error = (np.asarray(model(prepared.arrays("val", windows)[0])) - prepared.scaled_targets("val", windows)).astype(
         "float64"
     )
-    from seq2seq_kit.training.own_scale import own_ratio
-
-    error = (error * own_ratio(prepared)[prepared.series_of("val", windows)][:, None]) ** 2
+    ratio = own_ratio(prepared)
+    assert ratio is not None
+    error = (error * ratio[prepared.series_of("val", windows)][:, None]) ** 2
     shape, series = prepared.windows["val"].shape, prepared.series_of("val", windows)
     found = [
         0.1 * error[series == each][:, shape.inside, k].mean() + 0.9 * error[series == each][:, shape.beyond, k].mean()
@@ -179,7 +181,7 @@ def test_the_linear_baseline_tells_the_rows_around_from_its_codes(run: tuple[Any
 def test_a_bundle_answers_as_before_and_names_steps_by_the_window(run: tuple[Any, Any, Any], tmp_path: Path) -> None:
     job, _, bundle = run
     bundle.save(tmp_path / "bundle")
-    loaded = load(tmp_path / "bundle")
+    loaded: Any = load(tmp_path / "bundle")
     frame = hourly_frame(200)
     rebuilt = loaded.reconstruct(frame)
     pd.testing.assert_frame_equal(rebuilt, bundle.reconstruct(frame), rtol=1e-4, atol=1e-4)
@@ -265,7 +267,7 @@ def test_no_row_after_an_interpolated_one_is_forecast_from_it() -> None:
     frame = hourly_frame(400)
     frame.loc[100, "load"] = np.nan
     with_forecast, without = (
-        open_job(parse_recipe(around(missing="interpolate", backcast_steps=0, forecast_steps=steps)), frame).prepared
+        opened(around(missing="interpolate", backcast_steps=0, forecast_steps=steps), frame).prepared
         for steps in (3, 0)
     )
     newest = with_forecast.windows["train"].input_rows()[:, -1]

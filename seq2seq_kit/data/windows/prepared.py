@@ -294,7 +294,7 @@ def scale(data: Data, table: Table, filled: Table, split: Split, scaler: Scaler)
 
 
 def _barred(data: Data, columns: Columns, filled: Table) -> np.ndarray | None:
-    looks = isinstance(data, HorizonData) or getattr(data, "forecast_steps", 0)
+    looks = isinstance(data, HorizonData) or getattr(data, "forecast_steps", 0) > 0
     if not looks or filled.looks_ahead is None:
         return None
     rows = np.any(filled.looks_ahead[:, [filled.columns.index(name) for name in columns.inputs]], axis=1)
