@@ -225,8 +225,7 @@ class Job(ABC, Generic[R, B, E]):
         losses = [epoch.val_loss for epoch in fitted.history]
         found = self.diagnose(val, test, losses, all_epochs=fitted.ended == "epochs")
         if fitted.left_out:
-            told = self.leavable.told(fitted.left_out)
-            found.append(left_out_finding(fitted.left_out, self.examples.count("train"), self.unit, told))
+            found.append(left_out_finding(self.leavable, fitted.left_out, self.examples.count("train"), self.unit))
         return found
 
     @staticmethod

@@ -113,8 +113,9 @@ def rms_by_example(error: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(squares.sum(axis=(1, 2)) / np.maximum(known.sum(axis=(1, 2)), 1)))
 
 
-def left_out_finding(numbers: Sequence[int], of: int, unit: str, told: Sequence[str]) -> Finding:
-    """What was left out, in a sentence; `told`: stretches of time or names, the worst first."""
+def left_out_finding(leavable: Leavable, numbers: Sequence[int], of: int, unit: str) -> Finding:
+    """What was left out, in a sentence, the worst first."""
+    told = leavable.told(numbers)
     more = f" and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
     said = (
         f"{len(numbers):,} of {of:,} training {unit} ({100 * len(numbers) / of:.1f} %), those with the largest errors after a "

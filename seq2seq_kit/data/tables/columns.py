@@ -140,6 +140,11 @@ def _series_category(data: WindowData) -> str:
     return name
 
 
+def forecasts(data: Data) -> bool:
+    """Whether windows have targets after their inputs."""
+    return isinstance(data, HorizonData) or getattr(data, "forecast_steps", 0) > 0
+
+
 def window_shape(data: Data) -> WindowShape:
     """How a recipe's windows lie over the rows."""
     if isinstance(data, HorizonData):

@@ -11,7 +11,7 @@ from seq2seq_kit.data.on_disk.batches import make_group_batches
 from seq2seq_kit.data.on_disk.rows import on_disk
 from seq2seq_kit.data.rows import Rows
 from seq2seq_kit.data.tables.categories import unknown_values
-from seq2seq_kit.data.tables.columns import Columns, stride_of, window_shape
+from seq2seq_kit.data.tables.columns import Columns, forecasts, stride_of, window_shape
 from seq2seq_kit.data.tables.history import History
 from seq2seq_kit.data.tables.pieces import cells_of
 from seq2seq_kit.data.tables.scaling import Scaler
@@ -23,7 +23,7 @@ from seq2seq_kit.data.windows.matrix import make_matrix, write_weights
 from seq2seq_kit.data.windows.ranges import Windows, longest_reach, make_windows
 from seq2seq_kit.data.windows.stages import fill, fit_on
 from seq2seq_kit.errors import ArgumentError, SeriesTooShortError
-from seq2seq_kit.recipe.fields import Data, HorizonData
+from seq2seq_kit.recipe.fields import Data
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -294,8 +294,7 @@ def scale(data: Data, table: Table, filled: Table, split: Split, scaler: Scaler)
 
 
 def _barred(data: Data, columns: Columns, filled: Table) -> np.ndarray | None:
-    looks = isinstance(data, HorizonData) or getattr(data, "forecast_steps", 0) > 0
-    if not looks or filled.looks_ahead is None:
+    if not forecasts(data) or filled.looks_ahead is None:
         return None
     rows = np.any(filled.looks_ahead[:, [filled.columns.index(name) for name in columns.inputs]], axis=1)
     return rows if rows.any() else None
