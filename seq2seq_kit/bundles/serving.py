@@ -38,15 +38,16 @@ def _example(prepared: Prepared, source: pd.DataFrame | FrameOnDisk) -> pd.DataF
     For `Bundle.answer`; rows that begin or end in missing cells would be cut or taken for rows ahead.
     """
     data, columns = prepared.data, prepared.columns
-    windows = prepared.windows["test"]
-    start = _fullest(prepared, [prepared.table.columns.index(name) for name in columns.past])
-    ahead = windows.shape.span - windows.shape.input_steps if getattr(data, "known_future", []) else 0
-    rows = start + np.arange(windows.shape.input_steps + ahead)
+    shape = prepared.windows["test"].shape
+    start = _fullest(prepared, [prepared.table.columns.index(name) for name in columns.past]) - shape.before
+    given = shape.span if shape.beyond else shape.input_steps  # what is told around a window is compared with its rows
+    ahead = shape.span - shape.input_steps if getattr(data, "known_future", []) else 0
+    rows = start + np.arange(given + ahead)
     names = list(dict.fromkeys([*data.series_columns, *data.time_columns, *columns.numbers, *columns.words]))
     numbers = np.array([prepared.table.number(int(row)) - 1 for row in rows])
     # A row that was added has no row in the source: there is none between the rows that have.
     there = numbers >= 0
-    rows, steps = rows[there], int(there[: windows.shape.input_steps].sum())
+    rows, steps = rows[there], int(there[:given].sum())
     example = source.iloc[numbers[there]][names].reset_index(drop=True)
     if data.resample or data.duplicates not in ("refuse", "first", "last"):
         example[columns.numbers] = cells_of(prepared.table.values, rows, range(len(columns.numbers)))

@@ -10,6 +10,7 @@ import pytest
 
 from seq2seq_kit import explain, load
 from seq2seq_kit.anomalies.row_errors import row_errors
+from seq2seq_kit.bundles.serving import served_examples
 from seq2seq_kit.data.windows.kept import cells_of
 from seq2seq_kit.data.windows.ranges import WindowShape, make_windows
 from seq2seq_kit.errors import ArgumentError, RecipeError, SeriesTooShortError
@@ -191,6 +192,9 @@ def test_a_bundle_answers_as_before_and_names_steps_by_the_window(run: tuple[Any
     codes = loaded.encode(frame)
     assert (codes["first_time"].iloc[0], codes["last_time"].iloc[0]) == (frame["time"].iloc[2], frame["time"].iloc[25])
     assert len(loaded.score(frame, by="step")) == len(rebuilt)
+    served = served_examples(bundle, job.prepared, hourly_frame(500))
+    example, answer = served["frames"]
+    assert (len(example), len(answer)) == (29, 1)  # one window with what is around it
     table = bundle.evaluate(frame).table()
     assert table["step"].max() == 29
     assert job.report(bundle, "test").baselines == ["training mean", "PCA (4)"]
