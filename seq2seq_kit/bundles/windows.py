@@ -13,6 +13,7 @@ import pandas as pd
 from seq2seq_kit.anomalies.detection import Detection, detect_events
 from seq2seq_kit.anomalies.detector import Detector
 from seq2seq_kit.anomalies.row_errors import Predicts, Progress, RowErrors, newest_rows, row_errors
+from seq2seq_kit.anomalies.stream import EventStream
 from seq2seq_kit.bundles.base import Arrays, Json, Shape, names_of_categories, refuse_other_shapes
 from seq2seq_kit.bundles.detecting import DetectingBundle, fitted_detector, seconds_between, stored_detector
 from seq2seq_kit.bundles.frames import require_some
@@ -89,11 +90,16 @@ class WindowBundle(DetectingBundle):
         require_some(prepared)
         return self.row_errors(prepared, "test", progress), list(prepared.notes), seconds_between(prepared)
 
-    def detected(self, prepared: Prepared) -> Prepared:
-        """The same rows with the windows that `detect` looks at; they reach every row unless the recipe asks for others."""
-        data = prepared.data
+    @property
+    def detect_data(self) -> Data:
+        """The section with the windows that `detect` looks at; they reach every row unless the recipe asks for others."""
+        data = self.window_data
         stride = self.detect_settings.stride or min(data.window_stride, window_shape(data).output_steps)
-        return replace(prepared, data=data.model_copy(update={"window_stride": stride, "train_stride": None}))
+        return data.model_copy(update={"window_stride": stride, "train_stride": None})
+
+    def detected(self, prepared: Prepared) -> Prepared:
+        """The same rows with those windows."""
+        return replace(prepared, data=self.detect_data)
 
     def row_errors(self, prepared: Prepared, part: str, progress: Progress | None = None) -> RowErrors:
         """The errors of the rows of a part of `detected` rows, whose windows are the model's or its linear baseline's."""
@@ -141,6 +147,20 @@ class WindowBundle(DetectingBundle):
         return lambda prepared, part, windows: (
             (self.forecast(prepared, part, windows) + peer(prepared, part, windows)) / 2
         )
+
+    def event_stream(self, *, state: Mapping[str, object] | None = None) -> EventStream:
+        """Events of rows as they come, of any number of series; see `EventStream`.
+
+        Args:
+            state: What `to_json` of another stream of this model gave: it goes on from there.
+
+        Raises:
+            ArgumentError: There is no detector, the recipe has what no stream can do, or the state is none of this model.
+        """
+        made = EventStream(self.error_source, self.detect_data, self.scaler, self.require_detector())
+        if state is not None:
+            made.restore(state)
+        return made
 
     def state(self) -> tuple[Json, Arrays]:
         """What is saved beside the model: JSON and arrays."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.anomalies.stream import EventStream
 from seq2seq_kit.bundles.encoding import EncodingBundle
 from seq2seq_kit.bundles.frames import forecast_frame, in_chunks, require_some, window_labels
 from seq2seq_kit.bundles.windows import WindowBundle
@@ -161,6 +162,10 @@ class AutoencodeBundle(WindowBundle, EncodingBundle):
         prepared = self._windows_of(frame, stride, origin)
         windows = np.arange(prepared.windows["test"].count)
         return in_chunks(prepared, windows, lambda prepared, chunk: self._scored(prepared, chunk, by))
+
+    def stream(self, *, state: Mapping[str, object] | None = None) -> EventStream:
+        """Events of rows as they come, of any number of series: `event_stream`."""
+        return self.event_stream(state=state)
 
     @cached_property
     def halves(self) -> tuple[keras.Model, keras.Model]:

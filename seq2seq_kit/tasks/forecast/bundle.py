@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.anomalies.stream import EventStream
 from seq2seq_kit.bundles.frames import forecast_frame, in_chunks, newest_windows
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.data.windows.ahead import split_ahead
@@ -130,6 +132,10 @@ class ForecastBundle(WindowBundle):
         """
         rows, future = split_ahead(frame, self.recipe.data)
         return self.predict(rows, future=future)
+
+    def stream(self, *, state: Mapping[str, object] | None = None) -> EventStream:
+        """Events of rows as they come, of any number of series: `event_stream`."""
+        return self.event_stream(state=state)
 
     @cached_property
     def _reader(self) -> NewestReader | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
@@ -123,9 +123,10 @@ class NextStepBundle(WindowBundle):
             )
         return Stream(self.stepper, self.scaler, self.recipe.data, names)
 
-    def detected(self, prepared: Prepared) -> Prepared:
+    @property
+    def detect_data(self) -> HorizonData:
         # What the model is trained for: the next row after each one.
-        return replace(prepared, data=prepared.data.model_copy(update={"window_stride": 1, "output_steps": 1}))
+        return self.window_data.model_copy(update={"window_stride": 1, "output_steps": 1})
 
     def forecast(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
         """The model as a predictor of windows, in original units, shape `(windows, output_steps, inputs)`."""

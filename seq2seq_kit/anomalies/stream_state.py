@@ -1,0 +1,112 @@
+"""What a stream keeps of a series between two rows, as plain numbers if asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+import numpy as np
+
+from seq2seq_kit.anomalies.stream_events import OpenEvent
+
+
+@dataclass
+class SeriesState:
+    """One series: its newest stretch without a gap. Rows are counted from 0 at the stretch's first one.
+
+    Attributes:
+        time: Nanoseconds of the newest row; None without a clock or before the first row.
+        row: Rows read before this stretch, in all; names rows where there is no time.
+        rows: Rows of the stretch.
+        kept: Row of the first of those below.
+        values: Kept rows in original units, NaN where missing, shape `(kept rows, columns)`.
+        matrix: The same as the model reads them, shape `(kept rows, width)` float32.
+        times: Nanoseconds of the kept rows; empty without a clock.
+        filled: The newest row in original units without missing cells, as far as they could be filled.
+        window: First row of the next window.
+        starts: First predicted row of each window that reaches a row without a score, ascending.
+        stack: Their predictions in original units, shape `(windows, steps, columns)`.
+        scored: Rows that are scored, or that no window reaches.
+        newest: The newest row that is scored; -1 for none.
+        tail: Errors of the newest scored rows, as many as smoothing looks back.
+        event: That is open.
+    """
+
+    time: int | None
+    row: int
+    values: np.ndarray
+    matrix: np.ndarray
+    stack: np.ndarray
+    tail: np.ndarray
+    filled: np.ndarray
+    rows: int = 0
+    kept: int = 0
+    window: int = 0
+    scored: int = 0
+    newest: int = -1
+    times: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    starts: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    event: OpenEvent | None = None
+
+    @classmethod
+    def empty(cls, columns: int, width: int, steps: int, targets: int) -> Self:
+        """A series of which nothing is known."""
+        return cls(
+            time=None,
+            row=0,
+            values=np.zeros((0, columns)),
+            matrix=np.zeros((0, width), dtype=np.float32),
+            stack=np.zeros((0, steps, targets)),
+            tail=np.zeros((0, targets)),
+            filled=np.full(columns, np.nan),
+        )
+
+    def begin_stretch(self) -> None:
+        """After a gap nothing of before is read any more."""
+        self.row += self.rows
+        self.rows = self.kept = self.window = self.scored = 0
+        self.newest = -1
+        for name in ("values", "matrix", "stack", "tail", "times", "starts"):
+            setattr(self, name, getattr(self, name)[:0])
+        self.filled = np.full_like(self.filled, np.nan)
+
+    def forget(self, first: int) -> None:
+        """Drops the rows before `first`, which nothing needs any more."""
+        if first > self.kept:
+            drop = first - self.kept
+            self.values, self.matrix, self.times = self.values[drop:], self.matrix[drop:], self.times[drop:]
+            self.kept = first
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain numbers; None for a missing one."""
+        stored: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
+        for name, value in stored.items():
+            if isinstance(value, np.ndarray):
+                stored[name] = _plain(value)
+        stored["event"] = None if self.event is None else self.event.to_json()
+        return stored
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any], like: SeriesState) -> Self:
+        """The reverse of `to_json`, with the shapes of `like`.
+
+        Raises:
+            ValueError: The numbers have other shapes.
+        """
+        read = dict(stored)
+        for each in fields(cls):
+            value = getattr(like, each.name)
+            if isinstance(value, np.ndarray):
+                found = np.array(read[each.name], dtype=value.dtype)
+                read[each.name] = found = found.reshape(len(read[each.name]), *value.shape[1:])
+                if value.ndim == 1 and len(value) and found.shape != value.shape:
+                    raise ValueError(f"{each.name} has {len(found)} numbers instead of {len(value)}")
+        read["event"] = None if read["event"] is None else OpenEvent.from_json(read["event"])
+        return cls(**read)
+
+
+def _plain(values: np.ndarray) -> list[Any]:
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        listed: list[Any] = np.where(np.isnan(values), None, values.astype(object)).tolist()
+        return listed
+    return list(values.tolist())

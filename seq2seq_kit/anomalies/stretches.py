@@ -1,0 +1,220 @@
+"""Windows of rows that come one by one: what is kept of a stretch, which windows are complete, which rows are settled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from seq2seq_kit.anomalies.row_errors import Predicts
+from seq2seq_kit.anomalies.stream_rows import RowReader
+from seq2seq_kit.anomalies.stream_state import SeriesState
+from seq2seq_kit.anomalies.stream_update import StreamUpdate
+from seq2seq_kit.data.tables.columns import Columns, window_shape
+from seq2seq_kit.data.tables.scaling import Scaler
+from seq2seq_kit.data.tables.splits import whole
+from seq2seq_kit.data.tables.table import Table
+from seq2seq_kit.data.windows.matrix import make_matrix
+from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.data.windows.ranges import Windows
+from seq2seq_kit.recipe.fields import Data
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows of one series without a gap.
+
+    Attributes:
+        name: Of the series.
+        values: Original units, shape `(rows, columns)`.
+        times: Nanoseconds; None without a clock.
+        gap: Whether rows are missing before it.
+    """
+
+    name: str
+    values: np.ndarray
+    times: np.ndarray | None
+    gap: bool
+
+
+class Stretches:
+    """How a model's windows lie over rows that come one by one.
+
+    Args:
+        predict: Predicts windows in original units.
+        data: The recipe's section, with the windows that `detect` looks at.
+        scaler: Fitted on the training rows.
+        reader: Knows the clock.
+    """
+
+    def __init__(self, predict: Predicts, data: Data, scaler: Scaler, reader: RowReader) -> None:
+        self._predict, self._data, self._scaler, self._reader = predict, data, scaler, reader
+        self._columns = Columns.of(data)
+        self._layout, self._shape, self._stride = self._columns.layout(), window_shape(data), data.window_stride
+        self.targets = self._columns.targets
+        self.places = [self._columns.table.index(name) for name in self.targets]
+        self.scale = scaler.scale[:, [scaler.columns.index(name) for name in self.targets]]
+        # A larger value might be beyond the range of float32 once it is scaled.
+        picked = [scaler.columns.index(name) for name in self._columns.table]
+        scale, center = scaler.scale[:, picked], scaler.center[:, picked]
+        self.most = (np.finfo(np.float32).max / 4 * np.minimum(scale, 1.0) - np.abs(center)).min(axis=0)
+        self._codes: dict[str, int] = {}
+
+    @property
+    def span(self) -> int:
+        """Rows of a window, its targets included."""
+        return self._shape.span
+
+    @property
+    def steps(self) -> int:
+        """Rows that a window predicts."""
+        return self._shape.output_steps
+
+    @property
+    def sizes(self) -> list[int]:
+        """What a stored state must fit."""
+        return [self._shape.input_steps, self._shape.output_steps, self._shape.target_offset, self._stride]
+
+    def empty(self) -> SeriesState:
+        """A series of which nothing is known."""
+        return SeriesState.empty(len(self._columns.table), len(self._layout.columns), self.steps, len(self.targets))
+
+    def codes(self, names: Sequence[str]) -> np.ndarray:
+        """Row of the scaler for each series.
+
+        Raises:
+            DataError: Each series has a scale of its own, and one of these was not in the training rows.
+        """
+        new = [name for name in names if name not in self._codes]
+        if new:
+            self._codes |= dict(zip(new, self._scaler.codes_of(new).tolist(), strict=True))
+        return np.array([self._codes[name] for name in names], dtype=np.int64)
+
+    def take(self, wave: Sequence[Piece], states: Sequence[SeriesState]) -> int:
+        """Puts rows behind those of their series; the number of those before the first known value of a column."""
+        taken, dropped = [], 0
+        for piece, state in zip(wave, states, strict=True):
+            if piece.times is not None and len(piece.times):
+                state.time = int(piece.times[-1])
+            filled = self._filled(piece.values, state)
+            # A stretch begins where every column has a value to carry on.
+            first = 0
+            if self._data.missing != "mask" and not state.rows:
+                lacking = np.isnan(filled).any(axis=1)
+                first = int(np.argmin(lacking)) if not lacking.all() else len(lacking)
+            state.row += first
+            dropped += first
+            taken.append((piece.values[first:], None if piece.times is None else piece.times[first:], filled[first:]))
+        counts = [len(values) for values, _, _ in taken]
+        if not sum(counts):
+            return dropped
+        matrix = self._scaled(wave, [filled for _, _, filled in taken], [times for _, times, _ in taken], counts)
+        ends = np.cumsum(counts)
+        for state, (values, times, _), end, count in zip(states, taken, ends, counts, strict=True):
+            state.values = np.concatenate([state.values, values])
+            state.matrix = np.concatenate([state.matrix, matrix[end - count : end]])
+            if times is not None:
+                state.times = np.concatenate([state.times, times])
+            state.rows += count
+        return dropped
+
+    def _filled(self, values: np.ndarray, state: SeriesState) -> np.ndarray:
+        """Missing cells carried on from the row before, where the recipe fills them: no stream knows the next one."""
+        if self._data.missing == "mask" or not len(values):
+            return values
+        filled = values
+        if np.isnan(values).any():
+            filled = np.concatenate([state.filled[None], values])
+            known = ~np.isnan(filled)
+            newest = np.maximum.accumulate(np.where(known, np.arange(len(filled))[:, None], 0), axis=0)
+            filled = np.take_along_axis(filled, newest, axis=0)[1:]
+        state.filled = filled[-1].copy()
+        return filled
+
+    def _scaled(
+        self,
+        wave: Sequence[Piece],
+        filled: Sequence[np.ndarray],
+        times: Sequence[np.ndarray | None],
+        counts: Sequence[int],
+    ) -> np.ndarray:
+        bounds = np.concatenate([[0], np.cumsum(counts)])
+        clock = None
+        if self._columns.calendar:
+            clock = self._reader.index(np.concatenate([each for each in times if each is not None]))
+        table = self._table([piece.name for piece in wave], np.concatenate(list(filled)), bounds, times=clock)
+        matrix = make_matrix(self._columns, table, self._scaler, self.codes(table.series), self._layout)
+        return np.asarray(matrix)
+
+    def _table(
+        self,
+        names: list[str],
+        values: np.ndarray,
+        bounds: np.ndarray,
+        segments: np.ndarray | None = None,
+        times: object = None,
+    ) -> Table:
+        if segments is None:
+            segments = np.column_stack([bounds[:-1], bounds[1:], np.arange(len(names))])
+        return Table(self._columns.table, values, times, names, bounds, segments, origin="the stream")  # type: ignore[arg-type]
+
+    def predict(self, wave: Sequence[Piece], states: Sequence[SeriesState]) -> None:
+        """Predicts the windows that have become complete."""
+        complete = [(piece.name, state, self._complete(state)) for piece, state in zip(wave, states, strict=True)]
+        complete = [each for each in complete if each[2]]
+        if not complete:
+            return
+        counts = np.array([count for _, _, count in complete])
+        begins = np.array([state.window - state.kept for _, state, _ in complete])
+        bounds = np.concatenate([[0], np.cumsum([len(state.matrix) for _, state, _ in complete])])
+        names = [name for name, _, _ in complete]
+        segments = np.column_stack([bounds[:-1] + begins, bounds[1:], np.arange(len(names))])
+        table = self._table(names, np.concatenate([state.values for _, state, _ in complete]), bounds, segments)
+        split = whole(table)
+        prepared = Prepared(
+            data=self._data,
+            table=table,
+            split=split,
+            segments=segments,
+            scaler=self._scaler,
+            codes=self.codes(names),
+            matrix=np.concatenate([state.matrix for _, state, _ in complete]),
+            layout=self._layout,
+            rows={"test": split.rows("test")},
+        )
+        # What the property would find, in a fraction of the time.
+        vars(prepared)["windows"] = {
+            "test": Windows(self._shape, self._stride, segments[:, 0], counts, np.arange(len(names)))
+        }
+        predicted = self._predict(prepared, "test", np.arange(int(counts.sum())))
+        for (_, state, count), end in zip(complete, np.cumsum(counts), strict=True):
+            first = state.window + self._shape.target_offset
+            state.starts = np.concatenate([state.starts, first + self._stride * np.arange(count)])
+            state.stack = np.concatenate([state.stack, predicted[end - count : end]])
+            state.window += count * self._stride
+
+    def _complete(self, state: SeriesState) -> int:
+        """Windows that have all of their rows and are not predicted yet."""
+        return max((state.rows - self.span - state.window) // self._stride + 1, 0)
+
+    def final(self, state: SeriesState, update: StreamUpdate, *, ended: bool) -> np.ndarray:
+        """Rows whose windows are all complete; those that no window reaches are counted."""
+        until = state.rows if ended else min(state.window + self._shape.target_offset, state.rows)
+        rows = np.arange(state.scored, until)
+        newest = np.searchsorted(state.starts, rows, side="right") - 1
+        reached = newest >= 0
+        if reached.any():
+            reached &= rows < state.starts[np.maximum(newest, 0)] + self.steps
+        update.unreached += int((~reached).sum())
+        state.scored = max(int(until), state.scored)
+        if not reached.any():
+            self.settle(state)
+        return rows[reached]
+
+    def settle(self, state: SeriesState) -> None:
+        """Drops rows and windows that nothing needs any more."""
+        kept = int(np.searchsorted(state.starts, state.scored - self.steps, side="right"))
+        if kept:
+            state.starts, state.stack = state.starts[kept:], state.stack[kept:]
+        state.forget(min(state.window, state.scored))

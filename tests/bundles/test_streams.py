@@ -1,0 +1,262 @@
+"""Streams of events: any chunking gives what `detect` gives of the whole table, in another process too."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from seq2seq_kit.anomalies.stream import EventStream
+from seq2seq_kit.anomalies.stream_update import StreamUpdate
+from seq2seq_kit.bundles.windows import WindowBundle
+from seq2seq_kit.errors import ArgumentError, DataError
+from seq2seq_kit.tasks import open_job
+from tests.conftest import ROOT, autoencode_recipe, forecast_recipe, hourly_frame, next_step_recipe
+from tests.untyped import parse_recipe
+
+SITES = ("a", "b", "c")
+MODELS: dict[str, dict[str, Any]] = {
+    "autoencoder": autoencode_recipe(series="site", input_steps=6),
+    "strided": autoencode_recipe(series="site", input_steps=6, window_stride=4)
+    | {"detect": {"stride": 4, "smooth": 3}},
+    "apart": autoencode_recipe(series="site", input_steps=4) | {"detect": {"stride": 7, "smooth": 3}},
+    "masked": autoencode_recipe(series="site", input_steps=6, missing="mask") | {"detect": {"columns": "mean"}},
+    "carried": autoencode_recipe(series="site", input_steps=6, missing="ffill") | {"detect": {"combine": "max"}},
+    "forecast": forecast_recipe(series="site", input_steps=6, output_steps=3)
+    | {"detect": {"smooth": 2, "columns": "mahalanobis"}},
+    "delayed": forecast_recipe(series="site", input_steps=6, output_steps=2, gap_steps=2) | {"detect": {}},
+    "of each window": forecast_recipe(series="site", input_steps=6, window_scaling="standard", scale_per_series=True)
+    | {"detect": {"combine": "mean"}},
+    "next step": next_step_recipe(series="site", input_steps=6) | {"detect": {"min_steps": 2, "merge_gap": 3}},
+    "linear": autoencode_recipe(series="site", input_steps=6) | {"detect": {"by": "both", "merge_gap": 0}},
+}
+
+
+@cache
+def untrained(name: str) -> WindowBundle:
+    """A model as it begins, with a detector: what it says is another matter."""
+    frame = hourly_frame(200, series=SITES)
+    recipe = MODELS[name] | {"detect": {"alarms_per_week": 8, "merge_gap": 2} | MODELS[name].get("detect", {})}
+    job = open_job(parse_recipe(recipe), frame)
+    bundle, _ = job.detecting(job.bundle(job.build(), {}))
+    assert isinstance(bundle, WindowBundle)
+    return bundle
+
+
+@cache
+def table(name: str) -> pd.DataFrame:
+    """Three series with wild rows, gaps and, where the model takes them, missing cells."""
+    frame = hourly_frame(90, series=SITES, seed=4)
+    rng = np.random.default_rng(0)
+    for row in rng.integers(0, len(frame), 25):
+        frame.loc[row : row + int(rng.integers(1, 4)), ["load", "heat"][row % 2]] *= 1.8
+    if MODELS[name]["data"].get("missing", "refuse") != "refuse":
+        frame.loc[rng.integers(0, len(frame), 30), "heat"] = np.nan
+        frame.loc[[0, 90, 91], "heat"] = np.nan
+    frame = frame.drop(index=[30, 31, 35, 120, 121, 122, 123, 178])
+    return frame.sort_values(["time", "site"], kind="stable", ignore_index=True)
+
+
+def told(updates: list[StreamUpdate]) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+    scores = pd.concat([update.scores for update in updates], ignore_index=True)
+    closed = pd.concat([update.closed for update in updates], ignore_index=True)
+    scores = scores.sort_values(["site", "time"], ignore_index=True)
+    closed = closed.drop(columns="event").sort_values(["site", "start"], ignore_index=True)
+    return scores, closed, sum(update.unreached for update in updates)
+
+
+def same(found: tuple[pd.DataFrame, pd.DataFrame, int], name: str) -> None:
+    whole = untrained(name).detect(table(name))
+    expected = whole.events.drop(columns="event").sort_values(["site", "start"], ignore_index=True)
+    exact = {"check_dtype": False, "rtol": 1e-4, "atol": 1e-4}
+    pd.testing.assert_frame_equal(
+        found[0], whole.scores.drop(columns="event").sort_values(["site", "time"], ignore_index=True), **exact
+    )
+    pd.testing.assert_frame_equal(found[1], expected, **exact)
+    assert found[2] == whole.unreached
+    assert len(expected) >= 2
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(cuts=st.lists(st.integers(0, 262), max_size=12), saved=st.integers(0, 12))
+def test_any_chunking_gives_what_the_whole_table_gives(name: str, cuts: list[int], saved: int) -> None:
+    bundle, frame = untrained(name), table(name)
+    stream, updates = bundle.event_stream(), []
+    edges = [0, *sorted(cuts), len(frame)]
+    for number, (first, end) in enumerate(pairwise(edges)):
+        if end > first:
+            updates.append(stream.feed(frame[first:end]))
+        if number == saved:
+            stream = bundle.event_stream(state=json.loads(json.dumps(stream.to_json(), allow_nan=False)))
+    updates.append(stream.finish())
+    same(told(updates), name)
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "carried", "forecast", "next step"])
+def test_row_by_row_gives_the_same(name: str) -> None:
+    stream = untrained(name).event_stream()
+    updates = [stream.feed(row) for row in table(name).to_dict("records")]
+    same(told([*updates, stream.finish()]), name)
+
+
+def test_events_open_before_they_close_under_the_same_number() -> None:
+    stream = untrained("autoencoder").event_stream()
+    opened: dict[int, pd.Timestamp] = {}
+    for row in table("autoencoder").to_dict("records"):
+        update = stream.feed(row)
+        for event in update.opened.itertuples():
+            opened[event.event] = event.start
+        for event in update.closed.itertuples():
+            assert opened.pop(event.event) == event.start
+    assert set(stream.finish().closed.event) == set(opened)
+
+
+@pytest.mark.slow
+def test_a_state_goes_on_in_another_process(tmp_path: Path) -> None:
+    bundle, frame = untrained("forecast"), table("forecast")
+    stream = bundle.event_stream()
+    updates = [stream.feed(frame[:150])]
+    (tmp_path / "state.json").write_text(json.dumps(stream.to_json(), allow_nan=False))
+    frame[150:].to_parquet(tmp_path / "rest.parquet")
+    bundle.save(tmp_path / "bundle")
+    code = (
+        "import json, pandas as pd, seq2seq_kit as kit\n"
+        "stream = kit.load('bundle').stream(state=json.load(open('state.json')))\n"
+        "update, end = stream.feed(pd.read_parquet('rest.parquet')), stream.finish()\n"
+        "pd.concat([update.scores, end.scores]).to_parquet('scores.parquet')\n"
+        "pd.concat([update.closed, end.closed]).to_parquet('closed.parquet')\n"
+        "print(update.unreached + end.unreached)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    scores = pd.concat([updates[0].scores, pd.read_parquet(tmp_path / "scores.parquet")])
+    closed = pd.concat([updates[0].closed, pd.read_parquet(tmp_path / "closed.parquet")])
+    found = (
+        scores.sort_values(["site", "time"], ignore_index=True),
+        closed.drop(columns="event").sort_values(["site", "start"], ignore_index=True),
+        updates[0].unreached + int(done.stdout),
+    )
+    same(found, "forecast")
+
+
+def rows_of(site: str, first: str, count: int) -> pd.DataFrame:
+    times = pd.date_range(first, periods=count, freq="h")
+    return pd.DataFrame({"time": times, "site": site, "load": 100.0, "heat": 10.0})
+
+
+def test_late_duplicate_and_missing_rows_are_told_and_left_out() -> None:
+    stream = untrained("autoencoder").event_stream()
+    stream.feed(rows_of("a", "2026-03-01 00:00", 10))
+    late = stream.feed(rows_of("a", "2026-03-01 07:00", 1))
+    assert (late.late, late.rows) == ({"a": 1}, 0)
+    twice = stream.feed(rows_of("a", "2026-03-01 09:00", 1))
+    assert twice.duplicates == {"a": 1}
+    beside = stream.feed(rows_of("a", "2026-03-01 10:20", 1))
+    assert beside.duplicates == {"a": 1}
+    after = stream.feed(rows_of("a", "2026-03-01 13:00", 2))
+    assert after.missing == {"a": 3}
+    assert "3 rows are missing; a new stretch begins after them: a" in after.notes
+    assert after.rows == 5  # those that waited for rows that will not come
+    mixed = pd.concat([rows_of("b", "2026-03-01 03:00", 2), rows_of("b", "2026-03-01 01:00", 2)])
+    assert not stream.feed(mixed).late  # within a chunk rows are put in order
+    assert stream.series == ["a", "b"]
+
+
+def test_a_clock_that_jumps_back_is_an_error_and_nothing_is_taken() -> None:
+    stream = untrained("autoencoder").event_stream()
+    stream.feed(rows_of("a", "2026-03-02 00:00", 10))
+    before = stream.to_json()
+    jumped = pd.concat([rows_of("b", "2026-03-02 00:00", 10), rows_of("a", "2026-03-01 00:00", 10)])
+    with pytest.raises(DataError, match="of series a jumps back by 33 steps") as error:
+        stream.feed(jumped)
+    assert error.value.code == "clock_jumped_back"
+    within = pd.concat([rows_of("b", "2026-03-02 00:00", 30), rows_of("b", "2026-03-01 00:00", 10)])
+    with pytest.raises(DataError) as error:
+        stream.feed(within)
+    assert error.value.code == "clock_jumped_back"
+    assert stream.to_json() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"heat": np.nan}, "missing_cells"),
+        ({"heat": 1e39}, "value_too_large"),
+        ({"heat": "warm"}, "not_a_number"),
+        ({"time": "soon"}, "invalid_timestamp"),
+        ({"site": None}, "missing_series_name"),
+    ],
+)
+def test_rows_that_cannot_be_read_change_nothing(change: dict[str, object], code: str) -> None:
+    stream = untrained("autoencoder").event_stream()
+    stream.feed(rows_of("a", "2026-03-01 00:00", 10))
+    before = stream.to_json()
+    row = {"time": pd.Timestamp("2026-03-01 10:00"), "site": "a", "load": 100.0, "heat": 10.0} | change
+    with pytest.raises(DataError) as error:
+        stream.feed(row)
+    assert error.value.code == code
+    assert stream.to_json() == before
+    assert len(stream.feed(rows_of("a", "2026-03-01 10:00", 1)).scores) == 1
+
+
+def test_a_series_without_a_scale_changes_nothing() -> None:
+    stream = untrained("of each window").event_stream()
+    with pytest.raises(DataError) as error:
+        stream.feed(pd.concat([rows_of("a", "2026-03-01", 3), rows_of("new", "2026-03-01", 3)]))
+    assert error.value.code == "unknown_series"
+    assert stream.series == []
+
+
+@pytest.mark.parametrize("name", ["forecast", "apart"])
+def test_a_state_of_another_model_is_refused(name: str) -> None:
+    stored = untrained(name).event_stream().to_json()
+    for wrong in (stored, {}, {"format": 1}, stored | {"series": {"a": {}}}, stored | {"series": 3}):
+        with pytest.raises(ArgumentError) as error:
+            untrained("autoencoder").event_stream(state=wrong)
+        assert error.value.code == "invalid_stream_state"
+
+
+@pytest.mark.parametrize(
+    "data", [{"resample": "mean"}, {"transform": {"load": "log"}}, {"gaps": "fill", "missing": "interpolate"}]
+)
+def test_what_no_stream_can_do_is_told(data: dict[str, Any]) -> None:
+    job = open_job(parse_recipe(autoencode_recipe(**data)), hourly_frame(300))
+    bundle, _ = job.detecting(job.bundle(job.build(), {}, peers=False))
+    with pytest.raises(ArgumentError) as error:
+        bundle.stream()
+    assert error.value.code == "stream_not_supported"
+    with pytest.raises(ArgumentError) as error:
+        replace(bundle, detector=None).stream()
+    assert error.value.code == "no_detector"
+
+
+def test_without_a_clock_rows_are_steps() -> None:
+    frame = hourly_frame(300).drop(columns="time")
+    recipe = autoencode_recipe(input_steps=6)
+    del recipe["data"]["time"], recipe["data"]["every"]
+    job = open_job(parse_recipe(recipe), frame)
+    bundle, _ = job.detecting(job.bundle(job.build(), {}, peers=False))
+    stream: EventStream = bundle.stream()
+    updates = [stream.feed(row) for row in frame[:40].to_dict("records")] + [stream.feed(frame[40:]), stream.finish()]
+    found = pd.concat([update.scores for update in updates], ignore_index=True)
+    pd.testing.assert_frame_equal(
+        found, bundle.detect(frame).scores.drop(columns="event"), check_dtype=False, rtol=1e-4
+    )
+    assert found.row.tolist() == list(range(1, 301))
