@@ -126,15 +126,16 @@ class EventStream:
                 last = None if state is None else state.time
                 taken, gaps, late, twice = self._reader.placed(name, last, rows.times[first:end], most)
                 update.count(name, late=late, twice=twice, missing=int(gaps.sum()))
-            edges = [0, *(np.flatnonzero(gaps > 0)).tolist(), len(taken)]
+            edges = [0, *(np.flatnonzero(gaps > 0).tolist() if gaps.any() else ()), len(taken)]
             for begin, stop in pairwise(edges):
                 for at in range(begin, stop, _AT_ONCE):
                     own = first + taken[at : min(at + _AT_ONCE, stop)]
                     times = None if rows.times is None else rows.times[own]
                     gap = at == begin and begin < len(gaps) and bool(gaps[begin])
                     found.append(Piece(name, rows.values[own], times, gap))
-        for piece in found:
-            self._require_cells(piece)
+        if not (np.abs(rows.values) <= self._stretches.most).all():
+            for piece in found:
+                self._require_cells(piece)
         self._stretches.codes(rows.names)  # knows which series have no scale
         return found
 
@@ -225,7 +226,9 @@ class EventStream:
             part = slice(end - len(own), end)
             labels = own + state.row + 1 if not len(state.times) else state.times[own - state.kept]
             update.add(name, labels, scores[part], shares[part], usual[part], every[part], expected[part])
-            for piece in np.split(np.arange(len(own)), np.flatnonzero(np.diff(own) != 1) + 1):
+            every_row = np.arange(len(own))
+            whole = own[-1] - own[0] == len(own) - 1
+            for piece in [every_row] if whole else np.split(every_row, np.flatnonzero(np.diff(own) != 1) + 1):
                 at_rows = part.start + piece
                 if state.event is not None and own[piece[0]] != state.newest + 1:
                     self._close(state, name, update)

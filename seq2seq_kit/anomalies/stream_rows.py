@@ -22,6 +22,7 @@ from seq2seq_kit.recipe.fields import Data, WindowData
 
 Row = Mapping[str, object]
 _ORIGIN = "the stream"
+_NONE, _ONE = np.zeros(0, np.int64), np.zeros(1, np.int64)
 _OFF_GRID = 1e-6  # steps that a row on the grid may be off by rounding
 
 
@@ -58,6 +59,8 @@ class RowReader:
         self._data, self._scaler, self._every = data, scaler, Every.of(data.every, data.holidays)
         self._weight = data.weight if isinstance(data, WindowData) else None
         self._limits = [(self.columns.index(name), *data.limits[name]) for name in data.limits if name in self.columns]
+        step = self._every
+        self._nanoseconds = int(step.seconds * 1e9) if step and step.seconds and (step.fixed or not self.zone) else 0
         # What a single row may be read by without a frame, many times faster.
         self._plain = not (self.zone or data.time_format or data.time_zone or data.format.given) and isinstance(
             data.time, str | None
@@ -82,8 +85,8 @@ class RowReader:
         """Steps of the recipe between neighbours of some times; all 1 where rows are steps."""
         if self._every is None:
             return np.ones(len(times) - 1)
-        if self._every.seconds and (self._every.fixed or not self.zone):
-            return np.asarray(np.diff(times) / (self._every.seconds * 1e9))
+        if self._nanoseconds:
+            return np.asarray(np.diff(times) / self._nanoseconds)
         return np.diff(self._every.ticks(self.index(times)))
 
     def index(self, times: np.ndarray) -> pd.DatetimeIndex:
@@ -137,8 +140,8 @@ class RowReader:
         bounds = np.searchsorted(codes[order], np.arange(len(names) + 1))
         if times is not None:
             for place, name in enumerate(names):
-                own = slice(bounds[place], bounds[place + 1])
-                steps = self.steps(times[own]) if self._every is not None else np.zeros(0)
+                own = slice(int(bounds[place]), int(bounds[place + 1]))
+                steps = self.steps(times[own]) if self._every is not None and own.stop - own.start > 1 else _NONE
                 if len(steps) and steps.min() < 0:
                     back[name] = float(-steps.min())
                     within = np.argsort(times[own], kind="stable")
@@ -164,7 +167,9 @@ class RowReader:
             DataError: The clock jumps back.
         """
         if not len(times):
-            return np.zeros(0, np.int64), np.zeros(0, np.int64), 0, 0
+            return _NONE, _NONE, 0, 0
+        if len(times) == 1 and last is not None and self._nanoseconds and int(times[0]) - last == self._nanoseconds:
+            return _ONE, _ONE, 0, 0  # as nearly every row of a stream
         if self._every is None:  # rows are steps whatever the clock says
             taken = np.flatnonzero(times >= (times[0] if last is None else last))
             return taken, np.zeros(len(taken), np.int64), len(times) - len(taken), 0

@@ -183,10 +183,9 @@ class Stretches:
             layout=self._layout,
             rows={"test": split.rows("test")},
         )
-        # What the property would find, in a fraction of the time.
-        vars(prepared)["windows"] = {
-            "test": Windows(self._shape, self._stride, segments[:, 0], counts, np.arange(len(names)))
-        }
+        # What these properties would find, in a fraction of the time.
+        windows = Windows(self._shape, self._stride, segments[:, 0], counts, np.arange(len(names)))
+        vars(prepared).update(windows={"test": windows}, columns=self._columns)
         predicted = self._predict(prepared, "test", np.arange(int(counts.sum())))
         for (_, state, count), end in zip(complete, np.cumsum(counts), strict=True):
             first = state.window + self._shape.target_offset
