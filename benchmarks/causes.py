@@ -55,12 +55,12 @@ def judged(events: pd.DataFrame, frame: pd.DataFrame) -> tuple[int, int, int, in
     number = np.where(wrong, np.cumsum(wrong & ~np.roll(wrong, 1)), 0)
     worst: dict[int, tuple[float, bool]] = {}
     false = 0
-    for event in events.itertuples():
-        rows = (at.index >= event.start) & (at.index <= event.end) & wrong
+    for event in events.to_dict("records"):
+        rows = (at.index >= event["start"]) & (at.index <= event["end"]) & wrong
         false += not rows.any()
         for fault in np.unique(number[rows]):
-            right = event.column_1 == at.cause[number == fault].iloc[0]
-            worst[fault] = max(worst.get(fault, (0.0, False)), (float(event.score), right))
+            right = event["column_1"] == at.cause[number == fault].iloc[0]
+            worst[fault] = max(worst.get(fault, (0.0, False)), (float(event["score"]), right))
     return number.max(), len(worst), sum(right for _, right in worst.values()), len(events), false
 
 

@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=144, help="of each series")
     options = parser.parse_args()
     from seq2seq_kit import load, train
+    from seq2seq_kit.bundles.windows import WindowBundle
     from seq2seq_kit.data import read_source
 
     if options.bundle:
@@ -39,6 +40,7 @@ def main() -> None:
     else:
         with tempfile.TemporaryDirectory() as store:
             bundle = train(ROOT / "recipes" / "detect_stream.yaml", tracking_uri=store).bundle
+    assert isinstance(bundle, WindowBundle)
     frame = read_source("generated.fleet")
     newest = frame.groupby("pump").tail(options.rows)
     frame = newest[newest.pump.isin(newest.pump.unique()[: options.series])]
@@ -46,7 +48,7 @@ def main() -> None:
     alone = rows[rows.pump == rows.pump[0]].to_dict("records")
     print("| rows | series | a row, ms, median (fastest tenth) | rows/s |")
     print("| --- | ---: | ---: | ---: |")
-    stream, spent = bundle.stream(), []
+    stream, spent = bundle.event_stream(), []
     for row in alone:
         began = time.perf_counter()
         stream.feed(row)
@@ -56,7 +58,7 @@ def main() -> None:
     print(
         f"| one at a time | 1 | {statistics.median(spent) * 1e3:.2f} ({far:.2f}) | {1 / statistics.mean(spent):,.0f} |"
     )
-    stream, spent, scores, closed = bundle.stream(), [], [], []
+    stream, spent, scores, closed = bundle.event_stream(), [], [], []
     for _, chunk in rows.groupby("time", sort=True):
         began = time.perf_counter()
         update = stream.feed(chunk)

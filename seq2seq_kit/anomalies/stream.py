@@ -160,7 +160,10 @@ class EventStream:
     @staticmethod
     def _wave(pieces: list[Piece]) -> tuple[list[Piece], list[Piece]]:
         """The next piece of each series, as many as are computed together, and the others."""
-        names, wave, others, rows = set(), [], [], 0
+        names: set[str] = set()
+        wave: list[Piece] = []
+        others: list[Piece] = []
+        rows = 0
         for piece in pieces:
             if piece.name in names or (wave and rows + len(piece.values) > _AT_ONCE):
                 names.add(piece.name)
@@ -205,15 +208,15 @@ class EventStream:
         ]
         if not ready:
             return
-        apart, starts, rows, actual = 0, [], [], []
+        apart, starts, at_rows, actual = 0, [], [], []
         for _, state, own in ready:
             # Each series in a range of row numbers of its own, so that all are combined at once.
             shift = apart - int(min(own[0], state.starts[0]))
             starts.append(state.starts + shift)
-            rows.append(own + shift)
+            at_rows.append(own + shift)
             actual.append(state.values[own - state.kept][:, self._stretches.places])
-            apart = int(max(rows[-1][-1], starts[-1][-1])) + 2 * self._stretches.steps + 1
-        every, at = np.concatenate(actual), np.concatenate(rows)
+            apart = int(max(at_rows[-1][-1], starts[-1][-1])) + 2 * self._stretches.steps + 1
+        every, at = np.concatenate(actual), np.concatenate(at_rows)
         stack = np.concatenate([state.stack for _, state, _ in ready])
         expected = combined(stack, np.concatenate(starts), at, every, self.detector.settings.combine)
         counts = [len(own) for _, _, own in ready]
@@ -229,16 +232,11 @@ class EventStream:
             every_row = np.arange(len(own))
             whole = own[-1] - own[0] == len(own) - 1
             for piece in [every_row] if whole else np.split(every_row, np.flatnonzero(np.diff(own) != 1) + 1):
-                at_rows = part.start + piece
+                these = part.start + piece
                 if state.event is not None and own[piece[0]] != state.newest + 1:
                     self._close(state, name, update)
                 scored = Scored(
-                    int(own[piece[0]]),
-                    labels[piece],
-                    scores[at_rows],
-                    shares[at_rows],
-                    every[at_rows],
-                    expected[at_rows],
+                    int(own[piece[0]]), labels[piece], scores[these], shares[these], every[these], expected[these]
                 )
                 for kind, event in follow(state.event, scored, self.detector.cut, self.detector.threshold):
                     if kind == "state":

@@ -51,12 +51,10 @@ class OpenEvent:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
         """The reverse of `to_json`."""
-        return cls(
-            **{
-                name: [float("nan") if each is None else each for each in value] if isinstance(value, list) else value
-                for name, value in stored.items()
-            }
-        )
+        read: dict[str, Any] = dict(stored)
+        for name in ("shares", "actual", "expected"):
+            read[name] = [float("nan") if each is None else each for each in read[name]]
+        return cls(**read)
 
 
 @dataclass(frozen=True)

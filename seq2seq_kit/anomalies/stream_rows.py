@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,7 +20,7 @@ from seq2seq_kit.data.windows.ahead import style_of
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.recipe.fields import Data, WindowData
 
-Row = Mapping[str, object]
+Row = Mapping[str, object] | Mapping[Hashable, object]
 _ORIGIN = "the stream"
 _NONE, _ONE = np.zeros(0, np.int64), np.zeros(1, np.int64)
 _OFF_GRID = 1e-6  # steps that a row on the grid may be off by rounding
@@ -58,7 +58,7 @@ class RowReader:
         self.zone = scaler.times.zone if scaler.times is not None else ""
         self._data, self._scaler, self._every = data, scaler, Every.of(data.every, data.holidays)
         self._weight = data.weight if isinstance(data, WindowData) else None
-        self._limits = [(self.columns.index(name), *data.limits[name]) for name in data.limits if name in self.columns]
+        self._limits = [(self.columns.index(name), pair) for name, pair in data.limits.items() if name in self.columns]
         step = self._every
         self._nanoseconds = int(step.seconds * 1e9) if step and step.seconds and (step.fixed or not self.zone) else 0
         # What a single row may be read by without a frame, many times faster.
@@ -76,7 +76,7 @@ class RowReader:
         if found is None:
             frame = pd.DataFrame([dict(rows)]) if isinstance(rows, Mapping) else rows
             found = self._many(frame)
-        for place, low, high in self._limits:
+        for place, (low, high) in self._limits:
             column = found.values[:, place]
             column[(column < low) | (column > high)] = np.nan
         return found

@@ -106,7 +106,8 @@ class SeriesState:
 
 
 def _plain(values: np.ndarray) -> list[Any]:
-    if values.dtype.kind == "f" and np.isnan(values).any():
-        listed: list[Any] = np.where(np.isnan(values), None, values.astype(object)).tolist()
-        return listed
-    return list(values.tolist())
+    if values.dtype.kind != "f" or not np.isnan(values).any():
+        return list(values.tolist())
+    cells = values.astype(object)
+    cells[np.isnan(values)] = None
+    return list(cells.tolist())

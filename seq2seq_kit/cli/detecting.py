@@ -94,11 +94,11 @@ def _print_events(console: Console, found: Detection, bundle: Bundle) -> None:
         ]
         more = f", the {_SHOWN} worst" if len(events) > _SHOWN else ""
         print_table(console, header, lines, title=f"{count_of(len(events), 'event')}{more}")
-    several = " of each series" if len(events.columns) and found.scores.columns[0] in bundle.series_names else ""
+    of_each = " of each series" if len(events.columns) and found.scores.columns[0] in bundle.series_names else ""
     said = f"{count_of(len(events), 'event')} in {count_of(len(found.scores), 'row')} at the threshold {detector.threshold:.3g}"
     unit = detector.unit if detector.rows_per_week is None else f"a {detector.unit}"
     print_line(
-        console, f"{said}; about {detector.alarms_per_week:.2g} of them in {unit}{several} is expected to be false"
+        console, f"{said}; about {detector.alarms_per_week:.2g} of them in {unit}{of_each} is expected to be false"
     )
     if found.unreached:
         reach = "row that no window reaches has" if found.unreached == 1 else "rows that no window reaches have"

@@ -77,7 +77,7 @@ def told(updates: list[StreamUpdate]) -> tuple[pd.DataFrame, pd.DataFrame, int]:
 def same(found: tuple[pd.DataFrame, pd.DataFrame, int], name: str) -> None:
     whole = untrained(name).detect(table(name))
     expected = whole.events.drop(columns="event").sort_values(["site", "start"], ignore_index=True)
-    exact = {"check_dtype": False, "rtol": 1e-4, "atol": 1e-4}
+    exact: dict[str, Any] = {"check_dtype": False, "rtol": 1e-4, "atol": 1e-4}
     pd.testing.assert_frame_equal(
         found[0], whole.scores.drop(columns="event").sort_values(["site", "time"], ignore_index=True), **exact
     )
@@ -114,10 +114,10 @@ def test_events_open_before_they_close_under_the_same_number() -> None:
     opened: dict[int, pd.Timestamp] = {}
     for row in table("autoencoder").to_dict("records"):
         update = stream.feed(row)
-        for event in update.opened.itertuples():
-            opened[event.event] = event.start
-        for event in update.closed.itertuples():
-            assert opened.pop(event.event) == event.start
+        for event in update.opened.to_dict("records"):
+            opened[event["event"]] = event["start"]
+        for event in update.closed.to_dict("records"):
+            assert opened.pop(event["event"]) == event["start"]
     assert set(stream.finish().closed.event) == set(opened)
 
 
