@@ -266,6 +266,8 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
         result.val.table().to_csv(folder / "val_scores.csv", index=False)
         if result.judged:
             result.judged.table().to_csv(folder / "anomaly_scores.csv", index=False)
+        if (intervals := getattr(result.test, "intervals", None)) is not None:
+            intervals.table().to_csv(folder / "test_intervals.csv", index=False)
         if read := getattr(job.source, "attrs", {}).get(READ):
             pd.DataFrame(read).to_csv(folder / "data_files.csv", index=False)
         record.files(folder)

@@ -21,6 +21,7 @@ PACKAGE = ROOT / "seq2seq_kit"
 HEAVY = {"tensorflow", "keras", "mlflow", "keras_tuner", "matplotlib", "plotly"}
 
 ALL = {"errors", "findings", "recipe", "data", "models", "training", "evaluation", "anomalies", "bundles", "results"}
+ALL |= {"intervals"}
 # A room and the rooms that it may import, wherever in a file the import stands.
 MAY_IMPORT = {
     "errors": set(),
@@ -32,14 +33,16 @@ MAY_IMPORT = {
     "recipe": {"errors", "findings"},
     "models": {"errors", "kernels"},
     "data": {"errors", "findings", "recipe"},
-    "evaluation": {"errors", "findings", "recipe", "data"},
+    "intervals": {"errors", "findings", "recipe", "data"},
+    "evaluation": {"errors", "findings", "recipe", "data", "intervals"},
     "anomalies": {"errors", "findings", "recipe", "data"},
     "training": {"errors", "recipe", "data", "models"},
-    "bundles": {"errors", "findings", "processes", "recipe", "data", "models", "evaluation", "anomalies"},
+    "bundles": {"errors", "findings", "processes", "recipe", "data", "models", "evaluation", "anomalies"}
+    | {"intervals"},
     "results": {"text", "errors", "findings", "recipe", "training", "evaluation", "bundles", "anomalies"},
-    "reports": {"text", "errors", "findings", "data", "evaluation", "training", "results", "anomalies"},
+    "reports": {"text", "errors", "findings", "data", "evaluation", "training", "results", "anomalies", "intervals"},
     "tasks": {"text", "errors", "findings", "recipe", "data", "models", "training", "evaluation", "bundles", "reports"}
-    | {"anomalies"},
+    | {"anomalies", "intervals"},
     "tracking": {"text", "errors", "processes", "findings", "recipe", "data", "models", "training", "bundles", "tasks"},
     "validation": {"errors", "findings", "recipe", "tasks"},
     "drafting": {"text", "errors", "recipe", "data", "tasks", "validation"},
@@ -62,6 +65,7 @@ OUTSIDE = {
     "kernels": HEAVY - {"tensorflow"},
     "models": HEAVY - {"tensorflow", "keras"},
     "evaluation": HEAVY,
+    "intervals": HEAVY,
     "anomalies": HEAVY,
     "bundles": HEAVY - {"tensorflow", "keras", "matplotlib"},  # a figure is a type there; tasks draw it
     "drafting": HEAVY,

@@ -17,7 +17,8 @@ from ruamel.yaml import YAML
 from seq2seq_kit.cli.main import main
 from seq2seq_kit.cli.progress import print_finding, print_table
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.reports.plots import Examples, plot_examples, write_interactive
+from seq2seq_kit.reports.interactive import write_interactive
+from seq2seq_kit.reports.plots import Examples, plot_examples
 from seq2seq_kit.reports.sequences import plot_attention, plot_confusion
 from seq2seq_kit.text import code_in_markdown, for_figure, for_markdown, for_page, metric_keys, param_keys, printable
 from seq2seq_kit.tracking.client import RunRecord, open_tracking

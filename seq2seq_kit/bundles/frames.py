@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -32,17 +32,21 @@ def in_chunks(
     return frame
 
 
-def forecast_frame(prepared: Prepared, windows: np.ndarray, values: np.ndarray) -> pd.DataFrame:
-    """A row for each window and step: series, time (or row), `step`, a column for each target.
+def forecast_frame(
+    prepared: Prepared, windows: np.ndarray, values: np.ndarray | Mapping[str, np.ndarray]
+) -> pd.DataFrame:
+    """A row for each window and step: series, time (or row), `step`, a column for each target, and what stands beside it.
 
     Args:
         prepared: Where the windows lie, in its test part.
         windows: Their numbers.
-        values: Original units, `(windows, steps, targets)`; the first steps of each window.
+        values: Original units, `(windows, steps, targets)`, or `(windows, steps)` by column; the first steps of each window.
     """
-    steps = values.shape[1]
+    if isinstance(values, np.ndarray):
+        values = {name: values[:, :, position] for position, name in enumerate(prepared.columns.targets)}
+    steps = next(iter(values.values())).shape[1]
     rows = prepared.windows["test"].target_rows(windows)[:, :steps]
-    targets = {name: values[:, :, position].ravel() for position, name in enumerate(prepared.columns.targets)}
+    targets = {name: column.ravel() for name, column in values.items()}
     before = prepared.windows["test"].shape.before
     step = {"step": np.tile(np.arange(1 - before, steps + 1 - before), len(windows))}
     series, at = _series_of(prepared, np.repeat(windows, steps)), when(prepared, rows.ravel())

@@ -20,14 +20,17 @@ from seq2seq_kit.bundles.frames import require_some
 from seq2seq_kit.data.tables.categories import category_sizes
 from seq2seq_kit.data.tables.columns import Columns, window_shape
 from seq2seq_kit.data.tables.scaling import Scaler
+from seq2seq_kit.data.tables.splits import CALIBRATION
 from seq2seq_kit.data.windows.batches import Layout
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_new
 from seq2seq_kit.data.windows.ranges import WindowShape
 from seq2seq_kit.errors import ArgumentError
-from seq2seq_kit.evaluation import Baseline, Evaluation, evaluate_part
-from seq2seq_kit.evaluation.baselines import FORECAST_BASELINES
+from seq2seq_kit.evaluation import MODEL, Baseline, Evaluation, evaluate_part
+from seq2seq_kit.evaluation.baselines import FORECAST_BASELINES, Predictor
 from seq2seq_kit.evaluation.stored import dump_baselines, restore_baselines
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.intervals.calibrated import Intervals
+from seq2seq_kit.intervals.prediction import Prediction, as_prediction
 from seq2seq_kit.recipe.fields import Data, Recipe
 
 if TYPE_CHECKING:
@@ -42,6 +45,7 @@ class WindowBundle(DetectingBundle):
         scaler: Fitted on the training rows.
         baselines: Its fitted peers, for `evaluate`.
         naive: MASE's denominators by series, shape `(targets,)` each.
+        intervals: Of the model and its baselines, by their errors on the calibration part; None without `levels`.
         baseline_kinds: The baselines that may stand in a stored bundle, by name.
         linear: The kind of the one whose errors `detect` may use.
     """
@@ -57,6 +61,7 @@ class WindowBundle(DetectingBundle):
     naive: dict[str, np.ndarray] = field(default_factory=dict)
     info: Json = field(default_factory=dict)
     detector: Detector | None = None
+    intervals: Intervals | None = None
 
     @property
     @abstractmethod
@@ -73,11 +78,75 @@ class WindowBundle(DetectingBundle):
         """The same on a part of prepared data."""
         unknown = np.full(len(prepared.columns.targets), np.nan)
         naive = np.array([self.naive.get(name, unknown) for name in prepared.table.series])
-        return evaluate_part(prepared, part, self.forecast, self.baselines, naive=naive)
+        return evaluate_part(prepared, part, self.forecast, self.baselines, naive=naive, intervals=self.intervals)
 
     def forecast(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
         """The model as a predictor of windows, in original units, shape `(windows, output_steps, targets)`."""
         return prepared.restore(self.forward(prepared.arrays(part, windows)), part, windows)
+
+    def fit_intervals(self, prepared: Prepared, levels: Sequence[float], part: str = CALIBRATION) -> Self:
+        """The bundle with intervals of its model and each baseline, by their errors on one part of prepared rows.
+
+        Raises:
+            DataError: The part has too few windows.
+        """
+        predictors: dict[str, Predictor] = {MODEL: self.forecast} | {peer.name: peer for peer in self.baselines}
+        return replace(self, intervals=Intervals.fit(prepared, predictors, levels=levels, naive=self.naive, part=part))
+
+    def with_intervals(self, prepared: Prepared, part: str, windows: np.ndarray) -> Prediction:
+        """The model as a predictor of windows with the quantiles of the levels that it was calibrated for."""
+        names = [prepared.table.series[each] for each in prepared.series_of(part, windows)]
+        return self.around(MODEL, self.forecast(prepared, part, windows), names)[0]
+
+    def around(
+        self,
+        name: str,
+        predicted: np.ndarray | Prediction,
+        series: Sequence[str],
+        levels: Sequence[float] | None = None,
+        *,
+        quantiles: bool = False,
+    ) -> tuple[Prediction, dict[str, np.ndarray]]:
+        """A forecast with its intervals, and its columns for an answer; without them where the bundle has none.
+
+        Args:
+            name: Of the forecaster: `model`, or a baseline's.
+            predicted: What it says, shape `(windows, steps, targets)`.
+            series: Name of the series of each window.
+            levels: In percent; None: those that the bundle was calibrated for; empty: none.
+            quantiles: Columns by probability instead of by level.
+
+        Raises:
+            ArgumentError: The bundle has no intervals, or none of a level that is asked for.
+        """
+        targets = Columns.of(self.window_data).targets
+        asked = self.interval_levels(name, levels, quantiles=quantiles)
+        if self.intervals is None or not asked:
+            point = as_prediction(predicted)
+            return point, point.columns(targets, (), quantiles=False)
+        found = self.intervals.around(name, predicted, series, tuple(sorted(asked)), targets)
+        return found, found.columns(targets, asked, quantiles=quantiles)
+
+    def interval_levels(
+        self, name: str, levels: Sequence[float] | None, *, quantiles: bool = False
+    ) -> tuple[float, ...]:
+        """The levels of an answer, as they are asked for; none of a bundle without intervals that is asked for none.
+
+        Raises:
+            ArgumentError: As `around`.
+        """
+        if self.intervals is None:
+            if levels or quantiles:
+                raise ArgumentError(
+                    "this model has no intervals: its recipe has no `levels`. Calibrate it on rows that it was not trained on: "
+                    "seq2seq-kit calibrate RUN --levels 80 95; or train it again with `levels: [80, 95]` in its recipe",
+                    code="no_intervals",
+                )
+            return ()
+        if levels is None:
+            return self.intervals.levels
+        self.intervals.require(name, levels)
+        return tuple(map(float, levels))
 
     @property
     def window_steps(self) -> int:
@@ -166,7 +235,11 @@ class WindowBundle(DetectingBundle):
         """What is saved beside the model: JSON and arrays."""
         words, arrays = dump_baselines(self.baselines)
         naive = {name: values.tolist() for name, values in self.naive.items()}
-        return {"scaler": self.scaler.to_json(), "baselines": words, "naive": naive} | self.detector_state(), arrays
+        state = {"scaler": self.scaler.to_json(), "baselines": words, "naive": naive} | self.detector_state()
+        if self.intervals is None:
+            return state, arrays
+        intervals, margins = self.intervals.dump()
+        return state | {"intervals": intervals}, arrays | margins
 
     @classmethod
     def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
@@ -178,6 +251,10 @@ class WindowBundle(DetectingBundle):
         naive = {str(name): np.array(values, dtype=np.float64) for name, values in state["naive"].items()}
         bundle = cls(recipe, model, scaler, baselines, naive, info)
         bundle = replace(bundle, detector=stored_detector(state, Columns.of(bundle.window_data).targets))
+        if "intervals" in state:
+            steps, targets = window_shape(bundle.window_data).output_steps, Columns.of(bundle.window_data).targets
+            intervals = Intervals.restore(state["intervals"], arrays, steps=steps, targets=targets)
+            bundle = replace(bundle, intervals=intervals)
         bundle.check()
         return bundle
 

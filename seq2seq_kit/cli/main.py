@@ -160,6 +160,8 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument(
         "--baseline", metavar="NAME", help="a baseline of the run that predicts instead of the model: ridge"
     )
+    verb.add_argument("--levels", type=float, nargs="*", metavar="PERCENT", help="intervals; default: the recipe's")
+    verb.add_argument("--quantiles", action="store_true", help="quantiles by probability instead of intervals by level")
 
     verb = _verb(
         group,

@@ -32,6 +32,8 @@ def predict(options: argparse.Namespace) -> None:
         "beams": options.beams,
         "baseline": options.baseline,
         "steps": options.steps,
+        "levels": options.levels,
+        "quantiles": options.quantiles or None,
     }
     given = {name: value for name, value in given.items() if value is not None}
     strange = [name.replace("_", "-") for name in given if name not in signature(answer).parameters]

@@ -12,6 +12,9 @@ from seq2seq_kit.evaluation.base import MODEL, ErrorBoard
 from seq2seq_kit.evaluation.baselines import Baseline, LastValue, Predictor
 from seq2seq_kit.evaluation.metrics import ErrorSums, Scores
 from seq2seq_kit.evaluation.wild import wild_cells
+from seq2seq_kit.intervals.board import IntervalScores
+from seq2seq_kit.intervals.calibrated import Intervals
+from seq2seq_kit.intervals.prediction import as_prediction
 
 _CHUNK = 4_096
 
@@ -31,6 +34,7 @@ class Evaluation(ErrorBoard):
         edges: In words, by baseline, a setting that was chosen at the edge of those tried.
         wild: Cells of this part that lie far off all others of their column, in words.
         calm: The model's error sums over the windows that touch none of them; None where there are none.
+        intervals: How good the forecasters' intervals are; None where they have none.
     """
 
     unit: ClassVar[str] = "windows"
@@ -54,6 +58,15 @@ class Evaluation(ErrorBoard):
     wild: Sequence[str] = ()
     calm: ErrorSums | None = None
     column_units: Mapping[str, str] = field(default_factory=dict)
+    intervals: IntervalScores | None = None
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        return super().columns if self.intervals is None else {**super().columns, **self.intervals.titles}
+
+    def metrics(self, name: str = MODEL) -> dict[str, float]:
+        """The scores over all cells by key of `columns`."""
+        return super().metrics(name) | ({} if self.intervals is None else self.intervals.metrics(name))
 
     def calm_error(self) -> float:
         """The model's error without the windows that touch a cell of `wild`; NaN where no window is left."""
@@ -103,6 +116,7 @@ def evaluate_part(
     baselines: Sequence[Baseline],
     *,
     naive: np.ndarray | None = None,
+    intervals: Intervals | None = None,
 ) -> Evaluation:
     """Runs the model and the baselines over every window of a part, in chunks.
 
@@ -112,6 +126,7 @@ def evaluate_part(
         model: The model as a predictor, in original units.
         baselines: What it is compared with.
         naive: MASE's denominators, shape `(series, targets)`; absent for autoencoders, which forecast nothing.
+        intervals: Of the model and the baselines, to be judged on the same windows.
     """
     wild = wild_cells(prepared, part)
     windows = prepared.windows[part]
@@ -120,11 +135,15 @@ def evaluate_part(
     sums = {name: ErrorSums(shape, prepared.target_center) for name in predictors}
     copies, calm = ErrorSums(shape, prepared.target_center), ErrorSums(shape, prepared.target_center)
     forecast = windows.shape.target_offset > 0
+    judged = None if intervals is None else IntervalScores.empty(prepared, part, intervals, list(predictors))
     for first in range(0, windows.count, _CHUNK):
         chunk = np.arange(first, min(first + _CHUNK, windows.count))
         truth, series = prepared.truth(part, chunk), prepared.series_of(part, chunk)
         for name, predict in predictors.items():
-            prediction = predict(prepared, part, chunk)
+            predicted = predict(prepared, part, chunk)
+            prediction = as_prediction(predicted).point
+            if intervals is not None and judged is not None:
+                judged.add(intervals, name, truth, predicted, series)
             sums[name].add(truth, prediction, series)
             if name == MODEL and forecast:
                 copies.add(LastValue()(prepared, part, chunk), prediction, series)
@@ -148,5 +167,6 @@ def evaluate_part(
         wild=list(wild.values()),
         calm=calm if wild else None,
         column_units=prepared.data.units,
+        intervals=judged,
     )
     return replace(found, from_last_value=found.error_in(copies)) if forecast else found

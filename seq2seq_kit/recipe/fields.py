@@ -5,7 +5,7 @@ description is what `seq2seq-kit schema` shows in an editor.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -59,6 +59,16 @@ class Split(Section):
     train: Steps | None = Field(None, description="Rows, the oldest ones; makes `val` and `test` numbers of rows too.")
     val: Share = Field(0.15, description="Share of the rows, right before the test rows; or how many, after `train`.")
     test: Share = Field(0.15, description="Share of the rows, the newest ones; or how many, after `val`.")
+
+
+class CalibratedSplit(Split):
+    """The same with rows between val and test for intervals: train, then val, then calibration, then test."""
+
+    calibration: Share | None = Field(
+        None,
+        description="Share of the rows that intervals are calibrated on and nothing else looks at, between val and test; or how "
+        "many, after `train`. Default where the recipe has `levels`: 0.15.",
+    )
 
 
 SPLIT = "How the sequences are divided into train, val and test."
@@ -128,6 +138,9 @@ class HorizonData(WindowData):
     )
     known_future: Annotated[list[Name], Field(max_length=10_000)] = Field(
         default_factory=list, description="Columns known ahead of time; `predict` needs them for the steps ahead."
+    )
+    split: CalibratedSplit = Field(
+        default_factory=CalibratedSplit, description="How the rows are divided into train, val, calibration and test."
     )
 
 
@@ -243,6 +256,7 @@ class Written:
         data: Its section of that name; empty where it is no section. Likewise `model`, `training`.
         sweep: None without one.
         written: The data section without defaults.
+        whole: Every key of the recipe.
     """
 
     data: Tree
@@ -250,6 +264,7 @@ class Written:
     training: Tree
     sweep: object
     written: Tree
+    whole: Tree = field(default_factory=dict)
 
 
 Rule = Callable[[Written], Iterator[Problem]]

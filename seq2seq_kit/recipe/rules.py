@@ -23,7 +23,7 @@ def broken_rules(values: Tree, kind: type[Recipe]) -> list[Problem]:
         return []
     complete = filled(kind, values)
     data, model, training = (_section(complete, name) for name in ("data", "model", "training"))
-    recipe = Written(data, model, training, complete.get("sweep"), written)
+    recipe = Written(data, model, training, complete.get("sweep"), written, complete)
     return [problem for rule in (*SOURCE_RULES, *kind.rules) for problem in rule(recipe)]
 
 
@@ -124,7 +124,7 @@ def a_split_in_time_leaves_training_rows(recipe: Written) -> Iterator[Problem]:
     if split.get("train") is None:
         yield from _shares_leave_training_rows(split, ", or a number of rows beside `split.train`")
         return
-    for part in ("val", "test"):
+    for part in ("val", "calibration", "test"):
         value = split.get(part)
         if _is_number(value) and not is_count(value) and 0 < value < 1:
             given = value if part in _section(recipe.written, "split") else "none"
@@ -139,13 +139,15 @@ def a_split_of_sequences_leaves_training_sequences(recipe: Written) -> Iterator[
 
 
 def _shares_leave_training_rows(split: Tree, instead: str) -> Iterator[Problem]:
-    val, test = split.get("val"), split.get("test")
-    for part, value in (("val", val), ("test", test)):
+    parts = {part: split.get(part) for part in ("val", "calibration", "test") if split.get(part) is not None}
+    for part, value in parts.items():
         if is_count(value):
             said = f"must be a share in (0, 1){instead}. Received: {value}"
             yield Problem(f"data.split.{part}", said, "invalid_split")
-    if _is_number(val) and _is_number(test) and 0 < val < 1 and 0 < test < 1 and val + test >= 1:
-        said = f"val + test must leave rows to train on (a sum below 1). Received: {val} + {test}"
+    shares = [value for value in parts.values() if _is_number(value) and 0 < value < 1]
+    if len(shares) == len(parts) and sum(shares) >= 1:
+        given = f"{' + '.join(parts)} must leave rows to train on (a sum below 1). Received: "
+        said = given + " + ".join(map(str, shares))
         yield Problem("data.split", said, "invalid_split")
 
 

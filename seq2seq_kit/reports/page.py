@@ -88,7 +88,7 @@ def whole_page(title: str, blocks: Iterable[str], *, interactive: Iterable[Path]
     Args:
         title: Its title and first heading.
         blocks: HTML, in order.
-        interactive: Pages of `plots.write_interactive`, shown below in frames.
+        interactive: Pages of `interactive.write_interactive`, shown below in frames.
     """
     frames, library = "", ""
     for number, path in enumerate(interactive):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -15,15 +15,19 @@ from seq2seq_kit.data.tables.pieces import cells_of
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.evaluation import MODEL, Evaluation
 from seq2seq_kit.evaluation.baselines import Predictor
+from seq2seq_kit.intervals.prediction import Prediction
 from seq2seq_kit.reports.colours import MODEL_COLOUR, PAST_COLOUR, TRUTH_COLOUR, colours_of
-from seq2seq_kit.text import for_figure, for_page
+from seq2seq_kit.text import for_figure
 from seq2seq_kit.training.fit import Fit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_ACTUAL = "actual"
+# A model with its intervals, as a predictor of windows.
+Bands = Callable[[Prepared, str, np.ndarray], Prediction]
+
+ACTUAL = "actual"
 _LEAST_CONTEXT, _CONTEXT_PER_STEP = 24, 3  # input rows in a picture; more would flatten the steps ahead
 _MOST_COLUMNS = 40  # of windows, one below the other
 _FAR_ABOVE = 3  # times the error of the model and of the best baseline: what would flatten both
@@ -41,6 +45,7 @@ class Examples:
         predictions: Of the shape of `truth`, by forecaster, the model first.
         targets: Names of the targets.
         units: Their units, by name.
+        banded: The model's forecast with its intervals; None where it has none.
     """
 
     labels: list[str]
@@ -51,6 +56,7 @@ class Examples:
     predictions: dict[str, np.ndarray]
     targets: list[str]
     units: Mapping[str, str] = field(default_factory=dict)
+    banded: Prediction | None = None
 
     def titled(self, target: str) -> str:
         """A target with its unit: `load (kW)`."""
@@ -63,7 +69,13 @@ def with_unit(column: str, units: Mapping[str, str]) -> str:
 
 
 def pick_examples(
-    prepared: Prepared, part: str, predictors: Mapping[str, Predictor], *, count: int, of: np.ndarray | None = None
+    prepared: Prepared,
+    part: str,
+    predictors: Mapping[str, Predictor],
+    *,
+    count: int,
+    of: np.ndarray | None = None,
+    bands: Bands | None = None,
 ) -> Examples:
     """Windows spread evenly over a part: chosen by position, never by their error; or the first ones of `of`."""
     windows = prepared.windows[part]
@@ -92,7 +104,8 @@ def pick_examples(
     past = cells_of(prepared.table.values, before, columns)
     truth = prepared.truth(part, picked)
     named = prepared.columns.targets
-    return Examples(labels, place(before), past, place(ahead), truth, predictions, named, prepared.data.units)
+    banded = None if bands is None else bands(prepared, part, picked)
+    return Examples(labels, place(before), past, place(ahead), truth, predictions, named, prepared.data.units, banded)
 
 
 def plot_losses(fit: Fit) -> Figure:
@@ -169,44 +182,6 @@ def plot_error_by_step(test: Evaluation) -> Figure:
     return figure
 
 
-def write_interactive(examples: Examples, path: Path, *, title: str) -> None:
-    """An interactive page that needs no network: the slider chooses a window, the legend forecasters."""
-    import plotly.graph_objects as go
-
-    series = [(_ACTUAL, TRUTH_COLOUR), *colours_of(examples.predictions).items()]
-    figure = go.Figure()
-    per_window = (len(series) + 1) * len(examples.targets)
-    for window in range(len(examples.labels)):
-        for k, target in enumerate(examples.targets):
-            suffix = f" {for_page(examples.titled(target))}" if len(examples.targets) > 1 else ""
-            past = {"x": examples.past_x[window], "y": examples.past[window, :, k]}
-            figure.add_scatter(**past, name=f"inputs{suffix}", line={"color": PAST_COLOUR}, visible=window == 0)
-            for name, colour in series:
-                values = examples.truth if name == _ACTUAL else examples.predictions[name]
-                dash = "solid" if name in (_ACTUAL, MODEL) else "dot"
-                figure.add_scatter(
-                    x=examples.ahead_x[window],
-                    y=values[window, :, k],
-                    name=f"{name}{suffix}",
-                    mode="lines+markers",
-                    line={"color": colour, "dash": dash},
-                    visible=window == 0,
-                )
-    total = per_window * len(examples.labels)
-    steps: list[dict[str, object]] = []
-    for window, label in enumerate(examples.labels):
-        visible = [position // per_window == window for position in range(total)]
-        steps.append({"method": "update", "label": for_page(label), "args": [{"visible": visible}]})
-    figure.update_layout(
-        title=for_page(title),
-        template="plotly_white",
-        hovermode="x unified",
-        sliders=[{"steps": steps, "currentvalue": {"prefix": "window from "}, "pad": {"t": 50}}],
-        yaxis_title=for_page(examples.titled(examples.targets[0])) if len(examples.targets) == 1 else None,
-    )
-    figure.write_html(path, include_plotlyjs=True)
-
-
 def save(figures: Mapping[str, Figure], folder: Path) -> None:
     """Writes each figure as `<name>.png`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -228,6 +203,7 @@ def _draw_window(axes: Axes, examples: Examples, window: int, k: int) -> None:
     if examples.past.shape[1]:
         axes.plot(examples.past_x[window], examples.past[window, :, k], color=PAST_COLOUR, lw=1.2, label="inputs")
     colours = colours_of(examples.predictions)
+    _draw_bands(axes, examples, window, k)
     for name, values in examples.predictions.items():
         own = name == MODEL
         axes.plot(
@@ -241,7 +217,7 @@ def _draw_window(axes: Axes, examples: Examples, window: int, k: int) -> None:
         )
     truth = examples.truth[window, :, k]
     if np.isfinite(truth).any():  # nothing is known of rows ahead
-        axes.plot(examples.ahead_x[window], truth, color=TRUTH_COLOUR, lw=1.4, marker=".", label=_ACTUAL)
+        axes.plot(examples.ahead_x[window], truth, color=TRUTH_COLOUR, lw=1.4, marker=".", label=ACTUAL)
     axes.set_title(for_figure(f"from {examples.labels[window]}"), fontsize=9)
     axes.set_ylabel(for_figure(examples.titled(examples.targets[k])), fontsize=8)
     axes.tick_params(labelsize=7)
@@ -253,6 +229,16 @@ def _draw_window(axes: Axes, examples: Examples, window: int, k: int) -> None:
         locator = AutoDateLocator(minticks=3, maxticks=7)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+
+
+def _draw_bands(axes: Axes, examples: Examples, window: int, k: int) -> None:
+    """The model's intervals, the widest first and palest."""
+    banded = examples.banded
+    for level in reversed(banded.levels if banded else ()):
+        assert banded is not None
+        lower, upper = (end[window, :, k] for end in banded.band(level))
+        x = examples.ahead_x[window]
+        axes.fill_between(x, lower, upper, color=MODEL_COLOUR, alpha=0.18, lw=0, label=f"{level:g} %", zorder=1)
 
 
 def _moment(first: np.datetime64 | int) -> str:

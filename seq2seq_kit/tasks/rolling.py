@@ -98,14 +98,15 @@ def baseline_ahead(baseline: Baseline, prepared: Prepared, windows: np.ndarray, 
     return prepared.restore(scaled, "test", windows)
 
 
-def plot_ahead(forecast: Predictor, prepared: Prepared, name: str) -> Figure:
+def plot_ahead(forecast: Predictor, prepared: Prepared, name: str, bands: plots.Bands | None = None) -> Figure:
     """The newest rows of up to six series and what a model forecasts from them.
 
     Args:
         forecast: The model.
         prepared: Rows with those ahead, as `prepare_ahead` gives them.
         name: What the model is called.
+        bands: The model with its intervals, where it has any.
     """
     newest = newest_windows(prepared)
-    shown = plots.pick_examples(prepared, "test", {MODEL: forecast}, count=6, of=newest)
+    shown = plots.pick_examples(prepared, "test", {MODEL: forecast}, count=6, of=newest, bands=bands)
     return plots.plot_examples(shown, title=f"Forecast: {name}")

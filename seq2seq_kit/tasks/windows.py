@@ -25,9 +25,12 @@ from seq2seq_kit.evaluation import MODEL, Baseline, Evaluation, Presentation, fi
 from seq2seq_kit.evaluation.baselines import Predictor
 from seq2seq_kit.evaluation.ridge import Ridge, fit_ridge, forms_of
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.intervals.calibrated import require_calibration
 from seq2seq_kit.recipe.fields import WindowData
 from seq2seq_kit.reports import plots
 from seq2seq_kit.reports.anomaly_page import write_anomaly_page
+from seq2seq_kit.reports.interactive import write_interactive
+from seq2seq_kit.reports.intervals import plot_intervals
 from seq2seq_kit.tasks.beginning import scaler_of
 from seq2seq_kit.tasks.job import Job, R, Served, rows_of, source_of
 from seq2seq_kit.tasks.judged import check_labels, judge_bundle, labels_of
@@ -109,10 +112,17 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
         return category_sizes(self.prepared.scaler.vocabularies, self.prepared.columns.categories)
 
     def check(self) -> list[Finding]:
+        if self.levels:
+            require_calibration(self.prepared, self.levels)
         return [
             *check_data(self.prepared),
             *check_labels(self.recipe, self.source, self.prepared, detects=self.wants_detector),
         ]
+
+    @property
+    def levels(self) -> list[float]:
+        """Of the intervals that the recipe asks for; empty where it asks for none."""
+        return getattr(self.recipe, "levels", None) or []
 
     def folds(self, count: int) -> Sequence[Self]:
         return [replace(self, prepared=fold) for fold in self.prepared.folds(count)]
@@ -199,6 +209,8 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
         return fit_ridge(self.prepared, forms_of(self.prepared, self.view), chosen_on=self.chosen_on)
 
     def detecting(self, bundle: W) -> tuple[W, list[Finding]]:
+        if self.levels:
+            bundle = bundle.fit_intervals(self.seen_by(bundle).prepared, self.levels)
         return bundle.fit_detector(self.prepared) if self.wants_detector else (bundle, [])
 
     @property
@@ -217,14 +229,17 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
         predictors: dict[str, Predictor] = {MODEL: bundle.forecast} | {peer.name: peer for peer in bundle.baselines}
         name = self.recipe.name or self.recipe.task
         title = f"{self.noun.capitalize()} of the test windows: {name}"
-        shown = plots.pick_examples(self.prepared, "test", predictors, count=6)
-        many = plots.pick_examples(self.prepared, "test", predictors, count=_EXAMPLES)
-        plots.write_interactive(many, folder / f"{self.noun}.html", title=title)
+        bands = None if bundle.intervals is None else bundle.with_intervals
+        shown = plots.pick_examples(self.prepared, "test", predictors, count=6, bands=bands)
+        many = plots.pick_examples(self.prepared, "test", predictors, count=_EXAMPLES, bands=bands)
+        write_interactive(many, folder / f"{self.noun}.html", title=title)
         if bundle.detector is not None:
             found = bundle.detection(newest_rows(self.prepared, "test"), "test")
             page, units = folder / "anomalies.html", self.prepared.data.units
             write_anomaly_page(found, page, title=f"Anomalies of the test part: {name}", units=units)
-        return {self.noun: plots.plot_examples(shown, title=title), "error_by_step": plots.plot_error_by_step(test)}
+        own = {} if test.intervals is None else {"intervals": plot_intervals(test.intervals)}
+        figures = {self.noun: plots.plot_examples(shown, title=title), "error_by_step": plots.plot_error_by_step(test)}
+        return figures | own
 
     def served(self, bundle: W) -> Mapping[str, tuple[Served, Served]]:
         arrays = self.examples.arrays("test", np.array([0]))

@@ -127,7 +127,10 @@ def test_a_wrong_scaling_of_one_column_is_one_problem() -> None:
     [
         ("modell", "unknown key; did you mean model?"),
         ("learning_rate", "unknown key; it belongs to training.learning_rate"),
-        ("banana", "unknown key; known here: task, name, experiment, seed, sweep, data, model, training, detect"),
+        (
+            "banana",
+            "unknown key; known here: task, name, experiment, seed, sweep, data, model, training, detect, levels, intervals",
+        ),
     ],
 )
 def test_an_unknown_key_comes_with_a_hint(key: str, said: str) -> None:

@@ -17,6 +17,7 @@ from seq2seq_kit.data.windows.prepare import prepare
 from seq2seq_kit.evaluation import MODEL, evaluate_part, fit_forecast_baselines
 from seq2seq_kit.evaluation.baselines import Predictor
 from seq2seq_kit.reports import plots
+from seq2seq_kit.reports.interactive import write_interactive
 from seq2seq_kit.tasks.autoencode.baselines import fit_autoencode_baselines
 from seq2seq_kit.training.fit import Epoch, Fit
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
@@ -107,7 +108,7 @@ def test_the_interactive_page_holds_every_window_and_forecaster(kind: tuple[str,
     _, prepared = kind
     examples = examples_of(prepared, count=9)
     assert len(set(examples.labels)) == 9
-    plots.write_interactive(examples, tmp_path / "page.html", title="Windows of the test rows")
+    write_interactive(examples, tmp_path / "page.html", title="Windows of the test rows")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     for label in examples.labels:
         assert f'"label":"{label}"' in page
@@ -122,7 +123,7 @@ def test_the_interactive_page_holds_every_window_and_forecaster(kind: tuple[str,
 
 def test_the_slider_shows_the_lines_of_one_window(tmp_path: Path) -> None:
     examples = examples_of(named("several_targets_and_series"), count=3)
-    plots.write_interactive(examples, tmp_path / "page.html", title="t")
+    write_interactive(examples, tmp_path / "page.html", title="t")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     shown = [json.loads(found) for found in re.findall(r'"args":\[\{"visible":(\[[a-z,]+\])\}\]', page)]
     lines = len(examples.targets) * (2 + len(examples.predictions))
@@ -130,7 +131,7 @@ def test_the_slider_shows_the_lines_of_one_window(tmp_path: Path) -> None:
 
 
 def test_the_interactive_page_needs_no_network(tmp_path: Path) -> None:
-    plots.write_interactive(examples_of(named("one_target"), count=2), tmp_path / "page.html", title="t")
+    write_interactive(examples_of(named("one_target"), count=2), tmp_path / "page.html", title="t")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert len(page) > 1_000_000  # plotly itself is inside
     assert "<script src=" not in page
@@ -235,7 +236,7 @@ def test_units_stand_on_the_axes_and_on_the_page(tmp_path: Path) -> None:
     evaluation = evaluate_part(prepared, "test", truth_but_one, fit_forecast_baselines(prepared))
     assert plots.plot_error_by_step(evaluation).axes[0].get_ylabel() == r"RMSE (k\$W)"
     assert evaluation.units == "Errors are in k$W, the unit of load."
-    plots.write_interactive(examples, tmp_path / "page.html", title="t")
+    write_interactive(examples, tmp_path / "page.html", title="t")
     assert "load (k$W)" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 

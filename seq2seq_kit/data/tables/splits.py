@@ -10,7 +10,8 @@ from seq2seq_kit.data.tables.table import Table
 from seq2seq_kit.errors import ArgumentError, DataError
 
 PARTS = ("train", "val", "test")
-_EDGE = {"train": 0, "val": 2, "test": 3}
+CALIBRATION = "calibration"  # of forecasts with intervals: between val and test, and in no other part
+ALL_PARTS = (*PARTS, CALIBRATION)
 
 
 @dataclass(frozen=True)
@@ -20,23 +21,44 @@ class Split:
     Attributes:
         edges: First row and end of train, first row of val, first row of test (the end of val) and end of test, for each
             series; shape `(series, 5)`. Only in a fold do rows lie between train and val: no targets, but inputs of val.
+        held: Rows at the beginning of what `edges` calls test that are the calibration part, shape `(series,)`; None: none.
     """
 
     edges: np.ndarray
+    held: np.ndarray | None = None
 
     def rows(self, part: str) -> np.ndarray:
         """`(first, end)` of a part for each series, shape `(series, 2)`."""
-        return self.edges[:, _EDGE[part] : _EDGE[part] + 2]
+        held = 0 if self.held is None else self.held
+        first, end = {
+            "train": (self.edges[:, 0], self.edges[:, 1]),
+            "val": (self.edges[:, 2], self.edges[:, 3]),
+            CALIBRATION: (self.edges[:, 3], self.edges[:, 3] + held),
+            "test": (self.edges[:, 3] + held, self.edges[:, 4]),
+        }[part]
+        return np.column_stack([first, end])
+
+    def shifted(self, by: np.ndarray) -> "Split":
+        """The same parts of rows that were moved, `by` of each series' rows, shape `(series,)`."""
+        return replace(self, edges=self.edges + by[:, None])
 
     def joined(self) -> "Split":
         """The same with the val rows in train, too; val stays as it is."""
         edges = self.edges.copy()
         edges[:, 1] = edges[:, 3]
-        return Split(edges)
+        return replace(self, edges=edges)
 
 
-def split_by_time(table: Table, *, val: float, test: float, train: int | None = None, leave_out: bool = False) -> Split:
-    """Divides the rows of each series: the newest `test` share, before it the `val` share, the rest for training.
+def split_by_time(
+    table: Table,
+    *,
+    val: float,
+    test: float,
+    train: int | None = None,
+    calibration: float | None = None,
+    leave_out: bool = False,
+) -> Split:
+    """Divides the rows of each series: the newest `test` share, before it `calibration` and `val`, the rest for training.
 
     With `train` all three are numbers of rows, counted from the oldest; what comes after them belongs to no part. With
     `leave_out` a series with fewer rows has no part, if another one has enough.
@@ -46,11 +68,18 @@ def split_by_time(table: Table, *, val: float, test: float, train: int | None = 
     """
     first, end = table.bounds[:-1], table.bounds[1:]
     if train is not None:
-        return _split_by_count(table, [train, int(val), int(test)], leave_out)
-    count = end - first
-    val_first = first + np.round(count * (1 - val - test)).astype(np.int64)
+        return _split_by_count(table, [train, int(val), int(calibration or 0), int(test)], leave_out)
+    count, held = end - first, calibration or 0.0
+    val_first = first + np.round(count * (1 - val - held - test)).astype(np.int64)
+    held_first = first + np.round(count * (1 - held - test)).astype(np.int64)
     test_first = first + np.round(count * (1 - test)).astype(np.int64)
-    return Split(np.column_stack([first, val_first, val_first, test_first, end]))
+    return _split_at(np.column_stack([first, val_first, held_first, test_first, end]))
+
+
+def _split_at(edges: np.ndarray) -> Split:
+    """The split at the first rows of train, val, calibration and test and the end, for each series, shape `(series, 5)`."""
+    held = edges[:, 3] - edges[:, 2]
+    return Split(edges[:, [0, 1, 1, 2, 4]], held if held.any() else None)
 
 
 def _split_by_count(table: Table, counts: list[int], leave_out: bool) -> Split:
@@ -59,14 +88,15 @@ def _split_by_count(table: Table, counts: list[int], leave_out: bool) -> Split:
     if leave_out and len(short) < len(edges):
         edges[short] = edges[short, :1]
     elif len(short):
+        asked = " + ".join(str(count) for count in counts if count)
         rows = int(table.bounds[short[0] + 1] - table.bounds[short[0]])
         which = f"the series {table.series[short[0]]}" if len(table.series) > 1 else "it"
         raise DataError(
-            f"{table.origin}: data.split asks for {' + '.join(map(str, counts))} = {sum(counts)} rows of each series, but "
+            f"{table.origin}: data.split asks for {asked} = {sum(counts)} rows of each series, but "
             f"{which} has {rows}. Ask for fewer, or give shares: split: {{val: 0.15, test: 0.15}}",
             code="too_few_rows",
         )
-    return Split(edges[:, [0, 1, 1, 2, 3]])
+    return _split_at(edges)
 
 
 def whole(table: Table) -> Split:

@@ -209,5 +209,7 @@ def read_rows(data: Data, frame: pd.DataFrame, origin: str, trained: TimeStyle |
 
 def _split(data: Data, table: Table) -> Split:
     leave_out = isinstance(data, WindowData) and data.short_series != "refuse"
-    split = data.split
-    return split_by_time(table, val=split.val, test=split.test, train=split.train, leave_out=leave_out)
+    split, calibration = data.split, getattr(data.split, "calibration", None)
+    return split_by_time(
+        table, val=split.val, test=split.test, train=split.train, calibration=calibration, leave_out=leave_out
+    )

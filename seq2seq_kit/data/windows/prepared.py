@@ -15,7 +15,7 @@ from seq2seq_kit.data.tables.columns import Columns, forecasts, stride_of, windo
 from seq2seq_kit.data.tables.history import History
 from seq2seq_kit.data.tables.pieces import cells_of
 from seq2seq_kit.data.tables.scaling import Scaler
-from seq2seq_kit.data.tables.splits import PARTS, Split, expanding_folds, rows_of_part
+from seq2seq_kit.data.tables.splits import ALL_PARTS, PARTS, Split, expanding_folds, rows_of_part
 from seq2seq_kit.data.tables.table import Table
 from seq2seq_kit.data.tables.transforms import Transforms
 from seq2seq_kit.data.windows.batches import Layout, as_tensor, make_batches
@@ -72,11 +72,11 @@ class Prepared:
 
     @cached_property
     def windows(self) -> dict[str, Windows]:
-        """The windows of train, val and test."""
+        """The windows of train, val, test and calibration."""
         data, shape = self.data, window_shape(self.data)
         return {
             part: make_windows(self.segments, self.rows[part], shape, stride=stride_of(data, part), barred=self.barred)
-            for part in PARTS
+            for part in ALL_PARTS
         }
 
     @cached_property
@@ -282,8 +282,8 @@ def scale(data: Data, table: Table, filled: Table, split: Split, scaler: Scaler)
         notes.append(
             f"{barred.sum()} rows were interpolated towards later ones; no forecast begins right after one of them"
         )
-    rows = {part: rows_of_part(filled, split, part) for part in PARTS}
-    unknown = {part: int((split.rows(part) - rows[part]).sum()) for part in PARTS}
+    rows = {part: rows_of_part(filled, split, part) for part in ALL_PARTS}
+    unknown = {part: int((split.rows(part) - rows[part]).sum()) for part in ALL_PARTS}
     notes += [
         f"{count} rows at the end of {part} were interpolated towards a later part; they are no targets"
         for part, count in unknown.items()

@@ -102,8 +102,7 @@ def fill(data: Data, table: Table, split: Split) -> Table:
     Rows that a short series was padded with stay as they are.
     """
     if table.pads is not None:
-        shift = np.cumsum(table.pads)[:, None]
-        return pad_left(fill(data, without_padding(table), Split(split.edges - shift)), table.pads)
+        return pad_left(fill(data, without_padding(table), split.shifted(-np.cumsum(table.pads))), table.pads)
     columns = Columns.of(data)
     if data.missing == "refuse":
         advice = "Fill them in the file, or choose data.missing in the recipe: interpolate, ffill or mask"
@@ -131,4 +130,4 @@ def pad_short(data: Data, table: Table, split: Split, part: str, *, least: int) 
     if not short.any():
         return padded, split
     said = f"{short.sum()} of {len(short)} series have fewer than {least} rows there and were padded on the left"
-    return replace(padded, notes=[*padded.notes, said]), Split(split.edges + np.cumsum(counts)[:, None])
+    return replace(padded, notes=[*padded.notes, said]), split.shifted(np.cumsum(counts))

@@ -17,6 +17,7 @@ from seq2seq_kit.evaluation.baselines import best_on_validation
 from seq2seq_kit.evaluation.diagnostics import chosen_at_the_edge
 from seq2seq_kit.evaluation.stored import baseline_named
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.intervals.diagnostics import examine_intervals
 from seq2seq_kit.tasks.forecast.bundle import ForecastBundle
 from seq2seq_kit.tasks.forecast.linear_start import start_from_ridge
 from seq2seq_kit.tasks.forecast.no_model import NoModelRecipe
@@ -94,4 +95,4 @@ class NoModelJob(WindowJob[NoModelRecipe, NoModelBundle]):
 
     @staticmethod
     def diagnose(val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
-        return chosen_at_the_edge(test, test.edges)
+        return [*chosen_at_the_edge(test, test.edges), *examine_intervals(test.intervals)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
@@ -18,6 +18,7 @@ from seq2seq_kit.data.windows.ahead import split_ahead
 from seq2seq_kit.data.windows.newest import Newest, NewestReader
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_ahead
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.evaluation.stored import baseline_named
 from seq2seq_kit.tasks.forecast.no_model import NoModelRecipe
 from seq2seq_kit.tasks.forecast.recipe import ForecastData, ForecastRecipe
@@ -52,6 +53,8 @@ class ForecastBundle(WindowBundle):
         future: pd.DataFrame | None = None,
         all_windows: bool = False,
         baseline: str | None = None,
+        levels: Sequence[float] | None = None,
+        quantiles: bool = False,
         origin: str = "the data",
     ) -> pd.DataFrame:
         """Forecasts the steps after the newest rows of each series.
@@ -65,15 +68,18 @@ class ForecastBundle(WindowBundle):
             all_windows: From every window whose steps ahead lie in the rows or right behind them, not only the newest. Windows
                 that end in a cell interpolated towards a later row are left out, as in training.
             baseline: Name of a baseline that forecasts instead of the model: `ridge`, `last value`, `seasonal naive`.
+            levels: Of the intervals, in percent: [80, 95]; default: the recipe's, `()` for none.
+            quantiles: Columns by probability (`sold_q0.1`) instead of by level.
             origin: Name of the file for messages.
 
         Returns:
             A row for each series and step: the series (if the recipe has any), the time (or `row`, counted from 1, where
-            the recipe has no time), `step` from 1 to `steps`, and one column for each target in original units.
+            the recipe has no time), `step` from 1 to `steps`, and one column for each target in original units, behind it
+            those of its intervals where the model has such: `sold`, `sold_lo_80`, `sold_hi_80`.
 
         Raises:
             ArgumentError: The bundle is no forecast, or more steps are asked for and it does not predict all that it reads, or
-                there is no such baseline.
+                there is no such baseline, or there are no intervals of a level.
             DataError: The rows do not fit; the message names column, row or series.
 
         The result's `attrs["notes"]` say what was done to the rows (sorted, filled, cut at gaps).
@@ -83,10 +89,12 @@ class ForecastBundle(WindowBundle):
         steps = trained if steps is None else _whole(steps)
         baseline = self.chosen if baseline is None else baseline
         peer = None if baseline is None else baseline_named(self.baselines, baseline)
+        name = MODEL if baseline is None or peer is None or baseline == self.chosen else peer.name
+        asked = self.interval_levels(name, levels, quantiles=quantiles)
         if self._reader and peer is None and steps <= trained and future is None and not all_windows:
             newest = self._reader.read(frame)
             if newest is not None:
-                return self._forecast_of(newest, steps)
+                return self._forecast_of(newest, steps, asked, quantiles=quantiles)
         # The newest rows, and every window, whatever the stride that the training took.
         data = recipe.data.model_copy(update={"window_stride": 1})
         if future is not None and not data.known_future:
@@ -99,7 +107,8 @@ class ForecastBundle(WindowBundle):
             require_rolling(data, steps)
             warnings.warn(
                 f"this model was trained for {trained} steps; from step {trained + 1} to {steps} the forecast is autoregressive, "
-                "so errors add up. Train with a larger output_steps, or trust the far steps less",
+                "so errors add up. Train with a larger output_steps, or trust the far steps less"
+                + (". Intervals end with the steps that they were calibrated for" if asked else ""),
                 stacklevel=2,
             )
             data = data.model_copy(update={"output_steps": -(-steps // trained) * trained})
@@ -108,9 +117,12 @@ class ForecastBundle(WindowBundle):
 
         def ahead(prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
             if peer is not None:
-                return forecast_frame(prepared, chunk, baseline_ahead(peer, prepared, chunk, trained)[:, :steps])
-            scaled = roll_forward(self.forward, prepared, chunk, trained)
-            return forecast_frame(prepared, chunk, prepared.restore(scaled, "test", chunk)[:, :steps])
+                values = baseline_ahead(peer, prepared, chunk, trained)
+            else:
+                values = prepared.restore(roll_forward(self.forward, prepared, chunk, trained), "test", chunk)
+            series = [prepared.table.series[each] for each in prepared.series_of("test", chunk)]
+            columns = self.around(name, values[:, :steps], series, asked, quantiles=quantiles)[1]
+            return forecast_frame(prepared, chunk, columns)
 
         return in_chunks(prepared, np.arange(count) if all_windows else newest_windows(prepared), ahead)
 
@@ -122,7 +134,8 @@ class ForecastBundle(WindowBundle):
         """
         data = self.recipe.data.model_copy(update={"window_stride": 1})
         prepared = prepare_ahead(data, frame, self.scaler, future=future, origin=origin)
-        return plot_ahead(self.forecast, prepared, self.recipe.name or self.recipe.task)
+        bands = None if self.intervals is None else self.with_intervals
+        return plot_ahead(self.forecast, prepared, self.recipe.name or self.recipe.task, bands)
 
     def answer(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What MLflow serves: the forecast of `predict`.
@@ -141,12 +154,16 @@ class ForecastBundle(WindowBundle):
     def _reader(self) -> NewestReader | None:
         return NewestReader.of(self.recipe.data, self.scaler)
 
-    def _forecast_of(self, newest: Newest, steps: int) -> pd.DataFrame:
+    def _forecast_of(self, newest: Newest, steps: int, levels: Sequence[float], *, quantiles: bool) -> pd.DataFrame:
         """The frame of `predict` for a single window."""
         targets = self.recipe.data.targets
         values = self.scaler.inverse(self.forward(newest.arrays)[0, :steps], np.zeros(1, np.int64), targets)
         labels = {name: label[:steps] for name, label in newest.labels.items()}
-        frame = pd.DataFrame(labels | {name: values[:, position] for position, name in enumerate(targets)})
+        if not levels:
+            frame = pd.DataFrame(labels | {name: values[:, position] for position, name in enumerate(targets)})
+        else:
+            columns = self.around(MODEL, values[None], [""], levels, quantiles=quantiles)[1]
+            frame = pd.DataFrame(labels | {name: column[0] for name, column in columns.items()})
         frame.attrs["notes"] = []
         return frame
 

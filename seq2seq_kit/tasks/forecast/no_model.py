@@ -9,6 +9,14 @@ from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.category_rules import CATEGORY_RULES
 from seq2seq_kit.recipe.detect_fields import DETECT, Detect
 from seq2seq_kit.recipe.fields import Recipe, Rule, Written
+from seq2seq_kit.recipe.interval_fields import (
+    INTERVALS,
+    LEVELS,
+    Kind,
+    Levels,
+    intervals_have_levels_and_rows,
+    open_calibration,
+)
 from seq2seq_kit.recipe.rules import (
     TABLE_RULES,
     a_split_in_time_leaves_training_rows,
@@ -47,6 +55,7 @@ class NoModelRecipe(Recipe):
         a_target_is_not_known,
         row_groups_are_read_as_they_stand,
         a_split_in_time_leaves_training_rows,
+        intervals_have_levels_and_rows,
         nothing_is_searched,
     )
 
@@ -55,10 +64,13 @@ class NoModelRecipe(Recipe):
     model: NoModel
     training: ForecastTraining = Field(default_factory=ForecastTraining, description="Not used: nothing is trained.")
     detect: Detect | None = Field(None, description=DETECT)
+    levels: Levels | None = Field(None, description=LEVELS)
+    intervals: Kind | None = Field(None, description=INTERVALS)
 
     @model_validator(mode="before")
     @classmethod
     def _of_a_word(cls, values: object) -> object:
-        if isinstance(values, Mapping) and values.get("model") == NO_MODEL:
-            return {**values, "model": {"none": True}}
-        return values
+        if not isinstance(values, Mapping):
+            return values
+        values = {**values, **open_calibration(values)}
+        return {**values, "model": {"none": True}} if values.get("model") == NO_MODEL else values

@@ -20,6 +20,14 @@ from seq2seq_kit.recipe.fields import (
     TeacherForcing,
     Written,
 )
+from seq2seq_kit.recipe.interval_fields import (
+    INTERVALS,
+    LEVELS,
+    Kind,
+    Levels,
+    intervals_have_levels_and_rows,
+    open_calibration,
+)
 from seq2seq_kit.recipe.model_rules import (
     a_decoder_with_states_has_the_encoders_units,
     a_pyramid_has_layers_to_join,
@@ -186,6 +194,7 @@ class ForecastRecipe(Recipe):
         a_target_is_not_known,
         row_groups_are_read_as_they_stand,
         a_split_in_time_leaves_training_rows,
+        intervals_have_levels_and_rows,
         segments_and_pyramid_divide_the_steps,
         a_decoder_with_states_has_the_encoders_units,
         independent_channels_are_the_first_inputs,
@@ -202,10 +211,15 @@ class ForecastRecipe(Recipe):
     model: ForecastModel = Field(default_factory=ForecastModel)
     training: ForecastTraining = Field(default_factory=ForecastTraining)
     detect: Detect | None = Field(None, description=DETECT)
+    levels: Levels | None = Field(None, description=LEVELS)
+    intervals: Kind | None = Field(None, description=INTERVALS)
 
     @model_validator(mode="before")
     @classmethod
     def _with_open_choices(cls, values: object) -> object:
-        if not isinstance(values, Mapping) or not (chosen := open_choices(values)):
+        if not isinstance(values, Mapping):
+            return values
+        values = {**values, **open_calibration(values)}
+        if not (chosen := open_choices(values)):
             return values
         return {**values, "model": chosen | dict(values.get("model", {}))}

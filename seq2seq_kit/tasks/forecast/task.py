@@ -17,6 +17,7 @@ from seq2seq_kit.evaluation import Evaluation, Presentation
 from seq2seq_kit.evaluation.diagnostics import chosen_at_the_edge, examine_errors, repeats_last_value
 from seq2seq_kit.evaluation.ridge import Ridge, fit_ridge
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.intervals.diagnostics import examine_intervals
 from seq2seq_kit.recipe.fields import AUTOREGRESSIVE
 from seq2seq_kit.reports.sequences import plot_attention
 from seq2seq_kit.tasks.forecast.bundle import ForecastBundle
@@ -173,7 +174,8 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
     @staticmethod
     def diagnose(val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
         shared = examine_errors(val, test, val_losses, all_epochs=all_epochs)
-        return [*repeats_last_value(test), *shared, *chosen_at_the_edge(test, test.edges)]
+        intervals = examine_intervals(test.intervals)
+        return [*repeats_last_value(test), *shared, *chosen_at_the_edge(test, test.edges), *intervals]
 
     def examine(self, fitted: Fit, val: Evaluation, test: Evaluation) -> list[Finding]:
         found = super().examine(fitted, val, test)

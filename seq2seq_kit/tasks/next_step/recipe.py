@@ -1,13 +1,15 @@
 """What a recipe for a forecast one step at a time may say."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from seq2seq_kit.recipe.column_fields import ShortSeries
 from seq2seq_kit.recipe.detect_fields import DETECT, Detect
 from seq2seq_kit.recipe.fields import (
     Calendar,
+    CalibratedSplit,
     Columns,
     Data,
     Recipe,
@@ -15,6 +17,14 @@ from seq2seq_kit.recipe.fields import (
     Rule,
     Steps,
     Training,
+)
+from seq2seq_kit.recipe.interval_fields import (
+    INTERVALS,
+    LEVELS,
+    Kind,
+    Levels,
+    intervals_have_levels_and_rows,
+    open_calibration,
 )
 from seq2seq_kit.recipe.rules import (
     TABLE_RULES,
@@ -37,6 +47,9 @@ class NextStepData(Data):
     window_stride: Steps = Field(1, description="Rows from one forecast of the evaluation to the next.")
     short_series: ShortSeries = "leave_out"
     missing: Literal["refuse", "interpolate", "ffill"] = Field("refuse", description="What to do with missing cells.")
+    split: CalibratedSplit = Field(
+        default_factory=CalibratedSplit, description="How the rows are divided into train, val, calibration and test."
+    )
 
 
 class NextStepRecipe(Recipe):
@@ -45,6 +58,7 @@ class NextStepRecipe(Recipe):
     rules: ClassVar[tuple[Rule, ...]] = (
         *TABLE_RULES,
         a_split_in_time_leaves_training_rows,
+        intervals_have_levels_and_rows,
     )
     searched_data: ClassVar[tuple[str, ...]] = ("input_steps", "calendar")
 
@@ -53,3 +67,10 @@ class NextStepRecipe(Recipe):
     model: RecurrentModel = Field(default_factory=RecurrentModel)
     training: Training = Field(default_factory=Training)
     detect: Detect | None = Field(None, description=DETECT)
+    levels: Levels | None = Field(None, description=LEVELS)
+    intervals: Kind | None = Field(None, description=INTERVALS)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_open_choices(cls, values: object) -> object:
+        return {**values, **open_calibration(values)} if isinstance(values, Mapping) else values

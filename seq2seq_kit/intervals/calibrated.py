@@ -1,0 +1,229 @@
+"""The intervals of a bundle: of its model and of each baseline, calibrated on the same windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seq2seq_kit.data.tables.splits import CALIBRATION
+from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.data.windows.ranges import Windows
+from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.intervals.conformal import Margins, needed, refuse_few
+from seq2seq_kit.intervals.prediction import DECILES, Prediction, as_prediction
+
+Predicts = Callable[[Prepared, str, np.ndarray], np.ndarray | Prediction]
+
+_CHUNK = 4_096
+_MOST_CELLS = 50_000_000  # of scores, windows evenly spread: beyond that a quantile hardly moves
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """What turns a forecast into one with quantiles.
+
+    Attributes:
+        kind: As `intervals` in a recipe.
+        levels: Asked for, in percent, in the recipe's order.
+        margins: By forecaster: `model`, and the baselines by name.
+        scale: What errors of a series are divided by, by its name, shape `(targets,)` each; its seasonal naive MAE in training.
+        limits: Lowest and highest possible value by target, see `data.limits`.
+        windows: Windows that they were calibrated on.
+    """
+
+    kind: str
+    levels: tuple[float, ...]
+    margins: Mapping[str, Margins]
+    scale: Mapping[str, np.ndarray]
+    limits: Mapping[str, Sequence[float]]
+    windows: int
+
+    @classmethod
+    def fit(
+        cls,
+        prepared: Prepared,
+        predictors: Mapping[str, Predicts],
+        *,
+        levels: Sequence[float],
+        naive: Mapping[str, np.ndarray],
+        part: str = CALIBRATION,
+    ) -> Intervals:
+        """The intervals of some forecasters by their errors on one part, which neither training nor any choice has seen.
+
+        Args:
+            prepared: The rows.
+            predictors: By name.
+            levels: In percent.
+            naive: MASE's denominators by series; where a series has none its training scale takes their place.
+            part: Of the rows.
+
+        Raises:
+            DataError: The part has too few windows for a level; the message says how many it takes.
+        """
+        these = prepared.windows[part]
+        require_calibration(prepared, levels, part)
+        cells = these.shape.output_steps * len(prepared.columns.targets)
+        picked = these.evenly(max(needed(max(levels)), _MOST_CELLS // cells))
+        names, of = prepared.table.series, prepared.series_of(part, picked)
+        scale = _scales(prepared, naive)
+        by = np.stack([scale[name] for name in names])[of][:, None, :]
+        own = _long_enough(these, names, max(levels))
+        margins = {}
+        for name, predict in predictors.items():
+            scores = [
+                np.abs(prepared.truth(part, chunk) - as_prediction(predict(prepared, part, chunk)).point)
+                for chunk in np.split(picked, range(_CHUNK, len(picked), _CHUNK))
+            ]
+            margins[name] = Margins.fit(np.concatenate(scores) / by, of, names, own, levels)
+        limits = {name: pair for name, pair in prepared.data.limits.items() if name in prepared.columns.targets}
+        return cls("conformal", tuple(map(float, levels)), margins, scale, limits, len(picked))
+
+    def offered(self, name: str) -> tuple[float, ...]:
+        """Levels that a forecaster has intervals of, ascending."""
+        return self.margins[name].levels
+
+    def judged(self, name: str) -> tuple[float, ...]:
+        """The levels that an evaluation looks at, ascending: those asked for, and those of the deciles."""
+        return tuple(level for level in self.offered(name) if level in (*self.levels, *DECILES))
+
+    def require(self, name: str, levels: Sequence[float]) -> tuple[float, ...]:
+        """Levels that are offered, ascending.
+
+        Raises:
+            ArgumentError: One is not.
+        """
+        offered = self.offered(name)
+        strange = [level for level in levels if level not in offered]
+        if strange:
+            raise ArgumentError(
+                f"these intervals have the levels {', '.join(f'{level:g}' for level in offered)}. Received: levels="
+                f"{[float(level) for level in levels]}. Name some of them, or calibrate the model for others: "
+                "seq2seq-kit calibrate",
+                code="unknown_level",
+            )
+        if len({*levels}) < len(levels):
+            said = f"levels names one twice. Received: {[float(level) for level in levels]}. Name each level once"
+            raise ArgumentError(said, code="invalid_argument")
+        return tuple(sorted(map(float, levels)))
+
+    def around(
+        self,
+        name: str,
+        predicted: np.ndarray | Prediction,
+        series: Sequence[str],
+        levels: Sequence[float],
+        targets: Sequence[str],
+    ) -> Prediction:
+        """The forecast of one forecaster with its quantiles.
+
+        Args:
+            name: Of the forecaster.
+            predicted: What it forecasts, shape `(windows, steps, targets)`; of more steps than it was calibrated for, the
+                later ones have no quantiles (NaN).
+            series: Name of the series of each window.
+            levels: Ascending, some of `offered`.
+            targets: Their names.
+        """
+        point, margins = as_prediction(predicted).point, self.margins[name]
+        names, of = np.unique(np.asarray(series, dtype=object), return_inverse=True)
+        scale = np.stack([self.scale_of(each) for each in names])
+        picked = [margins.levels.index(level) for level in levels]
+        steps = min(point.shape[1], margins.widths.shape[2])
+        reach = (margins.of(list(names))[picked] * scale[:, None, :])[:, of, :steps]  # levels, windows, steps, targets
+        quantiles = np.full((*point.shape, 2 * len(picked) + 1), np.nan)
+        quantiles[..., len(picked)] = point
+        for place in range(len(picked)):
+            quantiles[:, :steps, :, len(picked) - 1 - place] = point[:, :steps] - reach[place]
+            quantiles[:, :steps, :, len(picked) + 1 + place] = point[:, :steps] + reach[place]
+        for target, (low, high) in self.limits.items():
+            k = list(targets).index(target)
+            # An end beyond what is possible says nothing; the forecast itself stays what the model says.
+            clipped = np.clip(quantiles[:, :, k], low, high)
+            clipped[..., len(picked)] = quantiles[:, :, k, len(picked)]
+            quantiles[:, :, k] = clipped
+        return Prediction(point, tuple(levels), quantiles)
+
+    def scale_of(self, series: str) -> np.ndarray:
+        """The scale of a series; of one that training did not know the median of the others'."""
+        found = self.scale.get(series)
+        return np.median(np.stack(list(self.scale.values())), axis=0) if found is None else found
+
+    def dump(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """As plain values for JSON, and arrays; `restore` reads them."""
+        arrays = {f"intervals_{place}": each.widths for place, each in enumerate(self.margins.values())}
+        words = {
+            "kind": self.kind,
+            "levels": list(self.levels),
+            "margins": [
+                {"name": name, "levels": list(each.levels), "series": list(each.series)}
+                for name, each in self.margins.items()
+            ],
+            "scale": {name: values.tolist() for name, values in self.scale.items()},
+            "limits": {name: list(pair) for name, pair in self.limits.items()},
+            "windows": self.windows,
+        }
+        return words, arrays
+
+    @classmethod
+    def restore(
+        cls, words: Mapping[str, Any], arrays: Mapping[str, np.ndarray], *, steps: int, targets: Sequence[str]
+    ) -> Intervals:
+        """The reverse of `dump`.
+
+        Raises:
+            ValueError: What was stored does not belong to a forecast of these steps and targets.
+        """
+        margins = {}
+        for place, entry in enumerate(words["margins"]):
+            levels, series = tuple(map(float, entry["levels"])), tuple(map(str, entry["series"]))
+            made = Margins(levels, series, np.asarray(arrays[f"intervals_{place}"], dtype=np.float64))
+            made.require_steps(steps, len(targets))
+            margins[str(entry["name"])] = made
+        scale = {str(name): np.array(values, dtype=np.float64) for name, values in words["scale"].items()}
+        levels = tuple(map(float, words["levels"]))
+        limits = {str(name): [float(low), float(high)] for name, (low, high) in words["limits"].items()}
+        if not scale or any(each.shape != (len(targets),) for each in scale.values()) or not {*limits} <= {*targets}:
+            raise ValueError(f"the recipe has the targets {list(targets)}, the intervals scales or limits of others")
+        if any(not {*levels} <= {*each.levels} for each in margins.values()):
+            raise ValueError(f"intervals of {levels} lack margins of one of these levels")
+        return cls(str(words["kind"]), levels, margins, scale, limits, int(words["windows"]))
+
+
+def require_calibration(prepared: Prepared, levels: Sequence[float], part: str = CALIBRATION) -> None:
+    """Raises `DataError` unless a part has windows enough for intervals of these levels."""
+    these = prepared.windows[part]
+    refuse_few(
+        these.count,
+        levels,
+        output_steps=these.shape.output_steps,
+        stride=these.stride,
+        origin=f"{prepared.table.origin}, the {'rows' if part == 'test' else f'{part} part'}",
+    )
+
+
+def independent_windows(these: Windows) -> np.ndarray:
+    """Windows of each run whose targets share no row, shape `(runs,)`: what overlapping windows are worth at least."""
+    apart = -(-these.shape.output_steps // these.stride)
+    return np.where(these.counts > 0, (these.counts - 1) // apart + 1, 0)
+
+
+def _long_enough(these: Windows, names: Sequence[str], level: float) -> list[str]:
+    """Series whose windows that share no target row are enough for a level by themselves; none where there is one series."""
+    if len(names) < 2:
+        return []
+    counts = np.zeros(len(names), dtype=np.int64)
+    np.add.at(counts, these.series, independent_windows(these))
+    return [name for name, count in zip(names, counts, strict=True) if count >= needed(level)]
+
+
+def _scales(prepared: Prepared, naive: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A scale for each series and target: of its own, and known from the training rows."""
+    found = {}
+    for place, name in enumerate(prepared.table.series):
+        own = naive.get(name, np.full(len(prepared.columns.targets), np.nan))
+        usable = np.isfinite(own) & (own > 0)
+        found[name] = np.where(usable, own, np.abs(prepared.target_scale[place]))
+    return found

@@ -1,0 +1,54 @@
+"""Intervals around forecasts: the keys `levels` and `intervals`, and what a recipe with them gets."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from seq2seq_kit.errors import Problem
+from seq2seq_kit.recipe.fields import Written
+
+DEFAULT_CALIBRATION = 0.15
+_MOST_LEVELS = 20
+
+
+def _each_once(levels: list[float]) -> list[float]:
+    twice = sorted({level for level in levels if levels.count(level) > 1})
+    if twice:
+        raise ValueError(f"names {', '.join(f'{level:g}' for level in twice)} twice; name each level once")
+    return levels
+
+
+Level = Annotated[float, Field(gt=0, lt=100)]
+Levels = Annotated[list[Level], Field(min_length=1, max_length=_MOST_LEVELS), AfterValidator(_each_once)]
+Kind = Literal["conformal"]
+
+LEVELS = "Intervals that every forecast carries, in percent of the actual values that each should hold: [80, 95]."
+INTERVALS = "conformal: around the forecast, as wide as its errors in the calibration part say; default where `levels` are given."
+
+
+def open_calibration(values: Mapping[str, object]) -> dict[str, object]:
+    """What a recipe with `levels` gets that leaves open what they are calibrated on: such a part in `data`, and the kind.
+
+    A split by numbers of rows has no default: a rule asks for the number.
+    """
+    data = values.get("data")
+    if values.get("levels") is None or not isinstance(data, Mapping):
+        return {}
+    kind: dict[str, object] = {} if values.get("intervals") is not None else {"intervals": "conformal"}
+    split = data.get("split", {})
+    if not isinstance(split, Mapping) or split.get("train") is not None or split.get("calibration") is not None:
+        return kind
+    return kind | {"data": {**data, "split": {**split, "calibration": DEFAULT_CALIBRATION}}}
+
+
+def intervals_have_levels_and_rows(recipe: Written) -> Iterator[Problem]:
+    levels, kind = recipe.whole.get("levels"), recipe.whole.get("intervals")
+    if kind is not None and levels is None:
+        yield Problem("intervals", "needs `levels`, such as `levels: [80, 95]`", "missing_key")
+    split = recipe.data.get("split")
+    if levels is None or not isinstance(split, Mapping) or split.get("train") is None:
+        return
+    if split.get("calibration") is None:
+        said = "required with `levels` beside `split.train`: how many rows between val and test the intervals are calibrated on"
+        yield Problem("data.split.calibration", said, "missing_key")
