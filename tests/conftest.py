@@ -156,7 +156,7 @@ SLOW_FIXTURES = {
         "browser",
         "page",
     ),
-    *("saved", "trained", "in_memory", "by_groups", "runs", "sweeps", "tracked"),
+    *("saved", "trained", "in_memory", "by_groups", "levels_run", "runs", "sweeps", "tracked"),
 }
 
 
@@ -183,6 +183,13 @@ def forecast_run(store: Path) -> TrainResult:
 def autoencode_run(store: Path) -> TrainResult:
     """A trained autoencoder, logged in `store`."""
     return train(autoencode_recipe(), data=hourly_frame(), tracking_uri=str(store))
+
+
+@pytest.fixture(scope="session")
+def levels_run(store: Path) -> TrainResult:
+    """A trained forecast with intervals of 80 and 95 %, logged in `store`."""
+    recipe = forecast_recipe(limits={"load": [0, 1000]}) | {"name": "small_levels", "levels": [80, 95]}
+    return train(recipe, data=hourly_frame(900), tracking_uri=str(store))
 
 
 @pytest.fixture(scope="session")

@@ -90,8 +90,13 @@ class IntervalScores:
 
     def table(self) -> pd.DataFrame:
         """Every figure, long: forecaster, what it is over (`all`, target, series, step) and level, then the figures."""
-        by = {"scale": self.scale, "targets": self.targets, "series": self.series}
-        return pd.DataFrame([row for name, sums in self.sums.items() for row in rows_of(name, sums, **by)])
+        return pd.DataFrame(
+            [
+                row
+                for name, sums in self.sums.items()
+                for row in rows_of(name, sums, scale=self.scale, targets=self.targets, series=self.series)
+            ]
+        )
 
     @property
     def best_baseline(self) -> str | None:

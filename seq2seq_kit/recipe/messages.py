@@ -5,7 +5,7 @@ from copy import deepcopy
 from difflib import get_close_matches
 from functools import cache
 from types import UnionType
-from typing import Union, get_args, get_origin
+from typing import Annotated, Union, get_args, get_origin
 
 import annotated_types
 from pydantic import BaseModel, ValidationError
@@ -226,7 +226,7 @@ def _metadata(loc: Sequence[int | str], schema: type[BaseModel]) -> list[object]
     for part in loc:
         if isinstance(part, int):
             # Units is Annotated[list[Annotated[int, Field(ge=1)]], ...]: its items carry their own constraints.
-            found = _constraints(next(iter(get_args(annotation)), None))
+            found = _constraints(_item(annotation))
             continue
         if get_origin(annotation) is dict:
             annotation, found = None, []
@@ -240,6 +240,13 @@ def _metadata(loc: Sequence[int | str], schema: type[BaseModel]) -> list[object]
             found += next(filter(None, map(_constraints, get_args(annotation))), [])
         inner = model_in(annotation) or inner
     return found
+
+
+def _item(annotation: object) -> object:
+    """What a list holds, also an optional one."""
+    while get_origin(annotation) in (Union, UnionType, Annotated):
+        annotation = get_args(annotation)[0]
+    return next(iter(get_args(annotation)), None)
 
 
 def _constraints(annotated: object) -> list[object]:

@@ -29,11 +29,12 @@ def plot_intervals(scores: IntervalScores) -> Figure:
             held = scores.coverage_by_step(name, level)
             style = {"color": colours[name], "lw": 1.2 if place else 2, "marker": "o", "ms": 3}
             coverage.plot(steps, held, **style, label=for_figure(name) if level == scores.levels[0] else None)
-        coverage.annotate(f"{level:g} %", (1, level / 100), (4, 0), "data", "offset points", fontsize=8, va="bottom")
+        at = coverage.get_yaxis_transform()
+        coverage.text(1.01, level / 100, f"{level:g} %", transform=at, fontsize=8, va="center")
     coverage.set(title=f"Actual values inside the intervals, {scores.part} windows", xlabel="output step")
     coverage.xaxis.set_major_locator(MaxNLocator(integer=True))
     coverage.yaxis.set_major_formatter(PercentFormatter(1.0))
-    coverage.legend(frameon=False, loc="lower right")
+    coverage.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
     model = scores.sums[names[0]]
     edges = np.array([0.0, *model.probabilities, 1.0])
     pit.bar(edges[:-1], model.pit(), np.diff(edges), align="edge", color=MODEL_COLOUR, alpha=0.5, edgecolor="white")

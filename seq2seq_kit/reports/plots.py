@@ -233,12 +233,12 @@ def _draw_window(axes: Axes, examples: Examples, window: int, k: int) -> None:
 
 def _draw_bands(axes: Axes, examples: Examples, window: int, k: int) -> None:
     """The model's intervals, the widest first and palest."""
-    banded = examples.banded
-    for level in reversed(banded.levels if banded else ()):
+    banded, x = examples.banded, examples.ahead_x[window]
+    for place, level in enumerate(reversed(banded.levels if banded else ())):
         assert banded is not None
         lower, upper = (end[window, :, k] for end in banded.band(level))
-        x = examples.ahead_x[window]
-        axes.fill_between(x, lower, upper, color=MODEL_COLOUR, alpha=0.18, lw=0, label=f"{level:g} %", zorder=1)
+        shade = 0.14 + 0.12 * min(place, 3)
+        axes.fill_between(x, lower, upper, color=MODEL_COLOUR, alpha=shade, lw=0, label=f"{level:g} %", zorder=1)
 
 
 def _moment(first: np.datetime64 | int) -> str:

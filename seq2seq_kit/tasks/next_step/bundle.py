@@ -17,6 +17,7 @@ from seq2seq_kit.data.windows.batches import Layout
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_ahead
 from seq2seq_kit.data.windows.ranges import WindowShape
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.evaluation.stored import baseline_named
 from seq2seq_kit.recipe.fields import HorizonData
 from seq2seq_kit.tasks.next_step.data import as_forecast, whole_steps, window_steps
@@ -53,6 +54,8 @@ class NextStepBundle(WindowBundle):
         future: pd.DataFrame | None = None,
         all_windows: bool = False,
         baseline: str | None = None,
+        levels: Sequence[float] | None = None,
+        quantiles: bool = False,
         origin: str = "the data",
     ) -> pd.DataFrame:
         """Forecasts the steps after the newest rows of each series: warms up on `input_steps` rows, then is autoregressive.
@@ -63,14 +66,18 @@ class NextStepBundle(WindowBundle):
             future: For models with `known_future` columns, which this one is not.
             all_windows: From every window whose steps ahead lie in the rows or right behind them, not only the newest.
             baseline: Name of a baseline that forecasts instead of the model: `ridge`, `last value`, `seasonal naive`.
+            levels: Of the intervals, in percent: [80, 95]; default: the recipe's, `()` for none. They are conformal, and known up
+                to the recipe's `output_steps`.
+            quantiles: Columns by probability (`sold_q0.1`) instead of by level.
             origin: Name of the file for messages.
 
         Returns:
             A row for each series and step: the series (if the recipe has any), the time (or `row`, counted from 1), `step`,
-            and one column for each input in original units.
+            and one column for each input in original units, behind it those of its intervals where the model has such.
 
         Raises:
-            ArgumentError: `steps` is no whole number of at least 1, or there is a `future`, or no such baseline.
+            ArgumentError: `steps` is no whole number of at least 1, or there is a `future`, or no such baseline, or there are no
+                intervals of a level.
             DataError: The rows do not fit; the message names column, row or series.
         """
         if future is not None:
@@ -79,6 +86,8 @@ class NextStepBundle(WindowBundle):
                 code="not_supported",
             )
         peer = None if baseline is None else baseline_named(self.baselines, baseline)
+        name = MODEL if peer is None else peer.name
+        asked = self.interval_levels(name, levels, quantiles=quantiles)
         data = as_forecast(self.recipe.data).model_copy(update={"window_stride": 1})
         trained = data.output_steps
         steps = trained if steps is None else whole_steps(steps)
@@ -90,8 +99,12 @@ class NextStepBundle(WindowBundle):
 
         def ahead(prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
             if peer is not None:
-                return forecast_frame(prepared, chunk, baseline_ahead(peer, prepared, chunk, trained)[:, :steps])
-            return forecast_frame(prepared, chunk, self.forecast(prepared, "test", chunk))
+                values = baseline_ahead(peer, prepared, chunk, trained)[:, :steps]
+            else:
+                values = self.forecast(prepared, "test", chunk)
+            series = [prepared.table.series[each] for each in prepared.series_of("test", chunk)]
+            columns = self.around(name, values, series, asked, quantiles=quantiles)[1]
+            return forecast_frame(prepared, chunk, columns)
 
         return in_chunks(prepared, np.arange(count) if all_windows else newest_windows(prepared), ahead)
 
@@ -99,7 +112,8 @@ class NextStepBundle(WindowBundle):
         """The newest rows of each series and their forecast, up to six series; `frame` as for `predict`."""
         data = as_forecast(self.recipe.data).model_copy(update={"window_stride": 1})
         prepared = prepare_ahead(data, frame, self.scaler, origin=origin)
-        return plot_ahead(self.forecast, prepared, self.recipe.name or self.recipe.task)
+        bands = None if self.intervals is None else self.with_intervals
+        return plot_ahead(self.forecast, prepared, self.recipe.name or self.recipe.task, bands)
 
     def stream(self, names: Sequence[str] = ("",)) -> Stream:
         """Sequences to be fed in chunks of any length, each with states of its own.

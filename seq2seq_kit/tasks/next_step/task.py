@@ -15,6 +15,7 @@ from seq2seq_kit.evaluation import MODEL, Evaluation
 from seq2seq_kit.evaluation.baselines import LastValue
 from seq2seq_kit.evaluation.diagnostics import TIE, chosen_at_the_edge, examine_errors, repeats_last_value
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.intervals.diagnostics import examine_intervals
 from seq2seq_kit.tasks.job import Loss, rows_of
 from seq2seq_kit.tasks.next_step.bundle import NextStepBundle
 from seq2seq_kit.tasks.next_step.data import NextSteps, as_forecast
@@ -77,7 +78,8 @@ class NextStepJob(WindowJob[NextStepRecipe, NextStepBundle]):
     @staticmethod
     def diagnose(val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:
         shared = [*repeats_last_value(test), *examine_errors(val, test, val_losses, all_epochs=all_epochs)]
-        return [*copies_last_step(val), *shared, *chosen_at_the_edge(test, test.edges)]
+        intervals = examine_intervals(test.intervals)
+        return [*copies_last_step(val), *shared, *chosen_at_the_edge(test, test.edges), *intervals]
 
 
 def copies_last_step(val: Evaluation) -> list[Finding]:

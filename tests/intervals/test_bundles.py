@@ -1,0 +1,244 @@
+"""Intervals of trained forecasts: what they are calibrated on, the columns of an answer, and what is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seq2seq_kit.cli.main import main
+from seq2seq_kit.errors import ArgumentError, BundleError, DataError, RecipeError
+from seq2seq_kit.evaluation import MODEL
+from seq2seq_kit.results import TrainResult
+from seq2seq_kit.runs import load, train
+from seq2seq_kit.tasks.forecast.bundle import ForecastBundle
+from seq2seq_kit.validation import resolve, validate
+from tests.conftest import forecast_recipe, hourly_frame, next_step_recipe
+
+
+def with_levels(*levels: float, **data: Any) -> dict[str, Any]:
+    recipe = forecast_recipe(**data) | {"levels": list(levels)}
+    recipe["training"] = recipe["training"] | {"epochs": 1}
+    return recipe
+
+
+def forecast_bundle(result: TrainResult) -> ForecastBundle:
+    assert isinstance(result.bundle, ForecastBundle)
+    return result.bundle
+
+
+def test_a_recipe_with_levels_has_a_part_to_calibrate_on() -> None:
+    recipe = resolve(with_levels(80, 95))
+    assert recipe.data.split.calibration == 0.15  # type: ignore[attr-defined]
+    assert recipe.intervals == "conformal"  # type: ignore[attr-defined]
+    assert resolve(forecast_recipe()).data.split.calibration is None  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("keys", "key", "said"),
+    [
+        ({"levels": [0, 80]}, "levels.0", "must be in (0, 100). Received: 0"),
+        ({"levels": [80, 100]}, "levels.1", "must be in (0, 100). Received: 100"),
+        ({"levels": [120]}, "levels.0", "Received: 120"),
+        ({"levels": [80, 95, 80.0]}, "levels", "names 80 twice"),
+        ({"levels": []}, "levels", "at least one"),
+        ({"levels": 80}, "levels", "[80]"),
+        ({"intervals": "conformal"}, "intervals", "needs `levels`"),
+        ({"levels": [80], "intervals": "guess"}, "intervals", "Received: 'guess'"),
+    ],
+)
+def test_wrong_levels_are_told_at_their_key(keys: dict[str, Any], key: str, said: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        resolve(forecast_recipe() | keys)
+    assert [problem.key for problem in caught.value.problems] == [key]
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("split", "key"),
+    [
+        ({"train": 300, "val": 100, "test": 100}, "data.split.calibration"),
+        ({"train": 300, "val": 100, "calibration": 0.2, "test": 100}, "data.split.calibration"),
+        ({"val": 0.4, "calibration": 0.3, "test": 0.3}, "data.split"),
+        ({"calibration": 100}, "data.split.calibration"),
+    ],
+)
+def test_a_split_that_leaves_nothing_to_calibrate_on_is_told(split: dict[str, Any], key: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        resolve(with_levels(80, split=split))
+    assert [problem.key for problem in caught.value.problems] == [key]
+
+
+def test_a_calibration_part_too_small_for_a_level_is_told_before_the_training() -> None:
+    """19 windows of 6 steps are 24 rows: with a row less there are 18."""
+    split = {"train": 400, "val": 100, "calibration": 24, "test": 60}
+    validate(with_levels(95, split=split), data=hourly_frame())
+    for recipe in (with_levels(95, split=split | {"calibration": 23}), with_levels(99, split=split)):
+        with pytest.raises(DataError) as caught:
+            validate(recipe, data=hourly_frame())
+        assert caught.value.code == "calibration_too_small"
+    with pytest.raises(DataError, match=r"at least 19 .* these are 24 rows. Received: 18 windows"):
+        validate(with_levels(95, split=split | {"calibration": 23}), data=hourly_frame())
+
+
+@pytest.mark.slow
+def test_the_calibration_part_changes_nothing_but_the_intervals(levels_run: TrainResult, tmp_path: Path) -> None:
+    frame = hourly_frame(900)
+    first, end = 630, 765  # of 900: 55 % train, then 15 % each of val, calibration, test
+    frame.loc[first : end - 1, ["load", "heat"]] = np.random.default_rng(5).uniform(50, 150, (end - first, 2))
+    recipe = levels_run.recipe.model_dump(exclude_none=True)
+    again = train(recipe, data=frame, tracking_uri=str(tmp_path / "mlruns"))
+    for before, after in zip(levels_run.bundle.model.get_weights(), again.bundle.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    assert levels_run.fit.best_epoch == again.fit.best_epoch
+    (words, arrays), (other, others) = levels_run.bundle.state(), again.bundle.state()
+    for key in ("scaler", "baselines", "naive"):
+        assert words[key] == other[key]
+    changed = [key for key in arrays if not np.array_equal(arrays[key], others[key])]
+    assert {*changed} == {key for key in arrays if key.startswith("intervals_")}
+    assert levels_run.val.metrics()["rmse"] == again.val.metrics()["rmse"]
+    assert np.all(others["intervals_0"] > arrays["intervals_0"])
+
+
+def test_the_intervals_of_a_run_hold_what_they_promise(levels_run: TrainResult) -> None:
+    """Of noise that is the same throughout: coverage within the error of so few independent windows."""
+    test = levels_run.test.metrics()
+    assert test["coverage_80"] == pytest.approx(0.80, abs=0.12)
+    assert test["coverage_95"] == pytest.approx(0.95, abs=0.06)
+    for name in levels_run.test.names:
+        assert {"coverage_80", "coverage_95", "wql", "crps"} <= {*levels_run.test.metrics(name)}
+    assert {"undercovers", "overcovers"}.isdisjoint(finding.code for finding in levels_run.findings)
+
+
+def test_predict_gives_columns_by_level_and_by_probability(levels_run: TrainResult) -> None:
+    bundle, frame = forecast_bundle(levels_run), hourly_frame(200)
+    answer = bundle.predict(frame)
+    assert list(answer.columns) == ["time", "step", "load", "load_lo_80", "load_hi_80", "load_lo_95", "load_hi_95"]
+    ordered = answer[["load_lo_95", "load_lo_80", "load", "load_hi_80", "load_hi_95"]].to_numpy()
+    assert (np.diff(ordered, axis=1) > 0).all()
+    few = bundle.predict(frame, levels=[50], steps=2)
+    assert list(few.columns[2:]) == ["load", "load_lo_50", "load_hi_50"]
+    assert (few["load_lo_50"] > answer["load_lo_80"][:2]).all()
+    quantiles = bundle.predict(frame, quantiles=True)
+    assert list(quantiles.columns[2:]) == ["load", *(f"load_q{each}" for each in (0.025, 0.1, 0.5, 0.9, 0.975))]
+    np.testing.assert_allclose(quantiles["load_q0.1"], answer["load_lo_80"])
+    assert list(bundle.predict(frame, levels=()).columns) == ["time", "step", "load"]
+
+
+def test_every_way_to_the_same_window_gives_the_same_intervals(levels_run: TrainResult) -> None:
+    """The fast path of a single window, all windows, and what MLflow serves."""
+    bundle, frame = forecast_bundle(levels_run), hourly_frame(200)
+    newest = bundle.predict(frame)
+    every = bundle.predict(frame, all_windows=True)
+    pd.testing.assert_frame_equal(every.tail(6).reset_index(drop=True), newest, rtol=1e-4)
+    pd.testing.assert_frame_equal(bundle.answer(frame), newest)
+    ridge = bundle.predict(frame, baseline="ridge")
+    assert list(ridge.columns) == list(newest.columns)
+    assert not np.allclose(ridge["load_hi_80"] - ridge["load"], newest["load_hi_80"] - newest["load"])
+
+
+@pytest.mark.slow
+def test_intervals_end_with_the_steps_that_they_are_known_for(store: Path) -> None:
+    recipe = with_levels(80, inputs=["load"])
+    result = train(recipe, data=hourly_frame(500), tracking_uri=str(store))
+    with pytest.warns(UserWarning, match="Intervals end with the steps"):
+        answer = forecast_bundle(result).predict(hourly_frame(200), steps=8)
+    assert answer["load_lo_80"].notna().tolist() == [True] * 6 + [False] * 2
+    assert answer["load"].notna().all()
+
+
+def test_ends_beyond_the_limits_are_cut(levels_run: TrainResult) -> None:
+    bundle = forecast_bundle(levels_run)
+    assert bundle.intervals is not None
+    point = np.full((1, 6, 1), 1.0)
+    low, high = bundle.intervals.around(MODEL, point, [""], (95.0,), ["load"]).band(95.0)
+    assert (low == 0).all()
+    assert (high > 1).all()
+
+
+def test_levels_that_there_are_not_are_refused(levels_run: TrainResult, forecast_run: TrainResult) -> None:
+    frame = hourly_frame(200)
+    with pytest.raises(ArgumentError, match=r"have the levels .*80.*97.5") as caught:
+        forecast_bundle(levels_run).predict(frame, levels=[97.5])
+    assert caught.value.code == "unknown_level"
+    with pytest.raises(ArgumentError, match="names one twice"):
+        forecast_bundle(levels_run).predict(frame, levels=[80, 80.0])
+    for asked in ({"levels": [80]}, {"quantiles": True}):
+        with pytest.raises(ArgumentError, match="has no intervals") as caught:
+            forecast_bundle(forecast_run).predict(frame, **asked)  # type: ignore[arg-type]
+        assert caught.value.code == "no_intervals"
+    assert list(forecast_bundle(forecast_run).predict(frame).columns) == ["time", "step", "load"]
+
+
+def test_a_stored_bundle_has_its_intervals(levels_run: TrainResult, tmp_path: Path) -> None:
+    frame = hourly_frame(200)
+    folder = levels_run.bundle.save(tmp_path / "bundle")
+    pd.testing.assert_frame_equal(forecast_bundle(levels_run).predict(frame), load(folder).predict(frame))
+    assert load(folder).evaluate(hourly_frame(300)).metrics()["wql"] > 0
+
+
+def test_intervals_of_another_recipe_are_refused(levels_run: TrainResult, tmp_path: Path) -> None:
+    bundle = forecast_bundle(levels_run)
+    words, arrays = bundle.state()
+    arrays["intervals_0"] = arrays["intervals_0"][:, :, :3]
+    with pytest.raises(ValueError, match="the margins have the shape"):
+        ForecastBundle.restore(bundle.recipe, bundle.model, words, arrays, bundle.info)
+    folder = bundle.save(tmp_path / "bundle")
+    state = json.loads((folder / "state.json").read_text())
+    del state["intervals"]["scale"]
+    (folder / "state.json").write_text(json.dumps(state))
+    with pytest.raises(BundleError):
+        load(folder)
+
+
+def test_the_run_holds_table_figure_and_metrics(levels_run: TrainResult) -> None:
+    from seq2seq_kit.evaluation.windows import Evaluation
+
+    assert "intervals" in levels_run.figures
+    assert isinstance(levels_run.test, Evaluation)
+    assert levels_run.test.intervals is not None
+    table = levels_run.test.intervals.table()
+    assert {"forecaster", "target", "series", "step", "level", "coverage", "width", "interval_score", "crps"} <= {
+        *table.columns
+    }
+    overall = table[(table.forecaster == MODEL) & (table.target == "") & (table.level == 80)]
+    assert overall.coverage.item() == levels_run.test.metrics()["coverage_80"]
+    assert len(table[(table.forecaster == "ridge") & (table.step > 0) & (table.level == 95)]) == 6
+
+
+@pytest.mark.slow
+def test_next_step_models_have_conformal_intervals(store: Path) -> None:
+    recipe = next_step_recipe(series="site") | {"levels": [80]}
+    recipe["training"]["epochs"] = 1
+    frame = hourly_frame(400, series=("a", "b"))
+    result = train(recipe, data=frame, tracking_uri=str(store))
+    answer = result.bundle.predict(frame)
+    assert [name for name in answer if "80" in name] == ["load_lo_80", "load_hi_80", "heat_lo_80", "heat_hi_80"]
+    assert (answer["load_lo_80"] < answer["load_hi_80"]).all()
+    assert result.test.metrics()["coverage_80"] == pytest.approx(0.8, abs=0.15)
+
+
+@pytest.mark.slow
+def test_baselines_alone_have_intervals(store: Path) -> None:
+    result = train(
+        forecast_recipe() | {"model": "none", "levels": [80]}, data=hourly_frame(500), tracking_uri=str(store)
+    )
+    answer = forecast_bundle(result).predict(hourly_frame(200))
+    assert list(answer.columns) == ["time", "step", "load", "load_lo_80", "load_hi_80"]
+
+
+def test_the_command_line_takes_levels_and_quantiles(
+    levels_run: TrainResult, tmp_path: Path, store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hourly_frame(200).to_csv(tmp_path / "new.csv", index=False)
+    call = ["predict", levels_run.run_id, "--data", str(tmp_path / "new.csv"), "--tracking-uri", str(store)]
+    assert main([*call, "--levels", "95", "80"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "time,step,load,load_lo_95,load_hi_95,load_lo_80,load_hi_80"
+    assert main([*call, "--quantiles", "--levels", "80"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "time,step,load,load_q0.1,load_q0.5,load_q0.9"
+    assert main([*call, "--levels"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "time,step,load"
+    assert main([*call, "--levels", "97"]) == 2
+    assert "error[unknown_level]" in capsys.readouterr().err
