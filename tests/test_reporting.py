@@ -12,7 +12,9 @@ from seq2seq_kit.reporting import report
 from seq2seq_kit.reports import page
 from seq2seq_kit.reports.run_page import result_table, run_page
 from seq2seq_kit.results import TrainResult
+from seq2seq_kit.tasks import open_job
 from tests.browsing import chromium, text_of, until, wait_for
+from tests.conftest import hourly_frame
 from tests.test_names import NAMES, RAN, nothing_ran
 
 LONG = "#" * 600_000
@@ -71,6 +73,18 @@ def test_an_autoencoders_page_has_its_anomalies_and_its_latent_space(
                 browser.find_element(By.ID, "slider").send_keys(Keys.ARROW_LEFT)
                 assert browser.execute_script("return state.threshold") < threshold
                 assert browser.execute_script("return scores.length") == 90  # the test part
+
+
+@pytest.mark.slow
+def test_of_a_long_test_part_the_page_has_the_newest_rows(
+    autoencode_run: TrainResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = open_job(autoencode_run.recipe, hourly_frame())
+    monkeypatch.setattr("seq2seq_kit.tasks.windows._ROWS_OF_A_PAGE", 50)
+    job.draw(autoencode_run.bundle, autoencode_run.fit, autoencode_run.test, tmp_path)
+    text = (tmp_path / "anomalies.html").read_text(encoding="utf-8")
+    assert "The newest 50 of the 90 rows of the test part are here" in text
+    assert "rows that no window reaches" not in text
 
 
 @pytest.mark.slow

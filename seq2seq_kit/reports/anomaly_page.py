@@ -121,7 +121,7 @@ def shown_of(detection: Detection, *, units: Mapping[str, str] | None = None) ->
         rates=detector.rates,
         per=detector.unit,
         units=units or {},
-        facts=[*facts, *map(str, detection.findings)],
+        facts=[*facts, *(f"{note[:1].upper()}{note[1:]}." for note in detection.notes), *map(str, detection.findings)],
     )
 
 

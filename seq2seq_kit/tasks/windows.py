@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.anomalies.detection import Detection
 from seq2seq_kit.anomalies.row_errors import newest_rows
 from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.bundles.serving import served_examples
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 W = TypeVar("W", bound=WindowBundle)
 
+_ROWS_OF_A_PAGE = 200_000
 _EXAMPLES = 24  # windows in the interactive page; the picture shows the first of a spread of six
 
 
@@ -234,12 +236,22 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
         many = plots.pick_examples(self.prepared, "test", predictors, count=_EXAMPLES, bands=bands)
         write_interactive(many, folder / f"{self.noun}.html", title=title)
         if bundle.detector is not None:
-            found = bundle.detection(newest_rows(self.prepared, "test"), "test")
+            found = self._newest(bundle)
             page, units = folder / "anomalies.html", self.prepared.data.units
             write_anomaly_page(found, page, title=f"Anomalies of the test part: {name}", units=units)
         own = {} if test.intervals is None else {"intervals": plot_intervals(test.intervals)}
         figures = {self.noun: plots.plot_examples(shown, title=title), "error_by_step": plots.plot_error_by_step(test)}
         return figures | own
+
+    def _newest(self, bundle: W) -> Detection:
+        """The detection of the test part, or of so many of its rows as a page can hold."""
+        kept = newest_rows(self.prepared, "test", _ROWS_OF_A_PAGE)
+        left, used = (int(np.diff(rows.rows["test"]).sum()) for rows in (self.prepared, kept))
+        found = bundle.detection(kept, "test")
+        if left == used:
+            return found
+        said = f"the newest {used:,} of the {left:,} rows of the test part are here; `detect --page` shows others"
+        return replace(found, unreached=found.unreached - (left - used), notes=[*found.notes, said])
 
     def served(self, bundle: W) -> Mapping[str, tuple[Served, Served]]:
         arrays = self.examples.arrays("test", np.array([0]))

@@ -204,6 +204,7 @@ def test_names_run_nothing_and_stand_there_as_they_are(browser: Any, tmp_path: P
     assert nothing_ran(browser)
     assert not browser.execute_script("return document.querySelectorAll('img, a[href]').length")
     assert browser.execute_script("return byId('figure').getAttribute('aria-label')").startswith("series ")
+    assert not [line for line in browser.get_log("browser") if line["level"] == "SEVERE"]
 
 
 def test_a_hundred_thousand_rows_are_drawn_thin_and_cut_whole(browser: Any, tmp_path: Path) -> None:
