@@ -96,11 +96,11 @@ def shown_of(detection: Detection, *, units: Mapping[str, str] | None = None) ->
     if pd.api.types.is_datetime64_any_dtype(when):
         when = when.dt.tz_localize(None)  # the clock of the data
     values = frame.iloc[:, kit + 3 :].to_numpy(dtype=np.float64)
-    alarms = (
-        f"{detector.alarms_per_week:.3g} false alarms per {detector.unit}{' and series' if len(series) > 1 else ''}"
-    )
+    # A week of rows is that of a series; 10,000 rows may be of any.
+    per = detector.unit + (" and series" if len(series) > 1 and detector.rows_per_week is not None else "")
     facts = [
-        f"At the threshold {detector.threshold:.4g} {alarms} are expected, by the scores of {detector.rows:,} validation rows."
+        f"False alarms expected at the threshold {detector.threshold:.4g}, per {per}: {detector.alarms_per_week:.3g}, "
+        f"by the scores of {detector.rows:,} validation rows."
     ]
     if detection.unreached:
         facts.append(f"{detection.unreached:,} rows that no window reaches are not here.")
@@ -119,7 +119,7 @@ def shown_of(detection: Detection, *, units: Mapping[str, str] | None = None) ->
         min_steps=detector.cut.min_steps,
         merge_gap=detector.cut.merge_gap,
         rates=detector.rates,
-        per=detector.unit,
+        per=per,
         units=units or {},
         facts=[*facts, *(f"{note[:1].upper()}{note[1:]}." for note in detection.notes), *map(str, detection.findings)],
     )

@@ -2,7 +2,7 @@
 "use strict";
 const MOST_POINTS = 3000, MOST_BANDS = 1500, MOST_NUMBERS = 40, MOST_PEAKS = 150, MOST_ROWS = 500, FEW_COLUMNS = 3;
 const SCORE = 170, PANEL = 130, BETWEEN = 24;  // pixels
-const PER = `per ${detector.per}${series.length > 1 ? " and series" : ""}`;
+const PER = `per ${detector.per}`;
 const BLACK = "#1b1b1b", BLUE = "#0072b2", RED = "#d55e00", BAND = "rgba(230,159,0,.28)";
 
 const state = {threshold: detector.threshold, series: 0, range: null, shown: new Set(), chosen: null, by: "severity", down: true, events: []};
@@ -103,7 +103,7 @@ function drawColumns() {
   const rows = order.map(number => {
     const box = element("input", {type: "checkbox", "data-column": number, "aria-label": `Show ${columns[number]}`, onchange: () => show(number)});
     box.checked = state.shown.has(number);
-    const bar = element("span", {class: "bar", style: `width: ${(12 * share[number]).toFixed(2)}em`});
+    const bar = element("span", {class: "bar", style: `width: ${(9 * share[number]).toFixed(2)}em`});
     const made = element("tr", {}, element("td", {}, box), element("td", {class: "left"}, data.titled[number]),
                          element("td", {class: "number"}, percent(share[number])), element("td", {class: "left"}, bar));
     if (event) made.append(element("td", {class: "number"}, figure(actual[number][row])), element("td", {class: "number"}, figure(expected[number][row])));

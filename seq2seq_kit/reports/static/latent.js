@@ -35,11 +35,11 @@ function traces() {
   const ticks = [0, .25, .5, .75, 1].map(part => low + part * (high - low));
   const words = ticks.map(tick => by === "time" ? place(data.clock ? tick : Math.round(tick)) : figure(tick));
   return [{...some(numbers), showlegend: false, marker: {size: 7, opacity: .85, color: numbers.map(value), colorscale: "Cividis", reversescale: by !== "time", cmin: low, cmax: high > low ? high : low + 1,
-    colorbar: {title: {text: choices[by]}, tickvals: ticks, ticktext: words, thickness: 14}}}, ring];
+    colorbar: {title: {text: choices[by], side: "right"}, tickvals: ticks, ticktext: words, thickness: 14}}}, ring];
 }
 
 function drawMap() {
-  const layout = {margin: {l: 50, r: 10, t: 10, b: 40}, hovermode: "closest", dragmode: "pan", font, xaxis: {...grid, title: {text: "first axis"}}, yaxis: {...grid, title: {text: "second axis"}}, legend: {itemsizing: "constant"}, uirevision: "map"};
+  const layout = {margin: {l: 50, r: 10, t: 30, b: 40}, hovermode: "closest", dragmode: "pan", font, xaxis: {...grid, title: {text: "first axis"}}, yaxis: {...grid, title: {text: "second axis"}}, legend: {itemsizing: "constant"}, uirevision: "map"};
   Plotly.react("map", traces(), layout, {displaylogo: false, responsive: true, scrollZoom: true, modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]]});
 }
 
