@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.anomalies.detector import Detector
-from seq2seq_kit.anomalies.row_errors import Predicts, combined
+from seq2seq_kit.anomalies.row_errors import Predicts, expected_rows
 from seq2seq_kit.anomalies.stream_events import OpenEvent, Scored, close, follow
 from seq2seq_kit.anomalies.stream_rows import Row, RowReader, Rows, require_streamable
 from seq2seq_kit.anomalies.stream_state import SeriesState
@@ -35,11 +35,14 @@ class EventStream:
         data: The recipe's section, with the windows that `detect` looks at.
         scaler: Fitted on the training rows.
         detector: With the threshold that is used.
+        beyond: As in `row_errors`.
     """
 
-    def __init__(self, predict: Predicts, data: Data, scaler: Scaler, detector: Detector) -> None:
+    def __init__(
+        self, predict: Predicts, data: Data, scaler: Scaler, detector: Detector, *, beyond: float = 0.5
+    ) -> None:
         require_streamable(data, scaler)
-        self.detector = detector
+        self.detector, self._beyond = detector, beyond
         self._reader = RowReader(data, scaler)
         self._stretches = Stretches(predict, data, scaler, self._reader)
         self._data, self._series, self._events = data, dict[str, SeriesState](), 0
@@ -182,7 +185,7 @@ class EventStream:
             [Piece(name, state.values[:0], state.times[:0] if len(state.times) else None, False)], update, ended=True
         )
         self._close(state, name, update)
-        state.begin_stretch()
+        state.begin_stretch(self._stretches.shape.before)
 
     def _close(self, state: SeriesState, name: str, update: StreamUpdate) -> None:
         for _, event in close(state.event, self.detector.cut):
@@ -218,7 +221,8 @@ class EventStream:
             apart = int(max(at_rows[-1][-1], starts[-1][-1])) + 2 * self._stretches.steps + 1
         every, at = np.concatenate(actual), np.concatenate(at_rows)
         stack = np.concatenate([state.stack for _, state, _ in ready])
-        expected = combined(stack, np.concatenate(starts), at, every, self.detector.settings.combine)
+        combine, shape = self.detector.settings.combine, self._stretches.shape
+        expected = expected_rows(stack, np.concatenate(starts), at, every, combine, shape, self._beyond)
         counts = [len(own) for _, _, own in ready]
         codes = self._stretches.codes([name for name, _, _ in ready])
         errors = (every - expected) / np.repeat(self._stretches.scale[codes], counts, axis=0)

@@ -49,7 +49,7 @@ class SeriesState:
     event: OpenEvent | None = None
 
     @classmethod
-    def empty(cls, columns: int, width: int, steps: int, targets: int) -> Self:
+    def empty(cls, columns: int, width: int, steps: int, targets: int, window: int) -> Self:
         """A series of which nothing is known."""
         return cls(
             time=None,
@@ -59,12 +59,14 @@ class SeriesState:
             stack=np.zeros((0, steps, targets)),
             tail=np.zeros((0, targets)),
             filled=np.full(columns, np.nan),
+            window=window,
         )
 
-    def begin_stretch(self) -> None:
-        """After a gap nothing of before is read any more."""
+    def begin_stretch(self, window: int) -> None:
+        """After a gap nothing of before is read any more; `window` is the first row of the first window."""
         self.row += self.rows
-        self.rows = self.kept = self.window = self.scored = 0
+        self.rows = self.kept = self.scored = 0
+        self.window = window
         self.newest = -1
         for name in ("values", "matrix", "stack", "tail", "times", "starts"):
             setattr(self, name, getattr(self, name)[:0])

@@ -51,7 +51,7 @@ class Stretches:
     def __init__(self, predict: Predicts, data: Data, scaler: Scaler, reader: RowReader) -> None:
         self._predict, self._data, self._scaler, self._reader = predict, data, scaler, reader
         self._columns = Columns.of(data)
-        self._layout, self._shape, self._stride = self._columns.layout(), window_shape(data), data.window_stride
+        self._layout, self.shape, self._stride = self._columns.layout(), window_shape(data), data.window_stride
         self.targets = self._columns.targets
         self.places = [self._columns.table.index(name) for name in self.targets]
         self.scale = scaler.scale[:, [scaler.columns.index(name) for name in self.targets]]
@@ -64,21 +64,22 @@ class Stretches:
     @property
     def span(self) -> int:
         """Rows of a window, its targets included."""
-        return self._shape.span
+        return self.shape.span
 
     @property
     def steps(self) -> int:
         """Rows that a window predicts."""
-        return self._shape.output_steps
+        return self.shape.output_steps
 
     @property
     def sizes(self) -> list[int]:
         """What a stored state must fit."""
-        return [self._shape.input_steps, self._shape.output_steps, self._shape.target_offset, self._stride]
+        return [self.shape.input_steps, self.shape.output_steps, self.shape.target_offset, self._stride]
 
     def empty(self) -> SeriesState:
         """A series of which nothing is known."""
-        return SeriesState.empty(len(self._columns.table), len(self._layout.columns), self.steps, len(self.targets))
+        sizes = len(self._columns.table), len(self._layout.columns), self.steps, len(self.targets)
+        return SeriesState.empty(*sizes, self.shape.before)
 
     def codes(self, names: Sequence[str]) -> np.ndarray:
         """Row of the scaler for each series.
@@ -184,22 +185,23 @@ class Stretches:
             rows={"test": split.rows("test")},
         )
         # What these properties would find, in a fraction of the time.
-        windows = Windows(self._shape, self._stride, segments[:, 0], counts, np.arange(len(names)))
+        windows = Windows(self.shape, self._stride, segments[:, 0], counts, np.arange(len(names)))
         vars(prepared).update(windows={"test": windows}, columns=self._columns)
         predicted = self._predict(prepared, "test", np.arange(int(counts.sum())))
         for (_, state, count), end in zip(complete, np.cumsum(counts), strict=True):
-            first = state.window + self._shape.target_offset
+            first = state.window + self.shape.target_offset
             state.starts = np.concatenate([state.starts, first + self._stride * np.arange(count)])
             state.stack = np.concatenate([state.stack, predicted[end - count : end]])
             state.window += count * self._stride
 
     def _complete(self, state: SeriesState) -> int:
         """Windows that have all of their rows and are not predicted yet."""
-        return max((state.rows - self.span - state.window) // self._stride + 1, 0)
+        reach = self.span - self.shape.before  # rows from the first input on
+        return max((state.rows - reach - state.window) // self._stride + 1, 0)
 
     def final(self, state: SeriesState, update: StreamUpdate, *, ended: bool) -> np.ndarray:
         """Rows whose windows are all complete; those that no window reaches are counted."""
-        until = state.rows if ended else min(state.window + self._shape.target_offset, state.rows)
+        until = state.rows if ended else min(state.window + self.shape.target_offset, state.rows)
         rows = np.arange(state.scored, until)
         newest = np.searchsorted(state.starts, rows, side="right") - 1
         reached = newest >= 0

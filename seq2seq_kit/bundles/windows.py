@@ -177,9 +177,14 @@ class WindowBundle(DetectingBundle):
             prepared,
             part,
             combine=self.detect_settings.combine,
-            beyond=getattr(self.recipe.training, "forecast_weight", 0.5),
+            beyond=self._beyond,
             progress=progress,
         )
+
+    @property
+    def _beyond(self) -> float:
+        """Share of a row's error that is of the windows around it."""
+        return float(getattr(self.recipe.training, "forecast_weight", 0.5))
 
     def detection(self, prepared: Prepared, part: str) -> Detection:
         """As `detect`, of a part of prepared rows.
@@ -226,7 +231,8 @@ class WindowBundle(DetectingBundle):
         Raises:
             ArgumentError: There is no detector, the recipe has what no stream can do, or the state is none of this model.
         """
-        made = EventStream(self.error_source, self.detect_data, self.scaler, self.require_detector())
+        detector = self.require_detector()
+        made = EventStream(self.error_source, self.detect_data, self.scaler, detector, beyond=self._beyond)
         if state is not None:
             made.restore(state)
         return made

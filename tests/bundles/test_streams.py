@@ -31,6 +31,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "apart": autoencode_recipe(series="site", input_steps=4) | {"detect": {"stride": 7, "smooth": 3}},
     "masked": autoencode_recipe(series="site", input_steps=6, missing="mask") | {"detect": {"columns": "mean"}},
     "carried": autoencode_recipe(series="site", input_steps=6, missing="ffill") | {"detect": {"combine": "max"}},
+    "around": autoencode_recipe(series="site", input_steps=5, forecast_steps=2, backcast_steps=1, window_stride=2),
     "forecast": forecast_recipe(series="site", input_steps=6, output_steps=3)
     | {"detect": {"smooth": 2, "columns": "mahalanobis"}},
     "delayed": forecast_recipe(series="site", input_steps=6, output_steps=2, gap_steps=2) | {"detect": {}},
