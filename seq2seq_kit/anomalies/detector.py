@@ -225,9 +225,23 @@ class Detector:
         made = cls(**read)
         width = len(made.columns)
         fits = made.center.shape == made.scale.shape == (width,) and made.precision.shape == (width, width)
-        if not fits or levels.shape != rates.shape or not len(levels):
+        if not fits or levels.ndim != 1 or levels.shape != rates.shape or not len(levels):
             raise ValueError(f"a detector of {width} columns has other numbers of errors or rates")
+        made.require_numbers()
         return made
+
+    def require_numbers(self) -> None:
+        """Raises `ValueError` where a number is none that a detector can have."""
+        levels, rates = self.rates
+        arrays = (self.center, self.scale, self.precision, levels, rates)
+        whole = type(self.merge_gap) is int and type(self.rows) is int and self.merge_gap >= 0
+        above = self.threshold > 0 and self.median >= 0 and (self.rows_per_week is None or self.rows_per_week > 0)
+        finite = all(
+            np.isfinite(each).all() for each in (*arrays, self.threshold, self.median, self.rows_per_week or 1.0)
+        )
+        ordered = (np.diff(levels) > 0).all() and (np.diff(rates) <= 0).all() and (self.scale > 0).all()
+        if not (whole and above and finite and ordered):
+            raise ValueError("a number of the detector is none that it can have")
 
 
 def _location_and_scale(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -173,3 +173,26 @@ def test_rows_without_an_anomaly_give_an_empty_table_with_the_same_columns() -> 
     full = detect_events(errors_of(noise(100, seed=1) * 30), fitted())
     assert len(found.events) == 0 < len(full.events)
     assert list(found.events) == list(full.events)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"threshold": 0.0},
+        {"threshold": float("inf")},
+        {"merge_gap": -1},
+        {"merge_gap": 1.5},
+        {"rows_per_week": 0.0},
+        {"scale": [1.0, 0.0]},
+        {"center": [1.0, float("nan")]},
+        {"rates": [[1.0, 2.0], [1.0]]},
+        {"rates": [[2.0, 1.0], [1.0, 0.5]]},
+        {"rates": [[], []]},
+        {"precision": [[1.0]]},
+        {"columns": ["c0"]},
+        {"settings": {"exit": 2.0}},
+    ],
+)
+def test_numbers_that_no_detector_has_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        Detector.from_json(fitted().to_json() | change)

@@ -11,10 +11,12 @@ import pytest
 import seq2seq_kit as kit
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.data.windows.prepare import Prepared, prepare
-from seq2seq_kit.errors import ArgumentError, BundleError, DataError
+from seq2seq_kit.errors import ArgumentError, BundleError, DataError, RecipeError
 from seq2seq_kit.recipe.detect_fields import Detect
 from seq2seq_kit.results import TrainResult
-from tests.conftest import hourly_frame, waves_frame
+from seq2seq_kit.tasks import open_job
+from tests.conftest import autoencode_recipe, hourly_frame, waves_frame
+from tests.untyped import parse_recipe
 
 
 def damaged(frame: pd.DataFrame, first: int = 200, rows: int = 12, column: str = "heat") -> pd.DataFrame:
@@ -199,3 +201,54 @@ def test_mlflow_serves_events_where_they_are_asked_for(autoencode_run: TrainResu
     )
     with pytest.raises(Exception, match="verb must be one of score, detect, encode, reconstruct"):
         model.predict(frame, params={"verb": "evaluate"})
+
+
+@pytest.mark.parametrize(
+    ("detect", "key", "said"),
+    [
+        ({"quantile": 1.0}, "detect.quantile", r"in \(0, 1\)"),
+        ({"quantile": 0.0}, "detect.quantile", r"in \(0, 1\)"),
+        ({"alarms_per_week": 0}, "detect.alarms_per_week", "above 0"),
+        ({"exit": 1.5}, "detect.exit", "1"),
+        ({"min_steps": 0}, "detect.min_steps", "1"),
+        ({"columns": "median"}, "detect.columns", "mahalanobis"),
+        ({"quantil": 0.9}, "detect.quantil", "did you mean detect.quantile"),
+    ],
+)
+def test_a_wrong_section_is_told_by_its_key(detect: dict[str, object], key: str, said: str) -> None:
+    with pytest.raises(RecipeError, match=said) as error:
+        parse_recipe(autoencode_recipe() | {"detect": detect})
+    assert [problem.key for problem in error.value.problems] == [key]
+
+
+def test_a_window_without_a_value_has_no_score_and_costs_no_other_row_its(autoencode_run: TrainResult) -> None:
+    bundle, frame = windows_of(autoencode_run), hourly_frame(300, seed=9)
+    frame.loc[100:149, ["load", "heat"]] = np.nan
+    data = bundle.recipe.data.model_copy(update={"missing": "interpolate"})  # type: ignore[attr-defined]
+    gappy = replace(bundle, recipe=bundle.recipe.model_copy(update={"data": data}))
+    found = gappy.detect(frame)
+    assert found.scores.score.isna().to_numpy().nonzero()[0].tolist() == list(range(100, 150))
+    assert found.scores.event[100:150].isna().all()
+    assert len(found.scores) == 300
+
+
+def test_a_constant_column_raises_no_alarms_of_its_own() -> None:
+    frame = hourly_frame(400).assign(heat=7.0)
+    job = open_job(parse_recipe(autoencode_recipe()), frame)
+    bundle, _ = job.detecting(job.bundle(job.build(), {}))
+    assert isinstance(bundle, WindowBundle)
+    found = bundle.detect(frame)
+    assert np.isfinite(found.scores.score).all()
+    assert len(found.events) < 10
+    stuck = frame.assign(heat=frame.heat.mask(frame.index == 200, 9.0))
+    assert bundle.detect(stuck).events.iloc[0].column_1 == "heat"
+
+
+def test_rows_between_gaps_that_hold_no_window_are_counted(autoencode_run: TrainResult) -> None:
+    frame = hourly_frame(200, seed=9).drop(index=[100, 120])
+    found = autoencode_run.bundle.detect(frame)
+    assert found.unreached == 19
+    assert len(found.scores) == 198 - 19
+    with pytest.raises(DataError, match="not one window fits") as error:
+        autoencode_run.bundle.detect(frame.iloc[::2])
+    assert error.value.code == "series_too_short"
