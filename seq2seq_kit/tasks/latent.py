@@ -169,9 +169,12 @@ def _row_at(prepared: Prepared, series: int, at: str | int | pd.Timestamp) -> in
             said = f"these rows have no time: at is the number of a row, 1 to {end - first}. Received: at={at}"
             raise ArgumentError(said, code="no_such_time")
         return first + int(str(at)) - 1
-    iso = isinstance(at, str) and re.match(r"\d{4}-\d\d-\d\d", at)
-    style = TimeStyle(reads_as=style_of(prepared.data).reads_as) if iso else style_of(prepared.data)
-    when = read_times(pd.Series([at]), "at", "at", style=style, trained=prepared.scaler.times)[0][0]
+    written, trained = style_of(prepared.data), prepared.scaler.times
+    # A time as the answers have it is understood whatever the rows' own form; one without a zone is on the clock of the data.
+    iso = not isinstance(at, str) or re.match(r"\d{4}-\d\d-\d\d", at)
+    zone = written.reads_as or (trained.zone if trained else "") or None
+    style = TimeStyle(format=None if iso else written.format, reads_as=zone)
+    when = read_times(pd.Series([at]), "at", "at", style=style, trained=trained)[0][0]
     times = table.times[first:end]
     if not times[0] <= when <= times[-1]:
         said = f"the rows of the series are from {times[0]} to {times[-1]}. Received: at={when}"

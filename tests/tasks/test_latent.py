@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 from seq2seq_kit.bundles.encoding import EncodingBundle
 from seq2seq_kit.cli.main import main
+from seq2seq_kit.data.windows.prepare import Prepared, prepare, prepare_new
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.evaluation import latent as latent_module
 from seq2seq_kit.evaluation.latent import map_latent, nearest
 from seq2seq_kit.reports.latent_page import Points
 from seq2seq_kit.results import TrainResult
-from seq2seq_kit.tasks.latent import LatentMap
+from seq2seq_kit.tasks.autoencode.recipe import AutoencodeData
+from seq2seq_kit.tasks.latent import LatentMap, nearest_windows
 from tests.browsing import chromium, until
 from tests.conftest import hourly_frame, waves_frame
 from tests.test_names import IMAGE, NAMES, SCRIPT, nothing_ran
@@ -211,3 +213,61 @@ def test_the_page_shows_the_window_that_is_pointed_at(autoencode_run: TrainResul
         browser.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": place[0], "y": place[1]})
         until(browser, lambda: browser.execute_script("return state.chosen") != 2, "another window")
         assert nothing_ran(browser)
+
+
+def windows_of(frame: pd.DataFrame, **data: Any) -> Prepared:
+    """All rows in the test part, in windows of 6 rows."""
+    section = AutoencodeData.model_validate({"inputs": ["x"], "input_steps": 6} | data)
+    every = prepare(section, frame)
+    return prepare_new(section, frame, every.scaler)
+
+
+def rows_of(sites: list[str], *, zone: str | None = None, rows: int = 60) -> pd.DataFrame:
+    times = pd.date_range("2024-03-01", periods=rows, freq="h", tz=zone)
+    x = np.arange(rows * len(sites)) % 17.0
+    return pd.DataFrame({"time": np.tile(times, len(sites)) if zone is None else [*times] * len(sites), "x": x}).assign(
+        site=np.repeat(sites, rows)
+    )
+
+
+def told(prepared: Prepared, **asked: Any) -> tuple[pd.DataFrame, str]:
+    latent = np.arange(prepared.windows["test"].count, dtype=np.float64)[:, None]
+    found = nearest_windows(prepared, latent, **{"series": None, "k": 2, "overlapping": False} | asked)
+    return found, found.attrs["notes"][-1]
+
+
+def test_a_time_is_read_as_those_of_the_rows() -> None:
+    clock = {"time": "time", "every": "1h"}
+    zoned = windows_of(rows_of(["a"], zone="Europe/Berlin"), **clock)
+    for at in ("2024-03-02 10:20", "2024-03-02 09:20+00:00", pd.Timestamp("2024-03-02 10:20", tz="Europe/Berlin")):
+        _, note = told(zoned, at=at)
+        assert note.endswith("2024-03-02 07:00:00+01:00 to 2024-03-02 12:00:00+01:00"), note
+    texts = rows_of(["a"]).assign(time=lambda frame: frame["time"].dt.strftime("%d.%m.%Y %H:%M"))
+    written = windows_of(texts, **clock, time_format="%d.%m.%Y %H:%M")
+    for at in ("02.03.2024 10:00", "2024-03-02 10:00"):
+        assert told(written, at=at)[1].endswith("2024-03-02 07:00:00 to 2024-03-02 12:00:00")
+    with pytest.raises(DataError, match="at"):
+        told(written, at="soon")
+
+
+def test_a_series_is_named_where_there_are_several_and_neighbours_may_be_of_any() -> None:
+    prepared = windows_of(rows_of(["a", "b"]), time="time", every="1h", series="site")
+    with pytest.raises(ArgumentError, match="2 series: a, b") as unnamed:
+        told(prepared, at="2024-03-01 03:00")
+    assert unnamed.value.code == "series_not_named"
+    found, _ = told(prepared, at="2024-03-01 03:00", series="b")
+    assert list(found.columns) == ["neighbour", "site", "first_time", "last_time", "distance"]
+    assert sorted(found["site"]) == ["a", "b"]  # the end of a has the numbers before the beginning of b
+    several = windows_of(rows_of(["a", "b"]).assign(line="1/2"), time="time", every="1h", series=["line", "site"])
+    assert told(several, at="2024-03-01 03:00", series=["1/2", "b"])[0]["line"].tolist() == ["1/2", "1/2"]
+
+
+def test_rows_without_time_are_named_by_their_number() -> None:
+    prepared = windows_of(rows_of(["a"]).drop(columns=["time", "site"]))
+    found, note = told(prepared, at=10)
+    assert note == "the window that holds 10 is 7 to 12"
+    assert found[["first_row", "last_row"]].to_numpy().tolist() == [[1, 6], [13, 18]]
+    for at in (0, 61, "2024-03-01"):
+        with pytest.raises(ArgumentError, match="1 to 60") as caught:
+            told(prepared, at=at)
+        assert caught.value.code == "no_such_time"
