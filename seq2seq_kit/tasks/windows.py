@@ -198,7 +198,8 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
 
     @property
     def leavable(self) -> Leavable:
-        return leavable_windows(self.prepared)
+        assert isinstance(self.examples, Prepared)  # no other task of windows knows the key
+        return leavable_windows(self.examples)
 
     def baselines(self) -> tuple[list[Baseline], dict[str, np.ndarray]]:
         """The fitted baselines, and MASE's denominators by series: those of a forecast."""

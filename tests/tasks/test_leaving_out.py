@@ -24,7 +24,7 @@ from tests.conftest import (
     waves_frame,
     whole_recipe,
 )
-from tests.test_resuming import KilledError, Killer
+from tests.test_resuming import KilledError, Killer, feedback
 from tests.training.test_fit import Interrupter, Recorder
 from tests.untyped import parse_recipe
 
@@ -95,9 +95,10 @@ def losses(fitted: Fit) -> list[float]:
     [
         (whole_recipe, waves_frame, "w"),
         (forecast_recipe, broken_frame, "2024-01-0"),
+        (feedback, broken_frame, "2024-01-0"),
         (lambda: forecast_recipe(series="site"), lambda: hourly_frame(300, series=("a", "b")), " to 2024-"),
     ],
-    ids=["whole", "forecast", "series"],
+    ids=["whole", "forecast", "feedback", "series"],
 )
 def test_other_tasks_leave_out_too(
     recipe: Callable[[], dict[str, Any]], frame: Callable[[], pd.DataFrame], told: str
