@@ -232,16 +232,6 @@ class Training(FitSettings):
     monitor: Literal["val_loss"] = Field("val_loss", description=MONITOR)
 
 
-class RobustTraining(Training):
-    """The fit of a model whose training rows may hold anomalies."""
-
-    leave_out: Annotated[float, Field(ge=0, lt=0.5)] = Field(
-        0.0,
-        description="Share of the training windows or sequences, those with the largest errors after one fit, that a second one "
-        "from the same start leaves out.",
-    )
-
-
 class TokenTraining(FitSettings):
     """The fit of a model that predicts tokens or labels, by cross-entropy."""
 

@@ -8,13 +8,14 @@ from pydantic import Field
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.column_fields import ShortSeries
 from seq2seq_kit.recipe.detect_fields import DETECT, Detect
-from seq2seq_kit.recipe.fields import MOST, Model, Recipe, RobustTraining, Rule, WindowData, Written
+from seq2seq_kit.recipe.fields import MOST, Model, Recipe, Rule, WindowData, Written
 from seq2seq_kit.recipe.latent_fields import Latent
 from seq2seq_kit.recipe.model_rules import (
     a_divergence_is_of_a_variational_latent,
     a_pyramid_has_layers_to_join,
     segments_and_pyramid_divide_the_steps,
 )
+from seq2seq_kit.recipe.robust_fields import RobustTraining
 from seq2seq_kit.recipe.rules import (
     TABLE_RULES,
     a_split_in_time_leaves_training_rows,

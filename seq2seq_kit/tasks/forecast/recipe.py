@@ -15,7 +15,6 @@ from seq2seq_kit.recipe.fields import (
     HorizonData,
     Model,
     Recipe,
-    RobustTraining,
     Rule,
     TeacherForcing,
     Written,
@@ -34,6 +33,7 @@ from seq2seq_kit.recipe.model_rules import (
     segments_and_pyramid_divide_the_steps,
     true_outputs_are_for_decoders_that_read_them,
 )
+from seq2seq_kit.recipe.robust_fields import RobustTraining
 from seq2seq_kit.recipe.rules import (
     TABLE_RULES,
     a_split_in_time_leaves_training_rows,

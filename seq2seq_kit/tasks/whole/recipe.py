@@ -5,9 +5,10 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from seq2seq_kit.recipe.detect_fields import DETECT, SequenceDetect
-from seq2seq_kit.recipe.fields import SPLIT, EncoderDecoder, Name, Recipe, RobustTraining, Rule, SequenceSplit, Table
+from seq2seq_kit.recipe.fields import SPLIT, EncoderDecoder, Name, Recipe, Rule, SequenceSplit, Table
 from seq2seq_kit.recipe.latent_fields import Latent
 from seq2seq_kit.recipe.model_rules import a_divergence_is_of_a_variational_latent, a_pyramid_has_layers_to_join
+from seq2seq_kit.recipe.robust_fields import RobustTraining
 from seq2seq_kit.recipe.rules import (
     TABLE_RULES,
     a_split_of_sequences_leaves_training_sequences,
