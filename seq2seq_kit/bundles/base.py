@@ -211,6 +211,13 @@ def refuse_other_shapes(model: keras.Model, read: Sequence[Shape], given: Shape)
             raise ValueError(f"by the recipe the model {name} {expected}; by its layers {found}")
 
 
+def refuse_other_sizes(model: keras.Model, sizes: Sequence[int]) -> None:
+    """Raises `ValueError` for a model whose categories have other numbers of codes."""
+    found: list[int] = next((layer.sizes for layer in model.layers if layer.name == "split_categories"), [])
+    if list(found) != list(sizes):
+        raise ValueError(f"the model has categories of {list(found)} codes, the scaler of {list(sizes)}")
+
+
 def _fits(expected: Shape, found: Shape) -> bool:
     pairs = zip(expected, found, strict=False)
     return len(expected) == len(found) and all(None in pair or pair[0] == pair[1] for pair in pairs)

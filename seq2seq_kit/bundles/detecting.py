@@ -41,6 +41,11 @@ class DetectingBundle(Bundle):
         section = getattr(self.recipe, "detect", None)
         return section if isinstance(section, Detect) else Detect()
 
+    @property
+    def beyond(self) -> float:
+        """Share of a row's error that is of the windows around it, where windows tell such rows, too."""
+        return float(getattr(self.recipe.training, "forecast_weight", 0.5))
+
     @abstractmethod
     def errors_of(
         self, frame: pd.DataFrame, origin: str, progress: Progress | None = None

@@ -14,7 +14,7 @@ from seq2seq_kit.anomalies.detection import Detection, detect_events
 from seq2seq_kit.anomalies.detector import Detector
 from seq2seq_kit.anomalies.row_errors import Predicts, Progress, RowErrors, newest_rows, row_errors
 from seq2seq_kit.anomalies.stream import EventStream
-from seq2seq_kit.bundles.base import Arrays, Json, Shape, names_of_categories, refuse_other_shapes
+from seq2seq_kit.bundles.base import Arrays, Json, Shape, names_of_categories, refuse_other_shapes, refuse_other_sizes
 from seq2seq_kit.bundles.detecting import DetectingBundle, fitted_detector, seconds_between, stored_detector
 from seq2seq_kit.bundles.frames import require_some
 from seq2seq_kit.data.tables.categories import category_sizes
@@ -177,14 +177,9 @@ class WindowBundle(DetectingBundle):
             prepared,
             part,
             combine=self.detect_settings.combine,
-            beyond=self._beyond,
+            beyond=self.beyond,
             progress=progress,
         )
-
-    @property
-    def _beyond(self) -> float:
-        """Share of a row's error that is of the windows around it."""
-        return float(getattr(self.recipe.training, "forecast_weight", 0.5))
 
     def detection(self, prepared: Prepared, part: str) -> Detection:
         """As `detect`, of a part of prepared rows.
@@ -232,7 +227,7 @@ class WindowBundle(DetectingBundle):
             ArgumentError: There is no detector, the recipe has what no stream can do, or the state is none of this model.
         """
         detector = self.require_detector()
-        made = EventStream(self.error_source, self.detect_data, self.scaler, detector, beyond=self._beyond)
+        made = EventStream(self.error_source, self.detect_data, self.scaler, detector, beyond=self.beyond)
         if state is not None:
             made.restore(state)
         return made
@@ -301,10 +296,3 @@ class WindowBundle(DetectingBundle):
         data = self.window_data
         used = {*data.series_columns, *data.time_columns, *Columns.of(data).table}
         return [str(name) for name in frame.columns if name not in used]
-
-
-def refuse_other_sizes(model: keras.Model, sizes: Sequence[int]) -> None:
-    """Raises `ValueError` for a model whose categories have other numbers of codes."""
-    found: list[int] = next((layer.sizes for layer in model.layers if layer.name == "split_categories"), [])
-    if list(found) != list(sizes):
-        raise ValueError(f"the model has categories of {list(found)} codes, the scaler of {list(sizes)}")
