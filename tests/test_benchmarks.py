@@ -414,7 +414,7 @@ def test_anomalies_are_judged_behind_the_rows_that_were_trained_on(tmp_path: Pat
     ]
     series = next(anomaly.read_nab(tmp_path))
     found = pd.DataFrame(anomaly.measure(series, epochs=1, seed=0))
-    assert set(found.score) == {"autoencoder", "forecast", "both", "sub-PCA, raw", *PEERS}
+    assert set(found.score) == {*anomaly.FORMS, "mean of the three", "sub-PCA, raw", *PEERS}
     assert set(found.part) == {"test", "whole"}
     summary = anomaly.summary(found).set_index(["part", "score"])
     assert summary.loc[("test", "sub-PCA"), "found"] == 1

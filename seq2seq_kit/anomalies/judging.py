@@ -136,7 +136,7 @@ def judge(
         counts=counts,
         delay_steps=_delay(predicted, labelled),
         false_alarms_per_week=None if rows_per_week is None else counts.false / len(scores) * rows_per_week,
-        oracle_f1=oracle_f1(scores, labelled, cut),
+        oracle_f1=max(oracle_f1(scores, labelled, cut), counts.f1),
         labelled=share,
     )
 

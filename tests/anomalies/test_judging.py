@@ -78,6 +78,14 @@ def test_the_oracle_is_never_behind_the_threshold_and_has_a_name_of_its_own() ->
     assert not any("adjust" in name for name in figures)
 
 
+def test_the_oracle_is_not_behind_a_threshold_with_long_alarms() -> None:
+    scores = np.zeros(1000)
+    scores[380:600], scores[790:900] = np.linspace(5, 6, 220), np.linspace(5, 6, 110)
+    scores += np.linspace(0, 1e-3, 1000)
+    figures = judged(scores)
+    assert figures["event_f1"] == figures["oracle_f1"] == 1.0
+
+
 def test_a_lucky_row_in_an_event_does_not_count_for_the_whole_event() -> None:
     rng = np.random.default_rng(3)
     flags = np.zeros(5000, dtype=bool)
