@@ -122,6 +122,11 @@ def stand_ins(name: str, folder: Path) -> dict[str, Any]:
         frame.insert(0, "date", pd.date_range("2016-07-01", periods=len(frame), freq="h"))
         frame.to_csv(folder / "stand_in.csv", index=False)
         return {"data.source": str(folder / "stand_in.csv")}
+    if name == "detect_taxi":
+        times = pd.date_range("2014-07-01", periods=4_000, freq="30min")
+        frame = pd.DataFrame({"timestamp": times, "value": rng.normal(15_000, 5_000, size=len(times))})
+        frame.to_csv(folder / "stand_in.csv", index=False)
+        return {"data.source": str(folder / "stand_in.csv")}
     if name == "tag_speech":
         words = [f"{word}\t{label}" for word, label in zip("abcdefgh" * 60, ["X", "Y", "Z", "Y"] * 120, strict=True)]
         text = "\n\n".join("\n".join(words[first : first + 4 + first % 3]) for first in range(0, 470, 5))

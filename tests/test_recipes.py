@@ -25,6 +25,7 @@ NAMES = {
     "classify_weather",
     "classify_words",
     "detect_machine",
+    "detect_taxi",
     "detect_stream",
     "echo",
     "forecast_co2",
