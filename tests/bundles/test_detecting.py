@@ -224,7 +224,7 @@ def test_a_wrong_section_is_told_by_its_key(detect: dict[str, object], key: str,
 def test_a_window_without_a_value_has_no_score_and_costs_no_other_row_its(autoencode_run: TrainResult) -> None:
     bundle, frame = windows_of(autoencode_run), hourly_frame(300, seed=9)
     frame.loc[100:149, ["load", "heat"]] = np.nan
-    data = bundle.recipe.data.model_copy(update={"missing": "interpolate"})  # type: ignore[attr-defined]
+    data = bundle.recipe.data.model_copy(update={"missing": "interpolate"})
     gappy = replace(bundle, recipe=bundle.recipe.model_copy(update={"data": data}))
     found = gappy.detect(frame)
     assert found.scores.score.isna().to_numpy().nonzero()[0].tolist() == list(range(100, 150))

@@ -330,7 +330,7 @@ def test_scores_are_by_window_or_by_step_only(autoencode_run: Any) -> None:
 def test_a_forecast_refuses_the_verbs_of_an_autoencoder(forecast_run: Any) -> None:
     bundle = forecast_run.bundle
     for verb in (bundle.encode, bundle.reconstruct, bundle.score):
-        with pytest.raises(ArgumentError, match=r"is a forecast: it can predict and evaluate\. Received: "):
+        with pytest.raises(ArgumentError, match=r"is a forecast: it can predict, detect and evaluate\. Received: "):
             verb(hourly_frame(60))
 
 
