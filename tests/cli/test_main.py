@@ -285,7 +285,7 @@ def test_score_writes_windows_or_steps(rows: Path, autoencode_bundle: str, autoe
 
 def test_a_verb_of_the_other_task_is_refused(rows: Path, forecast_bundle: str, capsys: Captured) -> None:
     assert main(["score", forecast_bundle, "--data", "rows.csv"]) == 2
-    assert "a forecast model can predict, evaluate. Received: score" in capsys.readouterr().err
+    assert "a forecast model can predict, detect, evaluate. Received: score" in capsys.readouterr().err
 
 
 @pytest.mark.slow
