@@ -2,13 +2,15 @@
 
     python benchmarks/gpu.py
 
-Five checks, each with its figures in Markdown, and exit code 1 if one fails. With each `training.precision`: the training graph
+Six checks, each with its figures in Markdown, and exit code 1 if one fails. With each `training.precision`: the training graph
 of a forecast holds cuDNN's operations exactly where `explain` says so; the gradients of LSTM and GRU layers are those of float32
-but for rounding; the loss falls; the bundle predicts the same on a CPU (a process that sees none). And training is within 5 % of
-plain Keras on the same pipeline. Without a GPU it says so and exits with 2.
+but for rounding; the loss falls; the bundle predicts the same on a CPU (a process that sees none). Other forms of models are
+trained and moved likewise. And training is within 5 % of plain Keras on the same pipeline. Without a GPU it says so and exits
+with 2.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -38,6 +40,22 @@ _TOLERANCE = 0.05  # of plain Keras' speed
 _APART = 1e-3  # scaled units; a GPU rounds differently
 _GRADIENTS_APART = 0.2  # of their length; half precision has three digits, and a hundred steps add up what is lost
 _ROWS, _EPOCHS = 8_000, 3  # the first epoch is slow: its first step is traced
+_SECTION = {"time": "time", "every": "1h", "inputs": ["load"]}
+# By name what a recipe has beside an autoencoder's, and the verb that is compared.
+FORMS: dict[str, tuple[dict[str, Any], str]] = {
+    "autoencoder with noise": ({"model": {"noise": 0.2, "latent_dim": 8}}, "encode"),
+    "variational autoencoder": ({"model": {"latent": "variational", "latent_dim": 8}}, "reconstruct"),
+    "autoencoder that forecasts": ({"data": {"forecast_steps": 1, "backcast_steps": 1}}, "reconstruct"),
+    "quantile forecast": (
+        {
+            "task": "forecast",
+            "levels": [80, 95],
+            "intervals": "quantile",
+            "data": {"targets": ["load"], "output_steps": 6},
+        },
+        "predict",
+    ),
+}
 
 
 def main() -> None:
@@ -58,11 +76,13 @@ def main() -> None:
         results = {precision: trained(precision, Path(folder)) for precision in precisions}
         learnt = [check_losses(precision, result) for precision, result in results.items()]
         same = [check_bundle(precision, result, Path(folder)) for precision, result in results.items()]
+        forms = [check_form(name, Path(folder)) for name in FORMS]
     checks = {
         "cuDNN's kernel is taken where explain says so": all(kernels),
         "gradients are those of float32": all(gradients),
         "training learns": all(learnt),
         "the bundle predicts the same on a CPU": all(same),
+        "and so do other forms": all(forms),
         "within 5 % of plain Keras": check_speed(options.rounds),
     }
     print("\n| check | result |\n| --- | --- |")
@@ -142,15 +162,28 @@ def hours() -> pd.DataFrame:
 
 def trained(precision: str, folder: Path) -> TrainResult:
     """A forecast of `hours`, trained by recipe."""
-    section = {"time": "time", "every": "1h", "inputs": ["load"], "targets": ["load"]}
     recipe: dict[str, Any] = {
         "task": "forecast",
         "name": "gpu_check",
-        "data": section | {"input_steps": 100, "output_steps": 10},
+        "data": _SECTION | {"targets": ["load"], "input_steps": 100, "output_steps": 10},
         "model": {"linear_skip": False},  # which would start as the ridge forecast, so that nothing is left to learn
         "training": {"epochs": _EPOCHS, "precision": precision},
     }
     return train(recipe, data=hours(), tracking_uri=str(folder / "runs"))
+
+
+def check_form(name: str, folder: Path) -> bool:
+    """Whether another form of model learns on the GPU and gives the same on a CPU."""
+    changes, verb = FORMS[name]
+    data = _SECTION | {"input_steps": 48} | changes.get("data", {})
+    recipe = {"task": "autoencode", "name": "gpu_form", "training": {"epochs": _EPOCHS}} | changes | {"data": data}
+    result = train(recipe, data=hours(), tracking_uri=str(folder / "forms"))
+    losses = [epoch.val_loss for epoch in result.fit.history]
+    apart = _apart_from_cpu(result, verb, folder / name.replace(" ", "_"))
+    print(
+        f"- {name}: validation loss {losses[0]:.4f}, then {losses[-1]:.4f}; `{verb}` there and on a CPU differ by {apart:.1e}"
+    )
+    return losses[-1] < losses[0] and apart < _APART
 
 
 def check_losses(precision: str, result: TrainResult) -> bool:
@@ -165,24 +198,28 @@ def check_losses(precision: str, result: TrainResult) -> bool:
 
 def check_bundle(precision: str, result: TrainResult, folder: Path) -> bool:
     """Whether what was trained here predicts the same in a process without a GPU."""
+    apart = _apart_from_cpu(result, "predict", folder / precision, all_windows=True)
+    print(f"- {precision}: predictions on the GPU and on a CPU differ by at most {apart:.1e} standard deviations")
+    return apart < _APART
+
+
+def _apart_from_cpu(result: TrainResult, verb: str, folder: Path, **options: bool) -> float:
+    """Largest difference between a verb's numbers here and in a process without a GPU, in standard deviations of each column."""
     script = (
-        "import sys, pandas as pd; from seq2seq_kit import load; import tensorflow as tf; "
+        "import sys, json, pandas as pd; from seq2seq_kit import load; import tensorflow as tf; "
         "assert not tf.config.list_physical_devices('GPU'); "
-        "load(sys.argv[1]).predict(pd.read_parquet(sys.argv[2]), all_windows=True).to_parquet(sys.argv[3])"
+        "found = getattr(load(sys.argv[1]), sys.argv[4])(pd.read_parquet(sys.argv[2]), **json.loads(sys.argv[5])); "
+        "found.to_parquet(sys.argv[3])"
     )
-    frame, rows, there = hours(), folder / "rows.parquet", folder / "there.parquet"
-    saved = result.bundle.save(folder / precision)
-    frame.to_parquet(rows)
-    here = load(saved).predict(frame, all_windows=True)
+    saved = result.bundle.save(folder)
+    rows, there = folder.with_suffix(".rows"), folder.with_suffix(".there")
+    hours().to_parquet(rows)
+    here = getattr(load(saved), verb)(hours(), **options).select_dtypes("float")
     paths = [str(HERE.parent), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    subprocess.run([sys.executable, "-c", script, str(saved), str(rows), str(there)], check=True, env=environment)
-    apart = float(np.abs(here["load"] - pd.read_parquet(there)["load"]).max() / frame["load"].std())
-    print(
-        f"- {precision}: predictions of {len(here):,} steps on the GPU and on a CPU differ by at most {apart:.1e} standard "
-        "deviations"
-    )
-    return apart < _APART
+    words = [str(saved), str(rows), str(there), verb, json.dumps(options)]
+    subprocess.run([sys.executable, "-c", script, *words], check=True, env=environment)
+    return float((np.abs(here - pd.read_parquet(there)[here.columns]).max() / here.std()).max())
 
 
 def check_speed(rounds: int) -> bool:

@@ -195,9 +195,10 @@ def test_the_check_of_a_gpu_trains_and_moves_the_bundle(
         r"- mixed_bfloat16: loss \d\.\d+, after 3 epochs \d\.\d+ \(validation \d\.\d+\), [\d,]+ sequences/s", said
     )
     assert re.search(
-        r"- mixed_bfloat16: predictions of [\d,]+ steps .* differ by at most \S+ standard deviations", said
+        r"- mixed_bfloat16: predictions on the GPU and on a CPU differ by at most \S+ standard deviations", said
     )
     assert "- mixed_bfloat16: kernel of every layer: loop; operations in the graph: none" in said
+    assert gpu.check_form("variational autoencoder", tmp_path)
 
 
 def test_the_ratios_of_a_table_are_read(tmp_path: Path) -> None:
