@@ -337,7 +337,7 @@ def test_a_forecast_refuses_the_verbs_of_an_autoencoder(forecast_run: Any) -> No
 def test_an_autoencoder_refuses_to_predict(autoencode_run: Any) -> None:
     with pytest.raises(
         ArgumentError,
-        match=r"an autoencoder: it can score, detect, encode, reconstruct and evaluate\. Received: predict",
+        match=r"an autoencoder: it can score, detect, encode, reconstruct, neighbours and evaluate\. Received: predict",
     ):
         autoencode_run.bundle.predict(hourly_frame(60))
 
