@@ -93,7 +93,7 @@ def _print_events(console: Console, found: Detection, bundle: Bundle) -> None:
             for (_, event), when in zip(worst.iterrows(), _spans(worst["start"], worst["end"]), strict=True)
         ]
         more = f", the {_SHOWN} worst" if len(events) > _SHOWN else ""
-        print_table(console, header, lines, title=f"{count_of(len(events), 'event')}{more}")
+        print_table(console, header, lines, title=f"{count_of(len(events), 'event')}{more}", whole=["when", "severity"])
     of_each = " of each series" if len(events.columns) and found.scores.columns[0] in bundle.series_names else ""
     said = f"{count_of(len(events), 'event')} in {count_of(len(found.scores), 'row')} at the threshold {detector.threshold:.3g}"
     unit = detector.unit if detector.rows_per_week is None else f"a {detector.unit}"

@@ -103,13 +103,22 @@ def print_line(console: Console, *parts: str | tuple[str, str]) -> None:
 
 
 def print_table(
-    console: Console, header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", figures: bool = True
+    console: Console,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    title: str = "",
+    figures: bool = True,
+    whole: Sequence[str] = (),
 ) -> None:
-    """A table; all columns but the first are numbers (`figures`), or text."""
+    """A table; all columns but the first are numbers (`figures`), or text; the cells of those in `whole` are never folded."""
     table = Table(title=shown(title, "table.title") if title else None, title_justify="left")
     for position, name in enumerate(header):
         table.add_column(
-            shown(name), justify="right" if position and figures else "left", overflow="fold" if figures else "ellipsis"
+            shown(name),
+            justify="right" if position and figures else "left",
+            overflow="fold" if figures else "ellipsis",
+            no_wrap=name in whole,
         )
     for row in rows:
         table.add_row(*map(shown, row))

@@ -167,7 +167,7 @@ def test_levels_that_there_are_not_are_refused(levels_run: TrainResult, forecast
         forecast_bundle(levels_run).predict(frame, levels=[80, 80.0])
     for asked in ({"levels": [80]}, {"quantiles": True}):
         with pytest.raises(ArgumentError, match="has no intervals") as caught:
-            forecast_bundle(forecast_run).predict(frame, **asked)  # type: ignore[arg-type]
+            forecast_bundle(forecast_run).predict(frame, **asked)
         assert caught.value.code == "no_intervals"
     assert list(forecast_bundle(forecast_run).predict(frame).columns) == ["time", "step", "load"]
 
@@ -215,7 +215,12 @@ def test_next_step_models_have_conformal_intervals(store: Path) -> None:
     frame = hourly_frame(400, series=("a", "b"))
     result = train(recipe, data=frame, tracking_uri=str(store))
     answer = result.bundle.predict(frame)
-    assert [name for name in answer if "80" in name] == ["load_lo_80", "load_hi_80", "heat_lo_80", "heat_hi_80"]
+    assert [name for name in map(str, answer) if "80" in name] == [
+        "load_lo_80",
+        "load_hi_80",
+        "heat_lo_80",
+        "heat_hi_80",
+    ]
     assert (answer["load_lo_80"] < answer["load_hi_80"]).all()
     assert result.test.metrics()["coverage_80"] == pytest.approx(0.8, abs=0.15)
 

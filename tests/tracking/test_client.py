@@ -65,7 +65,10 @@ def test_parameters_are_the_flattened_recipe(logged: Any) -> None:
     assert json.loads(params["model.encoder_units"]) == [8]
     assert params["training.learning_rate"] == "0.01"
     assert params["training.patience"] == "5"  # a default, resolved
-    assert {key.partition(".")[0] for key in params} == {"task", "seed", "data", "model", "training"}
+    assert {key.partition(".")[0] for key in params} == {
+        *("task", "seed", "data", "model", "training"),
+        *("detect", "levels", "intervals"),
+    }
 
 
 def test_each_epoch_has_losses_rate_and_speed(logged: Any, forecast_run: TrainResult, store: Path) -> None:
