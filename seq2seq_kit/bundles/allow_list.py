@@ -40,6 +40,7 @@ _BY_MODULE = {
     "feedback": "StepBefore",
     "layers": "Denormalise JoinSteps Normalise PositionEmbedding Repeat SplitSteps",
     "masks": "DropMask OneHot WithMask",
+    "quantiles": "Quantiles",
 }
 OWN_CLASSES = {name: f"seq2seq_kit.models.{module}" for module, names in _BY_MODULE.items() for name in names.split()}
 MEMBERS = frozenset(["metadata.json", "config.json", "model.weights.h5"])

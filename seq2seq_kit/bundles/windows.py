@@ -26,10 +26,11 @@ from seq2seq_kit.data.windows.prepare import Prepared, prepare_new
 from seq2seq_kit.data.windows.ranges import WindowShape
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL, Baseline, Evaluation, evaluate_part
-from seq2seq_kit.evaluation.baselines import FORECAST_BASELINES, Predictor
+from seq2seq_kit.evaluation.baselines import FORECAST_BASELINES
 from seq2seq_kit.evaluation.stored import dump_baselines, restore_baselines
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.intervals.calibrated import Intervals
+from seq2seq_kit.intervals.calibrated import Predicts as PredictsWindows
 from seq2seq_kit.intervals.prediction import Prediction, as_prediction
 from seq2seq_kit.recipe.fields import Data, Recipe
 
@@ -78,7 +79,7 @@ class WindowBundle(DetectingBundle):
         """The same on a part of prepared data."""
         unknown = np.full(len(prepared.columns.targets), np.nan)
         naive = np.array([self.naive.get(name, unknown) for name in prepared.table.series])
-        return evaluate_part(prepared, part, self.forecast, self.baselines, naive=naive, intervals=self.intervals)
+        return evaluate_part(prepared, part, self.predicted, self.baselines, naive=naive, intervals=self.intervals)
 
     def forecast(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
         """The model as a predictor of windows, in original units, shape `(windows, output_steps, targets)`."""
@@ -90,13 +91,19 @@ class WindowBundle(DetectingBundle):
         Raises:
             DataError: The part has too few windows.
         """
-        predictors: dict[str, Predictor] = {MODEL: self.forecast} | {peer.name: peer for peer in self.baselines}
-        return replace(self, intervals=Intervals.fit(prepared, predictors, levels=levels, naive=self.naive, part=part))
+        kind = getattr(self.recipe, "intervals", None) or "conformal"
+        predictors: dict[str, PredictsWindows] = {MODEL: self.predicted} | {peer.name: peer for peer in self.baselines}
+        fitted = Intervals.fit(prepared, predictors, levels=levels, naive=self.naive, kind=kind, part=part)
+        return replace(self, intervals=fitted)
+
+    def predicted(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray | Prediction:
+        """As `forecast`, with the quantiles of a model that writes such."""
+        return self.forecast(prepared, part, windows)
 
     def with_intervals(self, prepared: Prepared, part: str, windows: np.ndarray) -> Prediction:
         """The model as a predictor of windows with the quantiles of the levels that it was calibrated for."""
         names = [prepared.table.series[each] for each in prepared.series_of(part, windows)]
-        return self.around(MODEL, self.forecast(prepared, part, windows), names)[0]
+        return self.around(MODEL, self.predicted(prepared, part, windows), names)[0]
 
     def around(
         self,
@@ -279,12 +286,16 @@ class WindowBundle(DetectingBundle):
         refuse_other_sizes(self.model, category_sizes(words, columns.categories))
         if wrong := [name for name, values in self.naive.items() if values.shape != (len(columns.targets),)]:
             raise ValueError(f"there are {len(columns.targets)} targets, but other denominators of MASE for {wrong[0]}")
-        refuse_other_shapes(self.model, self.reads(columns.layout(), shape), (shape.output_steps, len(columns.targets)))
+        refuse_other_shapes(self.model, self.reads(columns.layout(), shape), self.writes(columns, shape))
 
     def reads(self, layout: Layout, shape: WindowShape) -> list[Shape]:
         """Shape of each input of the model without the batch, by the recipe."""
         past = (shape.input_steps, layout.inputs)
         return [past, (shape.output_steps, len(layout.future))] if layout.future else [past]
+
+    def writes(self, columns: Columns, shape: WindowShape) -> Shape:
+        """Shape of the output of the model without the batch, by the recipe."""
+        return (shape.output_steps, len(columns.targets))
 
     @property
     def as_written(self) -> list[str]:

@@ -9,11 +9,11 @@ import pandas as pd
 
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.evaluation.base import MODEL, ErrorBoard
-from seq2seq_kit.evaluation.baselines import Baseline, LastValue, Predictor
+from seq2seq_kit.evaluation.baselines import Baseline, LastValue
 from seq2seq_kit.evaluation.metrics import ErrorSums, Scores
 from seq2seq_kit.evaluation.wild import wild_cells
 from seq2seq_kit.intervals.board import IntervalScores
-from seq2seq_kit.intervals.calibrated import Intervals
+from seq2seq_kit.intervals.calibrated import Intervals, Predicts
 from seq2seq_kit.intervals.prediction import as_prediction
 
 _CHUNK = 4_096
@@ -112,7 +112,7 @@ class Evaluation(ErrorBoard):
 def evaluate_part(
     prepared: Prepared,
     part: str,
-    model: Predictor,
+    model: Predicts,
     baselines: Sequence[Baseline],
     *,
     naive: np.ndarray | None = None,
@@ -123,7 +123,7 @@ def evaluate_part(
     Args:
         prepared: The data.
         part: `val` or `test`.
-        model: The model as a predictor, in original units.
+        model: The model as a predictor, in original units; it may give quantiles, too.
         baselines: What it is compared with.
         naive: MASE's denominators, shape `(series, targets)`; absent for autoencoders, which forecast nothing.
         intervals: Of the model and the baselines, to be judged on the same windows.
@@ -131,7 +131,7 @@ def evaluate_part(
     wild = wild_cells(prepared, part)
     windows = prepared.windows[part]
     shape = (len(prepared.table.series), windows.shape.output_steps, len(prepared.layout.targets))
-    predictors: dict[str, Predictor] = {MODEL: model} | {peer.name: peer for peer in baselines}
+    predictors: dict[str, Predicts] = {MODEL: model} | {peer.name: peer for peer in baselines}
     sums = {name: ErrorSums(shape, prepared.target_center) for name in predictors}
     copies, calm = ErrorSums(shape, prepared.target_center), ErrorSums(shape, prepared.target_center)
     forecast = windows.shape.target_offset > 0

@@ -18,6 +18,7 @@ from seq2seq_kit.intervals.prediction import DECILES, Prediction, as_prediction
 Predicts = Callable[[Prepared, str, np.ndarray], np.ndarray | Prediction]
 
 _CHUNK = 4_096
+_POINT = -1.0  # in the place of a level: the errors of a forecast without quantiles of its own
 _MOST_CELLS = 50_000_000  # of scores, windows evenly spread: beyond that a quantile hardly moves
 
 
@@ -49,6 +50,7 @@ class Intervals:
         *,
         levels: Sequence[float],
         naive: Mapping[str, np.ndarray],
+        kind: str = "conformal",
         part: str = CALIBRATION,
     ) -> Intervals:
         """The intervals of some forecasters by their errors on one part, which neither training nor any choice has seen.
@@ -58,6 +60,7 @@ class Intervals:
             predictors: By name.
             levels: In percent.
             naive: MASE's denominators by series; where a series has none its training scale takes their place.
+            kind: What becomes of a forecaster's own quantiles, where it has any: `quantile` leaves them, `cqr` moves them.
             part: Of the rows.
 
         Raises:
@@ -73,13 +76,20 @@ class Intervals:
         own = _long_enough(these, names, max(levels))
         margins = {}
         for name, predict in predictors.items():
-            scores = [
-                np.abs(prepared.truth(part, chunk) - as_prediction(predict(prepared, part, chunk)).point)
-                for chunk in np.split(picked, range(_CHUNK, len(picked), _CHUNK))
-            ]
-            margins[name] = Margins.fit(np.concatenate(scores) / by, of, names, own, levels)
+            scores: dict[float, list[np.ndarray]] = {}
+            for chunk in np.split(picked, range(_CHUNK, len(picked), _CHUNK)):
+                for level, off in _off(prepared.truth(part, chunk), predict(prepared, part, chunk)).items():
+                    scores.setdefault(level, []).append(off)
+            joined = {level: np.concatenate(offs) / by for level, offs in scores.items()}
+            if _POINT in joined:
+                margins[name] = Margins.fit(joined[_POINT], of, names, own, levels)
+            elif kind == "cqr":
+                margins[name] = Margins.adjust(list(joined.values()), of, names, own, list(joined), levels)
+            else:
+                shape = (len(joined), 1, these.shape.output_steps, len(prepared.columns.targets))
+                margins[name] = Margins(tuple(joined), (), np.zeros(shape))
         limits = {name: pair for name, pair in prepared.data.limits.items() if name in prepared.columns.targets}
-        return cls("conformal", tuple(map(float, levels)), margins, scale, limits, len(picked))
+        return cls(kind, tuple(map(float, levels)), margins, scale, limits, len(picked))
 
     def offered(self, name: str) -> tuple[float, ...]:
         """Levels that a forecaster has intervals of, ascending."""
@@ -121,13 +131,14 @@ class Intervals:
 
         Args:
             name: Of the forecaster.
-            predicted: What it forecasts, shape `(windows, steps, targets)`; of more steps than it was calibrated for, the
-                later ones have no quantiles (NaN).
+            predicted: What it forecasts, shape `(windows, steps, targets)`, or with quantiles of its own; of more steps than it
+                was calibrated for, the later ones have no quantiles (NaN).
             series: Name of the series of each window.
             levels: Ascending, some of `offered`.
             targets: Their names.
         """
-        point, margins = as_prediction(predicted).point, self.margins[name]
+        predicted, margins = as_prediction(predicted), self.margins[name]
+        point = predicted.point
         names, of = np.unique(np.asarray(series, dtype=object), return_inverse=True)
         scale = np.stack([self.scale_of(each) for each in names])
         picked = [margins.levels.index(level) for level in levels]
@@ -135,9 +146,16 @@ class Intervals:
         reach = (margins.of(list(names))[picked] * scale[:, None, :])[:, of, :steps]  # levels, windows, steps, targets
         quantiles = np.full((*point.shape, 2 * len(picked) + 1), np.nan)
         quantiles[..., len(picked)] = point
-        for place in range(len(picked)):
-            quantiles[:, :steps, :, len(picked) - 1 - place] = point[:, :steps] - reach[place]
-            quantiles[:, :steps, :, len(picked) + 1 + place] = point[:, :steps] + reach[place]
+        before = after = point[:, :steps]
+        for place, level in enumerate(levels):
+            lower, upper = (point, point) if predicted.quantiles is None else predicted.band(level)
+            # Ends that were moved inwards do not pass those nearer to the middle.
+            before, after = (
+                np.fmin(lower[:, :steps] - reach[place], before),
+                np.fmax(upper[:, :steps] + reach[place], after),
+            )
+            quantiles[:, :steps, :, len(picked) - 1 - place] = before
+            quantiles[:, :steps, :, len(picked) + 1 + place] = after
         for target, (low, high) in self.limits.items():
             k = list(targets).index(target)
             # An end beyond what is possible says nothing; the forecast itself stays what the model says.
@@ -202,6 +220,15 @@ def require_calibration(prepared: Prepared, levels: Sequence[float], part: str =
         stride=these.stride,
         origin=f"{prepared.table.origin}, the {'rows' if part == 'test' else f'{part} part'}",
     )
+
+
+def _off(truth: np.ndarray, predicted: np.ndarray | Prediction) -> dict[float, np.ndarray]:
+    """By how much actual values are off: from the forecast, or of one with quantiles from each level's interval."""
+    predicted = as_prediction(predicted)
+    if predicted.quantiles is None:
+        return {_POINT: np.abs(truth - predicted.point)}
+    bands = {level: predicted.band(level) for level in predicted.levels}
+    return {level: np.maximum(lower - truth, truth - upper) for level, (lower, upper) in bands.items()}
 
 
 def independent_windows(these: Windows) -> np.ndarray:

@@ -73,7 +73,14 @@ class Margins:
 
     @classmethod
     def fit(
-        cls, scores: np.ndarray, of: np.ndarray, names: Sequence[str], own: Sequence[str], levels: Sequence[float]
+        cls,
+        scores: np.ndarray,
+        of: np.ndarray,
+        names: Sequence[str],
+        own: Sequence[str],
+        levels: Sequence[float],
+        *,
+        ladder: Sequence[float] = _LADDER,
     ) -> Margins:
         """The margins of scores.
 
@@ -83,6 +90,7 @@ class Margins:
             names: The series.
             own: Those that are long enough for margins of their own.
             levels: Asked for, in percent.
+            ladder: Others that are kept where there are scores enough.
 
         Raises:
             DataError: At some step too few scores are known for a level.
@@ -95,8 +103,37 @@ class Margins:
                 kept_own.append(name)
         fewest = min(map(_fewest, ordered))
         refuse_few(fewest, levels, output_steps=scores.shape[1], stride=1, origin="the calibration part")
-        kept = sorted({*map(float, levels), *(level for level in _LADDER if needed(level) <= fewest)})
+        kept = sorted({*map(float, levels), *(level for level in ladder if needed(level) <= fewest)})
         return cls(tuple(kept), tuple(kept_own), np.stack([_at(ordered, level) for level in kept]))
+
+    @classmethod
+    def adjust(
+        cls,
+        scores: Sequence[np.ndarray],
+        of: np.ndarray,
+        names: Sequence[str],
+        own: Sequence[str],
+        levels: Sequence[float],
+        asked: Sequence[float],
+    ) -> Margins:
+        """How far each level's ends must move, outwards or (negative) inwards: conformalized quantile regression.
+
+        Args:
+            scores: For each of `levels`, by how much the actual value lies outside (negative: inside) over its scale; each as for
+                `fit` (Romano, Patterson and Candes 2019).
+            of: As for `fit`; likewise `names` and `own`.
+            levels: Of the quantiles that there are, ascending.
+            asked: Those that must have scores enough; others that have not are left out.
+
+        Raises:
+            DataError: At some step too few scores are known for a level.
+        """
+        made = [
+            cls.fit(each, of, names, own, asked, ladder=(level,)) for level, each in zip(levels, scores, strict=True)
+        ]
+        kept = [place for place, (level, each) in enumerate(zip(levels, made, strict=True)) if level in each.levels]
+        widths = [made[place].widths[made[place].levels.index(levels[place])] for place in kept]
+        return cls(tuple(levels[place] for place in kept), made[0].series, np.stack(widths))
 
     def of(self, names: Sequence[str]) -> np.ndarray:
         """The margins of series, shape `(levels, series, steps, targets)`."""

@@ -77,3 +77,10 @@ class Prediction:
 def as_prediction(predicted: np.ndarray | Prediction) -> Prediction:
     """What a predictor gives: those that give an array know no intervals."""
     return predicted if isinstance(predicted, Prediction) else Prediction(predicted)
+
+
+def first_steps(predicted: np.ndarray | Prediction, steps: int) -> Prediction:
+    """The first steps of a prediction."""
+    found = as_prediction(predicted)
+    quantiles = None if found.quantiles is None else found.quantiles[:, :steps]
+    return Prediction(found.point[:, :steps], found.levels, quantiles)

@@ -4,9 +4,9 @@ encoder (many to one) -> bridge (`RepeatVector`) -> decoder (many to many) -> ou
 for beyond that stands around it, in this order: `split_categories`, `normalise`, `category_0..n`, `categories`,
 `split_channels`, `segment_join`, `segment`, `encoder_0`, `encoder_1_join`, `encoder_1..n`, `channel_embedding`, `bridge`,
 `position_embedding`, `bridge_future`, `decoder_0..n`, `output_dropout`, `output`, `output_split`, `add_linear_skip`,
-`merge_channels`, `denormalise`; beside it `future`, `split_future_categories`, `future_categories`, `future_channels`,
-`future_join`, `linear_skip` with what stands around it, and, for a bidirectional encoder, `encoder_0_state_h`. Layer names are
-part of the API.
+`merge_channels`, `denormalise`, `quantiles`; beside it `spread`, `spread_split`, `future`, `split_future_categories`,
+`future_categories`, `future_channels`, `future_join`, `linear_skip` with what stands around it,
+and, for a bidirectional encoder, `encoder_0_state_h`. Layer names are part of the API.
 """
 
 from collections.abc import Sequence
@@ -33,6 +33,7 @@ from seq2seq_kit.models.channels import ChannelEmbedding, MergeChannels, RepeatC
 from seq2seq_kit.models.keras_compat import Tensor
 from seq2seq_kit.models.layers import NORMALISATIONS, Denormalise, JoinSteps, Normalise
 from seq2seq_kit.models.linear_skip import add_linear_skip
+from seq2seq_kit.models.quantiles import Quantiles, odd_count, spread_head
 from seq2seq_kit.models.states import require_equal_units
 
 Cell = Literal["lstm", "gru"]
@@ -60,6 +61,7 @@ def build_encoder_decoder(
     decoder_state: DecoderState = "zeros",
     output_dropout: float = 0.0,
     linear_skip: bool = False,
+    quantiles: int = 0,
     target_positions: Sequence[int] | None = None,
     measured_positions: Sequence[int] | None = None,
     categories: Sequence[int] = (),
@@ -99,6 +101,8 @@ def build_encoder_decoder(
             the window is; each step and target has weights of its own, independent channels share them (Lai et al. 2018,
             "Modeling long- and short-term temporal patterns with deep neural networks", with the inputs of all columns). It
             begins at zero; `models.linear_skip.set_linear_skip` gives it the weights of a linear forecast.
+        quantiles: How many quantiles of each step and target it writes, an odd number with the median in the middle, which is
+            what it would write otherwise; they cannot cross. 0: one number.
         target_positions: Position of each target among the inputs; None: the first columns. Needed where targets are
             normalised or independent.
         measured_positions: Positions of the inputs that are normalised; None: all. A calendar, flags and what is known
@@ -124,7 +128,7 @@ def build_encoder_decoder(
         `(batch, output_steps, future_features)`, given as `[inputs, future]`.
 
     Output shape:
-        `(batch, output_steps, output_features)`.
+        `(batch, output_steps, output_features)`; with quantiles `(batch, output_steps, output_features, quantiles)`.
 
     Raises:
         ArgumentError: An argument lies outside its range; the message names it.
@@ -146,6 +150,7 @@ def build_encoder_decoder(
             "input_steps", input_steps, "be a number of steps for linear_skip=True, which has a weight for each of them"
         )
     fraction("output_dropout", output_dropout)
+    odd_count("quantiles", quantiles)
     encoder, decoder = units_list("encoder_units", encoder_units), units_list("decoder_units", decoder_units)
     if input_steps is not None:
         whole_steps("input_steps", input_steps, segment_steps, pyramid, len(encoder))
@@ -212,12 +217,16 @@ def build_encoder_decoder(
     decoded = decode(repeated, decoder, recurrent, states)
     width = 1 if independent else output_features
     outputs = head(decoded, width, segment_steps=segment_steps, dropout=output_dropout)
+    spread = spread_head(decoded, width * (quantiles - 1), segment_steps=segment_steps) if quantiles else None
     if linear_skip:
         outputs = add_linear_skip(outputs, *seen, channels=output_features if independent else 1)
     if independent:
         outputs = MergeChannels(output_features, name="merge_channels")(outputs)
     if statistics is not None:
         outputs = Denormalise(targets, name="denormalise")([outputs, statistics])
+    if spread is not None:
+        parts = [outputs, spread, *([] if statistics is None else [statistics])]
+        outputs = Quantiles(quantiles, targets, independent=independent, name="quantiles")(parts)
     return accelerate(keras.Model(inputs if future is None else [inputs, future], outputs, name="encoder_decoder"))
 
 

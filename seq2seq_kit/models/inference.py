@@ -13,6 +13,7 @@ from seq2seq_kit.models.arguments import refuse_shape
 from seq2seq_kit.models.decoding import compile_free_forecast
 
 Forward = Callable[[Sequence[np.ndarray]], np.ndarray]
+_QUANTILES = 4  # axes of the output of a model that writes quantiles
 
 
 def forward_inputs(model: keras.Model) -> list[keras.KerasTensor]:
@@ -64,3 +65,11 @@ def compile_forward(model: keras.Model, *, batch_size: int = 1024) -> Forward:
         return outputs
 
     return forward
+
+
+def compile_points(model: keras.Model) -> Forward:
+    """As `compile_forward`; of a model that writes quantiles the median, so that it gives one number as others do."""
+    forward = compile_forward(model)
+    if len(model.output_shape) < _QUANTILES:
+        return forward
+    return lambda arrays: forward(arrays)[..., model.output_shape[-1] // 2]

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from seq2seq_kit.errors import Problem
-from seq2seq_kit.recipe.fields import Written
+from seq2seq_kit.recipe.fields import AUTOREGRESSIVE, Written
+from seq2seq_kit.recipe.rules import names_of
 
 DEFAULT_CALIBRATION = 0.15
 _MOST_LEVELS = 20
@@ -22,9 +23,15 @@ def _each_once(levels: list[float]) -> list[float]:
 Level = Annotated[float, Field(gt=0, lt=100)]
 Levels = Annotated[list[Level], Field(min_length=1, max_length=_MOST_LEVELS), AfterValidator(_each_once)]
 Kind = Literal["conformal"]
+OwnKind = Literal["conformal", "quantile", "cqr"]
+QUANTILE_KINDS = ("quantile", "cqr")  # the model writes quantiles of its own
 
 LEVELS = "Intervals that every forecast carries, in percent of the actual values that each should hold: [80, 95]."
 INTERVALS = "conformal: around the forecast, as wide as its errors in the calibration part say; default where `levels` are given."
+OWN_INTERVALS = (
+    f"{INTERVALS[:-1]}; quantile: the model writes quantiles and learns by their pinball loss; cqr: the same, moved by as "
+    "much as the calibration part says."
+)
 
 
 def open_calibration(values: Mapping[str, object]) -> dict[str, object]:
@@ -52,3 +59,25 @@ def intervals_have_levels_and_rows(recipe: Written) -> Iterator[Problem]:
     if split.get("calibration") is None:
         said = "required with `levels` beside `split.train`: how many rows between val and test the intervals are calibrated on"
         yield Problem("data.split.calibration", said, "missing_key")
+
+
+def quantiles_are_of_all_steps_at_once(recipe: Written) -> Iterator[Problem]:
+    kind = recipe.whole.get("intervals")
+    if kind not in QUANTILE_KINDS:
+        return
+    stays = "Choose `intervals: conformal`"
+    if recipe.model.get("bridge") in AUTOREGRESSIVE:
+        said = (
+            f"a decoder that feeds back its forecast (`bridge: {recipe.model['bridge']}`) writes no quantiles. {stays}"
+        )
+        yield Problem("intervals", f"{said}, or `bridge: repeat`", "conflicting_keys")
+    if recipe.model.get("own") is True:
+        yield Problem("intervals", f"a program's own model writes no quantiles. {stays}", "conflicting_keys")
+    if recipe.training.get("loss") == "own":
+        yield Problem("training.loss", f"quantiles are learned by the pinball loss. {stays}", "conflicting_keys")
+    transform, targets = recipe.data.get("transform"), names_of(recipe.data, "targets")
+    if isinstance(transform, Mapping):
+        for name in targets:
+            if transform.get(name) == "diff":
+                said = f"quantiles of differences are none of their sum. {stays}, or leave this transform out"
+                yield Problem(f"data.transform.{name}", said, "conflicting_keys")

@@ -178,9 +178,9 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
     def figures(self, model: keras.Model) -> Callable[[], dict[str, float]] | None:
         if self.recipe.training.monitor != "val_mase":
             return None
-        from seq2seq_kit.models.inference import compile_forward
+        from seq2seq_kit.models.inference import compile_points
 
-        forward, prepared, scale = compile_forward(model), self.prepared, 1 / naive_error(self.prepared)
+        forward, prepared, scale = compile_points(model), self.prepared, 1 / naive_error(self.prepared)
         return lambda: {
             "val_mase": loss_by_series(
                 lambda windows: prepared.restore(forward(prepared.arrays("val", windows)), "val", windows),

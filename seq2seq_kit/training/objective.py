@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -60,6 +60,30 @@ def value_loss(name: str, *, masked: bool, weighted: bool = False) -> Loss:
             return keras.ops.mean(cell(error), axis=-1)
         count = keras.ops.maximum(keras.ops.sum(keras.ops.cast(observed, error.dtype)), 1.0)
         return keras.ops.sum(cell(error)) / count
+
+    return over_observed
+
+
+def pinball_loss(probabilities: Sequence[float], *, weighted: bool) -> Loss:
+    """Twice the mean pinball loss over the quantiles of each cell, which the median's absolute error is then a part of.
+
+    Over the observed cells only (a missing target is NaN); with `weighted` of each step, shape `(batch, steps)`.
+
+    Args:
+        probabilities: Of the quantiles in the last axis of the predictions, `(batch, steps, targets, quantiles)`.
+        weighted: Whether Keras weighs the steps.
+    """
+    import keras
+
+    def over_observed(truth: tf.Tensor, prediction: tf.Tensor) -> tf.Tensor:
+        observed = keras.ops.logical_not(keras.ops.isnan(truth))
+        at = keras.ops.convert_to_tensor(list(probabilities), dtype=prediction.dtype)
+        off = keras.ops.where(observed[..., None], truth[..., None] - prediction, 0.0)
+        cells = 2 * keras.ops.mean(keras.ops.maximum(at * off, (at - 1) * off), axis=-1)
+        if weighted:
+            return keras.ops.mean(cells, axis=-1)
+        count = keras.ops.maximum(keras.ops.sum(keras.ops.cast(observed, cells.dtype)), 1.0)
+        return keras.ops.sum(cells) / count
 
     return over_observed
 

@@ -42,7 +42,7 @@ class NoModelBundle(ForecastBundle):
         """Name of the baseline that forecasts where none is asked for: the best one on validation."""
         return str(self.info.get("baseline"))
 
-    def forecast(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
+    def predicted(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
         """`chosen` as a predictor of windows, in original units, shape `(windows, output_steps, targets)`."""
         return baseline_named(self.baselines, self.chosen)(prepared, part, windows)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
@@ -12,15 +12,20 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.anomalies.stream import EventStream
+from seq2seq_kit.bundles.base import Shape
 from seq2seq_kit.bundles.frames import forecast_frame, in_chunks, newest_windows
 from seq2seq_kit.bundles.windows import WindowBundle
+from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.windows.ahead import split_ahead
 from seq2seq_kit.data.windows.newest import Newest, NewestReader
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_ahead
+from seq2seq_kit.data.windows.ranges import WindowShape
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.evaluation.stored import baseline_named
+from seq2seq_kit.intervals.prediction import Prediction, as_prediction, first_steps, probabilities_of
 from seq2seq_kit.tasks.forecast.no_model import NoModelRecipe
+from seq2seq_kit.tasks.forecast.quantiles import in_original_units, quantile_levels
 from seq2seq_kit.tasks.forecast.recipe import ForecastData, ForecastRecipe
 from seq2seq_kit.tasks.rolling import baseline_ahead, plot_ahead, require_rolling, roll_forward
 
@@ -117,11 +122,13 @@ class ForecastBundle(WindowBundle):
 
         def ahead(prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
             if peer is not None:
-                values = baseline_ahead(peer, prepared, chunk, trained)
+                values: np.ndarray | Prediction = baseline_ahead(peer, prepared, chunk, trained)
+            elif steps <= trained:
+                values = self.predicted(prepared, "test", chunk)
             else:
-                values = prepared.restore(roll_forward(self.forward, prepared, chunk, trained), "test", chunk)
+                values = prepared.restore(roll_forward(self.points, prepared, chunk, trained), "test", chunk)
             series = [prepared.table.series[each] for each in prepared.series_of("test", chunk)]
-            columns = self.around(name, values[:, :steps], series, asked, quantiles=quantiles)[1]
+            columns = self.around(name, first_steps(values, steps), series, asked, quantiles=quantiles)[1]
             return forecast_frame(prepared, chunk, columns)
 
         return in_chunks(prepared, np.arange(count) if all_windows else newest_windows(prepared), ahead)
@@ -150,6 +157,30 @@ class ForecastBundle(WindowBundle):
         """Events of rows as they come, of any number of series: `event_stream`."""
         return self.event_stream(state=state)
 
+    def forecast(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
+        """The model as a predictor of windows, in original units, shape `(windows, output_steps, targets)`."""
+        return as_prediction(self.predicted(prepared, part, windows)).point
+
+    def predicted(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray | Prediction:
+        """As `forecast`, with the quantiles of a model that writes such."""
+        written, levels = self.forward(prepared.arrays(part, windows)), quantile_levels(self.recipe)
+
+        def restore(scaled: np.ndarray) -> np.ndarray:
+            return prepared.restore(scaled, part, windows)
+
+        return in_original_units(written, levels, restore) if levels else restore(written)
+
+    @cached_property
+    def points(self) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
+        """As `forward`; of a model that writes quantiles the median."""
+        from seq2seq_kit.models.inference import compile_points
+
+        return compile_points(self.model)
+
+    def writes(self, columns: Columns, shape: WindowShape) -> Shape:
+        levels = quantile_levels(self.recipe)
+        return (*super().writes(columns, shape), *([len(probabilities_of(levels))] if levels else []))
+
     @cached_property
     def _reader(self) -> NewestReader | None:
         return NewestReader.of(self.recipe.data, self.scaler)
@@ -157,13 +188,15 @@ class ForecastBundle(WindowBundle):
     def _forecast_of(self, newest: Newest, steps: int, levels: Sequence[float], *, quantiles: bool) -> pd.DataFrame:
         """The frame of `predict` for a single window."""
         targets = self.recipe.data.targets
-        values = self.scaler.inverse(self.forward(newest.arrays)[0, :steps], np.zeros(1, np.int64), targets)
+        written, levels_written = self.forward(newest.arrays)[:, :steps], quantile_levels(self.recipe)
+
+        def restore(scaled: np.ndarray) -> np.ndarray:
+            return self.scaler.inverse(scaled[0], np.zeros(1, np.int64), targets)[None]
+
+        found = in_original_units(written, levels_written, restore) if levels_written else restore(written)
         labels = {name: label[:steps] for name, label in newest.labels.items()}
-        if not levels:
-            frame = pd.DataFrame(labels | {name: values[:, position] for position, name in enumerate(targets)})
-        else:
-            columns = self.around(MODEL, values[None], [""], levels, quantiles=quantiles)[1]
-            frame = pd.DataFrame(labels | {name: column[0] for name, column in columns.items()})
+        columns = self.around(MODEL, found, [""], levels, quantiles=quantiles)[1]
+        frame = pd.DataFrame(labels | {name: column[0] for name, column in columns.items()})
         frame.attrs["notes"] = []
         return frame
 

@@ -86,11 +86,11 @@ def shrink_correction(model: keras.Model, prepared: Prepared) -> float:
     Returns:
         The factor, one of `_FACTORS`.
     """
-    from seq2seq_kit.models.inference import compile_forward
+    from seq2seq_kit.models.inference import compile_points
     from seq2seq_kit.models.linear_skip import scale_correction
 
     windows = prepared.windows["val"].evenly(CHOOSE_WINDOWS)
-    kept, forward = model.get_layer("output").get_weights(), compile_forward(model)
+    kept, forward = model.get_layer("output").get_weights(), compile_points(model)
 
     def forecasts() -> np.ndarray:
         return prepared.restore(forward(prepared.arrays("val", windows)), "val", windows)

@@ -20,12 +20,13 @@ from seq2seq_kit.recipe.fields import (
     Written,
 )
 from seq2seq_kit.recipe.interval_fields import (
-    INTERVALS,
     LEVELS,
-    Kind,
+    OWN_INTERVALS,
     Levels,
+    OwnKind,
     intervals_have_levels_and_rows,
     open_calibration,
+    quantiles_are_of_all_steps_at_once,
 )
 from seq2seq_kit.recipe.model_rules import (
     a_decoder_with_states_has_the_encoders_units,
@@ -195,6 +196,7 @@ class ForecastRecipe(Recipe):
         row_groups_are_read_as_they_stand,
         a_split_in_time_leaves_training_rows,
         intervals_have_levels_and_rows,
+        quantiles_are_of_all_steps_at_once,
         segments_and_pyramid_divide_the_steps,
         a_decoder_with_states_has_the_encoders_units,
         independent_channels_are_the_first_inputs,
@@ -212,7 +214,7 @@ class ForecastRecipe(Recipe):
     training: ForecastTraining = Field(default_factory=ForecastTraining)
     detect: Detect | None = Field(None, description=DETECT)
     levels: Levels | None = Field(None, description=LEVELS)
-    intervals: Kind | None = Field(None, description=INTERVALS)
+    intervals: OwnKind | None = Field(None, description=OWN_INTERVALS)
 
     @model_validator(mode="before")
     @classmethod

@@ -18,11 +18,14 @@ from seq2seq_kit.evaluation.diagnostics import chosen_at_the_edge, examine_error
 from seq2seq_kit.evaluation.ridge import Ridge, fit_ridge
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.intervals.diagnostics import examine_intervals
+from seq2seq_kit.intervals.prediction import probabilities_of
 from seq2seq_kit.recipe.fields import AUTOREGRESSIVE
 from seq2seq_kit.reports.sequences import plot_attention
 from seq2seq_kit.tasks.forecast.bundle import ForecastBundle
 from seq2seq_kit.tasks.forecast.linear_start import line_alone, shrink_correction, start_from_ridge
+from seq2seq_kit.tasks.forecast.quantiles import quantile_levels, quantile_loss, quantile_validation
 from seq2seq_kit.tasks.forecast.recipe import REPEAT_ONLY, ForecastRecipe
+from seq2seq_kit.tasks.job import Loss
 from seq2seq_kit.tasks.windows import WindowJob
 from seq2seq_kit.training.checkpoint import Checkpoint
 from seq2seq_kit.training.fit import Fit, Observer
@@ -55,6 +58,8 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
         columns, layout = self.prepared.columns, self.prepared.layout
         # What is known ahead is given to the decoder as it is, so the encoder sees it as it is too.
         given = self.recipe.model.model_dump(exclude={"own"}) | self.sizes
+        levels = quantile_levels(self.recipe)
+        given |= {"quantiles": len(probabilities_of(levels))} if levels else {}
         given |= {"categories": self.category_sizes, "future_categories": columns.ahead}
         if self._feeds_back:
             taken = {key: value for key, value in given.items() if key not in REPEAT_ONLY}
@@ -126,13 +131,21 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
             return self.ridge
         return fit_ridge(self.prepared, [self.view], chosen_on=self.chosen_on)
 
+    def objective(self) -> tuple[Loss | None, list[keras.Metric]]:
+        if not quantile_levels(self.recipe):
+            return super().objective()
+        return quantile_loss(self.recipe, self.own, weighted=self.prepared.columns.weight is not None), []
+
     @property
     def teacher_forcing(self) -> Sequence[float]:
         return self.recipe.training.teacher_forcing if self._feeds_back else super().teacher_forcing
 
     def validation(self, model: keras.Model) -> Callable[[], float] | None:
         """The loss of autoregressive forecasts: after true outputs every copy of them looks good."""
-        if not self._feeds_back or own_ratio(self.prepared) is not None:
+        ratio = own_ratio(self.prepared)
+        if quantile_levels(self.recipe):
+            return None if ratio is None else quantile_validation(model, self.recipe, self.prepared, ratio)
+        if not self._feeds_back or ratio is not None:
             return super().validation(model)
         from seq2seq_kit.models.inference import compile_forward
 
