@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seq2seq_kit.bundles.base import Bundle
+    from seq2seq_kit.calibrating import calibrate
     from seq2seq_kit.drafting import Draft, draft_recipe
     from seq2seq_kit.explanation import explain
     from seq2seq_kit.looking import Look, look
@@ -66,6 +67,7 @@ _HOMES = {
     "build_tagger": "models",
     "build_translator": "models",
     "build_whole_autoencoder": "models",
+    "calibrate": "calibrating",
     "dense_parameters": "models",
     "draft_recipe": "drafting",
     "evaluate": "runs",
@@ -108,6 +110,7 @@ __all__ = [
     "build_tagger",
     "build_translator",
     "build_whole_autoencoder",
+    "calibrate",
     "dense_parameters",
     "draft_recipe",
     "evaluate",

@@ -214,6 +214,7 @@ def evaluate(
     *,
     data: Given | str | Path | None = None,
     beams: int | None = None,
+    update: bool = False,
     custom_objects: CustomObjects | None = None,
     tracking_uri: str | None = None,
 ) -> Board:
@@ -223,16 +224,18 @@ def evaluate(
         run: A bundle, its folder, or the id of a run.
         data: Other rows (or their file); None: the test rows of the recipe's own source.
         beams: Beam width of a translator; None: greedy search.
+        update: Moves the intervals of forecasts by each actual value once it is known, see `bundle.update`.
         custom_objects: As in `load`.
         tracking_uri: As in `train`.
     """
     bundle = load(run, custom_objects=custom_objects, tracking_uri=tracking_uri) if isinstance(run, str | Path) else run
     if beams is not None:
         bundle = bundle.with_beams(beams)
+    bundle = bundle.with_updates() if update else bundle
     if data is not None:
-        named = isinstance(data, str | Path)
-        rows = bundle.read(str(data)) if isinstance(data, str | Path) else rows_given(bundle.recipe, data)
-        return bundle.evaluate(rows, origin=str(data) if named else "the data")
+        if isinstance(data, str | Path):
+            return bundle.evaluate(bundle.read(str(data)), origin=str(data))
+        return bundle.evaluate(rows_given(bundle.recipe, data))
     job = open_job(bundle.recipe)
     if digest_of(job.source, job.columns) != bundle.info.get("data_sha256"):
         told = f"{bundle.recipe.source} has changed since the training; the figures are of its present rows"
@@ -266,7 +269,7 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
         result.val.table().to_csv(folder / "val_scores.csv", index=False)
         if result.judged:
             result.judged.table().to_csv(folder / "anomaly_scores.csv", index=False)
-        if (intervals := getattr(result.test, "intervals", None)) is not None:
+        if intervals := getattr(result.test, "intervals", None):
             intervals.table().to_csv(folder / "test_intervals.csv", index=False)
         if read := getattr(job.source, "attrs", {}).get(READ):
             pd.DataFrame(read).to_csv(folder / "data_files.csv", index=False)
@@ -280,8 +283,8 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
 def first_tags(recipe: Recipe) -> dict[str, str]:
     """What is known before the fit: task, data, seed, versions, revision."""
     revision = git_revision(Path.cwd())
-    tags = {"task": recipe.task, "data": recipe.source or "DataFrame", "seed": str(recipe.seed)}
-    tags["versions"] = ", ".join(f"{name} {number}" for name, number in versions().items())
+    known = ", ".join(f"{name} {number}" for name, number in versions().items())
+    tags = {"task": recipe.task, "data": recipe.source or "DataFrame", "seed": str(recipe.seed), "versions": known}
     tags["mlflow.source.name"] = "seq2seq-kit train"
     return tags | ({"mlflow.source.git.commit": revision} if revision else {})
 

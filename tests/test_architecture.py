@@ -47,6 +47,7 @@ MAY_IMPORT = {
     "validation": {"errors", "findings", "recipe", "tasks"},
     "drafting": {"text", "errors", "recipe", "data", "tasks", "validation"},
     "opening": {"errors", "recipe", "data", "models", "training", "bundles", "tasks", "tracking"},
+    "calibrating": {"errors", "data", "bundles", "tasks", "opening"},
     "explanation": {"errors", "findings", "recipe", "models", "training", "tasks", "validation"},
     "runs": ALL | {"processes", "reports", "tasks", "tracking", "validation", "explanation", "opening"},
     "reporting": {"reports", "tracking"},
@@ -56,7 +57,7 @@ MAY_IMPORT = {
     | {"text", "kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"},
     "cli": ALL
     | {"text", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
-    | {"looking", "reporting", "resuming", "sweeps", "drafting"},
+    | {"looking", "reporting", "resuming", "sweeps", "drafting", "calibrating"},
     "bundle_files": {"tasks"},
 }
 OUTSIDE = {

@@ -37,7 +37,7 @@ _LONGEST_FACT = 500
 # What takes rows; see `Bundle.__init_subclass__`.
 _TAKES_ROWS = (
     *("predict", "encode", "reconstruct", "score", "detect", "calibrate", "evaluate", "answer"),
-    *("ignored_columns", "plot", "latent_map", "neighbours"),
+    *("ignored_columns", "plot", "latent_map", "neighbours", "update"),
 )
 
 
@@ -132,6 +132,10 @@ class Bundle(ABC):
         """The same model, searching with a beam of this width; see `models.decoding`."""
         message = f"a {self.recipe.task} model does not search. Received: beams={beams}; leave it out"
         raise ArgumentError(message, code="not_supported")
+
+    def with_updates(self) -> Bundle:
+        """The same model, whose `evaluate` moves its intervals; see `IntervalBundle`."""
+        raise ArgumentError(f"a {self.recipe.task} model has no intervals. Leave update out", code="not_supported")
 
     @abstractmethod
     def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> Board:

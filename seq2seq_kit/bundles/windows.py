@@ -15,23 +15,22 @@ from seq2seq_kit.anomalies.detector import Detector
 from seq2seq_kit.anomalies.row_errors import Predicts, Progress, RowErrors, newest_rows, row_errors
 from seq2seq_kit.anomalies.stream import EventStream
 from seq2seq_kit.bundles.base import Arrays, Json, Shape, names_of_categories, refuse_other_shapes, refuse_other_sizes
-from seq2seq_kit.bundles.detecting import DetectingBundle, fitted_detector, seconds_between, stored_detector
+from seq2seq_kit.bundles.detecting import fitted_detector, seconds_between, stored_detector
 from seq2seq_kit.bundles.frames import require_some
+from seq2seq_kit.bundles.intervals import IntervalBundle
 from seq2seq_kit.data.tables.categories import category_sizes
 from seq2seq_kit.data.tables.columns import Columns, window_shape
 from seq2seq_kit.data.tables.scaling import Scaler
-from seq2seq_kit.data.tables.splits import CALIBRATION
 from seq2seq_kit.data.windows.batches import Layout
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_new
 from seq2seq_kit.data.windows.ranges import WindowShape
 from seq2seq_kit.errors import ArgumentError
-from seq2seq_kit.evaluation import MODEL, Baseline, Evaluation, evaluate_part
+from seq2seq_kit.evaluation import Baseline, Evaluation, evaluate_part
 from seq2seq_kit.evaluation.baselines import FORECAST_BASELINES
 from seq2seq_kit.evaluation.stored import dump_baselines, restore_baselines
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.intervals.calibrated import Intervals
-from seq2seq_kit.intervals.calibrated import Predicts as PredictsWindows
-from seq2seq_kit.intervals.prediction import Prediction, as_prediction
+from seq2seq_kit.intervals.pending import Forecasts
 from seq2seq_kit.recipe.fields import Data, Recipe
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class WindowBundle(DetectingBundle):
+class WindowBundle(IntervalBundle):
     """A trained model of windows.
 
     Attributes:
@@ -63,6 +62,8 @@ class WindowBundle(DetectingBundle):
     info: Json = field(default_factory=dict)
     detector: Detector | None = None
     intervals: Intervals | None = None
+    forecasts: Forecasts = field(default_factory=Forecasts, repr=False, compare=False)
+    follows: bool = False
 
     @property
     @abstractmethod
@@ -79,81 +80,13 @@ class WindowBundle(DetectingBundle):
         """The same on a part of prepared data."""
         unknown = np.full(len(prepared.columns.targets), np.nan)
         naive = np.array([self.naive.get(name, unknown) for name in prepared.table.series])
-        return evaluate_part(prepared, part, self.predicted, self.baselines, naive=naive, intervals=self.intervals)
+        return evaluate_part(
+            prepared, part, self.predicted, self.baselines, naive=naive, intervals=self.intervals, follow=self.follows
+        )
 
     def forecast(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
         """The model as a predictor of windows, in original units, shape `(windows, output_steps, targets)`."""
         return prepared.restore(self.forward(prepared.arrays(part, windows)), part, windows)
-
-    def fit_intervals(self, prepared: Prepared, levels: Sequence[float], part: str = CALIBRATION) -> Self:
-        """The bundle with intervals of its model and each baseline, by their errors on one part of prepared rows.
-
-        Raises:
-            DataError: The part has too few windows.
-        """
-        kind = getattr(self.recipe, "intervals", None) or "conformal"
-        predictors: dict[str, PredictsWindows] = {MODEL: self.predicted} | {peer.name: peer for peer in self.baselines}
-        fitted = Intervals.fit(prepared, predictors, levels=levels, naive=self.naive, kind=kind, part=part)
-        return replace(self, intervals=fitted)
-
-    def predicted(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray | Prediction:
-        """As `forecast`, with the quantiles of a model that writes such."""
-        return self.forecast(prepared, part, windows)
-
-    def with_intervals(self, prepared: Prepared, part: str, windows: np.ndarray) -> Prediction:
-        """The model as a predictor of windows with the quantiles of the levels that it was calibrated for."""
-        names = [prepared.table.series[each] for each in prepared.series_of(part, windows)]
-        return self.around(MODEL, self.predicted(prepared, part, windows), names)[0]
-
-    def around(
-        self,
-        name: str,
-        predicted: np.ndarray | Prediction,
-        series: Sequence[str],
-        levels: Sequence[float] | None = None,
-        *,
-        quantiles: bool = False,
-    ) -> tuple[Prediction, dict[str, np.ndarray]]:
-        """A forecast with its intervals, and its columns for an answer; without them where the bundle has none.
-
-        Args:
-            name: Of the forecaster: `model`, or a baseline's.
-            predicted: What it says, shape `(windows, steps, targets)`.
-            series: Name of the series of each window.
-            levels: In percent; None: those that the bundle was calibrated for; empty: none.
-            quantiles: Columns by probability instead of by level.
-
-        Raises:
-            ArgumentError: The bundle has no intervals, or none of a level that is asked for.
-        """
-        targets = Columns.of(self.window_data).targets
-        asked = self.interval_levels(name, levels, quantiles=quantiles)
-        if self.intervals is None or not asked:
-            point = as_prediction(predicted)
-            return point, point.columns(targets, (), quantiles=False)
-        found = self.intervals.around(name, predicted, series, tuple(sorted(asked)), targets)
-        return found, found.columns(targets, asked, quantiles=quantiles)
-
-    def interval_levels(
-        self, name: str, levels: Sequence[float] | None, *, quantiles: bool = False
-    ) -> tuple[float, ...]:
-        """The levels of an answer, as they are asked for; none of a bundle without intervals that is asked for none.
-
-        Raises:
-            ArgumentError: As `around`.
-        """
-        if self.intervals is None:
-            if levels or quantiles:
-                raise ArgumentError(
-                    "this model has no intervals: its recipe has no `levels`. Calibrate it on rows that it was not trained on: "
-                    "seq2seq-kit calibrate RUN --levels 80 95; or train it again with `levels: [80, 95]` in its recipe",
-                    code="no_intervals",
-                )
-            return ()
-        if levels is None:
-            return self.intervals.levels
-        self.intervals.require(name, levels)
-        return tuple(map(float, levels))
 
     @property
     def window_steps(self) -> int:

@@ -216,6 +216,14 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--data", metavar="FILE", help="rows as in `data.source`; default: the recipe's own test rows")
     verb.add_argument("--out", metavar="FILE", help="write every figure, by target, series and step (CSV or Parquet)")
     verb.add_argument("--beams", type=int, help="beam width of a translator; default: 1, greedy")
+    verb.add_argument("--update", action="store_true", help="move the intervals by each value once it is known")
+    _tracking(verb)
+
+    verb = _verb(group, "calibrate", verbs.calibrate, "give the forecasts of a run intervals, without training")
+    verb.add_argument("run", metavar="RUN", help="id of a run, or path of a bundle")
+    verb.add_argument("--levels", type=float, nargs="+", metavar="PERCENT", required=True, help="such as 80 95")
+    verb.add_argument("--data", metavar="FILE", help="rows not trained on; default: the run's own calibration part")
+    verb.add_argument("--out", metavar="FOLDER", required=True, help="new folder for the model with its intervals")
     _tracking(verb)
 
     verb = _verb(

@@ -246,10 +246,27 @@ def evaluate(options: argparse.Namespace) -> None:
     load_tensorflow()
     from seq2seq_kit import runs
 
-    evaluation = runs.evaluate(options.run, data=options.data, beams=options.beams, tracking_uri=options.tracking_uri)
+    evaluation = runs.evaluate(
+        options.run, data=options.data, beams=options.beams, update=options.update, tracking_uri=options.tracking_uri
+    )
     _print_evaluation(Console(), evaluation)
     if options.out:
         rows.write_frame(evaluation.table(), options.out)
+
+
+def calibrate(options: argparse.Namespace) -> None:
+    """Writes a run's model with intervals of other levels."""
+    from seq2seq_kit.quiet import load_tensorflow
+
+    load_tensorflow()
+    from seq2seq_kit import calibrating
+
+    made = calibrating.calibrate(
+        options.run, levels=options.levels, data=options.data, out=options.out, tracking_uri=options.tracking_uri
+    )
+    assert made.intervals is not None
+    print(f"calibrated on {made.intervals.windows:,} windows, written to {options.out}")
+    print(printable(f"  seq2seq-kit predict {options.out} --data new.csv --out predict.csv"))
 
 
 def ui(options: argparse.Namespace) -> None:

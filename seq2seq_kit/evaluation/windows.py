@@ -13,7 +13,8 @@ from seq2seq_kit.evaluation.baselines import Baseline, LastValue
 from seq2seq_kit.evaluation.metrics import ErrorSums, Scores
 from seq2seq_kit.evaluation.wild import wild_cells
 from seq2seq_kit.intervals.board import IntervalScores
-from seq2seq_kit.intervals.calibrated import Intervals, Predicts
+from seq2seq_kit.intervals.calibrated import Intervals
+from seq2seq_kit.intervals.calibration import Predicts
 from seq2seq_kit.intervals.prediction import as_prediction
 
 _CHUNK = 4_096
@@ -117,6 +118,7 @@ def evaluate_part(
     *,
     naive: np.ndarray | None = None,
     intervals: Intervals | None = None,
+    follow: bool = False,
 ) -> Evaluation:
     """Runs the model and the baselines over every window of a part, in chunks.
 
@@ -127,6 +129,7 @@ def evaluate_part(
         baselines: What it is compared with.
         naive: MASE's denominators, shape `(series, targets)`; absent for autoencoders, which forecast nothing.
         intervals: Of the model and the baselines, to be judged on the same windows.
+        follow: Moves the intervals of each by the actual values that are known at a window's origin.
     """
     wild = wild_cells(prepared, part)
     windows = prepared.windows[part]
@@ -135,7 +138,9 @@ def evaluate_part(
     sums = {name: ErrorSums(shape, prepared.target_center) for name in predictors}
     copies, calm = ErrorSums(shape, prepared.target_center), ErrorSums(shape, prepared.target_center)
     forecast = windows.shape.target_offset > 0
-    judged = None if intervals is None else IntervalScores.empty(prepared, part, intervals, list(predictors))
+    judged = (
+        None if intervals is None else IntervalScores.empty(prepared, part, intervals, list(predictors), follow=follow)
+    )
     for first in range(0, windows.count, _CHUNK):
         chunk = np.arange(first, min(first + _CHUNK, windows.count))
         truth, series = prepared.truth(part, chunk), prepared.series_of(part, chunk)
@@ -143,7 +148,7 @@ def evaluate_part(
             predicted = predict(prepared, part, chunk)
             prediction = as_prediction(predicted).point
             if intervals is not None and judged is not None:
-                judged.add(intervals, name, truth, predicted, series)
+                judged.add(intervals, name, truth, predicted, series, chunk)
             sums[name].add(truth, prediction, series)
             if name == MODEL and forecast:
                 copies.add(LastValue()(prepared, part, chunk), prediction, series)

@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.windows.prepare import Prepared
-from seq2seq_kit.intervals.calibrated import Intervals, independent_windows
-from seq2seq_kit.intervals.prediction import Prediction, named
+from seq2seq_kit.data.windows.ranges import Windows
+from seq2seq_kit.intervals.adaptive import Follower
+from seq2seq_kit.intervals.calibrated import Intervals
+from seq2seq_kit.intervals.calibration import independent_windows
+from seq2seq_kit.intervals.prediction import Prediction, as_prediction, named
 from seq2seq_kit.intervals.scores import QuantileSums, rows_of
 
 _CELLS = 2_000_000  # of quantiles that are made at once
@@ -28,6 +31,8 @@ class IntervalScores:
         targets: Names of the targets.
         series: Names of the series.
         independent: Windows whose targets share no row, see `independent_windows`.
+        windows: Those that are judged.
+        followers: By forecaster and series, where the intervals follow what happens; None where they stay as calibrated.
     """
 
     part: str
@@ -37,21 +42,42 @@ class IntervalScores:
     targets: Sequence[str]
     series: Sequence[str]
     independent: int
+    windows: Windows
+    followers: dict[tuple[str, int], Follower] | None = None
 
     @classmethod
-    def empty(cls, prepared: Prepared, part: str, intervals: Intervals, names: Sequence[str]) -> IntervalScores:
+    def empty(
+        cls, prepared: Prepared, part: str, intervals: Intervals, names: Sequence[str], *, follow: bool = False
+    ) -> IntervalScores:
         """Without a window yet; `names` are the forecasters, those of `intervals` that are judged."""
         these = prepared.windows[part]
         targets, series = list(prepared.columns.targets), prepared.table.series
         shape = (len(series), these.shape.output_steps, len(targets))
         sums = {name: QuantileSums(shape, intervals.judged(name)) for name in names if name in intervals.margins}
         independent = int(independent_windows(these).sum())
-        return cls(part, intervals.levels, sums, prepared.target_scale, targets, series, independent)
+        followers: dict[tuple[str, int], Follower] | None = {} if follow else None
+        scale = prepared.target_scale
+        return cls(part, intervals.levels, sums, scale, targets, series, independent, these, followers)
 
     def add(
-        self, intervals: Intervals, name: str, truth: np.ndarray, predicted: np.ndarray | Prediction, series: np.ndarray
+        self,
+        intervals: Intervals,
+        name: str,
+        truth: np.ndarray,
+        predicted: np.ndarray | Prediction,
+        series: np.ndarray,
+        windows: np.ndarray,
     ) -> None:
-        """Adds windows of one forecaster; `truth` `(windows, steps, targets)`, `series` of each window by position."""
+        """Adds windows of one forecaster, those that follow on the ones before.
+
+        Args:
+            intervals: Calibrated.
+            name: Of the forecaster.
+            truth: Shape `(windows, steps, targets)`.
+            predicted: What it says.
+            series: Of each window, by position.
+            windows: Their numbers.
+        """
         if name not in self.sums:
             return
         sums = self.sums[name]
@@ -59,8 +85,29 @@ class IntervalScores:
         for first in range(0, len(truth), most):
             some = slice(first, first + most)
             names = [self.series[each] for each in series[some]]
-            around = intervals.around(name, _some(predicted, some), names, sums.levels, self.targets)
+            levels = sums.levels if self.followers is None else intervals.offered(name)
+            around = intervals.around(name, _some(predicted, some), names, levels, self.targets)
+            if self.followers is not None:
+                around = self._followed(name, around, truth[some], series[some], windows[some])
             sums.add(truth[some], around, series[some])
+
+    def _followed(
+        self, name: str, predicted: Prediction, truth: np.ndarray, series: np.ndarray, windows: np.ndarray
+    ) -> Prediction:
+        assert self.followers is not None
+        shape, run = self.windows.shape, self.windows.run_of(windows)
+        begins = windows == self.windows.ends[run] - self.windows.counts[run]
+        first = shape.target_offset - shape.input_steps + 1  # rows from the newest input to the first target
+        delays = -(-(first + np.arange(shape.output_steps)) // self.windows.stride)
+        levels, found = self.sums[name].levels, []
+        for window, one in enumerate(series.tolist()):
+            key = (name, one)
+            if key not in self.followers:
+                self.followers[key] = Follower(levels, delays, truth.shape[2])
+            elif begins[window]:
+                self.followers[key].interrupt()
+            found.append(self.followers[key].next(_some(predicted, slice(window, window + 1)), truth[window]).quantiles)
+        return Prediction(predicted.point, levels, np.concatenate(found))
 
     @property
     def titles(self) -> dict[str, str]:
@@ -105,8 +152,7 @@ class IntervalScores:
         return min(peers, key=lambda name: self.sums[name].wql(), default=None)
 
 
-def _some(predicted: np.ndarray | Prediction, these: slice) -> np.ndarray | Prediction:
-    if not isinstance(predicted, Prediction):
-        return predicted[these]
+def _some(predicted: np.ndarray | Prediction, these: slice) -> Prediction:
+    predicted = as_prediction(predicted)
     quantiles = None if predicted.quantiles is None else predicted.quantiles[these]
     return Prediction(predicted.point[these], predicted.levels, quantiles)

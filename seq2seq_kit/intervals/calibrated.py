@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from seq2seq_kit.data.tables.splits import CALIBRATION
 from seq2seq_kit.data.windows.prepare import Prepared
-from seq2seq_kit.data.windows.ranges import Windows
 from seq2seq_kit.errors import ArgumentError
-from seq2seq_kit.intervals.conformal import Margins, needed, refuse_few
+from seq2seq_kit.intervals.adaptive import RATE, at_levels, moved
+from seq2seq_kit.intervals.calibration import POINT, Predicts, errors_of, long_enough, require_calibration, scales_of
+from seq2seq_kit.intervals.conformal import Margins, needed
 from seq2seq_kit.intervals.prediction import DECILES, Prediction, as_prediction
 
-Predicts = Callable[[Prepared, str, np.ndarray], np.ndarray | Prediction]
-
 _CHUNK = 4_096
-_POINT = -1.0  # in the place of a level: the errors of a forecast without quantiles of its own
 _MOST_CELLS = 50_000_000  # of scores, windows evenly spread: beyond that a quantile hardly moves
 
 
@@ -33,6 +31,8 @@ class Intervals:
         scale: What errors of a series are divided by, by its name, shape `(targets,)` each; its seasonal naive MAE in training.
         limits: Lowest and highest possible value by target, see `data.limits`.
         windows: Windows that they were calibrated on.
+        used: By series that `follow` was told of, the levels that are used for `levels` of the model, in percent, shape
+            `(levels, steps, targets)`.
     """
 
     kind: str
@@ -41,6 +41,7 @@ class Intervals:
     scale: Mapping[str, np.ndarray]
     limits: Mapping[str, Sequence[float]]
     windows: int
+    used: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def fit(
@@ -71,18 +72,18 @@ class Intervals:
         cells = these.shape.output_steps * len(prepared.columns.targets)
         picked = these.evenly(max(needed(max(levels)), _MOST_CELLS // cells))
         names, of = prepared.table.series, prepared.series_of(part, picked)
-        scale = _scales(prepared, naive)
+        scale = scales_of(prepared, naive)
         by = np.stack([scale[name] for name in names])[of][:, None, :]
-        own = _long_enough(these, names, max(levels))
+        own = long_enough(these, names, max(levels))
         margins = {}
         for name, predict in predictors.items():
             scores: dict[float, list[np.ndarray]] = {}
             for chunk in np.split(picked, range(_CHUNK, len(picked), _CHUNK)):
-                for level, off in _off(prepared.truth(part, chunk), predict(prepared, part, chunk)).items():
+                for level, off in errors_of(prepared.truth(part, chunk), predict(prepared, part, chunk)).items():
                     scores.setdefault(level, []).append(off)
             joined = {level: np.concatenate(offs) / by for level, offs in scores.items()}
-            if _POINT in joined:
-                margins[name] = Margins.fit(joined[_POINT], of, names, own, levels)
+            if POINT in joined:
+                margins[name] = Margins.fit(joined[POINT], of, names, own, levels)
             elif kind == "cqr":
                 margins[name] = Margins.adjust(list(joined.values()), of, names, own, list(joined), levels)
             else:
@@ -164,6 +165,51 @@ class Intervals:
             quantiles[:, :, k] = clipped
         return Prediction(point, tuple(levels), quantiles)
 
+    def adapted(
+        self,
+        name: str,
+        predicted: np.ndarray | Prediction,
+        series: Sequence[str],
+        levels: Sequence[float],
+        targets: Sequence[str],
+    ) -> Prediction:
+        """As `around`, at the levels that `follow` has moved to; `levels` among those asked for, else as they are."""
+        if name != self.followed or not self.used:
+            return self.around(name, predicted, series, levels, targets)
+        every = self.around(name, predicted, series, self.offered(name), targets)
+        assert every.quantiles is not None
+        steps, asked = min(every.point.shape[1], self.steps), list(self.levels)
+        used = np.empty((len(levels), *every.point.shape))
+        for place, level in enumerate(levels):
+            used[place] = level
+            if level in asked:
+                for window, one in enumerate(series):
+                    if one in self.used:
+                        used[place, window, :steps] = self.used[one][asked.index(level), :steps]
+        return at_levels(every, levels, used)
+
+    @property
+    def followed(self) -> str:
+        """The forecaster whose levels move: the model."""
+        return next(iter(self.margins))
+
+    @property
+    def steps(self) -> int:
+        """Steps that they were calibrated for."""
+        return int(self.margins[self.followed].widths.shape[2])
+
+    def follow(self, series: str, missed: np.ndarray, rate: float = RATE) -> Intervals:
+        """The same after a forecast of the model whose actual values became known.
+
+        Args:
+            series: Its series.
+            missed: Whether they lay outside, for each of `levels`, NaN where one is not known: `(levels, steps, targets)`.
+            rate: How far one miss moves a level, see `adaptive.moved`.
+        """
+        asked = np.array(self.levels)[:, None, None]
+        before = self.used.get(series, np.broadcast_to(asked, missed.shape))
+        return replace(self, used={**self.used, series: moved(before, self.levels, missed, rate)})
+
     def scale_of(self, series: str) -> np.ndarray:
         """The scale of a series; of one that training did not know the median of the others'."""
         found = self.scale.get(series)
@@ -172,6 +218,7 @@ class Intervals:
     def dump(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """As plain values for JSON, and arrays; `restore` reads them."""
         arrays = {f"intervals_{place}": each.widths for place, each in enumerate(self.margins.values())}
+        arrays |= {f"intervals_used_{place}": used for place, used in enumerate(self.used.values())}
         words = {
             "kind": self.kind,
             "levels": list(self.levels),
@@ -182,6 +229,7 @@ class Intervals:
             "scale": {name: values.tolist() for name, values in self.scale.items()},
             "limits": {name: list(pair) for name, pair in self.limits.items()},
             "windows": self.windows,
+            "used": list(self.used),
         }
         return words, arrays
 
@@ -207,50 +255,9 @@ class Intervals:
             raise ValueError(f"the recipe has the targets {list(targets)}, the intervals scales or limits of others")
         if any(not {*levels} <= {*each.levels} for each in margins.values()):
             raise ValueError(f"intervals of {levels} lack margins of one of these levels")
-        return cls(str(words["kind"]), levels, margins, scale, limits, int(words["windows"]))
-
-
-def require_calibration(prepared: Prepared, levels: Sequence[float], part: str = CALIBRATION) -> None:
-    """Raises `DataError` unless a part has windows enough for intervals of these levels."""
-    these = prepared.windows[part]
-    refuse_few(
-        these.count,
-        levels,
-        output_steps=these.shape.output_steps,
-        stride=these.stride,
-        origin=f"{prepared.table.origin}, the {'rows' if part == 'test' else f'{part} part'}",
-    )
-
-
-def _off(truth: np.ndarray, predicted: np.ndarray | Prediction) -> dict[float, np.ndarray]:
-    """By how much actual values are off: from the forecast, or of one with quantiles from each level's interval."""
-    predicted = as_prediction(predicted)
-    if predicted.quantiles is None:
-        return {_POINT: np.abs(truth - predicted.point)}
-    bands = {level: predicted.band(level) for level in predicted.levels}
-    return {level: np.maximum(lower - truth, truth - upper) for level, (lower, upper) in bands.items()}
-
-
-def independent_windows(these: Windows) -> np.ndarray:
-    """Windows of each run whose targets share no row, shape `(runs,)`: what overlapping windows are worth at least."""
-    apart = -(-these.shape.output_steps // these.stride)
-    return np.where(these.counts > 0, (these.counts - 1) // apart + 1, 0)
-
-
-def _long_enough(these: Windows, names: Sequence[str], level: float) -> list[str]:
-    """Series whose windows that share no target row are enough for a level by themselves; none where there is one series."""
-    if len(names) < 2:
-        return []
-    counts = np.zeros(len(names), dtype=np.int64)
-    np.add.at(counts, these.series, independent_windows(these))
-    return [name for name, count in zip(names, counts, strict=True) if count >= needed(level)]
-
-
-def _scales(prepared: Prepared, naive: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """A scale for each series and target: of its own, and known from the training rows."""
-    found = {}
-    for place, name in enumerate(prepared.table.series):
-        own = naive.get(name, np.full(len(prepared.columns.targets), np.nan))
-        usable = np.isfinite(own) & (own > 0)
-        found[name] = np.where(usable, own, np.abs(prepared.target_scale[place]))
-    return found
+        used = {str(name): arrays[f"intervals_used_{place}"] for place, name in enumerate(words.get("used", []))}
+        if any(
+            each.shape != (len(levels), steps, len(targets)) or not np.isfinite(each).all() for each in used.values()
+        ):
+            raise ValueError(f"the levels that are used have not the shape {(len(levels), steps, len(targets))}")
+        return cls(str(words["kind"]), levels, margins, scale, limits, int(words["windows"]), used)

@@ -67,7 +67,7 @@ class CalibratedSplit(Split):
     calibration: Share | None = Field(
         None,
         description="Share of the rows that intervals are calibrated on and nothing else looks at, between val and test; or how "
-        "many, after `train`. Default where the recipe has `levels`: 0.15.",
+        "many, after `train`. Default where the recipe has `levels`: 0.1.",
     )
 
 

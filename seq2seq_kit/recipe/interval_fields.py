@@ -9,7 +9,7 @@ from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import AUTOREGRESSIVE, Written
 from seq2seq_kit.recipe.rules import names_of
 
-DEFAULT_CALIBRATION = 0.15
+DEFAULT_CALIBRATION = 0.1
 _MOST_LEVELS = 20
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from seq2seq_kit.anomalies.detection import Detection
 from seq2seq_kit.anomalies.row_errors import newest_rows
 from seq2seq_kit.bundles.base import Bundle
+from seq2seq_kit.bundles.intervals import LEARNED_UNTIL, learned_until
 from seq2seq_kit.bundles.serving import served_examples
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.data.on_disk.copied import one_file
@@ -26,7 +27,7 @@ from seq2seq_kit.evaluation import MODEL, Baseline, Evaluation, Presentation, fi
 from seq2seq_kit.evaluation.baselines import Predictor
 from seq2seq_kit.evaluation.ridge import Ridge, fit_ridge, forms_of
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.intervals.calibrated import require_calibration
+from seq2seq_kit.intervals.calibration import require_calibration
 from seq2seq_kit.recipe.fields import WindowData
 from seq2seq_kit.reports import plots
 from seq2seq_kit.reports.anomaly_page import write_anomaly_page
@@ -125,6 +126,11 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
     def levels(self) -> list[float]:
         """Of the intervals that the recipe asks for; empty where it asks for none."""
         return getattr(self.recipe, "levels", None) or []
+
+    @property
+    def learned(self) -> dict[str, object]:
+        """For a bundle's info: the rows that its forecasts must not be calibrated on."""
+        return {LEARNED_UNTIL: learned_until(self.prepared)}
 
     def folds(self, count: int) -> Sequence[Self]:
         return [replace(self, prepared=fold) for fold in self.prepared.folds(count)]

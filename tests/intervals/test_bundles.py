@@ -31,7 +31,7 @@ def forecast_bundle(result: TrainResult) -> ForecastBundle:
 
 def test_a_recipe_with_levels_has_a_part_to_calibrate_on() -> None:
     recipe = resolve(with_levels(80, 95))
-    assert recipe.data.split.calibration == 0.15  # type: ignore[attr-defined]
+    assert recipe.data.split.calibration == 0.1  # type: ignore[attr-defined]
     assert recipe.intervals == "conformal"  # type: ignore[attr-defined]
     assert resolve(forecast_recipe()).data.split.calibration is None  # type: ignore[attr-defined]
 
@@ -86,7 +86,7 @@ def test_a_calibration_part_too_small_for_a_level_is_told_before_the_training() 
 @pytest.mark.slow
 def test_the_calibration_part_changes_nothing_but_the_intervals(levels_run: TrainResult, tmp_path: Path) -> None:
     frame = hourly_frame(900)
-    first, end = 630, 765  # of 900: 55 % train, then 15 % each of val, calibration, test
+    first, end = 675, 765  # of 900: 60 % train, 15 % val, 10 % calibration, 15 % test
     frame.loc[first : end - 1, ["load", "heat"]] = np.random.default_rng(5).uniform(50, 150, (end - first, 2))
     recipe = levels_run.recipe.model_dump(exclude_none=True)
     again = train(recipe, data=frame, tracking_uri=str(tmp_path / "mlruns"))
@@ -247,3 +247,168 @@ def test_the_command_line_takes_levels_and_quantiles(
     assert capsys.readouterr().out.splitlines()[0] == "time,step,load"
     assert main([*call, "--levels", "97"]) == 2
     assert "error[unknown_level]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"model": {"bridge": "attention"}}, "intervals"),
+        ({"training": {"loss": "own"}}, "training.loss"),
+        ({"data": {"transform": {"load": "diff"}}}, "data.transform.load"),
+    ],
+)
+def test_quantiles_that_a_model_cannot_write_are_told(change: dict[str, dict[str, Any]], key: str) -> None:
+    recipe = with_levels(80) | {"intervals": "quantile"}
+    for section, keys in change.items():
+        recipe[section] = recipe[section] | keys
+    with pytest.raises(RecipeError) as caught:
+        resolve(recipe)
+    assert [problem.key for problem in caught.value.problems] == [key]
+    assert "intervals: conformal" in str(caught.value)
+
+
+@pytest.fixture(scope="session")
+def cqr_run(store: Path) -> TrainResult:
+    """A trained forecast that writes quantiles of two targets, moved by the calibration part."""
+    recipe = forecast_recipe(targets=["load", "heat"]) | {"name": "small_cqr", "levels": [80], "intervals": "cqr"}
+    recipe["model"] = recipe["model"] | {"normalise": "mean_std", "segment_steps": 2}
+    return train(recipe, data=hourly_frame(900), tracking_uri=str(store))
+
+
+@pytest.mark.slow
+def test_quantiles_of_the_model_are_moved_by_the_calibration_part(cqr_run: TrainResult, tmp_path: Path) -> None:
+    bundle, frame = forecast_bundle(cqr_run), hourly_frame(200)
+    assert bundle.model.output_shape == (None, 6, 2, 9)
+    assert cqr_run.test.metrics()["coverage_80"] == pytest.approx(0.8, abs=0.12)
+    answer = bundle.predict(frame)
+    assert list(answer.columns)[2:5] == ["load", "load_lo_80", "load_hi_80"]
+    assert (answer["heat_lo_80"] < answer["heat_hi_80"]).all()
+    below, above = answer["load"] - answer["load_lo_80"], answer["load_hi_80"] - answer["load"]
+    assert not np.allclose(below, above)  # its own quantiles, which need not lie evenly
+    assert bundle.intervals is not None
+    assert bundle.intervals.offered(MODEL) == (20.0, 40.0, 60.0, 80.0)
+    every = bundle.predict(frame, all_windows=True).tail(6).reset_index(drop=True)
+    pd.testing.assert_frame_equal(every, answer, rtol=1e-3)
+    pd.testing.assert_frame_equal(load(bundle.save(tmp_path / "bundle")).predict(frame), answer, rtol=1e-5)
+    with pytest.warns(UserWarning, match="Intervals end"):
+        longer = bundle.predict(frame, steps=8)
+    np.testing.assert_allclose(longer[list(answer)[2:]][:6], answer[list(answer)[2:]], rtol=1e-3)
+    assert longer["load_lo_80"].isna().tolist() == [False] * 6 + [True] * 2
+
+
+@pytest.mark.slow
+def test_quantiles_as_the_model_writes_them(store: Path) -> None:
+    recipe = with_levels(80, inputs=["load"]) | {"intervals": "quantile"}
+    result = train(recipe, data=hourly_frame(500), tracking_uri=str(store))
+    bundle = forecast_bundle(result)
+    assert bundle.intervals is not None
+    assert not bundle.intervals.margins[MODEL].widths.any()
+    assert bundle.intervals.margins["ridge"].widths.all()
+    with pytest.raises(ArgumentError, match="pinball loss"):
+        train(recipe, data=hourly_frame(500), metrics=["mae"], tracking_uri=str(store))
+
+
+def test_update_widens_after_misses_and_narrows_after_hits(levels_run: TrainResult, tmp_path: Path) -> None:
+    frame = hourly_frame(260)
+    bundle = load(levels_run.bundle.save(tmp_path / "bundle"))
+    assert isinstance(bundle, ForecastBundle)
+    before = bundle.predict(frame[:200])
+    widths = {level: before[f"load_hi_{level}"] - before[f"load_lo_{level}"] for level in (80, 95)}
+    missed = bundle.update(frame[200:206].assign(load=900.0), rate=0.05)
+    wider = missed.predict(frame[:200])
+    for level in (80, 95):
+        assert (wider[f"load_hi_{level}"] - wider[f"load_lo_{level}"] > widths[level]).all()
+    np.testing.assert_array_equal(wider["load"], before["load"])
+    hit = missed.update(frame[200:206].assign(load=before["load"].to_numpy()), rate=0.05)
+    narrower = hit.predict(frame[:200])
+    assert (narrower["load_hi_80"] < wider["load_hi_80"]).all()
+    pd.testing.assert_frame_equal(load(hit.save(tmp_path / "hit")).predict(frame[:200]), narrower, rtol=1e-6)
+
+
+def test_a_step_counts_once_and_only_if_it_was_forecast(levels_run: TrainResult, tmp_path: Path) -> None:
+    frame = hourly_frame(260)
+    bundle = load(levels_run.bundle.save(tmp_path / "bundle"))
+    assert isinstance(bundle, ForecastBundle)
+    for rows in (frame[200:206], frame[:100]):
+        with pytest.raises(ArgumentError, match="none of these rows was forecast") as caught:
+            bundle.update(rows)
+        assert caught.value.code == "never_forecast"
+    bundle.predict(frame[:200])
+    some = bundle.update(frame[:203][["time", "load"]])
+    assert some.intervals is not None
+    moved = some.intervals.used[""] != np.array([80.0, 95.0])[:, None, None]
+    assert moved[:, :3].all()
+    assert not moved[:, 3:].any()
+    with pytest.raises(ArgumentError, match="known already"):
+        some.update(frame[:203])
+    bundle.predict(frame[:210], baseline="ridge")  # not the model's
+    with pytest.raises(ArgumentError, match="none of these rows"):
+        some.update(frame[206:212])
+    with pytest.raises(ArgumentError, match="rate"):
+        some.update(frame, rate=0)
+
+
+def test_a_model_without_intervals_is_not_updated(forecast_run: TrainResult) -> None:
+    bundle = forecast_bundle(forecast_run)
+    with pytest.raises(ArgumentError, match="has no intervals"):
+        bundle.update(hourly_frame(200))
+    with pytest.raises(ArgumentError, match="has no intervals"):
+        bundle.with_updates()
+
+
+def test_evaluate_with_updates_comes_nearer_to_what_is_promised(levels_run: TrainResult) -> None:
+    """On rows three times as noisy as those of the calibration part."""
+    frame = hourly_frame(900, seed=1)
+    frame["load"] += np.random.default_rng(0).normal(scale=9, size=len(frame))
+    bundle = forecast_bundle(levels_run)
+    still, moved = (each.evaluate(frame).metrics() for each in (bundle, bundle.with_updates()))
+    assert still["coverage_80"] < 0.6
+    assert still["coverage_80"] + 0.05 < moved["coverage_80"]
+    assert still["rmse"] == moved["rmse"]
+
+
+def test_calibrate_gives_intervals_without_training(
+    forecast_run: TrainResult, tmp_path: Path, store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    later = hourly_frame(1000)[520:]
+    later.to_csv(tmp_path / "later.csv", index=False)
+    call = ["calibrate", forecast_run.run_id, "--levels", "80", "95", "--tracking-uri", str(store)]
+    assert main([*call, "--data", str(tmp_path / "later.csv"), "--out", str(tmp_path / "made")]) == 0
+    assert "calibrated on 451 windows" in capsys.readouterr().out
+    made, plain = load(tmp_path / "made"), forecast_bundle(forecast_run)
+    answer = made.predict(hourly_frame(200))
+    assert list(answer.columns)[2:] == ["load", "load_lo_80", "load_hi_80", "load_lo_95", "load_hi_95"]
+    np.testing.assert_allclose(answer["load"], plain.predict(hourly_frame(200))["load"])
+    assert main([*call, "--out", str(tmp_path / "other")]) == 2
+    assert "error[no_calibration_rows]" in capsys.readouterr().err
+
+
+def test_rows_that_were_trained_on_are_refused(forecast_run: TrainResult, next_step_run: TrainResult) -> None:
+    import seq2seq_kit as kit
+
+    for rows in (hourly_frame(), hourly_frame()[400:], hourly_frame(1000)):
+        with pytest.raises(ArgumentError) as caught:
+            kit.calibrate(forecast_run.bundle, levels=[80], data=rows)  # type: ignore[arg-type]
+        assert caught.value.code == "trained_rows"
+    bundle = forecast_bundle(forecast_run)
+    for levels in ([0], [100], [80, 80], []):
+        with pytest.raises(ArgumentError, match="levels are numbers") as caught:
+            bundle.calibrate(hourly_frame(1000)[520:], levels=levels)
+        assert caught.value.code == "invalid_argument"
+    with pytest.raises(DataError, match="at least 19 calibration windows"):
+        bundle.calibrate(hourly_frame(1000)[520:565], levels=[95])
+
+
+@pytest.mark.slow
+def test_calibrate_of_a_run_with_such_a_part_needs_no_rows(tmp_path: Path, store: Path) -> None:
+    import seq2seq_kit as kit
+
+    hourly_frame(500).to_csv(tmp_path / "rows.csv", index=False)
+    recipe = with_levels(80, source=str(tmp_path / "rows.csv"))
+    result = train(recipe, tracking_uri=str(store))
+    again = kit.calibrate(result.run_id, levels=[80, 50], tracking_uri=str(store))
+    assert again.intervals is not None
+    assert again.intervals.levels == (80.0, 50.0)
+    ours, theirs = again.intervals.margins[MODEL], forecast_bundle(result).intervals
+    assert theirs is not None
+    np.testing.assert_allclose(ours.widths, theirs.margins[MODEL].widths, rtol=1e-5)

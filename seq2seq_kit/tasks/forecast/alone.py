@@ -88,7 +88,9 @@ class NoModelJob(WindowJob[NoModelRecipe, NoModelBundle]):
     def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> NoModelBundle:
         baselines, naive = self.baselines()
         chosen = best_on_validation(self.prepared, baselines).name
-        return NoModelBundle(self.recipe, model, self.prepared.scaler, baselines, naive, info | {"baseline": chosen})
+        return NoModelBundle(
+            self.recipe, model, self.prepared.scaler, baselines, naive, info | {"baseline": chosen} | self.learned
+        )
 
     def examine(self, fitted: Fit, val: Evaluation, test: Evaluation) -> list[Finding]:
         return self.diagnose(val, test, [], all_epochs=True)

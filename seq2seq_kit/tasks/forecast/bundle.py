@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
@@ -23,6 +23,7 @@ from seq2seq_kit.data.windows.ranges import WindowShape
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.evaluation.stored import baseline_named
+from seq2seq_kit.intervals.pending import keys_of, nanoseconds
 from seq2seq_kit.intervals.prediction import Prediction, as_prediction, first_steps, probabilities_of
 from seq2seq_kit.tasks.forecast.no_model import NoModelRecipe
 from seq2seq_kit.tasks.forecast.quantiles import in_original_units, quantile_levels
@@ -126,9 +127,12 @@ class ForecastBundle(WindowBundle):
             elif steps <= trained:
                 values = self.predicted(prepared, "test", chunk)
             else:
-                values = prepared.restore(roll_forward(self.points, prepared, chunk, trained), "test", chunk)
+                values = self._rolled(prepared, chunk, trained)
             series = [prepared.table.series[each] for each in prepared.series_of("test", chunk)]
-            columns = self.around(name, first_steps(values, steps), series, asked, quantiles=quantiles)[1]
+            predicted = first_steps(values, steps)
+            if name == MODEL and not all_windows:
+                self.remember(predicted, series, keys_of(prepared.table, prepared.windows["test"].target_rows(chunk)))
+            columns = self.around(name, predicted, series, asked, quantiles=quantiles)[1]
             return forecast_frame(prepared, chunk, columns)
 
         return in_chunks(prepared, np.arange(count) if all_windows else newest_windows(prepared), ahead)
@@ -170,12 +174,23 @@ class ForecastBundle(WindowBundle):
 
         return in_original_units(written, levels, restore) if levels else restore(written)
 
-    @cached_property
-    def points(self) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
-        """As `forward`; of a model that writes quantiles the median."""
-        from seq2seq_kit.models.inference import compile_points
+    def _rolled(self, prepared: Prepared, windows: np.ndarray, trained: int) -> np.ndarray | Prediction:
+        """More steps than the model was trained for; quantiles, of a model that writes such, of the first block only."""
+        levels, written = quantile_levels(self.recipe), list[np.ndarray]()
 
-        return compile_points(self.model)
+        def forward(arrays: Sequence[np.ndarray]) -> np.ndarray:
+            written.append(self.forward(arrays))
+            return written[-1][..., len(levels)] if levels else written[-1]
+
+        def restore(scaled: np.ndarray) -> np.ndarray:
+            return prepared.restore(scaled, "test", windows)
+
+        point = restore(roll_forward(forward, prepared, windows, trained))
+        if not levels:
+            return point
+        quantiles = np.full((*point.shape, written[0].shape[-1]), np.nan)
+        quantiles[:, :trained] = in_original_units(written[0], levels, restore).quantiles
+        return Prediction(point, levels, quantiles)
 
     def writes(self, columns: Columns, shape: WindowShape) -> Shape:
         levels = quantile_levels(self.recipe)
@@ -195,6 +210,10 @@ class ForecastBundle(WindowBundle):
 
         found = in_original_units(written, levels_written, restore) if levels_written else restore(written)
         labels = {name: label[:steps] for name, label in newest.labels.items()}
+        if self.intervals is not None:
+            time = self.recipe.data.time_name
+            at = newest.labels["row"] - 1 if time is None else nanoseconds(pd.DatetimeIndex(newest.labels[time]))
+            self.remember(found, [""], at[None, :steps])
         columns = self.around(MODEL, found, [""], levels, quantiles=quantiles)[1]
         frame = pd.DataFrame(labels | {name: column[0] for name, column in columns.items()})
         frame.attrs["notes"] = []

@@ -182,7 +182,7 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
 
     def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> ForecastBundle:
         baselines, naive = self.baselines() if peers else ([], {})
-        return ForecastBundle(self.recipe, model, self.prepared.scaler, baselines, naive, info)
+        return ForecastBundle(self.recipe, model, self.prepared.scaler, baselines, naive, info | self.learned)
 
     @staticmethod
     def diagnose(val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:

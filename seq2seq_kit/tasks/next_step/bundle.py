@@ -19,6 +19,7 @@ from seq2seq_kit.data.windows.ranges import WindowShape
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.evaluation.stored import baseline_named
+from seq2seq_kit.intervals.pending import keys_of
 from seq2seq_kit.recipe.fields import HorizonData
 from seq2seq_kit.tasks.next_step.data import as_forecast, whole_steps, window_steps
 from seq2seq_kit.tasks.next_step.recipe import NextStepRecipe
@@ -103,6 +104,8 @@ class NextStepBundle(WindowBundle):
             else:
                 values = self.forecast(prepared, "test", chunk)
             series = [prepared.table.series[each] for each in prepared.series_of("test", chunk)]
+            if name == MODEL and not all_windows:
+                self.remember(values, series, keys_of(prepared.table, prepared.windows["test"].target_rows(chunk)))
             columns = self.around(name, values, series, asked, quantiles=quantiles)[1]
             return forecast_frame(prepared, chunk, columns)
 

@@ -73,7 +73,7 @@ class NextStepJob(WindowJob[NextStepRecipe, NextStepBundle]):
 
     def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> NextStepBundle:
         baselines, naive = self.baselines() if peers else ([], {})
-        return NextStepBundle(self.recipe, model, self.prepared.scaler, baselines, naive, info)
+        return NextStepBundle(self.recipe, model, self.prepared.scaler, baselines, naive, info | self.learned)
 
     @staticmethod
     def diagnose(val: Evaluation, test: Evaluation, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:

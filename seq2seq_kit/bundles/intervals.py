@@ -1,0 +1,230 @@
+"""Bundles whose forecasts have intervals: calibrated, in answers, and moved when the actual values are known."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.bundles.detecting import DetectingBundle
+from seq2seq_kit.data.tables.columns import Columns
+from seq2seq_kit.data.tables.scaling import Scaler
+from seq2seq_kit.data.tables.splits import CALIBRATION
+from seq2seq_kit.data.windows.prepare import Prepared, prepare_new
+from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.evaluation import MODEL, Baseline
+from seq2seq_kit.intervals.adaptive import RATE
+from seq2seq_kit.intervals.calibrated import Intervals
+from seq2seq_kit.intervals.calibration import Predicts
+from seq2seq_kit.intervals.pending import Forecasts, actual_values
+from seq2seq_kit.intervals.prediction import Prediction, as_prediction
+from seq2seq_kit.recipe.fields import Data, HorizonData
+
+
+class IntervalBundle(DetectingBundle):
+    """A bundle whose forecasts may have intervals.
+
+    Attributes:
+        intervals: Of its model and its baselines; None of a bundle without.
+        forecasts: What it has forecast since it was loaded and nobody has told it of, see `update`.
+        follows: Whether `evaluate` moves the intervals as `update` would.
+    """
+
+    scaler: Scaler
+    baselines: list[Baseline]
+    naive: dict[str, np.ndarray]
+    intervals: Intervals | None
+    forecasts: Forecasts
+    follows: bool
+
+    @property
+    @abstractmethod
+    def window_data(self) -> Data:
+        """The recipe's data section, as one of windows."""
+
+    @abstractmethod
+    def forecast(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
+        """The model as a predictor of windows, in original units, shape `(windows, output_steps, targets)`."""
+
+    def fit_intervals(self, prepared: Prepared, levels: Sequence[float], part: str = CALIBRATION) -> Self:
+        """The bundle with intervals of its model and each baseline, by their errors on one part of prepared rows.
+
+        Raises:
+            DataError: The part has too few windows.
+        """
+        kind = getattr(self.recipe, "intervals", None) or "conformal"
+        predictors: dict[str, Predicts] = {MODEL: self.predicted} | {peer.name: peer for peer in self.baselines}
+        fitted = Intervals.fit(prepared, predictors, levels=levels, naive=self.naive, kind=kind, part=part)
+        return replace(self, intervals=fitted)
+
+    def predicted(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray | Prediction:
+        """As `forecast`, with the quantiles of a model that writes such."""
+        return self.forecast(prepared, part, windows)
+
+    def with_intervals(self, prepared: Prepared, part: str, windows: np.ndarray) -> Prediction:
+        """The model as a predictor of windows with the quantiles of the levels that it was calibrated for."""
+        names = [prepared.table.series[each] for each in prepared.series_of(part, windows)]
+        return self.around(MODEL, self.predicted(prepared, part, windows), names)[0]
+
+    def around(
+        self,
+        name: str,
+        predicted: np.ndarray | Prediction,
+        series: Sequence[str],
+        levels: Sequence[float] | None = None,
+        *,
+        quantiles: bool = False,
+    ) -> tuple[Prediction, dict[str, np.ndarray]]:
+        """A forecast with its intervals, and its columns for an answer; without them where the bundle has none.
+
+        Args:
+            name: Of the forecaster: `model`, or a baseline's.
+            predicted: What it says, shape `(windows, steps, targets)`.
+            series: Name of the series of each window.
+            levels: In percent; None: those that the bundle was calibrated for; empty: none.
+            quantiles: Columns by probability instead of by level.
+
+        Raises:
+            ArgumentError: The bundle has no intervals, or none of a level that is asked for.
+        """
+        targets = Columns.of(self.window_data).targets
+        asked = self.interval_levels(name, levels, quantiles=quantiles)
+        if self.intervals is None or not asked:
+            point = as_prediction(predicted)
+            return point, point.columns(targets, (), quantiles=False)
+        found = self.intervals.adapted(name, predicted, series, tuple(sorted(asked)), targets)
+        return found, found.columns(targets, asked, quantiles=quantiles)
+
+    def interval_levels(
+        self, name: str, levels: Sequence[float] | None, *, quantiles: bool = False
+    ) -> tuple[float, ...]:
+        """The levels of an answer, as they are asked for; none of a bundle without intervals that is asked for none.
+
+        Raises:
+            ArgumentError: As `around`.
+        """
+        if self.intervals is None:
+            if levels or quantiles:
+                raise ArgumentError(
+                    "this model has no intervals: its recipe has no `levels`. Calibrate it on rows that it was not trained on: "
+                    "seq2seq-kit calibrate RUN --levels 80 95; or train it again with `levels: [80, 95]` in its recipe",
+                    code="no_intervals",
+                )
+            return ()
+        if levels is None:
+            return self.intervals.levels
+        self.intervals.require(name, levels)
+        return tuple(map(float, levels))
+
+    def remember(self, predicted: np.ndarray | Prediction, series: Sequence[str], at: np.ndarray) -> None:
+        """Keeps a forecast of the model until `update` is told what became of it.
+
+        Args:
+            predicted: As for `around`.
+            series: Likewise.
+            at: Time (nanoseconds since 1970 in UTC) or row of each step, shape `(windows, steps)`.
+        """
+        if self.intervals is not None:
+            self.forecasts.add(self.intervals, predicted, series, at, Columns.of(self.window_data).targets)
+
+    def calibrate(
+        self, frame: pd.DataFrame, *, levels: Sequence[float] | None = None, origin: str = "the data"
+    ) -> Self:
+        """The bundle with intervals, or with a detector, fitted on these rows, which it was not trained on.
+
+        Args:
+            frame: Rows with the recipe's columns.
+            levels: Of the intervals of its forecasts, in percent; None: a detector of usual rows is fitted.
+            origin: Name of the file for messages.
+
+        Raises:
+            ArgumentError: A level lies outside (0, 100) or is named twice, or the model makes no forecasts.
+            DataError: The rows do not fit, are too few, or were trained on as far as their times tell.
+        """
+        if levels is None:
+            return super().calibrate(frame, origin=origin)
+        self.refuse_levels(levels)
+        prepared = prepare_new(self.window_data, frame, self.scaler, origin=origin)
+        refuse_learned(prepared, self.info.get(LEARNED_UNTIL))
+        return self.fit_intervals(prepared, levels, "test")
+
+    def refuse_levels(self, levels: Sequence[float]) -> None:
+        """Raises `ArgumentError` for levels outside (0, 100) or named twice, and for a model that makes no forecasts."""
+        if not isinstance(self.window_data, HorizonData):
+            raise ArgumentError(f"this bundle is {self.what}; intervals are those of forecasts", code="not_supported")
+        numbers = [level for level in levels if isinstance(level, int | float) and 0 < level < 100]
+        if not numbers or len({*numbers}) < len(list(levels)):
+            said = f"levels are numbers in (0, 100), each named once. Received: levels={list(levels)}"
+            raise ArgumentError(said, code="invalid_argument")
+
+    def update(self, actuals: pd.DataFrame, *, rate: float = RATE, origin: str = "the data") -> Self:
+        """The bundle with intervals that were moved by what became of its forecasts: adaptive conformal inference.
+
+        Each actual value outside an interval makes the next ones wider, each inside a little narrower, for each series, step,
+        target and level by itself, until they hold what they promise (Gibbs and Candes 2021).
+
+        Args:
+            actuals: Rows with time, series and targets. Those that `predict` has forecast since this bundle was loaded count,
+                each once; others are left alone. Without a time column they are the rows forecast from, and those after.
+            rate: How far one miss moves a level, in (0, 1).
+            origin: Name of the file for messages.
+
+        Raises:
+            ArgumentError: The bundle has no intervals, `rate` lies outside its range, or no row was ever forecast.
+            DataError: The rows do not fit.
+        """
+        if not 0 < rate < 1:
+            raise ArgumentError(f"rate must lie in (0, 1). Received: rate={rate!r}", code="invalid_argument")
+        self.interval_levels(MODEL, None, quantiles=self.intervals is None)
+        assert self.intervals is not None
+        values = actual_values(self.window_data, actuals, self.scaler.times, origin)
+        intervals, counted = self.forecasts.settle(self.intervals, values, rate)
+        if not counted:
+            raise ArgumentError(
+                f"{origin}: none of these rows was forecast by this bundle since it was loaded, or they are known already. It "
+                f"has {self.forecasts.told}. Call `predict` first, and `update` with the rows of those times once they are known",
+                code="never_forecast",
+            )
+        return replace(self, intervals=intervals)  # type: ignore[type-var]  # every bundle is a dataclass
+
+    def with_updates(self) -> Self:
+        """The same model, whose `evaluate` moves the intervals by each actual value from when it is known, as `update` would.
+
+        Raises:
+            ArgumentError: It has no intervals.
+        """
+        self.interval_levels(MODEL, None, quantiles=self.intervals is None)
+        return replace(self, follows=True)  # type: ignore[type-var]
+
+
+LEARNED_UNTIL = "learned_until"  # in a bundle's info: the newest row of training and validation, by series
+
+
+def learned_until(prepared: Prepared) -> dict[str, str]:
+    """The time of the newest row of each series that weights, epoch or baselines have seen; empty of rows without a clock."""
+    table, ends = prepared.table, prepared.split.rows("val")[:, 1]
+    if table.times is None:
+        return {}
+    return {
+        name: table.times[[end - 1]][0].isoformat() for name, end in zip(table.series, ends, strict=True) if end > 0
+    }
+
+
+def refuse_learned(prepared: Prepared, until: Mapping[str, str] | None) -> None:
+    """Raises `DataError` where targets of these rows lie in the rows that a model has learned from, as far as times tell."""
+    table, these = prepared.table, prepared.windows["test"]
+    if not until or table.times is None or not these.count:
+        return
+    first = these.first + these.shape.target_offset
+    for row, series in zip(first.tolist(), these.series.tolist(), strict=True):
+        name = table.series[series]
+        if name in until and table.times[[row]][0] <= pd.Timestamp(until[name]):
+            raise ArgumentError(
+                f"{table.origin}: the first target, {table.times[[row]][0]}{f' of series {name}' if name else ''}, is a row that "
+                f"the model has learned from, up to {until[name]}. Intervals by such rows are too narrow. Give later ones",
+                code="trained_rows",
+            )
