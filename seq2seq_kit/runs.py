@@ -233,9 +233,8 @@ def evaluate(
         bundle = bundle.with_beams(beams)
     bundle = bundle.with_updates() if update else bundle
     if data is not None:
-        if isinstance(data, str | Path):
-            return bundle.evaluate(bundle.read(str(data)), origin=str(data))
-        return bundle.evaluate(rows_given(bundle.recipe, data))
+        rows = bundle.read(str(data)) if isinstance(data, str | Path) else rows_given(bundle.recipe, data)
+        return bundle.evaluate(rows, origin=str(data) if isinstance(data, str | Path) else "the data")
     job = open_job(bundle.recipe)
     if digest_of(job.source, job.columns) != bundle.info.get("data_sha256"):
         told = f"{bundle.recipe.source} has changed since the training; the figures are of its present rows"

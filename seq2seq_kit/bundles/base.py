@@ -34,8 +34,7 @@ Json = dict[str, Any]
 Arrays = dict[str, np.ndarray]
 Shape = tuple[int | None, ...]
 _LONGEST_FACT = 500
-# What takes rows; see `Bundle.__init_subclass__`.
-_TAKES_ROWS = (
+_TAKES_ROWS = (  # see `Bundle.__init_subclass__`
     *("predict", "encode", "reconstruct", "score", "detect", "calibrate", "evaluate", "answer"),
     *("ignored_columns", "plot", "latent_map", "neighbours", "update"),
 )

@@ -57,9 +57,9 @@ class IntervalBundle(DetectingBundle):
             DataError: The part has too few windows.
         """
         kind = getattr(self.recipe, "intervals", None) or "conformal"
-        predictors: dict[str, Predicts] = {MODEL: self.predicted} | {peer.name: peer for peer in self.baselines}
+        predictors: dict[str, Predicts] = {MODEL: self.predicted, **{peer.name: peer for peer in self.baselines}}
         fitted = Intervals.fit(prepared, predictors, levels=levels, naive=self.naive, kind=kind, part=part)
-        return replace(self, intervals=fitted)
+        return replace(self, intervals=fitted)  # type: ignore[type-var]  # every bundle is a dataclass
 
     def predicted(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray | Prediction:
         """As `forecast`, with the quantiles of a model that writes such."""
@@ -210,7 +210,7 @@ def learned_until(prepared: Prepared) -> dict[str, str]:
     if table.times is None:
         return {}
     return {
-        name: table.times[[end - 1]][0].isoformat() for name, end in zip(table.series, ends, strict=True) if end > 0
+        name: table.times[int(end) - 1].isoformat() for name, end in zip(table.series, ends, strict=True) if end > 0
     }
 
 
@@ -222,9 +222,9 @@ def refuse_learned(prepared: Prepared, until: Mapping[str, str] | None) -> None:
     first = these.first + these.shape.target_offset
     for row, series in zip(first.tolist(), these.series.tolist(), strict=True):
         name = table.series[series]
-        if name in until and table.times[[row]][0] <= pd.Timestamp(until[name]):
+        if name in until and table.times[row] <= pd.Timestamp(until[name]):
             raise ArgumentError(
-                f"{table.origin}: the first target, {table.times[[row]][0]}{f' of series {name}' if name else ''}, is a row that "
+                f"{table.origin}: the first target, {table.times[row]}{f' of series {name}' if name else ''}, is a row that "
                 f"the model has learned from, up to {until[name]}. Intervals by such rows are too narrow. Give later ones",
                 code="trained_rows",
             )

@@ -99,14 +99,16 @@ class IntervalScores:
         begins = windows == self.windows.ends[run] - self.windows.counts[run]
         first = shape.target_offset - shape.input_steps + 1  # rows from the newest input to the first target
         delays = -(-(first + np.arange(shape.output_steps)) // self.windows.stride)
-        levels, found = self.sums[name].levels, []
+        levels, found = self.sums[name].levels, list[np.ndarray]()
         for window, one in enumerate(series.tolist()):
             key = (name, one)
             if key not in self.followers:
                 self.followers[key] = Follower(levels, delays, truth.shape[2])
             elif begins[window]:
                 self.followers[key].interrupt()
-            found.append(self.followers[key].next(_some(predicted, slice(window, window + 1)), truth[window]).quantiles)
+            one = self.followers[key].next(_some(predicted, slice(window, window + 1)), truth[window])
+            assert one.quantiles is not None
+            found.append(one.quantiles)
         return Prediction(predicted.point, levels, np.concatenate(found))
 
     @property

@@ -84,7 +84,7 @@ class Forecasts:
         truth = np.full(forecast.predicted.point.shape, np.nan)
         for window, name in enumerate(forecast.series):
             known = values.get(name, {})
-            for step in np.flatnonzero(forecast.open[window]):
+            for step in np.flatnonzero(forecast.open[window]).tolist():
                 if (found := known.get(int(forecast.at[window, step]))) is not None and np.isfinite(found).any():
                     truth[window, step] = found
         there = np.isfinite(truth).any(axis=2)
@@ -95,7 +95,7 @@ class Forecasts:
         ends = [banded.band(level) for level in own.levels]
         missed = np.stack([misses(truth, lower, upper) for lower, upper in ends])
         if intervals.levels == own.levels:
-            for window in np.flatnonzero(there.any(axis=1)):
+            for window in np.flatnonzero(there.any(axis=1)).tolist():
                 padded = np.full((len(own.levels), intervals.steps, truth.shape[2]), np.nan)
                 padded[:, : truth.shape[1]] = missed[:, window]
                 intervals = intervals.follow(forecast.series[window], padded, rate)
