@@ -421,3 +421,21 @@ def test_anomalies_are_judged_behind_the_rows_that_were_trained_on(tmp_path: Pat
     assert summary.loc[("test", "sub-PCA"), "found"] == 1
     assert summary.loc[("test", "sub-PCA"), "vus_pr"] > summary.loc[("test", "random"), "vus_pr"]
     assert (found.found + found.missed == 1).all()
+
+
+def test_intervals_shows_the_share_and_the_step_that_is_farthest_off() -> None:
+    intervals = import_module("intervals")
+    one = {
+        "all_80": 0.82,
+        "step_80": 0.75,
+        "all_95": 0.94,
+        "step_95": 0.93,
+        "rmse": 3.0,
+        "ridge_rmse": 4.0,
+        "minutes": 1.5,
+    }
+    one |= {"wql": 0.05, "ridge_wql": 0.06, "naive_wql": 0.07}
+    shown = intervals.cells([one, one | {"all_80": 0.80, "step_80": 0.83, "wql": 0.07}])
+    assert shown[:2] == ["81.0, 75.0", "94.0, 93.0"]
+    assert shown[4] == "0.0600 (0.0500 to 0.0700)"
+    assert set(intervals.SPLITS) == {"traffic", "weather", "etth1"}
