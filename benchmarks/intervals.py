@@ -3,9 +3,9 @@
     python benchmarks/intervals.py --etth1 PATH/ETTh1.csv            # all three tables, about half an hour on 2 cores
     python benchmarks/intervals.py --tables traffic                  # without a file of one's own
 
-The recipes `forecast_traffic`, `forecast_weather` and `forecast_etth1` with `levels: [80, 95]` and a calibration part of 10 % of the
-rows (of ETTh1 half of val, so that train and test are those of the usual protocol). Each training is a process of its own. Every
-figure is of test, once with the intervals as they were calibrated and once moved by each actual value from when it is known
+The recipes `forecast_traffic`, `forecast_weather` and `forecast_etth1` with `levels: [80, 95]` and a calibration part of 10 % of
+the rows (of ETTh1 half of val, so that train and test are those of the usual protocol). Each training is a process of its own.
+Every figure is of test, once with the intervals as they were calibrated and once moved by each actual value from when it is known
 (`evaluate --update`): the share of the actual values in each level, overall and at the step that is farthest off, and WQL. Mean
 over the seeds; of the step the one that is farthest off of any seed.
 """
