@@ -76,8 +76,7 @@ class Forecasts:
         for forecast in self.kept:
             counted_here, intervals = self._settle(forecast, intervals, values, rate)
             counted += counted_here
-        for forecast in [each for each in self.kept if not each.open.any()]:
-            self.kept.remove(forecast)
+        self.kept = deque((each for each in self.kept if each.open.any()), maxlen=_MOST)
         return intervals, counted
 
     def _settle(self, forecast: Forecast, intervals: Intervals, values: Values, rate: float) -> tuple[int, Intervals]:

@@ -341,9 +341,13 @@ def test_a_step_counts_once_and_only_if_it_was_forecast(levels_run: TrainResult,
     assert not moved[:, 3:].any()
     with pytest.raises(ArgumentError, match="known already"):
         some.update(frame[:203])
+    some.predict(frame[:203])
+    later = some.update(frame[:209])  # what waits of both forecasts
+    assert later.intervals is not None
+    assert later.forecasts.told == "no forecast that waits for them"
     bundle.predict(frame[:210], baseline="ridge")  # not the model's
     with pytest.raises(ArgumentError, match="none of these rows"):
-        some.update(frame[206:212])
+        some.update(frame[210:216])
     with pytest.raises(ArgumentError, match="rate"):
         some.update(frame, rate=0)
 
