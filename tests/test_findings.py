@@ -13,10 +13,15 @@ from seq2seq_kit.anomalies.detection import detect_events
 from seq2seq_kit.anomalies.detector import Detector
 from seq2seq_kit.bundles.detecting import fitted_detector
 from seq2seq_kit.data.windows.prepare import prepare
+from seq2seq_kit.data.windows.ranges import WindowShape, make_windows
 from seq2seq_kit.evaluation import evaluate_part, fit_forecast_baselines, naive_error
 from seq2seq_kit.evaluation.baselines import LastValue, Predictor
 from seq2seq_kit.explanation import recurrences_of, slow_layers
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.intervals.board import IntervalScores
+from seq2seq_kit.intervals.diagnostics import examine_intervals
+from seq2seq_kit.intervals.prediction import DECILES, Prediction
+from seq2seq_kit.intervals.scores import QuantileSums
 from seq2seq_kit.recipe.detect_fields import Detect
 from seq2seq_kit.sweeps import conclusion
 from seq2seq_kit.tasks import open_job
@@ -29,7 +34,7 @@ from seq2seq_kit.tasks.echo.evaluation import check_echo, evaluate_echo, examine
 from seq2seq_kit.tasks.forecast.linear_start import line_alone
 from seq2seq_kit.tasks.forecast.task import ForecastJob
 from seq2seq_kit.tasks.next_step.task import NextStepJob
-from seq2seq_kit.training.fit import Fit
+from seq2seq_kit.training.fit import Epoch, Fit
 from tests.anomalies.rows import HOUR, errors_of, noise
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame, waves_frame, whole_recipe
 from tests.tasks.classify.conftest import counted_frame, series_recipe, texts_recipe, words_frame
@@ -147,6 +152,28 @@ def ended(best_epoch: int) -> list[Finding]:
     return job.examine(Fit([], best_epoch, "interrupted", 1.0), board, board)
 
 
+def covered(width: float, *, off: float = 0.0) -> list[Finding]:
+    """Intervals of 80 % around draws from a standard normal distribution; those of `ridge` are as wide as they should be."""
+    truth, windows = np.random.default_rng(0).normal(size=(2_000, 1, 1)), np.zeros(2_000, dtype=np.int64)
+    sums = {}
+    for name, half, place in (("model", width, off), ("ridge", 1.2816, 0.0)):
+        sums[name] = QuantileSums((1, 1, 1), DECILES)
+        ends = half * np.array([0.2533, 0.5244, 0.8416, 1.2816]) / 1.2816  # of a normal distribution, at 20 to 80 %
+        quantiles = np.broadcast_to(place + np.array([*-ends[::-1], 0.0, *ends]), (2_000, 1, 1, 9))
+        sums[name].add(truth, Prediction(np.full(truth.shape, place), DECILES, quantiles), windows)
+    shape = WindowShape.forecast(input_steps=1, output_steps=1)
+    part = make_windows(np.array([[0, 2_001, 0]]), np.array([[0, 2_001]]), shape)
+    return examine_intervals(IntervalScores("test", (80.0,), sums, np.ones((1, 1)), ["load"], [""], 2_000, part))
+
+
+def worst_left_out(share: float) -> list[Finding]:
+    job = AutoencodeJob.open(parse_recipe(autoencode_recipe(input_steps=12)), hourly_frame(300))
+    val, test = (job.report(job.bundle(job.build(), {}), part) for part in ("val", "test"))
+    epoch = Epoch(1, 1, 1.0, 1.0, 1e-3, 1.0, 1.0)
+    numbers = list(range(int(share * job.examples.count("train"))))
+    return job.examine(Fit([epoch], 1, "epochs", 1.0, left_out=numbers), val, test)
+
+
 def tagged(labels: Sequence[str]) -> list[Finding]:
     frame = hourly_frame(400).assign(level=np.resize(np.array(labels), 400))
     recipe = {
@@ -215,6 +242,10 @@ PAIRS: dict[str, Pair] = {
         lambda: calibrated(noise(1000), far_off(places=[500, 510])),
     ),
     "labels_never_given": Pair(lambda: labelled([0, 0, 1, 1, 0, 1]), lambda: labelled([0, 0, 1, 1, 0, 2])),
+    "left_out": Pair(lambda: worst_left_out(0.02), lambda: worst_left_out(0.0)),
+    "loses_to_conformal_baseline": Pair(lambda: covered(1.28, off=1.0), lambda: covered(1.28)),
+    "overcovers": Pair(lambda: covered(2.0), lambda: covered(1.3)),
+    "undercovers": Pair(lambda: covered(0.9), lambda: covered(1.26)),
     "lengths": Pair(lambda: checked(whole_recipe(), waves_frame()), lambda: checked(series_recipe(), counted_frame())),
     "loses_to_baseline": Pair(lambda: judged(noisy(), Off(6.0)), lambda: judged(noisy(), Off(0.5))),
     "no_epoch_finished": Pair(lambda: ended(0), lambda: ended(1)),

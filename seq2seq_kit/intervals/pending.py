@@ -80,7 +80,7 @@ class Forecasts:
         return intervals, counted
 
     def _settle(self, forecast: Forecast, intervals: Intervals, values: Values, rate: float) -> tuple[int, Intervals]:
-        truth = np.full(forecast.predicted.point.shape, np.nan)
+        truth: np.ndarray = np.full(forecast.predicted.point.shape, np.nan)
         for window, name in enumerate(forecast.series):
             known = values.get(name, {})
             for step in np.flatnonzero(forecast.open[window]).tolist():
