@@ -14,7 +14,7 @@ import numpy as np
 
 from seq2seq_kit.intervals.prediction import Prediction
 
-RATE = 0.01
+RATE = 0.02
 
 
 def ends_at(predicted: Prediction, used: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -57,14 +57,14 @@ def at_levels(predicted: Prediction, levels: Sequence[float], used: np.ndarray) 
     return Prediction(predicted.point, tuple(levels), quantiles)
 
 
-def moved(used: np.ndarray, levels: Sequence[float], missed: np.ndarray, rate: float = RATE) -> np.ndarray:
+def moved(used: np.ndarray, levels: Sequence[float], missed: np.ndarray, rate: float | np.ndarray = RATE) -> np.ndarray:
     """The levels that are used next.
 
     Args:
         used: In percent, first axis by level.
         levels: Asked for, in percent.
         missed: Whether the actual value lay outside, of the shape of `used`; NaN where it is not known.
-        rate: How far one miss counts.
+        rate: How far one miss counts, a number or one for each cell.
     """
     allowed = (1 - np.asarray(levels, dtype=np.float64) / 100).reshape(-1, *[1] * (used.ndim - 1))
     return np.where(np.isnan(missed), used, used + 100 * rate * (np.nan_to_num(missed) - allowed))
@@ -74,6 +74,14 @@ def misses(truth: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarra
     """1 where the truth lies outside, 0 inside, NaN where it, or an end, is unknown."""
     known = ~(np.isnan(truth) | np.isnan(lower) | np.isnan(upper))
     return np.where(known, (truth < lower) | (truth > upper), np.nan)
+
+
+def slowed(rate: float, delay: np.ndarray | float) -> np.ndarray:
+    """The rate for values that become known `delay` forecasts later, 1 at the soonest.
+
+    What is missed in the meantime tells much the same and finds no answer, so that the full rate would overshoot.
+    """
+    return np.asarray(rate / np.sqrt(delay))
 
 
 class Follower:
@@ -87,7 +95,8 @@ class Follower:
     """
 
     def __init__(self, levels: Sequence[float], delays: np.ndarray, targets: int, rate: float = RATE) -> None:
-        self._levels, self._delays, self._rate = tuple(levels), delays, rate
+        self._levels, self._delays = tuple(levels), delays
+        self._rate = slowed(rate, delays)[:, None]
         start = np.array(self._levels)[:, None, None]
         self.used = np.broadcast_to(start, (len(self._levels), len(delays), targets)).copy()
         self._missed: deque[np.ndarray] = deque(maxlen=int(delays.max()))

@@ -13,7 +13,7 @@ from seq2seq_kit.data.tables.table import Table, read_table
 from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.data.tables.timestamps import TimeStyle
 from seq2seq_kit.data.windows.ahead import style_of, treatment_of
-from seq2seq_kit.intervals.adaptive import RATE, misses
+from seq2seq_kit.intervals.adaptive import RATE, misses, slowed
 from seq2seq_kit.intervals.calibrated import Intervals
 from seq2seq_kit.intervals.prediction import Prediction, first_steps
 from seq2seq_kit.recipe.fields import Data, HorizonData
@@ -73,8 +73,10 @@ class Forecasts:
     def settle(self, intervals: Intervals, values: Values, rate: float = RATE) -> tuple[Intervals, int]:
         """The intervals moved by what became known of the forecasts, and how many steps that were."""
         counted = 0
-        for forecast in self.kept:
-            counted_here, intervals = self._settle(forecast, intervals, values, rate)
+        for place, forecast in enumerate(self.kept):
+            # Those that were made since then tell much the same.
+            own = float(slowed(rate, len(self.kept) - place))
+            counted_here, intervals = self._settle(forecast, intervals, values, own)
             counted += counted_here
         self.kept = deque((each for each in self.kept if each.open.any()), maxlen=_MOST)
         return intervals, counted

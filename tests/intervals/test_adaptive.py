@@ -56,4 +56,5 @@ def test_a_value_counts_only_from_when_it_is_known() -> None:
     np.testing.assert_array_equal(np.array(used)[:, 0] > 50, [False, True, True, True])
     np.testing.assert_array_equal(np.array(used)[:, 1] > 50, [False, False, False, True])
     follower.interrupt()
-    assert follower.used[0, 1, 0] == pytest.approx(follower.used[0, 0, 0])
+    moves = follower.used[0, :, 0] - 50
+    assert moves[0] == pytest.approx(np.sqrt(3) * moves[1])  # as often, and slower where it is known later
