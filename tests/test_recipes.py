@@ -32,6 +32,7 @@ NAMES = {
     "forecast_etth1",
     "forecast_tanks",
     "forecast_traffic",
+    "forecast_traffic_intervals",
     "forecast_traffic_segments",
     "forecast_weather",
     "forecast_weather_next_step",
