@@ -416,3 +416,12 @@ def test_calibrate_of_a_run_with_such_a_part_needs_no_rows(tmp_path: Path, store
     ours, theirs = again.intervals.margins[MODEL], forecast_bundle(result).intervals
     assert theirs is not None
     np.testing.assert_allclose(ours.widths, theirs.margins[MODEL].widths, rtol=1e-5)
+
+
+def test_mlflow_serves_the_intervals(levels_run: TrainResult) -> None:
+    import mlflow
+
+    mlflow.set_tracking_uri(levels_run.tracking_uri)
+    model = mlflow.pyfunc.load_model(f"runs:/{levels_run.run_id}/model")
+    rows = hourly_frame(24)
+    pd.testing.assert_frame_equal(model.predict(rows), forecast_bundle(levels_run).predict(rows), rtol=1e-4)
