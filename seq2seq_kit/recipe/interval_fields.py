@@ -54,9 +54,13 @@ def intervals_have_levels_and_rows(recipe: Written) -> Iterator[Problem]:
     if kind is not None and levels is None:
         yield Problem("intervals", "needs `levels`, such as `levels: [80, 95]`", "missing_key")
     split = recipe.data.get("split")
-    if levels is None or not isinstance(split, Mapping) or split.get("train") is None:
+    if levels is None or not isinstance(split, Mapping) or split.get("calibration") is not None:
         return
-    if split.get("calibration") is None:
+    shares = [share for share in (split.get("val"), split.get("test")) if isinstance(share, float)]
+    if split.get("train") is None and sum(shares) < 1 <= sum(shares) + DEFAULT_CALIBRATION:
+        said = f"val + test leave no training rows beside calibration, {DEFAULT_CALIBRATION} where there are `levels`. Received: "
+        yield Problem("data.split", said + " + ".join(map(str, shares)), "invalid_split")
+    if split.get("train") is not None:
         said = "required with `levels` beside `split.train`: how many rows between val and test the intervals are calibrated on"
         yield Problem("data.split.calibration", said, "missing_key")
 

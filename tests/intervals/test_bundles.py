@@ -63,6 +63,7 @@ def test_wrong_levels_are_told_at_their_key(keys: dict[str, Any], key: str, said
         ({"train": 300, "val": 100, "calibration": 0.2, "test": 100}, "data.split.calibration"),
         ({"val": 0.4, "calibration": 0.3, "test": 0.3}, "data.split"),
         ({"calibration": 100}, "data.split.calibration"),
+        ({"val": 0.4, "test": 0.5}, "data.split"),
     ],
 )
 def test_a_split_that_leaves_nothing_to_calibrate_on_is_told(split: dict[str, Any], key: str) -> None:
