@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from seq2seq_kit.anomalies.detector import Detector
 from seq2seq_kit.anomalies.row_errors import Predicts, expected_rows
@@ -16,8 +17,9 @@ from seq2seq_kit.anomalies.stream_rows import Row, RowReader, Rows, require_stre
 from seq2seq_kit.anomalies.stream_state import SeriesState
 from seq2seq_kit.anomalies.stream_update import StreamUpdate
 from seq2seq_kit.anomalies.stretches import Piece, Stretches
+from seq2seq_kit.data.sources.given import Given
 from seq2seq_kit.data.tables.scaling import Scaler
-from seq2seq_kit.errors import ArgumentError, DataError
+from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.recipe.fields import Data
 
 _FORMAT = 1
@@ -46,23 +48,26 @@ class EventStream:
         self._reader = RowReader(data, scaler)
         self._stretches = Stretches(predict, data, scaler, self._reader)
         self._data, self._series, self._events = data, dict[str, SeriesState](), 0
+        fitted = [scaler.to_json(), detector.to_json() | {"threshold": None}]
+        self._identity = hashlib.sha256(json.dumps(fitted, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
     @property
     def series(self) -> list[str]:
         """The series that have been fed."""
         return list(self._series)
 
-    def feed(self, rows: pd.DataFrame | Row) -> StreamUpdate:
+    def feed(self, rows: Given | Row | Sequence[Row]) -> StreamUpdate:
         """Reads the next rows of some series.
 
         Args:
-            rows: A frame with the recipe's columns, any number of rows of any series; or one row by column name.
+            rows: A table with the recipe's columns, any number of rows of any series; one row by column name; or a list of these.
 
         Returns:
             What has become known: scores of rows, events that opened and closed, and what was told of the rows: late ones and
             duplicates are left out, missing ones end a stretch.
 
         Raises:
+            ArgumentError: These are no rows.
             DataError: The rows cannot be read, or a clock jumps back. Nothing of them has been taken then.
         """
         read = self._reader.read(rows)
@@ -74,6 +79,21 @@ class EventStream:
                 if piece.gap:
                     self._end_stretch(piece.name, update)
             self._advance(wave, update, ended=False)
+        return update
+
+    def forget(self, series: str = "") -> StreamUpdate:
+        """The end of one series, whose next row may have any time: after a clock was set, say, or a row with a wrong time.
+
+        Raises:
+            ArgumentError: There is no such series.
+        """
+        if series not in self._series:
+            known = ", ".join(map(repr, self.series[:5])) or "none"
+            said = f"series must be one that has been fed ({known}). Received: {series!r}"
+            raise ArgumentError(said, code="invalid_argument")
+        update = self._update()
+        self._end_stretch(series, update)
+        del self._series[series]
         return update
 
     def finish(self) -> StreamUpdate:
@@ -89,6 +109,7 @@ class EventStream:
             "format": _FORMAT,
             "columns": self._reader.columns,
             "windows": self._stretches.sizes,
+            "model": self._identity,
             "threshold": self.detector.threshold,
             "events": self._events,
             "series": {name: state.to_json() for name, state in self._series.items()},
@@ -105,11 +126,20 @@ class EventStream:
                 raise ValueError(f"it is of the columns {stored['columns']}, the model's are {self._reader.columns}")
             if list(stored["windows"]) != self._stretches.sizes:
                 raise ValueError(f"its windows are {stored['windows']}, the model's {self._stretches.sizes}")
+            if stored["model"] != self._identity:
+                raise ValueError("it is of another model: scaler or detector were fitted on other rows")
             like = self._stretches.empty()
             series = {str(name): SeriesState.from_json(each, like) for name, each in stored["series"].items()}
             self._events = int(stored["events"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            said = f"state must be what `to_json` of a stream of this model gave: {error}"
+            why = (
+                f"it has no {error}"
+                if isinstance(error, KeyError)
+                else error
+                if isinstance(stored, Mapping)
+                else "it is no dict"
+            )
+            said = f"state must be what `to_json` of a stream of this model gave, after `json.loads` if it was written: {why}"
             raise ArgumentError(said, code="invalid_stream_state") from None
         self._series = series
 
@@ -138,27 +168,9 @@ class EventStream:
                     found.append(Piece(name, rows.values[own], times, gap))
         if not (np.abs(rows.values) <= self._stretches.most).all():
             for piece in found:
-                self._require_cells(piece)
+                self._reader.require_cells(piece.name, piece.values, piece.times, self._stretches.most)
         self._stretches.codes(rows.names)  # knows which series have no scale
         return found
-
-    def _require_cells(self, piece: Piece) -> None:
-        if self._data.missing == "refuse" and np.isnan(piece.values).any():
-            row, column = np.argwhere(np.isnan(piece.values))[0]
-            when = "" if piece.times is None else f" at {self._reader.index(piece.times[row : row + 1])[0]}"
-            which = f" of series {piece.name}" if piece.name else ""
-            raise DataError(
-                f"the stream: column {self._reader.columns[column]} has no value{which}{when}, and the recipe has data.missing: "
-                "refuse. Nothing of these rows was read. Fill the cell, or train with data.missing: ffill or mask",
-                code="missing_cells",
-            )
-        if (np.abs(piece.values) > self._stretches.most).any():
-            row, column = np.argwhere(np.abs(piece.values) > self._stretches.most)[0]
-            raise DataError(
-                f"the stream: {piece.values[row, column]:g} in column {self._reader.columns[column]} is beyond the range of "
-                "float32. Nothing of these rows was read. Correct the cell, or set data.limits for the column",
-                code="value_too_large",
-            )
 
     @staticmethod
     def _wave(pieces: list[Piece]) -> tuple[list[Piece], list[Piece]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.sources.given import Given, frame_of
 from seq2seq_kit.data.tables.cells import read_columns, require_columns
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.names import joined_name, read_series
@@ -66,15 +67,18 @@ class RowReader:
             data.time, str | None
         )
 
-    def read(self, rows: pd.DataFrame | Row) -> Rows:
-        """Reads a frame of rows, or one row by column name.
+    def read(self, rows: Given | Row | Sequence[Row]) -> Rows:
+        """Reads a table of rows, one row by column name, or a list of such rows; nothing at all is no row.
 
         Raises:
+            ArgumentError: It is none of these.
             DataError: A column is missing, a cell is no number, a timestamp is none.
         """
         found = self._one(rows) if isinstance(rows, Mapping) else None
         if found is None:
-            frame = pd.DataFrame([dict(rows)]) if isinstance(rows, Mapping) else rows
+            frame = self._frame(rows)
+            if not len(frame):
+                return Rows([], np.zeros(1, np.int64), None, np.zeros((0, len(self.columns))), {})
             found = self._many(frame)
         for place, (low, high) in self._limits:
             column = found.values[:, place]
@@ -93,6 +97,15 @@ class RowReader:
         """Nanoseconds as timestamps on the clock of training."""
         found = pd.DatetimeIndex(times.astype("M8[ns]"))
         return found.tz_localize("UTC").tz_convert(self.zone) if self.zone else found
+
+    def _frame(self, rows: Given | Row | Sequence[Row]) -> pd.DataFrame:
+        if isinstance(rows, pd.Series) and rows.index.dtype == object:  # a row of a frame, as `iterrows` gives it
+            rows = dict(rows)
+        if isinstance(rows, Mapping):
+            return pd.DataFrame([dict(rows)])
+        if isinstance(rows, Sequence) and not isinstance(rows, str) and all(isinstance(row, Mapping) for row in rows):
+            return pd.DataFrame([dict(row) for row in rows])
+        return frame_of(rows, time=self._data.time_columns, series=self._data.series_columns)  # type: ignore[arg-type]
 
     def _one(self, row: Row) -> Rows | None:
         if not self._plain:
@@ -196,13 +209,33 @@ class RowReader:
         )
         return taken, np.diff(before).astype(np.int64) - 1, late, len(times) - len(taken) - late
 
+    def require_cells(self, name: str, values: np.ndarray, times: np.ndarray | None, most: float) -> None:
+        """Raises `DataError` where cells of a series are missing or beyond `most`, which the recipe does not allow."""
+        if self._data.missing == "refuse" and np.isnan(values).any():
+            row, column = np.argwhere(np.isnan(values))[0]
+            when = "" if times is None else f" at {self.index(times[row : row + 1])[0]}"
+            which = f" of series {name}" if name else ""
+            raise DataError(
+                f"the stream: column {self.columns[column]} has no value{which}{when}, and the recipe has data.missing: "
+                "refuse. Nothing of these rows was read. Fill the cell, or train with data.missing: ffill or mask",
+                code="missing_cells",
+            )
+        if (np.abs(values) > most).any():
+            row, column = np.argwhere(np.abs(values) > most)[0]
+            raise DataError(
+                f"the stream: {values[row, column]:g} in column {self.columns[column]} is beyond the range of "
+                "float32. Nothing of these rows was read. Correct the cell, or set data.limits for the column",
+                code="value_too_large",
+            )
+
     @staticmethod
     def refuse_jump(name: str, steps: float, most: int) -> None:
         """Raises `DataError`: a clock has jumped back."""
         which = f" of series {name}" if name else ""
         raise DataError(
             f"the clock{which} jumps back by {steps:g} steps; rows may be late by up to {most}, which are left out and told. "
-            "Nothing of these rows was read. Correct their times and feed them again, or begin a new stream",
+            "Nothing of these rows was read. Correct their times and feed them again; if the newest row before had a wrong time, "
+            f"begin that series anew: stream.forget({name!r})",
             code="clock_jumped_back",
         )
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -217,6 +218,44 @@ def test_rows_that_cannot_be_read_change_nothing(change: dict[str, object], code
     assert len(stream.feed(rows_of("a", "2026-03-01 10:00", 1)).scores) == 1
 
 
+def test_rows_come_as_a_table_a_row_or_a_list_of_rows() -> None:
+    frame = rows_of("a", "2026-03-01 00:00", 10)
+    whole = untrained("autoencoder").event_stream()
+    expected = whole.feed(frame).scores
+    rows = frame.to_dict("records")
+    for ways in (
+        [rows],
+        rows,
+        [row for _, row in frame.iterrows()],
+        [pa.Table.from_pandas(frame, preserve_index=False)],
+    ):
+        stream = untrained("autoencoder").event_stream()
+        found = pd.concat([stream.feed(each).scores for each in ways], ignore_index=True)
+        pd.testing.assert_frame_equal(found, expected, check_dtype=False)  # an empty column of names is none of texts
+    before = whole.to_json()
+    for nothing in (frame.head(0), []):
+        assert whole.feed(nothing).rows == 0
+    assert whole.to_json() == before
+    for wrong in (None, 3, "row", [1, 2]):
+        with pytest.raises(ArgumentError):
+            whole.feed(wrong)  # type: ignore[arg-type]
+
+
+def test_a_row_of_a_wrong_far_time_is_forgotten_with_its_series() -> None:
+    stream = untrained("autoencoder").event_stream()
+    stream.feed(pd.concat([rows_of("a", "2026-03-01 00:00", 10), rows_of("b", "2026-03-01 00:00", 10)]))
+    assert stream.feed(rows_of("a", "2027-03-01 00:00", 1)).missing == {"a": 8750}
+    with pytest.raises(DataError, match=r"stream\.forget\('a'\)") as error:
+        stream.feed(rows_of("a", "2026-03-01 10:00", 1))
+    assert error.value.code == "clock_jumped_back"
+    stream.forget("a")
+    assert stream.feed(rows_of("a", "2026-03-01 10:00", 6)).rows == 1
+    assert stream.feed(rows_of("b", "2026-03-01 10:00", 1)).rows == 1
+    with pytest.raises(ArgumentError) as unknown:
+        stream.forget("c")
+    assert unknown.value.code == "invalid_argument"
+
+
 def test_a_series_without_a_scale_changes_nothing() -> None:
     stream = untrained("of each window").event_stream()
     with pytest.raises(DataError) as error:
@@ -228,7 +267,9 @@ def test_a_series_without_a_scale_changes_nothing() -> None:
 @pytest.mark.parametrize("name", ["forecast", "apart"])
 def test_a_state_of_another_model_is_refused(name: str) -> None:
     stored = untrained(name).event_stream().to_json()
-    for wrong in (stored, {}, {"format": 1}, stored | {"series": {"a": {}}}, stored | {"series": 3}):
+    own = untrained("autoencoder").event_stream().to_json()
+    broken = (own | {"series": {"a": {}}}, own | {"series": 3}, own | {"model": "0"}, json.dumps(own))
+    for wrong in (stored, {}, {"format": 1}, *broken):
         with pytest.raises(ArgumentError) as error:
             untrained("autoencoder").event_stream(state=wrong)
         assert error.value.code == "invalid_stream_state"

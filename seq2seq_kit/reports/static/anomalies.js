@@ -30,8 +30,8 @@ function choose(threshold) {
 
 // ---- tables ----------------------------------------------------------------------------------------------------------------
 const FIELDS = [
-  ["number", "#"], ...(series.length > 1 ? [["series", "series"]] : []), ["start", "start"], ["end", "end"], ["time", "peak"],
-  ["steps", "steps"], ["severity", "severity"], ["rate", PER], ["cause", "column"]];
+  ["number", "#"], ...(series.length > 1 ? [["series", "series"]] : []), ["severity", "severity"], ["cause", "column"],
+  ["start", "start"], ["end", "end"], ["time", "peak"], ["steps", "steps"], ["rate", PER]];
 const WORDS = ["series", "cause"];
 
 function strongest(event) {
