@@ -99,7 +99,9 @@ class RowReader:
         return found.tz_localize("UTC").tz_convert(self.zone) if self.zone else found
 
     def _frame(self, rows: Given | Row | Sequence[Row]) -> pd.DataFrame:
-        if isinstance(rows, pd.Series) and set(self.columns) <= set(rows.index):  # a row of a frame, as `iterrows` gives it
+        if isinstance(rows, pd.Series) and set(self.columns) <= set(
+            rows.index
+        ):  # a row of a frame, as `iterrows` gives it
             rows = dict(rows)
         if isinstance(rows, Mapping):
             return pd.DataFrame([dict(rows)])

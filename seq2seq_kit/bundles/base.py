@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.golden import golden_sequences, standard_normal
+from seq2seq_kit.bundles.golden import standard_normal
 from seq2seq_kit.data.sources.files import READ, in_their_files
 from seq2seq_kit.data.sources.given import Given, frame_of, is_table
 from seq2seq_kit.data.tables.sources import read_source
@@ -235,7 +235,7 @@ def _of_tables(verb: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return verb(
                 self,
-                *(_frame(self, each) for each in given),
+                *(_frame(self, each, rows=not place) for place, each in enumerate(given)),
                 **{name: _frame(self, each) for name, each in named.items()},
             )
         except DataError as error:
@@ -247,9 +247,12 @@ def _of_tables(verb: Callable[..., Any]) -> Callable[..., Any]:
     return taking
 
 
-def _frame(bundle: Bundle, given: object) -> object:
-    # A Series of texts is a list of them to whoever reads texts.
-    if not is_table(given) or (bundle.takes_texts and not isinstance(given, pd.DataFrame) and hasattr(given, "name")):
+def _frame(bundle: Bundle, given: object, *, rows: bool = False) -> object:
+    # A Series of texts is a list of them to whoever reads texts; to others what is no table is told as such.
+    texts = (
+        bundle.takes_texts and not isinstance(given, pd.DataFrame) and (hasattr(given, "name") or not is_table(given))
+    )
+    if texts or not (rows or is_table(given)):
         return given
     return rows_given(bundle.recipe, given)  # type: ignore[arg-type]  # `is_table` says so
 
@@ -287,14 +290,4 @@ def format_of(recipe: Recipe) -> Format:
     return found
 
 
-__all__ = [
-    "Arrays",
-    "Board",
-    "Bundle",
-    "Json",
-    "format_of",
-    "golden_sequences",
-    "names_of_series",
-    "refuse_other_shapes",
-    "standard_normal",
-]
+__all__ = ["Arrays", "Board", "Bundle", "Json", "format_of", "names_of_series", "refuse_other_shapes"]

@@ -1,5 +1,6 @@
 """The recipe of an autoencoder of windows, from what its table is."""
 
+import re
 from collections.abc import Sequence
 
 from seq2seq_kit.drafting.notes import Notes, listed
@@ -15,6 +16,7 @@ from seq2seq_kit.recipe.fields import Recipe
 _LONGEST, _PLAIN = 96, 24  # steps of a window, at most and without a season
 _SHARE = 0.15
 _NUMBERS_OF_A_LATENT = 12  # of a window, for each of the latent vector's
+_CALLED_A_LABEL = re.compile(r"label|anomal|outlier|fault|fehler|st\u00f6rung|alarm|attack|incident|is_?event", re.I)
 
 
 def draft_autoencode(
@@ -39,7 +41,8 @@ def draft_autoencode(
         raise ArgumentError(
             "ahead is for a forecast; an autoencoder gives its window back. Leave it out", code="invalid_ahead"
         )
-    columns = target or table.roles.numbers
+    label = None if target else _label(table)
+    columns = target or [name for name in table.roles.numbers if name != label]
     choose_targets(
         table.source.frame, table.roles.numbers, columns, Notes(), table.source.origin, left_out=table.roles.left_out
     )
@@ -53,12 +56,16 @@ def draft_autoencode(
         said = f"the longest series without a gap has {max(rows)} rows. Expected at least {LEAST_ROWS}; give more rows"
         raise DataError(f"{table.source.origin}: {said}", code="too_few_rows")
     steps = min(found[-1].steps if found else _PLAIN, most)
-    notes.say("input_steps", f"a season, {found[-1].told}" if found else "two dozen rows, because no season is seen")
+    long = f"the season, {seasons[0].told}, is longer than {_LONGEST}" if seasons else "no season is seen"
+    notes.say("input_steps", f"a season, {found[-1].told}" if found else f"two dozen rows, because {long}")
     windows = sum(max(0, int(count * (1 - 2 * _SHARE)) - steps + 1) for count in rows) or 1
     effort = choose_effort(windows, 1, 2 * steps, len(columns), notes)
     latent = max(2, min(32, steps * len(columns) // _NUMBERS_OF_A_LATENT))
     notes.say("latent_dim", f"{steps * len(columns)} numbers of a window are told in {latent}; fewer compress more")
     data = dict(table.source.keys) | keys | series_keys(table, columns[0], kind, notes)
+    if label is not None:
+        notes.say("labels", f"{label} is 0 or 1 and called like one: it judges the detector and is not learned from")
+    data |= {"labels": label} if label is not None else {}
     data |= {"inputs": list(columns), "input_steps": steps} | missing_keys(table, columns, keys, notes)
     layers = {"encoder_units": [effort.units], "decoder_units": [effort.units], "latent_dim": latent}
     training = {"learning_rate": 5e-3, "schedule": "cosine", "batch_size": effort.batch_size, "epochs": effort.epochs}
@@ -67,3 +74,10 @@ def draft_autoencode(
         "model": layers,
         "training": training | {"patience": None},
     }
+
+
+def _label(table: Inspected) -> str | None:
+    """A column of nothing but 0 and 1 that is called like a label, where there is just one and something else to learn from."""
+    frame, numbers = table.source.frame, table.roles.numbers
+    found = [name for name in numbers if _CALLED_A_LABEL.search(name) and set(frame[name].dropna().unique()) == {0, 1}]
+    return found[0] if len(found) == 1 < len(numbers) and not frame[found[0]].isna().any() else None

@@ -123,7 +123,10 @@ def _tells_time(column: pd.Series, times: pd.DatetimeIndex) -> bool:
             continue
         # Clocks of other zones are off by a few hours, another number in summer; days are counted from 0 or 1.
         _, counts = np.unique((cells - told) % turn, return_counts=True)
-        if np.sort(counts)[-2:].sum() > _MOSTLY * len(cells) and len(counts) <= len(np.unique(told)):
+        most = (
+            2 if len(np.unique(cells)) > 2 else 1
+        )  # two values are as much as two numbers of hours explain, whatever they are
+        if np.sort(counts)[-most:].sum() > _MOSTLY * len(cells) and len(counts) <= len(np.unique(told)):
             return True
     return False
 

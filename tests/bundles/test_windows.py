@@ -14,6 +14,7 @@ import pytest
 from seq2seq_kit.data.windows.prepare import prepare
 from seq2seq_kit.errors import ArgumentError, DataError, SeriesTooShortError
 from seq2seq_kit.evaluation.baselines import LastValue
+from seq2seq_kit.results import TrainResult
 from seq2seq_kit.tasks import open_job
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
 from tests.untyped import parse_recipe
@@ -453,3 +454,11 @@ def test_the_decoder_sees_what_is_known_after_the_gap() -> None:
     pd.testing.assert_frame_equal(bundle.predict(frame, future=in_the_gap), before)
     behind_it = future.assign(heat=np.where(np.arange(9) == 3, 99.0, future["heat"]))
     assert (bundle.predict(frame, future=behind_it)["load"] != before["load"]).all()
+
+
+@pytest.mark.parametrize("verb", ["score", "detect", "encode", "evaluate", "reconstruct"])
+@pytest.mark.parametrize("rows", ["new.csv", [1, 2], None])
+def test_what_is_no_table_is_told_by_every_verb(autoencode_run: TrainResult, verb: str, rows: object) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        getattr(autoencode_run.bundle, verb)(rows)
+    assert caught.value.code == "unsupported_table"

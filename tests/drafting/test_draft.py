@@ -502,3 +502,21 @@ def test_cells_that_are_no_numbers_are_named() -> None:
     frame["sold"] = frame.sold.astype(str).where(frame.index != 40, "12p")
     with pytest.raises(DataError, match="sold has 1 cell with no number, such as '12p'"):
         draft_recipe(frame)
+
+
+def test_a_column_that_is_called_a_label_judges_and_is_not_learned_from() -> None:
+    frame = hours(600).assign(fault=0)
+    frame.loc[frame.index[-60:-40], "fault"] = 1
+    section = data_of(frame, task="autoencode")
+    assert section["labels"] == "fault"
+    assert "fault" not in section["inputs"]
+    renamed = data_of(frame.rename(columns={"fault": "open"}), task="autoencode")
+    assert "labels" not in renamed
+    assert "open" in renamed["inputs"], "two values are no part of a clock"
+
+
+def test_a_season_that_is_too_long_for_a_window_is_told() -> None:
+    times, rng = pd.date_range("2024-01-01", periods=3_000, freq="10min"), np.random.default_rng(0)
+    load = np.sin(2 * np.pi * np.arange(3_000) / 144) + rng.normal(scale=0.1, size=3_000)
+    lines = draft_recipe(pd.DataFrame({"time": times, "load": load}), task="autoencode").yaml.splitlines()
+    assert any("a day of 144 steps" in line and "is longer than 96" in line for line in lines)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Arrays, Bundle, Json, golden_sequences, names_of_series
+from seq2seq_kit.bundles.base import Arrays, Bundle, Json, names_of_series
+from seq2seq_kit.bundles.golden import golden_sequences
 from seq2seq_kit.data.sequences.labels import restore_labels
 from seq2seq_kit.data.sequences.ragged import by_length
 from seq2seq_kit.data.sequences.vocabulary import Vocabulary

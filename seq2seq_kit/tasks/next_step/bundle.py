@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Shape, golden_sequences
+from seq2seq_kit.bundles.base import Shape
 from seq2seq_kit.bundles.frames import forecast_frame, in_chunks, newest_windows
+from seq2seq_kit.bundles.golden import golden_sequences
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.data.windows.batches import Layout
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_ahead

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Arrays, Bundle, Json, golden_sequences
+from seq2seq_kit.bundles.base import Arrays, Bundle, Json
+from seq2seq_kit.bundles.golden import golden_sequences
 from seq2seq_kit.data.sequences.labels import number_labels, read_labels, restore_labels
 from seq2seq_kit.data.sequences.ragged import NO_LABEL, Ragged, by_length
 from seq2seq_kit.data.sequences.texts import all_test

@@ -13,9 +13,10 @@ import pandas as pd
 from seq2seq_kit.anomalies.detection import Detection, detect_events
 from seq2seq_kit.anomalies.detector import Detector
 from seq2seq_kit.anomalies.row_errors import Progress, RowErrors
-from seq2seq_kit.bundles.base import Arrays, Json, golden_sequences
+from seq2seq_kit.bundles.base import Arrays, Json
 from seq2seq_kit.bundles.detecting import DetectingBundle, fitted_detector, seconds_between, stored_detector
 from seq2seq_kit.bundles.encoding import EncodingBundle
+from seq2seq_kit.bundles.golden import golden_sequences
 from seq2seq_kit.data.sequences.ragged import by_length
 from seq2seq_kit.data.tables.names import answer_frame
 from seq2seq_kit.data.tables.scaling import Scaler
