@@ -214,7 +214,10 @@ def _apart_from_cpu(result: TrainResult, verb: str, folder: Path, **options: boo
     saved = result.bundle.save(folder)
     rows, there = folder.with_suffix(".rows"), folder.with_suffix(".there")
     hours().to_parquet(rows)
+    # TensorFloat-32, TensorFlow's default for products of matrices on newer cards, has three digits; a CPU has none of it.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     here = getattr(load(saved), verb)(hours(), **options).select_dtypes("float")
+    tf.config.experimental.enable_tensor_float_32_execution(True)
     paths = [str(HERE.parent), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     words = [str(saved), str(rows), str(there), verb, json.dumps(options)]
