@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.tables.cells import require_columns
+from seq2seq_kit.data.tables.dialect import detect
 from seq2seq_kit.data.tables.names import read_series
 from seq2seq_kit.data.tables.sources import ENDINGS, read_source
 from seq2seq_kit.data.tables.table import Table, read_table
+from seq2seq_kit.data.tables.text_files import TEXT_ENDINGS
 from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.data.tables.timestamps import TimeStyle, read_times
 from seq2seq_kit.data.windows.ahead import style_of, treatment_of
@@ -43,10 +45,22 @@ def labelled_rows(
             its series or overlaps another one, or only one of rows and labels has a time zone.
     """
     if is_file(labels):
-        section = data.model_copy(update={"source": labels})
-        written = read_source(labels, texts=data.series_columns, section=section)
-        return _rows_in_intervals(written, table, data, origin=labels)
+        return _rows_in_intervals(_intervals(labels, data), table, data, origin=labels)
     return _rows_of_column(labels, table, frame, data, origin)
+
+
+def _intervals(path: str, data: WindowData) -> pd.DataFrame:
+    """A file of intervals, written as the recipe says of the rows or, where that does not read it, as the file itself shows."""
+    section = data.model_copy(update={"source": path})
+    try:
+        found = read_source(path, texts=data.series_columns, section=section)
+        if {"start", "end"} <= set(found.columns):
+            return found
+    except DataError:
+        if not path.lower().endswith(tuple(TEXT_ENDINGS)):
+            raise
+    shown = detect(path).format if path.lower().endswith(tuple(TEXT_ENDINGS)) else data.format
+    return read_source(path, texts=data.series_columns, section=section.model_copy(update={"format": shown}))
 
 
 def flags_of(rows: pd.DataFrame, labelled: pd.DataFrame) -> np.ndarray:
