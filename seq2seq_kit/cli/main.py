@@ -198,7 +198,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--by", choices=["window", "step"], default="window", help="a row for each window, or each step")
 
     verb = _verb(group, "detect", detecting.detect, "find events in new rows: when, how bad, which columns")
-    _rows(verb)
+    _rows(verb, out="write the events (CSV or Parquet)")
     verb.add_argument("--scores", metavar="FILE", help="write a score for every row, too (CSV or Parquet)")
     verb.add_argument(
         "--page", metavar="FILE", help="write a page to look at the events and to tune the threshold (HTML)"
@@ -270,7 +270,9 @@ def _tracking(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--tracking-uri", help="folder or server; default: MLFLOW_TRACKING_URI, else mlruns/")
 
 
-def _rows(verb: argparse.ArgumentParser, *, texts: bool = False) -> None:
+def _rows(
+    verb: argparse.ArgumentParser, *, texts: bool = False, out: str = "CSV or Parquet; default: CSV to standard output"
+) -> None:
     verb.add_argument("run", metavar="RUN", help="id of a run, or path of a bundle")
     source = verb.add_mutually_exclusive_group(required=True) if texts else verb
     source.add_argument(
@@ -283,7 +285,7 @@ def _rows(verb: argparse.ArgumentParser, *, texts: bool = False) -> None:
         source.add_argument(
             "--text", metavar="TEXT", action="append", help="a text to translate, tag or classify; may be repeated"
         )
-    verb.add_argument("--out", metavar="FILE", help="CSV or Parquet; default: CSV to standard output")
+    verb.add_argument("--out", metavar="FILE", help=out)
     _tracking(verb)
 
 

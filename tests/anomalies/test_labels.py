@@ -93,9 +93,8 @@ def test_an_interval_may_go_beyond_the_rows_and_lie_between_two(tmp_path: Path) 
 
 def test_a_file_of_intervals_may_be_written_otherwise_than_the_rows(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
-    path.write_text(
-        "start;end;cause\n01.01.2024 03:00;01.01.2024 05:00;pump, left\n02.01.2024 23:00;13.01.2024 01:00;-\n"
-    )
+    lines = ("start;end;cause", "2024-01-01 03:00;2024-01-01 05:00;pump, left", "2024-01-02 23:00;2024-01-13 01:00;-")
+    path.write_text("\n".join(lines) + "\n")
     assert flagged(str(path), table_of(), tmp_path) == [3, 4, 5, *range(47, ROWS)]
 
 
