@@ -233,7 +233,8 @@ def test_rows_come_as_a_table_a_row_or_a_list_of_rows() -> None:
         found = pd.concat([stream.feed(each).scores for each in ways], ignore_index=True)
         pd.testing.assert_frame_equal(found, expected, check_dtype=False)  # an empty column of names is none of texts
     before = whole.to_json()
-    for nothing in (frame.head(0), []):
+    empty: list[dict[str, object]] = []
+    for nothing in (frame.head(0), empty):
         assert whole.feed(nothing).rows == 0
     assert whole.to_json() == before
     for wrong in (None, 3, "row", [1, 2]):
@@ -269,7 +270,8 @@ def test_a_state_of_another_model_is_refused(name: str) -> None:
     stored = untrained(name).event_stream().to_json()
     own = untrained("autoencoder").event_stream().to_json()
     broken = (own | {"series": {"a": {}}}, own | {"series": 3}, own | {"model": "0"}, json.dumps(own))
-    for wrong in (stored, {}, {"format": 1}, *broken):
+    states: list[Any] = [stored, {}, {"format": 1}, *broken]
+    for wrong in states:
         with pytest.raises(ArgumentError) as error:
             untrained("autoencoder").event_stream(state=wrong)
         assert error.value.code == "invalid_stream_state"
