@@ -304,3 +304,12 @@ def test_without_a_clock_rows_are_steps() -> None:
         found, bundle.detect(frame).scores.drop(columns="event"), check_dtype=False, rtol=1e-4
     )
     assert found.row.tolist() == list(range(1, 301))
+
+
+def test_a_single_bad_cell_is_no_column_of_texts() -> None:
+    stream = untrained("autoencoder").event_stream()
+    row = rows_of("a", "2026-03-01", 1).astype({"heat": object})
+    row.loc[0, "heat"] = "broken"
+    with pytest.raises(DataError, match="Correct the cell") as caught:
+        stream.feed(row)
+    assert caught.value.code == "not_a_number"

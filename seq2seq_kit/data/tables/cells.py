@@ -18,6 +18,7 @@ from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.format import Format
 
 _SHOWN = 5  # columns that one message names
+_TELLING = 3  # cells; of one or two, such as a row of a stream, nobody sees what the column is
 _LOOKED_AT = 1_000
 # By pandas' word for a kind of cells: what it is called, and what to do.
 _NO_NUMBERS = (
@@ -225,7 +226,7 @@ def _cure(texts: Sequence[str], row: int, count: int, total: int) -> str:
     for form, said in _WRITTEN:
         if all(re.fullmatch(form, text.strip()) for text in texts):
             return said.format(words=sorted(set(texts))[:_SHOWN])
-    if count > total / 2:
+    if count > total / 2 and total >= _TELLING:
         return (
             "This is a column of texts: name it in data.categories (recipes on windows), leave it out, or write numbers"
         )
