@@ -241,6 +241,9 @@ PAIRS: dict[str, Pair] = {
         lambda: calibrated(noise(1000), far_off(places=range(10, 1000, 30))),
         lambda: calibrated(noise(1000), far_off(places=[500, 510])),
     ),
+    "validation_part_contains_anomalies": Pair(
+        lambda: calibrated(far_off(places=range(500, 512))), lambda: calibrated(noise(1000, seed=3) * 2)
+    ),
     "labels_never_given": Pair(lambda: labelled([0, 0, 1, 1, 0, 1]), lambda: labelled([0, 0, 1, 1, 0, 2])),
     "left_out": Pair(lambda: worst_left_out(0.02), lambda: worst_left_out(0.0)),
     "loses_to_conformal_baseline": Pair(lambda: covered(1.28, off=1.0), lambda: covered(1.28)),
