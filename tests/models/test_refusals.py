@@ -57,6 +57,7 @@ def refusals(build: Callable[..., keras.Model]) -> list[tuple[str, Any, str]]:
         plain |= dict.fromkeys(["bridge", "channels", "normalise", "decoder_state"], NO_WORD)
         plain |= {"target_positions": [*NO_POSITIONS, [0, 1]], "measured_positions": NO_POSITIONS}
         plain["linear_skip"] = NO_BOOLEAN
+        plain["quantiles"] = [bad for bad in NO_COUNT if bad is False or bad != 0] + [None, 1, 2, 4]
         plain |= {
             key: [bad for bad in NO_COUNT if bad is False or bad != 0]
             for key in ["future_categories", "fixed_categories"]

@@ -61,7 +61,7 @@ def test_the_validation_figures_are_those_that_the_fit_watched(attention_run: Tr
 
 def test_the_note_holds_the_result_table(logged: Any, attention_run: TrainResult) -> None:
     note = logged.data.tags["mlflow.note.content"]
-    assert note.startswith("## small_translate: exact match ")
+    assert note.startswith("## small_attention: exact match ")
     for name in ("model", "most frequent", "token by token"):
         assert f"| {name} | &nbsp;" in note
     assert f"seq2seq-kit predict {attention_run.run_id}" in note
