@@ -215,9 +215,10 @@ def _apart_from_cpu(result: TrainResult, verb: str, folder: Path, **options: boo
     rows, there = folder.with_suffix(".rows"), folder.with_suffix(".there")
     hours().to_parquet(rows)
     # TensorFloat-32, TensorFlow's default for products of matrices on newer cards, has three digits; a CPU has none of it.
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
     tf.config.experimental.enable_tensor_float_32_execution(False)
     here = getattr(load(saved), verb)(hours(), **options).select_dtypes("float")
-    tf.config.experimental.enable_tensor_float_32_execution(True)
+    tf.config.experimental.enable_tensor_float_32_execution(before)
     paths = [str(HERE.parent), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     words = [str(saved), str(rows), str(there), verb, json.dumps(options)]

@@ -51,16 +51,17 @@ def labelled_rows(
 
 def _intervals(path: str, data: WindowData) -> pd.DataFrame:
     """A file of intervals, written as the recipe says of the rows or, where that does not read it, as the file itself shows."""
-    section = data.model_copy(update={"source": path})
+    section, of_text = data.model_copy(update={"source": path}), path.lower().endswith(tuple(TEXT_ENDINGS))
     try:
         found = read_source(path, texts=data.series_columns, section=section)
-        if {"start", "end"} <= set(found.columns):
-            return found
     except DataError:
-        if not path.lower().endswith(tuple(TEXT_ENDINGS)):
+        if not of_text:
             raise
-    shown = detect(path).format if path.lower().endswith(tuple(TEXT_ENDINGS)) else data.format
-    return read_source(path, texts=data.series_columns, section=section.model_copy(update={"format": shown}))
+    else:
+        if not of_text or {"start", "end"} <= set(found.columns):
+            return found
+    section = section.model_copy(update={"format": detect(path).format})
+    return read_source(path, texts=data.series_columns, section=section)
 
 
 def flags_of(rows: pd.DataFrame, labelled: pd.DataFrame) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seq2seq_kit.data.windows.kept import Cells
+from seq2seq_kit.data.windows.kept import LossFlags
 from seq2seq_kit.data.windows.ranges import WindowShape
 from seq2seq_kit.training.objective import Loss, value_loss
 
@@ -25,7 +25,7 @@ def step_weights(shape: WindowShape, share: float) -> np.ndarray:
     return weights
 
 
-def shared_loss(name: str, shape: WindowShape, share: float, cells: Cells) -> Loss:
+def shared_loss(name: str, shape: WindowShape, share: float, cells: LossFlags) -> Loss:
     """`share` of the mean loss of the steps beyond the window, the rest of the mean loss of the window's own."""
     from keras import ops
 

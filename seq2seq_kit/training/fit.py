@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from seq2seq_kit.data.on_disk.batches import plain_errors
-from seq2seq_kit.data.windows.kept import cells_of, matrix_of
+from seq2seq_kit.data.windows.kept import loss_flags, matrix_of
 from seq2seq_kit.errors import ArgumentError, TrainingError
 from seq2seq_kit.recipe.fields import FitSettings
 from seq2seq_kit.recipe.sweep import direction_of
@@ -158,7 +158,7 @@ def fit(
     together = steps_per_call(model, training.batch_size, training.precision, open_steps=_open_steps(model, examples))
     model.compile(
         optimizer=optimizer_of(training, steps),
-        loss=loss if loss is not None else value_loss(getattr(training, "loss", "mse"), **cells_of(examples)),
+        loss=loss if loss is not None else value_loss(getattr(training, "loss", "mse"), **loss_flags(examples)),
         metrics=[*metrics, *course.metrics],
         jit_compile=False,  # XLA was no faster here and takes seconds to compile
         steps_per_execution=together,

@@ -11,7 +11,7 @@ import pytest
 from seq2seq_kit import explain, load
 from seq2seq_kit.anomalies.row_errors import row_errors
 from seq2seq_kit.bundles.serving import served_examples
-from seq2seq_kit.data.windows.kept import cells_of
+from seq2seq_kit.data.windows.kept import loss_flags
 from seq2seq_kit.data.windows.ranges import WindowShape, make_windows
 from seq2seq_kit.errors import ArgumentError, RecipeError, SeriesTooShortError
 from seq2seq_kit.models import build_autoencoder, split_autoencoder
@@ -61,16 +61,21 @@ def test_a_window_s_shape_tells_its_rows_and_those_around_it() -> None:
     assert make_windows(np.array([[10, 18, 0], [18, 26, 0]]), np.array([[0, 26]]), SHAPE).count == 0
 
 
-def test_a_model_writes_the_steps_around_and_its_halves_are_its_halves() -> None:
-    model = build_autoencoder(
+def built(units: int) -> keras.Model:
+    """Windows of four steps, two before them and three after."""
+    return build_autoencoder(
         input_steps=4,
         input_features=2,
         latent_dim=3,
-        encoder_units=[5],
-        decoder_units=[5],
+        encoder_units=[units],
+        decoder_units=[units],
         forecast_steps=3,
         backcast_steps=2,
     )
+
+
+def test_a_model_writes_the_steps_around_and_its_halves_are_its_halves() -> None:
+    model = built(units=5)
     assert (model.input_shape, model.output_shape) == ((None, 4, 2), (None, 9, 2))
     plain = build_autoencoder(input_steps=4, input_features=2, latent_dim=3, encoder_units=[5], decoder_units=[5])
     assert [layer.name for layer in model.layers] == [layer.name for layer in plain.layers]
@@ -90,15 +95,7 @@ def test_it_learns_a_toy_problem() -> None:
     keras.utils.set_random_seed(0)
     phase = np.random.default_rng(1).uniform(0, 6, (256, 1, 1))
     waves = np.sin(phase + np.arange(9)[None, :, None] * 0.5 + np.array([0.0, 1.5])).astype("float32")
-    model = build_autoencoder(
-        input_steps=4,
-        input_features=2,
-        latent_dim=3,
-        encoder_units=[8],
-        decoder_units=[8],
-        forecast_steps=3,
-        backcast_steps=2,
-    )
+    model = built(units=8)
     loss = shared_loss("mse", SHAPE, 0.5, {"masked": False, "weighted": False})
     model.compile(optimizer=keras.optimizers.Adam(0.02), loss=loss)
     model.fit(waves[:, SHAPE.inside], waves, epochs=40, batch_size=32, verbose=0)
@@ -245,7 +242,7 @@ def test_it_goes_with_what_autoencoders_go_with(data: dict[str, Any]) -> None:
     job, fitted, bundle = trained(around(training={"epochs": 1}, **data), frame)
     assert fitted.history[0].finite
     assert np.isfinite(bundle.reconstruct(frame.tail(60))["load"]).all()
-    assert cells_of(job.prepared)["masked"] == (data.get("missing") == "mask")
+    assert loss_flags(job.prepared)["masked"] == (data.get("missing") == "mask")
 
 
 @pytest.mark.slow

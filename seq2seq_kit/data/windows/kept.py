@@ -47,14 +47,14 @@ class KeptWindows:
         return self.prepared.arrays(part, self.kept[numbers] if part == "train" else numbers)
 
 
-class Cells(TypedDict):
+class LossFlags(TypedDict):
     """What a loss has to know of targets: whether cells may be missing, and whether rows have weights."""
 
     masked: bool
     weighted: bool
 
 
-def cells_of(examples: object) -> Cells:
+def loss_flags(examples: object) -> LossFlags:
     """Of the targets of examples; those of whole sequences have a loss of their task's."""
     rows = _rows(examples)
     return {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.data.tables.columns import window_shape
-from seq2seq_kit.data.windows.kept import cells_of
+from seq2seq_kit.data.windows.kept import loss_flags
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import Evaluation
 from seq2seq_kit.evaluation.diagnostics import examine_errors, returns_the_mean
@@ -70,7 +70,7 @@ class AutoencodeJob(WindowJob[AutoencodeRecipe, AutoencodeBundle]):
         shape, training = window_shape(self.recipe.data), self.recipe.training
         if loss is not None or not shape.beyond:
             return loss, metrics
-        cells = cells_of(self.prepared)
+        cells = loss_flags(self.prepared)
         metrics += part_losses(training.loss, shape, masked=cells["masked"])
         return shared_loss(training.loss, shape, training.forecast_weight, cells), metrics
 
