@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from seq2seq_kit.bundles.base import rows_given
 from seq2seq_kit.bundles.intervals import IntervalBundle
-from seq2seq_kit.data.tables.splits import CALIBRATION
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.opening import load
 from seq2seq_kit.tasks import open_job
@@ -72,7 +71,7 @@ def _on_rows(bundle: IntervalBundle, levels: Sequence[float], data: Given | str 
 
 def _on_own_rows(bundle: IntervalBundle, levels: Sequence[float]) -> IntervalBundle:
     split = getattr(bundle.recipe.data, "split", None)
-    if getattr(split, CALIBRATION, None) is None:
+    if not getattr(split, "calibrated", False):
         raise ArgumentError(
             "the run has no calibration part (data.split.calibration), so no rows that neither training nor validation has seen. "
             "Give such rows: --data FILE, or `data`",

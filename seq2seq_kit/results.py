@@ -34,7 +34,7 @@ class TrainResult:
         recipe: Resolved, as it was trained.
         fit: How the fit went.
         val: Evaluation on the validation part, of the task's own class (`evaluation.windows.Evaluation` for windows).
-        test: Evaluation on the test part.
+        board: The evaluation that the run is judged by: `test`, or `val` where the recipe leaves no test rows.
         findings: Diagnostics of data and result.
         bundle: The trained model, ready to predict.
         run_id: Id of the MLflow run.
@@ -47,7 +47,7 @@ class TrainResult:
     recipe: Recipe
     fit: Fit
     val: Board
-    test: Board
+    board: Board
     findings: list[Finding]
     bundle: Bundle
     run_id: str
@@ -55,6 +55,20 @@ class TrainResult:
     seconds: float
     figures: dict[str, Figure] = field(default_factory=dict, compare=False)
     judged: Comparison | None = None
+
+    @property
+    def test(self) -> Board:
+        """Evaluation on the test part.
+
+        Raises:
+            ArgumentError: The recipe leaves no test rows.
+        """
+        if self.board.part != "test":
+            raise ArgumentError(
+                "the run has no test part, as its recipe says (data.split). Use `val`, or `evaluate` it on other rows",
+                code="no_test_part",
+            )
+        return self.board
 
     def plot(self, name: str | None = None) -> Figure:
         """A figure of the run.
@@ -75,14 +89,14 @@ class TrainResult:
         return self.figures[name]
 
     def __repr__(self) -> str:
-        return f"<TrainResult: run {self.run_id[:8]}, {self.fit.ended}, {self.seconds:.0f} s; {self.test!r}>"
+        return f"<TrainResult: run {self.run_id[:8]}, {self.fit.ended}, {self.seconds:.0f} s; {self.board!r}>"
 
     def _repr_html_(self) -> str:
-        beats = "beats" if self.test.baselines and self.test.skill > 0 else "does not beat"
-        said = [f"Run {self.run_id[:8]}: the model {beats} the best baseline."] * bool(self.test.baselines)
+        beats = "beats" if self.board.baselines and self.board.skill > 0 else "does not beat"
+        said = [f"Run {self.run_id[:8]}: the model {beats} the best baseline."] * bool(self.board.baselines)
         said += [str(finding) for finding in self.findings if finding.level == "warning"]
         told = "".join(f"<p>{escape(each)}</p>" for each in said)
-        return f"{told}{self.test._repr_html_()}{_inline(self.plot()) if self.figures else ''}"
+        return f"{told}{self.board._repr_html_()}{_inline(self.plot()) if self.figures else ''}"
 
 
 def _inline(figure: Figure) -> str:

@@ -18,7 +18,7 @@ from seq2seq_kit.bundles.rescue import rescue
 from seq2seq_kit.bundles.serving import requirements
 from seq2seq_kit.data.sources.files import READ
 from seq2seq_kit.errors import TrackingError, TrainingError
-from seq2seq_kit.evaluation.base import Board
+from seq2seq_kit.evaluation import Board, no_test_part
 from seq2seq_kit.explanation import kernels_of, recurrences_of, slow_layers
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.opening import load, open_training
@@ -180,7 +180,7 @@ def conclude(
         fitted: How they came about.
         record: The run that it is for.
         digest: Of the data.
-        findings: Those of the data and the model; those of the result are appended.
+        findings: Those of data and model; those of the result are appended.
         reporter: Is told how it goes.
         seconds: Wall time of the run up to the call.
         val: Evaluation on the validation part, where it is not this model's.
@@ -194,15 +194,15 @@ def conclude(
         reporter.say("fitting the baselines and evaluating")
         bundle, told = job.detecting(job.bundle(model, info))
         val = val if val is not None else job.report(bundle, "val")
-        test = job.report(bundle, "test")
+        board = val if job.evaluated == "val" else job.report(bundle, "test")
         judged = job.judged(bundle)
         told += judged.findings() if judged else []
-        for finding in [*told, *job.examine(fitted, val, test)]:
+        for finding in [*told, *no_test_part(board), *job.examine(fitted, val, board)]:
             findings.append(finding)
             reporter.find(finding)
         uri = record.tracking.uri
         result = TrainResult(
-            job.recipe, fitted, val, test, findings, bundle, record.run_id, uri, seconds(), judged=judged
+            job.recipe, fitted, val, board, findings, bundle, record.run_id, uri, seconds(), judged=judged
         )
         reporter.say("logging the run: figures, bundle, models")
         _log(result, job, record, note(result))
@@ -222,7 +222,7 @@ def evaluate(
 
     Args:
         run: A bundle, its folder, or the id of a run.
-        data: Other rows (or their file); None: the test rows of the recipe's own source.
+        data: Other rows (or their file); None: the test rows of the recipe's own source, or the validation rows of one without.
         beams: Beam width of a translator; None: greedy search.
         update: Moves the intervals of forecasts by each actual value once it is known, see `bundle.update`.
         custom_objects: As in `load`.
@@ -239,7 +239,7 @@ def evaluate(
     if digest_of(job.source, job.columns) != bundle.info.get("data_sha256"):
         told = f"{bundle.recipe.source} has changed since the training; the figures are of its present rows"
         warnings.warn(told, stacklevel=2)
-    return job.report(bundle, "test")
+    return job.report(bundle, job.evaluated)
 
 
 def _origin(fitted: Fit, digest: str, run_id: str) -> dict[str, object]:
@@ -262,14 +262,14 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
             record.curve(key, curve)
         record.tags(final_tags(result))
         record.note(note)
-        result.figures.update(job.draw(result.bundle, result.fit, result.test, folder / "figures"))
+        result.figures.update(job.draw(result.bundle, result.fit, result.board, folder / "figures"))
         (folder / "recipe.yaml").write_text(dump_recipe(result.recipe), encoding="utf-8")
-        result.test.table().to_csv(folder / "test_scores.csv", index=False)
-        result.val.table().to_csv(folder / "val_scores.csv", index=False)
+        for board in (result.board, result.val):
+            board.table().to_csv(folder / f"{board.part}_scores.csv", index=False)
         if result.judged:
             result.judged.table().to_csv(folder / "anomaly_scores.csv", index=False)
-        if intervals := getattr(result.test, "intervals", None):
-            intervals.table().to_csv(folder / "test_intervals.csv", index=False)
+        if intervals := getattr(result.board, "intervals", None):
+            intervals.table().to_csv(folder / f"{result.board.part}_intervals.csv", index=False)
         if read := getattr(job.source, "attrs", {}).get(READ):
             pd.DataFrame(read).to_csv(folder / "data_files.csv", index=False)
         record.files(folder)

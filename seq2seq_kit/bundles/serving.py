@@ -98,5 +98,8 @@ def served_examples(
         frame = _example(prepared, source)
         return {"frames": (frame, bundle.answer(frame))} | served
     except DataError as error:
-        warnings.warn(f"no model for frames was logged, because no test window makes an example: {error}", stacklevel=2)
+        warnings.warn(
+            f"no model for frames was logged, because no window that was evaluated makes an example: {error}",
+            stacklevel=2,
+        )
         return served

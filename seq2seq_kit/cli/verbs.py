@@ -132,7 +132,7 @@ def train(options: argparse.Namespace) -> int:
     with TrainingConsole(console) as reporter:
         how = {"tracking_uri": options.tracking_uri, "reporter": reporter}
         result = resuming.resume(options.resume, **how) if recipe is None else runs.train(recipe, **how)
-    _print_evaluation(console, result.test)
+    _print_evaluation(console, result.board)
     if result.judged:
         _print_judged(console, result.judged)
     verb = result.bundle.verbs[0]
@@ -162,7 +162,7 @@ def _better_baseline(result: TrainResult) -> str | None:
     """The baseline that beats the model of a run, where `predict` can use it."""
     from seq2seq_kit.evaluation.diagnostics import TIE  # at the top it would slow down every command
 
-    board, verb = result.test, getattr(result.bundle, result.bundle.verbs[0])
+    board, verb = result.board, getattr(result.bundle, result.bundle.verbs[0])
     if len(board.names) == 1 or "baseline" not in signature(verb).parameters or not board.skill < -TIE:
         return None
     return board.best_baseline
@@ -199,7 +199,7 @@ def sweep(options: argparse.Namespace) -> int:
     with SweepConsole(console) as reporter:
         result = search(workers=options.workers, tracking_uri=options.tracking_uri, reporter=reporter)
     if result.winner is not None:
-        _print_evaluation(console, result.winner.test)
+        _print_evaluation(console, result.winner.board)
     print_result(console, result)
     return INTERRUPTED if result.ended == "interrupted" else 0
 

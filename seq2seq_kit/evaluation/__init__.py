@@ -2,6 +2,7 @@
 
 from seq2seq_kit.evaluation.base import MODEL, Board, ErrorBoard
 from seq2seq_kit.evaluation.baselines import Baseline, fit_forecast_baselines
+from seq2seq_kit.evaluation.diagnostics import no_test_part
 from seq2seq_kit.evaluation.naive import naive_error
 from seq2seq_kit.evaluation.presentation import Presentation
 from seq2seq_kit.evaluation.windows import Evaluation, evaluate_part
@@ -16,4 +17,5 @@ __all__ = [
     "evaluate_part",
     "fit_forecast_baselines",
     "naive_error",
+    "no_test_part",
 ]

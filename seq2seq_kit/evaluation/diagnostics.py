@@ -37,7 +37,7 @@ def examine_errors(
 
     Args:
         val: Evaluation on the validation part.
-        test: Evaluation on the test part.
+        test: Evaluation on the test part, or `val` where there is none.
         val_losses: Validation loss of each epoch.
         all_epochs: Whether the fit ran to its last epoch instead of stopping early.
     """
@@ -48,10 +48,17 @@ def examine_errors(
     ]
 
 
+def no_test_part(board: Board) -> list[Finding]:
+    """The finding on a run whose recipe leaves no rows for a test, by the board that it is judged by."""
+    said = "there are no test rows: all figures are of the validation part, which has chosen what is kept, and flatter the model"
+    advice = "Judge it on rows that it has not seen: evaluate --data FILE"
+    return [Finding("no_test_part", "note", said, advice)] if board.part != "test" else []
+
+
 def against_baseline(test: Board) -> list[Finding]:
     """The finding on a model that does not beat its best baseline."""
     peer, skill = test.best_baseline, test.skill
-    said = f"the baseline {peer} on the test {test.unit} ({test.compared(peer)})"
+    said = f"the baseline {peer} on the {test.part} {test.unit} ({test.compared(peer)})"
     if abs(skill) <= TIE:
         return [_warning(test, "ties_with_baseline", f"ties with {said}")]
     if skill < 0 or (test.exact(peer) and not test.exact()):  # an exact baseline leaves no skill to speak of
@@ -80,7 +87,7 @@ def val_and_test_differ(val: Board, test: Board) -> list[Finding]:
             f"{'; '.join(board.wild)}: with the {board.unit} that touch it {board.compares} on {board.part} is "
             f"{board.error_of():.4g}, without them {board.calm_error():.4g}",
         )
-        for board in (val, test)
+        for board in ((val, test) if test is not val else (val,))
         if board.wild and not _alike(board.error_of(), board.calm_error())
     ]
     errors = test.calm_error(), val.calm_error()
@@ -112,7 +119,7 @@ def chosen_at_the_edge(test: Board, edges: Mapping[str, str]) -> list[Finding]:
 def returns_the_mean(test: ErrorBoard) -> list[Finding]:
     """The finding on an autoencoder that explains next to nothing of the variance."""
     r2 = test.overall().r2
-    said = f"the autoencoder returns the mean: R2 {r2:.3f} on the test {test.unit}"
+    said = f"the autoencoder returns the mean: R2 {r2:.3f} on the {test.part} {test.unit}"
     return [_warning(test, "returns_the_mean", said)] if r2 < _MEAN_R2 else []
 
 

@@ -18,6 +18,10 @@ from seq2seq_kit.recipe.section import Name as Name
 from seq2seq_kit.recipe.section import Section, Tree
 from seq2seq_kit.recipe.section import Steps as Steps
 from seq2seq_kit.recipe.sourced import Sourced, in_words
+from seq2seq_kit.recipe.split_fields import SPLIT as SPLIT
+from seq2seq_kit.recipe.split_fields import CalibratedSplit as CalibratedSplit
+from seq2seq_kit.recipe.split_fields import SequenceSplit as SequenceSplit
+from seq2seq_kit.recipe.split_fields import Split as Split
 from seq2seq_kit.recipe.sweep import Sweep
 from seq2seq_kit.recipe.time_fields import Calendar, Timing
 
@@ -25,8 +29,6 @@ Missing = Literal["refuse", "interpolate", "ffill", "mask"]
 Scaling = Literal["standard", "minmax", "robust", "none"]
 Units = Annotated[list[Steps], Field(min_length=1, max_length=100)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-# A share of the rows, or how many of them.
-Share = Annotated[float, Field(gt=0, lt=1)] | Steps
 Columns = Annotated[list[Name], Field(min_length=1, max_length=10_000)]
 ColumnUnits = dict[Name, Annotated[str, Field(min_length=1, max_length=40)]]
 UNITS = "Unit by column, such as {load: kW}; stands on axes, in tables and on pages."
@@ -47,38 +49,6 @@ BRIDGE = (
     "repeat: the encoder's last output at every step; state: an autoregressive decoder that starts from the encoder's states; "
     "attention: the same, with attention over every step of the encoder."
 )
-
-
-class Split(Section):
-    """How the rows of each series are divided, in time order: train, then val, then test.
-
-    By shares, or with `train` by whole numbers of rows from the oldest one; rows after them are not used.
-    """
-
-    # rules.py checks that all three are numbers of rows, or none.
-    train: Steps | None = Field(None, description="Rows, the oldest ones; makes `val` and `test` numbers of rows too.")
-    val: Share = Field(0.15, description="Share of the rows, right before the test rows; or how many, after `train`.")
-    test: Share = Field(0.15, description="Share of the rows, the newest ones; or how many, after `val`.")
-
-
-class CalibratedSplit(Split):
-    """The same with rows between val and test for intervals: train, then val, then calibration, then test."""
-
-    calibration: Share | None = Field(
-        None,
-        description="Share of the rows that intervals are calibrated on and nothing else looks at, between val and test; or how "
-        "many, after `train`. Default where the recipe has `levels`: 0.1.",
-    )
-
-
-SPLIT = "How the sequences are divided into train, val and test."
-
-
-class SequenceSplit(Section):
-    """How whole sequences are divided: by a hash of their name or text, so one never changes sides."""
-
-    val: float = Field(0.1, gt=0, lt=1, description="Share of the sequences.")
-    test: float = Field(0.1, gt=0, lt=1, description="Share of the sequences.")
 
 
 class Table(Timing, Sourced):

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import AUTOREGRESSIVE, Written
 from seq2seq_kit.recipe.rules import names_of
+from seq2seq_kit.recipe.split_rules import counted_from_end
 
 DEFAULT_CALIBRATION = 0.1
 _MOST_LEVELS = 20
@@ -46,6 +47,8 @@ def open_calibration(values: Mapping[str, object]) -> dict[str, object]:
     split = data.get("split", {})
     if not isinstance(split, Mapping) or split.get("train") is not None or split.get("calibration") is not None:
         return kind
+    if counted_from_end(split):
+        return kind
     return kind | {"data": {**data, "split": {**split, "calibration": DEFAULT_CALIBRATION}}}
 
 
@@ -54,7 +57,12 @@ def intervals_have_levels_and_rows(recipe: Written) -> Iterator[Problem]:
     if kind is not None and levels is None:
         yield Problem("intervals", "needs `levels`, such as `levels: [80, 95]`", "missing_key")
     split = recipe.data.get("split")
-    if levels is None or not isinstance(split, Mapping) or split.get("calibration") is not None:
+    if levels is None or not isinstance(split, Mapping):
+        return
+    if counted_from_end(split) and split.get("calibration_steps") is None:
+        said = "required with `levels` beside `val_steps`: how many rows of each series the intervals are calibrated on"
+        yield Problem("data.split.calibration_steps", said, "missing_key")
+    if counted_from_end(split) or split.get("calibration") is not None:
         return
     shares = [share for share in (split.get("val"), split.get("test")) if isinstance(share, float)]
     if split.get("train") is None and sum(shares) < 1 <= sum(shares) + DEFAULT_CALIBRATION:

@@ -117,40 +117,6 @@ def labels_are_not_read(recipe: Written) -> Iterator[Problem]:
         yield Problem("data.labels", said, "target_leak")
 
 
-def a_split_in_time_leaves_training_rows(recipe: Written) -> Iterator[Problem]:
-    split = _section(recipe.data, "split")
-    if not split:
-        return
-    if split.get("train") is None:
-        yield from _shares_leave_training_rows(split, ", or a number of rows beside `split.train`")
-        return
-    for part in ("val", "calibration", "test"):
-        value = split.get(part)
-        if _is_number(value) and not is_count(value) and 0 < value < 1:
-            given = value if part in _section(recipe.written, "split") else "none"
-            said = f"must be a number of rows, because `split.train` is one. Received: {given}"
-            yield Problem(f"data.split.{part}", said, "invalid_split")
-
-
-def a_split_of_sequences_leaves_training_sequences(recipe: Written) -> Iterator[Problem]:
-    split = _section(recipe.data, "split")
-    if split:
-        yield from _shares_leave_training_rows(split, "")
-
-
-def _shares_leave_training_rows(split: Tree, instead: str) -> Iterator[Problem]:
-    parts = {part: split.get(part) for part in ("val", "calibration", "test") if split.get(part) is not None}
-    for part, value in parts.items():
-        if is_count(value):
-            said = f"must be a share in (0, 1){instead}. Received: {value}"
-            yield Problem(f"data.split.{part}", said, "invalid_split")
-    shares = [value for value in parts.values() if _is_number(value) and 0 < value < 1]
-    if len(shares) == len(parts) and sum(shares) >= 1:
-        given = f"{' + '.join(parts)} must leave rows to train on (a sum below 1). Received: "
-        said = given + " + ".join(map(str, shares))
-        yield Problem("data.split", said, "invalid_split")
-
-
 def names_of(section: Tree, key: str) -> list[str]:
     """The texts of a list, such as names of columns; none where it is no list."""
     value = section.get(key)

@@ -17,21 +17,22 @@ if TYPE_CHECKING:
 
 
 def final_metrics(result: TrainResult) -> dict[str, float]:
-    """Figures of the model on val and test, of the baselines on test, and of the fit."""
-    test = result.test
+    """Figures of the model on val and test, of the baselines on test (on val where there is no test part), and of the fit."""
+    board = result.board
     # MLflow lists metrics in alphabetical order: what answers "which is better" comes first. Without a slash: a group of charts
     # of their own would push the curves down.
-    values = {"_error": test.error_of(), "_skill": test.skill}
-    values["_baseline_error"] = test.error_of(test.best_baseline)
-    for board in (result.val, result.test):
-        values |= {f"{board.part}/{key}": value for key, value in board.metrics().items()}
-        values[f"{board.part}/skill"] = board.skill
-    for name, own in metric_keys(result.test.names[1:]).items():
-        values |= {f"test_baselines/{own}_{key}": value for key, value in result.test.metrics(name).items()}
+    values = {"_error": board.error_of(), "_skill": board.skill}
+    values["_baseline_error"] = board.error_of(board.best_baseline)
+    for each in (result.val, board):
+        values |= {f"{each.part}/{key}": value for key, value in each.metrics().items()}
+        values[f"{each.part}/skill"] = each.skill
+    peers = f"{board.part}_baselines"
+    for name, own in metric_keys(board.names[1:]).items():
+        values |= {f"{peers}/{own}_{key}": value for key, value in board.metrics(name).items()}
     if result.judged:
-        values |= {f"test/{key}": value for key, value in result.judged.figures().items()}
+        values |= {f"{board.part}/{key}": value for key, value in result.judged.figures().items()}
         for name, own in metric_keys(list(result.judged.about)).items():
-            values |= {f"test_baselines/{own}_{key}": value for key, value in result.judged.figures(name).items()}
+            values |= {f"{peers}/{own}_{key}": value for key, value in result.judged.figures(name).items()}
     values |= {"fit/best_epoch": float(result.fit.best_epoch), "fit/seconds": result.fit.seconds}
     if result.fit.left_out:
         values["fit/left_out"] = float(len(result.fit.left_out))
@@ -40,10 +41,10 @@ def final_metrics(result: TrainResult) -> dict[str, float]:
 
 def step_curves(result: TrainResult) -> Iterator[tuple[str, np.ndarray]]:
     """The error by output step of the model and of each baseline, with the metric's name."""
-    keys = metric_keys(result.test.names[1:])
-    for name, curve in result.test.curves().items():
+    keys = metric_keys(result.board.names[1:])
+    for name, curve in result.board.curves().items():
         own = "" if name == MODEL else f"{keys[name]}_"
-        yield f"test_by_step/{own}{result.test.headline}", curve
+        yield f"{result.board.part}_by_step/{own}{result.board.headline}", curve
 
 
 def final_tags(result: TrainResult) -> dict[str, str]:
@@ -52,11 +53,11 @@ def final_tags(result: TrainResult) -> dict[str, str]:
     tags = {
         "use": f"seq2seq-kit {verb} {result.run_id} --data new.csv --out {verb}.csv",
         "ended": result.fit.ended,
-        "result": headline(result.test),
-        "best_baseline": result.test.best_baseline,
-        "baselines": json.dumps(result.test.baselines),
-        "evaluated": f"{result.test.title}. {result.test.units} Skill compares {result.test.compares}.",
-        "beats_baselines": "yes" if result.test.skill > 0 else "no",
+        "result": headline(result.board),
+        "best_baseline": result.board.best_baseline,
+        "baselines": json.dumps(result.board.baselines),
+        "evaluated": f"{result.board.title}. {result.board.units} Skill compares {result.board.compares}.",
+        "beats_baselines": "yes" if result.board.skill > 0 else "no",
     }
     for finding in result.findings:
         key = f"finding.{finding.code}"

@@ -20,7 +20,7 @@ _ENDED = {"epochs": "all epochs", "early": "stopped early", "interrupted": "inte
 def describe_run(result: TrainResult) -> str:
     """Headline, result table, findings, and the command that uses the model."""
     recipe = result.recipe
-    lines = [f"## {for_markdown(f'{recipe.name or recipe.task}: {headline(result.test)}')}", "", *result_lines(result)]
+    lines = [f"## {for_markdown(f'{recipe.name or recipe.task}: {headline(result.board)}')}", "", *result_lines(result)]
     verb = result.bundle.verbs[0]
     lines += ["", f"Use it: `seq2seq-kit {verb} {result.run_id} --data new.csv --out {verb}.csv`"]
     return "\n".join(lines)
@@ -28,7 +28,7 @@ def describe_run(result: TrainResult) -> str:
 
 def result_lines(result: TrainResult) -> list[str]:
     """The result table, how the fit went, and the findings."""
-    test = result.test
+    test = result.board
     lines = [
         *markdown_table(test),
         "",
@@ -56,7 +56,8 @@ def headline(test: Board) -> str:
     said = f"{test.titles[test.headline]} {figure(test.metrics()[test.headline])}{unit}"
     if test.compares != test.error:  # which is on another scale than the headline
         said += f", {test.compares} {figure(test.error_of())}"
-    return f"{said}, {test.said(test.best_baseline)}"
+    where = "" if test.part == "test" else "on validation: "
+    return f"{where}{said}, {test.said(test.best_baseline)}"
 
 
 def header(test: Board) -> list[str]:

@@ -175,7 +175,9 @@ def plot_error_by_step(test: Evaluation) -> Figure:
         axes.plot(steps, curve, color=colours[name], marker="o", ms=3, lw=2 if name == MODEL else 1.2, label=name)
     told = [f"{name}, up to {peak:.4g}" if peak > base else name for name, peak in peaks.items()]
     unit = "scaled units" if len(test.targets) > 1 else test.column_units.get(test.targets[0], test.targets[0])
-    axes.set(title="Error by output step, test windows", xlabel="output step", ylabel=for_figure(f"RMSE ({unit})"))
+    axes.set(
+        title=f"Error by output step, {test.part} windows", xlabel="output step", ylabel=for_figure(f"RMSE ({unit})")
+    )
     axes.set_ylim(0, top if top and max(peaks.values()) > base else None)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(axes.lines, map(for_figure, told), frameon=False, loc="upper left", bbox_to_anchor=(1, 1))

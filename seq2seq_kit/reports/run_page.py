@@ -21,6 +21,7 @@ _FACTS = {
     "versions": "versions",
     "mlflow.source.git.commit": "revision",
 }
+_NAMES = {"test": "test", "val": "validation"}
 _WORDS = {"mae": "MAE", "rmse": "RMSE", "mase": "MASE", "r2": "R2"}
 
 
@@ -54,7 +55,7 @@ def run_page(
         blocks.append(page.paragraph(tags["error"], kind="warning"))
     titles, rows = result_table(tags, metrics)
     if rows:
-        blocks += [page.heading("Result on the test part"), page.table(titles, rows)]
+        blocks += [page.heading(f"Result on the {_NAMES[_part(metrics)]} part"), page.table(titles, rows)]
     if "evaluated" in tags:
         blocks.append(page.paragraph(tags["evaluated"]))
     findings = [(text, "") for key, text in sorted(tags.items()) if key.startswith("finding.")]
@@ -77,18 +78,25 @@ def run_page(
 
 def result_table(tags: Mapping[str, str], metrics: Mapping[str, float]) -> tuple[list[str], list[list[str]]]:
     """Titles and rows of the result table, from a run's metrics; without rows where it has no result."""
-    keys = [key.removeprefix("test/") for key in metrics if key.startswith("test/") and key != "test/skill"]
+    part = _part(metrics)
+    keys = [key.removeprefix(f"{part}/") for key in metrics if key.startswith(f"{part}/") and key != f"{part}/skill"]
     keys.sort(key=lambda key: list(_WORDS).index(key) if key in _WORDS else -1)
-    found = {"model": {key: metrics[f"test/{key}"] for key in keys}}
+    found = {"model": {key: metrics[f"{part}/{key}"] for key in keys}}
     named = {own: name for name, own in metric_keys(json.loads(tags.get("baselines", "[]"))).items()}
     for metric, value in sorted(metrics.items()):
-        own = metric.removeprefix("test_baselines/")
+        own = metric.removeprefix(f"{part}_baselines/")
         key = max((key for key in keys if own.endswith(f"_{key}")), key=len, default=None)
         if own != metric and key:
             name = own.removesuffix(f"_{key}")
             found.setdefault(named.get(name, name.replace("_", " ")), {})[key] = value
     titles = ["", *(_WORDS.get(key, key.replace("_", " ")) for key in keys)]
     return titles, [[name, *(figure(own.get(key, float("nan"))) for key in keys)] for name, own in found.items() if own]
+
+
+def _part(metrics: Mapping[str, float]) -> str:
+    """The part that a run's result is of: a run without test rows has figures of val alone."""
+    tested = any(key.startswith("test/") for key in metrics)
+    return "test" if tested or not any(key.startswith("val_baselines/") for key in metrics) else "val"
 
 
 def _figures(files: Path) -> list[Path]:

@@ -105,6 +105,7 @@ def conclude_sweep(store: TrialStore, setup: Setup, ended: Ended) -> SweepResult
             tuner=section.tuner,
             verb=winner.bundle.verbs[0] if winner else "predict",
             board=result_lines(winner) if winner else [],
+            judged=winner.board.part if winner else "test",
             experiment=record.experiment_id,
             accepts=lambda key, value: best is not None and _accepts(recipe, {**best.values, key: value}),
         )
@@ -182,7 +183,8 @@ def _evaluate(
             raise KeyboardInterrupt
         findings += refitted(epochs)
         setup.reporter.find(findings[-1])
-    store.mark_tested()
+    if job.evaluated == "test":
+        store.mark_tested()
     return conclude(
         job,
         model,

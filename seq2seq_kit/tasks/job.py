@@ -80,6 +80,11 @@ class Job(ABC, Generic[R, B, E]):
     own: Own | None = field(default=None, kw_only=True)
     start: Bundle | None = field(default=None, kw_only=True)
 
+    @property
+    def evaluated(self) -> str:
+        """The part that the run's figures are of: `test`, or `val` where the recipe leaves no test rows."""
+        return "test" if self.examples.count("test") else "val"
+
     @classmethod
     @abstractmethod
     def open(cls, recipe: R, data: pd.DataFrame | None) -> Self:
@@ -217,7 +222,7 @@ class Job(ABC, Generic[R, B, E]):
         """The metrics of a part."""
 
     def examine(self, fitted: Fit, val: E, test: E) -> list[Finding]:
-        """The findings on the result."""
+        """The findings on the result; `test` is the evaluation of the part `evaluated`."""
         if not fitted.best_epoch:
             said = "the weights are hardly trained and no validation has chosen them"
             text = f"interrupted before the first epoch had ended: {said}"

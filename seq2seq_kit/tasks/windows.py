@@ -22,6 +22,7 @@ from seq2seq_kit.data.tables.categories import category_sizes
 from seq2seq_kit.data.tables.memory import require_room, require_room_for_groups
 from seq2seq_kit.data.windows.checks import check_data
 from seq2seq_kit.data.windows.prepare import Prepared, prepare, prepare_on_disk
+from seq2seq_kit.data.windows.shown import as_test
 from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.evaluation import MODEL, Baseline, Evaluation, Presentation, fit_forecast_baselines, naive_error
 from seq2seq_kit.evaluation.baselines import Predictor
@@ -228,7 +229,8 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
         return self.detects or getattr(self.recipe, "detect", None) is not None
 
     def judged(self, bundle: W) -> Comparison | None:
-        rows = None if bundle.detector is None else labels_of(self.recipe, self.source, self.prepared)
+        judges = bundle.detector is not None and self.evaluated == "test"
+        rows = labels_of(self.recipe, self.source, self.prepared) if judges else None
         return None if rows is None else judge_bundle(bundle, self.prepared, rows, seed=self.recipe.seed)
 
     def report(self, bundle: W, part: str) -> Evaluation:
@@ -237,29 +239,30 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
     def plots(self, bundle: W, fitted: Fit, test: Evaluation, folder: Path) -> dict[str, Figure]:
         predictors: dict[str, Predictor] = {MODEL: bundle.forecast} | {peer.name: peer for peer in bundle.baselines}
         name = self.recipe.name or self.recipe.task
-        title = f"{self.noun.capitalize()} of the test windows: {name}"
+        title = f"{self.noun.capitalize()} of the {self.evaluated} windows: {name}"
         bands = None if bundle.intervals is None else bundle.with_intervals
-        shown = plots.pick_examples(self.prepared, "test", predictors, count=6, bands=bands)
-        many = plots.pick_examples(self.prepared, "test", predictors, count=_EXAMPLES, bands=bands)
+        shown = plots.pick_examples(self.prepared, self.evaluated, predictors, count=6, bands=bands)
+        many = plots.pick_examples(self.prepared, self.evaluated, predictors, count=_EXAMPLES, bands=bands)
         write_interactive(many, folder / f"{self.noun}.html", title=title)
         if bundle.detector is not None:
             found = self._newest(bundle)
             page, units = folder / "anomalies.html", self.prepared.data.units
-            write_anomaly_page(found, page, title=f"Anomalies of the test part: {name}", units=units)
+            write_anomaly_page(found, page, title=f"Anomalies of the {self.evaluated} part: {name}", units=units)
         own = {} if test.intervals is None else {"intervals": plot_intervals(test.intervals)}
         figures = {self.noun: plots.plot_examples(shown, title=title), "error_by_step": plots.plot_error_by_step(test)}
         return figures | own
 
     def _newest(self, bundle: W) -> Detection:
-        """The detection of the test part, or of so many of its rows as a page can hold."""
-        kept = newest_rows(self.prepared, "test", _ROWS_OF_A_PAGE)
-        left, used = (int(np.diff(rows.rows["test"]).sum()) for rows in (self.prepared, kept))
-        found = bundle.detection(kept, "test")
+        """The detection of the part `evaluated`, or of so many of its rows as a page can hold."""
+        part = self.evaluated
+        kept = newest_rows(self.prepared, part, _ROWS_OF_A_PAGE)
+        left, used = (int(np.diff(rows.rows[part]).sum()) for rows in (self.prepared, kept))
+        found = bundle.detection(kept, part)
         if left == used:
             return found
-        said = f"the newest {used:,} of the {left:,} rows of the test part are here; `detect --page` shows others"
+        said = f"the newest {used:,} of the {left:,} rows of the {part} part are here; `detect --page` shows others"
         return replace(found, unreached=found.unreached - (left - used), notes=[*found.notes, said])
 
     def served(self, bundle: W) -> Mapping[str, tuple[Served, Served]]:
-        arrays = self.examples.arrays("test", np.array([0]))
-        return served_examples(bundle, self.prepared, self.source, arrays=arrays)
+        arrays = self.examples.arrays(self.evaluated, np.array([0]))
+        return served_examples(bundle, as_test(self.prepared, self.evaluated), self.source, arrays=arrays)

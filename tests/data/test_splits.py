@@ -7,12 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq_kit.data.tables.splits import (
+    CALIBRATION,
     PARTS,
     Split,
     expanding_folds,
     fill_missing,
     rows_of_part,
     split_by_time,
+    split_from_end,
     whole,
 )
 from seq2seq_kit.data.tables.table import Table, read_table
@@ -63,6 +65,46 @@ def test_numbers_of_rows_that_a_series_does_not_have_are_refused() -> None:
     with pytest.raises(DataError, match=r"5 \+ 2 \+ 4 = 11 rows .* west has 10\.") as caught:
         split_by_time(table, train=5, val=2, test=4)
     assert caught.value.code == "too_few_rows"
+
+
+def test_rows_from_the_end_count_from_the_newest_row_of_each_series() -> None:
+    table = _table(list(range(30)), series=["east"] * 20 + ["west"] * 10)
+    split = split_from_end(table, [2, 1, 3])
+    assert split.rows("train").tolist() == [[0, 14], [20, 24]]
+    assert split.rows("val").tolist() == [[14, 16], [24, 26]]
+    assert split.rows(CALIBRATION).tolist() == [[16, 17], [26, 27]]
+    assert split.rows("test").tolist() == [[17, 20], [27, 30]]
+    no_test = split_from_end(table, [4, 0, 0])
+    assert no_test.rows("val").tolist() == [[16, 20], [26, 30]]
+    assert no_test.rows("test").tolist() == [[20, 20], [30, 30]]
+
+
+def test_a_series_without_a_row_before_those_from_the_end_is_refused_or_left_out() -> None:
+    table = _table(list(range(30)), series=["east"] * 20 + ["west"] * 10)
+    with pytest.raises(DataError, match=r"6 \+ 4 = 10 rows at the end .* west has 10\.") as caught:
+        split_from_end(table, [6, 0, 4])
+    assert caught.value.code == "too_few_rows"
+    left = split_from_end(table, [6, 0, 4], leave_out=True)
+    assert [left.rows(part).tolist() for part in PARTS] == [
+        [[0, 10], [20, 20]],
+        [[10, 16], [20, 20]],
+        [[16, 20], [20, 20]],
+    ]
+    with pytest.raises(DataError, match="has 20"):
+        split_from_end(table, [20, 0, 4], leave_out=True)
+
+
+@given(lengths=st.lists(st.integers(1, 60), min_size=1, max_size=5), val=st.integers(1, 20), test=st.integers(0, 20))
+def test_a_series_of_its_own_is_divided_as_among_others(lengths: list[int], val: int, test: int) -> None:
+    names = [f"s{number}" for number, length in enumerate(lengths) for _ in range(length)]
+    table = _table([0.0] * sum(lengths), series=names)
+    if max(lengths) <= val + test:
+        return
+    split = split_from_end(table, [val, 0, test], leave_out=True)
+    for series, (length, first) in enumerate(zip(lengths, table.bounds[:-1], strict=True)):
+        parts = [np.diff(split.rows(part)[series])[0] for part in PARTS]
+        assert parts == ([length - val - test, val, test] if length > val + test else [0, 0, 0])
+        assert split.rows("train")[series, 0] == first
 
 
 def test_rows_after_the_last_part_are_in_no_window_and_no_fill() -> None:

@@ -92,7 +92,7 @@ def test_an_item_of_a_list_is_found_on_its_own_line(tmp_path: Path) -> None:
         ("data.missing", "interpolat", "Received: 'interpolat'; did you mean interpolate?"),
         ("data.scaling", "zscore", "must be 'standard', 'minmax', 'robust' or 'none'. Received: 'zscore'"),
         ("data.split.val", 0, "must be in (0, 1). Received: 0"),
-        ("data.split.test", 1.0, "must be in (0, 1). Received: 1.0"),
+        ("data.split.test", 1.0, "must be in [0, 1). Received: 1.0"),
         ("seed", -1, "must be in [0, 4294967296). Received: -1"),
         ("name", "my run", "must be letters, digits, dots, hyphens and underscores. Received: 'my run'"),
         ("model", None, "must be a section of `key: value` lines. Received: None"),

@@ -98,10 +98,12 @@ def restore_labels(stored: Sequence[object], outputs: int) -> list[str]:
     return labels
 
 
-def require_parts(parts: Mapping[str, np.ndarray], origin: str, *, unit: str = "sequences") -> None:
-    """Raises `DataError` where a part is empty; `unit` is what it has none of."""
+def require_parts(
+    parts: Mapping[str, np.ndarray], origin: str, needed: Sequence[str] = PARTS, *, unit: str = "sequences"
+) -> None:
+    """Raises `DataError` where a needed part is empty; `unit` is what it has none of."""
     total = sum(len(numbers) for numbers in parts.values())
-    for part in PARTS:
+    for part in needed:
         if not len(parts[part]):
             raise DataError(
                 f"{origin}: none of its {total} {unit} falls into the {part} part. Give more {unit}, or larger "

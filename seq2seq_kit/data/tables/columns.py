@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from seq2seq_kit.data.tables.calendar import calendar_names
+from seq2seq_kit.data.tables.splits import PARTS
 from seq2seq_kit.data.windows.batches import Layout
 from seq2seq_kit.data.windows.ranges import WindowShape
 from seq2seq_kit.data.windows.window_scaling import WindowScaling
@@ -153,6 +154,11 @@ def window_shape(data: Data) -> WindowShape:
         )
     before, after = getattr(data, "backcast_steps", 0), getattr(data, "forecast_steps", 0)
     return WindowShape.autoencode(input_steps=data.input_steps, before=before, after=after)
+
+
+def parts_of(data: Data) -> tuple[str, ...]:
+    """The parts that a recipe's rows are divided into, without that of intervals: test may be left out."""
+    return PARTS if data.split.tested else PARTS[:-1]
 
 
 def stride_of(data: Data, part: str) -> int:

@@ -1,6 +1,6 @@
 """Train, val and test: by time, for each series, the newest rows last. And what may be filled in without looking ahead."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -76,6 +76,40 @@ def split_by_time(
     return _split_at(np.column_stack([first, val_first, held_first, test_first, end]))
 
 
+def split_from_end(table: Table, counts: Sequence[int], *, leave_out: bool = False) -> Split:
+    """Divides the rows of each series by numbers of rows from its own newest one; all rows before them are train.
+
+    Args:
+        table: The rows.
+        counts: Rows of val, calibration and test.
+        leave_out: A series without a row to train on has no part, if another one has enough.
+
+    Raises:
+        DataError: A series has no more rows than the numbers ask for.
+    """
+    first, end = table.bounds[:-1, None], table.bounds[1:, None]
+    edges = np.concatenate([first, end - np.cumsum([0, *counts[::-1]])[::-1]], axis=1)
+    asked = " + ".join(str(count) for count in counts if count)
+    said = f"{asked} = {sum(counts)} rows at the end of each series, and others before them to train on"
+    return _split_at(_without_short(table, edges, edges[:, 1] <= edges[:, 0], said, leave_out))
+
+
+def _without_short(table: Table, edges: np.ndarray, short: np.ndarray, asked: str, leave_out: bool) -> np.ndarray:
+    """The edges, with no part for the series that are too short; see `split_by_time` for `leave_out`."""
+    found = np.flatnonzero(short)
+    if leave_out and len(found) < len(edges):
+        edges[found] = table.bounds[found, None]
+    elif len(found):
+        rows = int(table.bounds[found[0] + 1] - table.bounds[found[0]])
+        which = f"the series {table.series[found[0]]}" if len(table.series) > 1 else "it"
+        raise DataError(
+            f"{table.origin}: data.split asks for {asked}, but {which} has {rows}. Ask for fewer, or give shares: "
+            "split: {val: 0.15, test: 0.15}",
+            code="too_few_rows",
+        )
+    return edges
+
+
 def _split_at(edges: np.ndarray) -> Split:
     """The split at the first rows of train, val, calibration and test and the end, for each series, shape `(series, 5)`."""
     held = edges[:, 3] - edges[:, 2]
@@ -84,19 +118,8 @@ def _split_at(edges: np.ndarray) -> Split:
 
 def _split_by_count(table: Table, counts: list[int], leave_out: bool) -> Split:
     edges = table.bounds[:-1, None] + np.concatenate([[0], np.cumsum(counts)])
-    short = np.flatnonzero(edges[:, -1] > table.bounds[1:])
-    if leave_out and len(short) < len(edges):
-        edges[short] = edges[short, :1]
-    elif len(short):
-        asked = " + ".join(str(count) for count in counts if count)
-        rows = int(table.bounds[short[0] + 1] - table.bounds[short[0]])
-        which = f"the series {table.series[short[0]]}" if len(table.series) > 1 else "it"
-        raise DataError(
-            f"{table.origin}: data.split asks for {asked} = {sum(counts)} rows of each series, but "
-            f"{which} has {rows}. Ask for fewer, or give shares: split: {{val: 0.15, test: 0.15}}",
-            code="too_few_rows",
-        )
-    return _split_at(edges)
+    asked = f"{' + '.join(str(count) for count in counts if count)} = {sum(counts)} rows of each series"
+    return _split_at(_without_short(table, edges, edges[:, -1] > table.bounds[1:], asked, leave_out))
 
 
 def whole(table: Table) -> Split:

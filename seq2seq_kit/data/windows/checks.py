@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from seq2seq_kit.data.tables.columns import parts_of
 from seq2seq_kit.data.tables.pieces import Moments, pieces_of
-from seq2seq_kit.data.tables.splits import PARTS
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.findings import Finding
@@ -104,7 +104,7 @@ def _few_windows(prepared: Prepared) -> list[Finding]:
             f"only {prepared.windows[part].count} {part} windows; figures from fewer than {_FEW_WINDOWS[part]} are unreliable",
             "Use more rows, a smaller window_stride or input_steps, or a larger share in data.split",
         )
-        for part in PARTS
+        for part in parts_of(prepared.data)
         if prepared.windows[part].count < _FEW_WINDOWS[part]
     ]
 
@@ -112,7 +112,7 @@ def _few_windows(prepared: Prepared) -> list[Finding]:
 def _left_out_series(prepared: Prepared) -> list[Finding]:
     """Series so short that a part has no window of theirs; with a single series that is an error before this."""
     findings = []
-    for part in PARTS:
+    for part in parts_of(prepared.data):
         held = set(prepared.windows[part].series.tolist())
         absent = [name for series, name in enumerate(prepared.table.series) if series not in held]
         if absent:

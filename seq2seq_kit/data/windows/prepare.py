@@ -13,9 +13,9 @@ import pandas as pd
 from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
 from seq2seq_kit.data.on_disk.table import open_table
 from seq2seq_kit.data.tables.categories import settle
-from seq2seq_kit.data.tables.columns import Columns, window_shape
+from seq2seq_kit.data.tables.columns import Columns, parts_of, window_shape
 from seq2seq_kit.data.tables.scaling import Scaler
-from seq2seq_kit.data.tables.splits import PARTS, Split, split_by_time, whole
+from seq2seq_kit.data.tables.splits import PARTS, Split, split_by_time, split_from_end, whole
 from seq2seq_kit.data.tables.table import Table, read_table, refuse_huge
 from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.data.tables.timestamps import TimeStyle
@@ -32,7 +32,7 @@ from seq2seq_kit.data.windows.ahead import (
 from seq2seq_kit.data.windows.prepared import Prepared, fill_and_scale, fit_fill_and_scale, scale
 from seq2seq_kit.data.windows.stages import fill, fit_on, pad_short, refuse_bad_weights, rows_lost
 from seq2seq_kit.errors import DataError, SeriesTooShortError
-from seq2seq_kit.recipe.fields import Data, HorizonData, WindowData
+from seq2seq_kit.recipe.fields import CalibratedSplit, Data, HorizonData, WindowData
 
 __all__ = ["Prepared", "prepare", "prepare_ahead", "prepare_by_series", "prepare_new", "prepare_on_disk"]
 
@@ -174,7 +174,7 @@ def _forecastable(data: HorizonData, table: Table, scaler: Scaler) -> Table:
 
 
 def _refuse_short(prepared: Prepared) -> None:
-    for part in PARTS:
+    for part in parts_of(prepared.data):
         held = np.isin(np.arange(len(prepared.table.series)), prepared.windows[part].series)
         if not held.all():
             absent = [prepared.table.series[series] for series in np.flatnonzero(~held)]
@@ -209,7 +209,10 @@ def read_rows(data: Data, frame: pd.DataFrame, origin: str, trained: TimeStyle |
 
 def _split(data: Data, table: Table) -> Split:
     leave_out = isinstance(data, WindowData) and data.short_series != "refuse"
-    split, calibration = data.split, getattr(data.split, "calibration", None)
+    split = data.split
+    share, held = (split.calibration, split.calibration_steps) if isinstance(split, CalibratedSplit) else (None, None)
+    if split.from_end:
+        return split_from_end(table, [split.val_steps or 0, held or 0, split.test_steps or 0], leave_out=leave_out)
     return split_by_time(
-        table, val=split.val, test=split.test, train=split.train, calibration=calibration, leave_out=leave_out
+        table, val=split.val, test=split.test, train=split.train, calibration=share, leave_out=leave_out
     )

@@ -11,11 +11,11 @@ from seq2seq_kit.data.on_disk.batches import make_group_batches
 from seq2seq_kit.data.on_disk.rows import on_disk
 from seq2seq_kit.data.rows import Rows
 from seq2seq_kit.data.tables.categories import unknown_values
-from seq2seq_kit.data.tables.columns import Columns, forecasts, stride_of, window_shape
+from seq2seq_kit.data.tables.columns import Columns, forecasts, parts_of, stride_of, window_shape
 from seq2seq_kit.data.tables.history import History
 from seq2seq_kit.data.tables.pieces import cells_of
 from seq2seq_kit.data.tables.scaling import Scaler
-from seq2seq_kit.data.tables.splits import ALL_PARTS, PARTS, Split, expanding_folds, rows_of_part
+from seq2seq_kit.data.tables.splits import ALL_PARTS, Split, expanding_folds, rows_of_part
 from seq2seq_kit.data.tables.table import Table
 from seq2seq_kit.data.tables.transforms import Transforms
 from seq2seq_kit.data.windows.batches import Layout, as_tensor, make_batches
@@ -230,10 +230,10 @@ class Prepared:
         first = self.windows[part].target_rows(windows)[:, :1]
         return transforms.inverse(values, names, lambda back, count: self.levels.last(first - back + np.arange(count)))
 
-    def require_windows(self, parts: Sequence[str] = PARTS, *, fold: str = "") -> None:
-        """Raises `SeriesTooShortError` where one of the parts holds not one window; `fold` is named in the message."""
+    def require_windows(self, parts: Sequence[str] = (), *, fold: str = "") -> None:
+        """Raises `SeriesTooShortError` where one of the parts, by default all, has no window; `fold` is named in the message."""
         shape = window_shape(self.data)
-        for part in parts:
+        for part in parts or parts_of(self.data):
             if self.windows[part].count:
                 continue
             rows = self.split.rows(part)

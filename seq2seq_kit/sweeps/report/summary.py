@@ -49,6 +49,7 @@ def describe_sweep(
     tuner: str,
     verb: str = "predict",
     board: Sequence[str] = (),
+    judged: str = "test",
     accepts: Callable[[str, object], bool] | None = None,
     experiment: str = "",
 ) -> str:
@@ -65,7 +66,8 @@ def describe_sweep(
         run_id: MLflow run of the sweep.
         tuner: KerasTuner's name: random, bayesian, hyperband, grid.
         verb: The first command of the winner's bundle.
-        board: Lines of Markdown that compare the winner with the baselines on the test rows.
+        board: Lines of Markdown that compare the winner with the baselines.
+        judged: The part that they are of.
         accepts: Whether the winner's recipe would be valid with this value at this key, called before one is suggested.
             Without it, only what holds for all recipes is known: rates below 1, counts from 1, no change of sign.
         experiment: Id of the MLflow experiment; with it, the trials are links inside MLflow's pages.
@@ -81,7 +83,7 @@ def describe_sweep(
         lines += [*_table(trials, knobs, metric, direction, importances, experiment), ""]
         lines += [*_over_folds(best), *_all_trials(run_id, experiment, direction)]
     if board:
-        lines += ["### The winner on the test rows", "", *board, ""]
+        lines += [f"### The winner on the {judged} rows", "", *board, ""]
     if best:
         lines += ["### What mattered", "", *_mattered(importances), ""]
     widen = edge_hints(best, knobs, importances.shares, accepts=accepts) if best else []

@@ -16,12 +16,8 @@ from seq2seq_kit.recipe.model_rules import (
     segments_and_pyramid_divide_the_steps,
 )
 from seq2seq_kit.recipe.robust_fields import RobustTraining
-from seq2seq_kit.recipe.rules import (
-    TABLE_RULES,
-    a_split_in_time_leaves_training_rows,
-    is_count,
-    row_groups_are_read_as_they_stand,
-)
+from seq2seq_kit.recipe.rules import TABLE_RULES, is_count, row_groups_are_read_as_they_stand
+from seq2seq_kit.recipe.split_rules import a_split_in_time_leaves_training_rows
 from seq2seq_kit.recipe.transform_rules import WINDOW_RULES
 
 Beyond = Annotated[int, Field(ge=0, le=MOST)]

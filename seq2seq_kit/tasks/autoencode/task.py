@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.data.tables.columns import window_shape
 from seq2seq_kit.data.windows.kept import loss_flags
+from seq2seq_kit.data.windows.shown import as_test
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import Evaluation
 from seq2seq_kit.evaluation.diagnostics import examine_errors, returns_the_mean
@@ -86,9 +87,10 @@ class AutoencodeJob(WindowJob[AutoencodeRecipe, AutoencodeBundle]):
             bundle.halves  # noqa: B018
         except ArgumentError:  # a program's own model may have no latent vector
             return figures
-        windows = self.prepared.windows["test"].evenly(MOST_POINTS)
-        title = f"Latent space of the test windows: {self.recipe.name or self.recipe.task}"
-        bundle.map_windows(self.prepared, windows).save(folder / "latent_space.html", title=title)
+        shown = as_test(self.prepared, self.evaluated)
+        windows = shown.windows["test"].evenly(MOST_POINTS)
+        title = f"Latent space of the {self.evaluated} windows: {self.recipe.name or self.recipe.task}"
+        bundle.map_windows(shown, windows).save(folder / "latent_space.html", title=title)
         return figures
 
     @staticmethod

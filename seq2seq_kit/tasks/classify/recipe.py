@@ -28,14 +28,13 @@ from seq2seq_kit.recipe.fields import (
     Written,
 )
 from seq2seq_kit.recipe.messages import Problem
-from seq2seq_kit.recipe.rules import (
-    TABLE_RULES,
-    a_split_in_time_leaves_training_rows,
-    a_split_of_sequences_leaves_training_sequences,
-    names_of,
-)
+from seq2seq_kit.recipe.rules import TABLE_RULES, names_of
 from seq2seq_kit.recipe.section import Section
 from seq2seq_kit.recipe.sourced import Sourced
+from seq2seq_kit.recipe.split_rules import (
+    a_split_in_time_leaves_training_rows,
+    a_split_of_sequences_leaves_training_sequences,
+)
 from seq2seq_kit.recipe.time_fields import Timing
 
 

@@ -17,12 +17,9 @@ from seq2seq_kit.recipe.interval_fields import (
     intervals_have_levels_and_rows,
     open_calibration,
 )
-from seq2seq_kit.recipe.rules import (
-    TABLE_RULES,
-    a_split_in_time_leaves_training_rows,
-    row_groups_are_read_as_they_stand,
-)
+from seq2seq_kit.recipe.rules import TABLE_RULES, row_groups_are_read_as_they_stand
 from seq2seq_kit.recipe.section import Section, Tree
+from seq2seq_kit.recipe.split_rules import a_split_in_time_leaves_training_rows
 from seq2seq_kit.tasks.forecast.recipe import ForecastData, ForecastTraining, a_target_is_not_known
 
 NO_MODEL = "none"

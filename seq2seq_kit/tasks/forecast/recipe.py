@@ -35,12 +35,8 @@ from seq2seq_kit.recipe.model_rules import (
     true_outputs_are_for_decoders_that_read_them,
 )
 from seq2seq_kit.recipe.robust_fields import RobustTraining
-from seq2seq_kit.recipe.rules import (
-    TABLE_RULES,
-    a_split_in_time_leaves_training_rows,
-    names_of,
-    row_groups_are_read_as_they_stand,
-)
+from seq2seq_kit.recipe.rules import TABLE_RULES, names_of, row_groups_are_read_as_they_stand
+from seq2seq_kit.recipe.split_rules import a_split_in_time_leaves_training_rows
 from seq2seq_kit.recipe.transform_rules import WINDOW_RULES
 
 

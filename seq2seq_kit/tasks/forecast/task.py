@@ -201,8 +201,8 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
     def _attention(self, bundle: ForecastBundle) -> Figure:
         from seq2seq_kit.models.decoding import attention_weights
 
-        windows = self.prepared.windows["test"].evenly(_MAPS)
-        arrays = self.prepared.arrays("test", windows)
+        windows = self.prepared.windows[self.evaluated].evenly(_MAPS)
+        arrays = self.prepared.arrays(self.evaluated, windows)
         weights = attention_weights(bundle.model, [*arrays, bundle.forward(arrays)])
         read = self.recipe.data.input_steps
         joined = -(-read // weights.shape[2])

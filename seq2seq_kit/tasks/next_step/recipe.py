@@ -26,10 +26,8 @@ from seq2seq_kit.recipe.interval_fields import (
     intervals_have_levels_and_rows,
     open_calibration,
 )
-from seq2seq_kit.recipe.rules import (
-    TABLE_RULES,
-    a_split_in_time_leaves_training_rows,
-)
+from seq2seq_kit.recipe.rules import TABLE_RULES
+from seq2seq_kit.recipe.split_rules import a_split_in_time_leaves_training_rows
 
 
 class NextStepData(Data):

@@ -20,15 +20,14 @@ from seq2seq_kit.recipe.fields import (
     TokenTraining,
     Written,
 )
-from seq2seq_kit.recipe.rules import (
-    TABLE_RULES,
-    a_split_in_time_leaves_training_rows,
-    a_split_of_sequences_leaves_training_sequences,
-    labels_are_not_read,
-)
+from seq2seq_kit.recipe.rules import TABLE_RULES, labels_are_not_read
 from seq2seq_kit.recipe.section import Section
 from seq2seq_kit.recipe.source_rules import scheme_of
 from seq2seq_kit.recipe.sourced import Sourced
+from seq2seq_kit.recipe.split_rules import (
+    a_split_in_time_leaves_training_rows,
+    a_split_of_sequences_leaves_training_sequences,
+)
 
 
 class Labels(Section):

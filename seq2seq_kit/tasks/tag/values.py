@@ -15,6 +15,7 @@ from seq2seq_kit.data.sequences.labels import (
     require_parts,
 )
 from seq2seq_kit.data.sequences.ragged import Ragged, value_fields
+from seq2seq_kit.data.tables.columns import parts_of
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.splits import PARTS, joined_parts
 from seq2seq_kit.data.windows.prepare import Prepared, prepare, prepare_new
@@ -33,7 +34,7 @@ def prepare_values(data: TagValuesData, frame: pd.DataFrame, *, origin: str = "t
     prepared = prepare(data, frame, windows=False, origin=origin)
     ordered = _by_row(texts, prepared)
     starts, lengths, parts = _cut(prepared, data.input_steps)
-    require_parts(parts, origin)
+    require_parts(parts, origin, parts_of(data))
     train = prepared.split.rows("train")
     labels = learn_labels([text for first, end in train for text in ordered[first:end]])
     used = np.zeros(
@@ -45,7 +46,7 @@ def prepare_values(data: TagValuesData, frame: pd.DataFrame, *, origin: str = "t
     number_labels(texts, labels, origin)  # the message counts rows as the file does
     ordered = _by_row(texts, prepared)
     tagged = _tagged(prepared, number_labels(ordered, labels, origin), labels, starts, lengths, parts)
-    require_labels(tagged, PARTS, origin)
+    require_labels(tagged, parts_of(data), origin)
     return tagged, prepared
 
 

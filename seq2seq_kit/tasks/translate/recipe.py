@@ -29,9 +29,9 @@ from seq2seq_kit.recipe.model_rules import (
     a_pyramid_has_layers_to_join,
     true_outputs_are_for_decoders_that_read_them,
 )
-from seq2seq_kit.recipe.rules import a_split_of_sequences_leaves_training_sequences
 from seq2seq_kit.recipe.section import Tree
 from seq2seq_kit.recipe.sourced import Sourced
+from seq2seq_kit.recipe.split_rules import a_split_of_sequences_leaves_training_sequences
 from seq2seq_kit.recipe.sweep import knob_of
 
 

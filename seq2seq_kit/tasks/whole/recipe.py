@@ -9,10 +9,8 @@ from seq2seq_kit.recipe.fields import SPLIT, EncoderDecoder, Name, Recipe, Rule,
 from seq2seq_kit.recipe.latent_fields import Latent
 from seq2seq_kit.recipe.model_rules import a_divergence_is_of_a_variational_latent, a_pyramid_has_layers_to_join
 from seq2seq_kit.recipe.robust_fields import RobustTraining
-from seq2seq_kit.recipe.rules import (
-    TABLE_RULES,
-    a_split_of_sequences_leaves_training_sequences,
-)
+from seq2seq_kit.recipe.rules import TABLE_RULES
+from seq2seq_kit.recipe.split_rules import a_split_of_sequences_leaves_training_sequences
 
 
 class WholeData(Table):
