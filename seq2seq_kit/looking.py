@@ -182,11 +182,13 @@ def _figures(prepared: Prepared) -> tuple[dict[str, tuple[str, Figure]], dict[st
     for number, target in enumerate(roles.targets[:_MOST_TARGETS], start=1):
         own = rows[:, table.columns.index(target)]
         seasons[target] = find_seasons(own, table.every)
-        reach = min(most, max([_LEAST_LAGS, *(3 * season.steps for season in seasons[target])]))
+        named = {season.name: season.steps for season in seasons[target]}
+        asked = getattr(prepared.data, "season", None)
+        named |= {"data.season": asked} if asked and asked not in named.values() else {}
+        reach = min(most, max([_LEAST_LAGS, *(3 * steps for steps in named.values())]))
         if reach < 3:
             continue
         about = f"Seasons of {target}" + (f", series {table.series[longest]}" if table.series[longest] else "")
-        named = {season.name: season.steps for season in seasons[target]}
         found[f"seasons{number}"] = about, plot_seasons(own, named, title=about, most=reach)
         others = [name for name in roles.inputs if name in table.columns and name != target][:_MOST_COLUMNS]
         curves = {name: lagged(filled(rows[:, table.columns.index(name)]), filled(own), reach) for name in others}

@@ -197,7 +197,7 @@ def conclude(
         board = val if job.evaluated == "val" else job.report(bundle, "test")
         judged = job.judged(bundle)
         told += judged.findings() if judged else []
-        for finding in [*told, *no_test_part(board), *job.examine(fitted, val, board)]:
+        for finding in [*told, *no_test_part(board.part), *job.examine(fitted, val, board)]:
             findings.append(finding)
             reporter.find(finding)
         uri = record.tracking.uri

@@ -16,6 +16,7 @@ from seq2seq_kit.data.windows.prepare import prepare
 from seq2seq_kit.data.windows.ranges import WindowShape, make_windows
 from seq2seq_kit.evaluation import evaluate_part, fit_forecast_baselines, naive_error
 from seq2seq_kit.evaluation.baselines import LastValue, Predictor
+from seq2seq_kit.evaluation.diagnostics import no_test_part
 from seq2seq_kit.explanation import recurrences_of, slow_layers
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.intervals.board import IntervalScores
@@ -33,6 +34,7 @@ from seq2seq_kit.tasks.classify.task import ClassifyJob
 from seq2seq_kit.tasks.echo.evaluation import check_echo, evaluate_echo, examine_echo
 from seq2seq_kit.tasks.forecast.linear_start import line_alone
 from seq2seq_kit.tasks.forecast.task import ForecastJob
+from seq2seq_kit.tasks.job import Job
 from seq2seq_kit.tasks.next_step.task import NextStepJob
 from seq2seq_kit.training.fit import Epoch, Fit
 from tests.anomalies.rows import HOUR, errors_of, noise
@@ -54,6 +56,10 @@ class Pair(NamedTuple):
 
 def forecast_data(frame: Rows, **data: Any) -> list[Finding]:
     return ForecastJob.open(parse_recipe(forecast_recipe(**data)), frame).check()
+
+
+def opened(**data: Any) -> Job[Any, Any, Any]:
+    return open_job(parse_recipe(forecast_recipe(**data)), hourly_frame())
 
 
 def checked(recipe: dict[str, Any], frame: Rows) -> list[Finding]:
@@ -297,6 +303,10 @@ PAIRS: dict[str, Pair] = {
         for code in ("loses_to_matrix_profile", "loses_to_moving_z", "loses_to_random", "loses_to_sub_pca")
     },
     "line_alone": Pair(lambda: line_alone(0.0), lambda: line_alone(0.1)),
+    "no_test_part": Pair(
+        lambda: no_test_part(opened(split={"val_steps": 100, "test_steps": 0}).evaluated),
+        lambda: no_test_part(opened(split={"val_steps": 100, "test_steps": 50}).evaluated),
+    ),
     "no_model": Pair(lambda: estimated(forecast_recipe() | {"model": "none"}), lambda: estimated()),
     "unknown_tokens": Pair(lambda: translated("each word once"), lambda: translated("b")),
     "unscaled_sequence": Pair(lambda: check_echo([0.0, 1.1]), lambda: check_echo([0.0, -1.0])),

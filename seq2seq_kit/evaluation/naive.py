@@ -3,13 +3,14 @@
 import numpy as np
 
 from seq2seq_kit.data.tables.pieces import PIECE, cells_of, pieces_of
+from seq2seq_kit.data.tables.seasons import seasons_within
 from seq2seq_kit.data.windows.prepare import Prepared
 
 
 def naive_error(prepared: Prepared) -> np.ndarray:
     """MASE's denominator: MAE of the seasonal naive forecast inside the training rows, shape `(series, targets)`.
 
-    The season is the shortest natural one, 1 where there is none (Hyndman and Koehler 2006).
+    The season is the recipe's (`data.season`), else the shortest natural one, 1 where there is none (Hyndman and Koehler 2006).
     """
     season = min(held_seasons(prepared).values(), default=1)
     picked = [prepared.table.columns.index(name) for name in prepared.columns.targets]
@@ -40,8 +41,8 @@ def _neighbours(lengths: np.ndarray) -> list[np.ndarray]:
 
 
 def held_seasons(prepared: Prepared) -> dict[str, int]:
-    """The natural seasons, in steps, that the training rows of some series hold at least once."""
-    every = prepared.table.every
-    rows = prepared.split.rows("train")
-    longest = int((rows[:, 1] - rows[:, 0]).max(initial=0))
-    return {name: length for name, length in every.seasons().items() if length < longest} if every else {}
+    """The seasons, in steps, that the training rows of some series hold at least once: the recipe's, else the natural ones.
+
+    A recipe's season of 1 is none.
+    """
+    return seasons_within(prepared.data, prepared.table, prepared.split.rows("train"))

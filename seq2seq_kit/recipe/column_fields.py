@@ -28,7 +28,8 @@ class WindowColumns(Section):
         "its power fitted on the training rows), diff (to the row before), seasonal_diff (to the row a season before).",
     )
     season_steps: Steps | None = Field(
-        None, description="Rows of a season for `seasonal_diff`; default: the shortest natural one of `every`."
+        None,
+        description="Rows of a season for `seasonal_diff`; default: `season`, else the shortest natural one of `every`.",
     )
     window_scaling: WindowScale = Field(
         "none",

@@ -23,7 +23,7 @@ from seq2seq_kit.recipe.split_fields import CalibratedSplit as CalibratedSplit
 from seq2seq_kit.recipe.split_fields import SequenceSplit as SequenceSplit
 from seq2seq_kit.recipe.split_fields import Split as Split
 from seq2seq_kit.recipe.sweep import Sweep
-from seq2seq_kit.recipe.time_fields import Calendar, Timing
+from seq2seq_kit.recipe.time_fields import SEASON, Calendar, Timing
 
 Missing = Literal["refuse", "interpolate", "ffill", "mask"]
 Scaling = Literal["standard", "minmax", "robust", "none"]
@@ -106,6 +106,7 @@ class HorizonData(WindowData):
     calendar: list[Calendar] = Field(
         default_factory=list, description="Features of the timestamp, also given to the decoder for the steps ahead."
     )
+    season: Steps | None = Field(None, description=SEASON)
     known_future: Annotated[list[Name], Field(max_length=10_000)] = Field(
         default_factory=list, description="Columns known ahead of time; `predict` needs them for the steps ahead."
     )

@@ -48,6 +48,10 @@ def _at_most_a_century(every: str) -> str:
     return every
 
 
+SEASON = (
+    "Rows of a season: what the seasonal naive baseline looks back, MASE's denominator and `seasonal_diff`; default: the "
+    "natural ones of `every`, none without a clock; 1: no season."
+)
 TimeColumns = Name | Annotated[list[Name], Field(min_length=1, max_length=6)]
 # An integer, a unit and nothing else; the data room turns it into a step (data/tables/time.py).
 Every = Annotated[

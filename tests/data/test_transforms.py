@@ -195,6 +195,12 @@ def test_what_has_no_logarithm_is_named(method: str, value: float) -> None:
         prepare_new(recipe_of(transform={"load": method}).data, frame, good)
 
 
+def test_a_difference_over_the_season_of_the_recipe() -> None:
+    own = prepared_of(transform={"load": "seasonal_diff"}, season=12).scaler.transforms
+    both = prepared_of(transform={"load": "seasonal_diff"}, season=12, season_steps=7).scaler.transforms
+    assert (own.lost, both.lost) == (12, 7)
+
+
 def test_masse_and_season_are_of_original_units() -> None:
     np.testing.assert_allclose(naive_error(prepared_of(transform={"load": "log"})), naive_error(prepared_of()))
 

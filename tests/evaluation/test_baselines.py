@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.data import Prepared
+from seq2seq_kit.data.windows.checks import check_data
 from seq2seq_kit.data.windows.prepare import prepare
+from seq2seq_kit.errors import DataError
 from seq2seq_kit.evaluation import Baseline, Presentation, fit_forecast_baselines, naive_error
 from seq2seq_kit.evaluation import ridge as ridge_fits
 from seq2seq_kit.evaluation.baselines import (
@@ -396,6 +398,45 @@ def test_the_naive_error_without_a_season_is_the_mean_change_of_a_step() -> None
     first, end = prepared.split.rows("train")[0]
     expected = np.abs(np.diff(frame["load"].to_numpy()[first:end])).mean()
     np.testing.assert_allclose(naive_error(prepared), [[expected]], rtol=1e-12)
+
+
+def test_the_season_of_the_recipe_is_that_of_baseline_and_denominator_without_a_clock() -> None:
+    frame = hourly_frame(300)
+    clocked, prepared = (
+        prepared_forecast(frame),
+        prepared_forecast(frame, time=None, every=None, calendar=[], season=24),
+    )
+    np.testing.assert_allclose(naive_error(prepared), naive_error(clocked), rtol=1e-12)
+    naive = fit_forecast_baselines(prepared)[1]
+    assert (naive.name, naive.about) == ("seasonal naive (season)", "repeats the value of one season (24 steps) before")
+    windows = all_windows(prepared, "test")
+    np.testing.assert_array_equal(naive(prepared, "test", windows), slow_seasonal(clocked, "test", 24))
+
+
+def test_the_season_of_the_recipe_wins_over_the_clock_and_that_is_told() -> None:
+    prepared = prepared_forecast(hourly_frame(400), season=12)
+    assert held_seasons(prepared) == {"season": 12}
+    np.testing.assert_allclose(naive_error(prepared), slow_naive_error(prepared, 12), rtol=1e-12)
+    said = [finding.text for finding in check_data(prepared) if "data.season" in finding.text]
+    assert said == [
+        "as data.season says, 12 rows are the season of the seasonal naive forecast and of MASE; the clock has day 24, week 168"
+    ]
+    weekly = prepared_forecast(hourly_frame(400), season=168)
+    assert held_seasons(weekly) == {"week": 168}
+    assert not [each for each in check_data(prepared_forecast(hourly_frame(400), season=24)) if "season" in each.text]
+
+
+def test_a_season_of_one_row_is_none() -> None:
+    prepared = prepared_forecast(hourly_frame(400), season=1)
+    assert [baseline.name for baseline in fit_forecast_baselines(prepared)] == ["last value", "ridge"]
+    np.testing.assert_allclose(naive_error(prepared), slow_naive_error(prepared, 1), rtol=1e-12)
+
+
+def test_a_season_as_long_as_the_training_rows_is_refused() -> None:
+    check_data(prepared_forecast(hourly_frame(400), season=279))
+    with pytest.raises(DataError, match=r"data\.season: 280 .* longest has 280") as caught:
+        check_data(prepared_forecast(hourly_frame(400), season=280))
+    assert caught.value.code == "season_too_long"
 
 
 def test_a_column_that_repeats_itself_has_no_naive_error() -> None:

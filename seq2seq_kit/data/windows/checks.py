@@ -4,6 +4,7 @@ import numpy as np
 
 from seq2seq_kit.data.tables.columns import parts_of
 from seq2seq_kit.data.tables.pieces import Moments, pieces_of
+from seq2seq_kit.data.tables.seasons import season_notes
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.findings import Finding
@@ -18,10 +19,11 @@ def check_data(prepared: Prepared) -> list[Finding]:
     """Constant columns, outliers, test rows outside the training range, too few windows, and the notes of preparing.
 
     Raises:
-        DataError: No target has a value in the training rows, so there would be nothing to learn.
+        DataError: No target has a value in the training rows, so there would be nothing to learn; see `season_notes`.
     """
-    findings = [Finding("data_note", "note", note, "") for note in prepared.notes]
     values, train = prepared.table.values, prepared.split.rows("train")
+    notes = [*prepared.notes, *season_notes(prepared.data, prepared.table, train)]
+    findings = [Finding("data_note", "note", note, "") for note in notes]
     targets = prepared.columns.targets
     if not any(Moments.of(values, prepared.table.columns.index(name), train).count for name in targets):
         raise DataError(

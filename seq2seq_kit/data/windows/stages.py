@@ -7,6 +7,7 @@ import numpy as np
 from seq2seq_kit.data.tables.categories import vocabularies_of
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.scaling import Scaler, fit_scaler
+from seq2seq_kit.data.tables.seasons import seasons_within
 from seq2seq_kit.data.tables.series import pad_left, without_padding
 from seq2seq_kit.data.tables.splits import Split, fill_missing
 from seq2seq_kit.data.tables.table import Table, refuse_missing
@@ -44,19 +45,18 @@ def fit_on(data: Data, table: Table, rows: np.ndarray) -> Scaler:
 
 
 def season_of(data: WindowData, table: Table, rows: np.ndarray) -> int:
-    """Rows of a season: the recipe's `season_steps`, else the shortest natural one that the training rows of a series hold.
+    """Rows of a season: the recipe's `season_steps`, else the shortest of `seasons_within` the training rows.
 
     Raises:
         DataError: There is none; or a gap hides rows that a target's seasonal difference would need.
     """
     longest = int((rows[:, 1] - rows[:, 0]).max(initial=0))
-    natural = [length for length in (table.every.seasons() if table.every else {}).values() if length < longest]
-    season = data.season_steps or min(natural, default=0)
+    season = data.season_steps or min(seasons_within(data, table, rows).values(), default=0)
     if not season:
         raise DataError(
             f"{table.origin}: data.transform: seasonal_diff needs a season, and {longest} training rows "
             f"{f'with every: {table.every.text}' if table.every else 'without time'} hold no natural one. Set "
-            "data.season_steps to the rows of a season, or choose diff",
+            "data.season_steps (in a forecast data.season does, too) to the rows of a season, or choose diff",
             code="no_season",
         )
     if isinstance(data, HorizonData) and data.gap_steps and data.gap_steps + data.output_steps > season:

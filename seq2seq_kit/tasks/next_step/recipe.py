@@ -28,6 +28,7 @@ from seq2seq_kit.recipe.interval_fields import (
 )
 from seq2seq_kit.recipe.rules import TABLE_RULES
 from seq2seq_kit.recipe.split_rules import a_split_in_time_leaves_training_rows
+from seq2seq_kit.recipe.time_fields import SEASON
 
 
 class NextStepData(Data):
@@ -42,6 +43,7 @@ class NextStepData(Data):
         description="Rows that warm the states up before a forecast; sequences are trained in chunks of at most as many."
     )
     output_steps: Steps = Field(description="Rows ahead that the evaluation forecasts autoregressively.")
+    season: Steps | None = Field(None, description=SEASON)
     window_stride: Steps = Field(1, description="Rows from one forecast of the evaluation to the next.")
     short_series: ShortSeries = "leave_out"
     missing: Literal["refuse", "interpolate", "ffill"] = Field("refuse", description="What to do with missing cells.")
