@@ -11,7 +11,9 @@ from seq2seq_kit.anomalies.comparison import Rows as PartRows
 from seq2seq_kit.anomalies.comparison import compare
 from seq2seq_kit.anomalies.detection import detect_events
 from seq2seq_kit.anomalies.detector import Detector
+from seq2seq_kit.anomalies.silence import examine_silence
 from seq2seq_kit.bundles.detecting import fitted_detector
+from seq2seq_kit.data.tables.table import read_table
 from seq2seq_kit.data.windows.prepare import prepare
 from seq2seq_kit.data.windows.ranges import WindowShape, make_windows
 from seq2seq_kit.evaluation import evaluate_part, fit_forecast_baselines, naive_error
@@ -209,6 +211,7 @@ PAIRS: dict[str, Pair] = {
         lambda: forecast_data(changed(hourly_frame(), slice(0, 400), 5.0, "heat")),
     ),
     "constant_sequence": Pair(lambda: check_echo([0.5, 0.5, 0.5]), lambda: check_echo([0.5, 0.5, 0.50001])),
+    "column_without_values": Pair(lambda: silent(rows=13), lambda: silent(rows=12)),
     "copies_last_step": Pair(lambda: next_step(LastValue()), lambda: next_step(smooth)),
     "data_note": Pair(lambda: forecast_data(hourly_frame()[::-1]), lambda: forecast_data(hourly_frame())),
     "data_prepared": Pair(
@@ -344,6 +347,14 @@ def beside_baselines(*, right: bool) -> list[Finding]:
     found = compare(flags, scores, detector, train=train, val=val, test=test, steps=12, seed=0)
     assert found is not None
     return found.findings()
+
+
+def silent(*, rows: int) -> list[Finding]:
+    """What is said of rows whose column has no value for some of them, where a window has 12."""
+    frame = hourly_frame(60)
+    frame.loc[20 : 19 + rows, "heat"] = np.nan
+    table = read_table(frame, columns=["load", "heat"], time="time", every="1h")
+    return examine_silence(table, table.columns, longest=12, instead="its last value")
 
 
 def scored(errors: np.ndarray) -> list[Finding]:

@@ -149,6 +149,8 @@ def combined(
     which = low[:, None] + np.arange(int((high - low).max()))
     there = which < high[:, None]
     which = np.where(there, which, low[:, None])
+    if np.isnan(stack).any():  # of windows that had nothing to go by
+        there &= ~np.isnan(stack).all(axis=(1, 2))[which]
     step = rows[:, None] - starts[which]
     if steps is not None:
         there &= steps[step]

@@ -38,15 +38,23 @@ class EventStream:
         scaler: Fitted on the training rows.
         detector: With the threshold that is used.
         beyond: As in `row_errors`.
+        rebuilds: As in `carried_rows`.
     """
 
     def __init__(
-        self, predict: Predicts, data: Data, scaler: Scaler, detector: Detector, *, beyond: float = 0.5
+        self,
+        predict: Predicts,
+        data: Data,
+        scaler: Scaler,
+        detector: Detector,
+        *,
+        beyond: float = 0.5,
+        rebuilds: bool = False,
     ) -> None:
         require_streamable(data, scaler)
         self.detector, self._beyond = detector, beyond
         self._reader = RowReader(data, scaler)
-        self._stretches = Stretches(predict, data, scaler, self._reader)
+        self._stretches = Stretches(predict, data, scaler, self._reader, rebuilds=rebuilds)
         self._data, self._series, self._events = data, dict[str, SeriesState](), 0
         fitted = [scaler.to_json(), detector.to_json() | {"threshold": None}]
         self._identity = hashlib.sha256(json.dumps(fitted, sort_keys=True, default=str).encode()).hexdigest()[:16]
@@ -166,9 +174,10 @@ class EventStream:
                     times = None if rows.times is None else rows.times[own]
                     gap = at == begin and begin < len(gaps) and bool(gaps[begin])
                     found.append(Piece(name, rows.values[own], times, gap))
-        if not (np.abs(rows.values) <= self._stretches.most).all():
+        update.lacking(rows.values, self._reader.columns)
+        if (np.abs(rows.values) > self._stretches.most).any():
             for piece in found:
-                self._reader.require_cells(piece.name, piece.values, piece.times, self._stretches.most)
+                self._reader.require_cells(piece.name, piece.values, self._stretches.most)
         self._stretches.codes(rows.names)  # knows which series have no scale
         return found
 
@@ -211,7 +220,7 @@ class EventStream:
             if piece.name not in self._series:
                 self._series[piece.name] = self._stretches.empty()
             states.append(self._series[piece.name])
-        update.unreached += self._stretches.take(wave, states)
+        self._stretches.take(wave, states)
         self._stretches.predict(wave, states)
         self._score(wave, states, update, ended=ended)
 

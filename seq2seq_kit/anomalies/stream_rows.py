@@ -211,17 +211,8 @@ class RowReader:
         )
         return taken, np.diff(before).astype(np.int64) - 1, late, len(times) - len(taken) - late
 
-    def require_cells(self, name: str, values: np.ndarray, times: np.ndarray | None, most: float) -> None:
-        """Raises `DataError` where cells of a series are missing or beyond `most`, which the recipe does not allow."""
-        if self._data.missing == "refuse" and np.isnan(values).any():
-            row, column = np.argwhere(np.isnan(values))[0]
-            when = "" if times is None else f" at {self.index(times[row : row + 1])[0]}"
-            which = f" of series {name}" if name else ""
-            raise DataError(
-                f"the stream: column {self.columns[column]} has no value{which}{when}, and the recipe has data.missing: "
-                "refuse. Nothing of these rows was read. Fill the cell, or train with data.missing: ffill or mask",
-                code="missing_cells",
-            )
+    def require_cells(self, name: str, values: np.ndarray, most: float) -> None:
+        """Raises `DataError` where cells of a series are beyond `most`."""
         if (np.abs(values) > most).any():
             row, column = np.argwhere(np.abs(values) > most)[0]
             raise DataError(

@@ -22,7 +22,8 @@ class SeriesState:
         values: Kept rows in original units, NaN where missing, shape `(kept rows, columns)`.
         matrix: The same as the model reads them, shape `(kept rows, width)` float32.
         times: Nanoseconds of the kept rows; empty without a clock.
-        filled: The newest row in original units without missing cells, as far as they could be filled.
+        filled: The newest known value of each column of the stretch, in original units; NaN for none.
+        silent: How many rows ago that was, shape `(columns,)`; 0 for the newest row.
         window: First row of the next window.
         starts: First predicted row of each window that reaches a row without a score, ascending.
         stack: Their predictions in original units, shape `(windows, steps, columns)`.
@@ -39,6 +40,7 @@ class SeriesState:
     stack: np.ndarray
     tail: np.ndarray
     filled: np.ndarray
+    silent: np.ndarray
     rows: int = 0
     kept: int = 0
     window: int = 0
@@ -59,6 +61,7 @@ class SeriesState:
             stack=np.zeros((0, steps, targets)),
             tail=np.zeros((0, targets)),
             filled=np.full(columns, np.nan),
+            silent=np.zeros(columns, dtype=np.int64),
             window=window,
         )
 
@@ -70,7 +73,7 @@ class SeriesState:
         self.newest = -1
         for name in ("values", "matrix", "stack", "tail", "times", "starts"):
             setattr(self, name, getattr(self, name)[:0])
-        self.filled = np.full_like(self.filled, np.nan)
+        self.filled, self.silent = np.full_like(self.filled, np.nan), np.zeros_like(self.silent)
 
     def forget(self, first: int) -> None:
         """Drops the rows before `first`, which nothing needs any more."""
@@ -95,7 +98,7 @@ class SeriesState:
         Raises:
             ValueError: The numbers have other shapes.
         """
-        read = dict(stored)
+        read = {"silent": [0] * len(stored["filled"])} | dict(stored)  # a state of before does not tell
         for each in fields(cls):
             value = getattr(like, each.name)
             if isinstance(value, np.ndarray):

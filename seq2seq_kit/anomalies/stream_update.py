@@ -20,6 +20,7 @@ class StreamUpdate:
 
     Attributes:
         late: Rows that came too late, by series; they were left out. Likewise `duplicates` and `missing` rows.
+        without_value: Cells that had no value, by column: nothing is said of them, and the others are scored.
         unreached: Rows that no window reaches.
     """
 
@@ -29,6 +30,7 @@ class StreamUpdate:
         self.late: dict[str, int] = {}
         self.duplicates: dict[str, int] = {}
         self.missing: dict[str, int] = {}
+        self.without_value: dict[str, int] = {}
         self.unreached = 0
         self._columns, self._series, self._time = columns, series, time
         self._detector, self._reader = detector, reader
@@ -93,11 +95,21 @@ class StreamUpdate:
             "duplicates": "have the time of another row, or lie between two steps",
         }
         said["missing"] = "are missing; a new stretch begins after them"
-        return [
+        told = [
             f"{sum(counts.values())} rows {words}: {', '.join(name or 'the series' for name in counts)}"
             for kind, words in said.items()
             if (counts := getattr(self, kind))
         ]
+        columns = ", ".join(f"{column} in {count} rows" for column, count in self.without_value.items())
+        return [*told, f"no value of {columns}; nothing is said of it there"] if columns else told
+
+    def lacking(self, values: np.ndarray, columns: list[str]) -> None:
+        """Counts the cells of rows, `(rows, columns)`, that have no value."""
+        lacking = np.isnan(values)
+        if not lacking.any():
+            return
+        missing = lacking.sum(axis=0).tolist()
+        self.without_value |= {name: count for name, count in zip(columns, missing, strict=True) if count}
 
     def count(self, name: str, *, late: int, twice: int, missing: int) -> None:
         """Counts rows of a series that were left out or are missing."""

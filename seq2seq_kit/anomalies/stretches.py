@@ -18,6 +18,7 @@ from seq2seq_kit.data.tables.table import Table
 from seq2seq_kit.data.windows.matrix import make_matrix
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.data.windows.ranges import Windows
+from seq2seq_kit.data.windows.silence import carried_rows, without_holes
 from seq2seq_kit.recipe.fields import Data
 
 
@@ -46,9 +47,13 @@ class Stretches:
         data: The recipe's section, with the windows that `detect` looks at.
         scaler: Fitted on the training rows.
         reader: Knows the clock.
+        rebuilds: As in `carried_rows`.
     """
 
-    def __init__(self, predict: Predicts, data: Data, scaler: Scaler, reader: RowReader) -> None:
+    def __init__(
+        self, predict: Predicts, data: Data, scaler: Scaler, reader: RowReader, *, rebuilds: bool = False
+    ) -> None:
+        self._rebuilds, self._limit = rebuilds, carried_rows(data, rebuilds=rebuilds)
         self._predict, self._data, self._scaler, self._reader = predict, data, scaler, reader
         self._columns = Columns.of(data)
         self._layout, self.shape, self._stride = self._columns.layout(), window_shape(data), data.window_stride
@@ -92,61 +97,56 @@ class Stretches:
             self._codes |= dict(zip(new, self._scaler.codes_of(new).tolist(), strict=True))
         return np.array([self._codes[name] for name in names], dtype=np.int64)
 
-    def take(self, wave: Sequence[Piece], states: Sequence[SeriesState]) -> int:
-        """Puts rows behind those of their series; the number of those before the first known value of a column."""
-        taken, dropped = [], 0
-        for piece, state in zip(wave, states, strict=True):
-            if piece.times is not None and len(piece.times):
-                state.time = int(piece.times[-1])
-            filled = self._filled(piece.values, state)
-            # A stretch begins where every column has a value to carry on.
-            first = 0
-            if self._data.missing != "mask" and not state.rows:
-                lacking = np.isnan(filled).any(axis=1)
-                first = int(np.argmin(lacking)) if not lacking.all() else len(lacking)
-            state.row += first
-            dropped += first
-            taken.append((piece.values[first:], None if piece.times is None else piece.times[first:], filled[first:]))
-        counts = [len(values) for values, _, _ in taken]
+    def take(self, wave: Sequence[Piece], states: Sequence[SeriesState]) -> None:
+        """Puts rows behind those of their series."""
+        counts = [len(piece.values) for piece in wave]
         if not sum(counts):
-            return dropped
-        matrix = self._scaled(wave, [filled for _, _, filled in taken], [times for _, times, _ in taken], counts)
+            return
+        filled = [self._filled(piece.values, state) for piece, state in zip(wave, states, strict=True)]
+        matrix = self._scaled(wave, filled, counts)
         ends = np.cumsum(counts)
-        for state, (values, times, _), end, count in zip(states, taken, ends, counts, strict=True):
-            state.values = np.concatenate([state.values, values])
+        for state, piece, end, count in zip(states, wave, ends, counts, strict=True):
+            state.values = np.concatenate([state.values, piece.values])
             state.matrix = np.concatenate([state.matrix, matrix[end - count : end]])
-            if times is not None:
-                state.times = np.concatenate([state.times, times])
+            if piece.times is not None and count:
+                state.time = int(piece.times[-1])
+                state.times = np.concatenate([state.times, piece.times])
             state.rows += count
-        return dropped
 
     def _filled(self, values: np.ndarray, state: SeriesState) -> np.ndarray:
-        """Missing cells carried on from the row before, where the recipe fills them: no stream knows the next one."""
+        """Missing cells carried on from the row before: no stream knows the next one; NaN where there is nothing to carry on."""
         if self._data.missing == "mask" or not len(values):
             return values
-        filled = values
-        if np.isnan(values).any():
-            filled = np.concatenate([state.filled[None], values])
-            known = ~np.isnan(filled)
-            newest = np.maximum.accumulate(np.where(known, np.arange(len(filled))[:, None], 0), axis=0)
-            filled = np.take_along_axis(filled, newest, axis=0)[1:]
-        state.filled = filled[-1].copy()
-        return filled
+        if not np.isnan(values).any():
+            state.filled, state.silent = values[-1].copy(), np.zeros_like(state.silent)
+            return values
+        rows = np.concatenate(
+            [state.filled[None], values]
+        )  # the last known value of each column stands before the others
+        at = np.arange(len(rows))[:, None]
+        known = ~np.isnan(rows)
+        newest = np.maximum.accumulate(np.where(known, at, -1), axis=0)
+        since = at - newest + np.where(newest == 0, state.silent, 0)
+        carried = np.take_along_axis(rows, np.maximum(newest, 0), axis=0)
+        reached = (newest >= 0) & (True if self._limit is None else since <= self._limit)
+        state.filled, state.silent = carried[-1], np.where(newest[-1] >= 0, since[-1], 0)
+        return np.where(known | reached, carried, np.nan)[1:]
 
     def _scaled(
         self,
         wave: Sequence[Piece],
         filled: Sequence[np.ndarray],
-        times: Sequence[np.ndarray | None],
         counts: Sequence[int],
     ) -> np.ndarray:
         bounds = np.concatenate([[0], np.cumsum(counts)])
         clock = None
         if self._columns.calendar:
-            clock = self._reader.index(np.concatenate([each for each in times if each is not None]))
+            clock = self._reader.index(np.concatenate([each.times for each in wave if each.times is not None]))
         table = self._table([piece.name for piece in wave], np.concatenate(list(filled)), bounds, times=clock)
-        matrix = make_matrix(self._columns, table, self._scaler, self.codes(table.series), self._layout)
-        return np.asarray(matrix)
+        matrix = np.asarray(make_matrix(self._columns, table, self._scaler, self.codes(table.series), self._layout))
+        if not self._rebuilds:
+            without_holes(matrix, self._layout.inputs)
+        return matrix
 
     def _table(
         self,

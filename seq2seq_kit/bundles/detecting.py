@@ -14,6 +14,7 @@ from seq2seq_kit.anomalies.detection import Detection, detect_events
 from seq2seq_kit.anomalies.detector import Detector
 from seq2seq_kit.anomalies.row_errors import Progress, RowErrors
 from seq2seq_kit.bundles.base import Bundle, Json
+from seq2seq_kit.bundles.watching import Watched
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.findings import Finding
@@ -50,10 +51,8 @@ class DetectingBundle(Bundle):
         return float(getattr(self.recipe.training, "forecast_weight", 0.5))
 
     @abstractmethod
-    def errors_of(
-        self, frame: pd.DataFrame, origin: str, progress: Progress | None = None
-    ) -> tuple[RowErrors, list[str], float | None]:
-        """The errors of new rows, what was done to them, and the seconds from one row to the next; None without a clock."""
+    def errors_of(self, frame: pd.DataFrame, origin: str, progress: Progress | None = None) -> Watched:
+        """The errors of new rows, in which cells of any column may be missing."""
 
     @property
     @abstractmethod
@@ -72,7 +71,8 @@ class DetectingBundle(Bundle):
         """The events of new rows, and a score for every row.
 
         Args:
-            frame: Rows with the recipe's columns.
+            frame: Rows with the recipe's columns. Cells may be missing, and whole columns have no value (finding
+                `column_without_values`): nothing is said of such cells, and the others are scored.
             alarms_per_week: Expected false alarms for each series (in 10,000 rows where rows have no time), instead of the
                 recipe's.
             threshold: A score, instead of both.
@@ -84,8 +84,9 @@ class DetectingBundle(Bundle):
             DataError: The rows do not fit.
         """
         detector = self.require_detector().tuned(alarms_per_week=alarms_per_week, threshold=threshold)
-        errors, notes, _ = self.errors_of(frame, origin, progress)
-        return detect_events(errors, detector, notes=notes)
+        watched = self.errors_of(frame, origin, progress)
+        found = detect_events(watched.errors, detector, notes=watched.notes)
+        return replace(found, findings=[*watched.findings, *found.findings])
 
     def answer_to(self, verb: str, frame: pd.DataFrame) -> pd.DataFrame:
         """What MLflow serves where the parameter `verb` is given: of `detect` the events.
@@ -115,8 +116,8 @@ class DetectingBundle(Bundle):
         Raises:
             DataError: The rows do not fit, or are too few.
         """
-        errors, _, seconds = self.errors_of(frame, origin)
-        return self.with_detector(errors, seconds)
+        watched = self.errors_of(frame, origin)
+        return self.with_detector(watched.errors, watched.seconds)
 
     def with_detector(self, errors: RowErrors, every_seconds: float | None) -> Self:
         """The bundle with a detector fitted on row errors."""

@@ -13,17 +13,20 @@ import pandas as pd
 from seq2seq_kit.anomalies.detection import Detection, detect_events
 from seq2seq_kit.anomalies.detector import Detector
 from seq2seq_kit.anomalies.row_errors import Predicts, Progress, RowErrors, newest_rows, row_errors
+from seq2seq_kit.anomalies.silence import examine_silence
 from seq2seq_kit.anomalies.stream import EventStream
 from seq2seq_kit.bundles.base import Arrays, Json, Shape, names_of_categories, refuse_other_shapes, refuse_other_sizes
 from seq2seq_kit.bundles.detecting import fitted_detector, seconds_between, stored_detector
 from seq2seq_kit.bundles.frames import require_some
 from seq2seq_kit.bundles.intervals import IntervalBundle
+from seq2seq_kit.bundles.watching import Watched, with_something_to_read
 from seq2seq_kit.data.tables.categories import category_sizes
 from seq2seq_kit.data.tables.columns import Columns, window_shape
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.windows.batches import Layout
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_new
 from seq2seq_kit.data.windows.ranges import WindowShape
+from seq2seq_kit.data.windows.silence import carried_rows, prepare_watched, read_instead_of
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import Baseline, Evaluation, evaluate_part
 from seq2seq_kit.evaluation.baselines import FORECAST_BASELINES
@@ -48,11 +51,13 @@ class WindowBundle(IntervalBundle):
         intervals: Of the model and its baselines, by their errors on the calibration part; None without `levels`.
         baseline_kinds: The baselines that may stand in a stored bundle, by name.
         linear: The kind of the one whose errors `detect` may use.
+        rebuilds: Whether the model rebuilds what it reads, and so finds values for missing cells by itself.
     """
 
     verbs: ClassVar[tuple[str, ...]] = ("predict", "detect", "evaluate")
     baseline_kinds: ClassVar[Mapping[str, Callable[..., Baseline]]] = FORECAST_BASELINES
     linear: ClassVar[str] = "Ridge"
+    rebuilds: ClassVar[bool] = False
 
     recipe: Recipe
     model: keras.Model
@@ -92,12 +97,21 @@ class WindowBundle(IntervalBundle):
     def window_steps(self) -> int:
         return self.window_data.input_steps
 
-    def errors_of(
-        self, frame: pd.DataFrame, origin: str, progress: Progress | None = None
-    ) -> tuple[RowErrors, list[str], float | None]:
-        prepared = self.detected(prepare_new(self.window_data, frame, self.scaler, origin=origin))
+    def errors_of(self, frame: pd.DataFrame, origin: str, progress: Progress | None = None) -> Watched:
+        data, rebuilds = self.window_data, self.rebuilds
+        limit = carried_rows(data, rebuilds=rebuilds)
+        prepared = self.detected(
+            prepare_watched(data, frame, self.scaler, limit=limit, rebuilds=rebuilds, origin=origin)
+        )
         require_some(prepared)
-        return self.row_errors(prepared, "test", progress), list(prepared.notes), seconds_between(prepared)
+        silent = examine_silence(
+            prepared.table,
+            prepared.columns.numbers,
+            longest=self.window_steps,
+            instead=read_instead_of(data.missing, rebuilds=rebuilds),
+        )
+        errors = self.row_errors(prepared, "test", progress)
+        return Watched(errors, list(prepared.notes), seconds_between(prepared), silent)
 
     @property
     def detect_data(self) -> Data:
@@ -142,6 +156,10 @@ class WindowBundle(IntervalBundle):
         Raises:
             ArgumentError: The bundle has no such baseline.
         """
+        return with_something_to_read(self._error_source)
+
+    @property
+    def _error_source(self) -> Predicts:
         by = self.detect_settings.by
         if by == "model":
             return self.forecast
@@ -167,7 +185,9 @@ class WindowBundle(IntervalBundle):
             ArgumentError: There is no detector, the recipe has what no stream can do, or the state is none of this model.
         """
         detector = self.require_detector()
-        made = EventStream(self.error_source, self.detect_data, self.scaler, detector, beyond=self.beyond)
+        made = EventStream(
+            self.error_source, self.detect_data, self.scaler, detector, beyond=self.beyond, rebuilds=self.rebuilds
+        )
         if state is not None:
             made.restore(state)
         return made

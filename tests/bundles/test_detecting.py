@@ -131,6 +131,80 @@ def test_forecasts_tell_anomalies_by_their_errors(forecast_run: TrainResult) -> 
     assert frame.time[249] <= found.events.iloc[0].peak <= frame.time[260]
 
 
+@pytest.mark.parametrize("missing", ["refuse", "interpolate", "ffill"])
+def test_a_dead_sensor_does_not_end_the_alarms(missing: str, autoencode_run: TrainResult) -> None:
+    bundle = windows_of(autoencode_run)
+    data = bundle.window_data.model_copy(update={"missing": missing})
+    bundle = replace(bundle, recipe=bundle.recipe.model_copy(update={"data": data}))
+    whole = damaged(hourly_frame(400, seed=9), column="load")
+    frame = whole.assign(heat=np.nan)
+    found, usual = bundle.detect(frame), bundle.detect(whole)
+    worst = found.events.iloc[0]
+    assert worst.column_1 == "load"
+    assert worst.share_1 == 1.0
+    assert worst.start <= frame.time[205] <= worst.end
+    assert found.scores.heat_score.isna().all()
+    assert found.scores.load_score.notna().all()
+    (finding,) = [each for each in found.findings if each.code == "column_without_values"]
+    assert "heat gave no value in 400 of 400 rows, the newest among them" in str(finding)
+    assert any("heat 400" in note for note in found.notes)
+    # What the model reads in its place is near what was there: its scores of the other column are as before.
+    calm = slice(240, 400)
+    both = [np.abs(each.scores.load_score[calm]).median() for each in (found, usual)]
+    assert both[0] < 1.5 * both[1]
+
+
+def test_a_few_missing_cells_are_a_note_and_no_finding(autoencode_run: TrainResult) -> None:
+    frame = hourly_frame(400, seed=9)
+    frame.loc[[50, 51, 300], "heat"] = np.nan
+    found = autoencode_run.bundle.detect(frame)
+    assert found.scores.heat_score.isna().to_numpy().nonzero()[0].tolist() == [50, 51, 300]
+    assert found.scores.score.notna().all()
+    assert "column_without_values" not in {each.code for each in found.findings}
+    assert any("heat 3" in note for note in found.notes)
+
+
+def test_a_linear_baseline_watches_without_a_column(autoencode_run: TrainResult) -> None:
+    bundle = windows_of(autoencode_run)
+    recipe = bundle.recipe.model_copy(update={"detect": Detect.model_validate({"by": "baseline"})})
+    bundle = replace(bundle, recipe=recipe).calibrate(hourly_frame(400, seed=5))
+    whole = damaged(hourly_frame(400, seed=9), column="load")
+    found, usual = bundle.detect(whole.assign(heat=np.nan)), bundle.detect(whole)
+    assert found.events.iloc[0].column_1 == "load"
+    centred = replace(bundle, detector=bundle.detector).detect(whole.assign(heat=hourly_frame().heat.mean()))
+    off, filled = (np.abs(each.scores.load_score - usual.scores.load_score).mean() for each in (found, centred))
+    assert off < filled
+
+
+def test_nothing_to_read_is_an_error_and_a_stretch_of_it_no_alarm(forecast_run: TrainResult) -> None:
+    bundle = forecast_run.bundle.calibrate(hourly_frame(600, seed=5))
+    frame = hourly_frame(400, seed=9)
+    with pytest.raises(DataError, match="no column that the model reads has any value") as error:
+        bundle.detect(frame.assign(load=np.nan, heat=np.nan))
+    assert error.value.code == "missing_cells"
+    steps = windows_of(forecast_run).window_steps
+    frame.loc[100 : 100 + 2 * steps, ["load", "heat"]] = np.nan
+    found = bundle.detect(frame)
+    gone = found.scores.time.between(frame.time[100], frame.time[100 + 2 * steps])
+    assert found.scores.score[gone].isna().all()
+    back = found.scores[found.scores.time == frame.time[101 + 2 * steps]]
+    assert back.load_expected.isna().all()  # no window that reaches it has a value
+    assert "load gave no value in" in " ".join(map(str, found.findings))
+    dead = bundle.detect(frame.assign(heat=np.nan))
+    assert dead.scores.load_score[~gone][:50].notna().all()
+
+
+def test_a_sequence_without_a_column_is_scored_by_the_others(whole_run: TrainResult) -> None:
+    frame = waves_frame(20, seed=3)
+    frame.loc[frame.name == "w3", "y"] = np.nan
+    found = whole_run.bundle.detect(frame)
+    own = found.scores[found.scores["name"] == "w3"]
+    assert own.y_score.isna().all()
+    assert own.score.notna().all()
+    assert "y gave no value in" in str(found.findings[0])
+    assert found.findings[0].code == "column_without_values"
+
+
 def test_next_steps_are_scored_for_every_series(next_step_run: TrainResult) -> None:
     bundle = next_step_run.bundle.calibrate(hourly_frame(400, seed=5, series=("a", "b")))
     frame = hourly_frame(300, seed=9, series=("a", "b"))

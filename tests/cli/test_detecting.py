@@ -128,3 +128,18 @@ def test_a_table_of_events_fits_into_eighty_columns(
     begun = [line for line in lines if line.startswith("│ 2")]
     assert begun
     assert all(re.match(r"│ 2024-01-\d\d \d\d:00( to (01-\d\d )?\d\d:00)? +│ +[\d.]+ │", line) for line in begun)
+
+
+def test_a_column_without_values_is_told_and_the_others_are_watched(
+    folder: Path, bundle: str, capsys: Captured
+) -> None:
+    frame = pd.read_csv("new.csv")
+    frame["load"] = frame.load.where(frame.index < 300)
+    frame.to_csv("new.csv", index=False)
+    assert main(["detect", bundle, "--data", "new.csv", "--out", "events.csv", "--scores", "scores.csv"]) == 0
+    told, scores = capsys.readouterr(), pd.read_csv("scores.csv")
+    assert pd.read_csv("events.csv").column_1[0] == "heat"
+    assert scores.load_score.isna().sum() == 100
+    assert scores.score.notna().all()
+    assert re.search(r"load gave no value in\s+100 of 400 rows, the newest\s+among them", told.out)
+    assert "load 100" in told.err

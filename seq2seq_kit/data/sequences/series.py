@@ -9,6 +9,7 @@ from seq2seq_kit.data.sequences.texts import all_test, split_by_hash
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.splits import joined_parts
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_by_series, prepare_new
+from seq2seq_kit.data.windows.silence import prepare_watched
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Data, SequenceSplit, Table
 from seq2seq_kit.recipe.section import Section
@@ -37,6 +38,16 @@ def prepare_series(data: Section, frame: pd.DataFrame, split: SequenceSplit, *, 
 def prepare_new_series(data: Section, frame: pd.DataFrame, scaler: Scaler, *, origin: str) -> tuple[Prepared, Parts]:
     """The same for series that a trained model has not seen: all of them in the test part, nothing is fitted."""
     prepared = prepare_new(_as_windows(data), frame, scaler, origin=origin)
+    return prepared, all_test(len(prepared.table.series))
+
+
+def prepare_watched_series(
+    data: Section, frame: pd.DataFrame, scaler: Scaler, *, origin: str
+) -> tuple[Prepared, Parts]:
+    """The same, of series in which cells of any column may be missing; the matrix holds NaN where nothing can be carried on."""
+    windows = _as_windows(data)
+    limit = 0 if windows.missing == "refuse" else None
+    prepared = prepare_watched(windows, frame, scaler, limit=limit, rebuilds=True, origin=origin)
     return prepared, all_test(len(prepared.table.series))
 
 

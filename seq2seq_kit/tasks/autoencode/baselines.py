@@ -12,6 +12,8 @@ from seq2seq_kit.evaluation.baselines import Baseline
 from seq2seq_kit.evaluation.ridge import fit_windows, spectrum
 from seq2seq_kit.evaluation.stored import require_shapes
 
+_PASSES = 30  # of a projection, until cells that are missing agree with those that are there
+
 
 @dataclass(frozen=True)
 class TrainingMean:
@@ -45,13 +47,26 @@ class WindowPca:
         shape, targets = prepared.windows[part].shape, len(prepared.layout.targets)
         width, count = shape.input_steps * targets, self.basis.shape[-1]
         require_shapes(self.name, mean=(self.mean, (width,)), basis=(self.basis, (width, count)))
-        codes = (_flat(prepared, part, windows) - self.mean) @ self.basis
+        codes = self._codes(prepared, part, windows)
         found = np.empty((len(windows), shape.output_steps, targets))
         found[:, shape.inside] = (codes @ self.basis.T + self.mean).reshape(len(windows), -1, targets)
         if shape.beyond:
             require_shapes(self.name, around=(self.around, (count + 1, len(shape.beyond) * targets)))
             found[:, shape.beyond] = (_with_one(codes) @ self.around).reshape(len(windows), -1, targets)
         return prepared.restore(found, part, windows)
+
+    def _codes(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
+        """Coordinates of windows; a cell that the matrix lacks is what the others say of it."""
+        cells = _flat(prepared, part, windows)
+        codes = (cells - self.mean) @ self.basis
+        past = prepared.arrays(part, windows)[0]
+        if prepared.columns.masked or not np.isnan(past).any():  # masked cells stand at their centre, as in the fit
+            return np.asarray(codes)
+        absent = np.isnan(past[..., prepared.layout.targets]).reshape(cells.shape)
+        for _ in range(_PASSES):
+            cells = np.where(absent, codes @ self.basis.T + self.mean, cells)
+            codes = (cells - self.mean) @ self.basis
+        return np.asarray(codes)
 
 
 # By the name that a bundle stores.

@@ -13,6 +13,7 @@ import pandas as pd
 from seq2seq_kit.anomalies.stream import EventStream
 from seq2seq_kit.bundles.encoding import EncodingBundle
 from seq2seq_kit.bundles.frames import forecast_frame, in_chunks, require_some, window_labels
+from seq2seq_kit.bundles.watching import rebuilt_inputs
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.data.tables.names import answer_frame
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_new
@@ -37,12 +38,21 @@ class AutoencodeBundle(WindowBundle, EncodingBundle):
     what: ClassVar[str] = "an autoencoder"
     baseline_kinds: ClassVar[Mapping[str, Callable[..., Baseline]]] = BASELINES
     linear: ClassVar[str] = "WindowPca"
+    rebuilds: ClassVar[bool] = True
 
     recipe: AutoencodeRecipe
 
     @property
     def window_data(self) -> AutoencodeData:
         return self.recipe.data
+
+    def forecast(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
+        """As of `WindowBundle`; of rows that are watched, cells without a value are what the model rebuilds there."""
+        inside = prepared.windows[part].shape.inside
+        arrays = rebuilt_inputs(
+            lambda arrays: self.forward(arrays)[:, inside], prepared.arrays(part, windows), prepared.layout.targets
+        )
+        return prepared.restore(self.forward(arrays), part, windows)
 
     def encode(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
         """One row of latent values for each window: series, first and last time (or row), `latent_0..n`.

@@ -17,10 +17,10 @@ from seq2seq_kit.bundles.base import Arrays, Json
 from seq2seq_kit.bundles.detecting import DetectingBundle, fitted_detector, seconds_between, stored_detector
 from seq2seq_kit.bundles.encoding import EncodingBundle
 from seq2seq_kit.bundles.golden import golden_sequences
+from seq2seq_kit.bundles.watching import Watched, rebuilt_inputs
 from seq2seq_kit.data.sequences.ragged import by_length
 from seq2seq_kit.data.tables.names import answer_frame
 from seq2seq_kit.data.tables.scaling import Scaler
-from seq2seq_kit.data.windows.labels import row_labels
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.latent import MapMethod
 from seq2seq_kit.evaluation.stored import dump_baselines, restore_baselines
@@ -28,6 +28,7 @@ from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks.latent import LatentMap, latent_map, require_count
 from seq2seq_kit.tasks.whole.data import Sequences, new_sequences
+from seq2seq_kit.tasks.whole.errors import errors_of_rows, watched_rows
 from seq2seq_kit.tasks.whole.evaluation import (
     BASELINES,
     SequenceBaseline,
@@ -188,29 +189,12 @@ class WholeBundle(DetectingBundle, EncodingBundle):
     def window_steps(self) -> int:
         return 0  # sequences are events apart anyway
 
-    def errors_of(
-        self, frame: pd.DataFrame, origin: str, progress: Progress | None = None
-    ) -> tuple[RowErrors, list[str], float | None]:
-        sequences = self._sequences(frame, None, origin)
-        return self.row_errors(sequences, "test"), list(sequences.notes), seconds_between(sequences.prepared)
+    def errors_of(self, frame: pd.DataFrame, origin: str, progress: Progress | None = None) -> Watched:
+        return watched_rows(self.rebuild, self.recipe.data, frame, self.scaler, origin)
 
     def row_errors(self, sequences: Sequences, part: str) -> RowErrors:
         """The errors of all rows of the sequences of a part."""
-        numbers = np.sort(sequences.parts[part])
-        series, lengths = np.repeat(numbers, sequences.lengths[numbers]), sequences.lengths[numbers]
-        step = np.arange(len(series)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        actual = np.concatenate([sequences.truth(number) for number in numbers])
-        expected = np.concatenate(self.rebuild(sequences, numbers))
-        return RowErrors(
-            labels=row_labels(sequences.prepared, sequences.starts[series] + step),
-            series=series,
-            segment=series,
-            columns=list(self.recipe.data.inputs),
-            actual=actual,
-            expected=expected,
-            errors=(actual - expected) / self.scaler.scale[0],
-            unreached=0,
-        )
+        return errors_of_rows(self.rebuild, sequences, part)
 
     def detection(self, sequences: Sequences, part: str) -> Detection:
         """As `detect`, of a part of prepared sequences."""
@@ -225,7 +209,9 @@ class WholeBundle(DetectingBundle, EncodingBundle):
         """The reconstructions of some sequences, `(steps, columns)` each, in original units."""
         rebuilt: list[np.ndarray] = [np.zeros(0)] * len(numbers)
         for chunk in by_length(sequences.lengths[numbers], _CHUNK):
-            outputs = self.forward(sequences.padded(numbers[chunk]))
+            outputs = self.forward(
+                rebuilt_inputs(self.forward, sequences.padded(numbers[chunk]), sequences.prepared.layout.targets)
+            )
             for place, output in zip(chunk, outputs, strict=True):
                 own = output[: sequences.lengths[numbers[place]]]
                 rebuilt[place] = self.scaler.inverse(own, np.zeros(len(own), dtype=np.int64))

@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.sequences.ragged import Field, Ragged, SequenceExamples, value_fields
-from seq2seq_kit.data.sequences.series import prepare_new_series, prepare_series, whole_series, with_val_in_train
+from seq2seq_kit.data.sequences.series import (
+    prepare_new_series,
+    prepare_series,
+    prepare_watched_series,
+    whole_series,
+    with_val_in_train,
+)
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.tasks.whole.recipe import WholeData
@@ -78,6 +84,11 @@ def prepare_sequences(data: WholeData, frame: pd.DataFrame, *, origin: str = "th
 def new_sequences(data: WholeData, frame: pd.DataFrame, scaler: Scaler, *, origin: str = "the data") -> Sequences:
     """The same for sequences that a trained model has not seen: all of them in the test part, nothing is fitted."""
     return _sequences(*prepare_new_series(data, frame, scaler, origin=origin))
+
+
+def watched_sequences(data: WholeData, frame: pd.DataFrame, scaler: Scaler, *, origin: str = "the data") -> Sequences:
+    """As `new_sequences`, of sequences in which cells of any column may be missing; the matrix then holds NaN."""
+    return _sequences(*prepare_watched_series(data, frame, scaler, origin=origin))
 
 
 def _sequences(prepared: Prepared, parts: dict[str, np.ndarray]) -> Sequences:
