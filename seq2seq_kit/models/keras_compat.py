@@ -16,6 +16,8 @@ from typing import Literal, TypeAlias
 import keras
 import tensorflow as tf
 
+from seq2seq_kit.errors import ArgumentError
+
 Tensor: TypeAlias = tf.Tensor | keras.KerasTensor  # of values, or the symbol of one while a model is built
 
 _LOGITS = "_keras_logits"  # what Keras' softmax and sigmoid leave on their output for cross-entropies
@@ -214,3 +216,24 @@ def in_xla() -> bool:
     except ImportError:
         return False
     return bool(GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()))
+
+
+def run_through(model: keras.Model, inputs: Sequence[object], call: Callable[..., object]) -> object:
+    """A functional model's outputs where `call` stands for its layers: called with each layer and with what it is called with.
+
+    Args:
+        model: The model.
+        inputs: One for each of its inputs, of any type.
+        call: Gives what stands for the layer's outputs, in the same structure.
+
+    Raises:
+        ArgumentError: The model is not functional, or this Keras does not go through a model's layers so.
+    """
+    run = getattr(model, "_run_through_graph", None)
+    if run is None or list(signature(run).parameters) != ["inputs", "operation_fn", "call_fn"]:
+        raise ArgumentError(
+            f"the layers of {model.name} cannot be gone through in order: Keras {keras.__version__} knows that of functional "
+            f"models only. Received: {type(model).__name__}",
+            code="export_unsupported",
+        )
+    return run(list(inputs), lambda layer: layer, call)

@@ -1,0 +1,1 @@
+"""Models in forms that run elsewhere: ONNX written from the weights, units inside, compared before anything is kept."""
