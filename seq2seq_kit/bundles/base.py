@@ -6,12 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
 
 from seq2seq_kit.bundles.golden import standard_normal
+from seq2seq_kit.bundles.shapes import Shape, refuse_other_shapes, refuse_other_sizes
 from seq2seq_kit.data.sources.files import READ, in_their_files
 from seq2seq_kit.data.sources.given import Given, frame_of, is_table
 from seq2seq_kit.data.tables.sources import read_source
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
 
     from seq2seq_kit.anomalies.detection import Detection
     from seq2seq_kit.anomalies.row_errors import Progress
+    from seq2seq_kit.exports.program import Exported, Program
 
 Json = dict[str, Any]
 Arrays = dict[str, np.ndarray]
-Shape = tuple[int | None, ...]
 _LONGEST_FACT = 500
 _TAKES_ROWS = (  # see `Bundle.__init_subclass__`
-    *("predict", "encode", "reconstruct", "score", "detect", "calibrate", "evaluate", "answer"),
+    *("predict", "encode", "reconstruct", "score", "detect", "calibrate", "evaluate", "answer", "export"),
     *("ignored_columns", "plot", "latent_map", "neighbours", "update"),
 )
 
@@ -189,41 +190,38 @@ class Bundle(ABC):
 
         return write_bundle(self, Path(folder))
 
+    def export(
+        self, out: str | Path, *, format: Literal["onnx", "keras"] = "onnx", frame: pd.DataFrame | None = None
+    ) -> Exported:
+        """Writes the model for other runtimes; what is written has been compared with the bundle.
+
+        Args:
+            out: A new folder with graphs, description and golden inputs; or a new file that ends in `.onnx`, one graph.
+            format: `onnx`, with the extra `export`; or `keras`, the network alone.
+            frame: Rows to compare on; None: those of the recipe's source where it can be read, otherwise inputs are drawn.
+
+        Raises:
+            ArgumentError: A layer cannot be written, or the extra is missing.
+            BundleError: The graph answers otherwise than the bundle, or could not be written; nothing is left behind.
+        """
+        from seq2seq_kit.bundles.exporting import export_bundle
+
+        return export_bundle(self, out, format=format, frame=frame)
+
+    def programs(self, frame: pd.DataFrame | None) -> list[Program]:
+        """What is exported: functions of arrays, the most usual first; `frame` as for `export`."""
+        from seq2seq_kit.exports.refusing import refused
+
+        raise refused(f"{self.what} cannot be written as ONNX yet")
+
+    def facts(self) -> Json:
+        """What a reader of an export needs beside the recipe."""
+        return {}
+
     def _cannot(self, verb: str) -> ArgumentError:
         can = ", ".join(self.verbs[:-1]) + f" and {self.verbs[-1]}"
         message = f"this bundle is {self.what}: it can {can}. Received: {verb}"
         return ArgumentError(message, code="not_supported")
-
-
-def refuse_other_shapes(model: keras.Model, read: Sequence[Shape], given: Shape) -> None:
-    """Refuses a model that does not take and give what its recipe says.
-
-    Args:
-        model: Its inputs but the answers of training are those that it reads.
-        read: Shape of each input without the batch; where model or recipe leave a length open (None), any fits.
-        given: Shape of the output, likewise.
-
-    Raises:
-        ValueError: A shape differs.
-    """
-    from seq2seq_kit.models.inference import forward_inputs
-
-    own = [tuple(tensor.shape[1:]) for tensor in forward_inputs(model)]
-    for name, expected, found in (("reads", list(read), own), ("gives", [given], [tuple(model.output_shape[1:])])):
-        if len(expected) != len(found) or not all(map(_fits, expected, found)):
-            raise ValueError(f"by the recipe the model {name} {expected}; by its layers {found}")
-
-
-def refuse_other_sizes(model: keras.Model, sizes: Sequence[int]) -> None:
-    """Raises `ValueError` for a model whose categories have other numbers of codes."""
-    found: list[int] = next((layer.sizes for layer in model.layers if layer.name == "split_categories"), [])
-    if list(found) != list(sizes):
-        raise ValueError(f"the model has categories of {list(found)} codes, the scaler of {list(sizes)}")
-
-
-def _fits(expected: Shape, found: Shape) -> bool:
-    pairs = zip(expected, found, strict=False)
-    return len(expected) == len(found) and all(None in pair or pair[0] == pair[1] for pair in pairs)
 
 
 def _of_tables(verb: Callable[..., Any]) -> Callable[..., Any]:
@@ -290,4 +288,5 @@ def format_of(recipe: Recipe) -> Format:
     return found
 
 
-__all__ = ["Arrays", "Board", "Bundle", "Json", "format_of", "names_of_series", "refuse_other_shapes"]
+__all__ = ["Arrays", "Board", "Bundle", "Json", "Shape", "format_of", "names_of_series"]
+__all__ += ["refuse_other_shapes", "refuse_other_sizes"]

@@ -39,6 +39,8 @@ from seq2seq_kit.recipe.fields import Data, Recipe
 if TYPE_CHECKING:
     import keras
 
+    from seq2seq_kit.exports.program import Program
+
 
 @dataclass(frozen=True)
 class WindowBundle(IntervalBundle):
@@ -240,6 +242,17 @@ class WindowBundle(IntervalBundle):
         if wrong := [name for name, values in self.naive.items() if values.shape != (len(columns.targets),)]:
             raise ValueError(f"there are {len(columns.targets)} targets, but other denominators of MASE for {wrong[0]}")
         refuse_other_shapes(self.model, self.reads(columns.layout(), shape), self.writes(columns, shape))
+
+    def programs(self, frame: pd.DataFrame | None) -> list[Program]:
+        from seq2seq_kit.bundles.exported_windows import ExportedWindows
+        from seq2seq_kit.exports.networks import write_network
+
+        made = ExportedWindows(self, frame)
+        return made.whole(lambda graph, given: write_network(graph, self.model, given), self.forward)
+
+    def facts(self) -> Json:
+        scaler, columns = self.scaler, Columns.of(self.window_data)
+        return {"series": scaler.series or [], "vocabularies": {name: scaler.vocabularies[name] for name in columns.categories}}
 
     def reads(self, layout: Layout, shape: WindowShape) -> list[Shape]:
         """Shape of each input of the model without the batch, by the recipe."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-_FLAT = 1e-6  # of the level: what varies less is constant but for float32's rounding
+FLAT = 1e-6  # of the level: what varies less is constant but for float32's rounding
 Values = Any  # an array or a tensor, `(windows, steps, columns)`
 
 
@@ -49,7 +49,7 @@ class WindowScaling:
             scale = total(ops.abs(values) * there, axis=1, keepdims=True) / count
             return ops.zeros_like(scale), ops.where(scale > 0, scale, ops.ones_like(scale))
         scale = ops.sqrt(total(ops.square(values - center) * there, axis=1, keepdims=True) / count)
-        return center, ops.where(scale > _FLAT * ops.abs(center), scale, ops.ones_like(scale))
+        return center, ops.where(scale > FLAT * ops.abs(center), scale, ops.ones_like(scale))
 
     def inputs(self, past: Values, level: tuple[Values, Values]) -> Values:
         """What the encoder reads, on the window's scale; missing cells stay at 0."""

@@ -23,6 +23,7 @@ from seq2seq_kit.data.windows.ranges import WindowShape
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.evaluation.stored import baseline_named
+from seq2seq_kit.exports.refusing import refused
 from seq2seq_kit.intervals.pending import keys_of, nanoseconds
 from seq2seq_kit.intervals.prediction import Prediction, as_prediction, first_steps, probabilities_of
 from seq2seq_kit.tasks.forecast.no_model import NoModelRecipe
@@ -32,6 +33,8 @@ from seq2seq_kit.tasks.rolling import baseline_ahead, plot_ahead, require_rollin
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from seq2seq_kit.exports.program import Program
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,11 @@ class ForecastBundle(WindowBundle):
         quantiles = np.full((*point.shape, written[0].shape[-1]), np.nan)
         quantiles[:, :trained] = in_original_units(written[0], levels, restore).quantiles
         return Prediction(point, levels, quantiles)
+
+    def programs(self, frame: pd.DataFrame | None) -> list[Program]:
+        if self.chosen is not None:
+            raise refused(f"this forecast is made by the baseline {self.chosen}, without a network")
+        return super().programs(frame)
 
     def writes(self, columns: Columns, shape: WindowShape) -> Shape:
         levels = quantile_levels(self.recipe)

@@ -1,0 +1,241 @@
+"""Models of windows as programs: rows in original units in, original units out; and the network as the kit calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.bundles.exporting import COMPARED
+from seq2seq_kit.data.tables.categories import category_sizes
+from seq2seq_kit.data.tables.columns import Columns, window_shape
+from seq2seq_kit.data.tables.transforms import LAGGED
+from seq2seq_kit.data.windows.batches import Layout
+from seq2seq_kit.data.windows.prepare import prepare_new
+from seq2seq_kit.data.windows.ranges import WindowShape
+from seq2seq_kit.exports.program import Case, Port, Program
+from seq2seq_kit.exports.refusing import refused
+
+if TYPE_CHECKING:
+    from seq2seq_kit.bundles.windows import WindowBundle
+    from seq2seq_kit.exports.graph import Graph, Value
+    from seq2seq_kit.exports.units import WindowUnits
+
+_GOLDEN = 3
+_MISSING = 0.1  # of the cells of a column that may have missing ones, where they are drawn
+Arrays = list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Windows of the scaled matrix, as `Prepared` cuts them.
+
+    Attributes:
+        past: `(windows, input_steps, columns that are read)`.
+        future: `(windows, output_steps, columns known ahead)`; None where there are none.
+        codes: Row of the scaler for each window.
+        of_data: Whether they are real.
+    """
+
+    past: np.ndarray
+    future: np.ndarray | None
+    codes: np.ndarray
+    of_data: bool = False
+
+
+@dataclass(frozen=True)
+class ExportedWindows:
+    """What programs of windows are made of; a task's bundle puts them together.
+
+    Attributes:
+        bundle: The bundle.
+        frame: Rows to compare on; None: inputs are drawn.
+    """
+
+    bundle: WindowBundle
+    frame: pd.DataFrame | None
+
+    @cached_property
+    def columns(self) -> Columns:
+        return Columns.of(self.bundle.window_data)
+
+    @cached_property
+    def layout(self) -> Layout:
+        return self.columns.layout()
+
+    @cached_property
+    def shape(self) -> WindowShape:
+        return window_shape(self.bundle.window_data)
+
+    @cached_property
+    def units(self) -> WindowUnits:
+        """The scaling, as a graph has it.
+
+        Raises:
+            ArgumentError: The recipe takes differences, which need rows from before the window.
+        """
+        from seq2seq_kit.exports.units import WindowUnits
+
+        transforms = self.bundle.scaler.transforms
+        lagged = [] if transforms is None else [name for name, how in zip(transforms.columns, transforms.methods, strict=True) if how in LAGGED]
+        if lagged:
+            raise refused(
+                f"the recipe takes differences of {', '.join(lagged)} (data.transform), which need rows from before the window; a "
+                "graph reads windows alone"
+            )
+        return WindowUnits(self.columns, self.bundle.scaler, self.layout)
+
+    @cached_property
+    def golden(self) -> Rows:
+        return self._drawn(_GOLDEN, np.random.default_rng(0))
+
+    @cached_property
+    def sample(self) -> Rows:
+        rng = np.random.default_rng(1)
+        if self.frame is None:
+            return self._drawn(COMPARED, rng)
+        data = self.bundle.window_data.model_copy(update={"window_stride": 1})
+        prepared = prepare_new(data, self.frame, self.bundle.scaler)
+        windows = prepared.windows["test"]
+        chosen = np.sort(rng.choice(windows.count, min(COMPARED, windows.count), replace=False))
+        past = prepared.matrix[windows.input_rows(chosen), : self.layout.inputs]
+        ahead = prepared.matrix[windows.target_rows(chosen)][..., self.layout.future] if self.layout.future else None
+        return Rows(past, ahead, prepared.codes[prepared.series_of("test", chosen)], of_data=windows.count > 0)
+
+    def _drawn(self, count: int, rng: np.random.Generator) -> Rows:
+        """Windows around the scaler's statistics."""
+        shape, columns = self.shape, self.columns
+        rows = rng.standard_normal((count, shape.input_steps + shape.output_steps, self.layout.inputs)).astype(np.float32)
+        first = len(columns.past)
+        rows[..., first : columns.flags] = rng.uniform(-1, 1, rows[..., first : columns.flags].shape)
+        if columns.masked:
+            flags = slice(columns.flags, columns.flags + len(columns.inputs))
+            rows[..., flags] = rng.random(rows[..., flags].shape) >= _MISSING
+            rows[..., : len(columns.inputs)] *= rows[..., flags]
+        sizes = category_sizes(self.bundle.scaler.vocabularies, columns.categories)
+        for place, size in enumerate(sizes, start=self.layout.inputs - len(sizes)):
+            rows[..., place] = rng.integers(0, size, (count, 1))
+        codes = rng.integers(0, len(self.bundle.scaler.center), count)
+        past, ahead = np.split(rows, [shape.input_steps], axis=1)
+        return Rows(past, ahead[..., self.layout.future] if self.layout.future else None, codes)
+
+    def scaled(self, rows: Rows) -> Arrays:
+        """The network's inputs."""
+        own = self.layout.own
+        past = rows.past if own is None else own.inputs(rows.past, own.level(rows.past))
+        return [past] if rows.future is None else [past, rows.future]
+
+    def restored(self, rows: Rows, written: np.ndarray) -> np.ndarray:
+        """What the network writes, in original units; of quantiles each."""
+        if written.ndim > 3:
+            return np.stack([self.restored(rows, each) for each in np.moveaxis(written, -1, 0)], axis=-1)
+        own, names, transforms = self.layout.own, self.columns.targets, self.bundle.scaler.transforms
+        if own is not None:
+            written = own.back(written.astype(np.float64), own.level(rows.past))
+        values = self.bundle.scaler.inverse(written, rows.codes, names)
+        return values if transforms is None else transforms.inverse(values, names, _no_rows_before)
+
+    def original(self, rows: Rows) -> Arrays:
+        """The windows in original units, as the graph reads them."""
+        columns = self.columns
+        past = self._numbers(rows.past[..., : len(columns.past)], rows.codes, columns.past)
+        if columns.masked:
+            count = len(columns.inputs)
+            past[..., :count][rows.past[..., columns.flags : columns.flags + count] == 0] = np.nan
+        rest = [rows.past[..., len(columns.past) : columns.flags]]
+        rest += [rows.past[..., self.layout.inputs - len(columns.categories) :]] if columns.categories else []
+        inputs = [np.concatenate([past, *rest], axis=-1)]
+        if rows.future is not None:
+            known = len(columns.known_future)
+            numbers = self._numbers(rows.future[..., :known], rows.codes, columns.known_future)
+            inputs.append(np.concatenate([numbers, rows.future[..., known:]], axis=-1))
+        return [*inputs, *([rows.codes.astype(np.int64)] if self.units.by_series else [])]
+
+    def _numbers(self, scaled: np.ndarray, codes: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        values, transforms = self.bundle.scaler.inverse(scaled, codes, names), self.bundle.scaler.transforms
+        return values if transforms is None else transforms.inverse(values, names, _no_rows_before)
+
+    def case(self, rows: Rows, inputs: Arrays, outputs: Arrays, *, original: bool = True) -> Case:
+        """Inputs and outputs of windows; numbers of the outputs lie on the scale of the targets, or around 0."""
+        center: list[np.ndarray | float] = [0.0] * len(outputs)
+        scale: list[np.ndarray | float] = [1.0] * len(outputs)
+        if original:
+            level = self.bundle.scaler.transforms or self.bundle.scaler
+            picked = [self.bundle.scaler.columns.index(name) for name in self.columns.targets]
+            axes = (..., *([None] * (outputs[0].ndim - 3)))
+            center, scale = ([table[rows.codes][:, None, picked][axes]] for table in (level.center, level.scale))
+        return Case(inputs, outputs, center, scale, of_data=rows.of_data)
+
+    def inputs(self, *, original: bool = True) -> list[Port]:
+        """The ports of windows, of what is known ahead and, where each has a scale of its own, of the series."""
+        kind, units = ("float64", "original units") if original else ("float32", "scaled")
+        read = self.units.read if original else self.layout.columns[: self.layout.inputs]
+        says = f"rows of a window, the oldest first, in {units}; categories as codes"
+        says += "; NaN where a cell is missing" if original and self.columns.masked else ""
+        ports = [Port("inputs", kind, ("batch", self.shape.input_steps, len(read)), says, tuple(read))]
+        if self.layout.future:
+            says = f"what is known of the rows ahead, in {units}"
+            shape = ("batch", self.shape.output_steps, len(self.layout.future))
+            ports.append(Port("future", kind, shape, says, tuple(self.units.ahead)))
+        if original and self.units.by_series:
+            ports.append(Port("series", "int64", ("batch",), "position of each window's series among `series`"))
+        return ports
+
+    def output(self, *, original: bool = True, name: str = "outputs") -> Port:
+        """The port of the targets."""
+        more = self.bundle.writes(self.columns, self.shape)[2:]
+        kind, units = ("float64", "in original units") if original else ("float32", "scaled")
+        says = f"rows ahead {units}" + (", quantiles along the last axis" if more else "")
+        shape = ("batch", self.shape.output_steps, len(self.columns.targets), *[int(each or 1) for each in more])
+        return Port(name, kind, shape, says, tuple(self.columns.targets))
+
+    def whole(self, write: Callable[[Graph, list[Value]], Value], forward: Callable[[Arrays], np.ndarray]) -> list[Program]:
+        """The model in original units, and the network as it is called by the kit.
+
+        Args:
+            write: Writes the network.
+            forward: The same by the bundle.
+        """
+        units, by_series = self.units, self.units.by_series
+
+        def original(graph: Graph, given: list[Value]) -> list[Value]:
+            series = given[-1] if by_series else None
+            read, level = units.write_inputs(graph, given[0], series)
+            known = [units.write_known(graph, given[1], series)] if self.layout.future else []
+            return [units.write_outputs(graph, write(graph, [read, *known]), series, level)]
+
+        def case(rows: Rows) -> Case:
+            return self.case(rows, self.original(rows), [self.restored(rows, forward(self.scaled(rows)))])
+
+        def scaled(rows: Rows) -> Case:
+            given = self.scaled(rows)
+            return self.case(rows, given, [forward(given)], original=False)
+
+        return [
+            Program(
+                "model",
+                f"{self.bundle.what}: rows in original units to rows in original units",
+                tuple(self.inputs()),
+                (self.output(),),
+                original,
+                case(self.golden),
+                case(self.sample),
+            ),
+            Program(
+                "network",
+                f"the network of {self.bundle.what}, scaled numbers to scaled numbers, as this kit calls it",
+                tuple(self.inputs(original=False)),
+                (self.output(original=False),),
+                lambda graph, given: [write(graph, given)],
+                scaled(self.golden),
+                scaled(self.sample),
+            ),
+        ]
+
+
+def _no_rows_before(back: int, count: int) -> np.ndarray:
+    raise AssertionError("differences are refused")

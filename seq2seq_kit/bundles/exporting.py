@@ -1,0 +1,142 @@
+"""A bundle for other runtimes: its programs, what is known of it, and the rows that they are compared on."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seq2seq_kit.bundles.base import Arrays, Bundle, rows_given, sourced
+from seq2seq_kit.bundles.files import versions
+from seq2seq_kit.data.tables.sources import read_source
+from seq2seq_kit.errors import ArgumentError, KitError
+from seq2seq_kit.exports.program import Case, Exported, Program
+from seq2seq_kit.recipe import dump_recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = ("onnx", "keras")
+COMPARED = 1_000  # windows or sequences
+_PACKAGES = ("onnx", "onnxruntime")
+
+
+def export_bundle(bundle: Bundle, out: str | Path, *, format: str = "onnx", frame: pd.DataFrame | None = None) -> Exported:
+    """See `Bundle.export`."""
+    path = Path(out)
+    if format not in FORMATS:
+        raise ArgumentError(
+            f"format must be one of {', '.join(FORMATS)}. Received: format={format!r}", code="invalid_argument"
+        )
+    if format == "keras":
+        return _as_keras(bundle, path)
+    require_packages()
+    from seq2seq_kit.exports.writing import SUFFIX, write_file, write_folder
+
+    frame, notes = (frame, []) if frame is not None else own_rows(bundle)
+    programs = bundle.programs(frame)
+    known = metadata(bundle)
+    if path.suffix == SUFFIX:
+        done = write_file(programs[0], known, path)
+    else:
+        done = write_folder(programs, known, _files(bundle, programs), path)
+    return Exported(done.path, done.parity, done.bytes, tuple(notes))
+
+
+def require_packages() -> None:
+    """Raises `ArgumentError` where a package of the extra `export` is missing."""
+    missing = [package for package in _PACKAGES if find_spec(package) is None]
+    if missing:
+        raise ArgumentError(
+            f"ONNX is written and compared by the packages {' and '.join(_PACKAGES)}; {' and '.join(missing)} is not installed. "
+            f"Install it: pip install 'seq2seq-kit[export]' (or pip install {' '.join(missing)})",
+            code="missing_package",
+        )
+
+
+def own_rows(bundle: Bundle) -> tuple[pd.DataFrame | None, list[str]]:
+    """The rows of the recipe's own source where it can be read, and why it could not."""
+    section = sourced(bundle.recipe)
+    if section is None or section.source is None:
+        return None, ["the recipe names no source, so the graphs were compared on inputs drawn at random"]
+    if getattr(section, "read", "memory") == "row_groups":
+        return None, ["the rows stay on disk, so the graphs were compared on inputs drawn at random; give some: --data FILE"]
+    try:
+        rows = read_source(section.source, texts=bundle.as_written, section=section)
+        return rows_given(bundle.recipe, rows), []
+    except (KitError, OSError) as error:
+        return None, [f"the source cannot be read ({error}), so the graphs were compared on inputs drawn at random"]
+
+
+def metadata(bundle: Bundle) -> dict[str, object]:
+    """What is known of a bundle, as JSON."""
+    data = bundle.recipe.data
+    found: dict[str, object] = {
+        "task": bundle.recipe.task,
+        "name": bundle.recipe.name or bundle.recipe.task,
+        "recipe": bundle.recipe.model_dump(mode="json"),
+        "columns": {key: getattr(data, key) for key in ("inputs", "targets", "time", "series") if getattr(data, key, None)},
+        "units": dict(getattr(data, "units", {})),
+        "levels": list(getattr(bundle.recipe, "levels", None) or []),
+        "versions": versions(),
+        "info": bundle.info,
+        "bundle_sha256": digest_of_bundle(bundle),
+    }
+    return found | bundle.facts()
+
+
+def digest_of_bundle(bundle: Bundle) -> str:
+    """SHA-256 of what a bundle answers by: recipe, state, arrays and weights."""
+    state, arrays = bundle.state()
+    found = hashlib.sha256()
+    for text in (dump_recipe(bundle.recipe), json.dumps(state, sort_keys=True)):
+        found.update(text.encode())
+    weights = {f"weight_{place}": np.asarray(each) for place, each in enumerate(bundle.model.get_weights())}
+    for name, array in sorted((arrays | weights).items()):
+        found.update(f"{name} {array.dtype} {array.shape}".encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
+
+
+def _files(bundle: Bundle, programs: Sequence[Program]) -> dict[str, bytes]:
+    """What stands beside the graphs: a bundle's own files but for the model, and golden inputs with their outputs."""
+    state, arrays = bundle.state()
+    golden = {
+        f"{program.name}_{kind}_{place}": array
+        for program in programs
+        for kind, given in (("input", program.golden.inputs), ("output", program.golden.outputs))
+        for place, array in enumerate(given)
+    }
+    return {
+        "recipe.yaml": dump_recipe(bundle.recipe).encode(),
+        "state.json": json.dumps(state).encode(),
+        "arrays.npz": _npz(arrays),
+        "golden.npz": _npz(golden),
+    }
+
+
+def _npz(arrays: Arrays) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def _as_keras(bundle: Bundle, path: Path) -> Exported:
+    """The network alone, in scaled units."""
+    import keras
+
+    from seq2seq_kit.exports.writing import put
+
+    if path.suffix != ".keras":
+        path = path.with_name(f"{path.name}.keras")
+    bare = keras.Model(bundle.model.inputs, bundle.model.outputs, name=bundle.model.name)
+    put(path, lambda partial: bare.save(partial))
+    note = "the network reads and writes scaled numbers; layers of the kit are known after `import seq2seq_kit.models`"
+    return Exported(path, notes=(note,))
+

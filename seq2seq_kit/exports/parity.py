@@ -1,0 +1,75 @@
+"""Whether a written graph answers as the bundle does: run by ONNX Runtime and compared, cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import onnxruntime
+
+from seq2seq_kit.errors import BundleError
+from seq2seq_kit.exports.program import Case, Parity, Program
+
+Answer = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
+LIMIT = 1e-5  # of the scale: float32's rounding over some hundred steps stays a tenth of it
+
+
+def compare(program: Program, written: bytes) -> Parity:
+    """The largest differences on the program's golden and sample inputs.
+
+    Raises:
+        BundleError: They are beyond `LIMIT`, or the runtime does not run the graph.
+    """
+    cases = [case for case in (program.golden, program.sample) if len(case.inputs[0])]
+    try:
+        answer = runner(written)
+        pairs = [(case, answer(case.inputs)) for case in cases]
+    except Exception as error:  # whatever ONNX Runtime says to a graph
+        raise BundleError(
+            f"ONNX Runtime {onnxruntime.__version__} does not run the graph {program.name!r}: {error}. Nothing was written. Export "
+            "with another version of onnxruntime, or report the recipe",
+            code="export_differs",
+        ) from error
+    found = [_differences(case, outputs) for case, outputs in pairs]
+    absolute, relative = (max(each[place] for each in found) for place in range(2))
+    if not relative <= LIMIT:
+        raise BundleError(
+            f"the graph {program.name!r} does not answer as the bundle: largest difference {absolute:.3g}, {relative:.2g} of the "
+            f"scale; expected at most {LIMIT:g}. Nothing was written. Report the recipe, and run the bundle itself",
+            code="export_differs",
+        )
+    compared = sum(len(case.inputs[0]) for case in cases)
+    return Parity(absolute, relative, compared, program.sample.of_data)
+
+
+def runner(written: bytes) -> Answer:
+    """A graph as a function of its inputs in order, with one thread."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(written, options, providers=["CPUExecutionProvider"])
+    names = [each.name for each in session.get_inputs()]
+
+    def answer(inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return list(session.run(None, dict(zip(names, inputs, strict=True))))
+
+    return answer
+
+
+def _differences(case: Case, outputs: Sequence[np.ndarray]) -> tuple[float, float]:
+    absolute = relative = 0.0
+    counts = case.counts or [None] * len(outputs)
+    for found, expected, center, scale, counted in zip(
+        outputs, case.outputs, case.center, case.scale, counts, strict=True
+    ):
+        if found.shape != expected.shape or (np.isnan(found) != np.isnan(expected)).any():
+            return float("inf"), float("inf")
+        expected = expected.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            off = np.where(found == expected, 0.0, np.abs(found - expected))  # two infinities are the same
+        off = np.where(np.isnan(expected), 0.0, off)
+        size = np.maximum(np.abs(np.nan_to_num(expected) - center), scale)
+        if counted is not None:
+            off = np.where(counted, off, 0.0)
+        absolute, relative = max(absolute, float(off.max(initial=0.0))), max(relative, float((off / size).max(initial=0.0)))
+    return absolute, relative
