@@ -37,12 +37,13 @@ MAY_IMPORT = {
     "evaluation": {"errors", "findings", "recipe", "data", "intervals"},
     "anomalies": {"errors", "findings", "recipe", "data"},
     "training": {"errors", "recipe", "data", "models"},
+    "exports": {"errors", "data", "models"},
     "bundles": {"errors", "findings", "processes", "recipe", "data", "models", "evaluation", "anomalies"}
-    | {"intervals"},
+    | {"intervals", "exports"},
     "results": {"text", "errors", "findings", "recipe", "training", "evaluation", "bundles", "anomalies"},
     "reports": {"text", "errors", "findings", "data", "evaluation", "training", "results", "anomalies", "intervals"},
     "tasks": {"text", "errors", "findings", "recipe", "data", "models", "training", "evaluation", "bundles", "reports"}
-    | {"anomalies", "intervals"},
+    | {"anomalies", "intervals", "exports"},
     "tracking": {"text", "errors", "processes", "findings", "recipe", "data", "models", "training", "bundles", "tasks"},
     "validation": {"errors", "findings", "recipe", "tasks"},
     "drafting": {"text", "errors", "recipe", "data", "tasks", "validation"},
@@ -71,6 +72,7 @@ OUTSIDE = {
     "bundles": HEAVY - {"tensorflow", "keras", "matplotlib"},  # a figure is a type there; tasks draw it
     "drafting": HEAVY,
     "explanation": HEAVY - {"tensorflow", "keras"},
+    "exports": HEAVY - {"tensorflow", "keras"},
     "reports": HEAVY - {"matplotlib", "plotly", "keras"},
 }
 

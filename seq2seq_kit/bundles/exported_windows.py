@@ -81,11 +81,15 @@ class ExportedWindows:
         from seq2seq_kit.exports.units import WindowUnits
 
         transforms = self.bundle.scaler.transforms
-        lagged = [] if transforms is None else [name for name, how in zip(transforms.columns, transforms.methods, strict=True) if how in LAGGED]
+        lagged = (
+            []
+            if transforms is None
+            else [name for name, how in zip(transforms.columns, transforms.methods, strict=True) if how in LAGGED]
+        )
         if lagged:
             raise refused(
-                f"the recipe takes differences of {', '.join(lagged)} (data.transform), which need rows from before the window; a "
-                "graph reads windows alone"
+                f"the recipe takes differences of {', '.join(lagged)} (data.transform), which need rows from before the "
+                "window; a graph reads windows alone"
             )
         return WindowUnits(self.columns, self.bundle.scaler, self.layout)
 
@@ -109,7 +113,9 @@ class ExportedWindows:
     def _drawn(self, count: int, rng: np.random.Generator) -> Rows:
         """Windows around the scaler's statistics."""
         shape, columns = self.shape, self.columns
-        rows = rng.standard_normal((count, shape.input_steps + shape.output_steps, self.layout.inputs)).astype(np.float32)
+        rows = rng.standard_normal((count, shape.input_steps + shape.output_steps, self.layout.inputs)).astype(
+            np.float32
+        )
         first = len(columns.past)
         rows[..., first : columns.flags] = rng.uniform(-1, 1, rows[..., first : columns.flags].shape)
         if columns.masked:
@@ -193,7 +199,9 @@ class ExportedWindows:
         shape = ("batch", self.shape.output_steps, len(self.columns.targets), *[int(each or 1) for each in more])
         return Port(name, kind, shape, says, tuple(self.columns.targets))
 
-    def whole(self, write: Callable[[Graph, list[Value]], Value], forward: Callable[[Arrays], np.ndarray]) -> list[Program]:
+    def whole(
+        self, write: Callable[[Graph, list[Value]], Value], forward: Callable[[Arrays], np.ndarray]
+    ) -> list[Program]:
         """The model in original units, and the network as it is called by the kit.
 
         Args:

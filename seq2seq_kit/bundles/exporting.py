@@ -16,7 +16,7 @@ from seq2seq_kit.bundles.base import Arrays, Bundle, rows_given, sourced
 from seq2seq_kit.bundles.files import versions
 from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.errors import ArgumentError, KitError
-from seq2seq_kit.exports.program import Case, Exported, Program
+from seq2seq_kit.exports.program import Exported, Program
 from seq2seq_kit.recipe import dump_recipe
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ COMPARED = 1_000  # windows or sequences
 _PACKAGES = ("onnx", "onnxruntime")
 
 
-def export_bundle(bundle: Bundle, out: str | Path, *, format: str = "onnx", frame: pd.DataFrame | None = None) -> Exported:
+def export_bundle(
+    bundle: Bundle, out: str | Path, *, format: str = "onnx", frame: pd.DataFrame | None = None
+) -> Exported:
     """See `Bundle.export`."""
     path = Path(out)
     if format not in FORMATS:
@@ -66,7 +68,9 @@ def own_rows(bundle: Bundle) -> tuple[pd.DataFrame | None, list[str]]:
     if section is None or section.source is None:
         return None, ["the recipe names no source, so the graphs were compared on inputs drawn at random"]
     if getattr(section, "read", "memory") == "row_groups":
-        return None, ["the rows stay on disk, so the graphs were compared on inputs drawn at random; give some: --data FILE"]
+        return None, [
+            "the rows stay on disk, so the graphs were compared on inputs drawn at random; give some: --data FILE"
+        ]
     try:
         rows = read_source(section.source, texts=bundle.as_written, section=section)
         return rows_given(bundle.recipe, rows), []
@@ -81,7 +85,9 @@ def metadata(bundle: Bundle) -> dict[str, object]:
         "task": bundle.recipe.task,
         "name": bundle.recipe.name or bundle.recipe.task,
         "recipe": bundle.recipe.model_dump(mode="json"),
-        "columns": {key: getattr(data, key) for key in ("inputs", "targets", "time", "series") if getattr(data, key, None)},
+        "columns": {
+            key: getattr(data, key) for key in ("inputs", "targets", "time", "series") if getattr(data, key, None)
+        },
         "units": dict(getattr(data, "units", {})),
         "levels": list(getattr(bundle.recipe, "levels", None) or []),
         "versions": versions(),
@@ -139,4 +145,3 @@ def _as_keras(bundle: Bundle, path: Path) -> Exported:
     put(path, lambda partial: bare.save(partial))
     note = "the network reads and writes scaled numbers; layers of the kit are known after `import seq2seq_kit.models`"
     return Exported(path, notes=(note,))
-

@@ -252,7 +252,10 @@ class WindowBundle(IntervalBundle):
 
     def facts(self) -> Json:
         scaler, columns = self.scaler, Columns.of(self.window_data)
-        return {"series": scaler.series or [], "vocabularies": {name: scaler.vocabularies[name] for name in columns.categories}}
+        return {
+            "series": scaler.series or [],
+            "vocabularies": {name: scaler.vocabularies[name] for name in columns.categories},
+        }
 
     def reads(self, layout: Layout, shape: WindowShape) -> list[Shape]:
         """Shape of each input of the model without the batch, by the recipe."""

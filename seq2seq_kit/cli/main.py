@@ -12,7 +12,7 @@ from functools import partial
 from types import FrameType
 
 from seq2seq_kit import __version__
-from seq2seq_kit.cli import detecting, drafts, pages, rows, verbs
+from seq2seq_kit.cli import detecting, drafts, exporting, pages, rows, verbs
 from seq2seq_kit.errors import ArgumentError, KitError, KitWarning
 from seq2seq_kit.processes import keep_own_folder
 from seq2seq_kit.text import printable
@@ -225,6 +225,9 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--data", metavar="FILE", help="rows not trained on; default: the run's own calibration part")
     verb.add_argument("--out", metavar="FOLDER", required=True, help="new folder for the model with its intervals")
     _tracking(verb)
+
+    about = "write a model for other runtimes: ONNX with the units inside, compared with the bundle"
+    exporting.arguments(_verb(group, "export", exporting.export, about))
 
     verb = _verb(
         group, "look", pages.look, "write a page of a table or a recipe's data: parts, gaps, odd cells, seasons"

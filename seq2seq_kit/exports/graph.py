@@ -186,7 +186,9 @@ class Graph:
         for name, value in outputs:
             self.nodes.append(helper.make_node("Identity", [value.name], [name], name=self.new_name("Identity")))
 
-    def subgraph(self, inputs: Sequence[tuple[str, str, Sequence[Size | None]]], outputs: Sequence[Value]) -> onnx.GraphProto:
+    def subgraph(
+        self, inputs: Sequence[tuple[str, str, Sequence[Size | None]]], outputs: Sequence[Value]
+    ) -> onnx.GraphProto:
         """The body of a loop out of these nodes."""
         taken = [_info(name, dtype, shape) for name, dtype, shape in inputs]
         given = [_info(value.name, value.dtype, value.shape) for value in outputs]

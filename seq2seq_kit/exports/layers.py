@@ -106,7 +106,8 @@ def _fold(graph: Graph, kind: str, parts: Sequence[Value]) -> Value:
     for part in parts[1:]:
         like = outputs if len(outputs.shape) >= len(part.shape) else part
         shape = tuple(
-            b if a == 1 else a for a, b in zip(like.shape, (like.shape if outputs is not like else part.shape), strict=False)
+            b if a == 1 else a
+            for a, b in zip(like.shape, (like.shape if outputs is not like else part.shape), strict=False)
         )
         outputs = graph.add(kind, outputs, part, shape=shape if len(shape) == len(like.shape) else like.shape)
     return outputs

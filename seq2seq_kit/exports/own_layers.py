@@ -198,38 +198,32 @@ def write_normalise(graph: Graph, layer: layers.Normalise, inputs: Value, **_: o
     """A window without its level and spread, and these."""
     chosen = np.isin(np.arange(inputs.width), layer.columns)
     zero, one = np.zeros((), np.float32), np.ones((), np.float32)
-    if inputs.mask is None:
-        valid = graph.plain("Add", graph.plain("Mul", _nothing(graph, inputs), zero), one)
-        values = inputs
-    else:
-        wide = graph.unsqueeze(inputs.mask, -1)
-        valid, values = graph.cast(wide, "float32"), graph.where(wide, inputs, zero, inputs)
-    level = (inputs.shape[0], 1, inputs.width)
-    counted = graph.sum(valid, 1)
+    wide = None if inputs.mask is None else graph.unsqueeze(inputs.mask, -1)
+    valid = None if wide is None else graph.cast(wide, "float32")
+    values = inputs if wide is None else graph.where(wide, inputs, zero, inputs)
     if layer.method == "last":
-        so_far = graph.add("CumSum", valid, np.array(1), shape=valid.shape)
-        is_last = graph.cast(graph.add("Equal", so_far, counted, shape=valid.shape, dtype="bool"), "float32")
-        newest = graph.plain("Mul", values, graph.plain("Mul", valid, is_last))
-        center = graph.sum(newest, 1)
+        center = graph.slice(inputs, 1, -1, None) if valid is None else _last_valid(graph, values, valid)
         scale = graph.plain("Add", graph.plain("Mul", center, zero), one)
     else:
-        count = graph.plain("Max", counted, one)
-        center = graph.add("Div", graph.sum(values, 1), count, shape=level)
+        steps = graph.cast(graph.size(inputs, 1), "float32")
+        count = steps if valid is None else graph.plain("Max", graph.sum(valid, 1), one)
+        center = graph.plain("Div", graph.sum(values, 1), count)
         away = graph.plain("Sub", values, center)
-        squares = graph.plain("Mul", graph.plain("Mul", away, away), valid)
-        variance = graph.add("Div", graph.sum(squares, 1), count, shape=level)
-        scale = graph.add("Sqrt", graph.plain("Add", variance, _EPSILON), shape=level)
+        squares = graph.plain("Mul", away, away)
+        squares = squares if valid is None else graph.plain("Mul", squares, valid)
+        variance = graph.plain("Div", graph.sum(squares, 1), count)
+        scale = graph.add("Sqrt", graph.plain("Add", variance, _EPSILON), shape=center.shape)
     picked = Value(graph.constant(chosen), chosen.shape, "bool")
     center, scale = graph.where(picked, center, zero, center), graph.where(picked, scale, one, scale)
     outputs = graph.plain("Div", graph.plain("Sub", inputs, center), scale)
     return [outputs.masked(inputs.mask), graph.concat([center, scale], axis=1)]
 
 
-def _nothing(graph: Graph, inputs: Value) -> Value:
-    """`(batch, steps, 1)` of which only the shape matters; never NaN."""
-    first = graph.slice(inputs, -1, 0, 1)
-    missing = graph.cast(graph.add("IsNaN", first, shape=first.shape, dtype="bool"), "float32")
-    return missing
+def _last_valid(graph: Graph, values: Value, valid: Value) -> Value:
+    so_far = graph.add("CumSum", valid, np.array(1), shape=valid.shape)
+    is_last = graph.add("Equal", so_far, graph.sum(valid, 1), shape=valid.shape, dtype="bool")
+    newest = graph.plain("Mul", valid, graph.cast(is_last, "float32"))
+    return graph.sum(graph.plain("Mul", values, newest), 1)
 
 
 def write_denormalise(graph: Graph, layer: layers.Denormalise, inputs: Sequence[Value], **_: object) -> Value:

@@ -26,8 +26,8 @@ def compare(program: Program, written: bytes) -> Parity:
         pairs = [(case, answer(case.inputs)) for case in cases]
     except Exception as error:  # whatever ONNX Runtime says to a graph
         raise BundleError(
-            f"ONNX Runtime {onnxruntime.__version__} does not run the graph {program.name!r}: {error}. Nothing was written. Export "
-            "with another version of onnxruntime, or report the recipe",
+            f"ONNX Runtime {onnxruntime.__version__} does not run the graph {program.name!r}: {error}. Nothing was "
+            "written. Export with another version of onnxruntime, or report the recipe",
             code="export_differs",
         ) from error
     found = [_differences(case, outputs) for case, outputs in pairs]
@@ -71,5 +71,8 @@ def _differences(case: Case, outputs: Sequence[np.ndarray]) -> tuple[float, floa
         size = np.maximum(np.abs(np.nan_to_num(expected) - center), scale)
         if counted is not None:
             off = np.where(counted, off, 0.0)
-        absolute, relative = max(absolute, float(off.max(initial=0.0))), max(relative, float((off / size).max(initial=0.0)))
+        absolute, relative = (
+            max(absolute, float(off.max(initial=0.0))),
+            max(relative, float((off / size).max(initial=0.0))),
+        )
     return absolute, relative

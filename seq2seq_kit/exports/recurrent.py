@@ -54,7 +54,8 @@ def run_layers(
         counted = graph.cast(inputs.mask, "int32")
         lengths = graph.add("ReduceSum", counted, np.array([1]), shape=inputs.shape[:1], dtype="int32", keepdims=0)
     starts: list[Given] = [
-        graph.concat([states[place] for states in initial], axis=0) if initial else None for place in range(2 if lstm else 1)
+        graph.concat([states[place] for states in initial], axis=0) if initial else None
+        for place in range(2 if lstm else 1)
     ]
     units, directions = first.units, len(layers)
     names = [graph.new_name(word) for word in ("steps", "h", "c")[: 3 if lstm else 2]]
@@ -71,7 +72,9 @@ def run_layers(
     graph.nodes_of("LSTM" if lstm else "GRU", given, names, **attributes)
     batch, steps = inputs.shape[0], inputs.shape[1]
     every = Value(names[0], (steps, directions, batch, units))
-    every = graph.reshape(graph.transpose(every, [2, 0, 1, 3]), [0, 0, directions * units], (batch, steps, directions * units))
+    every = graph.reshape(
+        graph.transpose(every, [2, 0, 1, 3]), [0, 0, directions * units], (batch, steps, directions * units)
+    )
     final = [Value(name, (directions, batch, units)) for name in names[1:]]
     states = [
         [state if directions == 1 else graph.slice(state, 0, number, number + 1) for state in final]
@@ -99,7 +102,9 @@ def write_recurrent(
     return [outputs, *states] if layer.return_state else outputs
 
 
-def write_bidirectional(graph: Graph, layer: keras.layers.Bidirectional, sequence: Value, **_: object) -> Value | list[Value]:
+def write_bidirectional(
+    graph: Graph, layer: keras.layers.Bidirectional, sequence: Value, **_: object
+) -> Value | list[Value]:
     """Both directions of an LSTM or a GRU in one node."""
     both = [layer.forward_layer, layer.backward_layer]
     if type(both[0]) not in (keras.layers.LSTM, keras.layers.GRU) or layer.merge_mode != "concat":

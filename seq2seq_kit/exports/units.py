@@ -184,7 +184,9 @@ def _write_forward(graph: Graph, method: str, cells: Value, power: float) -> Val
     if method == "none":
         return cells
     one = np.ones((), np.float64)
-    logs = graph.add("Log", graph.plain("Add", cells, one) if method == "log1p" else cells, shape=cells.shape, dtype="float64")
+    logs = graph.add(
+        "Log", graph.plain("Add", cells, one) if method == "log1p" else cells, shape=cells.shape, dtype="float64"
+    )
     if method != "box_cox" or not power:
         return logs
     raised = graph.add("Exp", graph.plain("Mul", logs, np.array(power)), shape=cells.shape, dtype="float64")

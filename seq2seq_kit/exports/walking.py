@@ -37,7 +37,9 @@ def write_model(graph: Graph, model: keras.Model, inputs: Sequence[Value]) -> li
         if isinstance(layer, keras.Model):
             found = write_model(graph, layer, [each for each in keras.tree.flatten(given) if isinstance(each, Value)])
             return found if len(found) > 1 else found[0]
-        writer = OPERATIONS.get(type(layer).__name__) if not isinstance(layer, keras.Layer) else WRITERS.get(type(layer))
+        writer = (
+            OPERATIONS.get(type(layer).__name__) if not isinstance(layer, keras.Layer) else WRITERS.get(type(layer))
+        )
         if writer is None:
             refuse_layer(layer, "this kit has no writer for its class")
         mask = named.pop("mask", None)

@@ -48,7 +48,10 @@ def write_program(program: Program, metadata: Mapping[str, object]) -> Written:
     model = make_model(graph, program.inputs, program.outputs, {}, program.says)
     onnx.checker.check_model(model, full_check=True)
     parity = compare(program, model.SerializeToString())
-    ports = {"inputs": [port.to_json() for port in program.inputs], "outputs": [port.to_json() for port in program.outputs]}
+    ports = {
+        "inputs": [port.to_json() for port in program.inputs],
+        "outputs": [port.to_json() for port in program.outputs],
+    }
     known = {**metadata, "program": program.name, **ports, "parity": asdict(parity)}
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in known.items()}
     onnx.helper.set_model_props(model, texts)
@@ -135,4 +138,3 @@ def _refuse_existing(path: Path) -> None:
             f"{path} exists already; expected the name of a new file or folder. Remove it or choose another name (--out)",
             code="export_exists",
         )
-

@@ -130,6 +130,7 @@ def test_fully_prepareds_message_is_what_the_user_sees() -> None:
         {"known_future": ["heat"]},
         {"series": "site"},
         {"every": "1mo"},
+        {"window_scaling": "standard"},
     ],
     ids=str,
 )
@@ -137,6 +138,12 @@ def test_a_recipe_that_asks_for_more_has_no_fast_path(data: dict[str, Any]) -> N
     section: Any = parse_recipe(forecast_recipe(**data)).data
     scaler = Scaler(["load", "heat"], np.zeros((1, 2)), np.ones((1, 2)))
     assert NewestReader.of(section, scaler) is None
+
+
+def test_the_newest_window_on_a_scale_of_its_own_is_forecast_as_every_window_is() -> None:
+    bundle = untrained(window_scaling="standard")
+    newest, every = bundle.predict(hourly_frame(100)), bundle.predict(hourly_frame(100), all_windows=True)
+    np.testing.assert_allclose(newest["load"], every["load"][-6:], rtol=1e-6)
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])

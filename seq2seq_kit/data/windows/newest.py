@@ -72,6 +72,7 @@ class NewestReader:
             or Columns.of(data).categories
             or data.static
             or data.transform
+            or data.window_scaling != "none"
             or by_calendar
         )
         return None if asks or len(scaler.center) > 1 else cls(data, scaler)
