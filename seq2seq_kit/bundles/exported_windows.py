@@ -196,7 +196,8 @@ class ExportedWindows:
         more = self.bundle.writes(self.columns, self.shape)[2:]
         kind, units = ("float64", "in original units") if original else ("float32", "scaled")
         says = f"rows ahead {units}" + (", quantiles along the last axis" if more else "")
-        shape = ("batch", self.shape.output_steps, len(self.columns.targets), *[int(each or 1) for each in more])
+        shape: tuple[int | str, ...] = ("batch", self.shape.output_steps, len(self.columns.targets))
+        shape += tuple(int(each or 1) for each in more)
         return Port(name, kind, shape, says, tuple(self.columns.targets))
 
     def whole(

@@ -86,7 +86,7 @@ class Graph:
 
     def constant(self, array: np.ndarray) -> str:
         """The name of a constant; equal ones are stored once."""
-        array = np.ascontiguousarray(array)
+        array = np.asarray(array, order="C")
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self.constants:
             self.constants[key] = numpy_helper.from_array(array, self.new_name("constant"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -152,7 +152,7 @@ def attend(graph: Graph, query: Value, values: Value, keys: Value) -> Value:
     return graph.add("MatMul", weights, values, shape=(*query.shape[:2], values.width), mask=query.mask)
 
 
-KERAS = {
+KERAS: dict[type, Callable[..., object]] = {
     keras.layers.LSTM: write_recurrent,
     keras.layers.GRU: write_recurrent,
     keras.layers.Bidirectional: write_bidirectional,

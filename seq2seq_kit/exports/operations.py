@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 
@@ -38,4 +40,8 @@ def write_get_item(graph: Graph, operation: keras.Operation, value: Value, key: 
 
 
 # By name: Keras has no public name for these classes.
-OPERATIONS = {"Greater": write_greater, "NotEqual": write_not_equal, "GetItem": write_get_item}
+OPERATIONS: dict[str, Callable[..., object]] = {
+    "Greater": write_greater,
+    "NotEqual": write_not_equal,
+    "GetItem": write_get_item,
+}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -261,7 +261,7 @@ def write_quantiles(graph: Graph, layer: quantiles.Quantiles, inputs: Sequence[V
     return graph.concat([below, middle, above])
 
 
-OWN = {
+OWN: dict[type, Callable[..., object]] = {
     categories.SplitCategories: write_split_categories,
     categories.Indicators: write_indicators,
     channels.SplitChannels: write_split_channels,

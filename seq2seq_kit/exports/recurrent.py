@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -16,7 +17,7 @@ from seq2seq_kit.exports.graph import Given, Graph, Value
 from seq2seq_kit.exports.refusing import refuse_layer
 
 _ACTIVATIONS = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu", "softsign": "Softsign"}
-Recurrent = keras.layers.LSTM | keras.layers.GRU
+Recurrent: TypeAlias = keras.layers.RNN  # an LSTM or a GRU
 
 
 @dataclass(frozen=True)

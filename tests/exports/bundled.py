@@ -7,16 +7,14 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 
-from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.tasks import open_job, parse_recipe
 from tests.exports.running import randomise
 
 
-def untrained(recipe: dict[str, Any], frame: pd.DataFrame) -> Bundle:
+def untrained(recipe: dict[str, Any], frame: pd.DataFrame) -> Any:
     """The bundle of a recipe whose model has random weights."""
     job = open_job(parse_recipe(recipe), frame)
-    bundle: Bundle = job.bundle(randomise(job.build()), {"run_id": "none"}, peers=False)
-    return bundle
+    return job.bundle(randomise(job.build()), {"run_id": "none"}, peers=False)
 
 
 def answers(file: Path, *inputs: np.ndarray) -> list[np.ndarray]:

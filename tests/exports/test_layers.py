@@ -140,7 +140,8 @@ def test_options_go_together(**options: Any) -> None:
     ],
 )
 def test_an_autoencoder_is_the_same(options: dict[str, Any]) -> None:
-    model = models.build_autoencoder(**({"input_steps": 12, "input_features": 3, "encoder_units": [5]} | options))
+    sizes: dict[str, Any] = {"input_steps": 12, "input_features": 3, "encoder_units": [5]}
+    model = models.build_autoencoder(**(sizes | options))
     assert difference(model, read(model)) < CLOSE
 
 

@@ -74,6 +74,23 @@ def test_a_calendar_and_what_is_known_ahead_are_inputs(tmp_path: Path) -> None:
     np.testing.assert_allclose(found[0, :, 0], expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("bridge", ["state", "attention"])
+def test_a_forecast_that_reads_its_own_steps_is_a_loop(bridge: str, tmp_path: Path) -> None:
+    frame = hourly_frame(300)
+    model = {"bridge": bridge, "encoder_units": [5, 4], "decoder_units": [10, 8], "bidirectional": True, "cell": "gru"}
+    recipe = recipe_of({"known_future": ["heat"]})
+    recipe["model"] = model | {"pyramid": 2}
+    bundle = untrained(recipe, frame)
+    exported(bundle, tmp_path / "out", frame=frame)
+    times = pd.date_range(frame["time"].iloc[-1], periods=7, freq="h")[1:]
+    ahead = np.linspace(5, 15, 6)
+    window = frame[["load", "heat"]].to_numpy()[None, -HOURS:]
+    found = answers(tmp_path / "out" / "model.onnx", window, ahead[None, :, None])[0]
+    expected = bundle.predict(frame, future=pd.DataFrame({"time": times, "heat": ahead}))["load"]
+    np.testing.assert_allclose(found[0, :, 0], expected, rtol=1e-5)
+    assert np.ptp(expected) > 0.01
+
+
 def test_each_series_may_have_a_scale_of_its_own(tmp_path: Path) -> None:
     frame = hourly_frame(200, series=("a", "b", "c"))
     frame.loc[frame["site"] == "b", "load"] *= 1_000
