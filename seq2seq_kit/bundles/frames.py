@@ -33,22 +33,27 @@ def in_chunks(
 
 
 def forecast_frame(
-    prepared: Prepared, windows: np.ndarray, values: np.ndarray | Mapping[str, np.ndarray]
+    prepared: Prepared, windows: np.ndarray, values: np.ndarray | Mapping[str, np.ndarray], *, paths: int = 0
 ) -> pd.DataFrame:
     """A row for each window and step: series, time (or row), `step`, a column for each target, and what stands beside it.
+
+    Of sample paths there is a row for each window, path and step, with a column `sample`, counted from 1, before `step`.
 
     Args:
         prepared: Where the windows lie, in its test part.
         windows: Their numbers.
         values: Original units, `(windows, steps, targets)`, or `(windows, steps)` by column; the first steps of each window.
+        paths: Of each window, which then stands as often in `values`.
     """
     if isinstance(values, np.ndarray):
         values = {name: values[:, :, position] for position, name in enumerate(prepared.columns.targets)}
     steps = next(iter(values.values())).shape[1]
+    sample = {"sample": np.tile(np.repeat(np.arange(1, paths + 1), steps), len(windows))} if paths else {}
+    windows = np.repeat(windows, paths) if paths else windows
     rows = prepared.windows["test"].target_rows(windows)[:, :steps]
     targets = {name: column.ravel() for name, column in values.items()}
     before = prepared.windows["test"].shape.before
-    step = {"step": np.tile(np.arange(1 - before, steps + 1 - before), len(windows))}
+    step = sample | {"step": np.tile(np.arange(1 - before, steps + 1 - before), len(windows))}
     series, at = _series_of(prepared, np.repeat(windows, steps)), when(prepared, rows.ravel())
     # The data's own names come first, the kit's row and step give way.
     if prepared.table.times is not None:

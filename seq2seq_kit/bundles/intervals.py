@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -19,9 +19,11 @@ from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL, Baseline
 from seq2seq_kit.intervals.adaptive import RATE
 from seq2seq_kit.intervals.calibrated import Intervals
-from seq2seq_kit.intervals.calibration import Predicts
+from seq2seq_kit.intervals.calibration import LEARNED_UNTIL, Predicts, refuse_learned
+from seq2seq_kit.intervals.paths import draw, most_templates, templates_of
 from seq2seq_kit.intervals.pending import Forecasts, actual_values
 from seq2seq_kit.intervals.prediction import Prediction, as_prediction
+from seq2seq_kit.intervals.told import settle_frame
 from seq2seq_kit.recipe.fields import Data, HorizonData
 
 
@@ -59,6 +61,12 @@ class IntervalBundle(DetectingBundle):
         kind = getattr(self.recipe, "intervals", None) or "conformal"
         predictors: dict[str, Predicts] = {MODEL: self.predicted, **{peer.name: peer for peer in self.baselines}}
         fitted = Intervals.fit(prepared, predictors, levels=levels, naive=self.naive, kind=kind, part=part)
+        targets = prepared.columns.targets
+        picked = prepared.windows[part].evenly(most_templates(fitted.steps * len(targets)))
+        names = [prepared.table.series[each] for each in prepared.series_of(part, picked)]
+        predicted = self.predicted(prepared, part, picked)
+        around = fitted.around(MODEL, predicted, names, fitted.offered(MODEL), targets)
+        fitted = replace(fitted, templates=templates_of(prepared.truth(part, picked), around))
         return replace(self, intervals=fitted)  # type: ignore[type-var]  # every bundle is a dataclass
 
     def predicted(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray | Prediction:
@@ -98,6 +106,54 @@ class IntervalBundle(DetectingBundle):
             return point, point.columns(targets, (), quantiles=False)
         found = self.intervals.adapted(name, predicted, series, tuple(sorted(asked)), targets)
         return found, found.columns(targets, asked, quantiles=quantiles)
+
+    def paths(
+        self, name: str, predicted: np.ndarray | Prediction, series: Sequence[str], count: int, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Sample paths around a forecast of the model, shape `(windows * count, steps, targets)`; arguments as of `around`."""
+        intervals, targets = self.intervals, Columns.of(self.window_data).targets
+        assert intervals is not None
+        assert intervals.templates is not None
+        found = intervals.adapted(name, predicted, series, intervals.offered(name), targets)
+        drawn = draw(found, intervals.templates, count, rng)
+        for target, (low, high) in intervals.limits.items():
+            drawn[..., targets.index(target)] = drawn[..., targets.index(target)].clip(low, high)
+        return drawn.reshape(-1, *drawn.shape[2:])
+
+    def require_paths(
+        self, name: str, samples: int, steps: int, *, levels: Sequence[float] | None, quantiles: bool
+    ) -> None:
+        """Refuses sample paths that there are not.
+
+        Raises:
+            ArgumentError: `samples` is no whole number of at least 1, or stands beside levels or quantiles, the forecaster is a
+                baseline, the bundle has no intervals, or was calibrated without templates, or for fewer steps.
+        """
+        if isinstance(samples, bool) or not isinstance(samples, int | np.integer) or samples < 1:
+            said = f"samples must be a whole number of at least 1. Received: samples={samples!r}"
+            raise ArgumentError(said, code="invalid_argument")
+        if levels is not None or quantiles:
+            said = (
+                "samples gives paths, which have no intervals. Leave out samples (--samples), or levels and quantiles"
+            )
+            raise ArgumentError(said, code="invalid_argument")
+        self.interval_levels(name, None, quantiles=self.intervals is None)
+        assert self.intervals is not None
+        if name != self.intervals.followed:
+            said = f"sample paths are those of the model. Received: baseline {name!r}. Leave one of the two out"
+            raise ArgumentError(said, code="not_supported")
+        if steps > self.intervals.steps:
+            raise ArgumentError(
+                f"sample paths end with the {self.intervals.steps} steps that the intervals were calibrated for. Received: "
+                f"{steps} steps. Ask for fewer, or train with a larger output_steps",
+                code="not_supported",
+            )
+        if self.intervals.templates is None:
+            raise ArgumentError(
+                "this bundle was calibrated without sample paths: by an older version, or by windows of which fewer than two "
+                "have all their actual values. Calibrate it again: seq2seq-kit calibrate RUN",
+                code="no_intervals",
+            )
 
     def interval_levels(
         self, name: str, levels: Sequence[float] | None, *, quantiles: bool = False
@@ -161,7 +217,14 @@ class IntervalBundle(DetectingBundle):
             said = f"levels are numbers in (0, 100), each named once. Received: levels={list(levels)}"
             raise ArgumentError(said, code="invalid_argument")
 
-    def update(self, actuals: pd.DataFrame, *, rate: float = RATE, origin: str = "the data") -> Self:
+    def update(
+        self,
+        actuals: pd.DataFrame,
+        *,
+        forecasts: pd.DataFrame | None = None,
+        rate: float = RATE,
+        origin: str = "the data",
+    ) -> Self:
         """The bundle with intervals that were moved by what became of its forecasts: adaptive conformal inference.
 
         Each actual value outside an interval makes the next ones wider, each inside a little narrower, for each series, step,
@@ -170,6 +233,8 @@ class IntervalBundle(DetectingBundle):
         Args:
             actuals: Rows with time, series and targets. Those that `predict` has forecast since this bundle was loaded count,
                 each once; others are left alone. Without a time column they are the rows forecast from, and those after.
+            forecasts: What `predict` gave, also in another process, in the order in which it was made, with the levels of the
+                intervals; None: what this bundle has forecast. Each counts as often as it is given.
             rate: How far one miss moves a level, in (0, 1).
             origin: Name of the file for messages.
 
@@ -182,7 +247,14 @@ class IntervalBundle(DetectingBundle):
         self.interval_levels(MODEL, None, quantiles=self.intervals is None)
         assert self.intervals is not None
         values = actual_values(self.window_data, actuals, self.scaler.times, origin)
-        intervals, counted = self.forecasts.settle(self.intervals, values, rate)
+        if forecasts is not None:
+            targets = Columns.of(self.window_data).targets
+            intervals, counted = settle_frame(self.intervals, self.window_data, targets, forecasts, values, rate)
+        else:
+            intervals, counted = self.forecasts.settle(self.intervals, values, rate)
+        if not counted and forecasts is not None:
+            said = f"{origin}: none of these rows is among the forecasts. Give the rows of the times that were forecast"
+            raise ArgumentError(said, code="never_forecast")
         if not counted:
             raise ArgumentError(
                 f"{origin}: none of these rows was forecast by this bundle since it was loaded, or they are known already. It "
@@ -199,32 +271,3 @@ class IntervalBundle(DetectingBundle):
         """
         self.interval_levels(MODEL, None, quantiles=self.intervals is None)
         return replace(self, follows=True)  # type: ignore[type-var]
-
-
-LEARNED_UNTIL = "learned_until"  # in a bundle's info: the newest row of training and validation, by series
-
-
-def learned_until(prepared: Prepared) -> dict[str, str]:
-    """The time of the newest row of each series that weights, epoch or baselines have seen; empty of rows without a clock."""
-    table, ends = prepared.table, prepared.split.rows("val")[:, 1]
-    if table.times is None:
-        return {}
-    return {
-        name: table.times[int(end) - 1].isoformat() for name, end in zip(table.series, ends, strict=True) if end > 0
-    }
-
-
-def refuse_learned(prepared: Prepared, until: Mapping[str, str] | None) -> None:
-    """Raises `DataError` where targets of these rows lie in the rows that a model has learned from, as far as times tell."""
-    table, these = prepared.table, prepared.windows["test"]
-    if not until or table.times is None or not these.count:
-        return
-    first = these.first + these.shape.target_offset
-    for row, series in zip(first.tolist(), these.series.tolist(), strict=True):
-        name = table.series[series]
-        if name in until and table.times[row] <= pd.Timestamp(until[name]):
-            raise ArgumentError(
-                f"{table.origin}: the first target, {table.times[row]}{f' of series {name}' if name else ''}, is a row that "
-                f"the model has learned from, up to {until[name]}. Intervals by such rows are too narrow. Give later ones",
-                code="trained_rows",
-            )

@@ -12,7 +12,7 @@ from functools import partial
 from types import FrameType
 
 from seq2seq_kit import __version__
-from seq2seq_kit.cli import detecting, drafts, exporting, pages, rows, verbs
+from seq2seq_kit.cli import detecting, drafts, exporting, intervals, pages, rows, verbs
 from seq2seq_kit.errors import ArgumentError, KitError, KitWarning
 from seq2seq_kit.processes import keep_own_folder
 from seq2seq_kit.text import printable
@@ -160,8 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument(
         "--baseline", metavar="NAME", help="a baseline of the run that predicts instead of the model: ridge"
     )
-    verb.add_argument("--levels", type=float, nargs="*", metavar="PERCENT", help="intervals; default: the recipe's")
-    verb.add_argument("--quantiles", action="store_true", help="quantiles by probability instead of intervals by level")
+    intervals.predict_options(verb)
 
     verb = _verb(
         group,
@@ -219,11 +218,12 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--update", action="store_true", help="move the intervals by each value once it is known")
     _tracking(verb)
 
-    verb = _verb(group, "calibrate", verbs.calibrate, "give the forecasts of a run intervals, without training")
-    verb.add_argument("run", metavar="RUN", help="id of a run, or path of a bundle")
-    verb.add_argument("--levels", type=float, nargs="+", metavar="PERCENT", required=True, help="such as 80 95")
-    verb.add_argument("--data", metavar="FILE", help="rows not trained on; default: the run's own calibration part")
-    verb.add_argument("--out", metavar="FOLDER", required=True, help="new folder for the model with its intervals")
+    verb = _verb(group, "calibrate", intervals.calibrate, "give the forecasts of a run intervals, without training")
+    intervals.calibrate_options(verb)
+    _tracking(verb)
+
+    verb = _verb(group, "update", intervals.update, "move the intervals of a run by what became of its forecasts")
+    intervals.update_options(verb)
     _tracking(verb)
 
     about = "write a model for other runtimes: ONNX with the units inside, compared with the bundle"

@@ -34,6 +34,8 @@ def predict(options: argparse.Namespace) -> None:
         "steps": options.steps,
         "levels": options.levels,
         "quantiles": options.quantiles or None,
+        "samples": options.samples,
+        "seed": options.seed,
     }
     given = {name: value for name, value in given.items() if value is not None}
     strange = [name.replace("_", "-") for name in given if name not in signature(answer).parameters]

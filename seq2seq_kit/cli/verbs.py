@@ -254,21 +254,6 @@ def evaluate(options: argparse.Namespace) -> None:
         rows.write_frame(evaluation.table(), options.out)
 
 
-def calibrate(options: argparse.Namespace) -> None:
-    """Writes a run's model with intervals of other levels."""
-    from seq2seq_kit.quiet import load_tensorflow
-
-    load_tensorflow()
-    from seq2seq_kit import calibrating
-
-    made = calibrating.calibrate(
-        options.run, levels=options.levels, data=options.data, out=options.out, tracking_uri=options.tracking_uri
-    )
-    assert made.intervals is not None
-    print(f"calibrated on {made.intervals.windows:,} windows, written to {options.out}")
-    print(printable(f"  seq2seq-kit predict {options.out} --data new.csv --out predict.csv"))
-
-
 def ui(options: argparse.Namespace) -> None:
     """Serves MLflow's UI."""
     from seq2seq_kit.tracking.ui import open_ui

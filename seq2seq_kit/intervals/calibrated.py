@@ -17,6 +17,7 @@ from seq2seq_kit.intervals.conformal import Margins, needed
 from seq2seq_kit.intervals.prediction import DECILES, Prediction, as_prediction
 
 _CHUNK = 4_096
+_TEMPLATES = "intervals_paths"
 _MOST_CELLS = 50_000_000  # of scores, windows evenly spread: beyond that a quantile hardly moves
 
 
@@ -33,6 +34,7 @@ class Intervals:
         windows: Windows that they were calibrated on.
         used: By series that `follow` was told of, the levels that are used for `levels` of the model, in percent, shape
             `(levels, steps, targets)`.
+        templates: How the steps of the model's windows hang together, see `paths.templates_of`; None where that is not known.
     """
 
     kind: str
@@ -42,6 +44,7 @@ class Intervals:
     limits: Mapping[str, Sequence[float]]
     windows: int
     used: Mapping[str, np.ndarray] = field(default_factory=dict)
+    templates: np.ndarray | None = None
 
     @classmethod
     def fit(
@@ -219,6 +222,7 @@ class Intervals:
         """As plain values for JSON, and arrays; `restore` reads them."""
         arrays = {f"intervals_{place}": each.widths for place, each in enumerate(self.margins.values())}
         arrays |= {f"intervals_used_{place}": used for place, used in enumerate(self.used.values())}
+        arrays |= {} if self.templates is None else {_TEMPLATES: self.templates}
         words = {
             "kind": self.kind,
             "levels": list(self.levels),
@@ -260,4 +264,12 @@ class Intervals:
             each.shape != (len(levels), steps, len(targets)) or not np.isfinite(each).all() for each in used.values()
         ):
             raise ValueError(f"the levels that are used have not the shape {(len(levels), steps, len(targets))}")
-        return cls(str(words["kind"]), levels, margins, scale, limits, int(words["windows"]), used)
+        templates = arrays.get(_TEMPLATES)
+        if templates is not None and not (
+            templates.ndim == 3
+            and templates.shape[1:] == (steps, len(targets))
+            and len(templates) > 1
+            and bool(((templates > 0) & (templates < 1)).all())
+        ):
+            raise ValueError(f"templates of paths must lie in (0, 1), of shape (two or more, {steps}, {len(targets)})")
+        return cls(str(words["kind"]), levels, margins, scale, limits, int(words["windows"]), used, templates)

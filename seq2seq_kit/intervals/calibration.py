@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from seq2seq_kit.data.tables.splits import CALIBRATION
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.data.windows.ranges import Windows
+from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.intervals.conformal import needed, refuse_few
 from seq2seq_kit.intervals.prediction import Prediction, as_prediction
 
 Predicts = Callable[[Prepared, str, np.ndarray], np.ndarray | Prediction]
 
+LEARNED_UNTIL = "learned_until"  # in a bundle's info: the newest row of training and validation, by series
 POINT = -1.0  # in the place of a level: the errors of a forecast without quantiles of its own
 
 
@@ -61,3 +64,29 @@ def scales_of(prepared: Prepared, naive: Mapping[str, np.ndarray]) -> dict[str, 
         usable = np.isfinite(own) & (own > 0)
         found[name] = np.where(usable, own, np.abs(prepared.target_scale[place]))
     return found
+
+
+def learned_until(prepared: Prepared) -> dict[str, str]:
+    """The time of the newest row of each series that weights, epoch or baselines have seen; empty of rows without a clock."""
+    table, ends = prepared.table, prepared.split.rows("val")[:, 1]
+    if table.times is None:
+        return {}
+    return {
+        name: table.times[int(end) - 1].isoformat() for name, end in zip(table.series, ends, strict=True) if end > 0
+    }
+
+
+def refuse_learned(prepared: Prepared, until: Mapping[str, str] | None) -> None:
+    """Raises `DataError` where targets of these rows lie in the rows that a model has learned from, as far as times tell."""
+    table, these = prepared.table, prepared.windows["test"]
+    if not until or table.times is None or not these.count:
+        return
+    first = these.first + these.shape.target_offset
+    for row, series in zip(first.tolist(), these.series.tolist(), strict=True):
+        name = table.series[series]
+        if name in until and table.times[row] <= pd.Timestamp(until[name]):
+            raise ArgumentError(
+                f"{table.origin}: the first target, {table.times[row]}{f' of series {name}' if name else ''}, is a row that "
+                f"the model has learned from, up to {until[name]}. Intervals by such rows are too narrow. Give later ones",
+                code="trained_rows",
+            )

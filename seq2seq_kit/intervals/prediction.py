@@ -50,6 +50,11 @@ class Prediction:
         place = len(self.levels) - 1 - self.levels.index(level)
         return self.quantiles[..., place], self.quantiles[..., -1 - place]
 
+    def quantiles_of(self, windows: np.ndarray) -> np.ndarray:
+        """The quantiles of some windows, which there must be."""
+        assert self.quantiles is not None
+        return self.quantiles[windows]
+
     def columns(self, targets: Sequence[str], levels: Sequence[float], *, quantiles: bool) -> dict[str, np.ndarray]:
         """The columns of an answer, each of shape `(windows, steps)`, in the order of the targets.
 

@@ -14,7 +14,6 @@ import pandas as pd
 from seq2seq_kit.anomalies.detection import Detection
 from seq2seq_kit.anomalies.row_errors import newest_rows
 from seq2seq_kit.bundles.base import Bundle
-from seq2seq_kit.bundles.intervals import LEARNED_UNTIL, learned_until
 from seq2seq_kit.bundles.serving import served_examples
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.data.on_disk.copied import one_file
@@ -28,7 +27,7 @@ from seq2seq_kit.evaluation import MODEL, Baseline, Evaluation, Presentation, fi
 from seq2seq_kit.evaluation.baselines import Predictor
 from seq2seq_kit.evaluation.ridge import Ridge, fit_ridge, forms_of
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.intervals.calibration import require_calibration
+from seq2seq_kit.intervals.calibration import LEARNED_UNTIL, learned_until, require_calibration
 from seq2seq_kit.recipe.fields import WindowData
 from seq2seq_kit.reports import plots
 from seq2seq_kit.reports.anomaly_page import write_anomaly_page

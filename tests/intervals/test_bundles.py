@@ -14,6 +14,7 @@ from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.results import TrainResult
 from seq2seq_kit.runs import load, train
 from seq2seq_kit.tasks.forecast.bundle import ForecastBundle
+from seq2seq_kit.tasks.next_step.bundle import NextStepBundle
 from seq2seq_kit.validation import resolve, validate
 from tests.conftest import forecast_recipe, hourly_frame, next_step_recipe
 
@@ -224,6 +225,16 @@ def test_next_step_models_have_conformal_intervals(store: Path) -> None:
     ]
     assert (answer["load_lo_80"] < answer["load_hi_80"]).all()
     assert result.test.metrics()["coverage_80"] == pytest.approx(0.8, abs=0.15)
+    bundle = result.bundle
+    assert isinstance(bundle, NextStepBundle)
+    paths = bundle.predict(frame, samples=9)
+    assert list(paths.columns) == ["site", "time", "sample", "step", "load", "heat"]
+    assert paths.groupby(["site", "time"])["sample"].nunique().eq(9).all()
+    assert paths.groupby(["site", "step"])["load"].std().gt(0).all()
+    later = hourly_frame(410, series=("a", "b"))
+    moved = bundle.update(later.assign(load=900.0), forecasts=answer)
+    assert moved.intervals is not None
+    assert {*moved.intervals.used} == {"a", "b"}
 
 
 @pytest.mark.slow
@@ -233,6 +244,7 @@ def test_baselines_alone_have_intervals(store: Path) -> None:
     )
     answer = forecast_bundle(result).predict(hourly_frame(200))
     assert list(answer.columns) == ["time", "step", "load", "load_lo_80", "load_hi_80"]
+    assert len(forecast_bundle(result).predict(hourly_frame(200), samples=4)) == 4 * len(answer)
 
 
 def test_the_command_line_takes_levels_and_quantiles(

@@ -64,6 +64,8 @@ class ForecastBundle(WindowBundle):
         baseline: str | None = None,
         levels: Sequence[float] | None = None,
         quantiles: bool = False,
+        samples: int | None = None,
+        seed: int = 0,
         origin: str = "the data",
     ) -> pd.DataFrame:
         """Forecasts the steps after the newest rows of each series.
@@ -79,6 +81,9 @@ class ForecastBundle(WindowBundle):
             baseline: Name of a baseline that forecasts instead of the model: `ridge`, `last value`, `seasonal naive`.
             levels: Of the intervals, in percent: [80, 95]; default: the recipe's, `()` for none.
             quantiles: Columns by probability (`sold_q0.1`) instead of by level.
+            samples: So many sample paths of each forecast instead of it: the steps of a path belong together, and at each step
+                the paths have the quantiles of the intervals.
+            seed: Of the sample paths.
             origin: Name of the file for messages.
 
         Returns:
@@ -88,7 +93,8 @@ class ForecastBundle(WindowBundle):
 
         Raises:
             ArgumentError: The bundle is no forecast, or more steps are asked for and it does not predict all that it reads, or
-                there is no such baseline, or there are no intervals of a level.
+                there is no such baseline, or there are no intervals of a level, or no sample
+                paths.
             DataError: The rows do not fit; the message names column, row or series.
 
         The result's `attrs["notes"]` say what was done to the rows (sorted, filled, cut at gaps).
@@ -99,8 +105,11 @@ class ForecastBundle(WindowBundle):
         baseline = self.chosen if baseline is None else baseline
         peer = None if baseline is None else baseline_named(self.baselines, baseline)
         name = MODEL if baseline is None or peer is None or baseline == self.chosen else peer.name
-        asked = self.interval_levels(name, levels, quantiles=quantiles)
-        if self._reader and peer is None and steps <= trained and future is None and not all_windows:
+        if samples is not None:
+            self.require_paths(name, samples, steps, levels=levels, quantiles=quantiles)
+        asked = () if samples else self.interval_levels(name, levels, quantiles=quantiles)
+        rng = np.random.default_rng(seed)
+        if self._reader and peer is None and steps <= trained and future is None and not (all_windows or samples):
             newest = self._reader.read(frame)
             if newest is not None:
                 return self._forecast_of(newest, steps, asked, quantiles=quantiles)
@@ -135,6 +144,9 @@ class ForecastBundle(WindowBundle):
             predicted = first_steps(values, steps)
             if name == MODEL and not all_windows:
                 self.remember(predicted, series, keys_of(prepared.table, prepared.windows["test"].target_rows(chunk)))
+            if samples:
+                paths = self.paths(name, predicted, series, samples, rng)
+                return forecast_frame(prepared, chunk, paths, paths=samples)
             columns = self.around(name, predicted, series, asked, quantiles=quantiles)[1]
             return forecast_frame(prepared, chunk, columns)
 

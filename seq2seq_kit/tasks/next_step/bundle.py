@@ -58,6 +58,8 @@ class NextStepBundle(WindowBundle):
         baseline: str | None = None,
         levels: Sequence[float] | None = None,
         quantiles: bool = False,
+        samples: int | None = None,
+        seed: int = 0,
         origin: str = "the data",
     ) -> pd.DataFrame:
         """Forecasts the steps after the newest rows of each series: warms up on `input_steps` rows, then is autoregressive.
@@ -71,6 +73,9 @@ class NextStepBundle(WindowBundle):
             levels: Of the intervals, in percent: [80, 95]; default: the recipe's, `()` for none. They are conformal, and known up
                 to the recipe's `output_steps`.
             quantiles: Columns by probability (`sold_q0.1`) instead of by level.
+            samples: So many sample paths of each forecast instead of it: the steps of a path belong together, and at each step
+                the paths have the quantiles of the intervals.
+            seed: Of the sample paths.
             origin: Name of the file for messages.
 
         Returns:
@@ -79,7 +84,7 @@ class NextStepBundle(WindowBundle):
 
         Raises:
             ArgumentError: `steps` is no whole number of at least 1, or there is a `future`, or no such baseline, or there are no
-                intervals of a level.
+                intervals of a level, or no sample paths.
             DataError: The rows do not fit; the message names column, row or series.
         """
         if future is not None:
@@ -89,10 +94,13 @@ class NextStepBundle(WindowBundle):
             )
         peer = None if baseline is None else baseline_named(self.baselines, baseline)
         name = MODEL if peer is None else peer.name
-        asked = self.interval_levels(name, levels, quantiles=quantiles)
         data = as_forecast(self.recipe.data).model_copy(update={"window_stride": 1})
         trained = data.output_steps
         steps = trained if steps is None else whole_steps(steps)
+        if samples is not None:
+            self.require_paths(name, samples, steps, levels=levels, quantiles=quantiles)
+        asked = () if samples else self.interval_levels(name, levels, quantiles=quantiles)
+        rng = np.random.default_rng(seed)
         # A baseline forecasts in blocks of the steps that it was fitted for.
         blocks = steps if peer is None else -(-steps // trained) * trained
         data = data.model_copy(update={"output_steps": blocks})
@@ -107,6 +115,9 @@ class NextStepBundle(WindowBundle):
             series = [prepared.table.series[each] for each in prepared.series_of("test", chunk)]
             if name == MODEL and not all_windows:
                 self.remember(values, series, keys_of(prepared.table, prepared.windows["test"].target_rows(chunk)))
+            if samples:
+                paths = self.paths(name, values, series, samples, rng)
+                return forecast_frame(prepared, chunk, paths, paths=samples)
             columns = self.around(name, values, series, asked, quantiles=quantiles)[1]
             return forecast_frame(prepared, chunk, columns)
 
