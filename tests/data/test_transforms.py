@@ -198,6 +198,8 @@ def test_what_has_no_logarithm_is_named(method: str, value: float) -> None:
 def test_a_difference_over_the_season_of_the_recipe() -> None:
     own = prepared_of(transform={"load": "seasonal_diff"}, season=12).scaler.transforms
     both = prepared_of(transform={"load": "seasonal_diff"}, season=12, season_steps=7).scaler.transforms
+    assert own is not None
+    assert both is not None
     assert (own.lost, both.lost) == (12, 7)
 
 
