@@ -158,8 +158,10 @@ def recurrences_of(model: keras.Model, precision: str = "float32") -> list[Recur
 
     from seq2seq_kit.models.acceleration import kernel_of
     from seq2seq_kit.models.counts import first_shape, wrapped_in
+    from seq2seq_kit.models.ensemble import members_of
     from seq2seq_kit.models.precision import computing_in
 
+    model = members_of(model)[0]  # they are all alike
     masked = any(
         isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False) for layer in model.layers
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import sys
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
 from io import BytesIO
@@ -13,12 +14,14 @@ from typing import TYPE_CHECKING, Protocol
 from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.base import Board
+from seq2seq_kit.evaluation.members import Members
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.text import printable
 from seq2seq_kit.training.fit import Epoch, Fit, Observer
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
     from seq2seq_kit.anomalies.comparison import Comparison
@@ -42,6 +45,7 @@ class TrainResult:
         seconds: Wall time of the whole run.
         figures: Those of the run, by name, the most telling one first.
         judged: What `data.labels` say of the detector on the test rows; None without labels.
+        members: What each member of an ensemble has; None of one model.
     """
 
     recipe: Recipe
@@ -55,6 +59,14 @@ class TrainResult:
     seconds: float
     figures: dict[str, Figure] = field(default_factory=dict, compare=False)
     judged: Comparison | None = None
+    members: Members | None = None
+
+    def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """The result in tables, by the name of their files."""
+        part = self.board.part
+        named = {f"{part}_scores": self.board, "val_scores": self.val, "anomaly_scores": self.judged}
+        named |= {"members": self.members, f"{part}_intervals": getattr(self.board, "intervals", None)}
+        return ((name, each.table()) for name, each in named.items() if each is not None)
 
     @property
     def test(self) -> Board:
@@ -144,7 +156,8 @@ class InNotebook:
 
     def on_epoch(self, epoch: Epoch) -> None:
         """The losses of an epoch."""
-        self._over(f"epoch {epoch.number}/{epoch.of}  loss {epoch.loss:.5f}  val_loss {epoch.val_loss:.5f}")
+        member = f"member {epoch.member}  " if epoch.member else ""
+        self._over(f"{member}epoch {epoch.number}/{epoch.of}  loss {epoch.loss:.5f}  val_loss {epoch.val_loss:.5f}")
 
     def _over(self, text: str) -> None:
         sys.stdout.write(f"\r{printable(text)[:_LINE]:<{_LINE}}")

@@ -15,6 +15,7 @@ from seq2seq_kit.tasks.digest import digest_of
 from seq2seq_kit.tasks.job import Job
 from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.tracking.resuming import checkpoint_of, require_begun, resumable
+from seq2seq_kit.training.fit import Epoch
 from seq2seq_kit.training.own import Own, OwnLoss, OwnMetric
 
 if TYPE_CHECKING:
@@ -74,17 +75,22 @@ def resume(
         job = open_training(recipe, data, own, custom_objects=custom_objects, tracking_uri=tracking_uri)
         _require_same_data(job, checkpoint.digest, record.run_id)
         findings = checked(job, reporter)
-        state = checkpoint.load()
-        done = list(state.history) if state else []
-        reporter.say(f"resuming the run {record.run_id} after epoch {len(done)} of {job.recipe.training.epochs}")
+        done = checkpoint.epochs()
+        reporter.say(f"resuming the run {record.run_id} after {_place(done)} of {job.recipe.training.epochs}")
         record.untag([name for name in tags if name == "error" or name.startswith("finding.")])
         record.open()
-        record.logged = record.epochs()
+        record.logged = {member: record.epochs(member) for member in {epoch.member for epoch in done}}
         for epoch in done:  # the kill may have come between the checkpoint and the log
             record.on_epoch(epoch)
         return carry_out(
             job, findings, checkpoint.digest, record=record, checkpoint=checkpoint, reporter=reporter, began=began
         )
+
+
+def _place(done: Sequence[Epoch]) -> str:
+    """How far a fit has come: `epoch 3`, `epoch 3 of member 2`."""
+    newest = done[-1] if done else None
+    return f"epoch {newest.number if newest else 0}{f' of member {newest.member},' if newest and newest.member else ''}"
 
 
 def _require_same_data(job: Job, digest: str, run_id: str) -> None:

@@ -31,7 +31,9 @@ from seq2seq_kit.results import Announcer, Reporter, Silent, TrainResult, report
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.beginning import own_classes
 from seq2seq_kit.tasks.digest import digest_of
-from seq2seq_kit.tasks.job import Job, data_name
+from seq2seq_kit.tasks.ensembles import judge_members, kept
+from seq2seq_kit.tasks.job import Job
+from seq2seq_kit.tasks.rows import data_name
 from seq2seq_kit.tracking.client import RunRecord, git_revision, open_tracking
 from seq2seq_kit.tracking.naming import experiment_of, named, params_of
 from seq2seq_kit.tracking.resuming import RESUME, checkpoint_of
@@ -137,7 +139,7 @@ def carry_out(
         fitted = job.fit(model, [reporter, record], checkpoint=checkpoint)
         result = conclude(
             job,
-            model,
+            kept(model, fitted),
             fitted,
             record=record,
             digest=digest,
@@ -195,15 +197,13 @@ def conclude(
         bundle, told = job.detecting(job.bundle(model, info))
         val = val if val is not None else job.report(bundle, "val")
         board = val if job.evaluated == "val" else job.report(bundle, "test")
-        judged = job.judged(bundle)
+        members, judged = judge_members(job, bundle, fitted, val, board), job.judged(bundle)
         told += judged.findings() if judged else []
         for finding in [*told, *no_test_part(board.part), *job.examine(fitted, val, board)]:
             findings.append(finding)
             reporter.find(finding)
-        uri = record.tracking.uri
-        result = TrainResult(
-            job.recipe, fitted, val, board, findings, bundle, record.run_id, uri, seconds(), judged=judged
-        )
+        known = (job.recipe, fitted, val, board, findings, bundle, record.run_id, record.tracking.uri)
+        result = TrainResult(*known, seconds(), judged=judged, members=members)
         reporter.say("logging the run: figures, bundle, models")
         _log(result, job, record, note(result))
         return result
@@ -249,7 +249,7 @@ def _origin(fitted: Fit, digest: str, run_id: str) -> dict[str, object]:
         "data_sha256": digest,
         "trained": pd.Timestamp.now(tz="UTC").isoformat(timespec="seconds"),
         "best_epoch": fitted.best_epoch,
-    }
+    } | ({"best_epochs": [each.best_epoch for each in fitted.members]} if fitted.members else {})
 
 
 def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
@@ -264,12 +264,8 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
         record.note(note)
         result.figures.update(job.draw(result.bundle, result.fit, result.board, folder / "figures"))
         (folder / "recipe.yaml").write_text(dump_recipe(result.recipe), encoding="utf-8")
-        for board in (result.board, result.val):
-            board.table().to_csv(folder / f"{board.part}_scores.csv", index=False)
-        if result.judged:
-            result.judged.table().to_csv(folder / "anomaly_scores.csv", index=False)
-        if intervals := getattr(result.board, "intervals", None):
-            intervals.table().to_csv(folder / f"{result.board.part}_intervals.csv", index=False)
+        for table, rows in result.tables():
+            rows.to_csv(folder / f"{table}.csv", index=False)
         if read := getattr(job.source, "attrs", {}).get(READ):
             pd.DataFrame(read).to_csv(folder / "data_files.csv", index=False)
         record.files(folder)

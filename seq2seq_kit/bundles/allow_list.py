@@ -37,6 +37,7 @@ _BY_MODULE = {
     "channels": "ChannelEmbedding MergeChannels RepeatChannels SplitChannels",
     "characters": "FoldSteps UnfoldSteps",
     "drawing": "AddNoise DrawLatent",
+    "ensemble": "CombineMembers",
     "feedback": "StepBefore",
     "layers": "Denormalise JoinSteps Normalise PositionEmbedding Repeat SplitSteps",
     "masks": "DropMask OneHot WithMask",

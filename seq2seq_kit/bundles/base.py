@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -180,6 +181,10 @@ class Bundle(ABC):
     def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
         """The reverse of `state`."""
 
+    def alone(self, model: keras.Model) -> Self:
+        """The same around another model, such as one member of an ensemble, without baselines."""
+        return replace(self, model=model, baselines=[])  # type: ignore[type-var]  # every bundle is a dataclass
+
     def golden(self) -> list[np.ndarray]:
         """Inputs of the model whose output is stored beside it."""
         return standard_normal(self.model)
@@ -220,8 +225,7 @@ class Bundle(ABC):
 
     def _cannot(self, verb: str) -> ArgumentError:
         can = ", ".join(self.verbs[:-1]) + f" and {self.verbs[-1]}"
-        message = f"this bundle is {self.what}: it can {can}. Received: {verb}"
-        return ArgumentError(message, code="not_supported")
+        return ArgumentError(f"this bundle is {self.what}: it can {can}. Received: {verb}", code="not_supported")
 
 
 def _of_tables(verb: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -148,7 +149,7 @@ def refuse_oversized_model(model: keras.Model, size: int) -> None:
     if weights > size:
         raise ValueError(f"the model's layers need {weights} bytes of weights, its files have {size}")
     most = MULTIPLE * size + SPARE_BYTES
-    for layer in model.layers:
+    for layer in _all_layers(model):
         outputs = layer.output if isinstance(layer.output, list | tuple) else [layer.output]
         for tensor in outputs:
             needed = 4 * math.prod(_OPEN_STEPS if axis is None else axis for axis in tensor.shape[1:])
@@ -156,3 +157,13 @@ def refuse_oversized_model(model: keras.Model, size: int) -> None:
                 raise ValueError(
                     f"the layer {layer.name!r} makes {needed} bytes of one sequence; expected at most {most}"
                 )
+
+
+def _all_layers(model: keras.Model) -> Iterator[keras.Layer]:
+    """The layers of a model and of the models in it, such as the members of an ensemble."""
+    import keras
+
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _all_layers(layer)

@@ -32,9 +32,12 @@ def refuse_other_shapes(model: keras.Model, read: Sequence[Shape], given: Shape)
 
 def refuse_other_sizes(model: keras.Model, sizes: Sequence[int]) -> None:
     """Raises `ValueError` for a model whose categories have other numbers of codes."""
-    found: list[int] = next((layer.sizes for layer in model.layers if layer.name == "split_categories"), [])
-    if list(found) != list(sizes):
-        raise ValueError(f"the model has categories of {list(found)} codes, the scaler of {list(sizes)}")
+    from seq2seq_kit.models.ensemble import members_of
+
+    layers = [layer for each in members_of(model) for layer in each.layers if layer.name == "split_categories"]
+    for found in [list(layer.sizes) for layer in layers] or [[]]:
+        if found != list(sizes):
+            raise ValueError(f"the model has categories of {found} codes, the scaler of {list(sizes)}")
 
 
 def _fits(expected: Shape, found: Shape) -> bool:

@@ -77,6 +77,9 @@ class WindowBundle(IntervalBundle):
     def window_data(self) -> Data:
         """The recipe's data section, as one of windows."""
 
+    def alone(self, model: keras.Model) -> Self:
+        return replace(super().alone(model), detector=None, intervals=None)
+
     def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> Evaluation:
         """The result table on other rows: the model and the baselines fitted in training, on every window of `frame`."""
         prepared = prepare_new(self.window_data, frame, self.scaler, origin=origin)

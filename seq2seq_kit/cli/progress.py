@@ -70,6 +70,9 @@ class TrainingConsole:
 
     def on_epoch(self, epoch: Epoch) -> None:
         """A line for the finished epoch; a star where validation is the best so far."""
+        if epoch.number == 1:  # of another member of an ensemble
+            self.best = float("inf")
+        member = f"member {epoch.member}  " if epoch.member else ""
         star = " *" if epoch.val_loss < self.best else ""
         self.best = min(self.best, epoch.val_loss)
         left = epoch.seconds * (epoch.of - epoch.number)
@@ -80,7 +83,7 @@ class TrainingConsole:
             self.progress.update(self.task, speed=f"{epoch.sequences_per_second:,.0f}")
         print_line(
             self.console,
-            f"epoch {epoch.number:>3}/{epoch.of}  loss {epoch.loss:.5f}  val_loss {epoch.val_loss:.5f}{metrics}  "
+            f"{member}epoch {epoch.number:>3}/{epoch.of}  loss {epoch.loss:.5f}  val_loss {epoch.val_loss:.5f}{metrics}  "
             f"{epoch.sequences_per_second:,.0f} sequences/s  {epoch.seconds:.1f} s  left {duration(left)}{star}",
         )
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from seq2seq_kit.anomalies.comparison import Comparison
     from seq2seq_kit.evaluation import Board
+    from seq2seq_kit.evaluation.members import Members
     from seq2seq_kit.results import TrainResult
 
 _TOLD = 3  # commands that `list runs` names
@@ -133,6 +134,8 @@ def train(options: argparse.Namespace) -> int:
         how = {"tracking_uri": options.tracking_uri, "reporter": reporter}
         result = resuming.resume(options.resume, **how) if recipe is None else runs.train(recipe, **how)
     _print_evaluation(console, result.board)
+    if result.members:
+        _print_members(console, result.members)
     if result.judged:
         _print_judged(console, result.judged)
     verb = result.bundle.verbs[0]
@@ -226,6 +229,14 @@ def _print_evaluation(console: Console, board: Board) -> None:
         best = board.best_baseline
         console.print(shown(f"{board.said(best)}, the best baseline: {board.about[best]}."))
     console.print(shown(board.units))
+
+
+def _print_members(console: Console, members: Members) -> None:
+    from seq2seq_kit.cli.progress import print_table
+    from seq2seq_kit.reports.notes import member_rows
+
+    titles, *cells = member_rows(members)
+    print_table(console, titles, cells, title=members.title)
 
 
 def _print_judged(console: Console, judged: Comparison) -> None:

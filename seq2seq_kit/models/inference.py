@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from seq2seq_kit.models.arguments import refuse_shape
 from seq2seq_kit.models.decoding import compile_free_forecast
+from seq2seq_kit.models.ensemble import combining, members_of
 
 Forward = Callable[[Sequence[np.ndarray]], np.ndarray]
 _QUANTILES = 4  # axes of the output of a model that writes quantiles
@@ -35,7 +36,7 @@ def compile_forward(model: keras.Model, *, batch_size: int = 1024) -> Forward:
     read = forward_inputs(model)
     kinds = [tensor.dtype for tensor in read]
     signature = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in read]
-    own = compile_free_forecast(model) if len(read) < len(model.inputs) else None
+    own = _free_forecast(model) if len(read) < len(model.inputs) else None
 
     @tf.function(input_signature=signature)
     def step(*inputs: tf.Tensor) -> tf.Tensor:
@@ -65,6 +66,12 @@ def compile_forward(model: keras.Model, *, batch_size: int = 1024) -> Forward:
         return outputs
 
     return forward
+
+
+def _free_forecast(model: keras.Model) -> Callable[..., tf.Tensor]:
+    """An autoregressive forecaster, run on its own output; of an ensemble each member on its own, combined at the end."""
+    combine, runs = combining(model), [compile_free_forecast(member) for member in members_of(model)]
+    return runs[0] if combine is None else lambda *inputs: combine([run(*inputs) for run in runs])
 
 
 def compile_points(model: keras.Model) -> Forward:

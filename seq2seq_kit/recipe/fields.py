@@ -12,6 +12,7 @@ from pydantic import Field
 
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.column_fields import WindowColumns
+from seq2seq_kit.recipe.ensemble_fields import EnsembleKey
 from seq2seq_kit.recipe.hyperparameters import Hyperparameter
 from seq2seq_kit.recipe.section import MOST as MOST
 from seq2seq_kit.recipe.section import Name as Name
@@ -100,9 +101,7 @@ class HorizonData(WindowData):
 
     targets: Columns = Field(description="Columns to forecast.")
     output_steps: Steps = Field(description="Rows that the decoder writes.")
-    gap_steps: int = Field(
-        0, ge=0, le=MOST, description="Rows between the inputs and the targets that belong to neither."
-    )
+    gap_steps: int = Field(0, ge=0, le=MOST, description="Rows between inputs and targets that belong to neither.")
     calendar: list[Calendar] = Field(
         default_factory=list, description="Features of the timestamp, also given to the decoder for the steps ahead."
     )
@@ -242,8 +241,9 @@ class Recipe(Section):
     # Metrics that a sweep may use as its objective.
     metrics: ClassVar[tuple[str, ...]] = ("val_loss",)
     search_rules: ClassVar[tuple[SearchRule, ...]] = ()
-    # Why folds in time are not supported; empty where they are.
+    # Why folds in time and ensembles are not supported; empty where they are.
     no_folds: ClassVar[str] = ""
+    no_ensemble: ClassVar[str] = ""
 
     task: str
     name: str | None = Field(
@@ -259,6 +259,7 @@ class Recipe(Section):
         description="MLflow experiment, where several recipes on the same data share one; default: `name`.",
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the weights, the shuffling and the dropout.")
+    ensemble: EnsembleKey = None
     sweep: Sweep | None = Field(None, description="How the recipe is searched; read only by `seq2seq-kit sweep`.")
     data: Section
     model: Section

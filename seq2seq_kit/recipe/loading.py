@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
 from seq2seq_kit.errors import KitWarning, Problem, RecipeError
+from seq2seq_kit.recipe.ensemble_fields import problems_of_ensemble
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.messages import did_you_mean, line_of, problems_of, refusal, shortened
 from seq2seq_kit.recipe.renaming import Renaming
@@ -59,6 +60,7 @@ def parse_recipe(
     if name and values.get("name") is None:
         values["name"] = name
     problems = written.problems + broken_rules(values, kind) + problems_of_sweep(values, kind)
+    problems += problems_of_ensemble(values, kind.no_ensemble)
     recipe = None
     try:
         recipe = kind.model_validate(values)

@@ -34,6 +34,8 @@ def final_metrics(result: TrainResult) -> dict[str, float]:
         for name, own in metric_keys(list(result.judged.about)).items():
             values |= {f"{peers}/{own}_{key}": value for key, value in result.judged.figures(name).items()}
     values |= {"fit/best_epoch": float(result.fit.best_epoch), "fit/seconds": result.fit.seconds}
+    if result.members:
+        values |= {f"members/{key}": value for key, value in result.members.metrics().items()}
     if result.fit.left_out:
         values["fit/left_out"] = float(len(result.fit.left_out))
     return values | {"fit/seconds_of_the_whole_run": result.seconds}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from seq2seq_kit.anomalies.comparison import TITLES, Comparison
 from seq2seq_kit.evaluation import MODEL, Board
 from seq2seq_kit.evaluation.base import signed
+from seq2seq_kit.evaluation.members import Figures, Members
 from seq2seq_kit.text import for_markdown
 
 if TYPE_CHECKING:
@@ -35,9 +36,11 @@ def result_lines(result: TrainResult) -> list[str]:
         for_markdown(f"{test.title}. {test.units} Skill is 1 - the model's {test.compares} / the baseline's."),
         "",
         f"Fit: {count_of(len(result.fit.history), 'epoch')} ({_ENDED[result.fit.ended]}), "
-        f"kept {f'epoch {result.fit.best_epoch}' if result.fit.best_epoch else 'no epoch'}, "
-        f"{result.fit.seconds:.0f} s; seed {result.recipe.seed}.",
+        f"kept {_kept(result)}, {result.fit.seconds:.0f} s; seed {result.recipe.seed}.",
     ]
+    if result.members:
+        titles, *rows = ([for_markdown(cell) for cell in row] for row in member_rows(result.members))
+        lines += ["", f"### {result.members.title}", "", *markdown_lines(titles, rows)]
     if result.judged:
         titles, *rows = ([for_markdown(cell) for cell in row] for row in judged_rows(result.judged))
         lines += ["", "### Anomalies", "", *markdown_lines(titles, rows), "", for_markdown(f"{result.judged.title}.")]
@@ -48,6 +51,26 @@ def result_lines(result: TrainResult) -> list[str]:
             for f in result.findings
         ]
     return lines
+
+
+def _kept(result: TrainResult) -> str:
+    """The epochs whose weights the model holds: `epoch 7`, `epochs 7, 5 and 9 of its members`."""
+    epochs = [str(each.best_epoch) for each in result.fit.members]
+    if len(epochs) > 1:
+        return f"epochs {', '.join(epochs[:-1])} and {epochs[-1]} of its members"
+    return f"epoch {result.fit.best_epoch}" if result.fit.best_epoch else "no epoch"
+
+
+def member_rows(members: Members) -> list[list[str]]:
+    """Titles, and a row for each member of an ensemble and for what they have together: one figure of val, all of test."""
+    shown = [(part, key) for part in members.figures for key in members.titles if part != "val" or key == members.headline]
+    titles = ["", "seed", "epoch", *(f"{members.titles[key]} on {part}" for part, key in shown)]
+    rows = [[name, str(each.seed), str(each.best_epoch), *_cells(each.figures, shown)] for name, each in members.named()]
+    return [titles, *rows, [f"ensemble ({members.combine})", "", "", *_cells(members.figures, shown)]]
+
+
+def _cells(figures: Figures, shown: Sequence[tuple[str, str]]) -> list[str]:
+    return [figure(figures[part][key]) for part, key in shown]
 
 
 def headline(test: Board) -> str:

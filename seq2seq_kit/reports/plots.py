@@ -109,8 +109,10 @@ def pick_examples(
 
 
 def plot_losses(fit: Fit) -> Figure:
-    """Training and validation loss by epoch, the best epoch marked."""
+    """Training and validation loss by epoch, the best epoch marked; of an ensemble each member's."""
     figure, axes = new_figure(7, 4)
+    if fit.members:
+        return _plot_members(figure, axes, fit)
     epochs = [epoch.number for epoch in fit.history]
     axes.plot(epochs, [epoch.loss for epoch in fit.history], color=PAST_COLOUR, marker="o", ms=3, label="train")
     axes.plot(
@@ -122,6 +124,20 @@ def plot_losses(fit: Fit) -> Figure:
     positive = all(epoch.loss > 0 and epoch.val_loss > 0 for epoch in fit.history)
     axes.set_yscale("log" if positive and fit.history else "linear")
     axes.legend(frameon=False)
+    return figure
+
+
+def _plot_members(figure: Figure, axes: Axes, fit: Fit) -> Figure:
+    names = [f"member {number}" for number in range(1, len(fit.members) + 1)]
+    for (name, colour), each in zip(colours_of(names).items(), fit.members, strict=True):
+        epochs = [epoch.number for epoch in each.history]
+        axes.plot(epochs, [epoch.loss for epoch in each.history], color=colour, lw=0.8, ls="--")
+        label = f"{name}, kept: epoch {each.best_epoch}"
+        axes.plot(epochs, losses := [epoch.val_loss for epoch in each.history], color=colour, lw=1.4, label=label)
+        if each.best_epoch:
+            axes.plot(each.best_epoch, losses[each.best_epoch - 1], color=colour, marker="o", ms=5)
+    axes.set(title="Validation loss by epoch (dashed: training)", xlabel="epoch", ylabel="loss (scaled units)")
+    axes.legend(frameon=False, fontsize=8)
     return figure
 
 

@@ -26,8 +26,8 @@ from seq2seq_kit.sweeps.status import SweepReporter
 from seq2seq_kit.sweeps.trial_store import TrialStore
 from seq2seq_kit.sweeps.trials import Trial, best_of
 from seq2seq_kit.sweeps.tuner_process import TunerProcess
-from seq2seq_kit.tasks.job import data_name
 from seq2seq_kit.tasks.model_memory import require_room_for_space
+from seq2seq_kit.tasks.rows import data_name
 from seq2seq_kit.tracking.client import impatient, open_tracking
 from seq2seq_kit.tracking.store import local_store
 from seq2seq_kit.training.interrupt import noticing_ctrl_c

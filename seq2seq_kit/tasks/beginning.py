@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from seq2seq_kit.bundles.allow_list import require_storable
@@ -11,7 +12,9 @@ from seq2seq_kit.bundles.files import OWN_CLASSES
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.recipe.ensemble_fields import seeds_of
 from seq2seq_kit.recipe.fields import Recipe
+from seq2seq_kit.tasks.ensembles import make_members
 from seq2seq_kit.training.own import Own, own_in
 
 if TYPE_CHECKING:
@@ -57,8 +60,14 @@ def begin(job: Job) -> keras.Model:
     """See `Job.make`.
 
     Raises:
-        ArgumentError: A program's model does not fit the data or cannot be stored; the weights do not fit; no layer is called so.
+        ArgumentError: A program's model does not fit the data, cannot be stored or is no function where there are several
+            members; the weights do not fit; no layer is called so.
     """
+    return make_members(job.recipe, partial(_begin_one, job), logits=job.gives_logits)
+
+
+def _begin_one(job: Job, place: int) -> keras.Model:
+    """One model, or the member at a place of an ensemble."""
     from seq2seq_kit.models.own import freeze, own_model, take_weights
 
     training, given = job.recipe.training, job.own.model if job.own else None
@@ -70,10 +79,28 @@ def begin(job: Job) -> keras.Model:
         model = own_model(given, job.sizes, reads=reads, gives=gives)
         require_storable(model)
     if job.start is not None:
-        take_weights(model, job.start.model, origin=str(training.start_from))
+        take_weights(model, _start_of(job, job.start.model, place), origin=str(training.start_from))
     if given is not None or training.freeze:
         freeze(model, training.freeze)
     return model
+
+
+def _start_of(job: Job, start: keras.Model, place: int) -> keras.Model:
+    """The model that a member starts from: the member at its place of an ensemble, or what all of them start from.
+
+    Raises:
+        ArgumentError: It is an ensemble of another number of members.
+    """
+    from seq2seq_kit.models.ensemble import members_of
+
+    members, count = members_of(start), len(seeds_of(job.recipe.seed, job.recipe.ensemble))
+    if len(members) not in (1, count):
+        raise ArgumentError(
+            f"training.start_from: {job.recipe.training.start_from} is an ensemble of {len(members)} members. Expected one of as "
+            f"many as this recipe trains, or a single model. Received: {count}. Set ensemble: {len(members)}",
+            code="start_differs",
+        )
+    return members[place if len(members) > 1 else 0]
 
 
 def own_classes(job: Job, model: keras.Model) -> Json:

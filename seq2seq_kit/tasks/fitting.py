@@ -22,12 +22,13 @@ def fit_job(
     model: keras.Model,
     observers: Sequence[Observer],
     *,
+    seed: int,
     stop_after: int | None,
     checkpoint: Checkpoint | None,
 ) -> Fit:
-    """See `Job.fit`."""
+    """See `Job.fit_one`."""
     require_brought(job)
-    training, seed = job.recipe.training, job.recipe.seed
+    training = job.recipe.training
     share = share_left_out(job)
     own = job.own.callbacks if job.own else ()
 

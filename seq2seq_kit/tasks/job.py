@@ -16,22 +16,22 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.anomalies.comparison import Comparison
-from seq2seq_kit.bundles.base import Bundle, Json, names_of_categories, names_of_series, rows_given, sourced
-from seq2seq_kit.data import read_source
+from seq2seq_kit.bundles.base import Bundle, Json
 from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
 from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.evaluation import Board
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
-from seq2seq_kit.recipe.source_rules import is_database
 from seq2seq_kit.reports import plots
 from seq2seq_kit.reports.model_diagram import plot_model
 from seq2seq_kit.reports.notes import count_of
 from seq2seq_kit.tasks.beginning import begin, require_taken
+from seq2seq_kit.tasks.ensembles import fit_members, incomplete
 from seq2seq_kit.tasks.fitting import fit_job, share_left_out
 from seq2seq_kit.tasks.leaving_out import LEFT_OUT, Leavable, left_out_finding
 from seq2seq_kit.training.checkpoint import Checkpoint
 from seq2seq_kit.training.fit import Examples, Fit, Observer, estimate_seconds
+from seq2seq_kit.training.members import val_losses
 from seq2seq_kit.training.own import Own, OwnLoss
 
 if TYPE_CHECKING:
@@ -184,8 +184,25 @@ class Job(ABC, Generic[R, B, E]):
         stop_after: int | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> Fit:
-        """Fits the model; with `stop_after` exactly so many epochs, from `checkpoint` if it has a state; see `training.fit`."""
-        return fit_job(self, model, observers, stop_after=stop_after, checkpoint=checkpoint)
+        """Fits the model, of an ensemble each member; see `fit_members`."""
+        return fit_members(self, model, observers, stop_after=stop_after, checkpoint=checkpoint)
+
+    def fit_one(
+        self,
+        model: keras.Model,
+        observers: Sequence[Observer],
+        *,
+        seed: int,
+        stop_after: int | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Fit:
+        """Fits one model; with `stop_after` exactly so many epochs, from `checkpoint` if it has a state; see `training.fit`."""
+        return fit_job(self, model, observers, seed=seed, stop_after=stop_after, checkpoint=checkpoint)
+
+    @property
+    def gives_logits(self) -> bool:
+        """Whether the model gives logits, whose probabilities an ensemble combines, instead of values."""
+        return False
 
     @property
     def leavable(self) -> Leavable:
@@ -194,11 +211,16 @@ class Job(ABC, Generic[R, B, E]):
 
     def estimate(self, model: keras.Model) -> Finding:
         """What a fit of the model takes, as a finding."""
+        from seq2seq_kit.models.ensemble import members_of
+
         training = self.recipe.training
         counts = ", ".join(f"{self.examples.count(part):,} {part}" for part in ("train", "val", "test"))
-        seconds, epochs = estimate_seconds(model, self.examples, training), count_of(training.epochs, "epoch")
+        members = members_of(model)
+        seconds, epochs = estimate_seconds(members[0], self.examples, training), count_of(training.epochs, "epoch")
         if share_left_out(self):
             seconds, epochs = 2 * seconds, f"two fits of {epochs}"
+        if len(members) > 1:
+            seconds, epochs = len(members) * seconds, f"{len(members)} members, each {epochs}"
         duration = f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
         text = f"{model.count_params():,} parameters; {self.unit}: {counts}; about {duration} for {epochs}"
         shorter = f"If that is too long: a larger {'window_stride or ' if self.unit == 'windows' else ''}batch_size, fewer epochs"
@@ -227,8 +249,8 @@ class Job(ABC, Generic[R, B, E]):
             said = "the weights are hardly trained and no validation has chosen them"
             text = f"interrupted before the first epoch had ended: {said}"
             return [Finding("no_epoch_finished", "warning", text, "Do not use this model; train again")]
-        losses = [epoch.val_loss for epoch in fitted.history]
-        found = self.diagnose(val, test, losses, all_epochs=fitted.ended == "epochs")
+        found = self.diagnose(val, test, val_losses(fitted), all_epochs=fitted.ended == "epochs")
+        found += incomplete(self.recipe, fitted)
         if fitted.left_out:
             found.append(left_out_finding(self.leavable, fitted.left_out, self.examples.count("train"), self.unit))
         return found
@@ -239,10 +261,12 @@ class Job(ABC, Generic[R, B, E]):
         """The findings on a finished fit; arguments as in `diagnostics.examine_errors`."""
 
     def draw(self, bundle: B, fitted: Fit, test: E, folder: Path) -> dict[str, Figure]:
-        """Writes the plots of the run and returns them: the task's own, the losses, the model."""
+        """Writes the plots of the run and returns them: the task's own, the losses, the model (of an ensemble a member)."""
+        from seq2seq_kit.models.ensemble import members_of
+
         folder.mkdir(parents=True, exist_ok=True)
         figures = self.plots(bundle, fitted, test, folder)
-        figures |= {"loss_curves": plots.plot_losses(fitted), "model": plot_model(bundle.model)}
+        figures |= {"loss_curves": plots.plot_losses(fitted), "model": plot_model(members_of(bundle.model)[0])}
         plots.save(figures, folder)
         if fitted.left_out:
             self.leavable.table(fitted.left_out).to_csv(folder / LEFT_OUT, index=False)
@@ -255,39 +279,3 @@ class Job(ABC, Generic[R, B, E]):
     @abstractmethod
     def served(self, bundle: B) -> Mapping[str, tuple[Served, Served]]:
         """Examples with their answers for MLflow, see `RunRecord.models`."""
-
-
-def source_of(recipe: Recipe) -> str | list[str]:
-    """The recipe's own data source, which may be a list of files.
-
-    Raises:
-        RecipeError: It names none.
-    """
-    source: str | list[str] | None = getattr(recipe.data, "source", None)
-    if source is None:
-        said = "the recipe names no data.source. Add one, or hand over a DataFrame as `data`"
-        raise RecipeError(said, code="missing_source")
-    return source
-
-
-def data_name(recipe: Recipe) -> str:
-    """The name of the file, or of a database's table, for MLflow."""
-    section = sourced(recipe)
-    if recipe.source is None or section is None or is_database(section.source):
-        return (section.table or "query") if section and section.source else "DataFrame"
-    return Path(recipe.source).name
-
-
-def rows_of(recipe: Recipe, data: pd.DataFrame | None, *, texts: Sequence[str] = ()) -> tuple[pd.DataFrame, str]:
-    """The rows that a recipe is about, and their name for messages: `data` if given, else its source.
-
-    `texts` are columns that are taken as they are written, see `read_source`; the names of series always are.
-    """
-    if data is not None:
-        return data, "the DataFrame"
-    rows = read_source(
-        source_of(recipe),
-        texts=[*texts, *names_of_series(recipe), *names_of_categories(recipe)],
-        section=sourced(recipe),
-    )
-    return rows_given(recipe, rows), str(recipe.source)

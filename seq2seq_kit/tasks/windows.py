@@ -34,9 +34,10 @@ from seq2seq_kit.reports.anomaly_page import write_anomaly_page
 from seq2seq_kit.reports.interactive import write_interactive
 from seq2seq_kit.reports.intervals import plot_intervals
 from seq2seq_kit.tasks.beginning import scaler_of
-from seq2seq_kit.tasks.job import Job, R, Served, rows_of, source_of
+from seq2seq_kit.tasks.job import Job, R, Served
 from seq2seq_kit.tasks.judged import check_labels, judge_bundle, labels_of
 from seq2seq_kit.tasks.leaving_out import Leavable, leavable_windows
+from seq2seq_kit.tasks.rows import rows_of, source_of
 from seq2seq_kit.training.fit import Examples, Fit
 from seq2seq_kit.training.own import Own, OwnLoss, own_loss, own_metrics
 from seq2seq_kit.training.own_scale import loss_by_series, own_ratio

@@ -50,29 +50,30 @@ class RunRecord:
         tracking: The store.
         experiment_id, run_id: MLflow's ids.
         waiting: Metrics that a locked or unreachable store has not taken yet; they are sent with the next ones.
-        logged: Epochs of a resumed run that were logged before: they may be trained again.
+        logged: Epochs of a resumed run that were logged before, by member (0: the only model): they may be trained again.
     """
 
     tracking: Connection
     experiment_id: str
     run_id: str
     waiting: list[Metric] = field(default_factory=list)
-    logged: int = 0
+    logged: Mapping[int, int] = field(default_factory=dict)
 
     def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None:
         """Nothing is logged for a batch."""
 
     def on_epoch(self, epoch: Epoch) -> None:
         """Losses, learning rate and speed of an epoch."""
-        if epoch.number <= self.logged:
+        if epoch.number <= self.logged.get(epoch.member, 0):
             return
+        own = _curves(epoch.member)
         # MLflow groups charts by the part before the slash, in alphabetical order: the curves come first.
         values = {
-            "epoch/loss": epoch.loss,
-            "epoch/val_loss": epoch.val_loss,
-            "epoch/learning_rate": epoch.learning_rate,
-            "epoch/sequences_per_second": epoch.sequences_per_second,
-        } | {f"epoch/{key}": value for key, value in epoch.metrics.items()}
+            f"{own}loss": epoch.loss,
+            f"{own}val_loss": epoch.val_loss,
+            f"{own}learning_rate": epoch.learning_rate,
+            f"{own}sequences_per_second": epoch.sequences_per_second,
+        } | {f"{own}{key}": value for key, value in epoch.metrics.items()}
         self._queue(values, epoch.number)
         try:
             self._send()
@@ -175,10 +176,11 @@ class RunRecord:
                     pip_requirements=list(pins),
                 )
 
-    def epochs(self) -> int:
-        """Number of the last epoch that is logged, 0 if none is."""
+    def epochs(self, member: int = 0) -> int:
+        """Number of the last epoch that is logged, of an ensemble those of one member; 0 if none is."""
         with self._client() as client:
-            return max((each.step for each in client.get_metric_history(self.run_id, "epoch/val_loss")), default=0)
+            curve = client.get_metric_history(self.run_id, f"{_curves(member)}val_loss")
+            return max((each.step for each in curve), default=0)
 
     def open(self) -> None:
         """Marks a run that was closed as running again, in this process."""
@@ -218,6 +220,11 @@ class RunRecord:
             for first in range(0, len(self.waiting), _METRICS_AT_ONCE):
                 client.log_batch(self.run_id, metrics=self.waiting[first : first + _METRICS_AT_ONCE])
         self.waiting.clear()
+
+
+def _curves(member: int) -> str:
+    """What the names of a fit's curves begin with."""
+    return f"epoch/member_{member}_" if member else "epoch/"
 
 
 def as_params(values: Mapping[str, object]) -> dict[str, str]:

@@ -19,7 +19,10 @@ _Logs = dict[str, float]
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch in figures. `number` counts from 1; losses are in scaled units; `metrics` are the model's own, if any."""
+    """One epoch in figures. `number` counts from 1; losses are in scaled units; `metrics` are the model's own, if any.
+
+    `member` is the number of an ensemble's member that was trained, from 1; 0 where there is one model.
+    """
 
     number: int
     of: int
@@ -29,6 +32,7 @@ class Epoch:
     seconds: float
     sequences_per_second: float
     metrics: dict[str, float] = field(default_factory=dict)
+    member: int = 0
 
     @property
     def finite(self) -> bool:

@@ -15,7 +15,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import keras
 
 _STATE, _DATA, _RECIPE, _LOCK = "state.npz", "data.json", "recipe.yaml", "lock"
-_BEFORE, _NOTED = "before", "left_out.npy"
+_BEFORE, _NOTED, _MEMBER = "before", "left_out.npy", "member_"
 _KEPT = ("best", "wait", "cooldown_counter", "best_epoch", "stopped_epoch")  # what Keras' callbacks know
 _SECONDS, _SHARE = 1.0, 0.1  # of a fit, for saving
 _Callbacks = Sequence["keras.callbacks.Callback"]
@@ -168,6 +168,27 @@ class Checkpoint:
         folder = self.folder / _BEFORE
         folder.mkdir(exist_ok=True)
         return Checkpoint(folder)
+
+    def member(self, number: int) -> Checkpoint:
+        """That of the fit of one member of an ensemble, counted from 1."""
+        folder = self.folder / f"{_MEMBER}{number}"
+        folder.mkdir(exist_ok=True)
+        return Checkpoint(folder)
+
+    def epochs(self) -> list[Epoch]:
+        """The epochs that are done; of an ensemble those of each member, with its number.
+
+        Raises:
+            TrainingError: A file is damaged.
+        """
+        state = self.load()
+        found = list(state.history) if state else []
+        number = 1
+        while (self.folder / f"{_MEMBER}{number}").is_dir():
+            state = self.member(number).load()
+            found += [replace(epoch, member=number) for epoch in state.history] if state else []
+            number += 1
+        return found
 
     def note(self, numbers: np.ndarray) -> None:
         """Keeps what the fit before found out, the examples that this one leaves out: it is not repeated."""

@@ -65,12 +65,14 @@ class Fit:
     """How a fit went.
 
     Attributes:
-        history: One entry for each finished epoch.
-        best_epoch: The epoch whose weights the model holds, counted from 1; 0 if none was finished.
+        history: One entry for each finished epoch; of an ensemble those of each member, one after the other.
+        best_epoch: The epoch whose weights the model holds, counted from 1; 0 if none was finished. Of an ensemble the mean of
+            its members', rounded.
         ended: `epochs` (all were run), `early` (validation stopped improving) or `interrupted` (Ctrl-C).
         seconds: Wall time.
         left_out: Numbers of the training examples that were left out, the worst first (`training.leave_out`).
         correction: Share of what the network learned that the model adds to its linear skip, in [0, 1]; None without a skip.
+        members: The fit of each member of an ensemble; empty where there is one model.
     """
 
     history: list[Epoch]
@@ -79,6 +81,7 @@ class Fit:
     seconds: float
     correction: float | None = None
     left_out: list[int] = field(default_factory=list)
+    members: list[Fit] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return f"<Fit: {len(self.history)} epochs, best {self.best_epoch}, {self.ended}, {self.seconds:.0f} s>"
@@ -90,7 +93,8 @@ class Fit:
     @classmethod
     def from_json(cls, stored: _Json) -> Fit:
         """The inverse of `to_json`."""
-        return cls(**stored | {"history": [Epoch(**epoch) for epoch in stored["history"]]})
+        members = [cls.from_json(each) for each in stored.get("members", [])]
+        return cls(**stored | {"history": [Epoch(**epoch) for epoch in stored["history"]], "members": members})
 
 
 def seed_everything(seed: int, *, deterministic: bool) -> None:

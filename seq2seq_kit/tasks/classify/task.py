@@ -21,7 +21,8 @@ from seq2seq_kit.tasks.classify.data import Classified, prepare_examples
 from seq2seq_kit.tasks.classify.evaluation import ClassifyEvaluation, NumberEvaluation
 from seq2seq_kit.tasks.classify.plots import plot_calibration, plot_predicted
 from seq2seq_kit.tasks.classify.recipe import ClassifyRecipe, TextsData
-from seq2seq_kit.tasks.job import Loss, Served, rows_of
+from seq2seq_kit.tasks.job import Loss, Served
+from seq2seq_kit.tasks.rows import rows_of
 from seq2seq_kit.tasks.sequences import SequenceJob, example_rows, rare_labels, served_example
 from seq2seq_kit.training.fit import Fit
 

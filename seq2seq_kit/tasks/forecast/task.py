@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -104,11 +105,12 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
             return super().view
         return Presentation(self.recipe.model.normalise, self.recipe.model.channels == "independent")
 
-    def fit(
+    def fit_one(
         self,
         model: keras.Model,
         observers: Sequence[Observer],
         *,
+        seed: int,
         stop_after: int | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> Fit:
@@ -119,12 +121,12 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
             start_from_ridge(model, self._start, self.prepared, self.view)
         elif skips:  # the line is that of the run that it starts from
             keep_linear_skip(model)
-        fitted = super().fit(model, observers, stop_after=stop_after, checkpoint=checkpoint)
+        fitted = super().fit_one(model, observers, seed=seed, stop_after=stop_after, checkpoint=checkpoint)
         if skips and stop_after is None:  # else val was trained on
             return replace(fitted, correction=shrink_correction(model, self.prepared))
         return fitted
 
-    @property
+    @cached_property
     def _start(self) -> Ridge:
         """The line that the linear skip can hold: of windows as the model sees them."""
         if self.view.normalise != "mean_std":
@@ -200,10 +202,11 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
 
     def _attention(self, bundle: ForecastBundle) -> Figure:
         from seq2seq_kit.models.decoding import attention_weights
+        from seq2seq_kit.models.ensemble import members_of
 
         windows = self.prepared.windows[self.evaluated].evenly(_MAPS)
         arrays = self.prepared.arrays(self.evaluated, windows)
-        weights = attention_weights(bundle.model, [*arrays, bundle.forward(arrays)])
+        weights = attention_weights(members_of(bundle.model)[0], [*arrays, bundle.forward(arrays)])
         read = self.recipe.data.input_steps
         joined = -(-read // weights.shape[2])
         ages = [str(step - read) if step % 12 == 0 else "" for step in range(0, read, joined)]

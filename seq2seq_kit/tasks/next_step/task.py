@@ -16,10 +16,11 @@ from seq2seq_kit.evaluation.baselines import LastValue
 from seq2seq_kit.evaluation.diagnostics import TIE, chosen_at_the_edge, examine_errors, repeats_last_value
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.intervals.diagnostics import examine_intervals
-from seq2seq_kit.tasks.job import Loss, rows_of
+from seq2seq_kit.tasks.job import Loss
 from seq2seq_kit.tasks.next_step.bundle import NextStepBundle
 from seq2seq_kit.tasks.next_step.data import NextSteps, as_forecast
 from seq2seq_kit.tasks.next_step.recipe import NextStepRecipe
+from seq2seq_kit.tasks.rows import rows_of
 from seq2seq_kit.tasks.windows import WindowJob
 from seq2seq_kit.training.objective import value_loss
 from seq2seq_kit.training.own_scale import loss_by_series, own_ratio

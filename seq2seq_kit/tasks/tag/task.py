@@ -16,7 +16,8 @@ from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.reports import sequences as plots
-from seq2seq_kit.tasks.job import Loss, Served, rows_of, source_of
+from seq2seq_kit.tasks.job import Loss, Served
+from seq2seq_kit.tasks.rows import rows_of, source_of
 from seq2seq_kit.tasks.sequences import SequenceJob, example_rows, rare_labels, served_example
 from seq2seq_kit.tasks.tag.bundle import TagBundle, TagTokensBundle, TagValuesBundle
 from seq2seq_kit.tasks.tag.data import Tagged

@@ -16,7 +16,8 @@ from seq2seq_kit.data.sequences.vocabulary import PADDING, UNKNOWN
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import AUTOREGRESSIVE
 from seq2seq_kit.reports import sequences as plots
-from seq2seq_kit.tasks.job import Loss, Served, rows_of
+from seq2seq_kit.tasks.job import Loss, Served
+from seq2seq_kit.tasks.rows import rows_of
 from seq2seq_kit.tasks.sequences import SequenceJob, served_example
 from seq2seq_kit.tasks.translate.bundle import TranslateBundle
 from seq2seq_kit.tasks.translate.data import Texts, encode_sources, prepare_texts

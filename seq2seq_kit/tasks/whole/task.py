@@ -15,8 +15,9 @@ from seq2seq_kit.data.sequences.ragged import Ragged, by_length
 from seq2seq_kit.evaluation.diagnostics import examine_errors, returns_the_mean
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.reports.anomaly_page import write_anomaly_page
-from seq2seq_kit.tasks.job import Loss, Served, rows_of
+from seq2seq_kit.tasks.job import Loss, Served
 from seq2seq_kit.tasks.leaving_out import Leavable, rms_by_example
+from seq2seq_kit.tasks.rows import rows_of
 from seq2seq_kit.tasks.sequences import SequenceJob, example_rows, served_example
 from seq2seq_kit.tasks.whole import plots
 from seq2seq_kit.tasks.whole.bundle import WholeBundle

@@ -1,0 +1,106 @@
+"""Several models that answer as one: a model that holds each of them whole and combines what they give.
+
+Saving, loading, kernels, forecasts and export know nothing of it: an ensemble is a model like any other, whose layers are
+`member_1`, `member_2`, ..., and `ensemble`, which combines them (Hansen and Salamon 1990, "Neural network ensembles";
+Lakshminarayanan et al. 2017, "Simple and scalable predictive uncertainty estimation using deep ensembles").
+"""
+
+import math
+from collections.abc import Sequence
+
+import keras
+from keras import ops
+
+from seq2seq_kit.models.arguments import boolean, one_of
+from seq2seq_kit.models.keras_compat import Tensor
+from seq2seq_kit.models.layers import PACKAGE, Shape
+
+COMBINATIONS = ("mean", "median")
+_ENSEMBLE, _MEMBER = "ensemble", "member_"
+_LEAST = 1e-30  # a probability that no member gives would be the logarithm of 0
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class CombineMembers(keras.layers.Layer):
+    """The mean or the median of what the members of an ensemble give, cell by cell.
+
+    Quantiles that do not cross in any member do not cross in their mean or median either.
+
+    Args:
+        combine: `mean` or `median`; of an even number of members the median is the mean of the two in the middle.
+        logits: Whether members give logits: their probabilities are combined then, and given as logits again.
+
+    Input shape:
+        A list of tensors of one shape, `(batch, ...)`, one for each member.
+
+    Output shape:
+        The same.
+    """
+
+    def __init__(self, combine: str = "mean", *, logits: bool = False, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.combine = one_of("combine", combine, COMBINATIONS)
+        self.logits = boolean("logits", logits)
+        self.supports_masking = True
+
+    def build(self, input_shape: Sequence[Shape]) -> None:
+        self.built = True
+
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
+        given, count = ops.stack(list(inputs)), len(inputs)
+        if self.combine == "mean":
+            if not self.logits:
+                return ops.mean(given, axis=0)
+            return ops.logsumexp(ops.log_softmax(given, axis=-1), axis=0) - math.log(count)
+        ordered = ops.sort(ops.softmax(given, axis=-1) if self.logits else given, axis=0)
+        middle = (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
+        return ops.log(ops.maximum(middle, _LEAST)) if self.logits else middle
+
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
+        return tuple(input_shape[0])
+
+    def compute_mask(self, inputs: object, previous_mask: object) -> None:
+        return None
+
+    def get_config(self) -> dict[str, object]:
+        return super().get_config() | {"combine": self.combine, "logits": self.logits}
+
+
+def join_members(models: Sequence[keras.Model], combine: str = "mean", *, logits: bool = False) -> keras.Model:
+    """A model that answers with the mean or the median of what several give.
+
+    Args:
+        models: Of equal inputs and outputs, one output each; they become its layers `member_1`, `member_2`, ...
+        combine: As of `CombineMembers`, likewise `logits`.
+        logits: See `combine`.
+
+    Returns:
+        A model on the same weights, with the inputs and the output of each.
+    """
+    inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name) for tensor in models[0].inputs]
+    name = models[0].name
+    given = inputs if len(inputs) > 1 else inputs[0]
+    for number, model in enumerate(models, start=1):
+        model.name = f"{_MEMBER}{number}"
+    outputs = CombineMembers(combine, logits=logits, name=_ENSEMBLE)([model(given) for model in models])
+    return keras.Model(given, outputs, name=name)
+
+
+def members_of(model: keras.Model) -> list[keras.Model]:
+    """The members of an ensemble, the first one first; of any other model itself."""
+    if combining(model) is None:
+        return [model]
+    return [layer for layer in model.layers if isinstance(layer, keras.Model) and layer.name.startswith(_MEMBER)]
+
+
+def combining(model: keras.Model) -> CombineMembers | None:
+    """The layer that combines the members of an ensemble; None of any other model."""
+    return next((layer for layer in model.layers if isinstance(layer, CombineMembers)), None)
+
+
+def first_members(model: keras.Model, count: int) -> keras.Model:
+    """The ensemble of its first members alone, or the first one itself; the model as it is where there are no more."""
+    members, layer = members_of(model), combining(model)
+    if layer is None or len(members) <= count:
+        return model
+    return members[0] if count == 1 else join_members(members[:count], layer.combine, logits=layer.logits)
