@@ -51,7 +51,13 @@ class Members:
     def table(self) -> pd.DataFrame:
         """A row for each member and one for the ensemble: `model`, `seed`, `epochs`, `best_epoch`, `val_...`, `test_...`."""
         rows: list[dict[str, object]] = [
-            {"model": name, "seed": each.seed, "epochs": each.epochs, "best_epoch": each.best_epoch, **flat(each.figures)}
+            {
+                "model": name,
+                "seed": each.seed,
+                "epochs": each.epochs,
+                "best_epoch": each.best_epoch,
+                **flat(each.figures),
+            }
             for name, each in self.named()
         ]
         found = pd.DataFrame([*rows, {"model": "ensemble", **flat(self.figures)}])

@@ -12,6 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from seq2seq_kit.models.ensemble import combining, members_of
+
 END = 0  # the token that ends an output, and that stands before its first step
 _CHUNK = 512  # sequences that are decoded at once
 
@@ -84,10 +86,48 @@ def _memory_mask(model: keras.Model, source: tf.Tensor) -> tf.Tensor | None:
     return mask
 
 
+@dataclass(frozen=True)
+class _Decoders:
+    """The decoders of a model, one of each member of an ensemble: together they are one that gives logits.
+
+    Attributes:
+        each: The decoders.
+        read: What each of them reads for a token.
+        combine: From the logits of each to theirs together.
+    """
+
+    each: list[Decoder]
+    read: list[Callable[[tf.Tensor], tf.Tensor]]
+    combine: Callable[[list[tf.Tensor]], tf.Tensor]
+
+    @classmethod
+    def of(cls, model: keras.Model) -> _Decoders:
+        members = members_of(model)
+        combine = combining(model) or (lambda outputs: outputs[0])
+        return cls([Decoder.of(member) for member in members], [_vectors_of(member) for member in members], combine)
+
+    def start(self, inputs: Sequence[tf.Tensor]) -> tuple[list[list[tf.Tensor]], list[list[tf.Tensor]]]:
+        """The states and the memory of each."""
+        begun = [decoder.start(inputs) for decoder in self.each]
+        return [states for states, _ in begun], [memory for _, memory in begun]
+
+    def step(
+        self, tokens: tf.Tensor, states: Sequence[Sequence[tf.Tensor]], memory: Sequence[Sequence[tf.Tensor]]
+    ) -> tuple[tf.Tensor, list[list[tf.Tensor]]]:
+        """One step: the logits behind tokens `(batch,)`, and the new states of each."""
+        steps = [
+            decoder.step(read(tokens), own, seen)
+            for decoder, read, own, seen in zip(self.each, self.read, states, memory, strict=True)
+        ]
+        return self.combine([logits for logits, _, _ in steps]), [after for _, after, _ in steps]
+
+
 def compile_beam_search(
     model: keras.Model, *, beams: int, most_steps: int
 ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """The most probable outputs of an autoregressive translator, by beam search; one beam is greedy decoding.
+
+    The members of an ensemble write together: each step's probabilities are theirs, combined.
 
     Args:
         model: With the inputs `source` and `previous`, and logits as outputs.
@@ -98,15 +138,13 @@ def compile_beam_search(
         A function from sources `(batch, any)` to tokens `(batch, beams, most_steps)`, 0 from the end on, and the natural
         logarithm of their probability `(batch, beams)`, the most probable first.
     """
-    decoder = Decoder.of(model)
-    vectors_of = _vectors_of(model)
+    decoders = _Decoders.of(model)
 
     @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)])
     def search(source: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         batch = tf.shape(source)[0]
-        states, memory = decoder.start([source])
-        states = [tf.repeat(state, beams, axis=0) for state in states]
-        memory = [tf.repeat(part, beams, axis=0) for part in memory]
+        states, memory = tf.nest.map_structure(lambda part: tf.repeat(part, beams, axis=0), decoders.start([source]))
+        begun, states = states, tf.nest.flatten(states)
         tokens = tf.zeros((batch, beams, most_steps), tf.int32)
         last = tf.fill((batch, beams), END)
         # All beams begin alike, so only the first one counts until they differ.
@@ -121,7 +159,7 @@ def compile_beam_search(
         def advance(
             step: tf.Tensor, tokens: tf.Tensor, last: tf.Tensor, scores: tf.Tensor, ended: tf.Tensor, *states: tf.Tensor
         ) -> tuple[tf.Tensor, ...]:
-            logits, after, _ = decoder.step(vectors_of(tf.reshape(last, (-1,))), states, memory)
+            logits, after = decoders.step(tf.reshape(last, (-1,)), tf.nest.pack_sequence_as(begun, states), memory)
             logits = tf.reshape(tf.nn.log_softmax(logits), (batch, beams, -1))
             size = tf.shape(logits)[2]
             # An output that has ended can only be followed by its end, at no cost.
@@ -130,7 +168,7 @@ def compile_beam_search(
             scores, place = tf.math.top_k(tf.reshape(total, (batch, -1)), k=beams)
             parent, token = place // size, place % size
             rows = tf.reshape(tf.range(batch)[:, None] * beams + parent, (-1,))
-            after = [tf.gather(state, rows) for state in after]
+            after = [tf.gather(state, rows) for state in tf.nest.flatten(after)]
             written = tf.where(tf.range(most_steps) == step, token[..., None], tf.gather(tokens, parent, batch_dims=1))
             ended = tf.gather(ended, parent, batch_dims=1) | (token == END)
             return (step + 1, written, token, scores, ended, *after)

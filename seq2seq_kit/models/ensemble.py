@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
+from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models.arguments import boolean, one_of
 from seq2seq_kit.models.keras_compat import Tensor
 from seq2seq_kit.models.layers import PACKAGE, Shape
@@ -78,12 +79,11 @@ def join_members(models: Sequence[keras.Model], combine: str = "mean", *, logits
         A model on the same weights, with the inputs and the output of each.
     """
     inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name) for tensor in models[0].inputs]
-    name = models[0].name
     given = inputs if len(inputs) > 1 else inputs[0]
     for number, model in enumerate(models, start=1):
         model.name = f"{_MEMBER}{number}"
     outputs = CombineMembers(combine, logits=logits, name=_ENSEMBLE)([model(given) for model in models])
-    return keras.Model(given, outputs, name=name)
+    return keras.Model(given, outputs, name=_ENSEMBLE)
 
 
 def members_of(model: keras.Model) -> list[keras.Model]:
@@ -99,8 +99,29 @@ def combining(model: keras.Model) -> CombineMembers | None:
 
 
 def first_members(model: keras.Model, count: int) -> keras.Model:
-    """The ensemble of its first members alone, or the first one itself; the model as it is where there are no more."""
-    members, layer = members_of(model), combining(model)
-    if layer is None or len(members) <= count:
+    """An ensemble of its first members, or the first one itself, made anew on the same layers; any other model as it is.
+
+    Made anew, because scheduled sampling calls the layers of a model again, and a model within a model would not be saved then.
+    """
+    layer = combining(model)
+    if layer is None:
         return model
-    return members[0] if count == 1 else join_members(members[:count], layer.combine, logits=layer.logits)
+    members = [keras.Model(each.input, each.output, name=each.name) for each in members_of(model)[:count]]
+    if count == 1:
+        return members[0]
+    return join_members(members, layer.combine, logits=layer.logits)
+
+
+def require_one_latent_space(model: keras.Model) -> keras.Model:
+    """A model, unless it is an ensemble.
+
+    Raises:
+        ArgumentError: It is: each member has a latent space of its own, and vectors of two spaces have no mean.
+    """
+    if combining(model) is not None:
+        raise ArgumentError(
+            f"an ensemble has no latent vectors: each of its {len(members_of(model))} members has a latent space of its own, and "
+            "a mean over several says nothing. Train a single model (leave `ensemble` out) to encode",
+            code="ensemble_has_no_latent_space",
+        )
+    return model

@@ -63,9 +63,13 @@ def _kept(result: TrainResult) -> str:
 
 def member_rows(members: Members) -> list[list[str]]:
     """Titles, and a row for each member of an ensemble and for what they have together: one figure of val, all of test."""
-    shown = [(part, key) for part in members.figures for key in members.titles if part != "val" or key == members.headline]
+    shown = [
+        (part, key) for part in members.figures for key in members.titles if part != "val" or key == members.headline
+    ]
     titles = ["", "seed", "epoch", *(f"{members.titles[key]} on {part}" for part, key in shown)]
-    rows = [[name, str(each.seed), str(each.best_epoch), *_cells(each.figures, shown)] for name, each in members.named()]
+    rows = [
+        [name, str(each.seed), str(each.best_epoch), *_cells(each.figures, shown)] for name, each in members.named()
+    ]
     return [titles, *rows, [f"ensemble ({members.combine})", "", "", *_cells(members.figures, shown)]]
 
 

@@ -18,7 +18,7 @@ from seq2seq_kit.evaluation.baselines import Predictor
 from seq2seq_kit.intervals.prediction import Prediction
 from seq2seq_kit.reports.colours import MODEL_COLOUR, PAST_COLOUR, TRUTH_COLOUR, colours_of
 from seq2seq_kit.text import for_figure
-from seq2seq_kit.training.fit import Fit
+from seq2seq_kit.training.fit import Epoch, Fit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,7 +112,9 @@ def plot_losses(fit: Fit) -> Figure:
     """Training and validation loss by epoch, the best epoch marked; of an ensemble each member's."""
     figure, axes = new_figure(7, 4)
     if fit.members:
-        return _plot_members(figure, axes, fit)
+        draw_members(axes, fit, lambda epoch: epoch.val_loss)
+        axes.set(title="Validation loss by epoch", xlabel="epoch", ylabel="loss (scaled units)")
+        return figure
     epochs = [epoch.number for epoch in fit.history]
     axes.plot(epochs, [epoch.loss for epoch in fit.history], color=PAST_COLOUR, marker="o", ms=3, label="train")
     axes.plot(
@@ -127,18 +129,17 @@ def plot_losses(fit: Fit) -> Figure:
     return figure
 
 
-def _plot_members(figure: Figure, axes: Axes, fit: Fit) -> Figure:
+def draw_members(axes: Axes, fit: Fit, value: Callable[[Epoch], float]) -> None:
+    """A figure of each epoch of each member of an ensemble, the kept epochs marked."""
     names = [f"member {number}" for number in range(1, len(fit.members) + 1)]
     for (name, colour), each in zip(colours_of(names).items(), fit.members, strict=True):
-        epochs = [epoch.number for epoch in each.history]
-        axes.plot(epochs, [epoch.loss for epoch in each.history], color=colour, lw=0.8, ls="--")
-        label = f"{name}, kept: epoch {each.best_epoch}"
-        axes.plot(epochs, losses := [epoch.val_loss for epoch in each.history], color=colour, lw=1.4, label=label)
+        values = [value(epoch) for epoch in each.history]
+        axes.plot(
+            range(1, len(values) + 1), values, color=colour, lw=1.4, label=f"{name}, kept: epoch {each.best_epoch}"
+        )
         if each.best_epoch:
-            axes.plot(each.best_epoch, losses[each.best_epoch - 1], color=colour, marker="o", ms=5)
-    axes.set(title="Validation loss by epoch (dashed: training)", xlabel="epoch", ylabel="loss (scaled units)")
+            axes.plot(each.best_epoch, values[each.best_epoch - 1], color=colour, marker="o", ms=5)
     axes.legend(frameon=False, fontsize=8)
-    return figure
 
 
 def plot_examples(examples: Examples, *, title: str) -> Figure:

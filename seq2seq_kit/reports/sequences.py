@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seq2seq_kit.reports.colours import MODEL_COLOUR, PAST_COLOUR, TRUTH_COLOUR
-from seq2seq_kit.reports.plots import new_figure
+from seq2seq_kit.reports.plots import draw_members, new_figure
 from seq2seq_kit.text import for_figure
 from seq2seq_kit.training.fit import Fit
 
@@ -20,8 +20,12 @@ _LONGEST_TICK = 24
 
 
 def plot_accuracy(fit: Fit) -> Figure:
-    """Accuracy of training and validation by epoch, the best epoch marked."""
+    """Accuracy of training and validation by epoch, the best epoch marked; of an ensemble each member's of validation."""
     figure, axes = new_figure(7, 4)
+    if fit.members:
+        draw_members(axes, fit, lambda epoch: epoch.metrics["val_accuracy"])
+        axes.set(title="Accuracy of validation by epoch", xlabel="epoch", ylabel="token accuracy", ylim=(None, 1.0))
+        return figure
     epochs = [epoch.number for epoch in fit.history]
     for key, label, colour in (("accuracy", "train", PAST_COLOUR), ("val_accuracy", "validation", MODEL_COLOUR)):
         axes.plot(epochs, [epoch.metrics[key] for epoch in fit.history], color=colour, marker="o", ms=3, label=label)

@@ -83,7 +83,7 @@ def fit_members(
         own = [OfMember(observer, number) for observer in observers]
         state = checkpoint.member(number) if checkpoint else None
         # On the same layers: what is compiled would hold its optimizer, in memory and in the bundle.
-        trained = keras.Model(member.inputs, member.outputs, name=member.name)
+        trained = keras.Model(member.input, member.output, name=member.name)
         fits.append(job.fit_one(trained, own, seed=seed, stop_after=stop_after, checkpoint=state))
         if fits[-1].ended == "interrupted":
             break
@@ -126,7 +126,7 @@ def judge_members(job: Job, bundle: Bundle, fitted: Fit, *boards: Board) -> Memb
 
 def incomplete(recipe: Recipe, fitted: Fit) -> list[Finding]:
     """The finding on an ensemble that was interrupted."""
-    if recipe.ensemble is None or fitted.ended != "interrupted":
+    if recipe.ensemble is None or not fitted.members or fitted.ended != "interrupted":
         return []
     wanted, there = recipe.ensemble.members, len(fitted.members)
     last = fitted.members[-1].ended == "interrupted"

@@ -181,8 +181,9 @@ class AutoencodeBundle(WindowBundle, EncodingBundle):
     def halves(self) -> tuple[keras.Model, keras.Model]:
         """Encoder and decoder of an autoencoder, on the model's own weights."""
         from seq2seq_kit.models import split_autoencoder
+        from seq2seq_kit.models.ensemble import require_one_latent_space
 
-        return split_autoencoder(self.model)
+        return split_autoencoder(require_one_latent_space(self.model))
 
     @cached_property
     def _encoder(self) -> Callable[[Sequence[np.ndarray]], np.ndarray]:

@@ -76,8 +76,11 @@ class AutoencodeJob(WindowJob[AutoencodeRecipe, AutoencodeBundle]):
         return shared_loss(training.loss, shape, training.forecast_weight, cells), metrics
 
     def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> AutoencodeBundle:
-        there = any(layer.name == "bridge" for layer in model.layers)  # a program's own model may have none
-        latent = int(model.get_layer("bridge").input.shape[-1]) if there else None
+        from seq2seq_kit.models.ensemble import members_of
+
+        first = members_of(model)[0]
+        there = any(layer.name == "bridge" for layer in first.layers)  # a program's own model may have none
+        latent = int(first.get_layer("bridge").input.shape[-1]) if there else None
         baselines = fit_autoencode_baselines(self.prepared, latent_dim=latent) if peers else []
         return AutoencodeBundle(self.recipe, model, self.prepared.scaler, baselines, {}, info)
 
@@ -85,7 +88,7 @@ class AutoencodeJob(WindowJob[AutoencodeRecipe, AutoencodeBundle]):
         figures = super().plots(bundle, fitted, test, folder)
         try:
             bundle.halves  # noqa: B018
-        except ArgumentError:  # a program's own model may have no latent vector
+        except ArgumentError:  # a program's own model may have no latent vector, an ensemble has none
             return figures
         shown = as_test(self.prepared, self.evaluated)
         windows = shown.windows["test"].evenly(MOST_POINTS)

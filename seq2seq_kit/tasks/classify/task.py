@@ -83,6 +83,10 @@ class ClassifyJob(SequenceJob[ClassifyRecipe, ClassifyBundle, ClassifyEvaluation
         layers = self.recipe.model.model_dump()
         return build_classifier(outputs=fitted.outputs, tokens=tokens, input_features=features, **layers)
 
+    @property
+    def gives_logits(self) -> bool:
+        return bool(self.examples.preprocessing.labels)
+
     def joined(self) -> Self:
         return replace(self, examples=prepare_examples(self.recipe.data, self.source, joined=True))
 

@@ -61,6 +61,7 @@ class EchoRecipe(BaseRecipe):
     """A sequence -> itself, in one of the shapes that a recurrent layer offers."""
 
     no_folds: ClassVar[str] = "divides whole sequences"
+    no_ensemble: ClassVar[str] = "an echo is a lesson on one small model, which repeats its only sequence"
 
     task: Literal["echo"]
     data: EchoData

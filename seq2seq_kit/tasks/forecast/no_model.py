@@ -56,6 +56,8 @@ class NoModelRecipe(Recipe):
         nothing_is_searched,
     )
 
+    no_ensemble: ClassVar[str] = "nothing is trained with `model: none`"
+
     task: Literal["forecast"]
     data: ForecastData
     model: NoModel

@@ -60,6 +60,9 @@ class NextStepRecipe(Recipe):
         a_split_in_time_leaves_training_rows,
         intervals_have_levels_and_rows,
     )
+    no_ensemble: ClassVar[str] = (
+        "a next-step forecast carries the states of one model from step to step; `framing: horizon` takes an ensemble"
+    )
     searched_data: ClassVar[tuple[str, ...]] = ("input_steps", "calendar")
 
     task: Literal["forecast"]

@@ -50,6 +50,10 @@ class TagJob(SequenceJob[R, B, TagEvaluation], Generic[R, B]):
 
     examples: Tagged
 
+    @property
+    def gives_logits(self) -> bool:
+        return True
+
     def check(self) -> list[Finding]:
         tagged = self.examples
         counts = np.bincount(tagged.truth_of("train"), minlength=len(tagged.labels))

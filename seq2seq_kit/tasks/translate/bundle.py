@@ -213,18 +213,21 @@ class TranslateBundle(Bundle):
 
     @classmethod
     def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> TranslateBundle:
+        from seq2seq_kit.models.ensemble import members_of
+
         assert isinstance(recipe, TranslateRecipe)
         own, other = (Vocabulary.restore(*state[f"{side}_vocabulary"]) for side in ("source", "target"))
         steps = int(state["output_steps"])
-        names = [layer.name for layer in model.layers]
-        first = "source_embedding" if "source_embedding" in names else "source_one_hot"
-        layer = model.get_layer(first)
-        read = layer.input_dim if first == "source_embedding" else layer.depth + 1
-        if (read, model.output_shape[-1]) != (own.size, other.size):
-            raise ValueError(
-                f"its vocabularies have {own.size} and {other.size} numbers, its model takes {read} and gives "
-                f"{model.output_shape[-1]}"
-            )
+        for member in members_of(model):
+            names = [layer.name for layer in member.layers]
+            first = "source_embedding" if "source_embedding" in names else "source_one_hot"
+            layer = member.get_layer(first)
+            read = layer.input_dim if first == "source_embedding" else layer.depth + 1
+            if (read, member.output_shape[-1]) != (own.size, other.size):
+                raise ValueError(
+                    f"its vocabularies have {own.size} and {other.size} numbers, its model takes {read} and gives "
+                    f"{member.output_shape[-1]}"
+                )
         if not 1 <= steps <= _MOST_STEPS:
             raise ValueError(f"output_steps must be from 1 to {_MOST_STEPS}. Received: {steps}")
         if model.output_shape[1] not in (None, steps):

@@ -82,6 +82,10 @@ class TranslateJob(SequenceJob[TranslateRecipe, TranslateBundle, TextEvaluation]
             **self.recipe.model.model_dump(),
         )
 
+    @property
+    def gives_logits(self) -> bool:
+        return True
+
     def joined(self) -> Self:
         return replace(self, examples=self.examples.joined())
 
@@ -140,14 +144,16 @@ class TranslateJob(SequenceJob[TranslateRecipe, TranslateBundle, TextEvaluation]
 
     def _attention(self, bundle: TranslateBundle, sources: Sequence[str], outputs: Sequence[list[int]]) -> Figure:
         from seq2seq_kit.models.decoding import attention_weights
+        from seq2seq_kit.models.ensemble import members_of
 
+        model = members_of(bundle.model)[0]  # a map is one model's
         vocabulary, target = bundle.source_vocabulary, bundle.target_vocabulary
         encoded = encode_sources(sources, vocabulary, reverse=self.recipe.data.reverse_source)
         weights, read, written = [], [], []
         for row, output in enumerate(outputs):
             ended = [*output, PADDING][: bundle.output_steps]
             previous = np.array([[PADDING, *ended[:-1]]], dtype=np.int32)
-            own = attention_weights(bundle.model, [Field(encoded, PADDING).padded(np.array([row])), previous])[0]
+            own = attention_weights(model, [Field(encoded, PADDING).padded(np.array([row])), previous])[0]
             tokens = vocabulary.split(sources[row])
             tokens = tokens[::-1] if self.recipe.data.reverse_source else tokens
             # A pyramid looks at several tokens at once.

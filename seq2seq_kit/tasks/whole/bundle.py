@@ -244,10 +244,11 @@ class WholeBundle(DetectingBundle, EncodingBundle):
 
     @cached_property
     def _encoder(self) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
+        from seq2seq_kit.models.ensemble import require_one_latent_space
         from seq2seq_kit.models.inference import compile_forward
         from seq2seq_kit.models.whole import encoder_of
 
-        return compile_forward(encoder_of(self.model), batch_size=_CHUNK)
+        return compile_forward(encoder_of(require_one_latent_space(self.model)), batch_size=_CHUNK)
 
     def _latent(self, sequences: Sequences) -> np.ndarray:
         """The latent vectors, `(sequences, latent)`."""

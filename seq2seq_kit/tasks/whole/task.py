@@ -116,7 +116,9 @@ class WholeJob(SequenceJob[WholeRecipe, WholeBundle, SequenceEvaluation]):
         return Leavable(errors, without, told, lambda numbers: pd.DataFrame({self.recipe.data.series: told(numbers)}))
 
     def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> WholeBundle:
-        width = int(model.get_layer("bridge").input[0].shape[-1])
+        from seq2seq_kit.models.ensemble import members_of
+
+        width = int(members_of(model)[0].get_layer("bridge").input[0].shape[-1])
         baselines = fit_sequence_baselines(self.examples, latent_dim=width) if peers else []
         return WholeBundle(self.recipe, model, self.examples.prepared.scaler, baselines, info)
 
@@ -135,8 +137,9 @@ class WholeJob(SequenceJob[WholeRecipe, WholeBundle, SequenceEvaluation]):
     def plots(self, bundle: WholeBundle, fitted: Fit, test: SequenceEvaluation, folder: Path) -> dict[str, Figure]:
         numbers = self.examples.parts["test"]
         name = self.recipe.name or self.recipe.task
-        title = f"Latent space of the test sequences: {name}"
-        bundle.map_sequences(self.examples, numbers).save(folder / "latent_space.html", title=title)
+        if self.recipe.ensemble is None:
+            title = f"Latent space of the test sequences: {name}"
+            bundle.map_sequences(self.examples, numbers).save(folder / "latent_space.html", title=title)
         if bundle.detector is not None:
             found, title = bundle.detection(self.examples, "test"), f"Anomalies of the test sequences: {name}"
             write_anomaly_page(found, folder / "anomalies.html", title=title, units=self.recipe.data.units)
