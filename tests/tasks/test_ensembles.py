@@ -1,7 +1,6 @@
 """`ensemble`: members that differ by their seed are trained apart and answer as one."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,14 @@ from seq2seq_kit.errors import ArgumentError, RecipeError
 from seq2seq_kit.results import Silent, TrainResult
 from seq2seq_kit.resuming import resume
 from seq2seq_kit.runs import evaluate, load, train
+from seq2seq_kit.tasks import open_job, read_bundle
+from seq2seq_kit.tasks.ensembles import kept
 from seq2seq_kit.tracking.client import open_tracking
-from seq2seq_kit.training.fit import Epoch
+from seq2seq_kit.training.fit import Epoch, Fit, seed_everything
+from seq2seq_kit.training.own import Own
 from tests import conftest as small
 from tests.conftest import forecast_recipe, hourly_frame
-from tests.tasks.classify.conftest import texts_recipe, words_frame
+from tests.tasks.classify.conftest import counted_frame, series_recipe, texts_recipe, words_frame
 from tests.untyped import parse_recipe
 
 SEED = 5
@@ -36,10 +38,26 @@ def rough(**more: Any) -> dict[str, Any]:
     return of_members(recipe, **more)
 
 
-def members_of(result: TrainResult) -> list[Any]:
+def members_of(bundle: Any) -> list[Any]:
+    """The members of a trained ensemble, each as a bundle by itself."""
     from seq2seq_kit.models import ensemble
 
-    return ensemble.members_of(result.bundle.model)
+    return [bundle.alone(member) for member in ensemble.members_of(bundle.model)]
+
+
+def trained(recipe: dict[str, Any], data: pd.DataFrame) -> tuple[Any, Fit]:
+    """The bundle of a recipe and its fit, without a run around them."""
+    parsed = parse_recipe(recipe)
+    job: Any = open_job(parsed, data)
+    seed_everything(parsed.seed, deterministic=True)
+    model = job.make()
+    fitted = job.fit(model, [])
+    return job.detecting(job.bundle(kept(model, fitted), {}))[0], fitted
+
+
+def stored(bundle: Any, folder: Path) -> Any:
+    """A bundle from its files."""
+    return read_bundle(bundle.save(folder / "bundle"))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +69,7 @@ def ensemble_run(store: Path) -> TrainResult:
 
 def test_a_forecast_is_the_median_of_its_members(ensemble_run: TrainResult) -> None:
     frame, bundle = hourly_frame(700, seed=1), ensemble_run.bundle
-    alone = [bundle.alone(member).predict(frame)["load"] for member in members_of(ensemble_run)]
+    alone = [member.predict(frame)["load"] for member in members_of(bundle)]
     assert len(alone) == 3
     assert np.ptp(alone, axis=0).min() > 0.01, "the members are one and the same"
     np.testing.assert_allclose(bundle.predict(frame)["load"], np.median(alone, axis=0), rtol=1e-5)
@@ -61,8 +79,6 @@ def test_intervals_are_those_of_the_residuals_of_the_ensemble(ensemble_run: Trai
     bundle: Any = ensemble_run.bundle
     told = bundle.predict(hourly_frame(700))
     assert ((told["load_lo_80"] < told["load"]) & (told["load"] < told["load_hi_80"])).all()
-    one = bundle.alone(members_of(ensemble_run)[0])
-    assert one.intervals is None
     assert 0.6 < ensemble_run.test.metrics()["coverage_80"] < 0.97
     assert bundle.detect(hourly_frame(700)).detector == bundle.detector
 
@@ -81,8 +97,6 @@ def test_the_run_shows_what_each_member_has(ensemble_run: TrainResult, store: Pa
     table = members.table().set_index("model")
     assert list(table.index) == ["member 1", "member 2", "member 3", "ensemble"]
     assert table.loc["ensemble", "test_rmse"] == ensemble_run.test.metrics()["rmse"]
-    board: Any = ensemble_run.bundle.alone(members_of(ensemble_run)[1]).evaluate(hourly_frame(700))
-    assert board.metrics()["rmse"] > 0
     client = open_tracking(str(store)).client
     logged = client.get_run(ensemble_run.run_id).data
     assert logged.metrics["members/member_2_val_rmse"] == table.loc["member 2", "val_rmse"]
@@ -98,60 +112,60 @@ def test_the_run_shows_what_each_member_has(ensemble_run: TrainResult, store: Pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bridge", ["repeat", "attention"])
-def test_each_member_is_what_a_run_with_its_seed_trains(bridge: str, store: Path) -> None:
+def test_each_member_is_what_a_run_with_its_seed_trains(bridge: str, tmp_path: Path) -> None:
     recipe = rough()
     if bridge != "repeat":
         del recipe["model"]["output_dropout"]
         recipe["model"] |= {"bridge": bridge}
         recipe["training"] |= {"teacher_forcing": [1.0, 0.5]}
         recipe["data"] |= {"inputs": ["load"]}
-    together = train(recipe, data=hourly_frame(), tracking_uri=str(store))
-    for place, member in enumerate(members_of(together)):
-        alone = train(recipe | {"seed": SEED + place, "ensemble": None}, data=hourly_frame(), tracking_uri=str(store))
-        for own, other in zip(member.get_weights(), alone.bundle.model.get_weights(), strict=True):
-            np.testing.assert_array_equal(own, other)
-        assert alone.fit.best_epoch == together.fit.members[place].best_epoch
-    frame = hourly_frame(seed=1)
-    alone_too = [together.bundle.alone(member).predict(frame)["load"] for member in members_of(together)]
-    np.testing.assert_allclose(together.bundle.predict(frame)["load"], np.mean(alone_too, axis=0), rtol=1e-5)
+    bundle, fitted = trained(recipe, hourly_frame(400))
+    frame = hourly_frame(400, seed=1)
+    for place, member in enumerate(members_of(bundle)):
+        alone, own = trained(recipe | {"seed": SEED + place, "ensemble": None}, hourly_frame(400))
+        assert (own.best_epoch, own.members) == (fitted.members[place].best_epoch, [])
+        pd.testing.assert_frame_equal(member.predict(frame), alone.predict(frame))
+    mean = np.mean([member.predict(frame)["load"] for member in members_of(bundle)], axis=0)
+    for each in (bundle, stored(bundle, tmp_path)):
+        np.testing.assert_allclose(each.predict(frame)["load"], mean, rtol=1e-5)
 
 
 @pytest.mark.slow
-def test_quantiles_do_not_cross(store: Path) -> None:
+def test_quantiles_do_not_cross() -> None:
     recipe = rough(levels=[80], intervals="cqr")
     recipe["data"] |= {"transform": {"load": "log"}}
-    result = train(recipe, data=hourly_frame(700), tracking_uri=str(store))
-    told = result.bundle.predict(hourly_frame(700), quantiles=True).filter(like="load_q")
+    told = trained(recipe, hourly_frame(700))[0].predict(hourly_frame(700), quantiles=True).filter(like="load_q")
     assert told.shape[1] >= 3
     assert (np.diff(told.to_numpy(), axis=1) >= 0).all()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("recipe", "data", "verb", "columns"),
+    ("recipe", "data", "columns"),
     [
-        (small.autoencode_recipe, hourly_frame, "reconstruct", ["load", "heat"]),
-        (small.whole_recipe, small.waves_frame, "reconstruct", ["x", "y"]),
+        (small.autoencode_recipe, hourly_frame, ["load", "heat"]),
+        (small.whole_recipe, small.waves_frame, ["x", "y"]),
     ],
     ids=["windows", "whole"],
 )
 def test_reconstructions_are_the_mean(
-    recipe: Callable[[], dict[str, Any]], data: Callable[[], pd.DataFrame], verb: str, columns: list[str], store: Path
+    recipe: Callable[[], dict[str, Any]], data: Callable[[], pd.DataFrame], columns: list[str], tmp_path: Path
 ) -> None:
-    result = train(of_members(recipe()), data=data(), tracking_uri=str(store))
-    alone = [getattr(result.bundle.alone(each), verb)(data())[columns] for each in members_of(result)]
-    told = getattr(result.bundle, verb)(data())[columns]
-    np.testing.assert_allclose(told, np.mean(alone, axis=0), rtol=1e-4, atol=1e-4)
-    with pytest.raises(ArgumentError) as refused:
-        result.bundle.encode(data())
-    assert refused.value.code == "ensemble_has_no_latent_space"
-    assert load(result.run_id, tracking_uri=str(store)).score(data()).equals(result.bundle.score(data()))
+    bundle, _ = trained(of_members(recipe()), data())
+    mean = np.mean([member.reconstruct(data())[columns] for member in members_of(bundle)], axis=0)
+    np.testing.assert_allclose(bundle.reconstruct(data())[columns], mean, rtol=1e-4, atol=1e-4)
+    for verb in ("encode", "latent_map"):
+        with pytest.raises(ArgumentError) as refused:
+            getattr(bundle, verb)(data())
+        assert refused.value.code == "ensemble_has_no_latent_space"
+    assert stored(bundle, tmp_path).score(data()).equals(bundle.score(data()))
+    assert bundle.detect(data()).detector == bundle.detector
 
 
-def shares(bundle: Any, frame: pd.DataFrame) -> np.ndarray:
-    """The probabilities of a tagger or classifier, of every label."""
+def shares(bundle: Any) -> np.ndarray:
+    """The probabilities of all labels that a bundle gives for its golden input."""
     logits = bundle.forward(bundle.golden())
-    return np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    return np.asarray(np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True))
 
 
 @pytest.mark.slow
@@ -161,47 +175,52 @@ def shares(bundle: Any, frame: pd.DataFrame) -> np.ndarray:
     ids=["tag", "classify"],
 )
 def test_probabilities_are_the_mean(
-    recipe: Callable[[], dict[str, Any]], data: Callable[[], pd.DataFrame], store: Path
+    recipe: Callable[[], dict[str, Any]], data: Callable[[], pd.DataFrame], tmp_path: Path
 ) -> None:
-    result = train(of_members(recipe()), data=data(), tracking_uri=str(store))
-    alone = [shares(result.bundle.alone(each), data()) for each in members_of(result)]
-    together = shares(result.bundle, data())
-    np.testing.assert_allclose(together, np.mean(alone, axis=0), rtol=1e-4, atol=1e-6)
+    bundle, _ = trained(of_members(recipe()), data())
+    alone = [shares(member) for member in members_of(bundle)]
     assert np.ptp(alone, axis=0).max() > 1e-4
-    assert result.members is not None
-    assert load(result.run_id, tracking_uri=str(store)).predict(data()).equals(result.bundle.predict(data()))
+    np.testing.assert_allclose(shares(bundle), np.mean(alone, axis=0), rtol=1e-4, atol=1e-6)
+    assert stored(bundle, tmp_path).predict(data()).equals(bundle.predict(data()))
+
+
+@pytest.mark.slow
+def test_a_number_of_a_sequence_is_the_mean(tmp_path: Path) -> None:
+    recipe = series_recipe()
+    bundle, _ = trained(of_members(recipe), counted_frame())
+    alone = [member.predict(counted_frame())[recipe["data"]["target"]] for member in members_of(bundle)]
+    told = bundle.predict(counted_frame())[recipe["data"]["target"]]
+    np.testing.assert_allclose(told, np.mean(alone, axis=0), rtol=1e-4)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bridge", ["repeat", "state", "attention"])
-def test_a_translation_is_written_by_all_members_together(bridge: str, store: Path) -> None:
-    recipe = of_members(small.translate_recipe(bridge=bridge))
-    result = train(recipe, data=small.reversed_words(), tracking_uri=str(store))
-    sources: list[str] = ["abcd", "bad", "ca"]
-    for bundle in (result.bundle, load(result.run_id, tracking_uri=str(store))):
-        for beams in (1, 3):
-            searching: Any = bundle.with_beams(beams) if bridge != "repeat" else bundle
-            outputs, scores = searching.write(sources)
+def test_a_translation_is_written_by_all_members_together(bridge: str, tmp_path: Path) -> None:
+    bundle, _ = trained(of_members(small.translate_recipe(bridge=bridge)), small.reversed_words())
+    sources, members = ["abcd", "bad", "ca"], members_of(bundle)
+    for each in (bundle, stored(bundle, tmp_path)):
+        for beams in (1,) if bridge == "repeat" else (1, 3):
+            outputs, scores = each.write(sources, beams=beams)
             for source, output, score in zip(sources, outputs, scores, strict=True):
-                read = bundle.source_vocabulary.numbers(bundle.source_vocabulary.split(source))
-                ended = [*output, 0][: bundle.output_steps]
-                inputs = [np.array([read]), np.array([[0, *ended[:-1]]])][: len(bundle.model.inputs)]
-                logits = [bundle.alone(each).forward(inputs)[0, : len(ended)] for each in members_of(result)]
-                each = [np.exp(own) / np.exp(own).sum(axis=-1, keepdims=True) for own in logits]
-                told = np.log(np.mean(each, axis=0)[np.arange(len(ended)), ended]).sum()
+                tokens = [*output, 0][: bundle.output_steps]
+                padded = [*tokens, *[0] * (bundle.output_steps - len(tokens))] if bridge == "repeat" else tokens
+                read = np.array([bundle.source_vocabulary.numbers(bundle.source_vocabulary.split(source))])
+                given = [read, np.array([[0, *padded[:-1]]])][: len(bundle.model.inputs)]
+                logits = [member.forward(given)[0, : len(padded)].astype(np.float64) for member in members]
+                chances = [np.exp(own) / np.exp(own).sum(axis=-1, keepdims=True) for own in logits]
+                told = np.mean(chances, axis=0)[np.arange(len(padded)), padded]
+                assert np.ptp(chances, axis=0).max() > 1e-4
                 if bridge != "repeat":
-                    assert score == pytest.approx(told, abs=1e-4)
-    assert result.members is not None
+                    assert score == pytest.approx(np.log(told).sum(), abs=1e-4)
+                elif beams == 1:
+                    assert (np.mean(chances, axis=0).argmax(axis=-1)[: len(tokens)] == tokens).all()
 
 
 class Ends(Silent):
     """Ends a training in an epoch of a member, as Ctrl-C does or for good."""
 
     def __init__(self, member: int, error: type[BaseException] = KeyboardInterrupt) -> None:
-        self.member, self.error, self.epochs, self.codes = member, error, list[Epoch](), list[str]()
-
-    def find(self, finding: Any) -> None:
-        self.codes.append(finding.code)
+        self.member, self.error, self.epochs = member, error, list[Epoch]()
 
     def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None:
         done = {each.member for each in self.epochs if each.number == each.of}
@@ -218,35 +237,44 @@ class KilledError(Exception):
 
 @pytest.mark.slow
 def test_a_killed_training_trains_no_finished_member_again(store: Path) -> None:
-    whole = train(rough(), data=hourly_frame(), tracking_uri=str(store))
+    whole, _ = trained(rough(), hourly_frame(400))
     with pytest.raises(KilledError):
-        train(rough(), data=hourly_frame(), tracking_uri=str(store), reporter=Ends(2, KilledError))
+        train(rough(), data=hourly_frame(400), tracking_uri=str(store), reporter=Ends(2, KilledError))
     run = open_tracking(str(store)).runs(1)["run"].iloc[0]
     watching = Ends(0)
-    resumed = resume(run, data=hourly_frame(), tracking_uri=str(store), reporter=watching)
+    resumed = resume(run, data=hourly_frame(400), tracking_uri=str(store), reporter=watching)
     assert [(epoch.member, epoch.number) for epoch in watching.epochs] == [(2, 2)]
     assert resumed.run_id == run
-    for own, other in zip(resumed.bundle.model.get_weights(), whole.bundle.model.get_weights(), strict=True):
+    for own, other in zip(resumed.bundle.model.get_weights(), whole.model.get_weights(), strict=True):
         np.testing.assert_array_equal(own, other)
     curve = open_tracking(str(store)).client.get_metric_history(run, "epoch/member_1_val_loss")
     assert [each.step for each in curve] == [1, 2]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("member", "kept"), [(1, 1), (2, 1), (3, 2)])
-def test_an_interrupted_training_keeps_the_members_that_have_finished(member: int, kept: int, store: Path) -> None:
-    recipe = rough(ensemble=3)
-    reporter = Ends(member)
-    stopped = train(recipe, data=hourly_frame(), tracking_uri=str(store), reporter=reporter)
-    assert stopped.fit.ended == "interrupted"
-    assert "ensemble_incomplete" in reporter.codes
-    assert len(stopped.fit.members) == len(members_of(stopped)) == kept
-    loaded = load(stopped.run_id, tracking_uri=str(store))
+@pytest.mark.parametrize(("member", "left"), [(1, 1), (2, 1), (3, 2)])
+def test_an_interrupted_fit_keeps_the_members_that_have_finished(member: int, left: int) -> None:
+    recipe = parse_recipe(rough(ensemble=3))
+    job: Any = open_job(recipe, hourly_frame(400))
+    model = job.make()
+    fitted = job.fit(model, [Ends(member)])
+    assert (fitted.ended, len(fitted.members)) == ("interrupted", left)
+    assert [each.ended for each in fitted.members] == (["interrupted"] if member == 1 else ["epochs"] * left)
+    bundle = job.bundle(kept(model, fitted), {})
+    assert len(members_of(bundle)) == left
+    (finding,) = [each for each in job.examine(fitted, *[job.report(bundle, "val")] * 2) if "incomplete" in each.code]
+    assert f"of 3 members the model holds {'the first one alone' if member == 1 else left}" in finding.text
+
+
+@pytest.mark.slow
+def test_an_interrupted_training_is_resumed_to_all_members(store: Path) -> None:
+    stopped = train(rough(ensemble=3), data=hourly_frame(400), tracking_uri=str(store), reporter=Ends(3))
+    assert [each.code for each in stopped.findings].count("ensemble_incomplete") == 1
+    loaded: Any = load(stopped.run_id, tracking_uri=str(store))
     pd.testing.assert_frame_equal(loaded.predict(hourly_frame()), stopped.bundle.predict(hourly_frame()))
-    if member == 2:
-        whole = resume(stopped.run_id, data=hourly_frame(), tracking_uri=str(store))
-        assert len(members_of(whole)) == 3
-        assert "ensemble_incomplete" not in [finding.code for finding in whole.findings]
+    whole = resume(stopped.run_id, data=hourly_frame(400), tracking_uri=str(store))
+    assert len(members_of(whole.bundle)) == 3
+    assert "ensemble_incomplete" not in [finding.code for finding in whole.findings]
 
 
 @pytest.mark.parametrize(
@@ -279,22 +307,42 @@ def test_the_short_form_is_the_mean_of_so_many() -> None:
     assert parse_recipe(forecast_recipe() | {"ensemble": 4}, ["ensemble=null"]).ensemble is None
 
 
-@pytest.mark.slow
-def test_one_model_handed_over_has_no_members(tmp_path: Path) -> None:
+def small_model(input_steps: int, output_steps: int, input_features: int, output_features: int) -> Any:
+    """A program's own model."""
     import keras
 
-    def build(input_steps: int, output_steps: int, input_features: int, output_features: int) -> keras.Model:
-        inputs = keras.Input((input_steps, input_features))
-        outputs = keras.layers.Dense(output_steps * output_features)(keras.layers.LSTM(4)(inputs))
-        return keras.Model(inputs, keras.layers.Reshape((output_steps, output_features))(outputs))
+    inputs = keras.Input((input_steps, input_features))
+    outputs = keras.layers.Dense(output_steps * output_features)(keras.layers.LSTM(4)(inputs))
+    return keras.Model(inputs, keras.layers.Reshape((output_steps, output_features))(outputs))
 
+
+@pytest.mark.slow
+def test_one_model_handed_over_has_no_members() -> None:
     recipe = rough()
     recipe["data"].pop("calendar")
-    model = build(24, 6, 2, 1)
+    job: Any = open_job(parse_recipe(recipe), hourly_frame())
+    model = small_model(24, 6, 2, 1)
     for given in (model, lambda **sizes: model):
         with pytest.raises(ArgumentError) as refused:
-            train(recipe, data=hourly_frame(), model=given, tracking_uri=str(tmp_path / "runs"))
+            job.bring(Own(given), None).make()
         assert refused.value.code == "ensemble_of_one_model"
-    result = train(recipe, data=hourly_frame(), model=build, tracking_uri=str(tmp_path / "runs"))
-    assert len(members_of(result)) == 2
-    assert replace(result.bundle, info={}).predict(hourly_frame())["load"].notna().all()
+    assert job.bring(Own(small_model), None).make().count_params() == 2 * model.count_params()
+
+
+@pytest.mark.slow
+def test_an_ensemble_starts_from_an_ensemble_member_by_member() -> None:
+    frame = hourly_frame(400)
+    start, _ = trained(rough(), frame)
+    recipe = rough()
+    recipe["training"] |= {"start_from": "somewhere"}
+    job: Any = open_job(parse_recipe(recipe), frame)
+    begun = job.bring(Own(), start).make()
+    np.testing.assert_array_equal(begun.get_weights()[-1], start.model.get_weights()[-1])
+    for other in (3, None):
+        differs: Any = open_job(parse_recipe(recipe | {"ensemble": other}), frame)
+        with pytest.raises(ArgumentError) as refused:
+            differs.bring(Own(), start).make()
+        assert refused.value.code == "start_differs"
+    one = start.alone(members_of(start)[0].model)
+    for member in members_of(start.alone(job.bring(Own(), one).make())):
+        np.testing.assert_array_equal(member.model.get_weights()[0], one.model.get_weights()[0])
