@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import keras
 
 from seq2seq_kit.exports.graph import Graph, Value
+from seq2seq_kit.exports.members import write_combine_members
 from seq2seq_kit.exports.walking import write_model
+from seq2seq_kit.models.ensemble import combining, members_of
 from seq2seq_kit.models.feedback import reads_own_output
 
 
@@ -22,5 +24,6 @@ def write_network(graph: Graph, model: keras.Model, inputs: Sequence[Value]) -> 
     if reads_own_output(model):
         from seq2seq_kit.exports.feeding import write_free_forecast
 
-        return write_free_forecast(graph, model, inputs)
+        combine, found = combining(model), [write_free_forecast(graph, each, inputs) for each in members_of(model)]
+        return found[0] if combine is None else write_combine_members(graph, combine, found)
     return write_model(graph, model, inputs)[0]

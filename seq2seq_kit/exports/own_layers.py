@@ -8,7 +8,8 @@ import numpy as np
 
 from seq2seq_kit.exports.graph import Graph, Value, ints
 from seq2seq_kit.exports.layers import nonzero, weight_of, write_same
-from seq2seq_kit.models import categories, channels, characters, drawing, feedback, layers, masks, quantiles
+from seq2seq_kit.exports.members import write_combine_members
+from seq2seq_kit.models import categories, channels, characters, drawing, ensemble, feedback, layers, masks, quantiles
 
 _FIRST = np.array(-2.0, np.float32)  # as in models/quantiles.py
 _EPSILON = np.array(1e-5, np.float32)  # as in models/layers.py
@@ -272,6 +273,7 @@ OWN: dict[type, Callable[..., object]] = {
     characters.UnfoldSteps: write_unfold_steps,
     drawing.AddNoise: write_same,
     drawing.DrawLatent: write_draw_latent,
+    ensemble.CombineMembers: write_combine_members,
     feedback.StepBefore: write_step_before,
     layers.Repeat: write_repeat,
     layers.JoinSteps: write_join_steps,

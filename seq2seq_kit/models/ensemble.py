@@ -18,7 +18,7 @@ from seq2seq_kit.models.layers import PACKAGE, Shape
 
 COMBINATIONS = ("mean", "median")
 _ENSEMBLE, _MEMBER = "ensemble", "member_"
-_LEAST = 1e-30  # a probability that no member gives would be the logarithm of 0
+LEAST = 1e-30  # a probability that no member gives would be the logarithm of 0
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -55,7 +55,7 @@ class CombineMembers(keras.layers.Layer):
             return ops.logsumexp(ops.log_softmax(given, axis=-1), axis=0) - math.log(count)
         ordered = ops.sort(ops.softmax(given, axis=-1) if self.logits else given, axis=0)
         middle = (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
-        return ops.log(ops.maximum(middle, _LEAST)) if self.logits else middle
+        return ops.log(ops.maximum(middle, LEAST)) if self.logits else middle
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return tuple(input_shape[0])

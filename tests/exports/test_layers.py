@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from seq2seq_kit import models
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.exports.walking import WRITERS
+from seq2seq_kit.models.ensemble import join_members
 from tests.conftest import ROOT
 from tests.exports.running import difference, written
 
@@ -178,6 +179,17 @@ def test_a_classifier_is_the_same() -> None:
     )
     values = models.build_classifier(outputs=3, input_features=2, encoder_units=[4, 4])
     assert difference(values, [normal(4, 9, 2), VALID]) < CLOSE
+
+
+@pytest.mark.parametrize("combine", ["mean", "median"])
+@pytest.mark.parametrize("count", [2, 3])
+def test_members_answer_together(combine: str, count: int) -> None:
+    classifiers = [models.build_classifier(outputs=3, input_features=2, encoder_units=[4]) for _ in range(count)]
+    assert difference(join_members(classifiers, combine, logits=True), [normal(4, 9, 2), VALID]) < CLOSE
+    shape = {"input_steps": 6, "output_steps": 2, "input_features": 2, "output_features": 1}
+    forecasters = [models.build_encoder_decoder(**shape, encoder_units=[4], decoder_units=[4]) for _ in range(count)]
+    ensemble = join_members(forecasters, combine)
+    assert difference(ensemble, read(ensemble)) < CLOSE
 
 
 @pytest.mark.parametrize("embedding_dim", [None, 4])

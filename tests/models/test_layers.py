@@ -13,6 +13,7 @@ from keras import ops
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models.channels import ChannelEmbedding, MergeChannels, RepeatChannels, SplitChannels
 from seq2seq_kit.models.drawing import AddNoise, DrawLatent
+from seq2seq_kit.models.ensemble import CombineMembers
 from seq2seq_kit.models.layers import Denormalise, JoinSteps, Normalise, PositionEmbedding, Repeat, SplitSteps
 
 Array = np.ndarray
@@ -63,6 +64,11 @@ def split_channels(x: Array) -> Array:
     return np.stack([x[row][:, [channel, 2]] for row in range(len(x)) for channel in range(2)])
 
 
+def softmax(x: Array) -> Array:
+    exponents = np.exp(x)
+    return np.asarray(exponents / exponents.sum(axis=-1, keepdims=True))
+
+
 CASES = [
     Case("repeat", lambda: Repeat(4), [(3, 5)], lambda x: np.repeat(x[:, None], 4, axis=1), fixed_steps=True),
     Case("repeat as long as", Repeat, [(3, 5), (3, 6, 2)], lambda x, _: np.repeat(x[:, None], 6, axis=1)),
@@ -93,6 +99,25 @@ CASES = [
         [(3, 4, 2), (3, 2, 3)],
         lambda x, s: x * s[:, 1:, [2, 0]] + s[:, :1, [2, 0]],
         fixed_steps=True,
+    ),
+    Case(
+        "combine members",
+        CombineMembers,
+        [(2, 3, 4), (2, 3, 4), (2, 3, 4)],
+        lambda *given: np.mean(given, axis=0),
+    ),
+    Case(
+        "combine members by their median",
+        lambda: CombineMembers("median"),
+        [(2, 3), (2, 3), (2, 3), (2, 3)],
+        lambda *given: np.median(given, axis=0),
+        fixed_steps=True,
+    ),
+    Case(
+        "combine members that give logits",
+        lambda: CombineMembers(logits=True),
+        [(2, 3, 4), (2, 3, 4)],
+        lambda *given: np.log(np.mean([softmax(each) for each in given], axis=0)),
     ),
     Case("add noise", lambda: AddNoise(0.5, 2), [(3, 4, 3)], lambda x: x),
     Case("draw latent", DrawLatent, [(3, 5), (3, 5)], lambda mean, _: mean, fixed_steps=True),

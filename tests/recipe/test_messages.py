@@ -129,7 +129,8 @@ def test_a_wrong_scaling_of_one_column_is_one_problem() -> None:
         ("learning_rate", "unknown key; it belongs to training.learning_rate"),
         (
             "banana",
-            "unknown key; known here: task, name, experiment, seed, ensemble, sweep, data, model, training, detect, levels, intervals",
+            "unknown key; known here: task, name, experiment, seed, ensemble, sweep, data, model, training, detect, levels, "
+            "intervals",
         ),
     ],
 )

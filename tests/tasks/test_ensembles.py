@@ -131,6 +131,18 @@ def test_each_member_is_what_a_run_with_its_seed_trains(bridge: str, tmp_path: P
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("bridge", "combine"), [("repeat", "median"), ("state", "mean")])
+def test_a_forecast_is_exported_whole(bridge: str, combine: str, tmp_path: Path) -> None:
+    recipe = rough(ensemble={"members": 2, "combine": combine})
+    if bridge != "repeat":
+        del recipe["model"]["output_dropout"]
+        recipe["model"] |= {"bridge": bridge}
+        recipe["data"] |= {"inputs": ["load"]}
+    bundle, _ = trained(recipe, hourly_frame(300))
+    bundle.export(tmp_path / "exported", frame=hourly_frame(300))  # which compares before it keeps
+
+
+@pytest.mark.slow
 def test_quantiles_do_not_cross() -> None:
     recipe = rough(levels=[80], intervals="cqr")
     recipe["data"] |= {"transform": {"load": "log"}}
