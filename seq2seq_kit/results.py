@@ -64,9 +64,11 @@ class TrainResult:
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """The result in tables, by the name of their files."""
         part = self.board.part
-        named = {f"{part}_scores": self.board, "val_scores": self.val, "anomaly_scores": self.judged}
-        named |= {"members": self.members, f"{part}_intervals": getattr(self.board, "intervals", None)}
-        return ((name, each.table()) for name, each in named.items() if each is not None)
+        named = {"anomaly_scores": self.judged, f"{part}_intervals": getattr(self.board, "intervals", None)}
+        yield from {f"{part}_scores": self.board.table(), "val_scores": self.val.table()}.items()
+        yield from ((name, each.table()) for name, each in named.items() if each is not None)
+        if self.members:
+            yield "members", self.members.table()
 
     @property
     def test(self) -> Board:

@@ -186,7 +186,7 @@ def test_a_classifier_is_the_same() -> None:
 def test_members_answer_together(combine: str, count: int) -> None:
     classifiers = [models.build_classifier(outputs=3, input_features=2, encoder_units=[4]) for _ in range(count)]
     assert difference(join_members(classifiers, combine, logits=True), [normal(4, 9, 2), VALID]) < CLOSE
-    shape = {"input_steps": 6, "output_steps": 2, "input_features": 2, "output_features": 1}
+    shape: dict[str, Any] = {"input_steps": 6, "output_steps": 2, "input_features": 2, "output_features": 1}
     forecasters = [models.build_encoder_decoder(**shape, encoder_units=[4], decoder_units=[4]) for _ in range(count)]
     ensemble = join_members(forecasters, combine)
     assert difference(ensemble, read(ensemble)) < CLOSE

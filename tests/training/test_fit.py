@@ -229,9 +229,9 @@ def test_a_stop_outside_the_epochs_is_refused(stop_after: int) -> None:
 
 
 def test_a_fit_is_the_same_out_of_json_to_the_bit() -> None:
-    numbers = {"learning_rate": 0.1 + 0.2, "seconds": 1 / 3, "sequences_per_second": 1e300}
+    numbers: dict[str, Any] = {"learning_rate": 0.1 + 0.2, "seconds": 1 / 3, "sequences_per_second": 1e300}
     epoch = Epoch(1, 2, 2 / 3, 5e-324, **numbers, metrics={"val_accuracy": 0.1})
-    result = Fit([epoch], 1, "interrupted", 1 / 7)
+    result = Fit([epoch], 1, "interrupted", 1 / 7, members=[Fit([epoch], 1, "interrupted", 1 / 7)])
     assert Fit.from_json(json.loads(json.dumps(result.to_json()))) == result
 
 
