@@ -191,14 +191,17 @@ class ExportedWindows:
             ports.append(Port("series", "int64", ("batch",), "position of each window's series among `series`"))
         return ports
 
-    def output(self, *, original: bool = True, name: str = "outputs") -> Port:
+    def output(self, *, original: bool = True) -> Port:
         """The port of the targets."""
+        what = (
+            "rows ahead" if self.shape.target_offset > 0 else "rows of the window, and around it where it tells those,"
+        )
         more = self.bundle.writes(self.columns, self.shape)[2:]
         kind, units = ("float64", "in original units") if original else ("float32", "scaled")
-        says = f"rows ahead {units}" + (", quantiles along the last axis" if more else "")
+        says = f"{what} {units}" + (", quantiles along the last axis" if more else "")
         shape: tuple[int | str, ...] = ("batch", self.shape.output_steps, len(self.columns.targets))
         shape += tuple(int(each or 1) for each in more)
-        return Port(name, kind, shape, says, tuple(self.columns.targets))
+        return Port("outputs", kind, shape, says, tuple(self.columns.targets))
 
     def whole(
         self, write: Callable[[Graph, list[Value]], Value], forward: Callable[[Arrays], np.ndarray]

@@ -16,7 +16,7 @@ from seq2seq_kit.bundles.base import Arrays, Bundle, rows_given, sourced
 from seq2seq_kit.bundles.files import versions
 from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.errors import ArgumentError, KitError
-from seq2seq_kit.exports.program import Exported, Program
+from seq2seq_kit.exports.program import Case, Exported, Port, Program
 from seq2seq_kit.recipe import dump_recipe
 
 if TYPE_CHECKING:
@@ -51,6 +51,29 @@ def export_bundle(
     return Exported(done.path, done.parity, done.bytes, tuple(notes))
 
 
+def network_of(bundle: Bundle, name: str) -> Program:
+    """A bundle's network as it is, compared on numbers that are drawn."""
+    from seq2seq_kit.exports.networks import write_network
+
+    def port(name: str, shape: Sequence[int | None], says: str) -> Port:
+        return Port(name, "float32", ("batch", *("steps" if size is None else size for size in shape[1:])), says)
+
+    def case(arrays: list[np.ndarray]) -> Case:
+        return Case(arrays, [bundle.forward(arrays)], [0.0], [1.0])
+
+    golden, rng = bundle.golden(), np.random.default_rng(1)
+    drawn = [rng.standard_normal((COMPARED, *array.shape[1:])).astype(np.float32) for array in golden]
+    return Program(
+        name,
+        f"the network of {bundle.what}",
+        tuple(port(tensor.name, tensor.shape, "what the network reads") for tensor in bundle.model.inputs),
+        (port("outputs", bundle.model.output_shape, "what the network gives"),),
+        lambda graph, given: [write_network(graph, bundle.model, given)],
+        case(golden),
+        case(drawn),
+    )
+
+
 def require_packages() -> None:
     """Raises `ArgumentError` where a package of the extra `export` is missing."""
     missing = [package for package in _PACKAGES if find_spec(package) is None]
@@ -72,8 +95,9 @@ def own_rows(bundle: Bundle) -> tuple[pd.DataFrame | None, list[str]]:
             "the rows stay on disk, so the graphs were compared on inputs drawn at random; give some: --data FILE"
         ]
     try:
-        rows = read_source(section.source, texts=bundle.as_written, section=section)
-        return rows_given(bundle.recipe, rows), []
+        several = not isinstance(section.source, str)
+        rows = read_source(section.source, texts=bundle.as_written, section=section) if several else None
+        return rows_given(bundle.recipe, bundle.read(str(section.source)) if rows is None else rows), []
     except (KitError, OSError) as error:
         return None, [f"the source cannot be read ({error}), so the graphs were compared on inputs drawn at random"]
 

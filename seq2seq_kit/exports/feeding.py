@@ -40,13 +40,13 @@ def write_step(
 
 
 def write_cells(
-    graph: Graph, layers: Sequence[keras.layers.RNN], read: Value, states: Sequence[Value]
+    graph: Graph, layers: Sequence[keras.layers.RNN], read: Value, states: Sequence[Value] | None
 ) -> tuple[Value, list[Value]]:
-    """Stacked layers over the steps that are read, with states in and out."""
-    outputs, after, left = read, list[Value](), list(states)
+    """Stacked layers over the steps that are read, with states in and out; None: from zeros."""
+    outputs, after, left = read, list[Value](), list(states or [])
     for layer in layers:
         held = 2 if isinstance(layer, keras.layers.LSTM) else 1
-        run = run_layers(graph, [layer], outputs, [left[:held]])
+        run = run_layers(graph, [layer], outputs, [] if states is None else [left[:held]])
         outputs, left = run.steps, left[held:]
         after += run.states[0]
     return outputs, after

@@ -27,6 +27,8 @@ from seq2seq_kit.tasks.latent import LatentMap, latent_map, nearest_windows, poi
 if TYPE_CHECKING:
     import keras
 
+    from seq2seq_kit.exports.program import Program
+
 _CHUNK = 4_096  # windows
 
 
@@ -62,7 +64,7 @@ class AutoencodeBundle(WindowBundle, EncodingBundle):
         prepared = self._windows_of(frame, stride, origin)
 
         def codes(prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
-            latent = self._encoder(prepared.arrays("test", chunk))
+            latent = self.encoder(prepared.arrays("test", chunk))
             values = pd.DataFrame(latent, columns=[f"latent_{position}" for position in range(latent.shape[1])])
             return answer_frame(window_labels(prepared, chunk), values)
 
@@ -185,8 +187,15 @@ class AutoencodeBundle(WindowBundle, EncodingBundle):
 
         return split_autoencoder(require_one_latent_space(self.model))
 
+    def programs(self, frame: pd.DataFrame | None) -> list[Program]:
+        from seq2seq_kit.tasks.autoencode.exported import halves_of
+
+        whole = super().programs(frame)
+        return [whole[0], *halves_of(self, frame), *whole[1:]]
+
     @cached_property
-    def _encoder(self) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
+    def encoder(self) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
+        """The first half as a function of the model's inputs."""
         from seq2seq_kit.models.inference import compile_forward
 
         return compile_forward(self.halves[0])
@@ -195,7 +204,7 @@ class AutoencodeBundle(WindowBundle, EncodingBundle):
         """The latent vectors of windows of the test part, `(windows, latent)`; of all by default."""
         windows = np.arange(prepared.windows["test"].count) if windows is None else windows
         chunks = np.array_split(windows, -(-len(windows) // _CHUNK))
-        return np.concatenate([self._encoder(prepared.arrays("test", chunk)) for chunk in chunks])
+        return np.concatenate([self.encoder(prepared.arrays("test", chunk)) for chunk in chunks])
 
     def _windows_of(self, frame: pd.DataFrame, stride: int | None, origin: str) -> Prepared:
         data = self.recipe.data

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.bundles.base import Arrays, Bundle, Json, names_of_series
+from seq2seq_kit.bundles.exported_sequences import ExportedSequences, number, probabilities
 from seq2seq_kit.bundles.golden import golden_sequences
 from seq2seq_kit.data.sequences.labels import restore_labels
 from seq2seq_kit.data.sequences.ragged import by_length
@@ -33,6 +34,8 @@ from seq2seq_kit.tasks.classify.recipe import ClassifyRecipe, TextsData
 
 if TYPE_CHECKING:
     import keras
+
+    from seq2seq_kit.exports.program import Program
 
 _CHUNK = 512
 
@@ -129,6 +132,23 @@ class ClassifyBundle(Bundle):
 
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
         return [str(name) for name in frame.columns if name not in columns_of(self.recipe)]
+
+    def programs(self, frame: pd.DataFrame | None) -> list[Program]:
+        fitted, data, encoding = self.preprocessing, self.recipe.data, self.preprocessing.encoding
+        examples = None if frame is None else new_examples(data, frame, fitted, labelled=False)
+        if isinstance(encoding, Vocabulary):
+            made = ExportedSequences(self, examples, [encoding.size])
+        else:
+            made = ExportedSequences(self, examples, scaler=encoding)
+        labels, target = fitted.labels, str(data.target)
+        answered = probabilities(labels, steps=False) if labels else number(target, fitted.center, fitted.scale)
+        program = made.program("model", "sequences to their answers", self.model, self.forward, answered)
+        return [program, made.network(self.model, self.forward)]
+
+    def facts(self) -> Json:
+        encoding, labels = self.preprocessing.encoding, self.preprocessing.labels
+        tokens = encoding.tokens if isinstance(encoding, Vocabulary) else []
+        return {"labels": labels, "tokens": tokens, "series": [] if tokens else getattr(encoding, "series", None) or []}
 
     def state(self) -> tuple[Json, Arrays]:
         fitted = self.preprocessing

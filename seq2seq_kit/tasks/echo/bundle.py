@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.bundles.base import Arrays, Bundle, Json
+from seq2seq_kit.bundles.exporting import network_of
 from seq2seq_kit.data.tables.cells import require_columns
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Recipe
@@ -19,6 +20,8 @@ from seq2seq_kit.tasks.echo.recipe import EchoRecipe
 
 if TYPE_CHECKING:
     import keras
+
+    from seq2seq_kit.exports.program import Program
 
 VALUE = "value"
 _FROM_ONE_VALUE = ("one_to_many", "feedback")
@@ -92,6 +95,9 @@ class EchoBundle(Bundle):
         from seq2seq_kit.models.echo import compile_free_run
 
         return compile_free_run(self.model)
+
+    def programs(self, frame: pd.DataFrame | None) -> list[Program]:
+        return [network_of(self, "model")]
 
     def state(self) -> tuple[Json, Arrays]:
         """Nothing is stored beside the model; the sequence is part of the recipe."""

@@ -30,6 +30,7 @@ from seq2seq_kit.tasks.rolling import baseline_ahead, plot_ahead
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from seq2seq_kit.exports.program import Program
     from seq2seq_kit.models.next_step import Stepper
 
 
@@ -162,6 +163,11 @@ class NextStepBundle(WindowBundle):
         walk = self.stepper.walk(*window_steps(prepared, part, windows))
         scaled = np.concatenate([walk.newest[:, None], walk.ahead], axis=1)
         return prepared.restore(scaled, part, windows)
+
+    def programs(self, frame: pd.DataFrame | None) -> list[Program]:
+        from seq2seq_kit.tasks.next_step.exported import next_step_programs
+
+        return next_step_programs(self, frame)
 
     @cached_property
     def stepper(self) -> Stepper:

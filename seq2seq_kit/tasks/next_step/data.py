@@ -113,9 +113,13 @@ def window_steps(prepared: Prepared, part: str, windows: np.ndarray) -> tuple[np
         `(windows, output_steps - 1, calendar)`.
     """
     past, *rest = prepared.arrays(part, windows)
-    count = len(prepared.columns.inputs)
     steps = prepared.windows[part].shape.output_steps
     future = rest[0] if rest else np.zeros((len(past), steps, 0), dtype=past.dtype)
+    return read_steps(past, future, len(prepared.columns.inputs))
+
+
+def read_steps(past: np.ndarray, future: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same of arrays: a window's rows and what is known of those ahead; `count` columns are predicted."""
     known = np.concatenate([past[:, 1:, count:], future], axis=1)
     split = past.shape[1]
     return np.concatenate([past[:, :, :count], known[:, :split]], axis=-1), known[:, split:]

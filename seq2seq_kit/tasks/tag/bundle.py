@@ -39,6 +39,8 @@ from seq2seq_kit.tasks.tag.values import prepare_new_values
 if TYPE_CHECKING:
     import keras
 
+    from seq2seq_kit.exports.program import Program
+
 Texts = Sequence[str] | Sequence[Sequence[str]] | str
 
 _CHUNK = 256
@@ -139,6 +141,16 @@ class TagBundle(Bundle):
     @abstractmethod
     def names_of(self, frame: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
         """The columns that tell which step a label belongs to, for some rows of the frame."""
+
+    def programs(self, frame: pd.DataFrame | None) -> list[Program]:
+        from seq2seq_kit.tasks.tag.exported import tag_programs
+
+        return tag_programs(self, None if frame is None else self.tagged(frame, "the data", labelled=False))
+
+    def facts(self) -> Json:
+        from seq2seq_kit.tasks.tag.exported import tag_facts
+
+        return tag_facts(self)
 
     def state(self) -> tuple[Json, Arrays]:
         return {"labels": self.labels, "baselines": dump_tag_baselines(self.baselines)}, {}

@@ -30,6 +30,8 @@ from seq2seq_kit.tasks.translate.recipe import TranslateRecipe
 if TYPE_CHECKING:
     import keras
 
+    from seq2seq_kit.exports.program import Program
+
 _CHUNK = 512
 BEAM_WIDTH = 1  # where none is asked for; 1 is greedy, and all that a repeating bridge takes (see `write`)
 _MOST_BEAMS = 100
@@ -201,6 +203,19 @@ class TranslateBundle(Bundle):
     def ignored_columns(self, frame: pd.DataFrame) -> list[str]:
         data = self.recipe.data
         return [str(name) for name in frame.columns if name not in (data.source_column, data.target_column)]
+
+    def programs(self, frame: pd.DataFrame | None) -> list[Program]:
+        from seq2seq_kit.tasks.translate.exported import translate_programs
+
+        return translate_programs(self)
+
+    def facts(self) -> Json:
+        own, other = self.source_vocabulary, self.target_vocabulary
+        return {
+            "source_tokens": own.tokens,
+            "target_tokens": other.tokens,
+            "reverse_source": self.recipe.data.reverse_source,
+        }
 
     def state(self) -> tuple[Json, Arrays]:
         words = {

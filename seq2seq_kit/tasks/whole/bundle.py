@@ -42,6 +42,8 @@ from seq2seq_kit.tasks.whole.recipe import WholeRecipe
 if TYPE_CHECKING:
     import keras
 
+    from seq2seq_kit.exports.program import Program
+
 _CHUNK = 512
 Labels = dict[str, object]
 
@@ -217,6 +219,11 @@ class WholeBundle(DetectingBundle, EncodingBundle):
                 rebuilt[place] = self.scaler.inverse(own, np.zeros(len(own), dtype=np.int64))
         return rebuilt
 
+    def programs(self, frame: pd.DataFrame | None) -> list[Program]:
+        from seq2seq_kit.tasks.whole.exported import whole_programs
+
+        return whole_programs(self, None if frame is None else self._sequences(frame, None, "the data"))
+
     @property
     def as_written(self) -> list[str]:
         # As in `WindowBundle`; the names of sequences only label the answers.
@@ -243,7 +250,8 @@ class WholeBundle(DetectingBundle, EncodingBundle):
         return golden_sequences(int(self.model.inputs[0].shape[-1]))
 
     @cached_property
-    def _encoder(self) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
+    def encoder(self) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
+        """The first half as a function of the model's inputs."""
         from seq2seq_kit.models.ensemble import require_one_latent_space
         from seq2seq_kit.models.inference import compile_forward
         from seq2seq_kit.models.whole import encoder_of
@@ -254,7 +262,7 @@ class WholeBundle(DetectingBundle, EncodingBundle):
         """The latent vectors, `(sequences, latent)`."""
         codes: list[np.ndarray] = [np.zeros(0)] * len(sequences.names)
         for chunk in by_length(sequences.lengths, _CHUNK):
-            for number, code in zip(chunk, self._encoder(sequences.padded(chunk)), strict=True):
+            for number, code in zip(chunk, self.encoder(sequences.padded(chunk)), strict=True):
                 codes[number] = code
         return np.array(codes)
 
