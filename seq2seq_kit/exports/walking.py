@@ -52,6 +52,13 @@ def write_model(graph: Graph, model: keras.Model, inputs: Sequence[Value]) -> li
     return [value for value in keras.tree.flatten(run_through(model, list(inputs), write)) if isinstance(value, Value)]
 
 
+def write_layer(graph: Graph, layer: keras.Layer, inputs: Value) -> Value:
+    """Writes one layer of one input and one output."""
+    outputs = WRITERS[type(layer)](graph, layer, inputs)
+    assert isinstance(outputs, Value)
+    return outputs
+
+
 def _with_masks(given: object, masks: object) -> object:
     """What a layer reads with the masks that it was called with."""
     if isinstance(given, list | tuple):

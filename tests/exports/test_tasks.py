@@ -22,7 +22,7 @@ from tests.conftest import (
 )
 from tests.exports.bundled import answers, untrained
 
-CLOSE = {"rtol": 1e-5, "atol": 1e-5}
+CLOSE: Any = {"rtol": 1e-5, "atol": 1e-5}
 
 
 def head_of(folder: Path) -> dict[str, Any]:
@@ -113,6 +113,17 @@ def test_a_tagger_of_values_reads_original_units(tmp_path: Path) -> None:
     within(bundle.export(tmp_path / "out", frame=frame).parity, "model", "network")
     rows = frame.head(24)
     given = [rows[["load", "heat"]].to_numpy()[None], np.ones((1, 24), np.float32)]
+    found = answers(tmp_path / "out" / "model.onnx", *given)[0]
+    np.testing.assert_allclose(found[0].max(axis=1), bundle.predict(rows)["probability"], **CLOSE)
+
+
+def test_a_tagger_may_scale_each_series_by_itself(tmp_path: Path) -> None:
+    frame = levelled_frame(120, series=("a", "b"))
+    bundle = untrained(tag_values_recipe(series="site", scale_per_series=True, missing="mask"), frame)
+    bundle.export(tmp_path / "out", frame=frame)
+    assert head_of(tmp_path / "out")["series"] == ["a", "b"]
+    rows = frame[frame["site"] == "b"].head(24)
+    given = [rows[["load", "heat"]].to_numpy()[None], np.ones((1, 24), np.float32), np.array([1])]
     found = answers(tmp_path / "out" / "model.onnx", *given)[0]
     np.testing.assert_allclose(found[0].max(axis=1), bundle.predict(rows)["probability"], **CLOSE)
 

@@ -68,10 +68,9 @@ def _step(bundle: TranslateBundle, decoder: Decoder) -> Program:
     def write(graph: Graph, given: list[Value]) -> list[Value]:
         from seq2seq_kit.exports.feeding import write_step
         from seq2seq_kit.exports.layers import nonzero
-        from seq2seq_kit.exports.walking import WRITERS
+        from seq2seq_kit.exports.walking import write_layer
 
-        token = graph.unsqueeze(given[0], 1)
-        read = WRITERS[type(before)](graph, before, token)
+        read = write_layer(graph, before, graph.unsqueeze(given[0], 1))
         states = [graph.unsqueeze(state, 0) for state in given[1 : 1 + count]]
         memory = given[1 + count :]
         kept = [each.masked(nonzero(graph, memory[2])) for each in memory[:2]] if memory else []
