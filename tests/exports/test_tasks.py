@@ -1,6 +1,7 @@
 """Exports of every task: the numbers of the bundle's verbs, out of graphs that know neither kit nor TensorFlow."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def test_an_autoencoder_of_whole_sequences_reads_any_length(tmp_path: Path) -> N
     recipe["model"] |= {"bidirectional": True, "pyramid": 2, "encoder_units": [4, 4]}
     frame.loc[[4, 40], "x"] = np.nan
     bundle = untrained(recipe, frame)
-    within(bundle.export(tmp_path / "out", frame=frame).parity, "model", "encoder", "network", "encoder_network")
+    within(bundle.export(tmp_path / "out", frame=frame).parity, "model", "network", "encoder", "encoder_network")
     rows = frame[frame["name"] == "w3"]
     given = [rows[["x", "y"]].to_numpy()[None], np.ones((1, len(rows)), np.float32)]
     found = answers(tmp_path / "out" / "model.onnx", *given)[0]
@@ -171,6 +172,26 @@ def test_a_translator_is_whole_or_an_encoder_and_a_step(bridge: str, tmp_path: P
             break
         written += bundle.target_vocabulary.text(token.tolist())
     assert written == bundle.predict("abc").iloc[0, 1]
+
+
+def test_an_ensemble_has_no_halves_and_translates_member_by_member(tmp_path: Path) -> None:
+    """Latent vectors of two members have no mean; whoever searches combines what the members give."""
+    from seq2seq_kit.models.ensemble import join_members
+    from tests.exports.running import randomise
+
+    def doubled(bundle: Any, *, logits: bool = False) -> Any:
+        models = [
+            randomise(bundle.model.__class__.from_config(bundle.model.get_config()), seed=seed) for seed in (1, 2)
+        ]
+        return replace(bundle, model=join_members(models, logits=logits))
+
+    windows = doubled(untrained(autoencode_recipe(), hourly_frame(200)))
+    within(windows.export(tmp_path / "windows").parity, "model", "network")
+    sequences = doubled(untrained(whole_recipe(), waves_frame(30)))
+    within(sequences.export(tmp_path / "sequences").parity, "model", "network")
+    words = untrained(translate_recipe(bridge="state"), reversed_words(60))
+    done = doubled(words, logits=True).export(tmp_path / "words")
+    within(done.parity, "encoder_1", "step_1", "encoder_2", "step_2")
 
 
 @pytest.mark.parametrize("shape", SHAPES)

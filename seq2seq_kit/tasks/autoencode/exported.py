@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 def halves_of(bundle: AutoencodeBundle, frame: pd.DataFrame | None) -> list[Program]:
     """Windows in original units to latent vectors, and latent vectors to windows in original units.
 
-    A decoder alone does not know the scale of a window, so there is none where each window has a scale of its own.
+    A decoder alone does not know the scale of a window, so there is none where each window has a scale of its own. The members
+    of an ensemble have no latent space in common, so it has no halves.
     """
     from seq2seq_kit.exports.walking import write_model
+    from seq2seq_kit.models.ensemble import combining
     from seq2seq_kit.models.inference import compile_forward
+
+    if combining(bundle.model) is not None:
+        return []
 
     made, (encoder, decoder) = ExportedWindows(bundle, frame), bundle.halves
     units, by_series, decode = made.units, made.units.by_series, compile_forward(decoder)

@@ -22,8 +22,9 @@ _MEMORY = ("values", "keys", "valid")
 
 
 def translate_programs(bundle: TranslateBundle) -> list[Program]:
-    """What is exported; compared on sources that are drawn."""
+    """What is exported; compared on sources that are drawn. Each member of an ensemble has graphs of its own."""
     from seq2seq_kit.models.decoding import Decoder
+    from seq2seq_kit.models.ensemble import members_of
     from seq2seq_kit.models.feedback import reads_own_output
 
     if not reads_own_output(bundle.model):
@@ -34,11 +35,14 @@ def translate_programs(bundle: TranslateBundle) -> list[Program]:
             made.program("model", says, bundle.model, bundle.forward, answered),
             made.network(bundle.model, bundle.forward),
         ]
-    decoder = Decoder.of(bundle.model)
-    return [_encoder(bundle, decoder), _step(bundle, decoder)]
+    members = members_of(bundle.model)
+    decoders = {
+        f"_{number}" if len(members) > 1 else "": Decoder.of(each) for number, each in enumerate(members, start=1)
+    }
+    return [write(bundle, decoder, suffix) for suffix, decoder in decoders.items() for write in (_encoder, _step)]
 
 
-def _encoder(bundle: TranslateBundle, decoder: Decoder) -> Program:
+def _encoder(bundle: TranslateBundle, decoder: Decoder, suffix: str) -> Program:
     def write(graph: Graph, given: list[Value]) -> list[Value]:
         from seq2seq_kit.exports.feeding import write_start
 
@@ -58,11 +62,11 @@ def _encoder(bundle: TranslateBundle, decoder: Decoder) -> Program:
     source = Port("source", "int32", ("batch", "steps"), "numbers of tokens, 0 behind the last one")
     outputs = tuple(_ports(decoder))
     says = "numbers of tokens to what the decoder begins with"
-    return Program("encoder", says, (source,), outputs, write, case(3, 0), case(COMPARED, 1))
+    return Program(f"encoder{suffix}", says, (source,), outputs, write, case(3, 0), case(COMPARED, 1))
 
 
-def _step(bundle: TranslateBundle, decoder: Decoder) -> Program:
-    ports, before = _ports(decoder), _reader(bundle.model)
+def _step(bundle: TranslateBundle, decoder: Decoder, suffix: str) -> Program:
+    ports, before = _ports(decoder), _reader(decoder.model)
     count = sum(port.name not in _MEMORY for port in ports)
 
     def write(graph: Graph, given: list[Value]) -> list[Value]:
@@ -94,7 +98,7 @@ def _step(bundle: TranslateBundle, decoder: Decoder) -> Program:
     logits = Port("logits", "float32", ("batch", size), "of each token; 0 is the end")
     after = [Port(f"{port.name}_after", port.dtype, port.shape, port.says) for port in ports[:count]]
     says = "a token, the states and the encoder's memory to the logits of the next token and the states after it"
-    return Program("step", says, (token, *ports), (logits, *after), write, case(3, 2), case(COMPARED, 3))
+    return Program(f"step{suffix}", says, (token, *ports), (logits, *after), write, case(3, 2), case(COMPARED, 3))
 
 
 def _sources(bundle: TranslateBundle, count: int, seed: int) -> np.ndarray:

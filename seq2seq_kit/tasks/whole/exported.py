@@ -14,14 +14,21 @@ if TYPE_CHECKING:
 
 def whole_programs(bundle: WholeBundle, sequences: Sequences | None) -> list[Program]:
     """What is exported; `sequences` to compare on, or None."""
+    from seq2seq_kit.models.ensemble import combining
     from seq2seq_kit.models.whole import encoder_of
 
-    made, encoder = ExportedSequences(bundle, sequences, scaler=bundle.scaler), encoder_of(bundle.model)
-    latent = Port("latent", "float32", ("batch", int(encoder.output_shape[-1])), "latent vector of each sequence")
-    says = "sequences in original units to their"
-    return [
-        made.program("model", f"{says} reconstruction, in original units", bundle.model, bundle.forward, made.values()),
-        made.program("encoder", f"{says} latent vectors", encoder, bundle.encoder, plain(latent)),
+    made, says = ExportedSequences(bundle, sequences, scaler=bundle.scaler), "sequences in original units to their"
+    whole = f"{says} reconstruction, in original units"
+    programs = [
+        made.program("model", whole, bundle.model, bundle.forward, made.values()),
         made.network(bundle.model, bundle.forward),
+    ]
+    if combining(bundle.model) is not None:  # its members have no latent space in common
+        return programs
+    encoder = encoder_of(bundle.model)
+    latent = Port("latent", "float32", ("batch", int(encoder.output_shape[-1])), "latent vector of each sequence")
+    return [
+        *programs,
+        made.program("encoder", f"{says} latent vectors", encoder, bundle.encoder, plain(latent)),
         made.network(encoder, bundle.encoder, name="encoder_network"),
     ]
