@@ -63,7 +63,7 @@ def why_secret(source: str, found: str) -> str:
 def _sources(recipe: Written) -> Sequence[tuple[str, str]]:
     """Every place that the recipe names, with its key."""
     found = []
-    for key in ("source", "test_source"):
+    for key in ("source", "val_source", "test_source"):
         value = recipe.data.get(key)
         if isinstance(value, list):
             found += [(f"data.{key}.{number}", each) for number, each in enumerate(value) if isinstance(each, str)]

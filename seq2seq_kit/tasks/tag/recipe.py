@@ -42,6 +42,7 @@ class Labels(Section):
 class TagTokensData(Sourced, Labels):
     """A table with a row for each token: its sequence, the token and its label."""
 
+    val_source: Name | None = Field(None, description="File of the validation rows; default: a share of `source`.")
     test_source: Name | None = Field(None, description="File of the test rows; default: a share of `source`.")
     lines: Annotated[list[Name], Field(min_length=2)] | None = Field(
         None, description="Names of the columns of a CoNLL-style file: tab-separated, a blank line between sequences."

@@ -86,7 +86,8 @@ class TagJob(SequenceJob[R, B, TagEvaluation], Generic[R, B]):
         return {"accuracy": plots.plot_accuracy(fitted), "confusion": confusion}
 
     def served(self, bundle: B) -> Mapping[str, tuple[Served, Served]]:
-        numbers = self.examples.parts["val"][:_SERVED]
+        # Rows of a file of their own are not in `source`.
+        numbers = self.examples.parts["train" if getattr(self.recipe.data, "val_source", None) else "val"][:_SERVED]
         columns = [name for name in self.columns if name != self.recipe.data.labels]
         frame = example_rows(self.source, self.examples.rows.rows_of(numbers), columns)
         return served_example(bundle, frame, self.examples.padded(numbers))
@@ -109,9 +110,10 @@ class TagTokensJob(TagJob[TagTokensRecipe, TagTokensBundle]):
         section = recipe.data
         origin = str(recipe.source) if data is None else "the DataFrame"
         rows = rows_given(recipe, read_tokens(section, source_of(recipe))) if data is None else data
-        test = read_tokens(section, section.test_source) if section.test_source else None
+        named = {"val": section.val_source, "test": section.test_source}
+        own = {part: read_tokens(section, place) for part, place in named.items() if place}
         characters = recipe.model.character_units > 0
-        return cls(recipe, rows, *prepare_tokens(section, rows, test=test, characters=characters, origin=origin))
+        return cls(recipe, rows, *prepare_tokens(section, rows, own=own, characters=characters, origin=origin))
 
     @property
     def columns(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -136,14 +136,19 @@ class TokenVocabularies:
 
 
 def prepare_tokens(
-    data: TagTokensData, frame: pd.DataFrame, *, test: pd.DataFrame | None, characters: bool, origin: str = "the data"
+    data: TagTokensData,
+    frame: pd.DataFrame,
+    *,
+    own: Mapping[str, pd.DataFrame],
+    characters: bool,
+    origin: str = "the data",
 ) -> tuple[Tagged, TokenVocabularies]:
     """Checks and splits tagged tokens; vocabularies and labels are learned on the training sequences.
 
     Args:
         data: The recipe's section.
         frame: A row for each token.
-        test: Rows of the test part, where they come from a file of their own; None: a share of `frame`.
+        own: Rows of `val` and `test`, where they come from a file of their own; a part that is absent is a share of `frame`.
         characters: Whether the model reads characters.
         origin: Name of the file for messages.
 
@@ -157,30 +162,25 @@ def prepare_tokens(
     words, starts, lengths = read_sequences(data, frame, origin)
     names = [" ".join(words[start : start + length]) for start, length in zip(starts, lengths, strict=True)]
     parts = split_by_hash(names, data.split)
-    texts = read_labels(frame, data.labels, data.join_labels, origin)
-    refuse_absent_joins([frame] if test is None else [frame, test], data.labels, data.join_labels)
-    rows = np.arange(len(words))
-    place = str(data.test_source)
-    if test is not None:
-        more, more_starts, more_lengths = read_sequences(data, test, place)
-        parts = {
-            "train": np.sort(np.concatenate([parts["train"], parts["test"]])),
-            "val": parts["val"],
-            "test": len(starts) + np.arange(len(more_starts)),
-        }
-        starts = np.concatenate([starts, more_starts + len(words)])
-        lengths = np.concatenate([lengths, more_lengths])
-        words, texts = words + more, np.concatenate([texts, read_labels(test, data.labels, data.join_labels, place)])
-        rows = np.concatenate([rows, np.arange(len(more))])
+    parts["train"] = np.sort(np.concatenate([parts["train"], *(parts[part] for part in own)]))
+    texts = [read_labels(frame, data.labels, data.join_labels, origin)]
+    refuse_absent_joins([frame, *own.values()], data.labels, data.join_labels)
+    rows, places = [np.arange(len(words))], [origin]
+    for part, more in own.items():
+        places.append(str(getattr(data, f"{part}_source")))
+        others, first, counts = read_sequences(data, more, places[-1])
+        parts[part] = len(starts) + np.arange(len(first))
+        starts, lengths = np.concatenate([starts, first + len(words)]), np.concatenate([lengths, counts])
+        words = words + others
+        texts.append(read_labels(more, data.labels, data.join_labels, places[-1]))
+        rows.append(np.arange(len(others)))
     require_parts(parts, origin)
     train = Ragged(np.arange(len(words)), starts, lengths).rows_of(parts["train"])
     vocabularies = TokenVocabularies.fit([words[row] for row in train], min_count=data.min_count, characters=characters)
-    labels = learn_labels(texts[train])
-    numbers = [number_labels(texts[: len(frame)], labels, origin)]
-    if test is not None:
-        numbers.append(number_labels(texts[len(frame) :], labels, place))
+    labels = learn_labels(np.concatenate(texts)[train])
+    numbers = [number_labels(each, labels, place) for each, place in zip(texts, places, strict=True)]
     truth = Ragged(np.concatenate(numbers), starts, lengths)
-    inputs, origins = vocabularies.inputs(words, starts, lengths), Ragged(rows, starts, lengths)
+    inputs, origins = vocabularies.inputs(words, starts, lengths), Ragged(np.concatenate(rows), starts, lengths)
     tagged = Tagged(inputs, truth, parts, labels, origins, np.array(words, dtype=object))
     require_labels(tagged, PARTS, origin)
     return tagged, vocabularies

@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seq2seq_kit.errors import DataError
 from seq2seq_kit.runs import evaluate
+from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.tag.bundle import TagTokensBundle
 from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.validation import validate
 from tests.conftest import levelled_frame, spelled_lines, tag_recipe, tag_values_recipe
-from tests.untyped import TrainResult, load
+from tests.untyped import TrainResult, load, parse_recipe
 
 RUNS = ["tag_run", "tag_values_run"]
 
@@ -125,6 +127,31 @@ def test_a_test_file_is_the_test_part(token_files: Path, tmp_path: Path) -> None
     checked = validate(tag_recipe(str(token_files / "letters.tsv"), test_source=str(place)))
     assert checked.windows["test"] == 7
     assert sum(checked.windows.values()) == 67
+
+
+def test_a_validation_file_is_the_validation_part(token_files: Path, tmp_path: Path) -> None:
+    place = tmp_path / "dev.tsv"
+    place.write_text(spelled_lines(7, seed=1))
+    checked = validate(tag_recipe(str(token_files / "letters.tsv"), val_source=str(place)))
+    assert checked.windows["val"] == 7
+    assert sum(checked.windows.values()) == 67
+
+
+def test_examples_for_mlflow_are_rows_of_the_source_where_validation_has_a_file(
+    token_files: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "dev.tsv").write_text(spelled_lines(70, seed=1))  # longer than the source
+    job = open_job(parse_recipe(tag_recipe(str(token_files / "letters.tsv"), val_source=str(tmp_path / "dev.tsv"))))
+    example, _ = job.served(job.bundle(job.build(), {}))["frames"]
+    assert list(example["letter"]) == list(
+        job.source["letter"].iloc[job.examples.rows.rows_of(job.examples.parts["train"][:3])]
+    )
+
+
+def test_a_validation_file_that_is_not_there_is_named(token_files: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere\.tsv") as caught:
+        validate(tag_recipe(str(token_files / "letters.tsv"), val_source="nowhere.tsv"))
+    assert caught.value.code == "file_not_found"
 
 
 def test_probabilities_are_shares(result: TrainResult) -> None:

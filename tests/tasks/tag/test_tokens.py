@@ -51,8 +51,9 @@ def letters(count: int = 40) -> pd.DataFrame:
 
 
 def prepared(frame: pd.DataFrame, **keys: Any) -> tuple[Tagged, TokenVocabularies]:
-    test, characters = keys.pop("test", None), keys.pop("characters", False)
-    return prepare_tokens(data(**keys), frame, test=test, characters=characters, origin="words.tsv")
+    own = {part: keys.pop(part) for part in ("val", "test") if part in keys}
+    characters = keys.pop("characters", False)
+    return prepare_tokens(data(**keys), frame, own=own, characters=characters, origin="words.tsv")
 
 
 def test_a_blank_line_stands_between_sequences(path: Path) -> None:
@@ -230,6 +231,29 @@ def test_a_test_file_takes_the_place_of_the_test_share() -> None:
     assert tagged.rows.rows_of(tagged.parts["test"]).tolist() == list(range(len(more)))
     numbers = tagged.inputs[0].sequences.rows_of(tagged.parts["test"])
     assert numbers.tolist() == vocabularies.tokens.numbers(more["word"].tolist())
+
+
+def test_a_validation_file_takes_the_place_of_the_validation_share() -> None:
+    frame, more = letters(), letters(60).query(f"{SEQUENCE} > 40").reset_index(drop=True)
+    alone, _ = prepared(frame)
+    tagged, _ = prepared(frame, val=more, val_source="dev.tsv")
+    assert tagged.parts["train"].tolist() == sorted([*alone.parts["train"], *alone.parts["val"]])
+    assert tagged.parts["test"].tolist() == alone.parts["test"].tolist()
+    assert list(tagged.tokens_of(tagged.parts["val"])) == more["word"].tolist()
+    assert [tagged.labels[label] for label in tagged.truth_of("val")] == more["label"].tolist()
+
+
+def test_with_a_file_for_each_all_rows_of_the_source_are_trained_on() -> None:
+    frame, more = letters(), letters(60).query(f"{SEQUENCE} > 40").reset_index(drop=True)
+    dev, test = more.iloc[:40], more.iloc[40:].reset_index(drop=True)
+    dev = dev[dev[SEQUENCE] != test[SEQUENCE][0]]
+    tagged, _ = prepared(frame, val=dev, test=test, val_source="dev.tsv", test_source="test.tsv")
+    assert tagged.parts["train"].tolist() == list(range(40))
+    assert list(tagged.tokens_of(tagged.parts["val"])) == dev["word"].tolist()
+    assert list(tagged.tokens_of(tagged.parts["test"])) == test["word"].tolist()
+    dev.loc[1, "label"] = "strange"
+    with pytest.raises(DataError, match=r"dev\.tsv, row 2: the label 'strange'"):
+        prepared(frame, val=dev, test=test, val_source="dev.tsv", test_source="test.tsv")
 
 
 def test_what_is_wrong_with_the_test_file_is_told_with_its_name_and_row() -> None:
