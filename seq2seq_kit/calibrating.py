@@ -12,6 +12,7 @@ from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.opening import load
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.digest import digest_of
+from seq2seq_kit.tasks.last_fit import refuse_seen_rows
 from seq2seq_kit.tasks.windows import WindowJob
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def _on_own_rows(bundle: IntervalBundle, levels: Sequence[float]) -> IntervalBun
             "Give such rows: --data FILE, or `data`",
             code="no_calibration_rows",
         )
+    refuse_seen_rows(bundle)
     bundle.refuse_levels(levels)
     job = open_job(bundle.recipe)
     if digest_of(job.source, job.columns) != bundle.info.get("data_sha256"):

@@ -46,6 +46,7 @@ class TrainResult:
         figures: Those of the run, by name, the most telling one first.
         judged: What `data.labels` say of the detector on the test rows; None without labels.
         members: What each member of an ensemble has; None of one model.
+        last_fit: How the fit on all rows went whose model `bundle` holds (`training.final`); None without one.
     """
 
     recipe: Recipe
@@ -60,6 +61,7 @@ class TrainResult:
     figures: dict[str, Figure] = field(default_factory=dict, compare=False)
     judged: Comparison | None = None
     members: Members | None = None
+    last_fit: Fit | None = None
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """The result in tables, by the name of their files."""
@@ -69,6 +71,11 @@ class TrainResult:
         yield from ((name, each.table()) for name, each in named.items() if each is not None)
         if self.members:
             yield "members", self.members.table()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a fit ended by Ctrl-C, so that the run can be resumed."""
+        return "interrupted" in (self.fit.ended, self.last_fit.ended if self.last_fit else "")
 
     @property
     def test(self) -> Board:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from seq2seq_kit.bundles.base import Bundle, rows_given
-from seq2seq_kit.bundles.files import own_classes_in, versions
+from seq2seq_kit.bundles.files import own_classes_in
 from seq2seq_kit.bundles.own_classes import CustomObjects, classes_of_keras
 from seq2seq_kit.bundles.rescue import rescue
 from seq2seq_kit.bundles.serving import requirements
@@ -33,12 +33,13 @@ from seq2seq_kit.tasks.beginning import own_classes
 from seq2seq_kit.tasks.digest import digest_of
 from seq2seq_kit.tasks.ensembles import judge_members, kept
 from seq2seq_kit.tasks.job import Job
+from seq2seq_kit.tasks.last_fit import fit_last, refuse_seen_rows
 from seq2seq_kit.tasks.rows import data_name
-from seq2seq_kit.tracking.client import RunRecord, git_revision, open_tracking
-from seq2seq_kit.tracking.naming import experiment_of, named, params_of
+from seq2seq_kit.tracking.client import RunRecord, open_tracking
+from seq2seq_kit.tracking.naming import experiment_of, first_tags, named, params_of
 from seq2seq_kit.tracking.resuming import RESUME, checkpoint_of
 from seq2seq_kit.training.checkpoint import Checkpoint
-from seq2seq_kit.training.fit import Fit, seed_everything
+from seq2seq_kit.training.fit import Fit, Observer, seed_everything
 from seq2seq_kit.training.own import Own, OwnLoss, OwnMetric
 from seq2seq_kit.validation import resolve
 
@@ -146,13 +147,15 @@ def carry_out(
             findings=findings,
             reporter=reporter,
             seconds=lambda: time.perf_counter() - began,
+            watching=[reporter],
+            checkpoint=checkpoint,
         )
     except BaseException as error:
         close(record, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", error)
         if not isinstance(error, TrainingError):  # which another try would meet again
             reporter.say(f"resume it: seq2seq-kit train --resume {record.run_id}")
         raise
-    if fitted.ended == "interrupted":
+    if result.interrupted:
         record.end("KILLED")
         return result
     record.untag([RESUME])
@@ -173,6 +176,8 @@ def conclude(
     seconds: Callable[[], float],
     val: Board | None = None,
     note: Callable[[TrainResult], str] = describe_run,
+    watching: Sequence[Observer] = (),
+    checkpoint: Checkpoint | None = None,
 ) -> TrainResult:
     """From a fitted model to a logged result: baselines, evaluation, findings, figures, bundle.
 
@@ -187,6 +192,7 @@ def conclude(
         seconds: Wall time of the run up to the call.
         val: Evaluation on the validation part, where it is not this model's.
         note: The text at the top of the run's page.
+        watching, checkpoint: Of a last fit on all rows, see `fit_last`.
 
     Raises:
         BundleError: Something failed after the fit; the message says where the trained model was saved.
@@ -199,13 +205,15 @@ def conclude(
         board = val if job.evaluated == "val" else job.report(bundle, "test")
         members, judged = judge_members(job, bundle, fitted, val, board), job.judged(bundle)
         told += judged.findings() if judged else []
-        for finding in [*told, *no_test_part(board.part), *job.examine(fitted, val, board)]:
+        told += [*no_test_part(board.part), *job.examine(fitted, val, board)]
+        last = fit_last(job, bundle, fitted, watching, checkpoint, say=reporter.say)
+        for finding in [*told, *last.findings]:
             findings.append(finding)
             reporter.find(finding)
-        known = (job.recipe, fitted, val, board, findings, bundle, record.run_id, record.tracking.uri)
-        result = TrainResult(*known, seconds(), judged=judged, members=members)
+        known = (job.recipe, fitted, val, board, findings, last.bundle, record.run_id, record.tracking.uri)
+        result = TrainResult(*known, seconds(), judged=judged, members=members, last_fit=last.fit)
         reporter.say("logging the run: figures, bundle, models")
-        _log(result, job, record, note(result))
+        _log(result, job, record, note(result), shown=bundle)
         return result
 
 
@@ -235,6 +243,7 @@ def evaluate(
     if data is not None:
         rows = bundle.read(str(data)) if isinstance(data, str | Path) else rows_given(bundle.recipe, data)
         return bundle.evaluate(rows, origin=str(data) if isinstance(data, str | Path) else "the data")
+    refuse_seen_rows(bundle)
     job = open_job(bundle.recipe)
     if digest_of(job.source, job.columns) != bundle.info.get("data_sha256"):
         told = f"{bundle.recipe.source} has changed since the training; the figures are of its present rows"
@@ -252,8 +261,8 @@ def _origin(fitted: Fit, digest: str, run_id: str) -> dict[str, object]:
     } | ({"best_epochs": [each.best_epoch for each in fitted.members]} if fitted.members else {})
 
 
-def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
-    """Logs everything that the run's page shows."""
+def _log(result: TrainResult, job: Job, record: RunRecord, note: str, *, shown: Bundle) -> None:
+    """Logs everything that the run's page shows; its figures are of the bundle `shown`, the one that was judged."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         bundle = result.bundle.save(folder / "bundle")
@@ -262,7 +271,7 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
             record.curve(key, curve)
         record.tags(final_tags(result))
         record.note(note)
-        result.figures.update(job.draw(result.bundle, result.fit, result.board, folder / "figures"))
+        result.figures.update(job.draw(shown, result.fit, result.board, folder / "figures"))
         (folder / "recipe.yaml").write_text(dump_recipe(result.recipe), encoding="utf-8")
         for table, rows in result.tables():
             rows.to_csv(folder / f"{table}.csv", index=False)
@@ -273,15 +282,6 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str) -> None:
             return  # MLflow would have to import classes that only the program has
         params = getattr(result.bundle, "served_params", {})
         record.models(bundle, job.served(result.bundle), requirements(result.recipe), params)
-
-
-def first_tags(recipe: Recipe) -> dict[str, str]:
-    """What is known before the fit: task, data, seed, versions, revision."""
-    revision = git_revision(Path.cwd())
-    known = ", ".join(f"{name} {number}" for name, number in versions().items())
-    tags = {"task": recipe.task, "data": recipe.source or "DataFrame", "seed": str(recipe.seed), "versions": known}
-    tags["mlflow.source.name"] = "seq2seq-kit train"
-    return tags | ({"mlflow.source.git.commit": revision} if revision else {})
 
 
 def close(record: RunRecord, status: str, error: BaseException) -> None:

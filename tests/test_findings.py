@@ -37,6 +37,7 @@ from seq2seq_kit.tasks.echo.evaluation import check_echo, evaluate_echo, examine
 from seq2seq_kit.tasks.forecast.linear_start import line_alone
 from seq2seq_kit.tasks.forecast.task import ForecastJob
 from seq2seq_kit.tasks.job import Job
+from seq2seq_kit.tasks.last_fit import last_fit_findings
 from seq2seq_kit.tasks.next_step.task import NextStepJob
 from seq2seq_kit.training.fit import Epoch, Fit
 from tests.anomalies.rows import HOUR, errors_of, noise
@@ -309,6 +310,10 @@ PAIRS: dict[str, Pair] = {
     "no_test_part": Pair(
         lambda: no_test_part(opened(split={"val_steps": 100, "test_steps": 0}).evaluated),
         lambda: no_test_part(opened(split={"val_steps": 100, "test_steps": 50}).evaluated),
+    ),
+    "last_fit": Pair(lambda: last_fit_findings(Fit([], 3, "epochs", 1.0)), lambda: last_fit_findings(None)),
+    "last_fit_interrupted": Pair(
+        lambda: last_fit_findings(Fit([], 1, "interrupted", 1.0)), lambda: last_fit_findings(Fit([], 3, "epochs", 1.0))
     ),
     "no_model": Pair(lambda: estimated(forecast_recipe() | {"model": "none"}), lambda: estimated()),
     "unknown_tokens": Pair(lambda: translated("each word once"), lambda: translated("b")),

@@ -86,6 +86,8 @@ class Bundle(ABC):
         }
         facts["inputs"] = ", ".join(getattr(self.recipe.data, "inputs", []))
         facts |= {key: self.info.get(key) for key in ("run_id", "trained")}
+        if last := self.info.get("last_fit"):
+            facts["fitted on"] = f"{last['rows']} rows, {last['epochs']} epochs, after it was judged"
         known = {key: str(value)[:_LONGEST_FACT] for key, value in facts.items() if value}
         return pd.Series(known, name=self.recipe.name or self.recipe.task).to_frame().to_html(header=True)
 

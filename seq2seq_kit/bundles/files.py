@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import keras
 
 FORMAT = 1
-OWN_CLASSES = "own_classes"  # in a bundle's info
+OWN_CLASSES, LAST_FIT = "own_classes", "last_fit"  # in a bundle's info
 _HEAD = "bundle.json"
 _NOTHING: CustomObjects = MappingProxyType({})
 _FILES = ("recipe.yaml", "state.json", "arrays.npz", "model.keras")

@@ -152,7 +152,7 @@ def train(options: argparse.Namespace) -> int:
 
         written = reporting.report(result.run_id, out=options.report, tracking_uri=options.tracking_uri)
         console.print(f"  {written}   the run as one page", highlight=False, markup=False, soft_wrap=True)
-    interrupted = result.fit.ended == "interrupted"
+    interrupted = result.interrupted
     if interrupted:
         console.print(f"  seq2seq-kit train --resume {result.run_id}   train on", highlight=False, soft_wrap=True)
     if (peer := _better_baseline(result)) is not None:

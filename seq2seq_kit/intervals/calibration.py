@@ -68,7 +68,7 @@ def scales_of(prepared: Prepared, naive: Mapping[str, np.ndarray]) -> dict[str, 
 
 def learned_until(prepared: Prepared) -> dict[str, str]:
     """The time of the newest row of each series that weights, epoch or baselines have seen; empty of rows without a clock."""
-    table, ends = prepared.table, prepared.split.rows("val")[:, 1]
+    table, ends = prepared.table, np.maximum(*(prepared.split.rows(part)[:, 1] for part in ("train", "val")))
     if table.times is None:
         return {}
     return {

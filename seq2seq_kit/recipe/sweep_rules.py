@@ -28,6 +28,7 @@ _NOT_SEARCHED = {
     "training.start_from": "only `train` starts from a run",
     "training.freeze": "only `train` freezes layers",
     "model.own": "only `train` takes a program's own model",
+    "training.final": "it comes after the figures and changes none of them",
     "training.deterministic": "it makes a rerun equal, not better",
     "model.kernel_l2": "its penalty is part of `val_loss`, so trials could not be compared",
 }

@@ -36,6 +36,8 @@ def final_metrics(result: TrainResult) -> dict[str, float]:
     values |= {"fit/best_epoch": float(result.fit.best_epoch), "fit/seconds": result.fit.seconds}
     if result.members:
         values |= {f"members/{key}": value for key, value in result.members.metrics().items()}
+    if result.last_fit:
+        values["fit/last_fit_seconds"] = result.last_fit.seconds
     if result.fit.left_out:
         values["fit/left_out"] = float(len(result.fit.left_out))
     return values | {"fit/seconds_of_the_whole_run": result.seconds}
@@ -61,6 +63,8 @@ def final_tags(result: TrainResult) -> dict[str, str]:
         "evaluated": f"{result.board.title}. {result.board.units} Skill compares {result.board.compares}.",
         "beats_baselines": "yes" if result.board.skill > 0 else "no",
     }
+    if result.last_fit and result.last_fit.ended != "interrupted":
+        tags["last_fit"] = f"all rows, epochs: {result.last_fit.best_epoch}; the figures are of the model before it"
     for finding in result.findings:
         key = f"finding.{finding.code}"
         tags[key] = f"{tags[key]} | {finding}" if key in tags else str(finding)

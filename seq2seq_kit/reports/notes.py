@@ -41,6 +41,13 @@ def result_lines(result: TrainResult) -> list[str]:
     if result.members:
         titles, *rows = ([for_markdown(cell) for cell in row] for row in member_rows(result.members))
         lines += ["", f"### {result.members.title}", "", *markdown_lines(titles, rows)]
+    if result.last_fit and result.last_fit.ended != "interrupted":
+        epochs = count_of(result.last_fit.best_epoch, "epoch")
+        lines += [
+            "",
+            f"Last fit: {epochs} on the rows of all parts, {result.last_fit.seconds:.0f} s. The bundle holds that ",
+        ]
+        lines[-1] += "model; all figures here are of the one before it, which has not seen the rows that they are of."
     if result.judged:
         titles, *rows = ([for_markdown(cell) for cell in row] for row in judged_rows(result.judged))
         lines += ["", "### Anomalies", "", *markdown_lines(titles, rows), "", for_markdown(f"{result.judged.title}.")]

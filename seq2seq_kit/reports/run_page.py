@@ -16,6 +16,7 @@ _FACTS = {
     "data": "data",
     "differs": "differs from the run before it",
     "ended": "training ended",
+    "last_fit": "last fit",
     "seed": "seed",
     "recurrence": "recurrence",
     "versions": "versions",

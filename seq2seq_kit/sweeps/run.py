@@ -17,7 +17,7 @@ from seq2seq_kit.recipe.loading import Overrides, warn_of_searched
 from seq2seq_kit.recipe.sweep import knobs
 from seq2seq_kit.recipe.sweep_space import check_space, default_values, section_of, trial_recipe
 from seq2seq_kit.reports.notes import count_of
-from seq2seq_kit.runs import close, first_tags
+from seq2seq_kit.runs import close
 from seq2seq_kit.sweeps.conclusion import SweepResult, conclude_sweep, reasons
 from seq2seq_kit.sweeps.preparation import Setup, prepare
 from seq2seq_kit.sweeps.reopen import claim, open_trial_store, require_more_trials, require_same_recipe

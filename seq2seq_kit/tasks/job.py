@@ -155,13 +155,20 @@ class Job(ABC, Generic[R, B, E]):
             RecipeError: The task has but one part.
         """
 
+    def on_all_rows(self) -> Self:
+        """The job of a last fit: the rows of all parts in train, scaled or numbered as they are; not asked of an echo."""
+        raise NotImplementedError
+
+    def settle(self, model: keras.Model, fitted: Fit) -> None:
+        """Gives a model of a last fit what the judged fit chose on validation beside its epoch."""
+
     def seen_by(self, bundle: B) -> Self:
         """The job with its rows scaled or numbered as a bundle has them that was trained on others, such as a fold."""
         return self
 
     @property
     def teacher_forcing(self) -> Sequence[float]:
-        """Share of true outputs that an autoregressive decoder reads in the first and in the last epoch."""
+        """Share of true outputs that a feeding decoder reads in the first and in the last epoch."""
         return 1.0, 1.0
 
     def objective(self) -> tuple[Loss | None, list[keras.Metric]]:
@@ -221,11 +228,12 @@ class Job(ABC, Generic[R, B, E]):
             seconds, epochs = 2 * seconds, f"two fits of {epochs}"
         if len(members) > 1:
             seconds, epochs = len(members) * seconds, f"{len(members)} members, each {epochs}"
+        if training.final:
+            seconds, epochs = 2 * seconds, f"{epochs}, and at most as many on all rows"
         duration = f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
         text = f"{model.count_params():,} parameters; {self.unit}: {counts}; about {duration} for {epochs}"
         shorter = f"If that is too long: a larger {'window_stride or ' if self.unit == 'windows' else ''}batch_size, fewer epochs"
-        advice = shorter if seconds > _LONG_SECONDS else ""
-        return Finding("estimated_time", "note", text, advice)
+        return Finding("estimated_time", "note", text, shorter if seconds > _LONG_SECONDS else "")
 
     @abstractmethod
     def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> B:
@@ -246,8 +254,7 @@ class Job(ABC, Generic[R, B, E]):
     def examine(self, fitted: Fit, val: E, test: E) -> list[Finding]:
         """The findings on the result; `test` is the evaluation of the part `evaluated`."""
         if not fitted.best_epoch:
-            said = "the weights are hardly trained and no validation has chosen them"
-            text = f"interrupted before the first epoch had ended: {said}"
+            text = "interrupted before the first epoch had ended: the weights are hardly trained, none chosen by validation"
             return [Finding("no_epoch_finished", "warning", text, "Do not use this model; train again")]
         found = self.diagnose(val, test, val_losses(fitted), all_epochs=fitted.ended == "epochs")
         found += incomplete(self.recipe, fitted)

@@ -84,7 +84,7 @@ def fit_without_the_worst(
     first = None
     if worst is None:
         start = [variable.numpy() for variable in model.variables]
-        first = fit(examples, [_Alive(observer) for observer in observers], checkpoint.before() if checkpoint else None)
+        first = fit(examples, [Alive(observer) for observer in observers], checkpoint.before() if checkpoint else None)
         if first.ended == "interrupted":
             return first
         found = leavable.errors(model)
@@ -97,7 +97,7 @@ def fit_without_the_worst(
     return replace(fitted, left_out=worst.tolist(), seconds=fitted.seconds + (first.seconds if first else 0.0))
 
 
-class _Alive:
+class Alive:
     """An observer that is told of batches only."""
 
     def __init__(self, observer: Observer) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Generic
+from dataclasses import dataclass, replace
+from typing import ClassVar, Generic, Self
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,9 @@ class SequenceJob(Job[R, B, E], ABC, Generic[R, B, E]):
 
     source: pd.DataFrame
     examples: SequenceExamples
+
+    def on_all_rows(self) -> Self:
+        return replace(self, examples=self.examples.on_all_rows())
 
     @staticmethod
     def diagnose(val: E, test: E, val_losses: Sequence[float], *, all_epochs: bool) -> list[Finding]:

@@ -21,7 +21,7 @@ from seq2seq_kit.data.tables.categories import category_sizes
 from seq2seq_kit.data.tables.memory import require_room, require_room_for_groups
 from seq2seq_kit.data.windows.checks import check_data
 from seq2seq_kit.data.windows.prepare import Prepared, prepare, prepare_on_disk
-from seq2seq_kit.data.windows.shown import as_test
+from seq2seq_kit.data.windows.shown import as_test, on_all_rows
 from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.evaluation import MODEL, Baseline, Evaluation, Presentation, fit_forecast_baselines, naive_error
 from seq2seq_kit.evaluation.baselines import Predictor
@@ -138,6 +138,9 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
 
     def joined(self) -> Self:
         return replace(self, prepared=self.prepared.joined(), chosen_on=self.prepared)
+
+    def on_all_rows(self) -> Self:
+        return replace(self, prepared=on_all_rows(self.prepared), chosen_on=self.chosen_on or self.prepared)
 
     def seen_by(self, bundle: W) -> Self:
         # After a training the scaler is this very one; a run that is evaluated later may find other rows in its source.

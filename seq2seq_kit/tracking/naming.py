@@ -1,9 +1,12 @@
 """What a run is called in MLflow: by what differs from the run before it, as far as a list of runs shows a name."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
+from seq2seq_kit.bundles.files import versions
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.text import printable
+from seq2seq_kit.tracking.client import git_revision
 from seq2seq_kit.tracking.record import as_params
 
 NO_PARAMS = {"name", "experiment", "sweep"}  # of a recipe: they are names, or not of the run
@@ -58,3 +61,12 @@ def _by_model(recipe: Recipe) -> str:
     units = "-".join(map(str, layers if isinstance(layers, list) else [layers]))
     shape = f"{model['shape']} " if "shape" in model else ""
     return f"{shape}{model['cell']}{units} e{recipe.training.epochs} s{recipe.seed}"
+
+
+def first_tags(recipe: Recipe) -> dict[str, str]:
+    """What is known before the fit: task, data, seed, versions, revision."""
+    revision = git_revision(Path.cwd())
+    known = ", ".join(f"{name} {number}" for name, number in versions().items())
+    tags = {"task": recipe.task, "data": recipe.source or "DataFrame", "seed": str(recipe.seed), "versions": known}
+    tags["mlflow.source.name"] = "seq2seq-kit train"
+    return tags | ({"mlflow.source.git.commit": revision} if revision else {})

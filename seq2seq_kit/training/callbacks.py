@@ -50,6 +50,17 @@ class Observer(Protocol):
         """An epoch has ended."""
 
 
+def replay_rates(rates: Sequence[float]) -> keras.callbacks.Callback:
+    """Sets the learning rate of each epoch to that of another fit; later epochs keep the last one."""
+    import keras
+
+    class Replay(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: _Logs | None = None) -> None:
+            self.model.optimizer.learning_rate = rates[min(epoch, len(rates) - 1)]
+
+    return Replay()
+
+
 def best_epoch_of(
     patience: int, *, monitor: str = "val_loss", mode: Literal["min", "max"] = "min", first: int = 1
 ) -> keras.callbacks.EarlyStopping:

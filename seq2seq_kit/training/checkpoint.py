@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import keras
 
 _STATE, _DATA, _RECIPE, _LOCK = "state.npz", "data.json", "recipe.yaml", "lock"
-_BEFORE, _NOTED, _MEMBER = "before", "left_out.npy", "member_"
+_BEFORE, _AFTER, _NOTED, _MEMBER = "before", "after", "left_out.npy", "member_"
 _KEPT = ("best", "wait", "cooldown_counter", "best_epoch", "stopped_epoch")  # what Keras' callbacks know
 _SECONDS, _SHARE = 1.0, 0.1  # of a fit, for saving
 _Callbacks = Sequence["keras.callbacks.Callback"]
@@ -189,6 +189,12 @@ class Checkpoint:
             found += [replace(epoch, member=number) for epoch in state.history] if state else []
             number += 1
         return found
+
+    def after(self) -> Checkpoint:
+        """That of a fit that goes after this one."""
+        folder = self.folder / _AFTER
+        folder.mkdir(exist_ok=True)
+        return Checkpoint(folder)
 
     def note(self, numbers: np.ndarray) -> None:
         """Keeps what the fit before found out, the examples that this one leaves out: it is not repeated."""

@@ -6,12 +6,13 @@ As with windows nothing is cut out beforehand: a sequence is a first row and a l
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from seq2seq_kit.data.tables.splits import all_parts
 from seq2seq_kit.data.windows.batches import untuned
 
 if TYPE_CHECKING:
@@ -114,6 +115,10 @@ class SequenceExamples:
     def count(self, part: str) -> int:
         """Sequences of a part."""
         return len(self.parts[part])
+
+    def on_all_rows(self) -> Self:
+        """The same with the sequences of all parts in train."""
+        return replace(self, parts=all_parts(self.parts))  # type: ignore[type-var]  # all of them are dataclasses
 
     def batches(
         self, part: str, batch_size: int, *, shuffle_seed: int | None = None, first_epoch: int = 0

@@ -42,6 +42,12 @@ class Split:
         """The same parts of rows that were moved, `by` of each series' rows, shape `(series,)`."""
         return replace(self, edges=self.edges + by[:, None])
 
+    def whole(self) -> "Split":
+        """The same with the rows of all parts in train; the others stay as they are."""
+        edges = self.edges.copy()
+        edges[:, 1] = edges[:, 4]
+        return replace(self, edges=edges)
+
     def joined(self) -> "Split":
         """The same with the val rows in train, too; val stays as it is."""
         edges = self.edges.copy()
@@ -182,6 +188,11 @@ def expanding_folds(split: Split, count: int, *, gap: int, origin: str = "the da
 def joined_parts(parts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Numbers of whole sequences by part with those of val in train, too; val stays as it is."""
     return {**parts, "train": np.sort(np.concatenate([parts["train"], parts["val"]]))}
+
+
+def all_parts(parts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Numbers of whole sequences by part with those of every part in train; the others stay as they are."""
+    return {**parts, "train": np.unique(np.concatenate(list(parts.values())))}
 
 
 def fill_missing(table: Table, split: Split, *, method: str) -> Table:

@@ -1,8 +1,14 @@
-"""Prepared rows of a part as those of a prediction: where a run has no test rows it shows what its verbs do on others."""
+"""Prepared rows in other parts: those of a last fit, and those that a run without test rows shows what its verbs do with."""
 
 from dataclasses import replace
 
-from seq2seq_kit.data.windows.prepared import Prepared
+from seq2seq_kit.data.windows.prepared import Prepared, fill_and_scale
+
+
+def on_all_rows(prepared: Prepared) -> Prepared:
+    """The same with the rows of all parts in train, scaled as they are."""
+    whole = fill_and_scale(prepared.data, prepared.table, prepared.split.whole(), prepared.scaler)
+    return replace(whole, answers=prepared.answers)
 
 
 def as_test(prepared: Prepared, part: str) -> Prepared:

@@ -3,11 +3,13 @@
 A lesson in shapes, not a measure of skill: the recipe holds the only sequence.
 """
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from seq2seq_kit.recipe.fields import MONITOR, FitSettings, Steps
+from seq2seq_kit.errors import Problem
+from seq2seq_kit.recipe.fields import MONITOR, FitSettings, Rule, Steps, Written
 from seq2seq_kit.recipe.fields import Recipe as BaseRecipe
 from seq2seq_kit.recipe.section import Section
 
@@ -57,9 +59,16 @@ class EchoTraining(FitSettings):
     )
 
 
+def an_echo_has_no_other_rows(recipe: Written) -> Iterator[Problem]:
+    if recipe.training.get("final") is not None:
+        said = "an echo has one sequence, which is train, val and test at once, so there is no last fit. Leave it out"
+        yield Problem("training.final", said, "conflicting_keys")
+
+
 class EchoRecipe(BaseRecipe):
     """A sequence -> itself, in one of the shapes that a recurrent layer offers."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (an_echo_has_no_other_rows,)
     no_folds: ClassVar[str] = "divides whole sequences"
     no_ensemble: ClassVar[str] = "an echo is a lesson on one small model, which repeats its only sequence"
 

@@ -38,6 +38,9 @@ def has_no_model(values: Tree) -> bool:
 
 
 def nothing_is_searched(recipe: Written) -> Iterator[Problem]:
+    if recipe.training.get("final") is not None:
+        said = "nothing is trained with `model: none`, so there is no last fit. Leave it out, or describe a model"
+        yield Problem("training.final", said, "conflicting_keys")
     if recipe.sweep is not None:
         said = "there is nothing to search with `model: none`. Leave the sweep out, or describe a model"
         yield Problem("sweep", said, "conflicting_keys")

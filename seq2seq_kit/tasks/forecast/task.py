@@ -126,6 +126,12 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
             return replace(fitted, correction=shrink_correction(model, self.prepared))
         return fitted
 
+    def settle(self, model: keras.Model, fitted: Fit) -> None:
+        from seq2seq_kit.models.linear_skip import scale_correction
+
+        if fitted.correction is not None:
+            scale_correction(model, fitted.correction)
+
     @cached_property
     def _start(self) -> Ridge:
         """The line that the linear skip can hold: of windows as the model sees them."""
