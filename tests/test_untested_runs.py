@@ -31,6 +31,12 @@ RECIPES = {
     "forecast": forecast_recipe(split={"val_steps": 40, "test_steps": 0, "calibration_steps": 40}) | {"levels": [80]},
     "next_step": next_step_recipe(split={"test": 0}),
     "autoencode": autoencode_recipe(split={"train": 300, "val": 60, "test": 0}),
+    "classify": {
+        "task": "classify",
+        "name": "small_classify",
+        "data": {"inputs": ["load"], "label": "night", "input_steps": 12, "window_stride": 3, "split": {"test": 0}},
+        "model": {"encoder_units": [4]},
+    },
     "none": forecast_recipe(split={"val": 0.2, "test": 0}) | {"model": "none", "training": {}},
     "tag": _tag_recipe(split={"test": 0}),
 }

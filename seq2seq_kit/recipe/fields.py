@@ -190,8 +190,8 @@ class FitSettings(Section):
     )
     final: Literal["all"] | None = Field(
         None,
-        description="all: when the run has been judged, its epochs are fitted once more on the rows of all parts, and that model is "
-        "kept; the figures stay those of the one that was judged.",
+        description="all: when the run has been judged, its epochs are fitted once more on the rows of all parts, and that "
+        "model is kept; the figures stay those of the one that was judged.",
     )
     freeze: Annotated[list[Name], Field(max_length=1_000)] = Field(
         default_factory=list, description="Layers that are not trained, by name or pattern (encoder_*)."

@@ -29,6 +29,7 @@ from seq2seq_kit.sweeps.tuner_process import TunerProcess
 from seq2seq_kit.tasks.model_memory import require_room_for_space
 from seq2seq_kit.tasks.rows import data_name
 from seq2seq_kit.tracking.client import impatient, open_tracking
+from seq2seq_kit.tracking.naming import first_tags
 from seq2seq_kit.tracking.store import local_store
 from seq2seq_kit.training.interrupt import noticing_ctrl_c
 from seq2seq_kit.validation import resolve

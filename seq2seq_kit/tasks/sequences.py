@@ -43,16 +43,17 @@ class SequenceJob(Job[R, B, E], ABC, Generic[R, B, E]):
 
     def few_sequences(self) -> list[Finding]:
         """The findings on parts that have too few sequences."""
-        counts = {part: self.examples.count(part) for part in self.few}
+        kept = [part for part in self.few if part != "test" or self.evaluated == "test"]
+        counts = {part: self.examples.count(part) for part in kept}
         return [
             Finding(
                 "few_sequences",
                 "warning",
-                f"only {counts[part]} {part} sequences; figures from fewer than {least} are unreliable",
+                f"only {count} {part} sequences; figures from fewer than {self.few[part]} are unreliable",
                 "Give more sequences, or change data.split",
             )
-            for part, least in self.few.items()
-            if counts[part] < least
+            for part, count in counts.items()
+            if count < self.few[part]
         ]
 
 

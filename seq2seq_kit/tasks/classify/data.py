@@ -17,9 +17,11 @@ from seq2seq_kit.data.sequences.labels import (
 )
 from seq2seq_kit.data.sequences.ragged import NO_LABEL, Field, Ragged, SequenceExamples
 from seq2seq_kit.data.tables.cells import read_numbers, require_columns
+from seq2seq_kit.data.tables.columns import parts_of
+from seq2seq_kit.data.tables.splits import PARTS
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.tasks.classify.inputs import Encoding, Inputs, read_inputs
-from seq2seq_kit.tasks.classify.recipe import ClassifyData, SeriesData
+from seq2seq_kit.tasks.classify.recipe import ClassifyData, SeriesData, WindowsData
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ def _with_truth(
     if left_out:
         notes.append(f"{left_out} sequences have an empty cell in {data.label or data.target} and were left out")
     if known is None or len(read.parts["train"]):
-        require_parts(parts, origin)
+        require_parts(parts, origin, parts_of(data) if isinstance(data, WindowsData) else PARTS)
     elif not len(parts["test"]):
         text = f"{origin}: the cells of {data.label or data.target} are empty for all {len(truth)} sequences"
         raise DataError(f"{text}; expected at least one that is not. Fill the column in", code="no_answers")

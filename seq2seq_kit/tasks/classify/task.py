@@ -132,7 +132,7 @@ class ClassifyJob(SequenceJob[ClassifyRecipe, ClassifyBundle, ClassifyEvaluation
 
     def served(self, bundle: ClassifyBundle) -> Mapping[str, tuple[Served, Served]]:
         examples, data = self.examples, self.recipe.data
-        numbers = examples.parts["test"][: _SERVED if isinstance(data, TextsData) else 1]
+        numbers = examples.parts[self.evaluated][: _SERVED if isinstance(data, TextsData) else 1]
         of_values = None if isinstance(data, TextsData) else data
         frame = example_rows(
             self.source,
