@@ -56,7 +56,8 @@ def test_the_weights_are_those_of_a_fit_on_all_rows(runs: tuple[TrainResult, Tra
     assert (len(final.last_fit.history), final.last_fit.best_epoch) == (plain.fit.best_epoch, plain.fit.best_epoch)
     weights = [np.asarray(weight) for weight in final.bundle.model.weights]
     assert not all(
-        np.array_equal(mine, np.asarray(theirs)) for mine, theirs in zip(weights, plain.bundle.model.weights)
+        np.array_equal(mine, np.asarray(theirs))
+        for mine, theirs in zip(weights, plain.bundle.model.weights, strict=True)
     )
     # The same by hand, from the parts of the kit.
     from seq2seq_kit.training.fit import seed_everything

@@ -151,7 +151,7 @@ def test_examples_for_mlflow_are_rows_of_the_source_where_validation_has_a_file(
 def test_a_validation_file_that_is_not_there_is_named(token_files: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere\.tsv") as caught:
         validate(tag_recipe(str(token_files / "letters.tsv"), val_source="nowhere.tsv"))
-    assert caught.value.code == "file_not_found"
+    assert caught.value.code == "unreadable_file"
 
 
 def test_probabilities_are_shares(result: TrainResult) -> None:
