@@ -141,7 +141,9 @@ def test_examples_for_mlflow_are_rows_of_the_source_where_validation_has_a_file(
     token_files: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "dev.tsv").write_text(spelled_lines(70, seed=1))  # longer than the source
-    job = open_job(parse_recipe(tag_recipe(str(token_files / "letters.tsv"), val_source=str(tmp_path / "dev.tsv"))))
+    job: Any = open_job(
+        parse_recipe(tag_recipe(str(token_files / "letters.tsv"), val_source=str(tmp_path / "dev.tsv")))
+    )
     example, _ = job.served(job.bundle(job.build(), {}))["frames"]
     assert list(example["letter"]) == list(
         job.source["letter"].iloc[job.examples.rows.rows_of(job.examples.parts["train"][:3])]

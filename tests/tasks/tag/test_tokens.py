@@ -51,7 +51,7 @@ def letters(count: int = 40) -> pd.DataFrame:
 
 
 def prepared(frame: pd.DataFrame, **keys: Any) -> tuple[Tagged, TokenVocabularies]:
-    own = {part: keys.pop(part) for part in ("val", "test") if part in keys}
+    own: dict[str, pd.DataFrame] = {part: keys.pop(part) for part in ("val", "test") if part in keys}
     characters = keys.pop("characters", False)
     return prepare_tokens(data(**keys), frame, own=own, characters=characters, origin="words.tsv")
 
