@@ -39,6 +39,7 @@ _BY_MODULE = {
     "drawing": "AddNoise DrawLatent",
     "ensemble": "CombineMembers",
     "feedback": "StepBefore",
+    "initializers": "Chrono",
     "layers": "Denormalise JoinSteps Normalise PositionEmbedding Repeat SplitSteps",
     "masks": "DropMask OneHot WithMask",
     "quantiles": "Quantiles",

@@ -1,12 +1,14 @@
 """The parts that builders compose: encoder, bridge, decoder, output. Parts in, tensors out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import keras
 
-from seq2seq_kit.models.arguments import fraction, non_negative, one_of, positive_int
+from seq2seq_kit.models.arguments import fraction, non_negative, one_of, positive_int, refuse
 from seq2seq_kit.models.bridges import BRIDGES
+from seq2seq_kit.models.initializers import LEAST_MEMORY, Chrono
 from seq2seq_kit.models.keras_compat import Tensor
 from seq2seq_kit.models.layers import JoinSteps, PositionEmbedding, SplitSteps
 from seq2seq_kit.models.masks import WithMask
@@ -23,18 +25,35 @@ class Recurrent:
         dropout: Share of a layer's inputs that is dropped in training, in [0, 1).
         recurrent_dropout: Share of its state that is dropped in training, in [0, 1); leaves the fast kernels.
         kernel_l2: L2 penalty on its input kernel, at least 0.
+        forget_bias: How the gates of an encoder's LSTM begin: `ones`, or `chrono` for long memory, see `Chrono`.
+        memory_steps: T_max of `chrono`; None: the steps that a layer runs over.
     """
 
     cell: str = "lstm"
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
     kernel_l2: float = 0.0
+    forget_bias: str = "ones"
+    memory_steps: int | None = None
 
     def __post_init__(self) -> None:
         one_of("cell", self.cell, list(CELLS))
         fraction("dropout", self.dropout)
         fraction("recurrent_dropout", self.recurrent_dropout)
         non_negative("kernel_l2", self.kernel_l2)
+        one_of("forget_bias", self.forget_bias, ["ones", "chrono"])
+        if self.memory_steps is not None:
+            positive_int("memory_steps", self.memory_steps, least=LEAST_MEMORY)
+        if self.forget_bias == "chrono" and self.cell != "lstm":
+            refuse("cell", self.cell, "be 'lstm' for forget_bias='chrono', which is of its forget gate")
+
+    def memory(self, steps: int | None) -> dict[str, object]:
+        """How the biases of a layer of an encoder begin that runs over so many steps, as Keras' arguments."""
+        if self.forget_bias == "ones":
+            return {}
+        if (longest := self.memory_steps or steps) is None:
+            refuse("memory_steps", None, "be given for forget_bias='chrono' where the number of steps is open")
+        return {"unit_forget_bias": False, "bias_initializer": Chrono(max(longest, LEAST_MEMORY))}
 
     def layer(
         self,
@@ -44,8 +63,9 @@ class Recurrent:
         name: str,
         return_state: bool = False,
         use_cudnn: bool | str = "auto",
+        biases: Mapping[str, object] = MappingProxyType({}),
     ) -> keras.layers.Layer:
-        """One recurrent layer; `use_cudnn=False` where sequences may be empty, which cuDNN refuses."""
+        """One recurrent layer; `use_cudnn=False` where sequences may be empty, which cuDNN refuses; `biases`: of `memory`."""
         return CELLS[self.cell](
             units,
             return_sequences=return_sequences,
@@ -55,6 +75,7 @@ class Recurrent:
             recurrent_dropout=self.recurrent_dropout,
             kernel_regularizer=keras.regularizers.L2(self.kernel_l2) if self.kernel_l2 else None,
             name=name,
+            **biases,
         )
 
 
@@ -105,6 +126,7 @@ def encode(
             return_sequences=with_steps or position < len(units) - 1,
             return_state=with_states,
             name=f"{name}_cell" if bidirectional else name,
+            biases=recurrent.memory(outputs.shape[1]),
         )
         layer = keras.layers.Bidirectional(inner, name=name) if bidirectional else inner
         if with_states:

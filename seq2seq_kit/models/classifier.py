@@ -26,6 +26,8 @@ def build_classifier(
     dropout: float = 0.0,
     recurrent_dropout: float = 0.0,
     kernel_l2: float = 0.0,
+    forget_bias: str = "ones",
+    memory_steps: int | None = None,
 ) -> keras.Model:
     """A sequence of tokens or of values to one vector: logits of labels, or numbers.
 
@@ -41,6 +43,8 @@ def build_classifier(
         dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
         recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
         kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
+        forget_bias: How the gates of the encoder's LSTMs begin: `ones`, or `chrono` for long memory (`Chrono`).
+        memory_steps: Longest memory of `chrono`, at least 3; None: the steps that a layer runs over.
 
     Returns:
         An uncompiled model without an activation at its end. Layers `encoder_0..n` and `output`.
@@ -69,7 +73,7 @@ def build_classifier(
         numbers = keras.Input((None,), dtype="int32", name="tokens")
         embedding = keras.layers.Embedding(positive_int("tokens", tokens), embedding_dim, name="token_embedding")
         inputs, read = [numbers], WithMask(name="masked")([embedding(numbers), numbers])
-    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
+    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2, forget_bias, memory_steps)
     latent, _ = encode(read, units_list("encoder_units", encoder_units), recurrent, bidirectional=bidirectional)
     if output_dropout:
         latent = keras.layers.Dropout(output_dropout, name="output_dropout")(latent)

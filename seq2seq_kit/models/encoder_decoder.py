@@ -73,6 +73,8 @@ def build_encoder_decoder(
     dropout: float = 0.0,
     recurrent_dropout: float = 0.0,
     kernel_l2: float = 0.0,
+    forget_bias: str = "ones",
+    memory_steps: int | None = None,
 ) -> keras.Model:
     """A sequence to a sequence of another length, such as 100 steps to 10.
 
@@ -119,6 +121,8 @@ def build_encoder_decoder(
         dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
         recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
         kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
+        forget_bias: How the gates of the encoder's LSTMs begin: `ones`, or `chrono` for long memory (`Chrono`).
+        memory_steps: Longest memory of `chrono`, at least 3; None: the steps that a layer runs over.
 
     Returns:
         An uncompiled model.
@@ -156,7 +160,7 @@ def build_encoder_decoder(
         whole_steps("input_steps", input_steps, segment_steps, pyramid, len(encoder))
     whole_steps("output_steps", output_steps, segment_steps)
     one_of("bridge", bridge, list(BRIDGES))
-    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
+    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2, forget_bias, memory_steps)
     if one_of("decoder_state", decoder_state, ["zeros", "encoder"]) == "encoder":
         require_equal_units(encoder, decoder, bidirectional=bidirectional, why="decoder_state='encoder'")
     independent = one_of("channels", channels, ["joint", "independent"]) == "independent"

@@ -73,6 +73,8 @@ def build_feedback_forecaster(
     dropout: float = 0.0,
     recurrent_dropout: float = 0.0,
     kernel_l2: float = 0.0,
+    forget_bias: str = "ones",
+    memory_steps: int | None = None,
 ) -> keras.Model:
     """A sequence to a sequence of another length, each step out of the one before.
 
@@ -99,6 +101,8 @@ def build_feedback_forecaster(
         dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
         recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
         kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
+        forget_bias: How the gates of the encoder's LSTMs begin: `ones`, or `chrono` for long memory (`Chrono`).
+        memory_steps: Longest memory of `chrono`, at least 3; None: the steps that a layer runs over.
 
     Returns:
         An uncompiled model.
@@ -130,7 +134,7 @@ def build_feedback_forecaster(
         refuse("output_features", output_features, f"be at most input_features ({input_features}), because {why}")
     columns = list(range(output_features)) if target_positions is None else list(target_positions)
     positions("target_positions", columns, count=output_features, below=input_features)
-    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
+    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2, forget_bias, memory_steps)
     inputs = keras.Input((input_steps, input_features), name="inputs")
     future = keras.Input((output_steps, future_features), name="future") if future_features else None
     answers = keras.Input((output_steps, output_features), name="answers")

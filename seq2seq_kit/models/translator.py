@@ -31,6 +31,8 @@ def build_translator(
     dropout: float = 0.0,
     recurrent_dropout: float = 0.0,
     kernel_l2: float = 0.0,
+    forget_bias: str = "ones",
+    memory_steps: int | None = None,
 ) -> keras.Model:
     """A sequence of tokens to another one. Token 0 is padding in the source; in the target it is the end.
 
@@ -51,6 +53,8 @@ def build_translator(
         dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
         recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
         kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
+        forget_bias: How the gates of the encoder's LSTMs begin: `ones`, or `chrono` for long memory (`Chrono`).
+        memory_steps: Longest memory of `chrono`, at least 3; None: the steps that a layer runs over.
 
     Returns:
         An uncompiled model whose outputs are logits.
@@ -74,7 +78,7 @@ def build_translator(
     if embedding_dim is not None:
         positive_int("embedding_dim", embedding_dim)
     encoders, decoders = units_list("encoder_units", encoder_units), units_list("decoder_units", decoder_units)
-    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
+    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2, forget_bias, memory_steps)
     source = keras.Input((None,), dtype="int32", name="source")
     vectors = _vectors(source, source_tokens, embedding_dim, "source", masked=True)
     if bridge == "repeat":

@@ -34,6 +34,8 @@ def build_whole_autoencoder(
     dropout: float = 0.0,
     recurrent_dropout: float = 0.0,
     kernel_l2: float = 0.0,
+    forget_bias: str = "ones",
+    memory_steps: int | None = None,
 ) -> keras.Model:
     """A sequence of any length to itself. The decoder knows the latent vector and the length, nothing else.
 
@@ -54,6 +56,8 @@ def build_whole_autoencoder(
         dropout: Share of each recurrent layer's inputs dropped in training, in [0, 1).
         recurrent_dropout: Share of the recurrent state dropped in training, in [0, 1).
         kernel_l2: L2 penalty on the input kernels of the recurrent layers, at least 0.
+        forget_bias: How the gates of the encoder's LSTMs begin: `ones`, or `chrono` for long memory (`Chrono`).
+        memory_steps: Longest memory of `chrono`, at least 3; None: the steps that a layer runs over.
 
     Returns:
         An uncompiled model; `encoder_of` gives its first half.
@@ -83,7 +87,7 @@ def build_whole_autoencoder(
     one_of("latent", latent, LATENTS)
     non_negative("kl_weight", kl_weight)
     positive_int("kl_warmup", kl_warmup, least=0)
-    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2)
+    recurrent = Recurrent(cell, dropout, recurrent_dropout, kernel_l2, forget_bias, memory_steps)
     inputs, sequence = padded_values(input_features, mask="mask")
     sequence = add_noise(sequence, noise, output_features)
     encoded, _ = encode(sequence, encoders, recurrent, bidirectional=bidirectional, pyramid=pyramid)

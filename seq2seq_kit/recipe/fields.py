@@ -14,6 +14,7 @@ from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.column_fields import WindowColumns
 from seq2seq_kit.recipe.ensemble_fields import EnsembleKey
 from seq2seq_kit.recipe.hyperparameters import Hyperparameter
+from seq2seq_kit.recipe.memory_fields import Remembering
 from seq2seq_kit.recipe.section import MOST as MOST
 from seq2seq_kit.recipe.section import Name as Name
 from seq2seq_kit.recipe.section import Section, Tree
@@ -125,7 +126,7 @@ class Recurrence(Section):
     kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
 
 
-class EncoderDecoder(Recurrence):
+class EncoderDecoder(Recurrence, Remembering):
     """An encoder and a decoder; every key is an argument of the builder of the same name."""
 
     encoder_units: Units = Field(

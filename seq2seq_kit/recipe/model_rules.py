@@ -80,3 +80,18 @@ def units_of(model: Tree, key: str) -> list[int]:
     """Units of the layers; empty where they are no such list."""
     value = model.get(key)
     return list(value) if isinstance(value, list) and all(map(is_count, value)) else []
+
+
+def a_memory_is_of_a_forget_gate(recipe: Written) -> Iterator[Problem]:
+    model, chrono = recipe.model, recipe.model.get("forget_bias") == "chrono"
+    if chrono and model.get("cell") == "gru":
+        said = "is of the forget gate of an LSTM, and a GRU has none. Leave it out, or choose `cell: lstm`"
+        yield Problem("model.forget_bias", said, "conflicting_keys")
+    if not chrono and model.get("memory_steps") is not None:
+        said = "has no effect without `forget_bias: chrono`; give that, too, or leave it out"
+        yield Problem("model.memory_steps", said, "unused_key")
+    if chrono and model.get("memory_steps") is None and recipe.data.get("input_steps") is None:
+        said = (
+            "required with `forget_bias: chrono` where `data.input_steps` does not say it: the longest memory, in steps"
+        )
+        yield Problem("model.memory_steps", said, "missing_key")

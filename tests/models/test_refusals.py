@@ -43,6 +43,8 @@ def refusals(build: Callable[..., keras.Model]) -> list[tuple[str, Any, str]]:
         "dropout": NO_FRACTION,
         "recurrent_dropout": NO_FRACTION,
         "kernel_l2": NO_PENALTY,
+        "forget_bias": NO_WORD,
+        "memory_steps": [*NO_COUNT, 1, 2],
         "bidirectional": NO_BOOLEAN,
         "position_embedding": NO_BOOLEAN,
         "output_dropout": NO_FRACTION,

@@ -12,6 +12,7 @@ from seq2seq_kit.recipe.fields import MOST, Model, Recipe, Rule, WindowData, Wri
 from seq2seq_kit.recipe.latent_fields import Latent
 from seq2seq_kit.recipe.model_rules import (
     a_divergence_is_of_a_variational_latent,
+    a_memory_is_of_a_forget_gate,
     a_pyramid_has_layers_to_join,
     segments_and_pyramid_divide_the_steps,
 )
@@ -91,6 +92,7 @@ class AutoencodeRecipe(Recipe):
         a_split_in_time_leaves_training_rows,
         segments_and_pyramid_divide_the_steps,
         a_pyramid_has_layers_to_join,
+        a_memory_is_of_a_forget_gate,
         a_divergence_is_of_a_variational_latent,
         segments_divide_what_is_written,
         a_weight_is_of_rows_around_a_window,

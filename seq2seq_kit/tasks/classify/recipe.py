@@ -27,7 +27,9 @@ from seq2seq_kit.recipe.fields import (
     Units,
     Written,
 )
+from seq2seq_kit.recipe.memory_fields import Remembering
 from seq2seq_kit.recipe.messages import Problem
+from seq2seq_kit.recipe.model_rules import a_memory_is_of_a_forget_gate
 from seq2seq_kit.recipe.rules import TABLE_RULES, names_of
 from seq2seq_kit.recipe.section import Section
 from seq2seq_kit.recipe.sourced import Sourced
@@ -77,7 +79,7 @@ class WindowsData(Data, LabelOrTarget):
 ClassifyData = TextsData | SeriesData | WindowsData
 
 
-class ClassifyModel(Recurrence):
+class ClassifyModel(Recurrence, Remembering):
     """A many-to-one encoder and a `Dense` head."""
 
     encoder_units: Units = Field(
@@ -143,7 +145,11 @@ def settings_are_of_labels_or_of_numbers(recipe: Written) -> Iterator[Problem]:
                 yield Problem(key, "is for labels, and `data.target` names numbers; leave it out", "unused_key")
 
 
-_RULES: tuple[Rule, ...] = (an_answer_is_named_and_not_read, settings_are_of_labels_or_of_numbers)
+_RULES: tuple[Rule, ...] = (
+    an_answer_is_named_and_not_read,
+    settings_are_of_labels_or_of_numbers,
+    a_memory_is_of_a_forget_gate,
+)
 _TABLE_RULES: tuple[Rule, ...] = (*_RULES, *TABLE_RULES)
 
 

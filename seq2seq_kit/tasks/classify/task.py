@@ -14,6 +14,7 @@ from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.data.sequences.vocabulary import UNKNOWN, Vocabulary
 from seq2seq_kit.evaluation.diagnostics import chosen_at_the_edge
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.recipe.memory_fields import remembered
 from seq2seq_kit.reports.sequences import plot_accuracy, plot_confusion
 from seq2seq_kit.tasks.classify.baselines import fit_baselines
 from seq2seq_kit.tasks.classify.bundle import ClassifyBundle, as_written, columns_of
@@ -80,7 +81,7 @@ class ClassifyJob(SequenceJob[ClassifyRecipe, ClassifyBundle, ClassifyEvaluation
         fitted, read = self.examples.preprocessing, self.examples.inputs[0].sequences
         tokens = fitted.encoding.size if isinstance(fitted.encoding, Vocabulary) else None
         features = read.values.shape[1] if tokens is None else None
-        layers = self.recipe.model.model_dump()
+        layers = self.recipe.model.model_dump() | remembered(self.recipe.model, self.recipe.data)
         return build_classifier(outputs=fitted.outputs, tokens=tokens, input_features=features, **layers)
 
     @property

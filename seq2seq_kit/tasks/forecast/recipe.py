@@ -30,6 +30,7 @@ from seq2seq_kit.recipe.interval_fields import (
 )
 from seq2seq_kit.recipe.model_rules import (
     a_decoder_with_states_has_the_encoders_units,
+    a_memory_is_of_a_forget_gate,
     a_pyramid_has_layers_to_join,
     segments_and_pyramid_divide_the_steps,
     true_outputs_are_for_decoders_that_read_them,
@@ -200,6 +201,7 @@ class ForecastRecipe(Recipe):
         a_masked_cell_is_no_value_of_a_window,
         an_autoregressive_decoder_stands_alone,
         a_pyramid_has_layers_to_join,
+        a_memory_is_of_a_forget_gate,
         true_outputs_are_for_decoders_that_read_them,
     )
     searched_data: ClassVar[tuple[str, ...]] = ("input_steps", "train_stride", "inputs", "calendar", "known_future")

@@ -24,8 +24,10 @@ from seq2seq_kit.recipe.fields import (
     Written,
 )
 from seq2seq_kit.recipe.hyperparameters import Hyperparameter, as_text
+from seq2seq_kit.recipe.memory_fields import Remembering
 from seq2seq_kit.recipe.model_rules import (
     a_decoder_with_states_has_the_encoders_units,
+    a_memory_is_of_a_forget_gate,
     a_pyramid_has_layers_to_join,
     true_outputs_are_for_decoders_that_read_them,
 )
@@ -51,7 +53,7 @@ class TranslateData(Sourced):
     split: SequenceSplit = Field(default_factory=SequenceSplit, description=SPLIT)
 
 
-class TranslateModel(Recurrence):
+class TranslateModel(Recurrence, Remembering):
     """Encoder, bridge and decoder over tokens."""
 
     embedding_dim: Steps | None = Field(None, description="Width of a token's learned vector; default: one-hot.")
@@ -99,6 +101,7 @@ class TranslateRecipe(Recipe):
         a_split_of_sequences_leaves_training_sequences,
         a_decoder_with_states_has_the_encoders_units,
         a_pyramid_has_layers_to_join,
+        a_memory_is_of_a_forget_gate,
         true_outputs_are_for_decoders_that_read_them,
     )
     # `level` and `min_count` change the target tokens, too.

@@ -15,6 +15,7 @@ from seq2seq_kit.data.sequences.ragged import Field
 from seq2seq_kit.data.sequences.vocabulary import PADDING, UNKNOWN
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import AUTOREGRESSIVE
+from seq2seq_kit.recipe.memory_fields import remembered
 from seq2seq_kit.reports import sequences as plots
 from seq2seq_kit.tasks.job import Loss, Served
 from seq2seq_kit.tasks.rows import rows_of
@@ -79,7 +80,7 @@ class TranslateJob(SequenceJob[TranslateRecipe, TranslateBundle, TextEvaluation]
             source_tokens=self.examples.source_vocabulary.size,
             target_tokens=self.examples.target_vocabulary.size,
             output_steps=self.examples.output_steps,
-            **self.recipe.model.model_dump(),
+            **self.recipe.model.model_dump() | remembered(self.recipe.model, self.recipe.data),
         )
 
     @property

@@ -7,7 +7,11 @@ from pydantic import Field
 from seq2seq_kit.recipe.detect_fields import DETECT, SequenceDetect
 from seq2seq_kit.recipe.fields import SPLIT, EncoderDecoder, Name, Recipe, Rule, SequenceSplit, Table
 from seq2seq_kit.recipe.latent_fields import Latent
-from seq2seq_kit.recipe.model_rules import a_divergence_is_of_a_variational_latent, a_pyramid_has_layers_to_join
+from seq2seq_kit.recipe.model_rules import (
+    a_divergence_is_of_a_variational_latent,
+    a_memory_is_of_a_forget_gate,
+    a_pyramid_has_layers_to_join,
+)
 from seq2seq_kit.recipe.robust_fields import RobustTraining
 from seq2seq_kit.recipe.rules import TABLE_RULES
 from seq2seq_kit.recipe.split_rules import a_split_of_sequences_leaves_training_sequences
@@ -32,6 +36,7 @@ class WholeRecipe(Recipe):
         *TABLE_RULES,
         a_split_of_sequences_leaves_training_sequences,
         a_pyramid_has_layers_to_join,
+        a_memory_is_of_a_forget_gate,
         a_divergence_is_of_a_variational_latent,
     )
     no_folds: ClassVar[str] = "divides whole sequences"
