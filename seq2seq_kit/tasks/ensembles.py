@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.errors import ArgumentError
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from seq2seq_kit.recipe.fields import Recipe
     from seq2seq_kit.tasks.job import Job
+
+
+OneMember: TypeAlias = "Callable[[int, keras.Model, Sequence[Observer], int, Checkpoint | None], Fit]"
 
 
 def make_members(recipe: Recipe, make: Callable[[int], keras.Model], *, logits: bool) -> keras.Model:
@@ -58,6 +61,7 @@ def fit_members(
     *,
     stop_after: int | None,
     checkpoint: Checkpoint | None,
+    fit: OneMember | None = None,
 ) -> Fit:
     """Fits a model, of an ensemble its members one after the other, each as a run with its seed alone would be.
 
@@ -70,13 +74,18 @@ def fit_members(
         observers: Told of every member's epochs.
         stop_after: As of `training.fit`, of each member.
         checkpoint: Of the whole fit.
+        fit: Fits the member at a place, counted from 0, or the one model; default: `Job.fit_one`, `stop_after` given.
     """
     import keras
 
     from seq2seq_kit.models.ensemble import combining, members_of
 
+    def as_ever(place: int, model: keras.Model, own: Sequence[Observer], seed: int, state: Checkpoint | None) -> Fit:
+        return job.fit_one(model, own, seed=seed, stop_after=stop_after, checkpoint=state)
+
+    fit = fit or as_ever
     if combining(model) is None:
-        return job.fit_one(model, observers, seed=job.recipe.seed, stop_after=stop_after, checkpoint=checkpoint)
+        return fit(0, model, observers, job.recipe.seed, checkpoint)
     fits: list[Fit] = []
     seeds = seeds_of(job.recipe.seed, job.recipe.ensemble)
     for number, (member, seed) in enumerate(zip(members_of(model), seeds, strict=True), start=1):
@@ -84,7 +93,7 @@ def fit_members(
         state = checkpoint.member(number) if checkpoint else None
         # On the same layers: what is compiled would hold its optimizer, in memory and in the bundle.
         trained = keras.Model(member.input, member.output, name=member.name)
-        fits.append(job.fit_one(trained, own, seed=seed, stop_after=stop_after, checkpoint=state))
+        fits.append(fit(number - 1, trained, own, seed, state))
         if fits[-1].ended == "interrupted":
             break
     return join_fits(fits)

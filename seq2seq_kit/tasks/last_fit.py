@@ -16,6 +16,7 @@ from seq2seq_kit.bundles.files import LAST_FIT
 from seq2seq_kit.bundles.intervals import LEARNED_UNTIL
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.tasks.ensembles import fit_members
 from seq2seq_kit.tasks.leaving_out import Alive
 from seq2seq_kit.training.callbacks import Observer, replay_rates
 from seq2seq_kit.training.checkpoint import Checkpoint
@@ -76,14 +77,15 @@ def fit_last(
     if found.ended == "interrupted":
         return LastFit(judged, found)
     known = getattr(whole, "learned", {}) if LEARNED_UNTIL in judged.info else {}
-    info = judged.info | known | {LAST_FIT: {"rows": "all", "epochs": found.best_epoch}}
+    epochs = {"best_epochs": [each.best_epoch for each in found.members]} if found.members else {}
+    info = judged.info | known | {LAST_FIT: {"rows": "all", "epochs": found.best_epoch} | epochs}
     return LastFit(replace(judged, model=model, info=info), found)  # type: ignore[type-var]  # every bundle is a dataclass
 
 
 def fit_again(
     whole: Job, model: keras.Model, fitted: Fit, observers: Sequence[Observer], checkpoint: Checkpoint | None
 ) -> Fit:
-    """Fits one model as another one was fitted: as many epochs as were kept, at their learning rates.
+    """Fits a model, of an ensemble each member, as another one was fitted: as many epochs as were kept, at their rates.
 
     Args:
         whole: The job on all rows.
@@ -92,13 +94,19 @@ def fit_again(
         observers: As of `Job.fit`.
         checkpoint: Likewise.
     """
-    callbacks = []
-    if whole.recipe.training.schedule == "plateau":  # its rates came of validation, which is trained on now
-        callbacks.append(replay_rates([epoch.learning_rate for epoch in fitted.history]))
-    whole = replace(whole, own=replace(whole.own or Own(), callbacks=callbacks))
-    found = whole.fit(model, observers, stop_after=fitted.best_epoch, checkpoint=checkpoint)
-    whole.settle(model, fitted)
-    return found
+    members = fitted.members or [fitted]
+
+    def again(place: int, model: keras.Model, own: Sequence[Observer], seed: int, state: Checkpoint | None) -> Fit:
+        judged, callbacks = members[place], []
+        if whole.recipe.training.schedule == "plateau":  # its rates came of validation, which is trained on now
+            callbacks.append(replay_rates([epoch.learning_rate for epoch in judged.history]))
+        used = whole.own or Own()
+        job = replace(whole, own=replace(used, callbacks=callbacks)) if callbacks or used.callbacks else whole
+        found = job.fit_one(model, own, seed=seed, stop_after=judged.best_epoch, checkpoint=state)
+        job.settle(model, judged)
+        return found
+
+    return fit_members(whole, model, observers, stop_after=None, checkpoint=checkpoint, fit=again)
 
 
 def last_fit_findings(fit: Fit | None) -> list[Finding]:
@@ -108,7 +116,9 @@ def last_fit_findings(fit: Fit | None) -> list[Finding]:
     if fit.ended == "interrupted":
         said = "the last fit on all rows was interrupted: the model is the one that was judged, fitted on the training rows"
         return [Finding("last_fit_interrupted", "warning", said, "`train --resume` goes on with it")]
-    epochs = f"{fit.best_epoch} epoch{'' if fit.best_epoch == 1 else 's'}"
+    epochs = (
+        f"{fit.best_epoch} epoch{'' if fit.best_epoch == 1 else 's'}{' (mean of the members)' if fit.members else ''}"
+    )
     said = (
         f"the model was fitted once more on the rows of all parts, for {epochs}; all figures, margins of intervals and "
         "thresholds are those of the model that was judged before"

@@ -144,6 +144,24 @@ def test_an_interrupted_last_fit_keeps_the_judged_model_and_is_resumed(
     assert not [key for key in open_tracking(store).client.get_run(first.run_id).data.tags if "interrupted" in key]
 
 
+@pytest.mark.slow
+def test_each_member_of_an_ensemble_is_fitted_on_all_rows_for_its_own_epochs(tmp_path: Path) -> None:
+    from seq2seq_kit.models.ensemble import members_of
+
+    store = str(tmp_path / "runs")
+    result = train(_recipe(final="all", learning_rate=0.3) | {"ensemble": 2}, data=_frame(), tracking_uri=store)
+    assert result.last_fit is not None
+    judged = [each.best_epoch for each in result.fit.members]
+    assert [each.best_epoch for each in result.last_fit.members] == judged
+    assert result.bundle.info["last_fit"]["best_epochs"] == judged
+    # The first member is what a run of its own has.
+    alone = train(_recipe(final="all", learning_rate=0.3), data=_frame(), tracking_uri=store)
+    first = members_of(result.bundle.model)[0]
+    for mine, theirs in zip(first.weights, alone.bundle.model.weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(mine), np.asarray(theirs))
+    load(result.run_id, tracking_uri=store)
+
+
 KINDS = {
     "next_step": (next_step_recipe(), hourly_frame(400)),
     "autoencode": (autoencode_recipe(), hourly_frame(400)),
