@@ -126,7 +126,7 @@ class Recurrence(Section):
     kernel_l2: float = Field(0.0, ge=0, description="L2 penalty on the input kernels of the recurrent layers.")
 
 
-class EncoderDecoder(Recurrence, Remembering):
+class EncoderDecoder(Remembering, Recurrence):
     """An encoder and a decoder; every key is an argument of the builder of the same name."""
 
     encoder_units: Units = Field(

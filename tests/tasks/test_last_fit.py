@@ -95,7 +95,7 @@ def test_rows_that_the_last_fit_has_seen_judge_and_calibrate_nothing(runs: tuple
     plain, final = runs
     for call in (
         lambda: evaluate(final.bundle),
-        lambda: calibrate(final.bundle, levels=[80]),
+        lambda: calibrate(final.bundle, levels=[80]),  # type: ignore[arg-type]
         lambda: final.bundle.calibrate(_frame(), levels=[80]),  # type: ignore[call-arg]
     ):
         with pytest.raises(ArgumentError) as caught:
@@ -192,7 +192,7 @@ def test_all_examples_are_in_train(kind: str) -> None:
 
 
 def test_rows_are_scaled_as_those_of_the_judged_fit() -> None:
-    job = open_job(parse_recipe(_recipe()), _frame())
+    job: Any = open_job(parse_recipe(_recipe()), _frame())
     whole = job.on_all_rows()
     assert whole.prepared.scaler is job.prepared.scaler
     assert whole.prepared.split.rows("train").tolist() == [[0, 420]]

@@ -79,7 +79,7 @@ class WindowsData(Data, LabelOrTarget):
 ClassifyData = TextsData | SeriesData | WindowsData
 
 
-class ClassifyModel(Recurrence, Remembering):
+class ClassifyModel(Remembering, Recurrence):
     """A many-to-one encoder and a `Dense` head."""
 
     encoder_units: Units = Field(

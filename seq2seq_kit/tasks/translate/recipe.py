@@ -53,7 +53,7 @@ class TranslateData(Sourced):
     split: SequenceSplit = Field(default_factory=SequenceSplit, description=SPLIT)
 
 
-class TranslateModel(Recurrence, Remembering):
+class TranslateModel(Remembering, Recurrence):
     """Encoder, bridge and decoder over tokens."""
 
     embedding_dim: Steps | None = Field(None, description="Width of a token's learned vector; default: one-hot.")
