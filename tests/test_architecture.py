@@ -49,6 +49,7 @@ MAY_IMPORT = {
     "drafting": {"text", "errors", "recipe", "data", "tasks", "validation"},
     "opening": {"errors", "recipe", "data", "models", "training", "bundles", "tasks", "tracking"},
     "calibrating": {"errors", "data", "bundles", "tasks", "opening"},
+    "judging": {"anomalies", "data", "bundles", "tasks", "opening"},
     "explanation": {"errors", "findings", "recipe", "models", "training", "tasks", "validation"},
     "runs": ALL | {"processes", "reports", "tasks", "tracking", "validation", "explanation", "opening"},
     "reporting": {"reports", "tracking"},
@@ -58,7 +59,7 @@ MAY_IMPORT = {
     | {"text", "kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"},
     "cli": ALL
     | {"text", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
-    | {"looking", "reporting", "resuming", "sweeps", "drafting", "calibrating"},
+    | {"looking", "reporting", "resuming", "sweeps", "drafting", "calibrating", "judging"},
     "bundle_files": {"tasks"},
 }
 OUTSIDE = {

@@ -80,7 +80,7 @@ class Comparison:
     def title(self) -> str:
         """What was judged."""
         events = f"{self.events:,} labelled event{'' if self.events == 1 else 's'}"
-        return f"{events} in {self.rows:,} test rows; volumes with buffers up to {self.buffer} rows"
+        return f"{events} in {self.rows:,} {'test ' if self.about else ''}rows; volumes with buffers up to {self.buffer} rows"
 
     def figures(self, name: str = DETECTOR) -> dict[str, float]:
         """The figures of one score by key, see `Judgement.figures`."""
@@ -157,6 +157,35 @@ def compare(
         if found is not None:
             results[name], about[name] = found, _PEERS[name].text
     return Comparison(results, about, len(flags), len(runs(flags, test.segment)), buffer)
+
+
+def judge_alone(
+    flags: np.ndarray, scores: np.ndarray, segment: np.ndarray, actual: np.ndarray, detector: Detector
+) -> Comparison | None:
+    """The figures of a detector's scores of new rows, without baselines, whose training rows are not there.
+
+    Args:
+        flags: Whether each row is labelled, shape `(rows,)`.
+        scores: Likewise; `segment` as in `Rows`.
+        segment: Changes where rows do not follow each other.
+        actual: Observed values, shape `(rows, columns)`.
+        detector: That gave the scores.
+
+    Returns:
+        None where no row or every one is labelled.
+    """
+    rows = Rows(actual - np.nan_to_num(np.nanmean(actual[:, :1])), segment)
+    buffer = strongest_period(_longest(rows))
+    found = judge(
+        flags,
+        scores,
+        segment,
+        threshold=detector.threshold,
+        cut=lambda each, level: detector.cut.events(each, segment, level),
+        buffer=buffer,
+        rows_per_week=detector.rows_per_week,
+    )
+    return None if found is None else Comparison({DETECTOR: found}, {}, len(flags), len(runs(flags, segment)), buffer)
 
 
 def _peers(train: Rows, steps: int, seed: int) -> dict[str, Callable[[Rows], np.ndarray]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.anomalies.comparison import Comparison, judge_alone
 from seq2seq_kit.anomalies.detector import Detector
 from seq2seq_kit.anomalies.row_errors import RowErrors
 from seq2seq_kit.data.tables.names import answer_frame
@@ -37,6 +38,7 @@ class Detection:
         segment: Changes where rows of `scores` do not follow each other.
         shares: Contributions of the columns to each score, shape `(rows, columns)`.
         unreached: Rows that no window reaches.
+        labelled: Whether each row of `scores` is labelled as anomalous, shape `(rows,)`; None without labels.
         notes: What was done to the rows.
         findings: What a user should know about the scores.
     """
@@ -49,6 +51,18 @@ class Detection:
     unreached: int
     notes: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    labelled: np.ndarray | None = None
+
+    @property
+    def judged(self) -> Comparison | None:
+        """What labels say of the scores and events; None without labels, or where no row or every one is labelled."""
+        if self.labelled is None:
+            return None
+        count = len(self.detector.columns)
+        actual = self.scores.iloc[:, -3 * count :].iloc[:, :count].to_numpy(dtype=np.float64)
+        first = self.scores.shape[1] - 3 - 3 * count
+        score = self.scores.iloc[:, first].to_numpy(dtype=np.float64)
+        return judge_alone(self.labelled, score, self.segment, actual, self.detector)
 
 
 def detect_events(errors: RowErrors, detector: Detector, *, notes: Sequence[str] = ()) -> Detection:

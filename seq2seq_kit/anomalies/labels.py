@@ -17,7 +17,7 @@ from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.data.tables.timestamps import TimeStyle, read_times
 from seq2seq_kit.data.windows.ahead import style_of, treatment_of
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.recipe.fields import WindowData
+from seq2seq_kit.recipe.fields import Table as Section
 
 _TRUTHS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
 
@@ -28,7 +28,13 @@ def is_file(labels: str) -> bool:
 
 
 def labelled_rows(
-    labels: str, table: Table, frame: pd.DataFrame, data: WindowData, *, origin: str = "the data"
+    labels: str,
+    table: Table,
+    frame: pd.DataFrame,
+    data: Section,
+    *,
+    origin: str = "the data",
+    of_more: bool = False,
 ) -> np.ndarray:
     """Whether each row of a table is labelled as anomalous, shape `(rows,)` bool.
 
@@ -39,23 +45,24 @@ def labelled_rows(
         frame: The rows as they were read.
         data: The recipe's section.
         origin: Name of the rows for messages.
+        of_more: Whether a file of intervals is also of other rows; those that lie outside are then passed over.
 
     Raises:
         DataError: There is no such column or file, a label is neither 0 nor 1, an interval is none, lies outside the rows of
             its series or overlaps another one, or only one of rows and labels has a time zone.
     """
     if is_file(labels):
-        return _rows_in_intervals(_intervals(labels, data), table, data, origin=labels)
+        return _rows_in_intervals(_intervals(labels, data), table, data, origin=labels, of_more=of_more)
     return _rows_of_column(labels, table, frame, data, origin)
 
 
-def _intervals(path: str, data: WindowData) -> pd.DataFrame:
+def _intervals(path: str, data: Section) -> pd.DataFrame:
     """A file of intervals, written as the recipe says of the rows or, where that does not read it, as the file itself shows."""
     section, of_text = data.model_copy(update={"source": path}), path.lower().endswith(tuple(TEXT_ENDINGS))
     try:
         found = read_source(path, texts=data.series_columns, section=section)
-    except DataError:
-        if not of_text:
+    except DataError as error:
+        if not of_text or error.code == "file_not_found":
             raise
     else:
         if not of_text or {"start", "end"} <= set(found.columns):
@@ -71,7 +78,7 @@ def flags_of(rows: pd.DataFrame, labelled: pd.DataFrame) -> np.ndarray:
     return (merged["_merge"] == "both").to_numpy()
 
 
-def _rows_of_column(column: str, table: Table, frame: pd.DataFrame, data: WindowData, origin: str) -> np.ndarray:
+def _rows_of_column(column: str, table: Table, frame: pd.DataFrame, data: Section, origin: str) -> np.ndarray:
     require_columns(frame.columns, [column], origin, rows=len(frame), index=frame.index.names)
     values = _zeros_and_ones(frame[column], column, origin)
     clocks = [data.time] if isinstance(data.time, str) else list(data.time or [])
@@ -119,10 +126,14 @@ def _zeros_and_ones(column: pd.Series, name: str, origin: str) -> np.ndarray:
     return texts.map(_TRUTHS).to_numpy(dtype=float)
 
 
-def _rows_in_intervals(written: pd.DataFrame, table: Table, data: WindowData, origin: str) -> np.ndarray:
+def _rows_in_intervals(written: pd.DataFrame, table: Table, data: Section, origin: str, *, of_more: bool) -> np.ndarray:
     require_columns(
         written.columns, [*data.series_columns, "start", "end"], origin, key=None
     )  # no row: nothing happened
+    if of_more and data.series_columns and len(written):
+        codes, names = read_series(written, data.series_columns, origin)
+        written = written[np.isin(codes, [code for code, name in enumerate(names) if name in table.series])]
+        written = written.reset_index(drop=True)
     series = _series_of(written, table, data.series_columns, origin)
     starts, ends = (_places(written[name], name, table, data, origin) for name in ("start", "end"))
     _refuse_reversed(written, starts, ends, origin)
@@ -132,6 +143,8 @@ def _rows_in_intervals(written: pd.DataFrame, table: Table, data: WindowData, or
         begin = int(table.bounds[place]) + (0 if table.pads is None else int(table.pads[place]))
         own = _clock(table, begin, int(table.bounds[place + 1]))
         if end < own[0] or start > own[-1]:
+            if of_more:
+                continue
             _refuse_outside(written, interval, table, begin, int(table.bounds[place + 1]) - 1, origin)
         first, last = np.searchsorted(own, start, side="left"), np.searchsorted(own, end, side="right")
         if data.resample and first and (first == len(own) or own[first] > start):
@@ -154,7 +167,7 @@ def _series_of(written: pd.DataFrame, table: Table, columns: Sequence[str], orig
     return np.array([table.series.index(name) for name in names])[codes]
 
 
-def _places(column: pd.Series, name: str, table: Table, data: WindowData, origin: str) -> np.ndarray:
+def _places(column: pd.Series, name: str, table: Table, data: Section, origin: str) -> np.ndarray:
     """Times as int64, or numbers of rows."""
     if table.times is not None:
         if not len(column):

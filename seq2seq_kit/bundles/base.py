@@ -121,6 +121,7 @@ class Bundle(ABC):
         *,
         alarms_per_week: float | None = None,
         threshold: float | None = None,
+        labels: str | None = None,
         progress: Progress | None = None,
         origin: str = "the data",
     ) -> Detection:

@@ -14,11 +14,12 @@ from seq2seq_kit.anomalies.detection import Detection, detect_events
 from seq2seq_kit.anomalies.detector import Detector
 from seq2seq_kit.anomalies.row_errors import Progress, RowErrors
 from seq2seq_kit.bundles.base import Bundle, Json
-from seq2seq_kit.bundles.watching import Watched
+from seq2seq_kit.bundles.watching import Watched, labelled
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.detect_fields import Detect
+from seq2seq_kit.recipe.fields import Table
 
 _MONTH_SECONDS = 365.2425 / 12 * 86400
 _BUSINESS_DAY_SECONDS = 7 / 5 * 86400
@@ -65,6 +66,7 @@ class DetectingBundle(Bundle):
         *,
         alarms_per_week: float | None = None,
         threshold: float | None = None,
+        labels: str | None = None,
         progress: Progress | None = None,
         origin: str = "the data",
     ) -> Detection:
@@ -76,6 +78,8 @@ class DetectingBundle(Bundle):
             alarms_per_week: Expected false alarms for each series (in 10,000 rows where rows have no time), instead of the
                 recipe's.
             threshold: A score, instead of both.
+            labels: Which rows are anomalous, for `Detection.judged` and pages: a column of 0 and 1, or a file of intervals, as in
+                `data.labels`. None: those of the recipe, as far as they are of these rows.
             progress: Is told how many windows are done, and of how many.
             origin: Name of the file for messages.
 
@@ -86,7 +90,9 @@ class DetectingBundle(Bundle):
         detector = self.require_detector().tuned(alarms_per_week=alarms_per_week, threshold=threshold)
         watched = self.errors_of(frame, origin, progress)
         found = detect_events(watched.errors, detector, notes=watched.notes)
-        return replace(found, findings=[*watched.findings, *found.findings])
+        data = self.recipe.data
+        flags = labelled(watched, data, frame, labels, origin) if isinstance(data, Table) else None
+        return replace(found, findings=[*watched.findings, *found.findings], labelled=flags)
 
     def answer_to(self, verb: str, frame: pd.DataFrame) -> pd.DataFrame:
         """What MLflow serves where the parameter `verb` is given: of `detect` the events.

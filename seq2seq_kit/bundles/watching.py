@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from seq2seq_kit.anomalies.labels import flags_of, is_file, labelled_rows
 from seq2seq_kit.anomalies.row_errors import Predicts, RowErrors
+from seq2seq_kit.data.windows.labels import row_labels
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.recipe.fields import Table
 
 # Of a pump whose current sensor is dead, scores of the others are at their usual median (1.8) after ten passes; after one 2.4.
 _PASSES = 10
@@ -23,13 +28,40 @@ class Watched:
         errors: Of each row that a window reaches.
         notes: What was done to the rows.
         seconds: From one row to the next; None without a clock.
+        prepared: The rows.
         findings: Columns that gave no values.
     """
 
     errors: RowErrors
     notes: list[str]
     seconds: float | None
+    prepared: Prepared
     findings: list[Finding] = field(default_factory=list)
+
+
+def labelled(watched: Watched, data: Table, frame: pd.DataFrame, labels: str | None, origin: str) -> np.ndarray | None:
+    """Whether each row with errors is labelled as anomalous, shape `(rows,)`; None without labels.
+
+    Args:
+        watched: The rows.
+        data: The recipe's section.
+        frame: The rows as they were read.
+        labels: A column of them, or a file of intervals. None: those of the recipe, where the rows have its column or its file is
+            there; one that is of the training's rows may tell nothing of these.
+        origin: Name of the rows for messages.
+
+    Raises:
+        DataError: See `labelled_rows`.
+    """
+    own: str | None = getattr(data, "labels", None)
+    known = own is not None and (Path(own).is_file() if is_file(own) else own in frame.columns)
+    if labels is None and not known:
+        return None
+    table, prepared = watched.prepared.table, watched.prepared
+    flags = labelled_rows(labels or str(own), table, frame, data, origin=origin, of_more=labels is None)
+    if labels is None and is_file(str(own)) and not flags.any():
+        return None
+    return flags_of(watched.errors.labels, row_labels(prepared, np.flatnonzero(flags)))
 
 
 def rebuilt_inputs(

@@ -116,7 +116,7 @@ class WindowBundle(IntervalBundle):
             instead=read_instead_of(data.missing, rebuilds=rebuilds),
         )
         errors = self.row_errors(prepared, "test", progress)
-        return Watched(errors, list(prepared.notes), seconds_between(prepared), silent)
+        return Watched(errors, list(prepared.notes), seconds_between(prepared), prepared, silent)
 
     @property
     def detect_data(self) -> Data:

@@ -13,10 +13,19 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
+    from seq2seq_kit.anomalies.comparison import Comparison
     from seq2seq_kit.anomalies.detection import Detection
     from seq2seq_kit.bundles.base import Bundle
 
 _SHOWN = 10
+
+
+def take_labels(verb: argparse.ArgumentParser) -> None:
+    """The option `--labels` of a verb."""
+    about = (
+        "which rows are anomalous: a column of 0 and 1, or a file of intervals; default: the recipe's, if of these rows"
+    )
+    verb.add_argument("--labels", metavar="COLUMN|FILE", help=about)
 
 
 def detect(options: argparse.Namespace) -> None:
@@ -26,6 +35,7 @@ def detect(options: argparse.Namespace) -> None:
     from seq2seq_kit.cli.progress import print_finding, print_line
 
     rows.check_ending(options.scores, "--scores")
+    rows.check_page(options.page, "--page")
     if options.save and not options.calibrate:
         raise ArgumentError("--save writes what --calibrate made. Add --calibrate FILE", code="invalid_option")
     bundle, frame = rows.loaded(options, "detect")
@@ -38,6 +48,11 @@ def detect(options: argparse.Namespace) -> None:
     for note in found.notes:
         print_line(notes, f"note: {note}")
     _print_events(console, found, bundle)
+    if judged := found.judged:
+        print_judged(console, judged)
+    elif found.labelled is not None:
+        which = "every" if found.labelled.all() else "no"
+        print_line(notes, f"note: {which} row is labelled as anomalous, so labels judge nothing")
     for finding in found.findings:
         print_finding(console, finding)
     if options.out:
@@ -66,6 +81,7 @@ def _found(bundle: Bundle, frame: pd.DataFrame | list[str], options: argparse.Na
             frame,  # type: ignore[arg-type]  # only models of tables detect
             alarms_per_week=options.alarms_per_week,
             threshold=options.threshold,
+            labels=options.labels,
             progress=lambda done, of: bar.update(task, completed=done, total=of),
             origin=options.data,
         )
@@ -103,6 +119,15 @@ def _print_events(console: Console, found: Detection, bundle: Bundle) -> None:
     if found.unreached:
         reach = "row that no window reaches has" if found.unreached == 1 else "rows that no window reaches have"
         print_line(console, f"{found.unreached:,} {reach} no score")
+
+
+def print_judged(console: Console, judged: Comparison) -> None:
+    """Prints what labels say of a detector."""
+    from seq2seq_kit.cli.progress import print_table
+    from seq2seq_kit.reports.notes import judged_rows
+
+    titles, *cells = judged_rows(judged)
+    print_table(console, titles, cells, title=judged.title)
 
 
 def _spans(starts: pd.Series, ends: pd.Series) -> list[str]:

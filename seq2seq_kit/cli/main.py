@@ -205,6 +205,7 @@ def _parser() -> argparse.ArgumentParser:
     which = verb.add_mutually_exclusive_group()
     which.add_argument("--alarms-per-week", type=float, help="expected false alarms; default: the recipe's")
     which.add_argument("--threshold", type=float, help="score above which an event begins")
+    detecting.take_labels(verb)
     verb.add_argument("--calibrate", metavar="FILE", help="usual rows, not trained on, to fit the detector on")
     verb.add_argument("--save", metavar="FOLDER", help="write the model with the detector that --calibrate fitted")
 
@@ -213,6 +214,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     verb.add_argument("run", metavar="RUN", help="id of a run, or path of a bundle")
     verb.add_argument("--data", metavar="FILE", help="rows as in `data.source`; default: the recipe's own test rows")
+    detecting.take_labels(verb)
     verb.add_argument("--out", metavar="FILE", help="write every figure, by target, series and step (CSV or Parquet)")
     verb.add_argument("--beams", type=int, help="beam width of a translator; default: 1, greedy")
     verb.add_argument("--update", action="store_true", help="move the intervals by each value once it is known")

@@ -47,6 +47,7 @@ def predict(options: argparse.Namespace) -> None:
 
 def answer_windows(verb: str, options: argparse.Namespace) -> None:
     """Encodes, reconstructs or scores windows."""
+    check_page(getattr(options, "map", None), "--map")
     bundle, frame = loaded(options, verb)
     answer: Callable[..., pd.DataFrame] = getattr(bundle, verb)
     given = {"by": options.by} if verb == "score" else {}
@@ -134,6 +135,12 @@ def check_ending(out: str | None, option: str = "--out") -> None:
     """Refuses a file type that cannot be written before anything is computed for it."""
     if out and Path(out).suffix.lower() not in (".csv", ".parquet", ".pq"):
         raise ArgumentError(f"{option} must end in .csv or .parquet. Received: {out}", code="invalid_option")
+
+
+def check_page(out: str | None, option: str) -> None:
+    """Refuses a page that no browser would open as one, before anything is computed for it."""
+    if out and Path(out).suffix.lower() not in (".html", ".htm"):
+        raise ArgumentError(f"{option} must end in .html. Received: {out}", code="invalid_option")
 
 
 def write_frame(frame: pd.DataFrame, out: str | None) -> None:

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seq2seq_kit.cli import rows
+from seq2seq_kit.cli.detecting import print_judged
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from seq2seq_kit.anomalies.comparison import Comparison
     from seq2seq_kit.evaluation import Board
     from seq2seq_kit.evaluation.members import Members
     from seq2seq_kit.results import TrainResult
@@ -137,7 +137,7 @@ def train(options: argparse.Namespace) -> int:
     if result.members:
         _print_members(console, result.members)
     if result.judged:
-        _print_judged(console, result.judged)
+        print_judged(console, result.judged)
     verb = result.bundle.verbs[0]
     console.print(f"run {result.run_id}  {result.seconds:.0f} s in all", highlight=False)
     console.print("  seq2seq-kit ui                                   review it", highlight=False, soft_wrap=True)
@@ -239,28 +239,25 @@ def _print_members(console: Console, members: Members) -> None:
     print_table(console, titles, cells, title=members.title)
 
 
-def _print_judged(console: Console, judged: Comparison) -> None:
-    from seq2seq_kit.cli.progress import print_table
-    from seq2seq_kit.reports.notes import judged_rows
-
-    titles, *cells = judged_rows(judged)
-    print_table(console, titles, cells, title=judged.title)
-
-
 def evaluate(options: argparse.Namespace) -> None:
     """Computes the result table again."""
     from rich.console import Console
 
+    from seq2seq_kit.cli.progress import print_finding
     from seq2seq_kit.quiet import load_tensorflow
 
     rows.check_ending(options.out)
     load_tensorflow()
-    from seq2seq_kit import runs
+    from seq2seq_kit import judging, runs
 
-    evaluation = runs.evaluate(
-        options.run, data=options.data, beams=options.beams, update=options.update, tracking_uri=options.tracking_uri
-    )
-    _print_evaluation(Console(), evaluation)
+    bundle = runs.load(options.run, tracking_uri=options.tracking_uri)
+    evaluation = runs.evaluate(bundle, data=options.data, beams=options.beams, update=options.update)
+    _print_evaluation(console := Console(), evaluation)
+    judged = judging.judge(bundle, data=options.data, labels=options.labels)
+    if judged:
+        print_judged(console, judged)
+        for finding in judged.findings():
+            print_finding(console, finding)
     if options.out:
         rows.write_frame(evaluation.table(), options.out)
 

@@ -12,6 +12,13 @@ WindowScale = Literal["none", "mean_abs", "standard"]
 ShortSeries = Annotated[
     Literal["refuse", "leave_out"], Field(description="Series too short for a window: refused, or left out and told.")
 ]
+AnomalyLabels = Annotated[
+    Name | None,
+    Field(
+        description="Which rows are anomalous, for figures only: a column of 0 and 1, or a file with the columns `start`, `end` "
+        "and those of `series` if there are any. Nothing is fitted on them.",
+    ),
+]
 
 
 class WindowColumns(Section):
@@ -46,11 +53,7 @@ class WindowColumns(Section):
         description="Columns that are the same in all rows of a series, such as its region: numbers, or named in `categories`. "
         "Given to the encoder and, in a forecast, to the decoder at every step.",
     )
-    labels: Name | None = Field(
-        None,
-        description="Which rows are anomalous, for figures only: a column of 0 and 1, or a file with the columns `start`, `end` "
-        "and those of `series` if there are any. Nothing is fitted on them.",
-    )
+    labels: AnomalyLabels = None
     series_category: bool = Field(
         False, description="The series itself is a category; series that training has not seen are the unknown one."
     )

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.anomalies.comparison import DETECTOR
 from seq2seq_kit.anomalies.detection import Detection
+from seq2seq_kit.anomalies.surface import runs
 from seq2seq_kit.reports.page import packed, program_page, write_page
 from seq2seq_kit.reports.plots import with_unit
 from seq2seq_kit.text import printable
@@ -38,6 +40,7 @@ class Shown:
         per: In what they are expected: `week`.
         units: Of the columns, by name.
         facts: Sentences above the figure.
+        labelled: Whether each row is labelled as anomalous, `(rows,)`; None without labels.
     """
 
     series: Sequence[str]
@@ -57,6 +60,7 @@ class Shown:
     per: str = "week"
     units: Mapping[str, str] = field(default_factory=dict)
     facts: Sequence[str] = ()
+    labelled: np.ndarray | None = None
 
 
 def detection_page(detection: Detection, *, title: str, units: Mapping[str, str] | None = None) -> str:
@@ -102,6 +106,7 @@ def shown_of(detection: Detection, *, units: Mapping[str, str] | None = None) ->
         f"False alarms expected at the threshold {detector.threshold:.4g}, per {per}: {detector.alarms_per_week:.3g}, "
         f"by the scores of {detector.rows:,} validation rows."
     ]
+    facts += _told(detection)
     if detection.unreached:
         facts.append(f"{detection.unreached:,} rows that no window reaches are not here.")
     return Shown(
@@ -121,8 +126,19 @@ def shown_of(detection: Detection, *, units: Mapping[str, str] | None = None) ->
         rates=detector.rates,
         per=per,
         units=units or {},
+        labelled=detection.labelled,
         facts=[*facts, *(f"{note[:1].upper()}{note[1:]}." for note in detection.notes), *map(str, detection.findings)],
     )
+
+
+def _told(detection: Detection) -> list[str]:
+    """What labels say of the events at the detector's threshold."""
+    judged = detection.judged
+    if judged is None:
+        return [] if detection.labelled is None else ["No row here is labelled, or every one is."]
+    counts = judged.judged[DETECTOR].counts
+    false = f"{counts.false:,} event{' overlaps' if counts.false == 1 else 's overlap'} none of them"
+    return [f"Of {judged.events:,} labelled stretches events at this threshold find {counts.found:,}; {false}."]
 
 
 def anomaly_page(shown: Shown, *, title: str) -> str:
@@ -153,6 +169,7 @@ def anomaly_page(shown: Shown, *, title: str) -> str:
         "spread": float(known.max() / shown.threshold) if known.size else 1.0,
         "at": packed(at.astype(np.float64)),
         "scores": packed(shown.scores.astype(np.float64)),
+        "labelled": None if shown.labelled is None else runs(shown.labelled, shown.segment).tolist(),
         "segment": packed(shown.segment.astype(np.int32)),
         **{
             name: [packed(table[:, number].astype(np.float32)) for number in kept]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from seq2seq_kit.anomalies.comparison import Comparison, Rows, compare
+from seq2seq_kit.anomalies.detection import Detection
 from seq2seq_kit.anomalies.labels import flags_of, labelled_rows
 from seq2seq_kit.anomalies.row_errors import RowErrors, newest_rows, row_errors
 from seq2seq_kit.bundles.windows import WindowBundle
@@ -13,7 +16,7 @@ from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
 from seq2seq_kit.data.windows.labels import row_labels
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.recipe.fields import Recipe, WindowData
+from seq2seq_kit.recipe.fields import Recipe, Table
 
 
 def labels_of(recipe: Recipe, source: pd.DataFrame | FrameOnDisk, prepared: Prepared) -> np.ndarray | None:
@@ -23,17 +26,18 @@ def labels_of(recipe: Recipe, source: pd.DataFrame | FrameOnDisk, prepared: Prep
         DataError: See `labelled_rows`.
     """
     data = recipe.data
-    if not isinstance(data, WindowData) or data.labels is None or not isinstance(source, pd.DataFrame):
+    labels: str | None = getattr(data, "labels", None)
+    if not isinstance(data, Table) or labels is None or not isinstance(source, pd.DataFrame):
         return None
-    return labelled_rows(data.labels, prepared.table, source, data, origin=prepared.table.origin)
+    return labelled_rows(labels, prepared.table, source, data, origin=prepared.table.origin)
 
 
 def check_labels(
-    recipe: Recipe, source: pd.DataFrame | FrameOnDisk, prepared: Prepared, *, detects: bool
+    recipe: Recipe, source: pd.DataFrame | FrameOnDisk, prepared: Prepared, *, detects: bool, test: np.ndarray
 ) -> list[Finding]:
     """The finding on labels that cannot judge, before anything is trained; errors as of `labels_of`.
 
-    `detects` tells whether the model gets a detector.
+    `detects` tells whether the model gets a detector, `test` the `(first, end)` of the test rows, shape `(stretches, 2)`.
     """
     labelled = labels_of(recipe, source, prepared)
     if labelled is None:
@@ -43,13 +47,25 @@ def check_labels(
         return [
             Finding("labels_judge_nothing", "warning", said, "Add the section `detect: {}`, or leave data.labels out")
         ]
-    rows = np.concatenate([labelled[first:end] for first, end in prepared.split.rows("test")])
+    rows = np.concatenate([labelled[first:end] for first, end in test])
     if rows.any() and not rows.all():
         return []
     which = "every" if len(rows) and rows.all() else "no"
     said = f"{which} test row is labelled as anomalous ({int(labelled.sum()):,} of all {len(labelled):,} rows are)"
     advice = "There will be no figures of anomalies. Choose data.split so that the test rows hold some of both"
     return [Finding("labels_judge_nothing", "warning", said, advice)]
+
+
+def labelled_detection(
+    found: Detection, recipe: Recipe, source: pd.DataFrame | FrameOnDisk, prepared: Prepared
+) -> Detection:
+    """The detection of some of the prepared rows with their labels, where the recipe has any."""
+    labelled = labels_of(recipe, source, prepared)
+    if labelled is None:
+        return found
+    rows = row_labels(prepared, np.flatnonzero(labelled))
+    names = found.scores.iloc[:, : len(rows.columns)].set_axis(rows.columns, axis=1)  # answers may be called otherwise
+    return replace(found, labelled=flags_of(names, rows))
 
 
 def judge_bundle(bundle: WindowBundle, prepared: Prepared, labelled: np.ndarray, *, seed: int) -> Comparison | None:

@@ -35,7 +35,7 @@ from seq2seq_kit.reports.interactive import write_interactive
 from seq2seq_kit.reports.intervals import plot_intervals
 from seq2seq_kit.tasks.beginning import scaler_of
 from seq2seq_kit.tasks.job import Job, R, Served
-from seq2seq_kit.tasks.judged import check_labels, judge_bundle, labels_of
+from seq2seq_kit.tasks.judged import check_labels, judge_bundle, labelled_detection, labels_of
 from seq2seq_kit.tasks.leaving_out import Leavable, leavable_windows
 from seq2seq_kit.tasks.rows import rows_of, source_of
 from seq2seq_kit.training.fit import Examples, Fit
@@ -120,7 +120,13 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
             require_calibration(self.prepared, self.levels)
         return [
             *check_data(self.prepared),
-            *check_labels(self.recipe, self.source, self.prepared, detects=self.wants_detector),
+            *check_labels(
+                self.recipe,
+                self.source,
+                self.prepared,
+                detects=self.wants_detector,
+                test=self.prepared.split.rows("test"),
+            ),
         ]
 
     @property
@@ -234,7 +240,9 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
     def judged(self, bundle: W) -> Comparison | None:
         judges = bundle.detector is not None and self.evaluated == "test"
         rows = labels_of(self.recipe, self.source, self.prepared) if judges else None
-        return None if rows is None else judge_bundle(bundle, self.prepared, rows, seed=self.recipe.seed)
+        if rows is None:
+            return None
+        return judge_bundle(bundle, self.seen_by(bundle).prepared, rows, seed=self.recipe.seed)
 
     def report(self, bundle: W, part: str) -> Evaluation:
         return bundle.evaluate_part(self.seen_by(bundle).prepared, part)
@@ -260,7 +268,7 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
         part = self.evaluated
         kept = newest_rows(self.prepared, part, _ROWS_OF_A_PAGE)
         left, used = (int(np.diff(rows.rows[part]).sum()) for rows in (self.prepared, kept))
-        found = bundle.detection(kept, part)
+        found = labelled_detection(bundle.detection(kept, part), self.recipe, self.source, self.prepared)
         if left == used:
             return found
         said = f"the newest {used:,} of the {left:,} rows of the {part} part are here; `detect --page` shows others"

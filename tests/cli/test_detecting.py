@@ -86,6 +86,9 @@ def test_a_model_without_a_detector_is_calibrated_and_kept(folder: Path, forecas
         (["--alarms-per-week", "0"], "invalid_argument"),
         (["--scores", "scores.txt"], "invalid_option"),
         (["--save", "kept"], "invalid_option"),
+        (["--page", "events.png"], "invalid_option"),
+        (["--labels", "worse"], "missing_column"),
+        (["--labels", "none.csv"], "file_not_found"),
         (["--calibrate", "none.csv"], "file_not_found"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,37 @@ def test_a_click_zooms_and_a_box_shows_a_column(browser: Any, tmp_path: Path) ->
     browser.find_elements(By.CSS_SELECTOR, "#columns input")[2].click()
     settled(browser)
     assert browser.execute_script(traces) == 2
+
+
+def test_labelled_stretches_stand_on_a_strip(browser: Any, tmp_path: Path) -> None:
+    found = detected()
+    labelled = np.zeros(len(found.scores), dtype=bool)
+    events = found.scores.event
+    labelled[(events == 1).fillna(False).to_numpy(dtype=bool)] = True
+    quiet = int(np.flatnonzero(events.isna().to_numpy())[500])
+    labelled[quiet : quiet + 2] = True
+    opened(browser, replace(found, labelled=labelled), tmp_path)
+    settled(browser)
+    assert "Of 2 labelled stretches events at this threshold find 1" in text_of(browser)
+    assert ", 1 of 2 labelled stretches found; expected" in browser.find_element("id", "said").text
+    head = browser.find_element("css selector", "#events thead").text
+    assert head.split()[-1] == "labelled"
+    rows = [row.text.split()[-1] for row in browser.find_elements("css selector", "#events tbody tr")]
+    assert rows[0] == "yes"
+    assert set(rows[1:]) == {"no"}
+    strip = "return byId('figure').data.filter(t => t.name === 'labelled').map(t => t.x.length)"
+    (points,) = browser.execute_script(strip)
+    assert points % 6 == 0
+    assert points > 0
+    browser.execute_script("choose(1e9)")
+    settled(browser)
+    assert "0 of 2 labelled stretches found" in browser.find_element("id", "said").text
+    assert "labelled" in browser.find_element("css selector", "#figure .legend").text
+    assert "labelled stretches on a strip" in browser.execute_script("return byId('figure').getAttribute('aria-label')")
+    assert not [line for line in browser.get_log("browser") if line["level"] == "SEVERE"]
+    opened(browser, found, tmp_path)
+    settled(browser)
+    assert "labelled" not in text_of(browser)
 
 
 def test_names_run_nothing_and_stand_there_as_they_are(browser: Any, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Labels of a run: read before the training, figures after it."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +10,13 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.anomalies.comparison import DETECTOR, TITLES
-from seq2seq_kit.errors import DataError, RecipeError
+from seq2seq_kit.errors import ArgumentError, DataError, RecipeError
+from seq2seq_kit.judging import judge
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.registry import parse_recipe
+from seq2seq_kit.tasks.whole.data import Sequences
 from seq2seq_kit.tasks.windows import WindowJob
+from tests.conftest import hourly_frame, next_step_recipe, waves_frame, whole_recipe
 
 ROWS = 800
 FAULTS = ((700, 711), (760, 767))
@@ -129,6 +134,92 @@ def test_a_model_does_not_read_its_labels(data: dict[str, Any], code: str) -> No
     assert (code, "data.labels") in {(problem.code, problem.key) for problem in told.value.problems}
 
 
+def test_new_rows_are_judged_by_their_own_labels(tmp_path: Path) -> None:
+    job = job_of()
+    bundle, _ = job.detecting(job.bundle(job.build(), {}))
+    frame = frame_of()
+    found = bundle.detect(frame)
+    assert found.labelled is not None
+    assert found.scores.when[found.labelled].tolist() == frame.when[frame.fault == 1].tolist()
+    judged = found.judged
+    assert judged is not None
+    assert list(judged.judged) == [DETECTOR]
+    assert (judged.events, judged.rows) == (2, ROWS)
+    assert judged.figures()["event_recall"] == 1.0
+    counts = judged.judged[DETECTOR].counts
+    assert counts.found + counts.false >= 2
+    assert bundle.detect(frame.drop(columns="fault")).labelled is None  # nobody has labelled these
+    other = bundle.detect(frame.drop(columns="fault").assign(bad=frame.fault), labels="bad")
+    assert other.judged is not None
+    assert other.judged.table().equals(judged.table())
+    with pytest.raises(DataError) as told:
+        bundle.detect(frame, labels="worse")
+    assert told.value.code == "missing_column"
+
+
+def test_a_file_of_intervals_is_of_the_rows_that_it_is_given_for(tmp_path: Path) -> None:
+    frame, file = frame_of(), tmp_path / "faults.csv"
+    spans = [(frame.when[first], frame.when[last]) for first, last in FAULTS]
+    pd.DataFrame(spans, columns=["start", "end"]).to_csv(file, index=False)
+    job = job_of(labels=str(file))
+    bundle, _ = job.detecting(job.bundle(job.build(), {}))
+    late = frame[740:].reset_index(drop=True)
+    found = bundle.detect(late)  # the recipe's file is of more rows than these
+    assert found.judged is not None
+    assert found.judged.events == 1
+    assert bundle.detect(frame[:690]).labelled is None
+    with pytest.raises(DataError) as told:
+        bundle.detect(late, labels=str(file))
+    assert told.value.code == "labels_outside_rows"
+
+
+@pytest.mark.parametrize("framing", ["whole", "next_step"])
+def test_other_framings_are_judged_too(framing: str, tmp_path: Path) -> None:
+    if framing == "whole":
+        frame = waves_frame(60).assign(fault=0)
+        sequences = open_job(parse_recipe(whole_recipe()), frame).examples
+        assert isinstance(sequences, Sequences)
+        bad = frame["name"].isin([sequences.names[number] for number in sequences.parts["test"][::3]])
+        rows = frame.index[bad & (frame.groupby("name").cumcount() == 2)]
+        frame.loc[rows, ["x", "fault"]] = [90.0, 1]
+        recipe = whole_recipe(labels="fault")
+    else:
+        frame = hourly_frame(600).assign(fault=0)
+        frame.loc[560:563, ["heat", "fault"]] = [80.0, 1]
+        recipe = next_step_recipe(labels="fault") | {"detect": {}}
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    recipe["data"]["source"] = str(tmp_path / "rows.csv")
+    job = open_job(parse_recipe(recipe), None)
+    assert "labels_judge_nothing" not in {finding.code for finding in job.check()}
+    bundle, _ = job.detecting(job.bundle(job.build(), {}))
+    found = job.judged(bundle)
+    assert found is not None
+    assert next(iter(found.judged)) == DETECTOR
+    assert "random" in found.about
+    assert found.figures()["event_recall"] > 0.9
+    assert found.figures()["auc_pr"] > found.figures("random")["auc_pr"]
+    again = judge(bundle)
+    assert again is not None
+    assert again.table().equals(found.table())
+    assert judge(bundle, data=frame) is not None
+    assert job.judged(replace(bundle, detector=None)) is None  # type: ignore[type-var]
+    none = open_job(parse_recipe(recipe), frame.assign(fault=0))
+    assert "labels_judge_nothing" in {finding.code for finding in none.check()}
+    with pytest.raises(RecipeError) as told:
+        parse_recipe(recipe | {"data": recipe["data"] | {"labels": recipe["data"]["inputs"][0]}})
+    assert "target_leak" in {problem.code for problem in told.value.problems}
+
+
+def test_who_has_no_detector_is_judged_by_nobody(tmp_path: Path) -> None:
+    frame_of().to_csv(tmp_path / "rows.csv", index=False)
+    job = open_job(recipe_of(task="forecast", detect=False, source=str(tmp_path / "rows.csv")), None)
+    bundle, _ = job.detecting(job.bundle(job.build(), {}))
+    assert judge(bundle) is None
+    with pytest.raises(ArgumentError) as told:
+        judge(bundle, labels="fault")
+    assert told.value.code == "no_detector"
+
+
 @pytest.mark.slow
 def test_a_run_shows_what_its_labels_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from mlflow import MlflowClient
@@ -145,6 +236,19 @@ def test_a_run_shows_what_its_labels_say(tmp_path: Path, capsys: pytest.CaptureF
     printed = capsys.readouterr().out
     assert "oracle_f1" in printed
     assert "sub-PCA" in printed
+    run_id = re.findall(r"run (\w+) ", printed)[0]
+    words = [run_id, "--tracking-uri", str(tmp_path / "runs")]
+    assert main(["evaluate", *words]) == 0
+    again = capsys.readouterr().out
+    assert [line for line in printed.splitlines() if "detector" in line or "sub-PCA" in line] == [
+        line for line in again.splitlines() if "detector" in line or "sub-PCA" in line
+    ]
+    assert main(["evaluate", *words, "--data", str(tmp_path / "rows.csv")]) == 0
+    assert "2 labelled events in 800 rows" in capsys.readouterr().out
+    page = tmp_path / "page.html"
+    assert main(["detect", *words, "--data", str(tmp_path / "rows.csv"), "--page", str(page)]) == 0
+    assert "oracle_f1" in capsys.readouterr().out
+    assert "Of 2 labelled stretches" in page.read_text(encoding="utf-8")
     client = MlflowClient(f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}")
     run = client.search_runs([each.experiment_id for each in client.search_experiments()])[0]
     assert 0 < run.data.metrics["test/vus_pr"] <= 1

@@ -3,7 +3,7 @@
 const MOST_POINTS = 3000, MOST_BANDS = 1500, MOST_NUMBERS = 40, MOST_PEAKS = 150, MOST_ROWS = 500, FEW_COLUMNS = 3;
 const SCORE = 170, PANEL = 130, BETWEEN = 24;  // pixels
 const PER = `per ${detector.per}`;
-const BLACK = "#1b1b1b", BLUE = "#0072b2", RED = "#d55e00", BAND = "rgba(230,159,0,.28)";
+const BLACK = "#1b1b1b", BLUE = "#0072b2", RED = "#d55e00", GREEN = "#009e73", BAND = "rgba(230,159,0,.28)";
 
 const state = {threshold: detector.threshold, series: 0, range: null, shown: new Set(), chosen: null, by: "severity", down: true, events: []};
 
@@ -23,7 +23,8 @@ function choose(threshold) {
   const rate = alarms(threshold), count = `${state.events.length.toLocaleString("en")} ${state.events.length === 1 ? "event" : "events"}`;
   const where = series.length > 1 ? ` (${here} in this series)` : "";
   const expectedAlarms = Number.isFinite(rate) ? `; expected false alarms ${PER}: ${figure(rate)}` : "";
-  byId("said").textContent = `Threshold ${figure(threshold)}: ${count}${where}${expectedAlarms}. To use it: --threshold ${Number(threshold.toPrecision(6))}`;
+  const labels = labelled.length ? `, ${foundOf(state.events)} of ${labelled.length.toLocaleString("en")} labelled stretches found` : "";
+  byId("said").textContent = `Threshold ${figure(threshold)}: ${count}${where}${labels}${expectedAlarms}. To use it: --threshold ${Number(threshold.toPrecision(6))}`;
   slider.setAttribute("aria-valuetext", `threshold ${figure(threshold)}, ${count}${expectedAlarms}`);
   drawSoon();
 }
@@ -31,8 +32,9 @@ function choose(threshold) {
 // ---- tables ----------------------------------------------------------------------------------------------------------------
 const FIELDS = [
   ["number", "#"], ...(series.length > 1 ? [["series", "series"]] : []), ["severity", "severity"], ["cause", "column"],
-  ["start", "start"], ["end", "end"], ["time", "peak"], ["steps", "steps"], ["rate", PER]];
-const WORDS = ["series", "cause"];
+  ["start", "start"], ["end", "end"], ["time", "peak"], ["steps", "steps"], ["rate", PER],
+  ...(labelled.length ? [["labelled", "labelled"]] : [])];
+const WORDS = ["series", "cause", "labelled"];
 
 function strongest(event) {
   const order = columns.map((_, number) => number).filter(number => shares[number][event.peak] > 0);
@@ -47,7 +49,7 @@ function cause(event) {
 }
 
 function ordered() {
-  const value = event => state.by === "cause" ? cause(event) : state.by === "series" ? event.series : event[state.by];
+  const value = event => state.by === "cause" ? cause(event) : state.by === "series" ? event.series : state.by === "labelled" ? isLabelled(event) : event[state.by];
   const sign = state.down ? -1 : 1;
   return [...state.events].sort((one, other) => {
     const [left, right] = [value(one), value(other)];
@@ -69,7 +71,8 @@ function drawEvents() {
   const rows = ordered().slice(0, MOST_ROWS).map(event => {
     const button = element("button", {type: "button", "data-event": event.number, "aria-label": `Zoom to event ${event.number}`, onclick: () => zoomTo(event)}, String(event.number));
     const cells = {number: button, series: series[event.series], start: place(event.start), end: place(event.end), time: place(event.time),
-                   steps: event.steps.toLocaleString("en"), severity: figure(event.severity), rate: (event.score > detector.rates[0].at(-1) ? "≤ " : "") + figure(event.rate), cause: cause(event)};
+                   steps: event.steps.toLocaleString("en"), severity: figure(event.severity), rate: (event.score > detector.rates[0].at(-1) ? "≤ " : "") + figure(event.rate), cause: cause(event),
+                   labelled: isLabelled(event) ? "yes" : "no"};
     const made = element("tr", {"aria-selected": String(state.chosen === event)});
     for (const [field] of FIELDS) made.append(element("td", {class: WORDS.includes(field) ? "left" : "number"}, cells[field]));
     made.addEventListener("click", () => zoomTo(event));
@@ -161,6 +164,17 @@ function bands(first, end, from, to) {
           here];
 }
 
+/** The labelled stretches, as a strip of their own between two heights of the figure. */
+function strip(first, end, from, to, low, high) {
+  const x = [], y = [], least = (to - from) / 800;
+  for (const [begin, last] of labelled) {
+    if (last < first || begin >= end || x.length > 6 * MOST_BANDS) continue;
+    const middle = (at[begin] + at[last]) / 2, half = Math.max((at[last] - at[begin]) / 2 + halfStep, least);
+    x.push(middle - half, middle - half, middle + half, middle + half, middle - half, null); y.push(low, high, high, low, low, null);
+  }
+  return {x, y, name: "labelled", type: "scatter", mode: "lines", fill: "toself", fillcolor: GREEN, line: {color: GREEN, width: 1}, hoverinfo: "skip", yaxis: "y"};
+}
+
 function draw() {
   waiting = false;
   drawEvents();
@@ -168,13 +182,14 @@ function draw() {
   const shown = order.filter(number => state.shown.has(number)).sort((one, other) => one - other);
   const [first, end] = visible(), [from, to] = state.range ?? bounds(), [band, numbers, here] = bands(first, end, from, to);
   const panels = shown.length, height = SCORE + PANEL * panels, score = SCORE / height, room = PANEL / height, gap = BETWEEN / height;
-  const traces = [{...band, yaxis: "y"}, {...numbers, yaxis: "y"}];
+  const traces = [{...band, yaxis: "y"}, {...numbers, yaxis: "y"}], above = panels || labelled.length ? score - gap : score;
+  if (labelled.length) traces.push(strip(first, end, from, to, above + gap / 5, above + gap * 3 / 5));
   const layout = {
     height: height + 100, margin: {l: 70, r: 20, t: 60, b: 40}, paper_bgcolor: "#fff", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "x unified",
     legend: {orientation: "h", x: 0, y: 1 + 22 / height, yanchor: "bottom"}, dragmode: "zoom", font: {family: "system-ui, sans-serif", size: 13, color: BLACK},
     xaxis: {type: data.clock ? "date" : "linear", range: [from - halfStep, to + halfStep], anchor: "y2", gridcolor: "#e3e7ea", zeroline: false, title: {text: data.clock ? "" : "row"}},
     yaxis: {domain: [0, 1], range: [0, 1], fixedrange: true, visible: false},
-    yaxis2: {domain: [0, score - (panels ? gap : 0)], title: {text: "score"}, type: byId("log").checked ? "log" : "linear", gridcolor: "#e3e7ea", zeroline: false, fixedrange: true},
+    yaxis2: {domain: [0, above], title: {text: "score"}, type: byId("log").checked ? "log" : "linear", gridcolor: "#e3e7ea", zeroline: false, fixedrange: true},
     shapes: [], annotations: []};
   if (!byId("log").checked) layout.yaxis2.rangemode = "tozero";
   shown.forEach((number, panel) => {
@@ -195,9 +210,9 @@ function draw() {
                marker: {symbol: "triangle-down", size: 10, color: RED, line: {color: "#fff", width: 1}}});
   const where = series.length > 1 ? `series ${series[state.series]}, ` : "";
   byId("figure").setAttribute("aria-label", `${where}${place(from)} to ${place(to)}: ${shown.map(number => columns[number]).join(", ")} actual and expected, ` +
-    `the score below with the threshold ${figure(state.threshold)}, ${here.length} events shaded. The table below has the same events.`);
+    `the score below with the threshold ${figure(state.threshold)}, ${here.length} events shaded${labelled.length ? `, ${labelled.filter(([first, last]) => last >= visible()[0] && first < visible()[1]).length} labelled stretches on a strip above the score` : ""}. The table below has the same events.`);
   byId("shown").textContent = `${place(from)} to ${place(to)}, ${(end - first).toLocaleString("en")} rows` + (end - first > MOST_POINTS ? ", drawn by the smallest and largest of neighbours" : "");
-  Plotly.react("figure", traces, layout, {displaylogo: false, responsive: true, doubleClick: false, modeBarButtons: [["zoom2d", "pan2d", "toImage"]]});
+  Plotly.react("figure", traces, layout, {displaylogo: false, displayModeBar: innerWidth > 700, responsive: true, doubleClick: false, modeBarButtons: [["zoom2d", "pan2d", "toImage"]]});
   if (!bound) bind();
 }
 

@@ -45,6 +45,12 @@ function eventsOf(threshold) {
   return found;
 }
 
+/** First and last row of each labelled stretch; none without labels. */
+const labelled = data.labelled ?? [];
+const overlap = (event, [first, last]) => event.first <= last && event.last >= first;
+const isLabelled = event => labelled.some(stretch => overlap(event, stretch));
+const foundOf = events => labelled.filter(stretch => events.some(event => overlap(event, stretch))).length;
+
 function seriesOf(row) {
   let low = 0, high = ranges.length - 1;
   while (low < high) { const middle = (low + high + 1) >> 1; if (ranges[middle][0] <= row) low = middle; else high = middle - 1; }

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from seq2seq_kit.recipe.column_fields import ShortSeries
+from seq2seq_kit.recipe.column_fields import AnomalyLabels, ShortSeries
 from seq2seq_kit.recipe.detect_fields import DETECT, Detect
 from seq2seq_kit.recipe.fields import (
     Calendar,
@@ -29,6 +29,7 @@ from seq2seq_kit.recipe.interval_fields import (
 from seq2seq_kit.recipe.rules import TABLE_RULES
 from seq2seq_kit.recipe.split_rules import a_split_in_time_leaves_training_rows
 from seq2seq_kit.recipe.time_fields import SEASON
+from seq2seq_kit.recipe.transform_rules import anomaly_labels_are_not_read
 
 
 class NextStepData(Data):
@@ -45,6 +46,7 @@ class NextStepData(Data):
     output_steps: Steps = Field(description="Rows ahead that the evaluation forecasts autoregressively.")
     season: Steps | None = Field(None, description=SEASON)
     window_stride: Steps = Field(1, description="Rows from one forecast of the evaluation to the next.")
+    labels: AnomalyLabels = None
     short_series: ShortSeries = "leave_out"
     missing: Literal["refuse", "interpolate", "ffill"] = Field("refuse", description="What to do with missing cells.")
     split: CalibratedSplit = Field(
@@ -59,6 +61,7 @@ class NextStepRecipe(Recipe):
         *TABLE_RULES,
         a_split_in_time_leaves_training_rows,
         intervals_have_levels_and_rows,
+        anomaly_labels_are_not_read,
     )
     no_ensemble: ClassVar[str] = (
         "a next-step forecast carries the states of one model from step to step; `framing: horizon` takes an ensemble"

@@ -51,4 +51,5 @@ def watched_rows(rebuild: Rebuild, data: WholeData, frame: pd.DataFrame, scaler:
     instead = read_instead_of(data.missing, rebuilds=True)
     silent = examine_silence(sequences.prepared.table, data.inputs, longest=None, instead=instead)
     errors = errors_of_rows(rebuild, sequences, "test")
-    return Watched(errors, list(sequences.notes), seconds_between(sequences.prepared), silent)
+    prepared = sequences.prepared
+    return Watched(errors, list(sequences.notes), seconds_between(prepared), prepared, silent)

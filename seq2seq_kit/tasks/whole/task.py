@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.anomalies.comparison import Comparison, Rows, compare
+from seq2seq_kit.anomalies.labels import flags_of
 from seq2seq_kit.bundles.base import Json
 from seq2seq_kit.data.sequences.ragged import Ragged, by_length
+from seq2seq_kit.data.tables.splits import PARTS
+from seq2seq_kit.data.windows.labels import row_labels
 from seq2seq_kit.evaluation.diagnostics import examine_errors, returns_the_mean
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.reports.anomaly_page import write_anomaly_page
 from seq2seq_kit.tasks.job import Loss, Served
+from seq2seq_kit.tasks.judged import check_labels, labelled_detection, labels_of
 from seq2seq_kit.tasks.leaving_out import Leavable, rms_by_example
 from seq2seq_kit.tasks.rows import rows_of
 from seq2seq_kit.tasks.sequences import SequenceJob, example_rows, served_example
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 6
 _CHUNK = 512
+_LONGEST_PEER = 64  # rows of a window of the baselines of a detector
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,10 @@ class WholeJob(SequenceJob[WholeRecipe, WholeBundle, SequenceEvaluation]):
             if not known.size or known.min() == known.max():
                 text = f"column {name} is {'constant' if known.size else 'empty'} in all training sequences"
                 findings.append(Finding("constant_column", "warning", text, "Leave it out of data.inputs"))
-        return findings + self.few_sequences()
+        starts, test = sequences.starts, sequences.parts["test"]
+        rows = np.column_stack([starts[test], starts[test] + sequences.lengths[test]])
+        labels = check_labels(self.recipe, self.source, sequences.prepared, detects=True, test=rows)
+        return [*findings, *self.few_sequences(), *labels]
 
     def build(self) -> keras.Model:
         from seq2seq_kit.models.whole import build_whole_autoencoder
@@ -125,6 +134,24 @@ class WholeJob(SequenceJob[WholeRecipe, WholeBundle, SequenceEvaluation]):
     def detecting(self, bundle: WholeBundle) -> tuple[WholeBundle, list[Finding]]:
         return bundle.fit_detector(self.examples)
 
+    def judged(self, bundle: WholeBundle) -> Comparison | None:
+        sequences = self.seen_by(bundle).examples
+        judges = bundle.detector is not None and self.evaluated == "test"
+        flags = labels_of(self.recipe, self.source, sequences.prepared) if judges else None
+        if flags is None:
+            return None
+        errors = {part: bundle.row_errors(sequences, part) for part in PARTS}
+        detector, test = bundle.require_detector(), errors["test"]
+        return compare(
+            flags_of(test.labels, row_labels(sequences.prepared, np.flatnonzero(flags))),
+            detector.score(test.errors, test.segment)[0],
+            detector,
+            **{part: Rows(each.actual / bundle.scaler.scale[0], each.segment) for part, each in errors.items()},
+            # A window of the baselines fits into every training sequence.
+            steps=int(np.clip(sequences.lengths[sequences.parts["train"]].min(), 2, _LONGEST_PEER)),
+            seed=self.recipe.seed,
+        )
+
     def report(self, bundle: WholeBundle, part: str) -> SequenceEvaluation:
         return bundle.evaluate_part(self.seen_by(bundle).examples, part)
 
@@ -142,6 +169,7 @@ class WholeJob(SequenceJob[WholeRecipe, WholeBundle, SequenceEvaluation]):
             bundle.map_sequences(self.examples, numbers).save(folder / "latent_space.html", title=title)
         if bundle.detector is not None:
             found, title = bundle.detection(self.examples, "test"), f"Anomalies of the test sequences: {name}"
+            found = labelled_detection(found, self.recipe, self.source, self.examples.prepared)
             write_anomaly_page(found, folder / "anomalies.html", title=title, units=self.recipe.data.units)
         # Spread over the part by place, never by how well they turned out.
         picked = numbers[np.unique(np.linspace(0, len(numbers) - 1, min(_SHOWN, len(numbers))).astype(int))]
