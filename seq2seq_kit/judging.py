@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from seq2seq_kit.bundles.base import Bundle, rows_given
 from seq2seq_kit.bundles.detecting import DetectingBundle
 from seq2seq_kit.opening import load
@@ -46,7 +48,7 @@ def judge(
         origin = str(data) if isinstance(data, str | Path) else "the data"
         return bundle.detect(rows, labels=labels, origin=origin).judged
     if not detects:
-        return bundle.detect(rows_given(bundle.recipe, open_job(bundle.recipe).source)).judged  # says why not
+        bundle.detect(pd.DataFrame())  # says why not
     recipe = bundle.recipe
     if labels is not None:
         recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"labels": labels})})

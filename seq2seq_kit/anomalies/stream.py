@@ -160,7 +160,7 @@ class EventStream:
         found, most = [], self._stretches.span
         for name, first, end in zip(rows.names, rows.bounds[:-1], rows.bounds[1:], strict=True):
             if rows.back.get(name, 0) > most:
-                self._reader.refuse_jump(name, rows.back[name], most)
+                self._reader.refuse_jump(name, rows.back[name], most, within=True)
             state = self._series.get(name)
             taken, gaps = np.arange(end - first), np.zeros(end - first, dtype=np.int64)
             if rows.times is not None:

@@ -222,9 +222,16 @@ class RowReader:
             )
 
     @staticmethod
-    def refuse_jump(name: str, steps: float, most: int) -> None:
-        """Raises `DataError`: a clock has jumped back."""
+    def refuse_jump(name: str, steps: float, most: int, *, within: bool = False) -> None:
+        """Raises `DataError`: a clock has jumped back, or the rows of one chunk (`within`) are not in order of time."""
         which = f" of series {name}" if name else ""
+        if within:
+            raise DataError(
+                f"the rows of this chunk are not in order of time: the clock{which} jumps back by {steps:g} steps from one row "
+                f"to the next, and rows may be out of order by up to {most}. Nothing of these rows was read. Sort them by time "
+                "(`frame.sort_values(...)`), or correct the row whose time is wrong, and feed them again",
+                code="clock_jumped_back",
+            )
         raise DataError(
             f"the clock{which} jumps back by {steps:g} steps; rows may be late by up to {most}, which are left out and told. "
             "Nothing of these rows was read. Correct their times and feed them again; if the newest row before had a wrong time, "

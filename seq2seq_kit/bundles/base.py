@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.bundles.absent import SaysWhatItCannot
 from seq2seq_kit.bundles.golden import standard_normal
 from seq2seq_kit.bundles.shapes import Shape, refuse_other_shapes, refuse_other_sizes
 from seq2seq_kit.data.sources.files import READ, in_their_files
@@ -42,7 +43,7 @@ _TAKES_ROWS = (  # see `Bundle.__init_subclass__`
 )
 
 
-class Bundle(ABC):
+class Bundle(SaysWhatItCannot, ABC):
     """A trained model that takes frames and gives frames; a class for each task, see `tasks/*/bundle.py`.
 
     Attributes:

@@ -21,6 +21,7 @@ from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.detect_fields import Detect
 from seq2seq_kit.recipe.fields import Table
 
+_SAME = 0.05  # share of a rate that rounding and interpolation may be off
 _MONTH_SECONDS = 365.2425 / 12 * 86400
 _BUSINESS_DAY_SECONDS = 7 / 5 * 86400
 # Training rows with more events than this many times the expected ones, and this many at least, look anomalous themselves.
@@ -88,8 +89,17 @@ class DetectingBundle(Bundle):
             DataError: The rows do not fit.
         """
         detector = self.require_detector().tuned(alarms_per_week=alarms_per_week, threshold=threshold)
+        rate, unit = detector.alarms_per_week, detector.unit
+        asked = (
+            []
+            if alarms_per_week is None or np.isclose(rate, alarms_per_week, rtol=_SAME)
+            else [
+                f"{alarms_per_week:g} alarms per {unit} were asked for; the validation rows tell of {rate:.3g} at the "
+                f"{'lowest' if rate < alarms_per_week else 'highest'} threshold that they have, which is used"
+            ]
+        )
         watched = self.errors_of(frame, origin, progress)
-        found = detect_events(watched.errors, detector, notes=watched.notes)
+        found = detect_events(watched.errors, detector, notes=[*asked, *watched.notes])
         data = self.recipe.data
         flags = labelled(watched, data, frame, labels, origin) if isinstance(data, Table) else None
         return replace(found, findings=[*watched.findings, *found.findings], labelled=flags)

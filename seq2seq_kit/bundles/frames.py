@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.tables.gaps import other_step
 from seq2seq_kit.data.tables.names import answer_frame
 from seq2seq_kit.data.windows.labels import series_labels, when
 from seq2seq_kit.data.windows.prepare import Prepared
@@ -84,9 +85,18 @@ def require_some(prepared: Prepared) -> None:
     if not windows.count:
         raise SeriesTooShortError(
             f"{prepared.table.origin}: not one window fits. One window spans {windows.shape.span} rows without a gap "
-            f"{prepared.why_none('test')}. Give more rows",
+            f"{prepared.why_none('test')}. {_cure(prepared)}",
             code="series_too_short",
         )
+
+
+def _cure(prepared: Prepared) -> str:
+    step = other_step(prepared.table)
+    return (
+        f"{step[:1].upper()}{step[1:]}: give rows of that step, or use a model that was trained on such"
+        if step
+        else "Give more rows"
+    )
 
 
 def _series_of(prepared: Prepared, windows: np.ndarray) -> dict[str, np.ndarray]:

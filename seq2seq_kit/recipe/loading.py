@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
 from seq2seq_kit.errors import KitWarning, Problem, RecipeError
+from seq2seq_kit.recipe.detect_rules import problems_of_detect
 from seq2seq_kit.recipe.ensemble_fields import problems_of_ensemble
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.messages import did_you_mean, line_of, problems_of, refusal, shortened
@@ -66,6 +67,8 @@ def parse_recipe(
         recipe = kind.model_validate(values)
     except ValidationError as error:
         problems += problems_of(error, kind)
+    else:
+        problems += problems_of_detect(values) if warn else []
     if problems or recipe is None:
         raise refusal(origin, problems, tree=tree, overridden=[key for key, _ in current], spelled=written.spelled)
     return recipe

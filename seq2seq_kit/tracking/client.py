@@ -256,6 +256,7 @@ class Tracking:
                 if len(matching) == 1:
                     return matching[0]
                 found = f"{len(matching)} runs begin with {run_id}" if matching else f"there is no run {run_id}"
+                found += "" if long else f" (the beginning of an id needs at least {_LEAST_PREFIX} characters)"
                 raise TrackingError(
                     f"{found} in {self.uri}, and no folder has that name. `seq2seq-kit list runs` shows the runs at hand",
                     code="ambiguous_run_id" if matching else "unknown_run",

@@ -256,6 +256,57 @@ def test_rows_that_are_too_few_are_told(autoencode_run: TrainResult) -> None:
         autoencode_run.bundle.detect(hourly_frame(100).drop(columns="heat"))
 
 
+def test_rates_that_the_validation_rows_do_not_tell_are_told(autoencode_run: TrainResult) -> None:
+    frame, bundle = hourly_frame(400, seed=9), autoencode_run.bundle
+    (note,) = bundle.detect(frame, alarms_per_week=1000).notes
+    assert note.startswith("1000 alarms per week were asked for; the validation rows tell of ")
+    assert "lowest threshold" in note
+    (note,) = bundle.detect(frame, alarms_per_week=1e-9).notes
+    assert "highest threshold" in note
+    assert not bundle.detect(frame, alarms_per_week=0.5).notes
+
+
+def test_rows_of_another_step_are_told_as_such(autoencode_run: TrainResult) -> None:
+    frame = hourly_frame(400)
+    daily = frame.assign(time=pd.date_range("2024-01-01", periods=400, freq="D"))
+    with pytest.raises(
+        DataError, match="Most rows are 1 day apart, and the recipe has every: 1h: give rows of that step"
+    ):
+        autoencode_run.bundle.detect(daily)
+    with pytest.raises(DataError, match="Give more rows"):
+        autoencode_run.bundle.detect(frame[:10])
+
+
+def test_models_that_do_not_encode_say_so(forecast_run: TrainResult) -> None:
+    for verb in ("latent_map", "neighbours"):
+        with pytest.raises(ArgumentError, match=f"it can predict.*Received: {verb}") as error:
+            getattr(forecast_run.bundle, verb)(hourly_frame(100))
+        assert error.value.code == "not_supported"
+    assert not hasattr(forecast_run.bundle, "nonsense")
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ({"threshold": "quantile", "alarms_per_week": 2}, "detect.alarms_per_week"),
+        ({"quantile": 0.9}, "detect.quantile"),
+        ({"threshold": "pot", "quantile": 0.99}, "detect.quantile"),
+    ],
+)
+def test_two_measures_of_a_threshold_contradict_each_other(
+    section: dict[str, object], key: str, autoencode_run: TrainResult, tmp_path: Path
+) -> None:
+    with pytest.raises(RecipeError) as error:
+        parse_recipe(autoencode_recipe() | {"detect": section})
+    assert [(problem.code, problem.key) for problem in error.value.problems] == [("unused_key", key)]
+    # A model that was trained by such a recipe works as before, and every recipe as it is resolved.
+    bundle = windows_of(autoencode_run)
+    old = replace(bundle, recipe=bundle.recipe.model_copy(update={"detect": Detect.model_validate(section)}))
+    assert kit.load(old.save(tmp_path / "old")).recipe == old.recipe
+    fine = Detect(threshold="quantile", quantile=0.9).model_dump()
+    parse_recipe(autoencode_recipe() | {"detect": fine})
+
+
 def test_other_tasks_say_that_they_cannot(tag_run: TrainResult) -> None:
     for verb in (tag_run.bundle.detect, tag_run.bundle.calibrate):
         with pytest.raises(ArgumentError) as error:

@@ -169,6 +169,24 @@ def _spacing(table: Table, first: int, end: int) -> str:
     return f" (most rows are {_told(steps.mode().iloc[0])} apart)"
 
 
+def other_step(table: Table) -> str:
+    """What to say where most rows are further apart than a step of `every`; empty if they are not, or rows have no clock."""
+    if table.times is None or table.every is None:
+        return ""
+    apart = [
+        (first, _steps(table, int(first), int(end)))
+        for first, end in zip(table.bounds[:-1], table.bounds[1:], strict=True)
+    ]
+    first, steps = max(apart, key=lambda each: len(each[1]))
+    if not len(steps):
+        return ""
+    usual = steps.mode().iloc[0]
+    times = pd.DatetimeIndex([table.times[int(first)], table.times[int(first)] + usual])
+    if table.every.ticks(times)[1] < 1 + _OFF_GRID:
+        return ""
+    return f"most rows are {_told(usual)} apart, and the recipe has every: {table.every.text}"
+
+
 def _rounded(table: Table, first: int, end: int) -> str:
     """A usual step near the median."""
     middle = _steps(table, first, end).median()
