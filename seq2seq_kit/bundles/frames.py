@@ -92,11 +92,9 @@ def require_some(prepared: Prepared) -> None:
 
 def _cure(prepared: Prepared) -> str:
     step = other_step(prepared.table)
-    return (
-        f"{step[:1].upper()}{step[1:]}: give rows of that step, or use a model that was trained on such"
-        if step
-        else "Give more rows"
-    )
+    if not step:
+        return "Give more rows"
+    return f"{step[:1].upper()}{step[1:]}: give rows of that step, or use a model that was trained on such"
 
 
 def _series_of(prepared: Prepared, windows: np.ndarray) -> dict[str, np.ndarray]:
