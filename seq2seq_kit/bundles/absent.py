@@ -1,4 +1,4 @@
-"""Verbs that only some bundles have and that have no place in the base: asked of another one, they are refused as all verbs are."""
+"""Verbs that only some bundles have and that have no place in the base: of another one they are refused as all verbs are."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def test_other_framings_are_judged_too(framing: str, tmp_path: Path) -> None:
     assert again is not None
     assert again.table().equals(found.table())
     assert judge(bundle, data=frame) is not None
-    assert job.judged(replace(bundle, detector=None)) is None  # type: ignore[type-var]
+    assert job.judged(replace(bundle, detector=None)) is None
     none = open_job(parse_recipe(recipe), frame.assign(fault=0))
     assert "labels_judge_nothing" in {finding.code for finding in none.check()}
     with pytest.raises(RecipeError) as told:
