@@ -99,6 +99,12 @@ class Explanation:
     seconds_per_epoch: float
     memory: Memory
 
+    @property
+    def epochs(self) -> int:
+        """Epochs in all: `training.leave_out` fits a second time, without the worst examples."""
+        again = getattr(self.recipe.training, "leave_out", 0.0) > 0
+        return self.recipe.training.epochs * (2 if again else 1)
+
 
 def explain(
     recipe: str | Path | Mapping[str, object] | Recipe, *, overrides: Overrides = (), data: Given | None = None

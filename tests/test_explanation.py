@@ -121,6 +121,14 @@ def test_the_time_of_an_epoch_does_not_depend_on_the_epochs() -> None:
     assert max(*times, whole) < 50 * min(*times, whole)  # another machine's load apart, not 1,000 times
 
 
+def test_a_fit_without_the_worst_windows_counts_twice() -> None:
+    recipe = autoencode_recipe()
+    recipe["training"] |= {"epochs": 7, "leave_out": 0.1}
+    assert explain(recipe, data=hourly_frame()).epochs == 14
+    recipe["training"]["leave_out"] = 0
+    assert explain(recipe, data=hourly_frame()).epochs == 7
+
+
 def test_a_mask_in_the_model_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["one"])
     inputs = keras.Input((6,))

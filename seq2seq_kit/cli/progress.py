@@ -147,8 +147,8 @@ def print_explanation(console: Console, explained: "Explanation") -> None:
     counts = ", ".join(f"{count:,} {part}" for part, count in explained.counts.items())
     lines = [
         f"{explained.unit}: {counts}; batches of {training.batch_size:,}",
-        f"an epoch takes about {explained.seconds_per_epoch:.2g} s, {training.epochs:,} take about "
-        f"{duration(explained.seconds_per_epoch * training.epochs)}; upper estimate of the computing, from one forward batch",
+        f"an epoch takes about {explained.seconds_per_epoch:.2g} s, {explained.epochs:,} take about "
+        f"{duration(explained.seconds_per_epoch * explained.epochs)}; upper estimate of the computing, from one forward batch",
         f"memory about {_size(memory.total)} beside TensorFlow itself: {_size(memory.parameters)} weights, gradients and "
         f"{training.optimizer}'s moments, {_size(memory.activations)} activations of a batch, {_size(memory.data)} rows",
     ]
