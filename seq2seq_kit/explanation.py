@@ -85,7 +85,7 @@ class Explanation:
         recurrences: Each recurrent layer.
         unit: What is counted: `windows`, `sequences`.
         counts: Number of them by part.
-        seconds_per_epoch: Upper estimate, from a forward pass of one batch.
+        seconds_per_epoch: Upper estimate, from a forward pass of one batch; of an ensemble that of one member, likewise the rest.
         memory: Estimated.
     """
 

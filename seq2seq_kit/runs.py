@@ -201,9 +201,11 @@ def conclude(
     with rescue(job.bundle(model, info, peers=False), reporter.say):
         reporter.say("fitting the baselines and evaluating")
         bundle, told = job.detecting(job.bundle(model, info))
+        own = val is None
         val = val if val is not None else job.report(bundle, "val")
         board = val if job.evaluated == "val" else job.report(bundle, "test")
-        members, judged = judge_members(job, bundle, fitted, val, board), job.judged(bundle)
+        members = judge_members(job, bundle, fitted, *([val] * own), board)
+        judged = job.judged(bundle)
         told += judged.findings() if judged else []
         told += [*no_test_part(board.part), *job.examine(fitted, val, board)]
         last = fit_last(job, bundle, fitted, watching, checkpoint, say=reporter.say)

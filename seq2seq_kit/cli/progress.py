@@ -155,6 +155,11 @@ def print_explanation(console: Console, explained: "Explanation") -> None:
     if training.precision != "float32":
         kept = "weights, validation and bundle are float32"
         lines.insert(1, f"training computes in {training.precision}, on a GPU; without one float32 is faster; {kept}")
+    if explained.recipe.ensemble:
+        count = explained.recipe.ensemble.members
+        lines.append(
+            f"an ensemble trains {count} of these, one after the other: {count} times the time, parameters and file"
+        )
     for line in lines:
         print_line(console, line)
 

@@ -203,6 +203,8 @@ def sweep(options: argparse.Namespace) -> int:
         result = search(workers=options.workers, tracking_uri=options.tracking_uri, reporter=reporter)
     if result.winner is not None:
         _print_evaluation(console, result.winner.board)
+        if result.winner.members:
+            _print_members(console, result.winner.members)
     print_result(console, result)
     return INTERRUPTED if result.ended == "interrupted" else 0
 

@@ -31,9 +31,14 @@ from seq2seq_kit.sweeps.trial_store import TrialStore
 from seq2seq_kit.sweeps.trials import Direction, Trial, best_of, table_of
 from seq2seq_kit.tasks import open_job, read_bundle
 from seq2seq_kit.tasks.digest import digest_of
-from seq2seq_kit.training.fit import seed_everything
+from seq2seq_kit.tasks.ensembles import fit_members, kept
+from seq2seq_kit.tasks.job import Job
+from seq2seq_kit.training.checkpoint import Checkpoint
+from seq2seq_kit.training.fit import Fit, Observer, seed_everything
 
 if TYPE_CHECKING:
+    import keras
+
     from seq2seq_kit.bundles.base import Bundle
 
 
@@ -162,11 +167,11 @@ def conclude_sweep(store: TrialStore, setup: Setup, ended: Ended) -> SweepResult
 def _evaluate(
     store: TrialStore, setup: Setup, own: Recipe, bundle: Bundle, best: Trial, note: Callable[[TrainResult], str]
 ) -> TrainResult:
-    """Evaluates on the test rows, once: the weights that won, or those of a refit."""
+    """Evaluates on the test rows, once: the weights that won, those of a refit, or an ensemble of the recipe that won."""
     section = section_of(store.recipe)
     job = open_job(own, setup.data)
     require_same_rows(job, setup.job.columns, setup.digest)
-    job = job.seen_by(bundle) if section.folds else job
+    job = job.seen_by(bundle) if section.folds and not own.ensemble else job
     model, fitted, val = bundle.model, store.fits(store.entries[best.number])[-1], None
     findings = list(setup.findings)
     for finding in tested_before(store.tested):
@@ -177,17 +182,23 @@ def _evaluate(
         val = job.report(job.bundle(model, {}), "val")
         job, epochs = job.joined(), fitted.best_epoch
         seed_everything(own.seed, deterministic=own.training.deterministic)
-        model = job.build()
+        model = job.make()
         fitted = job.fit(model, [], stop_after=epochs)
         if fitted.ended == "interrupted":
             raise KeyboardInterrupt
         findings += refitted(epochs)
         setup.reporter.find(findings[-1])
+    elif own.ensemble:
+        setup.reporter.say(f"training the {own.ensemble.members} members of the winner's ensemble")
+        model = job.make()
+        fitted = _fit_others(job, model, fitted, None if section.folds else bundle.model)
+        if fitted.ended == "interrupted":
+            raise KeyboardInterrupt
     if job.evaluated == "test":
         store.mark_tested()
     return conclude(
         job,
-        model,
+        kept(model, fitted),
         fitted,
         record=store.record,
         digest=digest_of(job.source, job.columns),
@@ -197,6 +208,22 @@ def _evaluate(
         val=val,
         note=note,
     )
+
+
+def _fit_others(job: Job, model: keras.Model, won: Fit, first: keras.Model | None) -> Fit:
+    """Fits the members of an ensemble but the first one, which is the model that won; all of them where that is one of a fold."""
+    from seq2seq_kit.models.ensemble import members_of
+
+    def fit(
+        place: int, member: keras.Model, observers: Sequence[Observer], seed: int, state: Checkpoint | None
+    ) -> Fit:
+        if first is None or place:
+            return job.fit_one(member, observers, seed=seed, checkpoint=state)
+        return won
+
+    if first is not None:
+        members_of(model)[0].set_weights(first.get_weights())
+    return fit_members(job, model, [], fit=fit)
 
 
 def _log_totals(store: TrialStore, best: Trial, winner: TrainResult | None) -> None:

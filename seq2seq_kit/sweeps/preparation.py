@@ -63,6 +63,11 @@ def prepare(recipe: Recipe, data: Given | None, workers: int | None, reporter: S
         raise ArgumentError(f"a sweep needs at least one worker. Received: {count}", code="invalid_argument")
     if workers is None and count < cores():
         reporter.say(f"{count} trials at a time on {cores()} cores, because memory is short")
+    if recipe.ensemble:
+        members = recipe.ensemble.members
+        reporter.say(
+            f"each trial trains one model; the winner's recipe is trained as an ensemble of {members} at the end"
+        )
     executor = LocalExecutor(count, minutes=section.trial_minutes)
     rows = None if data is None else rows_given(recipe, data)  # each trial is given them
     job = open_job(trial_recipe(recipe, {}), rows)

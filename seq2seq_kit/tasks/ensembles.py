@@ -59,8 +59,8 @@ def fit_members(
     model: keras.Model,
     observers: Sequence[Observer],
     *,
-    stop_after: int | None,
-    checkpoint: Checkpoint | None,
+    stop_after: int | None = None,
+    checkpoint: Checkpoint | None = None,
     fit: OneMember | None = None,
 ) -> Fit:
     """Fits a model, of an ensemble its members one after the other, each as a run with its seed alone would be.
@@ -113,7 +113,7 @@ def judge_members(job: Job, bundle: Bundle, fitted: Fit, *boards: Board) -> Memb
         job: Its recipe says the seeds.
         bundle: Of the ensemble.
         fitted: How its members were fitted.
-        boards: Its own evaluations, of val and of the part that the run is judged by.
+        boards: Its own evaluations, last of the part that the run is judged by.
     """
     from seq2seq_kit.models.ensemble import combining, members_of
 
@@ -128,7 +128,7 @@ def judge_members(job: Job, bundle: Bundle, fitted: Fit, *boards: Board) -> Memb
         own = {part: job.report(alone, part).metrics() for part in parts}
         found.append(Member(seed, len(fit.history), fit.best_epoch, own))
     # Intervals are of the ensemble alone.
-    titles = {key: title for key, title in boards[-1].columns.items() if key in found[0].figures["val"]}
+    titles = {key: title for key, title in boards[-1].columns.items() if key in found[0].figures[boards[-1].part]}
     whole = {part: {key: board.metrics()[key] for key in titles} for part, board in parts.items()}
     return Members(layer.combine, found, whole, titles, boards[-1].headline)
 

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from seq2seq_kit.errors import ArgumentError, RecipeError
+from seq2seq_kit.explanation import explain
 from seq2seq_kit.results import Silent, TrainResult
 from seq2seq_kit.resuming import resume
 from seq2seq_kit.runs import evaluate, load, train
+from seq2seq_kit.sweeps import sweep
+from seq2seq_kit.sweeps.status import Silent as SilentSweep
 from seq2seq_kit.tasks import open_job, read_bundle
 from seq2seq_kit.tasks.ensembles import kept
 from seq2seq_kit.tracking.client import open_tracking
@@ -358,3 +361,37 @@ def test_an_ensemble_starts_from_an_ensemble_member_by_member() -> None:
     one = start.alone(members_of(start)[0].model)
     for member in members_of(start.alone(job.bring(Own(), one).make())):
         np.testing.assert_array_equal(member.model.get_weights()[0], one.model.get_weights()[0])
+
+
+def test_explain_tells_what_an_ensemble_costs(capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    from seq2seq_kit.cli.progress import print_explanation
+
+    print_explanation(Console(width=200), explain(rough(), data=hourly_frame(300)))
+    assert "an ensemble trains 2 of these" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [{}, {"folds": 2}, {"refit": True}], ids=["first", "folds", "refit"])
+def test_the_winner_of_a_sweep_is_an_ensemble(more: dict[str, Any], tmp_path: Path) -> None:
+    class Says(SilentSweep):
+        said: ClassVar[list[str]] = []
+
+        def say(self, text: str) -> None:
+            self.said.append(text)
+
+    space = {"training.learning_rate": {"choice": [0.01, 0.02]}}
+    recipe = rough() | {"sweep": {"tuner": "random", "max_trials": 2, "space": space} | more}
+    found = sweep(recipe, data=hourly_frame(400), workers=1, tracking_uri=str(tmp_path / "runs"), reporter=Says())
+    assert any("each trial trains one model" in said for said in Says.said)
+    winner: Any = found.winner
+    members = members_of(winner.bundle)
+    assert len(members) == len(winner.fit.members) == 2
+    trial: Any = load(found.best.run_id, tracking_uri=str(tmp_path / "runs"))
+    assert len(members_of(trial)) == 1
+    same = trial.predict(hourly_frame())["load"].equals(members[0].predict(hourly_frame())["load"])
+    assert same == (not more), "the first member is the model that won, unless it was trained on other rows"
+    assert list(winner.members.figures) == (["test"] if more.get("refit") else ["val", "test"])
+    if not more:
+        assert found.best.score == pytest.approx(min(each.val_loss for each in winner.fit.members[0].history))
