@@ -214,9 +214,7 @@ def _fit_others(job: Job, model: keras.Model, won: Fit, first: keras.Model | Non
     """Fits the members of an ensemble but the first one, which is the model that won; all of them where that is one of a fold."""
     from seq2seq_kit.models.ensemble import members_of
 
-    def fit(
-        place: int, member: keras.Model, observers: Sequence[Observer], seed: int, state: Checkpoint | None
-    ) -> Fit:
+    def fit(place: int, member: keras.Model, observers: Sequence[Observer], seed: int, state: Checkpoint | None) -> Fit:
         if first is None or place:
             return job.fit_one(member, observers, seed=seed, checkpoint=state)
         return won

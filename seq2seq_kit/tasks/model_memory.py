@@ -75,7 +75,7 @@ def require_room_for_model(recipe: Recipe, sequences: int = 0) -> None:
         RecipeError: It does not; the message has both sizes.
     """
     parameters, free = least_parameters(recipe), free_memory()
-    others = recipe.ensemble.members - 1 if recipe.ensemble else 0  # members that are not trained now have weights alone
+    others = recipe.ensemble.members - 1 if recipe.ensemble else 0  # members that wait have weights alone
     needed = parameters * _BYTES * (_COPIES[recipe.training.optimizer] + others)
     kept = least_activations(recipe, sequences) * (2 if recipe.training.precision != "float32" else _BYTES)
     if needed + kept <= free:
