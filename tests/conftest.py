@@ -122,6 +122,11 @@ def stand_ins(name: str, folder: Path) -> dict[str, Any]:
         frame.insert(0, "date", pd.date_range("2016-07-01", periods=len(frame), freq="h"))
         frame.to_csv(folder / "stand_in.csv", index=False)
         return {"data.source": str(folder / "stand_in.csv")}
+    if name == "forecast_m4_hourly":
+        frame = pd.DataFrame({"series": np.repeat([f"H{number}" for number in range(6)], 400)})
+        frame["value"] = 10.0 ** np.repeat(np.arange(6), 400) * rng.uniform(1, 2, size=len(frame))
+        frame.to_csv(folder / "stand_in.csv", index=False)
+        return {"data.source": str(folder / "stand_in.csv")}
     if name == "detect_taxi":
         times = pd.date_range("2014-07-01", periods=4_000, freq="30min")
         frame = pd.DataFrame({"timestamp": times, "value": rng.normal(15_000, 5_000, size=len(times))})

@@ -439,3 +439,28 @@ def test_intervals_shows_the_share_and_the_step_that_is_farthest_off() -> None:
     assert shown[:2] == ["81.0, 75.0", "94.0, 93.0"]
     assert shown[4] == "0.0600 (0.0500 to 0.0700)"
     assert set(intervals.SPLITS) == {"traffic", "weather", "etth1"}
+
+
+@pytest.mark.slow
+def test_m4_is_trained_and_judged_as_the_competition_does(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    curve = 100 + 50 * np.sin(np.arange(448) * 2 * np.pi / 24) + rng.normal(size=(3, 448))
+    wide = pd.DataFrame(curve * np.array([[1], [10], [100]]), index=pd.Index(["H1", "H2", "H3"], name="V1"))
+    for part, steps in (("train", slice(None, 400)), ("test", slice(400, None))):
+        (tmp_path / "m4").mkdir(exist_ok=True)
+        own = wide.iloc[:, steps]
+        own.columns = pd.Index([f"V{number + 2}" for number in range(own.shape[1])])
+        own.to_csv(tmp_path / "m4" / f"Hourly-{part}.csv")
+    command = [sys.executable, str(BENCHMARKS / "m4.py"), "--data", str(tmp_path), "--tracking-uri", "runs"]
+    for change in ("training.epochs=1", "ensemble=2", "model.encoder_units=[4]", "model.decoder_units=[4]"):
+        command += ["--set", change]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = {line.split("|")[1].strip(): line.split("|")[2:4] for line in done.stdout.splitlines() if line.count("|") == 4}
+    # By hand: of the seasonal naive forecast, which the day before tells.
+    naive = np.tile(curve[:, 376:400], 2)
+    smape = np.mean(200 * np.abs(curve[:, 400:] - naive) / (curve[:, 400:] + naive))
+    assert float(rows["seasonal naive"][0]) == pytest.approx(smape, abs=0.006)
+    mase = np.abs(curve[:, 400:] - naive).mean(axis=1) / np.abs(curve[:, 24:400] - curve[:, :376]).mean(axis=1)
+    assert float(rows["seasonal naive"][1]) == pytest.approx(mase.mean(), abs=0.0006)
+    assert 0 < float(rows["this recipe"][1]) < 5

@@ -30,6 +30,7 @@ NAMES = {
     "echo",
     "forecast_co2",
     "forecast_etth1",
+    "forecast_m4_hourly",
     "forecast_tanks",
     "forecast_traffic",
     "forecast_traffic_intervals",
