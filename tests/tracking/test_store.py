@@ -171,6 +171,9 @@ def test_an_unknown_run_is_told_with_where_to_look(forecast_run: TrainResult, st
     with pytest.raises(TrackingError, match=r"0000abcd in sqlite:.*`seq2seq-kit list runs`") as caught:
         load("0000abcd", tracking_uri=str(store))
     assert caught.value.code == "unknown_run"
+    with pytest.raises(TrackingError, match="the beginning of an id needs at least 6 characters"):
+        load(forecast_run.run_id[:5], tracking_uri=str(store))
+    assert "characters" not in str(caught.value)
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id(forecast_run: TrainResult, store: Path) -> None:
