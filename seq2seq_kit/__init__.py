@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seq2seq_kit.backtests import BacktestResult, backtest
     from seq2seq_kit.bundles.base import Bundle
     from seq2seq_kit.calibrating import calibrate
     from seq2seq_kit.drafting import Draft, draft_recipe
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "BacktestResult": "backtests",
     "Bundle": "bundles.base",
     "Draft": "drafting",
     "Look": "looking",
@@ -56,6 +58,7 @@ _HOMES = {
     "TagBundle": "tasks.tag.bundle",
     "TrainResult": "results",
     "TranslateBundle": "tasks.translate.bundle",
+    "backtest": "backtests",
     "best_recipe": "sweeps",
     "bidirectional_parameters": "models",
     "build_autoencoder": "models",
@@ -91,6 +94,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BacktestResult",
     "Bundle",
     "Draft",
     "Look",
@@ -99,6 +103,7 @@ __all__ = [
     "TagBundle",
     "TrainResult",
     "TranslateBundle",
+    "backtest",
     "best_recipe",
     "bidirectional_parameters",
     "build_autoencoder",

@@ -57,9 +57,10 @@ MAY_IMPORT = {
     "resuming": {"errors", "data", "models", "training", "bundles", "results", "opening", "runs", "tasks", "tracking"},
     "sweeps": ALL
     | {"text", "kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"},
+    "backtests": ALL | {"text", "quiet", "reports", "tasks", "tracking", "validation", "runs", "sweeps"},
     "cli": ALL
     | {"text", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
-    | {"looking", "reporting", "resuming", "sweeps", "drafting", "calibrating", "judging"},
+    | {"backtests", "looking", "reporting", "resuming", "sweeps", "drafting", "calibrating", "judging"},
     "bundle_files": {"tasks"},
 }
 OUTSIDE = {

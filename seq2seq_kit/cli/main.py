@@ -12,7 +12,7 @@ from functools import partial
 from types import FrameType
 
 from seq2seq_kit import __version__
-from seq2seq_kit.cli import detecting, drafts, exporting, intervals, pages, rows, verbs
+from seq2seq_kit.cli import backtesting, detecting, drafts, exporting, intervals, pages, rows, verbs
 from seq2seq_kit.errors import ArgumentError, KitError, KitWarning
 from seq2seq_kit.processes import keep_own_folder
 from seq2seq_kit.text import printable
@@ -146,6 +146,9 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--best", metavar="RUN", help="write the best recipe of the sweep of this run")
     verb.add_argument("--out", metavar="FILE", help="file that --best writes; default: standard output")
     _tracking(verb)
+
+    about = "forecast from past moments: how good, and whether to refit"
+    backtesting.arguments(_verb(group, "backtest", backtesting.backtest, about))
 
     verb = _verb(group, "predict", rows.predict, "forecast the steps after the newest rows; translate; tag; classify")
     _rows(verb, texts=True)

@@ -15,14 +15,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection, get_all_start_methods, get_context
 from multiprocessing.process import BaseProcess
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psutil
 
 from seq2seq_kit.data.tables.memory import free_memory
 from seq2seq_kit.errors import SweepError
 from seq2seq_kit.processes import STARTED_BY
-from seq2seq_kit.sweeps.trial_process import BatchBegan, EpochEnded, Failure, Message, TrialTask, main
+from seq2seq_kit.sweeps.trial_process import BatchBegan, EpochEnded, Failure, Message, Outcome, Task, main
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
@@ -37,7 +37,7 @@ class RunningTrial(Protocol):
     """A trial that an executor has started."""
 
     @property
-    def task(self) -> TrialTask: ...
+    def task(self) -> Task: ...
 
     @property
     def pid(self) -> int:
@@ -55,7 +55,7 @@ class Executor(Protocol):
     def free(self) -> int:
         """How many trials may be started now."""
 
-    def start(self, task: TrialTask) -> RunningTrial:
+    def start(self, task: Task) -> RunningTrial:
         """Starts a trial."""
 
     def wait(self, seconds: float) -> Iterator[tuple[RunningTrial, Message]]:
@@ -81,7 +81,7 @@ class LocalTrial:
         stopped: Why the executor ended it, if it did.
     """
 
-    task: TrialTask
+    task: Task
     process: BaseProcess
     pipe: connection.Connection
     began: float = field(default_factory=time.perf_counter)
@@ -100,10 +100,17 @@ class LocalExecutor:
     Args:
         workers: How many trials may run at a time.
         minutes: Longest time of a trial; None: no limit.
+        run: What a process does with its task, if that is no trial; a function of a module.
     """
 
-    def __init__(self, workers: int, *, minutes: float | None = None) -> None:
-        self.workers, self.minutes = workers, minutes
+    def __init__(
+        self,
+        workers: int,
+        *,
+        minutes: float | None = None,
+        run: Callable[[Any, connection.Connection], Outcome] | None = None,
+    ) -> None:
+        self.workers, self.minutes, self.run = workers, minutes, run
         self.running: list[LocalTrial] = []
         self.share = int(free_memory() * _SHARE / workers)
         self._watched = 0.0
@@ -113,8 +120,8 @@ class LocalExecutor:
     def free(self) -> int:
         return self.workers - len(self.running)
 
-    def start(self, task: TrialTask) -> LocalTrial:
-        process, ours = start_process(main, task)
+    def start(self, task: Task) -> LocalTrial:
+        process, ours = start_process(main, task, self.run)
         self.running.append(LocalTrial(task, process, ours))
         return self.running[-1]
 

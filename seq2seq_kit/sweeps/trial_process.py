@@ -1,6 +1,7 @@
 """What happens in the process of one trial: recipe, data, model, fit; for folds several times. Nothing here speaks to MLflow.
 
 Messages to the sweep's process are `BatchBegan` and `EpochEnded` while a fold is fitted, then one `Outcome` or `Failure`.
+Other fits that run in such a process hand `main` a task and a function of their own, and answer with the same messages.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from seq2seq_kit.errors import DataError, KitError, TrainingError
 from seq2seq_kit.processes import end_with_parent, use_folder
@@ -32,6 +34,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PROGRESS_SECONDS = 0.5
+
+
+class Task(Protocol):
+    """What a process is given to do."""
+
+    @property
+    def folder(self) -> Path:
+        """For its files, and its standard error as `stderr.txt`."""
 
 
 @dataclass(frozen=True)
@@ -122,15 +132,15 @@ class Failure:
 Message = BatchBegan | EpochEnded | Outcome | Failure
 
 
-def main(pipe: Connection, task: TrialTask) -> None:
-    """The whole life of a trial's process."""
-    pipe.send(_run(pipe, task))
+def main(pipe: Connection, task: Task, run: Callable[[Any, Connection], Outcome] | None = None) -> None:
+    """The whole life of a process that fits: a trial's, or another task's with its own `run`."""
+    pipe.send(_run(pipe, task, run or run_trial))
 
 
-def _run(pipe: Connection, task: TrialTask) -> Outcome | Failure:
+def _run(pipe: Connection, task: Task, run: Callable[[Any, Connection], Outcome]) -> Outcome | Failure:
     try:
         _settle(task.folder)
-        return run_trial(task, pipe)
+        return run(task, pipe)
     except (MemoryError, TrainingError) as error:
         return Failure("failed", str(error) or "out of memory")
     except KitError as error:
@@ -160,7 +170,7 @@ def run_trial(task: TrialTask, pipe: Connection) -> Outcome:
         keras.backend.clear_session()
         seed_everything(recipe.seed, deterministic=recipe.training.deterministic)
         model = each.build()
-        fitted = each.fit(model, [_PipeObserver(pipe, number, len(jobs))])
+        fitted = each.fit(model, [PipeObserver(pipe, number, len(jobs))])
         scores.append(score_of(fitted.history[fitted.best_epoch - 1], task.metric))
         fits.append(fitted)
     score = math.fsum(scores) / len(scores)
@@ -174,7 +184,7 @@ def run_trial(task: TrialTask, pipe: Connection) -> Outcome:
         best_epoch=fitted.best_epoch,
         fits=fits,
         seconds=time.perf_counter() - began,
-        memory=_largest_resident_set(),
+        memory=largest_resident_set(),
         folds=tuple(scores) if task.folds else (),
     )
 
@@ -200,7 +210,7 @@ def require_same_rows(job: Job, columns: list[str], digest: str) -> None:
         )
 
 
-class _PipeObserver:
+class PipeObserver:
     """Watches a fit and sends messages to the sweep's process."""
 
     def __init__(self, pipe: Connection, fold: int, folds: int) -> None:
@@ -239,7 +249,8 @@ def _settle(folder: Path) -> None:
         tf.config.experimental.set_memory_growth(gpu, True)  # trials share it
 
 
-def _largest_resident_set() -> int:
+def largest_resident_set() -> int:
+    """Of this process so far, in bytes."""
     try:
         import resource
     except ImportError:  # Windows counts the peak elsewhere

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _LEAST_PREFIX = 6  # letters of a run id that are enough to name it
 _NAME_LENGTH = 250  # of a run; a list of many layers or columns is longer
+_OTHER_RUNS = ("sweep.kind", "backtest.kind")  # tags of runs that are no trainings
 _SEARCHED_RUNS, _PAGE_OF_RUNS = 5_000, 200  # the most that MLflow gives at once; a page of the newest
 
 
@@ -115,11 +116,12 @@ class Tracking:
         return RunRecord(self, identity, run.info.run_id)
 
     def previous(self, experiment: str) -> dict[str, str] | None:
-        """Parameters of the newest run of an experiment, trials and sweeps apart; None where there is none."""
+        """Parameters of the newest training of an experiment, not of a sweep or backtest; None where there is none."""
         with kit_errors(self.uri):
             found = self.client.get_experiment_by_name(experiment)
             runs = self._newest([found.experiment_id]) if found else iter(())
-            run = next((run for run in islice(runs, _PAGE_OF_RUNS) if "sweep.kind" not in run.data.tags), None)
+            trainings = (run for run in islice(runs, _PAGE_OF_RUNS) if not {*_OTHER_RUNS} & {*run.data.tags})
+            run = next(trainings, None)
         return dict(run.data.params) if run else None
 
     def show(self, experiment_id: str) -> None:

@@ -13,6 +13,7 @@ from seq2seq_kit.training.checkpoint import Checkpoint, only_user
 
 RESUME = "resume"  # the tag with the command, as long as there is something to resume
 _SWEEP = "sweep.kind"  # the tag that runs of a sweep have
+BACKTEST = "backtest.kind"  # and those of a backtest
 
 
 def checkpoint_of(record: RunRecord) -> AbstractContextManager[Checkpoint]:
@@ -49,6 +50,12 @@ def resumable(tracking: Tracking, run: str) -> tuple[RunRecord, dict[str, str]]:
         )
         raise ArgumentError(
             f"the run {record.run_id} is a {kind}. Expected a training. Resume {hint}", code="not_a_training"
+        )
+    if BACKTEST in tags:
+        run_id = record.run_id if tags[BACKTEST] == "backtest" else tags.get("mlflow.parentRunId")
+        raise ArgumentError(
+            f"the run {record.run_id} is of a backtest. Expected a training. Resume `seq2seq-kit backtest --resume {run_id}`",
+            code="not_a_training",
         )
     if record.status() == "FINISHED":
         raise ArgumentError(
