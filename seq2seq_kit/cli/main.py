@@ -234,16 +234,11 @@ def _parser() -> argparse.ArgumentParser:
     about = "write a model for other runtimes: ONNX with the units inside, compared with the bundle"
     exporting.arguments(_verb(group, "export", exporting.export, about))
 
-    verb = _verb(
-        group, "look", pages.look, "write a page of a table or a recipe's data: parts, gaps, odd cells, seasons"
-    )
-    verb.add_argument("given", metavar="FILE|RECIPE|NAMED", help="a table, a recipe or a named data set")
-    verb.add_argument("--out", metavar="FILE", default="look.html", help="default: look.html, its figures beside it")
+    about = "write a page of a table or a recipe's data: parts, gaps, odd cells, seasons"
+    pages.look_arguments(_verb(group, "look", pages.look, about))
 
-    verb = _verb(group, "report", pages.report, "write a run as one HTML page, which needs neither MLflow nor network")
-    verb.add_argument("run", metavar="RUN", help="id of a run")
-    verb.add_argument("--out", metavar="FILE", default="report.html", help="default: report.html")
-    _tracking(verb)
+    about = "write a run as one HTML page, which needs neither MLflow nor network"
+    pages.report_arguments(_verb(group, "report", pages.report, about))
 
     verb = _verb(group, "ui", verbs.ui, "open MLflow's UI on the runs, on this machine only")
     verb.add_argument("--port", type=int, help="default: a free one")
