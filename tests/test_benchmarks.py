@@ -16,7 +16,8 @@ import pytest
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.translate.evaluation import edit_distances
 from seq2seq_kit.validation import resolve
-from tests.conftest import ROOT, stand_ins
+from tests.conftest import ROOT, forecast_recipe, hourly_frame, stand_ins
+from tests.exports.bundled import untrained
 from tests.untyped import parse_recipe
 
 BENCHMARKS = ROOT / "benchmarks"
@@ -456,7 +457,9 @@ def test_m4_is_trained_and_judged_as_the_competition_does(tmp_path: Path) -> Non
         command += ["--set", change]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
-    rows = {line.split("|")[1].strip(): line.split("|")[2:4] for line in done.stdout.splitlines() if line.count("|") == 4}
+    rows = {
+        line.split("|")[1].strip(): line.split("|")[2:4] for line in done.stdout.splitlines() if line.count("|") == 4
+    }
     # By hand: of the seasonal naive forecast, which the day before tells.
     naive = np.tile(curve[:, 376:400], 2)
     smape = np.mean(200 * np.abs(curve[:, 400:] - naive) / (curve[:, 400:] + naive))
@@ -464,3 +467,15 @@ def test_m4_is_trained_and_judged_as_the_competition_does(tmp_path: Path) -> Non
     mase = np.abs(curve[:, 400:] - naive).mean(axis=1) / np.abs(curve[:, 24:400] - curve[:, :376]).mean(axis=1)
     assert float(rows["seasonal naive"][1]) == pytest.approx(mase.mean(), abs=0.0006)
     assert 0 < float(rows["this recipe"][1]) < 5
+
+
+def test_export_compares_before_it_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    benchmark = import_module("export")
+    benchmark.report(untrained(forecast_recipe(), hourly_frame(200)), tmp_path, 4)
+    shown = capsys.readouterr().out
+    rows = [line.split("|")[1:-1] for line in shown.splitlines() if line.startswith("| `")]
+    assert [row[0].strip() for row in rows[:2]] == ["`model.onnx`", "`network.onnx`"]
+    assert all(int(row[1].replace(",", "")) > 5_000 and float(row[4]) <= 1e-5 for row in rows[:2])
+    times = {row[0].strip(): [float(cell) for cell in row[1:]] for row in rows[2:]}
+    assert len(times) == 3
+    assert all(0 < low <= middle <= high for low, middle, high in times.values())

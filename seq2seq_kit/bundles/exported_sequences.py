@@ -13,7 +13,7 @@ from seq2seq_kit.bundles.exporting import COMPARED
 from seq2seq_kit.data.sequences.ragged import SequenceExamples
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.scaling import Scaler
-from seq2seq_kit.exports.program import Case, Port, Program
+from seq2seq_kit.exports.program import Case, Port, Program, plain_scale
 
 if TYPE_CHECKING:
     import keras
@@ -37,14 +37,14 @@ class Answered:
         write: Writes it, from the graph, the network's output and the series where each has a scale of its own.
         restore: The same by NumPy, from the output and the series.
         center: What the numbers lie around; likewise `scale`.
-        scale: The size of a difference that matters.
+        scale: The size of a difference that matters; None: see `plain_scale`.
     """
 
     port: Port
     write: Callable[[Graph, Value, Value | None], Value]
     restore: Callable[[np.ndarray, np.ndarray], np.ndarray]
     center: np.ndarray | float = 0.0
-    scale: np.ndarray | float = 1.0
+    scale: np.ndarray | float | None = None
 
 
 @dataclass(frozen=True)
@@ -179,9 +179,9 @@ class ExportedSequences:
             valid = arrays[-1] if self.scaler is not None else arrays[0]
             steps = len(answered.port.shape) > 2 and answered.port.shape[1] == "steps"
             counts = (valid > 0)[..., None] if steps else None
-            center, scale = (
-                each[series] if isinstance(each, np.ndarray) else each for each in (answered.center, answered.scale)
-            )
+            center = answered.center[series] if isinstance(answered.center, np.ndarray) else answered.center
+            scale = answered.scale[series] if isinstance(answered.scale, np.ndarray) else answered.scale
+            scale = plain_scale([outputs])[0] if scale is None else scale
             return Case(inputs, [outputs], [center], [scale], [counts], of_data)
 
         golden, sample = case(self.golden, of_data=False), case(self.sample, of_data=self.of_data)

@@ -17,7 +17,7 @@ from seq2seq_kit.data.tables.transforms import LAGGED
 from seq2seq_kit.data.windows.batches import Layout
 from seq2seq_kit.data.windows.prepare import prepare_new
 from seq2seq_kit.data.windows.ranges import WindowShape
-from seq2seq_kit.exports.program import Case, Port, Program
+from seq2seq_kit.exports.program import Case, Port, Program, plain_scale
 from seq2seq_kit.exports.refusing import refused
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class ExportedWindows:
     def case(self, rows: Rows, inputs: Arrays, outputs: Arrays, *, original: bool = True) -> Case:
         """Inputs and outputs of windows; numbers of the outputs lie on the scale of the targets, or around 0."""
         center: list[np.ndarray | float] = [0.0] * len(outputs)
-        scale: list[np.ndarray | float] = [1.0] * len(outputs)
+        scale = plain_scale(outputs)
         if original:
             level = self.bundle.scaler.transforms or self.bundle.scaler
             picked = [self.bundle.scaler.columns.index(name) for name in self.columns.targets]

@@ -16,7 +16,7 @@ from seq2seq_kit.bundles.base import Arrays, Bundle, rows_given, sourced
 from seq2seq_kit.bundles.files import versions
 from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.errors import ArgumentError, KitError
-from seq2seq_kit.exports.program import Case, Exported, Port, Program
+from seq2seq_kit.exports.program import Case, Exported, Port, Program, plain_scale
 from seq2seq_kit.recipe import dump_recipe
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def network_of(bundle: Bundle, name: str) -> Program:
         return Port(name, "float32", ("batch", *("steps" if size is None else size for size in shape[1:])), says)
 
     def case(arrays: list[np.ndarray]) -> Case:
-        return Case(arrays, [bundle.forward(arrays)], [0.0], [1.0])
+        outputs = [bundle.forward(arrays)]
+        return Case(arrays, outputs, [0.0], plain_scale(outputs))
 
     golden, rng = bundle.golden(), np.random.default_rng(1)
     drawn = [rng.standard_normal((COMPARED, *array.shape[1:])).astype(np.float32) for array in golden]

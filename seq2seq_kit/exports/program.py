@@ -5,7 +5,7 @@ A bundle makes them (`bundles/exporting.py`), and this room writes them. No ONNX
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,6 +67,13 @@ class Case:
     scale: list[np.ndarray | float]
     counts: list[np.ndarray | None] | None = None
     of_data: bool = False
+
+
+def plain_scale(outputs: Sequence[np.ndarray]) -> list[np.ndarray | float]:
+    """The scale of outputs without units, such as logits and latent vectors: the root mean square of each, at least 1."""
+    return [
+        max(1.0, float(np.sqrt(np.mean(np.square(each, dtype=np.float64))))) if each.size else 1.0 for each in outputs
+    ]
 
 
 @dataclass(frozen=True)

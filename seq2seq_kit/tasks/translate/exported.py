@@ -8,7 +8,7 @@ import numpy as np
 
 from seq2seq_kit.bundles.exported_sequences import ExportedSequences, probabilities
 from seq2seq_kit.bundles.exporting import COMPARED
-from seq2seq_kit.exports.program import Case, Port, Program
+from seq2seq_kit.exports.program import Case, Port, Program, plain_scale
 
 if TYPE_CHECKING:
     import keras
@@ -57,7 +57,7 @@ def _encoder(bundle: TranslateBundle, decoder: Decoder, suffix: str) -> Program:
     def case(count: int, seed: int) -> Case:
         source = _sources(bundle, count, seed)
         found = _started(decoder, source)
-        return Case([source], found, [0.0] * len(found), [1.0] * len(found))
+        return Case([source], found, [0.0] * len(found), plain_scale(found))
 
     source = Port("source", "int32", ("batch", "steps"), "numbers of tokens, 0 behind the last one")
     outputs = tuple(_ports(decoder))
@@ -91,7 +91,7 @@ def _step(bundle: TranslateBundle, decoder: Decoder, suffix: str) -> Program:
         token = np.random.default_rng(seed).integers(0, bundle.target_vocabulary.size, size).astype(np.int32)
         logits, after, _ = decoder.step(before(tf.constant(token)[:, None])[:, 0], states, kept)
         outputs = [logits.numpy(), *(state.numpy() for state in after)]
-        return Case([token, *found], outputs, [0.0] * len(outputs), [1.0] * len(outputs))
+        return Case([token, *found], outputs, [0.0] * len(outputs), plain_scale(outputs))
 
     token = Port("token", "int32", ("batch",), "number of the token before the step, 0 before the first one")
     size = bundle.target_vocabulary.size
