@@ -5,6 +5,7 @@ import numpy as np
 from seq2seq_kit.data.tables.pieces import PIECE, cells_of, pieces_of
 from seq2seq_kit.data.tables.seasons import seasons_within
 from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.errors import DataError
 
 
 def naive_error(prepared: Prepared) -> np.ndarray:
@@ -32,6 +33,18 @@ def naive_error(prepared: Prepared) -> np.ndarray:
                 np.add.at(sums, series[there], np.nan_to_num(steps))
                 np.add.at(counts, series[there], ~np.isnan(steps))
     return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=sums > 0)
+
+
+def require_mase(prepared: Prepared) -> None:
+    """Raises `DataError` where no series with validation windows has a MASE, so that it could choose no epoch."""
+    judged = np.unique(prepared.windows["val"].series)
+    if not np.isfinite(naive_error(prepared)[judged]).any():
+        raise DataError(
+            f"{prepared.table.origin}: training.monitor: val_mase has no figure, because the training rows of every series with "
+            "validation windows repeat those of a season before, so the seasonal naive forecast has no error to divide by. Set "
+            "training.monitor: val_loss, or another data.season",
+            code="no_mase",
+        )
 
 
 def _neighbours(lengths: np.ndarray) -> list[np.ndarray]:

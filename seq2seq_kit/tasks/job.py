@@ -232,7 +232,7 @@ class Job(ABC, Generic[R, B, E]):
             seconds, epochs = 2 * seconds, f"{epochs}, and at most as many on all rows"
         duration = f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
         text = f"{model.count_params():,} parameters; {self.unit}: {counts}; about {duration} for {epochs}"
-        shorter = f"If that is too long: a larger {'window_stride or ' if self.unit == 'windows' else ''}batch_size, fewer epochs"
+        shorter = f"If that is too long: a larger {'train_stride or ' if self.unit == 'windows' else ''}batch_size, fewer epochs"
         return Finding("estimated_time", "note", text, shorter if seconds > _LONG_SECONDS else "")
 
     @abstractmethod

@@ -25,6 +25,7 @@ from seq2seq_kit.data.windows.shown import as_test, on_all_rows
 from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.evaluation import MODEL, Baseline, Evaluation, Presentation, fit_forecast_baselines, naive_error
 from seq2seq_kit.evaluation.baselines import Predictor
+from seq2seq_kit.evaluation.naive import require_mase
 from seq2seq_kit.evaluation.ridge import Ridge, fit_ridge, forms_of
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.intervals.calibration import LEARNED_UNTIL, learned_until, require_calibration
@@ -118,6 +119,8 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
     def check(self) -> list[Finding]:
         if self.levels:
             require_calibration(self.prepared, self.levels)
+        if self.recipe.training.monitor == "val_mase":
+            require_mase(self.prepared)
         return [
             *check_data(self.prepared),
             *check_labels(

@@ -106,6 +106,14 @@ def test_a_few_rows_outside_are_not_worth_a_word() -> None:
     assert _findings(frame) == []
 
 
+def test_too_few_training_windows_of_a_stride_of_their_own_name_that_key() -> None:
+    prepared = prepare(parse_recipe(forecast_recipe(train_stride=50)).data, hourly_frame(600))
+    advice = {each.text.split()[2]: each.advice for each in check_data(prepared) if each.code == "few_windows"}
+    assert "a smaller train_stride" in advice["train"]
+    few = prepare(parse_recipe(forecast_recipe(window_stride=50)).data, hourly_frame(600))
+    assert all("window_stride" in each.advice for each in check_data(few) if each.code == "few_windows")
+
+
 def test_too_few_windows_are_counted_by_part() -> None:
     findings = [finding for finding in _findings(_clean(200)) if finding.code == "few_windows"]
     assert [finding.text.split(";")[0] for finding in findings] == [

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from seq2seq_kit import train
-from seq2seq_kit.errors import RecipeError
+from seq2seq_kit.errors import DataError, RecipeError
+from seq2seq_kit.tasks import open_job
 from tests.conftest import forecast_recipe, hourly_frame, levelled_frame, tag_values_recipe
 from tests.untyped import parse_recipe
 
@@ -61,3 +63,15 @@ def test_accuracy_is_of_labels() -> None:
     with pytest.raises(RecipeError) as caught:
         parse_recipe(recipe)
     assert [problem.key for problem in caught.value.problems] == ["training.monitor"]
+
+
+def test_a_mase_without_a_denominator_is_told_before_anything_is_trained() -> None:
+    frame = hourly_frame(400)
+    frame["load"] = 100.0 + frame["time"].dt.hour
+    recipe = parse_recipe(monitored(forecast_recipe(), monitor="val_mase"))
+    with pytest.raises(DataError, match="val_mase has no figure") as caught:
+        open_job(recipe, frame).check()
+    assert caught.value.code == "no_mase"
+    open_job(parse_recipe(forecast_recipe()), frame).check()
+    both = pd.concat([frame.assign(site="a"), hourly_frame(400).assign(site="b")])  # the other has one
+    open_job(parse_recipe(monitored(forecast_recipe(series="site"), monitor="val_mase")), both).check()

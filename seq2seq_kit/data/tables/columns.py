@@ -161,6 +161,11 @@ def parts_of(data: Data) -> tuple[str, ...]:
     return PARTS if data.split.tested else PARTS[:-1]
 
 
+def stride_key(data: Data, part: str) -> str:
+    """The key that says the rows from one window of a part to the next."""
+    return "train_stride" if part == "train" and getattr(data, "train_stride", None) else "window_stride"
+
+
 def stride_of(data: Data, part: str) -> int:
     """Rows from one window of a part to the next."""
     own: int | None = getattr(data, "train_stride", None) if part == "train" else None

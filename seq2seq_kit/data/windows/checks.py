@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seq2seq_kit.data.tables.columns import parts_of
+from seq2seq_kit.data.tables.columns import parts_of, stride_key
 from seq2seq_kit.data.tables.pieces import Moments, pieces_of
 from seq2seq_kit.data.tables.seasons import season_notes
 from seq2seq_kit.data.windows.prepare import Prepared
@@ -104,7 +104,7 @@ def _few_windows(prepared: Prepared) -> list[Finding]:
             "few_windows",
             "warning",
             f"only {prepared.windows[part].count} {part} windows; figures from fewer than {_FEW_WINDOWS[part]} are unreliable",
-            "Use more rows, a smaller window_stride or input_steps, or a larger share in data.split",
+            f"Use more rows, a smaller {stride_key(prepared.data, part)} or input_steps, or a larger share in data.split",
         )
         for part in parts_of(prepared.data)
         if prepared.windows[part].count < _FEW_WINDOWS[part]
