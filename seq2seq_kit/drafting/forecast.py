@@ -45,7 +45,8 @@ def draft_forecast(
         "", f"seasons of {main}: {'; '.join(season.told for season in seasons) or 'none that stands out of chance'}"
     )
     asked = None if ahead is None else steps_ahead(ahead, every)
-    lengths = choose_lengths(rows, seasons, every, asked, notes, origin)
+    count = len(table.on_grid(main)) if table.series else 1
+    lengths = choose_lengths(rows, seasons, every, asked, notes, origin, series=count)
     read = choose_inputs(table, targets, known, seasons, lengths, notes)
     seen = look_at(longest, lengths.input_steps)
     _tell_signal(seen, main, notes)
@@ -54,7 +55,7 @@ def draft_forecast(
     data |= {"inputs": read.inputs, "targets": targets.names} | read.keys | ({"calendar": calendar} if calendar else {})
     data |= {"input_steps": lengths.input_steps, "output_steps": lengths.output_steps}
     data |= missing_keys(table, read.numbers, keys, notes) | _transform(seen, targets, kind, notes)
-    data["split"] = {"val": lengths.share, "test": lengths.share}
+    data["split"] = lengths.split
     channels = len(targets.names) if targets.wide else 1
     recurrence = (lengths.input_steps + lengths.output_steps) // lengths.segment
     features = read.features + len(calendar) * 2
@@ -140,10 +141,4 @@ def _normalise(seen: Signal, notes: Notes) -> dict[str, object]:
 
 def _windows(rows: list[int], lengths: Lengths) -> int:
     """About how many windows there are to train on."""
-    return (
-        sum(
-            max(0, int(count * (1 - 2 * lengths.share)) - lengths.input_steps - lengths.output_steps + 1)
-            for count in rows
-        )
-        or 1
-    )
+    return sum(max(0, lengths.trained(count) - lengths.input_steps - lengths.output_steps + 1) for count in rows) or 1

@@ -17,6 +17,7 @@ from seq2seq_kit.errors import ArgumentError, DataError
 LEAST_ROWS = 24  # of the longest series, below which nothing is left to learn from
 _SHARE, _LARGEST_SHARE = 0.15, 0.25  # of the rows, for val and for test
 _WINDOWS = 5  # that val and test must hold
+_MANY = 20  # series, each with a window in val and in test
 _LONGEST_AHEAD, _PLAIN_AHEAD = 96, 12  # steps to forecast where nobody says, with and without a season
 _OUTPUTS = 8  # horizons that a series must hold where nobody says how far to forecast
 _LONGEST_INPUT = 336
@@ -29,12 +30,24 @@ _MONTHS = {"mo": 1, "y": 12}
 
 @dataclass(frozen=True)
 class Lengths:
-    """Steps that are read and written, and the share of the rows in val and in test."""
+    """Steps that are read and written, and the share of the rows in val and in test, or how many of each series (`held`)."""
 
     input_steps: int
     output_steps: int
     share: float
     segment: int = 1
+    held: int = 0
+
+    @property
+    def split(self) -> dict[str, float | int]:
+        """The recipe's section."""
+        if self.held:
+            return {"val_steps": self.held, "test_steps": self.held}
+        return {"val": self.share, "test": self.share}
+
+    def trained(self, rows: int) -> int:
+        """Rows of a series that are trained on."""
+        return rows - 2 * self.held if self.held else int(rows * (1 - 2 * self.share))
 
 
 def steps_ahead(ahead: str | int, every: Every | None) -> int:
@@ -70,7 +83,14 @@ def steps_ahead(ahead: str | int, every: Every | None) -> int:
 
 
 def choose_lengths(
-    rows: list[int], seasons: list[Season], every: Every | None, ahead: int | None, notes: Notes, origin: str
+    rows: list[int],
+    seasons: list[Season],
+    every: Every | None,
+    ahead: int | None,
+    notes: Notes,
+    origin: str,
+    *,
+    series: int = 1,
 ) -> Lengths:
     """Steps in and out, and the split.
 
@@ -81,6 +101,7 @@ def choose_lengths(
         ahead: Steps to forecast that were asked for.
         notes: Takes the reasons.
         origin: Name of the table for messages.
+        series: How many there are.
 
     Raises:
         DataError: Too few rows for any model, or for as many steps ahead.
@@ -99,12 +120,19 @@ def choose_lengths(
     most = max(1, int(usual * _LARGEST_SHARE) - _WINDOWS)
     output = _output_steps(seasons, every, ahead, most, usual, notes, origin)
     share = min(_LARGEST_SHARE, max(_SHARE, math.ceil((output + _WINDOWS) / usual * 100) / 100))
-    if share > _SHARE:
+    # Of many short series each gives a window to val and to test, whatever its length, and keeps the rest to learn from.
+    held = output if share > _SHARE and series >= _MANY else 0
+    if held:
+        notes.say(
+            "split",
+            f"the newest {held} rows of each series for test, as many before them for val: {series} series, all of them short",
+        )
+    elif share > _SHARE:
         notes.say(
             "split",
             f"{share:.0%} each for val and test instead of 15 %: the rows are few, and each must hold {_WINDOWS} windows",
         )
-    train = int(usual * (1 - 2 * share))
+    train = Lengths(0, output, share, held=held).trained(usual)
     stretches = sum(1 for count in rows if count >= usual // 2)
     spare = min(int(0.5 * train), max(2, math.ceil(_LEAST_WINDOWS / stretches)))
     room = max(2, train - output - spare)
@@ -118,7 +146,7 @@ def choose_lengths(
             else ", at most 336 steps"
         )
     notes.say("input_steps", why)
-    return Lengths(steps, output, share, segment)
+    return Lengths(steps, output, share, segment, held)
 
 
 def _output_steps(

@@ -210,6 +210,19 @@ def test_few_rows_still_leave_windows_to_judge_by() -> None:
     assert model["normalise"] == "last"
 
 
+def test_many_short_series_are_divided_from_their_own_ends() -> None:
+    rng = np.random.default_rng(0)
+    frames = [
+        pd.DataFrame({"step": np.arange(rows), "site": f"s{number:02d}", "load": 100 + rng.normal(size=rows).cumsum()})
+        for number, rows in enumerate(rng.integers(40, 60, size=30))
+    ]
+    found: Any = draft_recipe(pd.concat(frames, ignore_index=True).drop(columns="step"), ahead=8)
+    assert found.recipe["data"]["split"] == {"val_steps": 8, "test_steps": 8}
+    assert found.windows["val"] == found.windows["test"] == 30
+    few: Any = draft_recipe(pd.concat(frames[:3], ignore_index=True).drop(columns="step"), ahead=8)
+    assert set(few.recipe["data"]["split"]) == {"val", "test"}
+
+
 @pytest.mark.parametrize(("ahead", "steps"), [("36h", 36), (12, 12), ("2d", 48), ("12", 12)])
 def test_how_far_to_forecast_may_be_said(ahead: str | int, steps: int) -> None:
     assert data_of(hours(2_000), ahead=ahead)["output_steps"] == steps
