@@ -131,6 +131,8 @@ def plot_losses(fit: Fit) -> Figure:
 
 def draw_members(axes: Axes, fit: Fit, value: Callable[[Epoch], float]) -> None:
     """A figure of each epoch of each member of an ensemble, the kept epochs marked."""
+    from matplotlib.ticker import MaxNLocator
+
     names = [f"member {number}" for number in range(1, len(fit.members) + 1)]
     for (name, colour), each in zip(colours_of(names).items(), fit.members, strict=True):
         values = [value(epoch) for epoch in each.history]
@@ -139,6 +141,7 @@ def draw_members(axes: Axes, fit: Fit, value: Callable[[Epoch], float]) -> None:
         )
         if each.best_epoch:
             axes.plot(each.best_epoch, values[each.best_epoch - 1], color=colour, marker="o", ms=5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, fontsize=8)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seq2seq_kit.reports import page
@@ -57,6 +58,12 @@ def run_page(
     titles, rows = result_table(tags, metrics)
     if rows:
         blocks += [page.heading(f"Result on the {_NAMES[_part(metrics)]} part"), page.table(titles, rows)]
+    if (members := files / "members.csv").is_file():
+        titles, *rows = csv.reader(members.read_text(encoding="utf-8").splitlines())
+        blocks += [
+            page.heading("Members of the ensemble"),
+            page.table(_words(titles), [list(map(_cell, row)) for row in rows]),
+        ]
     if "evaluated" in tags:
         blocks.append(page.paragraph(tags["evaluated"]))
     findings = [(text, "") for key, text in sorted(tags.items()) if key.startswith("finding.")]
@@ -92,6 +99,16 @@ def result_table(tags: Mapping[str, str], metrics: Mapping[str, float]) -> tuple
             found.setdefault(named.get(name, name.replace("_", " ")), {})[key] = value
     titles = ["", *(_WORDS.get(key, key.replace("_", " ")) for key in keys)]
     return titles, [[name, *(figure(own.get(key, float("nan"))) for key in keys)] for name, own in found.items() if own]
+
+
+def _words(titles: Sequence[str]) -> list[str]:
+    """Names of columns as they stand above a table: `test rmse`."""
+    return ["", *(title.replace("_", " ") for title in titles[1:])]
+
+
+def _cell(text: str) -> str:
+    """A cell of a file, figures as in every table."""
+    return figure(float(text)) if "." in text else text
 
 
 def _part(metrics: Mapping[str, float]) -> str:

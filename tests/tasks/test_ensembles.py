@@ -10,6 +10,8 @@ import pytest
 
 from seq2seq_kit.errors import ArgumentError, RecipeError
 from seq2seq_kit.explanation import explain
+from seq2seq_kit.reporting import report
+from seq2seq_kit.reports.notes import figure
 from seq2seq_kit.results import Silent, TrainResult
 from seq2seq_kit.resuming import resume
 from seq2seq_kit.runs import evaluate, load, train
@@ -93,7 +95,7 @@ def test_a_stored_ensemble_answers_as_before(ensemble_run: TrainResult, store: P
     assert repr(evaluate(loaded, data=hourly_frame(700))) == repr(ensemble_run.bundle.evaluate(hourly_frame(700)))
 
 
-def test_the_run_shows_what_each_member_has(ensemble_run: TrainResult, store: Path) -> None:
+def test_the_run_shows_what_each_member_has(ensemble_run: TrainResult, store: Path, tmp_path: Path) -> None:
     members = ensemble_run.members
     assert members is not None
     assert [each.seed for each in members.members] == [SEED, SEED + 1, SEED + 2]
@@ -111,6 +113,9 @@ def test_the_run_shows_what_each_member_has(ensemble_run: TrainResult, store: Pa
     note = logged.tags["mlflow.note.content"]
     assert "3 members and their median" in note
     assert "ensemble (median)" in note
+    page = report(ensemble_run.run_id, out=tmp_path / "run.html", tracking_uri=str(store)).read_text(encoding="utf-8")
+    assert "Members of the ensemble" in page
+    assert all(text in page for text in ("member 3", "test rmse", figure(table.loc["member 2", "test_rmse"])))
 
 
 @pytest.mark.slow
