@@ -7,7 +7,7 @@ from pathlib import Path
 from seq2seq_kit.errors import TrackingError
 from seq2seq_kit.tracking.client import Tracking
 
-_SHOWN = ("figures", "sweep", "recipe.yaml", "sweep.yaml")
+_SHOWN = ("figures", "sweep", "recipe.yaml", "sweep.yaml", "members.csv")
 
 
 @dataclass(frozen=True)
