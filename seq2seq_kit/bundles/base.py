@@ -200,13 +200,17 @@ class Bundle(SaysWhatItCannot, ABC):
         return write_bundle(self, Path(folder))
 
     def export(
-        self, out: str | Path, *, format: Literal["onnx", "keras"] = "onnx", frame: pd.DataFrame | None = None
+        self,
+        out: str | Path,
+        *,
+        format: Literal["onnx", "saved_model", "keras"] = "onnx",
+        frame: pd.DataFrame | None = None,
     ) -> Exported:
         """Writes the model for other runtimes; what is written has been compared with the bundle.
 
         Args:
             out: A new folder with graphs, description and golden inputs; or a new file that ends in `.onnx`, one graph.
-            format: `onnx`, with the extra `export`; or `keras`, the network alone.
+            format: `onnx`, with the extra `export`; `saved_model` or `keras`: the network alone, in scaled units.
             frame: Rows to compare on; None: those of the recipe's source where it can be read, otherwise inputs are drawn.
 
         Raises:

@@ -16,15 +16,17 @@ from seq2seq_kit.bundles.base import Arrays, Bundle, rows_given, sourced
 from seq2seq_kit.bundles.files import versions
 from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.errors import ArgumentError, KitError
-from seq2seq_kit.exports.program import Case, Exported, Port, Program, plain_scale
+from seq2seq_kit.exports.placing import put
+from seq2seq_kit.exports.program import SUFFIX, Case, Exported, Parity, Port, Program, plain_scale
 from seq2seq_kit.recipe import dump_recipe
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMATS = ("onnx", "keras")
+FORMATS = ("onnx", "saved_model", "keras")
 COMPARED = 1_000  # windows or sequences
 _PACKAGES = ("onnx", "onnxruntime")
+_SCALED = "the network reads and writes scaled numbers"
 
 
 def export_bundle(
@@ -36,10 +38,10 @@ def export_bundle(
         raise ArgumentError(
             f"format must be one of {', '.join(FORMATS)}. Received: format={format!r}", code="invalid_argument"
         )
-    if format == "keras":
-        return _as_keras(bundle, path)
+    if format != "onnx":
+        return _as_keras(bundle, path) if format == "keras" else _as_saved_model(bundle, path)
     require_packages()
-    from seq2seq_kit.exports.writing import SUFFIX, write_file, write_folder
+    from seq2seq_kit.exports.writing import write_file, write_folder
 
     frame, notes = (frame, []) if frame is not None else own_rows(bundle)
     programs = bundle.programs(frame)
@@ -162,11 +164,24 @@ def _as_keras(bundle: Bundle, path: Path) -> Exported:
     """The network alone, in scaled units."""
     import keras
 
-    from seq2seq_kit.exports.writing import put
-
     if path.suffix != ".keras":
         path = path.with_name(f"{path.name}.keras")
     bare = keras.Model(bundle.model.inputs, bundle.model.outputs, name=bundle.model.name)
     put(path, lambda partial: bare.save(partial))
-    note = "the network reads and writes scaled numbers; layers of the kit are known after `import seq2seq_kit.models`"
+    note = f"{_SCALED}; layers of the kit are known after `import seq2seq_kit.models`"
     return Exported(path, notes=(note,))
+
+
+def _as_saved_model(bundle: Bundle, path: Path) -> Exported:
+    """The network alone, in scaled units, for TensorFlow without this kit."""
+    from seq2seq_kit.exports.saved_model import compare_saved_model, write_saved_model
+
+    found: list[Parity] = []
+
+    def write(partial: Path) -> None:
+        write_saved_model(bundle.model, partial)
+        found.append(compare_saved_model(partial, bundle.model, bundle.golden(), bundle.forward))
+
+    put(path, write)
+    sizes = sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
+    return Exported(path, {"serving_default": found[0]}, {"serving_default": sizes}, (_SCALED,))

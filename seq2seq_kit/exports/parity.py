@@ -8,10 +8,9 @@ import numpy as np
 import onnxruntime
 
 from seq2seq_kit.errors import BundleError
-from seq2seq_kit.exports.program import Case, Parity, Program
+from seq2seq_kit.exports.program import LIMIT, Case, Parity, Program
 
 Answer = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
-LIMIT = 1e-5  # of the scale: float32's rounding over some hundred steps stays a tenth of it
 
 
 def compare(program: Program, written: bytes) -> Parity:

@@ -15,6 +15,8 @@ import numpy as np
 if TYPE_CHECKING:
     from seq2seq_kit.exports.graph import Graph, Value
 
+LIMIT = 1e-5  # of the scale: float32's rounding over some hundred steps stays a tenth of it
+SUFFIX = ".onnx"
 Size = int | str  # a word where it is open: `batch`, `steps`
 Write = Callable[["Graph", "list[Value]"], "list[Value]"]
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import onnx
 
-from seq2seq_kit.errors import BundleError
 from seq2seq_kit.exports.graph import OPSET, Graph, Value, make_model
 from seq2seq_kit.exports.parity import compare
-from seq2seq_kit.exports.program import Exported, Parity, Program
+from seq2seq_kit.exports.placing import put, refuse_existing
+from seq2seq_kit.exports.program import SUFFIX, Exported, Parity, Program
 
 FORMAT = 1
 HEAD = "export.json"
-SUFFIX = ".onnx"
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ def write_program(program: Program, metadata: Mapping[str, object]) -> Written:
 
 def write_file(program: Program, metadata: Mapping[str, object], path: Path) -> Exported:
     """One program as one file, there whole or not at all."""
-    _refuse_existing(path)
+    refuse_existing(path)
     written = write_program(program, metadata)
     put(path, lambda partial: partial.write_bytes(written.content))
     return _exported(path, [written])
@@ -70,7 +67,7 @@ def write_folder(
     programs: Sequence[Program], metadata: Mapping[str, object], files: Mapping[str, bytes], path: Path
 ) -> Exported:
     """Several programs with a description, `export.json`, and other files; there whole or not at all."""
-    _refuse_existing(path)
+    refuse_existing(path)
     written = [write_program(program, metadata) for program in programs]
     content = {f"{each.program.name}{SUFFIX}": each.content for each in written} | dict(files)
     described = {
@@ -108,33 +105,3 @@ def _exported(path: Path, written: Sequence[Written]) -> Exported:
         {each.program.name: each.parity for each in written},
         {each.program.name: len(each.content) for each in written},
     )
-
-
-def put(path: Path, write: Callable[[Path], object]) -> None:
-    """Writes a file or folder beside its place and renames it, so that it is there whole or not at all.
-
-    Raises:
-        BundleError: It exists already, or cannot be written.
-    """
-    _refuse_existing(path)
-    partial = path.with_name(f".{os.getpid()}.{path.name}")  # the same ending
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(partial)
-        partial.rename(path)
-    except BaseException as error:
-        shutil.rmtree(partial, ignore_errors=True) if partial.is_dir() else partial.unlink(missing_ok=True)
-        if not isinstance(error, OSError | RuntimeError):
-            raise
-        raise BundleError(
-            f"could not write the export to {path}: {error}. Nothing was left there; free some space or choose another place",
-            code="export_not_written",
-        ) from error
-
-
-def _refuse_existing(path: Path) -> None:
-    if path.exists():
-        raise BundleError(
-            f"{path} exists already; expected the name of a new file or folder. Remove it or choose another name (--out)",
-            code="export_exists",
-        )

@@ -36,16 +36,8 @@ def compile_forward(model: keras.Model, *, batch_size: int = 1024) -> Forward:
     read = forward_inputs(model)
     kinds = [tensor.dtype for tensor in read]
     signature = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in read]
-    own = _free_forecast(model) if len(read) < len(model.inputs) else None
-
-    @tf.function(input_signature=signature)
-    def step(*inputs: tf.Tensor) -> tf.Tensor:
-        if own is not None:
-            return own(*inputs)
-        return model(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
-
     # One graph for every batch size; calling the concrete function keeps TensorFlow from counting traces of other models.
-    run = step.get_concrete_function()
+    run = tf.function(one_step(model), input_signature=signature).get_concrete_function()
 
     def forward(arrays: Sequence[np.ndarray]) -> np.ndarray:
         for array, spec in zip(arrays, signature, strict=True):
@@ -66,6 +58,18 @@ def compile_forward(model: keras.Model, *, batch_size: int = 1024) -> Forward:
         return outputs
 
     return forward
+
+
+def one_step(model: keras.Model) -> Callable[..., tf.Tensor]:
+    """A function from the tensors of `forward_inputs` to the output, to be traced."""
+    own = _free_forecast(model) if len(forward_inputs(model)) < len(model.inputs) else None
+
+    def step(*inputs: tf.Tensor) -> tf.Tensor:
+        if own is not None:
+            return own(*inputs)
+        return model(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
+
+    return step
 
 
 def _free_forecast(model: keras.Model) -> Callable[..., tf.Tensor]:

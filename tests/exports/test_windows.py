@@ -250,6 +250,37 @@ def test_keras_is_the_network_alone(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.asarray(model(golden)), bundle.forward(golden), atol=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("bridge", ["repeat", "attention"])
+def test_a_saved_model_runs_in_tensorflow_alone(bridge: str, tmp_path: Path) -> None:
+    recipe = recipe_of({"known_future": ["heat"]})
+    recipe["model"] = {"bridge": bridge, "encoder_units": [5], "decoder_units": [5]}
+    bundle = untrained(recipe, hourly_frame(300))
+    done = bundle.export(tmp_path / "saved", format="saved_model")
+    assert done.parity["serving_default"].relative <= 1e-5
+    inputs, future = bundle.golden()[:2]
+    np.savez(tmp_path / "given.npz", inputs=inputs, future=future, outputs=bundle.forward([inputs, future]))
+    code = (
+        "import sys, numpy, tensorflow as tf\n"
+        "given = numpy.load('given.npz')\n"
+        "serve = tf.saved_model.load('saved').signatures['serving_default']\n"
+        "found = serve(inputs=tf.constant(given['inputs']), future=tf.constant(given['future']))['outputs']\n"
+        "numpy.testing.assert_allclose(found, given['outputs'], atol=1e-5)\n"
+        "assert 'seq2seq_kit' not in sys.modules\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, timeout=120)
+
+
+def test_keras_needs_no_further_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("onnx", "onnxruntime"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in [each for each in sys.modules if each.startswith("seq2seq_kit.exports.")]:
+        monkeypatch.delitem(sys.modules, name)
+    bundle = untrained(recipe_of({}), hourly_frame(300))
+    assert bundle.export(tmp_path / "network", format="keras").path.name == "network.keras"
+
+
 def test_a_format_is_one_that_there_is(tmp_path: Path) -> None:
     bundle: Any = untrained(recipe_of({}), hourly_frame(300))
     with pytest.raises(ArgumentError, match="format='pickle'"):
