@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from seq2seq_kit.anomalies.detection import Detection
     from seq2seq_kit.anomalies.row_errors import Progress
-    from seq2seq_kit.exports.program import Exported, Program
+    from seq2seq_kit.exports.program import Exported, ExportFormat, Program
 
 Json = dict[str, Any]
 Arrays = dict[str, np.ndarray]
@@ -199,13 +199,7 @@ class Bundle(SaysWhatItCannot, ABC):
 
         return write_bundle(self, Path(folder))
 
-    def export(
-        self,
-        out: str | Path,
-        *,
-        format: Literal["onnx", "saved_model", "keras"] = "onnx",
-        frame: pd.DataFrame | None = None,
-    ) -> Exported:
+    def export(self, out: str | Path, *, format: ExportFormat = "onnx", frame: pd.DataFrame | None = None) -> Exported:
         """Writes the model for other runtimes; what is written has been compared with the bundle.
 
         Args:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LIMIT = 1e-5  # of the scale: float32's rounding over some hundred steps stays a tenth of it
 SUFFIX = ".onnx"
+ExportFormat = Literal["onnx", "saved_model", "keras"]
 Size = int | str  # a word where it is open: `batch`, `steps`
 Write = Callable[["Graph", "list[Value]"], "list[Value]"]
 
