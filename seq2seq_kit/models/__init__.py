@@ -6,6 +6,7 @@ from seq2seq_kit.models.classifier import build_classifier
 from seq2seq_kit.models.counts import bidirectional_parameters, dense_parameters, gru_parameters, lstm_parameters
 from seq2seq_kit.models.echo import build_echo, compile_free_run
 from seq2seq_kit.models.encoder_decoder import build_encoder_decoder
+from seq2seq_kit.models.ensemble import join_members
 from seq2seq_kit.models.feedback import build_feedback_forecaster
 from seq2seq_kit.models.next_step import build_next_step
 from seq2seq_kit.models.tagger import build_tagger
@@ -27,6 +28,7 @@ __all__ = [
     "compile_free_run",
     "dense_parameters",
     "gru_parameters",
+    "join_members",
     "lstm_parameters",
     "portable",
     "split_autoencoder",

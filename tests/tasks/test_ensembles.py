@@ -1,5 +1,7 @@
 """`ensemble`: members that differ by their seed are trained apart and answer as one."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,7 +25,7 @@ from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.training.fit import Epoch, Fit, seed_everything
 from seq2seq_kit.training.own import Own
 from tests import conftest as small
-from tests.conftest import forecast_recipe, hourly_frame
+from tests.conftest import ROOT, forecast_recipe, hourly_frame
 from tests.tasks.classify.conftest import counted_frame, series_recipe, texts_recipe, words_frame
 from tests.untyped import parse_recipe
 
@@ -400,3 +402,22 @@ def test_the_winner_of_a_sweep_is_an_ensemble(more: dict[str, Any], tmp_path: Pa
     assert list(winner.members.figures) == (["test"] if more.get("refit") else ["val", "test"])
     if not more:
         assert found.best.score == pytest.approx(min(each.val_loss for each in winner.fit.members[0].history))
+
+
+def test_a_tensor_within_a_member_is_counted_when_a_bundle_is_read() -> None:
+    """Few bytes name any size, also inside of a model within the model."""
+    import keras
+
+    from seq2seq_kit.bundles.bounds import MULTIPLE, SPARE_BYTES, refuse_oversized_model
+
+    inputs = keras.Input((4,))
+    wide = keras.layers.RepeatVector((MULTIPLE + SPARE_BYTES) // 16 + 1, name="wide")(inputs)
+    member = keras.Model(inputs, keras.layers.GlobalAveragePooling1D()(wide), name="member_1")
+    with pytest.raises(ValueError, match="the layer 'wide' makes"):
+        refuse_oversized_model(keras.Model(inputs, member(inputs)), 1)
+
+
+@pytest.mark.slow
+def test_the_layer_is_known_to_keras_once_the_models_are_imported() -> None:
+    code = "import keras, seq2seq_kit.models; assert 'seq2seq_kit>CombineMembers' in keras.saving.get_custom_objects()"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
