@@ -3,9 +3,9 @@
     python benchmarks/m4.py --data FOLDER                          # trains the recipe
     python benchmarks/m4.py --data FOLDER --write m4_hourly.csv    # only writes the long table that it reads
 
-The folder has Hourly-train.csv and Hourly-test.csv of M4-methods/Dataset (github.com/Mcompetitions). The forecast starts at the end of
-each training series. sMAPE is the mean over series and steps of 200 |y - f| / (|y| + |f|), MASE the mean over series of their MAE
-over that of the hour a day before within the training rows (Makridakis, Spiliotis and Assimakopoulos 2020).
+The folder has Hourly-train.csv and Hourly-test.csv of M4-methods/Dataset (github.com/Mcompetitions). The forecast starts at the
+end of each training series. sMAPE is the mean over series and steps of 200 |y - f| / (|y| + |f|), MASE the mean over series of
+their MAE over that of the hour a day before within the training rows (Makridakis, Spiliotis and Assimakopoulos 2020).
 """
 
 import argparse

@@ -34,11 +34,12 @@ if TYPE_CHECKING:
         lstm_parameters,
         split_autoencoder,
     )
+    from seq2seq_kit.opening import load
     from seq2seq_kit.recipe import Recipe
     from seq2seq_kit.reporting import report
     from seq2seq_kit.results import TrainResult
     from seq2seq_kit.resuming import resume
-    from seq2seq_kit.runs import evaluate, load, train
+    from seq2seq_kit.runs import evaluate, train
     from seq2seq_kit.sweeps import SweepResult, best_recipe, resume_sweep, sweep
     from seq2seq_kit.tasks import json_schema, load_recipe, parse_recipe
     from seq2seq_kit.tasks.tag.bundle import TagBundle
@@ -77,7 +78,7 @@ _HOMES = {
     "explain": "explanation",
     "gru_parameters": "models",
     "json_schema": "tasks",
-    "load": "runs",
+    "load": "opening",
     "load_recipe": "tasks",
     "look": "looking",
     "lstm_parameters": "models",

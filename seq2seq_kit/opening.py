@@ -11,13 +11,12 @@ from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.errors import BundleError
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks import open_job, read_bundle
-from seq2seq_kit.tasks.job import Job
-from seq2seq_kit.tracking.client import open_tracking
-from seq2seq_kit.training.own import Own
 
 if TYPE_CHECKING:
     from seq2seq_kit.bundles.own_classes import CustomObjects
     from seq2seq_kit.data.sources.given import Given
+    from seq2seq_kit.tasks.job import Job
+    from seq2seq_kit.training.own import Own
 
 
 def load(run: str | Path, *, custom_objects: CustomObjects | None = None, tracking_uri: str | None = None) -> Bundle:
@@ -41,6 +40,8 @@ def load(run: str | Path, *, custom_objects: CustomObjects | None = None, tracki
     if Path(run).suffix or "/" in str(run):
         message = f"there is no folder {run}. Expected the folder of a bundle, or the id of a run"
         raise BundleError(message, code="bundle_missing")
+    from seq2seq_kit.tracking.client import open_tracking
+
     tracking = open_tracking(tracking_uri, create=False)
     with tempfile.TemporaryDirectory() as folder:
         return read_bundle(tracking.fetch(str(run), "bundle", Path(folder)), custom_objects)

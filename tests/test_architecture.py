@@ -60,7 +60,7 @@ MAY_IMPORT = {
     "backtests": ALL | {"text", "quiet", "reports", "tasks", "tracking", "validation", "runs", "sweeps"},
     "cli": ALL
     | {"text", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
-    | {"backtests", "looking", "reporting", "resuming", "sweeps", "drafting", "calibrating", "judging"},
+    | {"backtests", "looking", "reporting", "resuming", "sweeps", "drafting", "calibrating", "judging", "opening"},
     "bundle_files": {"tasks"},
 }
 OUTSIDE = {

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import average_precision_score
 
 from seq2seq_kit.anomalies.surface import runs, volumes
 
@@ -125,6 +124,8 @@ def judge(
     seen, share = flags[known], float(flags[known].mean()) if known.any() else 0.0
     if not 0 < share < 1:
         return None
+    from sklearn.metrics import average_precision_score  # whoever only detects needs none
+
     labelled = runs(flags, segment)
     predicted = cut(scores, threshold)
     counts = count_events(predicted, labelled)

@@ -14,17 +14,15 @@ import pandas as pd
 
 from seq2seq_kit.bundles.absent import SaysWhatItCannot
 from seq2seq_kit.bundles.golden import standard_normal
+from seq2seq_kit.bundles.rows import format_of, names_of_categories, names_of_series, rows_given, sourced
 from seq2seq_kit.bundles.shapes import Shape, refuse_other_shapes, refuse_other_sizes
 from seq2seq_kit.data.sources.files import READ, in_their_files
-from seq2seq_kit.data.sources.given import Given, frame_of, is_table
+from seq2seq_kit.data.sources.given import is_table
 from seq2seq_kit.data.tables.sources import read_source
-from seq2seq_kit.data.tables.written import PLAIN
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.evaluation.base import Board
+from seq2seq_kit.exports.session import Network
 from seq2seq_kit.recipe.fields import Recipe
-from seq2seq_kit.recipe.format import Format
-from seq2seq_kit.recipe.section import Section
-from seq2seq_kit.recipe.sourced import Sourced
 
 if TYPE_CHECKING:
     import keras
@@ -77,13 +75,15 @@ class Bundle(SaysWhatItCannot, ABC):
     def __repr__(self) -> str:
         run = str(self.info.get("run_id", ""))[:8]
         trained = f", run {run}" if run else ""
-        return f"<{type(self).__name__}: {self.what}, {self.model.count_params():,} parameters{trained}; {', '.join(self.verbs)}>"
+        exported = isinstance(self.model, Network)
+        size = "exported" if exported else f"{self.model.count_params():,} parameters"
+        return f"<{type(self).__name__}: {self.what}, {size}{trained}; {', '.join(self.verbs)}>"
 
     def _repr_html_(self) -> str:
         facts: dict[str, object] = {
             "what": self.what,
             "verbs": ", ".join(self.verbs),
-            "parameters": f"{self.model.count_params():,}",
+            "parameters": "" if isinstance(self.model, Network) else f"{self.model.count_params():,}",
         }
         facts["inputs"] = ", ".join(getattr(self.recipe.data, "inputs", []))
         facts |= {key: self.info.get(key) for key in ("run_id", "trained")}
@@ -172,6 +172,8 @@ class Bundle(SaysWhatItCannot, ABC):
     @cached_property
     def forward(self) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
         """The model as a function of its inputs' arrays."""
+        if isinstance(self.model, Network):
+            return self.model.forward
         from seq2seq_kit.models.inference import compile_forward
 
         return compile_forward(self.model, **({} if self.batch_size is None else {"batch_size": self.batch_size}))
@@ -195,6 +197,7 @@ class Bundle(SaysWhatItCannot, ABC):
 
     def save(self, folder: str | Path) -> Path:
         """Writes the bundle to a new folder, whole or not at all; see `bundles.files.write_bundle`."""
+        self.require_keras("saved")
         from seq2seq_kit.bundles.files import write_bundle
 
         return write_bundle(self, Path(folder))
@@ -211,6 +214,7 @@ class Bundle(SaysWhatItCannot, ABC):
             ArgumentError: A layer cannot be written, or the extra is missing.
             BundleError: The graph answers otherwise than the bundle, or could not be written; nothing is left behind.
         """
+        self.require_keras("exported")
         from seq2seq_kit.bundles.exporting import export_bundle
 
         return export_bundle(self, out, format=format, frame=frame)
@@ -224,6 +228,12 @@ class Bundle(SaysWhatItCannot, ABC):
     def facts(self) -> Json:
         """What a reader of an export needs beside the recipe."""
         return {}
+
+    def require_keras(self, wanted: str) -> None:
+        """Raises `ArgumentError` for a bundle that was read from an export, which has no Keras model."""
+        if isinstance(self.model, Network):
+            said = f"this model was exported, and has no Keras model that could be {wanted}"
+            raise ArgumentError(f"{said}. Load the bundle that it was exported from", code="needs_tensorflow")
 
     def _cannot(self, verb: str) -> ArgumentError:
         can = ", ".join(self.verbs[:-1]) + f" and {self.verbs[-1]}"
@@ -261,38 +271,16 @@ def _frame(bundle: Bundle, given: object, *, rows: bool = False) -> object:
     return rows_given(bundle.recipe, given)  # type: ignore[arg-type]  # `is_table` says so
 
 
-def rows_given(recipe: Recipe, data: Given) -> pd.DataFrame:
-    """Rows that a program hands over, as a frame with the columns that a recipe names; see `frame_of`."""
-    data_of = recipe.data
-    values = dict.fromkeys([*getattr(data_of, "inputs", []), *getattr(data_of, "targets", [])])
-    return frame_of(data, time=_names(data_of, "time"), series=names_of_series(recipe), values=list(values))
-
-
-def sourced(recipe: Recipe) -> Sourced | None:
-    """The section that says how a recipe's source is read; None of a recipe without one."""
-    return recipe.data if isinstance(recipe.data, Sourced) else None
-
-
-def _names(section: Section, key: str) -> list[str]:
-    value = getattr(section, key, None)
-    return [value] if isinstance(value, str) else list(value or [])
-
-
-def names_of_series(recipe: Recipe) -> list[str]:
-    """The columns that tell a recipe's series apart, if it has any."""
-    return _names(recipe.data, "series")
-
-
-def names_of_categories(recipe: Recipe) -> list[str]:
-    """The columns of words that a recipe names."""
-    return _names(recipe.data, "categories")
-
-
-def format_of(recipe: Recipe) -> Format:
-    """How a recipe's files of text are written."""
-    found: Format = getattr(recipe.data, "format", PLAIN)
-    return found
-
-
-__all__ = ["Arrays", "Board", "Bundle", "Json", "Shape", "format_of", "names_of_series"]
+__all__ = [
+    "Arrays",
+    "Board",
+    "Bundle",
+    "Json",
+    "Shape",
+    "format_of",
+    "names_of_categories",
+    "names_of_series",
+    "rows_given",
+    "sourced",
+]
 __all__ += ["refuse_other_shapes", "refuse_other_sizes"]

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 MULTIPLE = 20
 SPARE_BYTES = 16_000_000
 # Of the files that are read as text: a recipe or a head of this size has no second meaning than to exhaust the reader.
-MOST_TEXT_BYTES = {"bundle.json": 1_000_000, "recipe.yaml": 4_000_000, "state.json": 256_000_000}
+MOST_TEXT_BYTES = {
+    "bundle.json": 1_000_000,
+    "export.json": 64_000_000,
+    "recipe.yaml": 4_000_000,
+    "state.json": 256_000_000,
+}
 _NUMBERS = "fiub"
 _OPEN_STEPS = 8  # of an axis whose length is open; the golden inputs have as many
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 from collections.abc import Sequence
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -147,11 +148,18 @@ def _files(bundle: Bundle, programs: Sequence[Program]) -> dict[str, bytes]:
         for place, array in enumerate(given)
     }
     return {
+        "requirements.txt": requirements().encode(),
         "recipe.yaml": dump_recipe(bundle.recipe).encode(),
         "state.json": json.dumps(state).encode(),
         "arrays.npz": _npz(arrays),
         "golden.npz": _npz(golden),
     }
+
+
+def requirements() -> str:
+    """What this kit needs beside itself to answer by an export, as installed here; the last two are those of its commands."""
+    packages = ("numpy", "pandas", "onnxruntime", "pydantic", "ruamel.yaml", "psutil", "rich")
+    return "".join(f"{package}=={version(package)}\n" for package in packages)
 
 
 def _npz(arrays: Arrays) -> bytes:

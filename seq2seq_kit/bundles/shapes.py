@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from seq2seq_kit.exports.session import Network
+
 if TYPE_CHECKING:
     import keras
 
@@ -22,9 +24,8 @@ def refuse_other_shapes(model: keras.Model, read: Sequence[Shape], given: Shape)
     Raises:
         ValueError: A shape differs.
     """
-    from seq2seq_kit.models.inference import forward_inputs
-
-    own = [tuple(tensor.shape[1:]) for tensor in forward_inputs(model)]
+    # As `models.inference.forward_inputs`, which loads TensorFlow.
+    own = [tuple(tensor.shape[1:]) for tensor in model.inputs if tensor.name != "answers"]
     for name, expected, found in (("reads", list(read), own), ("gives", [given], [tuple(model.output_shape[1:])])):
         if len(expected) != len(found) or not all(map(_fits, expected, found)):
             raise ValueError(f"by the recipe the model {name} {expected}; by its layers {found}")
@@ -32,6 +33,8 @@ def refuse_other_shapes(model: keras.Model, read: Sequence[Shape], given: Shape)
 
 def refuse_other_sizes(model: keras.Model, sizes: Sequence[int]) -> None:
     """Raises `ValueError` for a model whose categories have other numbers of codes."""
+    if isinstance(model, Network):  # its codes are constants of the graph
+        return
     from seq2seq_kit.models.ensemble import members_of
 
     layers = [layer for each in members_of(model) for layer in each.layers if layer.name == "split_categories"]

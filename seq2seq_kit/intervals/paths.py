@@ -9,7 +9,6 @@ Gneiting 2013), so at every step the paths have the quantiles of the intervals.
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import norm, rankdata
 
 from seq2seq_kit.intervals.prediction import Prediction
 
@@ -32,6 +31,8 @@ def templates_of(truth: np.ndarray, predicted: Prediction) -> np.ndarray | None:
     Returns:
         Shape `(templates, steps, targets)`; None where fewer than two windows are known.
     """
+    from scipy.stats import rankdata
+
     known = ~np.isnan(truth).any(axis=(1, 2))
     if known.sum() < 2:
         return None
@@ -57,12 +58,12 @@ def draw(predicted: Prediction, templates: np.ndarray, count: int, rng: np.rando
         picked = rng.permuted(np.tile(numbers, (windows, 1)), axis=1)[:, :count]
     else:
         picked = rng.integers(0, len(templates), (windows, count))
-    return _values_at(predicted, norm.ppf(templates[picked][:, :, :steps].astype(np.float64)))
+    return _values_at(predicted, _normal_scores(templates[picked][:, :, :steps].astype(np.float64)))
 
 
 def _places(truth: np.ndarray, quantiles: np.ndarray, probabilities: tuple[float, ...]) -> np.ndarray:
     """Where values lie among quantiles, as normal scores; beyond the outermost ones in proportion to the way from the median."""
-    knots = norm.ppf(probabilities)
+    knots = _normal_scores(probabilities)
     place = np.zeros(truth.shape)
     for low in range(len(knots) - 1):
         below, above = quantiles[..., low], quantiles[..., low + 1]
@@ -80,7 +81,7 @@ def _places(truth: np.ndarray, quantiles: np.ndarray, probabilities: tuple[float
 def _values_at(predicted: Prediction, scores: np.ndarray) -> np.ndarray:
     """The reverse of `_places`: `scores` of shape `(windows, paths, steps, targets)`, as is what they become."""
     assert predicted.quantiles is not None
-    knots = norm.ppf(predicted.probabilities)
+    knots = _normal_scores(predicted.probabilities)
     quantiles = predicted.quantiles[:, None]
     low = np.clip(np.searchsorted(knots, scores, side="right") - 1, 0, len(knots) - 2)
 
@@ -93,3 +94,9 @@ def _values_at(predicted: Prediction, scores: np.ndarray) -> np.ndarray:
     before = middle + (quantiles[..., 0] - middle) * scores / knots[0]
     after = middle + (quantiles[..., -1] - middle) * scores / knots[-1]
     return np.where(scores < knots[0], before, np.where(scores > knots[-1], after, between))
+
+
+def _normal_scores(probabilities: np.ndarray | tuple[float, ...]) -> np.ndarray:
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(np.asarray(probabilities)))

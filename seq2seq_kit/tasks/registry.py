@@ -192,10 +192,12 @@ def read_bundle(folder: str | Path, custom_objects: CustomObjects | None = None)
     Raises:
         BundleError: It is damaged, foreign or from a newer kit; the message says which file and what to do.
     """
-    from seq2seq_kit.bundles import files
+    from seq2seq_kit.bundles import exports, files
 
     # Nobody edits the recipe of a bundle, so former names of keys give no warning.
     load = partial(loading.load_recipe, choose=recipe_class, warn=False)
+    if exports.is_export(folder):
+        return exports.read_export(folder, load_recipe=load, bundle_class=bundle_class)
     return files.read_bundle(folder, load_recipe=load, bundle_class=bundle_class, custom_objects=custom_objects)
 
 

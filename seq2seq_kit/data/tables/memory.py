@@ -5,8 +5,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
 from seq2seq_kit.data.sources.files import places_of
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.source_rules import PARQUET, scheme_of
@@ -22,6 +20,8 @@ _GROUPS = 4  # row groups in float64: two open and two coming, scaled in float32
 
 def free_memory() -> int:
     """Bytes that processes may still take: of the machine, and of the container if there is one."""
+    import psutil  # whoever runs an exported model needs none
+
     free = int(psutil.virtual_memory().available)
     with suppress(OSError, ValueError):
         group = Path("/sys/fs/cgroup")

@@ -20,6 +20,7 @@ from seq2seq_kit.data.windows.ranges import WindowShape
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.evaluation.stored import baseline_named
+from seq2seq_kit.exports.session import Network
 from seq2seq_kit.intervals.pending import keys_of
 from seq2seq_kit.recipe.fields import HorizonData
 from seq2seq_kit.tasks.next_step.data import as_forecast, whole_steps, window_steps
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from seq2seq_kit.exports.program import Program
-    from seq2seq_kit.models.next_step import Stepper
+    from seq2seq_kit.tasks.next_step.exported_walk import AnyStepper
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ class NextStepBundle(WindowBundle):
         return as_forecast(self.recipe.data)
 
     def reads(self, layout: Layout, shape: WindowShape) -> list[Shape]:
+        if isinstance(self.model, Network):  # any number of steps, what is known of those ahead, and states
+            known = layout.inputs - len(layout.targets)
+            return [(None, layout.inputs), (None, known), *(port.shape[1:] for port in self.model.inputs[2:])]
         return [(None, layout.inputs), (None,)]  # any number of steps, and which of them are there
 
     def predict(
@@ -170,8 +174,12 @@ class NextStepBundle(WindowBundle):
         return next_step_programs(self, frame)
 
     @cached_property
-    def stepper(self) -> Stepper:
+    def stepper(self) -> AnyStepper:
         """The model, one step at a time."""
+        if isinstance(self.model, Network):
+            from seq2seq_kit.tasks.next_step.exported_walk import ExportedStepper
+
+            return ExportedStepper(self.model)
         from seq2seq_kit.models.next_step import Stepper
 
         return Stepper(self.model)

@@ -20,7 +20,7 @@ from seq2seq_kit.tasks.next_step.data import as_forecast, whole_steps
 from seq2seq_kit.tasks.next_step.recipe import NextStepData
 
 if TYPE_CHECKING:
-    from seq2seq_kit.models.next_step import Stepper
+    from seq2seq_kit.tasks.next_step.exported_walk import AnyStepper
 
 
 class Stream:
@@ -36,7 +36,7 @@ class Stream:
         names: Names of the sequences.
     """
 
-    def __init__(self, stepper: Stepper, scaler: Scaler, data: NextStepData, names: Sequence[str]) -> None:
+    def __init__(self, stepper: AnyStepper, scaler: Scaler, data: NextStepData, names: Sequence[str]) -> None:
         self.names = [str(name) for name in names]  # as the names of series are read from a table
         if not self.names or len(set(self.names)) != len(self.names):
             raise ArgumentError(

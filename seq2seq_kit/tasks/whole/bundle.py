@@ -24,6 +24,7 @@ from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.latent import MapMethod
 from seq2seq_kit.evaluation.stored import dump_baselines, restore_baselines
+from seq2seq_kit.exports.session import Network
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks.latent import LatentMap, latent_map, require_count
@@ -252,6 +253,8 @@ class WholeBundle(DetectingBundle, EncodingBundle):
     @cached_property
     def encoder(self) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
         """The first half as a function of the model's inputs."""
+        if isinstance(self.model, Network):
+            return self.model.part("encoder_network").forward
         from seq2seq_kit.models.ensemble import require_one_latent_space
         from seq2seq_kit.models.inference import compile_forward
         from seq2seq_kit.models.whole import encoder_of

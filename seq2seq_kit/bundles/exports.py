@@ -1,0 +1,125 @@
+"""A bundle from the folder of an export: the same verbs, frames and messages, its network run by ONNX Runtime."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seq2seq_kit.bundles import bounds
+from seq2seq_kit.bundles.base import Bundle
+from seq2seq_kit.errors import ArgumentError, BundleError
+from seq2seq_kit.exports.session import Network
+from seq2seq_kit.recipe.fields import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+HEAD = "export.json"
+FORMAT = 1
+_NETWORK = "network"
+_PARTS = ("encoder_network",)
+_READ = ("recipe.yaml", "state.json", "arrays.npz", "golden.npz")
+_MOST_BYTES = 1_000_000_000  # of a graph
+_TOLERANCE = 1e-3  # as of a bundle's golden output
+
+
+def is_export(folder: str | Path) -> bool:
+    """Whether a folder is one that `export` wrote."""
+    return (Path(folder) / HEAD).is_file()
+
+
+def read_export(
+    folder: str | Path, *, load_recipe: Callable[[Path], Recipe], bundle_class: Callable[[Recipe], type[Bundle]]
+) -> Bundle:
+    """Reads the folder of an export; `load_recipe` and `bundle_class` as in `bundles.files.read_bundle`.
+
+    Raises:
+        ArgumentError: ONNX Runtime is not installed.
+        BundleError: The folder is damaged, foreign, from a newer kit, or of a model that only TensorFlow can run.
+    """
+    folder = Path(folder)
+    head = _read_head(folder)
+    try:
+        programs, digests = head["programs"], head["sha256"]
+        if _NETWORK not in programs:
+            raise BundleError(
+                f"{folder}: the export has no graph `{_NETWORK}`, so this kit cannot answer by it. Its graphs: "
+                f"{', '.join(map(str, programs))}. Run them in ONNX Runtime, or load the bundle itself",
+                code="export_not_runnable",
+            )
+        content = {
+            name: _content(folder, programs[name]["file"], digests) for name in (_NETWORK, *_PARTS) if name in programs
+        }
+        for name in _READ:
+            _content(folder, name, digests)
+        recipe = load_recipe(folder / "recipe.yaml")
+        state, arrays = bounds.read_json(folder / "state.json"), bounds.read_arrays(folder / "arrays.npz")
+        golden = bounds.read_arrays(folder / "golden.npz")
+        network = Network(content[_NETWORK], {name: Network(content[name]) for name in _PARTS if name in content})
+        model: keras.Model = network  # what a bundle asks of its model beyond this needs TensorFlow
+        bundle = bundle_class(recipe).restore(recipe, model, state, arrays, head["info"])
+        _check_golden(network, golden)
+    except (ArgumentError, BundleError):
+        raise
+    except ImportError as error:
+        raise ArgumentError(
+            f"this model needs a package that is not installed: {error}. Install it: pip install {error.name}",
+            code="missing_package",
+        ) from error
+    except Exception as error:  # whatever crafted words, arrays and graphs make JSON, NumPy and the runtime say
+        raise BundleError(f"{folder} is not an export of this kit: {error}", code="bundle_damaged") from error
+    return bundle
+
+
+def _read_head(folder: Path) -> dict[str, dict[str, dict[str, str]]]:
+    try:
+        head = bounds.read_json(folder / HEAD)
+        if head["kind"] != "seq2seq_kit export" or type(head["format"]) is not int:
+            raise ValueError("its head is not an export's")
+        for name in ("programs", "sha256", "info"):
+            if not isinstance(head[name], dict):
+                raise ValueError(f"{name} must be a mapping")
+    except (OSError, ValueError, KeyError) as error:
+        raise BundleError(
+            f"{folder / HEAD} is damaged or foreign ({error}); export the model again", code="bundle_damaged"
+        ) from error
+    if head["format"] > FORMAT:
+        raise BundleError(
+            f"{folder} has the export format {head['format']}; this kit reads up to {FORMAT}. Install a newer seq2seq-kit",
+            code="bundle_too_new",
+        )
+    return head
+
+
+def _content(folder: Path, name: str, digests: dict[str, dict[str, str]]) -> bytes:
+    """A file of the folder that is what was written."""
+    if not isinstance(name, str) or Path(name).name != name:
+        raise ValueError(f"{name!r} is no name of a file in the folder")
+    path = folder / name
+    if not path.is_file():
+        raise BundleError(f"{folder} lacks {name}; copy the whole folder again", code="bundle_damaged")
+    if path.stat().st_size > _MOST_BYTES:
+        raise ValueError(f"{name} has {path.stat().st_size:,} bytes; expected at most {_MOST_BYTES:,}")
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != digests.get(name):
+        raise BundleError(
+            f"{path} is damaged: its content is not what was written. Copy the folder again, or export again",
+            code="bundle_damaged",
+        )
+    return content
+
+
+def _check_golden(network: Network, golden: dict[str, np.ndarray]) -> None:
+    given = [golden[f"{_NETWORK}_input_{place}"] for place in range(len(network.inputs))]
+    for place, found in enumerate(network.run(given)):
+        expected = golden[f"{_NETWORK}_output_{place}"]
+        same = found.shape == expected.shape and np.allclose(found, expected, rtol=_TOLERANCE, atol=_TOLERANCE)
+        if not same:
+            raise BundleError(
+                "the graph answers its golden input differently than when it was written. Export the model again",
+                code="golden_output_differs",
+            )

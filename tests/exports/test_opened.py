@@ -1,0 +1,246 @@
+"""Exports that are opened again: the bundle's frames and messages, by ONNX Runtime alone."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from seq2seq_kit import load
+from seq2seq_kit.cli.main import main
+from seq2seq_kit.errors import ArgumentError, BundleError, DataError
+from seq2seq_kit.exports.graph_bytes import refuse_foreign_graph
+from seq2seq_kit.exports.session import Network
+from tests.conftest import (
+    ROOT,
+    autoencode_recipe,
+    forecast_recipe,
+    hourly_frame,
+    levelled_frame,
+    next_step_recipe,
+    tag_values_recipe,
+    translate_recipe,
+    waves_frame,
+    whole_recipe,
+)
+from tests.exports.bundled import untrained
+
+CLOSE: Any = {"rtol": 1e-4, "atol": 1e-4}
+
+
+def attention() -> dict[str, Any]:
+    recipe = forecast_recipe(inputs=["load"], targets=["load"])
+    recipe["model"] = {"bridge": "attention", "encoder_units": [6], "decoder_units": [6]}
+    return recipe
+
+
+CASES: dict[str, tuple[Callable[[], dict[str, Any]], pd.DataFrame, tuple[str, ...]]] = {
+    "forecast": (forecast_recipe, hourly_frame(300), ("predict",)),
+    "attention": (attention, hourly_frame(300), ("predict",)),
+    "autoencode": (autoencode_recipe, hourly_frame(200), ("encode", "reconstruct", "score")),
+    "next_step": (next_step_recipe, hourly_frame(200), ("predict",)),
+    "whole": (whole_recipe, waves_frame(30), ("encode", "reconstruct", "score")),
+    "tag_values": (tag_values_recipe, levelled_frame(), ("predict",)),
+}
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_an_export_answers_as_the_bundle_does(name: str, tmp_path: Path) -> None:
+    recipe, frame, verbs = CASES[name]
+    bundle = untrained(recipe(), frame)
+    bundle.export(tmp_path / "out", frame=frame)
+    opened = load(tmp_path / "out")
+    assert type(opened) is type(bundle)
+    assert isinstance(opened.model, Network)
+    for verb in verbs:
+        pd.testing.assert_frame_equal(getattr(opened, verb)(frame), getattr(bundle, verb)(frame), **CLOSE)
+    wrong = frame.rename(columns={recipe()["data"]["inputs"][0]: "another"})
+    with pytest.raises(DataError) as by_bundle:
+        getattr(bundle, verbs[0])(wrong)
+    with pytest.raises(DataError) as by_export:
+        getattr(opened, verbs[0])(wrong)
+    assert str(by_export.value) == str(by_bundle.value)
+    assert "exported" in repr(opened)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an exported forecast, and beside it the rows it was compared on."""
+    folder, frame = tmp_path_factory.mktemp("exported"), hourly_frame(300)
+    bundle = untrained(forecast_recipe(), frame)
+    bundle.export(folder / "out", frame=frame)
+    bundle.predict(frame).to_csv(folder / "expected.csv", index=False)
+    frame.to_csv(folder / "rows.csv", index=False)
+    return folder
+
+
+# As an environment where none of them is installed.
+BLOCKED = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name.partition(".")[0])
+
+sys.meta_path.insert(0, Blocked())
+"""
+HEAVY = (
+    *("tensorflow", "keras", "keras_tuner", "mlflow", "matplotlib", "plotly", "scipy", "sklearn", "onnx"),
+    *("h5py", "tensorboard"),
+)
+
+
+def test_no_tensorflow_is_needed_to_answer(exported: Path) -> None:
+    words = ["predict", str(exported / "out"), "--data", str(exported / "rows.csv"), "--out", str(exported / "got.csv")]
+    code = f"{BLOCKED.format(blocked=HEAVY)}\nfrom seq2seq_kit.cli.main import main\nsys.exit(main({words!r}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    pd.testing.assert_frame_equal(pd.read_csv(exported / "got.csv"), pd.read_csv(exported / "expected.csv"), **CLOSE)
+
+
+def test_an_absent_runtime_is_told(exported: Path) -> None:
+    words = ["predict", str(exported / "out"), "--data", str(exported / "rows.csv")]
+    code = (
+        f"{BLOCKED.format(blocked=('onnxruntime',))}\nfrom seq2seq_kit.cli.main import main\nsys.exit(main({words!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "error[missing_package]" in done.stderr
+    assert "pip install onnxruntime" in done.stderr
+
+
+def test_the_folder_says_what_it_needs(exported: Path) -> None:
+    lines = (exported / "out" / "requirements.txt").read_text().splitlines()
+    assert {line.partition("==")[0] for line in lines} >= {"numpy", "pandas", "onnxruntime"}
+    assert f"numpy=={np.__version__}" in lines
+
+
+def copied(exported: Path, folder: Path) -> Path:
+    return Path(shutil.copytree(exported / "out", folder / "copy"))
+
+
+def sealed(folder: Path) -> None:
+    """Gives changed files the digests that they have: what a stranger would do."""
+    head = json.loads((folder / "export.json").read_text())
+    head["sha256"] = {name: sha256((folder / name).read_bytes()).hexdigest() for name in head["sha256"]}
+    (folder / "export.json").write_text(json.dumps(head))
+
+
+@pytest.mark.parametrize("name", ["network.onnx", "state.json", "arrays.npz", "golden.npz", "recipe.yaml"])
+def test_a_damaged_or_absent_file_is_told(name: str, exported: Path, tmp_path: Path) -> None:
+    folder = copied(exported, tmp_path)
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[:-7])
+    with pytest.raises(BundleError, match=f"{name} is damaged") as caught:
+        load(folder)
+    assert caught.value.code == "bundle_damaged"
+    sealed(folder)
+    with pytest.raises(BundleError):
+        load(folder)
+    (folder / name).unlink()
+    with pytest.raises(BundleError, match=f"lacks {name}"):
+        load(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"kind": "seq2seq_kit export", "format": true}'])
+def test_a_head_that_is_none_is_told(content: bytes, exported: Path, tmp_path: Path) -> None:
+    folder = copied(exported, tmp_path)
+    (folder / "export.json").write_bytes(content)
+    with pytest.raises(BundleError, match="damaged or foreign"):
+        load(folder)
+
+
+def changed_head(folder: Path, **changes: Any) -> None:
+    head = json.loads((folder / "export.json").read_text())
+    (folder / "export.json").write_text(json.dumps(head | changes))
+
+
+def test_what_only_other_runtimes_run_is_told(exported: Path, tmp_path: Path) -> None:
+    folder = copied(exported, tmp_path)
+    changed_head(folder, format=99)
+    with pytest.raises(BundleError) as newer:
+        load(folder)
+    assert newer.value.code == "bundle_too_new"
+    head = json.loads((exported / "out" / "export.json").read_text())
+    changed_head(folder, format=1, programs={"model": head["programs"]["model"]})
+    with pytest.raises(BundleError, match="no graph `network`") as alone:
+        load(folder)
+    assert alone.value.code == "export_not_runnable"
+    outside = {"network": head["programs"]["network"] | {"file": "../out/network.onnx"}}
+    changed_head(folder, programs=outside)
+    with pytest.raises(BundleError, match="no name of a file"):
+        load(folder)
+
+
+def graph_with(**changes: Any) -> Any:
+    """A small graph: y = x + w."""
+    weight = helper.make_tensor("w", TensorProto.FLOAT, [1], [1.0])
+    node = helper.make_node("Add", ["x", "w"], ["y"], domain=changes.get("domain", ""))
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
+    graph = helper.make_graph([node], "small", ports[:1], ports[1:], [weight])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+
+
+def test_operations_and_data_from_elsewhere_are_refused() -> None:
+    refuse_foreign_graph(graph_with().SerializeToString())
+    with pytest.raises(ValueError, match=r"com\.microsoft"):
+        refuse_foreign_graph(graph_with(domain="com.microsoft").SerializeToString())
+    outside = graph_with()
+    outside.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.ones(1, np.float32), "w"))
+    onnx.external_data_helper.set_external_data(outside.graph.initializer[0], location="/etc/passwd")
+    with pytest.raises(ValueError, match="another file"):
+        refuse_foreign_graph(outside.SerializeToString())
+    hidden = graph_with()  # inside an attribute of a node
+    constant = helper.make_node("Constant", [], ["c"], value=outside.graph.initializer[0])
+    hidden.graph.node.append(constant)
+    with pytest.raises(ValueError, match="another file"):
+        refuse_foreign_graph(hidden.SerializeToString())
+    named = graph_with()
+    named.functions.append(helper.make_function("own", "f", [], [], [], []))
+    with pytest.raises(ValueError, match="functions of its own"):
+        refuse_foreign_graph(named.SerializeToString())
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damaged_bytes_are_refused_or_read(seed: int) -> None:
+    content, rng = bytearray(graph_with().SerializeToString()), np.random.default_rng(seed)
+    for place in rng.integers(0, len(content), 3):
+        content[place] = rng.integers(0, 256)
+    with suppress(ValueError):
+        Network(bytes(content[: rng.integers(1, len(content) + 1)]))
+
+
+def test_what_needs_the_keras_model_is_refused(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = load(exported / "out")
+    for call in (lambda: opened.save(tmp_path / "saved"), lambda: opened.export(tmp_path / "again")):
+        with pytest.raises(ArgumentError, match="no Keras model") as caught:
+            call()
+        assert caught.value.code == "needs_tensorflow"
+    with pytest.raises(ArgumentError, match=r"takes an array of shape \(None, "):
+        opened.forward([np.zeros((2, 3, 1), np.float32)])
+    assert main(["encode", str(exported / "out"), "--data", str(exported / "rows.csv")]) == 2
+    assert "error[not_supported]" in capsys.readouterr().err
+
+
+def test_a_translator_that_searches_is_run_elsewhere(tmp_path: Path) -> None:
+    from tests.conftest import reversed_words
+
+    words = reversed_words()
+    recipe = translate_recipe(bridge="attention", encoder_units=[6], decoder_units=[6])
+    untrained(recipe, words).export(tmp_path / "out", frame=words)
+    with pytest.raises(BundleError) as caught:
+        load(tmp_path / "out")
+    assert caught.value.code == "export_not_runnable"
