@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seq2seq_kit.backtests.frame import assemble
 from seq2seq_kit.backtests.past import fit_past, open_past, past_recipe
 from seq2seq_kit.backtests.rows import Rows
 from seq2seq_kit.backtests.schedule import Schedule
@@ -172,3 +173,21 @@ def test_rows_without_a_clock_are_counted() -> None:
     assert rows.cutoffs(2) == {"": 293}
     assert rows.truth()["key"].tolist() == list(range(1, 301))
     assert len(rows.before(1)) == 200
+
+
+@pytest.mark.slow
+def test_an_origin_without_rows_to_forecast_from_is_told() -> None:
+    """A gap shortly before two of four origins; a forecast reads 24 rows without one."""
+    recipe, frame = CASES["baselines"][0], hourly_frame(420).drop(index=[405, 406])
+    schedule = Schedule.of(4, 4, "never", None, 0)
+    rows, (past, skipped) = rows_of(recipe, frame, schedule), past_recipe(recipe, schedule)
+    bundle, _ = fit_past(past, rows.before(1))
+    notes: list[str] = []
+    found = pd.concat(
+        [forecast_from(bundle, rows, origin, skipped, notes) for origin in (1, 2, 3, 4)], ignore_index=True
+    )
+    assert found["origin"].unique().tolist() == [1, 2]
+    assert [note.split(":")[0] for note in notes] == ["origin 3", "origin 4"]
+    assembled = assemble(rows, schedule, {1: found})
+    assert assembled.groupby("origin").size().tolist() == [5, 4]  # the clock goes on; two of the hours are not there
+    assert assembled["y"].tolist() == frame.set_index("time")["load"][assembled["ds"]].tolist()
