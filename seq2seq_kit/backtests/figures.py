@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+T = TypeVar("T")
+
 _FAR_ABOVE = 3  # times the error of the model and of the best baseline: what would flatten both
-_MOST_SERIES = 4  # in the figure of forecasts
+_MOST_SERIES, _ACROSS = 4, 3  # in the figure of forecasts: series, and panels side by side
 _MOST_MARKS = 40  # points that get a mark each
 
 
@@ -67,33 +70,39 @@ def plot_by_step(scores: Scores, name: str) -> Figure:
 
 
 def plot_forecasts(rows: pd.DataFrame, name: str) -> Figure:
-    """The forecasts of every origin beside the actual values, for up to four series, spread evenly."""
+    """The forecasts of a few origins, spread evenly, beside the actual values: six of one series, else three of up to four."""
     from matplotlib.figure import Figure
 
-    names = list(dict.fromkeys(rows["unique_id"]))
-    picked = [names[round(place)] for place in _evenly(len(names), _MOST_SERIES)]
-    figure = Figure(figsize=(11, 2.6 * len(picked) + 0.8), layout="constrained")
-    for axes, own in zip(figure.subplots(len(picked), 1, squeeze=False)[:, 0], picked, strict=True):
-        these = rows[rows["unique_id"] == own]
-        timed = pd.api.types.is_datetime64_any_dtype(these["ds"])
-        at = pd.Series(pd.DatetimeIndex(these["ds"]).tz_localize(None), index=these.index) if timed else these["ds"]
-        actual = these["y"].groupby(at).first()
-        axes.plot(actual.index, actual.to_numpy(), color=TRUTH_COLOUR, lw=1, label="actual")
-        for place, (_, one) in enumerate(these.groupby("origin")):
-            label = MODEL if not place else None
-            axes.plot(at[one.index], one[MODEL], color=MODEL_COLOUR, lw=1.4, marker=".", ms=3, label=label)
-            bands = [column for column in map(str, one.columns) if column.startswith(f"{MODEL}-lo-")]
-            for column in bands:
-                upper = one[column.replace("-lo-", "-hi-")]
-                axes.fill_between(at[one.index], one[column], upper, color=MODEL_COLOUR, alpha=0.15, lw=0)
-        axes.set_title(for_figure(str(own)), fontsize=9)
+    names, origins = list(dict.fromkeys(rows["unique_id"])), sorted(rows["origin"].unique())
+    picked = _evenly(names, _MOST_SERIES)
+    shown = _evenly(origins, 6 if len(names) == 1 else _ACROSS)
+    panels = [(own, origin) for own in picked for origin in shown]
+    across = min(len(shown), _ACROSS)
+    down = -(-len(panels) // across)
+    figure = Figure(figsize=(11, 2.4 * down + 0.8), layout="constrained")
+    for axes, (own, origin) in zip(figure.subplots(down, across, squeeze=False).ravel(), panels, strict=False):
+        one = rows[(rows["unique_id"] == own) & (rows["origin"] == origin)]
+        timed = pd.api.types.is_datetime64_any_dtype(one["ds"])
+        at = pd.Series(pd.DatetimeIndex(one["ds"]).tz_localize(None), index=one.index) if timed else one["ds"]
+        for column in [column for column in map(str, one.columns) if column.startswith(f"{MODEL}-lo-")]:
+            upper = one[column.replace("-lo-", "-hi-")]
+            axes.fill_between(at, one[column], upper, color=MODEL_COLOUR, alpha=0.15, lw=0)
+        axes.plot(at, one["y"], color=TRUTH_COLOUR, lw=1.4, marker=".", label="actual")
+        axes.plot(at, one[MODEL], color=MODEL_COLOUR, lw=2, label=MODEL)
+        axes.set_title(for_figure(f"{own}, origin {origin}"), fontsize=9)
+        axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25, lw=0.6)
         if timed:
-            _label_times(axes)
+            _label_times(axes, most=5)
+        else:
+            _whole_numbers(axes)
+    for axes in figure.axes[len(panels) :]:
+        axes.remove()
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     more = f"; {len(picked)} of {len(names)} series" if len(picked) < len(names) else ""
-    figure.suptitle(for_figure(f"Forecasts of every origin: {name}{more}", most=160))
+    some = f"{len(shown)} of {len(origins)} origins" if len(shown) < len(origins) else "Every origin"
+    figure.suptitle(for_figure(f"{some}: {name}{more}", most=160))
     return figure
 
 
@@ -125,10 +134,10 @@ def _measured(scores: Scores) -> str:
     return for_figure(scores.name() if scores.scaled else f"{scores.name()} ({scores.rows['target'].iloc[0]})")
 
 
-def _label_times(axes: Axes) -> None:
+def _label_times(axes: Axes, most: int = 8) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(minticks=3, maxticks=8)
+    locator = AutoDateLocator(minticks=2, maxticks=most)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
@@ -139,6 +148,7 @@ def _whole_numbers(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _evenly(count: int, most: int) -> list[float]:
-    shown = min(count, most)
-    return [place * (count - 1) / max(shown - 1, 1) for place in range(shown)]
+def _evenly(values: Sequence[T], most: int) -> list[T]:
+    """At most so many of them, spread evenly."""
+    shown = min(len(values), most)
+    return [values[round(place * (len(values) - 1) / max(shown - 1, 1))] for place in range(shown)]
