@@ -117,7 +117,7 @@ def _refit(scores: Scores, by_origin: pd.DataFrame, schedule: Schedule, seconds:
         return [f"{seen} So few origins do not tell whether refitting pays; run it with more --windows. {cost}"]
     if not pairs.told:
         within = f"within what chance does over these origins (standard error {figure(pairs.error)})"
-        return [f"Do not refit for these gains: {_lower(seen)} That is {within}. {cost}"]
+        return [f"Do not refit, as far as these origins tell: {_lower(seen)} That is {within}. {cost}"]
     if pairs.gain > 0:
         every = "at each origin" if schedule.refit == 1 else f"every {schedule.refit} origins"
         rare = f" Whether fewer fits would do: `--refit {2 * schedule.refit}`." if fits > 2 else ""

@@ -60,7 +60,7 @@ def test_refits_that_harm_are_advised_against() -> None:
 
 def test_a_difference_within_chance_is_told_as_such() -> None:
     text = said(5, model=noisy(1.0, 0.2, 0), model_frozen=noisy(1.0, 0.2, 1), ridge=noisy(2.0, 0.1, 2))
-    assert "Do not refit for these gains: at the 15 origins" in text
+    assert "Do not refit, as far as these origins tell: at the 15 origins" in text
     assert "within what chance does over these origins (standard error " in text
 
 
