@@ -34,12 +34,13 @@ from seq2seq_kit.tasks.autoencode.task import AutoencodeJob
 from seq2seq_kit.tasks.classify.evaluation import LabelEvaluation
 from seq2seq_kit.tasks.classify.task import ClassifyJob
 from seq2seq_kit.tasks.echo.evaluation import check_echo, evaluate_echo, examine_echo
+from seq2seq_kit.tasks.ensembles import incomplete
 from seq2seq_kit.tasks.forecast.linear_start import line_alone
 from seq2seq_kit.tasks.forecast.task import ForecastJob
 from seq2seq_kit.tasks.job import Job
 from seq2seq_kit.tasks.last_fit import last_fit_findings
 from seq2seq_kit.tasks.next_step.task import NextStepJob
-from seq2seq_kit.training.fit import Epoch, Fit
+from seq2seq_kit.training.fit import Ended, Epoch, Fit
 from tests.anomalies.rows import HOUR, errors_of, noise
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame, waves_frame, whole_recipe
 from tests.tasks.classify.conftest import counted_frame, series_recipe, texts_recipe, words_frame
@@ -206,12 +207,22 @@ def big_units(scaling: str) -> list[Finding]:
     return judged(frame, Off(2e3), scaling=scaling)
 
 
+def members(*ended: Ended) -> list[Finding]:
+    """An ensemble of three, whose members ended so."""
+    fits = [Fit([], 1, each, 1.0) for each in ended]
+    recipe = parse_recipe(forecast_recipe() | {"ensemble": 3})
+    return incomplete(recipe, Fit([], 1, ended[-1], 1.0, members=fits))
+
+
 PAIRS: dict[str, Pair] = {
     "constant_column": Pair(
         lambda: forecast_data(changed(hourly_frame(), slice(0, 500), 5.0, "heat")),
         lambda: forecast_data(changed(hourly_frame(), slice(0, 400), 5.0, "heat")),
     ),
     "constant_sequence": Pair(lambda: check_echo([0.5, 0.5, 0.5]), lambda: check_echo([0.5, 0.5, 0.50001])),
+    "ensemble_incomplete": Pair(
+        lambda: members("epochs", "interrupted"), lambda: members("epochs", "epochs", "epochs")
+    ),
     "column_without_values": Pair(lambda: silent(rows=13), lambda: silent(rows=12)),
     "copies_last_step": Pair(lambda: next_step(LastValue()), lambda: next_step(smooth)),
     "data_note": Pair(lambda: forecast_data(hourly_frame()[::-1]), lambda: forecast_data(hourly_frame())),

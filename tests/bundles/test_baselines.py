@@ -99,7 +99,8 @@ def test_the_command_line_forecasts_by_a_baseline(tmp_path: Path, capsys: pytest
 
 def test_a_run_that_loses_says_how_to_use_the_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
     bundle, job = with_peers()  # untrained: it loses
-    result: Any = type("Result", (), {"test": job.report(bundle, "test"), "bundle": bundle})()
+    board = job.report(bundle, "test")
+    result: Any = type("Result", (), {"board": board, "test": board, "bundle": bundle})()
     better = verbs._better_baseline(result)
     assert better == result.test.best_baseline
     assert better is not None
