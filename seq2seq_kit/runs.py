@@ -33,7 +33,7 @@ from seq2seq_kit.tasks.beginning import own_classes
 from seq2seq_kit.tasks.digest import digest_of
 from seq2seq_kit.tasks.ensembles import judge_members, kept
 from seq2seq_kit.tasks.job import Job
-from seq2seq_kit.tasks.last_fit import fit_last, refuse_seen_rows
+from seq2seq_kit.tasks.last_fit import fit_last, refuse_seen_rows, refuse_seen_start
 from seq2seq_kit.tasks.rows import data_name
 from seq2seq_kit.tracking.client import RunRecord, open_tracking
 from seq2seq_kit.tracking.naming import experiment_of, first_tags, named, params_of
@@ -97,6 +97,7 @@ def train(
     own = Own(model, loss, metrics, callbacks)
     job = open_training(own.noted_in(recipe), data, own, custom_objects=custom_objects, tracking_uri=tracking_uri)
     digest = digest_of(job.source, job.columns)
+    refuse_seen_start(job.start, digest)
     findings = checked(job, reporter)
     tracking = open_tracking(tracking_uri, say=reporter.say)
     name, differs = named(job.recipe, tracking.previous(experiment_of(job.recipe)))

@@ -323,6 +323,9 @@ PAIRS: dict[str, Pair] = {
         lambda: no_test_part(opened(split={"val_steps": 100, "test_steps": 50}).evaluated),
     ),
     "last_fit": Pair(lambda: last_fit_findings(Fit([], 3, "epochs", 1.0)), lambda: last_fit_findings(None)),
+    "last_fit_failed": Pair(
+        lambda: last_fit_findings(None, "the loss was NaN"), lambda: last_fit_findings(Fit([], 3, "epochs", 1.0))
+    ),
     "last_fit_interrupted": Pair(
         lambda: last_fit_findings(Fit([], 1, "interrupted", 1.0)), lambda: last_fit_findings(Fit([], 3, "epochs", 1.0))
     ),

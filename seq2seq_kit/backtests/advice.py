@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -67,7 +67,7 @@ def recommend(scores: Scores, schedule: Schedule, seconds: float, overlapping: b
         overlapping: Whether the forecasts of neighbouring origins share rows.
     """
     by_origin = scores.errors(["origin"])
-    said = [*_against_baselines(scores, by_origin), *_refit(scores, by_origin, schedule, seconds)]
+    said = [*_against_baselines(scores), *_refit(scores, schedule, seconds)]
     said += _ageing(scores, schedule)
     if overlapping and len(by_origin) > 1:
         said.append(
@@ -77,13 +77,19 @@ def recommend(scores: Scores, schedule: Schedule, seconds: float, overlapping: b
     return said
 
 
-def _against_baselines(scores: Scores, by_origin: pd.DataFrame) -> list[str]:
-    peers = [name for name in forecasters_of(scores.rows) if name not in (MODEL, FROZEN)]
-    overall = scores.errors([]).iloc[0]
-    peers = [name for name in peers if not math.isnan(overall[name])]
-    if not peers:
+def _against_baselines(scores: Scores) -> list[str]:
+    shares = {}
+    for name in forecasters_of(scores.rows):
+        both = _shared(scores, MODEL, name)
+        if name in (MODEL, FROZEN) or both.rows.empty:
+            continue
+        overall = both.errors([]).iloc[0]
+        shares[name] = overall[name] / overall[MODEL] if overall[MODEL] > 0 else math.inf
+    if not shares:
         return []
-    best = min(peers, key=lambda name: overall[name])
+    best = min(shares, key=lambda name: shares[name])
+    both = _shared(scores, MODEL, best)
+    overall, by_origin = both.errors([]).iloc[0], both.errors(["origin"])
     pairs = Pairs.of(by_origin[MODEL], by_origin[best])
     word = {True: "beats", False: "does not beat"}[overall[MODEL] < overall[best]]
     return [
@@ -92,16 +98,24 @@ def _against_baselines(scores: Scores, by_origin: pd.DataFrame) -> list[str]:
     ]
 
 
-def _refit(scores: Scores, by_origin: pd.DataFrame, schedule: Schedule, seconds: float) -> list[str]:
+def _shared(scores: Scores, *names: str) -> Scores:
+    """The rows that all of some forecasters have: a series that one of them does not know says nothing of their difference."""
+    return replace(scores, rows=scores.rows.dropna(subset=list(names)))
+
+
+def _refit(scores: Scores, schedule: Schedule, seconds: float) -> list[str]:
     fits = len(schedule.fits)
+    if schedule.windows == 1:
+        return ["Whether refitting pays is not known: there was one origin. Run it with more --windows."]
     if schedule.refit is None or fits == 1:
         later = min(5, max(schedule.windows - 1, 1))
         return [
             "Whether refitting pays is not known: there was one fit. `--refit "
             f"{later}` fits {len(range(0, schedule.windows, later))} times and compares both at the same origins."
         ]
-    if FROZEN not in by_origin:
+    if FROZEN not in scores.rows:
         return []
+    by_origin = _shared(scores, MODEL, FROZEN).errors(["origin"])
     after = by_origin[by_origin.index > schedule.fits[0][-1]]
     pairs = Pairs.of(after[MODEL], after[FROZEN])
     if not pairs.count:
@@ -131,8 +145,8 @@ def _ageing(scores: Scores, schedule: Schedule) -> list[str]:
     control = "seasonal_naive" if "seasonal_naive" in scores.rows else "last_value"
     if every < _TREND or len(schedule.fits) < _TREND or control not in scores.rows:
         return []
-    by_origin = scores.errors(["origin"])
-    ratio = (by_origin[MODEL] / by_origin[control]).dropna()
+    by_origin = _shared(scores, MODEL, control).errors(["origin"])
+    ratio = (by_origin[MODEL] / by_origin[control]).replace([np.inf, -np.inf], np.nan).dropna()
     ages = np.array([schedule.age_of(origin) for origin in ratio.index], dtype=np.float64)
     if len(ratio) < _TREND * 2 or np.ptp(ages) == 0:
         return []

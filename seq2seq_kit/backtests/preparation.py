@@ -38,7 +38,7 @@ from seq2seq_kit.validation import resolve
 if TYPE_CHECKING:
     from seq2seq_kit.data.sources.given import Given
 
-_TOO_FEW = ("too_few_rows", "series_too_short", "calibration_too_small", "no_season")
+_TOO_FEW = ("too_few_rows", "series_too_short", "calibration_too_small", "no_season", "missing_cells")
 _RECIPES = (".yaml", ".yml")
 
 
@@ -75,7 +75,7 @@ def given_recipe(
         RecipeError: It has problems.
         TrackingError: No such run.
     """
-    if isinstance(given, str | Path) and not str(given).lower().endswith(_RECIPES) and not Path(given).is_file():
+    if isinstance(given, str | Path) and not str(given).lower().endswith(_RECIPES) and not os.path.isfile(given):  # noqa: PTH113 (as below)
         given = _recipe_of_run(given, tracking_uri)
     recipe = resolve(given, overrides)
     return recipe.model_copy(update={"name": recipe.name or recipe.task, "sweep": None})
@@ -115,7 +115,7 @@ def prepare(
         reporter.find(finding)
     rows, (past, skipped) = Rows.of(job.prepared, schedule), past_recipe(recipe, schedule)
     first = _first_past(past, rows, schedule)
-    count = min(count, len(fits))
+    count = max(1, min(count, len(fits)))  # a resumed one may only lack its conclusion
     executor = LocalExecutor(count, run=run_fit)
     reporter.say(_cost(past, rows, schedule, fits, count))
     naive = naive_error(first.prepared)

@@ -81,7 +81,7 @@ def backtest(
             raise ArgumentError(said, code="invalid_argument")
         tracking = open_tracking(tracking_uri, create=False, write=True)
         store = BacktestStore.open(tracking, resume)
-        if not store.missing:
+        if not store.missing and store.finished:
             said = f"the backtest {store.record.run_id} has all of its origins. Begin a new one for others"
             raise ArgumentError(said, code="backtest_complete")
         setup = prepare(store.recipe, store.schedule, store.missing, data, workers, reporter)

@@ -17,7 +17,7 @@ from seq2seq_kit.backtests.scores import FROZEN, Scores, forecasters_of
 from seq2seq_kit.backtests.status import BacktestReporter, BacktestStatus
 from seq2seq_kit.backtests.store import BacktestStore, members_of
 from seq2seq_kit.backtests.worker import FORECASTS, FitTask
-from seq2seq_kit.errors import TrackingError, TrainingError
+from seq2seq_kit.errors import DataError, TrackingError, TrainingError
 from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.reports.notes import figure
@@ -97,8 +97,7 @@ class Fits:
         asked = range(1, schedule.windows + 1) if first == 1 else origins
         place = self.folder / f"{first}-{attempt}"
         task = FitTask(self.recipe, self.rows.until(asked), first, tuple(asked), self.skipped, place)
-        if attempt == 1:
-            self.store.start(first, self._cutoff(first))
+        self.store.start(first, self._cutoff(first))
         self.running[first] = _Running(origins, self.executor.start(task), attempt)
 
     def _handle(self, handle: RunningTrial, message: Message) -> None:
@@ -147,6 +146,10 @@ class Fits:
             return
         last = failure.reason.strip().splitlines()[-1] if failure.reason.strip() else failure.kind
         self.store.fail(origin, failure.reason)
+        if isinstance(failure.error, DataError):  # the rows of this fit, such as those of an outage; others may be good
+            self.failed[origin] = f"{about} cannot be made: {failure.error}"
+            self.reporter.say(self.failed[origin])
+            return
         if failure.error is not None:
             raise type(failure.error)(f"{about} cannot be made: {failure.error}", code=failure.error.code)
         if failure.kind == "bug":

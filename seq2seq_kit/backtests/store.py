@@ -43,6 +43,7 @@ class BacktestStore:
         children: Runs of the origins, by number.
         fits: Forecasts of the fits that have ended, by the origin of the fit.
         facts: Likewise what is known of them: notes, seconds, epochs.
+        finished: Whether it had ended with its conclusion when it was opened.
     """
 
     def __init__(self, tracking: Tracking, record: RunRecord, recipe: Recipe, schedule: Schedule, digest: str) -> None:
@@ -50,6 +51,7 @@ class BacktestStore:
         self.children: dict[int, RunRecord] = {}
         self.fits: dict[int, pd.DataFrame] = {}
         self.facts: dict[int, dict[str, object]] = {}
+        self.finished = False
 
     @classmethod
     def begin(
@@ -82,14 +84,11 @@ class BacktestStore:
                 f"the run {record.run_id} is no backtest.{hint} `seq2seq-kit list runs` lists the runs",
                 code="not_a_backtest",
             )
-        if record.status() == "RUNNING":  # dead ones were closed when the store was opened
-            raise TrackingError(
-                f"the backtest {record.run_id} is still running. Wait for it, or end it with Ctrl-C",
-                code="backtest_running",
-            )
+        cls._refuse_running(record)
         with tempfile.TemporaryDirectory() as folder:
             recipe = load_recipe(tracking.fetch(record.run_id, RECIPE, Path(folder)))
         store = cls(tracking, record, recipe, Schedule.from_json(json.loads(tags[_SCHEDULE])), tags[_DIGEST])
+        store.finished = record.status() == "FINISHED"
         for child, own in tracking.children(record):
             store.children[int(own[_ORIGIN])] = child
             if own.get(_STATE) == "fitted":
@@ -97,9 +96,23 @@ class BacktestStore:
         return store
 
     def reopen(self) -> None:
-        """The backtest goes on in this process."""
-        self.record.untag(["error"] if "error" in self.tracking.reopen(self.record.run_id)[1] else [])
-        self.record.open()
+        """The backtest goes on in this process.
+
+        Raises:
+            TrackingError: Another process of this machine has begun to work on it.
+        """
+        with self.tracking.lock():
+            self._refuse_running(self.record)
+            self.record.untag(["error"] if "error" in self.tracking.reopen(self.record.run_id)[1] else [])
+            self.record.open()
+
+    @staticmethod
+    def _refuse_running(record: RunRecord) -> None:
+        if record.status() == "RUNNING":  # dead ones were closed when the store was opened
+            raise TrackingError(
+                f"the backtest {record.run_id} is still running. Wait for it, or end it with Ctrl-C",
+                code="backtest_running",
+            )
 
     def start(self, origin: int, cutoff: str) -> RunRecord:
         """The run of an origin, whose forecasts are under way."""
@@ -166,7 +179,7 @@ class BacktestStore:
 
     def end(self, status: str) -> None:
         """All of it has ended for now; a whole one has nothing to resume."""
-        if status == "FINISHED":
+        if status == "FINISHED" and not self.missing:
             self.record.untag([RESUME])
         self.record.end(status)
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 FORECASTS, FACTS = "forecasts.parquet", "fit.json"
 KEYS = ["origin", "series", "target", "key", "step"]  # before the forecasters' columns
-_NO_FORECAST = ("series_too_short", "missing_inputs")  # nothing to forecast from at that moment
+# Nothing to forecast from at that moment, or what is known ahead is absent.
+_NO_FORECAST = ("series_too_short", "missing_inputs", "missing_future_rows", "missing_cells")
 
 
 @dataclass(frozen=True)

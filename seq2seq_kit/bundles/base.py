@@ -21,7 +21,7 @@ from seq2seq_kit.data.sources.given import is_table
 from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.evaluation.base import Board
-from seq2seq_kit.exports.session import Network
+from seq2seq_kit.exports.session import Network, missing_package
 from seq2seq_kit.recipe.fields import Recipe
 
 if TYPE_CHECKING:
@@ -257,6 +257,10 @@ def _of_tables(verb: Callable[..., Any]) -> Callable[..., Any]:
                 raise
             said = in_their_files(str(error), zip(read["files"], read["rows"], strict=True))
             raise type(error)(said, code=error.code) from None
+        except ImportError as error:
+            if not isinstance(self.model, Network):
+                raise
+            raise missing_package(error) from error
 
     return taking
 

@@ -13,7 +13,7 @@ import numpy as np
 from seq2seq_kit.bundles import bounds
 from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.errors import ArgumentError, BundleError
-from seq2seq_kit.exports.session import Network
+from seq2seq_kit.exports.session import Network, missing_package
 from seq2seq_kit.recipe.fields import Recipe
 
 if TYPE_CHECKING:
@@ -68,10 +68,7 @@ def read_export(
     except (ArgumentError, BundleError):
         raise
     except ImportError as error:
-        raise ArgumentError(
-            f"this model needs a package that is not installed: {error}. Install it: pip install {error.name}",
-            code="missing_package",
-        ) from error
+        raise missing_package(error) from error
     except Exception as error:  # whatever crafted words, arrays and graphs make JSON, NumPy and the runtime say
         raise BundleError(f"{folder} is not an export of this kit: {error}", code="bundle_damaged") from error
     return bundle

@@ -121,17 +121,19 @@ class IntervalBundle(DetectingBundle):
         return drawn.reshape(-1, *drawn.shape[2:])
 
     def require_paths(
-        self, name: str, samples: int, steps: int, *, levels: Sequence[float] | None, quantiles: bool
+        self, name: str, samples: int, steps: int, *, levels: Sequence[float] | None, quantiles: bool, seed: int
     ) -> None:
         """Refuses sample paths that there are not.
 
         Raises:
-            ArgumentError: `samples` is no whole number of at least 1, or stands beside levels or quantiles, the forecaster is a
-                baseline, the bundle has no intervals, or was calibrated without templates, or for fewer steps.
+            ArgumentError: `samples` is no whole number of at least 1, `seed` none of at least 0, or `samples` stands beside
+                levels or quantiles, the forecaster is a baseline, the bundle has no intervals, or was calibrated without
+                templates, or for fewer steps.
         """
-        if isinstance(samples, bool) or not isinstance(samples, int | np.integer) or samples < 1:
-            said = f"samples must be a whole number of at least 1. Received: samples={samples!r}"
-            raise ArgumentError(said, code="invalid_argument")
+        for key, value, least in (("samples", samples, 1), ("seed", seed, 0)):
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+                said = f"{key} must be a whole number of at least {least}. Received: {key}={value!r}"
+                raise ArgumentError(said, code="invalid_argument")
         if levels is not None or quantiles:
             said = (
                 "samples gives paths, which have no intervals. Leave out samples (--samples), or levels and quantiles"
@@ -234,7 +236,8 @@ class IntervalBundle(DetectingBundle):
             actuals: Rows with time, series and targets. Those that `predict` has forecast since this bundle was loaded count,
                 each once; others are left alone. Without a time column they are the rows forecast from, and those after.
             forecasts: What `predict` gave, also in another process, in the order in which it was made, with the levels of the
-                intervals; None: what this bundle has forecast. Each counts as often as it is given.
+                intervals; None: what this bundle has forecast. Each counts as often as it is given. Names of series are
+                texts, as `predict` gives them: 007 is not 7.
             rate: How far one miss moves a level, in (0, 1).
             origin: Name of the file for messages.
 

@@ -64,8 +64,9 @@ def update(options: argparse.Namespace) -> None:
     if not isinstance(bundle, IntervalBundle):
         said = f"this bundle is {bundle.what}; intervals are those of forecasts"
         raise ArgumentError(said, code="not_supported")
-    forecasts = read_source(options.forecasts)
+    forecasts = read_source(options.forecasts, texts=bundle.as_written)
     rate = RATE if options.rate is None else options.rate
     moved = bundle.update(bundle.read(options.data), forecasts=forecasts, rate=rate, origin=options.data)
     moved.save(options.out)
-    print(f"intervals moved by {len(forecasts):,} rows of forecasts, written to {options.out}")
+    said = f"{len(forecasts):,} rows of forecasts read; the intervals were moved by those whose actual values are known"
+    print(printable(f"{said}, written to {options.out}"))

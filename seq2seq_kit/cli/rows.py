@@ -35,8 +35,10 @@ def predict(options: argparse.Namespace) -> None:
         "levels": options.levels,
         "quantiles": options.quantiles or None,
         "samples": options.samples,
-        "seed": options.seed,
+        "seed": options.seed if options.samples is not None else None,
     }
+    if options.seed is not None and options.samples is None:
+        raise ArgumentError("--seed is that of sample paths. Add --samples N, or leave it out", code="invalid_option")
     given = {name: value for name, value in given.items() if value is not None}
     strange = [name.replace("_", "-") for name in given if name not in signature(answer).parameters]
     if strange:

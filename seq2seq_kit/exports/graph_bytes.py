@@ -59,6 +59,8 @@ def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     at = 0
     while at < len(content):
         key, at = _number(content, at)
+        if not 8 <= key < 1 << 32:
+            raise ValueError("the file is damaged")
         field, wire = key >> 3, key & 7
         if wire == 0:
             value, at = _number(content, at)

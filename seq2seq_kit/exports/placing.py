@@ -34,7 +34,7 @@ def put(path: Path, write: Callable[[Path], object]) -> None:
 
 def refuse_existing(path: Path) -> None:
     """Raises `BundleError` where something has that name."""
-    if path.exists():
+    if os.path.lexists(path):  # a Path raises where no file can have the name, and does not see a broken link
         raise BundleError(
             f"{path} exists already; expected the name of a new file or folder. Remove it or choose another name (--out)",
             code="export_exists",

@@ -23,6 +23,12 @@ class Input:
     dtype: str
 
 
+def missing_package(error: ImportError) -> ArgumentError:
+    """What to say where a package is missing that an exported model needs for a verb."""
+    said = f"this needs a package that is not installed: {error}. Install it: pip install {error.name}"
+    return ArgumentError(said, code="missing_package")
+
+
 class Network:
     """A graph that was exported, as a function of arrays.
 

@@ -8,6 +8,9 @@ Gneiting 2013), so at every step the paths have the quantiles of the intervals.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import NormalDist
+
 import numpy as np
 
 from seq2seq_kit.intervals.prediction import Prediction
@@ -31,13 +34,13 @@ def templates_of(truth: np.ndarray, predicted: Prediction) -> np.ndarray | None:
     Returns:
         Shape `(templates, steps, targets)`; None where fewer than two windows are known.
     """
-    from scipy.stats import rankdata
-
     known = ~np.isnan(truth).any(axis=(1, 2))
     if known.sum() < 2:
         return None
     place = _places(truth[known], predicted.quantiles_of(known), predicted.probabilities)
-    return np.asarray((rankdata(place, axis=0) - 0.5) / len(place), dtype=np.float32)
+    # Values that tie, such as many zeros, take the places that they share in an order that is drawn, step by step.
+    ranks = np.lexsort((np.random.default_rng(0).random(place.shape), place), axis=0).argsort(axis=0)
+    return np.asarray((ranks + 0.5) / len(place), dtype=np.float32)
 
 
 def draw(predicted: Prediction, templates: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -96,7 +99,8 @@ def _values_at(predicted: Prediction, scores: np.ndarray) -> np.ndarray:
     return np.where(scores < knots[0], before, np.where(scores > knots[-1], after, between))
 
 
-def _normal_scores(probabilities: np.ndarray | tuple[float, ...]) -> np.ndarray:
-    from scipy.special import ndtri
-
-    return np.asarray(ndtri(np.asarray(probabilities)))
+def _normal_scores(probabilities: np.ndarray | Sequence[float]) -> np.ndarray:
+    # Few of them differ, and whoever runs an exported model has no SciPy.
+    values, place = np.unique(np.asarray(probabilities, dtype=np.float64), return_inverse=True)
+    scores = np.array([NormalDist().inv_cdf(each) for each in values.tolist()])
+    return np.asarray(scores[place].reshape(np.shape(probabilities)))

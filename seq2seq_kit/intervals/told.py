@@ -51,7 +51,9 @@ def settle_frame(
             f"{', '.join(map(named, intervals.levels))}. Received: {', '.join(map(str, forecasts.columns))}",
             code="missing_column",
         )
-    step = _steps(forecasts["step"], intervals.steps)
+    step = _steps(forecasts["step"])
+    # Those behind the steps that were calibrated have no intervals.
+    forecasts, step = forecasts[step <= intervals.steps].reset_index(drop=True), step[step <= intervals.steps]
     if data.series_columns:
         parts = zip(*(forecasts[name].astype(str) for name in data.series_columns), strict=True)
         series = np.array([joined_name(each) if len(each) > 1 else each[0] for each in parts], dtype=object)
@@ -84,11 +86,11 @@ def settle_frame(
     return intervals, counted
 
 
-def _steps(column: pd.Series, most: int) -> np.ndarray:
+def _steps(column: pd.Series) -> np.ndarray:
     numbers = _numbers(column)
-    wrong = np.flatnonzero(~((numbers >= 1) & (numbers <= most) & (numbers == np.floor(numbers))))
+    wrong = np.flatnonzero(~((numbers >= 1) & (numbers == np.floor(numbers))))
     if wrong.size:
-        _refuse(column, int(wrong[0]), f"a whole number from 1 to {most}", "not_a_number")
+        _refuse(column, int(wrong[0]), "a whole number from 1", "not_a_number")
     return numbers.astype(np.int64)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.bundles.files import LAST_FIT
 from seq2seq_kit.bundles.intervals import LEARNED_UNTIL
-from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.errors import ArgumentError, TrainingError
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.tasks.ensembles import fit_members
 from seq2seq_kit.tasks.leaving_out import Alive
@@ -36,15 +36,17 @@ class LastFit:
     Attributes:
         bundle: With the new weights; the judged one where the fit was interrupted, or none was asked for.
         fit: How it went; None where none was asked for.
+        failed: Why it ended without a model; the bundle is the judged one then.
     """
 
     bundle: Bundle
     fit: Fit | None = None
+    failed: str = ""
 
     @property
     def findings(self) -> list[Finding]:
         """What is said of it."""
-        return last_fit_findings(self.fit)
+        return last_fit_findings(self.fit, self.failed)
 
 
 def fit_last(
@@ -73,7 +75,10 @@ def fit_last(
     seed_everything(job.recipe.seed, deterministic=job.recipe.training.deterministic)
     model = whole.make()
     state = checkpoint.after() if checkpoint else None
-    found = fit_again(whole, model, fitted, [Alive(observer) for observer in observers], state)
+    try:
+        found = fit_again(whole, model, fitted, [Alive(observer) for observer in observers], state)
+    except TrainingError as error:  # its loss was not finite; the judged model is as good as before
+        return LastFit(judged, failed=str(error))
     if found.ended == "interrupted":
         return LastFit(judged, found)
     known = getattr(whole, "learned", {}) if LEARNED_UNTIL in judged.info else {}
@@ -109,8 +114,11 @@ def fit_again(
     return fit_members(whole, model, observers, stop_after=None, checkpoint=checkpoint, fit=again)
 
 
-def last_fit_findings(fit: Fit | None) -> list[Finding]:
-    """The finding on a last fit, or on one that was interrupted."""
+def last_fit_findings(fit: Fit | None, failed: str = "") -> list[Finding]:
+    """The finding on a last fit, or on one that was interrupted or failed."""
+    if failed:
+        said = f"the last fit on all rows failed, so the model is the one that was judged, fitted on the training rows: {failed}"
+        return [Finding("last_fit_failed", "warning", said, "Lower training.learning_rate, or leave `final` out")]
     if fit is None:
         return []
     if fit.ended == "interrupted":
@@ -124,6 +132,21 @@ def last_fit_findings(fit: Fit | None) -> list[Finding]:
         "thresholds are those of the model that was judged before"
     )
     return [Finding("last_fit", "note", said, "Judge this one on rows after those of the run: evaluate --data FILE")]
+
+
+def refuse_seen_start(start: Bundle | None, digest: str) -> None:
+    """Raises `ArgumentError` for a training that starts from a model whose last fit has seen all of these rows.
+
+    Args:
+        start: The model of `training.start_from`, if any.
+        digest: Of the rows.
+    """
+    if start is not None and start.info.get(LAST_FIT) and start.info.get("data_sha256") == digest:
+        raise ArgumentError(
+            "training.start_from: that model was fitted once more on the rows of all parts (training.final), and these are its "
+            "rows, so validation and test would be of rows that it has seen. Start from a run without `final: all`",
+            code="trained_rows",
+        )
 
 
 def refuse_seen_rows(bundle: Bundle) -> None:

@@ -21,6 +21,7 @@ from seq2seq_kit.cli.main import main
 from seq2seq_kit.errors import ArgumentError, BundleError, DataError
 from seq2seq_kit.exports.graph_bytes import refuse_foreign_graph
 from seq2seq_kit.exports.session import Network
+from seq2seq_kit.tasks import open_job, parse_recipe
 from tests.conftest import (
     ROOT,
     autoencode_recipe,
@@ -28,12 +29,14 @@ from tests.conftest import (
     hourly_frame,
     levelled_frame,
     next_step_recipe,
+    reversed_words,
     tag_values_recipe,
     translate_recipe,
     waves_frame,
     whole_recipe,
 )
 from tests.exports.bundled import untrained
+from tests.tasks.classify.conftest import counted_frame, series_recipe, texts_recipe, words_frame
 
 CLOSE: Any = {"rtol": 1e-4, "atol": 1e-4}
 
@@ -51,6 +54,9 @@ CASES: dict[str, tuple[Callable[[], dict[str, Any]], pd.DataFrame, tuple[str, ..
     "next_step": (next_step_recipe, hourly_frame(200), ("predict",)),
     "whole": (whole_recipe, waves_frame(30), ("encode", "reconstruct", "score")),
     "tag_values": (tag_values_recipe, levelled_frame(), ("predict",)),
+    "translate": (translate_recipe, reversed_words(), ("predict",)),
+    "classify_texts": (texts_recipe, words_frame(40), ("predict",)),
+    "classify_series": (series_recipe, counted_frame(40), ("predict",)),
 }
 
 
@@ -64,20 +70,23 @@ def test_an_export_answers_as_the_bundle_does(name: str, tmp_path: Path) -> None
     assert isinstance(opened.model, Network)
     for verb in verbs:
         pd.testing.assert_frame_equal(getattr(opened, verb)(frame), getattr(bundle, verb)(frame), **CLOSE)
-    wrong = frame.rename(columns={recipe()["data"]["inputs"][0]: "another"})
+    assert "exported" in repr(opened)
+    read = recipe()["data"]
+    wrong = frame.rename(columns={read["inputs"][0] if "inputs" in read else frame.columns[0]: "another"})
     with pytest.raises(DataError) as by_bundle:
         getattr(bundle, verbs[0])(wrong)
     with pytest.raises(DataError) as by_export:
         getattr(opened, verbs[0])(wrong)
     assert str(by_export.value) == str(by_bundle.value)
-    assert "exported" in repr(opened)
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an exported forecast, and beside it the rows it was compared on."""
-    folder, frame = tmp_path_factory.mktemp("exported"), hourly_frame(300)
-    bundle = untrained(forecast_recipe(), frame)
+    folder, frame = tmp_path_factory.mktemp("exported"), hourly_frame(400)
+    recipe = forecast_recipe() | {"levels": [80]}
+    bundle = untrained(recipe, frame)
+    bundle = bundle.fit_intervals(open_job(parse_recipe(recipe), frame).seen_by(bundle).prepared, [80])
     bundle.export(folder / "out", frame=frame)
     bundle.predict(frame).to_csv(folder / "expected.csv", index=False)
     frame.to_csv(folder / "rows.csv", index=False)
@@ -103,9 +112,11 @@ HEAVY = (
 
 def test_no_tensorflow_is_needed_to_answer(exported: Path) -> None:
     words = ["predict", str(exported / "out"), "--data", str(exported / "rows.csv"), "--out", str(exported / "got.csv")]
-    code = f"{BLOCKED.format(blocked=HEAVY)}\nfrom seq2seq_kit.cli.main import main\nsys.exit(main({words!r}))"
+    paths = [*words[:-1], str(exported / "paths.csv"), "--samples", "20"]
+    code = f"{BLOCKED.format(blocked=HEAVY)}\nfrom seq2seq_kit.cli.main import main\nsys.exit(main({words!r}) or main({paths!r}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    assert pd.read_csv(exported / "paths.csv")["sample"].max() == 20
     pd.testing.assert_frame_equal(pd.read_csv(exported / "got.csv"), pd.read_csv(exported / "expected.csv"), **CLOSE)
 
 
@@ -212,6 +223,18 @@ def test_operations_and_data_from_elsewhere_are_refused() -> None:
         refuse_foreign_graph(named.SerializeToString())
 
 
+@pytest.mark.parametrize("field", [5, 7])
+def test_a_field_whose_number_the_runtime_would_cut_is_refused(field: int) -> None:
+    """A tag of 33 bits: another field to a reader of large numbers, the node's domain to one of 32 bits."""
+    tag, content = (field << 3 | 2) + (1 << 32), b"hidden"
+    varint = b""
+    while tag:
+        varint += bytes([tag & 127 | (128 if tag > 127 else 0)])
+        tag >>= 7
+    with pytest.raises(ValueError, match="damaged"):
+        refuse_foreign_graph(graph_with().SerializeToString() + varint + bytes([len(content)]) + content)
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_damaged_bytes_are_refused_or_read(seed: int) -> None:
     content, rng = bytearray(graph_with().SerializeToString()), np.random.default_rng(seed)
@@ -236,8 +259,6 @@ def test_what_needs_the_keras_model_is_refused(
 
 
 def test_a_translator_that_searches_is_run_elsewhere(tmp_path: Path) -> None:
-    from tests.conftest import reversed_words
-
     words = reversed_words()
     recipe = translate_recipe(bridge="attention", encoder_units=[6], decoder_units=[6])
     untrained(recipe, words).export(tmp_path / "out", frame=words)

@@ -57,6 +57,20 @@ def test_tails_go_on_beyond_the_outermost_quantile() -> None:
     assert drawn.std() == pytest.approx(2.0, rel=0.02)  # cut at 95 % it would be 1.9
 
 
+def test_many_equal_values_take_the_places_that_they_share() -> None:
+    """Two of five days nothing is sold, and the lower ends are cut to 0."""
+    rng = np.random.default_rng(0)
+    truth = np.where(rng.random((500, STEPS, 1)) < 0.4, 0.0, rng.uniform(1, 20, (500, STEPS, 1)))
+    levels = (20.0, 40.0, 60.0, 80.0)
+    sold = np.quantile(truth, probabilities_of(levels))
+    quantiles = np.broadcast_to(sold, (500, STEPS, 1, len(sold)))
+    templates = templates_of(truth, Prediction(np.full((500, STEPS, 1), sold[4]), levels, quantiles))
+    assert templates is not None
+    assert np.quantile(templates, 0.1, axis=0) == pytest.approx(np.full((STEPS, 1), 0.1), abs=0.01)
+    drawn = draw(Prediction(np.full((1, STEPS, 1), sold[4]), levels, quantiles[:1]), templates, 500, rng)
+    assert (drawn <= 1e-9).mean() == pytest.approx(0.4, abs=0.06)
+
+
 def test_windows_with_missing_values_make_no_template() -> None:
     truth = walks(10)
     truth[3:, 1] = np.nan
@@ -112,6 +126,7 @@ def test_paths_that_there_are_not_are_refused(levels_run: TrainResult, forecast_
     for given, said in (
         ({"samples": 0}, "at least 1"),
         ({"samples": True}, "whole number"),
+        ({"samples": 3, "seed": -1}, "seed must be a whole number of at least 0"),
         ({"samples": 3, "levels": [80]}, "Leave out samples"),
         ({"samples": 3, "quantiles": True}, "Leave out samples"),
         ({"samples": 3, "baseline": "ridge"}, "those of the model"),
@@ -148,7 +163,7 @@ def test_the_command_line_writes_paths_and_follows_what_it_wrote(
     frame[200:206].assign(load=900.0).to_csv(tmp_path / "later.csv", index=False)
     moved = ["update", bundle, "--forecasts", str(tmp_path / "forecast.csv"), "--data", str(tmp_path / "later.csv")]
     assert main([*moved, "--out", str(tmp_path / "moved")]) == 0
-    assert "intervals moved by 6 rows" in capsys.readouterr().out
+    assert "6 rows of forecasts read" in capsys.readouterr().out
     before, after = (load(each) for each in (bundle, str(tmp_path / "moved")))
     assert isinstance(before, ForecastBundle)
     assert isinstance(after, ForecastBundle)
@@ -165,12 +180,24 @@ def test_forecasts_that_are_none_are_told(levels_run: TrainResult) -> None:
     forecasts, actual = bundle.predict(frame[:200]), frame[200:206]
     for wrong, said in (
         (forecasts.drop(columns="load_lo_95"), "lack the columns load_lo_95"),
-        (forecasts.assign(step=9), r"column step: expected a whole number from 1 to"),
+        (forecasts.assign(step=0), r"column step: expected a whole number from 1"),
         (forecasts.assign(time="soon"), "column time: expected a time"),
         (forecasts.assign(load_hi_80="much"), "column load_hi_80: expected a number"),
     ):
         with pytest.raises(Exception, match=said):
             bundle.update(actual, forecasts=wrong)
+
+
+def test_steps_without_intervals_and_names_of_digits_are_what_predict_wrote(levels_run: TrainResult) -> None:
+    bundle, frame = bundle_of(levels_run), hourly_frame(260)
+    plain = bundle.update(frame[200:206].assign(load=900.0), forecasts=bundle.predict(frame[:200]))
+    with pytest.warns(UserWarning, match="autoregressive"):
+        longer = bundle.predict(frame[:200], steps=12)
+    assert longer["load_lo_80"].isna().any()
+    moved = bundle.update(frame[200:206].assign(load=900.0), forecasts=longer)
+    assert plain.intervals is not None
+    assert moved.intervals is not None
+    np.testing.assert_array_equal(moved.intervals.used[""], plain.intervals.used[""])
 
 
 def test_older_forecasts_count_less_and_each_series_by_itself(levels_run: TrainResult) -> None:

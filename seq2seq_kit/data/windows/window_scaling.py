@@ -43,6 +43,10 @@ class WindowScaling:
 
         values = pick(self.read)
         there = pick(self.observed) if self.observed else ops.ones_like(values)
+        if (
+            ops is np and np.isnan(values).any()
+        ):  # rows that are watched; those of a training have no holes but flagged ones
+            there, values = there * ~np.isnan(values), np.nan_to_num(values)
         count = ops.maximum(total(there, axis=1, keepdims=True), 1.0)
         center = total(values * there, axis=1, keepdims=True) / count
         if self.method == "mean_abs":
@@ -61,7 +65,7 @@ class WindowScaling:
             other = np.zeros((self.width, self.width), np.float32)
             other[self.observed, self.read] = 1.0
             there = past @ other + (1.0 - place.sum(axis=0))
-        # One product puts each target's centre and scale where its column is; the others get 0 and 1.
+        # One product puts each target's centre and scale where its column is; the others get 0 and 1. A hole stays where it is.
         return (past - center @ place) / (scale @ place + (1.0 - place.sum(axis=0))) * there
 
     @staticmethod

@@ -106,9 +106,9 @@ class ForecastBundle(WindowBundle):
         peer = None if baseline is None else baseline_named(self.baselines, baseline)
         name = MODEL if baseline is None or peer is None or baseline == self.chosen else peer.name
         if samples is not None:
-            self.require_paths(name, samples, steps, levels=levels, quantiles=quantiles)
+            self.require_paths(name, samples, steps, levels=levels, quantiles=quantiles, seed=seed)
         asked = () if samples else self.interval_levels(name, levels, quantiles=quantiles)
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(seed if samples else 0)
         if self._reader and peer is None and steps <= trained and future is None and not (all_windows or samples):
             newest = self._reader.read(frame)
             if newest is not None:

@@ -103,9 +103,9 @@ class NextStepBundle(WindowBundle):
         trained = data.output_steps
         steps = trained if steps is None else whole_steps(steps)
         if samples is not None:
-            self.require_paths(name, samples, steps, levels=levels, quantiles=quantiles)
+            self.require_paths(name, samples, steps, levels=levels, quantiles=quantiles, seed=seed)
         asked = () if samples else self.interval_levels(name, levels, quantiles=quantiles)
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(seed if samples else 0)
         # A baseline forecasts in blocks of the steps that it was fitted for.
         blocks = steps if peer is None else -(-steps // trained) * trained
         data = data.model_copy(update={"output_steps": blocks})

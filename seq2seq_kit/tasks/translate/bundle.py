@@ -15,6 +15,7 @@ from seq2seq_kit.data.sequences.texts import read_texts, refuse_long
 from seq2seq_kit.data.sequences.vocabulary import PADDING, Vocabulary
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL
+from seq2seq_kit.exports.session import Network
 from seq2seq_kit.recipe.fields import AUTOREGRESSIVE, Recipe
 from seq2seq_kit.tasks.translate.data import Texts, encode_sources, read_pairs, read_table_of_texts
 from seq2seq_kit.tasks.translate.evaluation import (
@@ -228,21 +229,10 @@ class TranslateBundle(Bundle):
 
     @classmethod
     def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> TranslateBundle:
-        from seq2seq_kit.models.ensemble import members_of
-
         assert isinstance(recipe, TranslateRecipe)
         own, other = (Vocabulary.restore(*state[f"{side}_vocabulary"]) for side in ("source", "target"))
         steps = int(state["output_steps"])
-        for member in members_of(model):
-            names = [layer.name for layer in member.layers]
-            first = "source_embedding" if "source_embedding" in names else "source_one_hot"
-            layer = member.get_layer(first)
-            read = layer.input_dim if first == "source_embedding" else layer.depth + 1
-            if (read, member.output_shape[-1]) != (own.size, other.size):
-                raise ValueError(
-                    f"its vocabularies have {own.size} and {other.size} numbers, its model takes {read} and gives "
-                    f"{member.output_shape[-1]}"
-                )
+        _refuse_other_vocabularies(model, own.size, other.size)
         if not 1 <= steps <= _MOST_STEPS:
             raise ValueError(f"output_steps must be from 1 to {_MOST_STEPS}. Received: {steps}")
         if model.output_shape[1] not in (None, steps):
@@ -258,3 +248,22 @@ class TranslateBundle(Bundle):
             rng.integers(1, sizes[position], size=(3, steps[position])).astype(np.int32)
             for position in range(len(self.model.inputs))
         ]
+
+
+def _refuse_other_vocabularies(model: keras.Model, source: int, target: int) -> None:
+    """Raises `ValueError` for a model that reads or gives other numbers of tokens."""
+    if isinstance(model, Network):  # how many it reads is a constant of its graph
+        if model.output_shape[-1] != target:
+            raise ValueError(f"its vocabulary has {target} numbers, its model gives {model.output_shape[-1]}")
+        return
+    from seq2seq_kit.models.ensemble import members_of
+
+    for member in members_of(model):
+        names = [layer.name for layer in member.layers]
+        first = "source_embedding" if "source_embedding" in names else "source_one_hot"
+        layer = member.get_layer(first)
+        read = layer.input_dim if first == "source_embedding" else layer.depth + 1
+        if (read, member.output_shape[-1]) != (source, target):
+            raise ValueError(
+                f"its vocabularies have {source} and {target} numbers, its model takes {read} and gives {member.output_shape[-1]}"
+            )
