@@ -111,3 +111,49 @@ def test_pairs_leave_out_origins_that_lack_one_of_both() -> None:
     pairs = Pairs.of(pd.Series([1.0, np.nan, 2.0]), pd.Series([2.0, 5.0, 2.5]))
     assert (pairs.count, pairs.better, pairs.mean) == (2, 2, pytest.approx(0.75))
     assert not pairs.told
+
+
+def test_a_series_that_the_first_fit_does_not_know_says_nothing_of_refits() -> None:
+    """It is hard; the refits know it, the first fit does not. On all that both know refits are better."""
+    schedule = Schedule.of(20, 24, 5, None, 0)
+    scores = scores_of(
+        schedule, 2, model=noisy(1.0, 0.02, 0), model_frozen=noisy(1.25, 0.02, 1), ridge=noisy(2.0, 0.1, 2)
+    )
+    hard = scores.rows["unique_id"] == "s1"
+    scores.rows.loc[hard, "model"] *= 10
+    scores.rows.loc[hard, "model_frozen"] = np.nan
+    text = " ".join(recommend(scores, schedule, 12.0, overlapping=False))
+    assert "Refit every 5 origins" in text
+    assert "refits are better at 15 of 15" in text
+
+
+def test_a_baseline_of_few_origins_is_compared_on_those() -> None:
+    """It knows the last, hard origins alone; where it has a forecast the model is better."""
+    schedule = Schedule.of(20, 24, 5, None, 0)
+    scores = scores_of(
+        schedule,
+        1,
+        model=lambda origin: 1.0 + 9 * (origin > 15),
+        ridge=lambda origin: 20.0,
+        seasonal_naive=lambda origin: 12.0,
+    )
+    scores.rows.loc[scores.rows["origin"] <= 15, "seasonal_naive"] = np.nan
+    text = " ".join(recommend(scores, schedule, 12.0, overlapping=False))
+    assert "Over 5 origins the model beats seasonal naive, the best baseline: RMSE 10 against 12" in text
+
+
+def test_a_baseline_without_error_at_an_origin_makes_no_growth() -> None:
+    text = said(
+        5,
+        model=noisy(1.0, 0.02, 0),
+        model_frozen=noisy(1.25, 0.02, 1),
+        seasonal_naive=lambda origin: float(origin != 7),
+    )
+    assert "nan" not in text
+    assert "no growth that these origins could tell" in text
+
+
+def test_one_origin_is_told_as_one() -> None:
+    text = said("always", windows=1, model=noisy(1.0, 0.02, 0), ridge=noisy(2.0, 0.1, 2))
+    assert "there was one origin. Run it with more --windows" in text
+    assert "--refit" not in text

@@ -13,6 +13,7 @@ from utilsforecast.evaluation import evaluate
 from utilsforecast.losses import coverage, mae, rmse
 
 from seq2seq_kit import BacktestResult, backtest
+from seq2seq_kit.backtests import run
 from seq2seq_kit.backtests.past import fit_past, open_past, past_recipe
 from seq2seq_kit.backtests.rows import Rows
 from seq2seq_kit.backtests.running import Fits
@@ -314,6 +315,30 @@ def test_the_command_line_refuses_what_makes_no_sense(
         YAML().dump(quick(source="rows.csv"), file)
     assert main(["backtest", *words]) in (1, 2)
     assert f"error[{code}]" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_backtest_that_ends_before_its_conclusion_is_concluded_by_resume(
+    place: Path, monkeypatch: pytest.MonkeyPatch, tracking: Tracking
+) -> None:
+    def fails(*given: Any, **named: Any) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(run, "conclude_backtest", fails)
+        with pytest.raises(OSError, match="no space"):
+            backtest(quick(), windows=2, stride=4, refit="never", data=ROWS, tracking_uri=str(place))
+    cut = next(each for each, tags in newest(tracking) if tags.get("backtest") == "backtest" and "resume" in tags)
+    notes = Notes()
+    again = backtest(resume=cut, data=ROWS, tracking_uri=str(place), reporter=notes)
+    assert notes.origins == []
+    assert len(again.rows) == 2 * 6
+
+
+def newest(tracking: Tracking) -> list[tuple[str, dict[str, str]]]:
+    """Ids and tags of all runs, the newest first."""
+    found = tracking.client.search_runs([each.experiment_id for each in tracking.client.search_experiments()])
+    return [(each.info.run_id, each.data.tags) for each in found]
 
 
 def test_what_is_no_backtest_is_not_resumed(found: BacktestResult, tracking: Tracking, place: Path) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.data.windows.prepare import Prepared, prepare
+from seq2seq_kit.data.windows.window_scaling import WindowScaling
 from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.training.own_scale import own_ratio
@@ -137,3 +138,24 @@ def test_a_series_of_another_size_is_forecast_in_proportion(method: str) -> None
     np.testing.assert_allclose(longer["load"][6:], bundle.predict(told)["load"], rtol=1e-4)
     board = bundle.evaluate(new.assign(load=new["load"] * 1e4))
     assert np.isfinite([board.overall(name).rmse for name in board.names]).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_hole_stays_in_its_own_column_and_moves_no_scale(method: Any) -> None:
+    """Rows that are watched may have holes, whatever the training made of them."""
+    scaling = WindowScaling(method, [0, 1], [], 2)
+    past = np.random.default_rng(0).normal(5, 2, (3, 12, 2))
+    holed = past.copy()
+    holed[0, :, 0] = np.nan  # a dead column
+    holed[1, 4, 0] = np.nan  # a missing cell
+    center, scale = scaling.level(holed)
+    assert np.isfinite(center).all()
+    assert np.isfinite(scale).all()
+    whole = scaling.level(past)
+    np.testing.assert_allclose(center[:, :, 1], whole[0][:, :, 1])
+    np.testing.assert_allclose(scale[:, :, 1], whole[1][:, :, 1])
+    own = scaling.level(np.delete(past, 4, axis=1))
+    np.testing.assert_allclose((center[1, 0, 0], scale[1, 0, 0]), (own[0][1, 0, 0], own[1][1, 0, 0]))
+    read, expected = scaling.inputs(holed, (center, scale)), scaling.inputs(past, whole)
+    np.testing.assert_allclose(read[:, :, 1], expected[:, :, 1])
+    np.testing.assert_array_equal(np.isnan(read), np.isnan(holed))

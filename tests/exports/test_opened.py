@@ -22,6 +22,7 @@ from seq2seq_kit.errors import ArgumentError, BundleError, DataError
 from seq2seq_kit.exports.graph_bytes import refuse_foreign_graph
 from seq2seq_kit.exports.session import Network
 from seq2seq_kit.tasks import open_job, parse_recipe
+from seq2seq_kit.tasks.windows import WindowJob
 from tests.conftest import (
     ROOT,
     autoencode_recipe,
@@ -86,7 +87,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, frame = tmp_path_factory.mktemp("exported"), hourly_frame(400)
     recipe = forecast_recipe() | {"levels": [80]}
     bundle = untrained(recipe, frame)
-    bundle = bundle.fit_intervals(open_job(parse_recipe(recipe), frame).seen_by(bundle).prepared, [80])
+    job = open_job(parse_recipe(recipe), frame).seen_by(bundle)
+    assert isinstance(job, WindowJob)
+    bundle = bundle.fit_intervals(job.prepared, [80])
     bundle.export(folder / "out", frame=frame)
     bundle.predict(frame).to_csv(folder / "expected.csv", index=False)
     frame.to_csv(folder / "rows.csv", index=False)

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit import calibrate
-from seq2seq_kit.errors import ArgumentError, RecipeError
+from seq2seq_kit.errors import ArgumentError, RecipeError, TrainingError
 from seq2seq_kit.reports.notes import describe_run
 from seq2seq_kit.results import TrainResult
 from seq2seq_kit.runs import evaluate, load, train
-from seq2seq_kit.tasks import open_job
+from seq2seq_kit.tasks import last_fit, open_job
 from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.training.callbacks import replay_rates
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame, next_step_recipe, waves_frame, whole_recipe
@@ -224,3 +224,27 @@ def test_the_rates_of_another_fit_are_replayed() -> None:
     )
     model.fit(np.ones((2, 1)), np.ones((2, 1)), epochs=3, callbacks=[replay_rates([0.5, 0.25]), after], verbose=0)
     assert seen == [0.5, 0.25, 0.25]
+
+
+@pytest.mark.slow
+def test_a_last_fit_that_fails_leaves_the_judged_model(
+    runs: tuple[TrainResult, TrainResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*given: Any, **named: Any) -> None:
+        raise TrainingError("the loss is NaN", code="loss_not_finite")
+
+    monkeypatch.setattr(last_fit, "fit_again", fails)
+    found = train(_recipe(final="all"), data=_frame(), tracking_uri=str(tmp_path / "runs"))
+    assert [each.code for each in found.findings].count("last_fit_failed") == 1
+    for own, judged in zip(found.bundle.model.get_weights(), runs[0].bundle.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(own, judged)
+
+
+@pytest.mark.slow
+def test_a_training_does_not_start_from_a_model_that_has_seen_its_test_rows(
+    runs: tuple[TrainResult, TrainResult], tmp_path: Path
+) -> None:
+    start = str(runs[1].bundle.save(tmp_path / "start"))
+    with pytest.raises(ArgumentError, match="rows that it has seen") as caught:
+        train(_recipe(start_from=start), data=_frame(), tracking_uri=str(tmp_path / "runs"))
+    assert caught.value.code == "trained_rows"
