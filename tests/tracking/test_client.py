@@ -67,7 +67,7 @@ def test_parameters_are_the_flattened_recipe(logged: Any) -> None:
     assert params["training.patience"] == "5"  # a default, resolved
     assert {key.partition(".")[0] for key in params} == {
         *("task", "seed", "data", "model", "training"),
-        *("detect", "levels", "intervals"),
+        *("detect", "levels", "intervals", "ensemble"),
     }
 
 
