@@ -23,6 +23,7 @@ from seq2seq_kit.cli.main import main
 from seq2seq_kit.errors import ArgumentError, DataError, KitError, RecipeError
 from seq2seq_kit.tasks import parse_recipe
 from seq2seq_kit.tracking.client import Tracking, open_tracking
+from seq2seq_kit.tracking.resuming import BACKTEST
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame, next_step_recipe, translate_recipe
 from tests.untyped import open_job, resume
 
@@ -319,7 +320,7 @@ def test_the_command_line_refuses_what_makes_no_sense(
 
 @pytest.mark.slow
 def test_a_backtest_that_ends_before_its_conclusion_is_concluded_by_resume(
-    place: Path, monkeypatch: pytest.MonkeyPatch, tracking: Tracking
+    place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*given: Any, **named: Any) -> None:
         raise OSError("no space left on device")
@@ -328,7 +329,8 @@ def test_a_backtest_that_ends_before_its_conclusion_is_concluded_by_resume(
         patched.setattr(run, "conclude_backtest", fails)
         with pytest.raises(OSError, match="no space"):
             backtest(quick(), windows=2, stride=4, refit="never", data=ROWS, tracking_uri=str(place))
-    cut = next(each for each, tags in newest(tracking) if tags.get("backtest") == "backtest" and "resume" in tags)
+    tracking = open_tracking(str(place))
+    cut = next(each for each, tags in newest(tracking) if tags.get(BACKTEST) == "backtest" and "resume" in tags)
     notes = Notes()
     again = backtest(resume=cut, data=ROWS, tracking_uri=str(place), reporter=notes)
     assert notes.origins == []

@@ -188,12 +188,13 @@ def test_forecasts_that_are_none_are_told(levels_run: TrainResult) -> None:
             bundle.update(actual, forecasts=wrong)
 
 
-def test_steps_without_intervals_and_names_of_digits_are_what_predict_wrote(levels_run: TrainResult) -> None:
+def test_steps_behind_those_with_intervals_count_for_nothing(levels_run: TrainResult) -> None:
     bundle, frame = bundle_of(levels_run), hourly_frame(260)
     plain = bundle.update(frame[200:206].assign(load=900.0), forecasts=bundle.predict(frame[:200]))
-    with pytest.warns(UserWarning, match="autoregressive"):
-        longer = bundle.predict(frame[:200], steps=12)
-    assert longer["load_lo_80"].isna().any()
+    forecast = bundle.predict(frame[:200])
+    beyond = forecast.assign(step=forecast["step"] + 6, time=forecast["time"] + pd.Timedelta("6h"))
+    ends = [name for name in beyond.columns if name.startswith(("load_lo_", "load_hi_"))]
+    longer = pd.concat([forecast, beyond.assign(**dict.fromkeys(ends, np.nan))], ignore_index=True)
     moved = bundle.update(frame[200:206].assign(load=900.0), forecasts=longer)
     assert plain.intervals is not None
     assert moved.intervals is not None
