@@ -16,6 +16,9 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def export(options: argparse.Namespace) -> None:
     """A model for other runtimes."""
+    from seq2seq_kit.quiet import load_tensorflow
+
+    load_tensorflow()
     from seq2seq_kit import runs
 
     bundle = runs.load(options.run, tracking_uri=options.tracking_uri)
