@@ -22,9 +22,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
+from predict import timed
 
 ROOT = Path(__file__).resolve().parent.parent
-WARM, BLOCK = 50, 50  # calls
 
 
 def main() -> None:
@@ -85,21 +85,6 @@ def session(file: Path, inputs: list[np.ndarray]) -> Callable[[], object]:
     made = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     given = dict(zip([each.name for each in made.get_inputs()], inputs, strict=True))
     return lambda: made.run(None, given)
-
-
-def timed(kinds: dict[str, Callable[[], object]], calls: int) -> dict[str, list[float]]:
-    """Milliseconds of each call, the kinds taking turns."""
-    took: dict[str, list[float]] = {name: [] for name in kinds}
-    for call in kinds.values():
-        for _ in range(WARM):
-            call()
-    while min(map(len, took.values())) < calls:
-        for name, call in kinds.items():
-            for _ in range(min(BLOCK, calls)):
-                began = time.perf_counter()
-                call()
-                took[name].append((time.perf_counter() - began) * 1e3)
-    return took
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,17 +69,7 @@ def report_single(calls: int) -> None:
                 arrays if len(arrays) > 1 else arrays[0], verbose=0
             ),
         }
-        took: dict[str, list[float]] = {name: [] for name in kinds}
-        for call in kinds.values():
-            for _ in range(WARM):
-                call()
-        while min(map(len, took.values())) < calls:
-            for name, call in kinds.items():
-                for _ in range(min(BLOCK, calls)):
-                    began = time.perf_counter()
-                    call()
-                    took[name].append((time.perf_counter() - began) * 1e3)
-        for name, times in took.items():
+        for name, times in timed(kinds, calls).items():
             tenth = statistics.quantiles(times, n=10)[-1]
             cells.setdefault(name, []).append(f"{statistics.median(times):.2f} ({tenth:.2f})")
     for name, found in cells.items():
@@ -155,6 +146,21 @@ def rows(count: int) -> pd.DataFrame:
     times = pd.date_range("2000-01-01", periods=count, freq="h")
     wave = 100 + 30 * np.sin(2 * np.pi * np.asarray(times.hour) / 24) + np.random.default_rng(0).normal(size=count)
     return pd.DataFrame({"time": times, "load": wave})
+
+
+def timed(kinds: dict[str, Callable[[], object]], calls: int) -> dict[str, list[float]]:
+    """Milliseconds of each call, the kinds taking turns."""
+    took: dict[str, list[float]] = {name: [] for name in kinds}
+    for call in kinds.values():
+        for _ in range(WARM):
+            call()
+    while min(map(len, took.values())) < calls:
+        for name, call in kinds.items():
+            for _ in range(min(BLOCK, calls)):
+                began = time.perf_counter()
+                call()
+                took[name].append((time.perf_counter() - began) * 1e3)
+    return took
 
 
 if __name__ == "__main__":

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 from seq2seq_kit.cli import rows
-from seq2seq_kit.cli.progress import duration, print_finding, print_line, print_table
+from seq2seq_kit.cli.progress import BarConsole, duration, print_line, print_table
 from seq2seq_kit.errors import ArgumentError
-from seq2seq_kit.findings import Finding
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,10 +26,11 @@ _REFRESH_SECONDS, _LEAST_SHARE = 0.2, 0.05
 _SHOWN = 30  # origins in the table
 
 
-class BacktestConsole:
+class BacktestConsole(BarConsole):
     """The reporter of `backtest` on a terminal: a bar of all fits, a line for each origin. In a file or a pipe the lines only."""
 
     def __init__(self, console: Console) -> None:
+        super().__init__()
         self.console = console
         self.progress = Progress(
             TextColumn("{task.fields[fits]}"),
@@ -40,24 +40,6 @@ class BacktestConsole:
             transient=True,
             disable=not console.is_terminal,
         )
-        self.task: TaskID | None = None
-        self.drawn = 0.0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.progress.stop()
-
-    def say(self, text: str) -> None:
-        """A stage begins."""
-        self.progress.stop()
-        print_line(self.console, ("·", "cyan"), f" {text}")
-
-    def find(self, finding: Finding) -> None:
-        """A finding, coloured by its level."""
-        self.progress.stop()
-        print_finding(self.console, finding)
 
     def on_status(self, status: BacktestStatus) -> None:
         """Moves the bar, a few times a second."""

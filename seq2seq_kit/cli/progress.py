@@ -19,26 +19,22 @@ if TYPE_CHECKING:
 _REFRESH_SECONDS = 0.2
 
 
-class TrainingConsole:
-    """The reporter of `train` on a terminal: a progress bar of the current epoch and a line for each finished one.
+class BarConsole:
+    """What reporters with a bar share: stages and findings stand above it.
 
-    In a file or a pipe it prints the finished lines only.
+    Attributes:
+        console: Where they are printed.
+        progress: The bar, absent in a file or a pipe.
+        task: What it shows, once there is something.
+        drawn: When it was moved last.
     """
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.progress = Progress(
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.fields[speed]} sequences/s, time left"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+    console: Console
+    progress: Progress
+
+    def __init__(self) -> None:
         self.task: TaskID | None = None
         self.drawn = 0.0
-        self.best = float("inf")
 
     def __enter__(self) -> Self:
         return self
@@ -55,6 +51,27 @@ class TrainingConsole:
         """A finding, coloured by its level."""
         self.progress.stop()
         print_finding(self.console, finding)
+
+
+class TrainingConsole(BarConsole):
+    """The reporter of `train` on a terminal: a progress bar of the current epoch and a line for each finished one.
+
+    In a file or a pipe it prints the finished lines only.
+    """
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console = console
+        self.progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[speed]} sequences/s, time left"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self.best = float("inf")
 
     def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None:
         """Moves the bar, a few times a second."""

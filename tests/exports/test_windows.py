@@ -43,6 +43,13 @@ def columns_of(head: dict[str, Any], name: str = "inputs", program: str = "model
     return next(port["columns"] for port in head["programs"][program]["inputs"] if port["name"] == name)
 
 
+def run_alone(code: str, folder: Path) -> None:
+    """Runs code in a process that has no path to this package's source."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, check=True, timeout=120)
+
+
+
 @pytest.mark.parametrize("name", list(OPTIONS))
 def test_rows_in_their_own_units_become_what_predict_gives(name: str, tmp_path: Path) -> None:
     frame = hourly_frame(300)
@@ -177,8 +184,7 @@ def test_one_file_is_the_model_alone_and_needs_nothing_of_the_kit(tmp_path: Path
         "assert run[0].shape == (5, 6, 1)\n"
         "assert not {'tensorflow', 'keras', 'seq2seq_kit', 'pandas'} & set(sys.modules)\n"
     )
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, timeout=60)
+    run_alone(code, tmp_path)
 
 
 def test_a_graph_that_answers_otherwise_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,8 +274,7 @@ def test_a_saved_model_runs_in_tensorflow_alone(bridge: str, tmp_path: Path) -> 
         "numpy.testing.assert_allclose(found, given['outputs'], atol=1e-5)\n"
         "assert 'seq2seq_kit' not in sys.modules\n"
     )
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, timeout=120)
+    run_alone(code, tmp_path)
 
 
 def test_keras_needs_no_further_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""A translator for other runtimes: all steps at once, or an encoder and a decoder's step for whoever searches."""
+"""A translator for other runtimes: all steps at once, or an encoder and a decoder's step, for greedy or beam search."""
 
 from __future__ import annotations
 
