@@ -49,7 +49,6 @@ def run_alone(code: str, folder: Path) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, check=True, timeout=120)
 
 
-
 @pytest.mark.parametrize("name", list(OPTIONS))
 def test_rows_in_their_own_units_become_what_predict_gives(name: str, tmp_path: Path) -> None:
     frame = hourly_frame(300)
