@@ -39,7 +39,7 @@ def test_a_run_is_one_page(
     assert not re.search(r"""(?:src|href)=["']?https?:""", text.partition("<iframe")[0])
     with chromium(tmp_path / "chromium") as browser:
         browser.get(out.as_uri())
-        wait_for(browser, "small_forecast: lstm8 e3 s0", "Result on the test part")
+        wait_for(browser, "first_forecast: lstm8 e3 s0", "Result on the test part")
         browser.switch_to.frame(browser.find_element("tag name", "iframe"))
         until(browser, lambda: browser.find_elements("css selector", ".legendtext"), "the interactive examples")
         assert "window from" in text_of(browser)

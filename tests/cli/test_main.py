@@ -81,7 +81,7 @@ def test_list_runs_shows_the_newest(
     assert main(["list", "runs", "--tracking-uri", str(store)]) == 0
     out = capsys.readouterr().out
     assert forecast_run.run_id[:8] in out
-    assert "small_forecast" in out
+    assert "first_forecast" in out
 
 
 def test_list_runs_of_an_empty_store_says_what_to_do(rows: Path, capsys: Captured) -> None:

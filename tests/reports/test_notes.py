@@ -92,7 +92,7 @@ def test_units_are_told() -> None:
 def test_a_forecast_is_described_by_its_figures(forecast_run: TrainResult) -> None:
     lines, test = describe_run(forecast_run).replace("&nbsp;", "").splitlines(), forecast_run.test
     own = test.overall()
-    assert lines[0] == f"## small_forecast: RMSE {own.rmse:.4g}, skill {test.skill:+.3f} against {test.best_baseline}"
+    assert lines[0] == f"## first_forecast: RMSE {own.rmse:.4g}, skill {test.skill:+.3f} against {test.best_baseline}"
     assert [name.partition(" (")[0] for name in test.sums] == ["model", "last value", "seasonal naive", "ridge"]
     for name in test.sums:
         scores = test.overall(name)

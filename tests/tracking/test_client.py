@@ -50,7 +50,7 @@ def test_a_run_is_finished_and_lies_in_an_experiment_of_the_recipes_name(
     assert logged.info.status == "FINISHED"
     assert logged.info.run_name == "lstm8 e3 s0"
     experiment = open_tracking(str(store)).client.get_experiment(logged.info.experiment_id)
-    assert experiment.name == "small_forecast"
+    assert experiment.name == "first_forecast"
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
     assert experiment.artifact_location == str(store / "artifacts")
     assert logged.info.end_time > logged.info.start_time
@@ -135,7 +135,7 @@ def test_outside_a_repository_there_is_no_revision(tmp_path: Path) -> None:
 
 def test_the_note_holds_the_result_table(logged: Any, forecast_run: TrainResult) -> None:
     note = logged.data.tags["mlflow.note.content"]
-    assert note.startswith("## small_forecast: RMSE ")
+    assert note.startswith("## first_forecast: RMSE ")
     for name in ("model", *forecast_run.test.baselines):
         assert f"| {name} | &nbsp;" in note
     assert f"{forecast_run.test.overall().rmse:.4g}" in note
@@ -451,7 +451,7 @@ def test_figures_without_a_value_are_left_out(store: Path, forecast_run: TrainRe
 def test_the_newest_runs_are_listed_with_their_figures(store: Path, forecast_run: TrainResult) -> None:
     listed = open_tracking(str(store)).runs(most=100).set_index("run")
     row = listed.loc[forecast_run.run_id]
-    assert row["experiment"] == "small_forecast"
+    assert row["experiment"] == "first_forecast"
     assert row["result"].startswith(f"RMSE {forecast_run.test.overall().rmse:.4g}, skill ")
 
 

@@ -182,8 +182,8 @@ def test_a_run_is_found_by_the_beginning_of_its_id(forecast_run: TrainResult, st
 
 def test_a_deleted_experiment_is_told(store: Path, forecast_run: TrainResult, tmp_path: Path) -> None:
     tracking = open_tracking(str(shutil.copytree(store, tmp_path / "mlruns")))
-    found = tracking.client.get_experiment_by_name("small_forecast")
+    found = tracking.client.get_experiment_by_name("first_forecast")
     tracking.client.delete_experiment(found.experiment_id)
-    with pytest.raises(TrackingError, match="small_forecast") as caught:
-        tracking.start("small_forecast", name="again", tags={})
+    with pytest.raises(TrackingError, match="first_forecast") as caught:
+        tracking.start("first_forecast", name="again", tags={})
     assert caught.value.code == "experiment_deleted"

@@ -56,7 +56,7 @@ def run_page(ui: Ui, run: TrainResult, tab: str = "") -> str:
 @pytest.mark.slow
 def test_the_address_opens_the_runs_of_the_experiment(ui: Ui, browser: Any, forecast_run: TrainResult) -> None:
     browser.get(ui.address)
-    text = wait_for(browser, "small_forecast", "lstm8 e3 s0", "Runs", "Models")
+    text = wait_for(browser, "first_forecast", "lstm8 e3 s0", "Runs", "Models")
     for column in ("result", "beats_baselines", "_baseline_error", "_skill"):
         assert column in text
     assert f"RMSE {forecast_run.test.overall().rmse:.4g}" in text
@@ -80,7 +80,7 @@ def test_a_click_on_the_run_opens_its_page(ui: Ui, browser: Any, forecast_run: T
     wait_for(browser, "lstm8 e3 s0")
     click(browser, "lstm8 e3 s0")
     text = wait_for(browser, "Model metrics", forecast_run.run_id)
-    assert f"small_forecast: RMSE {forecast_run.test.overall().rmse:.4g}" in text
+    assert f"first_forecast: RMSE {forecast_run.test.overall().rmse:.4g}" in text
     for name in forecast_run.test.baselines:
         assert name in text
     assert f"{forecast_run.test.overall('last value').rmse:.4g}" in text
@@ -91,7 +91,7 @@ def test_the_note_is_drawn_as_a_table(ui: Ui, browser: Any, forecast_run: TrainR
     from selenium.webdriver.common.by import By
 
     browser.get(run_page(ui, forecast_run))
-    wait_for(browser, "small_forecast: RMSE")
+    wait_for(browser, "first_forecast: RMSE")
     cells = [cell.text.strip() for cell in browser.find_elements(By.XPATH, "//table//td")]
     assert "last value" in cells
     assert f"{forecast_run.test.overall().rmse:.4g}" in cells
