@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.tables.dialect_signs import is_few
+
 _ID = re.compile(r"^(id|index|idx|row|nr|no|number|unnamed.*|key|uuid)$|(^|[_ ])id$", re.I)
 _TRUTHS = {
     "true",
@@ -97,11 +99,28 @@ def find_roles(
                 roles.left_out.append(f"{name} counts or names the rows and is left out")
             else:
                 roles.numbers.append(name)
+        elif slips := told_slips(column):
+            roles.left_out.append(f"{name} is left out: {slips}")
         elif known.nunique() <= min(_MOST_CATEGORIES, len(known) / 2):
             roles.categories.append(name)
         else:
             roles.texts.append(name)
     return Roles(roles.numbers, roles.truths, roles.categories, roles.static, roles.texts, roles.left_out, as_texts)
+
+
+def told_slips(column: pd.Series) -> str:
+    """What to do about the few cells of a column that are no numbers, where the others are; empty where that is not so."""
+    known = column.dropna()
+    wrong = pd.to_numeric(known, errors="coerce").isna()
+    count = int(wrong.sum())
+    if not count or not is_few(count, len(known)):
+        return ""
+    row, cell = column.index.get_loc(known[wrong].index[0]) + 1, str(known[wrong].iloc[0])[:40]
+    more = f" (and {count - 1:,} more such cells)" if count > 1 else ""
+    return (
+        f"{len(known) - count:,} of its {len(known):,} cells are numbers, and {cell!r} in row {row:,}{more} is none. Correct "
+        f"{'it' if count == 1 else 'them'}; or, where that stands for a missing value, name it: --set data.format.missing_words"
+    )
 
 
 def _is_id(known: pd.Series, name: str) -> bool:

@@ -13,6 +13,7 @@ from seq2seq_kit.data.sources.formats import excel_format
 from seq2seq_kit.data.tables.cells import refuse_duplicates
 from seq2seq_kit.data.tables.dialect import detect
 from seq2seq_kit.data.tables.dialect_cells import sentinels_of
+from seq2seq_kit.data.tables.dialect_signs import is_few
 from seq2seq_kit.data.tables.named import NAMED
 from seq2seq_kit.data.tables.sources import ENDINGS, is_file, read_source
 from seq2seq_kit.data.tables.written import is_text, read_texts
@@ -111,6 +112,8 @@ def _read(
         values, unread = read_texts(column, form)
         if not unread.any() and not pd.isna(values).all():
             frame[name] = values
+        elif is_few(int(unread.sum()), int(column.notna().sum())):  # the slips stay as they are, for whoever names them
+            frame[name] = pd.Series(values, index=frame.index, dtype=object).where(~unread, column)
         elif not form.booleans and not read_texts(column, truths)[1].any():
             frame[name] = pd.Series(read_texts(column, truths)[0], index=frame.index).astype("boolean")
     return frame, form.given

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.drafting.notes import Notes, listed
+from seq2seq_kit.drafting.roles import told_slips
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.messages import did_you_mean
 
@@ -128,6 +129,8 @@ def _is_code(column: pd.Series, name: str) -> bool:
 def _refuse(frame: pd.DataFrame, name: str, numbers: list[str], origin: str) -> None:
     present = [str(each) for each in frame.columns]
     if name in present:
+        if slips := told_slips(frame[name]):
+            raise DataError(f"{origin}, column {name}: {slips}", code="not_a_number")
         raise DataError(
             f"{origin}, column {name}: a target of a forecast must be a column of numbers that changes. Received: "
             f"{str(frame[name].iloc[0])[:40]!r}. Columns of numbers: {listed(numbers) or 'none'}",

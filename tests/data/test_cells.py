@@ -97,6 +97,59 @@ def test_how_cells_are_written_leads_to_the_fix(cell: str, cure: str) -> None:
     assert cure in str(error.value)
 
 
+ODD = [
+    "12x4", "3kg", "0x1F", "12 %", "$5", "12 \u20ac", "EUR 5", "1,5", "1,234", "1,234.5", "1.234,5", "1 234", "1'234", "(5)",
+    "5-", "true", "-", "k. A.", "abc", "12.3.4",
+]  # fmt: skip
+COLUMNS = {"whole": lambda row: str(row), "fractions": lambda row: f"{row}.5", "large": lambda row: str(row * 1000)}
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("cell", ODD)
+def test_a_single_odd_cell_is_to_be_corrected_and_no_way_of_writing(cell: str, column: str) -> None:
+    cells = [COLUMNS[column](row) for row in range(1, 41)]
+    cells[17] = cell
+    with pytest.raises(DataError) as error:
+        read_table(pd.DataFrame({"good": 1.0, "bad": cells}), columns=["good", "bad"])
+    said = str(error.value)
+    assert f"row 18, column bad: expected a number. Received: {cell!r}. Correct the cell: 39 others" in said
+    assert not [
+        key for key in ("strip", "decimal", "thousands", "negatives", "booleans") if f"data.format.{key}" in said
+    ]
+    assert error.value.code == "not_a_number"
+
+
+@pytest.mark.parametrize(
+    ("cell", "usual", "key"),
+    [
+        ("12x4", "{} \u20ac", "strip: ['\u20ac']"),
+        ("1.5", "{},5", "decimal: ','"),
+        ("3 kg", "{} kWh", "strip: ['kWh']"),
+        ("1,5 \u20ac", "${}.5", "strip: ['$']"),
+    ],
+)
+def test_advice_is_for_what_most_cells_have_and_then_for_the_odd_one(cell: str, usual: str, key: str) -> None:
+    frame = pd.DataFrame({"x": [usual.format(row) for row in range(1, 40)] + [cell]})
+    with pytest.raises(DataError, match=r"39 of 40 cells look like numbers") as error:
+        read_table(frame, columns=["x"])
+    said = str(error.value)
+    assert said.endswith(f"data.format.{key}")
+    name, value = key.split(": ", 1)
+    form = Format.model_validate({name: value.strip("[']").split(", ") if name == "strip" else ","})
+    with pytest.raises(DataError, match=r"row 40, column x: .* Correct the cell: 39 others"):
+        read_table(frame, columns=["x"], form=form)
+
+
+def test_few_cells_with_a_sign_are_slips_and_many_are_a_way_of_writing() -> None:
+    few, many = (
+        pd.DataFrame({"x": [f"{row} %" for row in range(n)] + [str(row) for row in range(100)]}) for n in (5, 50)
+    )
+    with pytest.raises(DataError, match=r"and 4 more such cells\)\. Correct these cells: 100 others"):
+        read_table(few, columns=["x"])
+    with pytest.raises(DataError, match=r"50 of 150 cells look like .* data\.format\.strip: \['%'\]"):
+        read_table(many, columns=["x"])
+
+
 def test_all_that_is_said_of_cells_is_told_at_once() -> None:
     with pytest.raises(DataError) as error:
         read_table(pd.DataFrame({"x": ["1.234,50 \u20ac", "-", "12,25 \u20ac", "-3,5 \u20ac"] * 5}), columns=["x"])

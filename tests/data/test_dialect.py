@@ -505,3 +505,19 @@ def test_a_file_of_another_kind_with_the_ending_of_text_is_told(begin: bytes, ki
         detect(tmp_path / "t.csv")
     assert caught.value.code == "unknown_file_type"
     assert kind in str(caught.value)
+
+
+@pytest.mark.parametrize("cell", ["12x4", "12 %", "$5", "1,5", "1.234,5"])
+def test_a_single_odd_cell_says_nothing_of_how_a_file_is_written(tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "t.csv"
+    rows = [f"2024-01-{day:02d};{cell if day == 9 else f'{day}.5'};{day}.25" for day in range(1, 32)]
+    path.write_text("\n".join(["date;a;b", *rows]))
+    found = detect(path)
+    assert found.format.given == {"delimiter": ";"}
+    assert any(f"such as {cell!r}" in reason for reason in found.reasons)
+
+
+def test_an_odd_cell_leaves_the_others_as_evidence(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["a;b", *(f"{'12x4' if row == 9 else f'{row},5 kWh'};{row}" for row in range(1, 40))]))
+    assert detect(path).format.given == {"delimiter": ";", "decimal": ",", "strip": ["kWh"]}

@@ -180,6 +180,19 @@ def test_truth_values_are_read_where_they_help() -> None:
     assert data_of(frame.assign(open=open_[30:]), target="load", ahead=3)["inputs"] == ["load", "open"]
 
 
+def test_a_column_with_an_odd_cell_is_told_with_the_cell(tmp_path: Path) -> None:
+    frame = days(300)
+    frame["load"] = [f"{row % 30},5" for row in range(300)]
+    frame.loc[40, "load"] = "12x4"
+    path = tmp_path / "t.csv"
+    frame.to_csv(path, index=False, sep=";", decimal=",")
+    said = "\n".join(draft_recipe(path).decisions)
+    assert "load is left out: 299 of its 300 cells are numbers, and '12x4' in row 41 is none. Correct it" in said
+    with pytest.raises(DataError, match=r"column load: 299 of its 300 cells .* '12x4' in row 41") as error:
+        draft_recipe(path, target="load")
+    assert error.value.code == "not_a_number"
+
+
 def test_a_wide_table_is_several_targets_of_one_model() -> None:
     frame = hours(1_000).rename(columns={"load": "north"})
     draft = draft_recipe(frame.assign(south=frame["north"] * 1.2, west=frame["north"] * 0.8))

@@ -1,7 +1,6 @@
 """Checks of a frame's columns and cells: numbers and timestamps. Messages name file, row, column and value."""
 
 import numbers
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
@@ -9,17 +8,12 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.tables.dialect import spelled
-from seq2seq_kit.data.tables.dialect_cells import read_cells_of
-from seq2seq_kit.data.tables.dialect_lines import Lines
-from seq2seq_kit.data.tables.dialect_words import MISSING, is_unit
-from seq2seq_kit.data.tables.written import PLAIN, TRUTH, is_text, read_texts, without_missing
+from seq2seq_kit.data.tables.cures import cure_of_cells
+from seq2seq_kit.data.tables.written import PLAIN, is_text, read_texts, without_missing
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.format import Format
 
 _SHOWN = 5  # columns that one message names
-_TELLING = 3  # cells; of one or two, such as a row of a stream, nobody sees what the column is
-_LOOKED_AT = 1_000
 # By pandas' word for a kind of cells: what it is called, and what to do.
 _NO_NUMBERS = (
     (
@@ -34,22 +28,6 @@ _NO_NUMBERS = (
     (("bytes",), "bytes", "Decode them to numbers: frame[{name}].str.decode('utf-8').astype(float)"),
     (("time",), "times of day", "Name them behind the column of the dates in data.time: [<dates>, {name}]"),
     (("mixed",), "cells of another kind", "Give one number in each cell"),
-)
-# Cells that tell nothing of their column by themselves, and how to read them; all cells that are looked at are like that.
-_WRITTEN = (
-    (
-        r"[-+]?\d{1,3}(,\d{3})+",
-        "These look like numbers with commas between thousands: set data.format.thousands: ',' in the recipe, or "
-        "data.format.decimal: ',' where 1,234 is a little more than 1",
-    ),
-    (
-        rf"(?i:{'|'.join(TRUTH)})",
-        "These are truth values: set data.format.booleans: true in the recipe, which makes them 1 and 0",
-    ),
-    (
-        MISSING.pattern,
-        "If it stands for a missing value, set data.format.missing_words: {words} in the recipe, and choose data.missing",
-    ),
 )
 
 
@@ -158,12 +136,10 @@ def read_cells(
             cell is no number or infinite.
     """
     wrong: dict[str, tuple[int, object, int]] = {}
-    texts: list[str] = []
-    total = 0
+    told: tuple[pd.Series, np.ndarray] | None = None  # the first piece with such cells, and which they are
     for first, piece in pieces:
         column = plain(piece)
         _refuse_kind(column, name, origin)
-        total += len(column)
         if is_text(column) and not form.plain_numbers:
             values, unread = read_texts(column, form)
         else:
@@ -177,15 +153,16 @@ def read_cells(
             if rows.size:
                 row, received, count = wrong.get(expected, (first + int(rows[0]), column.iloc[int(rows[0])], 0))
                 wrong[expected] = (row, received, count + rows.size)
-                texts = texts or [str(cell) for cell in column.iloc[rows[:_LOOKED_AT]]]
+                told = told or (column, cells)
         yield values
     for expected in ("a number", "a finite number"):
         if expected in wrong:
             row, received, count = wrong[expected]
             more = f" (and {count - 1} more such cells)" if count > 1 else ""
+            assert told is not None
             raise DataError(
-                f"{origin}, row {row + 1}, column {name}: expected {expected}. "
-                f"Received: {repr(received) if isinstance(received, str) else received}{more}. {_cure(texts, row, count, total)}",
+                f"{origin}, row {row + 1}, column {name}: expected {expected}. Received: "
+                f"{repr(received) if isinstance(received, str) else received}{more}. {cure_of_cells(*told, row, form)}",
                 code="not_a_number",
             )
 
@@ -209,28 +186,3 @@ def _refuse_kind(column: pd.Series, name: str, origin: str) -> None:
                 f"{origin}, column {name}: expected numbers. Received {received} such as {shown(column)}. {cure}",
                 code="not_a_number",
             )
-
-
-def _cure(texts: Sequence[str], row: int, count: int, total: int) -> str:
-    """What to do about cells that are no numbers, by how they are written."""
-    if row == 0 and count == 1 < total and is_unit(texts[0]):
-        return "If the row below the names has units, set data.format.first_row: 3 in the recipe, the line of the first values"
-    try:
-        # Readable cells of the column are not among them, so what these leave open is not settled here.
-        keys, _ = read_cells_of(Lines("", "", ["these"], [[text] for text in texts]), "the cells")
-    except DataError:
-        keys = {}
-    if keys.keys() - {"missing_words"}:
-        more = ", and choose data.missing" if "missing_words" in keys else ""
-        return f"These look like numbers as people write them. Set in the recipe: {spelled(keys)}{more}"
-    for form, said in _WRITTEN:
-        if all(re.fullmatch(form, text.strip()) for text in texts):
-            return said.format(words=sorted(set(texts))[:_SHOWN])
-    if count > total / 2 and total >= _TELLING:
-        return (
-            "This is a column of texts: name it in data.categories (recipes on windows), leave it out, or write numbers"
-        )
-    return (
-        "Correct the cell; or, if it stands for a missing value, leave it empty or name it in data.format.missing_words, and "
-        "choose data.missing in the recipe"
-    )

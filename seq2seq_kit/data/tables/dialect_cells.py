@@ -2,73 +2,25 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.tables.dialect_lines import Lines
+from seq2seq_kit.data.tables.dialect_signs import SYMBOLS, Signs, odd_cells
 from seq2seq_kit.data.tables.dialect_words import CELL, MISSING, SURE, is_date
 from seq2seq_kit.data.tables.written import TRUTH, is_truth, read_texts
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.recipe.format import APOSTROPHES, BLANKS, Format
+from seq2seq_kit.recipe.format import Format
 
 _READ_BY_PANDAS = {
     "", "#N/A", "#N/A N/A", "#NA", "-NaN", "-nan", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 }  # fmt: skip
-_GROUPS = re.compile(r"\d{1,3}([,.' \u2019\u00a0\u202f\u2009_])(?:\d{2,3}\1)*\d{3}(?!\d)")
 _PLAIN = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _NINES = re.compile(r"\D*9{1,6}(?:[.,]9?0*)?\D*|-1[eE]\+?30")
 _SENTINELS = (-9.0, -99.0, -999.0, -9999.0, -99999.0, -99.9, -999.9, -9999.9, 999.0, 9999.0, 99999.0, 999999.0, -1e30)
 _ENOUGH = 30  # cells such as 1.234, all with three digits, in which chance would have shown another number of them
-
-
-@dataclass
-class _Signs:
-    """What the numbers of one column show: how many cells say what of a sign, and one of them."""
-
-    decimal: Counter[str] = field(default_factory=Counter)
-    thousands: Counter[str] = field(default_factory=Counter)
-    open: Counter[str] = field(default_factory=Counter)  # such as 1.234, which may be either
-    example: dict[tuple[str, str], str] = field(default_factory=dict)
-    small: int = 0  # cells of up to three digits
-    large: int = 0  # cells of more digits, none of which is a sign
-
-    def add(self, body: str, count: int) -> None:
-        for said, sign in _said(body):
-            if said == "small":
-                self.small += count
-            elif said == "large":
-                self.large += count
-            else:
-                getattr(self, said)[sign] += count
-                self.example.setdefault((said, sign), body)
-
-
-def _said(body: str) -> Iterator[tuple[str, str]]:
-    """What the digits of one number say of its signs."""
-    signs = [each for each in body if not each.isdigit()]
-    if not signs:
-        yield ("small" if len(body) <= 3 else "large"), ""
-        return
-    groups = _GROUPS.match(body)
-    last = signs[-1]
-    if len(signs) == 1 and last in ".,":
-        left, right = body.split(last)
-        either = len(right) == 3 and 1 <= len(left) <= 3 and not left.startswith("0")
-        if either or not (left.startswith("0") and len(left) > 1):
-            yield ("open" if either else "decimal"), last
-        return
-    if groups:
-        yield "thousands", kind_of(groups[1])
-        if groups.end() < len(body) and last != groups[1]:
-            yield "decimal", last
-
-
-def kind_of(sign: str) -> str:
-    """One sign for all blanks, one for all apostrophes."""
-    return next((kind[0] for kind in (BLANKS, APOSTROPHES) if sign in kind), sign)
 
 
 def read_cells_of(lines: Lines, path: str) -> tuple[dict[str, object], list[str]]:
@@ -79,7 +31,7 @@ def read_cells_of(lines: Lines, path: str) -> tuple[dict[str, object], list[str]
     """
     keys: dict[str, object] = {}
     reasons: list[str] = []
-    columns: dict[str, _Signs] = {}
+    columns: dict[str, Signs] = {}
     strip: Counter[str] = Counter()
     words: Counter[str] = Counter()
     negatives: Counter[str] = Counter()
@@ -97,11 +49,14 @@ def read_cells_of(lines: Lines, path: str) -> tuple[dict[str, object], list[str]
         parts = {
             cell: match for cell in cells if cell not in plain and (match := CELL.fullmatch(cell)) and not is_date(cell)
         }
+        for cell in odd_cells(cells, plain, parts):
+            plain.pop(cell, None)
+            parts.pop(cell, None)
         found = sum(count for cell, count in cells.items() if cell in plain or cell in parts)
         rest = {cell: count for cell, count in cells.items() if cell not in plain and cell not in parts}
         missing = {cell: count for cell, count in rest.items() if MISSING.fullmatch(cell)}
         others = {cell: count for cell, count in rest.items() if cell not in missing}
-        symbols = _symbols(cells, parts, len(plain))
+        symbols = _symbols(cells, parts, found)
         if missing and not found and not others:  # no value at all
             words.update({cell: count for cell, count in missing.items() if cell not in _READ_BY_PANDAS})
         if not found or sum(others.values()) > found / 4 or symbols is None:
@@ -109,7 +64,7 @@ def read_cells_of(lines: Lines, path: str) -> tuple[dict[str, object], list[str]
         strip.update(symbols)
         words.update({cell: count for cell, count in missing.items() if cell not in _READ_BY_PANDAS})
         numbers[name] = Counter({cell: count for cell, count in cells.items() if cell in plain or cell in parts})
-        signs = columns.setdefault(name, _Signs())
+        signs = columns.setdefault(name, Signs())
         for cell in plain:
             signs.add(cell.lstrip("-+"), cells[cell])
         for cell, match in parts.items():
@@ -154,21 +109,20 @@ def read_cells_of(lines: Lines, path: str) -> tuple[dict[str, object], list[str]
     return keys, [*reasons, *told, *_sentinels(numbers, form)]
 
 
-def _symbols(cells: Mapping[str, int], parts: Mapping[str, re.Match[str]], plain: int) -> Counter[str] | None:
+def _symbols(cells: Mapping[str, int], parts: Mapping[str, re.Match[str]], total: int) -> Counter[str] | None:
     """Signs that numbers carry, and how often; None where the column is of names that have digits in them."""
     found: Counter[str] = Counter()
     for cell, match in parts.items():
-        for group in ("first", "prefix", "suffix", "last"):
+        for group in SYMBOLS:
             if match[group]:
                 found[match[group]] += cells[cell]
-    total = sum(cells[cell] for cell in parts) + plain
     units = {symbol: count for symbol, count in found.items() if not SURE.fullmatch(symbol)}
     if units and (len(units) > 1 or max(units.values()) < 0.9 * total):
         return None
     return found
 
 
-def _decided(columns: Mapping[str, _Signs], delimiter: str, path: str) -> tuple[str, str | None, list[str]]:
+def _decided(columns: Mapping[str, Signs], delimiter: str, path: str) -> tuple[str, str | None, list[str]]:
     """The decimal sign, the sign between thousands (None: none), and why."""
     decimals, thousands, either = (
         {sign: name for name, signs in columns.items() for sign in getattr(signs, what)}
@@ -200,7 +154,7 @@ def _decided(columns: Mapping[str, _Signs], delimiter: str, path: str) -> tuple[
     return decimal or ("," if group == "." else "."), group, reasons
 
 
-def _means_thousands(columns: Mapping[str, _Signs], sign: str, delimiter: str, path: str) -> bool:
+def _means_thousands(columns: Mapping[str, Signs], sign: str, delimiter: str, path: str) -> bool:
     """What a sign is before three digits where no other cell of the file tells."""
     seen = {name: signs for name, signs in columns.items() if signs.open[sign]}
     if any(signs.large for signs in seen.values()) or (sign == "." and delimiter == ","):
@@ -218,7 +172,7 @@ def _means_thousands(columns: Mapping[str, _Signs], sign: str, delimiter: str, p
     )
 
 
-def _contradiction(columns: Mapping[str, _Signs], path: str) -> DataError:
+def _contradiction(columns: Mapping[str, Signs], path: str) -> DataError:
     shown: dict[tuple[str, str], str] = {}
     for name, signs in columns.items():
         for (said, sign), example in signs.example.items():
@@ -230,7 +184,7 @@ def _contradiction(columns: Mapping[str, _Signs], path: str) -> DataError:
     )
 
 
-def _shown(columns: Mapping[str, _Signs], sign: str, said: str) -> str:
+def _shown(columns: Mapping[str, Signs], sign: str, said: str) -> str:
     for what in (said, "open"):
         for name, signs in columns.items():
             if (what, sign) in signs.example:
