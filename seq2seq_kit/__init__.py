@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from seq2seq_kit.opening import load
     from seq2seq_kit.recipe import Recipe
+    from seq2seq_kit.replaying import ReplayResult, replay
     from seq2seq_kit.reporting import report
     from seq2seq_kit.results import TrainResult
     from seq2seq_kit.resuming import resume
@@ -55,6 +56,7 @@ _HOMES = {
     "Draft": "drafting",
     "Look": "looking",
     "Recipe": "recipe",
+    "ReplayResult": "replaying",
     "SweepResult": "sweeps",
     "TagBundle": "tasks.tag.bundle",
     "TrainResult": "results",
@@ -84,6 +86,7 @@ _HOMES = {
     "lstm_parameters": "models",
     "open_ui": "tracking.ui",
     "parse_recipe": "tasks",
+    "replay": "replaying",
     "report": "reporting",
     "resume": "resuming",
     "resume_sweep": "sweeps",
@@ -100,6 +103,7 @@ __all__ = [
     "Draft",
     "Look",
     "Recipe",
+    "ReplayResult",
     "SweepResult",
     "TagBundle",
     "TrainResult",
@@ -129,6 +133,7 @@ __all__ = [
     "lstm_parameters",
     "open_ui",
     "parse_recipe",
+    "replay",
     "report",
     "resume",
     "resume_sweep",

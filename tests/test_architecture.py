@@ -55,12 +55,15 @@ MAY_IMPORT = {
     "reporting": {"reports", "tracking"},
     "looking": {"errors", "recipe", "data", "tasks", "validation", "drafting", "reports"},
     "resuming": {"errors", "data", "models", "training", "bundles", "results", "opening", "runs", "tasks", "tracking"},
+    "replaying": {"text", "errors", "recipe", "data", "training", "bundles", "results", "reports", "tasks", "tracking"}
+    | {"opening", "runs"},
     "sweeps": ALL
     | {"text", "kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"},
     "backtests": ALL | {"text", "quiet", "reports", "tasks", "tracking", "validation", "runs", "sweeps"},
     "cli": ALL
     | {"text", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
-    | {"backtests", "looking", "reporting", "resuming", "sweeps", "drafting", "calibrating", "judging", "opening"},
+    | {"backtests", "looking", "reporting", "resuming", "sweeps", "drafting", "calibrating", "judging", "opening"}
+    | {"replaying"},
     "bundle_files": {"tasks"},
 }
 OUTSIDE = {

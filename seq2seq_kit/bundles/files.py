@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +17,7 @@ import numpy as np
 
 from seq2seq_kit.bundles import bounds
 from seq2seq_kit.bundles.allow_list import refuse_foreign, refuse_unlisted, register_own_layers
-from seq2seq_kit.bundles.base import Bundle, Json
+from seq2seq_kit.bundles.base import Arrays, Bundle, Json
 from seq2seq_kit.bundles.own_classes import CustomObjects, by_registered_name, classes_of_keras
 from seq2seq_kit.errors import BundleError
 from seq2seq_kit.recipe import dump_recipe
@@ -96,11 +97,7 @@ def read_bundle(
         state, arrays = bounds.read_json(folder / "state.json"), bounds.read_arrays(folder / "arrays.npz")
         bounds.read_text(folder / "recipe.yaml")
         recipe = load_recipe(folder / "recipe.yaml")
-        count = state["golden_inputs"]
-        if type(count) is not int or not 1 <= count <= len(arrays):
-            raise ValueError(f"golden_inputs must be the number of stored inputs. Received: {count!r}")
-        golden = [arrays.pop(f"golden_input_{position}") for position in range(count)]
-        expected = arrays.pop("golden_output")
+        golden, expected = _golden_of(state, arrays)
         size = sum((folder / name).stat().st_size for name in _FILES)
         model = _load_model(folder / "model.keras", size, trusted, own_classes_in(head["info"]))
         bundle = bundle_class(recipe).restore(recipe, model, state, arrays, head["info"])
@@ -110,6 +107,39 @@ def read_bundle(
         raise BundleError(f"{folder} is not a bundle of this kit: {error}", code="bundle_damaged") from error
     _check_golden(bundle, golden, expected, folder, head)
     return bundle
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A bundle's files without its model, which need not load here: head, state, golden inputs and their output."""
+
+    head: Json
+    state: Json
+    inputs: list[np.ndarray]
+    output: np.ndarray
+
+
+def read_golden(folder: Path) -> Stored:
+    """Reads what a bundle says of itself.
+
+    Raises:
+        BundleError: It is damaged or foreign.
+    """
+    head = _read_head(folder)
+    _check_digests(folder, head)
+    try:
+        state = bounds.read_json(folder / "state.json")
+        return Stored(head, state, *_golden_of(state, bounds.read_arrays(folder / "arrays.npz")))
+    except Exception as error:  # as in `read_bundle`
+        raise BundleError(f"{folder} is not a bundle of this kit: {error}", code="bundle_damaged") from error
+
+
+def _golden_of(state: Json, arrays: Arrays) -> tuple[list[np.ndarray], np.ndarray]:
+    """Takes the golden inputs and their output out of a bundle's arrays."""
+    count = state["golden_inputs"]
+    if type(count) is not int or not 1 <= count <= len(arrays):
+        raise ValueError(f"golden_inputs must be the number of stored inputs. Received: {count!r}")
+    return [arrays.pop(f"golden_input_{position}") for position in range(count)], arrays.pop("golden_output")
 
 
 def _write_files(bundle: Bundle, folder: Path) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from types import FrameType
 
 from seq2seq_kit import __version__
-from seq2seq_kit.cli import backtesting, detecting, drafts, exporting, intervals, pages, rows, verbs
+from seq2seq_kit.cli import backtesting, detecting, drafts, exporting, intervals, pages, replaying, rows, verbs
 from seq2seq_kit.errors import ArgumentError, KitError, KitWarning
 from seq2seq_kit.processes import keep_own_folder
 from seq2seq_kit.text import printable
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Json after the program's name; those of the process by default.
 
     Returns:
-        0 done; 1 the run failed; 2 the recipe, the data or the call is wrong; 130 interrupted by Ctrl-C, SIGTERM or SIGHUP.
+        0 done; 1 the run failed; 2 the recipe, data or call is wrong; 3 a difference; 130 interrupted (Ctrl-C, SIGTERM, SIGHUP).
     """
     options = _parser().parse_args(arguments)
     warnings.showwarning = lambda message, *rest: _show_warning(message)
@@ -149,6 +149,8 @@ def _parser() -> argparse.ArgumentParser:
 
     about = "forecast from past moments: how good, and whether to refit"
     backtesting.arguments(_verb(group, "backtest", backtesting.backtest, about))
+
+    replaying.arguments(_verb(group, "replay", replaying.replay, replaying.ABOUT))
 
     verb = _verb(group, "predict", rows.predict, "forecast the steps after the newest rows; translate; tag; classify")
     _rows(verb, texts=True)

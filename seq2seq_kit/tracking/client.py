@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _LEAST_PREFIX = 6  # letters of a run id that are enough to name it
 _NAME_LENGTH = 250  # of a run; a list of many layers or columns is longer
-_OTHER_RUNS = ("sweep.kind", "backtest.kind")  # tags of runs that are no trainings
+_OTHER_RUNS = ("sweep.kind", "backtest.kind", "replay.kind")  # tags of runs that are no trainings
 _SEARCHED_RUNS, _PAGE_OF_RUNS = 5_000, 200  # the most that MLflow gives at once; a page of the newest
 
 
@@ -140,7 +140,7 @@ class Tracking:
         Raises:
             TrackingError: No such run.
         """
-        run = self._find(run_id)
+        run = self.find(run_id)
         return RunRecord(self, run.info.experiment_id, run.info.run_id), dict(run.data.tags)
 
     def children(self, record: RunRecord) -> list[tuple[RunRecord, dict[str, str]]]:
@@ -156,7 +156,7 @@ class Tracking:
         Raises:
             TrackingError: No such run, or the run has no such artifact.
         """
-        run = self._find(run_id)
+        run = self.find(run_id)
         run_id = run.info.run_id
         with kit_errors(self.uri):
             moved = self.local.found_here(run.info.artifact_uri) if self.local else None
@@ -244,8 +244,12 @@ class Tracking:
             if not token:
                 return
 
-    def _find(self, run_id: str) -> Run:
-        """A run by its id, or by the beginning of it."""
+    def find(self, run_id: str) -> Run:
+        """A run by its id, or by the beginning of it.
+
+        Raises:
+            TrackingError: No such run.
+        """
         import mlflow
 
         with kit_errors(self.uri):

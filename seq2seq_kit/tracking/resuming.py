@@ -12,7 +12,7 @@ from seq2seq_kit.tracking.store import FOLDER
 from seq2seq_kit.training.checkpoint import Checkpoint, only_user
 
 RESUME = "resume"  # the tag with the command, as long as there is something to resume
-_SWEEP = "sweep.kind"  # the tag that runs of a sweep have
+SWEEP = "sweep.kind"  # the tag that runs of a sweep have
 BACKTEST = "backtest.kind"  # and those of a backtest
 
 
@@ -41,7 +41,7 @@ def resumable(tracking: Tracking, run: str) -> tuple[RunRecord, dict[str, str]]:
         ArgumentError: It is finished, or it is no training.
     """
     record, tags = tracking.reopen(run)
-    if kind := tags.get(_SWEEP):
+    if kind := tags.get(SWEEP):
         parent = tags.get("mlflow.parentRunId")
         hint = (
             f"`seq2seq-kit sweep --resume {record.run_id}`"
