@@ -13,7 +13,6 @@ import pandas as pd
 from seq2seq_kit.bundles.exporting import COMPARED
 from seq2seq_kit.data.tables.categories import category_sizes
 from seq2seq_kit.data.tables.columns import Columns, window_shape
-from seq2seq_kit.data.tables.transforms import LAGGED
 from seq2seq_kit.data.windows.batches import Layout
 from seq2seq_kit.data.windows.prepare import prepare_new
 from seq2seq_kit.data.windows.ranges import WindowShape
@@ -84,7 +83,7 @@ class ExportedWindows:
         lagged = (
             []
             if transforms is None
-            else [name for name, how in zip(transforms.columns, transforms.methods, strict=True) if how in LAGGED]
+            else [name for name, lag in zip(transforms.columns, transforms.lags, strict=True) if lag]
         )
         if lagged:
             raise refused(

@@ -234,10 +234,10 @@ class WindowBundle(IntervalBundle):
         columns, shape = Columns.of(data), window_shape(data)
         if self.scaler.columns != columns.table:
             raise ValueError(f"the recipe has the columns {columns.table}, the scaler {self.scaler.columns}")
-        chosen = getattr(data, "transform", {})
-        methods = self.scaler.transforms.methods if self.scaler.transforms else ["none"] * len(columns.table)
-        if methods != [chosen.get(name, "none") for name in columns.table]:
-            raise ValueError(f"the recipe has the transforms {chosen}, the scaler {methods}")
+        chosen: dict[str, list[str]] = getattr(data, "transforms", {})
+        chains = self.scaler.transforms.chains if self.scaler.transforms else [[] for _ in columns.table]
+        if chains != [chosen.get(name, []) for name in columns.table]:
+            raise ValueError(f"the recipe has the transforms {chosen}, the scaler {chains}")
         words = self.scaler.vocabularies
         if sorted(words) != sorted(columns.categories):
             raise ValueError(f"the recipe has the categories {columns.categories}, the scaler {list(words)}")

@@ -115,7 +115,8 @@ def told_slips(column: pd.Series) -> str:
     count = int(wrong.sum())
     if not count or not is_few(count, len(known)):
         return ""
-    row, cell = column.index.get_loc(known[wrong].index[0]) + 1, str(known[wrong].iloc[0])[:40]
+    there = np.flatnonzero(column.notna().to_numpy())
+    row, cell = int(there[wrong.to_numpy()][0]) + 1, str(known[wrong].iloc[0])[:40]
     more = f" (and {count - 1:,} more such cells)" if count > 1 else ""
     return (
         f"{len(known) - count:,} of its {len(known):,} cells are numbers, and {cell!r} in row {row:,}{more} is none. Correct "

@@ -29,10 +29,11 @@ class WindowColumns(Section):
         description="Series too short for a window: refused; left out and told; pad: lengthened on the left by rows that the "
         "model is told are not there, as `missing: mask` does.",
     )
-    transform: dict[Name, Transform] = Field(
+    transform: dict[Name, Transform | Annotated[list[Transform], Field(min_length=1, max_length=5)]] = Field(
         default_factory=dict,
-        description="By column, before scaling, and undone in every result: log (above 0), log1p (above -1), box_cox (above 0, "
-        "its power fitted on the training rows), diff (to the row before), seasonal_diff (to the row a season before).",
+        description="By column, before scaling, and undone in every result; several in a list are applied in its order: "
+        "log (above 0), log1p (above -1), box_cox (above 0, its power fitted on the training rows), diff (to the row before), "
+        "seasonal_diff (to the row a season before).",
     )
     season_steps: Steps | None = Field(
         None,
@@ -62,3 +63,13 @@ class WindowColumns(Section):
         description="Column of weights, 0 or more: how much each row counts as a target in training. A row of weight 0 is "
         "neither learned nor counted, as one that was out of stock.",
     )
+
+    @property
+    def transforms(self) -> dict[str, list[str]]:
+        """The transforms of each column that has some, in the order in which they are applied."""
+        return {name: chain_of(given) for name, given in self.transform.items()}
+
+
+def chain_of(given: object) -> list[str]:
+    """The transforms that a recipe names for a column: one, or several in a list."""
+    return [each for each in (given if isinstance(given, list) else [given]) if isinstance(each, str)]

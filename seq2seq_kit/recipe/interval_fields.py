@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from seq2seq_kit.errors import Problem
+from seq2seq_kit.recipe.column_fields import chain_of
 from seq2seq_kit.recipe.fields import AUTOREGRESSIVE, Written
 from seq2seq_kit.recipe.rules import names_of
 from seq2seq_kit.recipe.split_rules import counted_from_end
@@ -90,6 +91,6 @@ def quantiles_are_of_all_steps_at_once(recipe: Written) -> Iterator[Problem]:
     transform, targets = recipe.data.get("transform"), names_of(recipe.data, "targets")
     if isinstance(transform, Mapping):
         for name in targets:
-            if transform.get(name) == "diff":
+            if "diff" in chain_of(transform.get(name)):
                 said = f"quantiles of differences are none of their sum. {stays}, or leave this transform out"
                 yield Problem(f"data.transform.{name}", said, "conflicting_keys")

@@ -91,10 +91,8 @@ def row_groups_are_read_as_they_stand(recipe: Written) -> Iterator[Problem]:
             "`read: row_groups` clears no cells. Correct them in the file, leave `limits` out",
         ),
         ("short_series", data.get("short_series") == "pad", f"`read: row_groups` {takes}. Leave `short_series` out"),
-        ("weight", data.get("weight"), "`read: row_groups` weighs no rows. Leave `weight` out"),
         ("categories", data.get("categories"), "`read: row_groups` has no categories. Leave `categories` out"),
         ("static", data.get("static"), "`read: row_groups` has no static columns. Leave `static` out"),
-        ("transform", data.get("transform"), "`read: row_groups` transforms no columns. Leave `transform` out"),
         ("format", data.get("format"), "`format` is about files of text. Leave it out"),
         ("scaling", robust, "`robust` needs all values of a column at once. Choose standard, minmax or none"),
         (

@@ -1,6 +1,7 @@
 """Rows of a Parquet file that stay there: they look like the rows of a table in memory, and are told the same."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -305,3 +306,105 @@ def test_small_row_groups_are_read_together(tmp_path: Path, monkeypatch: pytest.
     pieces = [piece for (piece,) in file.pieces(0, ["load"], 250)]
     assert [len(piece) for piece in pieces] == [120, 120, 10]
     np.testing.assert_array_equal(np.concatenate(pieces), hourly_frame(600)["load"][:250])
+
+
+def _weighted(rows: int = 900) -> pd.DataFrame:
+    frame = _gappy(rows)
+    frame["counts"] = np.where(np.arange(len(frame)) % 7 == 0, 0, 1 + np.arange(len(frame)) % 5).astype(float)
+    return frame
+
+
+def _same(memory: Prepared, disk: Prepared, *, exact: bool = False) -> None:
+    """The rows that a model sees, its targets, and what comes back are those of memory."""
+    compare: Any = np.testing.assert_array_equal if exact else partial(np.testing.assert_allclose, atol=2e-6)
+    compare(disk.matrix[:], memory.matrix[:])
+    np.testing.assert_array_equal(disk.segments, memory.segments)
+    for part in ("train", "val", "test"):
+        np.testing.assert_array_equal(disk.windows[part].starts(), memory.windows[part].starts())
+        chosen = memory.windows[part].evenly(40)
+        compare(disk.scaled_targets(part, chosen), memory.scaled_targets(part, chosen))
+        np.testing.assert_array_equal(disk.truth(part, chosen), memory.truth(part, chosen))
+        scaled = memory.scaled_targets(part, chosen)
+        np.testing.assert_allclose(
+            disk.restore(scaled, part, chosen), memory.restore(scaled, part, chosen), rtol=1e-9, equal_nan=True
+        )
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_weights_are_those_of_memory(tmp_path: Path, read: bool) -> None:
+    more = {"inputs": ["load", "heat", "counts"]} if read else {}
+    memory, disk, _ = _both(tmp_path, _weighted(), _data(weight="counts", **more))
+    assert memory.layout.weight is not None
+    assert isinstance(disk.matrix, RowsOnDisk)
+    _same(memory, disk)
+    np.testing.assert_array_equal(disk.matrix[:, memory.layout.weight], memory.matrix[:, memory.layout.weight])
+    peers = fit_forecast_baselines(memory), fit_forecast_baselines(disk)
+    assert [peer.about for peer in peers[0]] == [peer.about for peer in peers[1]]
+
+
+@pytest.mark.parametrize("cells", [{17: -1.0}, {400: np.nan, 500: -2.0}])
+def test_a_wrong_weight_is_told_as_in_memory(tmp_path: Path, cells: dict[int, float]) -> None:
+    frame = _weighted()
+    for row, cell in cells.items():
+        frame.loc[row, "counts"] = cell
+    memory, disk = _refused(tmp_path, frame, weight="counts")
+    assert str(memory) == str(disk)
+    assert memory.code == disk.code == "invalid_weight"
+
+
+def test_training_rows_without_weight_are_refused_as_in_memory(tmp_path: Path) -> None:
+    memory, disk = _refused(tmp_path, _weighted().assign(counts=0.0), weight="counts")
+    assert str(memory) == str(disk)
+
+
+TRANSFORMS: list[Any] = [
+    "log",
+    "log1p",
+    "box_cox",
+    "diff",
+    "seasonal_diff",
+    ["log", "diff", "seasonal_diff"],
+    ["box_cox", "seasonal_diff"],
+]
+
+
+@pytest.mark.parametrize("method", TRANSFORMS, ids=str)
+def test_transforms_are_those_of_memory(tmp_path: Path, method: Any) -> None:
+    data = _data(transform={"load": method, "heat": "diff"}, known_future=["heat"], calendar=[])
+    memory, disk, _ = _both(tmp_path, _gappy(), data)
+    assert isinstance(disk.matrix, RowsOnDisk)
+    first, second = memory.scaler.transforms, disk.scaler.transforms
+    assert first is not None
+    assert second is not None
+    assert first.chains == second.chains
+    np.testing.assert_allclose(second.power, first.power, atol=1e-9)
+    changed = second.apply(disk.table)
+    np.testing.assert_array_equal(
+        changed.values[:], first.apply(memory.table).values[:]
+    ) if "box_cox" not in method else None
+    _same(memory, disk)
+    # Blocks by themselves and out of order, as the shuffle asks for them.
+    matrix: Any = disk.with_scaler(disk.scaler).matrix
+    into = np.empty((matrix.length(4, 40), matrix.width), np.float32)
+    matrix.stretch(4, 40, into)
+    np.testing.assert_array_equal(into, disk.matrix[4 * GROUP : 5 * GROUP + 40])
+
+
+def test_a_season_longer_than_a_block_is_read_from_the_blocks_before(tmp_path: Path) -> None:
+    memory, disk, _ = _both(tmp_path, _gappy(), _data(transform={"load": "seasonal_diff"}, season_steps=200))
+    _same(memory, disk)
+
+
+def test_the_ends_of_blocks_take_no_more_than_their_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seq2seq_kit.data.on_disk.changed._ENDS_BYTES", 1)
+    memory, disk, _ = _both(tmp_path, _gappy(), _data(transform={"load": ["seasonal_diff", "diff"], "heat": "diff"}))
+    _same(memory, disk)
+
+
+@pytest.mark.parametrize("method", ["log", "log1p", "box_cox"])
+def test_what_has_no_logarithm_is_told_as_in_memory(tmp_path: Path, method: str) -> None:
+    frame = _gappy()
+    frame.loc[[310, 600], "load"] = -3.0
+    memory, disk = _refused(tmp_path, frame, transform={"load": method})
+    assert str(memory) == str(disk)
+    assert disk.code == "transform_domain"

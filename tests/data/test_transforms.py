@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.data import prepare_ahead
+from seq2seq_kit.data.tables.powers import best_power
 from seq2seq_kit.data.tables.scaling import Scaler
-from seq2seq_kit.data.tables.transforms import backward, best_power, forward
+from seq2seq_kit.data.tables.transforms import backward, forward
 from seq2seq_kit.data.windows.prepare import Prepared, prepare, prepare_new
 from seq2seq_kit.errors import DataError, RecipeError
 from seq2seq_kit.evaluation.naive import naive_error
@@ -272,3 +273,81 @@ def test_a_trend_is_no_row_outside_the_training_range() -> None:
         recipe_of(transform={"load": "diff"}), hourly_frame().assign(load=lambda f: f["load"] + np.arange(600.0))
     )
     assert "test_outside_training_range" not in [finding.code for finding in job.check()]
+
+
+CHAINS = [
+    ["log", "seasonal_diff"],
+    ["box_cox", "diff", "seasonal_diff"],
+    ["seasonal_diff", "diff"],
+    ["diff", "diff"],
+    ["log"],
+]
+LOST = [24, 25, 25, 2, 0]
+
+
+@pytest.mark.parametrize(("chain", "lost"), list(zip(CHAINS, LOST, strict=True)))
+@pytest.mark.parametrize("make", [forecast_recipe, autoencode_recipe])
+def test_several_transforms_are_undone_in_the_reverse_order(chain: list[str], lost: int, make: Any) -> None:
+    frame = hourly_frame(series=("east", "west")).drop(index=[100, 101, 700])
+    prepared = prepare(recipe_of(make, series="site", transform={"load": chain}).data, frame)
+    for part in ("train", "val", "test"):
+        windows = np.arange(prepared.count(part))
+        restored = prepared.restore(prepared.scaled_targets(part, windows), part, windows)
+        np.testing.assert_allclose(restored, prepared.truth(part, windows), rtol=1e-4)
+    assert prepared.segments[0].tolist() == [lost, 100, 0]
+    assert not np.isnan(prepared.matrix[:][prepared.windows["train"].input_rows()]).any()
+    stored = prepared.scaler.to_json()
+    assert ("then" in stored["transforms"]) == (len(chain) > 1)
+    again = Scaler.from_json(json.loads(json.dumps(stored)))
+    assert again.to_json() == stored
+    assert again.transforms is not None
+    assert again.transforms.chains[0] == chain
+
+
+def test_what_a_chain_makes_of_a_column_is_what_each_makes_of_the_one_before() -> None:
+    prepared = prepared_of(transform={"load": ["log", "seasonal_diff", "diff"], "heat": "diff"})
+    load = np.log(prepared.table.values[:, 0])
+    assert prepared.scaler.transforms is not None
+    lost = prepared.scaler.transforms.lost
+    expected = np.diff(load[24:] - load[:-24])[lost - 25 :]
+    scaled = prepared.matrix[lost:, 0].astype(float)
+    np.testing.assert_allclose(scaled * prepared.scaler.scale[0, 0] + prepared.scaler.center[0, 0], expected, atol=1e-6)
+
+
+def test_no_change_of_a_chain_goes_on_from_the_rows_a_season_before() -> None:
+    section = recipe_of(transform={"load": ["log", "seasonal_diff"]}).data
+    scaler, load = prepare(section, hourly_frame()).scaler, hourly_frame(100)["load"].to_numpy()
+    prepared = prepare_ahead(section, hourly_frame(100), scaler)
+    newest = np.array([prepared.windows["test"].count - 1])
+    growth = np.full((1, 6, 1), (np.log(2) - scaler.center[0, 0]) / scaler.scale[0, 0])
+    np.testing.assert_allclose(prepared.restore(growth, "test", newest)[0, :, 0], 2 * load[-24:-18], rtol=1e-6)
+
+
+def test_a_bundle_with_a_chain_predicts_the_same_from_just_enough_rows() -> None:
+    bundle = untrained(transform={"load": ["log", "diff", "seasonal_diff"]})
+    frame = hourly_frame(100)
+    pd.testing.assert_frame_equal(bundle.predict(frame.tail(49)), bundle.predict(frame), rtol=1e-6)
+    with pytest.raises(DataError, match="newest 49 rows"):
+        bundle.predict(frame.tail(48))
+    words, arrays = bundle.state()
+    again = ForecastBundle.restore(bundle.recipe, bundle.model, json.loads(json.dumps(words)), arrays, {})
+    pd.testing.assert_frame_equal(again.predict(frame), bundle.predict(frame))
+    with pytest.raises(ValueError, match="the recipe has the transforms"):
+        ForecastBundle.restore(recipe_of(transform={"load": "log"}), bundle.model, words, arrays, {})
+
+
+@pytest.mark.parametrize(
+    ("data", "key"),
+    [
+        ({"transform": {"load": ["diff", "log"]}}, "data.transform.load"),
+        ({"transform": {"load": ["log", "log1p"]}}, "data.transform.load"),
+        ({"transform": {"load": ["log", "diff"]}, "gap_steps": 2}, "data.transform.load"),
+        ({"transform": {"load": []}}, "data.transform.load"),
+        ({"transform": {"load": ["log", "square"]}}, "data.transform.load"),
+    ],
+)
+def test_a_chain_that_cannot_be_undone_is_refused(data: dict[str, Any], key: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        recipe_of(**data)
+    assert key in {problem.key for problem in caught.value.problems} or key in str(caught.value)
+    assert "transform" in str(caught.value)

@@ -136,10 +136,12 @@ def read_cells(
             cell is no number or infinite.
     """
     wrong: dict[str, tuple[int, object, int]] = {}
+    total = 0
     told: tuple[pd.Series, np.ndarray] | None = None  # the first piece with such cells, and which they are
     for first, piece in pieces:
         column = plain(piece)
         _refuse_kind(column, name, origin)
+        total += int(column.notna().sum())
         if is_text(column) and not form.plain_numbers:
             values, unread = read_texts(column, form)
         else:
@@ -160,9 +162,10 @@ def read_cells(
             row, received, count = wrong[expected]
             more = f" (and {count - 1} more such cells)" if count > 1 else ""
             assert told is not None
+            cure = cure_of_cells(*told, row, count=count, total=total, form=form)
             raise DataError(
                 f"{origin}, row {row + 1}, column {name}: expected {expected}. Received: "
-                f"{repr(received) if isinstance(received, str) else received}{more}. {cure_of_cells(*told, row, form)}",
+                f"{repr(received) if isinstance(received, str) else received}{more}. {cure}",
                 code="not_a_number",
             )
 

@@ -24,23 +24,27 @@ _THOUSANDS = r"[-+]?\d{1,3}(,\d{3})+"
 _TRUTH = rf"(?i:{'|'.join(TRUTH)})"
 
 
-def cure_of_cells(column: pd.Series, wrong: np.ndarray, row: int, form: Format = PLAIN) -> str:
+def cure_of_cells(
+    column: pd.Series, wrong: np.ndarray, row: int, *, count: int, total: int, form: Format = PLAIN
+) -> str:
     """A sentence for a message.
 
     Args:
         column: Cells of which some are wrong: a column, or the first piece of it that has such cells.
         wrong: Which of them are no numbers, or no finite ones.
         row: The first wrong row of the table, from 0 on.
+        count: Wrong cells of the whole column.
+        total: Cells of the whole column that are not missing.
         form: As which the cells were read.
     """
     texts = [str(cell).strip() for cell in column[wrong].iloc[:_LOOKED_AT]]
-    count, total = int(wrong.sum()), int(column.notna().sum())
     if row == 0 and count == 1 < total and is_unit(texts[0]):
         return "If the row below the names has units, set data.format.first_row: 3 in the recipe, the line of the first values"
     keys, cured = _keys(column, wrong, form)
     if keys.keys() - {"missing_words"} and not _is_one(cured, total):
         more = ", and choose data.missing" if "missing_words" in keys else ""
-        return f"{cured:,} of {total:,} cells look like numbers as people write them. Set in the recipe: {spelled(keys)}{more}"
+        seen = f"{cured:,} of {int(column.notna().sum()):,} cells"
+        return f"{seen} look like numbers as people write them. Set in the recipe: {spelled(keys)}{more}"
     if _all(_THOUSANDS, texts) and not is_few(count, total):
         return (
             f"{count:,} of {total:,} cells look like numbers with commas between thousands: set data.format.thousands: ',' in "
@@ -76,8 +80,9 @@ def _keys(column: pd.Series, wrong: np.ndarray, form: Format) -> tuple[dict[str,
     except DataError:
         return {}, 0
     for key in ("strip", "missing_words"):
-        if key in found:
-            found[key] = [*getattr(form, key), *(each for each in found[key] if each not in getattr(form, key))]
+        more, own = found.get(key), getattr(form, key)
+        if isinstance(more, list):
+            found[key] = [*own, *(each for each in more if each not in own)]
     new = {key: value for key, value in found.items() if form.given.get(key) != value}
     if not new:
         return {}, 0

@@ -40,7 +40,7 @@ def check_data(prepared: Prepared) -> list[Finding]:
             continue
         findings += _outliers(prepared, name, position)
         transforms = prepared.scaler.transforms
-        if transforms is None or not transforms.lag[position]:  # a level that runs away is no matter for its changes
+        if transforms is None or not transforms.lags[position]:  # a level that runs away is no matter for its changes
             findings += _outside(prepared, name, position, known)
     return findings + _few_windows(prepared) + _left_out_series(prepared)
 

@@ -79,7 +79,7 @@ def prepare_on_disk(data: Data, path: str, *, origin: str | None = None) -> tupl
         style=style_of(data),
         origin=origin or path,
     )
-    prepared = fit_fill_and_scale(data, table, _split(data, table))
+    prepared = fit_fill_and_scale(data, refuse_bad_weights(data, table), _split(data, table))
     prepared.require_windows()
     return prepared, frame
 

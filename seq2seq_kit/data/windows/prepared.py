@@ -19,7 +19,7 @@ from seq2seq_kit.data.tables.splits import ALL_PARTS, Split, expanding_folds, ro
 from seq2seq_kit.data.tables.table import Table
 from seq2seq_kit.data.tables.transforms import Transforms
 from seq2seq_kit.data.windows.batches import Layout, as_tensor, make_batches
-from seq2seq_kit.data.windows.matrix import make_matrix, write_weights
+from seq2seq_kit.data.windows.matrix import make_matrix, mean_weight
 from seq2seq_kit.data.windows.ranges import Windows, longest_reach, make_windows
 from seq2seq_kit.data.windows.stages import fill, fit_on
 from seq2seq_kit.errors import ArgumentError, SeriesTooShortError
@@ -274,9 +274,8 @@ def scale(data: Data, table: Table, filled: Table, split: Split, scaler: Scaler)
     columns, codes = Columns.of(data), scaler.codes_of(table.series)
     layout = columns.layout()
     changed = scaler.transforms.apply(filled) if scaler.transforms else filled
-    matrix = make_matrix(columns, changed, scaler, codes, layout)
-    if layout.weight is not None:
-        write_weights(matrix, layout.weight, changed, columns, split)
+    weight = mean_weight(changed, columns, split) if columns.weight else 1.0
+    matrix = make_matrix(columns, changed, scaler, codes, layout, weight=weight)
     barred, notes = _barred(data, columns, filled), [*filled.notes, *unknown_values(table, scaler.vocabularies)]
     if barred is not None:
         notes.append(

@@ -6,6 +6,7 @@ import numpy as np
 
 from seq2seq_kit.data.tables.categories import vocabularies_of
 from seq2seq_kit.data.tables.columns import Columns
+from seq2seq_kit.data.tables.pieces import pieces_of
 from seq2seq_kit.data.tables.scaling import Scaler, fit_scaler
 from seq2seq_kit.data.tables.seasons import seasons_within
 from seq2seq_kit.data.tables.series import pad_left, without_padding
@@ -38,8 +39,8 @@ def fit_on(data: Data, table: Table, rows: np.ndarray) -> Scaler:
     found = fitted(table)
     if not isinstance(data, WindowData) or not data.transform:
         return found
-    season = season_of(data, table, rows) if "seasonal_diff" in data.transform.values() else 1
-    transforms = transforms_of(data.transform, table, rows, columns=columns, season=season)
+    season = season_of(data, table, rows) if any("seasonal_diff" in chain for chain in data.transforms.values()) else 1
+    transforms = transforms_of(data.transforms, table, rows, columns=columns, season=season)
     level = replace(transforms, center=found.center, scale=found.scale)
     return replace(fitted(transforms.apply(table)), transforms=level)
 
@@ -60,7 +61,7 @@ def season_of(data: WindowData, table: Table, rows: np.ndarray) -> int:
             code="no_season",
         )
     if isinstance(data, HorizonData) and data.gap_steps and data.gap_steps + data.output_steps > season:
-        differenced = [name for name in data.targets if data.transform.get(name) == "seasonal_diff"]
+        differenced = [name for name in data.targets if "seasonal_diff" in data.transforms.get(name, [])]
         if differenced:
             raise DataError(
                 f"data.transform: seasonal_diff of {', '.join(differenced)} is undone by the values one season of {season} rows "
@@ -76,14 +77,16 @@ def refuse_bad_weights(data: Data, table: Table) -> Table:
     name = Columns.of(data).weight
     if name is None:
         return table
-    cells = table.values[:, table.columns.index(name)]
-    wrong = np.flatnonzero(~(cells >= 0))
-    if wrong.size:
-        row = int(wrong[0])
+    position, count, row = table.columns.index(name), 0, 0
+    for rows in pieces_of(0, len(table.values)):
+        wrong = np.flatnonzero(~(table.values[rows, position] >= 0))
+        row = rows.start + int(wrong[0]) if wrong.size and not count else row
+        count += wrong.size
+    if count:
+        more = f" (and {count - 1} more such cells)" if count > 1 else ""
         raise DataError(
             f"{table.origin}, {table.where(row)}, column {name}: a weight (data.weight) must be 0 or more. Received: "
-            f"{cells[row]:g}{f' (and {wrong.size - 1} more such cells)' if wrong.size > 1 else ''}. Correct the cell; 0 is for "
-            "rows that do not count",
+            f"{table.values[row, position]:g}{more}. Correct the cell; 0 is for rows that do not count",
             code="invalid_weight",
         )
     return table
@@ -93,7 +96,10 @@ def rows_lost(data: Data, scaler: Scaler | None = None) -> int:
     """Rows at the start of a stretch that have no difference; without a scaler those of `diff`, whose lag needs no fit."""
     if scaler is not None:
         return scaler.transforms.lost if scaler.transforms else 0
-    return int(isinstance(data, WindowData) and "diff" in data.transform.values())
+    chains = list(data.transforms.values()) if isinstance(data, WindowData) else []
+    return sum(
+        "diff" in (chain[at] for chain in chains if len(chain) > at) for at in range(max(map(len, chains), default=0))
+    )
 
 
 def fill(data: Data, table: Table, split: Split) -> Table:
