@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from seq2seq_kit.anomalies.comparison import Comparison
 
-_LINE = 100
+LINE = 100
 
 
 @dataclass(frozen=True)
@@ -130,9 +130,14 @@ def _inline(figure: Figure) -> str:
 
 def reporter_at_hand() -> Reporter:
     """Who follows a training that names nobody: a line that is written over in a notebook, else nobody."""
+    return InNotebook() if is_notebook() else Silent()
+
+
+def is_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
-    return InNotebook() if hasattr(shell, "kernel") else Silent()
+    return hasattr(shell, "kernel")
 
 
 class Announcer(Protocol):
@@ -169,7 +174,7 @@ class InNotebook:
         self._over(f"{member}epoch {epoch.number}/{epoch.of}  loss {epoch.loss:.5f}  val_loss {epoch.val_loss:.5f}")
 
     def _over(self, text: str) -> None:
-        sys.stdout.write(f"\r{printable(text)[:_LINE]:<{_LINE}}")
+        sys.stdout.write(f"\r{printable(text)[:LINE]:<{LINE}}")
         sys.stdout.flush()
 
 

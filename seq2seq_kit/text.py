@@ -15,6 +15,11 @@ _JOINERS = "\u200c\u200d"  # Persian, Indic scripts and emoji are written with t
 _LONGEST_KEY = 200  # MLflow takes 250 letters, the group before the slash among them
 
 
+def duration(seconds: float) -> str:
+    """`45 s`, `2.5 min`."""
+    return f"{seconds / 60:.1f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
 def printable(text: str, *, lines: bool = False) -> str:
     r"""A text for a terminal: control characters are written out (`\x1b`), everything else stands as it is.
 

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from seq2seq_kit.cli import rows
-from seq2seq_kit.cli.progress import BarConsole, duration, print_line, print_table
+from seq2seq_kit.cli.progress import BarConsole, print_line, print_table
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.text import duration
 
 if TYPE_CHECKING:
     import pandas as pd

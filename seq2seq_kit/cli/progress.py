@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.text import printable
+from seq2seq_kit.text import duration, printable
 from seq2seq_kit.training.fit import Epoch
 
 if TYPE_CHECKING:
@@ -190,8 +190,3 @@ def _size(count: int) -> str:
         if count >= size:
             return f"{count / size:.1f} {unit}"
     return f"{count} bytes"
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `2.5 min`."""
-    return f"{seconds / 60:.1f} min" if seconds >= 90 else f"{seconds:.0f} s"

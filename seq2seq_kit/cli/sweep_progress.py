@@ -11,12 +11,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from seq2seq_kit.cli.progress import duration, print_finding, print_line, shown
+from seq2seq_kit.cli.progress import print_finding, print_line, shown
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.reports.notes import figure
 from seq2seq_kit.sweeps import SweepResult
-from seq2seq_kit.sweeps.status import Status
-from seq2seq_kit.sweeps.trials import Trial, best_of, ranked, short_keys, text_of
+from seq2seq_kit.sweeps.status import Status, summary
+from seq2seq_kit.sweeps.trials import Trial, ranked, short_keys, text_of
+from seq2seq_kit.text import duration
 
 _BEST = 5
 _REFRESHES = 4  # a second
@@ -138,19 +139,6 @@ def render(status: Status) -> Group:
             duration(trial.seconds),
         )
     return Group(table, Text(summary(status)))
-
-
-def summary(status: Status) -> str:
-    """`7 of 20 trials finished, 1 failed; best val_loss 0.0512 (trial 4); 2.1 min so far, about 3.0 min left`."""
-    finished = sum(trial.state == "finished" for trial in status.trials)
-    failed = sum(trial.state == "failed" for trial in status.trials)
-    of = f" of {status.total}" if status.total else ""
-    best = best_of(status.trials, status.direction)
-    parts = [f"{finished}{of} trials finished" + (f", {failed} failed" if failed else "")]
-    if best is not None:
-        parts.append(f"best {status.metric} {best.score:.5g} (trial {best.number})")
-    left = "" if status.left is None else f", about {duration(status.left)} left"
-    return "; ".join([*parts, f"{duration(status.seconds)} so far{left}"])
 
 
 def _cells(trial: Trial, keys: Sequence[str]) -> list[Text]:

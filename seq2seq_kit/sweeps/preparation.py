@@ -17,7 +17,8 @@ from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.sweep import knobs
 from seq2seq_kit.recipe.sweep_space import in_words, section_of, trial_recipe
 from seq2seq_kit.sweeps.executor import Executor, LocalExecutor
-from seq2seq_kit.sweeps.status import Silent, SweepReporter
+from seq2seq_kit.sweeps.in_notebook import reporter_at_hand
+from seq2seq_kit.sweeps.status import SweepReporter
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.beginning import require_brought
 from seq2seq_kit.tasks.digest import digest_of
@@ -57,7 +58,7 @@ def prepare(recipe: Recipe, data: Given | None, workers: int | None, reporter: S
         DataError: The data does not fit the recipe, or does not fit a recipe of the space.
     """
     began = time.perf_counter()
-    section, reporter = section_of(recipe), reporter or Silent()
+    section, reporter = section_of(recipe), reporter or reporter_at_hand()
     count = workers if workers is not None else default_workers()
     if count < 1:
         raise ArgumentError(f"a sweep needs at least one worker. Received: {count}", code="invalid_argument")

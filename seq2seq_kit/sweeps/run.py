@@ -55,7 +55,7 @@ def sweep(
         data: Rows to train on instead of the recipe's `data.source`.
         workers: Trials at a time, each in a process of its own with one computing thread; default: the cores at hand.
         tracking_uri: As in `train`.
-        reporter: Is told how the sweep goes.
+        reporter: Is told how the sweep goes; default: in a notebook a line that is written over, else nobody.
 
     Raises:
         RecipeError: The recipe has problems, it has no `sweep` section, or its space holds recipes that are not valid.
@@ -104,7 +104,7 @@ def resume_sweep(
         data: The rows of a sweep that was given rows.
         workers: As in `sweep`; may differ from before.
         tracking_uri: As in `train`.
-        reporter: Is told how the sweep goes.
+        reporter: Is told how the sweep goes; default: in a notebook a line that is written over, else nobody.
 
     Raises:
         ArgumentError: The run is not a sweep, has another recipe or data that has changed, or has nothing left to do.

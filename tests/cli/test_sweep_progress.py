@@ -1,12 +1,17 @@
 """What a person sees of a sweep: a live table in a terminal, plain lines in a file."""
 
 import io
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from seq2seq_kit.cli.sweep_progress import SweepConsole, render, summary
 from seq2seq_kit.findings import Finding
+from seq2seq_kit.sweeps.in_notebook import SweepInNotebook, reporter_at_hand
 from seq2seq_kit.sweeps.status import Progress, Silent, Standing, Status, report_status
 from seq2seq_kit.sweeps.trials import Trial
 
@@ -124,3 +129,27 @@ def test_a_reporter_of_earlier_versions_has_on_standing() -> None:
         given: Any = reporter
         report_status(given, STATUS)
     assert seen == [STATUS, STATUS]
+
+
+def test_a_notebook_has_one_line_that_is_written_over_and_what_failed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert isinstance(reporter_at_hand(), Silent)
+    shell = SimpleNamespace(kernel=object())
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    reporter = reporter_at_hand()
+    assert isinstance(reporter, SweepInNotebook)
+    begun = replace(STATUS, trials=[TRIALS[3]], seconds=5.0, left=None)
+    for _ in range(600):  # several times a second: all but the first are left out
+        reporter.on_status(begun)
+    reporter.on_trial(TRIALS[0], best=True)
+    reporter.on_trial(TRIALS[2], best=False)
+    reporter.on_status(STATUS)
+    lines = capsys.readouterr().out.split("\r")[1:]
+    assert [line.rstrip() for line in lines] == [
+        "0 of 20 trials finished; 5 s so far; running: 4 (25%)",
+        "trial 3 failed: the loss [of all] became nan",
+        summary(STATUS),
+    ]
+    assert [line.endswith("\n") for line in lines] == [False, True, False]
+    assert {len(line.rstrip("\n")) for line in lines} == {100}
