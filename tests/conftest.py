@@ -1,6 +1,8 @@
 """Small real things that many tests need: a frame with a pattern, recipes that train in a second, trained runs."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.results import TrainResult
+from seq2seq_kit.resuming import resume
 from seq2seq_kit.runs import train
 
 ROOT = Path(__file__).parent.parent
@@ -175,6 +178,38 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_second_answers() -> Iterator[None]:
+    """MLflow loads every model that it logs and asks it again, to warn at most: in `tests/tracking` other processes ask them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mlflow.models.utils._validate_serving_input", lambda *_, **__: None)
+        yield
+
+
+@contextmanager
+def unseen() -> Iterator[None]:
+    """Runs without figures and served models, which take longer than a small fit, for tests that look at neither."""
+    from seq2seq_kit.tasks.job import Job
+    from seq2seq_kit.tracking.record import RunRecord
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Job, "draw", lambda *_: {})
+        patch.setattr(RunRecord, "models", lambda *_: None)
+        yield
+
+
+def train_unseen(*given: Any, **more: Any) -> Any:
+    """`train`, see `unseen`."""
+    with unseen():
+        return train(*given, **more)
+
+
+def resume_unseen(*given: Any, **more: Any) -> Any:
+    """`resume`, see `unseen`."""
+    with unseen():
+        return resume(*given, **more)
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,15 @@ from seq2seq_kit.errors import ArgumentError, BundleError
 from seq2seq_kit.models import build_autoencoder, build_encoder_decoder
 from seq2seq_kit.models.own import freeze, own_model, take_weights
 from seq2seq_kit.training.own import own_loss, own_metrics
-from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame, next_step_recipe
-from tests.untyped import TrainResult, load, resume, train
+from tests.conftest import (
+    autoencode_recipe,
+    forecast_recipe,
+    hourly_frame,
+    next_step_recipe,
+    resume_unseen,
+    train_unseen,
+)
+from tests.untyped import TrainResult, load, train
 
 
 class Gate(keras.layers.Layer):
@@ -372,7 +379,7 @@ def test_a_masked_autoencoder_with_an_own_loss_reconstructs(tmp_path: Path) -> N
     frame = hourly_frame()
     frame.loc[frame.index % 7 == 0, "heat"] = np.nan
     given = {"model": partial(build_autoencoder, latent_dim=3), "loss": "log_cosh", "metrics": ["mae"]}
-    result = train(autoencode_recipe(missing="mask"), data=frame, tracking_uri=str(tmp_path / "mlruns"), **given)
+    result = train_unseen(autoencode_recipe(missing="mask"), data=frame, tracking_uri=str(tmp_path / "mlruns"), **given)
     assert all(np.isfinite([epoch.loss, *epoch.metrics.values()]).all() for epoch in result.fit.history)
     loaded = load(result.run_id, tracking_uri=str(tmp_path / "mlruns"))  # the kit's own layers ask for nothing
     assert loaded.encode(frame.tail(25)).filter(like="latent_").shape == (2, 3)
@@ -385,7 +392,7 @@ def shifted() -> Any:
 @pytest.mark.slow
 def test_a_training_starts_from_a_runs_weights_and_scaler(forecast_run: TrainResult, store: Path) -> None:
     recipe = forecast_recipe() | {"training": {"epochs": 1, "start_from": forecast_run.run_id, "freeze": ["encoder_*"]}}
-    result = train(recipe, data=shifted(), tracking_uri=str(store))
+    result = train_unseen(recipe, data=shifted(), tracking_uri=str(store))
     before, after = forecast_run.bundle, result.bundle
     np.testing.assert_array_equal(after.scaler.center, before.scaler.center)
     for layer in before.model.layers:
@@ -400,11 +407,11 @@ def test_a_training_starts_from_a_runs_weights_and_scaler(forecast_run: TrainRes
     other = forecast_recipe() | {"training": {"epochs": 1, "start_from": forecast_run.run_id}}
     other["data"] = other["data"] | {"calendar": ["hour"]}
     with pytest.raises(ArgumentError, match=r"encoder_0: expected \(4, 32\).* received \(5, 32\)") as caught:
-        train(other, data=shifted(), tracking_uri=str(store))
+        train_unseen(other, data=shifted(), tracking_uri=str(store))
     assert caught.value.code == "start_differs"
     other["data"] = other["data"] | {"inputs": ["load"]}
     with pytest.raises(ArgumentError, match="other columns") as caught:
-        train(other, data=shifted(), tracking_uri=str(store))
+        train_unseen(other, data=shifted(), tracking_uri=str(store))
     assert caught.value.code == "start_differs"
 
 
@@ -412,9 +419,9 @@ def test_a_training_starts_from_a_runs_weights_and_scaler(forecast_run: TrainRes
 def test_a_started_linear_skip_keeps_its_line(tmp_path: Path) -> None:
     where = {"data": hourly_frame(), "tracking_uri": str(tmp_path / "mlruns")}
     recipe = forecast_recipe() | {"model": {"encoder_units": [8], "decoder_units": [8]}}
-    first = train(recipe, **where)
+    first = train_unseen(recipe, **where)
     again = recipe | {"training": {"epochs": 1, "start_from": first.run_id}}
-    second = train(again, **where | {"data": shifted()})
+    second = train_unseen(again, **where | {"data": shifted()})
     for old, new in zip(
         *(run.bundle.model.get_layer("linear_skip").get_weights() for run in (first, second)), strict=True
     ):
@@ -431,11 +438,11 @@ def test_an_own_training_that_was_cut_short_is_resumed_with_the_same(own_store: 
     given = {"data": hourly_frame(), "model": gated, "loss": pinball}
     where = {"tracking_uri": str(own_store)}
     with pytest.raises(KeyError):
-        train(forecast_recipe(), callbacks=[Cut()], **given, **where)
+        train_unseen(forecast_recipe(), callbacks=[Cut()], **given, **where)
     import mlflow
 
     run = mlflow.MlflowClient(f"sqlite:///{own_store}/mlflow.db").search_runs(["1"], max_results=1)[0].info.run_id
     with pytest.raises(ArgumentError) as caught:
-        resume(run, data=given["data"], **where)
+        resume_unseen(run, data=given["data"], **where)
     assert caught.value.code == "own_missing"
-    assert len(resume(run, **given, **where).fit.history) == 3
+    assert len(resume_unseen(run, **given, **where).fit.history) == 3

@@ -17,13 +17,14 @@ from ruamel.yaml import YAML
 
 from seq2seq_kit.errors import ArgumentError, DataError, KitWarning, TrackingError, TrainingError
 from seq2seq_kit.results import Silent, TrainResult
-from seq2seq_kit.resuming import resume
-from seq2seq_kit.runs import load, train
+from seq2seq_kit.runs import load
 from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.training.checkpoint import Checkpoint, State, only_user
 from seq2seq_kit.training.fit import Epoch
 from tests import conftest as small
 from tests.conftest import ROOT, forecast_recipe, hourly_frame
+from tests.conftest import resume_unseen as resume
+from tests.conftest import train_unseen as train
 from tests.tasks.classify.conftest import texts_recipe, words_frame
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from seq2seq_kit.reports.notes import describe_run
 from seq2seq_kit.runs import Silent
-from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
+from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame, train_unseen
 from tests.untyped import TrainResult, evaluate, load, train
 
 
@@ -84,7 +84,7 @@ def test_an_autoencoder_in_segments_encodes_and_reconstructs(tmp_path: Path) -> 
     recipe = autoencode_recipe()
     recipe["model"] |= {"encoder_units": [8, 8], "segment_steps": 3, "pyramid": 2, "position_embedding": True}
     recipe["model"] |= {"output_dropout": 0.1}
-    result = train(recipe, data=hourly_frame(), tracking_uri=str(tmp_path / "mlruns"))
+    result = train_unseen(recipe, data=hourly_frame(), tracking_uri=str(tmp_path / "mlruns"))
     loaded = load(result.run_id, tracking_uri=str(tmp_path / "mlruns"))
     rows = hourly_frame().tail(30)
     assert loaded.encode(rows).filter(like="latent_").shape == (7, 4)
@@ -123,7 +123,7 @@ def test_holes_and_clock_changes_in_the_test_rows_do_not_fail_a_run(tmp_path: Pa
     frame.loc[[prepared_start, 339, 345], "load"] = np.nan
     recipe = forecast_recipe(missing="interpolate")
     recipe["training"]["epochs"] = 1
-    result = train(recipe, data=frame, tracking_uri=str(tmp_path / "mlruns"))
+    result = train_unseen(recipe, data=frame, tracking_uri=str(tmp_path / "mlruns"))
     loaded = load(result.run_id, tracking_uri=str(tmp_path / "mlruns"))
     assert len(loaded.predict(frame)) == 6
 
@@ -133,7 +133,7 @@ def test_a_training_leaves_a_sweep_section_out_of_run_and_bundle(store: Path) ->
     import mlflow
 
     recipe = forecast_recipe() | {"sweep": {"space": {"training.epochs": {"int": {"min_value": 1, "max_value": 4}}}}}
-    result = train(recipe, overrides={"training.epochs": 1}, data=hourly_frame(), tracking_uri=str(store))
+    result = train_unseen(recipe, overrides={"training.epochs": 1}, data=hourly_frame(), tracking_uri=str(store))
     assert result.recipe.sweep is None
     params = mlflow.MlflowClient(result.tracking_uri).get_run(result.run_id).data.params
     assert params["training.epochs"] == "1"

@@ -79,7 +79,7 @@ def make_store(database: Path, artifacts: Path) -> None:
         new = database.with_name(".mlflow.db.new")
         _remove(new)  # of a process that was killed here: nobody else holds the lock
         try:
-            with kit_errors(f"sqlite:///{database}"):
+            with kit_errors(f"sqlite:///{database}"), _unwaited(new):
                 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
                 SqlAlchemyStore(f"sqlite:///{new}", str(artifacts)).engine.dispose()
@@ -90,6 +90,26 @@ def make_store(database: Path, artifacts: Path) -> None:
         _remove(database)  # half made; its journal must not be taken for the new one's
         new.replace(database)
         _to_disk(database.parent)
+
+
+@contextmanager
+def _unwaited(database: Path) -> Iterator[None]:
+    """New connections to a database do not wait for the disk: fifty migrations would, and nothing is lost that is not renamed."""
+    from sqlalchemy import Engine, event
+
+    place = database.resolve()
+
+    def ask(connection: sqlite3.Connection, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection) and any(
+            Path(row[2]) == place for row in connection.execute("PRAGMA database_list")
+        ):
+            connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "connect", ask)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", ask)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from seq2seq_kit.runs import load, train
 from seq2seq_kit.tasks.forecast.bundle import ForecastBundle
 from seq2seq_kit.tasks.next_step.bundle import NextStepBundle
 from seq2seq_kit.validation import resolve, validate
-from tests.conftest import forecast_recipe, hourly_frame, next_step_recipe
+from tests.conftest import forecast_recipe, hourly_frame, next_step_recipe, train_unseen
 
 
 def with_levels(*levels: float, **data: Any) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def test_the_calibration_part_changes_nothing_but_the_intervals(levels_run: Trai
     first, end = 675, 765  # of 900: 60 % train, 15 % val, 10 % calibration, 15 % test
     frame.loc[first : end - 1, ["load", "heat"]] = np.random.default_rng(5).uniform(50, 150, (end - first, 2))
     recipe = levels_run.recipe.model_dump(exclude_none=True)
-    again = train(recipe, data=frame, tracking_uri=str(tmp_path / "mlruns"))
+    again = train_unseen(recipe, data=frame, tracking_uri=str(tmp_path / "mlruns"))
     for before, after in zip(levels_run.bundle.model.get_weights(), again.bundle.model.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
     assert levels_run.fit.best_epoch == again.fit.best_epoch
@@ -144,7 +144,7 @@ def test_every_way_to_the_same_window_gives_the_same_intervals(levels_run: Train
 @pytest.mark.slow
 def test_intervals_end_with_the_steps_that_they_are_known_for(store: Path) -> None:
     recipe = with_levels(80, inputs=["load"])
-    result = train(recipe, data=hourly_frame(500), tracking_uri=str(store))
+    result = train_unseen(recipe, data=hourly_frame(500), tracking_uri=str(store))
     with pytest.warns(UserWarning, match="Intervals end with the steps"):
         answer = forecast_bundle(result).predict(hourly_frame(200), steps=8)
     assert answer["load_lo_80"].notna().tolist() == [True] * 6 + [False] * 2
@@ -215,7 +215,7 @@ def test_next_step_models_have_conformal_intervals(store: Path) -> None:
     recipe = next_step_recipe(series="site") | {"levels": [80]}
     recipe["training"]["epochs"] = 1
     frame = hourly_frame(400, series=("a", "b"))
-    result = train(recipe, data=frame, tracking_uri=str(store))
+    result = train_unseen(recipe, data=frame, tracking_uri=str(store))
     answer = result.bundle.predict(frame)
     assert [name for name in map(str, answer) if "80" in name] == [
         "load_lo_80",
@@ -239,7 +239,7 @@ def test_next_step_models_have_conformal_intervals(store: Path) -> None:
 
 @pytest.mark.slow
 def test_baselines_alone_have_intervals(store: Path) -> None:
-    result = train(
+    result = train_unseen(
         forecast_recipe() | {"model": "none", "levels": [80]}, data=hourly_frame(500), tracking_uri=str(store)
     )
     answer = forecast_bundle(result).predict(hourly_frame(200))
@@ -312,13 +312,13 @@ def test_quantiles_of_the_model_are_moved_by_the_calibration_part(cqr_run: Train
 @pytest.mark.slow
 def test_quantiles_as_the_model_writes_them(store: Path) -> None:
     recipe = with_levels(80, inputs=["load"]) | {"intervals": "quantile"}
-    result = train(recipe, data=hourly_frame(500), tracking_uri=str(store))
+    result = train_unseen(recipe, data=hourly_frame(500), tracking_uri=str(store))
     bundle = forecast_bundle(result)
     assert bundle.intervals is not None
     assert not bundle.intervals.margins[MODEL].widths.any()
     assert bundle.intervals.margins["ridge"].widths.all()
     with pytest.raises(ArgumentError, match="pinball loss"):
-        train(recipe, data=hourly_frame(500), metrics=["mae"], tracking_uri=str(store))
+        train_unseen(recipe, data=hourly_frame(500), metrics=["mae"], tracking_uri=str(store))
 
 
 def test_update_widens_after_misses_and_narrows_after_hits(levels_run: TrainResult, tmp_path: Path) -> None:
@@ -422,7 +422,7 @@ def test_calibrate_of_a_run_with_such_a_part_needs_no_rows(tmp_path: Path, store
 
     hourly_frame(500).to_csv(tmp_path / "rows.csv", index=False)
     recipe = with_levels(80, source=str(tmp_path / "rows.csv"))
-    result = train(recipe, tracking_uri=str(store))
+    result = train_unseen(recipe, tracking_uri=str(store))
     again = kit.calibrate(result.run_id, levels=[80, 50], tracking_uri=str(store))
     assert again.intervals is not None
     assert again.intervals.levels == (80.0, 50.0)

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit import load, train
+from seq2seq_kit import load
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.tasks.forecast.linear_start import start_from_ridge
 from seq2seq_kit.tasks.forecast.task import ForecastJob
+from tests.conftest import train_unseen as train
 from tests.data.test_categories import FULL, frame_of, recipe_of
 from tests.untyped import parse_recipe
 

@@ -15,7 +15,6 @@ from seq2seq_kit.explanation import explain
 from seq2seq_kit.reporting import report
 from seq2seq_kit.reports.notes import figure
 from seq2seq_kit.results import Silent, TrainResult
-from seq2seq_kit.resuming import resume
 from seq2seq_kit.runs import evaluate, load, train
 from seq2seq_kit.sweeps import sweep
 from seq2seq_kit.sweeps.status import Silent as SilentSweep
@@ -25,7 +24,7 @@ from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.training.fit import Epoch, Fit, seed_everything
 from seq2seq_kit.training.own import Own
 from tests import conftest as small
-from tests.conftest import ROOT, forecast_recipe, hourly_frame
+from tests.conftest import ROOT, forecast_recipe, hourly_frame, resume_unseen, train_unseen
 from tests.tasks.classify.conftest import counted_frame, series_recipe, texts_recipe, words_frame
 from tests.untyped import parse_recipe
 
@@ -261,10 +260,10 @@ class KilledError(Exception):
 def test_a_killed_training_trains_no_finished_member_again(store: Path) -> None:
     whole, _ = trained(rough(), hourly_frame(400))
     with pytest.raises(KilledError):
-        train(rough(), data=hourly_frame(400), tracking_uri=str(store), reporter=Ends(2, KilledError))
+        train_unseen(rough(), data=hourly_frame(400), tracking_uri=str(store), reporter=Ends(2, KilledError))
     run = open_tracking(str(store)).runs(1)["run"].iloc[0]
     watching = Ends(0)
-    resumed = resume(run, data=hourly_frame(400), tracking_uri=str(store), reporter=watching)
+    resumed = resume_unseen(run, data=hourly_frame(400), tracking_uri=str(store), reporter=watching)
     assert [(epoch.member, epoch.number) for epoch in watching.epochs] == [(2, 2)]
     assert resumed.run_id == run
     for own, other in zip(resumed.bundle.model.get_weights(), whole.model.get_weights(), strict=True):
@@ -290,11 +289,11 @@ def test_an_interrupted_fit_keeps_the_members_that_have_finished(member: int, le
 
 @pytest.mark.slow
 def test_an_interrupted_training_is_resumed_to_all_members(store: Path) -> None:
-    stopped = train(rough(ensemble=3), data=hourly_frame(400), tracking_uri=str(store), reporter=Ends(3))
+    stopped = train_unseen(rough(ensemble=3), data=hourly_frame(400), tracking_uri=str(store), reporter=Ends(3))
     assert [each.code for each in stopped.findings].count("ensemble_incomplete") == 1
     loaded: Any = load(stopped.run_id, tracking_uri=str(store))
     pd.testing.assert_frame_equal(loaded.predict(hourly_frame()), stopped.bundle.predict(hourly_frame()))
-    whole = resume(stopped.run_id, data=hourly_frame(400), tracking_uri=str(store))
+    whole = resume_unseen(stopped.run_id, data=hourly_frame(400), tracking_uri=str(store))
     assert len(members_of(whole.bundle)) == 3
     assert "ensemble_incomplete" not in [finding.code for finding in whole.findings]
 

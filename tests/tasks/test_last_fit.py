@@ -11,11 +11,12 @@ from seq2seq_kit import calibrate
 from seq2seq_kit.errors import ArgumentError, RecipeError, TrainingError
 from seq2seq_kit.reports.notes import describe_run
 from seq2seq_kit.results import TrainResult
-from seq2seq_kit.runs import evaluate, load, train
+from seq2seq_kit.runs import evaluate, load
 from seq2seq_kit.tasks import last_fit, open_job
 from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.training.callbacks import replay_rates
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame, next_step_recipe, waves_frame, whole_recipe
+from tests.conftest import train_unseen as train
 from tests.tasks.classify.conftest import texts_recipe, words_frame
 from tests.untyped import parse_recipe
 

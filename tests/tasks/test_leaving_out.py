@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit import resume, train
+from seq2seq_kit import train
 from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.results import TrainResult
 from seq2seq_kit.tasks import open_job
@@ -21,6 +21,8 @@ from tests.conftest import (
     forecast_recipe,
     hourly_frame,
     next_step_recipe,
+    resume_unseen,
+    train_unseen,
     waves_frame,
     whole_recipe,
 )
@@ -132,13 +134,13 @@ class KilledInTheFirst(Killer):
 @pytest.mark.parametrize("killer", [lambda: KilledInTheFirst(0), lambda: Killer(1)], ids=["first_fit", "second_fit"])
 def test_a_killed_training_resumes_in_the_fit_that_it_was_in(killer: Callable[[], Killer], store: Path) -> None:
     recipe = robust(autoencode_recipe(), epochs=3, deterministic=True, patience=None)
-    whole = train(recipe, data=broken_frame(), tracking_uri=str(store))
+    whole = train_unseen(recipe, data=broken_frame(), tracking_uri=str(store))
     with pytest.raises(KilledError):
-        train(recipe, data=broken_frame(), tracking_uri=str(store), reporter=killer())
+        train_unseen(recipe, data=broken_frame(), tracking_uri=str(store), reporter=killer())
     newest = mlflow.MlflowClient(whole.tracking_uri).search_runs(
         [mlflow.MlflowClient(whole.tracking_uri).get_run(whole.run_id).info.experiment_id], max_results=1
     )[0]
-    resumed = resume(newest.info.run_id, data=broken_frame(), tracking_uri=str(store))
+    resumed = resume_unseen(newest.info.run_id, data=broken_frame(), tracking_uri=str(store))
     assert resumed.fit.left_out == whole.fit.left_out
     assert losses(resumed.fit) == losses(whole.fit)
 

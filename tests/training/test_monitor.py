@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from seq2seq_kit import train
 from seq2seq_kit.errors import DataError, RecipeError
 from seq2seq_kit.tasks import open_job
 from tests.conftest import forecast_recipe, hourly_frame, levelled_frame, tag_values_recipe
+from tests.conftest import train_unseen as train
 from tests.untyped import parse_recipe
 
 
