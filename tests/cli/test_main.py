@@ -20,7 +20,7 @@ from seq2seq_kit import __version__
 from seq2seq_kit.cli.main import main
 from seq2seq_kit.errors import DataError, RecipeError
 from seq2seq_kit.tracking.client import open_tracking
-from tests.conftest import forecast_recipe, hourly_frame
+from tests.conftest import forecast_recipe, hourly_frame, unseen
 from tests.untyped import TrainResult
 
 Captured = pytest.CaptureFixture[str]
@@ -465,16 +465,19 @@ def test_a_format_is_kept_from_training_to_prediction(
     write_recipe(tmp_path / "euro.yaml", euro)
     answers = []
     for name in ("plain", "euro"):
-        assert main(["train", f"{name}.yaml", "--tracking-uri", name]) == 0
+        with unseen():
+            assert main(["train", f"{name}.yaml", "--tracking-uri", "runs"]) == 0
         run = capsys.readouterr().out
         run_id = re.findall(r"\b[0-9a-f]{32}\b", run)[0]
-        assert main(["predict", run_id, "--tracking-uri", name, "--data", f"{name}.csv", "--out", "out.csv"]) == 0
-        assert main(["evaluate", run_id, "--tracking-uri", name, "--data", f"{name}.csv", "--out", "scores.csv"]) == 0
-        assert main(["evaluate", run_id, "--tracking-uri", name]) == 0
+        assert main(["predict", run_id, "--tracking-uri", "runs", "--data", f"{name}.csv", "--out", "out.csv"]) == 0
+        asked = ["evaluate", run_id, "--tracking-uri", "runs"]
+        assert main([*asked, "--data", f"{name}.csv", "--out", "scores.csv"]) == 0
+        assert main(asked) == 0
         answers.append((pd.read_csv("out.csv"), pd.read_csv("scores.csv")))
         capsys.readouterr()
     for mine, theirs in zip(*answers, strict=True):
         pd.testing.assert_frame_equal(mine, theirs)
-    assert main(["predict", run_id, "--tracking-uri", "euro", "--data", "plain.csv"]) == 2
+    assert main(["predict", run_id, "--tracking-uri", "runs", "--data", "plain.csv"]) == 2
     assert "plain.csv" in capsys.readouterr().err
-    assert main(["sweep", "euro.yaml", "--tracking-uri", "euro", "--workers", "1"]) == 0
+    with unseen():
+        assert main(["sweep", "euro.yaml", "--tracking-uri", "runs", "--workers", "1"]) == 0

@@ -24,7 +24,7 @@ from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.training.fit import Epoch, Fit, seed_everything
 from seq2seq_kit.training.own import Own
 from tests import conftest as small
-from tests.conftest import ROOT, forecast_recipe, hourly_frame, resume_unseen, train_unseen
+from tests.conftest import ROOT, forecast_recipe, hourly_frame, resume_unseen, train_unseen, unseen
 from tests.tasks.classify.conftest import counted_frame, series_recipe, texts_recipe, words_frame
 from tests.untyped import parse_recipe
 
@@ -389,7 +389,8 @@ def test_the_winner_of_a_sweep_is_an_ensemble(more: dict[str, Any], tmp_path: Pa
 
     space = {"training.learning_rate": {"choice": [0.01, 0.02]}}
     recipe = rough() | {"sweep": {"tuner": "random", "max_trials": 2, "space": space} | more}
-    found = sweep(recipe, data=hourly_frame(400), workers=1, tracking_uri=str(tmp_path / "runs"), reporter=Says())
+    with unseen():
+        found = sweep(recipe, data=hourly_frame(400), workers=1, tracking_uri=str(tmp_path / "runs"), reporter=Says())
     assert any("each trial trains one model" in said for said in Says.said)
     winner: Any = found.winner
     members = members_of(winner.bundle)
