@@ -179,10 +179,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with most slow tests first: a process that began one of them last would keep all of us waiting."""
+    # A process that began a file of slow tests last would keep all of us waiting.
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -slow[item.path])
 
