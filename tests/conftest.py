@@ -146,38 +146,15 @@ def stand_ins(name: str, folder: Path) -> dict[str, Any]:
 
 # A test of one of these waits for a training, a sweep, a server or a browser.
 SLOW_FIXTURES = {
-    *(
-        "forecast_run",
-        "autoencode_run",
-        "attention_run",
-        "next_step_run",
-        "repeat_run",
-        "tag_run",
-        "tag_values_run",
-        "whole_run",
-    ),
-    *(
-        "series_run",
-        "texts_run",
-        "windows_run",
-        "result",
-        "run",
-        "found",
-        "swept",
-        "folded",
-        "killed",
-        "server",
-        "browser",
-        "page",
-    ),
-    *("saved", "trained", "in_memory", "by_groups", "levels_run", "runs", "sweeps", "tracked"),
+    *("result", "run", "runs", "found", "swept", "folded", "killed", "survivor", "replayed", "sweeps", "tracked"),
+    *("server", "browser", "page", "saved", "trained", "in_memory", "by_groups"),
 }
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what waits for one of `SLOW_FIXTURES` as slow; other slow tests say so themselves."""
+    """Marks what waits for one of `SLOW_FIXTURES`, or for what ends in `_run`, as slow; other slow tests say so themselves."""
     for item in items:
-        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+        if any(name in SLOW_FIXTURES or name.endswith("_run") for name in getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
     # A process that began a file of slow tests last would keep all of us waiting.
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))

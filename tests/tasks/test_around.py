@@ -91,6 +91,7 @@ def test_a_model_writes_the_steps_around_and_its_halves_are_its_halves() -> None
         build_autoencoder(input_steps=4, input_features=2, segment_steps=2, forecast_steps=1)
 
 
+@pytest.mark.slow
 def test_it_learns_a_toy_problem() -> None:
     keras.utils.set_random_seed(0)
     phase = np.random.default_rng(1).uniform(0, 6, (256, 1, 1))
