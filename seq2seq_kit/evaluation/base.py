@@ -148,7 +148,7 @@ class Board(ABC):
     def said(self, name: str) -> str:
         """`skill +0.056 against ridge`."""
         if self.exact(name):
-            return f"no skill to tell against {name}, {EXACT}"
+            return f"skill is undefined against {name}, {EXACT}"
         return f"skill {signed(self.skill_against(name))} against {name}"
 
     def compared(self, name: str) -> str:
