@@ -60,10 +60,11 @@ MAY_IMPORT = {
     "sweeps": ALL
     | {"text", "kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"},
     "backtests": ALL | {"text", "quiet", "reports", "tasks", "tracking", "validation", "runs", "sweeps"},
+    "serving": {"errors", "processes", "quiet", "recipe", "data", "anomalies", "bundles", "opening"},
     "cli": ALL
     | {"text", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
     | {"backtests", "looking", "reporting", "resuming", "sweeps", "drafting", "calibrating", "judging", "opening"}
-    | {"replaying"},
+    | {"replaying", "serving"},
     "bundle_files": {"tasks"},
 }
 OUTSIDE = {
@@ -79,6 +80,7 @@ OUTSIDE = {
     "explanation": HEAVY - {"tensorflow", "keras"},
     "exports": HEAVY - {"tensorflow", "keras"},
     "reports": HEAVY - {"matplotlib", "plotly", "keras"},
+    "serving": HEAVY,
 }
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from types import FrameType
 
 from seq2seq_kit import __version__
-from seq2seq_kit.cli import backtesting, detecting, drafts, exporting, intervals, pages, replaying, rows, verbs
+from seq2seq_kit.cli import backtesting, detecting, drafts, exporting, intervals, pages, replaying, rows, serving, verbs
 from seq2seq_kit.errors import ArgumentError, KitError, KitWarning
 from seq2seq_kit.processes import keep_own_folder
 from seq2seq_kit.text import printable
@@ -233,14 +233,13 @@ def _parser() -> argparse.ArgumentParser:
     intervals.update_options(verb)
     _tracking(verb)
 
-    about = "write a model for other runtimes: ONNX with the units inside, compared with the bundle"
-    exporting.arguments(_verb(group, "export", exporting.export, about))
-
-    about = "write a page of a table or a recipe's data: parts, gaps, odd cells, seasons"
-    pages.look_arguments(_verb(group, "look", pages.look, about))
-
-    about = "write a run as one HTML page, which needs neither MLflow nor network"
-    pages.report_arguments(_verb(group, "report", pages.report, about))
+    for name, take, run, about in (
+        ("export", exporting.arguments, exporting.export, "write a model for other runtimes, compared with the bundle"),
+        ("serve", serving.arguments, serving.serve, "answer requests over HTTP, on this machine only unless told"),
+        ("look", pages.look_arguments, pages.look, "write a page of a table: parts, gaps, odd cells, seasons"),
+        ("report", pages.report_arguments, pages.report, "write a run as one HTML page, without MLflow and network"),
+    ):
+        take(_verb(group, name, run, about))
 
     verb = _verb(group, "ui", verbs.ui, "open MLflow's UI on the runs, on this machine only")
     verb.add_argument("--port", type=int, help="default: a free one")

@@ -1,0 +1,1 @@
+"""A trained model behind HTTP: FastAPI on loopback, over the exported runtime, which needs no TensorFlow."""

@@ -1,0 +1,73 @@
+"""What every request passes, whatever its path: the token, the counters, and the end of the server."""
+
+from __future__ import annotations
+
+import hmac
+import time
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from seq2seq_kit.errors import KitError
+from seq2seq_kit.serving.counts import Counts
+from seq2seq_kit.serving.json_bodies import dumped
+from seq2seq_kit.serving.refusing import RefusedError, status_of
+
+_OPEN = "/healthz"  # whoever watches the server has no token
+
+
+class Gate:
+    """The application with what surrounds it.
+
+    Args:
+        app: Answers.
+        counts: Counts each answer.
+        token: Which each request has to show; None: nobody asks.
+
+    Attributes:
+        ending: Whether the server is about to end: connections are closed with their next answer, which they still get.
+    """
+
+    def __init__(self, app: ASGIApp, counts: Counts, token: str | None) -> None:
+        self._app, self._counts = app, counts
+        self._expected = None if token is None else f"Bearer {token}".encode()
+        self.ending = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 0
+
+        async def counted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if self.ending:
+                    message["headers"] = [*message["headers"], (b"connection", b"close")]
+            await send(message)
+
+        try:
+            await (self._app if self._lets_in(scope) else _REFUSAL)(scope, receive, counted)
+        finally:
+            self._counts.count(scope["path"].lstrip("/"), status, time.perf_counter() - began)
+
+    def _lets_in(self, scope: Scope) -> bool:
+        if self._expected is None or scope["path"] == _OPEN:
+            return True
+        shown = [value for name, value in scope["headers"] if name == b"authorization"]
+        return len(shown) == 1 and hmac.compare_digest(shown[0], self._expected)
+
+
+def response_of(error: KitError) -> Response:
+    """An error as an answer."""
+    headers = error.headers if isinstance(error, RefusedError) else {}
+    content = dumped({"code": error.code, "message": str(error)})
+    return Response(content, status_of(error), headers, "application/json")
+
+
+_SAID = "the request shows no token, or another. Send the header `Authorization: Bearer TOKEN`"
+_REFUSAL = response_of(
+    RefusedError(_SAID, code="wrong_token", status=401, headers={"WWW-Authenticate": "Bearer"}),
+)

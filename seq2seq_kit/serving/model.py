@@ -1,0 +1,65 @@
+"""The model that is served: an export where there can be one, otherwise the bundle itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from seq2seq_kit.bundles.base import Bundle
+from seq2seq_kit.bundles.exports import is_export
+from seq2seq_kit.errors import KitError
+from seq2seq_kit.opening import load
+from seq2seq_kit.processes import end_with_parent
+from seq2seq_kit.quiet import load_tensorflow
+
+_ONLY_BUNDLE = ("export_unsupported", "export_not_runnable", "missing_package")
+
+
+def find_model(run: str, tracking_uri: str | None, folder: Path, say: Callable[[str], None]) -> tuple[str, Bundle]:
+    """What to load, and the model.
+
+    Args:
+        run: Folder of an export or a bundle, or a run.
+        tracking_uri: As in `train`.
+        folder: For an export, where `run` is none.
+        say: Is told what takes a while.
+
+    Raises:
+        BundleError: The model is missing or damaged.
+        TrackingError: No such run.
+    """
+    if is_export(run):
+        return run, load(run)
+    say("exporting the model")
+    out = str(folder / "exported")
+    try:
+        export_aside(run, tracking_uri, out)
+        return out, load(out)
+    except KitError as error:
+        if error.code not in _ONLY_BUNDLE:
+            raise
+        say(f"served by the bundle, with TensorFlow, because it cannot be exported: {error}")
+    return run, load_model(run, tracking_uri)
+
+
+def load_model(run: str, tracking_uri: str | None) -> Bundle:
+    """As `load`, without TensorFlow's messages."""
+    if not is_export(run):
+        load_tensorflow()
+    return load(run, tracking_uri=tracking_uri)
+
+
+def export_aside(run: str, tracking_uri: str | None, out: str) -> None:
+    """Exports in a process of its own: TensorFlow would stay in this one's memory.
+
+    Raises:
+        KitError: As `load` and `Bundle.export`.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
+        pool.submit(_export, run, tracking_uri, out).result()
+
+
+def _export(run: str, tracking_uri: str | None, out: str) -> None:
+    load_model(run, tracking_uri).export(out)

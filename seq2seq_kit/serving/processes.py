@@ -1,0 +1,104 @@
+"""The processes that answer: uvicorn in this one or in several, and an end at which every request still gets its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import threading
+import time
+from contextlib import suppress
+from multiprocessing import get_context
+from multiprocessing.context import SpawnProcess
+from types import FrameType
+
+import uvicorn
+
+from seq2seq_kit.processes import end_with_parent
+from seq2seq_kit.serving.gate import Gate
+from seq2seq_kit.serving.model import load_model
+from seq2seq_kit.serving.refusing import RefusedError
+from seq2seq_kit.serving.settings import Settings
+
+_DRAIN_SECONDS = 0.5  # in which open connections are told that the server ends
+_LOOK_SECONDS = 0.2
+_TOO_SOON_SECONDS = 10.0  # for a worker to end
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which would close connections at its end that a request has just arrived at."""
+
+    def __init__(self, config: uvicorn.Config, gate: Gate) -> None:
+        super().__init__(config)
+        self._gate = gate
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Takes no new connections, answers on those that are open and closes each with its answer; then ends."""
+        self._gate.ending = True
+        await asyncio.sleep(0)  # connections that have arrived are taken
+        for server in self.servers:
+            server.close()
+        until = time.monotonic() + _DRAIN_SECONDS
+        while self.server_state.connections and time.monotonic() < until:
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
+
+
+def answer_here(settings: Settings, listening: socket.socket) -> None:
+    """Answers in this process, until SIGTERM or SIGINT."""
+    from seq2seq_kit.serving.app import build_app
+
+    gate = build_app(load_model(settings.model, settings.tracking_uri), settings)
+    config = uvicorn.Config(
+        gate,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=int(settings.timeout) + 1,
+    )
+    with suppress(KeyboardInterrupt):  # uvicorn passes its signal on when all is answered
+        Server(config, gate).run(sockets=[listening])
+
+
+def answer_in_workers(settings: Settings, listening: socket.socket, workers: int) -> None:
+    """Answers in so many processes, until SIGTERM or SIGINT. One that ends by itself is started again.
+
+    Raises:
+        RefusedError: One ends as soon as it has started.
+    """
+    ended = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ended.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    started = [(time.monotonic(), _started(settings, listening)) for _ in range(workers)]
+    try:
+        while not ended.wait(_LOOK_SECONDS):
+            for place, (since, worker) in enumerate(started):
+                if worker.is_alive():
+                    continue
+                if time.monotonic() - since < _TOO_SOON_SECONDS:
+                    said = f"a process that answers ended with {worker.exitcode} as soon as it had started; see above"
+                    raise RefusedError(f"{said}. With --workers 1 there is none", code="worker_ended")
+                started[place] = (time.monotonic(), _started(settings, listening))
+    finally:
+        listening.close()  # what arrives from now on would wait for nobody
+        for _, worker in started:
+            worker.terminate()
+        for _, worker in started:
+            worker.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _started(settings: Settings, listening: socket.socket) -> SpawnProcess:
+    worker = get_context("spawn").Process(target=_work, args=(settings, listening))
+    worker.start()
+    return worker
+
+
+def _work(settings: Settings, listening: socket.socket) -> None:
+    end_with_parent()
+    answer_here(settings, listening)

@@ -1,0 +1,221 @@
+"""What surrounds an answer: the token, the line, the time limit, and where a server may listen."""
+
+import asyncio
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from seq2seq_kit.cli.main import main
+from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.serving.app import build_app
+from seq2seq_kit.serving.counts import Counts
+from seq2seq_kit.serving.gate import Gate
+from seq2seq_kit.serving.settings import Settings, is_loopback, listen, require_token_beyond_loopback
+from tests.serving.conftest import JSON, Answer, as_records
+
+
+def settings(folder: Path, **changes: Any) -> Settings:
+    usual: dict[str, Any] = {"token_env": None, "most_bytes": 10**6, "timeout": 30.0, "waiting": 8}
+    return Settings(**({"model": "", "counts": str(folder), "tracking_uri": None} | usual | changes))
+
+
+async def ask(gate: Gate, path: str, body: bytes = b"", *, method: str = "POST", **headers: str) -> Answer:
+    """A request as a server would pass it to the application."""
+    sent: list[Any] = []
+    named = {"content-type": JSON} | headers
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in named.items()],
+    }
+    messages = iter([{"type": "http.request", "body": body}])
+
+    async def receive() -> Any:
+        try:
+            return next(messages)
+        except StopIteration:
+            await asyncio.sleep(60)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await gate(scope, receive, send)
+    head = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return Answer(sent[0]["status"], head, b"".join(each.get("body", b"") for each in sent[1:]))
+
+
+@pytest.fixture
+def rows(frame: pd.DataFrame) -> bytes:
+    return json.dumps(as_records(frame)).encode()
+
+
+def test_who_shows_no_token_or_another_gets_nothing(
+    bundle: Any, rows: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUR_TOKEN", "open-sesame")
+    gate = build_app(bundle, settings(tmp_path, token_env="OUR_TOKEN"))
+    shows: list[dict[str, Any]] = [
+        {"authorization": shown} for shown in ("open-sesame", "Bearer open-sesam", "Bearer é")
+    ]
+    for shown in ({}, *shows):
+        told = asyncio.run(ask(gate, "/predict", rows, **shown))
+        assert (told.status, told.code) == (401, "wrong_token")
+        assert asyncio.run(ask(gate, "/metrics", method="GET", **shown)).status == 401
+    assert asyncio.run(ask(gate, "/healthz", method="GET")).status == 200
+    assert asyncio.run(ask(gate, "/predict", rows, authorization="Bearer open-sesame")).status == 200
+
+
+@pytest.mark.parametrize("token", [None, "", "two words", "ünlesbar", "line\n"])
+def test_a_token_that_no_header_can_hold_is_told(
+    token: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OUR_TOKEN", raising=False)
+    if token is not None:
+        monkeypatch.setenv("OUR_TOKEN", token)
+    with pytest.raises(ArgumentError, match="OUR_TOKEN must hold the token") as caught:
+        settings(tmp_path, token_env="OUR_TOKEN").token()
+    assert caught.value.code == "no_token"
+    assert token is None or len(token) < 2 or token not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.org", ""])
+def test_an_address_that_others_reach_needs_a_token(host: str) -> None:
+    assert not is_loopback(host)
+    with pytest.raises(ArgumentError, match="needs a token") as caught:
+        require_token_beyond_loopback(host, None)
+    assert caught.value.code == "token_required"
+    require_token_beyond_loopback(host, "OUR_TOKEN")
+    for own in ("127.0.0.1", "127.8.8.8", "::1", "localhost"):
+        require_token_beyond_loopback(own, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--host", "0.0.0.0"], "token_required"),
+        (["--host", "0.0.0.0", "--token-env", "NOT_SET"], "no_token"),
+        (["--host", "203.0.113.7", "--token-env", "NOT_SET"], "port_in_use"),
+        (["--host", "no such host", "--token-env", "NOT_SET"], "bad_host"),
+        (["--port", "65536"], "bad_port"),
+        (["--port", "-1"], "bad_port"),
+        (["--max-body", "much"], "invalid_option"),
+        (["--max-body", "0"], "invalid_option"),
+        (["--timeout", "0"], "invalid_option"),
+        (["--timeout", "nan"], "invalid_option"),
+        (["--workers", "0"], "invalid_option"),
+    ],
+)
+def test_a_wrong_call_is_told_before_anything_is_loaded(
+    words: list[str], code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "nowhere", "--port", "0", *words]) == 2
+    assert f"error[{code}]" in capsys.readouterr().err
+
+
+def test_a_model_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "export.json").write_text("{}")
+    assert main(["serve", str(tmp_path), "--port", "0"]) == 1
+    assert "error[bundle_damaged]" in capsys.readouterr().err
+
+
+def held(bundle: Any, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Until the event is set, the model computes."""
+    goes_on, own = threading.Event(), type(bundle).predict
+
+    def predict(self: Any, *given: Any, **named: Any) -> pd.DataFrame:
+        assert goes_on.wait(30)
+        found: pd.DataFrame = own(self, *given, **named)
+        return found
+
+    monkeypatch.setattr(type(bundle), "predict", predict)
+    return goes_on
+
+
+def test_a_full_line_is_told_at_once_and_drains(
+    bundle: Any, rows: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, goes_on = build_app(bundle, settings(tmp_path, waiting=2)), held(bundle, monkeypatch)
+
+    async def asked() -> None:
+        waiting = [asyncio.ensure_future(ask(gate, "/predict", rows)) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        full = await ask(gate, "/predict", rows)
+        assert (full.status, full.code, full.headers["retry-after"]) == (503, "too_busy", "1")
+        assert (await ask(gate, "/healthz", method="GET")).status == 200  # who watches need not wait
+        assert b"seq2seq_kit_waiting 2" in (await ask(gate, "/metrics", method="GET")).body
+        goes_on.set()
+        assert [(await each).status for each in waiting] == [200, 200]
+        assert (await ask(gate, "/predict", rows)).status == 200
+        assert b"seq2seq_kit_waiting 0" in (await ask(gate, "/metrics", method="GET")).body
+
+    asyncio.run(asked())
+
+
+def test_what_takes_too_long_is_told_and_keeps_its_place_until_it_is_done(
+    bundle: Any, rows: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, goes_on = build_app(bundle, settings(tmp_path, waiting=1, timeout=0.1)), held(bundle, monkeypatch)
+
+    async def asked() -> None:
+        late = await ask(gate, "/predict", rows)
+        assert (late.status, late.code) == (504, "request_timeout")
+        assert (await ask(gate, "/predict", rows)).status == 503
+        goes_on.set()
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+            if (await ask(gate, "/predict", rows)).status == 200:
+                return
+        raise AssertionError("the place was never free again")
+
+    asyncio.run(asked())
+
+
+def test_a_failure_of_ours_is_told_without_its_innards(
+    bundle: Any, rows: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*given: Any, **named: Any) -> None:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(type(bundle), "predict", broken)
+    told = asyncio.run(ask(build_app(bundle, settings(tmp_path)), "/predict", rows))
+    assert (told.status, told.code) == (500, "server_failed")
+    assert "secret" not in told.body.decode()
+
+
+def test_connections_are_closed_with_their_answer_once_the_server_ends(
+    bundle: Any, rows: bytes, tmp_path: Path
+) -> None:
+    gate = build_app(bundle, settings(tmp_path))
+    assert "connection" not in asyncio.run(ask(gate, "/predict", rows)).headers
+    gate.ending = True
+    told = asyncio.run(ask(gate, "/predict", rows))
+    assert (told.status, told.headers["connection"]) == (200, "close")
+    assert asyncio.run(ask(gate, "/healthz", method="GET")).status == 503
+
+
+def test_counters_of_workers_that_have_ended_are_kept(tmp_path: Path) -> None:
+    gone = Counts(tmp_path, ["predict"])
+    gone.count("predict", 200, 0.003)
+    gone.waiting(7)
+    (own,) = tmp_path.glob("*.counts")
+    own.rename(tmp_path / f"{2**22 + 1}-0.counts")  # of a process that there cannot be
+    here = Counts(tmp_path, ["predict"])
+    here.count("predict", 200, 0.03)
+    here.count("nowhere", 418, 0.03)
+    lines = here.text().splitlines()
+    assert 'seq2seq_kit_requests_total{path="predict",status="200"} 2' in lines
+    assert 'seq2seq_kit_requests_total{path="other",status="0"} 1' in lines
+    assert 'seq2seq_kit_request_seconds_bucket{path="predict",le="0.005"} 1' in lines
+    assert {"seq2seq_kit_waiting 0", "seq2seq_kit_workers 1"} <= set(lines)
+
+
+def test_a_port_is_had_by_one(tmp_path: Path) -> None:
+    with listen("127.0.0.1", 0) as first, pytest.raises(ArgumentError, match="in use") as caught:
+        listen("127.0.0.1", first.getsockname()[1])
+    assert caught.value.code == "port_in_use"
