@@ -116,13 +116,21 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
         """Codes of each category of the model, in its order."""
         return category_sizes(self.prepared.scaler.vocabularies, self.prepared.columns.categories)
 
+    @property
+    def _level_free(self) -> list[str]:
+        """Columns of which the model reads how they lie beside the window's own level."""
+        columns = self.prepared.columns
+        if getattr(self.recipe.model, "normalise", "none") != "none":
+            return columns.inputs
+        return columns.targets if columns.window_scaling == "standard" else []
+
     def check(self) -> list[Finding]:
         if self.levels:
             require_calibration(self.prepared, self.levels)
         if self.recipe.training.monitor == "val_mase":
             require_mase(self.prepared)
         return [
-            *check_data(self.prepared),
+            *check_data(self.prepared, level_free=self._level_free),
             *check_labels(
                 self.recipe,
                 self.source,

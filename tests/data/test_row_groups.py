@@ -408,3 +408,52 @@ def test_what_has_no_logarithm_is_told_as_in_memory(tmp_path: Path, method: str)
     memory, disk = _refused(tmp_path, frame, transform={"load": method})
     assert str(memory) == str(disk)
     assert disk.code == "transform_domain"
+
+
+WORDS: dict[str, Any] = {
+    "texts": ["rain", "sun", None, " fog "],
+    "truth": [True, False, True, True],
+    "truth with holes": [True, None, False, True],
+    "whole": [3, 1, 2, 3],
+    "whole with holes": [3, None, 2, 3],
+    "dictionary": pd.Categorical(["b", "a", None, "b"]),
+}
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_categories_are_those_of_memory(tmp_path: Path, kind: str) -> None:
+    frame = _gappy()
+    frame["word"] = pd.Series(WORDS[kind]).iloc[np.arange(len(frame)) // 3 % 4].reset_index(drop=True)
+    data = _data(inputs=["load", "heat", "word"], categories=["word"], known_future=["word"], calendar=[])
+    path = tmp_path / "hours.parquet"
+    frame.to_parquet(path, row_group_size=GROUP)
+    disk, source = prepare_on_disk(data, str(path))
+    read = pd.read_parquet(path)
+    memory = prepare(data, read, origin=str(path))
+    assert isinstance(disk.matrix, RowsOnDisk)
+    assert disk.scaler.vocabularies == memory.scaler.vocabularies
+    _same(memory, disk)
+    place = memory.layout.inputs - 1
+    np.testing.assert_array_equal(disk.matrix[:, place], memory.matrix[:, place])
+    assert [str(each) for each in check_data(disk)] == [str(each) for each in check_data(memory)]
+    names = ["time", "load", "word"]
+    assert digest_of(source, names) == digest_of(read, names)
+    peers = fit_forecast_baselines(memory), fit_forecast_baselines(disk)
+    assert [peer.about for peer in peers[0]] == [peer.about for peer in peers[1]]
+
+
+def test_values_that_no_training_row_has_are_told_as_in_memory(tmp_path: Path) -> None:
+    frame = _gappy()
+    frame["word"] = np.where(np.arange(len(frame)) > 800, "new", "old")
+    data = _data(inputs=["load", "heat", "word"], categories=["word"])
+    memory, disk, _ = _both(tmp_path, frame, data)
+    assert [note for note in disk.notes if "new" in note] == [note for note in memory.notes if "new" in note] != []
+    _same(memory, disk)
+
+
+def test_a_category_with_a_fraction_is_told_with_its_row(tmp_path: Path) -> None:
+    frame = _gappy().assign(word=1.0)
+    frame.loc[400, "word"] = 2.5
+    memory, disk = _refused(tmp_path, frame, inputs=["load", "heat", "word"], categories=["word"])
+    assert str(memory) == str(disk)
+    assert "row 401" in str(disk)

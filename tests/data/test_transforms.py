@@ -275,6 +275,14 @@ def test_a_trend_is_no_row_outside_the_training_range() -> None:
     assert "test_outside_training_range" not in [finding.code for finding in job.check()]
 
 
+@pytest.mark.parametrize(("normalise", "told"), [("none", True), ("last", False), ("mean_std", False)])
+def test_a_level_that_each_window_loses_is_none_outside_the_training_range(normalise: str, told: bool) -> None:
+    recipe = forecast_recipe(calendar=[])
+    recipe["model"] = recipe["model"] | {"normalise": normalise}
+    job = open_job(parse_recipe(recipe), hourly_frame().assign(load=lambda f: f["load"] + np.arange(600.0)))
+    assert ("test_outside_training_range" in [finding.code for finding in job.check()]) == told
+
+
 CHAINS = [
     ["log", "seasonal_diff"],
     ["box_cox", "diff", "seasonal_diff"],

@@ -14,6 +14,7 @@ from seq2seq_kit.data.sources.files import is_file
 from seq2seq_kit.errors import DataError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
 LEAST_ROWS = 2**16  # smaller row groups are read together
@@ -102,7 +103,7 @@ class GroupedFile:
             size = min(most, PIECE_ROWS)
             for batch in file.iter_batches(size, row_groups=groups, columns=list(columns), use_threads=False):
                 taken = batch.slice(0, left)
-                yield [taken[name].to_numpy(zero_copy_only=False) for name in columns]
+                yield [_cells(taken[name]) for name in columns]
                 left -= len(taken)
                 if not left:
                     break  # nothing is decoded behind them
@@ -129,6 +130,12 @@ class GroupedFile:
         except Exception as error:  # pyarrow's errors share no base below Exception
             said = f"{self.path}, row groups {groups[0]} to {groups[-1]}: cannot be read: {error}"
             raise DataError(said, code="unreadable_file") from None
+
+
+def _cells(column: "pa.Array") -> np.ndarray:
+    """The cells of a column, those of a dictionary as their values."""
+    plain = getattr(column, "dictionary_decode", lambda: column)()
+    return np.asarray(plain.to_numpy(zero_copy_only=False))
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """A table out of a Parquet file that stays on disk: the checks of a table in memory, in passes over the file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +8,13 @@ import pandas as pd
 
 from seq2seq_kit.data.on_disk.row_groups import PIECE_ROWS, FrameOnDisk, GroupedFile
 from seq2seq_kit.data.on_disk.rows import RowsOnDisk, TimesOnDisk
+from seq2seq_kit.data.tables.categories import FIRST, read_category
 from seq2seq_kit.data.tables.cells import read_cells, require_columns
 from seq2seq_kit.data.tables.gaps import cut_at_gaps
 from seq2seq_kit.data.tables.table import Table, refuse_huge
 from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.data.tables.timestamps import TimeStyle, read_times
+from seq2seq_kit.data.tables.written import PLAIN
 from seq2seq_kit.errors import DataError
 
 
@@ -24,6 +26,7 @@ def open_table(
     every: Every | str | None,
     style: TimeStyle | None = None,
     origin: str | None = None,
+    categories: Sequence[str] = (),
 ) -> tuple[Table, FrameOnDisk]:
     """Checks a file of one series in time order, and leaves its rows where they are.
 
@@ -34,6 +37,7 @@ def open_table(
         every: Step between rows, as in the recipe.
         style: What the recipe says of the timestamps.
         origin: What the file is called in messages; default: its path.
+        categories: Columns of words, whose cells become codes; they stand behind the numbers.
 
     Returns:
         The table, whose `values` and `times` read the rows that they are asked for, and the file as a frame.
@@ -42,23 +46,27 @@ def open_table(
         DataError: What `read_table` raises, and rows that are not in time order.
     """
     file, origin = GroupedFile.open(Path(path)), origin or path
-    wanted = [*([time] if time else []), *columns]
+    wanted = [*([time] if time else []), *columns, *categories]
     require_columns(file.columns, wanted, origin, rows=file.rows)
     lows, highs = zip(*(_extremes(file, name, origin) for name in columns), strict=True)
+    words = {name: _words(file, name, origin) for name in categories}
     times, written = _open_times(file, time, origin, style) if time else (None, TimeStyle())
+
+    names = [*columns, *categories]
 
     def pieces(block: int, positions: tuple[int, ...], most: int) -> Iterator[np.ndarray]:
         cells = np.empty((PIECE_ROWS, len(positions)), order="F")  # column by column, as the file has them
-        for arrays in file.pieces(block, [columns[position] for position in positions], most):
+        picked = [names[position] for position in positions]
+        for arrays in file.pieces(block, picked, most):
             rows = len(arrays[0])
-            for column, array in zip(cells.T, arrays, strict=True):
-                column[:rows] = array
+            for name, column, array in zip(picked, cells.T, arrays, strict=True):
+                column[:rows] = array if name not in words else _codes(array, name, origin, words[name])
             yield cells[:rows]
 
-    values = RowsOnDisk(file.edges, len(columns), np.dtype(np.float64), pieces, by_column=True)
+    values = RowsOnDisk(file.edges, len(names), np.dtype(np.float64), pieces, by_column=True)
     step = Every.of(every) if isinstance(every, str) else every
     table = Table(
-        columns=list(columns),
+        columns=names,
         values=values,
         times=times,
         series=[""],
@@ -67,10 +75,25 @@ def open_table(
         every=step,
         origin=origin,
         style=written,
-        extremes=np.array([lows, highs]),
+        extremes=np.array(
+            [[*lows, *(0.0 for _ in words)], [*highs, *(float(len(each) + FIRST) for each in words.values())]]
+        ),
+        words=words,
     )
     refuse_huge(table)
     return cut_at_gaps(table, step) if step else table, FrameOnDisk(file, wanted)
+
+
+def _words(file: GroupedFile, name: str, origin: str) -> list[str]:
+    """The values of a category, in the order in which they are met."""
+    known: list[str] = []
+    for block, first in enumerate(file.edges[:-1].tolist()):
+        _, known = read_category(file.frame(block, [name])[name], name, origin, PLAIN, known, first=first)
+    return known
+
+
+def _codes(cells: np.ndarray, name: str, origin: str, words: Sequence[str]) -> np.ndarray:
+    return read_category(pd.Series(cells), name, origin, PLAIN, words)[0]
 
 
 def _extremes(file: GroupedFile, name: str, origin: str) -> tuple[float, float]:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.tables.cells import plain
+from seq2seq_kit.data.tables.pieces import pieces_of
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.format import Format
 
@@ -35,7 +36,7 @@ Words = Mapping[str, Sequence[str]]
 
 
 def read_category(
-    column: pd.Series, name: str, origin: str, form: Format, known: Sequence[str] = ()
+    column: pd.Series, name: str, origin: str, form: Format, known: Sequence[str] = (), *, first: int = 0
 ) -> tuple[np.ndarray, list[str]]:
     """The codes of a column of texts, truth values or whole numbers, float64 `(rows,)`, and its values in their order.
 
@@ -47,6 +48,7 @@ def read_category(
         origin: For messages.
         form: Which words of a file stand for missing.
         known: Values that have their codes already; others follow.
+        first: Row of the first cell, for messages.
 
     Raises:
         DataError: There are too many values or too long ones, or numbers with fractions.
@@ -62,7 +64,7 @@ def read_category(
             codes[at] = MISSING
             continue
         if isinstance(cell, float | np.floating) and text != str(int(cell) if np.isfinite(cell) else cell):
-            row = int(np.flatnonzero(numbers == at)[0]) + 1
+            row = first + int(np.flatnonzero(numbers == at)[0]) + 1
             raise DataError(
                 f"{origin}, row {row}, column {name}: {text} is a number with a fraction, and data.categories are texts, truth "
                 f"values or whole numbers. Leave {name} out of data.categories, or round it",
@@ -90,11 +92,13 @@ def vocabularies_of(table: Table, rows: np.ndarray) -> dict[str, list[str]]:
     """The values of each category in some rows, the most frequent first; `rows`: `(first, end)` of each series."""
     found = {}
     for name, words in table.words.items():
-        column = table.values[:, table.columns.index(name)]
-        cells = np.concatenate([column[first:end] for first, end in rows])
-        counts = np.bincount(np.nan_to_num(cells).astype(np.int64), minlength=len(words) + FIRST)[FIRST:]
-        seen = [at for at in range(len(words)) if counts[at]]
-        found[name] = [words[at] for at in sorted(seen, key=lambda at: (-counts[at], words[at]))]
+        position, counts = table.columns.index(name), np.zeros(len(words) + FIRST, np.int64)
+        for piece in (piece for first, end in rows for piece in pieces_of(int(first), int(end))):
+            codes = np.nan_to_num(table.values[piece, position]).astype(np.int64)
+            counts += np.bincount(codes, minlength=len(counts))
+        often = counts[FIRST:]
+        seen = [at for at in range(len(words)) if often[at]]
+        found[name] = [words[at] for at in sorted(seen, key=lambda at: (-often[at], words[at]))]
     return found
 
 
@@ -112,9 +116,11 @@ def unknown_values(table: Table, trained: Words) -> list[str]:
     """A sentence for each category that has values which no training row has."""
     notes = []
     for name, words in table.words.items():
-        known, cells = set(trained[name]), table.values[:, table.columns.index(name)]
-        there = np.unique(cells[~np.isnan(cells)]).astype(np.int64)
-        unknown = [words[code - FIRST] for code in there if code >= FIRST and words[code - FIRST] not in known]
+        known, position, there = set(trained[name]), table.columns.index(name), set[int]()
+        for piece in pieces_of(0, len(table.values)):
+            cells = table.values[piece, position]
+            there.update(np.unique(cells[~np.isnan(cells)]).astype(np.int64).tolist())
+        unknown = [words[code - FIRST] for code in sorted(there) if code >= FIRST and words[code - FIRST] not in known]
         if unknown:
             said = (
                 "1 value is in no training row and stands"

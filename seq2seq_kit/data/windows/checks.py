@@ -1,5 +1,7 @@
 """Diagnostics of the data before a training."""
 
+from collections.abc import Collection
+
 import numpy as np
 
 from seq2seq_kit.data.tables.columns import parts_of, stride_key
@@ -15,8 +17,10 @@ _OUTSIDE_ROWS = 3  # one or two of them are exceptions, such as a total in the l
 _FEW_WINDOWS = {"train": 200, "val": 30, "test": 30}
 
 
-def check_data(prepared: Prepared) -> list[Finding]:
+def check_data(prepared: Prepared, *, level_free: Collection[str] = ()) -> list[Finding]:
     """Constant columns, outliers, test rows outside the training range, too few windows, and the notes of preparing.
+
+    `level_free`: columns whose level the model takes out of each window, so that one outside of the training range is no matter.
 
     Raises:
         DataError: No target has a value in the training rows, so there would be nothing to learn; see `season_notes`.
@@ -40,7 +44,8 @@ def check_data(prepared: Prepared) -> list[Finding]:
             continue
         findings += _outliers(prepared, name, position)
         transforms = prepared.scaler.transforms
-        if transforms is None or not transforms.lags[position]:  # a level that runs away is no matter for its changes
+        differenced = transforms is not None and transforms.lags[position]
+        if not differenced and name not in level_free:  # a level that runs away is no matter for its changes
             findings += _outside(prepared, name, position, known)
     return findings + _few_windows(prepared) + _left_out_series(prepared)
 

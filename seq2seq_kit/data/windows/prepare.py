@@ -73,11 +73,12 @@ def prepare_on_disk(data: Data, path: str, *, origin: str | None = None) -> tupl
     step = Every.of(data.every, data.holidays)
     table, frame = open_table(
         path,
-        columns=Columns.of(data).table,
+        columns=Columns.of(data).numbers,
         time=data.time_name,
         every=step,
         style=style_of(data),
         origin=origin or path,
+        categories=Columns.of(data).words,
     )
     prepared = fit_fill_and_scale(data, refuse_bad_weights(data, table), _split(data, table))
     prepared.require_windows()
