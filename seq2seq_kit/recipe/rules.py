@@ -91,7 +91,11 @@ def row_groups_are_read_as_they_stand(recipe: Written) -> Iterator[Problem]:
             "`read: row_groups` clears no cells. Correct them in the file, leave `limits` out",
         ),
         ("short_series", data.get("short_series") == "pad", f"`read: row_groups` {takes}. Leave `short_series` out"),
-        ("static", data.get("static"), "`read: row_groups` has no static columns. Leave `static` out"),
+        (
+            "static",
+            data.get("static"),
+            f"`read: row_groups` {takes}, which has nothing to tell apart. Leave `static` out",
+        ),
         ("format", data.get("format"), "`format` is about files of text. Leave it out"),
         ("scaling", robust, "`robust` needs all values of a column at once. Choose standard, minmax or none"),
         (

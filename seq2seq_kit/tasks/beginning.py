@@ -129,7 +129,7 @@ def scaler_of(start: Bundle, recipe: Recipe, fitted: Scaler) -> Scaler:
         )
     pairs = {
         "columns": (fitted.columns, start.scaler.columns),
-        "data.transform": tuple(getattr(each.data, "transform", {}) for each in (recipe, start.recipe)),
+        "data.transform": tuple(getattr(each.data, "transforms", {}) for each in (recipe, start.recipe)),
         "data.window_scaling": tuple(getattr(each.data, "window_scaling", None) for each in (recipe, start.recipe)),
     }
     for what, (expected, received) in pairs.items():

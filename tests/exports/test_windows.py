@@ -21,7 +21,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "plain": {},
     "robust": {"scaling": "robust", "gap_steps": 2},
     "transforms": {"transform": {"load": "box_cox", "heat": "log1p"}},
-    "log": {"transform": {"load": "log"}},
+    "log": {"transform": {"load": ["log"]}},
     "own_scale": {"window_scaling": "mean_abs"},
     "own_standard": {"window_scaling": "standard", "inputs": ["heat", "load"]},
     "read_apart": {"inputs": ["heat"]},
@@ -238,8 +238,9 @@ def test_a_missing_package_is_told_with_its_command(tmp_path: Path, monkeypatch:
     assert caught.value.code == "missing_package"
 
 
-def test_differences_need_rows_from_before_the_window(tmp_path: Path) -> None:
-    bundle = untrained(recipe_of({"transform": {"load": "diff"}}), hourly_frame(300))
+@pytest.mark.parametrize("chain", ["diff", ["log", "seasonal_diff"]])
+def test_differences_need_rows_from_before_the_window(tmp_path: Path, chain: Any) -> None:
+    bundle = untrained(recipe_of({"transform": {"load": chain}}), hourly_frame(300))
     with pytest.raises(ArgumentError, match="differences of load") as caught:
         bundle.export(tmp_path / "out")
     assert caught.value.code == "export_unsupported"

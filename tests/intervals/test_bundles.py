@@ -268,6 +268,7 @@ def test_the_command_line_takes_levels_and_quantiles(
         ({"model": {"bridge": "attention"}}, "intervals"),
         ({"training": {"loss": "own"}}, "training.loss"),
         ({"data": {"transform": {"load": "diff"}}}, "data.transform.load"),
+        ({"data": {"transform": {"load": ["log", "diff"]}}}, "data.transform.load"),
     ],
 )
 def test_quantiles_that_a_model_cannot_write_are_told(change: dict[str, dict[str, Any]], key: str) -> None:
