@@ -39,8 +39,10 @@ def _example(prepared: Prepared, source: pd.DataFrame | FrameOnDisk) -> pd.DataF
     """
     data, columns = prepared.data, prepared.columns
     shape = prepared.windows["test"].shape
-    start = _fullest(prepared, [prepared.table.columns.index(name) for name in columns.past]) - shape.before
-    given = shape.span if shape.beyond else shape.input_steps  # what is told around a window is compared with its rows
+    lost = prepared.scaler.transforms.lost if prepared.scaler.transforms else 0  # rows that differences are taken from
+    start = _fullest(prepared, [prepared.table.columns.index(name) for name in columns.past]) - shape.before - lost
+    # What is told around a window is compared with its rows.
+    given = lost + (shape.span if shape.beyond else shape.input_steps)
     ahead = shape.span - shape.input_steps if getattr(data, "known_future", []) else 0
     rows = start + np.arange(given + ahead)
     names = list(dict.fromkeys([*data.series_columns, *data.time_columns, *columns.numbers, *columns.words]))

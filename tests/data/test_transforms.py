@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seq2seq_kit.bundles.serving import served_examples
 from seq2seq_kit.data import prepare_ahead
 from seq2seq_kit.data.tables.powers import best_power
 from seq2seq_kit.data.tables.scaling import Scaler
@@ -342,6 +343,17 @@ def test_a_bundle_with_a_chain_predicts_the_same_from_just_enough_rows() -> None
     pd.testing.assert_frame_equal(again.predict(frame), bundle.predict(frame))
     with pytest.raises(ValueError, match="the recipe has the transforms"):
         ForecastBundle.restore(recipe_of(transform={"load": "log"}), bundle.model, words, arrays, {})
+
+
+@pytest.mark.parametrize("chain", ["diff", ["log", "seasonal_diff"]])
+@pytest.mark.parametrize("make", [forecast_recipe, autoencode_recipe])
+def test_a_served_example_has_the_rows_that_differences_need(chain: Any, make: Any) -> None:
+    bundle, frame = untrained(make=make, transform={"load": chain}), hourly_frame()
+    prepared = prepare(bundle.recipe.data, frame)
+    example, answer = served_examples(bundle, prepared, frame)["frames"]
+    assert isinstance(answer, pd.DataFrame)
+    pd.testing.assert_frame_equal(bundle.answer(example), answer)
+    assert answer.select_dtypes("number").notna().any(axis=None)
 
 
 @pytest.mark.parametrize(
