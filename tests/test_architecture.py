@@ -57,9 +57,12 @@ MAY_IMPORT = {
     "resuming": {"errors", "data", "models", "training", "bundles", "results", "opening", "runs", "tasks", "tracking"},
     "replaying": {"text", "errors", "recipe", "data", "training", "bundles", "results", "reports", "tasks", "tracking"}
     | {"opening", "runs"},
+    "preload": {"kernels", "models", "processes", "quiet", "tasks", "training"},
+    "executing": {"errors", "processes", "data", "training"},
+    "backtests": ALL | {"text", "quiet", "reports", "tasks", "tracking", "validation", "runs", "executing"},
     "sweeps": ALL
-    | {"text", "kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"},
-    "backtests": ALL | {"text", "quiet", "reports", "tasks", "tracking", "validation", "runs", "sweeps"},
+    | {"text", "kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
+    | {"executing", "backtests"},
     "serving": {"errors", "processes", "quiet", "recipe", "data", "anomalies", "bundles", "opening"},
     "cli": ALL
     | {"text", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}

@@ -53,7 +53,7 @@ def conclude_backtest(
     for note in notes:
         if note not in failed.values():
             setup.reporter.say(note)
-    scores = Scores(rows, {name: setup.scale[name] for name in dict.fromkeys(rows["unique_id"])})
+    scores = Scores(rows, setup.scale)  # of all series, as the figures of each origin are
     mean = float(pd.Series([fact["seconds"] for fact in store.facts.values()], dtype=float).mean())
     advice = recommend(scores, schedule, mean, overlapping=schedule.stride < setup.rows.ahead)
     result = BacktestResult(

@@ -10,6 +10,7 @@ from seq2seq_kit.backtests.schedule import Schedule
 from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.errors import ArgumentError, RecipeError
+from seq2seq_kit.evaluation.naive import require_mase
 from seq2seq_kit.intervals.calibration import require_calibration
 from seq2seq_kit.recipe.fields import Data, Recipe, Split
 from seq2seq_kit.tasks import bundle_class, open_job
@@ -75,17 +76,22 @@ def open_past(recipe: Recipe, rows: pd.DataFrame) -> WindowJob:
         rows: Of `Rows.before`.
 
     Raises:
-        DataError: The rows are too few for a window in each part, or for the levels; or they do not fit the recipe.
+        DataError: The rows are too few for a window in each part, or for the levels; no epoch could be chosen by
+            `training.monitor`; or they do not fit the recipe.
     """
     job = open_job(recipe, rows)
     assert isinstance(job, WindowJob)
     if job.levels:
         require_calibration(job.prepared, job.levels)
+    if recipe.training.monitor == "val_mase":
+        require_mase(job.prepared)
     return job
 
 
-def fit_past(recipe: Recipe, rows: pd.DataFrame, observers: Sequence[Observer] = ()) -> tuple[WindowBundle, Fit]:
-    """The model that an origin would have had, with its baselines and intervals; arguments as in `open_past`."""
+def fit_past(
+    recipe: Recipe, rows: pd.DataFrame, observers: Sequence[Observer] = (), *, peers: bool = True
+) -> tuple[WindowBundle, Fit]:
+    """The model that an origin would have had, with its intervals; arguments as in `open_past`, `peers`: with its baselines."""
     import keras
 
     job = open_past(recipe, rows)
@@ -93,7 +99,7 @@ def fit_past(recipe: Recipe, rows: pd.DataFrame, observers: Sequence[Observer] =
     seed_everything(recipe.seed, deterministic=recipe.training.deterministic)
     model = job.make()
     fitted = job.fit(model, observers)
-    bundle: Bundle = job.detecting(job.bundle(model, {}))[0]
+    bundle: Bundle = job.detecting(job.bundle(model, {}, peers=peers))[0]
     assert isinstance(bundle, WindowBundle)
     return bundle, fitted
 

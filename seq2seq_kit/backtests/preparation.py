@@ -22,12 +22,11 @@ from seq2seq_kit.backtests.worker import run_fit
 from seq2seq_kit.bundles.base import rows_given
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.evaluation import naive_error
+from seq2seq_kit.executing.executor import Executor, LocalExecutor, default_workers
 from seq2seq_kit.quiet import load_tensorflow
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides
 from seq2seq_kit.reports.notes import count_of
-from seq2seq_kit.sweeps.executor import Executor, LocalExecutor
-from seq2seq_kit.sweeps.preparation import default_workers
 from seq2seq_kit.tasks import load_recipe, open_job, spec_of
 from seq2seq_kit.tasks.digest import digest_of
 from seq2seq_kit.tasks.windows import WindowJob
@@ -114,11 +113,10 @@ def prepare(
     for finding in job.check():
         reporter.find(finding)
     rows, (past, skipped) = Rows.of(job.prepared, schedule), past_recipe(recipe, schedule)
-    first = _first_past(past, rows, schedule)
+    first = first_past(past, rows, schedule)
     count = max(1, min(count, len(fits)))  # a resumed one may only lack its conclusion
-    executor = LocalExecutor(count, run=run_fit)
+    executor = LocalExecutor(count, run=run_fit, smaller="Choose a smaller model or training.batch_size")
     reporter.say(_cost(past, rows, schedule, fits, count))
-    naive = naive_error(first.prepared)
     assert isinstance(job.source, pd.DataFrame)
     return Setup(
         rows=rows,
@@ -126,14 +124,20 @@ def prepare(
         digest=digest_of(job.source, job.columns),
         past=past,
         skipped=skipped,
-        scale=_scale(naive, first.series, rows),
+        scale=scale_of(first, rows),
         executor=executor,
         reporter=reporter,
     )
 
 
-def _first_past(past: Recipe, rows: Rows, schedule: Schedule) -> WindowJob:
+def first_past(past: Recipe, rows: Rows, schedule: Schedule, *, asked: str = "--{}") -> WindowJob:
     """The job at the first origin, which knows the fewest rows.
+
+    Args:
+        past: Of `past_recipe`.
+        rows: With the origins.
+        schedule: Of them.
+        asked: How its values are named where they were given.
 
     Raises:
         ArgumentError: They are too few; the message says how many origins fit.
@@ -164,11 +168,12 @@ def _first_past(past: Recipe, rows: Rows, schedule: Schedule) -> WindowJob:
                 low = middle
         fits = schedule.windows - high + 1
     reach = "1 origin fits" if fits == 1 else f"{fits} origins fit"
-    cure = f"Use --windows {fits}" if fits else "Use more rows"
-    rolling = ", a longer --rolling" if schedule.rolling is not None else ""
+    cure = f"Use {asked.format('windows')} {fits}" if fits else "Use more rows"
+    rolling = f", a longer {asked.format('rolling')}" if schedule.rolling is not None else ""
     raise ArgumentError(
         f"{schedule.describe()}: the rows before the first origin are too few to fit the recipe; {reach}. Before it: {told}. "
-        f"{cure}, a smaller --stride or --gap{rolling}, fewer input_steps, or a smaller part in data.split",
+        f"{cure}, a smaller {asked.format('stride')} or {asked.format('gap')}{rolling}, fewer input_steps, or a smaller part in "
+        "data.split",
         code="too_many_origins",
     )
 
@@ -207,8 +212,9 @@ def _cost(past: Recipe, rows: Rows, schedule: Schedule, fits: Sequence[range], w
     return f"{said}{together}; training takes about {took} (an upper estimate), starting a fit and its baselines a little more"
 
 
-def _scale(naive: np.ndarray, series: Sequence[str], rows: Rows) -> dict[str, float]:
-    """MASE's denominator of each `unique_id`; of one without, the deviation of its actual values, or 1."""
+def scale_of(first: WindowJob, rows: Rows) -> dict[str, float]:
+    """MASE's denominator of each `unique_id` before the first origin; of one without, its actual values' deviation, or 1."""
+    naive, series = naive_error(first.prepared), first.series
     several, found = len(rows.targets) > 1, dict[str, float]()
     places = {name: place for place, name in enumerate(series)}
     for name, first, end in zip(rows.series, rows.bounds[:-1], rows.bounds[1:], strict=True):

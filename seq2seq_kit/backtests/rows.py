@@ -54,21 +54,29 @@ class Rows:
     ahead: int
 
     @classmethod
-    def of(cls, prepared: Prepared, schedule: Schedule) -> Rows:
-        """Rows as they were read for a forecast, with the origins of a schedule: the last one's forecast ends with its series."""
+    def of(cls, prepared: Prepared, schedule: Schedule, *, before_test: bool = False) -> Rows:
+        """Rows as they were read for a forecast, with the origins of a schedule: the last one's forecast ends with its series.
+
+        With `before_test` the rows end where the test part begins: of it nothing is kept.
+        """
         data, table, columns = prepared.data, without_padding(prepared.table), prepared.columns
         assert isinstance(data, HorizonData)
         ahead = data.gap_steps + schedule.gap + data.output_steps
         known = [name for name in data.known_future if name not in data.static]
-        frame = _frame_of(data, table, columns)
-        lengths = np.diff(table.bounds)
+        frame, bounds = _frame_of(data, table, columns), table.bounds
+        if before_test:
+            behind = prepared.table.bounds[1:] - prepared.split.rows("test")[:, 0]  # padding stands before the rows
+            kept = np.diff(bounds) - behind
+            frame = _between(frame, bounds, np.zeros_like(kept), kept)
+            bounds = np.concatenate([[0], np.cumsum(kept)])
+        lengths = np.diff(bounds)
         back = np.arange(schedule.windows)[::-1, None] * schedule.stride
         ends = np.maximum(lengths - ahead - back, 0)
         first = np.zeros_like(ends) if schedule.rolling is None else np.maximum(ends - schedule.rolling, 0)
         edges = np.stack([first, ends], axis=-1)
         return cls(
             frame=frame,
-            bounds=table.bounds,
+            bounds=bounds,
             series=table.series,
             named=data.series_columns,
             time=data.time_name,
@@ -136,11 +144,15 @@ class Rows:
         return [joined_name([*own]) for own in parts]
 
     def _between(self, first: np.ndarray, end: np.ndarray) -> pd.DataFrame:
-        """Rows of each series by their places in it."""
-        lengths = np.diff(self.bounds)
-        place = np.arange(len(self.frame)) - np.repeat(self.bounds[:-1], lengths)
-        kept = (place >= np.repeat(first, lengths)) & (place < np.repeat(end, lengths))
-        return self.frame[kept].reset_index(drop=True)
+        return _between(self.frame, self.bounds, first, end)
+
+
+def _between(frame: pd.DataFrame, bounds: np.ndarray, first: np.ndarray, end: np.ndarray) -> pd.DataFrame:
+    """Rows of each series by their places in it."""
+    lengths = np.diff(bounds)
+    place = np.arange(len(frame)) - np.repeat(bounds[:-1], lengths)
+    kept = (place >= np.repeat(first, lengths)) & (place < np.repeat(end, lengths))
+    return frame[kept].reset_index(drop=True)
 
 
 def _frame_of(data: HorizonData, table: Table, columns: Columns) -> pd.DataFrame:

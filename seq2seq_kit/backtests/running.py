@@ -19,10 +19,10 @@ from seq2seq_kit.backtests.store import BacktestStore, members_of
 from seq2seq_kit.backtests.worker import FORECASTS, FitTask
 from seq2seq_kit.errors import DataError, TrackingError, TrainingError
 from seq2seq_kit.evaluation import MODEL
+from seq2seq_kit.executing.executor import Executor, RunningTrial
+from seq2seq_kit.executing.process import BatchBegan, EpochEnded, Failure, Message, Outcome
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.reports.notes import figure
-from seq2seq_kit.sweeps.executor import Executor, RunningTrial
-from seq2seq_kit.sweeps.trial_process import BatchBegan, EpochEnded, Failure, Message, Outcome
 
 _ATTEMPTS = 2  # a process that was killed may have been unlucky
 _TICK_SECONDS = 0.5
@@ -72,7 +72,7 @@ class Fits:
         """
         self.members = members_of(self.store.recipe)
         waiting, self.running = self.store.missing, dict[int, _Running]()
-        began, total = time.perf_counter(), len(self.store.schedule.fits)
+        began, total, lacked = time.perf_counter(), len(self.store.schedule.fits), len(waiting)
         try:
             while (waiting or self.running) and not self.interrupted.is_set():
                 while waiting and self.executor.free:
@@ -81,7 +81,8 @@ class Fits:
                     self._handle(handle, message)
                 shares = {origin: each.done for origin, each in self.running.items()}
                 done = total - len(waiting) - len(self.running)
-                self.reporter.on_status(BacktestStatus(done, total, shares, time.perf_counter() - began))
+                seconds = time.perf_counter() - began
+                self.reporter.on_status(BacktestStatus(done, total, shares, seconds, before=total - lacked))
         finally:
             self.executor.close()
             for origin in self.running:

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from seq2seq_kit.findings import Finding
 
+_LEAST_SHARE = 0.05  # of what a process has to do: what it is done with before it tells how long the rest takes
+
 
 @dataclass(frozen=True)
 class BacktestStatus:
@@ -16,13 +18,25 @@ class BacktestStatus:
         done: Fits that have ended.
         fits: All of them.
         running: By the origin of a fit that runs: the share of it that is done, as if early stopping did not end it.
-        seconds: Since the first fit began.
+        seconds: Since the first fit of this process began.
+        before: Fits that had ended when it did, of a backtest that is resumed.
     """
 
     done: int
     fits: int
     running: dict[int, float] = field(default_factory=dict)
     seconds: float = 0.0
+    before: int = 0
+
+    @property
+    def left(self) -> float | None:
+        """Estimated seconds from now on, by what this process has done; None while that is too little to tell."""
+        own = self.share - self.before / max(self.fits, 1)
+        return (
+            None
+            if own < _LEAST_SHARE * (self.fits - self.before) / self.fits
+            else self.seconds * (1 - self.share) / own
+        )
 
     @property
     def share(self) -> float:

@@ -26,7 +26,7 @@ from seq2seq_kit.tracking.resuming import BACKTEST, RESUME
 from seq2seq_kit.training.fit import Epoch
 
 if TYPE_CHECKING:
-    from seq2seq_kit.sweeps.trial_process import Outcome
+    from seq2seq_kit.executing.process import Outcome
 
 RECIPE = "backtest.yaml"
 _ORIGIN, _STATE, _SCHEDULE, _DIGEST = (f"backtest.{name}" for name in ("origin", "state", "schedule", "data_sha256"))

@@ -21,8 +21,8 @@ from seq2seq_kit.backtests.rows import Rows
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.evaluation import MODEL
+from seq2seq_kit.executing.process import Outcome, PipeObserver, largest_resident_set
 from seq2seq_kit.recipe.fields import Recipe
-from seq2seq_kit.sweeps.trial_process import Outcome, PipeObserver, largest_resident_set
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

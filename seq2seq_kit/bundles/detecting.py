@@ -104,13 +104,13 @@ class DetectingBundle(Bundle):
         flags = labelled(watched, data, frame, labels, origin) if isinstance(data, Table) else None
         return replace(found, findings=[*watched.findings, *found.findings], labelled=flags)
 
-    def answer_to(self, verb: str, frame: pd.DataFrame) -> pd.DataFrame:
-        """What MLflow serves where the parameter `verb` is given: of `detect` the events.
+    def answer_to(self, frame: pd.DataFrame, *, verb: str | None = None) -> pd.DataFrame:
+        """What MLflow serves where parameters are given: of the `verb` `detect` the events.
 
         Raises:
             ArgumentError: There is no such verb, or it does not answer with rows.
         """
-        if verb == self.verbs[0]:
+        if verb in (None, self.verbs[0]):
             return self.answer(frame)
         if verb == "detect":
             return self.detect(frame).events
@@ -118,11 +118,11 @@ class DetectingBundle(Bundle):
         if verb not in rows:
             said = f"verb must be one of {', '.join(rows)}. Received: {verb}"
             raise ArgumentError(said, code="invalid_argument")
-        answer: pd.DataFrame = getattr(self, verb)(frame)
+        answer: pd.DataFrame = getattr(self, str(verb))(frame)
         return answer
 
     @property
-    def served_params(self) -> dict[str, str]:
+    def served_params(self) -> dict[str, str | int]:
         """The parameters that MLflow offers, with what they are if they are left out."""
         return {} if self.detector is None else {"verb": self.verbs[0]}
 

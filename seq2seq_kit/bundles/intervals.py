@@ -14,6 +14,7 @@ from seq2seq_kit.bundles.detecting import DetectingBundle
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.splits import CALIBRATION
+from seq2seq_kit.data.windows.ahead import split_ahead
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_new
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL, Baseline
@@ -156,6 +157,29 @@ class IntervalBundle(DetectingBundle):
                 "have all their actual values. Calibrate it again: seq2seq-kit calibrate RUN",
                 code="no_intervals",
             )
+
+    def answer_to(
+        self, frame: pd.DataFrame, *, verb: str | None = None, samples: int = 0, seed: int = 0
+    ) -> pd.DataFrame:
+        """As of every bundle; with `samples` so many sample paths of `predict`.
+
+        Raises:
+            ArgumentError: Likewise; sample paths of another verb are asked for, or there are none.
+        """
+        if not samples:
+            return super().answer_to(frame, verb=verb)
+        if verb not in (None, self.verbs[0]):
+            said = f"sample paths are those of {self.verbs[0]}. Received: verb={verb}, samples={samples}. Leave one out"
+            raise ArgumentError(said, code="not_supported")
+        assert isinstance(self.window_data, HorizonData)
+        rows, future = split_ahead(frame, self.window_data)
+        answer: pd.DataFrame = getattr(self, self.verbs[0])(rows, future=future, samples=samples, seed=seed)
+        return answer
+
+    @property
+    def served_params(self) -> dict[str, str | int]:
+        paths = self.intervals is not None and self.intervals.templates is not None
+        return super().served_params | ({"samples": 0, "seed": 0} if paths else {})
 
     def interval_levels(
         self, name: str, levels: Sequence[float] | None, *, quantiles: bool = False

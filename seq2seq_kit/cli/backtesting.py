@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130
 _WINDOWS, _REFIT = 20, "5"
 _OWN = ("windows", "stride", "refit", "rolling", "gap")
-_REFRESH_SECONDS, _LEAST_SHARE = 0.2, 0.05
+_REFRESH_SECONDS = 0.2
 _SHOWN = 30  # origins in the table
 
 
@@ -50,10 +50,9 @@ class BacktestConsole(BarConsole):
         self.drawn = now
         if self.task is None:
             self.task = self.progress.add_task("", total=1.0, fits="", left="")
-        share = status.share
-        left = "" if share < _LEAST_SHARE else f"about {duration(status.seconds * (1 - share) / share)} left"
+        left = "" if status.left is None else f"about {duration(status.left)} left"
         self.progress.start()
-        self.progress.update(self.task, completed=share, fits=f"{status.done} of {status.fits} fits", left=left)
+        self.progress.update(self.task, completed=status.share, fits=f"{status.done} of {status.fits} fits", left=left)
 
     def on_origin(self, origin: int, said: str) -> None:
         """A line for an origin with its forecasts."""

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, field_validator
 
 from seq2seq_kit.errors import RecipeError
+from seq2seq_kit.recipe.backtest_fields import Backtest
 from seq2seq_kit.recipe.hyperparameters import Choice, Hyperparameter, as_text, form
 from seq2seq_kit.recipe.section import Section, Tree
 
@@ -52,6 +53,9 @@ class Sweep(Section):
     folds: int | None = Field(
         None, ge=2, le=1_000, description="Judge each trial by as many expanding folds in time order instead of one."
     )
+    backtest: Backtest | None = Field(
+        None, description="Judge each trial by its forecasts at past moments before the test part, in place of folds."
+    )
     refit: bool = Field(False, description="Train the winner once more, on train and validation rows.")
     max_epochs: int | None = Field(
         None, ge=1, le=_MOST, description="hyperband: most epochs of a trial; default: training.epochs."
@@ -77,12 +81,24 @@ class Sweep(Section):
     @property
     def metric(self) -> str:
         """Name of the metric that trials are judged by."""
+        if self.backtest:
+            return self.backtest.metric
         return self.objective if isinstance(self.objective, str) else self.objective.metric
 
     @property
     def direction(self) -> Literal["min", "max"]:
         """Whether the smallest or the largest value is the best."""
         return direction_of(self.metric) if isinstance(self.objective, str) else self.objective.direction
+
+    @property
+    def part(self) -> str:
+        """What the scores of a trial are by: `fold` or `origin`; empty where it has one."""
+        return "origin" if self.backtest else "fold" if self.folds else ""
+
+    @property
+    def fits(self) -> list[int]:
+        """The folds or origins, numbered from 1, at which a trial is fitted; `[1]` where it has none of either."""
+        return self.backtest.fits if self.backtest else list(range(1, (self.folds or 1) + 1))
 
     @property
     def trials(self) -> int | None:
@@ -96,6 +112,8 @@ class Sweep(Section):
         keys = "1 key" if len(self.space) == 1 else f"{len(self.space)} keys"
         words = [f"{self.tuner} over {keys}", f"{self.trials} trials" if self.trials else "as many trials as it needs"]
         words += [f"{self.folds} folds each"] if self.folds else []
+        if self.backtest:
+            words.append(f"{self.backtest.windows} past moments and {len(self.fits)} fits each")
         words += [f"at most {self.max_minutes:g} minutes"] if self.max_minutes else []
         return ", ".join(words)
 

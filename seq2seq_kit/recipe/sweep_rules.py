@@ -51,6 +51,7 @@ def problems_of_sweep(values: Tree, kind: type[Recipe]) -> list[Problem]:
     if not isinstance(sweep, Mapping):
         return []
     problems = [*_an_objective_is_a_metric(sweep, kind), *_folds_are_of_rows_in_time(sweep, kind)]
+    problems += _a_backtest_is_of_forecasts(sweep, kind)
     problems += _epochs_are_the_budget_of_hyperband(sweep)
     space = sweep.get("space")
     if not isinstance(space, Mapping):
@@ -77,7 +78,7 @@ def _an_objective_is_a_metric(sweep: Tree, kind: type[Recipe]) -> Iterator[Probl
     objective = sweep.get("objective", "val_loss")
     section = objective if isinstance(objective, Mapping) else {}
     metric = section.get("metric") if section else objective
-    if not isinstance(metric, str):
+    if not isinstance(metric, str) or sweep.get("backtest") is not None:  # which has a rule of its own
         return
     if metric not in kind.metrics:
         said = f"not a metric of this recipe by epoch; supported: {' and '.join(kind.metrics)}"
@@ -95,6 +96,22 @@ def _folds_are_of_rows_in_time(sweep: Tree, kind: type[Recipe]) -> Iterator[Prob
         said = "needs rows that are split by time, as forecasts and autoencoders of windows have them; this recipe"
         advice = "Leave `folds` out: trials are judged on its validation part"
         yield Problem("sweep.folds", f"{said} {kind.no_folds}. {advice}", "folds_not_supported")
+
+
+def _a_backtest_is_of_forecasts(sweep: Tree, kind: type[Recipe]) -> Iterator[Problem]:
+    if sweep.get("backtest") is None:
+        return
+    data = model_in(kind.model_fields["data"].annotation)
+    if kind.no_folds or data is None or "output_steps" not in data.model_fields:
+        said = "is of forecasts, over a horizon or step by step, which this recipe has not. Leave `backtest` out"
+        yield Problem("sweep.backtest", f"{said}: trials are judged on the validation part", "not_backtested")
+        return
+    if sweep.get("folds") is not None:
+        said = "trials are judged by folds or by a backtest. Leave one of the two out"
+        yield Problem("sweep.folds", said, "conflicting_keys")
+    if sweep.get("objective", "val_loss") != "val_loss":
+        said = "a backtest judges trials by its own errors. Leave `objective` out, and name sweep.backtest.metric: rmse or mae"
+        yield Problem("sweep.objective", said, "conflicting_keys")
 
 
 def _epochs_are_the_budget_of_hyperband(sweep: Tree) -> Iterator[Problem]:

@@ -108,6 +108,8 @@ def conclude_sweep(store: TrialStore, setup: Setup, ended: Ended) -> SweepResult
             seconds=store.seconds + time.perf_counter() - setup.began,
             run_id=record.run_id,
             tuner=section.tuner,
+            part=section.part,
+            fits=len(section.fits),
             verb=winner.bundle.verbs[0] if winner else "predict",
             board=result_lines(winner) if winner else [],
             judged=winner.board.part if winner else "test",
@@ -129,13 +131,16 @@ def conclude_sweep(store: TrialStore, setup: Setup, ended: Ended) -> SweepResult
     load_tensorflow()  # quietly; the trials' processes have imported it on their own
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        trained = store.tracking.fetch(store.entries[best.number].record.run_id, "bundle", folder)
+        trained = None
+        if not section.backtest:
+            trained = store.tracking.fetch(store.entries[best.number].record.run_id, "bundle", folder)
         winner = None
         if ended == "interrupted":
-            record.files(trained, "bundle")
+            if trained:
+                record.files(trained, "bundle")
             record.note(note(None))
         else:
-            winner = _evaluate(store, setup, own, read_bundle(trained), best, note)
+            winner = _evaluate(store, setup, own, read_bundle(trained) if trained else None, best, note)
         shown = folder / "shown"
         write_figures(
             trials,
@@ -165,14 +170,26 @@ def conclude_sweep(store: TrialStore, setup: Setup, ended: Ended) -> SweepResult
 
 
 def _evaluate(
-    store: TrialStore, setup: Setup, own: Recipe, bundle: Bundle, best: Trial, note: Callable[[TrainResult], str]
+    store: TrialStore, setup: Setup, own: Recipe, bundle: Bundle | None, best: Trial, note: Callable[[TrainResult], str]
 ) -> TrainResult:
-    """Evaluates on the test rows, once: the weights that won, those of a refit, or an ensemble of the recipe that won."""
+    """Evaluates on the test rows, once: the weights that won, those of a refit, or an ensemble of the recipe that won.
+
+    Models that a backtest has judged (no `bundle`) are of past moments: the recipe that won is trained on its own split.
+    """
     section = section_of(store.recipe)
     job = open_job(own, setup.data)
     require_same_rows(job, setup.job.columns, setup.digest)
-    job = job.seen_by(bundle) if section.folds and not own.ensemble else job
-    model, fitted, val = bundle.model, store.fits(store.entries[best.number])[-1], None
+    val = None
+    if bundle is None:
+        setup.reporter.say("training the winner's recipe on its own split: its fits so far are of past moments")
+        seed_everything(own.seed, deterministic=own.training.deterministic)
+        model = job.make()
+        fitted = job.fit(model, [])
+        if fitted.ended == "interrupted":
+            raise KeyboardInterrupt
+    else:
+        job = job.seen_by(bundle) if section.folds and not own.ensemble else job
+        model, fitted = bundle.model, store.fits(store.entries[best.number])[-1]
     findings = list(setup.findings)
     for finding in tested_before(store.tested):
         findings.append(finding)
@@ -188,7 +205,7 @@ def _evaluate(
             raise KeyboardInterrupt
         findings += refitted(epochs)
         setup.reporter.find(findings[-1])
-    elif own.ensemble:
+    elif own.ensemble and bundle is not None:
         setup.reporter.say(f"training the {own.ensemble.members} members of the winner's ensemble")
         model = job.make()
         fitted = _fit_others(job, model, fitted, None if section.folds else bundle.model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 
@@ -10,21 +9,20 @@ import pandas as pd
 
 from seq2seq_kit.bundles.base import rows_given
 from seq2seq_kit.data.sources.given import Given
-from seq2seq_kit.data.tables.memory import free_memory
 from seq2seq_kit.errors import ArgumentError, DataError, RecipeError
+from seq2seq_kit.executing.executor import Executor, LocalExecutor, cores, default_workers
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.sweep import knobs
 from seq2seq_kit.recipe.sweep_space import in_words, section_of, trial_recipe
-from seq2seq_kit.sweeps.executor import Executor, LocalExecutor
 from seq2seq_kit.sweeps.in_notebook import reporter_at_hand
+from seq2seq_kit.sweeps.origins import Origins, cost_of, origins_of
 from seq2seq_kit.sweeps.status import SweepReporter
+from seq2seq_kit.sweeps.trial_process import run_trial
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.beginning import require_brought
 from seq2seq_kit.tasks.digest import digest_of
 from seq2seq_kit.tasks.job import Job
-
-_WORKER_BYTES = 10**9  # a trial of a small model takes about half of it
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,7 @@ class Setup:
         data: Rows instead of the recipe's `data.source`.
         digest: Of the data's columns that the recipe uses.
         findings: On the data.
+        origins: At which a backtest judges trials, if it does.
         executor: Where trials run.
         reporter: Is told how the sweep goes.
         began: `time.perf_counter()` at the beginning of everything.
@@ -45,6 +44,7 @@ class Setup:
     data: pd.DataFrame | None
     digest: str
     findings: list[Finding]
+    origins: Origins | None
     executor: Executor
     reporter: SweepReporter
     began: float
@@ -55,6 +55,7 @@ def prepare(recipe: Recipe, data: Given | None, workers: int | None, reporter: S
 
     Raises:
         ArgumentError: Fewer than one worker.
+        ArgumentError: Likewise, more origins of a backtest than rows.
         DataError: The data does not fit the recipe, or does not fit a recipe of the space.
     """
     began = time.perf_counter()
@@ -69,27 +70,20 @@ def prepare(recipe: Recipe, data: Given | None, workers: int | None, reporter: S
         reporter.say(
             f"each trial trains one model; the winner's recipe is trained as an ensemble of {members} at the end"
         )
-    executor = LocalExecutor(count, minutes=section.trial_minutes)
+    executor = LocalExecutor(count, run=run_trial, smaller="Search smaller values", minutes=section.trial_minutes)
     rows = None if data is None else rows_given(recipe, data)  # each trial is given them
     job = open_job(trial_recipe(recipe, {}), rows)
     require_brought(job)
     if section.folds:
         job.folds(section.folds)  # too few rows are an error now
+    origins = origins_of(job, section)
     check_data(recipe, rows)
     findings = job.check()
     for finding in findings:
         reporter.find(finding)
-    return Setup(job, rows, digest_of(job.source, job.columns), findings, executor, reporter, began)
-
-
-def default_workers() -> int:
-    """The number of cores, or fewer if memory is short."""
-    return max(1, min(cores(), free_memory() // _WORKER_BYTES))
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if origins:
+        reporter.say(cost_of(section, origins))
+    return Setup(job, rows, digest_of(job.source, job.columns), findings, origins, executor, reporter, began)
 
 
 def check_data(recipe: Recipe, data: pd.DataFrame | None) -> None:
@@ -112,5 +106,6 @@ def check_data(recipe: Recipe, data: pd.DataFrame | None) -> None:
             job = open_job(own, data)
             if section.folds:
                 job.folds(section.folds)
-        except DataError as error:
-            raise DataError(f"with {in_words(corner)} of the sweep's space: {error}", code=error.code) from None
+            origins_of(job, section)
+        except (ArgumentError, DataError) as error:
+            raise type(error)(f"with {in_words(corner)} of the sweep's space: {error}", code=error.code) from None

@@ -1,7 +1,6 @@
 """The search: one process that asks the tuner, starts trials, handles their messages and stores their results.
 
-Whatever happens to a trial's process, the sweep continues or says why it cannot; whatever happens to this one, the trial store
-holds all that is needed to resume.
+If a trial's process dies, the sweep continues or says why it cannot; if this one does, the store holds all it takes to resume.
 """
 
 from __future__ import annotations
@@ -17,15 +16,16 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from seq2seq_kit.errors import RecipeError, SweepError, TrackingError
+from seq2seq_kit.executing.executor import RunningTrial
+from seq2seq_kit.executing.process import BatchBegan, Failure, Message, Outcome
 from seq2seq_kit.recipe.sweep_space import in_words, section_of, trial_recipe
 from seq2seq_kit.reports.notes import count_of
-from seq2seq_kit.sweeps.executor import RunningTrial
 from seq2seq_kit.sweeps.preparation import Setup
 from seq2seq_kit.sweeps.report.summary import Ended
 from seq2seq_kit.sweeps.status import Progress, Status, report_status, seconds_left
-from seq2seq_kit.sweeps.trial_process import BatchBegan, Failure, Message, Outcome, TrialTask
+from seq2seq_kit.sweeps.trial_process import TrialTask
 from seq2seq_kit.sweeps.trial_store import StoredTrial, TrialStore
-from seq2seq_kit.sweeps.trials import best_of, is_better
+from seq2seq_kit.sweeps.trials import best_of, is_better, not_comparable
 from seq2seq_kit.sweeps.tuner import Suggestion
 from seq2seq_kit.sweeps.tuner_process import TunerProcess, TunerThread
 
@@ -182,9 +182,9 @@ class Search:
         other = duplicate.trial
         assert other.score is not None
         assert other.best_epoch is not None
-        outcome = Outcome(other.score, other.best_epoch, fits=[], seconds=0.0, memory=0, folds=other.folds)
-        reason = f"the same recipe as trial {other.number}, not trained again"
-        self._store(self.store.finish, entry, outcome, bundle=None, reason=reason)
+        outcome = Outcome(other.score, other.best_epoch, [], 0.0, 0, other.folds, other.cells)
+        why = f"the same recipe as trial {other.number}, not trained again"
+        self._store(self.store.finish, entry, outcome, bundle=None, reason=why)
         self._report_end(entry, best=False)
 
     def _start(self, entry: StoredTrial, *, attempt: int) -> None:
@@ -196,6 +196,7 @@ class Search:
             to_beat=best.score if (best := best_of(self.store.trials, self.sweep.direction)) else None,
             direction=self.sweep.direction,
             folds=self.sweep.folds,
+            origins=self.setup.origins,
             data=self.setup.data,
             folder=self.folder / f"{number}-{attempt}",
             run_id=entry.record.run_id,
@@ -212,6 +213,8 @@ class Search:
             del self.running[entry.trial.number]
             if isinstance(message, Failure):
                 self._handle_failure(running, message)
+            elif reason := not_comparable(self.store.trials, message.cells):
+                self._fail(entry, reason, seconds=_since(running.began))
             elif math.isfinite(message.score):
                 self._finish(entry, message, handle.task.folder / "bundle")
             else:
@@ -223,16 +226,16 @@ class Search:
                 running.progress, fold=message.fold, epoch=message.epoch, epochs=message.epochs, done=message.done
             )
             return
-        epoch, folds = message.epoch, self.sweep.folds or 1
+        epoch = message.epoch
         running.progress = replace(
             running.progress,
             fold=message.fold,
             epoch=epoch.number,
             epochs=epoch.of,
-            done=(message.fold - 1 + epoch.number / epoch.of) / folds,
-            last=epoch.val_loss,
+            done=(message.fold - 1 + epoch.number / epoch.of) / len(self.sweep.fits),
+            last=None if self.sweep.backtest else epoch.val_loss,  # its errors are known at the end
         )
-        self._store(self.store.epoch, entry, message.fold, epoch, folds=self.sweep.folds)
+        self._store(self.store.epoch, entry, message.fold, epoch)
 
     def _handle_failure(self, running: _Running, failure: Failure) -> None:
         entry, reason = running.entry, failure.reason
@@ -262,7 +265,7 @@ class Search:
         # `best_of` takes the earlier one of equals, so its model must be kept even if it ends later.
         ties = best is not None and best.score == outcome.score and number < best.number
         leads = ties or is_better(outcome.score, best.score if best else None, self.sweep.direction)
-        self._store(self.store.finish, entry, outcome, bundle=bundle if leads else None)
+        self._store(self.store.finish, entry, outcome, bundle=bundle if leads and not self.sweep.backtest else None)
         if leads:
             self._store(self.store.record.metrics, {"sweep/best_so_far": outcome.score}, step=number)
         self._report_end(entry, best=leads)

@@ -1,4 +1,4 @@
-"""The sweep in MLflow: a run for the sweep, below it one for each trial, below that one for each fold.
+"""The sweep in MLflow: a run for the sweep, below it one for each trial, below that one for each fold or origin.
 
 It is also the sweep's only memory. The tags of these runs hold all that is needed to resume after the process was killed: the
 values that the tuner suggested, the order in which it was asked and told, and the outcome of each trial. A trial has ended when
@@ -17,12 +17,12 @@ from pathlib import Path
 
 import psutil
 
+from seq2seq_kit.executing.process import Outcome
 from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.sweep_space import section_of, trial_recipe
 from seq2seq_kit.reports.notes import figure
 from seq2seq_kit.sweeps.report.summary import describe_beginning
-from seq2seq_kit.sweeps.trial_process import Outcome
 from seq2seq_kit.sweeps.trials import Trial, name_of
 from seq2seq_kit.sweeps.tuner import Suggestion
 from seq2seq_kit.tracking.client import RunRecord, Tracking
@@ -35,7 +35,7 @@ TESTED = "sweep.tested_after"
 SECONDS = "sweep.seconds"
 RECIPE = "sweep.yaml"  # the recipe of the sweep; `recipe.yaml` beside it is the winner's
 _LONGEST_REASON = 2_000
-_OUTCOME = ("score", "best_epoch", "epochs", "seconds", "reason", "memory", "folds")
+_OUTCOME = ("score", "best_epoch", "epochs", "seconds", "reason", "memory", "folds", "cells")
 
 
 @dataclass
@@ -48,8 +48,8 @@ class StoredTrial:
         suggestion: Of the tuner; None for the recipe as it stands.
         asked_at: Place of the question among all calls of the tuner; 0 for the recipe as it stands.
         told_at: Place of the call that told its score; 0 before.
-        folds: Runs of its folds, by number.
-        logged: Epochs that were logged, by fold; 1 stands for a trial without folds.
+        folds: Runs of its folds or origins, by number.
+        logged: Epochs that were logged, by the same; 1 stands for a trial without them.
         cut: Whether it was running when the sweep ended, so that its runs hold epochs already.
     """
 
@@ -134,9 +134,11 @@ class TrialStore:
         entry.record.open()
         entry.record.tags({"sweep.state": "running"})
 
-    def epoch(self, entry: StoredTrial, fold: int, epoch: Epoch, *, folds: int | None) -> None:
-        """Logs an epoch, once: a trial that starts again repeats its epochs."""
-        record = self._fold(entry, fold) if folds else entry.record
+    def epoch(self, entry: StoredTrial, number: int, epoch: Epoch) -> None:
+        """Logs an epoch of the fit of a number, from 1, once: a trial that starts again repeats its epochs."""
+        section = section_of(self.recipe)
+        fold = section.fits[number - 1]
+        record = self._fold(entry, fold) if section.part else entry.record
         if fold not in entry.logged:
             entry.logged[fold] = record.epochs() if entry.cut else 0
         if epoch.number > entry.logged[fold]:
@@ -157,18 +159,24 @@ class TrialStore:
             seconds=outcome.seconds,
             memory=outcome.memory,
             folds=outcome.folds,
+            cells=outcome.cells,
         )
-        for number, (record, score) in enumerate(zip(entry.folds.values(), outcome.folds, strict=False), start=1):
-            record.metrics({"sweep/objective": score, "sweep/best_epoch": fits[number - 1].best_epoch})
+        section = section_of(self.recipe)
+        fitted = dict(zip(section.fits, fits, strict=False))
+        for number, score in enumerate(outcome.folds if fits else (), start=1):
+            record = self._fold(entry, number)
+            record.metrics({"sweep/objective": score})
+            if number in fitted:
+                record.metrics({"sweep/best_epoch": fitted[number].best_epoch})
             record.end("FINISHED")
         # The same names as the sweep's own run has: one column of MLflow's list of runs, which sorts all of them.
         figures = {"objective": outcome.score, "best_epoch": outcome.best_epoch, "seconds": outcome.seconds}
         figures["memory_mb"] = outcome.memory / 1e6
         if entry.trial.spread is not None:
             figures["objective_spread"] = entry.trial.spread
-            entry.record.curve("sweep/objective_by_fold", outcome.folds)
+            entry.record.curve(f"sweep/objective_by_{section.part}", outcome.folds)
         entry.record.metrics({f"sweep/{key}": value for key, value in figures.items()})
-        entry.record.tags({"result": f"{section_of(self.recipe).objective} {figure(outcome.score)}"})
+        entry.record.tags({"result": f"{section.metric} {figure(outcome.score)}"})
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "fits.json").write_text(json.dumps([fit.to_json() for fit in fits]), encoding="utf-8")
             own = trial_recipe(self.recipe, entry.trial.values)
@@ -234,7 +242,7 @@ class TrialStore:
             entry.folds = {int(tags["sweep.fold"]): record for record, tags in found}
         if fold not in entry.folds:
             tags = {KIND: "fold", "sweep.fold": str(fold)}
-            name = f"fold {fold}"
+            name = f"{section_of(self.recipe).part} {fold}"
             entry.folds[fold] = self.tracking.start(
                 experiment_of(self.recipe), name=name, tags=tags, parent=entry.record.run_id
             )

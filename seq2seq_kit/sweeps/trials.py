@@ -27,14 +27,15 @@ class Trial:
         number: From 1; trial 1 is the recipe as it stands.
         values: By dotted recipe key; a key whose condition does not hold is absent.
         state: `cut` is a trial that Ctrl-C or the end of the whole sweep stopped; it runs again on resume.
-        score: The objective at the best epoch, the mean over the folds; finite if finished, else None.
+        score: The objective at the best epoch, over folds their mean, over origins their error; finite if finished, else None.
         best_epoch: The epoch of the score, from 1.
         epochs: Epochs trained.
         seconds: Wall time.
         reason: Why it failed, or was not trained.
         memory: Largest resident set of its process, in bytes; 0 if it left none.
         run_id: Its MLflow run.
-        folds: Scores by fold.
+        folds: Scores by fold, or by origin of a backtest.
+        cells: Values that were forecast at those origins.
 
     Raises:
         ValueError: If a finished trial has no finite score, or another one has a score.
@@ -51,6 +52,7 @@ class Trial:
     memory: int = 0
     run_id: str = ""
     folds: tuple[float, ...] = ()
+    cells: int = 0
 
     def __post_init__(self) -> None:
         # One NaN here would win or lose every comparison of the sweep without a word.
@@ -82,6 +84,15 @@ def ranked(trials: Sequence[Trial], direction: Direction) -> list[Trial]:
 def best_of(trials: Sequence[Trial], direction: Direction) -> Trial | None:
     """The finished trial with the best score, the earlier one of equals; None if none has finished."""
     return next(iter(ranked(trials, direction)), None)
+
+
+def not_comparable(trials: Sequence[Trial], cells: int) -> str:
+    """Why a score over so many forecast values cannot stand beside those of the finished trials; empty if it can."""
+    other = next((trial for trial, _ in finished_of(trials) if trial.cells != cells), None)
+    if other is None:
+        return ""
+    said = f"it forecasts {cells:,} values at the origins, and trial {other.number} {other.cells:,}"
+    return f"{said}: their errors cannot be compared. Search fewer input_steps, or take later origins"
 
 
 def is_better(score: float, other: float | None, direction: Direction) -> bool:

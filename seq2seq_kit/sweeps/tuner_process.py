@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seq2seq_kit.errors import KitError, SweepError
+from seq2seq_kit.executing.executor import start_process
 from seq2seq_kit.processes import end_with_parent, use_folder
-from seq2seq_kit.sweeps.executor import start_process
 from seq2seq_kit.sweeps.tuner import Answer, Suggestion, Tuner
 
 if TYPE_CHECKING:

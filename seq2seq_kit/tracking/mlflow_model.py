@@ -1,5 +1,7 @@
 """What MLflow loads and serves, run by MLflow from a copy inside the logged model: a bundle, for frames or for tensors."""
 
+from typing import Any
+
 import mlflow
 import numpy as np
 import pandas as pd
@@ -18,17 +20,18 @@ class BundleModel(PythonModel):
 
     # MLflow reads the hint of `model_input`: a DataFrame leaves the checking to the signature, for arrays too.
     def predict(
-        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, object] | None = None
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame | np.ndarray:
         """Frames: as `Bundle.answer`. Tensors: the network's output for an array, or for a dict of arrays by input name.
 
-        A model with a detector takes the parameter `verb`, one of its verbs; `detect` answers with the events.
+        A model with a detector takes the parameter `verb`, one of its verbs; `detect` answers with the events. A forecast with
+        intervals takes `samples`, as many sample paths in place of the forecast, and their `seed`.
         """
         if not self.tensors and params:
             from seq2seq_kit.bundles.detecting import DetectingBundle
 
             assert isinstance(self.bundle, DetectingBundle)  # others are served without parameters
-            return self.bundle.answer_to(str(params["verb"]), model_input)
+            return self.bundle.answer_to(model_input, **params)
         if not self.tensors:
             return self.bundle.answer(model_input)
         from seq2seq_kit.models.inference import forward_inputs

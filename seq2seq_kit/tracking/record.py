@@ -148,7 +148,7 @@ class RunRecord:
         bundle: Path,
         examples: Mapping[str, tuple[object, object]],
         pins: Sequence[str],
-        params: Mapping[str, str],
+        params: Mapping[str, str | int],
     ) -> None:
         """The bundle as two pyfuncs with signature, input example and requirements.
 
@@ -234,7 +234,7 @@ def as_params(values: Mapping[str, object]) -> dict[str, str]:
     return {key: texts[name][:_PARAM_LENGTH] for name, key in param_keys(given).items()}
 
 
-def _signature(example: object, answer: object, params: Mapping[str, str]) -> ModelSignature:
+def _signature(example: object, answer: object, params: Mapping[str, str | int]) -> ModelSignature:
     """MLflow's signature; a column of texts may come as anything: times as timestamps, names of series as numbers."""
     from mlflow.models import infer_signature
     from mlflow.types import ColSpec, DataType, Schema

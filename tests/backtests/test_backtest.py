@@ -247,6 +247,34 @@ def test_a_run_is_backtested_by_its_own_recipe(place: Path, tmp_path: Path, caps
     assert "Whether refitting pays is not known: there was one fit." in " ".join(shown.split())
 
 
+@pytest.mark.slow
+def test_a_backtest_and_its_origins_have_one_scale_where_one_series_is_never_forecast(place: Path) -> None:
+    frame = pd.concat([hourly_frame(420, series=("a",)), hourly_frame(16, series=("b",))], ignore_index=True)
+    recipe = quick(series="site", short_series="leave_out") | {"model": "none", "name": "short_one"}
+    found = backtest(recipe, windows=2, stride=6, refit="never", data=frame, tracking_uri=str(place))
+    assert found.rows["series"].unique().tolist() == ["a"]
+    tracking = open_tracking(str(place), create=False)
+    parent = tracking.client.get_run(found.run_id).data.metrics
+    own = [
+        tracking.client.get_run(child.run_id).data.metrics
+        for child, _ in tracking.children(tracking.reopen(found.run_id)[0])
+    ]
+    for key in ("backtest/mae", "backtest/mae_ridge"):
+        if key in parent:
+            assert parent[key] == pytest.approx(np.mean([each[key] for each in own]))
+    assert any(key.startswith("backtest/mae") for key in parent)
+    assert found.scores.name() == "scaled RMSE"
+
+
+def test_the_time_left_of_a_resumed_backtest_is_told_by_what_it_has_done_itself() -> None:
+    """Eight fits of ten were there; the ninth took a minute, so the tenth takes another."""
+    assert BacktestStatus(9, 10, {}, 60.0, before=8).left == pytest.approx(60.0)
+    assert BacktestStatus(8, 10, {9: 0.5}, 30.0, before=8).left == pytest.approx(90.0)
+    assert BacktestStatus(8, 10, {}, 2.0, before=8).left is None
+    assert BacktestStatus(5, 10, {}, 60.0).left == pytest.approx(60.0)
+    assert BacktestStatus(0, 10, {1: 0.1}, 60.0).left is None
+
+
 @pytest.mark.parametrize(
     ("more", "fits"),
     [

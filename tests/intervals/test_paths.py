@@ -209,3 +209,34 @@ def test_older_forecasts_count_less_and_each_series_by_itself(levels_run: TrainR
     used = moved.intervals.used[""][0, :, 0]
     late, newest = 100 * 0.05 * 0.8 / np.sqrt(2), 100 * 0.05 * 0.8
     np.testing.assert_allclose(used, 80 + late + np.array([newest] * 3 + [0.0] * 3))
+
+
+def test_mlflow_serves_sample_paths_where_they_are_asked_for(levels_run: TrainResult, store: Path) -> None:
+    import mlflow
+
+    mlflow.set_tracking_uri(f"sqlite:///{store / 'mlflow.db'}")
+    model = mlflow.pyfunc.load_model(f"runs:/{levels_run.run_id}/model")
+    rows, bundle = hourly_frame(100, seed=9), levels_run.bundle
+    assert isinstance(bundle, ForecastBundle)
+    pd.testing.assert_frame_equal(model.predict(rows), bundle.predict(rows), check_dtype=False)
+    asked: dict[str, object]
+    for asked in ({"samples": 20}, {"samples": 20, "seed": 5}):
+        served = model.predict(rows, params=asked)
+        assert len(served) == 20 * 6
+        pd.testing.assert_frame_equal(served, bundle.predict(rows, **asked), check_dtype=False)  # type: ignore[arg-type]
+    pd.testing.assert_frame_equal(model.predict(rows, params={"seed": 5}), bundle.predict(rows), check_dtype=False)
+    with pytest.raises(Exception, match="samples must be a whole number of at least 1"):
+        model.predict(rows, params={"samples": -1})
+
+
+def test_sample_paths_are_served_of_forecasts_with_intervals_only(
+    levels_run: TrainResult, forecast_run: TrainResult
+) -> None:
+    served, bare = levels_run.bundle, forecast_run.bundle
+    assert isinstance(served, ForecastBundle)
+    assert isinstance(bare, ForecastBundle)
+    assert served.served_params == {"samples": 0, "seed": 0}
+    assert bare.served_params == {}
+    with pytest.raises(ArgumentError) as caught:
+        served.answer_to(hourly_frame(100), verb="detect", samples=3)
+    assert caught.value.code == "not_supported"

@@ -15,9 +15,10 @@ import psutil
 import pytest
 
 from seq2seq_kit.errors import DataError, RecipeError
-from seq2seq_kit.sweeps import executor as executor_module
-from seq2seq_kit.sweeps.executor import LocalExecutor, RunningTrial, start_server
-from seq2seq_kit.sweeps.trial_process import BatchBegan, EpochEnded, Failure, Message, Outcome, TrialTask, _settle
+from seq2seq_kit.executing import executor as executor_module
+from seq2seq_kit.executing.executor import LocalExecutor, RunningTrial, start_server
+from seq2seq_kit.executing.process import BatchBegan, EpochEnded, Failure, Message, Outcome, _settle
+from seq2seq_kit.sweeps.trial_process import TrialTask, run_trial
 from seq2seq_kit.tasks.digest import digest_of
 from seq2seq_kit.validation import resolve
 from tests.conftest import forecast_recipe, hourly_frame
@@ -34,7 +35,7 @@ def executors() -> Iterator[Callable[..., LocalExecutor]]:
     opened: list[LocalExecutor] = []
 
     def make(workers: int = 2, **named: Any) -> LocalExecutor:
-        opened.append(LocalExecutor(workers, **named))
+        opened.append(LocalExecutor(workers, run=run_trial, smaller="Search smaller values", **named))
         return opened[-1]
 
     yield make
@@ -51,7 +52,7 @@ def task(
     recipe["model"] |= model or {}
     rows = hourly_frame(300) if data is None else data
     digest = digest_of(rows, ["time"])
-    return TrialTask(resolve(recipe, ()), "val_loss", None, "min", None, rows, folder, "r" * 32, ["time"], digest)
+    return TrialTask(resolve(recipe, ()), "val_loss", None, "min", None, None, rows, folder, "r" * 32, ["time"], digest)
 
 
 def listen(executor: LocalExecutor, *, until: type[Message] | None = None) -> Iterator[Event]:

@@ -47,6 +47,8 @@ def describe_sweep(
     seconds: float,
     run_id: str,
     tuner: str,
+    part: str = "fold",
+    fits: int | None = None,
     verb: str = "predict",
     board: Sequence[str] = (),
     judged: str = "test",
@@ -61,10 +63,10 @@ def describe_sweep(
         knobs: The space.
         metric, direction: The objective.
         importances: Of the same trials.
-        ended: Why the sweep ended.
-        seconds: Wall time of the whole sweep.
+        ended, seconds: Why the sweep ended, and its wall time.
         run_id: MLflow run of the sweep.
         tuner: KerasTuner's name: random, bayesian, hyperband, grid.
+        part, fits: Whether scores are by `fold` or by `origin`, and how many fits a trial has; default: one for each.
         verb: The first command of the winner's bundle.
         board: Lines of Markdown that compare the winner with the baselines.
         judged: The part that they are of.
@@ -79,9 +81,9 @@ def describe_sweep(
     lines = [f"## {name}: {_headline(best, metric)}", ""]
     if best:
         own = next((trial for trial in trials if trial.number == 1), None)
-        lines += [_compared(best, own, metric, direction), ""]
+        lines += [_compared(best, own, metric, direction, part), ""]
         lines += [*_table(trials, knobs, metric, direction, importances, experiment), ""]
-        lines += [*_over_folds(best), *_all_trials(run_id, experiment, direction)]
+        lines += [*_over_parts(best, part), *_all_trials(run_id, experiment, direction)]
     if board:
         lines += [f"### The winner on the {judged} rows", "", *board, ""]
     if best:
@@ -89,7 +91,7 @@ def describe_sweep(
     widen = edge_hints(best, knobs, importances.shares, accepts=accepts) if best else []
     # Hyperband gives its trials their epochs; trial 1 has the recipe's own.
     where = "`max_epochs`" if best and tuner == "hyperband" and best.number != 1 else "`training.epochs`"
-    if best and _ends_last(best, trials) and not any(line.startswith(where) for line in widen):
+    if best and _ends_last(best, trials, fits) and not any(line.startswith(where) for line in widen):
         widen.append(
             f"the best epoch, {best.best_epoch}, is the last one that was trained: allow more epochs ({where})"
         )
@@ -125,7 +127,7 @@ def _scored(trial: Trial) -> str:
     return figure(trial.score) + (f" ± {figure(trial.spread)}" if trial.spread is not None else "")
 
 
-def _compared(best: Trial, own: Trial | None, metric: str, direction: Direction) -> str:
+def _compared(best: Trial, own: Trial | None, metric: str, direction: Direction, part: str) -> str:
     """The winner's values, and how much better than the recipe as it stands."""
     values = ", ".join(f"{code_in_markdown(key)} {_cell(value)}" for key, value in best.values.items())
     if own is best:
@@ -138,12 +140,12 @@ def _compared(best: Trial, own: Trial | None, metric: str, direction: Direction)
     per_cent = f" ({abs(100 * margin / own.score):.1f} %)" if own.score else ""
     return (
         f"{winner} The recipe as it stands has {metric} {_scored(own)}; the winner is better by "
-        f"{figure(margin)}{per_cent}.{_noise(best, own, margin, direction)}"
+        f"{figure(margin)}{per_cent}.{_noise(best, own, margin, direction, part)}"
     )
 
 
-def _noise(best: Trial, own: Trial, margin: float, direction: Direction) -> str:
-    """The margin beside its spread over the folds; empty without folds."""
+def _noise(best: Trial, own: Trial, margin: float, direction: Direction, part: str) -> str:
+    """The margin beside its spread over the folds or origins; empty without them."""
     if len(best.folds) < 2:
         return ""
     if len(own.folds) != len(best.folds):
@@ -154,11 +156,11 @@ def _noise(best: Trial, own: Trial, margin: float, direction: Direction) -> str:
         margins = [sign * (theirs - its) for its, theirs in zip(best.folds, own.folds, strict=True)]
         margin, spread, what = fmean(margins), stdev(margins), "the spread of the margin"
         won = sum(each > 0 for each in margins)
-        what = f"it is better in {won} of {count_of(len(margins), 'fold')}, and {what}"
+        what = f"it is better in {won} of {count_of(len(margins), part)}, and {what}"
     assert spread is not None
     if margin < spread:
-        return f" **That may be noise**: {what} over the folds is {figure(spread)}, more than the margin."
-    return f" Over the folds, {what} is {figure(spread)}."
+        return f" **That may be noise**: {what} over the {part}s is {figure(spread)}, more than the margin."
+    return f" Over the {part}s, {what} is {figure(spread)}."
 
 
 def _table(
@@ -207,11 +209,16 @@ def _all_trials(run_id: str, experiment: str, direction: Direction) -> list[str]
     return [f"{links}; figures: `sweep/` under Artifacts.", ""]
 
 
-def _over_folds(best: Trial) -> list[str]:
+def _over_parts(best: Trial, part: str) -> list[str]:
+    count = f"{count_of(len(best.folds), part)} ± standard deviation"
     if not best.folds:
         return []
-    count = count_of(len(best.folds), "fold")
-    return [f"Means over {count} ± standard deviation; best epoch, weights and fit are those of the last fold.", ""]
+    if part == "origin":
+        return [
+            f"Errors at {count}; the best epoch is the last fit's. The winner is trained on the recipe's own split.",
+            "",
+        ]
+    return [f"Means over {count}; best epoch, weights and fit are those of the last fold.", ""]
 
 
 def _cell(value: object) -> str:
@@ -239,15 +246,14 @@ def _mattered(importances: Importances) -> list[str]:
     return [*lines, "", f"Shares of what a forest on {count} knows about the objective ({r2}: {trust})."]
 
 
-def _ends_last(best: Trial, trials: Sequence[Trial]) -> bool:
-    longest = max(t.epochs / max(len(t.folds), 1) for t in trials if t.state == "finished")
+def _ends_last(best: Trial, trials: Sequence[Trial], fits: int | None) -> bool:
+    longest = max(t.epochs / (fits or max(len(t.folds), 1)) for t in trials if t.state == "finished")
     return best.best_epoch is not None and best.best_epoch >= longest
 
 
 def _spent(trials: Sequence[Trial], ended: Ended, seconds: float, tuner: str) -> str:
-    counts = [
-        (sum(trial.state == state for trial in trials), state) for state in ("finished", "failed", "cut", "running")
-    ]
+    states = ("finished", "failed", "cut", "running")
+    counts = [(sum(trial.state == state for trial in trials), state) for state in states]
     told = ", ".join(f"{count} {state}" for count, state in counts if count or state == "finished")
     epochs = count_of(sum(trial.epochs for trial in trials), "epoch")
     how = _EXHAUSTED.get(tuner, _EXHAUSTED_OTHERWISE) if ended == "exhausted" else _ENDED[ended]

@@ -1,4 +1,4 @@
-"""Where trials run: the `Executor` protocol, and processes on this machine.
+"""Where trials and other fits run: the `Executor` protocol, and processes on this machine.
 
 Each process is fresh, forked from a server that has imported TensorFlow, and is watched for its death, time and memory.
 """
@@ -21,8 +21,8 @@ import psutil
 
 from seq2seq_kit.data.tables.memory import free_memory
 from seq2seq_kit.errors import SweepError
+from seq2seq_kit.executing.process import BatchBegan, EpochEnded, Failure, Message, Outcome, Task, main
 from seq2seq_kit.processes import STARTED_BY
-from seq2seq_kit.sweeps.trial_process import BatchBegan, EpochEnded, Failure, Message, Outcome, Task, main
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
@@ -30,11 +30,12 @@ if TYPE_CHECKING:
 _WATCH_SECONDS = 0.5  # between two looks at time and memory
 _SHARE = 0.9  # of the free memory that all trials together may take
 _STDERR_LINES = 3
+_WORKER_BYTES = 10**9  # a fit of a small model takes about half of it
 _MESSAGES_AT_ONCE = 20  # of one trial
 
 
 class RunningTrial(Protocol):
-    """A trial that an executor has started."""
+    """A trial, or another task, that an executor has started."""
 
     @property
     def task(self) -> Task: ...
@@ -99,18 +100,20 @@ class LocalExecutor:
 
     Args:
         workers: How many trials may run at a time.
+        run: What a process does with its task; a function of a module.
+        smaller: What to do about a task that takes too much memory, as a message says it.
         minutes: Longest time of a trial; None: no limit.
-        run: What a process does with its task, if that is no trial; a function of a module.
     """
 
     def __init__(
         self,
         workers: int,
         *,
+        run: Callable[[Any, connection.Connection], Outcome],
+        smaller: str,
         minutes: float | None = None,
-        run: Callable[[Any, connection.Connection], Outcome] | None = None,
     ) -> None:
-        self.workers, self.minutes, self.run = workers, minutes, run
+        self.workers, self.run, self.smaller, self.minutes = workers, run, smaller, minutes
         self.running: list[LocalTrial] = []
         self.share = int(free_memory() * _SHARE / workers)
         self._watched = 0.0
@@ -173,7 +176,7 @@ class LocalExecutor:
                 if size > self.share:
                     reason = (
                         f"out of memory: it held {size / 1e9:.1f} GB, and the share of each of {self.workers} workers is "
-                        f"{self.share / 1e9:.1f} GB. Search smaller values, or call with fewer --workers"
+                        f"{self.share / 1e9:.1f} GB. {self.smaller}, or call with fewer --workers"
                     )
                     each.stopped = Failure("memory", reason)
             if self.minutes is not None and now - each.began > self.minutes * 60:
@@ -192,7 +195,7 @@ def start_server() -> ForkServerContext | SpawnContext:
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
     context = get_context("forkserver")
-    context.set_forkserver_preload(["seq2seq_kit.sweeps.preload"])
+    context.set_forkserver_preload(["seq2seq_kit.preload"])
     with _settings(), _without_main():
         from multiprocessing import forkserver
 
@@ -215,13 +218,22 @@ def start_process(target: Callable[..., None], *arguments: object) -> tuple[Base
     except (OSError, EOFError) as error:
         ours.close()
         raise SweepError(
-            f"no process could be started for the sweep: {error or type(error).__name__}. Perhaps memory is short: resume with "
-            "fewer --workers",
+            f"no process could be started: {error or type(error).__name__}. Perhaps memory is short: resume with fewer --workers",
             code="process_not_started",
         ) from error
     finally:
         theirs.close()
     return process, ours
+
+
+def default_workers() -> int:
+    """The number of cores, or fewer if memory is short."""
+    return max(1, min(cores(), free_memory() // _WORKER_BYTES))
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _death_of(trial: LocalTrial) -> Failure:

@@ -1,0 +1,1 @@
+"""Fits in processes of their own: those of sweeps, backtests and ensembles."""
