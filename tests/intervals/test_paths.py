@@ -1,6 +1,7 @@
 """Sample paths: their quantiles are those of the intervals, and their steps hang together as those of the calibration windows."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -219,11 +220,11 @@ def test_mlflow_serves_sample_paths_where_they_are_asked_for(levels_run: TrainRe
     rows, bundle = hourly_frame(100, seed=9), levels_run.bundle
     assert isinstance(bundle, ForecastBundle)
     pd.testing.assert_frame_equal(model.predict(rows), bundle.predict(rows), check_dtype=False)
-    asked: dict[str, object]
-    for asked in ({"samples": 20}, {"samples": 20, "seed": 5}):
+    ways: list[dict[str, Any]] = [{"samples": 20}, {"samples": 20, "seed": 5}]
+    for asked in ways:
         served = model.predict(rows, params=asked)
         assert len(served) == 20 * 6
-        pd.testing.assert_frame_equal(served, bundle.predict(rows, **asked), check_dtype=False)  # type: ignore[arg-type]
+        pd.testing.assert_frame_equal(served, bundle.predict(rows, **asked), check_dtype=False)
     pd.testing.assert_frame_equal(model.predict(rows, params={"seed": 5}), bundle.predict(rows), check_dtype=False)
     with pytest.raises(Exception, match="samples must be a whole number of at least 1"):
         model.predict(rows, params={"samples": -1})
