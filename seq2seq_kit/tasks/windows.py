@@ -121,7 +121,7 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
         """Columns of which the model reads how they lie beside the window's own level."""
         columns = self.prepared.columns
         if getattr(self.recipe.model, "normalise", "none") != "none":
-            return columns.inputs
+            return [name for name in columns.inputs if name not in columns.known_future]  # those it reads as they are
         return columns.targets if columns.window_scaling == "standard" else []
 
     def check(self) -> list[Finding]:

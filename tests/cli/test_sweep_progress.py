@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -139,17 +140,20 @@ def test_a_notebook_has_one_line_that_is_written_over_and_what_failed(
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     reporter = reporter_at_hand()
     assert isinstance(reporter, SweepInNotebook)
+    clock = iter([*np.linspace(0, 0.9, 600).tolist(), 1.1, 1.2])
+    monkeypatch.setattr("seq2seq_kit.sweeps.in_notebook.time", SimpleNamespace(monotonic=lambda: next(clock)))
     begun = replace(STATUS, trials=[TRIALS[3]], seconds=5.0, left=None)
     for _ in range(600):  # several times a second: all but the first are left out
         reporter.on_status(begun)
+    reporter.on_status(begun)
     reporter.on_trial(TRIALS[0], best=True)
     reporter.on_trial(TRIALS[2], best=False)
     reporter.on_status(STATUS)
     lines = capsys.readouterr().out.split("\r")[1:]
     assert [line.rstrip() for line in lines] == [
-        "0 of 20 trials finished; 5 s so far; running: 4 (25%)",
+        *["0 of 20 trials finished; 5 s so far; running: 4 (25%)"] * 2,
         "trial 3 failed: the loss [of all] became nan",
         summary(STATUS),
     ]
-    assert [line.endswith("\n") for line in lines] == [False, True, False]
+    assert [line.endswith("\n") for line in lines] == [False, False, True, False]
     assert {len(line.rstrip("\n")) for line in lines} == {100}

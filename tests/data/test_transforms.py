@@ -282,6 +282,13 @@ def test_a_level_that_each_window_loses_is_none_outside_the_training_range(norma
     recipe["model"] = recipe["model"] | {"normalise": normalise}
     job = open_job(parse_recipe(recipe), hourly_frame().assign(load=lambda f: f["load"] + np.arange(600.0)))
     assert ("test_outside_training_range" in [finding.code for finding in job.check()]) == told
+    job = open_job(
+        parse_recipe(recipe | {"data": recipe["data"] | {"known_future": ["heat"]}}),
+        hourly_frame().assign(heat=np.arange(600.0)),
+    )
+    assert "test_outside_training_range" in [finding.code for finding in job.check()], (
+        "which no window's level is taken from"
+    )
 
 
 CHAINS = [
@@ -321,6 +328,26 @@ def test_what_a_chain_makes_of_a_column_is_what_each_makes_of_the_one_before() -
     expected = np.diff(load[24:] - load[:-24])[lost - 25 :]
     scaled = prepared.matrix[lost:, 0].astype(float)
     np.testing.assert_allclose(scaled * prepared.scaler.scale[0, 0] + prepared.scaler.center[0, 0], expected, atol=1e-6)
+
+
+def test_differences_of_several_columns_cost_the_rows_of_the_longest() -> None:
+    chains = {"load": ["log", "seasonal_diff"], "heat": "seasonal_diff"}
+    prepared = prepared_of(transform=chains, inputs=["load", "heat"], targets=["load", "heat"])
+    assert prepared.scaler.transforms is not None
+    assert prepared.scaler.transforms.lost == prepared.segments[0, 0] == 24
+    windows = np.arange(prepared.count("val"))
+    restored = prepared.restore(prepared.scaled_targets("val", windows), "val", windows)
+    np.testing.assert_allclose(restored, prepared.truth("val", windows), rtol=1e-4)
+
+
+@pytest.mark.parametrize("more", [{"scaling": "none"}, {"window_scaling": "mean_abs"}])
+def test_a_difference_of_logarithms_goes_on_from_a_usual_value_where_none_is_known(more: dict[str, Any]) -> None:
+    frame = hourly_frame()
+    frame.loc[:40, "load"] = np.nan
+    prepared = prepared_of(frame, transform={"load": ["log", "diff"]}, missing="mask", **more)
+    windows = np.arange(prepared.count("train"))
+    restored = prepared.restore(np.zeros_like(prepared.scaled_targets("train", windows)), "train", windows)
+    assert np.nanmin(restored) > 20
 
 
 def test_no_change_of_a_chain_goes_on_from_the_rows_a_season_before() -> None:

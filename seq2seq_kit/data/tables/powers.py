@@ -19,7 +19,7 @@ def best_power(values: np.ndarray) -> float:
 
 
 def best_power_on_disk(values: RowsOnDisk, column: int, rows: np.ndarray) -> float:
-    """As `best_power` of a column in ranges of rows, `(first, end)` each; it is read some thirty times."""
+    """As `best_power` of a column in ranges of rows, `(first, end)` each; it is read some forty times."""
 
     def cells() -> Iterator[np.ndarray]:
         for first, end in rows.tolist():

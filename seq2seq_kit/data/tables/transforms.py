@@ -198,6 +198,15 @@ class Transforms:
         return cls(columns, list(methods), power, lag, center, scale, then)
 
 
+def staged(chosen: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """The chains of a recipe with `none` before a difference, where one that follows a logarithm is to stand beside it.
+
+    Each stage loses the rows of its longest difference in all columns.
+    """
+    after = any(len(chain) > 1 and chain[0] not in LAGGED for chain in chosen.values())
+    return {name: ["none"] * (after and chain[0] in LAGGED) + list(chain) for name, chain in chosen.items()}
+
+
 def forward(method: str, values: np.ndarray, power: float = 0.0) -> np.ndarray:
     """`log`, `log1p` or `box_cox` (Box and Cox 1964) of values; NaN stays."""
     if method == "log1p":
@@ -233,6 +242,7 @@ def transforms_of(
     Raises:
         DataError: See `Transforms.apply`.
     """
+    chosen = staged(chosen)
     methods = [next(iter(chosen.get(name, ())), "none") for name in columns]
     rest = {name: chain[1:] for name, chain in chosen.items() if len(chain) > 1}
     lag = [{"diff": 1, "seasonal_diff": season}.get(method, 0) for method in methods]

@@ -12,7 +12,7 @@ from seq2seq_kit.data.tables.seasons import seasons_within
 from seq2seq_kit.data.tables.series import pad_left, without_padding
 from seq2seq_kit.data.tables.splits import Split, fill_missing
 from seq2seq_kit.data.tables.table import Table, refuse_missing
-from seq2seq_kit.data.tables.transforms import transforms_of
+from seq2seq_kit.data.tables.transforms import staged, transforms_of
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Data, HorizonData, WindowData
 
@@ -41,7 +41,13 @@ def fit_on(data: Data, table: Table, rows: np.ndarray) -> Scaler:
         return found
     season = season_of(data, table, rows) if any("seasonal_diff" in chain for chain in data.transforms.values()) else 1
     transforms = transforms_of(data.transforms, table, rows, columns=columns, season=season)
-    level = replace(transforms, center=found.center, scale=found.scale)
+    center = found.center
+    if (
+        transforms.then
+    ):  # 0, the centre of what is not scaled, has no logarithm where no value is known before a difference
+        usual = fit_scaler(table.values, rows, columns=columns, methods=["standard"] * len(columns), series=per_series)
+        center = np.where(center > 0, center, usual.center)
+    level = replace(transforms, center=center, scale=found.scale)
     return replace(fitted(transforms.apply(table)), transforms=level)
 
 
@@ -96,7 +102,7 @@ def rows_lost(data: Data, scaler: Scaler | None = None) -> int:
     """Rows at the start of a stretch that have no difference; without a scaler those of `diff`, whose lag needs no fit."""
     if scaler is not None:
         return scaler.transforms.lost if scaler.transforms else 0
-    chains = list(data.transforms.values()) if isinstance(data, WindowData) else []
+    chains = list(staged(data.transforms).values()) if isinstance(data, WindowData) else []
     return sum(
         "diff" in (chain[at] for chain in chains if len(chain) > at) for at in range(max(map(len, chains), default=0))
     )
