@@ -17,6 +17,7 @@ from seq2seq_kit.data.tables.categories import FIRST
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.names import joined_name, parts_of_name
 from seq2seq_kit.data.tables.series import without_padding
+from seq2seq_kit.data.tables.splits import CALIBRATION
 from seq2seq_kit.data.tables.table import Table
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.recipe.fields import HorizonData
@@ -57,7 +58,7 @@ class Rows:
     def of(cls, prepared: Prepared, schedule: Schedule, *, before_test: bool = False) -> Rows:
         """Rows as they were read for a forecast, with the origins of a schedule: the last one's forecast ends with its series.
 
-        With `before_test` the rows end where the test part begins: of it nothing is kept.
+        With `before_test` the rows end where the calibration part begins, or else the test part: of these nothing is kept.
         """
         data, table, columns = prepared.data, without_padding(prepared.table), prepared.columns
         assert isinstance(data, HorizonData)
@@ -65,7 +66,9 @@ class Rows:
         known = [name for name in data.known_future if name not in data.static]
         frame, bounds = _frame_of(data, table, columns), table.bounds
         if before_test:
-            behind = prepared.table.bounds[1:] - prepared.split.rows("test")[:, 0]  # padding stands before the rows
+            behind = (
+                prepared.table.bounds[1:] - prepared.split.rows(CALIBRATION)[:, 0]
+            )  # padding stands before the rows
             kept = np.diff(bounds) - behind
             frame = _between(frame, bounds, np.zeros_like(kept), kept)
             bounds = np.concatenate([[0], np.cumsum(kept)])

@@ -15,9 +15,11 @@ def _form(value: object) -> str:
 
 
 class Backtest(Section):
-    """The origins at which a trial is fitted and forecasts; all lie before the test part."""
+    """The origins at which a trial is fitted and forecasts; all lie before the calibration and the test part."""
 
-    windows: int = Field(ge=1, le=_MOST, description="Origins; the last one's forecast ends before the test part.")
+    windows: int = Field(
+        ge=1, le=_MOST, description="Origins; the last forecast ends before calibration and test part."
+    )
     stride: int | None = Field(
         None, ge=1, description="Rows from one origin to the next; default: the recipe's `output_steps`."
     )

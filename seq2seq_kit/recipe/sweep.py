@@ -54,7 +54,8 @@ class Sweep(Section):
         None, ge=2, le=1_000, description="Judge each trial by as many expanding folds in time order instead of one."
     )
     backtest: Backtest | None = Field(
-        None, description="Judge each trial by its forecasts at past moments before the test part, in place of folds."
+        None,
+        description="Judge each trial by its forecasts at past moments before calibration and test, in place of folds.",
     )
     refit: bool = Field(False, description="Train the winner once more, on train and validation rows.")
     max_epochs: int | None = Field(

@@ -70,8 +70,9 @@ class Trial:
 
 
 def finished_of(trials: Sequence[Trial]) -> list[tuple[Trial, float]]:
-    """The finished trials with their scores, by number."""
-    scored = [(trial, trial.score) for trial in trials if trial.score is not None]
+    """The finished trials with their scores, by number; of a backtest those that forecast as many values as any of them."""
+    most = max((trial.cells for trial in trials if trial.score is not None), default=0)
+    scored = [(trial, trial.score) for trial in trials if trial.score is not None and trial.cells == most]
     return sorted(scored, key=lambda pair: pair[0].number)
 
 
@@ -88,7 +89,7 @@ def best_of(trials: Sequence[Trial], direction: Direction) -> Trial | None:
 
 def not_comparable(trials: Sequence[Trial], cells: int) -> str:
     """Why a score over so many forecast values cannot stand beside those of the finished trials; empty if it can."""
-    other = next((trial for trial, _ in finished_of(trials) if trial.cells != cells), None)
+    other = next((trial for trial, _ in finished_of(trials) if trial.cells > cells), None)
     if other is None:
         return ""
     said = f"it forecasts {cells:,} values at the origins, and trial {other.number} {other.cells:,}"

@@ -19,7 +19,7 @@ from seq2seq_kit.sweeps import SweepResult, best_recipe, resume_sweep, sweep
 from seq2seq_kit.sweeps.origins import cost_of, judge_at_origins, origins_of
 from seq2seq_kit.sweeps.report.summary import describe_sweep
 from seq2seq_kit.sweeps.status import Silent, Status
-from seq2seq_kit.sweeps.trials import Trial, not_comparable
+from seq2seq_kit.sweeps.trials import Trial, best_of, not_comparable
 from seq2seq_kit.tracking.client import open_tracking
 from tests.backtests.test_rows import HOLES, SITES
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame, next_step_recipe, tag_recipe
@@ -92,6 +92,17 @@ def test_the_last_forecast_ends_with_the_row_before_the_test_part() -> None:
         assert rows.cutoffs(3)[name] == own["time"].iloc[-1 - 6]
     whole = Rows.of(job.prepared, Schedule.of(3, 5, 2, None, 0))
     assert len(whole.frame) - len(rows.frame) == (parts[:, 1] - parts[:, 0]).sum()
+
+
+def test_the_calibration_part_judges_no_trial() -> None:
+    data = {"series": "site", "split": {"val": 0.2, "calibration": 0.15, "test": 0.15}}
+    job: Any = open_job(parse_recipe(forecast_recipe(**data) | {"levels": [60]}), SITES)
+    rows = Rows.of(job.prepared, Schedule.of(3, 5, 2, None, 0), before_test=True)
+    parts = job.prepared.split.rows("calibration")
+    assert (parts[:, 1] > parts[:, 0]).all()
+    for place, name in enumerate(rows.series):
+        own = rows.frame[rows.frame["site"] == name]
+        assert own["time"].max() == job.prepared.table.times[parts[place, 0] - 1]
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +211,8 @@ def test_the_winner_is_trained_on_its_own_split_and_evaluated_once(found: SweepR
     assert max(notes.most) > 0.5
 
 
-def test_the_cost_is_told_before_the_first_trial(notes: Notes) -> None:
+def test_the_cost_is_told_before_the_first_trial(found: SweepResult, notes: Notes) -> None:
+    assert found.trials
     cost = next(text for text in notes.said if "fits a trial" in text)
     assert "before the test rows, 3 origins, 5 rows apart, refit every 2 origins, expanding: 2 fits a trial" in cost
     assert notes.said.index(cost) == 0 or "winner" not in " ".join(notes.said[: notes.said.index(cost)])
@@ -260,6 +272,10 @@ def test_scores_over_other_values_do_not_stand_beside_each_other() -> None:
     assert not not_comparable(trials, 12)
     assert not_comparable(trials, 8).startswith("it forecasts 8 values at the origins, and trial 1 12: ")
     assert not not_comparable(trials[1:], 8)
+    assert not not_comparable(trials, 20)
+    more = Trial(3, {}, "finished", 0.9, folds=(0.9, 0.9), cells=20)
+    for order in ([*trials, more], [more, *trials]):  # whichever finishes first
+        assert best_of(order, "min") is more
 
 
 def test_the_note_speaks_of_origins_and_counts_the_epochs_of_fits() -> None:
