@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +15,7 @@ What = Literal["data", "versions", "curves", "figures", "predictions"]
 # after 30 epochs, one and two threads to 2e-14; other rows to 5e-2 and more.
 ROUNDING = 1e-4
 _OF_ONE = ("skill", "r2")  # shares, which may be about 0
+_NOTHING = 1e-9  # of the largest value of a metric: an exact baseline's error is rounding, and so is what it differs by
 _SHOWN = 3
 
 
@@ -69,7 +71,7 @@ def compare_curves(then: Mapping[str, Mapping[int, float]], now: Mapping[str, Ma
         return Difference("curves", float("inf"), f"there is no {', '.join(missing[:_SHOWN])} now")
     lengths = {name: (len(then[name]), len(now[name])) for name in then if set(then[name]) != set(now[name])}
     apart = {
-        (epoch, name): _apart(value, now[name][epoch])
+        (epoch, name): relative(value, now[name][epoch])
         for name, values in then.items()
         for epoch, value in values.items()
         if epoch in now[name]
@@ -91,7 +93,13 @@ def compare_figures(then: Mapping[str, float], now: Mapping[str, float]) -> Diff
         return Difference("figures", None, "the original has none")
     if missing := [name for name in then if name not in now]:
         return Difference("figures", float("inf"), f"there is no {', '.join(missing[:_SHOWN])} now")
-    apart = {name: _apart(value, now[name], name) for name, value in then.items()}
+    most: dict[str, float] = {}
+    for name, value in then.items():
+        most[_metric(name)] = max(most.get(_metric(name), 0.0), abs(value) if math.isfinite(value) else 0.0)
+    apart = {
+        name: relative(value, now[name], 1.0 if name.endswith(_OF_ONE) else _NOTHING * most[_metric(name)])
+        for name, value in then.items()
+    }
     worst = max(apart, key=lambda name: apart[name])
     if not apart[worst]:
         return Difference("figures", 0.0, f"equal: {len(then)}")
@@ -118,9 +126,14 @@ def compare_predictions(then: np.ndarray, now: np.ndarray | None) -> Difference:
     )
 
 
-def _apart(then: float, now: float, name: str = "") -> float:
-    """Relative difference of two numbers."""
-    if then == now:
+def relative(then: float, now: float, least: float = 0.0) -> float:
+    """Relative difference of two numbers, of at least the size `least`; infinite where only one of them is a number."""
+    if then == now or (math.isnan(then) and math.isnan(now)):
         return 0.0
-    least = 1.0 if name.endswith(_OF_ONE) else 0.0
+    if not (math.isfinite(then) and math.isfinite(now)):
+        return math.inf
     return abs(then - now) / max(abs(then), abs(now), least)
+
+
+def _metric(name: str) -> str:
+    return name.replace("/", "_").rpartition("_")[2]

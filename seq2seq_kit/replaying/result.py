@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import pandas as pd
 
-from seq2seq_kit.replaying.differences import ROUNDING, Difference, What
+from seq2seq_kit.replaying.differences import ROUNDING, Difference, What, relative
 from seq2seq_kit.replaying.spread import Spread
 from seq2seq_kit.results import TrainResult
 
@@ -73,7 +74,7 @@ def judge(
         return Judged("different", "data", f"the training was of {data.said}")
     assert first is not None
     if tolerance is not None and then:
-        far = max(abs(now[name] - value) / max(abs(value), abs(now[name]), 1e-300) for name, value in then.items())
+        far = max(relative(value, now.get(name, math.nan)) for name, value in then.items())
         if far <= tolerance:
             said = f"{', '.join(then)} differ by {far:.2g}; the tolerance of {tolerance:g} was given, no spread was measured"
             return Judged("tolerance", first.what, said)

@@ -44,8 +44,9 @@ def _levels(state: Mapping[str, object], job: Job) -> list[str]:
         if old.shape != new.shape:
             return [f"{len(old)} series then, {len(new)} now"]
         off = ~np.isclose(old, new, rtol=_SAME, atol=0, equal_nan=True)
+        at = off.argmax(axis=0)  # the first series of each column that moved
         moved += [
-            f"training {key} of {name} {old[0, place]:.6g} then, {new[0, place]:.6g} now"
+            f"training {key} of {name} {old[at[place], place]:.6g} then, {new[at[place], place]:.6g} now"
             for place, name in enumerate(now["columns"])
             if off[:, place].any()
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import time
@@ -192,20 +193,22 @@ def _concluded(
     """The verdict, where it is needed after trainings with other seeds; it is logged with the replay."""
     spread, judged = None, Judged("interrupted", None, "the training was cut short")
     if now is not None:
-        then, own = (_told(facts.figures, original, trained) for facts in (original, now))
+        then = _told(original.figures, trained)
+        own = {name: now.figures.get(name, math.nan) for name in then}
         judged = judge(differences, then, own, tolerance=tolerance)
         if judged.verdict == "different" and judged.first != "data" and seeds:
             spread = _spread(own, original, trained, seeds, rows, how)
-            judged = judge(differences, then, own, spread=spread, tolerance=tolerance)
+            cut = Judged("interrupted", judged.first, "the trainings with other seeds were cut short")
+            judged = cut if spread is None else judge(differences, then, own, spread=spread, tolerance=tolerance)
     result = ReplayResult(original.run_id, trained.run_id, judged, differences, trained, spread)
     _log(result, how.tracking)
     return result
 
 
-def _told(figures: Mapping[str, float], original: RunFacts, trained: TrainResult) -> dict[str, float]:
-    """The error of the model on each part, which both trainings have."""
+def _told(figures: Mapping[str, float], trained: TrainResult) -> dict[str, float]:
+    """The error of the original's model on each part."""
     keys = dict.fromkeys(f"{board.part}/{board.headline}" for board in (trained.val, trained.board))
-    return {key: figures[key] for key in keys if key in original.figures and key in figures}
+    return {key: figures[key] for key in keys if key in figures}
 
 
 def _spread(
@@ -224,7 +227,7 @@ def _spread(
             return None
         for board in (found.val, found.board):
             if (key := f"{board.part}/{board.headline}") in figures and len(figures[key]) == place:
-                figures[key].append(board.metrics()[board.headline])
+                figures[key].append(board.metrics().get(board.headline, math.nan))
     return Spread(used, figures)
 
 

@@ -80,6 +80,34 @@ def test_the_original_lies_among_trainings_of_other_seeds_or_does_not(then: floa
     assert "5 trainings" in judged.why
 
 
+@pytest.mark.parametrize(
+    "spread",
+    [
+        Spread([0, 1, 2], {}),
+        Spread([0, 1, 2], {"val/rmse": [2.0, 1.0, 3.0]}),
+        Spread([0, 1, 2], {"val/rmse": [2.0, 1.0, 3.0], "test/rmse": [np.nan, 4.0, 4.1]}),
+    ],
+)
+def test_errors_that_are_not_known_now_lie_in_no_spread_and_no_tolerance(spread: Spread) -> None:
+    for now in ({"val/rmse": 2.0}, {"val/rmse": 2.0, "test/rmse": np.nan}):
+        judged = judge(differences(far=0.1), FIGURES, now, spread=spread, tolerance=0.5)
+        assert judged.verdict == "different"
+    assert judge(differences(far=0.1), {}, {}, spread=spread, tolerance=0.5).verdict == "different"
+
+
+def test_what_is_no_number_in_one_of_two_trainings_differs() -> None:
+    then = {"val/rmse": 1.0, "test/rmse": 2.0}
+    assert compare_figures(then, then | {"test/rmse": np.nan}).largest == np.inf
+    assert compare_figures(then | {"test/rmse": np.nan}, then | {"test/rmse": np.nan}).largest == 0.0
+    assert compare_curves({"loss": {1: 1.0}}, {"loss": {1: np.nan}}).largest == np.inf
+
+
+def test_the_error_of_an_exact_baseline_is_rounding() -> None:
+    then = {"test/rmse": 3.0, "test_baselines/ridge_rmse": 1e-13}
+    assert compare_figures(then, then | {"test_baselines/ridge_rmse": 3e-13}).rounding
+    assert not compare_figures(then, then | {"test_baselines/ridge_rmse": 3e-6}).rounding
+
+
 def test_a_spread_lets_a_further_training_out_as_rarely_as_it_says() -> None:
     rng = np.random.default_rng(0)
     tries = 1_000
