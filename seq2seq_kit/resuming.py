@@ -11,7 +11,7 @@ from seq2seq_kit.opening import open_training
 from seq2seq_kit.results import Reporter, Silent, TrainResult
 from seq2seq_kit.runs import carry_out, checked
 from seq2seq_kit.tasks import load_recipe
-from seq2seq_kit.tasks.digest import digest_of
+from seq2seq_kit.tasks.digest import digest_of, has_digest
 from seq2seq_kit.tasks.job import Job
 from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.tracking.resuming import checkpoint_of, require_begun, resumable
@@ -99,7 +99,8 @@ def _require_same_data(job: Job, digest: str, run_id: str) -> None:
     Raises:
         DataError: The digest is another one.
     """
-    if (found := digest_of(job.source, job.columns)) != digest:
+    found = digest_of(job.source, job.columns)
+    if not has_digest(job.source, job.columns, digest):
         raise DataError(
             f"the data has changed since the run {run_id} began. Expected rows with the digest {digest}. Received: {found}. "
             "Restore the rows, or train again",

@@ -30,7 +30,7 @@ from seq2seq_kit.reports.notes import describe_run
 from seq2seq_kit.results import Announcer, Reporter, Silent, TrainResult, reporter_at_hand
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.beginning import own_classes
-from seq2seq_kit.tasks.digest import digest_of
+from seq2seq_kit.tasks.digest import digest_of, has_digest
 from seq2seq_kit.tasks.ensembles import judge_members, kept
 from seq2seq_kit.tasks.job import Job
 from seq2seq_kit.tasks.last_fit import fit_last, refuse_seen_rows, refuse_seen_start
@@ -248,7 +248,7 @@ def evaluate(
         return bundle.evaluate(rows, origin=str(data) if isinstance(data, str | Path) else "the data")
     refuse_seen_rows(bundle)
     job = open_job(bundle.recipe)
-    if digest_of(job.source, job.columns) != bundle.info.get("data_sha256"):
+    if not has_digest(job.source, job.columns, bundle.info.get("data_sha256")):
         told = f"{bundle.recipe.source} has changed since the training; the figures are of its present rows"
         warnings.warn(told, stacklevel=2)
     return job.report(bundle, job.evaluated)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seq2seq_kit.errors import ArgumentError
+
 DECILES = (20.0, 40.0, 60.0, 80.0)  # the levels whose ends are the deciles, without the median
 
 
@@ -62,7 +64,12 @@ class Prediction:
             targets: Their names.
             levels: Whose ends, as they are to stand there; some of `self.levels`.
             quantiles: Columns by probability (`sold_q0.1`, `sold_q0.5`) instead of by level (`sold_lo_80`, `sold_hi_80`).
+
+        Raises:
+            ArgumentError: A target is called as an end of another one's interval.
         """
+        if quantiles or levels:
+            require_own_names(targets, levels, quantiles=quantiles)
         found: dict[str, np.ndarray] = {}
         for k, target in enumerate(targets):
             found[target] = self.point[..., k]
@@ -77,6 +84,20 @@ class Prediction:
                     for each, place in zip(asked, places, strict=True)
                 }
         return found
+
+
+def require_own_names(targets: Sequence[str], levels: Sequence[float], *, quantiles: bool = False) -> None:
+    """Raises `ArgumentError` where a target is called as an end of another one's interval, which would overwrite it."""
+    ends = [f"q{named(each)}" for each in probabilities_of(levels)] if quantiles else []
+    ends = ends or [f"{side}_{named(level)}" for level in levels for side in ("lo", "hi")]
+    for target in targets:
+        for end in ends:
+            if f"{target}_{end}" in targets:
+                raise ArgumentError(
+                    f"the target {target}_{end} is called as an end of the intervals of {target}, so one would overwrite the other. "
+                    f"Expected names that differ. Rename the column, or ask for no intervals, or for other levels",
+                    code="ambiguous_column",
+                )
 
 
 def as_prediction(predicted: np.ndarray | Prediction) -> Prediction:

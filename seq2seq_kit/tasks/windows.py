@@ -29,6 +29,7 @@ from seq2seq_kit.evaluation.naive import require_mase
 from seq2seq_kit.evaluation.ridge import Ridge, fit_ridge, forms_of
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.intervals.calibration import LEARNED_UNTIL, learned_until, require_calibration
+from seq2seq_kit.intervals.prediction import require_own_names
 from seq2seq_kit.recipe.fields import WindowData
 from seq2seq_kit.reports import plots
 from seq2seq_kit.reports.anomaly_page import write_anomaly_page
@@ -126,6 +127,7 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
 
     def check(self) -> list[Finding]:
         if self.levels:
+            require_own_names(self.prepared.columns.targets, self.levels)
             require_calibration(self.prepared, self.levels)
         if self.recipe.training.monitor == "val_mase":
             require_mase(self.prepared)

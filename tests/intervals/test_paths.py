@@ -14,7 +14,7 @@ from seq2seq_kit.intervals.prediction import Prediction, probabilities_of
 from seq2seq_kit.results import TrainResult
 from seq2seq_kit.runs import load
 from seq2seq_kit.tasks.forecast.bundle import ForecastBundle
-from tests.conftest import hourly_frame
+from tests.conftest import forecast_recipe, hourly_frame
 
 STEPS = 4
 
@@ -241,3 +241,28 @@ def test_sample_paths_are_served_of_forecasts_with_intervals_only(
     with pytest.raises(ArgumentError) as caught:
         served.answer_to(hourly_frame(100), verb="detect", samples=3)
     assert caught.value.code == "not_supported"
+
+
+def test_a_target_called_as_an_end_of_anothers_interval_is_refused_and_overwrites_nothing() -> None:
+    found = predicted(2)
+    found = Prediction(np.tile(found.point, 2), found.levels, np.tile(found.quantiles_of(np.arange(2)), (1, 1, 2, 1)))
+    for name, levels, quantiles in (
+        ("load_lo_60", [60.0], False),
+        ("load_hi_95", [60, 95], False),
+        ("load_q0.2", [60], True),
+    ):
+        with pytest.raises(ArgumentError, match=name) as caught:
+            found.columns([name, "load"], levels, quantiles=quantiles)
+        assert caught.value.code == "ambiguous_column"
+        assert list(found.columns([name, "load"], (), quantiles=False)) == [name, "load"]
+    assert len(found.columns(["load_lo_60", "load"], [80], quantiles=False)) == 6
+
+
+def test_a_training_with_such_targets_is_refused_before_it_begins() -> None:
+    from tests.untyped import open_job, parse_recipe
+
+    frame = hourly_frame(400).rename(columns={"heat": "load_lo_80"})
+    recipe = forecast_recipe(inputs=["load", "load_lo_80"], targets=["load", "load_lo_80"]) | {"levels": [80]}
+    with pytest.raises(ArgumentError) as caught:
+        open_job(parse_recipe(recipe), frame).check()
+    assert caught.value.code == "ambiguous_column"

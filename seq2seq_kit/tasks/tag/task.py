@@ -16,6 +16,7 @@ from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.reports import sequences as plots
+from seq2seq_kit.tasks.digest import BESIDE, digest_of
 from seq2seq_kit.tasks.job import Loss, Served
 from seq2seq_kit.tasks.rows import rows_of, source_of
 from seq2seq_kit.tasks.sequences import SequenceJob, example_rows, rare_labels, served_example
@@ -112,6 +113,10 @@ class TagTokensJob(TagJob[TagTokensRecipe, TagTokensBundle]):
         rows = rows_given(recipe, read_tokens(section, source_of(recipe))) if data is None else data
         named = {"val": section.val_source, "test": section.test_source}
         own = {part: read_tokens(section, place) for part, place in named.items() if place}
+        if own:
+            beside = " ".join(digest_of(frame, list(frame.columns)) for frame in own.values())
+            rows = rows.copy(deep=False)  # a program's own frame stays as it is
+            rows.attrs = rows.attrs | {BESIDE: beside}
         characters = recipe.model.character_units > 0
         return cls(recipe, rows, *prepare_tokens(section, rows, own=own, characters=characters, origin=origin))
 

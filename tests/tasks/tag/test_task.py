@@ -11,6 +11,7 @@ import pytest
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.runs import evaluate
 from seq2seq_kit.tasks import open_job
+from seq2seq_kit.tasks.digest import digest_of, has_digest
 from seq2seq_kit.tasks.tag.bundle import TagTokensBundle
 from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.validation import validate
@@ -162,3 +163,26 @@ def test_probabilities_are_shares(result: TrainResult) -> None:
     assert ((answer["probability"] >= 0.5) & (answer["probability"] <= 1)).all()  # of two labels
     assert set(answer[result.bundle.recipe.data.labels]) <= set(result.bundle.labels)
     assert np.isfinite(answer["probability"]).all()
+
+
+def test_files_of_validation_and_test_rows_are_part_of_the_digest(token_files: Path, tmp_path: Path) -> None:
+    """Earlier versions knew the digest of the training file alone, which still counts."""
+    place, source = tmp_path / "dev.tsv", str(token_files / "letters.tsv")
+
+    def opened(**data: str) -> Any:
+        return open_job(parse_recipe(tag_recipe(source, **data)), None)
+
+    alone = opened()
+    before = digest_of(alone.source, alone.columns)
+    found = []
+    for seed in (1, 1, 2):
+        place.write_text(spelled_lines(7, seed=seed))
+        for key in ("val_source", "test_source"):
+            job = opened(**{key: str(place)})
+            found.append(digest_of(job.source, job.columns))
+            assert has_digest(job.source, job.columns, found[-1])
+            assert has_digest(job.source, job.columns, before)
+            assert not has_digest(job.source, job.columns, "0" * 32)
+    assert found[0] == found[2] != found[4]
+    assert found[1] == found[3] != found[5]
+    assert before not in found
