@@ -90,12 +90,13 @@ def require_own_names(targets: Sequence[str], levels: Sequence[float], *, quanti
     """Raises `ArgumentError` where a target is called as an end of another one's interval, which would overwrite it."""
     ends = [f"q{named(each)}" for each in probabilities_of(levels)] if quantiles else []
     ends = ends or [f"{side}_{named(level)}" for level in levels for side in ("lo", "hi")]
+    names = set(targets)
     for target in targets:
         for end in ends:
-            if f"{target}_{end}" in targets:
+            if f"{target}_{end}" in names:
                 raise ArgumentError(
-                    f"the target {target}_{end} is called as an end of the intervals of {target}, so one would overwrite the other. "
-                    f"Expected names that differ. Rename the column, or ask for no intervals, or for other levels",
+                    f"the target {target}_{end} is called as an end of the intervals of {target}, so one would overwrite the "
+                    "other. Expected names that differ. Rename the column, or ask for no intervals, or for other levels",
                     code="ambiguous_column",
                 )
 
