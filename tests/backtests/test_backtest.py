@@ -301,6 +301,17 @@ def test_more_origins_than_rows_are_refused_with_the_number_that_fits(
                 assert len(rows) == 0 or open_past(past_recipe(job.recipe, schedule)[0], rows)
 
 
+def test_an_epoch_that_no_mase_can_choose_is_refused_at_the_first_origin(tmp_path: Path) -> None:
+    """Every day of the rows before it is the same; later ones differ."""
+    frame = ROWS.assign(load=np.where(np.arange(420) < 200, np.arange(420) % 24, ROWS["load"]))
+    recipe = quick()
+    recipe["training"] |= {"monitor": "val_mase"}
+    with pytest.raises(DataError) as caught:
+        backtest(recipe, data=frame, windows=12, stride=20, tracking_uri=str(tmp_path))
+    assert caught.value.code == "no_mase"
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("recipe", "code"),
     [
