@@ -61,7 +61,7 @@ def origins_of(job: Job, section: Sweep) -> Origins | None:
         return None
     require_forecast(job.recipe)
     assert isinstance(job, WindowJob)
-    stride: int = asked.stride or getattr(job.recipe.data, "output_steps", 1)
+    stride = asked.stride or int(getattr(job.recipe.data, "output_steps", None) or 1)
     schedule = Schedule.of(asked.windows, stride, asked.refit, asked.rolling, asked.gap)
     rows = Rows.of(job.prepared, schedule, before_test=True)
     first = first_past(_past(job.recipe, schedule)[0], rows, schedule, asked="sweep.backtest.{}")
