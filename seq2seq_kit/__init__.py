@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seq2seq_kit.bundles.base import Bundle
     from seq2seq_kit.calibrating import calibrate
     from seq2seq_kit.drafting import Draft, draft_recipe
+    from seq2seq_kit.drift.result import Drift
     from seq2seq_kit.explanation import explain
     from seq2seq_kit.looking import Look, look
     from seq2seq_kit.models import (
@@ -54,6 +55,7 @@ _HOMES = {
     "BacktestResult": "backtests",
     "Bundle": "bundles.base",
     "Draft": "drafting",
+    "Drift": "drift.result",
     "Look": "looking",
     "Recipe": "recipe",
     "ReplayResult": "replaying",
@@ -95,12 +97,14 @@ _HOMES = {
     "train": "runs",
     "validate": "validation",
     "write_anomaly_page": "reports.anomaly_page",
+    "write_drift_page": "reports.drift_page",
 }
 
 __all__ = [
     "BacktestResult",
     "Bundle",
     "Draft",
+    "Drift",
     "Look",
     "Recipe",
     "ReplayResult",
@@ -142,6 +146,7 @@ __all__ = [
     "train",
     "validate",
     "write_anomaly_page",
+    "write_drift_page",
 ]
 
 

@@ -202,6 +202,7 @@ def conclude(
     with rescue(job.bundle(model, info, peers=False), reporter.say):
         reporter.say("fitting the baselines and evaluating")
         bundle, told = job.detecting(job.bundle(model, info))
+        bundle = job.remembered(bundle)
         own = val is None
         val = val if val is not None else job.report(bundle, "val")
         board = val if job.evaluated == "val" else job.report(bundle, "test")

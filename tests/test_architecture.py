@@ -36,12 +36,14 @@ MAY_IMPORT = {
     "intervals": {"errors", "findings", "recipe", "data"},
     "evaluation": {"errors", "findings", "recipe", "data", "intervals"},
     "anomalies": {"errors", "findings", "recipe", "data"},
+    "drift": {"findings"},
     "training": {"errors", "recipe", "data", "models"},
     "exports": {"errors", "data", "models"},
     "bundles": {"errors", "findings", "processes", "recipe", "data", "models", "evaluation", "anomalies"}
-    | {"intervals", "exports"},
+    | {"intervals", "exports", "drift"},
     "results": {"text", "errors", "findings", "recipe", "training", "evaluation", "bundles", "anomalies"},
-    "reports": {"text", "errors", "findings", "data", "evaluation", "training", "results", "anomalies", "intervals"},
+    "reports": {"text", "errors", "findings", "data", "evaluation", "training", "results", "anomalies", "intervals"}
+    | {"drift"},
     "tasks": {"text", "errors", "findings", "recipe", "data", "models", "training", "evaluation", "bundles", "reports"}
     | {"anomalies", "intervals", "exports"},
     "tracking": {"text", "errors", "processes", "findings", "recipe", "data", "models", "training", "bundles", "tasks"},
@@ -78,6 +80,7 @@ OUTSIDE = {
     "evaluation": HEAVY,
     "intervals": HEAVY,
     "anomalies": HEAVY,
+    "drift": HEAVY,
     "bundles": HEAVY - {"tensorflow", "keras", "matplotlib"},  # a figure is a type there; tasks draw it
     "drafting": HEAVY,
     "explanation": HEAVY - {"tensorflow", "keras"},

@@ -1,6 +1,7 @@
 """Every finding appears on data that asks for it, and not on data that looks alike: a pair for each code of docs/messages.md."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -214,7 +215,43 @@ def members(*ended: Ended) -> list[Finding]:
     return incomplete(recipe, Fit([], 1, ended[-1], 1.0, members=fits))
 
 
+@cache
+def watching() -> Any:
+    """A bundle of baselines, with intervals, of two sites."""
+    recipe = forecast_recipe(series="site", split={"val": 0.2, "test": 0.2, "calibration": 0.1})
+    job = open_job(parse_recipe(recipe | {"model": "none", "levels": [80], "training": {}}), sites())
+    return job.remembered(job.detecting(job.bundle(None, {}))[0])
+
+
+@cache
+def sites() -> Rows:
+    return hourly_frame(900, series=("a", "b"))
+
+
+def watched(
+    change: Callable[[Rows], Rows] = lambda frame: frame, newest: int = 40, rate: float = 0.05
+) -> list[Finding]:
+    """What is said of the newest rows of both sites."""
+    found: list[Finding] = (
+        watching()
+        .watch(change(sites().groupby("site").tail(newest).reset_index(drop=True)), false_alarms=rate)
+        .findings
+    )
+    return found
+
+
+def restless(frame: Rows) -> Rows:
+    return frame.assign(load=frame["load"] + 40 * np.random.default_rng(0).standard_normal(len(frame)))
+
+
 PAIRS: dict[str, Pair] = {
+    "inputs_drifted": Pair(lambda: watched(lambda frame: frame.assign(heat=frame["heat"] + 20)), watched),
+    "errors_drifted": Pair(lambda: watched(restless), watched),
+    "coverage_drifted": Pair(lambda: watched(restless), watched),
+    "no_truth": Pair(lambda: watched(newest=20), watched),
+    "rows_not_compared": Pair(lambda: watched(newest=300), lambda: watched(newest=30)),
+    "reference_too_short": Pair(lambda: watched(rate=0.004), watched),
+    "series_missing": Pair(lambda: watched(lambda frame: frame[frame["site"] == "a"]), watched),
     "constant_column": Pair(
         lambda: forecast_data(changed(hourly_frame(), slice(0, 500), 5.0, "heat")),
         lambda: forecast_data(changed(hourly_frame(), slice(0, 400), 5.0, "heat")),

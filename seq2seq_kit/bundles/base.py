@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from seq2seq_kit.anomalies.detection import Detection
     from seq2seq_kit.anomalies.row_errors import Progress
+    from seq2seq_kit.drift.result import Drift
     from seq2seq_kit.exports.program import Exported, ExportFormat, Program
 
 Json = dict[str, Any]
@@ -37,7 +38,7 @@ Arrays = dict[str, np.ndarray]
 _LONGEST_FACT = 500
 _TAKES_ROWS = (  # see `Bundle.__init_subclass__`
     *("predict", "encode", "reconstruct", "score", "detect", "calibrate", "evaluate", "answer", "export"),
-    *("ignored_columns", "plot", "latent_map", "neighbours", "update"),
+    *("ignored_columns", "plot", "latent_map", "neighbours", "update", "watch"),
 )
 
 
@@ -132,6 +133,10 @@ class Bundle(SaysWhatItCannot, ABC):
     def calibrate(self, frame: pd.DataFrame, *, origin: str = "the data") -> Bundle:
         """The bundle with a detector fitted on these rows."""
         raise self._cannot("calibrate")
+
+    def watch(self, frame: pd.DataFrame, *, false_alarms: float = 0.05, origin: str = "the data") -> Drift:
+        """How new rows differ from those of the training; see `DriftBundle`."""
+        raise self._cannot("watch")
 
     def with_beams(self, beams: int) -> Bundle:
         """The same model, searching with a beam of this width; see `models.decoding`."""

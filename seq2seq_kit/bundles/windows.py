@@ -17,8 +17,8 @@ from seq2seq_kit.anomalies.silence import examine_silence
 from seq2seq_kit.anomalies.stream import EventStream
 from seq2seq_kit.bundles.base import Arrays, Json, Shape, names_of_categories, refuse_other_shapes, refuse_other_sizes
 from seq2seq_kit.bundles.detecting import fitted_detector, seconds_between, stored_detector
+from seq2seq_kit.bundles.drifting import DriftBundle
 from seq2seq_kit.bundles.frames import require_some
-from seq2seq_kit.bundles.intervals import IntervalBundle
 from seq2seq_kit.bundles.watching import Watched, with_something_to_read
 from seq2seq_kit.data.tables.categories import category_sizes
 from seq2seq_kit.data.tables.columns import Columns, window_shape
@@ -27,6 +27,7 @@ from seq2seq_kit.data.windows.batches import Layout
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_new
 from seq2seq_kit.data.windows.ranges import WindowShape
 from seq2seq_kit.data.windows.silence import carried_rows, prepare_watched, read_instead_of
+from seq2seq_kit.drift.reference import Reference
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import Baseline, Evaluation, evaluate_part
 from seq2seq_kit.evaluation.baselines import FORECAST_BASELINES
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class WindowBundle(IntervalBundle):
+class WindowBundle(DriftBundle):
     """A trained model of windows.
 
     Attributes:
@@ -51,6 +52,7 @@ class WindowBundle(IntervalBundle):
         baselines: Its fitted peers, for `evaluate`.
         naive: MASE's denominators by series, shape `(targets,)` each.
         intervals: Of the model and its baselines, by their errors on the calibration part; None without `levels`.
+        reference: What `watch` compares new rows with.
         baseline_kinds: The baselines that may stand in a stored bundle, by name.
         linear: The kind of the one whose errors `detect` may use.
         rebuilds: Whether the model rebuilds what it reads, and so finds values for missing cells by itself.
@@ -69,6 +71,7 @@ class WindowBundle(IntervalBundle):
     info: Json = field(default_factory=dict)
     detector: Detector | None = None
     intervals: Intervals | None = None
+    reference: Reference | None = None
     forecasts: Forecasts = field(default_factory=Forecasts, repr=False, compare=False)
     follows: bool = False
 
@@ -78,7 +81,7 @@ class WindowBundle(IntervalBundle):
         """The recipe's data section, as one of windows."""
 
     def alone(self, model: keras.Model) -> Self:
-        return replace(super().alone(model), detector=None, intervals=None)
+        return replace(super().alone(model), detector=None, intervals=None, reference=None)
 
     def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> Evaluation:
         """The result table on other rows: the model and the baselines fitted in training, on every window of `frame`."""
@@ -202,6 +205,9 @@ class WindowBundle(IntervalBundle):
         words, arrays = dump_baselines(self.baselines)
         naive = {name: values.tolist() for name, values in self.naive.items()}
         state = {"scaler": self.scaler.to_json(), "baselines": words, "naive": naive} | self.detector_state()
+        if self.reference is not None:
+            reference, sums = self.reference.dump()
+            state, arrays = state | {"reference": reference}, arrays | sums
         if self.intervals is None:
             return state, arrays
         intervals, margins = self.intervals.dump()
@@ -221,6 +227,8 @@ class WindowBundle(IntervalBundle):
             steps, targets = window_shape(bundle.window_data).output_steps, Columns.of(bundle.window_data).targets
             intervals = Intervals.restore(state["intervals"], arrays, steps=steps, targets=targets)
             bundle = replace(bundle, intervals=intervals)
+        if "reference" in state:
+            bundle = replace(bundle, reference=Reference.restore(state["reference"], arrays))
         bundle.check()
         return bundle
 

@@ -13,6 +13,7 @@ from types import FrameType
 
 from seq2seq_kit import __version__
 from seq2seq_kit.cli import backtesting, detecting, drafts, exporting, intervals, pages, replaying, rows, serving, verbs
+from seq2seq_kit.cli.watching import add_watch
 from seq2seq_kit.errors import ArgumentError, KitError, KitWarning
 from seq2seq_kit.processes import keep_own_folder
 from seq2seq_kit.text import printable
@@ -151,6 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     backtesting.arguments(_verb(group, "backtest", backtesting.backtest, about))
 
     replaying.arguments(_verb(group, "replay", replaying.replay, replaying.ABOUT))
+    add_watch(partial(_verb, group))
 
     verb = _verb(group, "predict", rows.predict, "forecast the steps after the newest rows; translate; tag; classify")
     _rows(verb, texts=True)

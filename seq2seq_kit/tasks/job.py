@@ -243,6 +243,10 @@ class Job(ABC, Generic[R, B, E]):
         """The bundle with a detector where there may be one, and what it finds in the training part."""
         return bundle, []
 
+    def remembered(self, bundle: B) -> B:
+        """The bundle with what `watch` compares new rows with, where it can."""
+        return bundle
+
     def judged(self, bundle: B) -> Comparison | None:
         """What labels of the test rows say of the bundle's detector; None without labels or detector."""
         return None

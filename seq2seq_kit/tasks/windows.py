@@ -245,6 +245,9 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
             bundle = bundle.fit_intervals(self.seen_by(bundle).prepared, self.levels)
         return bundle.fit_detector(self.prepared) if self.wants_detector else (bundle, [])
 
+    def remembered(self, bundle: W) -> W:
+        return bundle.with_reference(self.seen_by(bundle).prepared)
+
     @property
     def wants_detector(self) -> bool:
         """Whether the model gets a detector."""

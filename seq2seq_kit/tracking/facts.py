@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CURVES = "epoch/"
 _SPEED = "sequences_per_second"
-_OTHER_ROWS = ("sweep.folds", "sweep.refit")
+_OTHER_ROWS = ("sweep.folds", "sweep.backtest", "sweep.refit")
 _FIGURES = ("val/", "test/", "val_baselines/", "test_baselines/", "members/")
 
 
@@ -115,7 +115,8 @@ def require_whole(run: Run) -> None:
         other = kind or f"{tags[BACKTEST]} of a backtest" if kind or tags[BACKTEST] != "backtest" else "backtest"
         hint = f". Replay the winner of its sweep, {tags.get('mlflow.parentRunId')}" if kind else ""
         raise ArgumentError(f"the run {run_id} is a {other}. Expected a training{hint}", code="not_a_training")
-    if asked := [key for key in _OTHER_ROWS if kind and run.data.params.get(key, "null") not in ("null", "false")]:
+    given = {key for key, value in run.data.params.items() if value not in ("null", "false")}
+    if kind and (asked := [key for key in _OTHER_ROWS if any(f"{each}.".startswith(f"{key}.") for each in given)]):
         raise ArgumentError(
             f"the run {run_id} is a sweep with {' and '.join(asked)}, so its figures are of several trainings on other rows than "
             f"the recipe's. Expected the run of one training. Write the winner's recipe (`seq2seq-kit sweep --best {run_id}`), "

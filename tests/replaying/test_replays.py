@@ -232,12 +232,13 @@ def test_a_run_that_was_cut_short_and_runs_that_are_no_training_are_refused(
         with pytest.raises(ArgumentError) as refused:
             replay(record.run_id, tracking_uri=str(store))
         assert refused.value.code == code
-    sweep = tracking.start("unfinished", name="x", tags={"sweep.kind": "sweep"})
-    sweep.params({"sweep": {"refit": True, "folds": None}})
-    sweep.end("FINISHED")
-    with pytest.raises(ArgumentError, match=r"sweep\.refit, so") as refused:
-        replay(sweep.run_id, tracking_uri=str(store))
-    assert refused.value.code == "replay_not_supported"
+    for given in ({"refit": True, "folds": None}, {"folds": 3}, {"backtest": {"windows": 4}}):
+        sweep = tracking.start("unfinished", name="x", tags={"sweep.kind": "sweep"})
+        sweep.params({"sweep": given})
+        sweep.end("FINISHED")
+        with pytest.raises(ArgumentError, match=rf"with sweep\.{next(iter(given))}, so") as refused:
+            replay(sweep.run_id, tracking_uri=str(store))
+        assert refused.value.code == "replay_not_supported"
     empty = tracking.start("unfinished", name="x", tags={})
     empty.end("FINISHED")
     with pytest.raises(TrackingError) as lacking:
