@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, wraps
 from pathlib import Path
@@ -104,6 +104,10 @@ class Bundle(SaysWhatItCannot, ABC):
             ArgumentError: The task does not support the verb; likewise below.
         """
         raise self._cannot("predict")
+
+    def predict_columns(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray] | None:
+        """What `predict` gives for rows as an array by column, as such columns, without pandas; None: ask `predict`."""
+        return None
 
     def encode(self, frame: pd.DataFrame, *, stride: int | None = None, origin: str = "the data") -> pd.DataFrame:
         """The latent vector of each window or sequence."""

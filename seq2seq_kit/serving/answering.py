@@ -10,7 +10,7 @@ from starlette.responses import Response
 from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.serving.arrow_bodies import read_arrow, read_parquet, write_arrow, write_parquet
 from seq2seq_kit.serving.counts import Counts
-from seq2seq_kit.serving.json_bodies import columns_of, dumped, read_json, records, rows_of
+from seq2seq_kit.serving.json_bodies import Columns, cells, columns_of, dumped, read_json, records, rows_of
 from seq2seq_kit.serving.refusing import RefusedError
 from seq2seq_kit.serving.states import Streams
 from seq2seq_kit.serving.verbs import Asked, Option, read_options
@@ -59,18 +59,19 @@ class Answers:
         kind = _kind(headers, (JSON, ARROW, PARQUET))
         wanted = _wanted(headers["accept"], kind)
         options = read_options(verb, self._verbs[verb], query)
-        by_column = False
-        rows: pd.DataFrame | list[str]
-        if kind == JSON:
-            rows, by_column = rows_of(read_json(body), time=self._time)
-        else:
-            rows = _READ[kind](body, self._most)
-        self._counts.rows(verb, len(rows))
+        rows, by_column = self._read(kind, body)
+        count = len(rows) if not isinstance(rows, dict) else len(next(iter(rows.values()), ()))
+        self._counts.rows(verb, count)
         found, notes = self._asked(verb, rows, options)
         if wanted != JSON:
-            return Response(_WRITTEN[wanted](found, notes), media_type=wanted)
-        told = {"columns": columns_of(found)} if by_column else {"rows": records(found)}
+            return Response(_WRITTEN[wanted](pd.DataFrame(found), notes), media_type=wanted)
+        columns = columns_of(found) if isinstance(found, pd.DataFrame) else {name: cells(found[name]) for name in found}
+        told = {"columns": columns} if by_column else {"rows": records(columns)}
         return Response(dumped(told | {"notes": notes}), media_type=JSON)
+
+    def _read(self, kind: str, body: bytes) -> tuple[pd.DataFrame | Columns | list[str], bool]:
+        """The rows of a body, and whether it has them by column in JSON."""
+        return rows_of(read_json(body), time=self._time) if kind == JSON else (_READ[kind](body, self._most), False)
 
     def stream(self, body: bytes, headers: Mapping[str, str], query: list[tuple[str, str]]) -> Response:
         """The answer to a piece of a stream.

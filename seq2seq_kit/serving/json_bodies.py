@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,8 @@ import pandas as pd
 from seq2seq_kit.serving.refusing import RefusedError
 
 Cell = str | int | float | bool | None
+Columns = dict[str, list[object] | np.ndarray]
+_PLAIN = "iubfM"
 _SCALARS = {str, int, float, bool, type(None)}
 _FORMS = 'a list of rows [{"a": 1}, ...], a list for each column {"a": [1, ...]}, or a list of texts where the model reads such'
 _LENGTHS = (len("2024-01-01"), len("2024-01-01T00:00:00"))
@@ -37,8 +39,8 @@ def read_json(body: bytes) -> object:
         raise invalid(f"the body is no JSON: {str(error)[:200]}") from None
 
 
-def rows_of(found: object, *, time: str | None = None) -> tuple[pd.DataFrame | list[str], bool]:
-    """The rows in a body's JSON, and whether they stand as columns.
+def rows_of(found: object, *, time: str | None = None) -> tuple[Columns | list[str], bool]:
+    """The rows in a body's JSON, by column or texts, and whether the body has them by column.
 
     Args:
         found: As `read_json` gives it.
@@ -48,19 +50,19 @@ def rows_of(found: object, *, time: str | None = None) -> tuple[pd.DataFrame | l
         RefusedError: They have none of the forms; the message names row and column.
     """
     if isinstance(found, dict) and all(isinstance(column, list) for column in found.values()):
-        return _frame(found, time), True
+        return _checked(found, time), True
     if isinstance(found, list) and all(isinstance(row, str) for row in found) and found:
         return found, False
     if isinstance(found, list) and all(isinstance(row, dict) for row in found):
         names = list(dict.fromkeys(name for row in found for name in row))
-        return _frame({name: [row.get(name) for row in found] for name in names}, time), False
+        return _checked({name: [row.get(name) for row in found] for name in names}, time), False
     raise invalid(f"the body holds no rows. Expected {_FORMS}. Received: {_shown(found)}")
 
 
-def records(frame: pd.DataFrame) -> list[dict[str, Cell]]:
-    """Rows of an answer."""
-    names, columns = list(map(str, frame.columns)), [cells(column) for _, column in frame.items()]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+def records(columns: Mapping[str, Sequence[Cell]]) -> list[dict[str, Cell]]:
+    """Rows of an answer by column."""
+    names = list(columns)
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def columns_of(frame: pd.DataFrame) -> dict[str, list[Cell]]:
@@ -68,21 +70,19 @@ def columns_of(frame: pd.DataFrame) -> dict[str, list[Cell]]:
     return {str(name): cells(column) for name, column in frame.items()}
 
 
-def cells(column: pd.Series) -> list[Cell]:
+def cells(column: pd.Series | np.ndarray) -> list[Cell]:
     """A column as JSON has it: times as ISO 8601, what is missing or not finite as null."""
-    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else ""
-    if kind in "iub" and kind:
-        return list(column.to_numpy().tolist())
-    if kind == "f":
-        numbers = column.tolist()
-        return numbers if np.isfinite(column.to_numpy()).all() else list(map(_finite, numbers))
-    if kind == "M":
-        times = column.to_numpy()
-        whole = times.astype("M8[s]")
-        unit = "s" if (whole == times).all() else np.datetime_data(times.dtype)[0]
-        texts = np.datetime_as_string(times, unit=unit)  # type: ignore[call-overload]
-        return [None if text == "NaT" else text for text in texts.tolist()]
-    return [_cell(each) for each in column.tolist()]
+    if not isinstance(column, np.ndarray):
+        if not isinstance(column.dtype, np.dtype) or column.dtype.kind not in _PLAIN:
+            return [_cell(each) for each in column.tolist()]
+        column = column.to_numpy()
+    if column.dtype.kind == "f":
+        return column.tolist() if np.isfinite(column).all() else list(map(_finite, column.tolist()))
+    if column.dtype.kind == "M":
+        unit = "s" if (column.astype("M8[s]") == column).all() else np.datetime_data(column.dtype)[0]
+        texts = np.datetime_as_string(column, unit=unit).tolist()  # type: ignore[call-overload]
+        return [None if text == "NaT" else text for text in texts]
+    return list(column.tolist())
 
 
 def dumped(answer: object) -> bytes:
@@ -95,27 +95,32 @@ def invalid(message: str) -> RefusedError:
     return RefusedError(message, code="invalid_body")
 
 
-def _frame(columns: dict[str, list[object]], time: str | None) -> pd.DataFrame:
+def _checked(columns: dict[str, list[object]], time: str | None) -> Columns:
     for (before, first), (name, column) in pairwise(columns.items()):
         if len(first) != len(column):
-            raise invalid(
-                f"columns must have as many cells as each other. Received: {before!r} {len(first)}, {name!r} {len(column)}"
-            )
-    for name, column in columns.items():
-        if not set(map(type, column)) <= _SCALARS:
-            row = next(place for place, cell in enumerate(column) if type(cell) not in _SCALARS)
-            said = f"row {row + 1}, column {name!r}: a cell must be a number, a text, true, false or null"
-            raise invalid(f"{said}. Received: {_shown(column[row])}")
-    times = None if time is None else _times(columns.get(time, []))
-    return pd.DataFrame(columns if times is None else columns | {time: times})
+            said = f"Received: {before!r} {len(first)}, {name!r} {len(column)}"
+            raise invalid(f"columns must have as many cells as each other. {said}")
+    return {name: _column(name, column, time) for name, column in columns.items()}
 
 
-def _times(column: list[object]) -> np.ndarray | None:
+def _column(name: str, column: list[object], time: str | None) -> list[object] | np.ndarray:
+    """The cells; as an array where they are plain, because pandas would look at each once more."""
+    kinds = set(map(type, column))
+    if not kinds <= _SCALARS:
+        row = next(place for place, cell in enumerate(column) if type(cell) not in _SCALARS)
+        said = f"row {row + 1}, column {name!r}: a cell must be a number, a text, true, false or null"
+        raise invalid(f"{said}. Received: {_shown(column[row])}")
+    if kinds and kinds <= {int, float}:
+        numbers = np.array(column)
+        return numbers if numbers.dtype.kind == ("f" if float in kinds else "i") else column
+    times = _times(column) if kinds == {str} and name == time else None
+    return column if times is None else times
+
+
+def _times(column: list[Any]) -> np.ndarray | None:
     """Texts like `2024-01-01T00:00:00` as what the kit reads them as, in a tenth of the time; None where one is not."""
-    length = len(column[0]) if column and isinstance(column[0], str) else 0
-    if length not in _LENGTHS:
-        return None
-    if not all(isinstance(text, str) and len(text) == length and text[4] == text[7] == "-" for text in column):
+    length = len(column[0])
+    if length not in _LENGTHS or any(len(text) != length or text[4] != "-" or text[7] != "-" for text in column):
         return None
     try:
         return np.array(column, dtype="M8[us]")

@@ -9,10 +9,12 @@ import json
 import zlib
 from collections.abc import Mapping
 
+import pandas as pd
+
 from seq2seq_kit.anomalies.stream import EventStream
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.errors import ArgumentError
-from seq2seq_kit.serving.json_bodies import Cell, records, rows_of
+from seq2seq_kit.serving.json_bodies import Cell, columns_of, records, rows_of
 from seq2seq_kit.serving.refusing import RefusedError
 
 _PARTS = {"rows", "state", "finish"}
@@ -58,11 +60,11 @@ class Streams:
         rows, _ = rows_of(found.get("rows", []))
         if isinstance(rows, list):
             raise RefusedError("a stream reads rows with columns. Received: a list of texts", code="invalid_body")
-        for update in [stream.feed(rows), *([stream.finish()] if finish else [])]:
+        for update in [stream.feed(pd.DataFrame(rows)), *([stream.finish()] if finish else [])]:
             told |= {
-                "scores": [*told["scores"], *records(update.scores)],
-                "opened": [*told["opened"], *records(update.opened)],
-                "closed": [*told["closed"], *records(update.closed)],
+                "scores": [*told["scores"], *records(columns_of(update.scores))],
+                "opened": [*told["opened"], *records(columns_of(update.opened))],
+                "closed": [*told["closed"], *records(columns_of(update.closed))],
                 "notes": [*told["notes"], *update.notes],
             }
         return told | {"state": self._blob(stream)}

@@ -10,6 +10,7 @@ from functools import lru_cache
 from inspect import signature
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from seq2seq_kit.anomalies.detection import Detection
@@ -17,6 +18,7 @@ from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.data.windows.ahead import split_ahead
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.recipe.fields import HorizonData
+from seq2seq_kit.serving.json_bodies import Columns
 
 Value = str | int | float | bool | list[float]
 _SERVED = ("predict", "score", "detect", "encode", "reconstruct", "neighbours")
@@ -132,9 +134,9 @@ class Asked:
         self._ahead = data if isinstance(data, HorizonData) and data.known_future and "future" in taken else None
 
     def __call__(
-        self, verb: str, rows: pd.DataFrame | list[str], options: Mapping[str, Value]
-    ) -> tuple[pd.DataFrame, list[str]]:
-        """The answer of a verb and what is to be said about it; rows ahead as in `Bundle.answer`.
+        self, verb: str, rows: pd.DataFrame | Columns | list[str], options: Mapping[str, Value]
+    ) -> tuple[pd.DataFrame | dict[str, np.ndarray], list[str]]:
+        """The answer of a verb, a frame or its columns, and what is to be said about it; rows ahead as in `Bundle.answer`.
 
         Raises:
             KitError: The rows or options do not fit.
@@ -148,8 +150,14 @@ class Asked:
                 said = f"a {bundle.recipe.task} model reads rows with columns. Received: a list of texts"
                 raise ArgumentError(said, code="not_supported")
         else:
-            ignored = self._ignored(*rows.columns)
+            ignored = self._ignored(*rows)
             notes += [f"columns that the model does not use: {', '.join(ignored)}"] if ignored else []
+            if isinstance(rows, dict):
+                arrays = {name: column for name, column in rows.items() if isinstance(column, np.ndarray)}
+                plain = bundle.predict_columns(arrays) if verb == "predict" and not given else None
+                if plain is not None:
+                    return plain, notes
+                rows = pd.DataFrame(rows)
             if self._ahead is not None and verb == "predict":
                 rows, given["future"] = split_ahead(rows, self._ahead)
         call: Callable[..., pd.DataFrame | Detection] = getattr(bundle, verb)

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -14,6 +15,7 @@ from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.serving.app import build_app
 from seq2seq_kit.serving.counts import Counts
 from seq2seq_kit.serving.gate import Gate
+from seq2seq_kit.serving.json_bodies import rows_of
 from seq2seq_kit.serving.settings import Settings, is_loopback, listen, require_token_beyond_loopback
 from tests.serving.conftest import JSON, Answer, as_records
 
@@ -126,14 +128,13 @@ def test_a_model_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.Captur
 
 def held(bundle: Any, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Until the event is set, the model computes."""
-    goes_on, own = threading.Event(), type(bundle).predict
+    goes_on, own = threading.Event(), type(bundle).predict_columns
 
-    def predict(self: Any, *given: Any, **named: Any) -> pd.DataFrame:
+    def predict_columns(self: Any, columns: Any) -> Any:
         assert goes_on.wait(30)
-        found: pd.DataFrame = own(self, *given, **named)
-        return found
+        return own(self, columns)
 
-    monkeypatch.setattr(type(bundle), "predict", predict)
+    monkeypatch.setattr(type(bundle), "predict_columns", predict_columns)
     return goes_on
 
 
@@ -182,7 +183,7 @@ def test_a_failure_of_ours_is_told_without_its_innards(
     def broken(*given: Any, **named: Any) -> None:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr(type(bundle), "predict", broken)
+    monkeypatch.setattr(type(bundle), "predict_columns", broken)
     told = asyncio.run(ask(build_app(bundle, settings(tmp_path)), "/predict", rows))
     assert (told.status, told.code) == (500, "server_failed")
     assert "secret" not in told.body.decode()
@@ -219,3 +220,38 @@ def test_a_port_is_had_by_one(tmp_path: Path) -> None:
     with listen("127.0.0.1", 0) as first, pytest.raises(ArgumentError, match="in use") as caught:
         listen("127.0.0.1", first.getsockname()[1])
     assert caught.value.code == "port_in_use"
+
+
+def test_plain_rows_are_forecast_without_a_frame_and_all_others_with_one(bundle: Any, frame: pd.DataFrame) -> None:
+    plain = {str(name): frame[name].to_numpy() for name in frame}
+    found = bundle.predict_columns(plain)
+    pd.testing.assert_frame_equal(pd.DataFrame(found), bundle.predict(frame))
+    hole, gap = frame["load"].to_numpy(copy=True), frame["time"].to_numpy(copy=True)
+    hole[30], gap[50:] = np.nan, gap[50:] + np.timedelta64(1, "h")
+    wrong = [{"load": hole}, {"time": gap}, {"time": frame["time"].dt.strftime("%Y-%m-%d %H:%M").to_numpy()}]
+    for each in wrong:
+        assert bundle.predict_columns(plain | each) is None
+    assert bundle.predict_columns({name: column[:5] for name, column in plain.items()}) is None
+    assert bundle.predict_columns({"load": plain["load"]}) is None
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        ([1.5, 2.0], "f"),
+        ([1, 2], "i"),
+        ([1, 2.5], "f"),
+        ([1, None], ""),
+        ([True, False], ""),
+        ([2**63, 2**70], ""),
+        (["2024-01-01", "2024-01-02"], "M"),
+        (["2024-01-01T00:00:00", "2024-01-01 01:00:00"], "M"),
+        (["2024-01-01", "2024-01-02T00:00:00"], ""),
+        (["2024-01-01T00:00", "2024-01-01T01:00"], ""),
+        (["2024-99-01", "2024-01-02"], ""),
+        (["01.02.2024", "02.02.2024"], ""),
+    ],
+)
+def test_a_column_of_json_is_an_array_where_nobody_could_read_it_otherwise(column: list[Any], kind: str) -> None:
+    (read,) = rows_of({"time": column}, time="time")[0].values()  # type: ignore[union-attr]
+    assert (read.dtype.kind if isinstance(read, np.ndarray) else "") == kind

@@ -11,6 +11,7 @@ pandas' take most of a millisecond; tests/data/test_newest.py compares them with
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,18 +80,30 @@ class NewestReader:
 
     def read(self, frame: pd.DataFrame) -> Newest | None:
         """The newest window, or None where the rows need `prepare_ahead`."""
-        data, shape, steps = self._data, self._shape, self._data.input_steps
-        ahead = shape.span - steps
-        if len(frame) < steps or not frame.columns.is_unique or frame.columns.nlevels > 1:
+        if not frame.columns.is_unique or frame.columns.nlevels > 1:
             return None
-        name_of_time = data.time_name
+        names = (*self._columns.past, *self._data.time_columns)
+        if any(name not in frame.columns for name in names):
+            return None
+        columns = {name: frame[name] for name in names}
+        if not all(isinstance(columns[name].dtype, np.dtype) for name in self._data.time_columns):
+            return None
+        return self.read_columns({name: column.to_numpy() for name, column in columns.items()})
+
+    def read_columns(self, columns: Mapping[str, np.ndarray]) -> Newest | None:
+        """As `read`, of rows as an array by column, all of one length."""
+        data, shape, steps = self._data, self._shape, self._data.input_steps
+        ahead, name_of_time = shape.span - steps, data.time_name
         if name_of_time == "step" or {*data.targets} & {"row", "step", name_of_time}:
             return None
-        if any(name not in frame.columns for name in (*self._columns.past, *data.time_columns)):
+        if any(name not in columns for name in (*self._columns.past, *data.time_columns)):
+            return None
+        rows = len(columns[self._columns.past[0]])
+        if rows < steps:
             return None
         past = np.empty((steps, len(self._columns.past)))
         for position, name in enumerate(self._columns.past):
-            values = frame[name].to_numpy()
+            values = columns[name]
             if values.dtype.kind not in "fiu" or not np.abs(values, dtype=np.float64).max() < self._most[position]:
                 return None
             past[:, position] = values[-steps:]
@@ -98,26 +111,25 @@ class NewestReader:
         matrix[:steps, : past.shape[1]] = self._scaler.transform(past, self._series, out=past)
         labels: dict[str, np.ndarray] = {}
         if name_of_time:
-            times = self._times(frame[name_of_time], ahead)
+            times = self._times(columns[name_of_time], ahead)
             if times is None:
                 return None
             labels[name_of_time] = times[-data.output_steps :]
             if self._columns.calendar:
                 write_calendar(matrix, Clock(times[-shape.span :]), self._columns)
         else:
-            labels["row"] = len(frame) + np.arange(data.gap_steps + 1, ahead + 1)
+            labels["row"] = rows + np.arange(data.gap_steps + 1, ahead + 1)
         labels["step"] = np.arange(1, data.output_steps + 1)
         arrays = [matrix[None, :steps]]
         if self._layout.future:
             arrays.append(matrix[None, shape.target_offset :, self._layout.future])
         return Newest(arrays, labels)
 
-    def _times(self, column: pd.Series, ahead: int) -> np.ndarray | None:
+    def _times(self, times: np.ndarray, ahead: int) -> np.ndarray | None:
         """The timestamps with those ahead, if each is one step after the other."""
-        if not isinstance(column.dtype, np.dtype) or column.dtype.kind != "M":
+        if times.dtype.kind != "M":
             return None
         assert self._every is not None
-        times = column.to_numpy()
         # What pandas adds a step of less than days to has microseconds.
         if np.datetime_data(times.dtype)[0] in ("s", "ms") and self._every.seconds % 86400:
             times = times.astype("M8[us]")

@@ -108,11 +108,13 @@ class ForecastBundle(WindowBundle):
         if samples is not None:
             self.require_paths(name, samples, steps, levels=levels, quantiles=quantiles, seed=seed)
         asked = () if samples else self.interval_levels(name, levels, quantiles=quantiles)
-        rng = np.random.default_rng(seed if samples else 0)
         if self._reader and peer is None and steps <= trained and future is None and not (all_windows or samples):
             newest = self._reader.read(frame)
             if newest is not None:
-                return self._forecast_of(newest, steps, asked, quantiles=quantiles)
+                frame = pd.DataFrame(self._forecast_of(newest, steps, asked, quantiles=quantiles))
+                frame.attrs["notes"] = []
+                return frame
+        rng = np.random.default_rng(seed if samples else 0)
         # The newest rows, and every window, whatever the stride that the training took.
         data = recipe.data.model_copy(update={"window_stride": 1})
         if future is not None and not data.known_future:
@@ -220,8 +222,17 @@ class ForecastBundle(WindowBundle):
     def _reader(self) -> NewestReader | None:
         return NewestReader.of(self.recipe.data, self.scaler)
 
-    def _forecast_of(self, newest: Newest, steps: int, levels: Sequence[float], *, quantiles: bool) -> pd.DataFrame:
-        """The frame of `predict` for a single window."""
+    def predict_columns(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray] | None:
+        newest = None if self._reader is None or self.chosen is not None else self._reader.read_columns(columns)
+        if newest is None:
+            return None
+        levels = self.interval_levels(MODEL, None, quantiles=False)
+        return self._forecast_of(newest, self.recipe.data.output_steps, levels, quantiles=False)
+
+    def _forecast_of(
+        self, newest: Newest, steps: int, levels: Sequence[float], *, quantiles: bool
+    ) -> dict[str, np.ndarray]:
+        """The columns of `predict` for a single window."""
         targets = self.recipe.data.targets
         written, levels_written = self.forward(newest.arrays)[:, :steps], quantile_levels(self.recipe)
 
@@ -235,9 +246,7 @@ class ForecastBundle(WindowBundle):
             at = newest.labels["row"] - 1 if time is None else nanoseconds(pd.DatetimeIndex(newest.labels[time]))
             self.remember(found, [""], at[None, :steps])
         columns = self.around(MODEL, found, [""], levels, quantiles=quantiles)[1]
-        frame = pd.DataFrame(labels | {name: column[0] for name, column in columns.items()})
-        frame.attrs["notes"] = []
-        return frame
+        return labels | {name: column[0] for name, column in columns.items()}
 
 
 def _whole(steps: int) -> int:
