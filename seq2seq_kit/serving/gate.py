@@ -25,13 +25,14 @@ class Gate:
         token: Which each request has to show; None: nobody asks.
 
     Attributes:
-        ending: Whether the server is about to end: connections are closed with their next answer, which they still get.
+        ending: Whether the server is about to end and takes no new connections.
+        closing: Whether connections are closed with their next answer, which they still get.
     """
 
     def __init__(self, app: ASGIApp, counts: Counts, token: str | None) -> None:
         self._app, self._counts = app, counts
         self._expected = None if token is None else f"Bearer {token}".encode()
-        self.ending = False
+        self.ending = self.closing = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
@@ -44,7 +45,7 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if self.ending:
+                if self.closing:
                     message["headers"] = [*message["headers"], (b"connection", b"close")]
             await send(message)
 

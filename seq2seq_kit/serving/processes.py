@@ -20,7 +20,8 @@ from seq2seq_kit.serving.model import load_model
 from seq2seq_kit.serving.refusing import RefusedError
 from seq2seq_kit.serving.settings import Settings
 
-_DRAIN_SECONDS = 0.5  # in which open connections are told that the server ends
+_DRAIN_SECONDS = 3.0  # at most, in which open connections are told that the server ends
+_OTHERS_SECONDS = 1.0  # in which every worker has closed the port
 _LOOK_SECONDS = 0.2
 _TOO_SOON_SECONDS = 10.0  # for a worker to end
 
@@ -35,13 +36,20 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Takes no new connections, answers on those that are open and closes each with its answer; then ends."""
         self._gate.ending = True
-        await asyncio.sleep(0)  # connections that have arrived are taken
+        await asyncio.sleep(0.001)  # a timer's turn comes after that of connections that have arrived: they are taken
         for server in self.servers:
             server.close()
-        until = time.monotonic() + _DRAIN_SECONDS
+        # A client whose connection is closed connects anew; all workers are to refuse it, none to take it that is about to end.
+        await self._without_connections(_OTHERS_SECONDS)
+        self._gate.closing = True
+        await self._without_connections(_DRAIN_SECONDS)
+        await super().shutdown(sockets)
+
+    async def _without_connections(self, seconds: float) -> None:
+        """Waits until there are none, and no longer than this."""
+        until = time.monotonic() + seconds
         while self.server_state.connections and time.monotonic() < until:
             await asyncio.sleep(0.02)
-        await super().shutdown(sockets)
 
 
 def answer_here(settings: Settings, listening: socket.socket) -> None:

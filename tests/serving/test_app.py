@@ -194,7 +194,7 @@ def test_connections_are_closed_with_their_answer_once_the_server_ends(
 ) -> None:
     gate = build_app(bundle, settings(tmp_path))
     assert "connection" not in asyncio.run(ask(gate, "/predict", rows)).headers
-    gate.ending = True
+    gate.ending = gate.closing = True
     told = asyncio.run(ask(gate, "/predict", rows))
     assert (told.status, told.headers["connection"]) == (200, "close")
     assert asyncio.run(ask(gate, "/healthz", method="GET")).status == 503
