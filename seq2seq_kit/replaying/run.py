@@ -30,7 +30,7 @@ from seq2seq_kit.reports.notes import describe_run
 from seq2seq_kit.results import Reporter, TrainResult, reporter_at_hand
 from seq2seq_kit.runs import carry_out, checked
 from seq2seq_kit.tasks import load_recipe
-from seq2seq_kit.tasks.digest import digest_of
+from seq2seq_kit.tasks.digest import digest_of, has_digest
 from seq2seq_kit.tasks.job import Job
 from seq2seq_kit.text import for_markdown
 from seq2seq_kit.tracking.client import Tracking, open_tracking
@@ -90,8 +90,8 @@ def replay(
         rows = None if isinstance(data, str | Path) else data
         reporter.say(f"training the run {original.run_id} again")
         job, digest = _open(recipe, rows, how)
-        changes = [] if digest == original.digest else changes_of(original, job)
-        compared = compare_data((original.digest, digest), changes)
+        then = _digest_then(original, job, digest)
+        compared = compare_data((then, digest), [] if then == digest else changes_of(original, job))
         if not compared.same and data is None:
             raise DataError(
                 f"{recipe.source} holds {compared.said}. Expected the rows that the run {original.run_id} was trained on. "
@@ -149,6 +149,11 @@ def _open(recipe: Recipe, rows: Given | None, how: _How) -> tuple[Job, str]:
     """A job and the digest of its rows."""
     job = open_training(recipe, rows, Own(), custom_objects=how.custom_objects, tracking_uri=how.uri)
     return job, digest_of(job.source, job.columns)
+
+
+def _digest_then(original: RunFacts, job: Job, digest: str) -> str | None:
+    """The digest of a run's rows as it would be written now: earlier versions left files beside them out of it."""
+    return digest if has_digest(job.source, job.columns, original.digest) else original.digest
 
 
 def _train(

@@ -19,6 +19,7 @@ from seq2seq_kit.replaying import run as module
 from seq2seq_kit.replaying.rows import changes_of
 from seq2seq_kit.results import TrainResult
 from seq2seq_kit.tasks import open_job
+from seq2seq_kit.tasks.digest import BESIDE, digest_of
 from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.tracking.facts import RunFacts, read_facts
 from tests.conftest import forecast_recipe, hourly_frame
@@ -117,6 +118,16 @@ def test_what_changed_is_told_by_count_columns_and_levels(tmp_path: Path) -> Non
     assert said[3].startswith("training center of load")
     same = changes_of(facts_of(tmp_path, state=scaler), jobs[0])
     assert same == ["the training rows have the same levels: others, or single cells, differ"]
+
+
+def test_a_digest_of_before_that_left_files_beside_the_rows_out_is_that_of_the_same_rows(tmp_path: Path) -> None:
+    job: Any = open_job(parse_recipe(forecast_recipe()), hourly_frame(300))
+    plain = digest_of(job.source, job.columns)
+    job.source.attrs[BESIDE] = "of another file"
+    now = digest_of(job.source, job.columns)
+    assert now != plain
+    assert module._digest_then(facts_of(tmp_path, digest=plain), job, now) == now
+    assert module._digest_then(facts_of(tmp_path, digest="of other rows"), job, now) == "of other rows"
 
 
 def changed(monkeypatch: pytest.MonkeyPatch, run: str, **values: Any) -> None:
