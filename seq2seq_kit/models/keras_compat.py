@@ -218,6 +218,16 @@ def in_xla() -> bool:
     return bool(GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()))
 
 
+def forget_operations() -> None:
+    """Frees what TensorFlow keeps of operations that were run: of one that called a function its graph, after the function, too."""
+    try:
+        from tensorflow.python.eager.context import context
+
+        context().clear_kernel_cache()
+    except (ImportError, AttributeError):
+        return  # half a megabyte of each model stays
+
+
 def run_through(model: keras.Model, inputs: Sequence[object], call: Callable[..., object]) -> object:
     """A functional model's outputs where `call` stands for its layers: called with each layer and with what it is called with.
 
