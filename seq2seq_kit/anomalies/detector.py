@@ -180,9 +180,10 @@ class Detector:
             `(rows, columns)`, which sum to 1 in each row, 0 where the cell was missing.
         """
         usual = self.robust(errors)
-        filled = np.nan_to_num(usual)
+        unknown = np.isnan(usual)
+        filled = np.where(unknown, 0.0, usual)
         parts = filled * (filled @ self.precision) if self.settings.columns == "mahalanobis" else filled**2
-        parts = np.where(np.isnan(usual), np.nan, parts)
+        parts = np.where(unknown, np.nan, parts)
         if self.settings.smooth > 1:
             parts = trailing_mean(parts, segment, self.settings.smooth)
         known = np.isfinite(parts)

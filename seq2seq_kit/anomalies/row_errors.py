@@ -175,6 +175,8 @@ def _chosen(values: np.ndarray, actual: np.ndarray, combine: Combine) -> np.ndar
 
 def _median(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """As `nanmedian` over the second axis, `counts` of whose cells are known, many times faster; NaN where none is."""
+    if values.shape[1] == 1:
+        return values[:, 0]
     ordered = np.sort(values, axis=1)
     at = np.arange(len(values))
     return np.asarray((ordered[at, np.maximum(counts - 1, 0) // 2] + ordered[at, counts // 2]) / 2)

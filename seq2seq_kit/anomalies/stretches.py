@@ -56,12 +56,13 @@ class Stretches:
         self._rebuilds, self._limit = rebuilds, carried_rows(data, rebuilds=rebuilds)
         self._predict, self._data, self._scaler, self._reader = predict, data, scaler, reader
         self._columns = Columns.of(data)
+        self._names = self._columns.table
         self._layout, self.shape, self._stride = self._columns.layout(), window_shape(data), data.window_stride
         self.targets = self._columns.targets
-        self.places = [self._columns.table.index(name) for name in self.targets]
+        self.places = [self._names.index(name) for name in self.targets]
         self.scale = scaler.scale[:, [scaler.columns.index(name) for name in self.targets]]
         # A larger value might be beyond the range of float32 once it is scaled.
-        picked = [scaler.columns.index(name) for name in self._columns.table]
+        picked = [scaler.columns.index(name) for name in self._names]
         scale, center = scaler.scale[:, picked], scaler.center[:, picked]
         self.most = (np.finfo(np.float32).max / 4 * np.minimum(scale, 1.0) - np.abs(center)).min(axis=0)
         self._codes: dict[str, int] = {}
@@ -83,7 +84,7 @@ class Stretches:
 
     def empty(self) -> SeriesState:
         """A series of which nothing is known."""
-        sizes = len(self._columns.table), len(self._layout.columns), self.steps, len(self.targets)
+        sizes = len(self._names), len(self._layout.columns), self.steps, len(self.targets)
         return SeriesState.empty(*sizes, self.shape.before)
 
     def codes(self, names: Sequence[str]) -> np.ndarray:
@@ -158,7 +159,7 @@ class Stretches:
     ) -> Table:
         if segments is None:
             segments = np.column_stack([bounds[:-1], bounds[1:], np.arange(len(names))])
-        return Table(self._columns.table, values, times, names, bounds, segments, origin="the stream")  # type: ignore[arg-type]
+        return Table(self._names, values, times, names, bounds, segments, origin="the stream")  # type: ignore[arg-type]
 
     def predict(self, wave: Sequence[Piece], states: Sequence[SeriesState]) -> None:
         """Predicts the windows that have become complete."""
@@ -172,17 +173,16 @@ class Stretches:
         names = [name for name, _, _ in complete]
         segments = np.column_stack([bounds[:-1] + begins, bounds[1:], np.arange(len(names))])
         table = self._table(names, np.concatenate([state.values for _, state, _ in complete]), bounds, segments)
-        split = whole(table)
         prepared = Prepared(
             data=self._data,
             table=table,
-            split=split,
+            split=whole(table),
             segments=segments,
             scaler=self._scaler,
             codes=self.codes(names),
             matrix=np.concatenate([state.matrix for _, state, _ in complete]),
             layout=self._layout,
-            rows={"test": split.rows("test")},
+            rows={"test": segments[:, :2]},
         )
         # What these properties would find, in a fraction of the time.
         windows = Windows(self.shape, self._stride, segments[:, 0], counts, np.arange(len(names)))

@@ -92,13 +92,14 @@ def with_something_to_read(predict: Predicts) -> Predicts:
 
     def predicted(prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
         found = predict(prepared, part, windows)
-        rows = prepared.windows[part].input_rows(windows)
-        first, end = (int(rows.min()), int(rows.max()) + 1) if rows.size else (0, 0)
+        these = prepared.windows[part]
+        starts = these.starts(windows)
+        first, end = (int(starts.min()), int(starts.max()) + these.shape.input_steps) if len(starts) else (0, 0)
         read = [prepared.table.columns.index(name) for name in prepared.columns.inputs]
         absent = np.isnan(prepared.table.values[first:end][:, read]).all(axis=1)
         if not absent.any():
             return found
-        blind = absent[rows - first].all(axis=1)
+        blind = absent[these.input_rows(windows) - first].all(axis=1)
         return np.where(blind[:, None, None], np.nan, found) if blind.any() else found
 
     return predicted

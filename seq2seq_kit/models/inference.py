@@ -52,7 +52,9 @@ def compile_forward(model: keras.Model, *, batch_size: int = 1024) -> Forward:
                 refuse_shape(f"the model takes an array of shape {tf.TensorShape(tensor.shape)}", array.shape)
         count = len(arrays[0])
         if 0 < count <= most:
-            return np.asarray(few()([tf.constant(np.asarray(array, kind)) for array, kind in zip(arrays, kinds, strict=True)]))
+            return np.array(
+                few()([tf.constant(np.asarray(array, kind)) for array, kind in zip(arrays, kinds, strict=True)])
+            )
         outputs = None
         for first in range(0, max(count, 1), batch_size):
             pieces = [
@@ -73,7 +75,7 @@ def _fits(shape: Sequence[int], wanted: Sequence[int | None]) -> bool:
     return len(shape) == len(wanted) and all(size in (None, has) for has, size in zip(shape, wanted, strict=True))
 
 
-def _as_operation(run: Callable[..., tf.Tensor]) -> _Call:
+def _as_operation(run: tf.types.experimental.ConcreteFunction) -> _Call:
     """A concrete function as TensorFlow's operation that calls it: less than half the time for a window.
 
     Its own call binds arguments in Python and hands them to other threads, which may be asleep.

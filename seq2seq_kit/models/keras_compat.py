@@ -219,7 +219,7 @@ def in_xla() -> bool:
 
 
 def forget_operations() -> None:
-    """Frees what TensorFlow keeps of operations that were run: of one that called a function its graph, after the function, too."""
+    """Frees what TensorFlow keeps of operations that were run: the graph of a function that one called outlives the function."""
     try:
         from tensorflow.python.eager.context import context
 

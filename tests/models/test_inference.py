@@ -1,11 +1,14 @@
 """A compiled forward pass gives the model's own outputs, whatever the batch size."""
 
+import gc
+
 import keras
 import numpy as np
 import pytest
 
-from seq2seq_kit.models import build_autoencoder, build_encoder_decoder
+from seq2seq_kit.models import build_autoencoder, build_encoder_decoder, inference
 from seq2seq_kit.models.inference import compile_forward
+from seq2seq_kit.models.keras_compat import forget_operations
 
 
 def small_model(*, input_steps: int | None = 5, future_features: int = 0, dropout: float = 0.0) -> keras.Model:
@@ -74,3 +77,31 @@ def test_weights_set_later_are_used() -> None:
 def test_an_autoencoder_gives_back_its_own_shape() -> None:
     model = build_autoencoder(input_steps=4, input_features=3, encoder_units=[4], decoder_units=[4])
     assert compile_forward(model, batch_size=2)([some_windows(5, 4, 3)]).shape == (5, 4, 3)
+
+
+@pytest.mark.parametrize("future_features", [0, 1])
+def test_a_handful_is_computed_as_many_are_and_follows_the_weights(future_features: int) -> None:
+    """A few sequences go another way through TensorFlow than many."""
+    model = small_model(future_features=future_features)
+    forward, given = compile_forward(model), [some_windows(40, 5, 2), some_windows(40, 3, 1)][: 1 + future_features]
+    for factor in (1.0, 0.5):
+        model.set_weights([weights * factor for weights in model.get_weights()])
+        many = forward(given)
+        for count in (1, 2, 16, 17):
+            few = forward([array[:count] for array in given])
+            np.testing.assert_allclose(few, many[:count], rtol=1e-5, atol=1e-6)
+            assert few.dtype == many.dtype
+            few[:] = 0.0  # is the caller's own memory
+
+
+def test_what_tensorflow_keeps_of_a_forward_pass_goes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    forgotten: list[bool] = []
+    monkeypatch.setattr(inference, "forget_operations", lambda: forgotten.append(True))
+    forward = compile_forward(small_model())
+    forward([some_windows(2, 5, 2)])
+    assert not forgotten
+    del forward
+    gc.collect()
+    assert forgotten == [True]
+    forget_operations()  # others go on
+    assert compile_forward(small_model())([some_windows(2, 5, 2)]).shape == (2, 3, 1)

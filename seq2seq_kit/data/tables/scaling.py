@@ -61,7 +61,8 @@ class Scaler:
 
     def inverse(self, values: np.ndarray, codes: np.ndarray, columns: Sequence[str] | None = None) -> np.ndarray:
         """Back to original units; `columns` names the last axis where it is not all columns."""
-        pick = [self.columns.index(name) for name in columns] if columns is not None else slice(None)
+        every = columns is None or list(columns) == self.columns
+        pick = slice(None) if every else [self.columns.index(name) for name in columns or ()]
         center, scale = self._of(codes, values.ndim)
         return values.astype(np.float64) * scale[..., pick] + center[..., pick]
 

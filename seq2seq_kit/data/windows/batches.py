@@ -7,6 +7,7 @@ its thread holds up the end of every epoch on a CPU.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -49,7 +50,7 @@ class Layout:
 
 def aligned(shape: tuple[int, ...]) -> np.ndarray:
     """An empty float32 matrix on a 64-byte border, which TensorFlow can use in place."""
-    size = int(np.prod(shape)) * 4
+    size = math.prod(shape) * 4
     raw = np.empty(size + _BORDER, dtype=np.uint8)
     offset = -raw.ctypes.data % _BORDER
     return raw[offset : offset + size].view(np.float32).reshape(shape)

@@ -131,8 +131,9 @@ def _write_rows(
 
 def _refuse_overflow(scaled: np.ndarray, table: Table, first: int) -> None:
     """A network computes in float32; what is too large for it would silently become infinite. `first`: row of `scaled[0]`."""
-    large = np.argwhere(np.abs(scaled) > np.finfo(np.float32).max)
-    if len(large):
+    too_large = np.abs(scaled) > np.finfo(np.float32).max
+    if too_large.any():
+        large = np.argwhere(too_large)
         row, column = first + int(large[0, 0]), int(large[0, 1])
         raise DataError(
             f"{table.origin}, {table.where(row)}, column {table.columns[column]}: {table.values[row, column]:g} is beyond the "

@@ -5,6 +5,7 @@ numbers. The rule for a part (train, val, test): the targets lie wholly inside t
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -79,7 +80,7 @@ class Windows:
         """Windows in all."""
         return int(self.counts.sum())
 
-    @property
+    @cached_property
     def ends(self) -> np.ndarray:
         """Number of windows up to and with each run, shape `(runs,)`."""
         return np.cumsum(self.counts)

@@ -102,7 +102,8 @@ def prepare_watched(
 
 def without_holes(matrix: np.ndarray, inputs: int) -> None:
     """Puts the centre of its column, 0, where the matrix has no value among its leading columns."""
-    np.nan_to_num(matrix[:, :inputs], copy=False)
+    read = matrix[:, :inputs]
+    read[np.isnan(read)] = 0.0
 
 
 def _without_holes(prepared: Prepared, rebuilds: bool) -> Prepared:
