@@ -39,6 +39,9 @@ MODELS: dict[str, dict[str, Any]] = {
     "of each window": forecast_recipe(series="site", input_steps=6, window_scaling="standard", scale_per_series=True)
     | {"detect": {"combine": "mean"}},
     "next step": next_step_recipe(series="site", input_steps=6) | {"detect": {"min_steps": 2, "merge_gap": 3}},
+    "median of three": forecast_recipe(series="site", input_steps=6, output_steps=1)
+    | {"detect": {}, "ensemble": {"members": 3, "combine": "median"}},
+    "mean of two": autoencode_recipe(series="site", input_steps=6, missing="mask") | {"ensemble": 2},
     "linear": autoencode_recipe(series="site", input_steps=6) | {"detect": {"by": "both", "merge_gap": 0}},
 }
 
@@ -49,7 +52,7 @@ def untrained(name: str) -> WindowBundle:
     frame = hourly_frame(200, series=SITES)
     recipe = MODELS[name] | {"detect": {"alarms_per_week": 8, "merge_gap": 2} | MODELS[name].get("detect", {})}
     job = open_job(parse_recipe(recipe), frame)
-    bundle, _ = job.detecting(job.bundle(job.build(), {}))
+    bundle, _ = job.detecting(job.bundle(job.make(), {}))
     assert isinstance(bundle, WindowBundle)
     return bundle
 
@@ -106,7 +109,7 @@ def test_any_chunking_gives_what_the_whole_table_gives(name: str, cuts: list[int
     same(told(updates), name)
 
 
-@pytest.mark.parametrize("name", ["autoencoder", "carried", "forecast", "next step"])
+@pytest.mark.parametrize("name", ["autoencoder", "carried", "forecast", "next step", "median of three", "mean of two"])
 def test_row_by_row_gives_the_same(name: str) -> None:
     stream = untrained(name).event_stream()
     updates = [stream.feed(row) for row in table(name).to_dict("records")]
