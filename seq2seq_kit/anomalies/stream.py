@@ -14,7 +14,7 @@ from seq2seq_kit.anomalies.detector import Detector
 from seq2seq_kit.anomalies.row_errors import Predicts, expected_rows
 from seq2seq_kit.anomalies.stream_events import OpenEvent, Scored, close, follow
 from seq2seq_kit.anomalies.stream_rows import Row, RowReader, Rows, require_streamable
-from seq2seq_kit.anomalies.stream_state import SeriesState
+from seq2seq_kit.anomalies.stream_state import SeriesState, whole_number
 from seq2seq_kit.anomalies.stream_update import StreamUpdate
 from seq2seq_kit.anomalies.stretches import Piece, Stretches
 from seq2seq_kit.data.sources.given import Given
@@ -138,18 +138,15 @@ class EventStream:
                 raise ValueError("it is of another model: scaler or detector were fitted on other rows")
             like = self._stretches.empty()
             series = {str(name): SeriesState.from_json(each, like) for name, each in stored["series"].items()}
-            self._events = int(stored["events"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            why = (
-                f"it has no {error}"
-                if isinstance(error, KeyError)
-                else error
-                if isinstance(stored, Mapping)
-                else "it is no dict"
-            )
+            events = whole_number(stored["events"], "events")
+            for name, state in series.items():
+                self._stretches.require_consistent(name, state, self.detector.settings.smooth - 1, events)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            lacks = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+            why = lacks if isinstance(stored, Mapping) else "it is no dict"
             said = f"state must be what `to_json` of a stream of this model gave, after `json.loads` if it was written: {why}"
             raise ArgumentError(said, code="invalid_stream_state") from None
-        self._series = series
+        self._series, self._events = series, events
 
     def _update(self) -> StreamUpdate:
         columns = list(self._stretches.targets)

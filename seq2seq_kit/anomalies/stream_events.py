@@ -10,6 +10,8 @@ import numpy as np
 
 from seq2seq_kit.anomalies.threshold import Cut
 
+_LARGEST = 1e100  # of a number that may be squared
+
 
 @dataclass
 class OpenEvent:
@@ -47,6 +49,21 @@ class OpenEvent:
             name: [None if each != each else each for each in value] if isinstance(value, list) else value
             for name, value in asdict(self).items()
         }
+
+    def fits(self, columns: int, newest: int, events: int) -> bool:
+        """Whether it can be an event of so many columns, at this newest row of a series, in a stream of so many events."""
+        places = (self.first, self.last, self.start, self.end, self.peak, self.number)
+        cells = (*self.shares, *self.actual, *self.expected)
+        return (
+            all(type(each) is int for each in places)
+            and all(type(each) in (int, float) and not abs(each) > _LARGEST for each in (self.score, *cells))
+            and all(len(each) == columns for each in (self.shares, self.actual, self.expected))
+            and isinstance(self.above, bool)
+            and 0 <= self.first <= self.last <= newest
+            and -(2**63) <= self.start <= self.peak <= self.end < 2**63
+            and 0 <= self.number <= events
+            and self.score > 0
+        )
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:

@@ -9,6 +9,8 @@ import numpy as np
 
 from seq2seq_kit.anomalies.stream_events import OpenEvent
 
+_LARGEST, _TIMES = 2**62, ("time", "times", "start", "end", "peak")
+
 
 @dataclass
 class SeriesState:
@@ -96,18 +98,51 @@ class SeriesState:
         """The reverse of `to_json`, with the shapes of `like`.
 
         Raises:
-            ValueError: The numbers have other shapes.
+            ValueError: The numbers have other shapes, or are none that there can be.
         """
-        read = {"silent": [0] * len(stored["filled"])} | dict(stored)  # a state of before does not tell
+        read = {"silent": [0] * len(like.filled)} | dict(stored)  # a state of before does not tell
+        if missing := [each.name for each in fields(cls) if each.name not in read]:
+            raise KeyError(missing[0])
         for each in fields(cls):
             value = getattr(like, each.name)
             if isinstance(value, np.ndarray):
-                found = np.array(read[each.name], dtype=value.dtype)
-                read[each.name] = found = found.reshape(len(read[each.name]), *value.shape[1:])
-                if value.ndim == 1 and len(value) and found.shape != value.shape:
-                    raise ValueError(f"{each.name} has {len(found)} numbers instead of {len(value)}")
-        read["event"] = None if read["event"] is None else OpenEvent.from_json(read["event"])
+                read[each.name] = _array(read[each.name], value, each.name)
+            elif each.name != "event" and not (each.name == "time" and read["time"] is None):
+                whole_number(read[each.name], each.name, -1 if each.name == "newest" else None)
+        if read["event"] is not None:
+            read["event"] = OpenEvent.from_json(dict(read["event"]))
         return cls(**read)
+
+
+def whole_number(value: object, name: str, least: int | None = None) -> int:
+    """The value, if it is a whole number that 64 bits hold, and not below `least`, by default 0 but for a time.
+
+    Raises:
+        ValueError: It is not.
+    """
+    least = (-_LARGEST if name in _TIMES else 0) if least is None else least
+    if type(value) is not int or not least <= value <= _LARGEST:
+        raise ValueError(f"{name} must be a whole number from {least} on. Received: {str(value)[:50]!r}")
+    return value
+
+
+def _array(given: Any, like: np.ndarray, name: str) -> np.ndarray:
+    if not isinstance(given, list):
+        raise ValueError(f"{name} must be a list. Received: {str(given)[:50]!r}")
+    found = np.array(given, dtype=object)
+    numbers = found.ravel().tolist()
+    if like.dtype.kind == "i":
+        read = np.array([whole_number(each, name) for each in numbers], dtype=like.dtype)
+    elif all(each is None or type(each) in (int, float) for each in numbers):
+        with np.errstate(over="ignore"):
+            read = np.array(numbers, dtype=np.float64).astype(like.dtype)
+    else:
+        raise ValueError(f"{name} has what is no number")
+    if np.isinf(read).any():
+        raise ValueError(f"{name} has a number that is too large")
+    if (len(found) and found.shape[1:] != like.shape[1:]) or (like.ndim == 1 and len(like) not in (0, len(found))):
+        raise ValueError(f"{name} has the shape {found.shape}, of another model")
+    return read.reshape(len(found), *like.shape[1:])
 
 
 def _plain(values: np.ndarray) -> list[Any]:

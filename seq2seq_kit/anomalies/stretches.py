@@ -213,6 +213,43 @@ class Stretches:
             self.settle(state)
         return rows[reached]
 
+    def require_consistent(self, name: str, state: SeriesState, looks_back: int, events: int) -> None:
+        """Raises `ValueError` where a state is none that any rows can have left: what is kept follows from how many they were.
+
+        Args:
+            name: Of the series.
+            state: Read from JSON.
+            looks_back: Rows that smoothing looks back.
+            events: Of the stream so far.
+        """
+        count = max((state.rows - (self.span - self.shape.before) - self.shape.before) // self._stride + 1, 0)
+        window = self.shape.before + count * self._stride
+        scored = min(window + self.shape.target_offset, state.rows)
+        starts = self.shape.before + self.shape.target_offset + self._stride * np.arange(count)
+        newest = min(int(starts[-1]) + self.steps, scored) - 1 if count else -1
+        kept, event = min(window, scored), state.event
+        clock = self._data.time is not None
+        right = {
+            "series": bool(name) == bool(self._data.series_columns),
+            "window": state.window == window,
+            "scored": state.scored == scored,
+            "kept": state.kept == kept,
+            "newest": state.newest == newest,
+            "starts": np.array_equal(state.starts, starts[starts > scored - self.steps]),
+            "stack": len(state.stack) == len(state.starts),
+            "values": len(state.values) == state.rows - kept and not (np.abs(state.values) > self.most).any(),
+            "filled": not (np.abs(state.filled) > self.most).any(),
+            "matrix": len(state.matrix) == state.rows - kept,
+            "times": len(state.times) == (state.rows - kept if clock else 0)
+            and bool((np.diff(state.times) >= 0).all()),
+            "time": (state.time is not None) == (clock and state.row + state.rows > 0)
+            and (not len(state.times) or state.time == int(state.times[-1])),
+            "tail": len(state.tail) <= looks_back,
+            "event": event is None or event.fits(len(self.targets), newest, events),
+        }
+        if wrong := [what for what, holds in right.items() if not holds]:
+            raise ValueError(f"{wrong[0]} of series {name!r} does not go with the other numbers; it is damaged")
+
     def settle(self, state: SeriesState) -> None:
         """Drops rows and windows that nothing needs any more."""
         kept = int(np.searchsorted(state.starts, state.scored - self.steps, side="right"))

@@ -319,6 +319,36 @@ def test_a_state_of_another_model_is_refused(name: str) -> None:
         assert error.value.code == "invalid_stream_state"
 
 
+@pytest.mark.parametrize("name", ["strided", "around", "forecast"])
+def test_a_damaged_state_is_refused_and_the_stream_stays_as_it_was(name: str) -> None:
+    stream = untrained(name).event_stream()
+    stream.feed(table(name)[:150])
+    stored = json.loads(json.dumps(stream.to_json()))
+    whole = {each: state for each, state in stored["series"].items() if state["values"] and state["starts"]}
+    site, state = next(iter(whole.items()))
+    odd = ["x", True, 1e300, -(10**30), float("inf"), {}, [["a"]], [1e300] * 3]
+    damaged = [state | {key: value} for key in state for value in odd]
+    damaged += [state | {key: state[key] + by} for key in ("rows", "kept", "window", "newest") for by in (-1, 1)]
+    damaged += [state | {key: state[key][1:]} for key in ("values", "matrix", "times", "filled", "stack", "starts")]
+    damaged += [{key: value for key, value in state.items() if key != gone} for gone in state if gone != "silent"]
+    damaged += [state | {"time": None}, state | {"times": state["times"][::-1]}, state | {"starts": [0] * 99}]
+    damaged += [state | {"values": [[1e200] * len(row) for row in state["values"]]}]
+    events = [each["event"] for each in stored["series"].values() if each["event"]] or [None]
+    for event in filter(None, events):
+        changes = [{key: value} for key in event for value in ("x", None, 1e300, 10**400, [1, 2, 3, 4])]
+        damaged += [state | {"event": event | change} for change in changes]
+    streams = [stored | {"series": stored["series"] | {site: each}} for each in damaged]
+    streams += [stored | {"events": value} for value in (-1, 1.5, True, 10**30, None)]
+    streams += [stored | {"series": {"": state}}, stored | {"series": [state]}]
+    stream.feed(table(name)[150:160])
+    before = stream.to_json()
+    for wrong in streams:
+        with pytest.raises(ArgumentError) as error:
+            stream.restore(wrong)
+        assert error.value.code == "invalid_stream_state"
+    assert stream.to_json() == before
+
+
 @pytest.mark.parametrize(
     "data", [{"resample": "mean"}, {"transform": {"load": "log"}}, {"gaps": "fill", "missing": "interpolate"}]
 )
