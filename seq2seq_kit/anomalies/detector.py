@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -121,22 +122,18 @@ class Detector:
         """The same with another threshold.
 
         Raises:
-            ArgumentError: It is not above 0.
+            ArgumentError: It is no number above 0.
         """
-        if not (np.isfinite(threshold) and threshold > 0):
-            said = f"threshold is a score above 0. Received: threshold={threshold}"
-            raise ArgumentError(said, code="invalid_argument")
+        _require_above_0("threshold", threshold, "a score above 0")
         return replace(self, threshold=float(threshold))
 
     def at_rate(self, alarms_per_week: float) -> Self:
         """The same with the lowest threshold above which no more alarms a week (or in 10,000 rows) are expected.
 
         Raises:
-            ArgumentError: It is not above 0.
+            ArgumentError: It is no number above 0.
         """
-        if not (np.isfinite(alarms_per_week) and alarms_per_week > 0):
-            said = f"alarms_per_week is a number above 0. Received: alarms_per_week={alarms_per_week}"
-            raise ArgumentError(said, code="invalid_argument")
+        _require_above_0("alarms_per_week", alarms_per_week, "a number above 0")
         levels, rates = self.rates
         if alarms_per_week >= rates[0]:
             most = int(np.searchsorted(-rates, -rates[0], side="right")) - 1
@@ -153,7 +150,7 @@ class Detector:
         """`at_rate` or `at_threshold`, or the same.
 
         Raises:
-            ArgumentError: Both are given, or one is not above 0.
+            ArgumentError: Both are given, or one is no number above 0.
         """
         if alarms_per_week is not None and threshold is not None:
             said = (
@@ -284,6 +281,11 @@ def trailing_mean(values: np.ndarray, segment: np.ndarray, steps: int) -> np.nda
         sums[same] += filled[np.flatnonzero(same) - back]
         counts[same] += known[np.flatnonzero(same) - back]
     return np.where(known, sums / np.maximum(counts, 1), np.nan)
+
+
+def _require_above_0(name: str, value: object, what: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < np.inf:
+        raise ArgumentError(f"{name} is {what}. Received: {name}={value!r}", code="invalid_argument")
 
 
 def _positive(threshold: float) -> float:

@@ -107,7 +107,12 @@ class RowReader:
             return pd.DataFrame([dict(rows)])
         if isinstance(rows, Sequence) and not isinstance(rows, str) and all(isinstance(row, Mapping) for row in rows):
             return pd.DataFrame([dict(row) for row in rows])
-        return frame_of(rows, time=self._data.time_columns, series=self._data.series_columns)  # type: ignore[arg-type]
+        try:
+            return frame_of(rows, time=self._data.time_columns, series=self._data.series_columns)  # type: ignore[arg-type]
+        except ArgumentError as error:
+            names = [*self._data.series_columns, *self._data.time_columns, *self.columns]
+            said = f"{error}. One row is a dict by column name ({', '.join(names)}), several are a list of such dicts or a table"
+            raise ArgumentError(said, code=error.code) from None
 
     def _one(self, row: Row) -> Rows | None:
         if not self._plain:

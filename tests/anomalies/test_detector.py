@@ -1,6 +1,7 @@
 """Detectors fitted on errors without labels."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -196,3 +197,12 @@ def test_rows_without_an_anomaly_give_an_empty_table_with_the_same_columns() -> 
 def test_numbers_that_no_detector_has_are_refused(change: dict[str, object]) -> None:
     with pytest.raises((ValueError, TypeError)):
         Detector.from_json(fitted().to_json() | change)
+
+
+@pytest.mark.parametrize("wrong", ["1", [1.0], True, None, float("nan"), float("inf"), -1, 1j])
+def test_what_is_no_number_above_0_is_refused_with_a_code(wrong: Any) -> None:
+    for asked in (fitted().at_rate, fitted().at_threshold):
+        with pytest.raises(ArgumentError, match="Received: ") as error:
+            asked(wrong)
+        assert error.value.code == "invalid_argument"
+    assert fitted().at_threshold(np.float32(2)).threshold == 2.0

@@ -280,7 +280,7 @@ def test_rows_come_as_a_table_a_row_or_a_list_of_rows() -> None:
         assert whole.feed(nothing).rows == 0
     assert whole.to_json() == before
     for wrong in (None, 3, "row", [1, 2]):
-        with pytest.raises(ArgumentError):
+        with pytest.raises(ArgumentError, match=r"One row is a dict by column name \(site, time, load, heat\)"):
             whole.feed(wrong)  # type: ignore[arg-type]
 
 
