@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -284,7 +283,7 @@ def trailing_mean(values: np.ndarray, segment: np.ndarray, steps: int) -> np.nda
 
 
 def _require_above_0(name: str, value: object, what: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < np.inf:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < np.inf:
         raise ArgumentError(f"{name} is {what}. Received: {name}={value!r}", code="invalid_argument")
 
 

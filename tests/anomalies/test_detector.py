@@ -205,4 +205,4 @@ def test_what_is_no_number_above_0_is_refused_with_a_code(wrong: Any) -> None:
         with pytest.raises(ArgumentError, match="Received: ") as error:
             asked(wrong)
         assert error.value.code == "invalid_argument"
-    assert fitted().at_threshold(np.float32(2)).threshold == 2.0
+    assert fitted().at_threshold(2).threshold == 2.0
