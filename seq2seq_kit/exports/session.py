@@ -59,7 +59,10 @@ class Network:
         refuse_foreign_graph(content)
         options = onnxruntime.SessionOptions()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads leave the cores alone
-        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0"))  # 0: all cores; others read it, too
+        threads = (
+            os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+        )  # others read it, too; `4,2` by levels
+        options.intra_op_num_threads = int(threads) if threads.isdigit() else 0  # all cores
         options.log_severity_level = 4
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -71,7 +71,11 @@ class Answers:
 
     def _read(self, kind: str, body: bytes) -> tuple[pd.DataFrame | Columns | list[str], bool]:
         """The rows of a body, and whether it has them by column in JSON."""
-        return rows_of(read_json(body), time=self._time) if kind == JSON else (_READ[kind](body, self._most), False)
+        return (
+            rows_of(read_json(body), self._most, time=self._time)
+            if kind == JSON
+            else (_READ[kind](body, self._most), False)
+        )
 
     def stream(self, body: bytes, headers: Mapping[str, str], query: list[tuple[str, str]]) -> Response:
         """The answer to a piece of a stream.

@@ -44,7 +44,7 @@ def build_app(bundle: Bundle, settings: Settings) -> Gate:
     Raises:
         ArgumentError: The token is missing.
     """
-    streams = _streams(bundle)
+    streams = _streams(bundle, settings.most_bytes)
     verbs = verbs_of(bundle)
     paths = [*verbs, *(["stream"] if streams else []), "healthz", "metrics", "openapi.json"]
     line, counts = Line(settings.waiting, settings.timeout), Counts(Path(settings.counts), paths)
@@ -52,7 +52,7 @@ def build_app(bundle: Bundle, settings: Settings) -> Gate:
     gate: Gate
     title = bundle.recipe.name or bundle.recipe.task
     app = FastAPI(
-        title=title, version=__version__, description=bundle.what, docs_url=None, redoc_url=None
+        title=title, version=__version__, description=bundle.what, docs_url=None, redoc_url=None, redirect_slashes=False
     )  # their pages need a network
     for verb, options in verbs.items():
         work = partial(answers.answer, verb)
@@ -67,6 +67,7 @@ def build_app(bundle: Bundle, settings: Settings) -> Gate:
 
     @app.get("/metrics")
     async def metrics() -> Response:
+        counts.waiting(line.count)
         return Response(counts.text(), headers={"Content-Type": CONTENT_TYPE})
 
     @app.exception_handler(HTTPException)
@@ -111,12 +112,12 @@ def _asked(
     return asked
 
 
-def _streams(bundle: Bundle) -> Streams | None:
+def _streams(bundle: Bundle, most: int) -> Streams | None:
     """Streams of a model that can have such."""
     if not isinstance(bundle, WindowBundle) or bundle.detector is None or "detect" not in bundle.verbs:
         return None
     try:
-        return Streams(bundle)
+        return Streams(bundle, most)
     except ArgumentError:
         return None
 

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from seq2seq_kit.serving.json_bodies import invalid
+from seq2seq_kit.serving.json_bodies import CELL_BYTES, invalid, refuse_size
 from seq2seq_kit.serving.refusing import RefusedError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _MOST_ROWS = 10_000_000  # of a body; columns of nothing but nulls take no bytes in it
-_UNFOLDS = 20  # times the size of a body that its rows may have
 _CODECS = ("SNAPPY", "UNCOMPRESSED")  # others unfold a thousand times and more
 
 
@@ -38,10 +37,13 @@ def read_arrow(body: bytes, most: int) -> pd.DataFrame:
             for batch in reader:
                 rows += batch.num_rows
                 _refuse_rows(rows)
+                refuse_size(
+                    rows * len(reader.schema) * CELL_BYTES, most
+                )  # nothing but nulls takes no bytes in the body
                 batches.append(batch)
             table = pa.Table.from_batches(batches, reader.schema)
         return _frame(table, most)
-    except (pa.ArrowException, OSError, ValueError, TypeError, IndexError) as error:
+    except (pa.ArrowException, OSError, ValueError, TypeError, IndexError, OverflowError) as error:
         raise invalid(f"the body is no Arrow stream: {str(error)[:200]}") from None
 
 
@@ -59,8 +61,11 @@ def read_parquet(body: bytes, most: int) -> pd.DataFrame:
         with pq.ParquetFile(pa.py_buffer(body)) as file:
             about = file.metadata
             _refuse_rows(about.num_rows)
+            refuse_size(
+                about.num_rows * about.num_columns * CELL_BYTES, most
+            )  # a value that all rows share stands once
             groups = [about.row_group(number) for number in range(about.num_row_groups)]
-            _refuse_size(sum(group.total_byte_size for group in groups), most)
+            refuse_size(sum(group.total_byte_size for group in groups), most)
             used = {group.column(place).compression for group in groups for place in range(group.num_columns)}
             if not used <= set(_CODECS):
                 raise invalid(
@@ -126,9 +131,9 @@ def _frame(table: pa.Table, most: int) -> pd.DataFrame:
         size += sum(
             pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() or 0 for chunk in column.chunks
         )
-        _refuse_size(size, most)
+        refuse_size(size, most)
         table = table.set_column(place, field.name, column.cast(pa.large_string()))
-    _refuse_size(size, most)
+    refuse_size(size, most)
     frame: pd.DataFrame = table.to_pandas(date_as_object=False, use_threads=False)
     return frame
 
@@ -151,13 +156,6 @@ def _refuse_types(schema: Iterable[pa.Field]) -> None:
 def _refuse_rows(rows: int) -> None:
     if not 0 <= rows <= _MOST_ROWS:
         raise invalid(f"a body may hold {_MOST_ROWS:,} rows. Received: {rows:,}. Send them in pieces")
-
-
-def _refuse_size(size: int, most: int) -> None:
-    if size > _UNFOLDS * most:
-        raise invalid(
-            f"the rows of a body may take {_UNFOLDS * most:,} bytes in memory. Received: {size:,}. Send them in pieces"
-        )
 
 
 def _refuse_packed(body: bytes) -> None:

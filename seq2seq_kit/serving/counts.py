@@ -51,7 +51,8 @@ class Counts:
     def text(self) -> str:
         """The counters of all workers."""
         files = sorted(self._folder.glob("*.counts"))
-        every = [(path, np.fromfile(path, np.float64).reshape(self._own.shape)) for path in files]
+        read = [(path, np.fromfile(path, np.float64)) for path in files]
+        every = [(path, found.reshape(self._own.shape)) for path, found in read if found.size == self._own.size]
         total = np.sum([found[:-1] for _, found in every], axis=0)
         alive = [found for path, found in every if is_alive(*_process(path))]
         requests, seconds, rows = "seq2seq_kit_requests_total", "seq2seq_kit_request_seconds", "seq2seq_kit_rows_total"

@@ -14,6 +14,8 @@ import pandas as pd
 from seq2seq_kit.serving.refusing import RefusedError
 
 Cell = str | int | float | bool | None
+CELL_BYTES = 8
+UNFOLDS = 20  # times the size of a body that its rows may have
 Columns = dict[str, list[object] | np.ndarray]
 _PLAIN = "iubfM"
 _SCALARS = {str, int, float, bool, type(None)}
@@ -39,11 +41,12 @@ def read_json(body: bytes) -> object:
         raise invalid(f"the body is no JSON: {str(error)[:200]}") from None
 
 
-def rows_of(found: object, *, time: str | None = None) -> tuple[Columns | list[str], bool]:
+def rows_of(found: object, most: int, *, time: str | None = None) -> tuple[Columns | list[str], bool]:
     """The rows in a body's JSON, by column or texts, and whether the body has them by column.
 
     Args:
         found: As `read_json` gives it.
+        most: Bytes of a body, which says how far its rows may unfold.
         time: A column whose texts are times if all are like `2024-01-01T00:00:00`; other texts are left to the kit.
 
     Raises:
@@ -55,6 +58,7 @@ def rows_of(found: object, *, time: str | None = None) -> tuple[Columns | list[s
         return found, False
     if isinstance(found, list) and all(isinstance(row, dict) for row in found):
         names = list(dict.fromkeys(name for row in found for name in row))
+        refuse_size(len(names) * len(found) * CELL_BYTES, most)  # rows with other keys each make a cell for every key
         return _checked({name: [row.get(name) for row in found] for name in names}, time), False
     raise invalid(f"the body holds no rows. Expected {_FORMS}. Received: {_shown(found)}")
 
@@ -79,7 +83,8 @@ def cells(column: pd.Series | np.ndarray) -> list[Cell]:
     if column.dtype.kind == "f":
         return column.tolist() if np.isfinite(column).all() else list(map(_finite, column.tolist()))
     if column.dtype.kind == "M":
-        unit = "s" if (column.astype("M8[s]") == column).all() else np.datetime_data(column.dtype)[0]
+        whole = column.astype("M8[s]") == column
+        unit = "s" if (whole | np.isnat(column)).all() else np.datetime_data(column.dtype)[0]
         texts = np.datetime_as_string(column, unit=unit).tolist()  # type: ignore[call-overload]
         return [None if text == "NaT" else text for text in texts]
     return list(column.tolist())
@@ -93,6 +98,14 @@ def dumped(answer: object) -> bytes:
 def invalid(message: str) -> RefusedError:
     """A body that cannot be read."""
     return RefusedError(message, code="invalid_body")
+
+
+def refuse_size(size: int, most: int) -> None:
+    """Raises `RefusedError` where rows take too many bytes in memory for a body of at most `most`."""
+    if size > UNFOLDS * most:
+        raise invalid(
+            f"the rows of a body may take {UNFOLDS * most:,} bytes in memory. Received: {size:,}. Send them in pieces"
+        )
 
 
 def _checked(columns: dict[str, list[object]], time: str | None) -> Columns:
@@ -122,6 +135,9 @@ def _times(column: list[Any]) -> np.ndarray | None:
     length = len(column[0])
     if length not in _LENGTHS or any(len(text) != length or text[4] != "-" or text[7] != "-" for text in column):
         return None
+    # Of 19 letters a time may also end in an offset, which NumPy would add to it.
+    if length == max(_LENGTHS) and any(text[13] != ":" or text[16] != ":" for text in column):
+        return None
     try:
         return np.array(column, dtype="M8[us]")
     except ValueError:
@@ -149,8 +165,8 @@ def _finite(number: float) -> float | None:
 def _once(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise ValueError(f"the key {twice[:100]!r} is given twice in one object")
     return found
 
@@ -160,4 +176,6 @@ def _no_constant(word: str) -> NoReturn:
 
 
 def _shown(found: object) -> str:
-    return f"{json.dumps(found, default=str)[:100]}"
+    if isinstance(found, list | dict):
+        return f"{'a list' if isinstance(found, list) else 'an object'} of {len(found)}"
+    return json.dumps(found, default=str)[:100]

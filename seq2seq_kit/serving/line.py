@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
+from queue import SimpleQueue
+from threading import Thread
 from typing import TypeVar
 
 from seq2seq_kit.serving.refusing import RefusedError
@@ -23,7 +25,9 @@ class Line:
 
     def __init__(self, most: int, timeout: float) -> None:
         self.most, self.timeout, self.count = most, timeout, 0
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="compute")
+        self._calls: SimpleQueue[_Work] = SimpleQueue()
+        # A daemon: what nobody waits for any more does not keep the process at its end.
+        Thread(target=self._compute, name="compute", daemon=True).start()
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[Place]:
@@ -36,7 +40,7 @@ class Line:
             said = f"{self.most} requests are waiting already. Try again in a moment"
             raise RefusedError(said, code="too_busy", status=503, headers={"Retry-After": "1"})
         self.count += 1
-        place = Place(self._thread)
+        place = Place(self._calls)
         try:
             async with asyncio.timeout(self.timeout):
                 yield place
@@ -53,16 +57,44 @@ class Line:
     def _leave(self) -> None:
         self.count -= 1
 
+    def _compute(self) -> None:
+        while True:
+            self._calls.get().run()
+
 
 class Place:
     """One request's place in the line."""
 
-    def __init__(self, thread: ThreadPoolExecutor) -> None:
-        self._thread = thread
+    def __init__(self, calls: SimpleQueue[_Work]) -> None:
+        self._calls = calls
         self.work: Future[object] | None = None
 
     async def compute(self, call: Callable[[], Found]) -> Found:
         """What a call gives, in its turn."""
-        work = self._thread.submit(call)
-        self.work = work  # type: ignore[assignment]
-        return await asyncio.wrap_future(work)
+        work = _Work(call)
+        self.work = work.future
+        self._calls.put(work)
+        found = await asyncio.wrap_future(work.future)
+        return found  # type: ignore[return-value]
+
+
+class _Work:
+    """A call that waits for its turn; the body in it goes as soon as nobody waits for its answer."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self._call: Callable[[], object] | None = call
+        self.future: Future[object] = Future()
+        self.future.add_done_callback(self._forget)
+
+    def run(self) -> None:
+        """The call, unless it was given up."""
+        call = self._call
+        if call is None or not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            self.future.set_result(call())
+        except BaseException as error:
+            self.future.set_exception(error)
+
+    def _forget(self, _: object) -> None:
+        self._call = None

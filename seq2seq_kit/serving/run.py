@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from collections.abc import Callable
@@ -58,8 +59,8 @@ def serve(
         TrackingError: No such run.
     """
     for name, value in (("--workers", where.workers), ("--max-body", most_bytes), ("--timeout", timeout)):
-        if not value > 0:
-            raise ArgumentError(f"{name} must be more than 0. Received: {value}", code="invalid_option")
+        if not (value > 0 and math.isfinite(value)):
+            raise ArgumentError(f"{name} must be a number above 0. Received: {value}", code="invalid_option")
     try:
         from fastapi import FastAPI  # noqa: F401
 

@@ -14,7 +14,7 @@ import pandas as pd
 from seq2seq_kit.anomalies.stream import EventStream
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.errors import ArgumentError
-from seq2seq_kit.serving.json_bodies import Cell, columns_of, records, rows_of
+from seq2seq_kit.serving.json_bodies import UNFOLDS, Cell, columns_of, records, rows_of
 from seq2seq_kit.serving.refusing import RefusedError
 
 _PARTS = {"rows", "state", "finish"}
@@ -26,15 +26,17 @@ class Streams:
 
     Args:
         bundle: With a detector.
+        most: Bytes of a body.
 
     Raises:
         ArgumentError: The recipe has what no stream can do.
     """
 
-    def __init__(self, bundle: WindowBundle) -> None:
-        self._bundle = bundle
+    def __init__(self, bundle: WindowBundle, most: int) -> None:
+        self._bundle, self._most = bundle, most
         bundle.event_stream()
-        # A state is signed, because one that was written by hand might ask for anything. Every worker has the same key.
+        # A state that was changed on its way is refused. The key is no secret, as the model is none: what a state holds is bounded
+        # and checked all the same. Every worker has the same key.
         own = json.dumps(bundle.state()[0], sort_keys=True, default=str).encode()
         self._key = hashlib.sha256(b"seq2seq_kit stream" + own).digest()
 
@@ -57,7 +59,7 @@ class Streams:
             "closed": [],
             "notes": [],
         }
-        rows, _ = rows_of(found.get("rows", []))
+        rows, _ = rows_of(found.get("rows", []), self._most)
         if isinstance(rows, list):
             raise RefusedError("a stream reads rows with columns. Received: a list of texts", code="invalid_body")
         for update in [stream.feed(pd.DataFrame(rows)), *([stream.finish()] if finish else [])]:
@@ -77,10 +79,17 @@ class Streams:
             signed, packed = content[:_DIGEST], content[_DIGEST:]
             if not hmac.compare_digest(signed, self._signed(packed)):
                 raise ValueError("it was changed, or is of another model")
-        except ValueError as error:
+            unpacked = zlib.decompressobj()
+            text = unpacked.decompress(packed, UNFOLDS * self._most)
+            if unpacked.unconsumed_tail:
+                raise ValueError(f"it has more than {UNFOLDS * self._most:,} bytes")
+            kept = json.loads(text)
+        except RecursionError:
+            raise ArgumentError("state is nested too deeply", code="invalid_stream_state") from None
+        except (ValueError, zlib.error) as error:
             said = f"state must be what the answer before gave, as it was: {error}. Leave it out to begin a new stream"
             raise ArgumentError(said, code="invalid_stream_state") from None
-        return self._bundle.event_stream(state=json.loads(zlib.decompress(packed)))
+        return self._bundle.event_stream(state=kept)
 
     def _blob(self, stream: EventStream) -> str:
         packed = zlib.compress(json.dumps(stream.to_json()).encode(), 1)

@@ -21,6 +21,7 @@ from seq2seq_kit.recipe.fields import HorizonData
 from seq2seq_kit.serving.json_bodies import Columns
 
 Value = str | int | float | bool | list[float]
+_MOST_NAMES, _LONGEST_NAME = 1_000, 200  # of columns that a client sends
 _SERVED = ("predict", "score", "detect", "encode", "reconstruct", "neighbours")
 ORIGIN = "the body"
 
@@ -129,9 +130,12 @@ class Asked:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
-        self._ignored = lru_cache(64)(lambda *names: bundle.ignored_columns(pd.DataFrame(columns=list(names))))
+        self._known = lru_cache(64)(self._unread)
         data, taken = bundle.recipe.data, signature(bundle.predict).parameters
         self._ahead = data if isinstance(data, HorizonData) and data.known_future and "future" in taken else None
+
+    def _unread(self, names: tuple[str, ...]) -> list[str]:
+        return self._bundle.ignored_columns(pd.DataFrame(columns=list(names)))
 
     def __call__(
         self, verb: str, rows: pd.DataFrame | Columns | list[str], options: Mapping[str, Value]
@@ -150,8 +154,12 @@ class Asked:
                 said = f"a {bundle.recipe.task} model reads rows with columns. Received: a list of texts"
                 raise ArgumentError(said, code="not_supported")
         else:
-            ignored = self._ignored(*rows)
-            notes += [f"columns that the model does not use: {', '.join(ignored)}"] if ignored else []
+            names = tuple(rows)
+            # What a client made up is not to stay in memory.
+            ignored = self._known(names) if len(names) <= _MOST_NAMES else self._unread(names)
+            more = f" and {len(ignored) - _MOST_NAMES} more" if len(ignored) > _MOST_NAMES else ""
+            shown = ", ".join(name[:_LONGEST_NAME] for name in ignored[:_MOST_NAMES])
+            notes += [f"columns that the model does not use: {shown}{more}"] if ignored else []
             if isinstance(rows, dict):
                 arrays = {name: column for name, column in rows.items() if isinstance(column, np.ndarray)}
                 plain = bundle.predict_columns(arrays) if verb == "predict" and not given else None

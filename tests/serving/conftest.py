@@ -83,7 +83,11 @@ def served(*words: str, **environment: str) -> Iterator[Server]:
         yield Server(int(said.split("http://")[1].split(":")[1].split()[0]), process)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        try:
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 0
 
 
 @pytest.fixture(scope="session")

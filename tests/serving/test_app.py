@@ -1,8 +1,11 @@
 """What surrounds an answer: the token, the line, the time limit, and where a server may listen."""
 
 import asyncio
+import gc
 import json
 import threading
+import weakref
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +13,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import seq2seq_kit as kit
 from seq2seq_kit.cli.main import main
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.serving.app import build_app
+from seq2seq_kit.serving.arrow_bodies import read_arrow, read_parquet
 from seq2seq_kit.serving.counts import Counts
 from seq2seq_kit.serving.gate import Gate
-from seq2seq_kit.serving.json_bodies import rows_of
+from seq2seq_kit.serving.json_bodies import cells, read_json, rows_of
+from seq2seq_kit.serving.line import Line
+from seq2seq_kit.serving.refusing import RefusedError
 from seq2seq_kit.serving.settings import Settings, is_loopback, listen, require_token_beyond_loopback
 from tests.serving.conftest import JSON, Answer, as_records
 
@@ -161,7 +168,7 @@ def test_a_full_line_is_told_at_once_and_drains(
 def test_what_takes_too_long_is_told_and_keeps_its_place_until_it_is_done(
     bundle: Any, rows: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate, goes_on = build_app(bundle, settings(tmp_path, waiting=1, timeout=0.1)), held(bundle, monkeypatch)
+    gate, goes_on = build_app(bundle, settings(tmp_path, waiting=1, timeout=1.0)), held(bundle, monkeypatch)
 
     async def asked() -> None:
         late = await ask(gate, "/predict", rows)
@@ -248,10 +255,78 @@ def test_plain_rows_are_forecast_without_a_frame_and_all_others_with_one(bundle:
         (["2024-01-01T00:00:00", "2024-01-01 01:00:00"], "M"),
         (["2024-01-01", "2024-01-02T00:00:00"], ""),
         (["2024-01-01T00:00", "2024-01-01T01:00"], ""),
+        (["2024-01-01T00:00-05", "2024-01-01T01:00-05"], ""),
+        (["2024-01-01T00:00+05", "2024-01-01T01:00+05"], ""),
         (["2024-99-01", "2024-01-02"], ""),
         (["01.02.2024", "02.02.2024"], ""),
     ],
 )
 def test_a_column_of_json_is_an_array_where_nobody_could_read_it_otherwise(column: list[Any], kind: str) -> None:
-    (read,) = rows_of({"time": column}, time="time")[0].values()  # type: ignore[union-attr]
+    (read,) = rows_of({"time": column}, 10**6, time="time")[0].values()  # type: ignore[union-attr]
     assert (read.dtype.kind if isinstance(read, np.ndarray) else "") == kind
+
+
+def test_rows_with_other_keys_each_do_not_unfold() -> None:
+    found = read_json(json.dumps([{f"k{row}": row} for row in range(2_000)]).encode())
+    with pytest.raises(RefusedError, match="20,000 bytes in memory. Received: 32,000,000"):
+        rows_of(found, 1_000)
+
+
+def test_one_key_twice_among_many_is_found_at_once() -> None:
+    body = ("{" + ",".join(f'"k{number}":0' for number in range(200_000)) + ',"k199999":0}').encode()
+    with pytest.raises(RefusedError, match="'k199999' is given twice"):
+        read_json(body)  # in hours, if each key were counted
+
+
+def test_few_bytes_of_arrow_or_parquet_do_not_unfold() -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    nulls = pa.table({f"c{place}": pa.nulls(10_000) for place in range(20)})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, nulls.schema) as writer:
+        writer.write_table(nulls)
+    with pytest.raises(RefusedError, match="Received: 1,600,000"):
+        read_arrow(sink.getvalue().to_pybytes(), 10_000)
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"load": np.ones(1_000_000)}), sink)
+    body = sink.getvalue().to_pybytes()
+    assert len(body) < 20_000
+    with pytest.raises(RefusedError, match="Received: 8,000,000"):
+        read_parquet(body, 20_000)
+
+
+def test_an_event_that_is_still_open_leaves_the_other_times_as_they_are() -> None:
+    assert cells(pd.Series(pd.to_datetime(["2024-01-01", None]))) == ["2024-01-01T00:00:00", None]
+
+
+def test_a_body_that_nobody_waits_for_any_more_is_not_kept() -> None:
+    class Body:
+        pass
+
+    goes_on, line = threading.Event(), Line(4, 0.2)
+
+    async def asked() -> weakref.ref[Body]:
+        async with line.place() as first:
+            running = asyncio.ensure_future(first.compute(goes_on.wait))
+            body = Body()
+            kept = weakref.ref(body)
+            with pytest.raises(RefusedError):
+                async with line.place() as second:
+                    await second.compute(partial(id, body))
+            del body, second
+            gc.collect()
+            assert kept() is None
+            goes_on.set()
+            await running
+        return kept
+
+    asyncio.run(asked())
+
+
+@pytest.mark.parametrize("threads", ["4,2", "", " 3 ", "many"])
+def test_how_many_threads_others_take_is_read_as_they_write_it(
+    exported: Path, threads: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    assert kit.load(exported).verbs
