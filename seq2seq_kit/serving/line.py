@@ -74,8 +74,7 @@ class Place:
         work = _Work(call)
         self.work = work.future
         self._calls.put(work)
-        found = await asyncio.wrap_future(work.future)
-        return found  # type: ignore[return-value]
+        return await asyncio.wrap_future(work.future)  # type: ignore[return-value]
 
 
 class _Work:

@@ -22,6 +22,7 @@ from seq2seq_kit.serving.settings import Settings
 
 _DRAIN_SECONDS = 3.0  # at most, in which open connections are told that the server ends
 _OTHERS_SECONDS = 1.0  # in which every worker has closed the port
+_GRACE_SECONDS = 10.0  # beyond the time limit of a request, in which a worker ends
 _LOOK_SECONDS = 0.2
 _TOO_SOON_SECONDS = 10.0  # for a worker to end
 
@@ -96,7 +97,8 @@ def answer_in_workers(settings: Settings, listening: socket.socket, workers: int
         for _, worker in started:
             worker.terminate()
         for _, worker in started:
-            worker.join()
+            worker.join(settings.timeout + _GRACE_SECONDS)
+            worker.kill()  # of one that did not end; nothing otherwise
         for number, handler in before.items():
             signal.signal(number, handler)
 

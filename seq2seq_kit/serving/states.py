@@ -35,8 +35,8 @@ class Streams:
     def __init__(self, bundle: WindowBundle, most: int) -> None:
         self._bundle, self._most = bundle, most
         bundle.event_stream()
-        # A state that was changed on its way is refused. The key is no secret, as the model is none: what a state holds is bounded
-        # and checked all the same. Every worker has the same key.
+        # A state that was changed on its way is refused. The key is no secret, as the model is none, so what a state holds is
+        # bounded and checked all the same. Every worker has the same key.
         own = json.dumps(bundle.state()[0], sort_keys=True, default=str).encode()
         self._key = hashlib.sha256(b"seq2seq_kit stream" + own).digest()
 
