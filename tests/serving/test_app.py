@@ -5,6 +5,7 @@ import gc
 import json
 import threading
 import weakref
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -306,20 +307,20 @@ def test_a_body_that_nobody_waits_for_any_more_is_not_kept() -> None:
 
     line, goes_on = Line(4, 60.0), threading.Event()
 
-    async def late(body: Body) -> None:
-        async with line.place() as place:
-            await place.compute(partial(id, body))
+    async def given_up() -> weakref.ref[Body]:
+        body = Body()
+        with suppress(RefusedError):
+            async with line.place() as place:
+                await place.compute(partial(id, body))
+            raise AssertionError("nothing was computed before it")
+        return weakref.ref(body)
 
     async def asked() -> None:
         async with line.place() as first:
             running = asyncio.ensure_future(first.compute(goes_on.wait))
             await asyncio.sleep(0)  # it is before the other in the line
             line.timeout = 0.2
-            body = Body()
-            kept = weakref.ref(body)
-            with pytest.raises(RefusedError):
-                await late(body)
-            del body
+            kept = await given_up()
             gc.collect()
             assert kept() is None
             goes_on.set()
