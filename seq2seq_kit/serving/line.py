@@ -71,29 +71,29 @@ class Place:
 
     async def compute(self, call: Callable[[], Found]) -> Found:
         """What a call gives, in its turn."""
-        work = _Work(call)
-        self.work = work.future
-        self._calls.put(work)
-        return await asyncio.wrap_future(work.future)  # type: ignore[return-value]
+        self.work = Future()
+        self._calls.put(_Work(call, self.work))
+        return await asyncio.wrap_future(self.work)  # type: ignore[return-value]
 
 
 class _Work:
     """A call that waits for its turn; the body in it goes as soon as nobody waits for its answer."""
 
-    def __init__(self, call: Callable[[], object]) -> None:
-        self._call: Callable[[], object] | None = call
-        self.future: Future[object] = Future()
-        self.future.add_done_callback(self._forget)
+    def __init__(self, call: Callable[[], object], future: Future[object]) -> None:
+        self._waits: tuple[Callable[[], object], Future[object]] | None = (call, future)
+        future.add_done_callback(self._forget)
 
     def run(self) -> None:
         """The call, unless it was given up."""
-        call = self._call
-        if call is None or not self.future.set_running_or_notify_cancel():
+        if self._waits is None:
+            return
+        call, future = self._waits
+        if not future.set_running_or_notify_cancel():
             return
         try:
-            self.future.set_result(call())
+            future.set_result(call())
         except BaseException as error:
-            self.future.set_exception(error)
+            future.set_exception(error)
 
     def _forget(self, _: object) -> None:
-        self._call = None
+        self._waits = None  # the future, too: asyncio keeps the frames of who waited for it

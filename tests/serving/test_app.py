@@ -320,7 +320,7 @@ def test_a_body_that_nobody_waits_for_any_more_is_not_kept() -> None:
             running = asyncio.ensure_future(first.compute(goes_on.wait))
             await asyncio.sleep(0)  # it is before the other in the line
             line.timeout = 0.2
-            kept = await given_up()
+            kept = await asyncio.ensure_future(given_up())  # as each request has a task of its own
             gc.collect()
             assert kept() is None
             goes_on.set()
