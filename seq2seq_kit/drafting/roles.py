@@ -99,13 +99,20 @@ def find_roles(
                 roles.left_out.append(f"{name} counts or names the rows and is left out")
             else:
                 roles.numbers.append(name)
-        elif slips := told_slips(column):
+        elif (slips := told_slips(column)) and not _are_codes(known):
             roles.left_out.append(f"{name} is left out: {slips}")
         elif known.nunique() <= min(_MOST_CATEGORIES, len(known) / 2):
             roles.categories.append(name)
         else:
             roles.texts.append(name)
     return Roles(roles.numbers, roles.truths, roles.categories, roles.static, roles.texts, roles.left_out, as_texts)
+
+
+def _are_codes(known: pd.Series) -> bool:
+    """Whether few values stand again and again, those that are no numbers, too: `A12` among 101 to 112 is no slip."""
+    counts = known.astype(str).value_counts()
+    odd = pd.to_numeric(pd.Series(counts.index, dtype=object), errors="coerce").isna().to_numpy()
+    return len(counts) <= min(_MOST_CATEGORIES, len(known) / 2) and bool((counts.to_numpy()[odd] > 1).all())
 
 
 def told_slips(column: pd.Series) -> str:

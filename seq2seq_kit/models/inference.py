@@ -3,6 +3,7 @@
 `model.predict` sets up a data pipeline for each call and grows memory in a loop; one compiled function does neither.
 """
 
+import itertools
 import weakref
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -18,6 +19,8 @@ from seq2seq_kit.models.keras_compat import forget_operations
 
 Forward = Callable[[Sequence[np.ndarray]], np.ndarray]
 _Call = Callable[[Sequence[tf.Tensor]], tf.Tensor]
+_FORGET_EVERY = 20  # models that are gone; each has left half a megabyte
+_gone = itertools.count(1)
 _FEW = 16  # sequences that the calling thread computes alone; more are worth waking TensorFlow's own threads
 _QUANTILES = 4  # axes of the output of a model that writes quantiles
 
@@ -85,8 +88,14 @@ def _as_operation(run: tf.types.experimental.ConcreteFunction) -> _Call:
     def call(inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         return tf.raw_ops.StatefulPartitionedCall(args=[*inputs, *captured], Tout=kinds, f=run.name)[0]
 
-    weakref.finalize(call, forget_operations).atexit = False
+    weakref.finalize(call, _forget).atexit = False
     return call
+
+
+def _forget() -> None:
+    """TensorFlow forgets the operations of all models at once, which the others make anew in a tenth of a second."""
+    if next(_gone) % _FORGET_EVERY == 0:
+        forget_operations()
 
 
 def one_step(model: keras.Model) -> Callable[..., tf.Tensor]:

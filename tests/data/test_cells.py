@@ -10,6 +10,7 @@ import pytest
 
 from seq2seq_kit.data import read_source
 from seq2seq_kit.data.on_disk.table import open_table
+from seq2seq_kit.data.tables.cells import read_cells
 from seq2seq_kit.data.tables.table import read_table
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.format import Format
@@ -148,6 +149,23 @@ def test_few_cells_with_a_sign_are_slips_and_many_are_a_way_of_writing() -> None
         read_table(few, columns=["x"])
     with pytest.raises(DataError, match=r"50 of 150 cells look like .* data\.format\.strip: \['%'\]"):
         read_table(many, columns=["x"])
+
+
+@pytest.mark.parametrize("cells", [["12,5", "13,5"], ["(12)", "(13)"], ["12-", "13-"], ["1.234.567", "2.345.678"]])
+def test_two_slips_among_many_numbers_are_no_way_of_writing(cells: list[str]) -> None:
+    frame = pd.DataFrame({"x": [str(row % 90 + 10) for row in range(998)] + cells})
+    with pytest.raises(DataError, match="Correct these cells: 998 others") as error:
+        read_table(frame, columns=["x"])
+    assert not [
+        key for key in ("strip", "decimal", "thousands", "negatives") if f"data.format.{key}" in str(error.value)
+    ]
+
+
+def test_the_cure_is_that_of_the_cells_that_are_told(tmp_path: Path) -> None:
+    first = pd.DataFrame({"x": ["1.5", "inf", *["2.5"] * 8]})
+    later = pd.DataFrame({"x": ["1,5"] * 10})
+    with pytest.raises(DataError, match=r"row 11, .*Received: '1,5' .*data\.format\.decimal: ','"):
+        list(read_cells([(0, first["x"]), (10, later["x"])], "x", "the data"))
 
 
 def test_all_that_is_said_of_cells_is_told_at_once() -> None:

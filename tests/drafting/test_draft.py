@@ -193,6 +193,15 @@ def test_a_column_with_an_odd_cell_is_told_with_the_cell(tmp_path: Path) -> None
     assert error.value.code == "not_a_number"
 
 
+def test_codes_of_which_few_have_letters_are_a_category() -> None:
+    frame = days(300)
+    frame["store"] = [str(101 + row % 12) if row % 20 else "A12" for row in range(300)]
+    draft = draft_recipe(frame, target="sold")
+    assert not [said for said in draft.decisions if "store is left out" in said]
+    frame["store"] = [str(row * 7 % 290) if row != 40 else "12x4" for row in range(300)]
+    assert [said for said in draft_recipe(frame, target="sold").decisions if "store is left out: 299 of" in said]
+
+
 def test_a_wide_table_is_several_targets_of_one_model() -> None:
     frame = hours(1_000).rename(columns={"load": "north"})
     draft = draft_recipe(frame.assign(south=frame["north"] * 1.2, west=frame["north"] * 0.8))

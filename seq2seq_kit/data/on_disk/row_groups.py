@@ -98,12 +98,21 @@ class GroupedFile:
         Raises:
             DataError: As of `frame`.
         """
+        for batch in self.batches(block, columns, most):
+            yield [cells_of_column(batch[name]) for name in columns]
+
+    def batches(self, block: int, columns: Sequence[str], most: int) -> "Iterator[pa.RecordBatch]":
+        """As `pieces`, as Arrow has them.
+
+        Raises:
+            DataError: As of `frame`.
+        """
         groups, left = self._groups(block), most
         with self._opened(groups) as file:
             size = min(most, PIECE_ROWS)
             for batch in file.iter_batches(size, row_groups=groups, columns=list(columns), use_threads=False):
                 taken = batch.slice(0, left)
-                yield [_cells(taken[name]) for name in columns]
+                yield taken
                 left -= len(taken)
                 if not left:
                     break  # nothing is decoded behind them
@@ -132,10 +141,26 @@ class GroupedFile:
             raise DataError(said, code="unreadable_file") from None
 
 
-def _cells(column: "pa.Array") -> np.ndarray:
+def cells_of_column(column: "pa.Array") -> np.ndarray:
     """The cells of a column, those of a dictionary as their values."""
-    plain = getattr(column, "dictionary_decode", lambda: column)()
-    return np.asarray(plain.to_numpy(zero_copy_only=False))
+    return np.asarray(_plain(column).to_numpy(zero_copy_only=False))
+
+
+def words_of_column(column: "pa.Array") -> pd.Series:
+    """The cells of a column as pandas has them: dates as dates, times in their zone, whole numbers as such."""
+    found: pd.Series = _plain(column).to_pandas(types_mapper=_whole)
+    return found
+
+
+def _plain(column: "pa.Array") -> "pa.Array":
+    return getattr(column, "dictionary_decode", lambda: column)()
+
+
+def _whole(kind: "pa.DataType") -> pd.api.extensions.ExtensionDtype | None:
+    """Whole numbers beside missing ones stay what they are: float64 has none above 2**53."""
+    import pyarrow as pa
+
+    return pd.Int64Dtype() if pa.types.is_integer(kind) else None
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.on_disk.row_groups import PIECE_ROWS, FrameOnDisk, GroupedFile
+from seq2seq_kit.data.on_disk.row_groups import PIECE_ROWS, FrameOnDisk, GroupedFile, cells_of_column, words_of_column
 from seq2seq_kit.data.on_disk.rows import RowsOnDisk, TimesOnDisk
 from seq2seq_kit.data.tables.categories import FIRST, read_category
 from seq2seq_kit.data.tables.cells import read_cells, require_columns
@@ -16,6 +17,9 @@ from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.data.tables.timestamps import TimeStyle, read_times
 from seq2seq_kit.data.tables.written import PLAIN
 from seq2seq_kit.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def open_table(
@@ -57,10 +61,11 @@ def open_table(
     def pieces(block: int, positions: tuple[int, ...], most: int) -> Iterator[np.ndarray]:
         cells = np.empty((PIECE_ROWS, len(positions)), order="F")  # column by column, as the file has them
         picked = [names[position] for position in positions]
-        for arrays in file.pieces(block, picked, most):
-            rows = len(arrays[0])
-            for name, column, array in zip(picked, cells.T, arrays, strict=True):
-                column[:rows] = array if name not in words else _codes(array, name, origin, words[name])
+        for batch in file.batches(block, picked, most):
+            rows = len(batch)
+            for name, column in zip(picked, cells.T, strict=True):
+                own = batch[name]
+                column[:rows] = _codes(own, name, origin, words[name]) if name in words else cells_of_column(own)
             yield cells[:rows]
 
     values = RowsOnDisk(file.edges, len(names), np.dtype(np.float64), pieces, by_column=True)
@@ -88,12 +93,19 @@ def _words(file: GroupedFile, name: str, origin: str) -> list[str]:
     """The values of a category, in the order in which they are met."""
     known: list[str] = []
     for block, first in enumerate(file.edges[:-1].tolist()):
-        _, known = read_category(file.frame(block, [name])[name], name, origin, PLAIN, known, first=first)
+        row = first
+        for batch in file.batches(block, [name], int(file.edges[block + 1]) - first):
+            _, known = read_category(words_of_column(batch[name]), name, origin, PLAIN, known, first=row)
+            row += len(batch)
     return known
 
 
-def _codes(cells: np.ndarray, name: str, origin: str, words: Sequence[str]) -> np.ndarray:
-    return read_category(pd.Series(cells), name, origin, PLAIN, words)[0]
+def _codes(cells: "pa.Array", name: str, origin: str, words: Sequence[str]) -> np.ndarray:
+    codes, known = read_category(words_of_column(cells), name, origin, PLAIN, words)
+    if len(known) > len(words):
+        said = f"{origin}, column {name}: holds {known[-1]!r}, which was not there when the file was opened"
+        raise DataError(f"{said}; let no one write to it during a training", code="file_changed")
+    return codes
 
 
 def _extremes(file: GroupedFile, name: str, origin: str) -> tuple[float, float]:

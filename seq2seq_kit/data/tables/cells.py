@@ -137,7 +137,7 @@ def read_cells(
     """
     wrong: dict[str, tuple[int, object, int]] = {}
     total = 0
-    told: tuple[pd.Series, np.ndarray] | None = None  # the first piece with such cells, and which they are
+    told: dict[str, tuple[pd.Series, np.ndarray]] = {}  # the first piece with such cells, and which they are
     for first, piece in pieces:
         column = plain(piece)
         _refuse_kind(column, name, origin)
@@ -155,14 +155,13 @@ def read_cells(
             if rows.size:
                 row, received, count = wrong.get(expected, (first + int(rows[0]), column.iloc[int(rows[0])], 0))
                 wrong[expected] = (row, received, count + rows.size)
-                told = told or (column, cells)
+                told.setdefault(expected, (column, cells))
         yield values
     for expected in ("a number", "a finite number"):
         if expected in wrong:
             row, received, count = wrong[expected]
             more = f" (and {count - 1} more such cells)" if count > 1 else ""
-            assert told is not None
-            cure = cure_of_cells(*told, row, count=count, total=total, form=form)
+            cure = cure_of_cells(*told[expected], row, count=count, total=total, form=form)
             raise DataError(
                 f"{origin}, row {row + 1}, column {name}: expected {expected}. Received: "
                 f"{repr(received) if isinstance(received, str) else received}{more}. {cure}",

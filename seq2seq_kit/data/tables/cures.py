@@ -20,6 +20,7 @@ from seq2seq_kit.recipe.format import Format
 _SHOWN = 5  # words that one message names
 _TELLING = 3  # cells; of one or two, such as a row of a stream, nobody sees what the column is
 _LOOKED_AT = 1_000  # cells that are no numbers
+_SAMPLED = 100_000  # others of the column
 _THOUSANDS = r"[-+]?\d{1,3}(,\d{3})+"
 _TRUTH = rf"(?i:{'|'.join(TRUTH)})"
 
@@ -41,7 +42,7 @@ def cure_of_cells(
     if row == 0 and count == 1 < total and is_unit(texts[0]):
         return "If the row below the names has units, set data.format.first_row: 3 in the recipe, the line of the first values"
     keys, cured = _keys(column, wrong, form)
-    if keys.keys() - {"missing_words"} and not _is_one(cured, total):
+    if keys.keys() - {"missing_words"} and not is_few(cured, total):
         more = ", and choose data.missing" if "missing_words" in keys else ""
         seen = f"{cured:,} of {int(column.notna().sum()):,} cells"
         return f"{seen} look like numbers as people write them. Set in the recipe: {spelled(keys)}{more}"
@@ -74,7 +75,9 @@ def cure_of_cells(
 
 def _keys(column: pd.Series, wrong: np.ndarray, form: Format) -> tuple[dict[str, object], int]:
     """Keys of the format that the whole column speaks for, and how many of its wrong cells are numbers by them."""
-    cells = [[str(cell)] for cell in column.dropna()]
+    usual = column[~wrong].dropna()
+    shown = pd.concat([column[wrong].iloc[:_LOOKED_AT], usual.iloc[:: 1 + len(usual) // _SAMPLED]])
+    cells = [[str(cell)] for cell in shown]
     try:
         found, _ = read_cells_of(Lines("", "", ["these"], cells), "the cells")
     except DataError:
