@@ -12,6 +12,7 @@ from seq2seq_kit.errors import KitError
 from seq2seq_kit.serving.counts import Counts
 from seq2seq_kit.serving.json_bodies import dumped
 from seq2seq_kit.serving.refusing import RefusedError, status_of
+from seq2seq_kit.serving.settings import is_loopback
 
 _OPEN = "/healthz"  # whoever watches the server has no token
 
@@ -50,15 +51,19 @@ class Gate:
             await send(message)
 
         try:
-            await (self._app if self._lets_in(scope) else _REFUSAL)(scope, receive, counted)
+            await (self._refusal(scope) or self._app)(scope, receive, counted)
         finally:
             self._counts.count(scope["path"].lstrip("/"), status, time.perf_counter() - began)
 
-    def _lets_in(self, scope: Scope) -> bool:
-        if self._expected is None or scope["path"] == _OPEN:
-            return True
+    def _refusal(self, scope: Scope) -> Response | None:
+        if self._expected is None:
+            # A page of somebody else's, whose name was made to point to this machine, asks by that name.
+            hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+            return None if all(is_loopback(_name_of(host)) for host in hosts) else _OTHER_HOST
+        if scope["path"] == _OPEN:
+            return None
         shown = [value for name, value in scope["headers"] if name == b"authorization"]
-        return len(shown) == 1 and hmac.compare_digest(shown[0], self._expected)
+        return None if len(shown) == 1 and hmac.compare_digest(shown[0], self._expected) else _NO_TOKEN
 
 
 def response_of(error: KitError) -> Response:
@@ -68,7 +73,19 @@ def response_of(error: KitError) -> Response:
     return Response(content, status_of(error), headers, "application/json")
 
 
+def _name_of(host: str) -> str:
+    """A `Host` without its port and without the brackets of an IPv6 address."""
+    return host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0].lower()
+
+
 _SAID = "the request shows no token, or another. Send the header `Authorization: Bearer TOKEN`"
-_REFUSAL = response_of(
+_NO_TOKEN = response_of(
     RefusedError(_SAID, code="wrong_token", status=401, headers={"WWW-Authenticate": "Bearer"}),
+)
+_OTHER_HOST = response_of(
+    RefusedError(
+        "without a token this server answers by the names localhost, 127.0.0.1 and [::1] only. Ask by one of them, or start it "
+        "with --token-env",
+        code="wrong_host",
+    )
 )

@@ -74,7 +74,7 @@ def answer_in_workers(settings: Settings, listening: socket.socket, workers: int
     """Answers in so many processes, until SIGTERM or SIGINT. One that ends by itself is started again.
 
     Raises:
-        RefusedError: One ends as soon as it has started.
+        RefusedError: They end as soon as they have started.
     """
     ended = threading.Event()
 
@@ -83,12 +83,14 @@ def answer_in_workers(settings: Settings, listening: socket.socket, workers: int
 
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     started = [(time.monotonic(), _started(settings, listening)) for _ in range(workers)]
+    lived = False  # whether one has: a later one that ends at once may have met a request that takes too much memory
     try:
         while not ended.wait(_LOOK_SECONDS):
             for place, (since, worker) in enumerate(started):
+                lived = lived or time.monotonic() - since >= _TOO_SOON_SECONDS
                 if worker.is_alive():
                     continue
-                if time.monotonic() - since < _TOO_SOON_SECONDS:
+                if not lived:
                     said = f"a process that answers ended with {worker.exitcode} as soon as it had started; see above"
                     raise RefusedError(f"{said}. With --workers 1 there is none", code="worker_ended")
                 started[place] = (time.monotonic(), _started(settings, listening))

@@ -185,6 +185,24 @@ def test_what_takes_too_long_is_told_and_keeps_its_place_until_it_is_done(
     asyncio.run(asked())
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8000", 200),
+        ("LocalHost:80", 200),
+        ("[::1]:8000", 200),
+        ("evil.example:8000", 400),
+        ("127.0.0.1.evil.example", 400),
+    ],
+)
+def test_without_a_token_a_page_of_another_name_gets_nothing(
+    bundle: Any, rows: bytes, tmp_path: Path, host: str, status: int
+) -> None:
+    told = asyncio.run(ask(build_app(bundle, settings(tmp_path)), "/predict", rows, host=host))
+    assert told.status == status
+    assert status == 200 or told.code == "wrong_host"
+
+
 def test_a_failure_of_ours_is_told_without_its_innards(
     bundle: Any, rows: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
