@@ -154,7 +154,7 @@ class Asked:
                 said = f"a {bundle.recipe.task} model reads rows with columns. Received: a list of texts"
                 raise ArgumentError(said, code="not_supported")
         else:
-            names = tuple(rows)
+            names = tuple(map(str, rows))
             # What a client made up is not to stay in memory.
             ignored = self._known(names) if len(names) <= _MOST_NAMES else self._unread(names)
             more = f" and {len(ignored) - _MOST_NAMES} more" if len(ignored) > _MOST_NAMES else ""

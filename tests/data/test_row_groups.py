@@ -419,9 +419,9 @@ WORDS: dict[str, Any] = {
     "whole with holes": [3, None, 2, 3],
     "dictionary": pd.Categorical(["b", "a", None, "b"]),
     "dates": [date(2024, 1, 3), date(2024, 1, 2), None, date(2024, 1, 3)],
-    "times in a zone": pd.to_datetime(["2024-01-01 12:00", "2024-01-02 00:00", None, "2024-01-01 12:00"]).tz_localize(
-        "Asia/Tokyo"
-    ),
+    "times in a zone": pd.to_datetime(
+        pd.Series(["2024-01-01 12:00", "2024-01-02 00:00", None, "2024-01-01 12:00"])
+    ).dt.tz_localize("Asia/Tokyo"),
     "whole numbers beyond float64": pd.array([2**53 + 1, 2**53 + 2, None, 2**53 + 3], "Int64"),
 }
 

@@ -316,7 +316,7 @@ def test_few_bytes_of_arrow_or_parquet_do_not_unfold() -> None:
 
 
 def test_an_event_that_is_still_open_leaves_the_other_times_as_they_are() -> None:
-    assert cells(pd.Series(pd.to_datetime(["2024-01-01", None]))) == ["2024-01-01T00:00:00", None]
+    assert cells(pd.to_datetime(pd.Series(["2024-01-01", None]))) == ["2024-01-01T00:00:00", None]
 
 
 def test_a_body_that_nobody_waits_for_any_more_is_not_kept() -> None:
