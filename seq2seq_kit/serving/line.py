@@ -73,7 +73,7 @@ class Place:
         """What a call gives, in its turn."""
         self.work = Future()
         self._calls.put(_Work(call, self.work))
-        return await asyncio.wrap_future(self.work)  # type: ignore[return-value]
+        return await asyncio.wrap_future(self.work)  # type: ignore[arg-type]
 
 
 class _Work:
