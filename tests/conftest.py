@@ -169,6 +169,19 @@ def no_second_answers() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def own_place() -> Iterator[None]:
+    """Where MLflow logs to is of each test by itself: `mlflow.set_tracking_uri` sets it for the process and its children."""
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    yield
+    if os.environ.get("MLFLOW_TRACKING_URI") != before:
+        import mlflow
+
+        mlflow.set_tracking_uri(before or "")
+        if before is None:
+            os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
 @contextmanager
 def unseen() -> Iterator[None]:
     """Runs without figures and served models, which take longer than a small fit, for tests that look at neither."""

@@ -103,7 +103,7 @@ def test_a_child_ends_soon_after_its_killed_parent_whatever_it_does(target: str,
 import sys, time
 from seq2seq_kit.processes import keep_own_folder
 keep_own_folder()
-from seq2seq_kit.sweeps import executor
+from seq2seq_kit.executing import executor
 from tests.test_processes import busy
 if sys.argv[0] != "importing":
     process, pipe = executor.start_process(busy)

@@ -98,7 +98,8 @@ def test_the_calibration_part_changes_nothing_but_the_intervals(levels_run: Trai
     (words, arrays), (other, others) = levels_run.bundle.state(), again.bundle.state()
     for key in ("scaler", "baselines", "naive"):
         assert words[key] == other[key]
-    changed = [key for key in arrays if not np.array_equal(arrays[key], others[key])]
+    # What new rows are compared with, in time to come, is of these rows, too.
+    changed = [key for key in arrays if not np.array_equal(arrays[key], others[key]) and not key.startswith("drift_")]
     assert {*changed} == {key for key in arrays if key.startswith("intervals_")}
     assert levels_run.val.metrics()["rmse"] == again.val.metrics()["rmse"]
     assert np.all(others["intervals_0"] > arrays["intervals_0"])

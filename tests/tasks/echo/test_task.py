@@ -198,7 +198,7 @@ class Counting(Silent):
 def run(store: Path) -> tuple[TrainResult, Counting]:
     """A whole run of the shape that differs most from the others, in MLflow."""
     counting = Counting()
-    recipe = parse_recipe(echo_recipe("feedback") | {"name": "echo"})
+    recipe = parse_recipe(echo_recipe("feedback") | {"name": "first_echo"})
     return train(recipe, tracking_uri=str(store), reporter=counting), counting
 
 
