@@ -1,4 +1,4 @@
-"""Trains a finished run again by its own recipe and compares what came of it."""
+"""Trains a finished run again by its own recipe and compares the two trainings."""
 
 from __future__ import annotations
 

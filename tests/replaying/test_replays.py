@@ -181,7 +181,9 @@ def test_seeds_are_trained_below_the_replay_where_numbers_differ(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("finished", [0, 1])  # trainings before the one that is cut short: none, or the replay itself
 def test_a_replay_that_was_interrupted_has_no_verdict(
+    finished: int,
     store: Path,
     forecast_run: TrainResult,
     replayed: tuple[ReplayResult, Any, Any],
@@ -189,10 +191,11 @@ def test_a_replay_that_was_interrupted_has_no_verdict(
 ) -> None:
     trained = replayed[0].trained
     cut = dataclasses.replace(trained, fit=dataclasses.replace(trained.fit, ended="interrupted"))
-    asked = instead_of_training(monkeypatch, [cut])
+    changed(monkeypatch, forecast_run.run_id, figures={"val/rmse": 1.0, "test/rmse": 1.0})
+    asked = instead_of_training(monkeypatch, [*[trained] * finished, cut])
     result = replay(forecast_run.run_id, data=hourly_frame(), seeds=3, tracking_uri=str(store))
     assert result.verdict == "interrupted"
-    assert len(asked) == 1
+    assert len(asked) == finished + 1
     assert not result.at_least("different")
 
 
