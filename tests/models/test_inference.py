@@ -96,6 +96,7 @@ def test_a_handful_is_computed_as_many_are_and_follows_the_weights(future_featur
 
 
 def test_what_tensorflow_keeps_of_a_forward_pass_goes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    gc.collect()  # models of tests before this one would be counted too
     forgotten: list[bool] = []
     monkeypatch.setattr(inference, "forget_operations", lambda: forgotten.append(True))
     monkeypatch.setattr(inference, "_gone", itertools.count(1))
