@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     )
     from seq2seq_kit.opening import load
     from seq2seq_kit.recipe import Recipe
+    from seq2seq_kit.registering import Registration, register
     from seq2seq_kit.replaying import ReplayResult, replay
     from seq2seq_kit.reporting import report
     from seq2seq_kit.results import TrainResult
@@ -58,6 +59,7 @@ _HOMES = {
     "Drift": "drift.result",
     "Look": "looking",
     "Recipe": "recipe",
+    "Registration": "registering",
     "ReplayResult": "replaying",
     "SweepResult": "sweeps",
     "TagBundle": "tasks.tag.bundle",
@@ -88,6 +90,7 @@ _HOMES = {
     "lstm_parameters": "models",
     "open_ui": "tracking.ui",
     "parse_recipe": "tasks",
+    "register": "registering",
     "replay": "replaying",
     "report": "reporting",
     "resume": "resuming",
@@ -107,6 +110,7 @@ __all__ = [
     "Drift",
     "Look",
     "Recipe",
+    "Registration",
     "ReplayResult",
     "SweepResult",
     "TagBundle",
@@ -137,6 +141,7 @@ __all__ = [
     "lstm_parameters",
     "open_ui",
     "parse_recipe",
+    "register",
     "replay",
     "report",
     "resume",

@@ -11,6 +11,7 @@ from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.errors import BundleError
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks import open_job, read_bundle
+from seq2seq_kit.tracking.registry import is_registered
 
 if TYPE_CHECKING:
     from seq2seq_kit.bundles.own_classes import CustomObjects
@@ -23,7 +24,7 @@ def load(run: str | Path, *, custom_objects: CustomObjects | None = None, tracki
     """A trained model, from a bundle's folder or from a run.
 
     Args:
-        run: Path of a bundle, or id of a run.
+        run: Path of a bundle, id of a run, or a registered model: `models:/load@champion`, `models:/load/3`.
         custom_objects: Classes and functions by name that a program's own model is made of, `{"Gate": Gate}`: those that you
             trust. Nothing else is let in, and no name out of a bundle is imported.
         tracking_uri: As in `train`.
@@ -35,10 +36,11 @@ def load(run: str | Path, *, custom_objects: CustomObjects | None = None, tracki
         BundleError: The bundle is damaged, not of this kit, or made of classes that were not handed over.
         TrackingError: No such run.
     """
-    if os.path.isdir(run):  # noqa: PTH112 (a Path raises where no folder can have the name, such as one of 300 letters)
+    registered = is_registered(run)
+    if not registered and os.path.isdir(run):  # noqa: PTH112 (a Path raises where no folder can have the name, such as one of 300 letters)
         return read_bundle(run, custom_objects)
-    if Path(run).suffix or "/" in str(run):
-        message = f"there is no folder {run}. Expected the folder of a bundle, or the id of a run"
+    if not registered and (Path(run).suffix or "/" in str(run)):
+        message = f"there is no folder {run}. Expected the folder of a bundle, the id of a run, or models:/NAME@ALIAS"
         raise BundleError(message, code="bundle_missing")
     from seq2seq_kit.tracking.client import open_tracking
 

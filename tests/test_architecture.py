@@ -55,6 +55,7 @@ MAY_IMPORT = {
     "explanation": {"errors", "findings", "recipe", "models", "training", "tasks", "validation"},
     "runs": ALL | {"processes", "reports", "tasks", "tracking", "validation", "explanation", "opening"},
     "reporting": {"reports", "tracking"},
+    "registering": {"errors", "findings", "quiet", "recipe", "evaluation", "bundles", "tasks", "tracking", "opening"},
     "looking": {"errors", "recipe", "data", "tasks", "validation", "drafting", "reports"},
     "resuming": {"errors", "data", "models", "training", "bundles", "results", "opening", "runs", "tasks", "tracking"},
     "replaying": {"text", "errors", "recipe", "data", "training", "bundles", "results", "reports", "tasks", "tracking"}
@@ -69,7 +70,7 @@ MAY_IMPORT = {
     "cli": ALL
     | {"text", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
     | {"backtests", "looking", "reporting", "resuming", "sweeps", "drafting", "calibrating", "judging", "opening"}
-    | {"replaying", "serving"},
+    | {"replaying", "serving", "registering"},
     "bundle_files": {"tasks"},
 }
 OUTSIDE = {

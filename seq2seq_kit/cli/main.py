@@ -12,7 +12,7 @@ from functools import partial
 from types import FrameType
 
 from seq2seq_kit import __version__
-from seq2seq_kit.cli import backtesting, detecting, drafts, exporting, intervals, pages, replaying, rows, serving, verbs
+from seq2seq_kit.cli import backtesting, deploying, detecting, drafts, intervals, pages, replaying, rows, verbs
 from seq2seq_kit.cli.watching import add_watch
 from seq2seq_kit.errors import ArgumentError, KitError, KitWarning
 from seq2seq_kit.processes import keep_own_folder
@@ -236,8 +236,7 @@ def _parser() -> argparse.ArgumentParser:
     _tracking(verb)
 
     for name, take, run, about in (
-        ("export", exporting.arguments, exporting.export, "write a model for other runtimes, compared with the bundle"),
-        ("serve", serving.arguments, serving.serve, "answer requests over HTTP, on this machine only unless told"),
+        *deploying.VERBS,
         ("look", pages.look_arguments, pages.look, "write a page of a table: parts, gaps, odd cells, seasons"),
         ("report", pages.report_arguments, pages.report, "write a run as one HTML page, without MLflow and network"),
     ):

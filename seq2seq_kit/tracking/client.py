@@ -24,6 +24,7 @@ from seq2seq_kit.tracking.dead_runs import close_dead, is_dead, process_tags
 from seq2seq_kit.tracking.making import LOCK, lock
 from seq2seq_kit.tracking.mlflow_schema import OWN, WRITTEN_BY
 from seq2seq_kit.tracking.record import RunRecord
+from seq2seq_kit.tracking.registry import is_registered, run_of
 from seq2seq_kit.tracking.store import LocalStore, local_store
 from seq2seq_kit.tracking.view import view_tags
 
@@ -245,13 +246,15 @@ class Tracking:
                 return
 
     def find(self, run_id: str) -> Run:
-        """A run by its id, or by the beginning of it.
+        """A run by its id, by the beginning of it, or by a name of the registry, `models:/load@champion`.
 
         Raises:
             TrackingError: No such run.
         """
         import mlflow
 
+        if is_registered(run_id):
+            return run_of(self.client, self.uri, run_id)
         with kit_errors(self.uri):
             try:
                 return self.client.get_run(run_id)

@@ -1,0 +1,9 @@
+"""The verbs that bring a model elsewhere: name, arguments, function, what each is about."""
+
+from seq2seq_kit.cli import exporting, registering, serving
+
+VERBS = (
+    ("export", exporting.arguments, exporting.export, "write a model for other runtimes, compared with the bundle"),
+    ("serve", serving.arguments, serving.serve, "answer requests over HTTP, on this machine only unless told"),
+    ("register", registering.arguments, registering.register, registering.ABOUT),
+)
