@@ -1,4 +1,4 @@
-"""A run into MLflow's registry: it gets an alias only if it beats the version that has it, and the baselines, on the same rows."""
+"""A run into MLflow's registry: it gets an alias only if it beats the version that has it, and the baselines."""
 
 from __future__ import annotations
 
@@ -191,8 +191,8 @@ def _error_of(before: Version, tested: Tested, loading: _Loading) -> float:
     except (KitError, ValueError) as error:
         raise ArgumentError(
             f"the run {tested.run_id} cannot be compared with version {before.number} of {before.name} (run {other.run_id}) on "
-            f"the same test rows. Their stored figures are of other rows or columns, and they cannot be evaluated again: {error}. "
-            "Train both on a source that can be read again with the same `data.split`, or register the run with --force",
+            "the same test rows. Their stored figures are of other rows or columns, and they cannot be evaluated again: "
+            f"{error}. Train both on a source that can be read again, with the same `data.split`, or register with --force",
             code="not_comparable",
         ) from None
 
@@ -233,8 +233,8 @@ def same_truth(board: Board, other: Board) -> bool:
         mine, theirs = board.sums[MODEL], other.sums[MODEL]
         if board.targets != other.targets or mine.shape != theirs.shape or (mine.cells != theirs.cells).any():
             return False
-        sums = [each.truth + each.cells * each.center[:, None, :] for each in (mine, theirs)]
-        return bool(np.allclose(*sums, rtol=_SAME, atol=_SAME * float(np.abs(sums[0]).max(initial=0.0))))
+        first, second = (each.truth + each.cells * each.center[:, None, :] for each in (mine, theirs))
+        return bool(np.allclose(first, second, rtol=_SAME, atol=_SAME * float(np.abs(first).max(initial=0.0))))
     if isinstance(board, LabelBoard) and isinstance(other, LabelBoard):
         counts = [dict(zip(each.labels, each.confusion_of().sum(axis=1), strict=True)) for each in (board, other)]
         return counts[0] == counts[1]

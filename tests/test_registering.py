@@ -1,5 +1,6 @@
 """Runs in MLflow's registry: who gets an alias, what the registry tells, and that a name of it stands wherever a run does."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,11 @@ from seq2seq_kit.tasks.job import Job
 from seq2seq_kit.tracking.client import open_tracking
 
 Runs = tuple[Path, Path, dict[str, TrainResult]]
-FITS = {"weak": {"epochs": 1, "learning_rate": 1e-6}, "good": {"epochs": 12}, "best": {"epochs": 40}}
+FITS: dict[str, dict[str, float]] = {
+    "weak": {"epochs": 1, "learning_rate": 1e-6},
+    "good": {"epochs": 12},
+    "best": {"epochs": 40},
+}
 
 
 def logistic_frame(rows: int = 500) -> pd.DataFrame:
@@ -110,23 +115,23 @@ def test_a_run_is_registered_by_force_with_a_note(runs: Runs, capsys: pytest.Cap
 
 def test_runs_with_other_inputs_are_evaluated_on_the_same_rows(runs: Runs) -> None:
     store, source, made = runs
-    names = {"name": "inputs", "alias": "champion", "tracking_uri": str(store)}
-    assert register(made["other"].run_id, **names).registered
-    found = register(made["best"].run_id, **names)
+    into = partial(register, alias="champion", name="inputs", tracking_uri=str(store))
+    assert into(made["other"].run_id).registered
+    found = into(made["best"].run_id)
     assert found.registered
     assert found.incumbent
     assert found.incumbent[1] == pytest.approx(made["other"].board.error_of(), rel=1e-6)
     # Other test rows of the same file: each is judged on those of the challenger.
-    worse = register(made["good"].run_id, **names)
+    worse = into(made["good"].run_id)
     assert [each.code for each in worse.findings] == ["loses_to_incumbent"]
 
     rows = source.read_text()
     source.write_text(rows.replace("0.3,", "0.31,", 1))
     try:
         with pytest.raises(ArgumentError, match="has changed since") as caught:
-            register(made["other"].run_id, **names)
+            into(made["other"].run_id)
         assert caught.value.code == "not_comparable"
-        forced = register(made["other"].run_id, force=True, **names)
+        forced = into(made["other"].run_id, force=True)
         assert forced.registered
         assert "incumbent_not_compared" in [each.code for each in forced.findings]
     finally:
@@ -182,13 +187,13 @@ def test_what_the_registry_has_not_is_told(runs: Runs, name: str, code: str, sai
 
 
 @pytest.mark.parametrize(
-    ("given", "code"),
-    [({"alias": "v3"}, "bad_alias"), ({"alias": "a b"}, "bad_alias"), ({"name": "a/b"}, "bad_model_name")],
+    ("alias", "name", "code"),
+    [("v3", "x", "bad_alias"), ("a b", "x", "bad_alias"), ("latest", "x", "bad_alias"), ("a", "a/b", "bad_model_name")],
 )
-def test_names_that_mlflow_would_not_take_are_refused(runs: Runs, given: dict[str, str], code: str) -> None:
+def test_names_that_mlflow_would_not_take_are_refused(runs: Runs, alias: str, name: str, code: str) -> None:
     store, _, made = runs
     with pytest.raises(ArgumentError) as caught:
-        register(made["good"].run_id, **({"alias": "champion"} | given), tracking_uri=str(store))
+        register(made["good"].run_id, alias=alias, name=name, tracking_uri=str(store))
     assert caught.value.code == code
 
 

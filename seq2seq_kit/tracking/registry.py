@@ -166,7 +166,8 @@ def _by_alias(client: MlflowClient, name: str, alias: str) -> Version:
         have = f"it has {', '.join(sorted(model.aliases))}" if model.aliases else "it has none"
         raise TrackingError(
             f"no version of the registered model {name} has the alias {alias}; {have}"
-            f"{did_you_mean(alias, list(model.aliases), otherwise='.')} Give one to a run: `seq2seq-kit register RUN --name {name} --alias {alias}`",
+            f"{did_you_mean(alias, list(model.aliases), otherwise='.')} Give one to a run: "
+            f"`seq2seq-kit register RUN --name {name} --alias {alias}`",
             code="unknown_alias",
         )
     return _version(client, name, str(number))
