@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from seq2seq_kit.tracking.registry import is_registered
 if TYPE_CHECKING:
     from seq2seq_kit.bundles.own_classes import CustomObjects
     from seq2seq_kit.data.sources.given import Given
+    from seq2seq_kit.findings import Finding
     from seq2seq_kit.tasks.job import Job
     from seq2seq_kit.training.own import Own
 
@@ -70,3 +72,11 @@ def open_training(
         else load(run, custom_objects=custom_objects, tracking_uri=tracking_uri)
     )
     return job.bring(own, start)
+
+
+def checked(job: Job, tell: Callable[[Finding], None]) -> list[Finding]:
+    """The findings on the data, told."""
+    findings = job.check()
+    for finding in findings:
+        tell(finding)
+    return findings

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.opening import open_training
+from seq2seq_kit.opening import checked, open_training
 from seq2seq_kit.results import Reporter, Silent, TrainResult
-from seq2seq_kit.runs import carry_out, checked
+from seq2seq_kit.runs import carry_out
 from seq2seq_kit.tasks import load_recipe
 from seq2seq_kit.tasks.digest import digest_of, has_digest
 from seq2seq_kit.tasks.job import Job
+from seq2seq_kit.tasks.members_apart import fitting
 from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.tracking.resuming import checkpoint_of, require_begun, resumable
 from seq2seq_kit.training.fit import Epoch
@@ -37,6 +38,7 @@ def resume(
     custom_objects: CustomObjects | None = None,
     tracking_uri: str | None = None,
     reporter: Reporter | None = None,
+    workers: int = 1,
 ) -> TrainResult:
     """Resumes a training at the epoch after the last one that it finished.
 
@@ -53,6 +55,7 @@ def resume(
         custom_objects: As in `train`.
         tracking_uri: As in `train`.
         reporter: As in `train`.
+        workers: As in `train`; any number, however many the run began with.
 
     Returns:
         As of `train`.
@@ -73,8 +76,9 @@ def resume(
         own = Own(model, loss, metrics, callbacks)
         recipe = load_recipe(checkpoint.recipe)
         job = open_training(recipe, data, own, custom_objects=custom_objects, tracking_uri=tracking_uri)
-        _require_same_data(job, checkpoint.digest, record.run_id)
-        findings = checked(job, reporter)
+        _require_same_data(job, digest := checkpoint.digest, record.run_id)
+        fit = fitting(job, data=data, digest=digest, workers=workers)
+        findings = checked(job, reporter.find)
         done = checkpoint.epochs()
         reporter.say(f"resuming the run {record.run_id} after {_place(done)} of {job.recipe.training.epochs}")
         record.untag([name for name in tags if name == "error" or name.startswith("finding.")])
@@ -83,7 +87,7 @@ def resume(
         for epoch in done:  # the kill may have come between the checkpoint and the log
             record.on_epoch(epoch)
         return carry_out(
-            job, findings, checkpoint.digest, record=record, checkpoint=checkpoint, reporter=reporter, began=began
+            job, findings, digest, record=record, checkpoint=checkpoint, reporter=reporter, began=began, fit=fit
         )
 
 

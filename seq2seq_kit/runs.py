@@ -21,7 +21,7 @@ from seq2seq_kit.errors import TrackingError, TrainingError
 from seq2seq_kit.evaluation import Board, no_test_part
 from seq2seq_kit.explanation import kernels_of, recurrences_of, slow_layers
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.opening import load, open_training
+from seq2seq_kit.opening import checked, load, open_training
 from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides
@@ -34,6 +34,7 @@ from seq2seq_kit.tasks.digest import digest_of, has_digest
 from seq2seq_kit.tasks.ensembles import judge_members, kept
 from seq2seq_kit.tasks.job import Job
 from seq2seq_kit.tasks.last_fit import fit_last, refuse_seen_rows, refuse_seen_start
+from seq2seq_kit.tasks.members_apart import FitJob, fitting, one_by_one
 from seq2seq_kit.tasks.rows import data_name
 from seq2seq_kit.tracking.client import RunRecord, open_tracking
 from seq2seq_kit.tracking.naming import experiment_of, first_tags, named, params_of
@@ -62,6 +63,7 @@ def train(
     custom_objects: CustomObjects | None = None,
     tracking_uri: str | None = None,
     reporter: Reporter | None = None,
+    workers: int = 1,
 ) -> TrainResult:
     """Trains by recipe and leaves a run in MLflow. A `sweep` section is left out: it is read by `seq2seq-kit sweep` only.
 
@@ -77,6 +79,7 @@ def train(
         custom_objects: As in `load`, for the run that `training.start_from` names.
         tracking_uri: A folder, a SQLite URI or a server; default: `MLFLOW_TRACKING_URI`, else the folder `mlruns`.
         reporter: Is told how the run goes.
+        workers: Members of an ensemble that are trained at a time, each in a process of its own (docs/ensembles.md).
 
     Returns:
         The result; `result.fit.ended` is `interrupted` after Ctrl-C, with the best weights up to then.
@@ -84,7 +87,8 @@ def train(
     Raises:
         RecipeError: The recipe has problems; all are listed.
         DataError: The data does not fit the recipe.
-        ArgumentError: Model, loss, metrics or callbacks do not fit the data or the task, or the run to start from does not.
+        ArgumentError: Model, loss, metrics or callbacks do not fit the data or the task, or the run to start from does not;
+            several workers for one model.
         TrainingError: The loss became NaN.
         TrackingError: The store is locked or unreachable.
         BundleError: The bundle could not be written; the message says where the trained model was put instead.
@@ -97,23 +101,18 @@ def train(
     own = Own(model, loss, metrics, callbacks)
     job = open_training(own.noted_in(recipe), data, own, custom_objects=custom_objects, tracking_uri=tracking_uri)
     digest = digest_of(job.source, job.columns)
+    fit = fitting(job, data=data, digest=digest, workers=workers)
     refuse_seen_start(job.start, digest)
-    findings = checked(job, reporter)
+    findings = checked(job, reporter.find)
     tracking = open_tracking(tracking_uri, say=reporter.say)
     name, differs = named(job.recipe, tracking.previous(experiment_of(job.recipe)))
     tags = first_tags(job.recipe) | {"differs": differs}
     record = tracking.start(experiment_of(job.recipe), name=name, tags=tags)
     with checkpoint_of(record) as checkpoint:
         checkpoint.begin(dump_recipe(job.recipe), digest)
-        return carry_out(job, findings, digest, record=record, checkpoint=checkpoint, reporter=reporter, began=began)
-
-
-def checked(job: Job, reporter: Announcer) -> list[Finding]:
-    """The findings on the data, told."""
-    findings = job.check()
-    for finding in findings:
-        reporter.find(finding)
-    return findings
+        return carry_out(
+            job, findings, digest, record=record, checkpoint=checkpoint, reporter=reporter, began=began, fit=fit
+        )
 
 
 def carry_out(
@@ -125,6 +124,7 @@ def carry_out(
     checkpoint: Checkpoint,
     reporter: Reporter,
     began: float,
+    fit: FitJob = one_by_one,
 ) -> TrainResult:
     """From a job to the end of its run, which has begun; the checkpoint is removed where nothing is left to resume."""
     recipe = job.recipe
@@ -138,7 +138,7 @@ def carry_out(
         for finding in [*slow_layers(recurrences, recipe.training.precision), job.estimate(model)]:
             findings.append(finding)
             reporter.find(finding)
-        fitted = job.fit(model, [reporter, record], checkpoint=checkpoint)
+        fitted = fit(job, model, [reporter, record], checkpoint)
         result = conclude(
             job,
             kept(model, fitted),

@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "anomalies": {"errors", "findings", "recipe", "data"},
     "drift": {"findings"},
     "training": {"errors", "recipe", "data", "models"},
+    "executing": {"errors", "processes", "data", "training"},
     "exports": {"errors", "data", "models"},
     "bundles": {"errors", "findings", "processes", "recipe", "data", "models", "evaluation", "anomalies"}
     | {"intervals", "exports", "drift"},
@@ -45,11 +46,11 @@ MAY_IMPORT = {
     "reports": {"text", "errors", "findings", "data", "evaluation", "training", "results", "anomalies", "intervals"}
     | {"drift"},
     "tasks": {"text", "errors", "findings", "recipe", "data", "models", "training", "evaluation", "bundles", "reports"}
-    | {"anomalies", "intervals", "exports"},
+    | {"anomalies", "intervals", "exports", "executing"},
     "tracking": {"text", "errors", "processes", "findings", "recipe", "data", "models", "training", "bundles", "tasks"},
     "validation": {"errors", "findings", "recipe", "tasks"},
     "drafting": {"text", "errors", "recipe", "data", "tasks", "validation"},
-    "opening": {"errors", "recipe", "data", "models", "training", "bundles", "tasks", "tracking"},
+    "opening": {"errors", "findings", "recipe", "data", "models", "training", "bundles", "tasks", "tracking"},
     "calibrating": {"errors", "data", "bundles", "tasks", "opening"},
     "judging": {"anomalies", "data", "bundles", "tasks", "opening"},
     "explanation": {"errors", "findings", "recipe", "models", "training", "tasks", "validation"},
@@ -61,7 +62,6 @@ MAY_IMPORT = {
     "replaying": {"text", "errors", "recipe", "data", "training", "bundles", "results", "reports", "tasks", "tracking"}
     | {"opening", "runs"},
     "preload": {"kernels", "models", "processes", "quiet", "tasks", "training"},
-    "executing": {"errors", "processes", "data", "training"},
     "backtests": ALL | {"text", "quiet", "reports", "tasks", "tracking", "validation", "runs", "executing"},
     "sweeps": ALL
     | {"text", "kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}

@@ -40,4 +40,5 @@ def init(options: argparse.Namespace) -> int:
         return 0
     options.recipe, options.overrides = str(out), []
     options.resume = options.start_from = options.report = None
+    options.workers = 1
     return verbs.train(options)

@@ -135,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
         help="begin with this run's weights and scaler (a run's id, or a bundle's folder)",
     )
     verb.add_argument("--report", metavar="FILE", help="write the run as one HTML page, too")
+    verb.add_argument("--workers", type=int, default=1, help="members of an `ensemble` trained at a time; default: 1")
     _tracking(verb)
 
     verb = _verb(

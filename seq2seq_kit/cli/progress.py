@@ -71,7 +71,7 @@ class TrainingConsole(BarConsole):
             transient=True,
             disable=not console.is_terminal,
         )
-        self.best = float("inf")
+        self.best: dict[int, float] = {}  # by member of an ensemble
 
     def on_batch(self, epoch: int, of: int, step: int, steps: int) -> None:
         """Moves the bar, a few times a second."""
@@ -87,11 +87,10 @@ class TrainingConsole(BarConsole):
 
     def on_epoch(self, epoch: Epoch) -> None:
         """A line for the finished epoch; a star where validation is the best so far."""
-        if epoch.number == 1:  # of another member of an ensemble
-            self.best = float("inf")
         member = f"member {epoch.member}  " if epoch.member else ""
-        star = " *" if epoch.val_loss < self.best else ""
-        self.best = min(self.best, epoch.val_loss)
+        best = float("inf") if epoch.number == 1 else self.best.get(epoch.member, float("inf"))  # of this fit
+        star = " *" if epoch.val_loss < best else ""
+        self.best[epoch.member] = min(best, epoch.val_loss)
         left = epoch.seconds * (epoch.of - epoch.number)
         # Of validation, where it has the figure, too.
         shown_of = {key: value for key, value in epoch.metrics.items() if f"val_{key}" not in epoch.metrics}

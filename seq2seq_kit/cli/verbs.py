@@ -131,7 +131,7 @@ def train(options: argparse.Namespace) -> int:
     from seq2seq_kit import resuming, runs
 
     with TrainingConsole(console) as reporter:
-        how = {"tracking_uri": options.tracking_uri, "reporter": reporter}
+        how = {"tracking_uri": options.tracking_uri, "reporter": reporter, "workers": options.workers}
         result = resuming.resume(options.resume, **how) if recipe is None else runs.train(recipe, **how)
     _print_evaluation(console, result.board)
     if result.members:

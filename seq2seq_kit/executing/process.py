@@ -86,11 +86,13 @@ class Failure:
             long (`time`) or too much `memory`.
         reason: For the user; of a bug the traceback.
         error: What was raised, if `invalid`.
+        code: Of the error, if `failed`.
     """
 
     kind: Literal["failed", "invalid", "bug", "killed", "time", "memory"]
     reason: str
     error: KitError | None = None
+    code: str = ""
 
 
 Message = BatchBegan | EpochEnded | Outcome | Failure
@@ -105,7 +107,9 @@ def _run(pipe: Connection, task: Task, run: Callable[[Any, Connection], Outcome]
     try:
         _settle(task.folder)
         return run(task, pipe)
-    except (MemoryError, TrainingError) as error:
+    except TrainingError as error:
+        return Failure("failed", str(error), None, error.code)
+    except MemoryError as error:
         return Failure("failed", str(error) or "out of memory")
     except KitError as error:
         if error.code == "model_too_large":

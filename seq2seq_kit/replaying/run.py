@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seq2seq_kit.errors import ArgumentError, DataError
-from seq2seq_kit.opening import open_training
+from seq2seq_kit.opening import checked, open_training
 from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.recipe.ensemble_fields import seeds_of
 from seq2seq_kit.recipe.fields import Recipe
@@ -28,7 +28,7 @@ from seq2seq_kit.replaying.rows import changes_of
 from seq2seq_kit.replaying.spread import LEAST_SEEDS, Spread
 from seq2seq_kit.reports.notes import describe_run
 from seq2seq_kit.results import Reporter, TrainResult, reporter_at_hand
-from seq2seq_kit.runs import carry_out, checked
+from seq2seq_kit.runs import carry_out
 from seq2seq_kit.tasks import load_recipe
 from seq2seq_kit.tasks.digest import digest_of, has_digest
 from seq2seq_kit.tasks.job import Job
@@ -162,7 +162,7 @@ def _train(
     """A training as a run in the experiment of the original."""
     began, seed = time.perf_counter(), f" s{job.recipe.seed}" if kind == "seed" else ""
     tags = first_tags(job.recipe) | {OF: original.run_id, KIND: kind, "mlflow.source.name": "seq2seq-kit replay"}
-    findings = checked(job, how.reporter)
+    findings = checked(job, how.reporter.find)
     name = f"{kind} of {original.run_id[:8]}{seed}"
     record = how.tracking.start(original.experiment, name=name, tags=tags, parent=parent)
     with checkpoint_of(record) as checkpoint:

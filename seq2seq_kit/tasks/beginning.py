@@ -63,11 +63,11 @@ def begin(job: Job) -> keras.Model:
         ArgumentError: A program's model does not fit the data, cannot be stored or is no function where there are several
             members; the weights do not fit; no layer is called so.
     """
-    return make_members(job.recipe, partial(_begin_one, job), logits=job.gives_logits)
+    return make_members(job.recipe, partial(begin_member, job), logits=job.gives_logits)
 
 
-def _begin_one(job: Job, place: int) -> keras.Model:
-    """One model, or the member at a place of an ensemble."""
+def begin_member(job: Job, place: int) -> keras.Model:
+    """One model, or the member at a place of an ensemble, counted from 0; errors as of `begin`."""
     from seq2seq_kit.models.own import freeze, own_model, take_weights
 
     training, given = job.recipe.training, job.own.model if job.own else None

@@ -62,6 +62,7 @@ def fit_members(
     stop_after: int | None = None,
     checkpoint: Checkpoint | None = None,
     fit: OneMember | None = None,
+    only: int | None = None,
 ) -> Fit:
     """Fits a model, of an ensemble its members one after the other, each as a run with its seed alone would be.
 
@@ -75,6 +76,7 @@ def fit_members(
         stop_after: As of `training.fit`, of each member.
         checkpoint: Of the whole fit.
         fit: Fits the member at a place, counted from 0, or the one model; default: `Job.fit_one`, `stop_after` given.
+        only: So many members, because the fit of the others was interrupted; default: all.
     """
     import keras
 
@@ -94,9 +96,9 @@ def fit_members(
         # On the same layers: what is compiled would hold its optimizer, in memory and in the bundle.
         trained = keras.Model(member.input, member.output, name=member.name)
         fits.append(fit(number - 1, trained, own, seed, state))
-        if fits[-1].ended == "interrupted":
+        if fits[-1].ended == "interrupted" or len(fits) == only:
             break
-    return join_fits(fits)
+    return join_fits(fits, interrupted=only is not None)
 
 
 def kept(model: keras.Model, fitted: Fit) -> keras.Model:

@@ -20,15 +20,18 @@ class OfMember:
         self.observer.on_epoch(replace(epoch, member=self.number))
 
 
-def join_fits(fits: Sequence[Fit]) -> Fit:
+def join_fits(fits: Sequence[Fit], *, interrupted: bool = False) -> Fit:
     """How the fits of the members went together; of one that was interrupted only what is kept of it.
 
     Args:
         fits: In the order of the members; only the last one may have been interrupted. Where others have finished it is left
             out: a member that was not trained to its end is no member.
+        interrupted: That of others was interrupted.
     """
     ended = fits[-1].ended
     kept = list(fits[:-1] if ended == "interrupted" and len(fits) > 1 else fits)
+    if interrupted:
+        ended = "interrupted"
     if ended != "interrupted":
         ended = "epochs" if all(each.ended == "epochs" for each in kept) else "early"
     history = [replace(epoch, member=number) for number, each in enumerate(kept, start=1) for epoch in each.history]
