@@ -101,6 +101,7 @@ _HOMES = {
     "validate": "validation",
     "write_anomaly_page": "reports.anomaly_page",
     "write_drift_page": "reports.drift_page",
+    "write_image": "serving.image",
 }
 
 __all__ = [
@@ -152,6 +153,7 @@ __all__ = [
     "validate",
     "write_anomaly_page",
     "write_drift_page",
+    "write_image",
 ]
 
 

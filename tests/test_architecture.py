@@ -66,7 +66,7 @@ MAY_IMPORT = {
     "sweeps": ALL
     | {"text", "kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
     | {"executing", "backtests"},
-    "serving": {"errors", "processes", "quiet", "recipe", "data", "anomalies", "bundles", "opening"},
+    "serving": {"errors", "processes", "quiet", "recipe", "data", "anomalies", "bundles", "exports", "opening"},
     "cli": ALL
     | {"text", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
     | {"backtests", "looking", "reporting", "resuming", "sweeps", "drafting", "calibrating", "judging", "opening"}

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FORMATS = ("onnx", "saved_model", "keras")
 COMPARED = 1_000  # windows or sequences
 _PACKAGES = ("onnx", "onnxruntime")
+RUNTIME = ("numpy", "pandas", "onnxruntime", "pydantic", "ruamel.yaml", "psutil", "rich")
 _SCALED = "the network reads and writes scaled numbers"
 
 
@@ -158,8 +159,7 @@ def _files(bundle: Bundle, programs: Sequence[Program]) -> dict[str, bytes]:
 
 def requirements() -> str:
     """What this kit needs beside itself to answer by an export, as installed here; the last two are those of its commands."""
-    packages = ("numpy", "pandas", "onnxruntime", "pydantic", "ruamel.yaml", "psutil", "rich")
-    return "".join(f"{package}=={version(package)}\n" for package in packages)
+    return "".join(f"{package}=={version(package)}\n" for package in RUNTIME)
 
 
 def _npz(arrays: Arrays) -> bytes:

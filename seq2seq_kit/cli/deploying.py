@@ -5,5 +5,6 @@ from seq2seq_kit.cli import exporting, registering, serving
 VERBS = (
     ("export", exporting.arguments, exporting.export, "write a model for other runtimes, compared with the bundle"),
     ("serve", serving.arguments, serving.serve, "answer requests over HTTP, on this machine only unless told"),
+    ("image", serving.image_arguments, serving.image, "write a Dockerfile with its context: the server of a model"),
     ("register", registering.arguments, registering.register, registering.ABOUT),
 )

@@ -45,3 +45,30 @@ def _bytes(size: str) -> int:
     if found is None:
         raise ArgumentError(f"--max-body must be a size such as 10MB. Received: {size}", code="invalid_option")
     return int(found[1]) * _UNITS[found[2]]
+
+
+def image_arguments(verb: argparse.ArgumentParser) -> None:
+    """What `image` takes."""
+    verb.add_argument("run", metavar="RUN", help="id of a run, or path of a bundle or of an exported folder")
+    verb.add_argument("--out", metavar="FOLDER", required=True, help="new folder")
+    verb.add_argument(
+        "--base", metavar="IMAGE", help="default: python:VERSION-slim-bookworm, of the Python that runs here"
+    )
+    verb.add_argument("--json-only", action="store_true", help="without Arrow and Parquet, 160 MB less")
+    verb.add_argument("--tracking-uri", help="folder or server; default: MLFLOW_TRACKING_URI, else mlruns/")
+
+
+def image(options: argparse.Namespace) -> None:
+    """A Dockerfile with its context."""
+    from seq2seq_kit.serving.image import TOKEN, write_image
+
+    done = write_image(
+        options.run,
+        options.out,
+        base=options.base,
+        json_only=options.json_only,
+        tracking_uri=options.tracking_uri,
+        say=partial(print, flush=True),
+    )
+    print(f"wrote {done.path}, {done.bytes:,} bytes, from {done.base}")
+    print(f"  docker build -t NAME {done.path}\n  docker run --rm -p 8000:8000 -e {TOKEN}=... NAME")
