@@ -17,12 +17,16 @@ if (
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, settings
 
 from seq2seq_kit.results import TrainResult
 from seq2seq_kit.resuming import resume
 from seq2seq_kit.runs import train
 
 ROOT = Path(__file__).parent.parent
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
 
 
 def hourly_frame(rows: int = 600, *, series: tuple[str, ...] = ("",), seed: int = 0) -> pd.DataFrame:

@@ -79,7 +79,7 @@ class SweepConsole:
         else:
             spread = f" ± {trial.spread:.3g}" if trial.spread is not None else ""
             said = [f"{trial.score:.6g}{spread}  epoch {trial.best_epoch}"]
-        took = duration(trial.seconds) if trial.seconds else trial.reason
+        took = trial.reason if trial.state == "pruned" or not trial.seconds else duration(trial.seconds)
         star = " *" if best else ""
         print_line(self.console, f"{head}  ", *said, f"  {_values_text(trial)}  {took}{star}")
 

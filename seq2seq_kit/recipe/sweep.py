@@ -58,11 +58,18 @@ class Sweep(Section):
         description="Judge each trial by its forecasts at past moments before calibration and test, in place of folds.",
     )
     refit: bool = Field(False, description="Train the winner once more, on train and validation rows.")
+    pruner: Literal["median", "asha"] | None = Field(
+        None,
+        description="Ends trials early that are worse by the same epoch than half of the others, or all but one of factor.",
+    )
     max_epochs: int | None = Field(
         None, ge=1, le=_MOST, description="hyperband: most epochs of a trial; default: training.epochs."
     )
     factor: int = Field(
-        3, ge=2, le=_MOST, description="hyperband: one of as many trials is promoted to the next, longer round."
+        3,
+        ge=2,
+        le=_MOST,
+        description="hyperband and asha: one of as many trials is promoted to the next, longer round.",
     )
     iterations: int = Field(1, ge=1, le=_MOST, description="hyperband: how often the whole algorithm is run.")
     space: dict[str, Hyperparameter] = Field(
@@ -115,6 +122,7 @@ class Sweep(Section):
         words += [f"{self.folds} folds each"] if self.folds else []
         if self.backtest:
             words.append(f"{self.backtest.windows} past moments and {len(self.fits)} fits each")
+        words += [f"pruned by {self.pruner}"] if self.pruner else []
         words += [f"at most {self.max_minutes:g} minutes"] if self.max_minutes else []
         return ", ".join(words)
 

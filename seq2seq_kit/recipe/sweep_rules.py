@@ -53,6 +53,7 @@ def problems_of_sweep(values: Tree, kind: type[Recipe]) -> list[Problem]:
     problems = [*_an_objective_is_a_metric(sweep, kind), *_folds_are_of_rows_in_time(sweep, kind)]
     problems += _a_backtest_is_of_forecasts(sweep, kind)
     problems += _epochs_are_the_budget_of_hyperband(sweep)
+    problems += _a_pruner_ends_trials_by_their_epochs(sweep)
     space = sweep.get("space")
     if not isinstance(space, Mapping):
         return problems
@@ -114,6 +115,19 @@ def _a_backtest_is_of_forecasts(sweep: Tree, kind: type[Recipe]) -> Iterator[Pro
         yield Problem("sweep.objective", said, "conflicting_keys")
 
 
+def _a_pruner_ends_trials_by_their_epochs(sweep: Tree) -> Iterator[Problem]:
+    if sweep.get("pruner") is None:
+        return
+    if sweep.get("tuner", "bayesian") == "hyperband":
+        said = "hyperband ends trials early by itself. Leave `pruner` out, or take another tuner"
+        yield Problem("sweep.pruner", said, "conflicting_keys")
+    if sweep.get("backtest") is not None:
+        said = (
+            "a backtest knows a trial's errors at its end only, so none can be ended by its epochs. Leave `pruner` out"
+        )
+        yield Problem("sweep.pruner", said, "conflicting_keys")
+
+
 def _epochs_are_the_budget_of_hyperband(sweep: Tree) -> Iterator[Problem]:
     tuner, space = sweep.get("tuner", "bayesian"), sweep.get("space")
     if tuner == "hyperband":
@@ -123,8 +137,11 @@ def _epochs_are_the_budget_of_hyperband(sweep: Tree) -> Iterator[Problem]:
         return
     for key in _HYPERBAND:
         # A resolved recipe writes defaults out, so only what differs from them was set.
+        if key == "factor" and sweep.get("pruner") == "asha":
+            continue
         if sweep.get(key, Sweep.model_fields[key].default) != Sweep.model_fields[key].default:
-            said = f"is for `tuner: hyperband`; leave it out, or choose that tuner. Received: tuner {tuner}"
+            of = "`tuner: hyperband` and `pruner: asha`" if key == "factor" else "`tuner: hyperband`"
+            said = f"is for {of}; leave it out, or choose that. Received: tuner {tuner}"
             yield Problem(f"sweep.{key}", said, "unused_key")
 
 

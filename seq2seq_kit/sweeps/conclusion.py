@@ -246,6 +246,7 @@ def _log_totals(store: TrialStore, best: Trial, winner: TrainResult | None) -> N
     own = next((trial for trial in trials if trial.number == 1), None)
     figures = {
         "trials_finished": sum(trial.state == "finished" for trial in trials),
+        "trials_pruned": sum(trial.state == "pruned" for trial in trials),
         "trials_failed": sum(trial.state == "failed" for trial in trials),
         "epochs": sum(trial.epochs for trial in trials),
         "trial_seconds": sum(trial.seconds for trial in trials),

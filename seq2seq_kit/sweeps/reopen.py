@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from seq2seq_kit.errors import ArgumentError, SweepError
 from seq2seq_kit.processes import is_alive
@@ -16,7 +17,7 @@ from seq2seq_kit.recipe.sweep import knobs
 from seq2seq_kit.recipe.sweep_space import default_values, section_of
 from seq2seq_kit.sweeps.report.summary import describe_beginning
 from seq2seq_kit.sweeps.trial_store import ENDED, KIND, RECIPE, SECONDS, TESTED, StoredTrial, TrialStore, process_tags
-from seq2seq_kit.sweeps.trials import Trial
+from seq2seq_kit.sweeps.trials import State, Trial
 from seq2seq_kit.sweeps.tuner import Suggestion
 from seq2seq_kit.tasks.registry import load_recipe
 from seq2seq_kit.tracking.client import RunRecord, Tracking
@@ -61,10 +62,10 @@ def open_trial_store(tracking: Tracking, run: str) -> TrialStore:
 def _entry(record: RunRecord, tags: Mapping[str, str]) -> StoredTrial:
     values, state = json.loads(tags["sweep.values"]), tags["sweep.state"]
     trial = Trial(int(tags["sweep.trial"]), values, "cut", run_id=record.run_id)
-    if state in ("finished", "failed"):
+    if state in ("finished", "pruned", "failed"):
         outcome = json.loads(tags["sweep.outcome"])
         outcome["folds"] = tuple(outcome["folds"])
-        trial = replace(trial, state="finished" if state == "finished" else "failed", **outcome)
+        trial = replace(trial, state=cast(State, state), **outcome)
     raw = tags.get("sweep.oracle")
     suggestion = Suggestion("", raw, values) if raw else None
     places = int(tags["sweep.asked_at"]), int(tags.get("sweep.told_at", "0"))

@@ -15,17 +15,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from seq2seq_kit.errors import RecipeError, SweepError, TrackingError
+from seq2seq_kit.errors import RecipeError, TrackingError
 from seq2seq_kit.executing.executor import RunningTrial
 from seq2seq_kit.executing.process import BatchBegan, Failure, Message, Outcome
 from seq2seq_kit.recipe.sweep_space import in_words, section_of, trial_recipe
 from seq2seq_kit.reports.notes import count_of
 from seq2seq_kit.sweeps.preparation import Setup
+from seq2seq_kit.sweeps.pruning import Pruning
 from seq2seq_kit.sweeps.report.summary import Ended
 from seq2seq_kit.sweeps.status import Progress, Status, report_status, seconds_left
-from seq2seq_kit.sweeps.trial_process import TrialTask
+from seq2seq_kit.sweeps.trial_process import TrialTask, raise_fault
 from seq2seq_kit.sweeps.trial_store import StoredTrial, TrialStore
-from seq2seq_kit.sweeps.trials import best_of, is_better, not_comparable
+from seq2seq_kit.sweeps.trials import Trial, best_of, is_better, not_comparable
 from seq2seq_kit.sweeps.tuner import Suggestion
 from seq2seq_kit.sweeps.tuner_process import TunerProcess, TunerThread
 
@@ -45,6 +46,7 @@ class _Running:
     attempt: int
     progress: Progress
     began: float = field(default_factory=time.perf_counter)
+    hopeless: str = ""  # why it is pruned
 
 
 class Search:
@@ -67,6 +69,7 @@ class Search:
         self.tuner = TunerThread(tuner, store.reserve)
         self.running: dict[int, _Running] = {}
         self.cut: list[StoredTrial] = []  # to be run again
+        self.pruning = Pruning.of(store)
         self.began = time.perf_counter()
 
     def run(self) -> Ended:
@@ -89,6 +92,7 @@ class Search:
                     return ended
                 for handle, message in self.executor.wait(_QUICK_SECONDS if self.tuner.computes else _TICK_SECONDS):
                     self._handle(handle, message)
+                self._prune()
                 self.tuner.check()
                 report_status(self.reporter, self.status())
         finally:
@@ -155,7 +159,7 @@ class Search:
                 return "exhausted"
             entry = self._add(answer, at)
             try:
-                duplicate = self._duplicate_of(entry)
+                duplicate = self.store.duplicate_of(entry)
             except RecipeError as error:  # of a space that is too large to be checked as a whole
                 self._fail(entry, str(error), seconds=0.0)
                 continue
@@ -171,20 +175,13 @@ class Search:
         self._store(self.store.describe, entry)
         return entry
 
-    def _duplicate_of(self, entry: StoredTrial) -> StoredTrial | None:
-        """A finished trial of the same recipe: a grid repeats the recipe as it stands."""
-        own = trial_recipe(self.store.recipe, entry.trial.values)
-        finished = (other for other in self.store.entries.values() if other.trial.state == "finished")
-        return next((other for other in finished if trial_recipe(self.store.recipe, other.trial.values) == own), None)
-
-    def _copy_score(self, entry: StoredTrial, duplicate: StoredTrial) -> None:
+    def _copy_score(self, entry: StoredTrial, other: Trial) -> None:
         """Training the same recipe with the same seed gives the same score, so it is not trained again."""
-        other = duplicate.trial
         assert other.score is not None
         assert other.best_epoch is not None
         outcome = Outcome(other.score, other.best_epoch, [], 0.0, 0, other.folds, other.cells)
         why = f"the same recipe as trial {other.number}, not trained again"
-        self._store(self.store.finish, entry, outcome, bundle=None, reason=why)
+        self._store(self.store.finish, entry, outcome, reason=why)
         self._report_end(entry, best=False)
 
     def _start(self, entry: StoredTrial, *, attempt: int) -> None:
@@ -236,19 +233,23 @@ class Search:
             last=None if self.sweep.backtest else epoch.val_loss,  # its errors are known at the end
         )
         self._store(self.store.epoch, entry, message.fold, epoch)
+        running.hopeless = running.hopeless or self.pruning.hear(entry.trial.number, message)
+
+    def _prune(self) -> None:
+        """Ends the trials that are hopeless; after all messages were read, because their executor still reads them."""
+        for number, running in [pair for pair in self.running.items() if pair[1].hopeless]:
+            self.executor.kill(running.handle)
+            del self.running[number]
+            outcome = self.pruning.outcome(number, _since(running.began))
+            self._store(self.store.finish, running.entry, outcome, reason=running.hopeless, state="pruned")
+            self._report_end(running.entry, best=False)
+            shutil.rmtree(running.handle.task.folder, ignore_errors=True)
 
     def _handle_failure(self, running: _Running, failure: Failure) -> None:
         entry, reason = running.entry, failure.reason
-        about = f"trial {entry.trial.number} with {in_words(entry.trial.values)}"
         if failure.kind in ("invalid", "bug"):
             self._store(self.store.cut, entry)  # it runs again if the sweep is resumed, once this is mended
-        if failure.error is not None:
-            text = f"{about} cannot be run: {failure.error}"
-            raise type(failure.error)(text, code=failure.error.code)
-        if failure.kind == "bug":
-            last = reason.strip().splitlines()[-1]
-            text = f"{about} met a bug of the kit or of a library: {last}. The sweep was stopped; --debug shows where"
-            raise SweepError(text, code="trial_bug") from _RemoteError(reason)
+            raise_fault(f"trial {entry.trial.number} with {in_words(entry.trial.values)}", failure)
         if failure.kind == "killed" and running.attempt < _ATTEMPTS:
             self.reporter.say(f"trial {entry.trial.number}: {reason}; it is tried once more")
             self._start(entry, attempt=running.attempt + 1)
@@ -257,11 +258,13 @@ class Search:
         self._fail(entry, reason + times, seconds=_since(running.began))
 
     def _fail(self, entry: StoredTrial, reason: str, *, seconds: float) -> None:
+        self.pruning.forget(entry.trial.number)
         self._store(self.store.fail, entry, reason, seconds=seconds)
         self._report_end(entry, best=False)
 
     def _finish(self, entry: StoredTrial, outcome: Outcome, bundle: Path) -> None:
         best, number = best_of(self.store.trials, self.sweep.direction), entry.trial.number
+        self.pruning.finish(number)
         # `best_of` takes the earlier one of equals, so its model must be kept even if it ends later.
         ties = best is not None and best.score == outcome.score and number < best.number
         leads = ties or is_better(outcome.score, best.score if best else None, self.sweep.direction)
@@ -287,13 +290,6 @@ class Search:
                     raise
                 self.reporter.say(f"{error}; trying again")
                 time.sleep(2)
-
-
-class _RemoteError(Exception):
-    """The traceback of another process, shown as the cause of an error in this one."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(f"\n{text}")
 
 
 def _since(began: float) -> float:

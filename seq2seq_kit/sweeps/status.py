@@ -102,8 +102,10 @@ def summary(status: Status) -> str:
     finished = sum(trial.state == "finished" for trial in status.trials)
     failed = sum(trial.state == "failed" for trial in status.trials)
     of = f" of {status.total}" if status.total else ""
+    pruned = sum(trial.state == "pruned" for trial in status.trials)
     best = best_of(status.trials, status.direction)
-    parts = [f"{finished}{of} trials finished" + (f", {failed} failed" if failed else "")]
+    others = (f", {pruned} pruned" if pruned else "") + (f", {failed} failed" if failed else "")
+    parts = [f"{finished}{of} trials finished{others}"]
     if best is not None:
         parts.append(f"best {status.metric} {best.score:.5g} (trial {best.number})")
     left = "" if status.left is None else f", about {duration(status.left)} left"
@@ -119,7 +121,7 @@ def seconds_left(status: Status, *, workers: int, waiting: int, max_minutes: flo
         waiting: Trials among `status.trials` that are to be run again.
         max_minutes: Of the sweep's section.
     """
-    took = [trial.seconds for trial in status.trials if trial.state == "finished" and trial.seconds]
+    took = [trial.seconds for trial in status.trials if trial.state in ("finished", "pruned") and trial.seconds]
     took += [each.seconds / each.done for each in status.running if each.done > 0.2]
     if not took or status.total is None:
         return None

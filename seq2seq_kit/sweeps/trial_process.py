@@ -6,10 +6,10 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from seq2seq_kit.errors import DataError
-from seq2seq_kit.executing.process import Outcome, PipeObserver, largest_resident_set
+from seq2seq_kit.errors import DataError, SweepError
+from seq2seq_kit.executing.process import Failure, Outcome, PipeObserver, largest_resident_set
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.sweeps.origins import Origins, judge_at_origins
 from seq2seq_kit.sweeps.trials import Direction, is_better
@@ -90,6 +90,27 @@ def run_trial(task: TrialTask, pipe: Connection) -> Outcome:
         memory=largest_resident_set(),
         folds=tuple(scores) if task.folds else (),
     )
+
+
+def raise_fault(about: str, failure: Failure) -> NoReturn:
+    """Ends a sweep because of one of its trials, which `about` names.
+
+    Raises:
+        KitError: What the trial raised: its recipe or data are wrong.
+        SweepError: It met a bug.
+    """
+    if failure.error is not None:
+        raise type(failure.error)(f"{about} cannot be run: {failure.error}", code=failure.error.code)
+    last = failure.reason.strip().splitlines()[-1]
+    text = f"{about} met a bug of the kit or of a library: {last}. The sweep was stopped; --debug shows where"
+    raise SweepError(text, code="trial_bug") from _RemoteError(failure.reason)
+
+
+class _RemoteError(Exception):
+    """The traceback of another process, shown as the cause of an error in this one."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"\n{text}")
 
 
 def score_of(epoch: Epoch, metric: str) -> float:

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import psutil
 
@@ -145,13 +146,21 @@ class TrialStore:
             entry.logged[fold] = epoch.number
             record.on_epoch(epoch)
 
-    def finish(self, entry: StoredTrial, outcome: Outcome, *, bundle: Path | None, reason: str = "") -> None:
-        """A trial has its score. `bundle`: its model, stored if it is the best so far; `reason`: why it was not trained."""
+    def finish(
+        self,
+        entry: StoredTrial,
+        outcome: Outcome,
+        *,
+        bundle: Path | None = None,
+        reason: str = "",
+        state: Literal["finished", "pruned"] = "finished",
+    ) -> None:
+        """A trial has its score. `bundle`: its model, stored if it is the best so far; `reason`: why it was not trained (on)."""
         fits = outcome.fits
         epochs = sum(len(fit.history) for fit in fits)
         entry.trial = replace(
             entry.trial,
-            state="finished",
+            state=state,
             reason=reason,
             score=outcome.score,
             best_epoch=outcome.best_epoch,
@@ -176,7 +185,9 @@ class TrialStore:
             figures["objective_spread"] = entry.trial.spread
             entry.record.curve(f"sweep/objective_by_{section.part}", outcome.folds)
         entry.record.metrics({f"sweep/{key}": value for key, value in figures.items()})
-        entry.record.tags({"result": f"{section.metric} {figure(outcome.score)}"})
+        entry.record.tags(
+            {"result": f"{section.metric} {figure(outcome.score)}"} | ({"pruned": reason} if state == "pruned" else {})
+        )
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "fits.json").write_text(json.dumps([fit.to_json() for fit in fits]), encoding="utf-8")
             own = trial_recipe(self.recipe, entry.trial.values)
@@ -184,7 +195,7 @@ class TrialStore:
             entry.record.files(Path(folder))
         if bundle:
             entry.record.files(bundle, "bundle")
-        self._close(entry, {}, "FINISHED")
+        self._close(entry, {}, "FINISHED" if state == "finished" else "KILLED")
 
     def fail(self, entry: StoredTrial, reason: str, *, seconds: float) -> None:
         """A trial has failed, and why."""
@@ -202,8 +213,14 @@ class TrialStore:
         entry.record.tags({"sweep.state": "cut"})
         entry.record.end("KILLED")
 
+    def duplicate_of(self, entry: StoredTrial) -> Trial | None:
+        """A finished trial of the same recipe: a grid repeats the recipe as it stands."""
+        own = trial_recipe(self.recipe, entry.trial.values)
+        finished = (other for other in self.trials if other.state == "finished")
+        return next((other for other in finished if trial_recipe(self.recipe, other.values) == own), None)
+
     def fits(self, entry: StoredTrial) -> list[Fit]:
-        """The fits of a finished trial, one for each fold."""
+        """The fits of a finished or pruned trial, one for each fold."""
         with tempfile.TemporaryDirectory() as folder:
             text = self.tracking.fetch(entry.record.run_id, "fits.json", Path(folder)).read_text(encoding="utf-8")
         return [Fit.from_json(each) for each in json.loads(text)]

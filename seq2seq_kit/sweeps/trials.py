@@ -15,7 +15,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from seq2seq_kit.recipe.sweep import Knob
 
-State = Literal["finished", "failed", "running", "cut"]
+State = Literal["finished", "pruned", "failed", "running", "cut"]
 Direction = Literal["min", "max"]
 
 
@@ -26,19 +26,21 @@ class Trial:
     Attributes:
         number: From 1; trial 1 is the recipe as it stands.
         values: By dotted recipe key; a key whose condition does not hold is absent.
-        state: `cut` is a trial that Ctrl-C or the end of the whole sweep stopped; it runs again on resume.
-        score: The objective at the best epoch, over folds their mean, over origins their error; finite if finished, else None.
+        state: `pruned` is one that was ended early, because others did better by the same epoch; `cut` one that Ctrl-C or the end
+            of the whole sweep stopped: it runs again on resume.
+        score: The objective at the best epoch, over folds their mean, over origins their error; of a pruned trial of the epochs
+            or folds so far. Finite if finished or pruned, else None.
         best_epoch: The epoch of the score, from 1.
         epochs: Epochs trained.
         seconds: Wall time.
-        reason: Why it failed, or was not trained.
+        reason: Why it failed, was pruned, or was not trained.
         memory: Largest resident set of its process, in bytes; 0 if it left none.
         run_id: Its MLflow run.
         folds: Scores by fold, or by origin of a backtest.
         cells: Values that were forecast at those origins.
 
     Raises:
-        ValueError: If a finished trial has no finite score, or another one has a score.
+        ValueError: If a finished or pruned trial has no finite score, or another one has a score.
     """
 
     number: int
@@ -57,9 +59,9 @@ class Trial:
     def __post_init__(self) -> None:
         # One NaN here would win or lose every comparison of the sweep without a word.
         scored = self.score is not None and math.isfinite(self.score)
-        if scored != (self.state == "finished") or (self.score is not None and not scored):
+        if scored != (self.state in ("finished", "pruned")) or (self.score is not None and not scored):
             raise ValueError(
-                f"trial {self.number} is {self.state} with score {self.score}. A finished trial has a finite score, "
+                f"trial {self.number} is {self.state} with score {self.score}. A finished or pruned trial has a finite score, "
                 "all others have None"
             )
 
@@ -71,8 +73,9 @@ class Trial:
 
 def finished_of(trials: Sequence[Trial]) -> list[tuple[Trial, float]]:
     """The finished trials with their scores, by number; of a backtest those that forecast as many values as any of them."""
-    most = max((trial.cells for trial in trials if trial.score is not None), default=0)
-    scored = [(trial, trial.score) for trial in trials if trial.score is not None and trial.cells == most]
+    finished = [trial for trial in trials if trial.state == "finished"]
+    most = max((trial.cells for trial in finished), default=0)
+    scored = [(trial, trial.score) for trial in finished if trial.score is not None and trial.cells == most]
     return sorted(scored, key=lambda pair: pair[0].number)
 
 

@@ -313,7 +313,7 @@ def test_an_accuracy_is_an_objective_of_tokens_and_labels() -> None:
         ({"tuner": "hyperband"}, "sweep.space.training.epochs Hyperband's budget is epochs; leave training.epochs out"),
         (
             {"factor": 4},
-            "sweep.factor is for `tuner: hyperband`; leave it out, or choose that tuner. Received: tuner bayesian",
+            "sweep.factor is for `tuner: hyperband` and `pruner: asha`; leave it out, or choose that. Received: tuner bayesian",
         ),
         ({"tuner": "grid", "max_epochs": 9}, "sweep.max_epochs is for `tuner: hyperband`"),
         ({"tuner": "grid", "iterations": 2}, "sweep.iterations is for `tuner: hyperband`"),

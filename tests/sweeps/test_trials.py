@@ -18,10 +18,19 @@ def scored(*scores: float | None) -> list[Trial]:
 
 @pytest.mark.parametrize(
     ("state", "score"),
-    [("finished", None), ("finished", math.nan), ("finished", math.inf), ("failed", 0.5), ("cut", 1.0)],
+    [
+        ("finished", None),
+        ("finished", math.nan),
+        ("pruned", None),
+        ("finished", math.inf),
+        ("failed", 0.5),
+        ("cut", 1.0),
+    ],
 )
-def test_only_a_finished_trial_has_a_score(state: Any, score: float | None) -> None:
-    with pytest.raises(ValueError, match=f"trial 3 is {state} with score {score}. A finished trial has a finite score"):
+def test_only_a_trial_that_came_somewhere_has_a_score(state: Any, score: float | None) -> None:
+    with pytest.raises(
+        ValueError, match=f"trial 3 is {state} with score {score}. A finished or pruned trial has a finite score"
+    ):
         Trial(3, {}, state, score)
 
 

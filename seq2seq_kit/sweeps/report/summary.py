@@ -252,7 +252,7 @@ def _ends_last(best: Trial, trials: Sequence[Trial], fits: int | None) -> bool:
 
 
 def _spent(trials: Sequence[Trial], ended: Ended, seconds: float, tuner: str) -> str:
-    states = ("finished", "failed", "cut", "running")
+    states = ("finished", "pruned", "failed", "cut", "running")
     counts = [(sum(trial.state == state for trial in trials), state) for state in states]
     told = ", ".join(f"{count} {state}" for count, state in counts if count or state == "finished")
     epochs = count_of(sum(trial.epochs for trial in trials), "epoch")
