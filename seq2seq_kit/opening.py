@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seq2seq_kit.bundles.base import Bundle
+from seq2seq_kit.bundles.exports import is_export
 from seq2seq_kit.errors import BundleError
+from seq2seq_kit.quiet import load_tensorflow
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks import open_job, read_bundle
 from seq2seq_kit.tracking.registry import is_registered
@@ -49,6 +51,13 @@ def load(run: str | Path, *, custom_objects: CustomObjects | None = None, tracki
     tracking = open_tracking(tracking_uri, create=False)
     with tempfile.TemporaryDirectory() as folder:
         return read_bundle(tracking.fetch(str(run), "bundle", Path(folder)), custom_objects)
+
+
+def load_quietly(run: str, tracking_uri: str | None = None) -> Bundle:
+    """As `load`, without TensorFlow's messages; of an exported folder without TensorFlow."""
+    if not is_export(run):
+        load_tensorflow()
+    return load(run, tracking_uri=tracking_uri)
 
 
 def open_training(

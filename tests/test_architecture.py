@@ -50,7 +50,7 @@ MAY_IMPORT = {
     "tracking": {"text", "errors", "processes", "findings", "recipe", "data", "models", "training", "bundles", "tasks"},
     "validation": {"errors", "findings", "recipe", "tasks"},
     "drafting": {"text", "errors", "recipe", "data", "tasks", "validation"},
-    "opening": {"errors", "findings", "recipe", "data", "models", "training", "bundles", "tasks", "tracking"},
+    "opening": {"errors", "findings", "quiet", "recipe", "data", "models", "training", "bundles", "tasks", "tracking"},
     "calibrating": {"errors", "data", "bundles", "tasks", "opening"},
     "judging": {"anomalies", "data", "bundles", "tasks", "opening"},
     "explanation": {"errors", "findings", "recipe", "models", "training", "tasks", "validation"},

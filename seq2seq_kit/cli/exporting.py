@@ -16,12 +16,9 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def export(options: argparse.Namespace) -> None:
     """A model for other runtimes."""
-    from seq2seq_kit.quiet import load_tensorflow
+    from seq2seq_kit.opening import load_quietly
 
-    load_tensorflow()
-    from seq2seq_kit import runs
-
-    bundle = runs.load(options.run, tracking_uri=options.tracking_uri)
+    bundle = load_quietly(options.run, options.tracking_uri)
     rows = None if options.data is None else bundle.read(options.data)
     out = options.out or f"{bundle.recipe.name or bundle.recipe.task}_{options.format}"
     done = bundle.export(out, format=options.format, frame=rows)

@@ -37,14 +37,14 @@ def update_options(verb: argparse.ArgumentParser) -> None:
 
 def calibrate(options: argparse.Namespace) -> None:
     """Writes a run's model with intervals of other levels."""
-    from seq2seq_kit.quiet import load_tensorflow
-
-    load_tensorflow()
     from seq2seq_kit import calibrating
+    from seq2seq_kit.bundles.intervals import IntervalBundle
+    from seq2seq_kit.opening import load_quietly
 
-    made = calibrating.calibrate(
-        options.run, levels=options.levels, data=options.data, out=options.out, tracking_uri=options.tracking_uri
-    )
+    bundle = load_quietly(options.run, options.tracking_uri)
+    if not isinstance(bundle, IntervalBundle):
+        raise ArgumentError(f"this bundle is {bundle.what}; intervals are those of forecasts", code="not_supported")
+    made = calibrating.calibrate(bundle, levels=options.levels, data=options.data, out=options.out)
     assert made.intervals is not None
     print(f"calibrated on {made.intervals.windows:,} windows, written to {options.out}")
     print(printable(f"  seq2seq-kit predict {options.out} --data new.csv --out predict.csv"))
@@ -52,15 +52,12 @@ def calibrate(options: argparse.Namespace) -> None:
 
 def update(options: argparse.Namespace) -> None:
     """Writes a run's model with intervals moved by what became of its forecasts."""
-    from seq2seq_kit.quiet import load_tensorflow
-
-    load_tensorflow()
     from seq2seq_kit.bundles.intervals import IntervalBundle
     from seq2seq_kit.data import read_source
     from seq2seq_kit.intervals.adaptive import RATE
-    from seq2seq_kit.runs import load
+    from seq2seq_kit.opening import load_quietly
 
-    bundle = load(options.run, tracking_uri=options.tracking_uri)
+    bundle = load_quietly(options.run, options.tracking_uri)
     if not isinstance(bundle, IntervalBundle):
         said = f"this bundle is {bundle.what}; intervals are those of forecasts"
         raise ArgumentError(said, code="not_supported")

@@ -13,6 +13,7 @@ from types import FrameType
 
 from seq2seq_kit import __version__
 from seq2seq_kit.cli import backtesting, deploying, detecting, drafts, intervals, pages, replaying, rows, verbs
+from seq2seq_kit.cli.packages import all_packages
 from seq2seq_kit.cli.watching import add_watch
 from seq2seq_kit.errors import ArgumentError, KitError, KitWarning
 from seq2seq_kit.processes import keep_own_folder
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:  # a process of our own
         keep_own_folder()
     try:
-        with _ended_in_order(), _written_output():
+        with _ended_in_order(), _written_output(), all_packages():
             return int(options.verb(options) or 0)
     except KitError as error:
         if options.debug:

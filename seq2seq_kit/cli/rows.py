@@ -105,16 +105,10 @@ def loaded(options: argparse.Namespace, verb: str) -> tuple[Bundle, pd.DataFrame
             if error.code in _WHATEVER_THE_FORMAT:
                 raise
             unread = error
-    from seq2seq_kit.bundles.exports import is_export
-
-    if not is_export(options.run):
-        from seq2seq_kit.quiet import load_tensorflow
-
-        load_tensorflow()
     from seq2seq_kit.bundles.base import format_of
-    from seq2seq_kit.opening import load
+    from seq2seq_kit.opening import load_quietly
 
-    bundle = load(options.run, tracking_uri=options.tracking_uri)
+    bundle = load_quietly(options.run, options.tracking_uri)
     if verb not in bundle.verbs:
         said = f"a {bundle.recipe.task} model can {', '.join(bundle.verbs)}. Received: {verb}"
         raise ArgumentError(said, code="not_supported")

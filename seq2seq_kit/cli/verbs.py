@@ -245,14 +245,12 @@ def evaluate(options: argparse.Namespace) -> None:
     """Computes the result table again."""
     from rich.console import Console
 
+    from seq2seq_kit import judging, runs
     from seq2seq_kit.cli.progress import print_finding
-    from seq2seq_kit.quiet import load_tensorflow
+    from seq2seq_kit.opening import load_quietly
 
     rows.check_ending(options.out)
-    load_tensorflow()
-    from seq2seq_kit import judging, runs
-
-    bundle = runs.load(options.run, tracking_uri=options.tracking_uri)
+    bundle = load_quietly(options.run, options.tracking_uri)
     evaluation = runs.evaluate(bundle, data=options.data, beams=options.beams, update=options.update)
     _print_evaluation(console := Console(), evaluation)
     judged = judging.judge(bundle, data=options.data, labels=options.labels)

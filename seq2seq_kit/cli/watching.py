@@ -33,18 +33,16 @@ def watch(options: argparse.Namespace) -> int:
 
     from seq2seq_kit.cli import rows
     from seq2seq_kit.cli.progress import print_finding, print_line, print_table
-    from seq2seq_kit.quiet import load_tensorflow
 
     rows.check_ending(options.out)
     rows.check_page(options.report, "--report")
     if options.save and not options.reference:
         raise ArgumentError("--save writes what --reference made. Add --reference FILE", code="invalid_option")
-    load_tensorflow()
     from seq2seq_kit.bundles.drifting import DriftBundle
-    from seq2seq_kit.opening import load
+    from seq2seq_kit.opening import load_quietly
     from seq2seq_kit.reports.notes import figure
 
-    bundle = load(options.run, tracking_uri=options.tracking_uri)
+    bundle = load_quietly(options.run, options.tracking_uri)
     if options.reference and isinstance(bundle, DriftBundle):
         bundle = bundle.with_reference_rows(bundle.read(options.reference), origin=options.reference)
         if options.save:

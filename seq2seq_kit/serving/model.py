@@ -10,9 +10,8 @@ from pathlib import Path
 from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.bundles.exports import is_export
 from seq2seq_kit.errors import KitError
-from seq2seq_kit.opening import load
+from seq2seq_kit.opening import load, load_quietly
 from seq2seq_kit.processes import end_with_parent
-from seq2seq_kit.quiet import load_tensorflow
 
 _ONLY_BUNDLE = ("export_unsupported", "export_not_runnable", "missing_package")
 
@@ -41,14 +40,7 @@ def find_model(run: str, tracking_uri: str | None, folder: Path, say: Callable[[
         if error.code not in _ONLY_BUNDLE:
             raise
         say(f"served by the bundle, with TensorFlow, because it cannot be exported: {error}")
-    return run, load_model(run, tracking_uri)
-
-
-def load_model(run: str, tracking_uri: str | None) -> Bundle:
-    """As `load`, without TensorFlow's messages."""
-    if not is_export(run):
-        load_tensorflow()
-    return load(run, tracking_uri=tracking_uri)
+    return run, load_quietly(run, tracking_uri)
 
 
 def export_aside(run: str, tracking_uri: str | None, out: str) -> None:
@@ -62,4 +54,4 @@ def export_aside(run: str, tracking_uri: str | None, out: str) -> None:
 
 
 def _export(run: str, tracking_uri: str | None, out: str) -> None:
-    load_model(run, tracking_uri).export(out)
+    load_quietly(run, tracking_uri).export(out)

@@ -14,9 +14,9 @@ from types import FrameType
 
 import uvicorn
 
+from seq2seq_kit.opening import load_quietly
 from seq2seq_kit.processes import end_with_parent
 from seq2seq_kit.serving.gate import Gate
-from seq2seq_kit.serving.model import load_model
 from seq2seq_kit.serving.refusing import RefusedError
 from seq2seq_kit.serving.settings import Settings
 
@@ -57,7 +57,7 @@ def answer_here(settings: Settings, listening: socket.socket) -> None:
     """Answers in this process, until SIGTERM or SIGINT."""
     from seq2seq_kit.serving.app import build_app
 
-    gate = build_app(load_model(settings.model, settings.tracking_uri), settings)
+    gate = build_app(load_quietly(settings.model, settings.tracking_uri), settings)
     config = uvicorn.Config(
         gate,
         log_level="warning",

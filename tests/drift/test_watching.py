@@ -1,6 +1,9 @@
 """Bundles watch new rows: what moves is told by its column, what cannot be compared says why."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,8 @@ from seq2seq_kit.cli import main
 from seq2seq_kit.drift.result import Drift
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.results import TrainResult
-from tests.conftest import hourly_frame
+from tests.conftest import ROOT, hourly_frame
+from tests.exports.test_opened import BLOCKED, HEAVY
 from tests.test_compatibility import FIXTURES, unpack
 
 pytestmark = pytest.mark.slow
@@ -191,3 +195,29 @@ def test_the_verb_writes_table_and_page_and_its_status_tells_an_alarm(
 def test_a_wrong_call_is_told_before_anything_is_loaded(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["watch", "nowhere", "--data", "a.csv", *options]) == 2
     assert "error[invalid_option]" in capsys.readouterr().err
+
+
+def test_an_exported_folder_watches_without_tensorflow(bundle: Any, tmp_path: Path) -> None:
+    frame = hourly_frame(900)
+    bundle.export(tmp_path / "exported", frame=frame)
+    bundle.save(tmp_path / "bundle")
+    rows = frame[NEWEST].assign(load=lambda each: each["load"] + 40)
+    rows.to_csv(tmp_path / "new.csv", index=False)
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        code = (
+            f"{BLOCKED.format(blocked=HEAVY)}\nfrom seq2seq_kit.cli.main import main\nsys.exit(main({list(words)!r}))"
+        )
+        env = os.environ | {"PYTHONPATH": str(ROOT)}
+        return subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
+
+    done = run("watch", "exported", "--data", "new.csv", "--out", "drift.csv")
+    expected = bundle.watch(rows)
+    assert expected.drifted
+    assert done.returncode == 3, done.stderr
+    close: Any = {"rtol": 1e-4, "atol": 1e-4}
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "drift.csv"), expected.table(), check_dtype=False, **close)
+    for words, package in ((("exported", "--report", "drift.html"), "matplotlib"), (("bundle",), "keras")):
+        done = run("watch", *words, "--data", "new.csv")
+        assert done.returncode == 2
+        assert f"error[missing_package]: this needs the package {package}" in done.stderr
