@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -22,7 +23,7 @@ from seq2seq_kit.serving.counts import CONTENT_TYPE, Counts
 from seq2seq_kit.serving.gate import Gate, response_of
 from seq2seq_kit.serving.json_bodies import dumped
 from seq2seq_kit.serving.line import Line
-from seq2seq_kit.serving.reading import read_body
+from seq2seq_kit.serving.reading import Bodies
 from seq2seq_kit.serving.refusing import RefusedError
 from seq2seq_kit.serving.settings import Settings
 from seq2seq_kit.serving.states import Streams
@@ -48,6 +49,7 @@ def build_app(bundle: Bundle, settings: Settings) -> Gate:
     verbs = verbs_of(bundle)
     paths = [*verbs, *(["stream"] if streams else []), "healthz", "metrics", "openapi.json"]
     line, counts = Line(settings.waiting, settings.timeout), Counts(Path(settings.counts), paths)
+    bodies = Bodies(settings.most_bytes, settings.waiting * settings.most_bytes, settings.timeout)
     answers = Answers(bundle, verbs, streams, settings.most_bytes, counts)
     gate: Gate
     title = bundle.recipe.name or bundle.recipe.task
@@ -56,9 +58,9 @@ def build_app(bundle: Bundle, settings: Settings) -> Gate:
     )  # their pages need a network
     for verb, options in verbs.items():
         work = partial(answers.answer, verb)
-        app.add_api_route(f"/{verb}", _asked(work, line, settings, counts), **_described(verb, options))
+        app.add_api_route(f"/{verb}", _asked(work, line, bodies, counts), **_described(verb, options))
     if streams:
-        app.add_api_route("/stream", _asked(answers.stream, line, settings, counts), **_described("stream", {}))
+        app.add_api_route("/stream", _asked(answers.stream, line, bodies, counts), **_described("stream", {}))
 
     @app.get("/healthz")
     async def healthz() -> Response:
@@ -84,16 +86,18 @@ def build_app(bundle: Bundle, settings: Settings) -> Gate:
 def _asked(
     work: Callable[[bytes, Mapping[str, str], list[tuple[str, str]]], Response],
     line: Line,
-    settings: Settings,
+    bodies: Bodies,
     counts: Counts,
 ) -> Endpoint:
     """A path that reads a body, waits in the line and answers, with an error as JSON."""
 
     async def asked(request: Request) -> Response:
         try:
-            async with line.place() as place:
+            line.require_place()  # before anything is read in vain
+            began = asyncio.get_running_loop().time()
+            body = await bodies.read(request)
+            async with line.place(began) as place:
                 counts.waiting(line.count)
-                body = await read_body(request, settings.most_bytes)
                 headers = {
                     name: request.headers.get(name, "") for name in ("content-type", "accept", "content-encoding")
                 }
@@ -138,6 +142,7 @@ def _described(path: str, options: Mapping[str, Option]) -> dict[str, Any]:
     responses = {"200": {"description": "the answer", "content": content}}
     for status, about in (
         (400, "the request is wrong"),
+        (408, "the body arrived too slowly"),
         (413, "the body is too large"),
         (415, "the body is of another type"),
         (503, "too many requests are waiting"),

@@ -19,7 +19,7 @@ class Line:
     """Requests of one process. One of them is computed at a time: the rows of each are all that a core can do.
 
     Args:
-        most: Requests that are read, wait or are computed at once.
+        most: Requests that wait or are computed at once.
         timeout: Seconds of each, from its first byte to its answer.
     """
 
@@ -29,20 +29,24 @@ class Line:
         # A daemon: what nobody waits for any more does not keep the process at its end.
         Thread(target=self._compute, name="compute", daemon=True).start()
 
+    def require_place(self) -> None:
+        """Raises `RefusedError` where the line is full."""
+        if self.count >= self.most:
+            said = f"{self.most} requests are waiting already. Try again in a moment"
+            raise RefusedError(said, code="too_busy", status=503, headers={"Retry-After": "1"})
+
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[Place]:
-        """A place in the line.
+    async def place(self, began: float) -> AsyncIterator[Place]:
+        """A place in the line, for a request that began at a time of the event loop.
 
         Raises:
             RefusedError: The line is full, or the time is over. What is computed by then goes on, and keeps its place.
         """
-        if self.count >= self.most:
-            said = f"{self.most} requests are waiting already. Try again in a moment"
-            raise RefusedError(said, code="too_busy", status=503, headers={"Retry-After": "1"})
+        self.require_place()
         self.count += 1
         place = Place(self._calls)
         try:
-            async with asyncio.timeout(self.timeout):
+            async with asyncio.timeout_at(began + self.timeout):
                 yield place
         except TimeoutError:
             said = f"the answer took more than {self.timeout:g} s. Send fewer rows at a time, or try again later"

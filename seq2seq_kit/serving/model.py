@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
 from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.bundles.exports import is_export
-from seq2seq_kit.errors import KitError
+from seq2seq_kit.errors import BundleError, KitError
 from seq2seq_kit.opening import load, load_quietly
 from seq2seq_kit.processes import end_with_parent
 
@@ -47,10 +48,17 @@ def export_aside(run: str, tracking_uri: str | None, out: str) -> None:
     """Exports in a process of its own: TensorFlow would stay in this one's memory.
 
     Raises:
-        KitError: As `load` and `Bundle.export`.
+        KitError: As `load` and `Bundle.export`, or the process was ended.
     """
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
-        pool.submit(_export, run, tracking_uri, out).result()
+    try:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
+            pool.submit(_export, run, tracking_uri, out).result()
+    except BrokenProcessPool:
+        raise BundleError(
+            f"the process that exports {run} was ended before it was done: by somebody, or by the system for its memory. Export "
+            "the model by itself (`seq2seq-kit export RUN --out FOLDER`), where there is more of it, and give the folder",
+            code="export_ended",
+        ) from None
 
 
 def _export(run: str, tracking_uri: str | None, out: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
 import signal
 import socket
 import threading
@@ -20,6 +21,7 @@ from seq2seq_kit.serving.gate import Gate
 from seq2seq_kit.serving.refusing import RefusedError
 from seq2seq_kit.serving.settings import Settings
 
+_TAKE_SECONDS = 1.0  # at most, in which connections are taken that had arrived
 _DRAIN_SECONDS = 3.0  # at most, in which open connections are told that the server ends
 _OTHERS_SECONDS = 1.0  # in which every worker has closed the port
 _GRACE_SECONDS = 10.0  # beyond the time limit of a request, in which a worker ends
@@ -37,7 +39,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Takes no new connections, answers on those that are open and closes each with its answer; then ends."""
         self._gate.ending = True
-        await asyncio.sleep(0.001)  # a timer's turn comes after that of connections that have arrived: they are taken
+        await self._take_waiting()
         for server in self.servers:
             server.close()
         # A client whose connection is closed connects anew; all workers are to refuse it, none to take it that is about to end.
@@ -45,6 +47,17 @@ class Server(uvicorn.Server):
         self._gate.closing = True
         await self._without_connections(_DRAIN_SECONDS)
         await super().shutdown(sockets)
+
+    async def _take_waiting(self) -> None:
+        """Takes the connections that have arrived: one that still waits when the port is closed is reset."""
+        until = time.monotonic() + _TAKE_SECONDS
+        with selectors.DefaultSelector() as arriving:
+            for listening in {each.fileno() for server in self.servers for each in server.sockets}:
+                arriving.register(listening, selectors.EVENT_READ)
+            while time.monotonic() < until:
+                await asyncio.sleep(0.001)  # a timer's turn comes after that of connections that have arrived
+                if not arriving.select(0):
+                    return
 
     async def _without_connections(self, seconds: float) -> None:
         """Waits until there are none, and no longer than this."""

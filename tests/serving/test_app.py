@@ -33,8 +33,10 @@ def settings(folder: Path, **changes: Any) -> Settings:
     return Settings(**({"model": "", "counts": str(folder), "tracking_uri": None} | usual | changes))
 
 
-async def ask(gate: Gate, path: str, body: bytes = b"", *, method: str = "POST", **headers: str) -> Answer:
-    """A request as a server would pass it to the application."""
+async def ask(
+    gate: Gate, path: str, body: bytes = b"", *, method: str = "POST", more: bool = False, **headers: str
+) -> Answer:
+    """A request as a server would pass it to the application; `more`: of which more was to come, and never does."""
     sent: list[Any] = []
     named = {"content-type": JSON} | headers
     scope = {
@@ -44,7 +46,7 @@ async def ask(gate: Gate, path: str, body: bytes = b"", *, method: str = "POST",
         "query_string": b"",
         "headers": [(name.encode(), value.encode()) for name, value in named.items()],
     }
-    messages = iter([{"type": "http.request", "body": body}])
+    messages = iter([{"type": "http.request", "body": body, "more_body": more}])
 
     async def receive() -> Any:
         try:
@@ -162,6 +164,35 @@ def test_a_full_line_is_told_at_once_and_drains(
         assert [(await each).status for each in waiting] == [200, 200]
         assert (await ask(gate, "/predict", rows)).status == 200
         assert b"seq2seq_kit_waiting 0" in (await ask(gate, "/metrics", method="GET")).body
+
+    asyncio.run(asked())
+
+
+def test_who_sends_slowly_holds_no_place(bundle: Any, rows: bytes, tmp_path: Path) -> None:
+    gate = build_app(bundle, settings(tmp_path, waiting=2, timeout=1.0))
+
+    async def asked() -> None:
+        slow = [asyncio.ensure_future(ask(gate, "/predict", rows[:-9], more=True)) for _ in range(20)]
+        await asyncio.sleep(0.05)
+        assert b"seq2seq_kit_waiting 0" in (await ask(gate, "/metrics", method="GET")).body
+        assert (await ask(gate, "/predict", rows)).status == 200
+        for each in await asyncio.gather(*slow):
+            assert (each.status, each.code, each.headers["connection"]) == (408, "body_timeout", "close")
+
+    asyncio.run(asked())
+
+
+def test_bodies_on_their_way_are_bounded_together(bundle: Any, rows: bytes, tmp_path: Path) -> None:
+    gate = build_app(bundle, settings(tmp_path, waiting=2, timeout=1.0, most_bytes=len(rows)))
+
+    async def asked() -> None:
+        slow = [asyncio.ensure_future(ask(gate, "/predict", rows[:-9], more=True)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        assert (await slow[2]).code == "too_busy"  # a third would be more than two whole ones
+        assert [(await each).code for each in slow[:2]] == ["body_timeout"] * 2
+        assert (await ask(gate, "/predict", rows)).status == 200  # what they held is free again
+        assert (await ask(gate, "/predict", rows * 2)).code == "body_too_large"
+        assert (await ask(gate, "/predict", rows)).status == 200
 
     asyncio.run(asked())
 
@@ -328,13 +359,13 @@ def test_a_body_that_nobody_waits_for_any_more_is_not_kept() -> None:
     async def given_up() -> weakref.ref[Body]:
         body = Body()
         with suppress(RefusedError):
-            async with line.place() as place:
+            async with line.place(asyncio.get_running_loop().time()) as place:
                 await place.compute(partial(id, body))
             raise AssertionError("nothing was computed before it")
         return weakref.ref(body)
 
     async def asked() -> None:
-        async with line.place() as first:
+        async with line.place(asyncio.get_running_loop().time()) as first:
             running = asyncio.ensure_future(first.compute(goes_on.wait))
             await asyncio.sleep(0)  # it is before the other in the line
             line.timeout = 0.2

@@ -1,7 +1,9 @@
 """A served model answers as the model does, refuses what it cannot read, and loses nothing when it ends."""
 
+import asyncio
 import io
 import json
+import os
 import signal
 import socket
 import tarfile
@@ -9,6 +11,7 @@ import threading
 import time
 from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,10 +19,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import uvicorn
 
+from seq2seq_kit import opening
 from seq2seq_kit.cli.main import main
 from seq2seq_kit.errors import BundleError
-from seq2seq_kit.serving import model
+from seq2seq_kit.serving import model, processes
+from seq2seq_kit.serving.settings import listen
 from seq2seq_kit.serving.verbs import verbs_of
 from tests.conftest import ROOT, hourly_frame
 from tests.serving.conftest import JSON, Server, as_records, served
@@ -293,10 +299,57 @@ def test_what_cannot_be_run_from_an_export_is_served_by_its_bundle(
     run, said = str(head.parent), list[str]()
     # In this process, which has TensorFlow; a server starts another one for it.
     monkeypatch.setattr(model, "export_aside", model._export)
-    monkeypatch.setattr(model, "load_tensorflow", lambda: None)
+    monkeypatch.setattr(opening, "load_tensorflow", lambda: None)
     found, bundle = model.find_model(run, None, tmp_path, said.append)
     assert found == run
     assert "it cannot be exported" in said[-1]
     assert "predict" in verbs_of(bundle)
     with pytest.raises(BundleError, match="there is no folder"):
         model.find_model(str(tmp_path / "nowhere"), None, tmp_path, said.append)
+
+
+def end_at_once(*_: object) -> None:
+    """In place of an export, in its process."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_an_export_that_is_killed_is_told(
+    exported: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(model, "_export", end_at_once)
+    assert main(["serve", str(exported.parent), "--port", "0"]) == 1
+    assert "error[export_ended]" in capsys.readouterr().err
+
+
+def test_connections_that_wait_when_the_port_is_closed_are_taken() -> None:
+    """Clients connect in the very turn of the event loop after which the server would close its port."""
+    clients, answers, gate = list[socket.socket](), list[bytes](), SimpleNamespace(ending=False, closing=False)
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"connection", b"close")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    def ask(each: socket.socket) -> bytes:
+        with each:
+            each.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            return each.recv(12)
+
+    async def end() -> None:
+        config = uvicorn.Config(answer, log_level="error", lifespan="off", timeout_graceful_shutdown=5)
+        config.load()
+        server = processes.Server(config, gate)  # type: ignore[arg-type]
+        server.lifespan = config.lifespan_class(config)
+        with listen("127.0.0.1", 0) as listening:
+            place = listening.getsockname()
+            await server.startup(sockets=[listening])
+            closing = asyncio.ensure_future(server.shutdown([listening]))
+            await asyncio.sleep(0)  # it has begun, and pauses
+            asyncio.get_running_loop().call_soon(time.sleep, 0.01)  # its pause is over in the turn of the clients
+            asyncio.get_running_loop().call_later(
+                0.0001, lambda: clients.extend(socket.create_connection(place, timeout=5) for _ in range(5))
+            )
+            answers.extend(await asyncio.to_thread(lambda: [time.sleep(0.3), *map(ask, clients)][1:]))
+            await closing
+
+    asyncio.run(end())
+    assert answers == [b"HTTP/1.1 200"] * 5
