@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from seq2seq_kit.results import TrainResult
     from seq2seq_kit.resuming import resume
     from seq2seq_kit.runs import evaluate, train
+    from seq2seq_kit.scoring import Scorer, ScoreResult, score_files
     from seq2seq_kit.sweeps import SweepResult, best_recipe, resume_sweep, sweep
     from seq2seq_kit.tasks import json_schema, load_recipe, parse_recipe
     from seq2seq_kit.tasks.tag.bundle import TagBundle
@@ -61,6 +62,8 @@ _HOMES = {
     "Recipe": "recipe",
     "Registration": "registering",
     "ReplayResult": "replaying",
+    "ScoreResult": "scoring",
+    "Scorer": "scoring",
     "SweepResult": "sweeps",
     "TagBundle": "tasks.tag.bundle",
     "TrainResult": "results",
@@ -95,6 +98,7 @@ _HOMES = {
     "report": "reporting",
     "resume": "resuming",
     "resume_sweep": "sweeps",
+    "score_files": "scoring",
     "split_autoencoder": "models",
     "sweep": "sweeps",
     "train": "runs",
@@ -113,6 +117,8 @@ __all__ = [
     "Recipe",
     "Registration",
     "ReplayResult",
+    "ScoreResult",
+    "Scorer",
     "SweepResult",
     "TagBundle",
     "TrainResult",
@@ -147,6 +153,7 @@ __all__ = [
     "report",
     "resume",
     "resume_sweep",
+    "score_files",
     "split_autoencoder",
     "sweep",
     "train",

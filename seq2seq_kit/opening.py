@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,9 +41,17 @@ def load(run: str | Path, *, custom_objects: CustomObjects | None = None, tracki
         BundleError: The bundle is damaged, not of this kit, or made of classes that were not handed over.
         TrackingError: No such run.
     """
+    with bundle_folder(run, tracking_uri=tracking_uri) as folder:
+        return read_bundle(folder, custom_objects)
+
+
+@contextmanager
+def bundle_folder(run: str | Path, *, tracking_uri: str | None = None) -> Iterator[Path]:
+    """The folder of a trained model, of a run as long as the context lasts; arguments and errors as of `load`."""
     registered = is_registered(run)
     if not registered and os.path.isdir(run):  # noqa: PTH112 (a Path raises where no folder can have the name, such as one of 300 letters)
-        return read_bundle(run, custom_objects)
+        yield Path(run)
+        return
     if not registered and (Path(run).suffix or "/" in str(run)):
         message = f"there is no folder {run}. Expected the folder of a bundle, the id of a run, or models:/NAME@ALIAS"
         raise BundleError(message, code="bundle_missing")
@@ -50,7 +59,7 @@ def load(run: str | Path, *, custom_objects: CustomObjects | None = None, tracki
 
     tracking = open_tracking(tracking_uri, create=False)
     with tempfile.TemporaryDirectory() as folder:
-        return read_bundle(tracking.fetch(str(run), "bundle", Path(folder)), custom_objects)
+        yield tracking.fetch(str(run), "bundle", Path(folder))
 
 
 def load_quietly(run: str, tracking_uri: str | None = None) -> Bundle:

@@ -67,10 +67,11 @@ MAY_IMPORT = {
     | {"text", "kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
     | {"executing", "backtests"},
     "serving": {"errors", "processes", "quiet", "recipe", "data", "anomalies", "bundles", "exports", "opening"},
+    "scoring": {"errors", "recipe", "data", "training", "anomalies", "bundles", "opening", "executing"},
     "cli": ALL
     | {"text", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
     | {"backtests", "looking", "reporting", "resuming", "sweeps", "drafting", "calibrating", "judging", "opening"}
-    | {"replaying", "serving", "registering"},
+    | {"replaying", "serving", "registering", "scoring"},
     "bundle_files": {"tasks"},
 }
 OUTSIDE = {
@@ -88,6 +89,7 @@ OUTSIDE = {
     "exports": HEAVY - {"tensorflow", "keras"},
     "reports": HEAVY - {"matplotlib", "plotly", "keras"},
     "serving": HEAVY,
+    "scoring": HEAVY,
 }
 
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from seq2seq_kit.cli import rows
+from seq2seq_kit.cli import many, rows
 from seq2seq_kit.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -28,8 +28,12 @@ def take_labels(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--labels", metavar="COLUMN|FILE", help=about)
 
 
-def detect(options: argparse.Namespace) -> None:
+def detect(options: argparse.Namespace) -> int:
     """Finds events in new rows."""
+    if many.wanted(options):
+        return many.score(
+            "detect", options, {name: getattr(options, name) for name in ("alarms_per_week", "threshold")}
+        )
     from rich.console import Console
 
     from seq2seq_kit.cli.progress import print_finding, print_line
@@ -64,6 +68,7 @@ def detect(options: argparse.Namespace) -> None:
 
         units, title = getattr(bundle.recipe.data, "units", {}), f"Anomalies in {options.data}"
         print(f"page written to {write_anomaly_page(found, options.page, title=title, units=units)}", file=sys.stderr)
+    return 0
 
 
 def _found(bundle: Bundle, frame: pd.DataFrame | list[str], options: argparse.Namespace) -> Detection:

@@ -12,12 +12,14 @@ from functools import partial
 from types import FrameType
 
 from seq2seq_kit import __version__
-from seq2seq_kit.cli import backtesting, deploying, detecting, drafts, intervals, pages, replaying, rows, verbs
+from seq2seq_kit.cli import backtesting, deploying, detecting, drafts, intervals, many, pages, replaying, rows, verbs
 from seq2seq_kit.cli.packages import all_packages
 from seq2seq_kit.cli.watching import add_watch
 from seq2seq_kit.errors import ArgumentError, KitError, KitWarning
 from seq2seq_kit.processes import keep_own_folder
 from seq2seq_kit.text import printable
+
+_OUT = "CSV (default: on standard output), Parquet, or a folder"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -185,7 +187,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--map-by", choices=["pca", "umap"], default="pca", help="default: pca; umap is an extra")
 
     verb = _verb(group, "neighbours", rows.neighbours, "the windows most like the one at a time, by an autoencoder")
-    _rows(verb)
+    _rows(verb, alone=True)
     _stride(verb)
     verb.add_argument("--at", metavar="TIME", help="a time, or the number of a row where rows have no time")
     verb.add_argument("--series", metavar="NAME", help="the series of that time; for whole sequences the sequence")
@@ -206,7 +208,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--by", choices=["window", "step"], default="window", help="a row for each window, or each step")
 
     verb = _verb(group, "detect", detecting.detect, "find events in new rows: when, how bad, which columns")
-    _rows(verb, out="write the events (CSV or Parquet)")
+    _rows(verb, out="write the events (CSV or Parquet, or a folder)")
     verb.add_argument("--scores", metavar="FILE", help="write a score for every row, too (CSV or Parquet)")
     verb.add_argument(
         "--page", metavar="FILE", help="write a page to look at the events and to tune the threshold (HTML)"
@@ -277,9 +279,7 @@ def _tracking(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--tracking-uri", help="folder or server; default: MLFLOW_TRACKING_URI, else mlruns/")
 
 
-def _rows(
-    verb: argparse.ArgumentParser, *, texts: bool = False, out: str = "CSV or Parquet; default: CSV to standard output"
-) -> None:
+def _rows(verb: argparse.ArgumentParser, *, texts: bool = False, out: str = _OUT, alone: bool = False) -> None:
     verb.add_argument("run", metavar="RUN", help="id of a run, or path of a bundle")
     source = verb.add_mutually_exclusive_group(required=True) if texts else verb
     source.add_argument(
@@ -293,6 +293,8 @@ def _rows(
             "--text", metavar="TEXT", action="append", help="a text to translate, tag or classify; may be repeated"
         )
     verb.add_argument("--out", metavar="FILE", help=out)
+    if not alone:
+        many.take_many(verb)
     _tracking(verb)
 
 

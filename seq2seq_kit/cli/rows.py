@@ -9,6 +9,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seq2seq_kit.cli import many
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.text import printable
 
@@ -22,12 +23,11 @@ _WHATEVER_THE_FORMAT = ("file_not_found",)
 _LINES = (".tsv", ".txt", ".conll", ".conllu")  # may hold a token in each line instead of a table
 
 
-def predict(options: argparse.Namespace) -> None:
+def predict(options: argparse.Namespace) -> int:
     """Forecasts, translates or tags."""
-    bundle, rows = loaded(options, "predict")
-    answer: Callable[..., pd.DataFrame] = bundle.predict
-    given = {
-        "future": bundle.read(options.future) if options.future else None,
+    if options.seed is not None and options.samples is None:
+        raise ArgumentError("--seed is that of sample paths. Add --samples N, or leave it out", code="invalid_option")
+    given: dict[str, object] = {
         "all_windows": options.all_windows or None,
         "beams": options.beams,
         "baseline": options.baseline,
@@ -37,29 +37,36 @@ def predict(options: argparse.Namespace) -> None:
         "samples": options.samples,
         "seed": options.seed if options.samples is not None else None,
     }
-    if options.seed is not None and options.samples is None:
-        raise ArgumentError("--seed is that of sample paths. Add --samples N, or leave it out", code="invalid_option")
+    if many.wanted(options):
+        return many.score("predict", options, given)
+    bundle, rows = loaded(options, "predict")
+    answer: Callable[..., pd.DataFrame] = bundle.predict
+    given["future"] = bundle.read(options.future) if options.future else None
     given = {name: value for name, value in given.items() if value is not None}
     strange = [name.replace("_", "-") for name in given if name not in signature(answer).parameters]
     if strange:
         said = f"a {bundle.recipe.task} model takes no --{strange[0]}. Leave it out, or name another run"
         raise ArgumentError(said, code="invalid_option")
     write_frame(answer(rows, origin=options.data or "--text", **given), options.out)
+    return 0
 
 
-def answer_windows(verb: str, options: argparse.Namespace) -> None:
+def answer_windows(verb: str, options: argparse.Namespace) -> int:
     """Encodes, reconstructs or scores windows."""
     check_page(getattr(options, "map", None), "--map")
+    given = {"by": options.by} if verb == "score" else {}
+    if many.wanted(options):
+        return many.score(verb, options, given | {"stride": options.stride})
     bundle, frame = loaded(options, verb)
     answer: Callable[..., pd.DataFrame] = getattr(bundle, verb)
-    given = {"by": options.by} if verb == "score" else {}
     if drawn := getattr(options, "map", None):
         encoding, rows = _encoding(bundle, frame)
         mapped = encoding.latent_map(rows, method=options.map_by, stride=options.stride, origin=options.data)
         print(f"wrote {mapped.save(drawn)}", file=sys.stderr)
         if options.out is None:
-            return
+            return 0
     write_frame(answer(frame, stride=options.stride, origin=options.data, **given), options.out)
+    return 0
 
 
 def neighbours(options: argparse.Namespace) -> None:

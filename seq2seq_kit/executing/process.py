@@ -105,7 +105,7 @@ def main(pipe: Connection, task: Task, run: Callable[[Any, Connection], Outcome]
 
 def _run(pipe: Connection, task: Task, run: Callable[[Any, Connection], Outcome]) -> Outcome | Failure:
     try:
-        _settle(task.folder)
+        settle(task.folder)
         return run(task, pipe)
     except TrainingError as error:
         return Failure("failed", str(error), None, error.code)
@@ -140,7 +140,7 @@ class PipeObserver:
         self.pipe.send(EpochEnded(self.fold, epoch))
 
 
-def _settle(folder: Path) -> None:
+def settle(folder: Path) -> None:
     """Makes this process compute in one thread, write to files only, and never outlive whoever started it."""
     signal.signal(
         signal.SIGINT, signal.SIG_IGN

@@ -221,7 +221,7 @@ def only_user(folder: Path, run_id: str) -> Iterator[Checkpoint]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _LOCK).open("ab") as file:
         try:
-            _lock(file)
+            lock(file.fileno())
         except OSError:
             raise TrainingError(
                 f"the run {run_id} is trained by another process. Expected one that has ended. Wait for it, or end it with "
@@ -231,15 +231,16 @@ def only_user(folder: Path, run_id: str) -> Iterator[Checkpoint]:
         yield Checkpoint(folder)
 
 
-def _lock(file: BinaryIO) -> None:
+def lock(descriptor: int) -> None:
+    """Takes an open file for this process alone, until it is closed; raises `OSError` where another process has it."""
     if sys.platform == "win32":
         import msvcrt
 
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
     else:
         import fcntl
 
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _variables(model: keras.Model) -> list[keras.Variable]:

@@ -17,7 +17,7 @@ import pytest
 from seq2seq_kit.errors import DataError, RecipeError
 from seq2seq_kit.executing import executor as executor_module
 from seq2seq_kit.executing.executor import LocalExecutor, RunningTrial, start_server
-from seq2seq_kit.executing.process import BatchBegan, EpochEnded, Failure, Message, Outcome, _settle
+from seq2seq_kit.executing.process import BatchBegan, EpochEnded, Failure, Message, Outcome, settle
 from seq2seq_kit.sweeps.trial_process import TrialTask, run_trial
 from seq2seq_kit.tasks.digest import digest_of
 from seq2seq_kit.validation import resolve
@@ -197,7 +197,7 @@ def test_closing_a_executor_leaves_no_process(executors: Callable[..., LocalExec
 
 def tell_threads(pipe: Connection, folder: Path) -> None:
     """What a trial's process is like once it has settled; runs in one."""
-    _settle(folder)
+    settle(folder)
     import tensorflow as tf
 
     threads = tf.config.threading

@@ -1,0 +1,184 @@
+"""One file of rows into one file of answers: as a whole where it is small, by row groups where it is not."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from seq2seq_kit.data.sources.files import Place, joined
+from seq2seq_kit.errors import ArgumentError, DataError
+from seq2seq_kit.scoring.journal import digest_of
+from seq2seq_kit.scoring.large import MOST_NOTES, LargeFile, Told
+from seq2seq_kit.scoring.scorer import Scorer
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+MOST_ROWS = 2**18  # of a Parquet file that is read as a whole, and of a piece of a larger one
+
+
+@dataclass(frozen=True)
+class FileTask:
+    """A file to score.
+
+    Attributes:
+        place: Its rows.
+        partial: Where its answers are written before they get their name; its ending says how.
+        known: Digest of the rows that it was done with before; empty if it was not.
+        most: See `MOST_ROWS`.
+    """
+
+    place: Place
+    partial: Path
+    known: str = ""
+    most: int = MOST_ROWS
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Answers that stand in the partial file.
+
+    Attributes:
+        digest: Of the rows.
+        kept: Whether they are those that it was done with before; then nothing was written.
+        rows: That were read.
+        written: Rows of the answers.
+        size: Bytes of them.
+        seconds: That it took.
+        notes: What was done to the rows, warnings and findings.
+    """
+
+    digest: str
+    kept: bool = False
+    rows: int = 0
+    written: int = 0
+    size: int = 0
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+
+def answer_file(scorer: Scorer, task: FileTask, told: Told) -> Answered:
+    """Scores one file.
+
+    Args:
+        scorer: Model, verb and options.
+        task: The file.
+        told: Is told how many rows are read, and which share of the file that is.
+
+    Raises:
+        DataError: The rows do not fit, the file is gone, damaged, or was changed meanwhile.
+        ArgumentError: The answers cannot be written.
+    """
+    began = time.perf_counter()
+    digest = _digest(task.place)
+    if digest == task.known:
+        return Answered(digest, kept=True)
+    notes: list[str] = []
+    try:
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always", UserWarning)
+            rows, written = _write(scorer, task, told, notes)
+    except BaseException:
+        task.partial.unlink(missing_ok=True)
+        raise
+    if _digest(task.place) != digest:
+        task.partial.unlink(missing_ok=True)
+        said = f"{task.place.shown} was changed while it was read; let no one write to it meanwhile, and score it again"
+        raise DataError(said, code="file_changed")
+    notes += [str(each.message) for each in warned if issubclass(each.category, UserWarning)]
+    size = task.partial.stat().st_size
+    seconds = time.perf_counter() - began
+    return Answered(digest, False, rows, written, size, seconds, list(dict.fromkeys(notes))[:MOST_NOTES])
+
+
+def _digest(place: Place) -> str:
+    try:
+        return digest_of(place.path)
+    except OSError as error:
+        said = (
+            f"{place.shown} cannot be read: {error.strerror or error}. Leave files where they are until they are scored"
+        )
+        raise DataError(
+            said, code="file_not_found" if isinstance(error, FileNotFoundError) else "unreadable_file"
+        ) from None
+
+
+def _write(scorer: Scorer, task: FileTask, told: Told, notes: list[str]) -> tuple[int, int]:
+    """Writes the answers; how many rows were read, and how many written."""
+    folder = task.partial.with_suffix(".rows")
+    large = LargeFile.of(scorer, task.place, told, notes, most=task.most, folder=folder)
+    if large is not None:
+        return large.file.rows, _write_pieces(large.answers(), task.partial)
+    frame = _read(scorer, task.place)
+    told(0, 0.0)
+    answer, told_of_it = scorer.answer(frame, task.place.shown)
+    notes += told_of_it
+    with _writing(task.partial):
+        if task.partial.suffix == ".csv":
+            answer.to_csv(task.partial, index=False)
+        else:
+            answer.to_parquet(task.partial, index=False)
+        _down(task.partial)
+    told(len(frame), 1.0)
+    return len(frame), len(answer)
+
+
+def _read(scorer: Scorer, place: Place) -> pd.DataFrame:
+    bundle = scorer.bundle
+    if not place.partitions:
+        return bundle.read(place.path)
+    return joined([place], bundle.read, texts=bundle.as_written)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """What goes wrong with the disk, in words.
+
+    Raises:
+        ArgumentError: With the code `unwritable_file`.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        said = f"could not write the answers into {path.parent}: {error.strerror or error}. Free some space"
+        raise ArgumentError(f"{said}, or choose another --out; finished files stay", code="unwritable_file") from None
+
+
+def _down(path: Path) -> None:
+    """Down to the disk: a power cut must not leave a finished file empty."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _write_pieces(answers: Iterator[pd.DataFrame], partial: Path) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    writer: pq.ParquetWriter | None = None
+    written, schema = 0, None
+    try:
+        for answer in answers:
+            with _writing(partial):
+                table = pa.Table.from_pandas(answer, schema=schema, preserve_index=False)
+                if writer is None:
+                    schema = table.schema
+                    writer = pq.ParquetWriter(partial, schema)
+                if len(table):
+                    writer.write_table(table)
+                written += len(table)
+    finally:
+        if writer is not None:
+            with _writing(partial):
+                writer.close()
+    with _writing(partial):
+        _down(partial)
+    return written

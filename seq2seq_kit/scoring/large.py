@@ -1,0 +1,225 @@
+"""A Parquet file of more rows than are held at a time: its series one by one, and each that is too long in pieces."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.bundles.windows import WindowBundle
+from seq2seq_kit.data.on_disk.row_groups import GroupedFile
+from seq2seq_kit.data.sources.files import Place, joined
+from seq2seq_kit.data.tables.columns import window_shape
+from seq2seq_kit.errors import DataError
+from seq2seq_kit.recipe.fields import HorizonData
+from seq2seq_kit.recipe.source_rules import PARQUET
+from seq2seq_kit.scoring.cutting import Series, cut_newest, cut_windows
+from seq2seq_kit.scoring.cutting_events import cut_detection
+from seq2seq_kit.scoring.scorer import Scorer
+from seq2seq_kit.scoring.stretches import Stretch, frame_of_rows, stretches_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_NOTES = 20
+_MOST_ANSWERS = 2**22  # rows of the answer to a piece, about
+_ROW = re.compile(r"\brow (\d+)\b")
+# Of stretches of a file of several series: what is no error of the file where other series have answers.
+_OTHERS_MAY = ("series_too_short", "unknown_series", "missing_inputs")
+Told = Callable[[int, float], None]  # rows that are read, and which share of the file that is
+
+
+@dataclass(frozen=True)
+class LargeFile:
+    """A Parquet file of more rows than are held at a time.
+
+    Attributes:
+        scorer: Model, verb and options.
+        place: The file.
+        file: Its row groups.
+        columns: That the model uses.
+        most: Rows that are held at a time, where the answer is no larger.
+        folder: For rows that have to be sorted by series.
+        told: See `answer_file`.
+        notes: What was done to the rows; grows while they are read.
+    """
+
+    scorer: Scorer
+    place: Place
+    file: GroupedFile
+    columns: list[str]
+    most: int
+    folder: Path
+    told: Told
+    notes: list[str]
+
+    @classmethod
+    def of(
+        cls, scorer: Scorer, place: Place, told: Told, notes: list[str], *, most: int, folder: Path
+    ) -> LargeFile | None:
+        """The file, if it is one of more than `most` rows that need not be read as a whole; `folder`: see `stretches_of`."""
+        bundle = scorer.bundle
+        if Path(place.path).suffix.lower() not in PARQUET:
+            return None
+        file = GroupedFile.open(Path(place.path))
+        if file.rows <= most:
+            return None
+        empty = file.metadata.schema.to_arrow_schema().empty_table().to_pandas(ignore_metadata=True)
+        ignored = bundle.ignored_columns(empty)
+        columns = [name for name in file.columns if name not in ignored]
+        made = cls(scorer, place, file, columns, most, folder, told, notes)
+        if made.why_whole(series=bool(made.series)):
+            notes.append(f"{place.shown} was read as a whole, in memory: {made.why_whole(series=False)}")
+            return None
+        return made
+
+    @property
+    def series(self) -> list[str]:
+        """The columns of the file that tell series apart; those that its folders are named for are the same in all rows."""
+        return [name for name in self.scorer.bundle.series_names if name in self.columns]
+
+    def why_whole(self, *, series: bool) -> str:
+        """Why a series cannot be cut; empty if it can, or if there are `series` that may each be short."""
+        bundle, options, verb = self.scorer.bundle, self.scorer.options, self.scorer.verb
+        if options.get("samples"):
+            return "the paths of a file are drawn together"
+        if series:
+            return ""
+        if not isinstance(bundle, WindowBundle):
+            return f"of {bundle.what}, only whole series can be read one by one"
+        data = bundle.window_data
+        if data.resample is not None or data.gaps == "fill" or data.duplicates != "refuse":
+            return "the recipe puts rows onto another grid (resample, gaps, duplicates)"
+        asked = options.get("baseline") or getattr(bundle, "chosen", None)
+        if options.get("all_windows") and (asked or getattr(data, "known_future", [])):
+            return "windows of a baseline, or with values known ahead, are computed together"
+        return "" if verb in ("predict", "detect", "encode", "reconstruct", "score") else "the verb needs all rows"
+
+    def answers(self) -> Iterator[pd.DataFrame]:
+        """Frames of the answer, in order."""
+        if self.scorer.verb == "detect":
+            yield self._ordered(list(self._pieces()))
+        else:
+            yield from self._pieces()
+
+    def _pieces(self) -> Iterator[pd.DataFrame]:
+        why: DataError | None = None
+        found = False
+        with stretches_of(self.file, self.columns, self.series, most=self._held, folder=self.folder) as stretches:
+            done = 0
+            for stretch in stretches:
+                try:
+                    for answer in self._of_stretch(self._counted(stretch, done)):
+                        found = True
+                        yield answer
+                except DataError as error:
+                    refused = getattr(self.scorer.bundle.recipe.data, "short_series", "leave_out") == "refuse"
+                    if (
+                        error.code not in _OTHERS_MAY
+                        or len(stretches) == 1
+                        or (refused and self.scorer.verb == "predict")
+                    ):
+                        raise
+                    why = why or error
+                done += stretch.rows
+        if not found and why is not None:
+            raise why
+
+    def _of_stretch(self, stretch: Stretch) -> Iterator[pd.DataFrame]:
+        long = stretch.rows > self._held
+        if long and (said := self.why_whole(series=False)):
+            self.notes.append(f"a series of {stretch.rows:,} rows was read as a whole, in memory: {said}")
+        elif long:
+            yield from self._cut(stretch)
+            return
+        import pyarrow as pa
+
+        yield self._ask(*frame_of_rows(pa.concat_tables(stretch.tables())))
+
+    def _cut(self, stretch: Stretch) -> Iterator[pd.DataFrame]:
+        bundle, verb, options = self.scorer.bundle, self.scorer.verb, self.scorer.options
+        assert isinstance(bundle, WindowBundle)
+        data = bundle.window_data
+        shape = window_shape(data)
+        if verb == "detect":
+            tuned = {name: options.get(name) for name in ("alarms_per_week", "threshold")}
+            detector = bundle.require_detector().tuned(**tuned)  # type: ignore[arg-type]  # refused there
+            yield from cut_detection(
+                Series(bundle, bundle.detect_data, self._held, self.place.shown), stretch, detector
+            )
+            return
+        if verb == "predict" and not options.get("all_windows"):
+            yield from cut_newest(Series(bundle, data, self._held, self.place.shown), stretch, self._ask)
+            return
+        each, offset = 1, 0
+        if verb == "predict":
+            steps = options.get("steps") or shape.output_steps
+            assert isinstance(steps, int)
+            assert isinstance(data, HorizonData)
+            longest = -(-steps // shape.output_steps) * shape.output_steps
+            data = data.model_copy(update={"window_stride": 1, "output_steps": longest})
+            each, offset = steps, shape.target_offset
+        elif stride := options.get("stride"):
+            data = data.model_copy(update={"window_stride": stride})
+        if verb == "reconstruct":
+            each, offset = shape.output_steps, shape.target_offset
+        elif options.get("by") == "step":
+            each = shape.output_steps
+        series = Series(bundle, data, self._held, self.place.shown)
+        yield from cut_windows(series, stretch, self._ask, each=each, offset=offset, ahead=verb == "predict")
+
+    @property
+    def _held(self) -> int:
+        """Rows of a piece: fewer where each of them has many rows of answers."""
+        wide = self.scorer.verb == "reconstruct" or self.scorer.options.get("all_windows")
+        bundle = self.scorer.bundle
+        if not wide or not isinstance(bundle, WindowBundle):
+            return self.most
+        return max(min(self.most, _MOST_ANSWERS // window_shape(bundle.window_data).output_steps), 1)
+
+    def _ask(self, frame: pd.DataFrame, numbers: np.ndarray) -> pd.DataFrame:
+        frame = joined([self.place], lambda _: frame, texts=self.scorer.bundle.as_written)
+        frame.attrs.clear()
+        try:
+            answer, notes = self.scorer.answer(frame, self.place.shown)
+        except DataError as error:
+            raise type(error)(_in_file(str(error), numbers), code=error.code) from None
+        if len(self.notes) < MOST_NOTES:
+            self.notes.extend(note for note in notes if note not in self.notes)
+        answer.attrs.clear()
+        return answer
+
+    def _counted(self, stretch: Stretch, done: int) -> Stretch:
+        """The same, of whose rows the progress is told."""
+
+        def tables() -> Iterator[pa.Table]:
+            read = done
+            for table in stretch.tables():
+                yield table
+                read += len(table)
+                self.told(read, read / self.file.rows)
+
+        return Stretch(stretch.rows, tables)
+
+    def _ordered(self, events: list[pd.DataFrame]) -> pd.DataFrame:
+        """Events of all stretches as one detection tells them: numbered, the worst first."""
+        found = pd.concat([each for each in events if len(each)] or events[:1], ignore_index=True)
+        score = found.iloc[:, 1 + len(self.scorer.bundle.series_names) + 5]
+        found = found.iloc[np.argsort(-score.to_numpy(dtype=np.float64), kind="stable")].reset_index(drop=True)
+        found[found.columns[0]] = np.arange(1, len(found) + 1)
+        return found
+
+
+def _in_file(message: str, numbers: np.ndarray) -> str:
+    """A message on rows of a piece, counted as in the file."""
+
+    def counted(found: re.Match[str]) -> str:
+        row = int(found[1])
+        return f"row {int(numbers[row - 1]) + 1}" if 0 < row <= len(numbers) else found[0]
+
+    return _ROW.sub(counted, message)

@@ -1,0 +1,200 @@
+"""Processes that score: each loads the model once, computes in one thread and takes a file after the other.
+
+They are forked from the executor's server, which has TensorFlow already. What they say is `Read`, then `Answered` or `Refused`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Protocol
+
+from seq2seq_kit.errors import KitError
+from seq2seq_kit.executing.executor import start_process
+from seq2seq_kit.executing.process import settle
+from seq2seq_kit.scoring.answering import Answered, FileTask, answer_file
+from seq2seq_kit.scoring.scorer import Scorer
+
+_TELL_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Read:
+    """So many rows of a file are read, which is that share of it."""
+
+    rows: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file has no answers.
+
+    Attributes:
+        code: Of the error.
+        reason: The error; of a bug its traceback.
+        everything: Whether the others would have none either: the disk is full.
+    """
+
+    code: str
+    reason: str
+    everything: bool = False
+
+
+Message = Read | Answered | Refused
+
+
+class Pool(Protocol):
+    """Where files are scored."""
+
+    @property
+    def free(self) -> int:
+        """How many files may be started now."""
+
+    def start(self, number: int, task: FileTask) -> None:
+        """Starts a file."""
+
+    def wait(self) -> Iterator[tuple[int, Message]]:
+        """What has happened, by the number of the file; after its `Answered` or `Refused` it is over."""
+
+
+def attempt(scorer: Scorer, task: FileTask, pipe: connection.Connection | None = None) -> Answered | Refused:
+    """Scores a file; whatever goes wrong is told, not raised. `pipe` hears of the rows."""
+    spoke = 0.0
+
+    def told(rows: int, share: float) -> None:
+        nonlocal spoke
+        now = time.perf_counter()
+        if pipe is not None and now - spoke > _TELL_SECONDS:
+            spoke = now
+            pipe.send(Read(rows, share))
+
+    try:
+        return answer_file(scorer, task, told)
+    except KitError as error:
+        reason = str(error).replace(task.place.path, task.place.shown)
+        return Refused(error.code, reason, everything=error.code == "unwritable_file")
+    except MemoryError:
+        said = "memory ran out. Score with fewer --workers, or write the file in smaller ones"
+        return Refused(code="out_of_memory", reason=f"{task.place.shown}: {said}")
+    except Exception:  # a bug, or a library that says of a damaged file what it likes: the other files go on
+        return Refused(
+            code="file_not_scored", reason=f"{task.place.shown} could not be scored: {traceback.format_exc().strip()}"
+        )
+
+
+@dataclass
+class Here:
+    """This process, one file at a time."""
+
+    scorer: Scorer
+    _done: list[tuple[int, Message]] = field(default_factory=list)
+
+    @property
+    def free(self) -> int:
+        return 1 - len(self._done)
+
+    def start(self, number: int, task: FileTask) -> None:
+        self._done.append((number, attempt(self.scorer, task)))
+
+    def wait(self) -> Iterator[tuple[int, Message]]:
+        done, self._done = self._done, []
+        yield from done
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: connection.Connection
+    number: int | None = None
+    task: FileTask | None = None
+
+
+@dataclass
+class Processes:
+    """At most `workers` processes."""
+
+    scorer: Scorer
+    workers: int
+    folder: Path
+    _running: list[_Worker] = field(default_factory=list)
+    _begun: int = 0
+
+    @property
+    def free(self) -> int:
+        return self.workers - sum(each.number is not None for each in self._running)
+
+    def start(self, number: int, task: FileTask) -> None:
+        idle = next((each for each in self._running if each.number is None), None)
+        if idle is None:
+            self._begun += 1
+            idle = _Worker(*start_process(_serve, self.scorer, self.folder / str(self._begun)))
+            self._running.append(idle)
+        idle.number, idle.task = number, task
+        idle.pipe.send(task)
+
+    def wait(self) -> Iterator[tuple[int, Message]]:
+        busy = {each.pipe: each for each in self._running if each.number is not None}
+        for pipe in connection.wait(list(busy)):
+            worker = busy[pipe]  # type: ignore[index]  # only those were given
+            number = worker.number
+            assert number is not None
+            try:
+                message: Message = worker.pipe.recv()
+            except (EOFError, OSError):
+                message = self._death_of(worker)
+            if not isinstance(message, Read):
+                worker.number = None
+            yield number, message
+
+    def _death_of(self, worker: _Worker) -> Refused:
+        """It is gone, with the file that it had; another one takes the next."""
+        worker.process.join()
+        worker.pipe.close()
+        self._running.remove(worker)
+        assert worker.task is not None
+        worker.task.partial.unlink(missing_ok=True)
+        said = f"{worker.task.place.shown}: its process was ended (exit code {worker.process.exitcode})"
+        return Refused(
+            code="process_ended", reason=f"{said}; perhaps memory ran out. Score it again, with fewer --workers"
+        )
+
+    def close(self) -> None:
+        """Ends all of them."""
+        for each in self._running:
+            each.process.kill()
+        for each in self._running:
+            each.process.join()
+            each.pipe.close()
+
+
+@contextmanager
+def open_pool(scorer: Scorer, workers: int) -> Iterator[Pool]:
+    """This process for one worker, otherwise processes that end with the context."""
+    if workers == 1:
+        yield Here(scorer)
+        return
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        pool = Processes(scorer, workers, Path(folder))
+        try:
+            yield pool
+        finally:
+            pool.close()
+
+
+def _serve(pipe: connection.Connection, scorer: Scorer, folder: Path) -> None:
+    """The whole life of a process that scores."""
+    settle(folder)
+    while True:
+        try:
+            task: FileTask = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(attempt(scorer, task, pipe))

@@ -1,0 +1,189 @@
+"""Many files of rows into a folder of answers."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from seq2seq_kit import __version__
+from seq2seq_kit.data.sources.addresses import local_files
+from seq2seq_kit.data.tables.sources import ENDINGS
+from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.executing.executor import default_workers
+from seq2seq_kit.opening import bundle_folder
+from seq2seq_kit.scoring.answering import MOST_ROWS, Answered, FileTask
+from seq2seq_kit.scoring.journal import Journal, Line, open_journal
+from seq2seq_kit.scoring.planned import Planned, plan_files
+from seq2seq_kit.scoring.pool import Pool, Read, Refused, open_pool
+from seq2seq_kit.scoring.result import Scored, ScoreResult
+from seq2seq_kit.scoring.scorer import Scorer
+
+_HEADS = ("bundle.json", "export.json")  # each has the digests of all other files of its folder
+
+
+class ScoreReporter(Protocol):
+    """Hears how the files go."""
+
+    def on_start(self, files: int, size: int) -> None:
+        """So many files of so many bytes in all."""
+
+    def on_rows(self, file: str, rows: int, share: float, size: int) -> None:
+        """So many rows of a file of `size` bytes are read, which is that share of it."""
+
+    def on_file(self, scored: Scored, size: int) -> None:
+        """A file of `size` bytes is over."""
+
+
+@dataclass(frozen=True)
+class _Silent:
+    def on_start(self, files: int, size: int) -> None: ...
+
+    def on_rows(self, file: str, rows: int, share: float, size: int) -> None: ...
+
+    def on_file(self, scored: Scored, size: int) -> None: ...
+
+
+def score_files(
+    run: str | Path,
+    verb: str,
+    files: str | Path | Sequence[str | Path],
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    options: Mapping[str, object] | None = None,
+    overwrite: bool = False,
+    tracking_uri: str | None = None,
+    reporter: ScoreReporter | None = None,
+    most_rows: int = MOST_ROWS,
+) -> ScoreResult:
+    """Applies a trained model to many files: each becomes a file of answers, as if the verb were called on it alone.
+
+    A file is a table of its own: a forecast begins behind the end of each series in it, no window crosses into the next file.
+    Files that are done, of the same rows with the same settings, are not done again, so the same call goes on after a kill.
+    The answers are the same bytes whatever the number of workers.
+
+    Args:
+        run: Path of a bundle or an export, or id of a run.
+        verb: `predict`, `detect` (its events), `encode`, `reconstruct` or `score`.
+        files: A path, a folder, a glob, an address, or a list of those; CSV, Parquet and what else `data.source` may name.
+        out: A folder. Answers have the stem of their file, as CSV where that is text, otherwise as Parquet.
+        workers: Processes, each with the model and one computing thread; 1: this process. Default: the cores, fewer if
+            memory is short.
+        options: Keywords of the verb, such as `{"levels": [80]}`.
+        overwrite: Makes answers anew that were made with other settings or are not known.
+        tracking_uri: As in `train`.
+        reporter: Hears how it goes.
+        most_rows: Rows of a Parquet file that are read as a whole; larger ones are read by row groups, about so many at a time.
+
+    Returns:
+        What became of each file. A file that cannot be scored does not stop the others: see `ScoreResult.failed`.
+
+    Raises:
+        ArgumentError: The model does not have the verb or an option, two files would become one, the folder holds answers with
+            other settings or of somebody else, is used by another process, or cannot be written (a full disk); finished files
+            stay.
+        DataError: There is no file.
+        BundleError: The bundle is damaged or foreign.
+    """
+    for key, value in (("workers", workers), ("most_rows", most_rows)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            said = f"{key} must be a whole number of at least 1. Received: {key}={value!r}"
+            raise ArgumentError(said, code="invalid_argument")
+    began, folder, chosen = time.perf_counter(), Path(out), dict(options or {})
+    named = [str(each) for each in ([files] if isinstance(files, str | Path) else files)]
+    with local_files(named, ENDINGS) as places, bundle_folder(run, tracking_uri=tracking_uri) as model:
+        planned = plan_files(places, folder)
+        scorer = Scorer(str(model.resolve()), verb, chosen)
+        scorer.require()
+        count = min(workers or default_workers(), max(len(planned), 1))
+        settings = {
+            "model": _digest_of(model),
+            "verb": verb,
+            "options": chosen,
+            "version": __version__,
+            "most_rows": most_rows,
+        }
+        with open_journal(folder, settings, overwrite=overwrite) as journal, open_pool(scorer, count) as pool:
+            _refuse_strangers(planned, folder, journal, overwrite=overwrite)
+            scored = _Run(planned, folder, journal, most_rows, reporter or _Silent()).on(pool)
+    return ScoreResult(scored, count, time.perf_counter() - began)
+
+
+def _digest_of(model: Path) -> str:
+    """Of everything in the folder of a model."""
+    head = next(model / name for name in _HEADS if (model / name).is_file())
+    return hashlib.sha256(head.read_bytes()).hexdigest()
+
+
+def _refuse_strangers(planned: Sequence[Planned], folder: Path, journal: Journal, *, overwrite: bool) -> None:
+    strange = [each.out for each in planned if each.out not in journal.lines and (folder / each.out).exists()]
+    if strange and not overwrite:
+        more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
+        raise ArgumentError(
+            f"{folder / strange[0]}{more} exists already and was not made by this command. Expected a folder without it. "
+            "Choose another --out, or add --overwrite (overwrite=True)",
+            code="output_exists",
+        )
+
+
+@dataclass
+class _Run:
+    planned: list[Planned]
+    folder: Path
+    journal: Journal
+    most: int
+    reporter: ScoreReporter
+
+    def on(self, pool: Pool) -> list[Scored]:
+        """Scores all files, the largest first, so that none is left over alone."""
+        self.reporter.on_start(len(self.planned), sum(each.size for each in self.planned))
+        waiting = sorted(range(len(self.planned)), key=lambda number: self.planned[number].size)
+        ended: dict[int, Scored] = {}
+        while len(ended) < len(self.planned):
+            while waiting and pool.free:
+                number = waiting.pop()
+                pool.start(number, self._task(self.planned[number]))
+            for number, message in pool.wait():
+                each = self.planned[number]
+                if isinstance(message, Read):
+                    self.reporter.on_rows(each.place.shown, message.rows, message.share, each.size)
+                    continue
+                ended[number] = self._ended(each, message)
+                self.reporter.on_file(ended[number], each.size)
+        return [ended[number] for number in range(len(self.planned))]
+
+    def _task(self, each: Planned) -> FileTask:
+        target = self.folder / each.out
+        line = self.journal.lines.get(each.out)
+        there = line is not None and target.is_file() and target.stat().st_size == line.size
+        partial = target.with_name(f".{target.stem}.partial{target.suffix}").absolute()
+        place = type(each.place)(str(Path(each.place.path).absolute()), each.place.partitions, each.place.shown)
+        return FileTask(place, partial, line.digest if line and there else "", self.most)
+
+    def _ended(self, each: Planned, message: Answered | Refused) -> Scored:
+        """Gives answers their name, after the line that says whose they are.
+
+        Raises:
+            ArgumentError: They cannot be written, and nor could the others be.
+        """
+        name, out = each.place.shown, each.out
+        if isinstance(message, Refused):
+            if message.everything:
+                raise ArgumentError(f"{name}: {message.reason}", code=message.code)
+            return Scored(name, out, "failed", code=message.code, error=message.reason)
+        if message.kept:
+            line = self.journal.lines[out]
+            return Scored(name, out, "kept", line.rows, line.written)
+        task = self._task(each)
+        try:
+            self.journal.add(Line(out, message.digest, message.rows, message.written, message.size))
+            task.partial.replace(self.folder / out)
+        except OSError as error:
+            said = f"could not write {self.folder / out}: {error.strerror or error}. Free some space, or choose another --out"
+            raise ArgumentError(f"{said}; finished files stay", code="unwritable_file") from None
+        rest = (message.rows, message.written, message.seconds)
+        return Scored(name, out, "done", *rest, notes=message.notes)
