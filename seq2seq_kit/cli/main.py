@@ -19,8 +19,6 @@ from seq2seq_kit.errors import ArgumentError, KitError, KitWarning
 from seq2seq_kit.processes import keep_own_folder
 from seq2seq_kit.text import printable
 
-_OUT = "CSV (default: on standard output), Parquet, or a folder"
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one verb.
@@ -279,7 +277,7 @@ def _tracking(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--tracking-uri", help="folder or server; default: MLFLOW_TRACKING_URI, else mlruns/")
 
 
-def _rows(verb: argparse.ArgumentParser, *, texts: bool = False, out: str = _OUT, alone: bool = False) -> None:
+def _rows(verb: argparse.ArgumentParser, *, texts: bool = False, out: str = "", alone: bool = False) -> None:
     verb.add_argument("run", metavar="RUN", help="id of a run, or path of a bundle")
     source = verb.add_mutually_exclusive_group(required=True) if texts else verb
     source.add_argument(
@@ -292,7 +290,7 @@ def _rows(verb: argparse.ArgumentParser, *, texts: bool = False, out: str = _OUT
         source.add_argument(
             "--text", metavar="TEXT", action="append", help="a text to translate, tag or classify; may be repeated"
         )
-    verb.add_argument("--out", metavar="FILE", help=out)
+    verb.add_argument("--out", metavar="FILE", help=out or "CSV (default: on standard output), Parquet, or a folder")
     if not alone:
         many.take_many(verb)
     _tracking(verb)
