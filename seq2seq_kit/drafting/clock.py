@@ -9,28 +9,35 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
+from seq2seq_kit.data.tables.cells import shown
 from seq2seq_kit.data.tables.month_names import in_english
-from seq2seq_kit.data.tables.time_formats import column_of_times, read_quarters
-from seq2seq_kit.data.tables.timestamps import TimeStyle, read_times
+from seq2seq_kit.data.tables.time_formats import column_of_times, read_quarters, read_weeks
+from seq2seq_kit.data.tables.time_texts import beginnings, without_24
+from seq2seq_kit.data.tables.timestamps import TimeStyle, all_with_offset, read_times
+from seq2seq_kit.drafting.counted import HINT, TOLD, kind_of_numbers
 from seq2seq_kit.drafting.notes import listed
-from seq2seq_kit.drafting.parts import find_hours, find_parts, of_months, own_form, unread_times
+from seq2seq_kit.drafting.parts import (
+    find_hours,
+    find_minutes,
+    find_parts,
+    of_months,
+    of_short_years,
+    own_form,
+    refuse_periods,
+    unread_times,
+)
 from seq2seq_kit.drafting.zones import zone_of_changes, zone_of_offsets
 from seq2seq_kit.errors import DataError
+from seq2seq_kit.recipe.time_fields import EPOCHS
 
 _LOOKED_AT = 400
 _MOSTLY = 0.9
-_HINT = re.compile(
-    r"date|time|stamp|datum|zeit|uhr|fecha|hora|heure|jour|\bdata\b|\btag\b|month|monat|mois|\bmes\b|week|woche|year|jahr"
-    r"|\bday\b|epoch|unix|period|^ts$|^t$|^ds$|^dt$|^d$|^at$|^when$",
-    re.I,
-)
 _TIME_OF_DAY = r"\s*\d{1,2}[:.h]\d{2}(?:[:.]\d{2}(?:[.,]\d+)?)?\s*(?i:[ap]\.?m\.?)?\s*"
 _QUARTER = r"(?i)\s*(?:\d{4}[-/. ]*[QT][-/. ]*[1-4]|(?:[QT][-/. ]*[1-4]|[1-4][-/. ]*[QT])[-/. ]*\d{4})\s*"
-_ISO_WEEK = r"\s*\d{4}[- ]?[WwKk][Ww]?\d{1,2}\s*"
+_ISO_WEEK = r"(?i)\s*(?:\d{4}[- ]?[WK]W?\s?\d{1,2}|(?:K?W|WK)[-. ]?\d{1,2}[-/. ]+\d{4})\s*"
 _DATE_LIKE = r"(?=.*\d).*(?:\d[-/. :T]\d|[A-Za-z]{3,}|^\s*\d{8}\s*$|^\s*\d{14}\s*$).*"
 _HOURS = 24
 _OF_DAY = re.compile(r"uhr|zeit|time|hora|heure|ora\b|clock", re.I)
-_EPOCHS = {"epoch_s": (1e8, 5e9), "epoch_ms": (1e11, 5e12)}
 
 
 @dataclass(frozen=True)
@@ -73,13 +80,13 @@ def find_clock(frame: pd.DataFrame, origin: str, given: Mapping[str, object] | N
     keys = {key: str(value) for key, value in (given or {}).items() if key in ("time_format", "time_zone") and value}
     if keys:
         unread = unread_times(frame)
-        names = names or sorted(kinds, key=lambda name: not _HINT.search(name))[:1] or ([unread] if unread else [])
+        names = names or sorted(kinds, key=lambda name: not HINT.search(name))[:1] or ([unread] if unread else [])
     if len(names) > 1 or (names and keys):
         return _as_said(frame, names, keys, [name for name in kinds if name not in names], origin)
     kinds = {name: kind for name, kind in kinds.items() if not names or name in names}
     stamps = [name for name, kind in kinds.items() if kind != "of_day"]
     if all(kinds[name] == "%Y" for name in stamps):
-        parts, form = find_parts(frame, origin)
+        parts, form = find_parts(frame)
         if parts:
             said = f"{' and '.join(parts)} tell when, in parts"
             return _joined(frame, parts, said, [name for name in kinds if name not in parts], origin, form)
@@ -89,32 +96,39 @@ def find_clock(frame: pd.DataFrame, origin: str, given: Mapping[str, object] | N
         if unread is None or form is None:
             return None
         return _as_said(frame, [unread], {"time_format": form}, [], origin)
-    chosen = min(stamps, key=lambda name: (not _HINT.search(name), kinds[name] in _EPOCHS, list(kinds).index(name)))
+    chosen = min(stamps, key=lambda name: (not HINT.search(name), kinds[name] in EPOCHS, list(kinds).index(name)))
     of_day = [name for name, kind in kinds.items() if kind == "of_day"]
     others = [name for name in kinds if name != chosen]
     if of_day and kinds[chosen] == "text" and _dates_alone(frame[chosen]):
         said = f"{chosen} has the dates and {of_day[0]} the times of day"
         return _joined(frame, [chosen, of_day[0]], said, [name for name in others if name != of_day[0]], origin)
-    if (
-        kinds[chosen] in ("text", "stamp", "%Y%m%d")
-        and (hours := find_hours(frame, chosen))
-        and _dates_alone(frame[chosen])
-    ):
-        hour = hours[0]
-        if int(frame[hour].max()) == _HOURS:
-            raise DataError(
-                f"{origin}, column {hour}: hours 1 to 24 may be told by their beginning or their end. Expected one column of "
-                f"timestamps. Make it: frame['time'] = pandas.to_datetime(frame[{chosen!r}]) + "
-                f"pandas.to_timedelta(frame[{hour!r}] - 1, unit='h'), which names each hour by its beginning",
-                code="invalid_timestamp",
-            )
-        form = _form_of_dates(frame[chosen], kinds[chosen], chosen, origin)
-        form = (
-            f"{form} %H{' %M' * (len(hours) > 1)}" if form and (len(hours) > 1 or kinds[chosen] == "%Y%m%d") else None
-        )
+    if kinds[chosen] in ("text", "stamp", "%Y%m%d") and _dates_alone(frame[chosen]):
+        if hours := find_hours(frame, chosen):
+            _refuse_hour_24(frame, chosen, hours[0], origin)
+            form = _form_of_dates(frame[chosen], kinds[chosen], chosen, origin)
+            named = len(hours) > 1 or kinds[chosen] == "%Y%m%d"
+            form = f"{form} %H{' %M' * (len(hours) > 1)}" if form and named else None
+        elif minutes := find_minutes(frame, chosen):
+            hours, form = [minutes], f"{_form_of_dates(frame[chosen], kinds[chosen], chosen, origin)} %H%M"
+        else:
+            if "series" not in (given or {}):
+                refuse_periods(frame, chosen, origin)
+            return _one(frame, chosen, kinds[chosen], others, origin)
         said = f"{chosen} has the dates and {' and '.join(hours)} the time of day"
         return _joined(frame, [chosen, *hours], said, [name for name in others if name not in hours], origin, form)
     return _one(frame, chosen, kinds[chosen], others, origin)
+
+
+def _refuse_hour_24(frame: pd.DataFrame, dates: str, hour: str, origin: str) -> None:
+    """Raises `DataError` where hours are counted from 1 to 24."""
+    if int(frame[hour].max()) == _HOURS:
+        raise DataError(
+            f"{origin}, column {hour}: hours 1 to 24 may be told by their beginning or their end. Expected one column of "
+            f"timestamps. Make it: frame['time'] = pandas.to_datetime(frame[{dates!r}]) + "
+            f"pandas.to_timedelta(frame[{hour!r}] - 1, unit='h'), which names each hour by its beginning; or set, to name it by "
+            f"its end, data.time: [{dates}, {hour}] and the data.time_format of both, such as '%Y-%m-%d %H'",
+            code="invalid_timestamp",
+        )
 
 
 def _form_of_dates(column: pd.Series, kind: str, name: str, origin: str) -> str | None:
@@ -148,9 +162,10 @@ def _kind(column: pd.Series, name: str) -> str:
     if pd.api.types.is_bool_dtype(column):
         return ""
     if pd.api.types.is_numeric_dtype(column):
-        return _of_numbers(column, name)
+        return kind_of_numbers(column, name)
     cells = column.dropna().astype("str")
-    cells = in_english(cells.iloc[:: max(1, len(cells) // _LOOKED_AT)].head(_LOOKED_AT))
+    cells = beginnings(cells.iloc[:: max(1, len(cells) // _LOOKED_AT)].head(_LOOKED_AT))
+    cells = without_24(in_english(cells))[0]
     if not len(cells):
         return ""
     if cells.str.fullmatch(_TIME_OF_DAY).mean() > _MOSTLY and not _are_days(cells, name):
@@ -172,31 +187,6 @@ def _are_days(cells: pd.Series, name: str) -> bool:
     if numbers.isna().to_numpy().any():
         return False
     return bool((numbers[0].astype(int) >= _HOURS).any()) or not _OF_DAY.search(name)
-
-
-def _of_numbers(column: pd.Series, name: str) -> str:
-    cells = column.dropna().to_numpy(dtype=np.float64)
-    if not len(cells) or (cells != np.round(cells)).any():
-        return ""
-    low, high, ordered = cells.min(), cells.max(), bool((np.diff(cells) > 0).all())
-    hinted = bool(_HINT.search(name))
-    for word, (least, most) in _EPOCHS.items():
-        if least <= low and high <= most and (hinted or ordered) and high > low:
-            return word if hinted or (ordered and len(cells) > 2 and low > 1e9) else ""
-    if low >= 19000101 and high <= 21001231 and (hinted or ordered):
-        valid = pd.to_datetime(pd.Series(cells.astype(np.int64).astype(str)), format="%Y%m%d", errors="coerce").notna()
-        return "%Y%m%d" if valid.all() else ""
-    if hinted and (cells > 0).all() and high <= 991231 and low >= 10101:
-        texts = pd.Series(cells.astype(np.int64).astype(str)).str.zfill(6)
-        read = pd.to_datetime(texts, format="%y%m%d", errors="coerce")
-        return "%y%m%d" if len(cells) > 2 and read.notna().all() and (ordered or high > 311299) else ""
-    if hinted and low >= 190001 and high <= 210012 and (cells % 100 >= 1).all() and (cells % 100 <= 12).all():
-        return "%Y%m"
-    return (
-        "%Y"
-        if hinted and low >= 1500 and high <= 2200 and high > low and re.search(r"year|jahr|date|time|an", name, re.I)
-        else ""
-    )
 
 
 def _dates_alone(column: pd.Series) -> bool:
@@ -222,28 +212,20 @@ def _one(frame: pd.DataFrame, name: str, kind: str, others: list[str], origin: s
     if kind == "text":
         found = _of_texts(column, name, origin)
     elif kind == "week":
-        # The week of a year begins on its Monday.
-        texts = column.astype("str").str.strip().str.replace(r"[- ]?[WwKk][Ww]?", "-W", regex=True) + "-1"
-        times = pd.DatetimeIndex(pd.to_datetime(texts, format="%G-W%V-%u", errors="coerce"))
+        times = pd.DatetimeIndex(read_weeks(column))  # their Mondays
         found = Clock([], times, {"time_format": "iso_week"}, [("time_format", f"weeks, such as {column.iloc[0]}")])
     elif kind == "quarter":
         said = f"quarters, such as {str(column.iloc[0]).strip()}"
         found = Clock([], pd.DatetimeIndex(read_quarters(column)), {"time_format": "quarter"}, [("time_format", said)])
-    elif kind in _EPOCHS:
-        times = pd.DatetimeIndex(pd.to_datetime(column, unit="s" if kind == "epoch_s" else "ms", errors="coerce"))
-        unit = "seconds" if kind == "epoch_s" else "milliseconds"
-        found = Clock(
-            [], times, {"time_format": kind}, [("time_format", f"numbers that count {unit} since 1970, in UTC")]
-        )
+    elif kind in TOLD:
+        times, _ = read_times(column, name, origin, style=TimeStyle(format=kind))
+        found = Clock([], times.tz_localize(None), {"time_format": kind}, [("time_format", TOLD[kind])])
     elif kind == "stamp":
         times = pd.DatetimeIndex(column)
         found = Clock([], times, {}, [])
     else:
-        texts = column.astype("Int64").astype("str")
-        found = Clock(
-            [], pd.DatetimeIndex(pd.to_datetime(texts, format=kind, errors="coerce")), {"time_format": kind}, []
-        )
-        found.said.append(("time_format", f"whole numbers such as {texts.iloc[0]}"))
+        times, _ = read_times(column, name, origin, style=TimeStyle(format=kind))
+        found = Clock([], times, {"time_format": kind}, [("time_format", f"numbers such as {shown(column)}")])
     missing = int(np.count_nonzero(found.times.isna()))
     if missing:
         raise DataError(
@@ -268,11 +250,25 @@ def _of_texts(column: pd.Series, name: str, origin: str) -> Clock:
             times, _ = read_times(column, name, origin, style=TimeStyle(format=form))
             said = "the name of a month and its year: read so, the months follow each other"
             return Clock([], times, {"time_format": form}, [("time_format", said)])
+        form = of_short_years(column) if error.code == "ambiguous_dates" else None
+        if form is not None:
+            times, _ = read_times(column, name, origin, style=TimeStyle(format=form))
+            return Clock(
+                [],
+                times,
+                {"time_format": form},
+                [("time_format", "the year stands first: read so, the rows follow each other")],
+            )
         zone = zone_of_offsets(column) if error.code == "mixed_utc_offsets" else None
-        if zone is None:
+        if zone is None and (error.code != "mixed_utc_offsets" or not all_with_offset(column)):
             raise
+        said = (
+            "the offsets from UTC change as in no usual zone, so the times are brought to UTC; name the zone whose days count"
+            if zone is None
+            else f"the offsets from UTC change as in {zone}; zones with the same changes give the same steps"
+        )
+        zone = zone or "UTC"
         times, _ = read_times(column, name, origin, style=TimeStyle(reads_as=zone))
-        said = f"the offsets from UTC change as in {zone}; zones with the same changes give the same steps"
         return Clock([], times, {"time_zone": zone}, [("time_zone", said)])
     order: list[tuple[str, str]] = []
     if style.day_first is not None:

@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from seq2seq_kit.data.tables.dialect_words import is_date, is_number
+
+_LOOKED_AT = 200  # lines that show whether the cells are tokens or measured
+
 
 def read_lines(path: Path) -> pd.DataFrame | None:
     """The cells of a file of tokens and labels, a blank line between sequences; None where it is none."""
@@ -16,5 +20,7 @@ def read_lines(path: Path) -> pd.DataFrame | None:
     blank = sum(1 for line in lines[:-1] if not line.strip())
     if not cells or len(cells[0]) < 2 or blank < len(cells) / 200 or {len(row) for row in cells} != {len(cells[0])}:
         return None
+    if sum(is_number(row[-1]) or is_date(row[0]) for row in cells[:_LOOKED_AT]) > len(cells[:_LOOKED_AT]) / 2:
+        return None  # a table with blank lines between its rows
     names = ["token", *(f"column_{number}" for number in range(2, len(cells[0]))), "label"]
     return pd.DataFrame(cells, columns=names, dtype="str")

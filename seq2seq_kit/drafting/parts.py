@@ -5,6 +5,7 @@ import re
 import pandas as pd
 
 from seq2seq_kit.data.tables.month_names import in_english
+from seq2seq_kit.data.tables.time_orders import forms_of
 from seq2seq_kit.errors import DataError
 
 _PARTS = (
@@ -32,6 +33,11 @@ _CALLED = re.compile(
 _OF_DATES = re.compile(r"date|datum|fecha|timestamp|datetime|decimal_?year|^(ts|year|month|period)$", re.I)
 _OWN_FORMS = (
     "%YM%m",
+    "%Y-M%m",
+    "%m.%Y",
+    "%Y-%d-%m",
+    "%Y-%m-%d %H:%M:%S:%f",
+    "%d/%b/%Y:%H:%M:%S %z",
     "%Y\u5e74%m\u6708%d\u65e5",
     "%Y\u5e74%m\u6708",
     "%Y\ub144 %m\uc6d4 %d\uc77c",
@@ -39,16 +45,15 @@ _OWN_FORMS = (
     "%d.%m.%Y %H.%M.%S",
     "%d/%m/%Y %H.%M",
 )
+_OF_DAY = re.compile(r"(?i)time|hh:?mm|hour|uhr|zeit|hora|heure|^h$")
+_PERIOD = re.compile(r"(?i)period|interval|slot|mtu|block|trading_?period")
+_PERIODS = (24, 48, 96, 144, 288)  # of a day
 _MOSTLY = 0.9
 _MONTHS = 12
 
 
-def find_parts(frame: pd.DataFrame, origin: str) -> tuple[list[str], str | None]:
-    """Columns of a year and what follows, as far as they go, and the format that reads them; no columns where there are none.
-
-    Raises:
-        DataError: Weeks or quarters beside a year, which the recipe reads from one column.
-    """
+def find_parts(frame: pd.DataFrame) -> tuple[list[str], str | None]:
+    """Columns of a year and what follows, as far as they go, and the format that reads them; no columns where there are none."""
     found: list[str] = []
     for form, low, high in _PARTS:
         name = next((name for name in map(str, frame.columns) if _is_part(frame[name], name, form, low, high)), None)
@@ -62,14 +67,9 @@ def find_parts(frame: pd.DataFrame, origin: str) -> tuple[list[str], str | None]
             return [*found, name], "%Y %j"
         if months := _month_names(frame[name], name):
             return [*found, name], f"%Y {months}"
-        for word, sign, key in (("week", "-W", "iso_week"), ("quarter", "Q", "quarter")):
+        for word, key in (("week", "iso_week"), ("quarter", "quarter")):
             if _is_part(frame[name], name, *_OF_YEAR[word]):
-                raise DataError(
-                    f"{origin}: {found[0]} and {name} tell when in two columns. Expected one column of {word}s. Make it: "
-                    f"frame['when'] = frame[{found[0]!r}].astype(str) + {sign!r} + frame[{name!r}].astype(str), which "
-                    f"data.time_format: {key} reads",
-                    code="nothing_to_draft",
-                )
+                return [*found, name], key
     return [], None
 
 
@@ -95,6 +95,49 @@ def find_hours(frame: pd.DataFrame, taken: str) -> list[str]:
     return found
 
 
+def find_minutes(frame: pd.DataFrame, taken: str) -> str | None:
+    """The column of times of day such as 930 and 2345 beside a column of dates; None without one."""
+    for name in map(str, frame.columns):
+        column = frame[name]
+        if name == taken or not _OF_DAY.search(name) or not pd.api.types.is_integer_dtype(column):
+            continue
+        known = column.dropna()
+        if (
+            len(known) == len(column)
+            and known.between(0, 2359).all()
+            and (known % 100 < 60).all()
+            and known.max() > 100
+        ):
+            return name
+    return None
+
+
+def refuse_periods(frame: pd.DataFrame, dates: str, origin: str) -> None:
+    """Refuses a day's periods 1 to 24, 48 or 96 beside its date, which no `time_format` reads.
+
+    Raises:
+        DataError: There is such a column.
+    """
+    for name in map(str, frame.columns):
+        column = frame[name]
+        if name == dates or not _PERIOD.search(name) or not pd.api.types.is_integer_dtype(column):
+            continue
+        usual = column.groupby(frame[dates]).max().median()
+        if (
+            usual in _PERIODS
+            and column.min() == 1
+            and not pd.DataFrame({"at": frame[dates], "of": column}).duplicated().any()
+        ):
+            minutes = int(24 * 60 / usual)
+            raise DataError(
+                f"{origin}, column {name}: numbers 1 to {usual:.0f} count the {minutes} minutes of a day. Expected one column of "
+                f"timestamps. Make it: frame['time'] = pandas.to_datetime(frame[{dates!r}]) + "
+                f"pandas.to_timedelta((frame[{name!r}] - 1) * {minutes}, unit='min'); or "
+                f"forecast each period as a series of days: --series {name}",
+                code="invalid_timestamp",
+            )
+
+
 def _is_part(column: pd.Series, name: str, form: str, low: int, high: int) -> bool:
     if not re.fullmatch(form, name.strip(), re.IGNORECASE) or not pd.api.types.is_numeric_dtype(column):
         return False
@@ -118,6 +161,29 @@ def of_months(column: pd.Series) -> str | None:
     return None
 
 
+def of_short_years(column: pd.Series) -> str | None:
+    """The format of dates such as 11/05/31 whose year stands first, where the rows follow each other so; None for others."""
+    cells = column.dropna().astype("str").str.strip()
+    found = cells.str.extract(r"^\d{2}([./-])\d{2}\1\d{2}(.*)$")
+    if not len(cells) or found[0].nunique() != 1 or found[0].isna().any():
+        return None
+    sign = str(found[0].iloc[0])
+    times = pd.to_datetime(cells.str[:8], format=f"%y{sign}%m{sign}%d", errors="coerce")
+    others = [
+        pd.to_datetime(cells.str[:8], format=form.replace("/", sign), errors="coerce")
+        for form in ("%d/%m/%y", "%m/%d/%y")
+    ]
+    follow = times.notna().all() and (times.is_monotonic_increasing or times.is_monotonic_decreasing)
+    if (
+        not follow
+        or times.nunique() <= 2
+        or any(each.notna().all() and each.is_monotonic_increasing for each in others)
+    ):
+        return None
+    _, timed = forms_of(f"01{sign}02{sign}03{found[1].iloc[0]}")
+    return f"%y{sign}%m{sign}%d{timed[8:]}"
+
+
 def own_form(column: pd.Series) -> str | None:
     """The format of texts that only one reads, day and month told apart by a number above 12; None for others."""
     cells = column.astype("str").str.strip()
@@ -126,7 +192,8 @@ def own_form(column: pd.Series) -> str | None:
     for form in _OWN_FORMS:
         if pd.to_datetime(cells, format=form, errors="coerce").notna().all():
             turned = form.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
-            settled = not form.startswith("%d") or pd.to_datetime(cells, format=turned, errors="coerce").isna().any()
+            sure = "%d" not in form or "%b" in form or form.startswith("%Y-%m")
+            settled = sure or pd.to_datetime(cells, format=turned, errors="coerce").isna().any()
             return form if settled else None
     return None
 

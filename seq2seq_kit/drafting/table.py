@@ -127,7 +127,7 @@ def inspect(
                 f"{origin} lacks the column {name}; it has {listed(list(frame.columns))}", code="missing_column"
             )
     _refuse_series_in_rows(frame, origin)
-    clock = find_clock(frame, origin, given)
+    clock = find_clock(frame, origin, {**(given or {}), **({"series": series} if series else {})})
     taken = [*(clock.columns if clock else []), *(clock.others if clock else [])]
     times = clock.times if clock else None
     found = series or find_series(frame, times, taken)

@@ -24,10 +24,16 @@ Calendar = Literal[
 # `every` of rows that are steps whatever the clock says.
 ROWS = "rows"
 # Words of `time_format` that are no format of strftime.
-EPOCHS: dict[str, Literal["s", "ms"]] = {"epoch_s": "s", "epoch_ms": "ms"}
+EPOCHS: dict[str, Literal["s", "ms", "us", "ns"]] = {
+    "epoch_s": "s",
+    "epoch_ms": "ms",
+    "epoch_us": "us",
+    "epoch_ns": "ns",
+}
+EXCEL_DAYS = "excel_days"
 ISO_WEEK = "iso_week"
 QUARTER = "quarter"
-WORDS = (*EPOCHS, ISO_WEEK, QUARTER)
+WORDS = (*EPOCHS, EXCEL_DAYS, ISO_WEEK, QUARTER)
 _LONGEST_STEP = {
     "s": 3_155_760_000,
     "min": 52_596_000,
@@ -79,9 +85,9 @@ class Timing(Section):
     )
     time_format: str | None = Field(
         None,
-        description="How `time` is written, as in strftime: '%d/%m/%Y %H:%M'; or epoch_s, epoch_ms (since 1970 in UTC), "
-        "iso_week (2024-W05, as its Monday), quarter (2024Q1, Q1 2024, as its first day); default: year first, or as "
-        "recognised.",
+        description="How `time` is written, as in strftime: '%d/%m/%Y %H:%M'; or epoch_s, epoch_ms, epoch_us, epoch_ns "
+        "(since 1970 in UTC), excel_days (45292.5, as in a workbook), iso_week (2024-W05, as its Monday), quarter (2024Q1, "
+        "Q1 2024, as its first day); default: year first, or as recognised.",
     )
     time_zone: str | None = Field(
         None,

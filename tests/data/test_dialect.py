@@ -521,3 +521,21 @@ def test_an_odd_cell_leaves_the_others_as_evidence(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("\n".join(["a;b", *(f"{'12x4' if row == 9 else f'{row},5 kWh'};{row}" for row in range(1, 40))]))
     assert detect(path).format.given == {"delimiter": ";", "decimal": ",", "strip": ["kWh"]}
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        ('{"t": "2024-01-01", "v": 1.5}\n{"t": "2024-01-02", "v": 2.5}\n', r"JSON by lines.*read_json\(.*lines=True"),
+        ('[\n {"t": "2024-01-01", "v": 1.5}\n]\n', r"holds JSON\. Read it in Python.*read_json"),
+        ("<!DOCTYPE html>\n<html><body>404, sorry, none</body></html>\n", r"a page \(HTML\).*read_html"),
+        ('<?xml version="1.0"?>\n<a><b>1</b></a>\n', r"XML.*read_xml"),
+        ("\x1f\x8b", "packed by gzip"),
+    ],
+)
+def test_what_is_no_table_is_told_by_what_it_is(tmp_path: Path, head: str, told: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(head.encode("latin-1"))
+    with pytest.raises(DataError, match=told) as caught:
+        detect(path)
+    assert caught.value.code == "unknown_file_type"

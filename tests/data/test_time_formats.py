@@ -145,10 +145,12 @@ def test_a_missing_time_of_day_is_a_missing_time() -> None:
         joined({"day": ["2024-01-31", "2024-01-31"], "hour": ["00:00", None]})
 
 
-@pytest.mark.parametrize("form", [None, "epoch_s", "epoch_ms", "iso_week", "%d.%m.%Y"])
+@pytest.mark.parametrize(
+    "form", [None, "epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "excel_days", "iso_week", "%d.%m.%Y"]
+)
 def test_what_is_written_is_read_again(form: str | None) -> None:
     times = pd.date_range("2024-01-29", periods=3, freq="W-MON", tz="UTC")
-    zone = "UTC" if form in ("iso_week", "%d.%m.%Y") else None
+    zone = "UTC" if form in ("excel_days", "iso_week", "%d.%m.%Y") else None
     assert read(as_written(times, form), form, zone) == [str(time) for time in times]
 
 
@@ -196,3 +198,15 @@ def test_day_and_month_behind_other_words_are_not_guessed(cells: list[str]) -> N
     with pytest.raises(DataError) as caught:
         read(cells)
     assert caught.value.code == "ambiguous_dates"
+
+
+@pytest.mark.parametrize(
+    "cells", [[202405, 202406], ["2024KW05", "2024KW06"], ["KW 05/2024", "KW 06/2024"], ["2024 5", "2024 6"]]
+)
+def test_weeks_of_other_writings_are_their_mondays(cells: list[Any]) -> None:
+    assert read(cells, "iso_week") == ["2024-01-29 00:00:00", "2024-02-05 00:00:00"]
+
+
+def test_counts_of_another_unit_are_refused_with_theirs() -> None:
+    with pytest.raises(DataError, match=r"If they are microseconds, set data.time_format: epoch_us"):
+        read([1706659200000000, 1706662800000000], "epoch_ms")

@@ -146,3 +146,41 @@ def test_business_days_pass_over_the_weekend() -> None:
     assert Every.parse("1bd").ticks(days).tolist() == list(range(10))
     assert Every.parse("1bd").ahead(days[:5], np.arange(1, 3)).tolist() == days[5:7].tolist()
     assert Every.parse("1bd").seasons() == {"week": 5, "year": 261}
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d {}:00", "%d.%m.%Y {}:00", "%Y-%m-%dT{}:00:00", "%Y-%m-%dT{}:00:00Z"])
+def test_24_is_midnight_at_the_end_of_the_day(form: str) -> None:
+    at = pd.date_range("2024-01-31 22:00", periods=4, freq="h")
+    cells = [
+        (time - pd.Timedelta(hours=1)).strftime(form).format("24")
+        if not time.hour
+        else time.strftime(form).format(f"{time:%H}")
+        for time in at
+    ]
+    found, _ = read_times(pd.Series(cells), "t", "x")
+    assert (found.tz_localize(None) == at).all()
+    said = TimeStyle(format="%Y-%m-%d %H")
+    found, _ = read_times(pd.Series(["2024-01-31 23", "2024-01-31 24"]), "t", "x", style=said)
+    assert found[1] == pd.Timestamp("2024-02-01")
+
+
+def test_dates_that_changed_places_in_a_workbook_are_refused() -> None:
+    at = pd.date_range("2024-01-01", periods=90)
+    cells = pd.Series([time.strftime("%m/%d/%Y" if time.day > 12 else "%d/%m/%Y") for time in at])
+    with pytest.raises(DataError, match="A workbook that was opened with another language does that") as error:
+        read_times(cells, "t", "x")
+    assert error.value.code == "ambiguous_dates"
+    shuffled = pd.Series(at.strftime("%d/%m/%Y")).sample(frac=1, random_state=0)
+    assert (read_times(shuffled, "t", "x")[0].sort_values() == at).all()
+
+
+def test_a_year_of_two_digits_in_front_is_no_day() -> None:
+    cells = pd.Series(pd.date_range("2013-01-01", periods=500).strftime("%y/%m/%d"))
+    with pytest.raises(DataError, match=r"data.time_format: '%y/%m/%d'") as error:
+        read_times(cells, "t", "x")
+    assert error.value.code == "ambiguous_dates"
+
+
+def test_both_orders_are_told_with_their_time_of_day() -> None:
+    with pytest.raises(DataError, match=r"'%d/%m/%Y %I %p' \(day first\) or '%m/%d/%Y %I %p'"):
+        read_times(pd.Series(["01/02/2024 12 AM", "01/02/2024 1 AM"]), "t", "x")

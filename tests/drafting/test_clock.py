@@ -149,11 +149,84 @@ def test_a_year_and_its_day_or_month_by_name_are_one_clock() -> None:
         assert (found.columns, (found.times == at).all()) == (["Year", "Month"], True)
 
 
-@pytest.mark.parametrize(("name", "key"), [("week", "iso_week"), ("Quarter", "quarter")])
-def test_a_year_and_its_week_or_quarter_are_told_how_to_join(name: str, key: str) -> None:
-    frame = pd.DataFrame({"year": np.repeat(np.arange(1990, 2020), 4), name: np.tile(np.arange(1, 5), 30), "n": 1.0})
-    with pytest.raises(DataError, match=f"data.time_format: {key}"):
-        find_clock(frame, "t.csv")
+@pytest.mark.parametrize(("name", "key", "freq"), [("week", "iso_week", "W-MON"), ("Quarter", "quarter", "QS")])
+def test_a_year_and_its_week_or_quarter_are_one_clock(name: str, key: str, freq: str) -> None:
+    at = pd.date_range("2019-01-07" if name == "week" else "1990-01-01", periods=90, freq=freq)
+    parts = at.isocalendar() if name == "week" else pd.DataFrame({"year": at.year, "Quarter": at.quarter})
+    found = clock_of(
+        pd.DataFrame({"year": parts["year"].to_numpy(), name: parts[name].to_numpy(), "n": np.arange(90.0)})
+    )
+    assert (found.columns, found.keys, (found.times == at).all()) == (["year", name], {"time_format": key}, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "freq"),
+    [
+        ("DATE", "%Y%m", "MS"),  # 200501 is no 1st of May 2020
+        ("yyyymm", "%Y%m", "MS"),
+        ("date", "%Y%m%d%H", "h"),  # nor are 2024010100 seconds since 1970
+        ("MESS_DATUM", "%Y%m%d%H%M", "h"),
+        ("DATE", "%Y.%m", "MS"),
+        ("Monat", "%m.%Y", "MS"),
+    ],
+)
+def test_numbers_of_digits_are_dates_before_they_are_counts(name: str, form: str, freq: str) -> None:
+    at = pd.date_range("2005-01-01" if freq == "MS" else "2024-01-01", periods=180, freq=freq)
+    numbers = pd.to_numeric(pd.Series(at.strftime(form)))
+    found = clock_of(pd.DataFrame({name: numbers, "n": np.arange(180.0)}))
+    assert (found.keys, (found.times == at).all()) == ({"time_format": form}, True)
+
+
+def test_fractions_of_seconds_and_days_of_a_workbook_are_times() -> None:
+    at = pd.date_range("2024-01-01", periods=300, freq="h")
+    days = (at - pd.Timestamp("1899-12-30")) / pd.Timedelta(days=1)
+    for name, numbers, word in (("Date", days, "excel_days"), ("time", at.as_unit("ms").asi8 / 1e3 + 0.25, "epoch_s")):
+        found = clock_of(pd.DataFrame({name: numbers, "n": np.arange(300.0)}))
+        assert found.keys == {"time_format": word}
+        assert (found.times.floor("s") == at).all()
+
+
+@pytest.mark.parametrize(("start", "form"), [("2011-01-01", "%y/%m/%d"), ("2013-01-01", "%y.%m.%d %H:%M")])
+def test_a_year_of_two_digits_in_front_is_told_by_the_order_of_the_rows(start: str, form: str) -> None:
+    at = pd.date_range(start, periods=500)
+    found = clock_of(pd.DataFrame({"date": at.strftime(form), "n": np.arange(500.0)}))
+    assert (found.keys, (found.times == at).all()) == ({"time_format": form}, True)
+
+
+@pytest.mark.parametrize("form", ["%Y-M%m", "%d/%b/%Y:%H:%M:%S +0000", "%Y-%m-%d %H:%M:%S:000", "%Y-%d-%m"])
+def test_further_ways_to_write(form: str) -> None:
+    at = pd.date_range("2021-01-01", periods=60, freq="MS") + pd.Timedelta(days=0 if "d" not in form else 20)
+    found = clock_of(pd.DataFrame({"date": at.strftime(form), "n": np.arange(60.0)}))
+    assert (found.times.tz_localize(None) == at).all()
+
+
+def test_offsets_of_no_zone_are_brought_to_utc() -> None:
+    at = pd.date_range("2024-01-01", periods=60, freq="h", tz="UTC")
+    cells = [(time.tz_convert("Europe/Berlin") if row % 2 else time).isoformat() for row, time in enumerate(at)]
+    found = clock_of(pd.DataFrame({"ts": cells, "n": np.arange(60.0)}))
+    assert (found.keys, (found.times == at).all()) == ({"time_zone": "UTC"}, True)
+
+
+@pytest.mark.parametrize("last", ["1:00", "24:00"])
+def test_spans_are_told_by_their_beginning(last: str) -> None:
+    at = pd.date_range("2024-01-01", periods=500, freq="h")
+    spans = [f"{x:%d.%m.%Y %H:%M} - {x + pd.Timedelta(hours=1):%d.%m.%Y %H:%M}" for x in at]
+    assert (clock_of(pd.DataFrame({"MTU": spans, "n": np.arange(500.0)})).times == at).all()
+    of_day = [f"{x:%H:%M}-{x + pd.Timedelta(hours=1):%H:%M}".replace("-0:00", f"-{last}") for x in at]
+    found = clock_of(pd.DataFrame({"day": at.strftime("%Y-%m-%d"), "hour": of_day, "n": np.arange(500.0)}))
+    assert (found.columns, (found.times == at).all()) == (["day", "hour"], True)
+
+
+def test_numbers_of_hours_and_minutes_are_the_time_of_day_and_periods_are_refused() -> None:
+    at = pd.date_range("2023-01-01", periods=2_000, freq="30min")
+    frame = pd.DataFrame({"day": at.strftime("%d.%m.%Y"), "n": np.arange(2_000.0)})
+    found = clock_of(frame.assign(time=at.hour * 100 + at.minute))
+    assert (found.columns, (found.times == at).all()) == (["day", "time"], True)
+    periods = frame.assign(SETTLEMENT_PERIOD=at.hour * 2 + at.minute // 30 + 1)
+    with pytest.raises(DataError, match=r"count the 30 minutes of a day.*--series SETTLEMENT_PERIOD") as caught:
+        find_clock(periods, "t.csv")
+    assert caught.value.code == "invalid_timestamp"
+    assert find_clock(periods, "t.csv", {"series": ["SETTLEMENT_PERIOD"]}) is not None
 
 
 def test_hours_and_minutes_beside_a_date_are_the_time_of_day() -> None:

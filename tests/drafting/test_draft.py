@@ -555,3 +555,10 @@ def test_a_season_that_is_too_long_for_a_window_is_told() -> None:
     load = np.sin(2 * np.pi * np.arange(3_000) / 144) + rng.normal(scale=0.1, size=3_000)
     lines = draft_recipe(pd.DataFrame({"time": times, "load": load}), task="autoencode").yaml.splitlines()
     assert any("a day of 144 steps" in line and "is longer than 96" in line for line in lines)
+
+
+def test_rows_with_blank_lines_between_are_no_tokens_with_labels(tmp_path: Path) -> None:
+    frame = hours(400)
+    lines = [f"{at}\t{load}" + "\n" * (row % 24 == 0) for row, (at, load) in enumerate(frame.itertuples(index=False))]
+    (tmp_path / "t.tsv").write_text("\n".join(["time\tkW", *lines]))
+    assert draft_recipe(tmp_path / "t.tsv").recipe["task"] == "forecast"

@@ -32,7 +32,25 @@ _NO_TEXT = {
     b"PAR1": "a Parquet file (.parquet)",
     b"SQLite format 3": "a SQLite database (sqlite:///...)",
     b"ARROW1": "a Feather file (.feather)",
+    b"\x89PNG": "a picture (.png)",
+    b"\xff\xd8\xff": "a picture (.jpg)",
+    b"GIF8": "a picture (.gif)",
+    b"\x1f\x8b": "packed by gzip (.csv.gz)",
+    b"BZh": "packed by bzip2 (.csv.bz2)",
+    b"\xfd7zXZ": "packed by xz (.csv.xz)",
+    b"\x28\xb5\x2f\xfd": "packed by zstd (.csv.zst)",
 }
+# How texts begin that are no tables, and what reads them.
+_NO_TABLE = (
+    (
+        re.compile(r"\s*(?:<!DOCTYPE\s+html|<html|<head|<body)", re.IGNORECASE),
+        "a page (HTML)",
+        "pandas.read_html({path!r})[0]",
+    ),
+    (re.compile(r"\s*<(?:\?xml|[A-Za-z][\w:.-]*[\s>/])"), "XML", "pandas.read_xml({path!r})"),
+    (re.compile(r'\s*\{\s*"[^"\n]*"\s*:.*\}\s*\n\s*\{'), "JSON by lines", "pandas.read_json({path!r}, lines=True)"),
+    (re.compile(r'\s*(?:\[\s*[\[{]|\{\s*"[^"\n]*"\s*:)'), "JSON", "pandas.read_json({path!r})"),
+)
 _UTF_8 = b"\xef\xbb\xbf"
 _SAID = re.compile(r'\s*"?sep=(.)"?[;,\t]*\s*', re.IGNORECASE)  # Excel's first line
 
@@ -76,6 +94,13 @@ def detect(path: str | Path, given: Mapping[str, object] | None = None) -> Detec
     if not text.strip():
         raise DataError(f"{path} is empty; expected a header line and rows", code="empty_table")
     keys: dict[str, object] = {"encoding": encoding} if encoding else {}
+    if found := next((each for each in _NO_TABLE if each[0].match(text)), None):
+        anew = "A page that only reports a failure has none: get the file anew. " if "HTML" in found[1] else ""
+        raise DataError(
+            f"{path} is named like a table of text and holds {found[1]}. {anew}Read it in Python and hand the frame to draft_recipe "
+            f"and train: {found[2].format(path=str(path))}",
+            code="unknown_file_type",
+        )
     first, _, below = text.partition("\n")
     excel = _SAID.fullmatch(first)
     lines = cut_lines(f"\n{below}" if excel else text, str(path), excel[1] if excel else None, whole=whole)

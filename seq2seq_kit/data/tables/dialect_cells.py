@@ -9,7 +9,7 @@ import pandas as pd
 
 from seq2seq_kit.data.tables.dialect_lines import Lines
 from seq2seq_kit.data.tables.dialect_signs import SYMBOLS, Signs, odd_cells
-from seq2seq_kit.data.tables.dialect_words import CELL, MISSING, SURE, is_date
+from seq2seq_kit.data.tables.dialect_words import CELL, MISSING, MONTH_AND_YEAR, SURE, is_date
 from seq2seq_kit.data.tables.written import TRUTH, is_truth, read_texts
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.format import Format
@@ -44,6 +44,8 @@ def read_cells_of(lines: Lines, path: str) -> tuple[dict[str, object], list[str]
         cells = Counter(lines.column(position))
         if is_truth(cells) and len({TRUTH[cell.lower()] for cell in cells}) == 2:
             truths.append(name)
+            continue
+        if cells and all(map(MONTH_AND_YEAR.fullmatch, cells)):
             continue
         plain = dict.fromkeys(cell for cell in cells if _PLAIN.fullmatch(cell))
         parts = {

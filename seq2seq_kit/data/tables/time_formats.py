@@ -9,21 +9,31 @@ import pandas as pd
 
 from seq2seq_kit.data.tables.cells import plain, shown
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.recipe.time_fields import EPOCHS, ISO_WEEK, QUARTER, joined_name
+from seq2seq_kit.recipe.time_fields import EPOCHS, EXCEL_DAYS, ISO_WEEK, QUARTER, joined_name
 
-_WEEK = r"\s*(\d{4})-?W(\d{1,2})(?:-?([1-7]))?\s*"
-_YEAR_AND_QUARTER = r"\s*(\d{4})[-/. ]*[QqTt][-/. ]*([1-4])\s*"
+_WEEK = r"\s*(\d{4})(?:[- ]?[WwKk][Ww]?\s?|[- ]|(?=\d{2}\s*$))(\d{1,2})(?:-?([1-7]))?\s*"
+_WEEK_AND_YEAR = r"\s*(?:[Kk]?[Ww]|[Ww][Kk])[-. ]?(\d{1,2})[-/. ]+(\d{4})\s*"
+_YEAR_AND_QUARTER = r"\s*(\d{4})(?:[-/. ]*[QqTt][-/. ]*| )([1-4])\s*"
 _QUARTER_AND_YEAR = r"\s*(?:[QqTt][-/. ]*([1-4])|([1-4])[-/. ]*[QqTt])[-/. ]*(\d{4})\s*"
-# Numbers that are seconds since 1970 between March 1973 and 2096; as milliseconds they would all be of early 1970.
-_SECONDS = (1e8, 4e9)
+_PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+_CALLED = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+# By word of `time_format` the counts of the times from March 1973 to 2096; by another unit all would be of early 1970 or far off.
+COUNTS = {word: (1e8 * _PER_SECOND[unit], 4e9 * _PER_SECOND[unit]) for word, unit in EPOCHS.items()}
+# Workbooks count from here; before March 1900 they have a day that there was not.
+_EXCEL_BEGIN, _EXCEL_BUG, _EXCEL_END = "1899-12-30", 60, 2_958_466
+_RECENT_DAYS = (20_000, 60_000)  # October 1954 to April 2064
+_MS_OF_A_DAY = 86_400_000
 # Digits of a whole number that is a date, and the format that reads it.
 _DIGITS = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+_WITH_POINTS = {"%Y.%m": "{:.2f}", "%m.%Y": "{:07.4f}"}  # 2024.1 is October 2024, 10.202 is October 2020
 _PARTS = (1, 1, 0, 0, 0), (12, 31, 23, 59, 59)  # of month, day, hour, minute, second
 _FIRST_YEAR, _LAST_YEAR = 1000, 2999
 _QUARTERS = 4
 
 
-def counted_times(column: pd.Series, unit: Literal["s", "ms"], time: str, origin: str) -> "pd.Series[pd.Timestamp]":
+def counted_times(
+    column: pd.Series, unit: Literal["s", "ms", "us", "ns"], time: str, origin: str
+) -> "pd.Series[pd.Timestamp]":
     """Instants in UTC out of counts since 1970; NaT where a cell is no number or beyond the calendar.
 
     Raises:
@@ -31,27 +41,34 @@ def counted_times(column: pd.Series, unit: Literal["s", "ms"], time: str, origin
     """
     numbers = pd.to_numeric(column, errors="coerce")
     known = numbers.dropna()
-    low, high = _SECONDS
-    if unit == "ms" and len(known) and known.between(low, high).all():
-        said, other = (
-            "as milliseconds since 1970 all times lie before 20 February 1970",
-            "seconds, set data.time_format: epoch_s",
-        )
-    elif unit == "s" and len(known) and known.between(low * 1000, high * 1000).all():
-        said, other = (
-            "as seconds since 1970 all times lie behind the year 5000",
-            "milliseconds, set data.time_format: epoch_ms",
-        )
-    else:
+    right = next((word for word, (low, high) in COUNTS.items() if len(known) and known.between(low, high).all()), None)
+    if right is None or EPOCHS[right] == unit or not {unit, EPOCHS[right]} & {"s", "ms", "us"}:
         return pd.to_datetime(numbers, unit=unit, utc=True, errors="coerce")
+    few = _PER_SECOND[unit] > _PER_SECOND[EPOCHS[right]]
+    said = f"as {_CALLED[unit]} since 1970 all times lie {'before 20 February 1970' if few else 'behind the year 5000'}"
     raise DataError(
-        f"{origin}, column {time}: {said}. Received: {shown(column)}. If they are {other}", code="invalid_timestamp"
+        f"{origin}, column {time}: {said}. Received: {shown(column)}. If they are {_CALLED[EPOCHS[right]]}, set "
+        f"data.time_format: {right}",
+        code="invalid_timestamp",
     )
 
 
+def read_excel_days(column: pd.Series) -> "pd.Series[pd.Timestamp]":
+    """Times out of the days that a workbook counts, 45292.5 for noon of 1 January 2024, to a millisecond; NaT for other cells."""
+    days = pd.to_numeric(column, errors="coerce")
+    days = days.where((days > _EXCEL_BUG) & (days < _EXCEL_END))
+    counted = (days * _MS_OF_A_DAY).round()
+    return pd.to_datetime(counted, unit="ms", origin=pd.Timestamp(_EXCEL_BEGIN), errors="coerce")
+
+
 def read_weeks(column: pd.Series) -> "pd.Series[pd.Timestamp]":
-    """The Monday of ISO weeks such as 2024-W05 and 2024W05, or the day that is named (2024-W05-3); NaT for other cells."""
-    parts = column.astype("str").str.extract(rf"^{_WEEK}$")
+    """The Monday of ISO weeks such as 2024-W05, 2024W05, 202405, 2024 5 and KW05/2024, or the day that is named (2024-W05-3).
+
+    NaT for other cells.
+    """
+    cells = column.astype("str")
+    parts, turned = cells.str.extract(rf"^{_WEEK}$"), cells.str.extract(rf"^{_WEEK_AND_YEAR}$")
+    parts[0], parts[1] = parts[0].fillna(turned[1]), parts[1].fillna(turned[0])
     weeks = parts[0] + "-W" + parts[1].str.zfill(2) + "-" + parts[2].fillna("1")
     found = pd.to_datetime(weeks, format="%G-W%V-%u", errors="coerce")
     # Some readers take week 53 of a year of 52 for the first week of the next one.
@@ -73,6 +90,8 @@ def written_numbers(column: pd.Series, form: str) -> pd.Series:
     """Whole numbers as texts that a format reads, with the zeros that a number has lost in front; other columns as they are."""
     if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return column
+    if form in _WITH_POINTS:
+        return column.map(_WITH_POINTS[form].format, na_action="ignore")
     texts = column.map(lambda cell: f"{cell:.0f}" if pd.notna(cell) and cell % 1 == 0 else cell, na_action="ignore")
     digits = len(pd.Timestamp(2024, 12, 31, 23).strftime(form))
     return texts.map(lambda cell: cell.zfill(digits) if isinstance(cell, str) else str(cell), na_action="ignore")
@@ -82,28 +101,29 @@ def advice_for_numbers(column: pd.Series) -> str:
     """Which `time_format` reads a column of numbers, as far as the numbers tell."""
     numbers = pd.to_numeric(column, errors="coerce").dropna()
     low, high = (float(numbers.min()), float(numbers.max())) if len(numbers) else (0.0, 0.0)
-    if _SECONDS[0] <= low and high <= _SECONDS[1] and not _are_dates(numbers):
-        return "data.time_format: epoch_s, if these are seconds since 1970"
-    if _SECONDS[0] * 1e3 <= low and high <= _SECONDS[1] * 1e3 and not _are_dates(numbers):
-        return "data.time_format: epoch_ms, if these are milliseconds since 1970"
-    if len(numbers) and _are_dates(numbers):
-        return f"data.time_format: '{_DIGITS[len(f'{low:.0f}')]}'"
+    counted = next((word for word, (least, most) in COUNTS.items() if least <= low and high <= most), None)
+    if counted is not None and not are_dates(numbers):
+        return f"data.time_format: {counted}, if these are {_CALLED[EPOCHS[counted]]} since 1970"
+    if _RECENT_DAYS[0] <= low and high <= _RECENT_DAYS[1]:
+        return f"data.time_format: {EXCEL_DAYS}, if these are days as a workbook counts them"
+    if len(numbers) and (form := are_dates(numbers)):
+        return f"data.time_format: '{form}'"
     return (
         "data.time_format: epoch_s, epoch_ms or a format such as '%Y%m%d'. If they only count the rows, leave `time` and "
         "`every` out"
     )
 
 
-def _are_dates(numbers: pd.Series) -> bool:
-    """Whether all of them are dates written without anything between year, month and day."""
-    if not (numbers % 1 == 0).all():
-        return False
+def are_dates(numbers: pd.Series) -> str | None:
+    """The format of numbers that are all dates with nothing between year, month, day, hour, ...; None for others."""
+    if not len(numbers) or not (numbers % 1 == 0).all():
+        return None
     texts = numbers.head(1_000).map("{:.0f}".format)
     form = _DIGITS.get(len(texts.iloc[0]))
     if form is None or texts.str.len().nunique() > 1:
-        return False
+        return None
     found = pd.to_datetime(texts, format=form, errors="coerce")
-    return bool(found.notna().all()) and bool(found.dt.year.between(1900, 2100).all())
+    return form if bool(found.notna().all()) and bool(found.dt.year.between(1900, 2100).all()) else None
 
 
 def column_of_times(frame: pd.DataFrame, names: Sequence[str], form: str | None, origin: str) -> pd.Series:
@@ -197,7 +217,9 @@ def as_written(times: pd.DatetimeIndex, form: str | None) -> np.ndarray | pd.Ind
     In UTC no hour is there twice, and any zone is brought to that of training.
     """
     if form is not None and form in EPOCHS:
-        return np.asarray(times.as_unit("ns").asi8 // (10**9 if EPOCHS[form] == "s" else 10**6))
+        return np.asarray(times.as_unit("ns").asi8 // int(1e9 / _PER_SECOND[EPOCHS[form]]))
+    if form == EXCEL_DAYS:
+        return np.asarray((times.tz_localize(None) - pd.Timestamp(_EXCEL_BEGIN)) / pd.Timedelta(days=1))
     if form is None:
         return (times if times.tz is None else times.tz_convert("UTC")).astype(str)
     if form == QUARTER:

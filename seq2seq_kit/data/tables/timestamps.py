@@ -17,13 +17,16 @@ from seq2seq_kit.data.tables.month_names import in_english
 from seq2seq_kit.data.tables.time_formats import (
     advice_for_numbers,
     counted_times,
+    read_excel_days,
     read_quarters,
     read_weeks,
     written_numbers,
 )
+from seq2seq_kit.data.tables.time_orders import forms_of, refuse_other_order
 from seq2seq_kit.data.tables.time_style import TimeStyle, zone_of
+from seq2seq_kit.data.tables.time_texts import a_day_later, beginnings, without_24
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.recipe.time_fields import EPOCHS, ISO_WEEK, QUARTER
+from seq2seq_kit.recipe.time_fields import EPOCHS, EXCEL_DAYS, ISO_WEEK, QUARTER
 
 _EXAMPLE = "2024-01-31 13:00"
 _OFFSET = r":\d{2}(?:[.,]\d+)?\s*(?:Z|UTC|[+-]\d{2}(?::?\d{2})?)$"
@@ -86,18 +89,25 @@ def _read_times(
         times = column
     elif style.format is not None and style.format in EPOCHS:
         times = counted_times(column, EPOCHS[style.format], time, origin)
+    elif style.format == EXCEL_DAYS:
+        times = read_excel_days(column)
     elif style.format == ISO_WEEK:
         times = read_weeks(column)
     elif style.format == QUARTER:
         times = read_quarters(column)
     else:
-        read = in_english(column)
+        read = in_english(beginnings(column))
         if style.format is not None:
             read = written_numbers(read, style.format)
         else:
             _refuse_without_year(read, time, origin)
             day_first = _day_first(read, day_first, time, origin)
+        # ISO 8601 knows 24:00, pandas does not.
+        read, late = without_24(read, digits=(style.format or "").endswith(" %H"))
         times = _parse(read, style, day_first, style.reads_as or (trained.zone if trained else ""), time, origin)
+        times = a_day_later(times, late)
+        if style.format is None:
+            refuse_other_order(read, times, day_first, time, origin)
     _refuse_missing(column, times, time, origin, *piece, style)
     found = pd.DatetimeIndex(times)
     if style.reads_as:
@@ -162,7 +172,7 @@ def _day_first(column: pd.Series, known: bool | None, time: str, origin: str) ->
     first, second = (bool((numbers[place] > 12).any()) for place in (0, 2))
     row = int(numbers.index[0]) if numbers.index.is_unique and isinstance(column.index, pd.RangeIndex) else 0
     cell = str(column.dropna().iloc[0]).strip()
-    day, month = (guess_datetime_format(cell, dayfirst=way) or "%d/%m/%Y" for way in (True, False))
+    day, month = forms_of(cell)
     if first and second:
         found = numbers[(numbers > 12).any(axis=1)]
         raise DataError(
@@ -197,10 +207,10 @@ def _parse(
         try:
             return _parsed(column, style.format, day_first, utc=utc)
         except (ValueError, TypeError, OverflowError):
-            if utc or not zone or not _all_with_offset(column):
+            if utc or not zone or not all_with_offset(column):
                 break
     cells = column.dropna()
-    if style.format is None and not _all_with_offset(column):
+    if style.format is None and not all_with_offset(column):
         said = f"some timestamps have an offset from UTC and others none, such as {cells.iloc[0]} and {cells.iloc[-1]}"
         advice = "write all of them in UTC, or all without a zone"
     else:
@@ -227,7 +237,8 @@ def _parsed(column: pd.Series, form: str | None, day_first: bool | None, *, utc:
     return times
 
 
-def _all_with_offset(column: pd.Series) -> bool:
+def all_with_offset(column: pd.Series) -> bool:
+    """Whether each time says how far it is from UTC."""
     if pd.api.types.infer_dtype(column, skipna=True) != "string":
         return all(getattr(cell, "tzinfo", None) is not None for cell in column.dropna())
     return bool(column.dropna().astype("str").str.strip().str.contains(_OFFSET, regex=True).all())

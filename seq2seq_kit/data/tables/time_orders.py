@@ -1,0 +1,81 @@
+"""The order of day, month and year in dates of numbers: what else than the order that was found the rows may have."""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.errors import DataError
+
+_NUMBERS = re.compile(r"(\d{1,4})([./-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)")
+_SHORT = r"^\s*(\d{2})([./-])(\d{2})\2(\d{2})(?!\d)"
+_TIMES = (
+    (r"\d{1,2}:\d{2}:\d{2}[.,]\d+", "%H:%M:%S.%f"),
+    (r"\d{1,2}:\d{2}:\d{2}", "%H:%M:%S"),
+    (r"\d{1,2}:\d{2}", "%H:%M"),
+    (r"\d{1,2}", "%H"),
+)
+_TWICE = 2
+
+
+def forms_of(cell: str) -> tuple[str, str]:
+    """The formats that read a text such as 03/04/24 9 AM with the day first and with the month first."""
+    found = _NUMBERS.search(cell)
+    if found is None:
+        return "%d/%m/%Y", "%m/%d/%Y"
+    sign, year = found[2], "%Y" if len(found[4]) > _TWICE else "%y"
+    return tuple(  # type: ignore[return-value]
+        f"{_timed(cell[: found.start()])}{first}{sign}{second}{sign}{year}{_timed(cell[found.end() :])}"
+        for first, second in (("%d", "%m"), ("%m", "%d"))
+    )
+
+
+def _timed(text: str) -> str:
+    """What stands before or behind a date, its time of day as a format."""
+    half = re.search(r"\s*[AaPp][Mm]\b", text)
+    for form, read in _TIMES:
+        if re.search(form, text):
+            text = re.sub(form, read.replace("%H", "%I") if half else read, text, count=1)
+            break
+    return re.sub(r"[AaPp][Mm]\b", "%p", text)
+
+
+def refuse_other_order(column: pd.Series, times: pd.Series, day_first: bool | None, time: str, origin: str) -> None:
+    """Raises `DataError` where times come in no order, as dates were read, and in a strict one as they may be read, too.
+
+    11/05/31 may be the 31st of May 2011, and days up to 12 may have changed places with their months in a workbook.
+    """
+    if day_first is None or len(times) <= _TWICE or _goes_on(times):
+        return
+    texts = column.astype("str")
+    short = texts.str.extract(_SHORT)
+    if short.notna().to_numpy().all():
+        sign = str(short[1].iloc[0])
+        form = f"%y{sign}%m{sign}%d" + _timed(str(texts.iloc[0]).strip()[8:])
+        if _goes_on(pd.to_datetime(texts.str.strip(), format=form, errors="coerce")):
+            raise DataError(
+                f"{origin}, column {time}: {texts.iloc[0]!r} may have the year first: read so, the rows follow each other, "
+                f"with the {'day' if day_first else 'month'} first they do not. Say it: data.time_format: '{form}' "
+                f"or '{forms_of(str(texts.iloc[0]).strip())[0 if day_first else 1]}'",
+                code="ambiguous_dates",
+            )
+    other = pd.to_datetime(texts, errors="coerce", dayfirst=not day_first, format="mixed")
+    found = texts.str.extract(_NUMBERS)
+    if found[[0, 2]].isna().to_numpy().any():
+        return
+    numbers = found[[0, 2]].astype(int)
+    either = ((numbers <= 12).all(axis=1) & (numbers[0] != numbers[2])).to_numpy()
+    if either.any() and _goes_on(times.where(~either, other)):
+        row = int(np.flatnonzero(either)[0])
+        raise DataError(
+            f"{origin}, column {time}: some dates have the day first and others the month, it seems: with the "
+            f"{'day' if day_first else 'month'} first everywhere the rows are in no order, and they follow each other where days "
+            f"up to 12, such as {texts.iloc[row]!r} in row {row + 1}, are read the other way. A workbook that was opened with "
+            "another language does that. Write all dates year first, 2024-01-31",
+            code="ambiguous_dates",
+        )
+
+
+def _goes_on(times: pd.Series) -> bool:
+    """Whether all times are known and each is behind the one before it, or before it."""
+    return bool(times.notna().all()) and (times.is_monotonic_increasing or times.is_monotonic_decreasing)

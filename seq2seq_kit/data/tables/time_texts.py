@@ -1,0 +1,59 @@
+"""Texts of times that pandas does not read as they stand: 24:00, and a span of which the beginning counts."""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+_MIDNIGHT = re.compile(r"(?<=[\sT])24(?P<sign>[:.h])00(?P<rest>(?:[:.]00(?:[.,]0+)?)?)(?!\d)")
+_HOUR_24 = re.compile(r"(?<=\d )24$")
+_SPAN = re.compile(
+    r"\s*(?P<first>\d[^\u2013\u2014]*?\d)(?:\s+(?:-|\u2013|\u2014|to|bis)\s+|\s*[\u2013\u2014]\s*)(?P<second>\d.*?\d)\s*"
+)
+_OF_DAY = re.compile(r"(?P<first>(?:.*\s)?\d{1,2}:\d{2})\s*-\s*\d{1,2}:\d{2}")
+_DAY = pd.Timedelta(days=1)
+
+
+def beginnings(column: pd.Series) -> pd.Series:
+    """Texts of spans, `01.01.2024 00:00 - 01.01.2024 01:00`, as their beginnings; other columns as they are."""
+    if not _are_texts(column):
+        return column
+    cells = column.dropna()
+    for form in (_OF_DAY, _SPAN):
+        if not form.fullmatch(str(cells.iloc[0])):
+            continue
+        found = [form.fullmatch(str(cell)) for cell in cells]
+        if all(found) and (form is _OF_DAY or all(_are_alike(each) for each in found if each)):
+            read = pd.Series([each["first"] for each in found if each], index=cells.index, dtype=object)
+            return read.reindex(column.index).rename(column.name)
+    return column
+
+
+def _are_alike(found: re.Match[str]) -> bool:
+    """Whether both ends of a span are written alike: digits where digits are."""
+    first, second = (re.sub(r"\d+", "0", found[end]) for end in ("first", "second"))
+    return first == second
+
+
+def without_24(column: pd.Series, *, digits: bool = False) -> tuple[pd.Series, np.ndarray | None]:
+    """Texts whose 24:00 is written as 00:00, and which of them are of the day after; None where there is none.
+
+    `digits`: whether a last number 24 is an hour, too: `2024-01-31 24`.
+    """
+    if not _are_texts(column):
+        return column, None
+    form = _HOUR_24 if digits else _MIDNIGHT
+    cells = column.astype("str").where(column.notna())
+    zeros = "00" if digits else r"00\g<sign>00\g<rest>"
+    turned = cells.str.replace(form, zeros, regex=True)
+    there = (turned != cells).to_numpy(dtype=bool) & column.notna().to_numpy()
+    return (turned, there) if there.any() else (column, None)
+
+
+def a_day_later(times: pd.Series, there: np.ndarray | None) -> pd.Series:
+    """Times of which some, see `without_24`, are those of the next day."""
+    return times if there is None else times.where(~there, times + _DAY)
+
+
+def _are_texts(column: pd.Series) -> bool:
+    return bool(column.notna().any()) and pd.api.types.infer_dtype(column, skipna=True) == "string"

@@ -1,0 +1,84 @@
+"""Columns of numbers that say when: counts since 1970, dates without signs between, days as workbooks count them."""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from seq2seq_kit.data.tables.time_formats import COUNTS, are_dates, read_weeks
+from seq2seq_kit.recipe.time_fields import EXCEL_DAYS, ISO_WEEK
+
+HINT = re.compile(
+    r"date|time|stamp|datum|zeit|uhr|fecha|hora|heure|jour|\bdata\b|\btag\b|month|monat|mois|\bmes\b|week|woche|year|jahr"
+    r"|\bday\b|epoch|unix|period|yyyy|^ts$|^t$|^ds$|^dt$|^d$|^at$|^when$",
+    re.I,
+)
+_WEEK = re.compile(r"week|woche|\bkw\b|\bwk\b|semaine|semana|settimana", re.I)
+_RECENT_DAYS = (20_000, 60_000)  # of a workbook: October 1954 to April 2064
+_OF_PLACES = re.compile(r"(?i)date|time|stamp|datum|zeit|fecha|^(ts|ds|dt)$")
+TOLD = {
+    "epoch_s": "numbers that count seconds since 1970, in UTC",
+    "epoch_ms": "numbers that count milliseconds since 1970, in UTC",
+    "epoch_us": "numbers that count microseconds since 1970, in UTC",
+    "epoch_ns": "numbers that count nanoseconds since 1970, in UTC",
+    EXCEL_DAYS: "numbers that count days as a workbook does",
+    ISO_WEEK: "numbers of a year and its week, such as 202405",
+}
+
+
+def kind_of_numbers(column: pd.Series, name: str) -> str:
+    """The `time_format` of a column of numbers; empty where it tells no time."""
+    cells = column.dropna().to_numpy(dtype=np.float64)
+    if not len(cells) or np.isinf(cells).any():
+        return ""
+    low, high, ordered = cells.min(), cells.max(), bool((np.diff(cells) > 0).all())
+    hinted, whole = bool(HINT.search(name)), bool((cells == np.round(cells)).all())
+    if hinted and not whole and _are_years_and_months(np.round(cells * 100, 4)):
+        return "%Y.%m"
+    if hinted and not whole and _are_years_and_months(np.round(cells % 1 * 1e4 * 100 + cells // 1, 2)):
+        return "%m.%Y"
+    if _OF_PLACES.search(name) and _RECENT_DAYS[0] <= low and high <= _RECENT_DAYS[1] and high > low and _run(cells):
+        return EXCEL_DAYS
+    digits = are_dates(pd.Series(cells)) if low >= 1e7 and (hinted or ordered) else None
+    if digits is not None and (hinted or low < 1e8) and _are_all_dates(cells, digits):
+        return digits
+    for word, (least, most) in COUNTS.items():
+        if least <= low and high <= most and high > low and (hinted or (ordered and whole)):
+            return word if hinted or (len(cells) > 2 and low >= 10 * least) else ""
+    if not whole:
+        return ""
+    if hinted and low >= 190001 and high <= 210053 and (cells % 100 >= 1).all() and len(np.unique(cells % 100)) > 1:
+        if (cells % 100 <= 12).all():  # of dates such as 050131 some day is larger
+            return "%Y%m"
+        weeks = pd.Series(cells.astype(np.int64))
+        if _WEEK.search(name) and read_weeks(weeks).notna().all():
+            return ISO_WEEK
+    if hinted and (cells > 0).all() and high <= 991231 and low >= 10101:
+        texts = pd.Series(cells.astype(np.int64).astype(str)).str.zfill(6)
+        read = pd.to_datetime(texts, format="%y%m%d", errors="coerce")
+        return "%y%m%d" if len(cells) > 2 and read.notna().all() and (ordered or high > 311299) else ""
+    return (
+        "%Y"
+        if hinted and low >= 1500 and high <= 2200 and high > low and re.search(r"year|jahr|date|time|an", name, re.I)
+        else ""
+    )
+
+
+def _are_years_and_months(numbers: np.ndarray) -> bool:
+    """Whether numbers are consecutive months of more than a year: 202401 to 202412, and so on."""
+    whole, months = np.round(numbers), np.round(numbers) % 100
+    if (whole != numbers).any() or whole.min() < 150_000 or whole.max() > 220_012:
+        return False
+    apart = np.diff(np.unique((whole // 100) * 12 + months))
+    return bool(((months >= 1) & (months <= 12)).all()) and len(apart) >= 12 and bool((apart == 1).all())
+
+
+def _run(cells: np.ndarray) -> bool:
+    """Whether numbers go on without turning back, as times do."""
+    apart = np.diff(cells)
+    return bool((apart >= 0).all() or (apart <= 0).all())
+
+
+def _are_all_dates(cells: np.ndarray, form: str) -> bool:
+    texts = pd.Series(cells.astype(np.int64).astype(str))
+    return bool(pd.to_datetime(texts, format=form, errors="coerce").notna().all())
