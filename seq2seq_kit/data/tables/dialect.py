@@ -97,7 +97,7 @@ def detect(path: str | Path, given: Mapping[str, object] | None = None) -> Detec
     if found := next((each for each in _NO_TABLE if each[0].match(text)), None):
         anew = "A page that only reports a failure has none: get the file anew. " if "HTML" in found[1] else ""
         raise DataError(
-            f"{path} is named like a table of text and holds {found[1]}. {anew}Read it in Python and hand the frame to draft_recipe "
+            f"{path} is named like a table of text and holds {found[1]}. {anew}Read it in Python, hand the frame to draft_recipe "
             f"and train: {found[2].format(path=str(path))}",
             code="unknown_file_type",
         )
