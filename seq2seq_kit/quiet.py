@@ -23,8 +23,8 @@ def load_tensorflow() -> None:
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
-    """Captures output on file descriptor 2 and shows it only if the block fails."""
+def held_back(*, shown: bool = True) -> Iterator[None]:
+    """Captures output on file descriptor 2 and shows it only if the block fails; without `shown` not then either."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as sink:
@@ -34,7 +34,7 @@ def held_back() -> Iterator[None]:
         except BaseException:
             sys.stderr.flush()
             sink.seek(0)
-            os.write(kept, sink.read())
+            os.write(kept, sink.read() if shown else b"")
             raise
         finally:
             sys.stderr.flush()

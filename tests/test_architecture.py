@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "drift": {"findings"},
     "training": {"errors", "recipe", "data", "models"},
     "executing": {"errors", "processes", "data", "training"},
-    "exports": {"errors", "data", "models"},
+    "exports": {"errors", "quiet", "data", "models"},
     "bundles": {"errors", "findings", "processes", "recipe", "data", "models", "evaluation", "anomalies"}
     | {"intervals", "exports", "drift"},
     "results": {"text", "errors", "findings", "recipe", "training", "evaluation", "bundles", "anomalies"},

@@ -216,7 +216,7 @@ class Bundle(SaysWhatItCannot, ABC):
 
         Args:
             out: A new folder with graphs, description and golden inputs; or a new file that ends in `.onnx`, one graph.
-            format: `onnx`, with the extra `export`; `saved_model` or `keras`: the network alone, in scaled units.
+            format: `onnx`, with the extra `export`; `saved_model`, `litert` or `keras`: the network alone, in scaled units.
             frame: Rows to compare on; None: those of the recipe's source where it can be read, otherwise inputs are drawn.
 
         Raises:

@@ -17,14 +17,14 @@ from seq2seq_kit.bundles.base import Arrays, Bundle, rows_given, sourced
 from seq2seq_kit.bundles.files import versions
 from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.errors import ArgumentError, KitError
-from seq2seq_kit.exports.placing import put
+from seq2seq_kit.exports.placing import put, refuse_existing
 from seq2seq_kit.exports.program import SUFFIX, Case, Exported, Parity, Port, Program, plain_scale
 from seq2seq_kit.recipe import dump_recipe
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMATS = ("onnx", "saved_model", "keras")
+FORMATS = ("onnx", "saved_model", "litert", "keras")
 COMPARED = 1_000  # windows or sequences
 _PACKAGES = ("onnx", "onnxruntime")
 RUNTIME = ("numpy", "pandas", "onnxruntime", "pydantic", "ruamel.yaml", "psutil", "rich")
@@ -41,7 +41,7 @@ def export_bundle(
             f"format must be one of {', '.join(FORMATS)}. Received: format={format!r}", code="invalid_argument"
         )
     if format != "onnx":
-        return _as_keras(bundle, path) if format == "keras" else _as_saved_model(bundle, path)
+        return _NETWORKS[format](bundle, path)
     require_packages()
     from seq2seq_kit.exports.writing import write_file, write_folder
 
@@ -193,3 +193,18 @@ def _as_saved_model(bundle: Bundle, path: Path) -> Exported:
     put(path, write)
     sizes = sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
     return Exported(path, {"serving_default": found[0]}, {"serving_default": sizes}, (_SCALED,))
+
+
+def _as_litert(bundle: Bundle, path: Path) -> Exported:
+    """The network alone, in scaled units, for phones and small machines."""
+    from seq2seq_kit.exports.litert import LITERT_SUFFIX, litert_of, write_litert
+
+    if path.suffix != LITERT_SUFFIX:
+        path = path.with_name(f"{path.name}{LITERT_SUFFIX}")
+    refuse_existing(path)
+    content, found = litert_of(bundle.model), list[Parity]()
+    put(path, lambda partial: found.append(write_litert(bundle.model, network_of(bundle, "network"), content, partial)))
+    return Exported(path, {"network": found[0]}, {"network": len(content)}, (_SCALED,))
+
+
+_NETWORKS = {"keras": _as_keras, "saved_model": _as_saved_model, "litert": _as_litert}

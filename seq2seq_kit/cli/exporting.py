@@ -6,7 +6,9 @@ import argparse
 def arguments(verb: argparse.ArgumentParser) -> None:
     """What the verb takes."""
     verb.add_argument("run", metavar="RUN", help="id of a run, or path of a bundle")
-    verb.add_argument("--format", choices=["onnx", "saved_model", "keras"], default="onnx", help="default: onnx")
+    verb.add_argument(
+        "--format", choices=["onnx", "saved_model", "litert", "keras"], default="onnx", help="default: onnx"
+    )
     verb.add_argument(
         "--out", metavar="FOLDER|FILE", help="new folder, or a file that ends in .onnx; default: the recipe's name_onnx"
     )

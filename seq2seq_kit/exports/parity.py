@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 
 from seq2seq_kit.errors import BundleError
-from seq2seq_kit.exports.program import LIMIT, Case, Parity, Program
+from seq2seq_kit.exports.program import LIMIT, Parity, Program, differences
 
 Answer = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
 
@@ -29,7 +29,7 @@ def compare(program: Program, written: bytes) -> Parity:
             "written. Export with another version of onnxruntime, or report the recipe",
             code="export_differs",
         ) from error
-    found = [_differences(case, outputs) for case, outputs in pairs]
+    found = [differences(case, outputs) for case, outputs in pairs]
     absolute, relative = (max(each[place] for each in found) for place in range(2))
     if not relative <= LIMIT:
         raise BundleError(
@@ -53,25 +53,3 @@ def runner(written: bytes) -> Answer:
         return list(session.run(None, dict(zip(names, inputs, strict=True))))
 
     return answer
-
-
-def _differences(case: Case, outputs: Sequence[np.ndarray]) -> tuple[float, float]:
-    absolute = relative = 0.0
-    counts = case.counts or [None] * len(outputs)
-    for found, expected, center, scale, counted in zip(
-        outputs, case.outputs, case.center, case.scale, counts, strict=True
-    ):
-        if found.shape != expected.shape or (np.isnan(found) != np.isnan(expected)).any():
-            return float("inf"), float("inf")
-        expected = expected.astype(np.float64)
-        with np.errstate(invalid="ignore"):
-            off = np.where(found == expected, 0.0, np.abs(found - expected))  # two infinities are the same
-        off = np.where(np.isnan(expected), 0.0, off)
-        size = np.maximum(np.abs(np.nan_to_num(expected) - center), scale)
-        if counted is not None:
-            off = np.where(counted, off, 0.0)
-        absolute, relative = (
-            max(absolute, float(off.max(initial=0.0))),
-            max(relative, float((off / size).max(initial=0.0))),
-        )
-    return absolute, relative

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LIMIT = 1e-5  # of the scale: float32's rounding over some hundred steps stays a tenth of it
 SUFFIX = ".onnx"
-ExportFormat = Literal["onnx", "saved_model", "keras"]
+ExportFormat = Literal["onnx", "saved_model", "litert", "keras"]
 Size = int | str  # a word where it is open: `batch`, `steps`
 Write = Callable[["Graph", "list[Value]"], "list[Value]"]
 
@@ -77,6 +77,29 @@ def plain_scale(outputs: Sequence[np.ndarray]) -> list[np.ndarray | float]:
     return [
         max(1.0, float(np.sqrt(np.mean(np.square(each, dtype=np.float64))))) if each.size else 1.0 for each in outputs
     ]
+
+
+def differences(case: Case, outputs: Sequence[np.ndarray]) -> tuple[float, float]:
+    """How far outputs are from a case's: the largest difference, and over the scale of its cell; infinite for other shapes."""
+    absolute = relative = 0.0
+    counts = case.counts or [None] * len(outputs)
+    for found, expected, center, scale, counted in zip(
+        outputs, case.outputs, case.center, case.scale, counts, strict=True
+    ):
+        if found.shape != expected.shape or (np.isnan(found) != np.isnan(expected)).any():
+            return float("inf"), float("inf")
+        expected = expected.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            off = np.where(found == expected, 0.0, np.abs(found - expected))  # two infinities are the same
+        off = np.where(np.isnan(expected), 0.0, off)
+        size = np.maximum(np.abs(np.nan_to_num(expected) - center), scale)
+        if counted is not None:
+            off = np.where(counted, off, 0.0)
+        absolute, relative = (
+            max(absolute, float(off.max(initial=0.0))),
+            max(relative, float((off / size).max(initial=0.0))),
+        )
+    return absolute, relative
 
 
 @dataclass(frozen=True)

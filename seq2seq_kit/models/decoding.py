@@ -200,11 +200,12 @@ def _vectors_of(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     return lambda tokens: layer(tokens[:, None])[:, 0]
 
 
-def compile_free_forecast(model: keras.Model) -> Callable[..., tf.Tensor]:
+def compile_free_forecast(model: keras.Model, *, unrolled: bool = False) -> Callable[..., tf.Tensor]:
     """An autoregressive forecaster, run on its own output.
 
     Args:
         model: From `build_feedback_forecaster`.
+        unrolled: With a copy of the decoder for each step instead of a loop, for runtimes that have none.
 
     Returns:
         A function, to be called inside or outside of a graph, from `inputs` and, where the model has it, `future`, tensors or
@@ -230,6 +231,13 @@ def compile_free_forecast(model: keras.Model) -> Callable[..., tf.Tensor]:
             return (step + 1, value, written.write(step, value), *after)
 
         first = tf.ensure_shape(before.newest(inputs), (None, model.output_shape[2]))
+        if unrolled:
+            values = [first]
+            for step in range(steps):
+                read = values[-1] if future is None else tf.concat([values[-1], future[:, step]], axis=-1)
+                value, states, _ = decoder.step(read, states, memory)
+                values.append(value)
+            return tf.stack(values[1:], axis=1)
         done = tf.while_loop(lambda step, *rest: step < steps, advance, (0, first, written, *states))
         return tf.transpose(done[2].stack(), (1, 0, 2))
 

@@ -98,9 +98,9 @@ def _forget() -> None:
         forget_operations()
 
 
-def one_step(model: keras.Model) -> Callable[..., tf.Tensor]:
-    """A function from the tensors of `forward_inputs` to the output, to be traced."""
-    own = _free_forecast(model) if len(forward_inputs(model)) < len(model.inputs) else None
+def one_step(model: keras.Model, *, unrolled: bool = False) -> Callable[..., tf.Tensor]:
+    """A function from the tensors of `forward_inputs` to the output, to be traced; `unrolled`: see `compile_free_forecast`."""
+    own = _free_forecast(model, unrolled) if len(forward_inputs(model)) < len(model.inputs) else None
 
     def step(*inputs: tf.Tensor) -> tf.Tensor:
         if own is not None:
@@ -110,9 +110,10 @@ def one_step(model: keras.Model) -> Callable[..., tf.Tensor]:
     return step
 
 
-def _free_forecast(model: keras.Model) -> Callable[..., tf.Tensor]:
+def _free_forecast(model: keras.Model, unrolled: bool) -> Callable[..., tf.Tensor]:
     """An autoregressive forecaster, run on its own output; of an ensemble each member on its own, combined at the end."""
-    combine, runs = combining(model), [compile_free_forecast(member) for member in members_of(model)]
+    combine = combining(model)
+    runs = [compile_free_forecast(member, unrolled=unrolled) for member in members_of(model)]
     return runs[0] if combine is None else lambda *inputs: combine([run(*inputs) for run in runs])
 
 

@@ -348,7 +348,8 @@ def test_connections_that_wait_when_the_port_is_closed_are_taken() -> None:
             asyncio.get_running_loop().call_later(
                 0.0001, lambda: clients.extend(socket.create_connection(place, timeout=5) for _ in range(5))
             )
-            answers.extend(await asyncio.to_thread(lambda: [time.sleep(0.3), *map(ask, clients)][1:]))
+            await asyncio.sleep(0.3)
+            answers.extend([await asyncio.to_thread(ask, each) for each in clients])
             await closing
 
     asyncio.run(end())
