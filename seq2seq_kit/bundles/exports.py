@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -72,6 +72,23 @@ def read_export(
     except Exception as error:  # whatever crafted words, arrays and graphs make JSON, NumPy and the runtime say
         raise BundleError(f"{folder} is not an export of this kit: {error}", code="bundle_damaged") from error
     return bundle
+
+
+def read_parts(folder: Path, name: str) -> tuple[dict[str, Any], bytes]:
+    """The description of an export and the bytes of one of its graphs, which is the one that was written; nothing is run.
+
+    Raises:
+        BundleError: The folder is damaged, foreign or from a newer kit, or has no such graph.
+    """
+    head = _read_head(folder)
+    programs: dict[str, Any] = head["programs"]
+    if name not in programs:
+        said = f"{folder}: the export has no graph `{name}`. Its graphs: {', '.join(map(str, programs))}. Load the bundle itself"
+        raise BundleError(said, code="export_not_runnable")
+    try:
+        return head, _content(folder, programs[name]["file"], head["sha256"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{folder} is not an export of this kit: {error}", code="bundle_damaged") from error
 
 
 def _read_head(folder: Path) -> dict[str, dict[str, dict[str, str]]]:

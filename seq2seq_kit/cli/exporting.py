@@ -29,3 +29,20 @@ def export(options: argparse.Namespace) -> None:
     for name, parity in done.parity.items():
         print(f"{name}: {done.bytes[name]:,} bytes; {parity}")
     print(f"wrote {done.path}")
+
+
+def page_arguments(verb: argparse.ArgumentParser) -> None:
+    """What `page` takes."""
+    verb.add_argument("run", metavar="RUN", help="id of a run, or path of a bundle or of an exported folder")
+    verb.add_argument("--out", metavar="FILE", default="forecast.html", help="new file; default: forecast.html")
+    verb.add_argument("--runtime", metavar="FOLDER", required=True, help="node_modules/onnxruntime-web/dist")
+    verb.add_argument("--tracking-uri", help="folder or server; default: MLFLOW_TRACKING_URI, else mlruns/")
+
+
+def page(options: argparse.Namespace) -> None:
+    """A forecast as a page."""
+    from seq2seq_kit.serving.browser import write_browser_page
+
+    how = {"runtime": options.runtime, "tracking_uri": options.tracking_uri}
+    path = write_browser_page(options.run, options.out, **how, say=print)
+    print(f"wrote {path}, {path.stat().st_size / 1e6:.1f} MB: open it in a browser and drop a CSV on it")

@@ -112,13 +112,14 @@ def whole_page(title: str, blocks: Iterable[str], *, interactive: Iterable[Path]
     )
 
 
-def program_page(title: str, program: str, data: Mapping[str, object]) -> str:
+def program_page(title: str, program: str, data: Mapping[str, object], *, policy: str = _PROGRAM) -> str:
     """A page that runs a program of the kit on data: `static/<program>.html`, `<program>_*.js` and `<program>.js`, with plotly.
 
     Args:
         title: Its title and first heading.
         program: Name of the program.
         data: What it shows, JSON-safe; arrays by `packed`.
+        policy: What the page may load and run.
     """
     static = Path(__file__).parent / "static"
     scripts = [static / "common.js", *sorted(static.glob(f"{program}_*.js")), static / f"{program}.js"]
@@ -130,7 +131,7 @@ def program_page(title: str, program: str, data: Mapping[str, object]) -> str:
     # The library comes first: `whole_page` knows it by its length, and the data may be longer.
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{for_page(title)}</title>'
-        f'<meta name="viewport" content="width=device-width"><meta http-equiv="Content-Security-Policy" content="{_PROGRAM}">'
+        f'<meta name="viewport" content="width=device-width"><meta http-equiv="Content-Security-Policy" content="{policy}">'
         f"<script>{get_plotlyjs()}</script><style>{style}</style></head><body{_TALL}><h1>{for_page(title)}</h1>{body}"
         f"{_kept('data', data)}{''.join(f'<script>{each}</script>' for each in written)}</body></html>\n"
     )
