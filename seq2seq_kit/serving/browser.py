@@ -91,7 +91,7 @@ def _described(head: dict[str, Any]) -> dict[str, Any]:
     calendar = list(data.get("calendar") or [])
     every = _milliseconds(data.get("every"))
     reasons = {
-        f"the task is {recipe['task']}": recipe["task"] != "forecast" or data.get("framing") != "horizon",
+        f"the task is {recipe['task']}, not over a horizon": data.get("framing") != "horizon",
         "it reads columns that are known ahead (data.known_future)": data.get("known_future"),
         "it reads categories or static columns": data.get("categories")
         or data.get("static")

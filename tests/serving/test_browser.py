@@ -126,7 +126,7 @@ def test_a_file_is_read_as_it_is_written() -> None:
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        ({"framing": "next_step"}, "the task is forecast"),
+        ({"framing": "next_step"}, "the task is forecast, not over a horizon"),
         ({"known_future": ["plan"]}, "known ahead"),
         ({"categories": ["day"]}, "categories"),
         ({"calendar": ["hour"], "time_zone": "Europe/Berlin"}, "time zone"),
