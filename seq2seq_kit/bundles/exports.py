@@ -91,6 +91,29 @@ def read_parts(folder: Path, name: str) -> tuple[dict[str, Any], bytes]:
         raise BundleError(f"{folder} is not an export of this kit: {error}", code="bundle_damaged") from error
 
 
+def copy_export(folder: str | Path, out: Path) -> None:
+    """Writes what an export consists of to a new folder: its head and the files that this names, by their digests.
+
+    Whatever else lies there stays behind, and a link is not followed: the folder may be a stranger's, the copy goes to others.
+
+    Raises:
+        BundleError: The folder is damaged or foreign, or one of its files is a link.
+    """
+    folder = Path(folder)
+    digests = _read_head(folder)["sha256"]
+    out.mkdir()
+    try:
+        for name in (HEAD, *digests):
+            if (folder / name).is_symlink():
+                said = f"{folder / name} is a link; expected a file of the export itself. Copy the folder with what it points to"
+                raise BundleError(said, code="bundle_damaged")
+        for name in digests:
+            (out / name).write_bytes(_content(folder, name, digests))
+    except ValueError as error:
+        raise BundleError(f"{folder} is not an export of this kit: {error}", code="bundle_damaged") from error
+    (out / HEAD).write_bytes((folder / HEAD).read_bytes())
+
+
 def _read_head(folder: Path) -> dict[str, dict[str, dict[str, str]]]:
     try:
         head = bounds.read_json(folder / HEAD)

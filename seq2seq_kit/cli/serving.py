@@ -71,4 +71,5 @@ def image(options: argparse.Namespace) -> None:
         say=partial(print, flush=True),
     )
     print(f"wrote {done.path}, {done.bytes:,} bytes, from {done.base}")
-    print(f"  docker build -t NAME {done.path}\n  docker run --rm -p 8000:8000 -e {TOKEN}=... NAME")
+    print(f"  docker build -t NAME {done.path}\n  docker run --rm -p 127.0.0.1:8000:8000 -e {TOKEN}=... NAME")
+    print("plain HTTP, for this machine only: before others may ask it, put a proxy with TLS before it")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import platform
 import re
-import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from seq2seq_kit.bundles.exports import is_export
+from seq2seq_kit.bundles.exports import copy_export, is_export
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.exports.placing import put, refuse_existing
 from seq2seq_kit.opening import load
@@ -28,7 +27,8 @@ _ASKS = (
 _DOCKERFILE = """\
 # {title}: a server of predictions, without TensorFlow. Build and run it where Docker is:
 #   docker build -t {tag} .
-#   docker run --rm -p 8000:8000 -e {token}=... {tag}
+#   docker run --rm -p 127.0.0.1:8000:8000 -e {token}=... {tag}
+# It speaks plain HTTP: before others may ask it, put a proxy with TLS before it.
 FROM {base}
 ENV PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1 PORT=8000 WORKERS=1
 WORKDIR /app
@@ -79,11 +79,11 @@ def write_image(
         say: Is told what takes a while.
 
     Raises:
-        ArgumentError: The base is not pinned, or a package is not installed here.
+        ArgumentError: The base is not pinned, there is none for the Python that runs here, or a package is not installed.
         BundleError: The model is missing or damaged, cannot be exported or be run from its export, or the folder exists.
         TrackingError: No such run.
     """
-    base = base or _BASE.format(version=platform.python_version())
+    base = _own_base() if base is None else base
     if not _PINNED.fullmatch(base):
         said = "the base of an image is pinned by a tag or a digest, such as python:3.11.7-slim-bookworm"
         raise ArgumentError(f"{said}. Received: {base!r}. Give another --base", code="base_not_pinned")
@@ -93,13 +93,25 @@ def write_image(
     return Context(path, base, sum(each.stat().st_size for each in path.rglob("*") if each.is_file()))
 
 
+def _own_base() -> str:
+    """The image of the Python that runs here; one built from a development tree calls itself `3.11.7+`."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info.releaselevel != "final":
+        raise ArgumentError(
+            f"the Python that runs here is a pre-release of {version} ({sys.version_info.releaselevel}), for which no image can be "
+            "expected to stay. Run this in a released Python, or give another --base, such as python:3.11.7-slim-bookworm",
+            code="base_not_pinned",
+        )
+    return _BASE.format(version=version)
+
+
 def _write(
     run: str, folder: Path, base: str, json_only: bool, tracking_uri: str | None, say: Callable[[str], None]
 ) -> None:
     folder.mkdir()
     model = folder / "model"
     if is_export(run):
-        shutil.copytree(run, model)
+        copy_export(run, model)
     else:
         say("exporting the model")
         export_aside(run, tracking_uri, str(model))
@@ -123,3 +135,7 @@ def _write(
     (folder / "Dockerfile").write_text(text, encoding="utf-8")
     kept = ("constraints.txt", wheel.name, "model")
     (folder / ".dockerignore").write_text("*\n" + "".join(f"!{name}\n" for name in kept), encoding="utf-8")
+    for path in folder.rglob(
+        "*"
+    ):  # COPY keeps modes, and the container's user is another: a strict umask would lock it out
+        path.chmod(0o755 if path.is_dir() else 0o644)

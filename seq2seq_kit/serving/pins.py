@@ -30,12 +30,14 @@ def pinned(packages: Iterable[str]) -> dict[str, str]:
         ArgumentError: One of the packages is not installed, so nothing says which version works.
     """
     found, waiting = dict[str, str](), [Requirement(name) for name in packages]
+    seen = set[tuple[str, frozenset[str]]]()  # one package may be asked for again with extras
     asked = {canonicalize_name(each.name) for each in waiting}
     while waiting:
         wanted = waiting.pop()
         name = canonicalize_name(wanted.name)
-        if name in found:
+        if (name, frozenset(wanted.extras)) in seen:
             continue
+        seen.add((name, frozenset(wanted.extras)))
         try:
             needs, found[name] = distribution(name).requires or [], version(name)
         except PackageNotFoundError:

@@ -1,18 +1,23 @@
 """The context of an image: what stands in it, and that an environment made as its Dockerfile says answers as the model does."""
 
+import hashlib
 import json
 import os
+import platform
 import re
 import shlex
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import zipfile
+from collections import namedtuple
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -20,9 +25,10 @@ import pytest
 
 from seq2seq_kit.cli.main import main
 from seq2seq_kit.errors import ArgumentError, BundleError
+from seq2seq_kit.serving import image, pins
 from seq2seq_kit.serving.image import TOKEN, write_image
 from seq2seq_kit.serving.pins import pinned
-from tests.conftest import hourly_frame
+from tests.conftest import ROOT, hourly_frame
 from tests.serving.conftest import JSON, as_records
 
 NOBODY = 65534
@@ -103,6 +109,87 @@ def test_what_can_be_no_image_is_refused(context: Path, exported: Path, tmp_path
     (damaged / "network.onnx").write_bytes(b"")
     assert main(["image", str(damaged), "--out", str(tmp_path / "out")]) == 1
     assert [*tmp_path.iterdir()] == [damaged]
+
+
+def test_only_what_the_export_names_gets_into_the_image(exported: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "export"
+    shutil.copytree(exported, folder)
+    named = {path.name for path in folder.iterdir()}
+    secret = tmp_path / "id_ed25519"
+    secret.write_text("PRIVATE KEY")
+    for name in (".env", "token.txt"):
+        (folder / name).write_text("secret")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "config").write_text("secret")
+    (folder / "key").symlink_to(secret)
+    (folder / "home").symlink_to(tmp_path)
+    made = write_image(str(folder), tmp_path / "out").path
+    assert {path.name for path in (made / "model").iterdir()} == named
+
+    (folder / "requirements.txt").unlink()
+    (folder / "requirements.txt").symlink_to(exported / "requirements.txt")
+    with pytest.raises(BundleError, match=r"requirements\.txt is a link") as linked:
+        write_image(str(folder), tmp_path / "linked")
+    assert linked.value.code == "bundle_damaged"
+    shutil.copytree(exported, tmp_path / "crafted")
+    head = json.loads((exported / "export.json").read_text())
+    head["sha256"]["../id_ed25519"] = hashlib.sha256(secret.read_bytes()).hexdigest()
+    (tmp_path / "crafted" / "export.json").write_text(json.dumps(head))
+    with pytest.raises(BundleError, match="is no name of a file in the folder"):
+        write_image(str(tmp_path / "crafted"), tmp_path / "outside")
+
+
+def test_the_containers_user_can_read_what_a_strict_user_writes(exported: Path, tmp_path: Path) -> None:
+    shutil.copytree(exported, tmp_path / "export")
+    for path in (tmp_path / "export").iterdir():
+        path.chmod(0o600)
+    (tmp_path / "export").chmod(0o700)
+    before = os.umask(0o077)
+    try:
+        made = write_image(str(tmp_path / "export"), tmp_path / "out").path
+    finally:
+        os.umask(before)
+    for path in made.rglob("*"):
+        assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644), path
+
+
+Version = namedtuple("Version", "major minor micro releaselevel serial")
+
+
+def test_the_base_is_that_of_the_python_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "python_version", lambda: "3.11.7+")  # as one from a development tree says
+    monkeypatch.setattr(sys, "version_info", Version(3, 11, 7, "final", 0))
+    assert image._own_base() == "python:3.11.7-slim-bookworm"
+    monkeypatch.setattr(sys, "version_info", Version(3, 15, 0, "candidate", 1))
+    with pytest.raises(ArgumentError, match=r"a pre-release of 3\.15\.0 \(candidate\)") as caught:
+        write_image("nowhere", "nowhere")
+    assert caught.value.code == "base_not_pinned"
+
+
+def test_a_package_that_is_asked_for_again_with_extras_brings_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    needs = {
+        "first": ["both", "second"],
+        "second": ["both[fast]"],
+        "both": ["always", "quick; extra == 'fast'"],
+        "always": [],
+        "quick": [],
+    }
+    monkeypatch.setattr(pins, "distribution", lambda name: SimpleNamespace(requires=needs[name]))
+    monkeypatch.setattr(pins, "version", lambda name: "1.0")
+    assert [*pinned(["first"])] == sorted(needs)
+    assert [*pinned(["both", "both[fast]"])] == ["always", "both", "quick"]
+    assert [*pinned(["both[fast]", "both"])] == ["always", "both", "quick"]
+
+
+def test_a_container_is_published_to_this_machine_only(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["image", str(exported), "--out", str(tmp_path / "out")]) == 0
+    page = (ROOT / "docs/deploy.md").read_text()
+    for text in (capsys.readouterr().out, (tmp_path / "out" / "Dockerfile").read_text(), page):
+        assert re.findall(r"-p ([\w.:]+)", text) == ["127.0.0.1:8000:8000"] * text.count("-p ")
+        assert "docker run --rm -p 127.0.0.1:8000:8000" in text
+        assert "proxy with TLS" in text
 
 
 @pytest.fixture(scope="module")
