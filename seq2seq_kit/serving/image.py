@@ -98,8 +98,8 @@ def _own_base() -> str:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info.releaselevel != "final":
         raise ArgumentError(
-            f"the Python that runs here is a pre-release of {version} ({sys.version_info.releaselevel}), for which no image can be "
-            "expected to stay. Run this in a released Python, or give another --base, such as python:3.11.7-slim-bookworm",
+            f"the Python that runs here is a pre-release of {version} ({sys.version_info.releaselevel}), for which no image can "
+            "be expected to stay. Run this in a released Python, or give another --base, such as python:3.11.7-slim-bookworm",
             code="base_not_pinned",
         )
     return _BASE.format(version=version)
