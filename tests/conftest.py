@@ -1,5 +1,6 @@
 """Small real things that many tests need: a frame with a pattern, recipes that train in a second, trained runs."""
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from seq2seq_kit.results import TrainResult
 from seq2seq_kit.resuming import resume
 from seq2seq_kit.runs import train
 
+gc.disable()  # until all tests are collected, see `pytest_collection_finish`
 ROOT = Path(__file__).parent.parent
 # How long an example takes says something of the machine, and nothing of the code.
 settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -148,6 +150,15 @@ def stand_ins(name: str, folder: Path) -> dict[str, Any]:
     return {}
 
 
+def pytest_collection_finish() -> None:
+    """A million objects of TensorFlow, MLflow and the tests themselves stay to the end: never looked through for garbage."""
+    import hypothesis  # noqa: F401  # asks the garbage collector who refers to what, when it is imported
+
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
 # A test of one of these waits for a training, a sweep, a server or a browser.
 SLOW_FIXTURES = {
     *("result", "run", "runs", "found", "swept", "folded", "killed", "survivor", "replayed", "sweeps", "tracked"),
@@ -158,7 +169,9 @@ SLOW_FIXTURES = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what waits for one of `SLOW_FIXTURES`, or for what ends in `_run`, as slow; other slow tests say so themselves."""
     for item in items:
-        if any(name in SLOW_FIXTURES or name.endswith("_run") for name in getattr(item, "fixturenames", ())):
+        given = getattr(getattr(item, "callspec", None), "params", {}).values()  # names of runs to ask `request` for
+        names = [*getattr(item, "fixturenames", ()), *(value for value in given if isinstance(value, str))]
+        if any(name in SLOW_FIXTURES or name.endswith("_run") for name in names):
             item.add_marker(pytest.mark.slow)
     # A process that began a file of slow tests last would keep all of us waiting.
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))

@@ -16,6 +16,7 @@ import pytest
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.translate.evaluation import edit_distances
 from seq2seq_kit.validation import resolve
+from tests import forked
 from tests.conftest import ROOT, forecast_recipe, hourly_frame, stand_ins
 from tests.exports.bundled import untrained
 from tests.untyped import parse_recipe
@@ -174,7 +175,7 @@ def test_the_job_table_reads_the_figure_of_the_only_finished_run(tmp_path: Path)
 def test_the_check_of_a_gpu_says_that_there_is_none(tmp_path: Path) -> None:
     hidden = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(BENCHMARKS / "gpu.py")]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=hidden, timeout=300)
+    done = forked.run(command, cwd=tmp_path, env=hidden)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == "TensorFlow sees no GPU here; nothing was checked"
 
@@ -222,7 +223,7 @@ def test_the_ratios_of_a_table_are_read(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_single_windows_and_scores_are_timed(tmp_path: Path) -> None:
     command = [sys.executable, str(BENCHMARKS / "predict.py"), "--calls", "3", "--many", "3", "--windows", "200"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    done = forked.run(command, cwd=tmp_path, nested=True)
     assert done.returncode == 0, done.stderr[-3000:]
     for shown in ("| `bundle.predict(frame)` | ", "| `model.predict(arrays)` | ", "3 calls of", "| 200 | "):
         assert shown in done.stdout
@@ -245,7 +246,7 @@ def test_long_windows_of_any_length_are_trained_and_tested_on_the_same_targets()
 def test_long_windows_are_timed_and_compared(tmp_path: Path) -> None:
     small = ["--input-steps", "20", "--variants", "plain", "--rows", "1500", "--units", "4", "--epochs", "1"]
     command = [sys.executable, str(BENCHMARKS / "long.py"), *small, "--rounds", "1"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    done = forked.run(command, cwd=tmp_path, nested=True)
     assert done.returncode == 0, done.stderr[-3000:]
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines()]
     plain, beside = (cells for cells in lines if cells and cells[0] == "20")
@@ -280,10 +281,7 @@ def test_long_windows_with_other_targets_are_no_table() -> None:
 def test_rows_from_parquet_are_timed_from_memory_and_by_row_groups(tmp_path: Path) -> None:
     small = ["--rows", "6000", "--large", "6000", "--windows", "500", "--rounds", "1", "--folder", str(tmp_path)]
     command = [sys.executable, str(BENCHMARKS / "parquet.py"), "--row-groups", *small]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment, timeout=300
-    )
+    done = forked.run(command, cwd=tmp_path, nested=True)
     assert done.returncode == 0, done.stderr[-3000:]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines()[2:]]
     readers = [("memory", "5,000"), ("memory", "6,000"), ("row_groups", "6,000")]
@@ -309,7 +307,7 @@ def test_etth1_is_trained_by_horizon_and_part_by_part(tmp_path: Path) -> None:
     for change in ("data.split={train: 400, val: 300, test: 300}", "training.epochs=1", "model.encoder_units=[4]"):
         command += ["--set", change]
     command += ["--set", "model.decoder_units=[4]", "--no-ablation"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    done = forked.run(command, cwd=tmp_path, nested=True)
     assert done.returncode == 0, done.stderr[-3000:]
     (row,) = [line.split("|")[1:-1] for line in done.stdout.splitlines() if line.startswith("| 48 ")]
     mean, least, most = (float(each) for each in re.findall(r"\d\.\d{3}", row[1]))
@@ -336,7 +334,7 @@ def test_the_ablation_goes_from_the_plain_model_to_the_recipe() -> None:
 @pytest.mark.slow
 def test_a_step_is_taken_apart(tmp_path: Path) -> None:
     command = [sys.executable, str(BENCHMARKS / "step.py"), "--tiny", "--steps", "20"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    done = forked.run(command, cwd=tmp_path, nested=True)
     assert done.returncode == 0, done.stderr[-3000:]
     rows = [line.split("|")[2:-1] for line in done.stdout.splitlines() if line.startswith(("| forecast", "| addition"))]
     assert len(rows) == 2
@@ -386,10 +384,7 @@ def test_a_table_is_trained_in_a_process_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_many_series_are_timed_beside_one(tmp_path: Path) -> None:
     command = [sys.executable, str(BENCHMARKS / "series.py"), "--series", "60", "--epochs", "1"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment, timeout=300
-    )
+    done = forked.run(command, cwd=tmp_path, nested=True)
     assert done.returncode == 0, done.stderr[-3000:]
     first, _, *stages = done.stdout.splitlines()
     assert first.startswith("60 series of 40 rows: 1,140 training windows; one series of")
@@ -455,7 +450,7 @@ def test_m4_is_trained_and_judged_as_the_competition_does(tmp_path: Path) -> Non
     command = [sys.executable, str(BENCHMARKS / "m4.py"), "--data", str(tmp_path), "--tracking-uri", "runs"]
     for change in ("training.epochs=1", "ensemble=2", "model.encoder_units=[4]", "model.decoder_units=[4]"):
         command += ["--set", change]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    done = forked.run(command, cwd=tmp_path, nested=True)
     assert done.returncode == 0, done.stderr[-3000:]
     rows = {
         line.split("|")[1].strip(): line.split("|")[2:4] for line in done.stdout.splitlines() if line.count("|") == 4

@@ -22,6 +22,7 @@ from seq2seq_kit.tracking.client import open_tracking
 from seq2seq_kit.training.checkpoint import Checkpoint, State, only_user
 from seq2seq_kit.training.fit import Epoch
 from tests import conftest as small
+from tests import forked
 from tests.conftest import ROOT, forecast_recipe, hourly_frame
 from tests.conftest import resume_unseen as resume
 from tests.conftest import train_unseen as train
@@ -165,9 +166,7 @@ def test_a_training_on_row_groups_that_was_killed_is_resumed_to_the_last_digit(
 
 
 def call(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, *arguments]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    return forked.run([sys.executable, *arguments], cwd=cwd)
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 """Streams of events: any chunking gives what `detect` gives of the whole table, in another process too."""
 
 import json
-import subprocess
 import sys
 from dataclasses import replace
 from functools import cache
@@ -16,12 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from seq2seq_kit.anomalies.detection import Detection
 from seq2seq_kit.anomalies.stream import EventStream
 from seq2seq_kit.anomalies.stream_update import StreamUpdate
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.tasks import open_job
-from tests.conftest import ROOT, autoencode_recipe, forecast_recipe, hourly_frame, next_step_recipe
+from tests import forked
+from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame, next_step_recipe
 from tests.untyped import parse_recipe
 
 SITES = ("a", "b", "c")
@@ -79,10 +80,16 @@ def told(updates: list[StreamUpdate]) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     return scores, closed, sum(update.unreached for update in updates)
 
 
+@cache
+def of_the_whole(name: str) -> Detection:
+    """What `detect` gives of `table`."""
+    return untrained(name).detect(table(name))
+
+
 def same(
     found: tuple[pd.DataFrame, pd.DataFrame, int], name: str, frame: pd.DataFrame | None = None, *, least: int = 2
 ) -> None:
-    whole = untrained(name).detect(table(name) if frame is None else frame)
+    whole = of_the_whole(name) if frame is None else untrained(name).detect(frame)
     expected = whole.events.drop(columns="event").sort_values(["site", "start"], ignore_index=True)
     exact: dict[str, Any] = {"check_dtype": False, "rtol": 1e-4, "atol": 1e-4}
     pd.testing.assert_frame_equal(
@@ -180,14 +187,7 @@ def test_a_state_goes_on_in_another_process(tmp_path: Path) -> None:
         "pd.concat([update.closed, end.closed]).to_parquet('closed.parquet')\n"
         "print(update.unreached + end.unreached)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = forked.run([sys.executable, "-c", code], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     scores = pd.concat([updates[0].scores, pd.read_parquet(tmp_path / "scores.parquet")])
     closed = pd.concat([updates[0].closed, pd.read_parquet(tmp_path / "closed.parquet")])

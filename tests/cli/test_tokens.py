@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 import zipfile
 from hashlib import sha256
@@ -13,6 +12,7 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.cli.main import main
+from tests import forked
 from tests.conftest import levelled_frame, reversed_words, spelled_lines
 from tests.untyped import TrainResult
 
@@ -63,9 +63,7 @@ def test_a_fresh_process_answers_as_the_one_that_trained(
         "from seq2seq_kit.cli import main\n"
         "sys.exit(sum(main(['predict', *words]) for words in json.loads(sys.argv[1])))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, json.dumps(calls)], capture_output=True, text=True, check=False, timeout=300
-    )
+    done = forked.run([sys.executable, "-c", code, json.dumps(calls)])
     assert done.returncode == 0, done.stderr
     assert "2 rows written to texts.csv" in done.stderr
 

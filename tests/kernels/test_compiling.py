@@ -2,13 +2,13 @@
 
 import os
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from seq2seq_kit.kernels.compiling import SWITCH, Library, cache_folder, library
+from tests import forked
 
 # A compiler of this project, by the name of a file and of the operation that it leaves out.
 FORGETFUL = """
@@ -43,7 +43,7 @@ print(found.reason or [name for name in dir(found.operations) if name.startswith
 def asked(tmp_path: Path, **environment: str) -> str:
     """What a fresh process with a cache of its own finds."""
     own = os.environ | {"XDG_CACHE_HOME": str(tmp_path)} | environment
-    ran = subprocess.run([sys.executable, "-c", ASK], env=own, capture_output=True, text=True, check=True)
+    ran = forked.run([sys.executable, "-c", ASK], env=own, check=True)
     return ran.stdout.strip()
 
 
@@ -79,7 +79,7 @@ def test_a_library_that_lacks_an_operation_is_told_and_keras_loop_is_taken(tmp_p
     script.write_text(FORGETFUL)
     compiler = shlex.join([sys.executable, str(script), str(tmp_path / "without.c"), lacking])
     own = os.environ | {"XDG_CACHE_HOME": str(tmp_path), "CC": compiler}
-    ran = subprocess.run([sys.executable, "-c", LAYER], env=own, capture_output=True, text=True, check=True)
+    ran = forked.run([sys.executable, "-c", LAYER], env=own, check=True)
     (kept,) = (tmp_path / "seq2seq_kit").iterdir()
     name = {"Seq2seqKitRecurrent": "seq2seq_kit_recurrent", "Seq2seqKitRecurrentGrad": "seq2seq_kit_recurrent_grad"}
     assert ran.stdout.strip() == f"loop the compiled kernel {kept} lacks {name[lacking]}; remove it"
@@ -119,7 +119,7 @@ def test_a_user_without_a_home_is_told(tmp_path: Path) -> None:
         "import pathlib\ndef none(*_): raise RuntimeError('no home')\npathlib.Path.home = none",
     )
     own = {key: value for key, value in os.environ.items() if key != "XDG_CACHE_HOME"}
-    ran = subprocess.run([sys.executable, "-c", script], env=own, capture_output=True, text=True, check=True)
+    ran = forked.run([sys.executable, "-c", script], env=own, check=True)
     assert ran.stdout.strip() == "the compiled kernel could not be made or loaded (no home)"
 
 

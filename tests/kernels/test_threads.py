@@ -1,6 +1,5 @@
 """Pieces of a batch go to threads that stay, however many ask at once."""
 
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from seq2seq_kit.kernels.compiling import library
+from tests import forked
 
 BATCH, STEPS, FEATURES, UNITS = 150, 60, 3, 24
 
@@ -17,6 +17,7 @@ BATCH, STEPS, FEATURES, UNITS = 150, 60, 3, 24
 FORK = """
 import os, signal
 from pathlib import Path
+
 from tests.kernels.test_threads import inputs_of, library
 threads = lambda: len(list(Path("/proc/self/task").iterdir()))
 outputs = lambda: library().operations.seq2seq_kit_recurrent(*inputs, threads=4)[0].numpy()
@@ -82,4 +83,4 @@ def test_many_may_ask_at_once() -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux: forks, and counts threads in /proc")
 def test_a_forked_process_gets_threads_of_its_own() -> None:
-    subprocess.run([sys.executable, "-c", FORK], check=True)
+    assert forked.run([sys.executable, "-c", FORK]).returncode == 0

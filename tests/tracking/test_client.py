@@ -21,6 +21,7 @@ from seq2seq_kit.tasks.digest import digest_of
 from seq2seq_kit.text import metric_keys
 from seq2seq_kit.tracking.client import git_revision, open_tracking
 from seq2seq_kit.training.fit import Epoch
+from tests import forked
 from tests.conftest import ROOT, autoencode_recipe, forecast_recipe, hourly_frame, waves_frame
 from tests.untyped import TrainResult, load, read_bundle, train
 
@@ -528,7 +529,7 @@ def test_the_logged_models_of_sequences_answer_in_a_fresh_process(
         "np.savez('inputs.npz', **network.input_example)\n"
     )
     words = [sys.executable, "-c", code, str(places["model"]), str(places["network"])]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = forked.run(words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     answer = pd.read_parquet(tmp_path / "answer.parquet")
     pd.testing.assert_frame_equal(answer, result.bundle.answer(rows), check_dtype=False, rtol=1e-4)

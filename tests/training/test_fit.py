@@ -2,7 +2,6 @@
 
 import json
 import math
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from seq2seq_kit.models.inference import compile_forward
 from seq2seq_kit.recipe.fields import Recipe, Training
 from seq2seq_kit.training.fit import Epoch, Fit, Observer, estimate_seconds, fit, seed_everything
 from seq2seq_kit.training.objective import optimizer_of, value_loss
+from tests import forked
 from tests.conftest import autoencode_recipe, build_model, forecast_recipe, hourly_frame
 from tests.untyped import parse_recipe
 
@@ -386,9 +386,7 @@ def seeded(*seeds: int) -> list[Any]:
 
     Op determinism cannot be switched off again, so it must not reach the other tests.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", SEEDED, json.dumps(seeds)], capture_output=True, text=True, check=False, timeout=300
-    )
+    done = forked.run([sys.executable, "-c", SEEDED, json.dumps(seeds)])
     assert done.returncode == 0, done.stderr
     return [json.loads(line.removeprefix("figures")) for line in done.stdout.splitlines() if line.startswith("figures")]
 

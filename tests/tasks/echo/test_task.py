@@ -1,8 +1,6 @@
 """The task `echo` from recipe to prediction: every shape, through the job, the bundle, MLflow and a process of its own."""
 
 import json
-import os
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -22,7 +20,7 @@ from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.echo.bundle import EchoBundle
 from seq2seq_kit.tasks.echo.evaluation import check_echo, evaluate_echo, examine_echo
 from seq2seq_kit.training.fit import Epoch, Fit
-from tests.conftest import ROOT
+from tests import forked
 from tests.untyped import load_recipe, parse_recipe, read_bundle
 
 SEQUENCE = [0.0, 0.2, 0.4, 0.6, 0.8]
@@ -242,14 +240,7 @@ def test_a_fresh_process_predicts_from_a_file(run: tuple[TrainResult, Counting],
     result, _ = run
     FRAME.to_csv(tmp_path / "new.csv", index=False)
     command = [sys.executable, "-m", "seq2seq_kit", "predict", result.run_id, "--data", "new.csv", "--out", "echo.csv"]
-    done = subprocess.run(
-        [*command, "--tracking-uri", result.tracking_uri],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = forked.run([*command, "--tracking-uri", result.tracking_uri], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "note: feedback reads one value: the first of the 5 rows" in done.stderr
     np.testing.assert_allclose(pd.read_csv(tmp_path / "echo.csv")["value"], SEQUENCE, atol=0.05)

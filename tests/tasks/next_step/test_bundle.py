@@ -1,6 +1,5 @@
 """A next-step bundle forecasts any number of steps, and its streams hold states that the caller can keep and set."""
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from seq2seq_kit.errors import ArgumentError, DataError, SeriesTooShortError
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.next_step.bundle import NextStepBundle
+from tests import forked
 from tests.conftest import hourly_frame, next_step_recipe
 from tests.untyped import TrainResult, load, parse_recipe, read_bundle
 
@@ -108,9 +108,7 @@ def test_a_fresh_process_predicts_the_same(next_step_run: TrainResult, tmp_path:
     frame.to_csv(tmp_path / "new.csv", index=False)
     folder = next_step_run.bundle.save(tmp_path / "bundle")
     command = [sys.executable, "-m", "seq2seq_kit", "predict", str(folder), "--data", "new.csv", "--steps", "9"]
-    done = subprocess.run(
-        [*command, "--out", "out.csv"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300
-    )
+    done = forked.run([*command, "--out", "out.csv"], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     expected = next_step_run.bundle.predict(frame, steps=9)
     np.testing.assert_allclose(

@@ -1,6 +1,5 @@
 """A bundle of whole sequences encodes, rebuilds and scores frames of any lengths, and is the same in a fresh process."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.results import TrainResult
 from seq2seq_kit.tasks.whole.bundle import WholeBundle
+from tests import forked
 from tests.conftest import waves_frame
 from tests.untyped import load, read_bundle
 
@@ -98,7 +98,7 @@ def test_a_fresh_process_scores_the_same(bundle: WholeBundle, tmp_path: Path) ->
     frame.to_csv(tmp_path / "new.csv", index=False)
     folder = bundle.save(tmp_path / "bundle")
     command = [sys.executable, "-m", "seq2seq_kit", "score", str(folder), "--data", "new.csv", "--out", "out.csv"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    done = forked.run(command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     received, expected = pd.read_csv(tmp_path / "out.csv"), bundle.score(frame)
     np.testing.assert_allclose(received.iloc[:, 1:], expected.iloc[:, 1:], rtol=1e-4)
