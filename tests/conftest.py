@@ -3,7 +3,7 @@
 import gc
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -157,6 +157,11 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+
+
+def slow_but(values: Iterable[Any], *quick: Any) -> list[Any]:
+    """Values for `parametrize`, of which all but `quick` are slow: many of a kind, the first of which tells the most."""
+    return [value if value in quick else pytest.param(value, marks=pytest.mark.slow) for value in values]
 
 
 # A test of one of these waits for a training, a sweep, a server or a browser.

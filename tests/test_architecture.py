@@ -254,6 +254,7 @@ def heavy(modules: set[str]) -> set[str]:
     return {name.split(".")[0] for name in modules} & HEAVY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     [

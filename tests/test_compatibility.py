@@ -168,6 +168,7 @@ def test_a_bundle_answers_what_it_answered(kind: str, opened: Callable[[str], An
     require_same_answers(opened(kind), kind)
 
 
+@pytest.mark.slow
 @each_kind
 @pytest.mark.usefixtures("among_the_data")
 def test_a_bundle_is_evaluated_on_the_test_rows_of_its_source(kind: str, opened: Callable[[str], Any]) -> None:
@@ -199,6 +200,7 @@ def test_a_run_of_then_loads_and_answers(kind: str, old_store: Path) -> None:
     require_same_answers(load(RUNS[kind], tracking_uri=str(old_store)), kind)
 
 
+@pytest.mark.slow
 @each_run
 @pytest.mark.usefixtures("among_the_data")
 def test_a_run_of_then_is_evaluated(kind: str, old_store: Path) -> None:

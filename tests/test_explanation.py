@@ -100,6 +100,7 @@ def test_two_directions_leave_twice_as_much_in_the_gates() -> None:
     assert activations(bidirectional=True) - activations() == 4 * (24 * 8 * 6 + 8 + 6 * 8 + 6 * 8)
 
 
+@pytest.mark.slow
 def test_a_larger_batch_needs_more_memory_until_the_data_ends() -> None:
     def activations(size: int) -> int:
         return explain(
@@ -110,6 +111,7 @@ def test_a_larger_batch_needs_more_memory_until_the_data_ends() -> None:
     assert activations(10_000) == activations(181)  # there are no more windows
 
 
+@pytest.mark.slow
 def test_the_time_of_an_epoch_does_not_depend_on_the_epochs() -> None:
     job = open_job(parse_recipe(forecast_recipe()), hourly_frame())
     model = job.build()
@@ -225,6 +227,7 @@ def test_on_a_gpu_bfloat16_takes_the_loop_because_cudnns_gradients_are_wrong(mon
     assert {run.kernel for run in recurrences_of(model)} == {"cudnn"}
 
 
+@pytest.mark.slow
 def test_half_precision_is_explained(capsys: Captured, tmp_path: Path) -> None:
     half = {"training.precision": "mixed_bfloat16"}
     single, told = explain(ECHO), explain(ECHO, overrides=half)

@@ -62,6 +62,7 @@ def test_a_recipe_is_looked_at_as_it_stands(tmp_path: Path) -> None:
     assert "a recipe for it would say" not in seen.html
 
 
+@pytest.mark.slow
 def test_a_task_without_rows_in_time_has_its_counts_and_its_recipe() -> None:
     seen = look(ROOT / "recipes" / "translate_addition.yaml")
     assert not seen.pictures

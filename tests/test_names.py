@@ -24,7 +24,7 @@ from seq2seq_kit.text import code_in_markdown, for_figure, for_markdown, for_pag
 from seq2seq_kit.tracking.client import RunRecord, open_tracking
 from seq2seq_kit.tracking.ui import open_ui
 from tests.browsing import chromium, wait_for
-from tests.conftest import forecast_recipe
+from tests.conftest import forecast_recipe, slow_but
 
 RAN = "window.ran = (window.ran || 0) + 1"
 # fmt: off
@@ -108,7 +108,7 @@ def drawn(figure: Figure) -> list[str]:
 
 
 @pytest.mark.filterwarnings("ignore:Glyph .* missing from font")
-@pytest.mark.parametrize("first", range(0, len(NAMES), 12))
+@pytest.mark.parametrize("first", slow_but(range(0, len(NAMES), 12), 24))
 def test_figures_take_names_as_text(first: int) -> None:
     names = NAMES[first : first + 12]
     figures = [plot_confusion(np.eye(len(names), dtype=int), names)]

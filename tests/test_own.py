@@ -273,6 +273,7 @@ def test_only_the_callers_own_objects_are_let_in(node: dict[str, Any], let_in: b
     assert vouched(node, by_registered_name(OBJECTS | {"pinball": pinball})) is let_in
 
 
+@pytest.mark.slow
 def test_a_lambda_and_a_layer_without_configuration_are_told_before_the_training(tmp_path: Path) -> None:
     class Silent(keras.layers.Layer):
         def __init__(self, units: int) -> None:

@@ -153,6 +153,7 @@ def test_the_ui_leaves_no_server_however_it_is_ended(
     assert bool(list(shared.iterdir())) is (number == signal.SIGKILL)
 
 
+@pytest.mark.slow
 # More than Python's buffer holds, and less, which Python would try to write once more at its end.
 @pytest.mark.parametrize("words", [["schema"], ["list", "data"]], ids=" ".join)
 def test_output_that_cannot_be_written_is_an_error(words: list[str]) -> None:

@@ -89,6 +89,7 @@ def test_messages_name_the_file(project: Path) -> None:
         validate(project / "hours.yaml")
 
 
+@pytest.mark.slow
 def test_validation_never_imports_tensorflow(project: Path) -> None:
     program = (
         "import sys; from seq2seq_kit.validation import validate; "

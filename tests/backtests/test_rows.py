@@ -104,6 +104,7 @@ def made(recipe: Recipe, rows: Rows, origin: int) -> tuple[Any, ...]:
     return forecast, *bundle.state(), bundle.model.get_weights()
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     lengths=st.lists(st.integers(60, 90), min_size=1, max_size=3),

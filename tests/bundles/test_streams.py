@@ -22,7 +22,7 @@ from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.tasks import open_job
 from tests import forked
-from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame, next_step_recipe
+from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame, next_step_recipe, slow_but
 from tests.untyped import parse_recipe
 
 SITES = ("a", "b", "c")
@@ -100,7 +100,7 @@ def same(
     assert len(expected) >= least
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", slow_but(MODELS, "forecast", "next step"))
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cuts=st.lists(st.integers(0, 262), max_size=12), saved=st.integers(0, 12))
 def test_any_chunking_gives_what_the_whole_table_gives(name: str, cuts: list[int], saved: int) -> None:
@@ -116,14 +116,16 @@ def test_any_chunking_gives_what_the_whole_table_gives(name: str, cuts: list[int
     same(told(updates), name)
 
 
-@pytest.mark.parametrize("name", ["autoencoder", "carried", "forecast", "next step", "median of three", "mean of two"])
+@pytest.mark.parametrize(
+    "name", slow_but(["autoencoder", "carried", "forecast", "next step", "median of three", "mean of two"], "carried")
+)
 def test_row_by_row_gives_the_same(name: str) -> None:
     stream = untrained(name).event_stream()
     updates = [stream.feed(row) for row in table(name).to_dict("records")]
     same(told([*updates, stream.finish()]), name)
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "of each window"])
+@pytest.mark.parametrize("name", slow_but([name for name in MODELS if name != "of each window"], "autoencoder"))
 @pytest.mark.parametrize("pieces", [1, 7, 60])
 def test_a_column_that_dies_leaves_stream_and_table_the_same(name: str, pieces: int) -> None:
     """In one series from its beginning, in another one from the middle on, in the third for some rows."""
@@ -159,6 +161,7 @@ def test_a_stream_with_a_silent_column_goes_on_from_its_state() -> None:
     same(told([*updates, stream.feed(frame[80:]), stream.finish()]), "carried", frame, least=1)
 
 
+@pytest.mark.slow
 def test_events_open_before_they_close_under_the_same_number() -> None:
     stream = untrained("autoencoder").event_stream()
     opened: dict[int, pd.Timestamp] = {}

@@ -20,7 +20,7 @@ from seq2seq_kit.evaluation import fit_forecast_baselines, naive_error
 from seq2seq_kit.recipe.fields import Data
 from seq2seq_kit.tasks.autoencode.baselines import fit_autoencode_baselines
 from seq2seq_kit.tasks.digest import digest_of
-from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
+from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame, slow_but
 from tests.untyped import parse_recipe
 
 GROUP = 130  # rows; the parts, the windows and the gap below lie across its multiples
@@ -331,6 +331,7 @@ def _same(memory: Prepared, disk: Prepared, *, exact: bool = False) -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("read", [False, True])
 def test_weights_are_those_of_memory(tmp_path: Path, read: bool) -> None:
     more = {"inputs": ["load", "heat", "counts"]} if read else {}
@@ -426,7 +427,7 @@ WORDS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("kind", WORDS)
+@pytest.mark.parametrize("kind", slow_but(WORDS, "dates", "texts"))
 def test_categories_are_those_of_memory(tmp_path: Path, kind: str) -> None:
     frame = _gappy()
     frame["word"] = pd.Series(WORDS[kind]).iloc[np.arange(len(frame)) // 3 % 4].reset_index(drop=True)

@@ -113,6 +113,7 @@ HEAVY = (
 )
 
 
+@pytest.mark.slow
 def test_no_tensorflow_is_needed_to_answer(exported: Path) -> None:
     words = ["predict", str(exported / "out"), "--data", str(exported / "rows.csv"), "--out", str(exported / "got.csv")]
     paths = [*words[:-1], str(exported / "paths.csv"), "--samples", "20"]
@@ -123,6 +124,7 @@ def test_no_tensorflow_is_needed_to_answer(exported: Path) -> None:
     pd.testing.assert_frame_equal(pd.read_csv(exported / "got.csv"), pd.read_csv(exported / "expected.csv"), **CLOSE)
 
 
+@pytest.mark.slow
 def test_an_absent_runtime_is_told(exported: Path) -> None:
     words = ["predict", str(exported / "out"), "--data", str(exported / "rows.csv")]
     code = (

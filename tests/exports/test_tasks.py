@@ -174,6 +174,7 @@ def test_a_translator_is_whole_or_an_encoder_and_a_step(bridge: str, tmp_path: P
     assert written == bundle.predict("abc").iloc[0, 1]
 
 
+@pytest.mark.slow
 def test_an_ensemble_has_no_halves_and_translates_member_by_member(tmp_path: Path) -> None:
     """Latent vectors of two members have no mean; whoever searches combines what the members give."""
     from seq2seq_kit.models.ensemble import join_members

@@ -6,6 +6,7 @@ By hand, more of it: `python -m tests.fuzz.test_kernels 0 2000`. It prints what 
 import sys
 from collections import Counter
 
+import pytest
 import tensorflow as tf
 
 from tests.fuzz.campaign import campaign
@@ -14,6 +15,7 @@ from tests.fuzz.kernels import compare
 CASES = 40
 
 
+@pytest.mark.slow
 def test_odd_numbers_masks_and_shapes_come_out_as_from_keras() -> None:
     found = Counter(compare(number, quick=True) for number in range(CASES))
     assert found["equal"] > CASES / 2

@@ -9,6 +9,8 @@ import warnings
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from seq2seq_kit.errors import KitWarning
 from tests.fuzz import recipes
 from tests.fuzz.campaign import campaign
@@ -17,6 +19,7 @@ from tests.untyped import load_recipe
 CASES, SEED = 300, 1
 
 
+@pytest.mark.slow
 def test_300_damaged_recipes_end_in_an_error_of_the_kit_or_are_valid(tmp_path: Path) -> None:
     warnings.simplefilter("ignore", KitWarning)
     ended = Counter(recipes.run(SEED, number, tmp_path) for number in range(CASES))

@@ -50,6 +50,7 @@ def outcome(folder: Path, number: int) -> str:
     return "prepared"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_a_damaged_table_is_prepared_or_refused(tmp_path: Path) -> None:
     found = Counter(outcome(tmp_path, number) for number in range(CASES))

@@ -73,6 +73,7 @@ def test_the_same_threads_always_add_up_the_same() -> None:
             np.testing.assert_array_equal(other, one)
 
 
+@pytest.mark.slow
 def test_many_may_ask_at_once() -> None:
     asked = [inputs_of(seed) for seed in range(6)]
     alone = [run(inputs, 1) for inputs in asked]
@@ -81,6 +82,7 @@ def test_many_may_ask_at_once() -> None:
     assert all(equal(result, alone[number % 6]) for number, result in found)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux: forks, and counts threads in /proc")
 def test_a_forked_process_gets_threads_of_its_own() -> None:
     assert forked.run([sys.executable, "-c", FORK]).returncode == 0

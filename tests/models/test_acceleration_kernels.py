@@ -192,6 +192,7 @@ def test_a_mask_of_one_row_is_one_for_all_sequences(cell: str) -> None:
     np.testing.assert_allclose(accelerate(layer)(x, mask=mask), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 @cells
 def test_xla_takes_keras_loop(cell: str) -> None:
     x = tf.random.stateless_normal((3, 5, 2), seed=(0, 1))

@@ -128,6 +128,7 @@ def test_the_inputs_are_noisy_and_the_codes_of_categories_are_not() -> None:
     np.testing.assert_array_equal(noisy[..., 2], given[..., 2])
 
 
+@pytest.mark.slow
 @each_builder
 def test_a_variational_latent_learns_a_toy_problem(build: Callable[..., keras.Model], small: dict[str, Any]) -> None:
     keras.utils.set_random_seed(0)

@@ -92,6 +92,7 @@ def test_an_untrained_model_does_not_echo() -> None:
     assert np.abs(echo_of(build_echo(shape="many_to_many", steps=5), "many_to_many") - SEQUENCE).max() > 0.05
 
 
+@pytest.mark.slow
 def test_a_gru_learns_too() -> None:
     assert np.abs(echo_of(fitted("feedback", epochs=400, seed=0, cell="gru"), "feedback") - SEQUENCE).max() < 0.05
 

@@ -136,6 +136,7 @@ def test_without_the_mask_of_dropout_a_layer_with_dropout_takes_the_loop(
     assert kernels[0.2].reason.endswith(f"of {kind.__name__}.get_dropout_mask")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrapped", [True, False])
 def test_without_logits_on_probabilities_a_dense_layer_is_left_alone(
     wrapped: bool, monkeypatch: pytest.MonkeyPatch

@@ -70,6 +70,7 @@ def test_the_line_is_one_of_normalised_windows(normalise: str) -> None:
     np.testing.assert_allclose(moved, np.asarray(model([window, future])) + 100, atol=2e-2)
 
 
+@pytest.mark.slow
 def test_the_line_is_kept_and_the_rest_is_trained() -> None:
     model = build_encoder_decoder(**SMALL | {"channels": "independent"})
     with_line(model, channels=2)

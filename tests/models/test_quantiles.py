@@ -29,6 +29,7 @@ def shaken(model: keras.Model) -> keras.Model:
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_quantiles_never_cross_and_the_median_is_that_of_a_model_of_one_number(form: dict[str, Any]) -> None:
     layers: dict[str, Any] = SIZES | {"encoder_units": [4], "decoder_units": [4]} | form

@@ -11,6 +11,7 @@ from seq2seq_kit import load
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.tasks.forecast.linear_start import start_from_ridge
 from seq2seq_kit.tasks.forecast.task import ForecastJob
+from tests.conftest import slow_but
 from tests.conftest import train_unseen as train
 from tests.data.test_categories import FULL, frame_of, recipe_of
 from tests.untyped import parse_recipe
@@ -110,7 +111,7 @@ def test_what_is_served_takes_words(data: dict[str, Any]) -> None:
     assert bundle.ignored_columns(example) == []
 
 
-@pytest.mark.parametrize("model", [{}, {"channels": "independent"}, {"normalise": "mean_std"}])
+@pytest.mark.parametrize("model", slow_but([{}, {"channels": "independent"}, {"normalise": "mean_std"}], {}))
 def test_a_model_begins_as_the_ridge_that_sees_the_same(model: dict[str, Any]) -> None:
     form = {"encoder_units": [4], "decoder_units": [4], "linear_skip": True, "normalise": "none"} | model
     made = recipe_of(**FULL).model_dump() | {"model": form}

@@ -369,6 +369,7 @@ def test_an_ensemble_starts_from_an_ensemble_member_by_member() -> None:
         np.testing.assert_array_equal(member.model.get_weights()[0], one.model.get_weights()[0])
 
 
+@pytest.mark.slow
 def test_explain_tells_what_an_ensemble_costs(capsys: pytest.CaptureFixture[str]) -> None:
     from rich.console import Console
 

@@ -173,6 +173,7 @@ def test_a_file_of_intervals_is_of_the_rows_that_it_is_given_for(tmp_path: Path)
     assert told.value.code == "labels_outside_rows"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framing", ["whole", "next_step"])
 def test_other_framings_are_judged_too(framing: str, tmp_path: Path) -> None:
     if framing == "whole":

@@ -10,7 +10,7 @@ from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.forecast import linear_start
 from seq2seq_kit.tasks.forecast.linear_start import shrink_correction, start_from_ridge
-from tests.conftest import forecast_recipe, hourly_frame
+from tests.conftest import forecast_recipe, hourly_frame, slow_but
 from tests.untyped import parse_recipe
 
 
@@ -27,7 +27,7 @@ def begun(job: Any) -> tuple[Any, Any]:
     return model, job.bundle(model, {})
 
 
-@pytest.mark.parametrize("normalise", ["none", "last", "mean_std"])
+@pytest.mark.parametrize("normalise", slow_but(["none", "last", "mean_std"], "mean_std"))
 @pytest.mark.parametrize(
     "data",
     [
@@ -37,7 +37,7 @@ def begun(job: Any) -> tuple[Any, Any]:
     ],
     ids=["calendar", "two targets", "known future and a gap"],
 )
-@pytest.mark.parametrize("channels", ["joint", "independent"])
+@pytest.mark.parametrize("channels", slow_but(["joint", "independent"], "independent"))
 def test_a_model_begins_as_the_line(normalise: str, data: dict[str, Any], channels: str) -> None:
     own = data | (
         {"inputs": ["heat", "load"]} if channels == "independent" and len(data.get("targets", [])) == 2 else {}
@@ -91,6 +91,7 @@ def test_a_network_that_only_harms_is_left_out() -> None:
     assert np.isfinite(forecast).all()
 
 
+@pytest.mark.slow
 def test_the_factor_is_the_one_that_does_best_on_validation() -> None:
     job = opened({})
     model, _ = begun(job)
@@ -107,6 +108,7 @@ def test_the_factor_is_the_one_that_does_best_on_validation() -> None:
     np.testing.assert_allclose(output.get_weights()[0], weights[0] * chosen, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_fit_is_no_worse_on_validation_than_the_line() -> None:
     job = opened({"normalise": "last"})
     model = job.build()

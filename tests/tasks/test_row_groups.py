@@ -148,6 +148,7 @@ def test_a_frame_has_no_row_groups(path: Path) -> None:
         open_job(recipe, hourly_frame(700))
 
 
+@pytest.mark.slow
 def test_a_decoder_that_reads_its_own_output_is_trained_from_row_groups(path: Path) -> None:
     recipe = forecast_recipe(source=str(path), read="row_groups")
     recipe["model"] = {"bridge": "state", "encoder_units": [4], "decoder_units": [4]}

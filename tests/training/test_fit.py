@@ -147,6 +147,7 @@ def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seq2seq_kit.training.stepping._MOST_STEPS", 1)
 
 
+@pytest.mark.slow
 def test_observers_hear_of_every_batch_and_every_epoch(one_by_one: None) -> None:
     recipe, prepared, model = small(epochs=2)
     first, second = Recorder(), Recorder()
@@ -247,6 +248,7 @@ def test_a_loss_that_explodes_stops_at_once_with_what_to_try() -> None:
     assert len(watcher.epochs) == 1
 
 
+@pytest.mark.slow
 def test_the_advice_names_the_clip_norm_that_was_not_enough() -> None:
     recipe, prepared, model = small(optimizer="sgd", learning_rate=1e30, clip_norm=1e20)
     with pytest.raises(TrainingError, match=r"clip_norm: 1\.0 or less \(now 1e\+20\)"):
@@ -421,6 +423,7 @@ def test_an_autoencoder_is_built_as_the_recipe_says() -> None:
     assert model.get_layer("latent").output.shape == (None, 4)
 
 
+@pytest.mark.slow
 def test_the_estimate_grows_with_the_epochs_and_leaves_the_weights_alone() -> None:
     recipe, prepared, model = small(epochs=1)
     before = model.get_weights()
@@ -442,6 +445,7 @@ def test_a_validation_loss_that_is_no_number_stops_the_fit_too() -> None:
         fit(model, prepared, recipe.training, seed=0)
 
 
+@pytest.mark.slow
 def test_an_estimate_is_of_steps_that_were_taken_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = parse_recipe(forecast_recipe() | {"model": {"encoder_units": [8], "decoder_units": [8], "dropout": 0.2}})
     prepared = prepare(recipe.data, hourly_frame(600))

@@ -56,6 +56,7 @@ def test_where_scaling_has_done_it_nothing_is_computed_twice() -> None:
     assert own_ratio(prepare(parse_recipe(forecast_recipe(scaling="none")).data, single)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [forecast_recipe, autoencode_recipe, next_step_recipe])
 def test_the_loss_that_chooses_the_epoch_is_the_model_s(recipe: Any) -> None:
     small = {"input_steps": 12} | ({"output_steps": 4} if recipe is not autoencode_recipe else {})

@@ -105,6 +105,7 @@ def chosen(line: LinearBaseline) -> float:
     return float(found[1])
 
 
+@pytest.mark.slow
 def test_the_penalty_is_the_best_on_validation_where_the_fixed_one_is_not() -> None:
     # A label of one column of many, which few noisy sequences teach a line without a penalty by heart.
     rng = np.random.default_rng(0)
@@ -167,6 +168,7 @@ def test_ridge_and_mean_are_the_baselines_of_numbers() -> None:
     np.testing.assert_allclose(ridge.predict(examples, test), peer.predict(dense), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_logistic_regression_has_the_recipes_class_weights() -> None:
     frame = words_frame(600)
     frame.loc[frame["kind"].eq("vowel") & (frame.index % 5 > 0), "kind"] = "other"

@@ -79,6 +79,7 @@ def test_shuffled_batches_have_no_end_and_lose_nothing() -> None:
     assert sum(1 for _ in batches) == 7
 
 
+@pytest.mark.slow
 def test_one_value_is_enough_where_one_is_read_and_the_rest_is_told() -> None:
     for shape in ("one_to_many", "feedback"):
         whole, first = trained(shape)[0].predict(FRAME), trained(shape)[0].predict(FRAME.head(1))
@@ -88,6 +89,7 @@ def test_one_value_is_enough_where_one_is_read_and_the_rest_is_told() -> None:
     assert len(trained("one_to_one")[0].predict(FRAME.head(3))) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("frame", "said"),
     [
@@ -109,6 +111,7 @@ def test_rows_that_do_not_fit_are_told(frame: pd.DataFrame, said: str) -> None:
         trained("many_to_one")[0].predict(frame)
 
 
+@pytest.mark.slow
 def test_another_sequence_is_evaluated_beside_the_trained_one_s_mean() -> None:
     board = trained("many_to_many")[0].evaluate(FRAME * 0.5)
     assert board.metrics("sequence mean")["rmse"] == pytest.approx(
