@@ -151,12 +151,21 @@ def stand_ins(name: str, folder: Path) -> dict[str, Any]:
 
 
 def pytest_collection_finish() -> None:
-    """A million objects of TensorFlow, MLflow and the tests themselves stay to the end: never looked through for garbage."""
+    """Garbage is looked for in what is new only: TensorFlow, MLflow and the tests are some million objects that stay."""
     import hypothesis  # noqa: F401  # asks the garbage collector who refers to what, when it is imported
 
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)  # a trace makes a hundred thousand objects and throws most of them away
     gc.enable()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_old_garbage() -> Iterator[None]:
+    """What a file of tests leaves behind, runs of the session above all, is not looked through by those after it."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 def slow_but(values: Iterable[Any], *quick: Any) -> list[Any]:
