@@ -2,9 +2,11 @@
 
 import gc
 import os
+import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +199,28 @@ def no_second_answers() -> Iterator[None]:
     """MLflow loads every model that it logs and asks it again, to warn at most: in `tests/tracking` other processes ask them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mlflow.models.utils._validate_serving_input", lambda *_, **__: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def copied_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """MLflow's fifty migrations run once: new stores after that are copies; in `tests/tracking` each is made."""
+    from seq2seq_kit.tracking import making, store
+
+    first = tmp_path_factory.mktemp("first") / "mlflow.db"
+
+    def make(database: Path, artifacts: Path) -> None:
+        if database.exists() or not first.exists():
+            making.make_store(database, artifacts)
+            if not first.exists():
+                shutil.copy(database, first)
+            return
+        shutil.copy(first, database)
+        with closing(sqlite3.connect(database)) as connection, connection:
+            connection.execute("UPDATE experiments SET artifact_location = ?", (f"{artifacts}/0",))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "make_store", make)
         yield
 
 

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from seq2seq_kit.cli.main import _parser
 from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.recipe import check_space
-from tests.conftest import ROOT
+from tests.conftest import ROOT, unseen
 from tests.untyped import load_recipe
 
 PAGES = [
@@ -39,10 +40,12 @@ def test_the_documents_have_something_to_check() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("code", [text for _, text in PYTHON], ids=[name for name, _ in PYTHON])
-def test_python_blocks_run(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("page", "code"), PYTHON, ids=[name for name, _ in PYTHON])
+def test_python_blocks_run(page: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures and served models are made where the page is the README or speaks of what is logged."""
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, "a document", "exec"), {})
+    with nullcontext() if page.startswith("README") or "mlflow" in code else unseen():
+        exec(compile(code, "a document", "exec"), {})
 
 
 @pytest.mark.parametrize("text", [text for _, text in YAML], ids=[name for name, _ in YAML])
