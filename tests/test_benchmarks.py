@@ -17,7 +17,7 @@ from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.translate.evaluation import edit_distances
 from seq2seq_kit.validation import resolve
 from tests import forked
-from tests.conftest import ROOT, forecast_recipe, hourly_frame, stand_ins
+from tests.conftest import ROOT, forecast_recipe, hourly_frame, stand_ins, train_unseen
 from tests.exports.bundled import untrained
 from tests.untyped import parse_recipe
 
@@ -186,6 +186,8 @@ def test_the_check_of_a_gpu_trains_and_moves_the_bundle(
 ) -> None:
     gpu = import_module("gpu")
     monkeypatch.setattr(gpu, "_ROWS", 900)
+    monkeypatch.setattr(gpu, "train", train_unseen)
+    monkeypatch.setattr("subprocess.run", forked.run)
     result = gpu.trained("mixed_bfloat16", tmp_path)
     assert gpu.check_losses("mixed_bfloat16", result)
     assert gpu.check_bundle("mixed_bfloat16", result, tmp_path)
