@@ -13,7 +13,7 @@ from seq2seq_kit.cli import verbs
 from seq2seq_kit.cli.main import main
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.tasks import open_job
-from tests.conftest import forecast_recipe, hourly_frame
+from tests.conftest import forecast_recipe, hourly_frame, slow_but
 from tests.untyped import parse_recipe
 
 
@@ -30,7 +30,9 @@ def next_step() -> Any:
     return job.bundle(job.build(), {}), job
 
 
-@pytest.mark.parametrize("name", ["ridge", "last value", "seasonal naive (week)", "seasonal naive"])
+@pytest.mark.parametrize(
+    "name", slow_but(["ridge", "last value", "seasonal naive (week)", "seasonal naive"], "ridge", "seasonal naive")
+)
 @pytest.mark.parametrize("made", [with_peers, next_step], ids=["horizon", "next step"])
 def test_a_baseline_forecasts_what_it_was_evaluated_with(made: Any, name: str) -> None:
     bundle, job = made()

@@ -17,7 +17,7 @@ from seq2seq_kit.errors import DataError, RecipeError
 from seq2seq_kit.evaluation.naive import naive_error
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.forecast.bundle import ForecastBundle
-from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
+from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame, slow_but
 from tests.untyped import parse_recipe
 
 METHODS = ["log", "log1p", "box_cox", "diff", "seasonal_diff"]
@@ -373,7 +373,7 @@ def test_a_bundle_with_a_chain_predicts_the_same_from_just_enough_rows() -> None
 
 
 @pytest.mark.parametrize("chain", ["diff", ["log", "seasonal_diff"]])
-@pytest.mark.parametrize("make", [forecast_recipe, autoencode_recipe])
+@pytest.mark.parametrize("make", slow_but([forecast_recipe, autoencode_recipe], forecast_recipe))
 def test_a_served_example_has_the_rows_that_differences_need(chain: Any, make: Any) -> None:
     bundle, frame = untrained(make=make, transform={"load": chain}), hourly_frame()
     prepared = prepare(bundle.recipe.data, frame)

@@ -11,7 +11,7 @@ from seq2seq_kit.data.windows.window_scaling import WindowScaling
 from seq2seq_kit.errors import RecipeError
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.training.own_scale import own_ratio
-from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
+from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame, slow_but
 from tests.untyped import parse_recipe
 
 METHODS = ["mean_abs", "standard"]
@@ -32,7 +32,7 @@ def prepared_of(frame: pd.DataFrame, make: Any = forecast_recipe, **data: Any) -
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("make", [forecast_recipe, autoencode_recipe])
-@pytest.mark.parametrize("missing", ["refuse", "mask"])
+@pytest.mark.parametrize("missing", slow_but(["refuse", "mask"], "mask"))
 def test_batches_arrays_and_restored_targets_agree(method: str, make: Any, missing: str) -> None:
     frame = hourly_frame(400)
     if missing == "mask":

@@ -31,6 +31,7 @@ from tests.conftest import (
     levelled_frame,
     next_step_recipe,
     reversed_words,
+    slow_but,
     tag_values_recipe,
     translate_recipe,
     waves_frame,
@@ -61,7 +62,7 @@ CASES: dict[str, tuple[Callable[[], dict[str, Any]], pd.DataFrame, tuple[str, ..
 }
 
 
-@pytest.mark.parametrize("name", list(CASES))
+@pytest.mark.parametrize("name", slow_but(CASES, "forecast", "tag_values"))
 def test_an_export_answers_as_the_bundle_does(name: str, tmp_path: Path) -> None:
     recipe, frame, verbs = CASES[name]
     bundle = untrained(recipe(), frame)

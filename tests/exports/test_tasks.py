@@ -15,6 +15,7 @@ from tests.conftest import (
     levelled_frame,
     next_step_recipe,
     reversed_words,
+    slow_but,
     tag_recipe,
     tag_values_recipe,
     translate_recipe,
@@ -38,7 +39,11 @@ def within(parity: Any, *names: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [{}, {"missing": "mask", "scale_per_series": True, "series": "site"}, {"window_scaling": "standard"}]
+    "data",
+    slow_but(
+        [{}, {"missing": "mask", "scale_per_series": True, "series": "site"}, {"window_scaling": "standard"}],
+        {"window_scaling": "standard"},
+    ),
 )
 def test_an_autoencoder_is_a_whole_and_two_halves(data: dict[str, Any], tmp_path: Path) -> None:
     frame = hourly_frame(200, series=("a", "b"))
@@ -152,7 +157,7 @@ def test_a_classifier_gives_probabilities_or_a_number(label: bool, tmp_path: Pat
         np.testing.assert_allclose(found, [expected["heat"]], **CLOSE)
 
 
-@pytest.mark.parametrize("bridge", ["repeat", "state", "attention"])
+@pytest.mark.parametrize("bridge", slow_but(["repeat", "state", "attention"], "attention"))
 def test_a_translator_is_whole_or_an_encoder_and_a_step(bridge: str, tmp_path: Path) -> None:
     recipe = translate_recipe(bridge=bridge, pyramid=2, encoder_units=[6, 5], decoder_units=[6, 5])
     bundle = untrained(recipe, reversed_words(60))

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.errors import ArgumentError, BundleError
-from tests.conftest import forecast_recipe, hourly_frame
+from tests.conftest import forecast_recipe, hourly_frame, slow_but
 from tests.exports.bundled import answers, untrained
 
 HOURS = 24
@@ -49,7 +49,7 @@ def run_alone(code: str, folder: Path) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, check=True, timeout=120)
 
 
-@pytest.mark.parametrize("name", list(OPTIONS))
+@pytest.mark.parametrize("name", slow_but(OPTIONS, "transforms", "own_standard"))
 def test_rows_in_their_own_units_become_what_predict_gives(name: str, tmp_path: Path) -> None:
     frame = hourly_frame(300)
     bundle = untrained(recipe_of(OPTIONS[name]), frame)
@@ -80,7 +80,7 @@ def test_a_calendar_and_what_is_known_ahead_are_inputs(tmp_path: Path) -> None:
     np.testing.assert_allclose(found[0, :, 0], expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("bridge", ["state", "attention"])
+@pytest.mark.parametrize("bridge", slow_but(["state", "attention"], "attention"))
 def test_a_forecast_that_reads_its_own_steps_is_a_loop(bridge: str, tmp_path: Path) -> None:
     frame = hourly_frame(300)
     model = {"bridge": bridge, "encoder_units": [5, 4], "decoder_units": [10, 8], "bidirectional": True, "cell": "gru"}

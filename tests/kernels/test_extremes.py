@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.conftest import slow_but
 from tests.models.accelerated import cells, pair, run
 
 SHAPE = (4, 6, 3)
@@ -58,8 +59,8 @@ def test_no_number_in_the_state_before_a_masked_step_gives_the_gradients_of_kera
 
 
 @cells
-@pytest.mark.parametrize("shape", [(4, 0), (1, 0), (0, 0), (4, 5), (1, 5)])
-@pytest.mark.parametrize("graph", [False, True])
+@pytest.mark.parametrize("shape", slow_but([(4, 0), (1, 0), (0, 0), (4, 5), (1, 5)], (4, 0), (1, 5)))
+@pytest.mark.parametrize("graph", slow_but([False, True], True))
 def test_a_mask_of_too_few_steps_is_refused_as_by_keras(cell: str, shape: tuple[int, int], graph: bool) -> None:
     """One of no steps was taken for none at all."""
     signature = [tf.TensorSpec((None, None, 3)), tf.TensorSpec((None, None), tf.bool)]

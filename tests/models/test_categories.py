@@ -12,6 +12,7 @@ from seq2seq_kit.models import build_autoencoder, build_encoder_decoder, build_f
 from seq2seq_kit.models.categories import Indicators, SplitCategories
 from seq2seq_kit.models.decoding import compile_free_forecast
 from seq2seq_kit.models.precision import computing_in
+from tests.conftest import slow_but
 
 SMALL: dict[str, Any] = {
     "input_steps": 6,
@@ -57,7 +58,11 @@ def test_codes_beyond_the_columns_share_the_last_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [{}, {"linear_skip": True, "fixed_categories": 1}, {"segment_steps": 2}, {"normalise": "last"}]
+    "more",
+    slow_but(
+        [{}, {"linear_skip": True, "fixed_categories": 1}, {"segment_steps": 2}, {"normalise": "last"}],
+        {"linear_skip": True, "fixed_categories": 1},
+    ),
 )
 @pytest.mark.parametrize("channels", ["joint", "independent"])
 def test_every_form_depends_on_the_codes(channels: Any, more: dict[str, Any]) -> None:

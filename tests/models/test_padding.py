@@ -17,6 +17,7 @@ from seq2seq_kit.models.next_step import build_next_step
 from seq2seq_kit.models.translator import build_translator
 from seq2seq_kit.models.whole import build_whole_autoencoder, encoder_of
 from seq2seq_kit.training.objective import value_loss
+from tests.conftest import slow_but
 
 # Keras warns of a softmax over one source step, which is rightly 1.
 pytestmark = pytest.mark.filterwarnings("ignore:You are using a softmax over axis:UserWarning")
@@ -213,7 +214,7 @@ def test_a_latent_vector_depends_on_the_last_step(name: str) -> None:
     close(after[0], before[0])
 
 
-@every_case
+@pytest.mark.parametrize("name", slow_but(CASES, "attention", "next step, gru", "whole"))
 def test_the_padded_batch_is_told_apart_from_one_without_a_mask(name: str) -> None:
     # The same numbers, taken for real steps, change the loss: what the tests above hold equal is not equal by itself.
     batch = batch_of(name, [6, 2, 3], 3)

@@ -12,6 +12,7 @@ from seq2seq_kit.bundles import files as bundle_files
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models.labels import label_loss
 from seq2seq_kit.models.tagger import build_tagger
+from tests.conftest import slow_but
 
 BATCH, LABELS, LETTERS = 3, 4, 5
 GATES, BIASES = {"lstm": 4, "gru": 3}, {"lstm": 1, "gru": 2}
@@ -129,7 +130,7 @@ def test_shapes_and_names_follow_from_the_arguments(case: Case) -> None:
     assert not model.compiled
 
 
-@every_case
+@pytest.mark.parametrize("case", slow_but(CASES, *CASES[-2:]), ids=lambda case: case.name.replace(" ", "_"))
 def test_a_saved_model_loads_with_equal_outputs(case: Case, tmp_path: Path) -> None:
     model = case.shared()
     model.save(tmp_path / "model.keras")

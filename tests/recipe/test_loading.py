@@ -1,6 +1,7 @@
 """Recipes from text: numbers, duplicate keys, overrides, and the way back to YAML."""
 
 import json
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -238,10 +239,14 @@ def test_the_json_schema_tells_tasks_apart_and_refuses_unknown_keys() -> None:
     assert "latent_dim" not in schema["$defs"]["ForecastModel"]["properties"]
 
 
+@cache
+def schema_validator() -> Draft202012Validator:
+    return Draft202012Validator(json_schema())
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_json_schema_takes_every_recipe_and_shows_a_mistake_at_its_key(path: Path) -> None:
-    validator = Draft202012Validator(json_schema())
-    tree = YAML(typ="safe").load(path)
+    tree, validator = YAML(typ="safe").load(path), schema_validator()
     assert [error.message for error in validator.iter_errors(tree)] == []
     tree["data"]["inptus"] = ["load"]
     tree["model"]["cell"] = "rnn"

@@ -20,7 +20,7 @@ from seq2seq_kit.reports import plots
 from seq2seq_kit.reports.interactive import write_interactive
 from seq2seq_kit.tasks.autoencode.baselines import fit_autoencode_baselines
 from seq2seq_kit.training.fit import Epoch, Fit
-from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
+from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame, slow_but
 from tests.untyped import parse_recipe
 
 
@@ -217,7 +217,7 @@ def test_the_worst_baseline_does_not_flatten_the_error_by_step() -> None:
     assert legend.get_texts()[-1].get_text() == "wild, up to 3600"
 
 
-@pytest.mark.parametrize("steps", [8, 24, 48, 70])
+@pytest.mark.parametrize("steps", slow_but([8, 24, 48, 70], 48))
 @pytest.mark.parametrize("every", ["1min", "1h", "1D", "1MS", "12h"])
 @pytest.mark.filterwarnings("error")
 def test_no_window_is_too_long_or_short_for_the_marks_of_its_times(every: str, steps: int) -> None:
