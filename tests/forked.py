@@ -94,10 +94,15 @@ def _started() -> str:
         )
         assert _server.stdout is not None
         assert _server.stdout.readline() == b"ready\n", "the server of forked processes did not begin"
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        atexit.register(_server.kill)
+        atexit.register(_end, _server, folder)
         _place = place
     return _place
+
+
+def _end(server: subprocess.Popen[bytes], folder: str) -> None:
+    server.kill()
+    server.communicate()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _serve(place: str) -> None:
