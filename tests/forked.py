@@ -78,6 +78,11 @@ def run(
     return subprocess.CompletedProcess(list(command), code, *said)
 
 
+def any_command(command: Sequence[str], **more: Any) -> subprocess.CompletedProcess[Any]:
+    """In place of `subprocess.run`: Python is forked, as is the Python that it starts; others are started."""
+    return run(command, nested=True, **more) if command[0] == sys.executable else _REAL(command, **more)
+
+
 def _started() -> str:
     """Where the server listens, which is begun by the first that asks."""
     global _server, _place
@@ -163,9 +168,7 @@ def _become(asked: dict[str, Any], fds: Sequence[int]) -> None:
     time.tzset()
     if asked["nested"]:
         _place = asked["nested"]
-        subprocess.run = lambda command, **more: (  # type: ignore[assignment]
-            run(command, nested=True, **more) if command[0] == sys.executable else _REAL(command, **more)
-        )
+        subprocess.run = any_command  # type: ignore[assignment]
     sys.path[:0] = [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
     first, *rest = asked["argv"]
     if first == "-m":

@@ -187,7 +187,7 @@ def test_the_check_of_a_gpu_trains_and_moves_the_bundle(
     gpu = import_module("gpu")
     monkeypatch.setattr(gpu, "_ROWS", 900)
     monkeypatch.setattr(gpu, "train", train_unseen)
-    monkeypatch.setattr("subprocess.run", forked.run)
+    monkeypatch.setattr("subprocess.run", forked.any_command)
     result = gpu.trained("mixed_bfloat16", tmp_path)
     assert gpu.check_losses("mixed_bfloat16", result)
     assert gpu.check_bundle("mixed_bfloat16", result, tmp_path)
