@@ -35,7 +35,7 @@ def run(
     *,
     cwd: str | Path | None = None,
     env: Mapping[str, str] | None = None,
-    timeout: float = 300,
+    timeout: float = 600,
     check: bool = False,
     nested: bool = False,
     **_: Any,
