@@ -66,7 +66,18 @@ MAY_IMPORT = {
     "sweeps": ALL
     | {"text", "kernels", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
     | {"executing", "backtests"},
-    "serving": {"errors", "processes", "quiet", "recipe", "data", "anomalies", "bundles", "exports", "reports", "opening"},
+    "serving": {
+        "errors",
+        "processes",
+        "quiet",
+        "recipe",
+        "data",
+        "anomalies",
+        "bundles",
+        "exports",
+        "reports",
+        "opening",
+    },
     "scoring": {"errors", "recipe", "data", "training", "anomalies", "bundles", "opening", "executing"},
     "cli": ALL
     | {"text", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
