@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,9 @@ from seq2seq_kit.data.windows.stages import rows_lost
 from seq2seq_kit.errors import DataError, SeriesTooShortError
 from seq2seq_kit.recipe.fields import Data
 from seq2seq_kit.scoring.stretches import Feed, Stretch
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 CHUNK = 4_096  # windows that a bundle computes together
 Ask = Callable[[pd.DataFrame, np.ndarray], pd.DataFrame]
@@ -37,12 +41,14 @@ class Series:
         data: The section of its windows, with the stride of the verb.
         most: Rows that are held, where that is enough.
         origin: Name of the file.
+        rows_of: Rows as the bundle reads them, and their numbers in the file, counted from 0.
     """
 
     bundle: WindowBundle
     data: Data
     most: int
     origin: str
+    rows_of: Callable[[pa.Table], tuple[pd.DataFrame, np.ndarray]]
 
     @property
     def lost(self) -> int:
@@ -127,7 +133,7 @@ def cut_windows(
     feed, size, told, why = Feed(stretch.tables()), series.most, False, None
     while True:
         feed.fill(size)
-        frame, numbers = feed.rows()
+        frame, numbers = series.rows_of(feed.table())
         frame = series.until_complete(frame, feed.ended)
         answer = None
         try:
@@ -178,7 +184,7 @@ def cut_newest(series: Series, stretch: Stretch, ask: Ask) -> Iterator[pd.DataFr
     feed, size = Feed(stretch.tables()), series.most
     while True:
         feed.fill(size)
-        frame, numbers = feed.rows()
+        frame, numbers = series.rows_of(feed.table())
         series.place(frame, numbers, pd.Series(dtype="datetime64[ns]"))
         try:
             answer = ask(frame, numbers)

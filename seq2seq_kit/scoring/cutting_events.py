@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from seq2seq_kit.errors import SeriesTooShortError
 from seq2seq_kit.scoring.cutting import Series
 from seq2seq_kit.scoring.stretches import Feed, Stretch
 
+Watch = Callable[[pd.DataFrame, np.ndarray], Watched]
 _LONGEST = 16  # times the rows of a piece that an event may go on before it is told as several
 
 
@@ -33,8 +34,14 @@ class _Piece:
     follows: bool
 
 
-def cut_detection(series: Series, stretch: Stretch, detector: Detector) -> Iterator[pd.DataFrame]:
+def cut_detection(series: Series, stretch: Stretch, watch: Watch, detector: Detector) -> Iterator[pd.DataFrame]:
     """Frames of events, in the order of time; their numbers and order among each other are left to the caller.
+
+    Args:
+        series: Model and data.
+        stretch: Rows of a single series.
+        watch: Gives the errors of rows, whose numbers in the file it is told.
+        detector: Tuned as asked for.
 
     Raises:
         DataError: Rows do not fit, are not in time order, or hold no window.
@@ -43,7 +50,7 @@ def cut_detection(series: Series, stretch: Stretch, detector: Detector) -> Itera
     context = 0  # rows at the front of it whose events were told before
     smooth = detector.settings.smooth
     quiet = 2 * max(smooth - 1, 0) + detector.merge_gap + 1
-    for piece in _errors(series, stretch):
+    for piece in _errors(series, stretch, watch):
         held = piece.errors if held is None else _joined(held, piece)
         cut = _quiet_row(held, detector, quiet)
         if cut is None and len(held.series) > _LONGEST * series.most:
@@ -76,7 +83,7 @@ def _quiet_row(errors: RowErrors, detector: Detector, quiet: int) -> int | None:
     return int(found[-1]) if len(found) else None
 
 
-def _errors(series: Series, stretch: Stretch) -> Iterator[_Piece]:
+def _errors(series: Series, stretch: Stretch, watch: Watch) -> Iterator[_Piece]:
     bundle, data = series.bundle, series.data
     limit = carried_rows(data, rebuilds=bundle.rebuilds)
     # A value that is carried on for few rows needs no more than those before a piece; else it must begin with a whole row.
@@ -86,12 +93,12 @@ def _errors(series: Series, stretch: Stretch) -> Iterator[_Piece]:
     why: SeriesTooShortError | None = None
     while True:
         feed.fill(size)
-        frame, numbers = feed.rows()
+        frame, numbers = series.rows_of(feed.table())
         frame = frame if free else series.until_complete(frame, feed.ended)
         series.place(frame, numbers, pd.Series(dtype="datetime64[ns]"))
         watched: Watched | None = None
         try:
-            watched = bundle.errors_of(frame, series.origin)
+            watched = watch(frame, numbers)
         except SeriesTooShortError as error:
             why = error
         end = len(frame) if feed.ended else len(frame) - series.span

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.bundles.watching import Watched
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.data.on_disk.row_groups import GroupedFile
 from seq2seq_kit.data.sources.files import Place, joined
 from seq2seq_kit.data.tables.columns import window_shape
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.recipe.fields import HorizonData
+from seq2seq_kit.recipe.fields import Data, HorizonData
 from seq2seq_kit.recipe.source_rules import PARQUET
 from seq2seq_kit.scoring.cutting import Series, cut_newest, cut_windows
 from seq2seq_kit.scoring.cutting_events import cut_detection
@@ -85,7 +87,7 @@ class LargeFile:
 
     def why_whole(self, *, series: bool) -> str:
         """Why a series cannot be cut; empty if it can, or if there are `series` that may each be short."""
-        bundle, options, verb = self.scorer.bundle, self.scorer.options, self.scorer.verb
+        bundle, options = self.scorer.bundle, self.scorer.options
         if options.get("samples"):
             return "the paths of a file are drawn together"
         if series:
@@ -98,7 +100,7 @@ class LargeFile:
         asked = options.get("baseline") or getattr(bundle, "chosen", None)
         if options.get("all_windows") and (asked or getattr(data, "known_future", [])):
             return "windows of a baseline, or with values known ahead, are computed together"
-        return "" if verb in ("predict", "detect", "encode", "reconstruct", "score") else "the verb needs all rows"
+        return ""
 
     def answers(self) -> Iterator[pd.DataFrame]:
         """Frames of the answer, in order."""
@@ -139,7 +141,7 @@ class LargeFile:
             return
         import pyarrow as pa
 
-        yield self._ask(*frame_of_rows(pa.concat_tables(stretch.tables())))
+        yield self._ask(*self._rows_of(pa.concat_tables(stretch.tables())))
 
     def _cut(self, stretch: Stretch) -> Iterator[pd.DataFrame]:
         bundle, verb, options = self.scorer.bundle, self.scorer.verb, self.scorer.options
@@ -149,12 +151,10 @@ class LargeFile:
         if verb == "detect":
             tuned = {name: options.get(name) for name in ("alarms_per_week", "threshold")}
             detector = bundle.require_detector().tuned(**tuned)  # type: ignore[arg-type]  # refused there
-            yield from cut_detection(
-                Series(bundle, bundle.detect_data, self._held, self.place.shown), stretch, detector
-            )
+            yield from cut_detection(self._series(bundle, bundle.detect_data), stretch, self._watch, detector)
             return
         if verb == "predict" and not options.get("all_windows"):
-            yield from cut_newest(Series(bundle, data, self._held, self.place.shown), stretch, self._ask)
+            yield from cut_newest(self._series(bundle, data), stretch, self._ask)
             return
         each, offset = 1, 0
         if verb == "predict":
@@ -170,8 +170,9 @@ class LargeFile:
             each, offset = shape.output_steps, shape.target_offset
         elif options.get("by") == "step":
             each = shape.output_steps
-        series = Series(bundle, data, self._held, self.place.shown)
-        yield from cut_windows(series, stretch, self._ask, each=each, offset=offset, ahead=verb == "predict")
+        yield from cut_windows(
+            self._series(bundle, data), stretch, self._ask, each=each, offset=offset, ahead=verb == "predict"
+        )
 
     @property
     def _held(self) -> int:
@@ -182,17 +183,34 @@ class LargeFile:
             return self.most
         return max(min(self.most, _MOST_ANSWERS // window_shape(bundle.window_data).output_steps), 1)
 
-    def _ask(self, frame: pd.DataFrame, numbers: np.ndarray) -> pd.DataFrame:
+    def _series(self, bundle: WindowBundle, data: Data) -> Series:
+        return Series(bundle, data, self._held, self.place.shown, self._rows_of)
+
+    def _rows_of(self, table: pa.Table) -> tuple[pd.DataFrame, np.ndarray]:
+        """Rows of a stretch with the columns that the file's folders are named for, and their numbers in the file."""
+        frame, numbers = frame_of_rows(table)
         frame = joined([self.place], lambda _: frame, texts=self.scorer.bundle.as_written)
         frame.attrs.clear()
-        try:
+        return frame, numbers
+
+    def _ask(self, frame: pd.DataFrame, numbers: np.ndarray) -> pd.DataFrame:
+        with _counted_in_file(numbers):
             answer, notes = self.scorer.answer(frame, self.place.shown)
-        except DataError as error:
-            raise type(error)(_in_file(str(error), numbers), code=error.code) from None
-        if len(self.notes) < MOST_NOTES:
-            self.notes.extend(note for note in notes if note not in self.notes)
+        self._note(notes)
         answer.attrs.clear()
         return answer
+
+    def _watch(self, frame: pd.DataFrame, numbers: np.ndarray) -> Watched:
+        bundle = self.scorer.bundle
+        assert isinstance(bundle, WindowBundle)
+        with _counted_in_file(numbers):
+            found = bundle.errors_of(frame, self.place.shown)
+        self._note([*found.notes, *(f"{each.code}: {each}" for each in found.findings)])
+        return found
+
+    def _note(self, notes: Sequence[str]) -> None:
+        if len(self.notes) < MOST_NOTES:
+            self.notes.extend(note for note in notes if note not in self.notes)
 
     def _counted(self, stretch: Stretch, done: int) -> Stretch:
         """The same, of whose rows the progress is told."""
@@ -215,11 +233,15 @@ class LargeFile:
         return found
 
 
-def _in_file(message: str, numbers: np.ndarray) -> str:
-    """A message on rows of a piece, counted as in the file."""
+@contextmanager
+def _counted_in_file(numbers: np.ndarray) -> Iterator[None]:
+    """Errors on rows of a piece name them as they are counted in the file."""
 
     def counted(found: re.Match[str]) -> str:
         row = int(found[1])
         return f"row {int(numbers[row - 1]) + 1}" if 0 < row <= len(numbers) else found[0]
 
-    return _ROW.sub(counted, message)
+    try:
+        yield
+    except DataError as error:
+        raise type(error)(_ROW.sub(counted, str(error)), code=error.code) from None

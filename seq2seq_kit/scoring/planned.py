@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,6 +59,12 @@ def plan_files(places: Sequence[Place], out: Path) -> list[Planned]:
             size = 0
         planned[target] = Planned(place, target, size)
     return list(planned.values())
+
+
+def partial_of(target: Path) -> Path:
+    """Where answers are written before they get their name: beside it, hidden, with its ending, and never too long a name."""
+    key = hashlib.blake2b(target.name.encode(), digest_size=8).hexdigest()
+    return target.with_name(f".{key}.partial{target.suffix}")
 
 
 def _answers_of(name: str) -> str:

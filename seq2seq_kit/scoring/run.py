@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +18,7 @@ from seq2seq_kit.executing.executor import default_workers
 from seq2seq_kit.opening import bundle_folder
 from seq2seq_kit.scoring.answering import MOST_ROWS, Answered, FileTask
 from seq2seq_kit.scoring.journal import Journal, Line, open_journal
-from seq2seq_kit.scoring.planned import Planned, plan_files
+from seq2seq_kit.scoring.planned import Planned, partial_of, plan_files
 from seq2seq_kit.scoring.pool import Pool, Read, Refused, open_pool
 from seq2seq_kit.scoring.result import Scored, ScoreResult
 from seq2seq_kit.scoring.scorer import Scorer
@@ -99,7 +100,7 @@ def score_files(
         planned = plan_files(places, folder)
         scorer = Scorer(str(model.resolve()), verb, chosen)
         scorer.require()
-        count = min(workers or default_workers(), max(len(planned), 1))
+        count = min(_workers(workers), max(len(planned), 1))
         settings = {
             "model": _digest_of(model),
             "verb": verb,
@@ -111,6 +112,18 @@ def score_files(
             _refuse_strangers(planned, folder, journal, overwrite=overwrite)
             scored = _Run(planned, folder, journal, most_rows, reporter or _Silent()).on(pool)
     return ScoreResult(scored, count, time.perf_counter() - began)
+
+
+def _workers(asked: int | None) -> int:
+    """As asked for; where no TensorFlow is, as beside an export, there is no server that processes could be forked from."""
+    if find_spec("tensorflow") is not None:
+        return asked or default_workers()
+    if (asked or 1) > 1:
+        said = f"processes are forked from one that has TensorFlow, which is not installed. Received: workers={asked}"
+        raise ArgumentError(
+            f"{said}. Leave it out, or give each of several calls a part of the files", code="needs_tensorflow"
+        )
+    return 1
 
 
 def _digest_of(model: Path) -> str:
@@ -160,7 +173,7 @@ class _Run:
         target = self.folder / each.out
         line = self.journal.lines.get(each.out)
         there = line is not None and target.is_file() and target.stat().st_size == line.size
-        partial = target.with_name(f".{target.stem}.partial{target.suffix}").absolute()
+        partial = partial_of(target).absolute()
         place = type(each.place)(str(Path(each.place.path).absolute()), each.place.partitions, each.place.shown)
         return FileTask(place, partial, line.digest if line and there else "", self.most)
 

@@ -196,17 +196,14 @@ class Feed:
                 self._rows += len(table)
                 self.read += len(table)
 
-    def rows(self) -> tuple[pd.DataFrame, np.ndarray]:
-        """What is held, and the numbers of its rows in the file, counted from 0."""
-        return frame_of_rows(self._whole())
-
     def drop(self, rows: int) -> None:
         """Forgets the first rows of what is held."""
-        self._held = [self._whole().slice(rows)]
+        self._held = [self.table().slice(rows)]
         self._rows -= rows
         self.first += rows
 
-    def _whole(self) -> pa.Table:
+    def table(self) -> pa.Table:
+        """What is held."""
         import pyarrow as pa
 
         return pa.concat_tables(self._held)

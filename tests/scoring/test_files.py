@@ -19,9 +19,10 @@ from seq2seq_kit.cli.main import main
 from seq2seq_kit.data.on_disk.row_groups import GroupedFile
 from seq2seq_kit.data.sources.files import Place
 from seq2seq_kit.errors import ArgumentError, DataError, KitError
-from seq2seq_kit.scoring import Scored, Scorer, ScoreResult, score_files
+from seq2seq_kit.scoring import Scored, Scorer, ScoreResult, run, score_files
 from seq2seq_kit.scoring.answering import FileTask
 from seq2seq_kit.scoring.journal import NAME
+from seq2seq_kit.scoring.planned import partial_of
 from seq2seq_kit.scoring.pool import Read, Refused, open_pool
 from tests.conftest import ROOT
 from tests.scoring.models import hours, model
@@ -57,7 +58,7 @@ class Reporter:
             self.then(scored)
 
 
-def score(rows: Path, *, workers: int = 1, out: str = "out", **more: Any) -> ScoreResult:
+def score(rows: Path, *, workers: int | None = 1, out: str = "out", **more: Any) -> ScoreResult:
     return score_files(model(KIND), "predict", f"{rows}/*", rows.parent / out, workers=workers, **more)
 
 
@@ -171,7 +172,7 @@ def test_what_a_kill_may_leave_is_done_again(rows: Path) -> None:
     journal = (out / NAME).read_text()
     (out / "0.parquet").unlink()  # its line was written, its name was not given
     (out / "1.parquet").write_bytes(b"cut short")
-    (out / ".2.partial.parquet").write_bytes(b"half")
+    partial_of(out / "2.parquet").write_bytes(b"half")
     lines = journal.splitlines()
     gone = next(place for place, line in enumerate(lines) if '"out": "2.parquet"' in line)
     (out / "2.parquet").unlink()
@@ -227,6 +228,20 @@ def test_a_journal_that_is_none_is_refused(rows: Path) -> None:
     with pytest.raises(ArgumentError) as caught:
         score(rows)
     assert caught.value.code == "other_settings"
+
+
+def test_a_long_name_is_no_trouble(rows: Path) -> None:
+    (rows / "0.parquet").rename(rows / f"{'n' * 240}.parquet")
+    assert set(statuses(score(rows)).values()) == {"done"}
+
+
+def test_without_tensorflow_one_process_scores(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = run.find_spec
+    monkeypatch.setattr(run, "find_spec", lambda name: None if name == "tensorflow" else found(name))
+    assert score(rows, workers=None).workers == 1
+    with pytest.raises(ArgumentError) as caught:
+        score(rows, workers=2)
+    assert caught.value.code == "needs_tensorflow"
 
 
 def test_two_runs_do_not_write_into_one_folder(rows: Path) -> None:

@@ -125,12 +125,12 @@ def test_rows_of_a_wrong_cell_are_counted_in_the_file(tmp_path: Path) -> None:
     for number, frame in enumerate((hours(600), hours(600, in_turn=True))):
         frame.loc[1_111, "heat"] = np.inf
         frame.to_parquet(tmp_path / "rows.parquet", row_group_size=100)
-        out = tmp_path / f"out{number}"
-        result = score_files(
-            model("forecast_shapes"), "predict", tmp_path / "rows.parquet", out, options=ALL, workers=1, most_rows=MOST
-        )
-        assert "row 1112" in result.failed[0].error
-        assert [path.name for path in out.iterdir()] == ["_scored.jsonl"]
+        for verb, options in (("predict", ALL), ("detect", {})):
+            out = tmp_path / f"{verb}{number}"
+            path = tmp_path / "rows.parquet"
+            result = score_files(model("forecast_shapes"), verb, path, out, options=options, workers=1, most_rows=MOST)
+            assert "row 1112" in result.failed[0].error
+            assert [path.name for path in out.iterdir()] == ["_scored.jsonl"]
 
 
 def test_a_long_series_out_of_order_is_refused(tmp_path: Path) -> None:
@@ -151,6 +151,22 @@ def test_a_recipe_that_moves_rows_reads_the_file_as_a_whole_and_says_so(tmp_path
     found, whole, notes = both("forecast_shapes", frame, "predict", {}, tmp_path, duplicates="mean")
     pd.testing.assert_frame_equal(found, whole)
     assert [note for note in notes if "as a whole" in note]
+
+
+@pytest.mark.parametrize("verb", ["predict", "detect"])
+def test_a_long_series_whose_folder_names_it_is_cut(verb: str, tmp_path: Path) -> None:
+    frame = with_spikes(hours(1000, series=("a",)))
+    (tmp_path / "site=a").mkdir()
+    frame.drop(columns="site").to_parquet(tmp_path / "site=a" / "rows.parquet", row_group_size=100)
+    result = score_files(
+        model("forecast_shapes"), verb, f"{tmp_path}/site=*/*", tmp_path / "out", workers=1, most_rows=MOST
+    )
+    result.raise_failed()
+    whole = Scorer(str(model("forecast_shapes")), verb)(frame)
+    found = pd.read_parquet(tmp_path / "out" / "rows.parquet")
+    assert list(found["site"]) == ["a"] * len(whole) != []
+    pd.testing.assert_series_equal(found[whole.columns[-1]], whole[whole.columns[-1]], rtol=1e-5)
+    assert not [note for note in result.files[0].notes if "as a whole" in note]
 
 
 def test_a_series_that_is_too_short_is_left_out_as_in_the_whole_file(tmp_path: Path) -> None:
