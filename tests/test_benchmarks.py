@@ -1,5 +1,6 @@
 """The benchmarks run, and what they compare does the same work."""
 
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from seq2seq_kit.tasks import open_job
@@ -19,6 +21,7 @@ from seq2seq_kit.validation import resolve
 from tests import forked
 from tests.conftest import ROOT, forecast_recipe, hourly_frame, stand_ins, train_unseen
 from tests.exports.bundled import untrained
+from tests.scoring.models import model
 from tests.untyped import parse_recipe
 
 BENCHMARKS = ROOT / "benchmarks"
@@ -464,6 +467,18 @@ def test_m4_is_trained_and_judged_as_the_competition_does(tmp_path: Path) -> Non
     mase = np.abs(curve[:, 400:] - naive).mean(axis=1) / np.abs(curve[:, 24:400] - curve[:, :376]).mean(axis=1)
     assert float(rows["seasonal naive"][1]) == pytest.approx(mase.mean(), abs=0.0006)
     assert 0 < float(rows["this recipe"][1]) < 5
+
+
+def test_score_scores_the_rows_that_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    benchmark = import_module("score")
+    files = tmp_path / "files"
+    files.mkdir()
+    benchmark.write_rows(files / "0.parquet", 500, 2)
+    benchmark.score("predict --all-windows", str(model("forecast_shapes")), files, 1)
+    told = json.loads(capsys.readouterr().out)
+    # Of each series 250 rows, of which a window reads 12; the newest ones forecast beyond the end.
+    assert told["written"] == 2 * 4 * (250 - 12 + 1)
+    assert benchmark.held_by(psutil.Process()) > 10**8
 
 
 def test_export_compares_before_it_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

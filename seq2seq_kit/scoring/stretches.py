@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.on_disk.row_groups import GroupedFile
+from seq2seq_kit.errors import ArgumentError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,6 +52,10 @@ def stretches_of(
         series: Those of them that tell series apart; none: the file is one series.
         most: Rows of a stretch, where it is not a single series.
         folder: For files of Arrow's where series take turns; it is removed in the end.
+
+    Raises:
+        DataError: The file cannot be read, or was changed.
+        ArgumentError: Those files cannot be written.
     """
     if not series:
         yield [Stretch(file.rows, lambda: _between(file, columns, 0, file.rows))]
@@ -67,10 +72,14 @@ def stretches_of(
         ]
         return
     shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
-    folder.mkdir(parents=True)
     try:
+        folder.mkdir(parents=True)
         paths = [folder / f"{number}.arrow" for number in range(len(rows))]
-        _sort(file, columns, series, known, group, paths)
+        try:
+            _sort(file, columns, series, known, group, paths)
+        except OSError as error:
+            said = f"could not sort the rows of {file.path} by series in {folder.parent}: {error.strerror or error}"
+            raise ArgumentError(f"{said}. Free some space, or choose another --out", code="unwritable_file") from None
         yield [
             Stretch(count, lambda path=path: _stored(path))  # type: ignore[misc]
             for count, path in zip(rows, paths, strict=True)
