@@ -2,6 +2,8 @@
 
     python benchmarks/sweep.py                  # wall time, alternating, three rounds, about twenty minutes on 2 cores
     python benchmarks/sweep.py --memory         # resident memory after each of 50 small trials
+    python benchmarks/sweep.py --executor ray   # two workers on Ray beside two local ones, alternating
+    python benchmarks/sweep.py --sleeping 200   # trials that only sleep and tell, on so many workers of Ray
 
 Both sides search the same values: KerasTuner's random oracle with the same seed over the same space, after one trial of the
 recipe as it stands. Both train the same Keras model on the same windows of `autots.traffic_hourly`. The peer is KerasTuner's
@@ -54,22 +56,31 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=0, help="default: 20, with --memory 50")
     parser.add_argument("--memory", action="store_true", help="measure memory instead of time")
-    parser.add_argument("--one", choices=["kit", "kerastuner"], help=argparse.SUPPRESS)
+    parser.add_argument("--executor", choices=["local", "ray"], default="local", help="ray: beside local processes")
+    parser.add_argument("--sleeping", type=int, metavar="WORKERS", help="a simulation; see benchmarks/sleeping.py")
+    parser.add_argument("--one", choices=["kit", "ray", "kerastuner"], help=argparse.SUPPRESS)
     options = parser.parse_args()
     trials = options.trials or (50 if options.memory else 20)
     if options.one:
         recipe = _recipe(trials, memory=options.memory)
-        measured = {"kit": measure_kit, "kerastuner": measure_kerastuner}[options.one](recipe)
+        if options.one == "kerastuner":
+            measured = measure_kerastuner(recipe)
+        else:
+            measured = measure_kit(recipe, "ray" if options.one == "ray" else "local")
         print(json.dumps(measured))
+    elif options.sleeping:
+        from sleeping import report_sleeping
+
+        report_sleeping(RECIPE, options.sleeping, options.trials or 3 * options.sleeping)
     elif options.memory:
         report_memory(trials)
     else:
-        report_time(trials, options.rounds)
+        report_time(trials, options.rounds, "ray" if options.executor == "ray" else "kerastuner")
 
 
-def report_time(trials: int, rounds: int) -> None:
+def report_time(trials: int, rounds: int, other: str) -> None:
     """Wall time, memory and best value of both, alternating."""
-    found: dict[str, list[dict[str, Any]]] = {"kit": [], "kerastuner": []}
+    found: dict[str, list[dict[str, Any]]] = {"kit": [], other: []}
     for _ in range(rounds):
         for who, runs in found.items():
             runs.append(in_own_process(who, trials))
@@ -86,8 +97,8 @@ def report_time(trials: int, rounds: int) -> None:
         best = sorted({f"{run['best']:.5f}" for run in runs})
         print(f"| {who} | {cells[0]} | {cells[1]} | {together:,.0f} | {first:,.0f}, {last:,.0f} | {', '.join(best)} |")
     for key in ("search", "all"):
-        peer, kit = (statistics.median(run[key] for run in found[who]) for who in ("kerastuner", "kit"))
-        print(f"\n{key}: {peer / kit:.2f} times faster")
+        peer, kit = (statistics.median(run[key] for run in found[who]) for who in (other, "kit"))
+        print(f"\n{key}: {other} takes {peer / kit:.2f} times as long")
 
 
 def report_memory(trials: int) -> None:
@@ -149,8 +160,8 @@ def resident(root: int) -> int:
     return total
 
 
-def measure_kit(recipe: dict[str, Any]) -> dict[str, Any]:
-    """The kit's sweep, with as many workers as there are cores."""
+def measure_kit(recipe: dict[str, Any], executor: str) -> dict[str, Any]:
+    """The kit's sweep, with as many workers as there are cores. `trials`: from the first trial's end to the last one's."""
     began = time.perf_counter()
 
     from seq2seq_kit.sweeps import sweep
@@ -159,11 +170,19 @@ def measure_kit(recipe: dict[str, Any]) -> dict[str, Any]:
     class Clock(Silent):
         def on_trial(self, trial: Any, best: bool) -> None:
             self.last = time.perf_counter() - began
+            if trial.number == 1:
+                self.first = self.last
 
     clock = Clock()
-    result = sweep(recipe, tracking_uri="mlruns", reporter=clock)
+    result = sweep(recipe, tracking_uri="mlruns", reporter=clock, executor=executor)
     memories = [trial.memory for trial in result.trials]
-    return {"search": clock.last, "best": result.best.score, "memory": max(memories), "memories": memories}
+    return {
+        "search": clock.last,
+        "trials": clock.last - clock.first,
+        "best": result.best.score,
+        "memory": max(memories),
+        "memories": memories,
+    }
 
 
 def measure_kerastuner(recipe: dict[str, Any]) -> dict[str, Any]:

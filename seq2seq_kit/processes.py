@@ -24,7 +24,7 @@ import psutil
 
 _CLOCK = 5.0  # seconds by which a process's start may seem to move when the clock is set
 _LONGEST_FOLDER = 72  # letters; a socket's path may have 107, and those of multiprocessing lie two levels below
-_NAME = re.compile(r"seq2seq-kit-(\d+)-(\d+)-([0-9a-f]{8})")
+_NAME = re.compile(r"(?:seq2seq-kit|s2s)-(\d+)-(\d+)-([0-9a-f]{8})")
 _PR_SET_PDEATHSIG = 1
 STARTED_BY = "SEQ2SEQ_KIT_STARTED_BY"  # environment: id of the process that starts another
 _shared: list[Path] = []  # the temporary folder of all processes, once this one has its own
@@ -68,7 +68,7 @@ def keep_own_folder() -> None:
     """
     root = Path(tempfile.gettempdir())
     space = f"{zlib.crc32(machine().encode()):08x}"
-    for path in root.glob("seq2seq-kit-*"):
+    for path in root.glob("s*2s*-*"):
         found = _NAME.fullmatch(path.name)
         if found and found[3] == space and not is_alive(int(found[1]), float(found[2])):
             shutil.rmtree(path, ignore_errors=True)  # another user's cannot be, and a link is not followed
@@ -84,6 +84,14 @@ def keep_own_folder() -> None:
     os.environ["TMPDIR"] = str(own)
     # Registered first, so it runs after what libraries registered to remove their own files.
     atexit.register(lambda: shutil.rmtree(own, ignore_errors=True) if os.getpid() == pid else None)
+
+
+def brief_folder() -> Path:
+    """A folder of this process with a short path, for sockets far below it; removed by the caller, or by the next process."""
+    space = f"{zlib.crc32(machine().encode()):08x}"
+    folder = shared_folder() / f"s2s-{os.getpid()}-{began():.0f}-{space}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
 
 
 def use_folder(folder: Path) -> None:

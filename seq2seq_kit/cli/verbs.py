@@ -200,7 +200,8 @@ def sweep(options: argparse.Namespace) -> int:
         search = partial(sweeps.sweep, recipe)
     console = Console()
     with SweepConsole(console) as reporter:
-        result = search(workers=options.workers, tracking_uri=options.tracking_uri, reporter=reporter)
+        place = {name: getattr(options, name) for name in ("workers", "executor", "address")}
+        result = search(**place, tracking_uri=options.tracking_uri, reporter=reporter)
     if result.winner is not None:
         _print_evaluation(console, result.winner.board)
         if result.winner.members:

@@ -103,6 +103,7 @@ class LocalExecutor:
         run: What a process does with its task; a function of a module.
         smaller: What to do about a task that takes too much memory, as a message says it.
         minutes: Longest time of a trial; None: no limit.
+        sharing: How many workers share this machine's memory; default: `workers`.
     """
 
     def __init__(
@@ -112,10 +113,12 @@ class LocalExecutor:
         run: Callable[[Any, connection.Connection], Outcome],
         smaller: str,
         minutes: float | None = None,
+        sharing: int | None = None,
     ) -> None:
         self.workers, self.run, self.smaller, self.minutes = workers, run, smaller, minutes
         self.running: list[LocalTrial] = []
-        self.share = int(free_memory() * _SHARE / workers)
+        self.sharing = sharing or workers
+        self.share = int(free_memory() * _SHARE / self.sharing)
         self._watched = 0.0
         start_server()
 
@@ -175,7 +178,7 @@ class LocalExecutor:
                 each.peak = max(each.peak, size)
                 if size > self.share:
                     reason = (
-                        f"out of memory: it held {size / 1e9:.1f} GB, and the share of each of {self.workers} workers is "
+                        f"out of memory: it held {size / 1e9:.1f} GB, and the share of each of {self.sharing} workers is "
                         f"{self.share / 1e9:.1f} GB. {self.smaller}, or call with fewer --workers"
                     )
                     each.stopped = Failure("memory", reason)

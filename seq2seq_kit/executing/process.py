@@ -83,13 +83,13 @@ class Failure:
     Attributes:
         kind: `failed`: this task cannot be done; `invalid`: recipe or data are wrong, so nothing of the kind can continue; `bug`:
             of the kit or a library. From the executor: `killed` by a signal, perhaps by bad luck; ended by it because it took too
-            long (`time`) or too much `memory`.
+            long (`time`) or too much `memory`; `lost` with its node, which is no fault of its own.
         reason: For the user; of a bug the traceback.
         error: What was raised, if `invalid`.
         code: Of the error, if `failed`.
     """
 
-    kind: Literal["failed", "invalid", "bug", "killed", "time", "memory"]
+    kind: Literal["failed", "invalid", "bug", "killed", "time", "memory", "lost"]
     reason: str
     error: KitError | None = None
     code: str = ""

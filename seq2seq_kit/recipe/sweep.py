@@ -49,6 +49,9 @@ class Sweep(Section):
     trial_minutes: float | None = Field(
         None, gt=0, le=_MOST_MINUTES, description="A trial that takes longer is stopped and failed."
     )
+    executor: Literal["local", "ray"] = Field(
+        "local", description="Where trials run: processes of this machine, or a Ray cluster (extra `ray`)."
+    )
     seed: int | None = Field(None, ge=0, lt=2**32, description="Seed of the tuner; default: the recipe's seed.")
     folds: int | None = Field(
         None, ge=2, le=1_000, description="Judge each trial by as many expanding folds in time order instead of one."

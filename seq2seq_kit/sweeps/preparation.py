@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import get_args
 
 import pandas as pd
 
@@ -13,7 +15,7 @@ from seq2seq_kit.errors import ArgumentError, DataError, RecipeError
 from seq2seq_kit.executing.executor import Executor, LocalExecutor, cores, default_workers
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
-from seq2seq_kit.recipe.sweep import knobs
+from seq2seq_kit.recipe.sweep import Sweep, knobs
 from seq2seq_kit.recipe.sweep_space import in_words, section_of, trial_recipe
 from seq2seq_kit.sweeps.in_notebook import reporter_at_hand
 from seq2seq_kit.sweeps.origins import Origins, cost_of, origins_of
@@ -50,27 +52,66 @@ class Setup:
     began: float
 
 
-def prepare(recipe: Recipe, data: Given | None, workers: int | None, reporter: SweepReporter | None) -> Setup:
+@dataclass(frozen=True)
+class Place:
+    """Where the trials of a sweep run.
+
+    Attributes:
+        workers: Trials at a time; None: as many as there are cores, or CPUs of the cluster.
+        executor: `local` or `ray`; None: as the recipe says.
+        address: `HOST:PORT` of a Ray cluster that runs already.
+    """
+
+    workers: int | None = None
+    executor: str | None = None
+    address: str | None = None
+
+    def open(self, section: Sweep, say: Callable[[str], None]) -> Executor:
+        """An executor for trials.
+
+        Raises:
+            ArgumentError: Fewer than one worker, more than the cluster's CPUs, or no such executor.
+            SweepError: The cluster cannot be reached.
+        """
+        kind = self.executor or section.executor
+        if kind not in get_args(Sweep.model_fields["executor"].annotation):
+            said = f"the executor of a sweep is local or ray. Received: {kind!r}"
+            raise ArgumentError(said, code="invalid_argument")
+        if self.address is not None and kind != "ray":
+            said = f"--address is of a Ray cluster. Add --executor ray, or leave it out. Received: {self.address!r}"
+            raise ArgumentError(said, code="invalid_argument")
+        count = self.workers if self.workers is not None else default_workers()
+        if count < 1:
+            raise ArgumentError(f"a sweep needs at least one worker. Received: {count}", code="invalid_argument")
+        smaller = "Search smaller values"
+        if kind == "ray":
+            from seq2seq_kit.executing.ray_executor import RayExecutor
+
+            wanted = self.workers if self.address else count
+            return RayExecutor(
+                wanted, address=self.address, run=run_trial, smaller=smaller, minutes=section.trial_minutes, say=say
+            )
+        if self.workers is None and count < cores():
+            say(f"{count} trials at a time on {cores()} cores, because memory is short")
+        return LocalExecutor(count, run=run_trial, smaller=smaller, minutes=section.trial_minutes)
+
+
+def prepare(recipe: Recipe, data: Given | None, place: Place, reporter: SweepReporter | None) -> Setup:
     """Opens and checks the data; arguments as in `sweep`.
 
     Raises:
-        ArgumentError: Fewer than one worker.
-        ArgumentError: Likewise, more origins of a backtest than rows.
+        ArgumentError: See `Place.open`; more origins of a backtest than rows.
         DataError: The data does not fit the recipe, or does not fit a recipe of the space.
+        SweepError: See `Place.open`.
     """
     began = time.perf_counter()
     section, reporter = section_of(recipe), reporter or reporter_at_hand()
-    count = workers if workers is not None else default_workers()
-    if count < 1:
-        raise ArgumentError(f"a sweep needs at least one worker. Received: {count}", code="invalid_argument")
-    if workers is None and count < cores():
-        reporter.say(f"{count} trials at a time on {cores()} cores, because memory is short")
     if recipe.ensemble:
         members = recipe.ensemble.members
         reporter.say(
             f"each trial trains one model; the winner's recipe is trained as an ensemble of {members} at the end"
         )
-    executor = LocalExecutor(count, run=run_trial, smaller="Search smaller values", minutes=section.trial_minutes)
+    executor = place.open(section, reporter.say)
     rows = None if data is None else rows_given(recipe, data)  # each trial is given them
     job = open_job(trial_recipe(recipe, {}), rows)
     require_brought(job)

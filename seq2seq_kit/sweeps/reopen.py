@@ -22,8 +22,8 @@ from seq2seq_kit.sweeps.tuner import Suggestion
 from seq2seq_kit.tasks.registry import load_recipe
 from seq2seq_kit.tracking.client import RunRecord, Tracking
 
-# What may be changed when a sweep is resumed: how far it goes, not what it does.
-_BUDGET = ("sweep.max_trials", "sweep.max_minutes")
+# What may be changed when a sweep is resumed: how far it goes and where, not what it does.
+_BUDGET = ("sweep.max_trials", "sweep.max_minutes", "sweep.executor")
 _KINDS = {"trial": "one of its trials", "fold": "a fold of a trial"}
 
 
@@ -118,7 +118,7 @@ def require_same_recipe(store: TrialStore, wanted: Recipe) -> None:
         shown = ", ".join(f"{key} is {before.get(key)!r} there and {now.get(key)!r} here" for key in differing[:3])
         raise ArgumentError(
             f"the sweep {store.record.run_id} has another recipe: {shown}{', ...' if len(differing) > 3 else ''}. Resume it with "
-            f"its own (leave RECIPE out), or begin a new sweep. Only {' and '.join(_BUDGET)} may be changed",
+            f"its own (leave RECIPE out), or begin a new sweep. Only {', '.join(_BUDGET[:-1])} and {_BUDGET[-1]} may be changed",
             code="sweep_recipe_differs",
         )
 

@@ -19,7 +19,7 @@ from seq2seq_kit.recipe.sweep_space import check_space, default_values, section_
 from seq2seq_kit.reports.notes import count_of
 from seq2seq_kit.runs import close
 from seq2seq_kit.sweeps.conclusion import SweepResult, conclude_sweep, reasons
-from seq2seq_kit.sweeps.preparation import Setup, prepare
+from seq2seq_kit.sweeps.preparation import Place, Setup, prepare
 from seq2seq_kit.sweeps.reopen import claim, open_trial_store, require_more_trials, require_same_recipe
 from seq2seq_kit.sweeps.search import Search
 from seq2seq_kit.sweeps.status import SweepReporter
@@ -44,6 +44,8 @@ def sweep(
     overrides: Overrides = (),
     data: Given | None = None,
     workers: int | None = None,
+    executor: str | None = None,
+    address: str | None = None,
     tracking_uri: str | None = None,
     reporter: SweepReporter | None = None,
 ) -> SweepResult:
@@ -54,6 +56,8 @@ def sweep(
         overrides: Dotted keys that replace the recipe's.
         data: Rows to train on instead of the recipe's `data.source`.
         workers: Trials at a time, each in a process of its own with one computing thread; default: the cores at hand.
+        executor: Where they run, `local` or `ray`; default: as `sweep.executor` says.
+        address: `HOST:PORT` of the Ray cluster; default: one of this machine for the time of the sweep.
         tracking_uri: As in `train`.
         reporter: Is told how the sweep goes; default: in a notebook a line that is written over, else nobody.
 
@@ -70,7 +74,7 @@ def sweep(
     warn_of_searched(recipe, overrides)
     check_space(recipe)
     require_room_for_space(recipe)
-    setup = prepare(recipe, data, workers, reporter)
+    setup = prepare(recipe, data, Place(workers, executor, address), reporter)
     tracking = open_tracking(tracking_uri, say=setup.reporter.say)
     tags = first_tags(recipe) | {"mlflow.source.name": "seq2seq-kit sweep"}
     store = TrialStore.begin(tracking, recipe, default_values(recipe, knobs(section)), digest=setup.digest, tags=tags)
@@ -90,6 +94,8 @@ def resume_sweep(
     overrides: Overrides = (),
     data: Given | None = None,
     workers: int | None = None,
+    executor: str | None = None,
+    address: str | None = None,
     tracking_uri: str | None = None,
     reporter: SweepReporter | None = None,
 ) -> SweepResult:
@@ -102,7 +108,9 @@ def resume_sweep(
         recipe: If given, must be the sweep's own; only `sweep.max_trials` and `sweep.max_minutes` may differ.
         overrides: As in `sweep`; for a recipe that is not given, of the sweep's own.
         data: The rows of a sweep that was given rows.
-        workers: As in `sweep`; may differ from before.
+        workers: As in `sweep`, may differ from before; so may `executor` and `address`.
+        executor: As in `sweep`.
+        address: Likewise.
         tracking_uri: As in `train`.
         reporter: Is told how the sweep goes; default: in a notebook a line that is written over, else nobody.
 
@@ -118,7 +126,7 @@ def resume_sweep(
     require_same_recipe(store, wanted)
     check_space(wanted)
     require_more_trials(store, wanted)
-    setup = prepare(wanted, data, workers, reporter)
+    setup = prepare(wanted, data, Place(workers, executor, address), reporter)
     if setup.digest != store.digest:
         raise ArgumentError(
             f"the data of the sweep {store.record.run_id} has changed since it began, so its trials could not be compared "

@@ -250,6 +250,10 @@ class Search:
         if failure.kind in ("invalid", "bug"):
             self._store(self.store.cut, entry)  # it runs again if the sweep is resumed, once this is mended
             raise_fault(f"trial {entry.trial.number} with {in_words(entry.trial.values)}", failure)
+        if failure.kind == "lost":
+            self.reporter.say(f"trial {entry.trial.number}: {reason}; it begins again on another")
+            self._start(entry, attempt=running.attempt)
+            return
         if failure.kind == "killed" and running.attempt < _ATTEMPTS:
             self.reporter.say(f"trial {entry.trial.number}: {reason}; it is tried once more")
             self._start(entry, attempt=running.attempt + 1)

@@ -1,0 +1,319 @@
+"""Trials on a real Ray cluster of three nodes on this machine: as with local processes, whichever part of it is killed."""
+
+import logging
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from ruamel.yaml import YAML
+
+from seq2seq_kit.cli.main import main
+from seq2seq_kit.errors import ArgumentError, DataError, SweepError
+from seq2seq_kit.executing import ray_cluster
+from seq2seq_kit.executing.executor import Executor
+from seq2seq_kit.executing.process import EpochEnded, Failure
+from seq2seq_kit.executing.ray_executor import RayExecutor
+from seq2seq_kit.executing.ray_places import on_node
+from seq2seq_kit.executing.ray_worker import About, versions
+from seq2seq_kit.processes import brief_folder
+from seq2seq_kit.sweeps import SweepResult, resume_sweep, sweep
+from seq2seq_kit.sweeps.status import Silent, Status
+from seq2seq_kit.sweeps.trial_process import run_trial
+from seq2seq_kit.tracking.client import open_tracking
+
+# The same tests as for processes of this machine, with the fixture below.
+from tests.sweeps.test_executor import (  # noqa: F401
+    FOR_EVER,
+    PATIENCE,
+    endings,
+    failure,
+    listen,
+    task,
+    test_a_trial_tells_its_epochs_and_leaves_its_model_and_nothing_else,
+    test_errors_of_the_kit_come_through_the_pipe_as_they_are,
+    test_what_becomes_of_a_trial_is_told_by_kind_and_in_words,
+)
+from tests.sweeps.test_robust import EPOCHS, ROWS, lines_of, started, steps, swept
+from tests.sweeps.test_sweep import runs_below
+
+TRIALS = 3
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Raylets:
+    """A cluster of a head without CPUs and two nodes with one each, and what its executors said."""
+
+    cluster: Any
+    nodes: list[Any]
+    said: list[str] = field(default_factory=list)
+
+    def add(self) -> None:
+        self.nodes.append(self.cluster.add_node(num_cpus=1))
+
+
+@pytest.fixture(scope="module")
+def raylets() -> Iterator[Raylets]:
+    """See `Raylets`; this process is a driver of it."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    folder = brief_folder()
+    os.environ["RAY_TMPDIR"] = str(folder)
+    cluster = None
+    try:
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+        made = Raylets(cluster, [])
+        for _ in range(2):
+            made.add()
+        with ray_cluster._unchanged_signals():
+            ray.init(address=cluster.address, configure_logging=False, logging_level=logging.ERROR, log_to_driver=False)
+        ray_cluster._silence()
+        yield made
+    finally:
+        ray.shutdown()
+        if cluster:
+            cluster.shutdown()
+        del os.environ["RAY_TMPDIR"]
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def executors(raylets: Raylets) -> Iterator[Callable[..., Executor]]:
+    """Makes executors on the cluster, which are closed in the end."""
+    opened: list[RayExecutor] = []
+
+    def make(workers: int = 2, **named: Any) -> RayExecutor:
+        smaller = "Search smaller values"
+        opened.append(
+            RayExecutor(workers, address=None, run=run_trial, smaller=smaller, say=raylets.said.append, **named)
+        )
+        until = time.monotonic() + PATIENCE
+        while opened[-1].free < workers:
+            assert time.monotonic() < until
+            assert not list(opened[-1].wait(0.2))
+        return opened[-1]
+
+    yield make
+    for executor in opened:
+        executor.close()
+
+
+def workers_of_ray() -> list[psutil.Process]:
+    """Ray's workers on this machine, of which each is one of ours."""
+    return [each for each in psutil.process_iter() if each.name().startswith("ray::Worker")]
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    """Whether they end within a while."""
+    return not psutil.wait_procs(processes, timeout=20)[1]
+
+
+class Killer(Silent):
+    """Kills a node, then a worker of another one, then a trial, each in the middle of its epochs."""
+
+    def __init__(self, raylets: Raylets) -> None:
+        self.raylets, self.said = raylets, list[str]()
+        self.kills = [self.kill_node, self.kill_worker]
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def on_status(self, status: Status) -> None:
+        if self.kills and any(3 < each.epoch < EPOCHS - 10 for each in status.running):
+            self.kills.pop(0)()
+
+    def kill_node(self) -> None:
+        self.raylets.nodes.pop().kill_raylet()
+        self.raylets.add()
+
+    def kill_worker(self) -> None:
+        workers_of_ray()[0].kill()
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> SweepResult:
+    """The sweep with processes of this machine."""
+    folder = tmp_path_factory.mktemp("local")
+    return sweep(swept(max_trials=TRIALS), data=ROWS, workers=2, tracking_uri=str(folder / "mlruns"))
+
+
+def seen(result: SweepResult) -> list[tuple[Any, ...]]:
+    """Trials, their runs and their epochs in MLflow, without what differs from run to run."""
+    tracked = open_tracking(result.tracking_uri)
+    runs = {int(run.data.tags["sweep.trial"]): run for run in runs_below(tracked, result.run_id)}
+
+    def logged(run: Any) -> tuple[Any, ...]:
+        return run.info.run_name, run.info.status, steps(tracked, run)
+
+    return [
+        (
+            trial.number,
+            trial.values,
+            trial.state,
+            trial.score,
+            trial.best_epoch,
+            trial.epochs,
+            *logged(runs[trial.number]),
+        )
+        for trial in result.trials
+    ]
+
+
+def test_a_node_and_a_worker_that_die_cost_nothing_but_time(
+    raylets: Raylets, local: SweepResult, tmp_path: Path
+) -> None:
+    killer = Killer(raylets)
+    recipe = swept(max_trials=TRIALS, executor="ray")
+    result = sweep(recipe, data=ROWS, workers=2, tracking_uri=str(tmp_path / "mlruns"), reporter=killer)
+    assert killer.kills == []
+    assert any("was lost; it begins again on another" in text for text in killer.said)
+    assert any("its Ray worker on the node" in text and text.endswith("it is tried once more") for text in killer.said)
+    assert seen(result) == seen(local)
+    assert result.winner is not None
+    assert local.winner is not None
+    assert result.winner.test.skill == local.winner.test.skill
+    assert gone(workers_of_ray())
+
+
+def test_a_trial_that_is_killed_or_takes_too_long_is_ended_with_the_reason(
+    executors: Callable[..., Executor], tmp_path: Path
+) -> None:
+    executor = executors(2, minutes=0.2)
+    first, late, second = (task(tmp_path / name, epochs=FOR_EVER) for name in ("first", "late", "second"))
+    killed, stopped = executor.start(first), executor.start(late)
+    waiting = {"first", "late"}
+    while waiting:
+        heard = listen(executor, until=EpochEnded)
+        waiting -= {one.task.folder.name for one, message in heard if isinstance(message, EpochEnded)}
+    process = psutil.Process(stopped.pid)
+    executor.kill(stopped)
+    os.kill(killed.pid, signal.SIGKILL)
+    ended = [message for one, message in listen(executor, until=Failure) if one is killed]
+    assert failure(ended[-1]).kind == "killed"
+    assert failure(ended[-1]).reason.startswith("its process was ended by SIGKILL; perhaps memory ran out")
+    executor.start(second)
+    assert endings(executor) == {"second": Failure("time", "it took longer than sweep.trial_minutes: 0.2")}
+    assert gone([process])
+
+
+def test_closing_an_executor_leaves_no_process(executors: Callable[..., Executor], tmp_path: Path) -> None:
+    executor = executors(1)
+    running = executor.start(task(tmp_path / "one", epochs=FOR_EVER))
+    next(listen(executor, until=EpochEnded))
+    processes = [psutil.Process(running.pid), *workers_of_ray()]
+    assert len(processes) == 2
+    executor.close()
+    assert gone(processes)
+
+
+def test_more_workers_than_cpus_are_refused_with_their_number(raylets: Raylets) -> None:
+    with pytest.raises(ArgumentError, match=r"has 2 CPUs on 3 nodes.*--workers 5") as caught:
+        RayExecutor(5, address=None, run=run_trial, smaller="", say=raylets.said.append)
+    assert caught.value.code == "too_few_cpus"
+
+
+def test_a_node_with_other_versions_or_without_a_compiler_is_named(
+    executors: Callable[..., Executor], raylets: Raylets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor: Any = executors(1)
+    place = executor._places[0]
+    about = replace(place.about, name="n7", kernel="no C compiler was found")
+    raylets.said.clear()
+    executor._welcome(place, about)
+    executor._welcome(place, replace(about, name="n8"))
+    assert [text.split(":")[0] for text in raylets.said] == [
+        "on the node n7 trials take Keras' own loop, which is slower"
+    ]
+    other = {**versions(), "keras": "3.12.0"}
+    with pytest.raises(SweepError, match=r"the node n7 has other versions.*: keras 3\.12\.0 there") as caught:
+        executor._welcome(place, replace(about, versions=other))
+    assert caught.value.code == "versions_differ"
+
+
+def test_data_that_a_node_does_not_see_is_named() -> None:
+    error = DataError("there is no file rows.csv", code="file_not_found")
+    elsewhere = About("n7", "another machine", "", {}, "")
+    told = on_node(Failure("invalid", str(error), error), elsewhere)
+    assert isinstance(told, Failure)
+    assert told.error is not None
+    assert told.error.code == "data_not_on_node"
+    assert "the node n7 does not see the data: there is no file rows.csv" in told.reason
+
+
+@pytest.mark.parametrize("address", ["nowhere", "ray://127.0.0.1:10001", "127.0.0.1:port"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        ray_cluster._join(address)
+    assert caught.value.code == "bad_address"
+
+
+def test_an_address_where_no_cluster_answers_is_told_within_seconds() -> None:
+    """Nobody, or a server of another kind, or one that says nothing."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        began = time.monotonic()
+        for port in (1, silent.getsockname()[1]):
+            with pytest.raises(SweepError) as caught:
+                ray_cluster._join(f"127.0.0.1:{port}")
+            assert caught.value.code == "cluster_unreachable"
+        assert time.monotonic() - began < 10
+
+
+def test_ray_that_is_not_installed_is_told_with_its_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ray_cluster, "find_spec", lambda name: None)
+    ROWS.to_csv("rows.csv", index=False)
+    recipe = swept(executor="ray")
+    recipe["data"]["source"] = "rows.csv"
+    with Path("sweep.yaml").open("w") as file:
+        YAML().dump(recipe, file)
+    assert main(["sweep", "sweep.yaml"]) == 2
+    said = capsys.readouterr().err
+    assert "error[ray_not_installed]" in said
+    assert "seq2seq-kit[ray]" in said
+    assert main(["sweep", "sweep.yaml", "--executor", "local", "--address", "127.0.0.1:6379"]) == 2
+    assert "Add --executor ray" in capsys.readouterr().err
+
+
+def test_a_sweep_outlives_the_end_of_its_cluster_and_its_own(local: SweepResult, tmp_path: Path) -> None:
+    """First the cluster of this machine dies under the sweep, then the sweep itself; what has finished stays."""
+    ROWS.to_csv(tmp_path / "rows.csv", index=False)
+    recipe = swept(max_trials=TRIALS)
+    recipe["data"]["source"] = "rows.csv"
+    with (tmp_path / "sweep.yaml").open("w") as file:
+        YAML().dump(recipe, file)
+    store = str(tmp_path / "mlruns")
+    words = ["-m", "seq2seq_kit", "sweep", "--executor", "ray", "--workers", "1", "--tracking-uri", store]
+    with started(*words, "sweep.yaml", folder=tmp_path) as process:
+        out: list[str] = []
+        next(line for line in lines_of(process, out) if line.startswith("trial"))
+        family = psutil.Process(process.pid).children(recursive=True)
+        next(each for each in family if each.name() == "gcs_server").kill()
+        assert process.stdout is not None
+        out.append(process.stdout.read())
+        assert process.wait(60) == 1, out
+        assert gone(family)
+    assert "error[cluster_stopped]" in "".join(out)
+    (run_id,) = open_tracking(store).runs()["run"]
+    with started(*words, "--resume", run_id, folder=tmp_path) as process:
+        next(line for line in lines_of(process, out) if line.startswith("trial"))
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        assert gone(family)
+    result = resume_sweep(run_id, executor="local", workers=1, tracking_uri=store)
+    assert [(trial.state, trial.score) for trial in result.trials] == [
+        (trial.state, trial.score) for trial in local.trials
+    ]
