@@ -491,3 +491,14 @@ def test_export_compares_before_it_times(tmp_path: Path, capsys: pytest.CaptureF
     times = {row[0].strip(): [float(cell) for cell in row[1:]] for row in rows[2:]}
     assert len(times) == 3
     assert all(0 < low <= middle <= high for low, middle, high in times.values())
+
+
+def test_a_worker_that_only_sleeps_tells_what_a_trial_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    sleeping = import_module("sleeping")
+    for name, value in {"EPOCHS": 3, "SECONDS": 0.01, "TOLD": 0.02}.items():
+        monkeypatch.setattr(sleeping, name, value)
+    worker = sleeping.Sleeper(None)
+    messages = [*worker.call("task", None).messages, *worker.call(None, None).messages, *worker.call(None, None).messages]
+    assert [type(message).__name__ for message in messages] == ["EpochEnded", "EpochEnded", "EpochEnded", "Outcome"]
+    assert [message.epoch.number for message in messages[:3]] == [1, 2, 3]
+    assert messages[3].score == messages[2].epoch.val_loss

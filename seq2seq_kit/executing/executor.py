@@ -46,7 +46,7 @@ class RunningTrial(Protocol):
 
 
 class Executor(Protocol):
-    """Where the trials of a sweep run. `task.folder` must be the same folder for the executor's trials and the sweep."""
+    """Where the trials of a sweep run. What a task has left in its folder is in `task.folder` when its outcome is told."""
 
     @property
     def workers(self) -> int:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import seq2seq_kit
 from seq2seq_kit.executing.executor import LocalExecutor, start_process
 from seq2seq_kit.executing.process import Message, Outcome, Task
-from seq2seq_kit.processes import end_with_parent, keep_own_folder, machine
+from seq2seq_kit.processes import end_with_parent, keep_own_folder, machine, shared_folder
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -140,7 +140,8 @@ class Worker:
     def end(self) -> None:
         """Ends the trial that runs and removes all files."""
         self.executor.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        # Ray ends this process without its last functions.
+        shutil.rmtree(self.folder if shared_folder() == self.folder.parent else self.folder.parent, ignore_errors=True)
 
 
 def versions() -> dict[str, str]:

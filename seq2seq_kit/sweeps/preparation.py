@@ -87,9 +87,9 @@ class Place:
         if kind == "ray":
             from seq2seq_kit.executing.ray_executor import RayExecutor
 
-            wanted = self.workers if self.address else count
+            minutes, given = section.trial_minutes, self.workers
             return RayExecutor(
-                wanted, address=self.address, run=run_trial, smaller=smaller, minutes=section.trial_minutes, say=say
+                given, default=count, address=self.address, run=run_trial, smaller=smaller, minutes=minutes, say=say
             )
         if self.workers is None and count < cores():
             say(f"{count} trials at a time on {cores()} cores, because memory is short")
