@@ -498,7 +498,11 @@ def test_a_worker_that_only_sleeps_tells_what_a_trial_tells(monkeypatch: pytest.
     for name, value in {"EPOCHS": 3, "SECONDS": 0.01, "TOLD": 0.02}.items():
         monkeypatch.setattr(sleeping, name, value)
     worker = sleeping.Sleeper(None)
-    messages = [*worker.call("task", None).messages, *worker.call(None, None).messages, *worker.call(None, None).messages]
+    messages = [
+        *worker.call("task", None).messages,
+        *worker.call(None, None).messages,
+        *worker.call(None, None).messages,
+    ]
     assert [type(message).__name__ for message in messages] == ["EpochEnded", "EpochEnded", "EpochEnded", "Outcome"]
     assert [message.epoch.number for message in messages[:3]] == [1, 2, 3]
     assert messages[3].score == messages[2].epoch.val_loss

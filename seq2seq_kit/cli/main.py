@@ -14,6 +14,7 @@ from types import FrameType
 from seq2seq_kit import __version__
 from seq2seq_kit.cli import backtesting, deploying, detecting, drafts, intervals, many, pages, replaying, rows, verbs
 from seq2seq_kit.cli.packages import all_packages
+from seq2seq_kit.cli.sweeping import add_sweep_options
 from seq2seq_kit.cli.watching import add_watch
 from seq2seq_kit.errors import ArgumentError, KitError, KitWarning
 from seq2seq_kit.processes import keep_own_folder
@@ -143,15 +144,7 @@ def _parser() -> argparse.ArgumentParser:
         group, "sweep", verbs.sweep, "search a recipe's `sweep.space`, resume a sweep, or write its best recipe"
     )
     _recipe(verb, optional=True)
-    verb.add_argument("--workers", type=int, help="trials in parallel, each in its own process; default: the cores")
-    said = "where trials run; default: sweep.executor of the recipe"
-    verb.add_argument("--executor", choices=["local", "ray"], help=said)
-    said = "head of a Ray cluster that runs; default: one of this machine, for the sweep alone"
-    verb.add_argument("--address", metavar="HOST:PORT", help=said)
-    which = verb.add_mutually_exclusive_group()
-    which.add_argument("--resume", metavar="RUN", help="resume the sweep of this run")
-    which.add_argument("--best", metavar="RUN", help="write the best recipe of the sweep of this run")
-    verb.add_argument("--out", metavar="FILE", help="file that --best writes; default: standard output")
+    add_sweep_options(verb)
     _tracking(verb)
 
     about = "forecast from past moments: how good, and whether to refit"

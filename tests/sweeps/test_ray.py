@@ -117,7 +117,7 @@ def workers_of_ray() -> list[psutil.Process]:
 
 def gone(processes: list[psutil.Process]) -> bool:
     """Whether they end within a while."""
-    return not psutil.wait_procs(processes, timeout=20)[1]
+    return not psutil.wait_procs(processes, timeout=40)[1]
 
 
 class Killer(Silent):
