@@ -110,9 +110,8 @@ def _start(workers: int) -> Path:
     # Ray listens on every address of the machine, so it keeps its token; given here, none is written into the home folder.
     if not {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ):
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-    # Memory is watched by the workers, by trial and with words. Two of Ray's processes wait for a head that was killed.
+    # Memory is watched by the workers, by trial and with words.
     own = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_memory_monitor_refresh_ms": "0"}
-    own |= {"RAY_gcs_rpc_server_reconnect_timeout_s": "10"}
     own |= {"TMPDIR": str(folder), "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
     try:
         with _environment(own):
