@@ -87,6 +87,11 @@ def open_cluster(address: str | None, workers: int) -> Cluster:
             "or leave the key out to run trials in processes of this machine",
             code="ray_not_installed",
         )
+    token = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ) or (
+        Path.home() / ".ray" / "auth_token"
+    ).exists()
+    if address is not None and token:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # which Ray reads as it is imported
     import ray
 
     folder, ours = None, not ray.is_initialized()
@@ -161,13 +166,14 @@ def _join(address: str) -> None:
                 **_QUIET,
                 runtime_env={"py_modules": [str(Path(seq2seq_kit.__file__).parent)]},
             )
-    except AuthenticationError as error:
+    except (AuthenticationError, ConnectionError) as error:
+        # Something answers there, and does not speak to this process. Ray says why on standard error only.
         raise SweepError(
-            f"the cluster at {address} does not let this process in: {_first_line(error)}. Set RAY_AUTH_TOKEN, or copy "
-            "~/.ray/auth_token from its head",
+            f"the cluster at {address} does not let this process in: {_first_line(error)}. If it has a token, set RAY_AUTH_TOKEN, or "
+            "copy ~/.ray/auth_token from its head; else look whether a Ray cluster is there",
             code="cluster_token",
         ) from error
-    except (RuntimeError, ValueError, ConnectionError) as error:
+    except (RuntimeError, ValueError) as error:
         if "ersion mismatch" in str(error):
             said = " ".join(str(error).split())
             raise SweepError(
