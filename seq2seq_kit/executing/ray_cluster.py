@@ -169,8 +169,8 @@ def _join(address: str) -> None:
     except (AuthenticationError, ConnectionError) as error:
         # Something answers there, and does not speak to this process. Ray says why on standard error only.
         raise SweepError(
-            f"the cluster at {address} does not let this process in: {_first_line(error)}. If it has a token, set RAY_AUTH_TOKEN, or "
-            "copy ~/.ray/auth_token from its head; else look whether a Ray cluster is there",
+            f"the cluster at {address} does not let this process in: {_first_line(error)}. If it has a token, set "
+            "RAY_AUTH_TOKEN, or copy ~/.ray/auth_token from its head; else look whether a Ray cluster is there",
             code="cluster_token",
         ) from error
     except (RuntimeError, ValueError) as error:

@@ -266,7 +266,10 @@ class RayExecutor:
             raise stopped(self.cluster)
         late = [place for place in self._places if not place.about and now - place.began > _WAITING_SECONDS]
         if late and begun:
-            self._say_once("late", f"{len(late)} of {self.workers} workers wait for a free CPU of the cluster")
+            self._say_once(
+                "late",
+                f"{len(late)} of {self.workers} workers have not begun: they wait for a free CPU, or their nodes are busy",
+            )
 
     def _say_once(self, about: str, text: str) -> None:
         if about not in self._said:
