@@ -303,7 +303,9 @@ def test_ray_that_is_not_installed_is_told_with_its_extra(
     assert "Add --executor ray" in capsys.readouterr().err
 
 
-def test_a_sweep_outlives_the_end_of_its_cluster_and_its_own(local: SweepResult, tmp_path: Path) -> None:
+def test_a_sweep_outlives_the_end_of_its_cluster_and_its_own(
+    local: SweepResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """First the cluster of this machine dies under the sweep, then the sweep itself; what has finished stays."""
     ROWS.to_csv(tmp_path / "rows.csv", index=False)
     recipe = swept(max_trials=TRIALS)
@@ -328,6 +330,7 @@ def test_a_sweep_outlives_the_end_of_its_cluster_and_its_own(local: SweepResult,
         family = family_of(process)
         process.kill()
         assert gone(family)
+    monkeypatch.chdir(tmp_path)
     result = resume_sweep(run_id, executor="local", workers=1, tracking_uri=store)
     assert [(trial.state, trial.score) for trial in result.trials] == [
         (trial.state, trial.score) for trial in local.trials
