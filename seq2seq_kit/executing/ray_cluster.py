@@ -53,8 +53,8 @@ class Cluster:
 
     @property
     def answers(self) -> bool:
-        """Whether its head can be reached."""
-        return _answers(self.address)
+        """Whether its head can be reached, however busy it is."""
+        return _answers(self.address, greeted=False)
 
     def close(self) -> None:
         """Leaves the cluster; one of this machine ends, and its files are removed."""
@@ -204,12 +204,12 @@ def _silence() -> None:
     worker._worker_logs_enabled = False
 
 
-def _answers(address: str) -> bool:
+def _answers(address: str, *, greeted: bool = True) -> bool:
     """Whether a server of the kind that Ray's head is answers there: joining anything else would wait for minutes."""
     host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS) as connection:
-            if os.environ.get("RAY_USE_TLS", "0") == "1":
+            if not greeted or os.environ.get("RAY_USE_TLS", "0") == "1":
                 return True
             connection.sendall(_GREETING)
             return connection.recv(9)[3:4] == b"\x04"  # the answer begins with settings, too

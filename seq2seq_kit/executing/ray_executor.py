@@ -157,9 +157,8 @@ class RayExecutor:
         cluster = self.cluster
         gpus = 1 / math.ceil(self.workers / cluster.gpus) if cluster.gpus >= 1 else 0.0
         given, named = self._arguments
-        sharing = max(1, min(self.workers, math.ceil(cluster.cpus / cluster.nodes)))
         actor = ray.remote(self.kind).options(num_cpus=self.cpus, num_gpus=math.floor(gpus * 1e4) / 1e4, max_restarts=0)
-        place.actor = actor.remote(*given, **named, sharing=sharing)
+        place.actor = actor.remote(*given, **named, workers=self.workers)
         place.about, place.began = None, time.monotonic()
         place.reply = place.actor.about.remote()
 
@@ -192,11 +191,11 @@ class RayExecutor:
             reply: About | Reply = ray.get(call)
         except RayTaskError as error:
             raise error_of(error, place) from error
-        except (
-            ActorUnavailableError
-        ):  # its node may be dead, as Ray knows some seconds later; what it said last is lost
-            place.doubt = True
-            place.reply = place.actor.call.remote(None, None, stop=True)
+        except ActorUnavailableError:
+            # Its node may be dead, as Ray knows some seconds later; what it said last is lost.
+            place.doubt = place.about is not None
+            actor = place.actor
+            place.reply = actor.call.remote(None, None, stop=True) if place.doubt else actor.about.remote()
             return
         except RayError as error:
             yield from self._lose(place, error)

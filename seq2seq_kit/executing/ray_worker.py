@@ -73,7 +73,7 @@ class Worker:
         run: As in `LocalExecutor`.
         smaller: Likewise.
         minutes: Likewise.
-        sharing: Workers that may share the node's memory.
+        workers: Of the sweep; those for which the node has CPUs share its memory.
         folder: Current folder of whoever runs the sweep, which relative paths of data start from; taken if the node has it.
         shared: The attribute of a task that comes by itself.
         brings: The folder below a task's own that is brought back.
@@ -85,11 +85,13 @@ class Worker:
         *,
         smaller: str,
         minutes: float | None,
-        sharing: int,
+        workers: int,
         folder: str,
         shared: str,
         brings: str,
     ) -> None:
+        import ray
+
         with suppress(OSError):
             os.chdir(folder)
         keep_own_folder()
@@ -98,16 +100,17 @@ class Worker:
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         self.shared, self.brings, self.numbers = shared, brings, itertools.count()
         self.folder = Path(tempfile.mkdtemp())
+        self.node = ray.get_runtime_context().get_node_id()
+        cpus = next((node["Resources"].get("CPU", 1) for node in ray.nodes() if node["NodeID"] == self.node), 1)
+        sharing = max(1, min(workers, int(cpus)))
         self.executor = LocalExecutor(1, run=run, smaller=smaller, minutes=minutes, sharing=sharing)
 
     def about(self) -> About:
         """The node; after the call a trial can begin at once."""
-        import ray
-
         process, pipe = start_process(_tell_kernel)
         kernel = pipe.recv()
         process.join()
-        return About(socket.gethostname(), machine(), ray.get_runtime_context().get_node_id(), versions(), kernel)
+        return About(socket.gethostname(), machine(), self.node, versions(), kernel)
 
     def call(self, task: Task | None, shared: object, *, stop: bool = False) -> Reply:
         """Stops the trial that runs if that is asked, starts a task if one is given, and listens for a while.
