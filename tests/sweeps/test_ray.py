@@ -205,10 +205,10 @@ def test_a_node_and_a_worker_that_die_cost_nothing_but_time(
 def test_a_trial_that_is_killed_or_takes_too_long_is_ended_with_the_reason(
     executors: Callable[..., Executor], tmp_path: Path
 ) -> None:
-    executor = executors(2, minutes=0.2)
-    first, late, second = (task(tmp_path / name, epochs=FOR_EVER) for name in ("first", "late", "second"))
-    killed, stopped = executor.start(first), executor.start(late)
-    waiting = {"first", "late"}
+    executor = executors(2)
+    first, other, late = (task(tmp_path / name, epochs=FOR_EVER) for name in ("first", "other", "late"))
+    killed, stopped = executor.start(first), executor.start(other)
+    waiting = {"first", "other"}
     while waiting:
         heard = listen(executor, until=EpochEnded)
         waiting -= {one.task.folder.name for one, message in heard if isinstance(message, EpochEnded)}
@@ -218,9 +218,11 @@ def test_a_trial_that_is_killed_or_takes_too_long_is_ended_with_the_reason(
     ended = [message for one, message in listen(executor, until=Failure) if one is killed]
     assert failure(ended[-1]).kind == "killed"
     assert failure(ended[-1]).reason.startswith("its process was ended by SIGKILL; perhaps memory ran out")
-    executor.start(second)
-    assert endings(executor) == {"second": Failure("time", "it took longer than sweep.trial_minutes: 0.2")}
     assert gone([process])
+    executor.close()
+    limited = executors(1, minutes=0.05)
+    limited.start(late)
+    assert endings(limited) == {"late": Failure("time", "it took longer than sweep.trial_minutes: 0.05")}
 
 
 def test_closing_an_executor_leaves_no_process(executors: Callable[..., Executor], tmp_path: Path) -> None:
