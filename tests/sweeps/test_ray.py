@@ -218,6 +218,7 @@ def test_a_trial_that_is_killed_or_takes_too_long_is_ended_with_the_reason(
     ended = [message for one, message in listen(executor, until=Failure) if one is killed]
     assert failure(ended[-1]).kind == "killed"
     assert failure(ended[-1]).reason.startswith("its process was ended by SIGKILL; perhaps memory ran out")
+    assert not list(listen(executor))  # of the one that is stopped nothing is told
     assert gone([process])
     executor.close()
     limited = executors(1, minutes=0.05)
