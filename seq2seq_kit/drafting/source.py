@@ -1,8 +1,9 @@
 """The table to draft for, as it is read: a file, a named data set or a frame."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from seq2seq_kit.data.sources.files import is_folder, is_glob, places_of
 from seq2seq_kit.data.sources.formats import excel_format
 from seq2seq_kit.data.tables.cells import refuse_duplicates
 from seq2seq_kit.data.tables.dialect import detect
-from seq2seq_kit.data.tables.dialect_cells import sentinels_of
+from seq2seq_kit.data.tables.dialect_cells import read_cells_of, sentinels_of
+from seq2seq_kit.data.tables.dialect_lines import Lines
 from seq2seq_kit.data.tables.dialect_signs import is_few
 from seq2seq_kit.data.tables.named import NAMED
-from seq2seq_kit.data.tables.sources import ENDINGS, is_file, read_source
+from seq2seq_kit.data.tables.sources import ENDINGS, TOLD_ENDINGS, is_file, read_source
+from seq2seq_kit.data.tables.text_bytes import read_bytes
 from seq2seq_kit.data.tables.written import is_text, read_texts
 from seq2seq_kit.drafting.lines import read_lines
 from seq2seq_kit.drafting.notes import Notes
@@ -25,6 +28,8 @@ from seq2seq_kit.recipe.source_rules import EXCEL, is_database, scheme_of
 from seq2seq_kit.recipe.sourced import Sourced
 
 _TEXT = re.compile(r"\.(csv|tsv|tab|txt|dat)(\.\w+)?$", re.IGNORECASE)
+_LOOKED_AT = 4096  # bytes
+_MOST_ROWS = 50_000  # that show how texts are written
 _RECIPES = (".yaml", ".yml")
 
 
@@ -76,6 +81,16 @@ def open_source(given: str | Path | pd.DataFrame, notes: Notes, settled: Mapping
     )
 
 
+def as_written(source: Source, names: Sequence[str]) -> pd.DataFrame:
+    """Columns as a recipe takes the names of series: 007 is no 7 there, and `NA` is not missing."""
+    if not names or "source" not in source.keys:
+        return source.frame[list(names)]
+    place = {key: value for key, value in source.keys.items() if key in ("table", "query", "sheet")}
+    form = Format.model_validate(source.keys["format"]) if "format" in source.keys else None
+    written = _named(read_source(str(source.keys["source"]), texts=names, section=_section(place), form=form))
+    return written[list(names)]
+
+
 def _with_index(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
     """The frame with its index as columns, where that holds times or has names."""
     names = list(frame.index.names)
@@ -98,12 +113,40 @@ def _read(
     if first is None and is_file(Path(text)) and text.lower().endswith(EXCEL):
         return _read_workbook(text, notes, given, place)
     if first is None:
-        return read_source(text, section=_section(place)), {}
+        frame = read_source(text, section=_section(place))
+        if text in NAMED or is_database(text) or scheme_of(text):
+            return frame, {}
+        keys = {**_form_of_cells(frame, text, notes), **given}
+        return _with_numbers(frame, Format.model_validate(keys)), keys
     found = detect(first, given)
+    if not _TEXT.search(first.name) and found.format.delimiter is None:  # which makes a file of any ending one of text
+        found = replace(found, format=found.format.model_copy(update={"delimiter": ","}))
     for reason in found.reasons:
         if not reason.endswith("data.format.missing_words"):  # of which all rows tell
             notes.say("format", reason.rstrip("."))
     frame, form = _without_sentinels(read_source(text, form=found.format), found.format, notes)
+    return _with_numbers(frame, form), form.given
+
+
+def _form_of_cells(frame: pd.DataFrame, text: str, notes: Notes) -> dict[str, object]:
+    """How numbers are written that a workbook or a file of columns holds as texts."""
+    texts = [name for name in frame.columns if pd.api.types.infer_dtype(frame[name], skipna=True) == "string"]
+    if not texts:
+        return {}
+    cells = frame[texts].head(_MOST_ROWS).astype("str").where(frame[texts].notna(), "")
+    try:
+        keys, reasons = read_cells_of(Lines("\t", "", [str(name) for name in texts], cells.to_numpy().tolist()), text)
+    except DataError:
+        if any(pd.api.types.is_numeric_dtype(frame[name]) for name in frame.columns):
+            return {}  # the texts are not needed
+        raise
+    for reason in reasons:
+        notes.say("format", reason.rstrip("."))
+    return keys
+
+
+def _with_numbers(frame: pd.DataFrame, form: Format) -> pd.DataFrame:
+    """The frame with numbers and truth values instead of their texts, slips as they stand."""
     truths = form.model_copy(update={"booleans": True})
     for name in frame.columns:
         column = frame[name]
@@ -116,7 +159,7 @@ def _read(
             frame[name] = pd.Series(values, index=frame.index, dtype=object).where(~unread, column)
         elif not form.booleans and not read_texts(column, truths)[1].any():
             frame[name] = pd.Series(read_texts(column, truths)[0], index=frame.index).astype("boolean")
-    return frame, form.given
+    return frame
 
 
 def _read_workbook(
@@ -128,7 +171,9 @@ def _read_workbook(
         notes.say("format", f"line {form['header_row']} names the columns; what stands above it is about the file")
     if "footer_rows" in form:
         notes.say("format", f"rows below the table that are no data: {form['footer_rows']}")
-    return read_source(text, section=section, form=Format.model_validate(form)), form
+    frame = read_source(text, section=section, form=Format.model_validate(form))
+    form = {**_form_of_cells(frame, text, notes), **form}
+    return _with_numbers(frame, Format.model_validate(form)), form
 
 
 def _first_file(text: str) -> Path | None:
@@ -138,7 +183,22 @@ def _first_file(text: str) -> Path | None:
     if not is_file(Path(text)) and not is_glob(text) and not is_folder(Path(text)):
         return None
     path = Path(places_of(text, ENDINGS)[0].path)
-    return path if _TEXT.search(path.name) else None
+    return path if _TEXT.search(path.name) or _holds_text(path) else None
+
+
+def _holds_text(path: Path) -> bool:
+    """Whether a file whose ending says nothing (data.zip, readings.asc) is one of text."""
+    if {ending.lower() for ending in path.suffixes} & {*ENDINGS, *TOLD_ENDINGS}:
+        return False
+    try:
+        if path.suffix.lower() == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                names = [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX/" not in name]
+            return len(names) == 1 and _TEXT.search(names[0]) is not None
+        data = read_bytes(path, _LOOKED_AT)
+    except Exception:  # each way of packing has errors of its own
+        return False
+    return bool(data.strip()) and b"\0" not in data and not data.startswith(b"%PDF")
 
 
 def _section(place: Mapping[str, object]) -> Sourced | None:
@@ -175,4 +235,8 @@ def _without_sentinels(frame: pd.DataFrame, form: Format, notes: Notes) -> tuple
 
 def _named(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with names that are texts, rows counted from 0."""
-    return frame.set_axis([str(name) for name in frame.columns], axis=1).reset_index(drop=True)
+    frame = frame.set_axis([str(name) for name in frame.columns], axis=1).reset_index(drop=True)
+    decimals = [
+        name for name in map(str, frame.columns) if pd.api.types.infer_dtype(frame[name], skipna=True) == "decimal"
+    ]
+    return frame.assign(**{name: pd.to_numeric(frame[name]).astype(np.float64) for name in decimals})

@@ -2,24 +2,27 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.tables.cells import shown
+from seq2seq_kit.data.tables.dialect_words import is_date
 from seq2seq_kit.data.tables.time import Every
+from seq2seq_kit.data.tables.written import is_text
 from seq2seq_kit.drafting.clock import Clock, find_clock
 from seq2seq_kit.drafting.grouping import codes_of, find_series
 from seq2seq_kit.drafting.notes import Notes, listed
 from seq2seq_kit.drafting.parts import months_in_columns, unread_times
 from seq2seq_kit.drafting.roles import Roles, find_roles
-from seq2seq_kit.drafting.source import Source
+from seq2seq_kit.drafting.source import Source, as_written
 from seq2seq_kit.drafting.steps import Step, find_step
 from seq2seq_kit.errors import DataError
 
 _MOST_DOUBLES = 0.02
+_LEAST_DATES = 10  # columns that are named for times
 _LEAST_STEPS = 24  # columns that may be the steps of series in rows
 _SUMMED = r"(?i)sales|sold|qty|quantity|amount|units|count|orders|revenue|umsatz|menge|ventas|ventes"
 
@@ -131,6 +134,14 @@ def inspect(
     taken = [*(clock.columns if clock else []), *(clock.others if clock else [])]
     times = clock.times if clock else None
     found = series or find_series(frame, times, taken)
+    if not found and times is not None and times.has_duplicates:
+        names = [name for name in map(str, frame.columns) if name not in taken and not _is_measured(frame[name])]
+        written = as_written(source, names)
+        found = find_series(frame.assign(**{name: written[name] for name in names}), times, taken)
+    if odd := [name for name in found if not is_text(frame[name]) or frame[name].isna().any()]:
+        written = as_written(source, odd)
+        frame = frame.assign(**{name: written[name] for name in odd})
+        source = replace(source, frame=frame)
     codes, names = codes_of(frame, found)
     order = np.lexsort((times.asi8, codes)) if times is not None else np.argsort(codes, kind="stable")
     doubles = differ = 0
@@ -168,6 +179,15 @@ def _refuse_series_in_rows(frame: pd.DataFrame, origin: str) -> None:
             "long.sort_values('month').to_csv('long.csv', index=False), then draft for long.csv",
             code="series_in_rows",
         )
+    dated = [name for name in numbers if is_date(name.strip())]
+    if len(dated) >= _LEAST_DATES and len(dated) > len(numbers) / 2:
+        names = [str(name) for name in frame.columns if name not in dated]
+        raise DataError(
+            f"{origin}: each row is a series, its times are the names of {len(dated):,} columns, {dated[0]} to {dated[-1]}. "
+            f"Expected a row for each series and time. Turn it: frame.melt({names}, var_name='time', value_name='value')"
+            ".to_csv('long.csv', index=False), then draft for long.csv",
+            code="series_in_rows",
+        )
     if len(numbers) < _LEAST_STEPS or len(numbers) < len(frame.columns) - 3:
         return
     counts = {re.sub(r"\D", "", name) for name in numbers}
@@ -183,6 +203,13 @@ def _refuse_series_in_rows(frame: pd.DataFrame, origin: str) -> None:
             "index=False), then draft for long.csv",
             code="series_in_rows",
         )
+
+
+def _is_measured(column: pd.Series) -> bool:
+    """Whether a column holds fractions or times, which are no names."""
+    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return True
+    return pd.api.types.is_float_dtype(column) and not bool((column.dropna() % 1 == 0).all())
 
 
 def _can_be_summed(frame: pd.DataFrame, taken: list[str]) -> bool:

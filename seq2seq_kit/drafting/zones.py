@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.tables.local_times import stretches
+
 # Zones whose clocks change on days of their own, the most usual name of each; a zone with the same changes gives the same steps.
 _ZONES = (
     "Europe/Berlin",
@@ -16,6 +18,7 @@ _ZONES = (
     "Pacific/Auckland",
     "America/Sao_Paulo",
 )
+_MOSTLY = 0.9
 _HOUR = pd.Timedelta(hours=1)
 
 
@@ -31,18 +34,29 @@ def zone_of_offsets(column: pd.Series) -> str | None:
     return next((zone for zone in _ZONES if (instants.tz_convert(zone).tz_localize(None) == written).all()), None)
 
 
+def _repeated(times: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Times of an hour that is there for the second time."""
+    if times.is_monotonic_increasing:
+        return times[times.duplicated()]
+    return times[np.flatnonzero(np.diff(times.asi8) < 0) + 1]
+
+
 def zone_of_changes(times: pd.DatetimeIndex) -> str | None:
     """The zone of times without one, where an hour is there twice in autumn; None where no hour is."""
-    ordered = times.is_monotonic_increasing
-    twice = times[times.duplicated()] if ordered else times[np.flatnonzero(np.diff(times.asi8) < 0) + 1]
+    if len(times) > 1 and times[0] > times[-1] and (np.diff(times.asi8) <= 0).mean() > _MOSTLY:
+        times = times[::-1]
+    parts = [times[first:end] for first, end in stretches(times)]
+    found = [_repeated(part) for part in parts]
+    twice = pd.DatetimeIndex(found[0].append(found[1:]))
     if not len(twice) or len(twice) > len(times) / 100 or len(set(twice.normalize())) * 8 < len(twice):
         return None
     for zone in _ZONES:
         try:
-            local = times.tz_localize(zone, ambiguous="infer")
+            local = [part.tz_localize(zone, ambiguous="infer") for part in parts]
         except ValueError:
             continue
-        apart = local[1:] - local[:-1]
+        steps = [part[1:] - part[:-1] for part in local]
+        apart = steps[0].append(steps[1:])
         if (apart > pd.Timedelta(0)).all() and (apart <= _HOUR).mean() > 0.9:
             return zone
     return None

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.data import read_source
+from seq2seq_kit.data.tables.cells import read_numbers
 from seq2seq_kit.data.tables.dialect import detect
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.format import Format
@@ -539,3 +540,27 @@ def test_what_is_no_table_is_told_by_what_it_is(tmp_path: Path, head: str, told:
     with pytest.raises(DataError, match=told) as caught:
         detect(path)
     assert caught.value.code == "unknown_file_type"
+
+
+@pytest.mark.parametrize("below", [['"TS","RN","Deg C"', '"","","Avg"'], ['"TS","[n]","[degC]"', '"","Smp","Avg"'], []])
+def test_what_loggers_write_below_the_names_names_nothing(tmp_path: Path, below: list[str]) -> None:
+    rows = [f'"2024-01-01 {hour:02d}:00:00",{hour},{hour / 10}' for hour in range(24)]
+    path = tmp_path / "t.dat"
+    path.write_text("\n".join(['"TOA5","CR1000","7"', '"TIMESTAMP","RECORD","AirTC_Avg"', *below, *rows]))
+    frame = read_source(str(path), form=detect(path).format)
+    assert list(frame.columns) == ["TIMESTAMP", "RECORD", "AirTC_Avg"]
+    assert len(frame) == 24
+
+
+def test_years_may_name_most_columns(tmp_path: Path) -> None:
+    names = ",".join(["Country", "Code", *map(str, range(1990, 2020))])
+    rows = [",".join([f"C{row}", "X", *(f"{row + year}.5" for year in range(30))]) for row in range(20)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(['"Source","Indicators",', "", names, *rows]))
+    assert detect(path).format.header_row == 3
+
+
+def test_the_typographic_minus_is_a_minus(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("t,x\n" + "".join(f"2024-01-{day:02d},\u2212{day}.5\n" for day in range(1, 20)))
+    assert read_numbers(read_source(str(path)), "x", "t.csv")[-1] == -19.5

@@ -252,3 +252,11 @@ def test_what_cannot_be_read_is_read_as_it_is_said() -> None:
     found = find_clock(frame, "t.csv", {"time_format": "%Y+%m+%d"})
     assert found is not None
     assert (found.times == at).all()
+
+
+@pytest.mark.parametrize("order", ["newest first", "two series"])
+def test_the_zone_is_told_for_rows_that_stand_newest_first_or_by_series(order: str) -> None:
+    at = pd.date_range("2023-10-20", periods=1_500, freq="15min", tz="Europe/Berlin")
+    rows = at[::-1] if order == "newest first" else pd.DatetimeIndex(at.append(at))
+    found = clock_of(pd.DataFrame({"ts": rows.tz_localize(None).strftime("%Y-%m-%d %H:%M"), "mw": 1.0}))
+    assert (found.keys, (found.times == rows).all()) == ({"time_zone": "Europe/Berlin"}, True)

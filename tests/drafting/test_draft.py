@@ -1,6 +1,8 @@
 """Recipes that are drafted: they say what the table is, and are valid at once."""
 
 import sqlite3
+import zipfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from seq2seq_kit.errors import ArgumentError, DataError
 from tests.drafting.tables import days, hours
 
 
-def data_of(frame: pd.DataFrame, **given: Any) -> dict[str, Any]:
+def data_of(frame: pd.DataFrame | Path, **given: Any) -> dict[str, Any]:
     section = draft_recipe(frame, **given).recipe["data"]
     assert isinstance(section, dict)
     return section
@@ -562,3 +564,47 @@ def test_rows_with_blank_lines_between_are_no_tokens_with_labels(tmp_path: Path)
     lines = [f"{at}\t{load}" + "\n" * (row % 24 == 0) for row, (at, load) in enumerate(frame.itertuples(index=False))]
     (tmp_path / "t.tsv").write_text("\n".join(["time\tkW", *lines]))
     assert draft_recipe(tmp_path / "t.tsv").recipe["task"] == "forecast"
+
+
+@pytest.mark.parametrize("ids", [("007", "7"), ("NA", "ZA"), ("1", "01", "001")])
+def test_names_of_series_are_told_apart_as_they_are_written(tmp_path: Path, ids: tuple[str, ...]) -> None:
+    table = pd.concat([days(size=size + 1).assign(shop=name) for size, name in enumerate(ids)])
+    table.to_csv(tmp_path / "t.csv", index=False)
+    draft = draft_recipe(tmp_path / "t.csv")
+    data: Any = draft.recipe["data"]
+    assert data["series"] == "shop"
+    assert any(f"shop tells {len(ids)} series apart" in line for line in draft.decisions)
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".xlsx"])
+def test_texts_of_numbers_and_decimals_are_read_from_files_of_columns(tmp_path: Path, ending: str) -> None:
+    table = days()
+    sold = [f"{value * 10:,.2f}".replace(",", " ").replace(".", ",") for value in table["sold"]]
+    texts = pd.DataFrame({"date": table["date"].dt.strftime("%d.%m.%Y"), "sold": sold})
+    path = tmp_path / f"t{ending}"
+    texts.to_parquet(path) if ending == ".parquet" else texts.to_excel(path, index=False)
+    data = data_of(path)
+    assert (data["format"], data["targets"]) == ({"decimal": ",", "thousands": " "}, ["sold"])
+    exact = pd.DataFrame({"date": table["date"], "sold": [Decimal(str(value)) for value in table["sold"]]})
+    exact.to_parquet(tmp_path / "exact.parquet")
+    assert data_of(tmp_path / "exact.parquet")["targets"] == ["sold"]
+
+
+def test_an_ending_that_says_nothing_is_looked_into(tmp_path: Path) -> None:
+    text = days().to_csv(index=False)
+    (tmp_path / "t.asc").write_text(text)
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.writestr("inner/t.csv", text)
+    for name in ("t.asc", "t.zip"):
+        assert data_of(tmp_path / name)["format"] == {"delimiter": ","}
+
+
+def test_columns_that_are_named_for_times_are_series_in_rows() -> None:
+    at = pd.date_range("2020-01-22", periods=40)
+    counts = np.random.default_rng(0).integers(0, 99, (60, 40)).cumsum(axis=1)
+    frame = pd.DataFrame(counts, columns=[f"{x.month}/{x.day}/{x:%y}" for x in at]).assign(
+        country=[f"C{i}" for i in range(60)]
+    )
+    with pytest.raises(DataError, match=r"melt\(\['country'\], var_name='time'") as caught:
+        draft_recipe(frame)
+    assert caught.value.code == "series_in_rows"

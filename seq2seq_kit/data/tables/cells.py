@@ -148,6 +148,10 @@ def read_cells(
             read = pd.to_numeric(column, errors="coerce")
             values = np.asarray(read.to_numpy(dtype=np.float64, na_value=np.nan))
             unread = np.isnan(values) & column.notna().to_numpy()
+            if unread.any() and is_text(column):  # a minus may be the typographic one
+                again, still = read_texts(column[unread], form)
+                values = values.copy()
+                values[unread], unread[unread] = again, still
         values = without_missing(values, form)
         found = {"a number": unread, "a finite number": np.isinf(values)}
         for expected, cells in found.items():

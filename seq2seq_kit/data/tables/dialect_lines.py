@@ -20,6 +20,9 @@ _TOTAL = re.compile(
 )
 
 
+_SHORT = re.compile(r"(?i)ts|rn|smp|avg|std|min|max|tot|sum|mean|med|wvc|[a-z]?deg[ ._]?[a-z]?")
+
+
 @dataclass(frozen=True)
 class Lines:
     """A file cut into cells.
@@ -159,6 +162,14 @@ def _names_and_first(rows: Sequence[Sequence[str]], told: Sequence[Sequence[str]
         return header, header + 1
     above = [at for at in range(first) if len(rows[at]) in widths and 2 * sum(map(bool, rows[at])) > width]
     named = [at for at in above if not _has_units(rows[at], kinds)]
+    # What loggers write below the names: TS, RN, Deg C and Smp, Avg.
+    plain = [
+        at
+        for at in named
+        if not all(is_unit(cell) or _SHORT.fullmatch(cell.strip()) for cell in rows[at] if cell.strip())
+    ]
+    if plain and len(set(rows[plain[-1]])) == len(rows[plain[-1]]):
+        named = plain
     header = named[-1] if named else above[0] if above else first
     return header, max(first, header + 1)
 
@@ -190,7 +201,8 @@ def _rows(lines: Sequence[str], delimiter: str, quote: str) -> Iterator[tuple[in
 
 def _has_names(cut: _Cut) -> bool:
     """Whether the first line of full width may name the columns, or is the first line of all."""
-    return cut.header == 0 or 2 * sum(map(is_number, cut.rows[cut.header])) <= cut.width
+    names = cut.rows[cut.header]
+    return cut.header == 0 or 2 * sum(map(is_number, names)) <= cut.width or _count_up(names)
 
 
 def _quote(lines: Sequence[str], cut: _Cut) -> str:
@@ -254,11 +266,14 @@ def _is_a_row(first: Sequence[str], kinds: Sequence[str]) -> bool:
     told = [(cell, kind) for cell, kind in zip(first, kinds, strict=False) if kind != "text"]
     if not told or not all(is_date(cell) if kind == "date" else is_number(cell) for cell, kind in told):
         return False
-    digits = [int(cell) for cell in first if cell.isdecimal()]
-    counted = (
-        len(digits) >= len(first) - 1 and len(digits) > 1 and digits == list(range(digits[0], digits[0] + len(digits)))
-    )
-    return not counted  # 0, 1, 2 or 2019, 2020, 2021 are names
+    digits = sum(cell.isdecimal() for cell in first)
+    return digits < len(first) - 1 or not _count_up(first)
+
+
+def _count_up(cells: Sequence[str]) -> bool:
+    """Whether the whole numbers among some cells count up: 0, 1, 2 or 2019, 2020, 2021 are names."""
+    digits = [int(cell) for cell in map(str.strip, cells) if cell.isdecimal()]
+    return len(digits) > 1 and digits == list(range(digits[0], digits[0] + len(digits)))
 
 
 def _footers(rows: Sequence[Sequence[str]], kinds: Sequence[str], width: int) -> int:

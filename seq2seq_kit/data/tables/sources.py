@@ -34,6 +34,21 @@ _ADVICE = (
     }
     | dict.fromkeys((".xls", ".ods", ".numbers"), ". Save it as .xlsx or .csv")
 )
+TOLD_ENDINGS = (
+    *_ADVICE,
+    ".pdf",
+    ".png",
+    ".jpg",
+    ".doc",
+    ".docx",
+    ".pptx",
+    ".pkl",
+    ".h5",
+    ".nc",
+    ".mat",
+    ".npy",
+    ".npz",
+)
 
 
 def read_source(

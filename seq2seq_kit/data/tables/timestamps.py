@@ -13,6 +13,7 @@ import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
 from seq2seq_kit.data.tables.cells import plain, shown
+from seq2seq_kit.data.tables.local_times import localize
 from seq2seq_kit.data.tables.month_names import in_english
 from seq2seq_kit.data.tables.time_formats import (
     advice_for_numbers,
@@ -288,7 +289,7 @@ def _read_as(times: pd.DatetimeIndex, zone: str, time: str, origin: str) -> pd.D
         return times.tz_convert(zone)
     try:
         # An hour that the clocks repeat is there twice in rows in order, which tells the two apart.
-        return times.tz_localize(zone, ambiguous="infer")
+        return localize(times, zone)
     except ValueError as error:
         raise DataError(
             f"{origin}, column {time}: not every time is one of the clock in {zone} (data.time_zone): {error}. "
