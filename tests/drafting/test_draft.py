@@ -455,7 +455,7 @@ def test_numbers_that_stand_for_nothing_are_missing_cells(tmp_path: Path) -> Non
     # Where the number is one like others in another column, it is no word for missing.
     frame["other"] = np.arange(1_000.0) * 20 - 9999 - 20
     frame.to_csv(table, index=False)
-    assert "format" not in data_of(table, target="load")  # type: ignore[arg-type]
+    assert "format" not in data_of(table, target="load")
 
 
 def test_files_of_a_glob_are_read_as_the_first_is_written(tmp_path: Path) -> None:
@@ -463,7 +463,7 @@ def test_files_of_a_glob_are_read_as_the_first_is_written(tmp_path: Path) -> Non
     for month, part in whole.groupby(whole.date.dt.strftime("%Y-%m")):
         part.to_csv(tmp_path / f"{month}.csv", index=False, sep=";", decimal=",")
     for source in (tmp_path, tmp_path / "*.csv"):
-        data = data_of(source)  # type: ignore[arg-type]
+        data = data_of(source)
         assert data["format"] == {"delimiter": ";", "decimal": ","}
         assert (data["time"], data["targets"]) == ("date", ["sold"])
 
@@ -482,7 +482,7 @@ def test_times_in_the_index_of_a_parquet_file_are_the_clock(tmp_path: Path) -> N
     frame = hours().set_index("at")
     frame.index.name = None
     frame.to_parquet(tmp_path / "t.parquet")
-    assert data_of(tmp_path / "t.parquet")["time"] == "time"  # type: ignore[arg-type]
+    assert data_of(tmp_path / "t.parquet")["time"] == "time"
 
 
 def test_states_codes_and_places_are_not_forecast_where_something_is_measured() -> None:

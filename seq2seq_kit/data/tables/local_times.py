@@ -23,7 +23,7 @@ def localize(times: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
 
 def stretches(times: pd.DatetimeIndex) -> list[tuple[int, int]]:
     """Rows that follow each other in time, `(first, end)` each: those of one series where series stand below each other."""
-    starts = np.flatnonzero(np.diff(times.asi8) < -_BACK.as_unit(times.unit)._value) + 1
+    starts = np.flatnonzero(times[1:] - times[:-1] < -_BACK) + 1
     edges = [0, *starts.tolist(), len(times)]
     if len(edges) > len(times) / 10 + 2:  # no order at all
         return [(0, len(times))]

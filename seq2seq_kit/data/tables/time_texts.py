@@ -25,7 +25,7 @@ def beginnings(column: pd.Series) -> pd.Series:
         found = [form.fullmatch(str(cell)) for cell in cells]
         if all(found) and (form is _OF_DAY or all(_are_alike(each) for each in found if each)):
             read = pd.Series([each["first"] for each in found if each], index=cells.index, dtype=object)
-            return read.reindex(column.index).rename(column.name)
+            return read.reindex(column.index)
     return column
 
 
