@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from statistics import median
 
 from seq2seq_kit.executing.process import EpochEnded, Outcome
@@ -25,10 +26,19 @@ _WARM_UP = 3  # epochs before which the median says little; of folds one
 
 
 @dataclass
+class _Fold:
+    """The epochs of a fit, the one that it would keep so far, and the objective in that one after each of them."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    best: Epoch | None = None
+    course: list[float] = field(default_factory=list)
+
+
+@dataclass
 class _Shown:
     """What a trial has shown: its epochs by fold, and whether it has come to its own end."""
 
-    folds: dict[int, list[Epoch]] = field(default_factory=dict)
+    folds: dict[int, _Fold] = field(default_factory=dict)
     finished: bool = False
 
 
@@ -42,6 +52,7 @@ class Pruning:
 
     def __init__(self, sweep: Sweep, monitor: str = "val_loss") -> None:
         self.sweep, self.monitor = sweep, monitor
+        self.sign = 1 if direction_of(monitor) == "min" else -1
         self.shown: dict[int, _Shown] = {}
 
     @classmethod
@@ -50,24 +61,26 @@ class Pruning:
         found = cls(sweep := section_of(store.recipe), store.recipe.training.monitor)
         for number, entry in store.entries.items():
             if sweep.pruner is not None and entry.trial.state in ("finished", "pruned"):
-                folds = {fold: list(fit.history) for fold, fit in enumerate(store.fits(entry), start=1)}
-                if folds:  # else it was not trained
-                    found.shown[number] = _Shown(folds, entry.trial.state == "finished")
+                for fold, fit in enumerate(store.fits(entry), start=1):  # none where it was not trained
+                    for epoch in fit.history:
+                        found._note(number, fold, epoch)
+                if entry.trial.state == "finished":
+                    found.finish(number)
         return found
 
     def hear(self, trial: int, message: EpochEnded) -> str:
         """Notes an epoch of a trial, and returns why the trial is hopeless; empty if it is not."""
         if self.sweep.pruner is None:
             return ""
-        before = len(self._course(trial))
-        folds = self.shown.setdefault(trial, _Shown()).folds
-        if message.epoch.number == 1:  # also of a trial that begins once more
-            folds[message.fold] = []
-        folds.setdefault(message.fold, []).append(message.epoch)
+        epoch, before = message.epoch, len(self._course(trial))
+        if epoch.number == 1 and message.fold == 1:  # also of a trial that begins once more
+            self.shown.pop(trial, None)
+        self._note(trial, message.fold, epoch)
         course = self._course(trial)
-        if (
-            trial == 1 or len(course) <= before
-        ):  # the first one has the recipe's own values, which all are compared with
+        # The first one has the recipe's own values, which all others are compared with. One that is at its end is let finish, and
+        # epochs of a warm-up are never kept.
+        over = not self.sweep.folds and epoch.number == epoch.of
+        if trial == 1 or len(course) <= before or over or epoch.warm_up:
             return ""
         return self._median(trial, course) if self.sweep.pruner == "median" else self._asha(trial, course)
 
@@ -83,17 +96,25 @@ class Pruning:
     def outcome(self, trial: int, seconds: float) -> Outcome:
         """What a pruned trial leaves: its best epoch so far, over folds the mean of those that it finished."""
         folds = self.shown[trial].folds
-        whole = [folds[number] for number in sorted(folds)[:-1]] if self.sweep.folds else list(folds.values())
+        whole = [folds[number] for number in sorted(folds)[: -1 if self.sweep.folds else None]]
         fits = [
-            Fit(history=epochs, best_epoch=self._best(epochs).number, ended="early", seconds=0.0) for epochs in whole
+            Fit(history=fold.epochs, best_epoch=fold.best.number, ended="early", seconds=0.0)
+            for fold in whole
+            if fold.best is not None
         ]
-        scores = tuple(score_of(self._best(epochs), self.sweep.metric) for epochs in whole)
+        scores = tuple(fold.course[-1] for fold in whole)
         score = sum(scores) / len(scores)
         return Outcome(score, fits[-1].best_epoch, fits, seconds, 0, folds=scores if self.sweep.folds else ())
 
-    def _best(self, epochs: Sequence[Epoch]) -> Epoch:
-        sign = 1 if direction_of(self.monitor) == "min" else -1
-        return min(epochs, key=lambda epoch: sign * score_of(epoch, self.monitor))
+    def _note(self, trial: int, number: int, epoch: Epoch) -> None:
+        fold = self.shown.setdefault(trial, _Shown()).folds.setdefault(number, _Fold())
+        fold.epochs.append(epoch)
+        if fold.best is None or (fold.best.warm_up, self._figure(fold.best)) > (epoch.warm_up, self._figure(epoch)):
+            fold.best = epoch
+        fold.course.append(score_of(fold.best, self.sweep.metric))
+
+    def _figure(self, epoch: Epoch) -> float:
+        return self.sign * score_of(epoch, self.monitor)
 
     def _course(self, trial: int) -> list[float]:
         """The objective after each epoch as it would be if the trial ended there; over folds after each finished fold."""
@@ -101,11 +122,10 @@ class Pruning:
             return []
         shown = self.shown[trial]
         if not self.sweep.folds:
-            epochs = shown.folds.get(1, [])
-            return [score_of(self._best(epochs[:count]), self.sweep.metric) for count in range(1, len(epochs) + 1)]
+            return shown.folds[1].course
         done = sorted(shown.folds)[: None if shown.finished else -1]  # the newest one goes on
-        best = [score_of(self._best(shown.folds[number]), self.sweep.metric) for number in done]
-        return [sum(best[:count]) / count for count in range(1, len(best) + 1)]
+        sums = accumulate(shown.folds[number].course[-1] for number in done)
+        return [total / count for count, total in enumerate(sums, start=1)]
 
     def _median(self, trial: int, course: Sequence[float]) -> str:
         at = len(course)

@@ -157,7 +157,7 @@ class TrialStore:
     ) -> None:
         """A trial has its score. `bundle`: its model, stored if it is the best so far; `reason`: why it was not trained (on)."""
         fits = outcome.fits
-        epochs = sum(len(fit.history) for fit in fits)
+        epochs = sum(entry.logged.values()) if state == "pruned" else sum(len(fit.history) for fit in fits)
         entry.trial = replace(
             entry.trial,
             state=state,
@@ -178,6 +178,9 @@ class TrialStore:
             if number in fitted:
                 record.metrics({"sweep/best_epoch": fitted[number].best_epoch})
             record.end("FINISHED")
+        for number, record in entry.folds.items():
+            if number not in range(1, len(outcome.folds) + 1):
+                record.end("KILLED")  # it was cut short when the trial was pruned
         # The same names as the sweep's own run has: one column of MLflow's list of runs, which sorts all of them.
         figures = {"objective": outcome.score, "best_epoch": outcome.best_epoch, "seconds": outcome.seconds}
         figures["memory_mb"] = outcome.memory / 1e6

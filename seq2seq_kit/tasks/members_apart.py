@@ -25,11 +25,11 @@ from seq2seq_kit.executing.process import largest_resident_set as peak
 from seq2seq_kit.recipe.ensemble_fields import seeds_of
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks.beginning import begin_member
-from seq2seq_kit.tasks.digest import digest_of
+from seq2seq_kit.tasks.digest import has_digest
 from seq2seq_kit.tasks.ensembles import fit_members
 from seq2seq_kit.tasks.registry import open_job, read_bundle
 from seq2seq_kit.training.checkpoint import Checkpoint
-from seq2seq_kit.training.fit import Fit, Observer, seed_everything
+from seq2seq_kit.training.fit import Epoch, Fit, Observer, seed_everything
 from seq2seq_kit.training.interrupt import noticing_ctrl_c
 from seq2seq_kit.training.members import OfMember
 from seq2seq_kit.training.own import Own
@@ -76,7 +76,9 @@ def run_member(task: MemberTask, pipe: Connection) -> Outcome:
     """Trains the member, from its checkpoint if that has a state, and leaves its weights there."""
     began = time.perf_counter()
     job = open_job(task.recipe, task.data)
-    if digest_of(job.source, job.columns) != task.digest:
+    if not has_digest(
+        job.source, job.columns, task.digest
+    ):  # as a resumed training asks, also of earlier versions' runs
         raise DataError(
             "the data has changed since the training began, so the members would be trained on different rows. Restore the rows "
             "and resume, or train again",
@@ -172,8 +174,14 @@ def fit_apart(
         }
         _Members(tasks, observers, workers, count).run(pressed)
     done = next((place for place in range(count) if not _finished(checkpoint, place)), count)
-    if done == count or not pressed.is_set():
+    if done == count:
         return fit_members(job, model, observers, checkpoint=checkpoint)
+    if not pressed.is_set():
+        raise TrainingError(
+            f"member {done + 1} was trained, and its weights could not be written to {checkpoint.folder}. Expected a disk with "
+            "free space. Free some and resume: members that were written are not trained again",
+            code="checkpoint_not_written",
+        )
     if not done:
         raise KeyboardInterrupt
     return fit_members(job, model, observers, checkpoint=checkpoint, only=done)
@@ -188,6 +196,7 @@ class _Members:
         self.by_member = {place: [OfMember(observer, place + 1) for observer in observers] for place in tasks}
         self.done = dict.fromkeys(range(count), 1.0) | dict.fromkeys(tasks, 0.0)
         self.attempts = dict.fromkeys(tasks, 0)
+        self.told = dict.fromkeys(tasks, 0)  # epochs; a process that begins again may repeat some
         self.executor = LocalExecutor(
             min(workers, max(len(tasks), 1)), run=run_member, smaller="Choose a smaller model or training.batch_size"
         )
@@ -217,10 +226,16 @@ class _Members:
         if isinstance(message, Failure):
             self._fail(task.place, message)
         elif isinstance(message, EpochEnded):
-            for observer in self.by_member[task.place]:
-                observer.on_epoch(message.epoch)
+            self._tell(task.place, [message.epoch])
         elif isinstance(message, BatchBegan):
             self._progress(task.place, message)
+
+    def _tell(self, place: int, epochs: Sequence[Epoch]) -> None:
+        for epoch in epochs:
+            if epoch.number > self.told[place]:
+                self.told[place] = epoch.number
+                for observer in self.by_member[place]:
+                    observer.on_epoch(epoch)
 
     def _progress(self, place: int, message: BatchBegan) -> None:
         """The share of the whole ensemble that is done, as batches of one model."""
@@ -232,6 +247,8 @@ class _Members:
     def _fail(self, place: int, failure: Failure) -> None:
         about = f"member {place + 1}"
         if failure.kind == "killed" and self.attempts[place] < _ATTEMPTS:
+            state = Checkpoint(self.tasks[place].checkpoint).load()
+            self._tell(place, state.history if state else [])  # it may have died between the two
             self._start(place)  # from its last epoch on
             return
         if failure.error is not None:

@@ -21,7 +21,8 @@ _Logs = dict[str, float]
 class Epoch:
     """One epoch in figures. `number` counts from 1; losses are in scaled units; `metrics` are the model's own, if any.
 
-    `member` is the number of an ensemble's member that was trained, from 1; 0 where there is one model.
+    `member` is the number of an ensemble's member that was trained, from 1; 0 where there is one model. `warm_up` says that it is
+    not kept as long as there is another one.
     """
 
     number: int
@@ -33,6 +34,7 @@ class Epoch:
     sequences_per_second: float
     metrics: dict[str, float] = field(default_factory=dict)
     member: int = 0
+    warm_up: bool = False
 
     @property
     def finite(self) -> bool:
@@ -126,6 +128,7 @@ def watch(
     steps: int,
     epochs: int,
     sequences: int,
+    first_kept: int = 1,
 ) -> keras.callbacks.Callback:
     """Fills `history` and tells the observers of batches.
 
@@ -162,6 +165,7 @@ def watch(
                 seconds=now - self.began,
                 sequences_per_second=sequences / fitting,
                 metrics={key: float(value) for key, value in logs.items() if key not in _LOSSES},
+                warm_up=epoch + 1 < first_kept,
             )
             history.append(record)
             if not record.finite:

@@ -192,7 +192,7 @@ def fit(
             seconds = time.perf_counter() - began
             checkpoint.save(State.of(model, with_state, history=history, seconds=seconds, ended=over))
 
-    watching = watch(history, observers, pressed, steps, epochs, count)
+    watching = watch(history, observers, pressed, steps, epochs, count, first)
     around = around_epochs(begin_epoch or course.begin_epoch, validate, figures, course.show)
     all_callbacks = [around, best, watching, *with_state[1:], *callbacks]
     all_callbacks.append(after_epochs(history, observers, restore, save))

@@ -1,5 +1,6 @@
 """Trials that others have left behind are ended early, and only those."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ def section(**more: Any) -> Sweep:
 
 def epoch(number: int, val_loss: float, **metrics: float) -> Epoch:
     return Epoch(number, 30, val_loss, val_loss, 0.01, 1.0, 100.0, metrics)
+
+
+def warm_up(number: int, val_loss: float) -> EpochEnded:
+    return EpochEnded(1, replace(epoch(number, val_loss), warm_up=True))
 
 
 def told(pruning: Pruning, trial: int, losses: list[float], *, fold: int = 1, **metrics: Any) -> list[str]:
@@ -112,6 +117,44 @@ def test_the_epoch_that_would_be_kept_is_judged() -> None:
             pruning.hear(trial, EpochEnded(1, epoch(at, 0.1, val_accuracy=accuracy)))
     said = [pruning.hear(3, EpochEnded(1, each)) for each in epochs]
     assert "0.2," in said[2], "the first epoch has the smallest validation loss"
+
+
+def test_epochs_of_a_warm_up_are_never_kept_and_judge_nobody() -> None:
+    pruning = five_finished(pruner="median")
+    said = [pruning.hear(6, warm_up(at, 9.0)) for at in (1, 2, 3, 4)]
+    assert said == [""] * 4
+    pruning.hear(7, warm_up(1, 0.0))
+    pruning.hear(7, warm_up(2, 0.0))
+    assert pruning.hear(7, EpochEnded(1, epoch(3, 0.8))) != "", "the loss without the penalty is no score"
+    assert pruning.outcome(7, 1.0).score == 0.8
+    assert pruning.outcome(7, 1.0).best_epoch == 3
+
+
+def test_a_trial_at_its_last_epoch_is_let_finish() -> None:
+    pruning = five_finished(pruner="median")
+    told(pruning, 6, [9.0, 9.0])
+    assert pruning.hear(6, EpochEnded(1, replace(epoch(3, 9.0), of=3))) == ""
+
+
+def test_a_trial_that_begins_again_shows_no_fold_of_its_first_attempt() -> None:
+    pruning = Pruning(section(pruner="asha", folds=3))
+    told(pruning, 2, [0.1] * 3)
+    told(pruning, 2, [0.1], fold=2)
+    told(pruning, 2, [0.5])
+    assert list(pruning.shown[2].folds) == [1]
+
+
+def test_long_courses_cost_no_more_than_their_epochs() -> None:
+    pruning = five_finished(pruner="median")
+    for trial in range(6, 106):
+        for at in range(1, 301):
+            pruning.hear(trial, EpochEnded(1, epoch(at, 0.01)))
+        pruning.finish(trial)
+    figures = []
+    pruning._figure = lambda epoch: figures.append(epoch) or epoch.val_loss  # type: ignore[method-assign, func-returns-value]
+    pruning.hear(106, EpochEnded(1, epoch(1, 0.01)))
+    pruning.hear(106, EpochEnded(1, epoch(2, 0.01)))
+    assert len(figures) <= 4
 
 
 def test_larger_is_better_where_the_objective_says_so() -> None:
@@ -200,8 +243,24 @@ def test_a_sweep_ends_hopeless_trials_and_a_resumed_one_knows_them(tmp_path: Pat
     assert tracking.client.get_run(first.run_id).data.metrics["sweep/trials_pruned"] == len(pruned)
     assert "pruned" in tracking.client.get_run(first.run_id).data.tags["mlflow.note.content"]
     again = Pruning.of(open_trial_store(tracking, first.run_id))
-    assert len(again.shown[pruned[0].number].folds[1]) == pruned[0].epochs
+    assert len(again.shown[pruned[0].number].folds[1].epochs) == pruned[0].epochs
     whole = resume_sweep(first.run_id, overrides={"sweep.max_trials": 6}, data=frame, workers=1, tracking_uri=store)
     assert len(whole.trials) == 6
     assert [trial.state for trial in whole.trials][:4] == [trial.state for trial in first.trials]
     assert whole.trials[-1].state == "pruned"
+
+
+@pytest.mark.slow
+def test_the_runs_of_a_pruned_trials_folds_are_ended(tmp_path: Path) -> None:
+    recipe, store = forecast_recipe(), str(tmp_path / "mlruns")
+    # Enough epochs that a trial is not at its end before it is heard.
+    recipe["training"] |= {"epochs": 12, "patience": None, "learning_rate": 0.02}
+    space = {"training.learning_rate": {"choice": [0.02, 1e-7]}}
+    recipe["sweep"] = {"tuner": "grid", "pruner": "asha", "factor": 2, "folds": 2, "max_trials": 3, "space": space}
+    found = sweep(recipe, data=hourly_frame(700), workers=1, tracking_uri=store)
+    pruned = next(trial for trial in found.trials if trial.state == "pruned")
+    assert len(pruned.folds) == 1
+    tracking = open_tracking(store)
+    record, _ = tracking.reopen(pruned.run_id)
+    ended = {tags["sweep.fold"]: record.status() for record, tags in tracking.children(record)}
+    assert ended == {"1": "FINISHED", "2": "KILLED"}

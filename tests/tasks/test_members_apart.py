@@ -3,6 +3,7 @@
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlflow
@@ -12,10 +13,12 @@ import pytest
 
 from seq2seq_kit import resuming, runs
 from seq2seq_kit.errors import ArgumentError, TrainingError
+from seq2seq_kit.executing.process import EpochEnded
 from seq2seq_kit.models.ensemble import members_of
 from seq2seq_kit.results import Silent
-from seq2seq_kit.tasks import open_job
+from seq2seq_kit.tasks import members_apart, open_job
 from seq2seq_kit.tasks.members_apart import fitting, one_by_one
+from seq2seq_kit.training.checkpoint import Checkpoint
 from seq2seq_kit.training.fit import Epoch
 from seq2seq_kit.training.own import Own
 from tests.conftest import forecast_recipe, hourly_frame, train_unseen, unseen
@@ -75,6 +78,29 @@ def test_a_programs_own_parts_are_not_sent_to_processes() -> None:
         fitting(job, data=None, digest="", workers=2)
 
 
+def test_weights_that_could_not_be_written_are_told_and_not_trained_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = hourly_frame(ROWS)
+    job = open_job(parse_recipe(rough()), frame)
+    fit = fitting(job, data=frame, digest="", workers=2)
+    monkeypatch.setattr(members_apart._Members, "run", lambda self, pressed: None)
+    with pytest.raises(TrainingError, match="could not be written") as found:
+        fit(job, job.make(), [], Checkpoint(tmp_path))
+    assert found.value.code == "checkpoint_not_written"
+
+
+def test_epochs_that_a_process_repeats_are_told_once(tmp_path: Path) -> None:
+    watched = Watched()
+    task = members_apart.MemberTask(parse_recipe(rough()), None, "", 0, tmp_path, None, tmp_path)
+    members = members_apart._Members({0: task}, [watched], 1, 2)
+    for number in (1, 2, 2, 3):
+        epoch = Epoch(number, 3, 0.1, 0.1, 0.01, 1.0, 10.0)
+        members._handle(SimpleNamespace(task=task, pid=0), EpochEnded(1, epoch))
+    members.executor.close()
+    assert watched.epochs == [(1, 1), (1, 2), (1, 3)]
+
+
 @pytest.mark.slow
 def test_processes_train_what_one_process_trains(tmp_path: Path) -> None:
     frame, watched = hourly_frame(ROWS), Watched()
@@ -132,6 +158,10 @@ def test_a_killed_process_goes_on_once_and_ctrl_c_keeps_what_has_finished(
     with unseen():
         whole = resuming.resume(cut.run_id, data=frame, tracking_uri=store, workers=2)
     assert len(whole.fit.members) == 3
+    client = mlflow.MlflowClient(whole.tracking_uri)
+    for member in (1, 2, 3):
+        steps = [point.step for point in client.get_metric_history(whole.run_id, f"epoch/member_{member}_val_loss")]
+        assert steps == [1, 2, 3], "each epoch is logged once, also of a process that was killed"
     straight = train_unseen(rough(3, epochs=3), data=frame, tracking_uri=store)
     for ours, theirs in zip(weights_of(whole), weights_of(straight), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
