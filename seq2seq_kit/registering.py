@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -125,8 +125,8 @@ def register(
         if now != before:
             said = f"while the run was compared, another version of {name} was given the alias {alias}"
             raise TrackingError(f"{said}. Call it again: the run has to beat that one", code="alias_moved")
-        said, tags = _told(tested, incumbent, findings, alias)
-        made = add_version(tracking, tested.run, name, alias, description=said, tags=tags)
+        said, tags, by_alias = _told(tested, incumbent, findings, alias)
+        made = add_version(tracking, tested.run, name, alias, paragraphs=said, tags=tags, alias_tags=by_alias)
     return Registration(name, alias, made.number, True, tested, incumbent, findings)
 
 
@@ -243,11 +243,12 @@ def same_truth(board: Board, other: Board) -> bool:
 
 def _told(
     tested: Tested, incumbent: tuple[Version, float] | None, findings: list[Finding], alias: str
-) -> tuple[str, dict[str, str]]:
-    """What the registry says of a version: in words, and as tags."""
+) -> tuple[list[str], dict[str, str], dict[str, str]]:
+    """What the registry says of a version: in paragraphs, and as tags, of the run and of how it came to the alias."""
     lines = [f"Run {tested.run_id}: {tested.words}. {tested.evaluated}"]
     tags = {"run": tested.run_id, "error": tested.error, "skill": tested.skill, "baseline": tested.baseline}
     tags |= {"baseline_error": tested.baseline_error}
+    by_alias: dict[str, float | str] = {"forced": "yes" if findings else "no"}
     if incumbent is not None:
         version, error = incumbent
         skill = tested.skill_of(error)
@@ -255,10 +256,12 @@ def _told(
         lines.append(
             f"Before it version {version.number} (run {version.run_id}) was {alias}: {figures}, same test rows."
         )
-        tags |= {"incumbent_version": version.number, "incumbent_run": version.run_id}
-        tags |= {"incumbent_error": error, "incumbent_skill": skill}
+        by_alias |= {"incumbent_version": version.number, "incumbent_run": version.run_id}
+        by_alias |= {"incumbent_error": error, "incumbent_skill": skill}
     if findings:
-        lines.append("Registered by force: " + " ".join(map(str, findings)))
-    tags["forced"] = "yes" if findings else "no"
-    texts = {key: f"{value:.6g}" if isinstance(value, float) else str(value) for key, value in tags.items()}
-    return "\n\n".join(lines), {f"seq2seq_kit.{key}": text for key, text in texts.items()}
+        lines.append(f"Registered as {alias} by force: " + " ".join(map(str, findings)))
+    return lines, _texts(tags), _texts(by_alias)
+
+
+def _texts(tags: Mapping[str, float | str]) -> dict[str, str]:
+    return {key: f"{value:.6g}" if isinstance(value, float) else str(value) for key, value in tags.items()}

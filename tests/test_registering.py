@@ -15,6 +15,7 @@ from seq2seq_kit.errors import ArgumentError, TrackingError
 from seq2seq_kit.results import TrainResult
 from seq2seq_kit.tasks.job import Job
 from seq2seq_kit.tracking.client import open_tracking
+from seq2seq_kit.tracking.registry import _described
 
 Runs = tuple[Path, Path, dict[str, TrainResult]]
 FITS: dict[str, dict[str, float]] = {
@@ -76,7 +77,7 @@ def test_only_a_run_that_beats_baselines_and_incumbent_gets_the_alias(runs: Runs
     assert (first.name, first.version, first.registered, first.findings) == ("parabola", "1", True, [])
     version = told(store, "1")
     assert (version.run_id, version.aliases) == (good.run_id, ["champion"])
-    assert version.tags["seq2seq_kit.forced"] == "no"
+    assert version.tags["seq2seq_kit.champion.forced"] == "no"
     assert float(version.tags["seq2seq_kit.skill"]) == pytest.approx(good.board.skill, rel=1e-4)
     again = register(good.run_id, alias="champion", tracking_uri=str(store))
     assert (again.registered, again.version) == (True, "1")
@@ -91,7 +92,7 @@ def test_only_a_run_that_beats_baselines_and_incumbent_gets_the_alias(runs: Runs
     version = told(store, "2")
     assert version.aliases == ["champion"]
     assert told(store, "1").aliases == []
-    assert version.tags["seq2seq_kit.incumbent_run"] == good.run_id
+    assert version.tags["seq2seq_kit.champion.incumbent_run"] == good.run_id
     assert f"{good.board.error_of():.6g}" in version.description
     assert f"{best.board.error_of():.6g}" in version.description
 
@@ -109,8 +110,38 @@ def test_a_run_is_registered_by_force_with_a_note(runs: Runs, capsys: pytest.Cap
     assert main([*call, "--force"]) == 0
     assert "models:/forced@champion" in capsys.readouterr().out
     version = told(store, "1", "forced")
-    assert version.tags["seq2seq_kit.forced"] == "yes"
+    assert version.tags["seq2seq_kit.champion.forced"] == "yes"
     assert "by force" in version.description
+
+
+def test_what_one_alias_says_of_a_version_stays_when_it_gets_another(runs: Runs) -> None:
+    store, _, made = runs
+    into = partial(register, name="aliases", tracking_uri=str(store))
+    assert into(made["best"].run_id, alias="champion").version == "1"
+    assert into(made["good"].run_id, alias="champion", force=True).version == "2"
+    assert into(made["good"].run_id, alias="third").version == "2"
+    version = told(store, "2", "aliases")
+    tags = version.tags
+    assert (tags["seq2seq_kit.champion.forced"], tags["seq2seq_kit.third.forced"]) == ("yes", "no")
+    assert tags["seq2seq_kit.champion.incumbent_run"] == made["best"].run_id
+    assert "seq2seq_kit.third.incumbent_run" not in tags
+    assert "Registered as champion by force: " in version.description
+    assert version.description.count(f"Run {made['good'].run_id}") == 1
+    # Once more to the same alias, which nobody has now: the incumbent of the first time was none of this time.
+    open_tracking(str(store)).client.delete_registered_model_alias("aliases", "champion")
+    assert into(made["good"].run_id, alias="champion").version == "2"
+    tags = told(store, "2", "aliases").tags
+    assert tags["seq2seq_kit.champion.forced"] == "no"
+    assert "seq2seq_kit.champion.incumbent_run" not in tags
+
+
+def test_a_description_stays_as_long_as_a_store_takes_it() -> None:
+    before = ""
+    for number in range(100):
+        before = _described(before, ["Run 1", f"{number}: {'x' * 100}"])
+    assert before.startswith("Run 1\n\n")
+    assert "\n\n99: " in before
+    assert len(before) <= 5_000
 
 
 def test_runs_with_other_inputs_are_evaluated_on_the_same_rows(runs: Runs) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from seq2seq_kit.processes import began, is_alive
 
-STATUSES = (200, 400, 401, 404, 405, 406, 413, 415, 500, 501, 503, 504, 0)
+STATUSES = (200, 400, 401, 404, 405, 406, 408, 413, 415, 500, 501, 503, 504, 0)
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -45,7 +45,7 @@ class Counts:
         self._own[self._numbers[path], -1] += rows
 
     def waiting(self, count: int) -> None:
-        """Requests that are read, wait or are computed now."""
+        """Requests whose body is there and that wait or are computed now."""
         self._own[-1, 0] = count
 
     def text(self) -> str:
@@ -79,7 +79,7 @@ class Counts:
         for name, about, value in (
             (
                 "seq2seq_kit_waiting",
-                "Requests that are read, wait or are computed.",
+                "Requests in the line: their bodies are there, they wait or are computed. Bodies on their way are not counted.",
                 sum(found[-1, 0] for found in alive),
             ),
             ("seq2seq_kit_workers", "Processes that answer.", len(alive)),

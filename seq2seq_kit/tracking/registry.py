@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ _LOGGED = re.compile(rf"{SCHEME}(m-[0-9a-f]{{32}})")
 _SERVED, _OURS = ("model", "network"), "seq2seq-kit "
 _ALIAS = re.compile(r"(?!v?\d+$)(?!latest$)[A-Za-z0-9_-]{1,100}", re.IGNORECASE)
 _NAME = re.compile(r"[^/:@]{1,250}")
+_TAG = "seq2seq_kit."
+_MOST_DESCRIBED = 5_000  # letters of a description in MLflow's tables
 _ABSENT = "RESOURCE_DOES_NOT_EXIST"
 
 
@@ -112,7 +114,14 @@ def holder(tracking: Tracking, name: str, alias: str) -> Version | None:
 
 
 def add_version(
-    tracking: Tracking, run: Run, name: str, alias: str, *, description: str, tags: Mapping[str, str]
+    tracking: Tracking,
+    run: Run,
+    name: str,
+    alias: str,
+    *,
+    paragraphs: Sequence[str],
+    tags: Mapping[str, str],
+    alias_tags: Mapping[str, str],
 ) -> Version:
     """Gives an alias to the version of a run's served model; it is made where the registry has none of this run.
 
@@ -121,8 +130,9 @@ def add_version(
         run: The run.
         name: Of the registered model, which is made where there is none.
         alias: Taken away from the version that has it.
-        description: What MLflow's page of the version tells, in Markdown.
-        tags: Of the version.
+        paragraphs: What MLflow's page of the version tells, in Markdown; added to what it tells already.
+        tags: Of the version, `seq2seq_kit.KEY`.
+        alias_tags: How it came to the alias, `seq2seq_kit.ALIAS.KEY`; those of earlier times at the same alias go.
 
     Raises:
         TrackingError: The run has no served model.
@@ -147,16 +157,29 @@ def add_version(
         ]
         if known:
             found = known[-1]
-            client.update_model_version(name, found.number, description)
+            stored = client.get_model_version(name, found.number)
+            client.update_model_version(name, found.number, _described(stored.description or "", paragraphs))
+            own = f"{_TAG}{alias}."
+            for key in [key for key in stored.tags if key.startswith(own) and key.removeprefix(own) not in alias_tags]:
+                client.delete_model_version_tag(name, found.number, key)
         else:
+            said = _described("", paragraphs)
             made = client.create_model_version(
-                name, f"{SCHEME}{model_id}", run.info.run_id, description=description, model_id=model_id
+                name, f"{SCHEME}{model_id}", run.info.run_id, description=said, model_id=model_id
             )
             found = Version(name, str(made.version), run.info.run_id, model_id)
-        for key, value in tags.items():
-            client.set_model_version_tag(name, found.number, key, value)
+        for key, value in {**tags, **{f"{alias}.{key}": value for key, value in alias_tags.items()}}.items():
+            client.set_model_version_tag(name, found.number, f"{_TAG}{key}", value)
         client.set_registered_model_alias(name, alias, found.number)
     return found
+
+
+def _described(before: str, paragraphs: Sequence[str]) -> str:
+    """A description with more paragraphs, each once; where a store would cut it, the oldest but the first make room."""
+    first, *others = dict.fromkeys([*filter(None, before.split("\n\n")), *paragraphs])
+    while others and len("\n\n".join([first, *others])) > _MOST_DESCRIBED:
+        del others[0]
+    return "\n\n".join([first, *others])[:_MOST_DESCRIBED]
 
 
 def _by_alias(client: MlflowClient, name: str, alias: str) -> Version:

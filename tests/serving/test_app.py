@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import re
 import threading
 import weakref
 from contextlib import suppress
@@ -19,12 +20,13 @@ from seq2seq_kit.cli.main import main
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.serving.app import build_app
 from seq2seq_kit.serving.arrow_bodies import read_arrow, read_parquet
-from seq2seq_kit.serving.counts import Counts
+from seq2seq_kit.serving.counts import STATUSES, Counts
 from seq2seq_kit.serving.gate import Gate
 from seq2seq_kit.serving.json_bodies import cells, read_json, rows_of
 from seq2seq_kit.serving.line import Line
 from seq2seq_kit.serving.refusing import RefusedError
 from seq2seq_kit.serving.settings import Settings, is_loopback, listen, require_token_beyond_loopback
+from tests.conftest import ROOT
 from tests.serving.conftest import JSON, Answer, as_records
 
 
@@ -271,6 +273,18 @@ def test_counters_of_workers_that_have_ended_are_kept(tmp_path: Path) -> None:
     assert 'seq2seq_kit_requests_total{path="other",status="0"} 1' in lines
     assert 'seq2seq_kit_request_seconds_bucket{path="predict",le="0.005"} 1' in lines
     assert {"seq2seq_kit_waiting 0", "seq2seq_kit_workers 1"} <= set(lines)
+
+
+def test_every_status_that_the_server_answers_with_is_counted(tmp_path: Path) -> None:
+    texts = "".join(path.read_text() for path in (ROOT / "seq2seq_kit/serving").glob("*.py"))
+    given = {int(status) for status in re.findall(r"status(?:_code)?=(\d{3})\b", texts)}
+    assert {401, 408, 504} <= given <= set(STATUSES)
+    counts = Counts(tmp_path, ["predict"])
+    counts.count("predict", 408, 30.0)
+    text = counts.text()
+    assert 'seq2seq_kit_requests_total{path="predict",status="408"} 1' in text.splitlines()
+    (about,) = (line for line in text.splitlines() if line.startswith("# HELP seq2seq_kit_waiting"))
+    assert "are read" not in about
 
 
 def test_a_port_is_had_by_one(tmp_path: Path) -> None:

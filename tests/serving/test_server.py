@@ -4,11 +4,13 @@ import asyncio
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import tarfile
 import threading
 import time
+from collections.abc import Callable
 from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,12 +23,13 @@ import pyarrow.parquet as pq
 import pytest
 import uvicorn
 
-from seq2seq_kit import opening
+from seq2seq_kit import load, opening
 from seq2seq_kit.cli.main import main
 from seq2seq_kit.errors import BundleError
 from seq2seq_kit.serving import model, processes
 from seq2seq_kit.serving.settings import listen
 from seq2seq_kit.serving.verbs import verbs_of
+from seq2seq_kit.tracking import client
 from tests.conftest import ROOT, hourly_frame
 from tests.serving.conftest import JSON, Server, as_records, served
 
@@ -290,6 +293,20 @@ def test_what_is_under_way_is_answered_after_sigterm(exported: Path, frame: pd.D
         socket.create_connection(("127.0.0.1", running.port), timeout=5)
 
 
+class InThisProcess:
+    """In place of a pool of processes."""
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+
+    def __enter__(self) -> "InThisProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def submit(self, call: Callable[..., None], *given: object) -> SimpleNamespace:
+        return SimpleNamespace(result=lambda: call(*given))
+
+
 def test_what_cannot_be_run_from_an_export_is_served_by_its_bundle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,8 +314,8 @@ def test_what_cannot_be_run_from_an_export_is_served_by_its_bundle(
         packed.extractall(tmp_path, filter="data")
     (head,) = tmp_path.rglob("bundle.json")
     run, said = str(head.parent), list[str]()
-    # In this process, which has TensorFlow; a server starts another one for it.
-    monkeypatch.setattr(model, "export_aside", model._export)
+    # In this process, which has TensorFlow; a server starts others for it.
+    monkeypatch.setattr(model, "ProcessPoolExecutor", InThisProcess)
     monkeypatch.setattr(opening, "load_tensorflow", lambda: None)
     found, bundle = model.find_model(run, None, tmp_path, said.append)
     assert found == run
@@ -306,6 +323,20 @@ def test_what_cannot_be_run_from_an_export_is_served_by_its_bundle(
     assert "predict" in verbs_of(bundle)
     with pytest.raises(BundleError, match="there is no folder"):
         model.find_model(str(tmp_path / "nowhere"), None, tmp_path, said.append)
+
+    # An alias that moves while the model is exported: all workers serve what was found first, however late they start.
+    asked = list[str]()
+
+    def fetch(run: str, name: str, folder: Path) -> Path:
+        asked.append(run)
+        assert len(asked) == 1
+        return Path(shutil.copytree(head.parent, folder / name))
+
+    monkeypatch.setattr(client, "open_tracking", lambda *_, **__: SimpleNamespace(fetch=fetch))
+    found, bundle = model.find_model("models:/moving@champion", None, tmp_path, said.append)
+    assert (Path(found) / "bundle.json").is_file()
+    assert bundle.info == load(found).info
+    assert asked == ["models:/moving@champion"]
 
 
 def end_at_once(*_: object) -> None:
