@@ -6,8 +6,10 @@ call is wrong, 1 where a valid run failed.
 """
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 _PASSWORD = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*):\S*@")
 _KEY = re.compile(
@@ -15,6 +17,34 @@ _KEY = re.compile(
 )
 
 _WORD = re.compile(r"(?i)(\bpassword\s*=\s*)[^\s&'\"]+")
+
+
+# Packages that are installed by another name than they are imported by.
+_INSTALLED_BY = {
+    "PIL": "pillow",
+    "absl": "absl-py",
+    "dateutil": "python-dateutil",
+    "google": "protobuf",
+    "ruamel": "ruamel.yaml",
+    "sklearn": "scikit-learn",
+    "umap": "umap-learn",
+    "yaml": "pyyaml",
+}
+
+
+def package_of(error: ImportError) -> str | None:
+    """The package that has to be installed for an import; None where it is there, and something else is wrong with it."""
+    top = (error.name or "").partition(".")[0]
+    if top in ("", "seq2seq_kit", *sys.stdlib_module_names):
+        return None
+    try:
+        found = find_spec(top)
+        there = found is not None and found.origin is not None  # a mere folder, as of a namespace, has none
+    except ModuleNotFoundError:
+        there = False
+    except ValueError:  # loaded without a description
+        there = True
+    return None if there else _INSTALLED_BY.get(top, top)
 
 
 def without_secrets(text: str) -> str:

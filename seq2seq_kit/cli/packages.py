@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.errors import ArgumentError, package_of
 
 _NEEDS_KERAS = ("tensorflow", "keras")
 
@@ -18,8 +18,8 @@ def all_packages() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        name = (error.name or "").partition(".")[0]
-        if name in ("", "seq2seq_kit"):
+        name = package_of(error)
+        if name is None:
             raise
         said = f"this needs the package {name}, which is not installed here"
         advice = f"Install it: pip install {name}"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.errors import ArgumentError, package_of
 from seq2seq_kit.exports.graph_bytes import refuse_foreign_graph
 
 _BATCH = 1024
@@ -25,8 +25,15 @@ class Input:
 
 
 def missing_package(error: ImportError) -> ArgumentError:
-    """What to say where a package is missing that an exported model needs for a verb."""
-    said = f"this needs a package that is not installed: {error}. Install it: pip install {error.name}"
+    """What to say where a package is missing that an exported model needs for a verb.
+
+    Raises:
+        ImportError: As given, where the package is there and something else is wrong with it.
+    """
+    package = package_of(error)
+    if package is None:
+        raise error
+    said = f"this needs a package that is not installed: {error}. Install it: pip install {package}"
     return ArgumentError(said, code="missing_package")
 
 

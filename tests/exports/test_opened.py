@@ -258,6 +258,15 @@ def test_what_needs_the_keras_model_is_refused(
         with pytest.raises(ArgumentError, match="no Keras model") as caught:
             call()
         assert caught.value.code == "needs_tensorflow"
+    # What would be written in the end is refused before any of the files is looked for.
+    run, absent = str(exported / "out"), str(tmp_path / "absent.csv")
+    for words in (
+        ["update", run, "--forecasts", absent, "--data", absent, "--out", str(tmp_path / "made")],
+        ["calibrate", run, "--levels", "80", "--data", absent, "--out", str(tmp_path / "made")],
+        ["watch", run, "--data", absent, "--reference", absent, "--save", str(tmp_path / "made")],
+    ):
+        assert main(words) == 2
+        assert "error[needs_tensorflow]" in capsys.readouterr().err
     with pytest.raises(ArgumentError, match=r"takes an array of shape \(None, "):
         opened.forward([np.zeros((2, 3, 1), np.float32)])
     assert main(["encode", str(exported / "out"), "--data", str(exported / "rows.csv")]) == 2
