@@ -125,8 +125,8 @@ def register(
         if now != before:
             said = f"while the run was compared, another version of {name} was given the alias {alias}"
             raise TrackingError(f"{said}. Call it again: the run has to beat that one", code="alias_moved")
-        said, tags, by_alias = _told(tested, incumbent, findings, alias)
-        made = add_version(tracking, tested.run, name, alias, paragraphs=said, tags=tags, alias_tags=by_alias)
+        paragraphs, tags, by_alias = _told(tested, incumbent, findings, alias)
+        made = add_version(tracking, tested.run, name, alias, paragraphs=paragraphs, tags=tags, alias_tags=by_alias)
     return Registration(name, alias, made.number, True, tested, incumbent, findings)
 
 
@@ -246,7 +246,12 @@ def _told(
 ) -> tuple[list[str], dict[str, str], dict[str, str]]:
     """What the registry says of a version: in paragraphs, and as tags, of the run and of how it came to the alias."""
     lines = [f"Run {tested.run_id}: {tested.words}. {tested.evaluated}"]
-    tags = {"run": tested.run_id, "error": tested.error, "skill": tested.skill, "baseline": tested.baseline}
+    tags: dict[str, float | str] = {
+        "run": tested.run_id,
+        "error": tested.error,
+        "skill": tested.skill,
+        "baseline": tested.baseline,
+    }
     tags |= {"baseline_error": tested.baseline_error}
     by_alias: dict[str, float | str] = {"forced": "yes" if findings else "no"}
     if incumbent is not None:
