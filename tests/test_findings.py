@@ -1,13 +1,16 @@
 """Every finding appears on data that asks for it, and not on data that looks alike: a pair for each code of docs/messages.md."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import cache
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from seq2seq_kit import registering
 from seq2seq_kit.anomalies.comparison import Rows as PartRows
 from seq2seq_kit.anomalies.comparison import compare
 from seq2seq_kit.anomalies.detection import detect_events
@@ -17,6 +20,7 @@ from seq2seq_kit.bundles.detecting import fitted_detector
 from seq2seq_kit.data.tables.table import read_table
 from seq2seq_kit.data.windows.prepare import prepare
 from seq2seq_kit.data.windows.ranges import WindowShape, make_windows
+from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import evaluate_part, fit_forecast_baselines, naive_error
 from seq2seq_kit.evaluation.baselines import LastValue, Predictor
 from seq2seq_kit.evaluation.diagnostics import no_test_part
@@ -41,6 +45,8 @@ from seq2seq_kit.tasks.forecast.task import ForecastJob
 from seq2seq_kit.tasks.job import Job
 from seq2seq_kit.tasks.last_fit import last_fit_findings
 from seq2seq_kit.tasks.next_step.task import NextStepJob
+from seq2seq_kit.tracking import tested as figures_of_runs
+from seq2seq_kit.tracking.registry import Version
 from seq2seq_kit.training.fit import Ended, Epoch, Fit
 from tests.anomalies.rows import HOUR, errors_of, noise
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame, waves_frame, whole_recipe
@@ -244,7 +250,38 @@ def restless(frame: Rows) -> Rows:
     return frame.assign(load=frame["load"] + 40 * np.random.default_rng(0).standard_normal(len(frame)))
 
 
+def registered(error: float = 1.0, incumbent: float | Exception = 2.0, part: str = "test") -> list[Finding]:
+    """What is said of a run that is given an alias by force; its best baseline has an error of 2."""
+    run = SimpleNamespace(
+        info=SimpleNamespace(run_id="abc"),
+        data=SimpleNamespace(
+            metrics={f"{part}/skill": 0.5}, tags={"evaluated": f"12 {part} windows. Skill compares RMSE."}
+        ),
+    )
+    tested: Any = figures_of_runs.Tested(run, parse_recipe(forecast_recipe()), "d", error, "ridge", 2.0)
+
+    def error_of(*_: object) -> float:
+        if isinstance(incumbent, Exception):
+            raise incumbent
+        return incumbent
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registering, "open_tracking", lambda *_, **__: SimpleNamespace(lock=nullcontext))
+        patch.setattr(registering, "read_tested", lambda *_: tested)
+        patch.setattr(registering, "holder", lambda *_: Version("load", "1", "former", ""))
+        patch.setattr(registering, "add_version", lambda *_, **__: Version("load", "2", "abc", ""))
+        patch.setattr(registering, "_error_of", error_of)
+        found: list[Finding] = registering.register("abc", alias="champion", force=True).findings
+        return found
+
+
 PAIRS: dict[str, Pair] = {
+    "loses_to_baselines": Pair(lambda: registered(2.0, 9.0), lambda: registered(1.99, 9.0)),
+    "loses_to_incumbent": Pair(lambda: registered(1.0, 1.0), lambda: registered(1.0, 1.01)),
+    "not_tested": Pair(lambda: registered(part="val"), registered),
+    "incumbent_not_compared": Pair(
+        lambda: registered(incumbent=ArgumentError("other rows", code="not_comparable")), lambda: registered(1.5, 1.0)
+    ),
     "inputs_drifted": Pair(lambda: watched(lambda frame: frame.assign(heat=frame["heat"] + 20)), watched),
     "errors_drifted": Pair(lambda: watched(restless), watched),
     "coverage_drifted": Pair(lambda: watched(restless), watched),

@@ -25,7 +25,7 @@ CALENDAR = ["minute", "hour", "day_of_week", "hour_of_week", "day_of_month", "da
 
 def head_of(**data: Any) -> dict[str, Any]:
     """The head of an export of a forecast of `load`, 4 -> 2 hours."""
-    given = {
+    given: dict[str, Any] = {
         "time": "at",
         "every": "1h",
         "input_steps": 4,
