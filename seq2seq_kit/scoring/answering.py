@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from seq2seq_kit.data.sources.files import Place, joined
-from seq2seq_kit.errors import ArgumentError, DataError
+from seq2seq_kit.errors import DataError
+from seq2seq_kit.scoring.disk import down, writing
 from seq2seq_kit.scoring.journal import digest_of
 from seq2seq_kit.scoring.large import MOST_NOTES, LargeFile, Told
 from seq2seq_kit.scoring.scorer import Scorer
@@ -22,6 +23,7 @@ from seq2seq_kit.scoring.scorer import Scorer
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
+_ROWS = ".rows"  # the folder for rows that are sorted
 MOST_ROWS = 2**18  # of a Parquet file that is read as a whole, and of a piece of a larger one
 
 
@@ -34,12 +36,30 @@ class FileTask:
         partial: Where its answers are written before they get their name; its ending says how.
         known: Digest of the rows that it was done with before; empty if it was not.
         most: See `MOST_ROWS`.
+        target: The answers of before.
+        answers: Digest that they had; others are made anew.
+        model: Digest of the model that all files are to be scored with; empty for whichever stands there.
     """
 
     place: Place
     partial: Path
     known: str = ""
     most: int = MOST_ROWS
+    target: Path | None = None
+    answers: str = ""
+    model: str = ""
+
+    def clear(self) -> None:
+        """Removes what a process that was ended may have left."""
+        self.partial.unlink(missing_ok=True)
+        shutil.rmtree(self.partial.with_suffix(_ROWS), ignore_errors=True)
+
+    def kept(self) -> bool:
+        """Whether the answers of before are there, byte by byte."""
+        try:
+            return self.target is not None and digest_of(self.target) == self.answers
+        except OSError:
+            return False
 
 
 @dataclass(frozen=True)
@@ -54,6 +74,7 @@ class Answered:
         size: Bytes of them.
         seconds: That it took.
         notes: What was done to the rows, warnings and findings.
+        answers: Digest of the answers.
     """
 
     digest: str
@@ -63,6 +84,7 @@ class Answered:
     size: int = 0
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+    answers: str = ""
 
 
 def answer_file(scorer: Scorer, task: FileTask, told: Told) -> Answered:
@@ -74,29 +96,37 @@ def answer_file(scorer: Scorer, task: FileTask, told: Told) -> Answered:
         told: Is told how many rows are read, and which share of the file that is.
 
     Raises:
-        DataError: The rows do not fit, the file is gone, damaged, or was changed meanwhile.
+        DataError: The rows do not fit, the file is gone, damaged, or it or the model was changed meanwhile.
         ArgumentError: The answers cannot be written.
     """
     began = time.perf_counter()
     digest = _digest(task.place)
-    if digest == task.known:
+    if digest == task.known and task.kept():
         return Answered(digest, kept=True)
     notes: list[str] = []
     try:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always", UserWarning)
             rows, written = _write(scorer, task, told, notes)
+        _refuse_changes(scorer, task, digest)
+        answers = digest_of(task.partial)
     except BaseException:
-        task.partial.unlink(missing_ok=True)
+        task.clear()
         raise
-    if _digest(task.place) != digest:
-        task.partial.unlink(missing_ok=True)
-        said = f"{task.place.shown} was changed while it was read; let no one write to it meanwhile, and score it again"
-        raise DataError(said, code="file_changed")
     notes += [str(each.message) for each in warned if issubclass(each.category, UserWarning)]
     size = task.partial.stat().st_size
     seconds = time.perf_counter() - began
-    return Answered(digest, False, rows, written, size, seconds, list(dict.fromkeys(notes))[:MOST_NOTES])
+    return Answered(digest, False, rows, written, size, seconds, list(dict.fromkeys(notes))[:MOST_NOTES], answers)
+
+
+def _refuse_changes(scorer: Scorer, task: FileTask, digest: str) -> None:
+    """Raises `DataError` where the rows, or the model, are others by now."""
+    changed = [task.place.shown] if _digest(task.place) != digest else []
+    if task.model and scorer.digest != task.model:
+        changed = [f"the model in {scorer.run}"]
+    if changed:
+        said = f"{changed[0]} was changed while it was read; let no one write to it meanwhile, and score the file again"
+        raise DataError(said, code="file_changed")
 
 
 def _digest(place: Place) -> str:
@@ -113,7 +143,7 @@ def _digest(place: Place) -> str:
 
 def _write(scorer: Scorer, task: FileTask, told: Told, notes: list[str]) -> tuple[int, int]:
     """Writes the answers; how many rows were read, and how many written."""
-    folder = task.partial.with_suffix(".rows")
+    folder = task.partial.with_suffix(_ROWS)
     large = LargeFile.of(scorer, task.place, told, notes, most=task.most, folder=folder)
     if large is not None:
         return large.file.rows, _write_pieces(large.answers(), task.partial)
@@ -122,11 +152,12 @@ def _write(scorer: Scorer, task: FileTask, told: Told, notes: list[str]) -> tupl
     answer, told_of_it = scorer.answer(frame, task.place.shown)
     notes += told_of_it
     with _writing(task.partial):
+        task.partial.parent.mkdir(parents=True, exist_ok=True)
         if task.partial.suffix == ".csv":
             answer.to_csv(task.partial, index=False)
         else:
             answer.to_parquet(task.partial, index=False)
-        _down(task.partial)
+        down(task.partial)
     told(len(frame), 1.0)
     return len(frame), len(answer)
 
@@ -138,25 +169,8 @@ def _read(scorer: Scorer, place: Place) -> pd.DataFrame:
     return joined([place], bundle.read, texts=bundle.as_written)
 
 
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """What goes wrong with the disk, in words.
-
-    Raises:
-        ArgumentError: With the code `unwritable_file`.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        said = f"could not write the answers into {path.parent}: {error.strerror or error}. Free some space"
-        raise ArgumentError(f"{said}, or choose another --out; finished files stay", code="unwritable_file") from None
-
-
-def _down(path: Path) -> None:
-    """Down to the disk: a power cut must not leave a finished file empty."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+def _writing(partial: Path) -> AbstractContextManager[None]:
+    return writing(f"write the answers into {partial.parent}")
 
 
 def _write_pieces(answers: Iterator[pd.DataFrame], partial: Path) -> int:
@@ -170,6 +184,7 @@ def _write_pieces(answers: Iterator[pd.DataFrame], partial: Path) -> int:
             with _writing(partial):
                 table = pa.Table.from_pandas(answer, schema=schema, preserve_index=False)
                 if writer is None:
+                    partial.parent.mkdir(parents=True, exist_ok=True)
                     schema = table.schema
                     writer = pq.ParquetWriter(partial, schema)
                 if len(table):
@@ -180,5 +195,5 @@ def _write_pieces(answers: Iterator[pd.DataFrame], partial: Path) -> int:
             with _writing(partial):
                 writer.close()
     with _writing(partial):
-        _down(partial)
+        down(partial)
     return written

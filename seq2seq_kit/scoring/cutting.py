@@ -175,8 +175,8 @@ def _kept(starts: np.ndarray, rows: np.ndarray, whole: np.ndarray, last: int) ->
     return int((even if len(even) else fits).max(initial=0))
 
 
-def cut_newest(series: Series, stretch: Stretch, ask: Ask) -> Iterator[pd.DataFrame]:
-    """The answer of a verb that answers for the newest window; all rows are looked at, as they are in memory.
+def cut_newest(series: Series, stretch: Stretch, ask: Ask, *, back: int = 0) -> Iterator[pd.DataFrame]:
+    """The answer of a verb that answers for the newest window, or from `back` rows; all are looked at, as they are in memory.
 
     Raises:
         DataError: As of `cut_windows`.
@@ -194,8 +194,7 @@ def cut_newest(series: Series, stretch: Stretch, ask: Ask) -> Iterator[pd.DataFr
         if feed.ended:
             yield series.number(answer, feed.first)
             return
-        # A baseline may look back over a season, so more is kept than a window.
-        latest = len(frame) - max(series.data.input_steps + series.lost, series.most // 4)
+        latest = len(frame) - max(series.data.input_steps + series.lost, back, series.most // 4)
         whole = np.flatnonzero(series.complete(frame)[: max(latest, 0)])
         if len(whole) and whole[-1] > 0:
             feed.drop(int(whole[-1]))

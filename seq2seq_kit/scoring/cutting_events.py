@@ -53,12 +53,13 @@ def cut_detection(series: Series, stretch: Stretch, watch: Watch, detector: Dete
     for piece in _errors(series, stretch, watch):
         held = piece.errors if held is None else _joined(held, piece)
         cut = _quiet_row(held, detector, quiet)
-        if cut is None and len(held.series) > _LONGEST * series.most:
-            cut = len(held.series) - 1
         if cut is not None and cut >= context:
             yield _told(_rows(held, 0, cut + 1), detector, context)
             first = max(cut + 1 - quiet, 0)
             held, context = _rows(held, first, len(held.series)), cut + 1 - first
+        elif len(held.series) > _LONGEST * series.most:
+            yield _told(held, detector, context)
+            held, context = None, 0  # what follows is an event of its own, though it is loud from its first row on
     if held is not None:
         yield _told(held, detector, context)
 
@@ -88,7 +89,9 @@ def _errors(series: Series, stretch: Stretch, watch: Watch) -> Iterator[_Piece]:
     limit = carried_rows(data, rebuilds=bundle.rebuilds)
     # A value that is carried on for few rows needs no more than those before a piece; else it must begin with a whole row.
     free = data.missing == "mask" or (limit is not None and data.missing != "interpolate")
-    slack = (limit or 0) + series.lost if free else series.lost
+    # In whole strides, so that the windows of the next piece are those of the whole series.
+    carried = -(-(limit or 0) // data.window_stride) * data.window_stride
+    slack = carried + series.lost if free else series.lost
     feed, size, since, told = Feed(stretch.tables()), series.most, 0, False
     why: SeriesTooShortError | None = None
     while True:

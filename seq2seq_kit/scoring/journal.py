@@ -1,6 +1,6 @@
 """What has been done in a folder of answers: a line for each finished file, so that a run that was killed goes on.
 
-A file counts as done if its rows and the settings are those of its line and its answers are there. Rows are the same by a digest
+A file counts as done if its rows, the settings and its answers are those of its line. Rows and answers are the same by a digest
 of the whole file: name, size and time of the last change may all be kept by who copies other rows over it, and reading a file
 costs little beside scoring it. A line is written before the answers get their name, so answers without a line are a stranger's.
 """
@@ -8,14 +8,16 @@ costs little beside scoring it. A line is written before the answers get their n
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TextIO
 
 from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.scoring.disk import down, writing
 from seq2seq_kit.training.checkpoint import lock
 
 NAME = "_scored.jsonl"  # readers of folders leave out what begins with _
@@ -32,6 +34,8 @@ class Line:
         rows: That were read.
         written: Rows of the answers.
         size: Bytes of the answers.
+        answers: Digest of them.
+        file: The file of rows: relative to the folder of answers, or an address.
     """
 
     out: str
@@ -39,6 +43,8 @@ class Line:
     rows: int
     written: int
     size: int
+    answers: str = ""
+    file: str = ""
 
 
 @dataclass
@@ -46,18 +52,24 @@ class Journal:
     """The lines of a folder; of several for one file the last one counts.
 
     Attributes:
-        file: Where lines are appended.
+        file: Where lines are appended; nothing is held back in memory, where an error would come too late.
         lines: By answers.
     """
 
-    file: TextIO
+    file: io.FileIO
     lines: dict[str, Line] = field(default_factory=dict)
 
     def add(self, line: Line) -> None:
-        """Appends a line, down to the operating system."""
-        self.file.write(f"{json.dumps(asdict(line))}\n")
-        self.file.flush()
+        """Appends a line, down to the disk; raises `OSError`."""
+        self.write(asdict(line))
         self.lines[line.out] = line
+
+    def write(self, record: object) -> None:
+        """Appends what becomes a line of JSON; raises `OSError`."""
+        text = f"{json.dumps(record)}\n".encode()
+        while text:
+            text = text[self.file.write(text) :]
+        os.fsync(self.file.fileno())
 
 
 def digest_of(path: str | Path) -> str:
@@ -79,12 +91,9 @@ def open_journal(folder: Path, settings: Mapping[str, object], *, overwrite: boo
         ArgumentError: Another process scores into it, it holds answers with other settings, or it cannot be written.
     """
     path = folder / NAME
-    try:
+    with writing(f"write {path}"):
         folder.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="utf-8")
-    except OSError as error:
-        said = f"could not write {path}: {error.strerror or error}. Choose another --out"
-        raise ArgumentError(said, code="unwritable_file") from None
+        file = path.open("ab+", buffering=0)
     with file:
         try:
             lock(file.fileno())
@@ -92,25 +101,35 @@ def open_journal(folder: Path, settings: Mapping[str, object], *, overwrite: boo
             said = f"another process scores into {folder}. Wait for it, or choose another --out"
             raise ArgumentError(said, code="output_in_use") from None
         file.seek(0)
-        head, lines = _read(file.readlines())
+        written = file.read().decode("utf-8", errors="replace")
+        head, lines = _read(written.splitlines())
         now = json.loads(json.dumps({"format": _FORMAT, "settings": settings}))
-        if head is not None and head != now and not overwrite:
+        of_others = head is not None and head != now
+        if of_others and (lines or head == {}) and not overwrite:
             said = f"{folder} holds answers with other settings: {_differences(head, now)}"
             said += ". Choose another --out, or add --overwrite (overwrite=True) to make all of them anew"
             raise ArgumentError(said, code="other_settings")
-        if head != now:
-            file.truncate(0)
-            lines = {}
-            file.write(f"{json.dumps(now)}\n")
-        elif not file_ends_whole(path):
-            file.write("\n")  # behind a line that was cut short
-        file.flush()
-        yield Journal(file, lines)
+        journal = Journal(file, {} if of_others else lines)
+        with writing(f"write {path}"):
+            if of_others:
+                for name in lines:  # answers of two models in a folder would be taken for those of one
+                    if not Path(name).is_absolute() and ".." not in Path(name).parts:
+                        (folder / name).unlink(missing_ok=True)
+            if head != now:
+                file.truncate(0)
+                journal.write(now)
+            elif not written.endswith("\n"):
+                file.write(b"\n")  # behind a line that was cut short
+            down(folder)
+        yield journal
 
 
-def file_ends_whole(path: Path) -> bool:
-    """Whether the last line of a file has its end."""
-    return path.read_bytes()[-1:] in (b"\n", b"")
+def known_in(folder: Path) -> set[str]:
+    """The answers that have a line in a folder, as far as it can be read."""
+    try:
+        return set(_read((folder / NAME).read_text("utf-8", errors="replace").splitlines())[1])
+    except OSError:
+        return set()
 
 
 def _read(written: list[str]) -> tuple[object, dict[str, Line]]:

@@ -18,6 +18,7 @@ from seq2seq_kit.data.on_disk.row_groups import GroupedFile
 from seq2seq_kit.data.sources.files import Place, joined
 from seq2seq_kit.data.tables.columns import window_shape
 from seq2seq_kit.errors import DataError
+from seq2seq_kit.evaluation.stored import baseline_named
 from seq2seq_kit.recipe.fields import Data, HorizonData
 from seq2seq_kit.recipe.source_rules import PARQUET
 from seq2seq_kit.scoring.cutting import Series, cut_newest, cut_windows
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
 
 MOST_NOTES = 20
 _MOST_ANSWERS = 2**22  # rows of the answer to a piece, about
+_SEASONS = 4  # that a baseline tries where there are gaps, see `History.one_season_before`
 _ROW = re.compile(r"\brow (\d+)\b")
-# Of stretches of a file of several series: what is no error of the file where other series have answers.
-_OTHERS_MAY = ("series_too_short", "unknown_series", "missing_inputs")
+# Of stretches of a file of several series: what is no error of the file where other series have answers. Of series that the model
+# does not know, or that end without a value, only a forecast leaves out of a table.
+_OTHERS_MAY = ("series_too_short",)
+_OTHERS_FORECAST = (*_OTHERS_MAY, "unknown_series", "missing_inputs")
 Told = Callable[[int, float], None]  # rows that are read, and which share of the file that is
 
 
@@ -120,20 +124,23 @@ class LargeFile:
                         found = True
                         yield answer
                 except DataError as error:
-                    refused = getattr(self.scorer.bundle.recipe.data, "short_series", "leave_out") == "refuse"
-                    if (
-                        error.code not in _OTHERS_MAY
-                        or len(stretches) == 1
-                        or (refused and self.scorer.verb == "predict")
-                    ):
+                    if len(stretches) == 1 or not self._others_may(error):
                         raise
+                    self._note([f"left out: {error}"])
                     why = why or error
                 done += stretch.rows
         if not found and why is not None:
             raise why
 
+    def _others_may(self, error: DataError) -> bool:
+        """Whether a table of several series would have answers in spite of an error of some of them."""
+        if self.scorer.verb != "predict":
+            return error.code in _OTHERS_MAY
+        refused = getattr(self.scorer.bundle.recipe.data, "short_series", "leave_out") == "refuse"
+        return not refused and error.code in _OTHERS_FORECAST
+
     def _of_stretch(self, stretch: Stretch) -> Iterator[pd.DataFrame]:
-        long = stretch.rows > self._held
+        long = stretch.single and stretch.rows > self._held
         if long and (said := self.why_whole(series=False)):
             self.notes.append(f"a series of {stretch.rows:,} rows was read as a whole, in memory: {said}")
         elif long:
@@ -154,7 +161,9 @@ class LargeFile:
             yield from cut_detection(self._series(bundle, bundle.detect_data), stretch, self._watch, detector)
             return
         if verb == "predict" and not options.get("all_windows"):
-            yield from cut_newest(self._series(bundle, data), stretch, self._ask)
+            asked = options.get("baseline") or getattr(bundle, "chosen", None)
+            season = getattr(baseline_named(bundle.baselines, str(asked)), "season", 0) if asked else 0
+            yield from cut_newest(self._series(bundle, data), stretch, self._ask, back=_SEASONS * season)
             return
         each, offset = 1, 0
         if verb == "predict":
@@ -222,7 +231,7 @@ class LargeFile:
                 read += len(table)
                 self.told(read, read / self.file.rows)
 
-        return Stretch(stretch.rows, tables)
+        return Stretch(stretch.rows, stretch.single, tables)
 
     def _ordered(self, events: list[pd.DataFrame]) -> pd.DataFrame:
         """Events of all stretches as one detection tells them: numbered, the worst first."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
@@ -20,9 +20,11 @@ from seq2seq_kit.errors import KitError
 from seq2seq_kit.executing.executor import start_process
 from seq2seq_kit.executing.process import settle
 from seq2seq_kit.scoring.answering import Answered, FileTask, answer_file
+from seq2seq_kit.scoring.disk import FullDiskError
 from seq2seq_kit.scoring.scorer import Scorer
 
 _TELL_SECONDS = 0.3
+_LAST_LINES = 3
 
 
 @dataclass(frozen=True)
@@ -65,22 +67,22 @@ class Pool(Protocol):
         """What has happened, by the number of the file; after its `Answered` or `Refused` it is over."""
 
 
-def attempt(scorer: Scorer, task: FileTask, pipe: connection.Connection | None = None) -> Answered | Refused:
-    """Scores a file; whatever goes wrong is told, not raised. `pipe` hears of the rows."""
+def attempt(scorer: Scorer, task: FileTask, tell: Callable[[Read], None]) -> Answered | Refused:
+    """Scores a file; whatever goes wrong is told, not raised. `tell` hears of the rows now and then."""
     spoke = 0.0
 
     def told(rows: int, share: float) -> None:
         nonlocal spoke
         now = time.perf_counter()
-        if pipe is not None and now - spoke > _TELL_SECONDS:
+        if now - spoke > _TELL_SECONDS:
             spoke = now
-            pipe.send(Read(rows, share))
+            tell(Read(rows, share))
 
     try:
         return answer_file(scorer, task, told)
     except KitError as error:
         reason = str(error).replace(task.place.path, task.place.shown)
-        return Refused(error.code, reason, everything=error.code == "unwritable_file")
+        return Refused(error.code, reason, everything=isinstance(error, FullDiskError))
     except MemoryError:
         said = "memory ran out. Score with fewer --workers, or write the file in smaller ones"
         return Refused(code="out_of_memory", reason=f"{task.place.shown}: {said}")
@@ -95,6 +97,7 @@ class Here:
     """This process, one file at a time."""
 
     scorer: Scorer
+    tell: Callable[[int, Read], None]
     _done: list[tuple[int, Message]] = field(default_factory=list)
 
     @property
@@ -102,7 +105,7 @@ class Here:
         return 1 - len(self._done)
 
     def start(self, number: int, task: FileTask) -> None:
-        self._done.append((number, attempt(self.scorer, task)))
+        self._done.append((number, attempt(self.scorer, task, lambda read: self.tell(number, read))))
 
     def wait(self) -> Iterator[tuple[int, Message]]:
         done, self._done = self._done, []
@@ -113,8 +116,17 @@ class Here:
 class _Worker:
     process: BaseProcess
     pipe: connection.Connection
+    folder: Path
     number: int | None = None
     task: FileTask | None = None
+
+    @property
+    def last_words(self) -> str:
+        """The end of its standard error, which says why it could not even begin."""
+        with suppress(OSError):
+            lines = (self.folder / "stderr.txt").read_text("utf-8", errors="replace").strip().splitlines()
+            return f": {' '.join(lines[-_LAST_LINES:])}" if lines and self.process.exitcode == 1 else ""
+        return ""
 
 
 @dataclass
@@ -132,13 +144,18 @@ class Processes:
         return self.workers - sum(each.number is not None for each in self._running)
 
     def start(self, number: int, task: FileTask) -> None:
-        idle = next((each for each in self._running if each.number is None), None)
-        if idle is None:
-            self._begun += 1
-            idle = _Worker(*start_process(_serve, self.scorer, self.folder / str(self._begun)))
-            self._running.append(idle)
-        idle.number, idle.task = number, task
-        idle.pipe.send(task)
+        for idle in [each for each in self._running if each.number is None]:
+            idle.number, idle.task = number, task
+            with suppress(OSError):
+                idle.pipe.send(task)
+                return
+            self._drop(idle)  # it was ended while it had no file, so none is lost
+        self._begun += 1
+        folder = self.folder / str(self._begun)
+        worker = _Worker(*start_process(_serve, self.scorer, folder), folder, number, task)
+        self._running.append(worker)
+        with suppress(OSError):  # that it is gone already is heard in `wait`
+            worker.pipe.send(task)
 
     def wait(self) -> Iterator[tuple[int, Message]]:
         busy = {each.pipe: each for each in self._running if each.number is not None}
@@ -154,17 +171,21 @@ class Processes:
                 worker.number = None
             yield number, message
 
-    def _death_of(self, worker: _Worker) -> Refused:
-        """It is gone, with the file that it had; another one takes the next."""
+    def _drop(self, worker: _Worker) -> None:
         worker.process.join()
         worker.pipe.close()
         self._running.remove(worker)
+
+    def _death_of(self, worker: _Worker) -> Refused:
+        """It is gone, with the file that it had; another one takes the next."""
+        self._drop(worker)
         assert worker.task is not None
-        worker.task.partial.unlink(missing_ok=True)
-        said = f"{worker.task.place.shown}: its process was ended (exit code {worker.process.exitcode})"
-        return Refused(
-            code="process_ended", reason=f"{said}; perhaps memory ran out. Score it again, with fewer --workers"
+        worker.task.clear()
+        said = (
+            f"{worker.task.place.shown}: its process was ended (exit code {worker.process.exitcode}){worker.last_words}"
         )
+        cure = "Score it again, with fewer --workers"
+        return Refused("process_ended", f"{said}. {cure if worker.last_words else f'Perhaps memory ran out. {cure}'}")
 
     def close(self) -> None:
         """Ends all of them."""
@@ -173,13 +194,17 @@ class Processes:
         for each in self._running:
             each.process.join()
             each.pipe.close()
+            if each.number is not None and each.task is not None:
+                each.task.clear()
 
 
 @contextmanager
-def open_pool(scorer: Scorer, workers: int) -> Iterator[Pool]:
-    """This process for one worker, otherwise processes that end with the context."""
+def open_pool(
+    scorer: Scorer, workers: int, tell: Callable[[int, Read], None] = lambda number, read: None
+) -> Iterator[Pool]:
+    """This process for one worker, which tells `tell` what it reads meanwhile; otherwise processes that end with the context."""
     if workers == 1:
-        yield Here(scorer)
+        yield Here(scorer, tell)
         return
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         pool = Processes(scorer, workers, Path(folder))
@@ -197,4 +222,4 @@ def _serve(pipe: connection.Connection, scorer: Scorer, folder: Path) -> None:
             task: FileTask = pipe.recv()
         except EOFError:
             return
-        pipe.send(attempt(scorer, task, pipe))
+        pipe.send(attempt(scorer, task, pipe.send))

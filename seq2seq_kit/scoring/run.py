@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -17,13 +17,12 @@ from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.executing.executor import default_workers
 from seq2seq_kit.opening import bundle_folder
 from seq2seq_kit.scoring.answering import MOST_ROWS, Answered, FileTask
-from seq2seq_kit.scoring.journal import Journal, Line, open_journal
+from seq2seq_kit.scoring.disk import FullDiskError, down, writing
+from seq2seq_kit.scoring.journal import NAME, Journal, Line, known_in, open_journal
 from seq2seq_kit.scoring.planned import Planned, partial_of, plan_files
 from seq2seq_kit.scoring.pool import Pool, Read, Refused, open_pool
 from seq2seq_kit.scoring.result import Scored, ScoreResult
-from seq2seq_kit.scoring.scorer import Scorer
-
-_HEADS = ("bundle.json", "export.json")  # each has the digests of all other files of its folder
+from seq2seq_kit.scoring.scorer import Scorer, head_digest
 
 
 class ScoreReporter(Protocol):
@@ -97,20 +96,22 @@ def score_files(
     began, folder, chosen = time.perf_counter(), Path(out), dict(options or {})
     named = [str(each) for each in ([files] if isinstance(files, str | Path) else files)]
     with local_files(named, ENDINGS) as places, bundle_folder(run, tracking_uri=tracking_uri) as model:
-        planned = plan_files(places, folder)
+        planned = plan_files(named, places, folder, known_in(folder))
         scorer = Scorer(str(model.resolve()), verb, chosen)
         scorer.require()
         count = min(_workers(workers), max(len(planned), 1))
         settings = {
-            "model": _digest_of(model),
+            "model": head_digest(model),
             "verb": verb,
             "options": chosen,
             "version": __version__,
             "most_rows": most_rows,
         }
-        with open_journal(folder, settings, overwrite=overwrite) as journal, open_pool(scorer, count) as pool:
+        with open_journal(folder, settings, overwrite=overwrite) as journal:
             _refuse_strangers(planned, folder, journal, overwrite=overwrite)
-            scored = _Run(planned, folder, journal, most_rows, reporter or _Silent()).on(pool)
+            run_of_all = _Run(planned, folder, journal, most_rows, reporter or _Silent(), str(settings["model"]))
+            with open_pool(scorer, count, run_of_all.hear) as pool:
+                scored = run_of_all.on(pool)
     return ScoreResult(scored, count, time.perf_counter() - began)
 
 
@@ -126,21 +127,23 @@ def _workers(asked: int | None) -> int:
     return 1
 
 
-def _digest_of(model: Path) -> str:
-    """Of everything in the folder of a model."""
-    head = next(model / name for name in _HEADS if (model / name).is_file())
-    return hashlib.sha256(head.read_bytes()).hexdigest()
-
-
 def _refuse_strangers(planned: Sequence[Planned], folder: Path, journal: Journal, *, overwrite: bool) -> None:
-    strange = [each.out for each in planned if each.out not in journal.lines and (folder / each.out).exists()]
+    strange = [each for each in planned if (folder / each.out).exists() and not _is_own(each, journal)]
     if strange and not overwrite:
         more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
+        line = journal.lines.get(strange[0].out)
+        whose = f"is of other rows, {line.file} (from {folder} on)" if line else "was not made by this command"
         raise ArgumentError(
-            f"{folder / strange[0]}{more} exists already and was not made by this command. Expected a folder without it. "
+            f"{folder / strange[0].out}{more} exists already and {whose}. Expected a folder without it. "
             "Choose another --out, or add --overwrite (overwrite=True)",
             code="output_exists",
         )
+
+
+def _is_own(each: Planned, journal: Journal) -> bool:
+    """Whether the answers that are there are those of this file of rows."""
+    line = journal.lines.get(each.out)
+    return line is not None and line.file in ("", each.file)
 
 
 @dataclass
@@ -150,6 +153,7 @@ class _Run:
     journal: Journal
     most: int
     reporter: ScoreReporter
+    model: str
 
     def on(self, pool: Pool) -> list[Scored]:
         """Scores all files, the largest first, so that none is left over alone."""
@@ -163,11 +167,16 @@ class _Run:
             for number, message in pool.wait():
                 each = self.planned[number]
                 if isinstance(message, Read):
-                    self.reporter.on_rows(each.place.shown, message.rows, message.share, each.size)
+                    self.hear(number, message)
                     continue
                 ended[number] = self._ended(each, message)
                 self.reporter.on_file(ended[number], each.size)
         return [ended[number] for number in range(len(self.planned))]
+
+    def hear(self, number: int, read: Read) -> None:
+        """Tells how far a file is."""
+        each = self.planned[number]
+        self.reporter.on_rows(each.place.shown, read.rows, read.share, each.size)
 
     def _task(self, each: Planned) -> FileTask:
         target = self.folder / each.out
@@ -175,7 +184,8 @@ class _Run:
         there = line is not None and target.is_file() and target.stat().st_size == line.size
         partial = partial_of(target).absolute()
         place = type(each.place)(str(Path(each.place.path).absolute()), each.place.partitions, each.place.shown)
-        return FileTask(place, partial, line.digest if line and there else "", self.most)
+        known, answers = (line.digest, line.answers) if line and there else ("", "")
+        return FileTask(place, partial, known, self.most, target.absolute(), answers, self.model)
 
     def _ended(self, each: Planned, message: Answered | Refused) -> Scored:
         """Gives answers their name, after the line that says whose they are.
@@ -187,16 +197,30 @@ class _Run:
         if isinstance(message, Refused):
             if message.everything:
                 raise ArgumentError(f"{name}: {message.reason}", code=message.code)
+            if out in self.journal.lines:  # answers of before would be taken for those of the rows of now
+                with suppress(OSError):
+                    (self.folder / out).unlink(missing_ok=True)
             return Scored(name, out, "failed", code=message.code, error=message.reason)
         if message.kept:
             line = self.journal.lines[out]
+            if line.file != each.file:
+                self._add(replace(line, file=each.file))
             return Scored(name, out, "kept", line.rows, line.written)
+        line = Line(out, message.digest, message.rows, message.written, message.size, message.answers, each.file)
         task = self._task(each)
         try:
-            self.journal.add(Line(out, message.digest, message.rows, message.written, message.size))
-            task.partial.replace(self.folder / out)
-        except OSError as error:
-            said = f"could not write {self.folder / out}: {error.strerror or error}. Free some space, or choose another --out"
-            raise ArgumentError(f"{said}; finished files stay", code="unwritable_file") from None
+            self._add(line)
+            with writing(f"write {self.folder / out}"):
+                task.partial.replace(self.folder / out)
+                down((self.folder / out).parent)
+        except ArgumentError as error:
+            task.clear()
+            if isinstance(error, FullDiskError):
+                raise
+            return Scored(name, out, "failed", code=error.code or "", error=str(error))
         rest = (message.rows, message.written, message.seconds)
         return Scored(name, out, "done", *rest, notes=message.notes)
+
+    def _add(self, line: Line) -> None:
+        with writing(f"write {self.folder / NAME}"):
+            self.journal.add(line)

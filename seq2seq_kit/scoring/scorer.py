@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from inspect import signature
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from seq2seq_kit.anomalies.detection import Detection
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from seq2seq_kit.bundles.base import Bundle
 
 VERBS = ("predict", "detect", "encode", "reconstruct", "score")
+_HEADS = ("bundle.json", "export.json")
+_ONE_TABLE = ("origin", "future", "progress", "labels")  # keywords that are about a single table
 _LOADED = 4  # models that a process keeps
 
 
@@ -66,7 +70,15 @@ class Scorer:
     @property
     def bundle(self) -> Bundle:
         """The model, loaded once in a process."""
-        return _loaded(self.run, self.tracking_uri)
+        return _loaded(self.run, self.tracking_uri, self.digest)
+
+    @property
+    def digest(self) -> str:
+        """Of everything in the folder of the model, another one once other weights are saved there; empty of the id of a run."""
+        try:
+            return head_digest(Path(self.run))
+        except OSError:
+            return ""
 
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The answer to a table; of `detect` the events, the worst first.
@@ -80,6 +92,8 @@ class Scorer:
         """The same, and notes: what was done to the rows, findings; `origin` names the rows in messages."""
         verb: Answer = getattr(self.bundle, self.verb)
         found = verb(frame, origin=origin, **self.options)
+        if pending := getattr(self.bundle, "forecasts", None):
+            pending.kept.clear()  # nobody can call `update` of this model, and many files would fill the memory
         if isinstance(found, Detection):
             return found.events, [*found.notes, *(f"{each.code}: {each}" for each in found.findings)]
         return found, list(found.attrs.get("notes", []))
@@ -88,7 +102,7 @@ class Scorer:
         """Refuses before the first row what the model cannot do.
 
         Raises:
-            ArgumentError: Verb or option is none of the model's.
+            ArgumentError: Verb or option is none of the model's, or not one for many tables.
         """
         bundle = self.bundle
         if self.verb not in bundle.verbs:
@@ -98,10 +112,29 @@ class Scorer:
         if strange:
             said = f"a {bundle.recipe.task} model takes no --{strange[0].replace('_', '-')}. Leave it out, or name another run"
             raise ArgumentError(said, code="invalid_option")
+        for name, value in self.options.items():
+            if name in _ONE_TABLE or not _is_plain(value):
+                said = f"options of many files are numbers, texts and lists of those, none about one table. Received: {name}"
+                raise ArgumentError(
+                    f"{said}={value!r:.80}. Leave it out, or call the verb of the bundle", code="invalid_option"
+                )
         if self.verb == "detect" and isinstance(bundle, DetectingBundle):
             bundle.require_detector()
 
 
+def head_digest(model: Path) -> str:
+    """The digest of the file of a model's folder that has the digests of all others; raises `OSError` where there is none."""
+    head = next((model / name for name in _HEADS if (model / name).is_file()), model / _HEADS[0])
+    return hashlib.sha256(head.read_bytes()).hexdigest()
+
+
+def _is_plain(value: object) -> bool:
+    """Whether JSON has it as it is, so that the journal can tell it from others."""
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or type(value) in (bool, int, float, str)
+
+
 @lru_cache(maxsize=_LOADED)
-def _loaded(run: str, tracking_uri: str | None) -> Bundle:
+def _loaded(run: str, tracking_uri: str | None, digest: str) -> Bundle:
     return load(run, tracking_uri=tracking_uri)

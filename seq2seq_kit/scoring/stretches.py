@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.on_disk.row_groups import GroupedFile
-from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.scoring.disk import writing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,10 +33,12 @@ class Stretch:
 
     Attributes:
         rows: How many.
+        single: Whether they are of one series, which may be cut.
         tables: Gives them, some at a time, in the order of the file within each series; a column `ROW` says which they are.
     """
 
     rows: int
+    single: bool
     tables: Callable[[], Iterator[pa.Table]]
 
 
@@ -58,31 +60,29 @@ def stretches_of(
         ArgumentError: Those files cannot be written.
     """
     if not series:
-        yield [Stretch(file.rows, lambda: _between(file, columns, 0, file.rows))]
+        yield [Stretch(file.rows, True, lambda: _between(file, columns, 0, file.rows))]
         return
     known: dict[tuple[object, ...], int] = {}
     counts, in_turn = _count(file, series, known)
-    group = _grouped(counts, max(most, -(-file.rows // _MOST_STRETCHES)))
+    group = _grouped(counts, max(most, -(-file.rows // _MOST_STRETCHES)) if in_turn else most)
+    single = (np.bincount(group) == 1).tolist()
     rows = np.bincount(group, weights=counts).astype(np.int64).tolist()
     if not in_turn:
         edges = np.concatenate([[0], np.cumsum(rows)]).tolist()
         yield [
-            Stretch(end - first, lambda first=first, end=end: _between(file, columns, first, end))  # type: ignore[misc]
-            for first, end in pairwise(edges)
+            Stretch(end - first, alone, lambda first=first, end=end: _between(file, columns, first, end))  # type: ignore[misc]
+            for (first, end), alone in zip(pairwise(edges), single, strict=True)
         ]
         return
     shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
     try:
-        folder.mkdir(parents=True)
         paths = [folder / f"{number}.arrow" for number in range(len(rows))]
-        try:
+        with writing(f"sort the rows of {file.path} by series in {folder.parent}"):
+            folder.mkdir(parents=True)
             _sort(file, columns, series, known, group, paths)
-        except OSError as error:
-            said = f"could not sort the rows of {file.path} by series in {folder.parent}: {error.strerror or error}"
-            raise ArgumentError(f"{said}. Free some space, or choose another --out", code="unwritable_file") from None
         yield [
-            Stretch(count, lambda path=path: _stored(path))  # type: ignore[misc]
-            for count, path in zip(rows, paths, strict=True)
+            Stretch(count, alone, lambda path=path: _stored(path))  # type: ignore[misc]
+            for count, alone, path in zip(rows, single, paths, strict=True)
         ]
     finally:
         shutil.rmtree(folder, ignore_errors=True)

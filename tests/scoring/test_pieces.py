@@ -1,6 +1,7 @@
 """A file that is read by row groups has the answers of the whole one, whatever lies across the borders, in bounded memory."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 from seq2seq_kit import load
 from seq2seq_kit.data.on_disk import row_groups
 from seq2seq_kit.data.on_disk.row_groups import GroupedFile
-from seq2seq_kit.scoring import Scorer, cutting, score_files
+from seq2seq_kit.data.tables.scaling import Scaler
+from seq2seq_kit.errors import DataError
+from seq2seq_kit.evaluation.baselines import SeasonalNaive
+from seq2seq_kit.scoring import Scorer, cutting, cutting_events, score_files, stretches
 from tests.scoring.models import changed, hours, model, with_gaps, with_holes, with_spikes
 
 MOST = 300
@@ -163,7 +167,7 @@ def test_a_long_series_whose_folder_names_it_is_cut(verb: str, tmp_path: Path) -
     )
     result.raise_failed()
     whole = Scorer(str(model("forecast_shapes")), verb)(frame)
-    found = pd.read_parquet(tmp_path / "out" / "rows.parquet")
+    found = pd.read_parquet(tmp_path / "out" / "site=a" / "rows.parquet")
     assert list(found["site"]) == ["a"] * len(whole) != []
     pd.testing.assert_series_equal(found[whole.columns[-1]], whole[whole.columns[-1]], rtol=1e-5)
     assert not [note for note in result.files[0].notes if "as a whole" in note]
@@ -188,3 +192,66 @@ def test_a_model_loaded_here_and_there_says_the_same() -> None:
     frame = hours(60)
     path = model("forecast_shapes")
     pd.testing.assert_frame_equal(Scorer(str(path))(frame), load(path).predict(frame))
+
+
+@pytest.mark.parametrize(("frame", "options"), [(MANY, ALL), (hours(40, series=tuple("abcdefghijklmnopqrst")), ALL)])
+def test_several_series_are_not_cut_as_one(
+    frame: pd.DataFrame, options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a stretch has more rows than are held, because files that are open at a time are few."""
+    monkeypatch.setattr(stretches, "_MOST_STRETCHES", 2)
+    found, whole, _ = both("forecast_shapes", frame, "predict", options, tmp_path)
+    pd.testing.assert_frame_equal(found, whole, rtol=1e-5, atol=1e-4)
+
+
+def test_an_event_that_never_ends_is_told_as_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cutting_events, "_LONGEST", 2)
+    frame = hours(2_400, series=("a",))
+    frame.loc[300:1_999, "load"] += 400 * np.where(np.arange(1_700) % 2, 1, -1)
+    found, whole, _ = both("forecast_shapes", frame, "detect", {}, tmp_path)
+    first, last = found.columns[2:4]
+    assert len(found) > len(whole)
+    assert found[first].min() == whole[first].min()
+    assert found[last].max() == whole[last].max()
+    assert found["steps"].sum() >= 0.98 * whole["steps"].sum()
+
+
+@pytest.mark.parametrize("stride", [5, 7])
+def test_windows_of_a_detection_keep_in_step_across_borders(stride: int, tmp_path: Path) -> None:
+    frame = with_spikes(hours(1_500, series=("a",)))
+    found, whole, _ = both("autoencode_window", frame, "detect", {"threshold": 3.0}, tmp_path, window_stride=stride)
+    assert len(found) > 1
+    pd.testing.assert_frame_equal(found, whole, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "verb"), [("forecast_shapes", "predict"), ("autoencode_window", "encode"), ("autoencode_window", "detect")]
+)
+def test_a_series_that_the_model_does_not_know_is_left_out_by_forecasts_only(
+    kind: str, verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Scaler.codes_of
+
+    def codes_of(self: Scaler, names: list[str]) -> np.ndarray:
+        if "z" in names:
+            raise DataError("the series z were not in the training data", code="unknown_series")
+        return known(self, names)
+
+    monkeypatch.setattr(Scaler, "codes_of", codes_of)
+    hours(350, series=("a", "z", "b")).to_parquet(tmp_path / "rows.parquet")
+    (found,) = score_files(
+        model(kind), verb, tmp_path / "rows.parquet", tmp_path / "out", workers=1, most_rows=MOST
+    ).files
+    if verb == "predict":
+        assert set(pd.read_parquet(tmp_path / "out" / "rows.parquet")["site"]) == {"a", "b"}
+        assert [note for note in found.notes if "series z" in note]
+    else:
+        assert found.code == "unknown_series"
+
+
+def test_a_baseline_has_the_season_that_it_looks_back_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    season = SeasonalNaive("seasonal naive (long)", "repeats", 290)
+    other = replace(Scorer(str(model("forecast_shapes"))).bundle, baselines=[season])  # type: ignore[type-var]
+    monkeypatch.setattr(Scorer, "bundle", property(lambda self: other))
+    found, whole, _ = both("forecast_shapes", ONE, "predict", {"baseline": "seasonal naive"}, tmp_path)
+    pd.testing.assert_frame_equal(found, whole)
