@@ -18,7 +18,6 @@ from seq2seq_kit.data.on_disk.row_groups import GroupedFile
 from seq2seq_kit.data.sources.files import Place, joined
 from seq2seq_kit.data.tables.columns import window_shape
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.evaluation.stored import baseline_named
 from seq2seq_kit.recipe.fields import Data, HorizonData
 from seq2seq_kit.recipe.source_rules import PARQUET
 from seq2seq_kit.scoring.cutting import Series, cut_newest, cut_windows
@@ -162,7 +161,7 @@ class LargeFile:
             return
         if verb == "predict" and not options.get("all_windows"):
             asked = options.get("baseline") or getattr(bundle, "chosen", None)
-            season = getattr(baseline_named(bundle.baselines, str(asked)), "season", 0) if asked else 0
+            season = max((getattr(each, "season", 0) for each in bundle.baselines), default=0) if asked else 0
             yield from cut_newest(self._series(bundle, data), stretch, self._ask, back=_SEASONS * season)
             return
         each, offset = 1, 0

@@ -185,7 +185,9 @@ class Processes:
             f"{worker.task.place.shown}: its process was ended (exit code {worker.process.exitcode}){worker.last_words}"
         )
         cure = "Score it again, with fewer --workers"
-        return Refused("process_ended", f"{said}. {cure if worker.last_words else f'Perhaps memory ran out. {cure}'}")
+        return Refused(
+            code="process_ended", reason=f"{said}. {cure if worker.last_words else f'Perhaps memory ran out. {cure}'}"
+        )
 
     def close(self) -> None:
         """Ends all of them."""

@@ -217,7 +217,7 @@ class _Run:
             task.clear()
             if isinstance(error, FullDiskError):
                 raise
-            return Scored(name, out, "failed", code=error.code or "", error=str(error))
+            return Scored(name, out, "failed", code=error.code, error=str(error))
         rest = (message.rows, message.written, message.seconds)
         return Scored(name, out, "done", *rest, notes=message.notes)
 

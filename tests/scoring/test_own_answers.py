@@ -51,8 +51,8 @@ def test_a_model_that_was_saved_again_answers_anew(rows: Path) -> None:  # noqa:
     scorer = Scorer(str(folder))
     before = scorer(frame)
     bundle = load(folder)
-    weights = [each * 1.5 for each in bundle.model.get_weights()]  # type: ignore[attr-defined]
-    bundle.model.set_weights(weights)  # type: ignore[attr-defined]
+    weights = [each * 1.5 for each in bundle.model.get_weights()]
+    bundle.model.set_weights(weights)
     shutil.rmtree(folder)
     bundle.save(folder)
     after = scorer(frame)
