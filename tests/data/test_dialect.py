@@ -564,3 +564,12 @@ def test_the_typographic_minus_is_a_minus(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("t,x\n" + "".join(f"2024-01-{day:02d},\u2212{day}.5\n" for day in range(1, 20)))
     assert read_numbers(read_source(str(path)), "x", "t.csv")[-1] == -19.5
+
+
+def test_names_in_angle_brackets_are_no_xml(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("<DATE>\t<CLOSE>\n" + "".join(f"2024.01.{day:02d}\t{day}.5\n" for day in range(1, 20)))
+    assert detect(path).format.given == {"delimiter": "tab"}
+    path.write_text("<rows a='1'>\n" + "<row>1</row>\n" * 9 + "</rows>\n")
+    with pytest.raises(DataError, match="holds XML"):
+        detect(path)

@@ -47,7 +47,7 @@ _NO_TABLE = (
         "a page (HTML)",
         "pandas.read_html({path!r})[0]",
     ),
-    (re.compile(r"\s*<(?:\?xml|[A-Za-z][\w:.-]*[\s>/])"), "XML", "pandas.read_xml({path!r})"),
+    (re.compile(r"\s*<(?:\?xml\s|([A-Za-z][\w:.-]*)[\s>](?=.*</\1>))", re.DOTALL), "XML", "pandas.read_xml({path!r})"),
     (re.compile(r'\s*\{\s*"[^"\n]*"\s*:.*\}\s*\n\s*\{'), "JSON by lines", "pandas.read_json({path!r}, lines=True)"),
     (re.compile(r'\s*(?:\[\s*[\[{]|\{\s*"[^"\n]*"\s*:)'), "JSON", "pandas.read_json({path!r})"),
 )
