@@ -28,7 +28,7 @@ from seq2seq_kit.drafting.parts import (
 )
 from seq2seq_kit.drafting.zones import zone_of_changes, zone_of_offsets
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.recipe.time_fields import EPOCHS
+from seq2seq_kit.recipe.time_fields import EPOCHS, EXCEL_DAYS
 
 _LOOKED_AT = 400
 _MOSTLY = 0.9
@@ -96,9 +96,12 @@ def find_clock(frame: pd.DataFrame, origin: str, given: Mapping[str, object] | N
         if unread is None or form is None:
             return None
         return _as_said(frame, [unread], {"time_format": form}, [], origin)
-    chosen = min(stamps, key=lambda name: (not HINT.search(name), kinds[name] in EPOCHS, list(kinds).index(name)))
+    chosen = min(
+        stamps, key=lambda name: (not HINT.search(name), kinds[name] in (*EPOCHS, EXCEL_DAYS), list(kinds).index(name))
+    )
     of_day = [name for name, kind in kinds.items() if kind == "of_day"]
-    others = [name for name in kinds if name != chosen]
+    # Numbers that may be days of a workbook are a clock or a measurement, nothing that is left aside.
+    others = [name for name in kinds if name != chosen and kinds[name] != EXCEL_DAYS]
     if of_day and kinds[chosen] == "text" and _dates_alone(frame[chosen]):
         said = f"{chosen} has the dates and {of_day[0]} the times of day"
         return _joined(frame, [chosen, of_day[0]], said, [name for name in others if name != of_day[0]], origin)

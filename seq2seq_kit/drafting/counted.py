@@ -14,8 +14,11 @@ HINT = re.compile(
     re.I,
 )
 _WEEK = re.compile(r"week|woche|\bkw\b|\bwk\b|semaine|semana|settimana", re.I)
-_RECENT_DAYS = (20_000, 60_000)  # of a workbook: October 1954 to April 2064
-_OF_PLACES = re.compile(r"(?i)date|time|stamp|datum|zeit|fecha|^(ts|ds|dt)$")
+_OF_PERIODS = re.compile(r"month|monat|mois|\bmes\b|week|woche|year|jahr|quarter|quartal|period", re.I)
+_RECENT_DAYS = (36_500, 51_000)  # of a workbook: December 1999 to August 2039
+_LONGEST_STEP = 31
+_OF_PLACES = re.compile(r"(?i)(?:.*[_ ])?(?:date|datum|fecha|datetime|timestamp|time|zeit|ts|ds|dt)")
+_FIRST_MONTH = 195_001  # of those that are no days of two-digit years: 190612 is 12 June 2019
 TOLD = {
     "epoch_s": "numbers that count seconds since 1970, in UTC",
     "epoch_ms": "numbers that count milliseconds since 1970, in UTC",
@@ -37,22 +40,23 @@ def kind_of_numbers(column: pd.Series, name: str) -> str:
         return "%Y.%m"
     if hinted and not whole and _are_years_and_months(np.round(cells % 1 * 1e4 * 100 + cells // 1, 2)):
         return "%m.%Y"
-    if _OF_PLACES.search(name) and _RECENT_DAYS[0] <= low and high <= _RECENT_DAYS[1] and high > low and _run(cells):
+    if _OF_PLACES.fullmatch(name) and _RECENT_DAYS[0] <= low and high <= _RECENT_DAYS[1] and _are_days(cells):
         return EXCEL_DAYS
     digits = are_dates(pd.Series(cells)) if low >= 1e7 and (hinted or ordered) else None
     if digits is not None and (hinted or low < 1e8) and _are_all_dates(cells, digits):
         return digits
+    called = hinted and not _OF_PERIODS.search(name) and (whole or _run(cells))
     for word, (least, most) in COUNTS.items():
-        if least <= low and high <= most and high > low and (hinted or (ordered and whole)):
-            return word if hinted or (len(cells) > 2 and low >= 10 * least) else ""
+        if least <= low and high <= most and high > low and (called or (ordered and whole)):
+            return word if called or (len(cells) > 2 and low >= 10 * least) else ""
     if not whole:
         return ""
     if hinted and low >= 190001 and high <= 210053 and (cells % 100 >= 1).all() and len(np.unique(cells % 100)) > 1:
-        if (cells % 100 <= 12).all():  # of dates such as 050131 some day is larger
-            return "%Y%m"
         weeks = pd.Series(cells.astype(np.int64))
         if _WEEK.search(name) and read_weeks(weeks).notna().all():
             return ISO_WEEK
+        if (cells % 100 <= 12).all() and low >= _FIRST_MONTH:  # of dates such as 050131 some day is larger
+            return "%Y%m" if len(np.unique(cells // 100)) > 1 else ""  # 200501 to 200512 may be days of May 2020
     if hinted and (cells > 0).all() and high <= 991231 and low >= 10101:
         texts = pd.Series(cells.astype(np.int64).astype(str)).str.zfill(6)
         read = pd.to_datetime(texts, format="%y%m%d", errors="coerce")
@@ -71,6 +75,17 @@ def _are_years_and_months(numbers: np.ndarray) -> bool:
         return False
     apart = np.diff(np.unique((whole // 100) * 12 + months))
     return bool(((months >= 1) & (months <= 12)).all()) and len(apart) >= 12 and bool((apart == 1).all())
+
+
+def _are_days(cells: np.ndarray) -> bool:
+    """Whether numbers go on by whole days, or by an even part of one."""
+    apart = np.unique(np.round(np.abs(np.diff(cells)), 9))
+    apart = apart[apart > 0]
+    if not len(apart) or not _run(cells):
+        return False
+    step = float(np.median(apart))
+    parts = step if step >= 1 else 1 / step
+    return bool(step <= _LONGEST_STEP and abs(parts - round(parts)) < 1e-3)
 
 
 def _run(cells: np.ndarray) -> bool:

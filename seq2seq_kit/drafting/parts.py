@@ -45,7 +45,7 @@ _OWN_FORMS = (
     "%d.%m.%Y %H.%M.%S",
     "%d/%m/%Y %H.%M",
 )
-_OF_DAY = re.compile(r"(?i)time|hh:?mm|hour|uhr|zeit|hora|heure|^h$")
+_OF_DAY = re.compile(r"(?i)(?:time|hh:?mm|hour|uhrzeit|zeit|hora|heure|h|time[_ ]?of[_ ]?day)")
 _PERIOD = re.compile(r"(?i)period|interval|slot|mtu|block|trading_?period")
 _PERIODS = (24, 48, 96, 144, 288)  # of a day
 _MOSTLY = 0.9
@@ -99,7 +99,7 @@ def find_minutes(frame: pd.DataFrame, taken: str) -> str | None:
     """The column of times of day such as 930 and 2345 beside a column of dates; None without one."""
     for name in map(str, frame.columns):
         column = frame[name]
-        if name == taken or not _OF_DAY.search(name) or not pd.api.types.is_integer_dtype(column):
+        if name == taken or not _OF_DAY.fullmatch(name.strip()) or not pd.api.types.is_integer_dtype(column):
             continue
         known = column.dropna()
         if (
@@ -177,7 +177,7 @@ def of_short_years(column: pd.Series) -> str | None:
     if (
         not follow
         or times.nunique() <= 2
-        or any(each.notna().all() and each.is_monotonic_increasing for each in others)
+        or any(each.notna().all() and (each.is_monotonic_increasing or each.is_monotonic_decreasing) for each in others)
     ):
         return None
     _, timed = forms_of(f"01{sign}02{sign}03{found[1].iloc[0]}")

@@ -30,6 +30,7 @@ from seq2seq_kit.recipe.sourced import Sourced
 _TEXT = re.compile(r"\.(csv|tsv|tab|txt|dat)(\.\w+)?$", re.IGNORECASE)
 _LOOKED_AT = 4096  # bytes
 _MOST_ROWS = 50_000  # that show how texts are written
+_DISTINCT = 0.2  # share of the rows below which whole numbers written as texts may be names
 _RECIPES = (".yaml", ".yml")
 
 
@@ -116,8 +117,9 @@ def _read(
         frame = read_source(text, section=_section(place))
         if text in NAMED or is_database(text) or scheme_of(text):
             return frame, {}
-        keys = {**_form_of_cells(frame, text, notes), **given}
-        return _with_numbers(frame, Format.model_validate(keys)), keys
+        found = _form_of_cells(frame, text, notes)
+        keys = {**(found or {}), **given}
+        return frame if found is None else _with_numbers(frame, Format.model_validate(keys), texts=True), keys
     found = detect(first, given)
     if not _TEXT.search(first.name) and found.format.delimiter is None:  # which makes a file of any ending one of text
         found = replace(found, format=found.format.model_copy(update={"delimiter": ","}))
@@ -128,8 +130,8 @@ def _read(
     return _with_numbers(frame, form), form.given
 
 
-def _form_of_cells(frame: pd.DataFrame, text: str, notes: Notes) -> dict[str, object]:
-    """How numbers are written that a workbook or a file of columns holds as texts."""
+def _form_of_cells(frame: pd.DataFrame, text: str, notes: Notes) -> dict[str, object] | None:
+    """How numbers are written that a workbook or a file of columns holds as texts; None where it cannot be told, nor need be."""
     texts = [name for name in frame.columns if pd.api.types.infer_dtype(frame[name], skipna=True) == "string"]
     if not texts:
         return {}
@@ -138,19 +140,24 @@ def _form_of_cells(frame: pd.DataFrame, text: str, notes: Notes) -> dict[str, ob
         keys, reasons = read_cells_of(Lines("\t", "", [str(name) for name in texts], cells.to_numpy().tolist()), text)
     except DataError:
         if any(pd.api.types.is_numeric_dtype(frame[name]) for name in frame.columns):
-            return {}  # the texts are not needed
+            return None  # the texts are not needed
         raise
     for reason in reasons:
         notes.say("format", reason.rstrip("."))
     return keys
 
 
-def _with_numbers(frame: pd.DataFrame, form: Format) -> pd.DataFrame:
-    """The frame with numbers and truth values instead of their texts, slips as they stand."""
+def _with_numbers(frame: pd.DataFrame, form: Format, *, texts: bool = False) -> pd.DataFrame:
+    """The frame with numbers and truth values instead of their texts, slips as they stand.
+
+    `texts`: whether the file itself says that they are texts; then `007` and few names again and again stay so.
+    """
     truths = form.model_copy(update={"booleans": True})
     for name in frame.columns:
         column = frame[name]
         if not is_text(column) or not column.notna().any():
+            continue
+        if texts and _may_be_names(column):
             continue
         values, unread = read_texts(column, form)
         if not unread.any() and not pd.isna(values).all():
@@ -172,8 +179,17 @@ def _read_workbook(
     if "footer_rows" in form:
         notes.say("format", f"rows below the table that are no data: {form['footer_rows']}")
     frame = read_source(text, section=section, form=Format.model_validate(form))
-    form = {**_form_of_cells(frame, text, notes), **form}
-    return _with_numbers(frame, Format.model_validate(form)), form
+    found = _form_of_cells(frame, text, notes)
+    form = {**(found or {}), **form}
+    return frame if found is None else _with_numbers(frame, Format.model_validate(form), texts=True), form
+
+
+def _may_be_names(column: pd.Series) -> bool:
+    """Whether texts of digits may name something: a zero in front, or the same few whole numbers again and again."""
+    cells = column.dropna().astype("str").str.strip()
+    if not cells.str.fullmatch(r"\d+").all():
+        return False
+    return bool(cells.str.fullmatch(r"0\d+").any()) or cells.nunique() < _DISTINCT * len(cells)
 
 
 def _first_file(text: str) -> Path | None:

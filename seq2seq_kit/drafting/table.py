@@ -1,6 +1,7 @@
 """A table as a draft sees it: source, clock, series, step and the roles of its columns, found once."""
 
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -180,7 +181,7 @@ def _refuse_series_in_rows(frame: pd.DataFrame, origin: str) -> None:
             code="series_in_rows",
         )
     dated = [name for name in numbers if is_date(name.strip())]
-    if len(dated) >= _LEAST_DATES and len(dated) > len(numbers) / 2:
+    if len(dated) >= _LEAST_DATES and len(dated) > len(numbers) / 2 and _go_on(dated):
         names = [str(name) for name in frame.columns if name not in dated]
         raise DataError(
             f"{origin}: each row is a series, its times are the names of {len(dated):,} columns, {dated[0]} to {dated[-1]}. "
@@ -203,6 +204,14 @@ def _refuse_series_in_rows(frame: pd.DataFrame, origin: str) -> None:
             "index=False), then draft for long.csv",
             code="series_in_rows",
         )
+
+
+def _go_on(names: list[str]) -> bool:
+    """Whether names are dates that follow each other; `Market 1` only looks like one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of days and months that may be turned, which matters nothing here
+        times = pd.to_datetime(pd.Series(names).str.strip(), errors="coerce", format="mixed")
+    return bool(times.notna().all() and (times.is_monotonic_increasing or times.is_monotonic_decreasing))
 
 
 def _is_measured(column: pd.Series) -> bool:

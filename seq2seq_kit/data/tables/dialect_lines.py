@@ -1,6 +1,7 @@
 """Where the table stands in a file of text: its separator, the line of names, what is before and after the rows."""
 
 import csv
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -202,7 +203,9 @@ def _rows(lines: Sequence[str], delimiter: str, quote: str) -> Iterator[tuple[in
 def _has_names(cut: _Cut) -> bool:
     """Whether the first line of full width may name the columns, or is the first line of all."""
     names = cut.rows[cut.header]
-    return cut.header == 0 or 2 * sum(map(is_number, names)) <= cut.width or _count_up(names)
+    numbers = [cell for cell in names if is_number(cell)]  # years may be names, measurements are none
+    years = all(cell.strip().isdecimal() for cell in numbers) and _count_up(names)
+    return cut.header == 0 or 2 * len(numbers) <= cut.width or years
 
 
 def _quote(lines: Sequence[str], cut: _Cut) -> str:
@@ -277,11 +280,8 @@ def _count_up(cells: Sequence[str]) -> bool:
 
 
 def _footers(rows: Sequence[Sequence[str]], kinds: Sequence[str], width: int) -> int:
-    found = 0
-    for row in reversed(rows[-_MOST_FOOTERS:]):
-        if not _is_a_footer(row, rows, kinds, width):
-            break
-        found += 1
+    newest = reversed(rows[-_MOST_FOOTERS:])
+    found = sum(1 for _ in itertools.takewhile(lambda row: _is_a_footer(row, rows, kinds, width), newest))
     return found if found < len(rows) else 0
 
 

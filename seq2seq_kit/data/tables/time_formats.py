@@ -11,7 +11,7 @@ from seq2seq_kit.data.tables.cells import plain, shown
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.time_fields import EPOCHS, EXCEL_DAYS, ISO_WEEK, QUARTER, joined_name
 
-_WEEK = r"\s*(\d{4})(?:[- ]?[WwKk][Ww]?\s?|[- ]|(?=\d{2}\s*$))(\d{1,2})(?:-?([1-7]))?\s*"
+_WEEK = r"\s*(\d{4})(?:[- ]?[WwKk][Ww]?\s?| |(?=\d{2}\s*$))(\d{1,2})(?:-?([1-7]))?\s*"
 _WEEK_AND_YEAR = r"\s*(?:[Kk]?[Ww]|[Ww][Kk])[-. ]?(\d{1,2})[-/. ]+(\d{4})\s*"
 _YEAR_AND_QUARTER = r"\s*(\d{4})(?:[-/. ]*[QqTt][-/. ]*| )([1-4])\s*"
 _QUARTER_AND_YEAR = r"\s*(?:[QqTt][-/. ]*([1-4])|([1-4])[-/. ]*[QqTt])[-/. ]*(\d{4})\s*"
@@ -201,7 +201,9 @@ def _part(column: pd.Series, name: str, place: int, form: str | None, origin: st
 def _number(column: pd.Series, name: str, place: int, form: str | None, origin: str) -> pd.Series:
     if form is not None:
         part = form.split(" ")[place] if form.count(" ") >= place else ""
-        return written_numbers(column, part) if "%" in part else column.map(str, na_action="ignore")
+        return (
+            written_numbers(column, part) if "%" in part else column.map(lambda cell: f"{cell:g}", na_action="ignore")
+        )
     if place and (column.dropna() % 1 == 0).all() and column.dropna().between(0, 23).all() and (column == 0).any():
         return column.map(lambda hour: f"{hour:02.0f}:00", na_action="ignore")
     raise DataError(

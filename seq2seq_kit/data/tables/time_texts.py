@@ -1,6 +1,7 @@
 """Texts of times that pandas does not read as they stand: 24:00, and a span of which the beginning counts."""
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,29 +11,53 @@ _HOUR_24 = re.compile(r"(?<=\d )24$")
 _SPAN = re.compile(
     r"\s*(?P<first>\d[^\u2013\u2014]*?\d)(?:\s+(?:-|\u2013|\u2014|to|bis)\s+|\s*[\u2013\u2014]\s*)(?P<second>\d.*?\d)\s*"
 )
-_OF_DAY = re.compile(r"(?P<first>(?:.*\s)?\d{1,2}:\d{2})\s*-\s*\d{1,2}:\d{2}")
+_OF_DAY = re.compile(r"(?P<first>(?:.*\s)?(?P<begin>\d{1,2}:\d{2}))\s*-\s*(?P<end>\d{1,2}:\d{2})")
 _DAY = pd.Timedelta(days=1)
+_DAY_MINUTES = 24 * 60
+_PARTS_OF_A_DATE = 3
 
 
-def beginnings(column: pd.Series) -> pd.Series:
-    """Texts of spans, `01.01.2024 00:00 - 01.01.2024 01:00`, as their beginnings; other columns as they are."""
-    if not _are_texts(column):
+def beginnings(column: pd.Series, form: str | None = None) -> pd.Series:
+    """Texts of spans, `01.01.2024 00:00 - 01.01.2024 01:00`, as their beginnings; other columns as they are.
+
+    `form`: the format that they should have; what it reads as it stands is no span: `20240131 - 0100` by `%Y%m%d - %H%M`.
+    """
+    if not _are_texts(column) or (form is not None and _reads(column, form)):
         return column
     cells = column.dropna()
     for form in (_OF_DAY, _SPAN):
         if not form.fullmatch(str(cells.iloc[0])):
             continue
         found = [form.fullmatch(str(cell)) for cell in cells]
-        if all(found) and (form is _OF_DAY or all(_are_alike(each) for each in found if each)):
-            read = pd.Series([each["first"] for each in found if each], index=cells.index, dtype=object)
+        spans = [each for each in found if each]
+        if len(spans) == len(cells) and (_are_of_a_length(spans) if form is _OF_DAY else all(map(_are_alike, spans))):
+            read = pd.Series([each["first"] for each in spans], index=cells.index, dtype=object)
             return read.reindex(column.index)
     return column
 
 
+def _reads(column: pd.Series, form: str) -> bool:
+    read = (pd.to_datetime(column, format=each, errors="coerce", utc=True) for each in (form, "ISO8601"))
+    return any(times.notna().any() for times in read)
+
+
+def _are_of_a_length(spans: Sequence[re.Match[str]]) -> bool:
+    """Whether times of day such as 10:00-11:00 are spans: `10:00-05:00` is a time and how far it is from UTC."""
+    begins, ends = ([_minutes(each[name]) for each in spans] for name in ("begin", "end"))
+    lengths = {(end - begin) % _DAY_MINUTES for begin, end in zip(begins, ends, strict=True)}
+    return len(lengths) == 1 and 0 not in lengths and len(set(ends)) > 1
+
+
+def _minutes(clock: str) -> int:
+    hours, _, minutes = clock.partition(":")
+    return int(hours) * 60 + int(minutes)
+
+
 def _are_alike(found: re.Match[str]) -> bool:
-    """Whether both ends of a span are written alike: digits where digits are."""
-    first, second = (re.sub(r"\d+", "0", found[end]) for end in ("first", "second"))
-    return first == second
+    """Whether both ends of a span are whole dates that are written alike: as many digits where digits are."""
+    first, second = (re.sub(r"\d{1,2}(?!\d)", "0", found[end]) for end in ("first", "second"))
+    first, second = (re.sub(r"\d", "0", end) for end in (first, second))
+    return first == second and len(re.findall(r"\d+", found["first"])) >= _PARTS_OF_A_DATE
 
 
 def without_24(column: pd.Series, *, digits: bool = False) -> tuple[pd.Series, np.ndarray | None]:

@@ -97,7 +97,7 @@ def _read_times(
     elif style.format == QUARTER:
         times = read_quarters(column)
     else:
-        read = in_english(beginnings(column))
+        read = in_english(beginnings(column, style.format))
         if style.format is not None:
             read = written_numbers(read, style.format)
         else:
@@ -107,7 +107,7 @@ def _read_times(
         read, late = without_24(read, digits=(style.format or "").endswith(" %H"))
         times = _parse(read, style, day_first, style.reads_as or (trained.zone if trained else ""), time, origin)
         times = a_day_later(times, late)
-        if style.format is None:
+        if style.format is None and trained is None and piece[1] is None:  # of a piece or a request the order is known
             refuse_other_order(read, times, day_first, time, origin)
     _refuse_missing(column, times, time, origin, *piece, style)
     found = pd.DatetimeIndex(times)
