@@ -87,6 +87,7 @@ def open_cluster(address: str | None, workers: int) -> Cluster:
             "or leave the key out to run trials in processes of this machine",
             code="ray_not_installed",
         )
+    keep_environment()
     token = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ) or (
         Path.home() / ".ray" / "auth_token"
     ).exists()
@@ -106,6 +107,14 @@ def open_cluster(address: str | None, workers: int) -> Cluster:
     found = ray.get_runtime_context().gcs_address
     total = {kind: sum(node["Resources"].get(kind, 0.0) for node in nodes) for kind in ("CPU", "GPU")}
     return Cluster(found, total["CPU"], total["GPU"], len(nodes), folder, ours)
+
+
+def keep_environment() -> None:
+    """Makes workers use the environment that they are in, before Ray is imported, which reads it then.
+
+    Where the driver was begun by `uv run` Ray would begin each worker by it, too, in a folder where that finds no project.
+    """
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 
 
 def _start(workers: int) -> Path:

@@ -1,6 +1,8 @@
 """What a recipe reads stays what it was, whatever other tables look like; what may be two things is not guessed."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,8 +22,8 @@ from seq2seq_kit.errors import DataError
 HOURS = pd.date_range("2024-01-31", periods=30, freq="h")
 
 
-def read(cells: "pd.Series | pd.Index", form: str | None = None, **more: str) -> pd.DatetimeIndex:
-    return read_times(pd.Series(list(cells)), "at", "t.csv", style=TimeStyle(format=form, **more))[0]
+def read(cells: Iterable[str], form: str | None = None) -> pd.DatetimeIndex:
+    return read_times(pd.Series(list(cells)), "at", "t.csv", style=TimeStyle(format=form))[0]
 
 
 def test_an_offset_west_of_utc_is_no_span() -> None:
@@ -81,7 +83,7 @@ def test_a_day_first_model_reads_a_few_rows_in_any_order() -> None:
         ("date", [200_511, 200_512, 200_601, 200_602], "%Y%m"),
     ],
 )
-def test_numbers_tell_when_only_where_nothing_else_is_as_likely(name: str, cells: "list[float]", kind: str) -> None:
+def test_numbers_tell_when_only_where_nothing_else_is_as_likely(name: str, cells: Any, kind: str) -> None:
     assert kind_of_numbers(pd.Series(cells), name) == kind
 
 

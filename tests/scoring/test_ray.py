@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from seq2seq_kit.executing.ray_cluster import keep_environment
 from tests.conftest import ROOT
 
 
@@ -20,5 +21,6 @@ def test_the_block_on_ray_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))  # otherwise Ray writes one into the home folder
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    keep_environment()  # these tests may have been begun by `uv run`
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
     exec(compile(block, "docs/score.md", "exec"), {})

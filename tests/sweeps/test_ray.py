@@ -68,6 +68,7 @@ class Raylets:
 @pytest.fixture(scope="module")
 def raylets() -> Iterator[Raylets]:
     """See `Raylets`; this process is a driver of it."""
+    ray_cluster.keep_environment()
     import ray
     from ray.cluster_utils import Cluster
 
