@@ -117,9 +117,9 @@ def _read(
         frame = read_source(text, section=_section(place))
         if text in NAMED or is_database(text) or scheme_of(text):
             return frame, {}
-        found = _form_of_cells(frame, text, notes)
-        keys = {**(found or {}), **given}
-        return frame if found is None else _with_numbers(frame, Format.model_validate(keys), texts=True), keys
+        told = _form_of_cells(frame, text, notes)
+        keys = {**(told or {}), **given}
+        return frame if told is None else _with_numbers(frame, Format.model_validate(keys), texts=True), keys
     found = detect(first, given)
     if not _TEXT.search(first.name) and found.format.delimiter is None:  # which makes a file of any ending one of text
         found = replace(found, format=found.format.model_copy(update={"delimiter": ","}))
@@ -179,9 +179,9 @@ def _read_workbook(
     if "footer_rows" in form:
         notes.say("format", f"rows below the table that are no data: {form['footer_rows']}")
     frame = read_source(text, section=section, form=Format.model_validate(form))
-    found = _form_of_cells(frame, text, notes)
-    form = {**(found or {}), **form}
-    return frame if found is None else _with_numbers(frame, Format.model_validate(form), texts=True), form
+    told = _form_of_cells(frame, text, notes)
+    form = {**(told or {}), **form}
+    return frame if told is None else _with_numbers(frame, Format.model_validate(form), texts=True), form
 
 
 def _may_be_names(column: pd.Series) -> bool:

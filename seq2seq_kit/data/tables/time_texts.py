@@ -15,6 +15,7 @@ _OF_DAY = re.compile(r"(?P<first>(?:.*\s)?(?P<begin>\d{1,2}:\d{2}))\s*-\s*(?P<en
 _DAY = pd.Timedelta(days=1)
 _DAY_MINUTES = 24 * 60
 _PARTS_OF_A_DATE = 3
+_LOOKED_AT = 100  # cells
 
 
 def beginnings(column: pd.Series, form: str | None = None) -> pd.Series:
@@ -25,18 +26,20 @@ def beginnings(column: pd.Series, form: str | None = None) -> pd.Series:
     if not _are_texts(column) or (form is not None and _reads(column, form)):
         return column
     cells = column.dropna()
-    for form in (_OF_DAY, _SPAN):
-        if not form.fullmatch(str(cells.iloc[0])):
+    for span in (_OF_DAY, _SPAN):
+        if not span.fullmatch(str(cells.iloc[0])):
             continue
-        found = [form.fullmatch(str(cell)) for cell in cells]
+        found = [span.fullmatch(str(cell)) for cell in cells]
         spans = [each for each in found if each]
-        if len(spans) == len(cells) and (_are_of_a_length(spans) if form is _OF_DAY else all(map(_are_alike, spans))):
+        if len(spans) == len(cells) and (_are_of_a_length(spans) if span is _OF_DAY else all(map(_are_alike, spans))):
             read = pd.Series([each["first"] for each in spans], index=cells.index, dtype=object)
             return read.reindex(column.index)
     return column
 
 
 def _reads(column: pd.Series, form: str) -> bool:
+    """Whether a format, or ISO, reads any of the first cells."""
+    column = column.dropna().head(_LOOKED_AT)
     read = (pd.to_datetime(column, format=each, errors="coerce", utc=True) for each in (form, "ISO8601"))
     return any(times.notna().any() for times in read)
 
