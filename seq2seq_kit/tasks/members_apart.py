@@ -172,7 +172,14 @@ def fit_apart(
             for place in range(count)
             if not _finished(checkpoint, place)
         }
-        _Members(tasks, observers, workers, count).run(pressed)
+        try:
+            _Members(tasks, observers, workers, count).run(pressed)
+        except (
+            KeyboardInterrupt
+        ):  # where Ctrl-C is not noted, as in the background; or a second one, which takes effect at once
+            if pressed.is_set():
+                raise
+            pressed.set()
     done = next((place for place in range(count) if not _finished(checkpoint, place)), count)
     if done == count:
         return fit_members(job, model, observers, checkpoint=checkpoint)

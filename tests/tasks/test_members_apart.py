@@ -90,6 +90,22 @@ def test_weights_that_could_not_be_written_are_told_and_not_trained_twice(
     assert found.value.code == "checkpoint_not_written"
 
 
+def test_an_interrupt_that_is_not_noted_keeps_what_has_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: object, pressed: object) -> None:
+        raise KeyboardInterrupt
+
+    frame, asked = hourly_frame(ROWS), list[object]()
+    job = open_job(parse_recipe(rough(3)), frame)
+    fit = fitting(job, data=frame, digest="", workers=2)
+    monkeypatch.setattr(members_apart._Members, "run", interrupted)
+    monkeypatch.setattr(members_apart, "_finished", lambda checkpoint, place: place < 2)
+    monkeypatch.setattr(members_apart, "fit_members", lambda *_, only, **__: asked.append(only))
+    fit(job, job.make(), [], Checkpoint(tmp_path))
+    assert asked == [2]
+
+
 def test_epochs_that_a_process_repeats_are_told_once(tmp_path: Path) -> None:
     watched = Watched()
     task = members_apart.MemberTask(parse_recipe(rough()), None, "", 0, tmp_path, None, tmp_path)
