@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -60,7 +61,7 @@ def in_node(script: str, **values: Any) -> Any:
     """What a script gives that has the page's reading of CSV, and the values as `given`."""
     node = shutil.which("node")
     if not node:
-        pytest.skip("node is missing")
+        pytest.skip("node is missing, which runs the program of the page: install Node.js (Debian: nodejs)")
     code = (STATIC / "forecast_csv.js").read_text(encoding="utf-8").replace('"use strict";', "")
     code += f"\nconst given = {json.dumps(values)};\nprocess.stdout.write(JSON.stringify((() => {{ {script} }})()));"
     done = subprocess.run([node, "-e", code], capture_output=True, text=True, check=True)
@@ -166,10 +167,11 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder `dist` of onnxruntime-web, from the registry of npm packages."""
     npm, folder = shutil.which("npm"), tmp_path_factory.mktemp("npm")
     if not npm:
-        pytest.skip("npm is missing: install Node.js")
+        pytest.skip("npm is missing, which brings the runtime for browsers: install Node.js (Debian: npm)")
     got = subprocess.run([npm, "pack", PACKAGE, "--silent"], cwd=folder, capture_output=True, text=True, timeout=300)
-    if got.returncode:
-        pytest.skip(f"{PACKAGE} cannot be had: {got.stderr[-300:]}")
+    if re.search("ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH", got.stderr):
+        pytest.skip(f"the registry of npm packages cannot be reached for {PACKAGE}: {got.stderr[-300:]}")
+    assert got.returncode == 0, got.stderr  # such as a version that there is not
     shutil.unpack_archive(next(folder.glob("*.tgz")), folder, filter="data")
     return folder / "package" / "dist"
 

@@ -197,7 +197,9 @@ def environment(context: Path) -> Path:
     """A clean environment in which the lines `RUN pip` were run, by uv, whose cache spares downloads."""
     python = next((path for path in ("/usr/bin/python3", "/usr/local/bin/python3") if Path(path).is_file()), None)
     if shutil.which("uv") is None or python is None:
-        pytest.skip("takes uv and a Python of the system")
+        pytest.skip(
+            "uv, or a Python in /usr/bin or /usr/local/bin, is missing: a clean environment is made by the one of the other"
+        )
     place = context.parent / "environment"
     made = subprocess.run(["uv", "venv", "-q", "--python", python, str(place)], capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
@@ -207,7 +209,7 @@ def environment(context: Path) -> Path:
     )
     done = subprocess.run(["sh", "-c", command], cwd=context, capture_output=True, text=True)
     if re.search("dns error|error sending request|Could not connect", done.stderr):
-        pytest.skip("packages cannot be had")
+        pytest.skip(f"the registry of packages cannot be reached: {done.stderr[-300:]}")
     assert done.returncode == 0, done.stderr
     return place
 
