@@ -12,7 +12,7 @@ from pandas.tseries.api import guess_datetime_format
 from seq2seq_kit.data.tables.cells import shown
 from seq2seq_kit.data.tables.month_names import in_english
 from seq2seq_kit.data.tables.time_formats import column_of_times, read_quarters, read_weeks
-from seq2seq_kit.data.tables.time_texts import beginnings, without_24
+from seq2seq_kit.data.tables.time_texts import interval_starts, without_24
 from seq2seq_kit.data.tables.timestamps import TimeStyle, all_with_offset, read_times
 from seq2seq_kit.drafting.counted import HINT, TOLD, kind_of_numbers
 from seq2seq_kit.drafting.notes import listed
@@ -167,7 +167,7 @@ def _kind(column: pd.Series, name: str) -> str:
     if pd.api.types.is_numeric_dtype(column):
         return kind_of_numbers(column, name)
     cells = column.dropna().astype("str")
-    cells = beginnings(cells.iloc[:: max(1, len(cells) // _LOOKED_AT)].head(_LOOKED_AT))
+    cells = interval_starts(cells.iloc[:: max(1, len(cells) // _LOOKED_AT)].head(_LOOKED_AT))
     cells = without_24(in_english(cells))[0]
     if not len(cells):
         return ""

@@ -36,7 +36,7 @@ def test_an_offset_west_of_utc_is_no_span() -> None:
         read(with_clock_change)
 
 
-def test_spans_of_a_day_are_read_by_their_beginnings() -> None:
+def test_intervals_of_a_day_are_read_by_their_start() -> None:
     cells = [f"{at:%d.%m.%Y %H:%M}-{at + pd.Timedelta('1h'):%H:%M}" for at in HOURS]
     assert list(read(cells, "%d.%m.%Y %H:%M")) == list(HOURS)
     whole = [f"{at:%d.%m.%Y %H:%M} - {at + pd.Timedelta('1h'):%d.%m.%Y %H:%M}" for at in HOURS]

@@ -1,4 +1,4 @@
-"""Texts of times that pandas does not read as they stand: 24:00, and a span of which the beginning counts."""
+"""Texts of times that pandas does not read as they stand: 24:00, and intervals, which are read by their start."""
 
 import re
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ _PARTS_OF_A_DATE = 3
 _LOOKED_AT = 100  # cells
 
 
-def beginnings(column: pd.Series, form: str | None = None) -> pd.Series:
-    """Texts of spans, `01.01.2024 00:00 - 01.01.2024 01:00`, as their beginnings; other columns as they are.
+def interval_starts(column: pd.Series, form: str | None = None) -> pd.Series:
+    """The start of intervals that are written as texts, `01.01.2024 00:00 - 01.01.2024 01:00`; other columns as they are.
 
-    `form`: the format that they should have; what it reads as it stands is no span: `20240131 - 0100` by `%Y%m%d - %H%M`.
+    `form`: the format that they should have; what it reads as it stands is no interval: `20240131 - 0100` by `%Y%m%d - %H%M`.
     """
     if not _are_texts(column) or (form is not None and _reads(column, form)):
         return column
@@ -45,7 +45,7 @@ def _reads(column: pd.Series, form: str) -> bool:
 
 
 def _are_of_a_length(spans: Sequence[re.Match[str]]) -> bool:
-    """Whether times of day such as 10:00-11:00 are spans: `10:00-05:00` is a time and how far it is from UTC."""
+    """Whether times of day such as 10:00-11:00 are intervals: `10:00-05:00` is a time and how far it is from UTC."""
     begins, ends = ([_minutes(each[name]) for each in spans] for name in ("begin", "end"))
     lengths = {(end - begin) % _DAY_MINUTES for begin, end in zip(begins, ends, strict=True)}
     return len(lengths) == 1 and 0 not in lengths and len(set(ends)) > 1
@@ -57,7 +57,7 @@ def _minutes(clock: str) -> int:
 
 
 def _are_alike(found: re.Match[str]) -> bool:
-    """Whether both ends of a span are whole dates that are written alike: as many digits where digits are."""
+    """Whether both ends of an interval are whole dates that are written alike: as many digits where digits are."""
     first, second = (re.sub(r"\d{1,2}(?!\d)", "0", found[end]) for end in ("first", "second"))
     first, second = (re.sub(r"\d", "0", end) for end in (first, second))
     return first == second and len(re.findall(r"\d+", found["first"])) >= _PARTS_OF_A_DATE

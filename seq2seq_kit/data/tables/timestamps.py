@@ -25,7 +25,7 @@ from seq2seq_kit.data.tables.time_formats import (
 )
 from seq2seq_kit.data.tables.time_orders import forms_of, refuse_other_order
 from seq2seq_kit.data.tables.time_style import TimeStyle, zone_of
-from seq2seq_kit.data.tables.time_texts import a_day_later, beginnings, without_24
+from seq2seq_kit.data.tables.time_texts import a_day_later, interval_starts, without_24
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.time_fields import EPOCHS, EXCEL_DAYS, ISO_WEEK, QUARTER
 
@@ -97,7 +97,7 @@ def _read_times(
     elif style.format == QUARTER:
         times = read_quarters(column)
     else:
-        read = in_english(beginnings(column, style.format))
+        read = in_english(interval_starts(column, style.format))
         if style.format is not None:
             read = written_numbers(read, style.format)
         else:
