@@ -26,6 +26,7 @@ from seq2seq_kit.results import TrainResult
 from seq2seq_kit.resuming import resume
 from seq2seq_kit.runs import train
 
+pytest_plugins = ["tests.slow"]
 gc.disable()  # until all tests are collected, see `pytest_collection_finish`
 ROOT = Path(__file__).parent.parent
 # How long an example takes says something of the machine, and nothing of the code.

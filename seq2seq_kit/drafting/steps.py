@@ -66,6 +66,8 @@ def find_step(times: pd.DatetimeIndex, codes: np.ndarray, *, resample: bool = Fa
         if on_grid == 1.0:
             return Step(every, f"rows are {_told_step(word, middle)} apart", gaps, absent)
     uneven = f"rows are {told(apart.min())} to {told(apart.max())} apart, half of them less than {told(middle)}"
+    if apart.min() == apart.max():
+        uneven = f"rows are {told(middle)} apart, which `every` cannot say"
     if not resample:
         return Step(None, uneven)
     if middle < pd.Timedelta(seconds=1):  # no key has a step as short

@@ -154,6 +154,11 @@ def test_what_is_written_is_read_again(form: str | None) -> None:
     assert read(as_written(times, form), form, zone) == [str(time) for time in times]
 
 
+def test_half_seconds_are_written_as_such() -> None:
+    times = pd.date_range("2024-01-29", periods=3, freq="500ms", tz="UTC")
+    assert read(as_written(times, "epoch_s"), "epoch_s") == [str(time) for time in times]
+
+
 @pytest.mark.parametrize(
     "cells", [["2024Q1", "2024Q2"], ["2024-Q1", "2024-Q2"], ["Q1 2024", "q2/2024"], ["T1 2024", "2T2024"]]
 )

@@ -75,3 +75,10 @@ def test_rows_that_come_a_little_late_keep_their_step() -> None:
     found = find_step(times, np.zeros(600, dtype=np.int64), resample=True)
     assert found.every is not None
     assert (found.every.text, found.resampled) == ("15min", True)
+
+
+def test_even_rows_that_no_step_says_are_not_called_uneven() -> None:
+    times = pd.date_range("2024-01-01", periods=20, freq="500ms")
+    found = find_step(times, np.zeros(20, dtype=np.int64), resample=True)
+    assert found.by_rows
+    assert found.apart == "rows are 0.5 s apart, which `every` cannot say"

@@ -219,7 +219,8 @@ def as_written(times: pd.DatetimeIndex, form: str | None) -> np.ndarray | pd.Ind
     In UTC no hour is there twice, and any zone is brought to that of training.
     """
     if form is not None and form in EPOCHS:
-        return np.asarray(times.as_unit("ns").asi8 // int(1e9 / _PER_SECOND[EPOCHS[form]]))
+        counts, unit = times.as_unit("ns").asi8, int(1e9 / _PER_SECOND[EPOCHS[form]])
+        return counts / unit if (counts % unit).any() else counts // unit
     if form == EXCEL_DAYS:
         return np.asarray((times.tz_localize(None) - pd.Timestamp(_EXCEL_BEGIN)) / pd.Timedelta(days=1))
     if form is None:
