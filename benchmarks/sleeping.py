@@ -57,13 +57,6 @@ class Sleeper:
         return Epoch(number, EPOCHS, 1.0 / number, 1.0 / number, 0.001, SECONDS, 1.0, {"val_at": time.time()})
 
 
-class Sleepers(RayExecutor):
-    """Many workers that take next to no CPU."""
-
-    kind = Sleeper
-    cpus = 0.01
-
-
 def report_sleeping(recipe: dict[str, Any], workers: int, trials: int) -> None:
     """One sweep of so many trials; prints a row of a table."""
     from seq2seq_kit.recipe.sweep import knobs
@@ -91,7 +84,16 @@ def report_sleeping(recipe: dict[str, Any], workers: int, trials: int) -> None:
 
     ends: list[float] = []
     began = time.perf_counter()
-    executor = Sleepers(workers, address=None, run=None, smaller="", say=print, default=4)  # type: ignore[arg-type]
+    executor = RayExecutor(  # whose workers take next to no CPU
+        workers,
+        address=None,
+        run=None,
+        smaller="",
+        say=print,
+        default=4,
+        kind=Sleeper,
+        cpus=0.01,  # type: ignore[arg-type]
+    )
     while executor.free < workers:
         list(executor.wait(0.5))
     ready = time.perf_counter() - began

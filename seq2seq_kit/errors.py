@@ -143,3 +143,10 @@ class SweepError(KitError):
 
     code = "sweep"
     exit_code = 1
+
+
+class ClusterError(KitError):
+    """A Ray cluster cannot be reached or started, has stopped, or has nodes that do not fit."""
+
+    code = "cluster"
+    exit_code = 1

@@ -26,6 +26,10 @@ def take_many(verb: argparse.ArgumentParser) -> None:
     """What a verb takes where its `--out` is a folder."""
     about = "processes, where --out is a folder (a file of answers for each file of --data); default: the cores"
     verb.add_argument("--workers", type=int, metavar="N", help=about)
+    about = "where they run; ray: on the nodes of a cluster; default: local"
+    verb.add_argument("--executor", choices=["local", "ray"], help=about)
+    about = "head of a Ray cluster that runs; default: one of this machine, for the call alone"
+    verb.add_argument("--address", metavar="HOST:PORT", help=about)
     about = "make answers anew that stand in the folder --out already, made with other settings or not by this command"
     verb.add_argument("--overwrite", action="store_true", help=about)
 
@@ -41,8 +45,9 @@ def wanted(options: argparse.Namespace) -> bool:
     folder = bool(out) and (
         out.endswith(("/", os.sep)) or os.path.isdir(out) or (several and not Path(out).suffix)  # noqa: PTH112
     )
-    if not folder and (options.workers is not None or options.overwrite):
-        option = "--overwrite" if options.workers is None else "--workers"
+    given = [name for name in ("workers", "executor", "address", "overwrite") if getattr(options, name)]
+    if not folder and (given or options.workers is not None):
+        option = f"--{next(iter(given), 'workers')}"
         said = f"{option} is for many files, each of which gets one of answers. Name a folder: --out answers/"
         raise ArgumentError(f"{said}; or leave it out", code="invalid_option")
     return folder
@@ -79,6 +84,8 @@ def score(verb: str, options: argparse.Namespace, asked: Mapping[str, object]) -
             options.data,
             options.out,
             workers=options.workers,
+            executor=options.executor or "local",
+            address=options.address,
             options={name: value for name, value in asked.items() if value is not None},
             overwrite=options.overwrite,
             tracking_uri=options.tracking_uri,

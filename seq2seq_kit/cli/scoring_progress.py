@@ -61,6 +61,10 @@ class ManyConsole(BarConsole):
             print_line(self.console, ("!", "yellow"), f" {scored.file} failed: {scored.code}")
         self._draw()
 
+    def say(self, text: str) -> None:
+        """Prints a line."""
+        print_line(self.console, text)
+
     def _draw(self) -> None:
         now = time.perf_counter()
         rows = self.rows + sum(rows for rows, _ in self.under_way.values())

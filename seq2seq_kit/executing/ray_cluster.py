@@ -1,4 +1,4 @@
-"""A Ray cluster for the time of a sweep: one that runs already and is joined, or one of this machine that ends with the sweep."""
+"""A Ray cluster for the time of a call: one that runs already and is joined, or one of this machine that ends with the call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 import seq2seq_kit
-from seq2seq_kit.errors import ArgumentError, SweepError
+from seq2seq_kit.errors import ArgumentError, ClusterError
 from seq2seq_kit.processes import brief_folder
 
 _CONNECT_SECONDS = 3.0
@@ -40,8 +40,8 @@ class Cluster:
         cpus: Of all its nodes together.
         gpus: Likewise.
         nodes: How many there are.
-        folder: Ray's files, of a cluster that ends with the sweep; else None.
-        ours: Whether this process has joined it for the sweep.
+        folder: Ray's files, of a cluster that ends with the call; else None.
+        ours: Whether this process has joined it for the call.
     """
 
     address: str
@@ -78,13 +78,13 @@ def open_cluster(address: str | None, workers: int) -> Cluster:
         workers: CPUs of a cluster that is started.
 
     Raises:
-        ArgumentError: Ray is not installed; the address is no `HOST:PORT`.
-        SweepError: Nobody answers there, the token is another one, or the versions of Ray or Python differ.
+        ArgumentError: Ray is not installed; the address is no `HOST:PORT`, or that of a second cluster.
+        ClusterError: Nobody answers there, the token is another one, or the versions of Ray or Python differ.
     """
     if find_spec("ray") is None:
         raise ArgumentError(
-            "sweep.executor is ray, and the package ray is not installed. Install it: pip install 'seq2seq-kit[ray]'; "
-            "or leave the key out to run trials in processes of this machine",
+            "the executor is ray, and the package ray is not installed. Install it: pip install 'seq2seq-kit[ray]'; "
+            "or leave --executor (in a recipe sweep.executor) out to use processes of this machine",
             code="ray_not_installed",
         )
     keep_environment()
@@ -105,8 +105,23 @@ def open_cluster(address: str | None, workers: int) -> Cluster:
                 _join(address)
     nodes = [node for node in ray.nodes() if node["Alive"]]
     found = ray.get_runtime_context().gcs_address
+    if address is not None and not ours and not _same(address, found):
+        raise ArgumentError(
+            f"this program is part of the cluster at {found} already, and can join no second one. Received: {address}. Leave the "
+            "address out, or call ray.shutdown() before",
+            code="bad_address",
+        )
     total = {kind: sum(node["Resources"].get(kind, 0.0) for node in nodes) for kind in ("CPU", "GPU")}
     return Cluster(found, total["CPU"], total["GPU"], len(nodes), folder, ours)
+
+
+def _same(address: str, other: str) -> bool:
+    """Whether two addresses are those of one server, however its host is called."""
+    (host, _, port), (other_host, _, other_port) = address.rpartition(":"), other.rpartition(":")
+    try:
+        return port == other_port and socket.gethostbyname(host) == socket.gethostbyname(other_host)
+    except OSError:
+        return address == other
 
 
 def keep_environment() -> None:
@@ -143,9 +158,9 @@ def _start(workers: int) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         if not isinstance(error, Exception):
             raise
-        raise SweepError(
-            f"no Ray cluster could be started on this machine: {_first_line(error)}. Leave sweep.executor out to run trials in "
-            "processes of this machine",
+        raise ClusterError(
+            f"no Ray cluster could be started on this machine: {_first_line(error)}. Leave --executor (in a recipe "
+            "sweep.executor) out to use processes of this machine",
             code="ray_not_started",
         ) from error
     return folder
@@ -162,7 +177,7 @@ def _join(address: str) -> None:
             code="bad_address",
         )
     if not _answers(address):
-        raise SweepError(
+        raise ClusterError(
             f"no Ray cluster answers at {address}. Look whether it runs there (`ray status --address {address}`), and at host "
             "and port; to start one: ray start --head",
             code="cluster_unreachable",
@@ -177,7 +192,7 @@ def _join(address: str) -> None:
             )
     except (AuthenticationError, ConnectionError) as error:
         # Something answers there, and does not speak to this process. Ray says why on standard error only.
-        raise SweepError(
+        raise ClusterError(
             f"the cluster at {address} does not let this process in: {_first_line(error)}. If it has a token, set "
             "RAY_AUTH_TOKEN, or copy ~/.ray/auth_token from its head; else look whether a Ray cluster is there",
             code="cluster_token",
@@ -185,11 +200,11 @@ def _join(address: str) -> None:
     except (RuntimeError, ValueError) as error:
         if "ersion mismatch" in str(error):
             said = " ".join(str(error).split())
-            raise SweepError(
+            raise ClusterError(
                 f"{said} Install the same versions on this machine and all nodes", code="versions_differ"
             ) from error
-        raise SweepError(
-            f"the cluster at {address} cannot be joined: {_first_line(error)}. Run the sweep on one of its nodes: on this "
+        raise ClusterError(
+            f"the cluster at {address} cannot be joined: {_first_line(error)}. Call it on one of its nodes: on this "
             f"machine `ray start --address {address}` makes it one",
             code="cluster_unreachable",
         ) from error

@@ -1,4 +1,4 @@
-"""The workers of a Ray cluster as the process that runs the sweep sees them, and what it says of them."""
+"""The workers of a Ray cluster as the process that called for them sees them, and what it says of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seq2seq_kit.errors import DataError, KitError, SweepError
+from seq2seq_kit.errors import ClusterError, DataError, KitError
 from seq2seq_kit.executing.process import Failure, Message, Task
 from seq2seq_kit.executing.ray_cluster import Cluster
 from seq2seq_kit.executing.ray_worker import About, versions
@@ -64,10 +64,10 @@ def on_node(message: Message, about: About | None) -> Message:
     return Failure("invalid", text, DataError(text, code="data_not_on_node"))
 
 
-def stopped(cluster: Cluster) -> SweepError:
-    return SweepError(
-        f"the Ray cluster at {cluster.address} has stopped, or no CPU of it is free any more. Finished trials are kept: resume "
-        "the sweep when it runs again, or with --executor local",
+def stopped(cluster: Cluster, kept: str) -> ClusterError:
+    """`kept`: what is not lost, and how to go on."""
+    return ClusterError(
+        f"the Ray cluster at {cluster.address} has stopped, or no CPU of it is free any more. {kept}",
         code="cluster_stopped",
     )
 
@@ -78,20 +78,20 @@ def error_of(error: Any, place: Place) -> KitError:
         return cause
     name = place.about.name if place.about else "of the cluster"
     last = str(error).strip().splitlines()[-1]
-    return SweepError(f"a worker on the node {name} met a bug of the kit or of Ray: {last}", code="worker_bug")
+    return ClusterError(f"a worker on the node {name} met a bug of the kit or of Ray: {last}", code="worker_bug")
 
 
 def require_same_versions(about: About) -> None:
-    """Refuses a node whose scores could not be compared.
+    """Refuses a node whose results could differ from those of another.
 
     Raises:
-        SweepError: It has other versions.
+        ClusterError: It has other versions.
     """
     pairs = {name: (about.versions.get(name), own) for name, own in versions().items()}
     differing = [f"{name} {there} there, {here} here" for name, (there, here) in pairs.items() if there != here]
     if differing:
-        raise SweepError(
-            f"the node {about.name} has other versions, so its scores could not be compared: {'; '.join(differing)}. "
+        raise ClusterError(
+            f"the node {about.name} has other versions, so its results could not be compared: {'; '.join(differing)}. "
             "Install the same versions on all nodes",
             code="versions_differ",
         )

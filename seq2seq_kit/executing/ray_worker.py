@@ -27,7 +27,13 @@ from seq2seq_kit.processes import end_with_parent, keep_own_folder, machine, sha
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-_PACKAGES = ("tensorflow", "keras", "numpy", "pandas")  # what a score, or a task on its way, depends on
+_PACKAGES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "pandas",
+    "pyarrow",
+)  # what scores, answers and tasks on their way depend on
 _LISTEN_SECONDS = 1.0  # the longest that a call hears of nothing; a trial that is to be stopped waits as long
 _LOOK_SECONDS = 0.25
 
@@ -57,12 +63,12 @@ class Reply:
 
     Attributes:
         pid: Of the trial's process; 0 if none was started.
-        messages: Of the trial, in order.
+        messages: Of the trial, in order; those of its process.
         files: Of a trial that has ended: bytes by path below its folder.
     """
 
     pid: int
-    messages: list[Message]
+    messages: list[Any]
     files: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -92,25 +98,16 @@ class Worker:
     ) -> None:
         import ray
 
-        with suppress(OSError):
-            os.chdir(folder)
-        keep_own_folder()
-        # The server that trials are forked from imports the kit before it is told of this process's paths.
-        root = str(Path(seq2seq_kit.__file__).parent.parent)
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+        self.folder = settle_on_node(folder)
         self.shared, self.brings, self.numbers = shared, brings, itertools.count()
-        self.folder = Path(tempfile.mkdtemp())
-        self.node = ray.get_runtime_context().get_node_id()
-        cpus = next((node["Resources"].get("CPU", 1) for node in ray.nodes() if node["NodeID"] == self.node), 1)
+        node = ray.get_runtime_context().get_node_id()
+        cpus = next((each["Resources"].get("CPU", 1) for each in ray.nodes() if each["NodeID"] == node), 1)
         sharing = max(1, min(workers, int(cpus)))
         self.executor = LocalExecutor(1, run=run, smaller=smaller, minutes=minutes, sharing=sharing)
 
     def about(self) -> About:
         """The node; after the call a trial can begin at once."""
-        process, pipe = start_process(_tell_kernel)
-        kernel = pipe.recv()
-        process.join()
-        return About(socket.gethostname(), machine(), self.node, versions(), kernel)
+        return about_node()
 
     def call(self, task: Task | None, shared: object, *, stop: bool = False) -> Reply:
         """Stops the trial that runs if that is asked, starts a task if one is given, and listens for a while.
@@ -143,8 +140,37 @@ class Worker:
     def end(self) -> None:
         """Ends the trial that runs and removes all files."""
         self.executor.close()
-        # Ray ends this process without its last functions.
-        shutil.rmtree(self.folder if shared_folder() == self.folder.parent else self.folder.parent, ignore_errors=True)
+        clear_node(self.folder)
+
+
+def settle_on_node(folder: str) -> Path:
+    """A folder for the files of this process, which Ray has started on a node.
+
+    Args:
+        folder: Its current one from now on, if the node has it.
+    """
+    with suppress(OSError):
+        os.chdir(folder)
+    keep_own_folder()
+    # The server that processes are forked from imports the kit before it is told of this process's paths.
+    root = str(Path(seq2seq_kit.__file__).parent.parent)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    return Path(tempfile.mkdtemp())
+
+
+def about_node() -> About:
+    """The node that this process is on; after the call one can be forked at once."""
+    import ray
+
+    process, pipe = start_process(_tell_kernel)
+    kernel = pipe.recv()
+    process.join()
+    return About(socket.gethostname(), machine(), ray.get_runtime_context().get_node_id(), versions(), kernel)
+
+
+def clear_node(folder: Path) -> None:
+    """Removes the files of this process, which Ray ends without its last functions; `folder`: of `settle_on_node`."""
+    shutil.rmtree(folder if shared_folder() == folder.parent else folder.parent, ignore_errors=True)
 
 
 def versions() -> dict[str, str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from glob import has_magic
 from pathlib import Path
@@ -121,6 +123,16 @@ def partial_of(target: Path) -> Path:
     """Where answers are written before they get their name: beside it, hidden, with its ending, and never too long a name."""
     key = hashlib.blake2b(target.name.encode(), digest_size=8).hexdigest()
     return target.with_name(f".{key}.partial{target.suffix}")
+
+
+def remove_partials(partial: Path) -> None:
+    """Removes what attempts at a file have left that were killed, those on a cluster under names of their own."""
+    for left in partial.parent.glob(f"{partial.stem}.*"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            with suppress(OSError):  # then it is told by who writes there
+                left.unlink(missing_ok=True)
 
 
 def _answers_of(name: str) -> str:

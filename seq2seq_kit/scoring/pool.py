@@ -57,6 +57,10 @@ class Pool(Protocol):
     """Where files are scored."""
 
     @property
+    def workers(self) -> int:
+        """How many files may be under way at a time."""
+
+    @property
     def free(self) -> int:
         """How many files may be started now."""
 
@@ -99,6 +103,7 @@ class Here:
     scorer: Scorer
     tell: Callable[[int, Read], None]
     _done: list[tuple[int, Message]] = field(default_factory=list)
+    workers: int = 1
 
     @property
     def free(self) -> int:
@@ -157,9 +162,9 @@ class Processes:
         with suppress(OSError):  # that it is gone already is heard in `wait`
             worker.pipe.send(task)
 
-    def wait(self) -> Iterator[tuple[int, Message]]:
+    def wait(self, seconds: float | None = None) -> Iterator[tuple[int, Message]]:
         busy = {each.pipe: each for each in self._running if each.number is not None}
-        for pipe in connection.wait(list(busy)):
+        for pipe in connection.wait(list(busy), timeout=seconds):
             worker = busy[pipe]  # type: ignore[index]  # only those were given
             number = worker.number
             assert number is not None

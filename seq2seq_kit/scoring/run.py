@@ -19,8 +19,9 @@ from seq2seq_kit.opening import bundle_folder
 from seq2seq_kit.scoring.answering import MOST_ROWS, Answered, FileTask
 from seq2seq_kit.scoring.disk import FullDiskError, down, writing
 from seq2seq_kit.scoring.journal import NAME, Journal, Line, known_in, open_journal
-from seq2seq_kit.scoring.planned import Planned, partial_of, plan_files
+from seq2seq_kit.scoring.planned import Planned, partial_of, plan_files, remove_partials
 from seq2seq_kit.scoring.pool import Pool, Read, Refused, open_pool
+from seq2seq_kit.scoring.ray_pool import open_ray_pool
 from seq2seq_kit.scoring.result import Scored, ScoreResult
 from seq2seq_kit.scoring.scorer import Scorer, head_digest
 
@@ -37,6 +38,9 @@ class ScoreReporter(Protocol):
     def on_file(self, scored: Scored, size: int) -> None:
         """A file of `size` bytes is over."""
 
+    def say(self, text: str) -> None:
+        """What a user should know."""
+
 
 @dataclass(frozen=True)
 class _Silent:
@@ -46,6 +50,8 @@ class _Silent:
 
     def on_file(self, scored: Scored, size: int) -> None: ...
 
+    def say(self, text: str) -> None: ...
+
 
 def score_files(
     run: str | Path,
@@ -54,6 +60,8 @@ def score_files(
     out: str | Path,
     *,
     workers: int | None = None,
+    executor: str = "local",
+    address: str | None = None,
     options: Mapping[str, object] | None = None,
     overwrite: bool = False,
     tracking_uri: str | None = None,
@@ -72,7 +80,9 @@ def score_files(
         files: A path, a folder, a glob, an address, or a list of those; CSV, Parquet and what else `data.source` may name.
         out: A folder. Answers have the stem of their file, as CSV where that is text, otherwise as Parquet.
         workers: Processes, each with the model and one computing thread; 1: this process. Default: the cores, fewer if
-            memory is short.
+            memory is short; of a cluster its CPUs.
+        executor: `local`, or `ray`: processes on the nodes of a Ray cluster, which all see rows and answers under these paths.
+        address: `HOST:PORT` of the cluster's head; default: a cluster of this machine for the time of the call.
         options: Keywords of the verb, such as `{"levels": [80]}`.
         overwrite: Makes answers anew that were made with other settings or are not known.
         tracking_uri: As in `train`.
@@ -85,21 +95,23 @@ def score_files(
     Raises:
         ArgumentError: The model does not have the verb or an option, two files would become one, the folder holds answers with
             other settings or of somebody else, is used by another process, or cannot be written (a full disk); finished files
-            stay.
-        DataError: There is no file.
+            stay; more workers than the cluster has CPUs, or a node of it that does not see `out`.
+        DataError: There is no file, or a node of the cluster does not see it.
+        ClusterError: The cluster cannot be reached, or stops; finished files stay.
         BundleError: The bundle is damaged or foreign.
     """
     for key, value in (("workers", workers), ("most_rows", most_rows)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             said = f"{key} must be a whole number of at least 1. Received: {key}={value!r}"
             raise ArgumentError(said, code="invalid_argument")
+    _refuse_places(executor, address)
     began, folder, chosen = time.perf_counter(), Path(out), dict(options or {})
     named = [str(each) for each in ([files] if isinstance(files, str | Path) else files)]
     with local_files(named, ENDINGS) as places, bundle_folder(run, tracking_uri=tracking_uri) as model:
         planned = plan_files(named, places, folder, known_in(folder))
         scorer = Scorer(str(model.resolve()), verb, chosen)
         scorer.require()
-        count = min(_workers(workers), max(len(planned), 1))
+        default = _workers(workers, executor)
         settings = {
             "model": head_digest(model),
             "verb": verb,
@@ -110,16 +122,39 @@ def score_files(
         with open_journal(folder, settings, overwrite=overwrite) as journal:
             _refuse_strangers(planned, folder, journal, overwrite=overwrite)
             run_of_all = _Run(planned, folder, journal, most_rows, reporter or _Silent(), str(settings["model"]))
-            with open_pool(scorer, count, run_of_all.hear) as pool:
+            there = next((str(Path(each.place.path).absolute()) for each in planned if each.size), None)
+            pools = (
+                open_ray_pool(
+                    scorer,
+                    address=address,
+                    workers=workers,
+                    default=default,
+                    files=len(planned),
+                    out=folder,
+                    rows=there,
+                    say=run_of_all.reporter.say,
+                )
+                if executor == "ray"
+                else open_pool(scorer, min(default, max(len(planned), 1)), run_of_all.hear)
+            )
+            with pools as pool:
                 scored = run_of_all.on(pool)
-    return ScoreResult(scored, count, time.perf_counter() - began)
+    return ScoreResult(scored, pool.workers, time.perf_counter() - began)
 
 
-def _workers(asked: int | None) -> int:
+def _refuse_places(executor: str, address: str | None) -> None:
+    if executor not in ("local", "ray"):
+        raise ArgumentError(f"the executor is local or ray. Received: {executor!r}", code="invalid_argument")
+    if address is not None and executor != "ray":
+        said = f"--address is of a Ray cluster. Add --executor ray, or leave it out. Received: {address!r}"
+        raise ArgumentError(said, code="invalid_argument")
+
+
+def _workers(asked: int | None, executor: str) -> int:
     """As asked for; where no TensorFlow is, as beside an export, there is no server that processes could be forked from."""
     if find_spec("tensorflow") is not None:
         return asked or default_workers()
-    if (asked or 1) > 1:
+    if (asked or 1) > 1 or executor == "ray":
         said = f"processes are forked from one that has TensorFlow, which is not installed. Received: workers={asked}"
         raise ArgumentError(
             f"{said}. Leave it out, or give each of several calls a part of the files", code="needs_tensorflow"
@@ -163,7 +198,9 @@ class _Run:
         while len(ended) < len(self.planned):
             while waiting and pool.free:
                 number = waiting.pop()
-                pool.start(number, self._task(self.planned[number]))
+                task = self._task(self.planned[number])
+                remove_partials(task.partial)
+                pool.start(number, task)
             for number, message in pool.wait():
                 each = self.planned[number]
                 if isinstance(message, Read):

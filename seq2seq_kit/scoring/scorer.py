@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -126,6 +127,13 @@ def head_digest(model: Path) -> str:
     """The digest of the file of a model's folder that has the digests of all others; raises `OSError` where there is none."""
     head = next((model / name for name in _HEADS if (model / name).is_file()), model / _HEADS[0])
     return hashlib.sha256(head.read_bytes()).hexdigest()
+
+
+def model_files(model: Path) -> dict[str, bytes]:
+    """What a model consists of, by name: its head and the files that this has digests of; what else lies there stays behind."""
+    head = next(model / name for name in _HEADS if (model / name).is_file())
+    names = json.loads(head.read_bytes()).get("sha256", {})
+    return {name: (model / name).read_bytes() for name in (head.name, *names) if Path(name).name == name}
 
 
 def _is_plain(value: object) -> bool:

@@ -19,6 +19,7 @@ from seq2seq_kit.cli.main import main
 from seq2seq_kit.data.on_disk.row_groups import GroupedFile
 from seq2seq_kit.data.sources.files import Place
 from seq2seq_kit.errors import ArgumentError, DataError, KitError
+from seq2seq_kit.executing import ray_cluster
 from seq2seq_kit.scoring import Scored, Scorer, ScoreResult, run, score_files
 from seq2seq_kit.scoring.answering import FileTask
 from seq2seq_kit.scoring.journal import NAME
@@ -56,6 +57,9 @@ class Reporter:
         self.told.append(f"{Path(scored.file).name} {scored.status}")
         if self.then:
             self.then(scored)
+
+    def say(self, text: str) -> None:
+        self.told.append(text)
 
 
 def score(rows: Path, *, workers: int | None = 1, out: str = "out", **more: Any) -> ScoreResult:
@@ -399,6 +403,30 @@ def test_the_command_line_tells_options_of_one_table_from_those_of_many(
     more: list[str], said: str, rows: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["predict", str(model(KIND)), "--data", str(rows), *more]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "said"),
+    [
+        (["--executor", "ray"], 2, "seq2seq-kit[ray]"),
+        (["--executor", "ray", "--address", "127.0.0.1:1"], 1, "error[cluster_unreachable]"),
+        (["--address", "127.0.0.1:6379"], 2, "Add --executor ray"),
+        (["--executor", "ray", "--out", "answers.csv"], 2, "--executor is for many files"),
+    ],
+)
+def test_a_cluster_that_is_not_there_is_told(
+    more: list[str],
+    status: int,
+    said: str,
+    rows: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if "[ray]" in said:
+        monkeypatch.setattr(ray_cluster, "find_spec", lambda name: None)
+    out = ["--out", str(rows.parent / "out/")] if "--out" not in more else []
+    assert main(["predict", str(model(KIND)), "--data", f"{rows}/*", *out, *more]) == status
     assert said in capsys.readouterr().err
 
 

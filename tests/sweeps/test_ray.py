@@ -1,14 +1,12 @@
 """Trials on a real Ray cluster of three nodes on this machine: as with local processes, whichever part of it is killed."""
 
-import logging
 import os
-import shutil
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +15,18 @@ import pytest
 from ruamel.yaml import YAML
 
 from seq2seq_kit.cli.main import main
-from seq2seq_kit.errors import ArgumentError, DataError, SweepError
+from seq2seq_kit.errors import ArgumentError, ClusterError, DataError
 from seq2seq_kit.executing import ray_cluster
 from seq2seq_kit.executing.executor import Executor
 from seq2seq_kit.executing.process import EpochEnded, Failure
 from seq2seq_kit.executing.ray_executor import RayExecutor
 from seq2seq_kit.executing.ray_places import on_node
 from seq2seq_kit.executing.ray_worker import About, versions
-from seq2seq_kit.processes import brief_folder
 from seq2seq_kit.sweeps import SweepResult, resume_sweep, sweep
 from seq2seq_kit.sweeps.status import Silent, Status
 from seq2seq_kit.sweeps.trial_process import run_trial
 from seq2seq_kit.tracking.client import open_tracking
+from tests.raylets import Raylets, a_cluster, family_of, gone, workers_of_ray
 
 # The same tests as for processes of this machine, with the fixture below.
 from tests.sweeps.test_executor import (  # noqa: F401
@@ -47,50 +45,15 @@ from tests.sweeps.test_robust import swept as robust
 from tests.sweeps.test_sweep import runs_below
 
 TRIALS, EPOCHS = 3, 40
-# Ray 2.60's own, which wait for a head that was killed for a minute
-AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
 
 pytestmark = pytest.mark.slow
-
-
-@dataclass
-class Raylets:
-    """A cluster of a head without CPUs and two nodes with one each, and what its executors said."""
-
-    cluster: Any
-    nodes: list[Any]
-    said: list[str] = field(default_factory=list)
-
-    def add(self) -> None:
-        self.nodes.append(self.cluster.add_node(num_cpus=1))
 
 
 @pytest.fixture(scope="module")
 def raylets() -> Iterator[Raylets]:
     """See `Raylets`; this process is a driver of it."""
-    ray_cluster.keep_environment()
-    import ray
-    from ray.cluster_utils import Cluster
-
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    folder = brief_folder()
-    os.environ["RAY_TMPDIR"] = str(folder)
-    cluster = None
-    try:
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-        made = Raylets(cluster, [])
-        for _ in range(2):
-            made.add()
-        with ray_cluster._unchanged_signals():
-            ray.init(address=cluster.address, configure_logging=False, logging_level=logging.ERROR, log_to_driver=False)
-        ray_cluster._silence()
+    with a_cluster() as made:
         yield made
-    finally:
-        ray.shutdown()
-        if cluster:
-            cluster.shutdown()
-        del os.environ["RAY_TMPDIR"]
-        shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -114,21 +77,6 @@ def executors(raylets: Raylets) -> Iterator[Callable[..., Executor]]:
         executor.close()
 
 
-def workers_of_ray() -> list[psutil.Process]:
-    """Ray's workers on this machine, of which each is one of ours."""
-    return [each for each in psutil.process_iter() if each.name().startswith("ray::Worker")]
-
-
-def gone(processes: list[psutil.Process]) -> bool:
-    """Whether they end within a while."""
-    return not psutil.wait_procs(processes, timeout=40)[1]
-
-
-def family_of(process: Any) -> list[psutil.Process]:
-    """All processes that a sweep with a cluster of its own has started, but Ray's agents."""
-    return [each for each in psutil.Process(process.pid).children(recursive=True) if each.name() not in AGENTS]
-
-
 def swept(**section: Any) -> dict[str, Any]:
     """The small forecast with a random search."""
     recipe = robust(**section)
@@ -140,8 +88,8 @@ class Killer(Silent):
     """Kills a node, then a worker of another one, then a trial, each in the middle of its epochs."""
 
     def __init__(self, raylets: Raylets) -> None:
-        self.raylets, self.said = raylets, list[str]()
-        self.kills = [self.kill_node, self.kill_worker]
+        self.said = list[str]()
+        self.kills = [raylets.kill_node, self.kill_worker]
 
     def say(self, text: str) -> None:
         self.said.append(text)
@@ -150,12 +98,8 @@ class Killer(Silent):
         if self.kills and any(3 < each.epoch < EPOCHS - 10 for each in status.running):
             self.kills.pop(0)()
 
-    def kill_node(self) -> None:
-        self.raylets.nodes.pop().kill_raylet()
-        self.raylets.add()
-
     def kill_worker(self) -> None:
-        workers_of_ray()[0].kill()
+        workers_of_ray("Worker")[0].kill()
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +144,7 @@ def test_a_node_and_a_worker_that_die_cost_nothing_but_time(
     assert result.winner is not None
     assert local.winner is not None
     assert result.winner.test.skill == local.winner.test.skill
-    assert gone(workers_of_ray())
+    assert gone(workers_of_ray("Worker"))
 
 
 def test_a_trial_that_is_killed_or_takes_too_long_is_ended_with_the_reason(
@@ -231,7 +175,7 @@ def test_closing_an_executor_leaves_no_process(executors: Callable[..., Executor
     executor = executors(1)
     running = executor.start(task(tmp_path / "one", epochs=FOR_EVER))
     next(listen(executor, until=EpochEnded))
-    processes = [psutil.Process(running.pid), *workers_of_ray()]
+    processes = [psutil.Process(running.pid), *workers_of_ray("Worker")]
     assert len(processes) == 2
     executor.close()
     assert gone(processes)
@@ -253,10 +197,10 @@ def test_a_node_with_other_versions_or_without_a_compiler_is_named(
     executor._welcome(place, about)
     executor._welcome(place, replace(about, name="n8"))
     assert [text.split(":")[0] for text in raylets.said] == [
-        "on the node n7 trials take Keras' own loop, which is slower"
+        "on the node n7 recurrent layers take Keras' own loop, which is slower"
     ]
     other = {**versions(), "keras": "3.12.0"}
-    with pytest.raises(SweepError, match=r"the node n7 has other versions.*: keras 3\.12\.0 there") as caught:
+    with pytest.raises(ClusterError, match=r"the node n7 has other versions.*: keras 3\.12\.0 there") as caught:
         executor._welcome(place, replace(about, versions=other))
     assert caught.value.code == "versions_differ"
 
@@ -283,7 +227,7 @@ def test_an_address_where_no_cluster_answers_is_told_within_seconds() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         began = time.monotonic()
         for port in (1, silent.getsockname()[1]):
-            with pytest.raises(SweepError) as caught:
+            with pytest.raises(ClusterError) as caught:
                 ray_cluster._join(f"127.0.0.1:{port}")
             assert caught.value.code == "cluster_unreachable"
         assert time.monotonic() - began < 10
