@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "anomalies": {"errors", "findings", "recipe", "data"},
     "drift": {"findings"},
     "training": {"errors", "recipe", "data", "models"},
-    "executing": {"errors", "processes", "kernels", "data", "training"},
+    "executing": {"errors", "quiet", "processes", "kernels", "data", "training"},
     "exports": {"errors", "quiet", "data", "models"},
     "bundles": {"errors", "findings", "processes", "recipe", "data", "models", "evaluation", "anomalies"}
     | {"intervals", "exports", "drift"},

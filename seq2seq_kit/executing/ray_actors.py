@@ -6,7 +6,6 @@ worker at a time, which starts a task and returns with what was heard of it, so 
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -71,8 +70,10 @@ class Actors:
         self._missed, self._closed = 0, False
         try:
             if self.workers * self.cpus > self.cluster.cpus:
+                count = len(cluster.nodes)
+                those = f"those of its {count} nodes that have GPUs" if cluster.gpus else f"{count} nodes"
                 raise ArgumentError(
-                    f"the cluster at {self.cluster.address} has {self.cluster.cpus:g} CPUs on {self.cluster.nodes} nodes, and "
+                    f"the cluster at {self.cluster.address} has {self.cluster.cpus:g} CPUs on {those}, and "
                     f"each worker needs one. Received: --workers {self.workers}. Ask for fewer, or add nodes: "
                     f"ray start --address {self.cluster.address}",
                     code="too_few_cpus",
@@ -152,9 +153,8 @@ class Actors:
         """A worker that Ray starts on a node of its choice, once it has a free CPU."""
         import ray
 
-        cluster = self.cluster
-        gpus = 1 / math.ceil(self.workers / cluster.gpus) if cluster.gpus >= 1 else 0.0
-        actor = ray.remote(self.kind).options(num_cpus=self.cpus, num_gpus=math.floor(gpus * 1e4) / 1e4, max_restarts=0)
+        gpus = self.cluster.gpus_each(self.workers, self.cpus)
+        actor = ray.remote(self.kind).options(num_cpus=self.cpus, num_gpus=gpus, max_restarts=0)
         place.actor = actor.remote(**self.given, workers=self.workers)
         place.about, place.began = None, time.monotonic()
         place.reply = place.actor.about.remote()

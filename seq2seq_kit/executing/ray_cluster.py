@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import secrets
 import shutil
@@ -21,6 +22,7 @@ import psutil
 import seq2seq_kit
 from seq2seq_kit.errors import ArgumentError, ClusterError
 from seq2seq_kit.processes import brief_folder
+from seq2seq_kit.quiet import held_back
 
 _CONNECT_SECONDS = 3.0
 _END_SECONDS = 3.0
@@ -37,19 +39,35 @@ class Cluster:
 
     Attributes:
         address: Host and port of its head.
-        cpus: Of all its nodes together.
-        gpus: Likewise.
-        nodes: How many there are.
+        nodes: CPUs and GPUs of each.
         folder: Ray's files, of a cluster that ends with the call; else None.
         ours: Whether this process has joined it for the call.
     """
 
     address: str
-    cpus: float
-    gpus: float
-    nodes: int
+    nodes: tuple[tuple[float, float], ...]
     folder: Path | None
     ours: bool
+
+    @property
+    def gpus(self) -> bool:
+        """Whether there are any."""
+        return any(gpus >= 1 for _, gpus in self.nodes)
+
+    @property
+    def cpus(self) -> float:
+        """Of all its nodes together, or if some have GPUs, of those: workers with and without one would give other digits."""
+        return sum(cpus for cpus, gpus in self.nodes if gpus >= 1 or not self.gpus)
+
+    def gpus_each(self, workers: int, cpus: float) -> float:
+        """The largest share of a GPU that all workers of so many CPUs can have: a whole one, a half, a third; 0 without any."""
+        if not self.gpus:
+            return 0.0
+        places = [(own // cpus, gpus // 1) for own, gpus in self.nodes if gpus >= 1]
+        wanted, shared = min(workers, sum(place for place, _ in places)), 1
+        while sum(min(place, gpus * shared) for place, gpus in places) < wanted:
+            shared += 1
+        return math.floor(1e4 / shared) / 1e4  # Ray counts in ten-thousandths
 
     @property
     def answers(self) -> bool:
@@ -111,8 +129,8 @@ def open_cluster(address: str | None, workers: int) -> Cluster:
             "address out, or call ray.shutdown() before",
             code="bad_address",
         )
-    total = {kind: sum(node["Resources"].get(kind, 0.0) for node in nodes) for kind in ("CPU", "GPU")}
-    return Cluster(found, total["CPU"], total["GPU"], len(nodes), folder, ours)
+    each = tuple((node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0)) for node in nodes)
+    return Cluster(found, each, folder, ours)
 
 
 def _same(address: str, other: str) -> bool:
@@ -183,7 +201,8 @@ def _join(address: str) -> None:
             code="cluster_unreachable",
         )
     try:
-        with _environment({"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}):
+        # Where it is not let in, Ray writes a line a second to descriptor 2 until it gives up, after about 20.
+        with _environment({"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}), held_back(shown=False):
             ray.init(
                 address=address,
                 namespace=_NAMESPACE,
@@ -191,7 +210,7 @@ def _join(address: str) -> None:
                 runtime_env={"py_modules": [str(Path(seq2seq_kit.__file__).parent)]},
             )
     except (AuthenticationError, ConnectionError) as error:
-        # Something answers there, and does not speak to this process. Ray says why on standard error only.
+        # Something answers there, and does not speak to this process.
         raise ClusterError(
             f"the cluster at {address} does not let this process in: {_first_line(error)}. If it has a token, set "
             "RAY_AUTH_TOKEN, or copy ~/.ray/auth_token from its head; else look whether a Ray cluster is there",

@@ -1,8 +1,11 @@
 """Trials on a real Ray cluster of three nodes on this machine: as with local processes, whichever part of it is killed."""
 
 import os
+import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -21,11 +24,13 @@ from seq2seq_kit.executing.executor import Executor
 from seq2seq_kit.executing.process import EpochEnded, Failure
 from seq2seq_kit.executing.ray_executor import RayExecutor
 from seq2seq_kit.executing.ray_places import on_node
-from seq2seq_kit.executing.ray_worker import About, versions
+from seq2seq_kit.executing.ray_worker import About, Reply, Worker, versions
+from seq2seq_kit.processes import brief_folder
 from seq2seq_kit.sweeps import SweepResult, resume_sweep, sweep
 from seq2seq_kit.sweeps.status import Silent, Status
 from seq2seq_kit.sweeps.trial_process import run_trial
 from seq2seq_kit.tracking.client import open_tracking
+from tests.conftest import ROOT
 from tests.raylets import Raylets, a_cluster, family_of, gone, workers_of_ray
 
 # The same tests as for processes of this machine, with the fixture below.
@@ -169,6 +174,20 @@ def test_a_trial_that_is_killed_or_takes_too_long_is_ended_with_the_reason(
     limited = executors(1, minutes=0.05)
     limited.start(late)
     assert endings(limited) == {"late": Failure("time", "it took longer than sweep.trial_minutes: 0.05")}
+    limited.close()
+    little = executors(1, kind=Small)
+    little.start(task(tmp_path / "large", epochs=FOR_EVER))
+    (large,) = endings(little).values()
+    assert failure(large).kind == "memory"
+    assert "the share of each of 1 workers is 0.1 GB. Search smaller values" in failure(large).reason
+
+
+class Small(Worker):
+    """A worker of a node that has next to no memory free."""
+
+    def call(self, task: Any, shared: object, *, stop: bool = False) -> Reply:
+        self.executor.share = 50_000_000
+        return super().call(task, shared, stop=stop)
 
 
 def test_closing_an_executor_leaves_no_process(executors: Callable[..., Executor], tmp_path: Path) -> None:
@@ -185,6 +204,42 @@ def test_more_workers_than_cpus_are_refused_with_their_number(raylets: Raylets) 
     with pytest.raises(ArgumentError, match=r"has 2 CPUs on 3 nodes.*--workers 5") as caught:
         RayExecutor(5, address=None, run=run_trial, smaller="", say=raylets.said.append)
     assert caught.value.code == "too_few_cpus"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "workers", "expected"),
+    [
+        ([(8, 0)], 8, 0.0),
+        ([(8, 0), (4, 1)], 1, 1.0),
+        ([(8, 0), (4, 1)], 3, 0.3333),
+        ([(8, 4)], 8, 0.5),
+        ([(2, 1), (8, 1)], 10, 0.125),  # halves of the CPUs' number would leave three workers without a place
+        ([(8, 0.5)], 2, 0.0),
+    ],
+)
+def test_workers_share_the_gpus_so_that_each_has_a_place(
+    nodes: list[tuple[float, float]], workers: int, expected: float
+) -> None:
+    cluster = ray_cluster.Cluster("", tuple(nodes), None, ours=False)
+    assert cluster.gpus_each(workers, 1.0) == expected
+
+
+def test_workers_go_to_the_node_that_has_a_gpu(raylets: Raylets, executors: Callable[..., Executor]) -> None:
+    """The node only says so: nothing is computed there."""
+    import ray
+
+    raylets.add(num_cpus=2, num_gpus=1)
+    with pytest.raises(
+        ArgumentError, match=r"has 2 CPUs on those of its \d nodes that have GPUs.*--workers 3"
+    ) as caught:
+        executors(3)
+    assert caught.value.code == "too_few_cpus"
+    executor: Any = executors(2)
+    assert executor.cluster.gpus_each(2, 1.0) == 0.5
+    assert len({place.about.node for place in executor._places}) == 1
+    assert ray.available_resources().get("GPU", 0.0) == 0.0
+    executor.close()
+    raylets.cluster.remove_node(raylets.nodes.pop())
 
 
 def test_a_node_with_other_versions_or_without_a_compiler_is_named(
@@ -251,12 +306,61 @@ def test_ray_that_is_not_installed_is_told_with_its_extra(
     assert "Add --executor ray" in capsys.readouterr().err
 
 
-def test_a_sweep_outlives_the_end_of_its_cluster_and_its_own(
+def test_a_cluster_with_another_token_is_told_in_words(tmp_path: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    known = os.environ | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a" * 64, "PYTHONPATH": str(ROOT)}
+    folder = brief_folder() / "token"
+    options = ["--num-cpus=0", "--node-ip-address=127.0.0.1", "--include-dashboard=false", "--disable-usage-stats"]
+    start = [
+        str(Path(sys.executable).parent / "ray"),
+        "start",
+        "--head",
+        "--block",
+        f"--port={address.rpartition(':')[2]}",
+    ]
+    ROWS.to_csv(tmp_path / "rows.csv", index=False)
+    recipe = swept(max_trials=2)
+    recipe["data"]["source"] = "rows.csv"
+    with (tmp_path / "sweep.yaml").open("w") as file:
+        YAML().dump(recipe, file)
+    join = f"from seq2seq_kit.executing.ray_cluster import open_cluster; print(open_cluster({address!r}, 1).nodes)"
+    called = {
+        "b": ["-m", "seq2seq_kit", "sweep", "sweep.yaml", "--executor", "ray", "--address", address],
+        "a": ["-c", join],
+    }
+    with subprocess.Popen([*start, f"--temp-dir={folder}", *options], env=known, stdout=subprocess.DEVNULL) as head:
+        try:
+            until = time.monotonic() + PATIENCE
+            while not ray_cluster._answers(address) and time.monotonic() < until:
+                time.sleep(0.2)
+            found = {
+                token: subprocess.run(
+                    [sys.executable, *words],
+                    cwd=tmp_path,
+                    env=known | {"RAY_AUTH_TOKEN": token * 64},
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                )
+                for token, words in called.items()
+            }
+        finally:
+            for each in [*psutil.Process(head.pid).children(recursive=True), head]:
+                each.kill()
+            shutil.rmtree(folder, ignore_errors=True)
+    assert (found["a"].returncode, found["a"].stdout) == (0, "((0.0, 0.0),)\n"), found["a"].stderr
+    assert found["b"].returncode == 1
+    (said,) = found["b"].stderr.strip().splitlines()
+    assert said.startswith(f"error[cluster_token]: the cluster at {address} does not let this process in")
+
+
+def test_a_sweep_outlives_ctrl_c_the_end_of_its_cluster_and_its_own(
     local: SweepResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """First the cluster of this machine dies under the sweep, then the sweep itself; what has finished stays."""
+    """First Ctrl-C, then the cluster of this machine dies under the sweep, then the sweep itself; what has finished stays."""
     ROWS.to_csv(tmp_path / "rows.csv", index=False)
-    recipe = swept(max_trials=TRIALS)
+    recipe = swept(max_trials=TRIALS + 1)
     recipe["data"]["source"] = "rows.csv"
     with (tmp_path / "sweep.yaml").open("w") as file:
         YAML().dump(recipe, file)
@@ -265,6 +369,19 @@ def test_a_sweep_outlives_the_end_of_its_cluster_and_its_own(
     with started(*words, "sweep.yaml", folder=tmp_path) as process:
         out: list[str] = []
         next(line for line in lines_of(process, out) if line.startswith("trial"))
+        family = family_of(process)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.stdout is not None
+        out.append(process.stdout.read())
+        assert process.wait(60) == 130, out
+        assert gone(family)
+    assert "Traceback" not in "".join(out)
+    tracked = open_tracking(store)
+    (run_id,) = tracked.runs()["run"]
+    assert tracked.client.get_run(run_id).data.tags["sweep.ended"] == "interrupted"
+    words += ["--resume", run_id]
+    with started(*words, folder=tmp_path) as process:
+        next(line for line in lines_of(process, out) if line.startswith("trial"))
         family = psutil.Process(process.pid).children(recursive=True)
         next(each for each in family if each.name() == "gcs_server").kill()
         assert process.stdout is not None
@@ -272,14 +389,14 @@ def test_a_sweep_outlives_the_end_of_its_cluster_and_its_own(
         assert process.wait(60) == 1, out
         assert gone(family)
     assert "error[cluster_stopped]" in "".join(out)
-    (run_id,) = open_tracking(store).runs()["run"]
-    with started(*words, "--resume", run_id, folder=tmp_path) as process:
+    with started(*words, folder=tmp_path) as process:
         next(line for line in lines_of(process, out) if line.startswith("trial"))
         family = family_of(process)
         process.kill()
         assert gone(family)
     monkeypatch.chdir(tmp_path)
     result = resume_sweep(run_id, executor="local", workers=1, tracking_uri=store)
-    assert [(trial.state, trial.score) for trial in result.trials] == [
-        (trial.state, trial.score) for trial in local.trials
-    ]
+    found = [(trial.state, trial.score) for trial in result.trials]
+    assert found[:TRIALS] == [(trial.state, trial.score) for trial in local.trials]
+    assert len(found) == TRIALS + 1
+    assert found[-1][0] == "finished"
