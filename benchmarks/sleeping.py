@@ -2,6 +2,9 @@
 
 Called by `sweep.py --sleeping WORKERS`. Each trial tells an epoch every three seconds, 20 of them, and the share that is done
 twice a second, as a real one does. Everything else is the kit's: search, tuner, executor and store.
+
+Two hundred workers are two hundred processes of Ray, more than a small machine starts. With `--actors N` so many take the place
+of all, each as much faster: the driver hears as many messages a second, the store gets as many epochs and trials.
 """
 
 import tempfile
@@ -23,7 +26,9 @@ EPOCHS, SECONDS, TOLD = 20, 3.0, 0.5
 
 
 class Sleeper:
-    """A worker whose trials sleep; the methods are those of `ray_worker.Worker`."""
+    """A worker whose trials sleep; the methods are those of `ray_worker.Worker`. `speed`: as how many workers."""
+
+    speed = 1.0
 
     def __init__(self, run: Any, **named: Any) -> None:
         self.began = 0.0
@@ -37,8 +42,8 @@ class Sleeper:
     def call(self, task: Any, shared: Any, *, stop: bool = False) -> Reply:
         if task is not None:
             self.began, self.told = time.monotonic(), 0
-        time.sleep(TOLD)
-        passed = time.monotonic() - self.began
+        time.sleep(TOLD / self.speed)
+        passed = (time.monotonic() - self.began) * self.speed
         number = int(passed / SECONDS)
         if number > self.told:
             self.told += 1
@@ -57,7 +62,7 @@ class Sleeper:
         return Epoch(number, EPOCHS, 1.0 / number, 1.0 / number, 0.001, SECONDS, 1.0, {"val_at": time.time()})
 
 
-def report_sleeping(recipe: dict[str, Any], workers: int, trials: int) -> None:
+def report_sleeping(recipe: dict[str, Any], workers: int, trials: int, actors: int) -> None:
     """One sweep of so many trials; prints a row of a table."""
     from seq2seq_kit.recipe.sweep import knobs
     from seq2seq_kit.recipe.sweep_space import default_values, section_of
@@ -85,16 +90,16 @@ def report_sleeping(recipe: dict[str, Any], workers: int, trials: int) -> None:
     ends: list[float] = []
     began = time.perf_counter()
     executor = RayExecutor(  # whose workers take next to no CPU
-        workers,
+        actors,
         address=None,
-        run=None,
+        run=None,  # type: ignore[arg-type]
         smaller="",
         say=print,
         default=4,
-        kind=Sleeper,
-        cpus=0.01,  # type: ignore[arg-type]
+        kind=type("Sleeper", (Sleeper,), {"speed": workers / actors}),
+        cpus=0.01,
     )
-    while executor.free < workers:
+    while executor.free < actors:
         list(executor.wait(0.5))
     ready = time.perf_counter() - began
     preparation.Place.open = lambda *_: executor  # type: ignore[assignment, method-assign]
@@ -112,8 +117,8 @@ def report_sleeping(recipe: dict[str, Any], workers: int, trials: int) -> None:
         cores = (sum(own.cpu_times()[:2]) - used) / seconds
     lags.sort()
     heads = ["to begin, s", "epochs stored a second", "lag of an epoch, s: median, 99 %", "cores of the driver", "busy"]
-    print(f"| workers | trials | {' | '.join(heads)} |")
-    print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print(f"| workers | actors | trials | {' | '.join(heads)} |")
+    print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     busy = trials * EPOCHS * SECONDS / (seconds * workers)
     shown = f"{len(lags) / seconds:.0f} | {lags[len(lags) // 2]:.2f}, {lags[int(len(lags) * 0.99)]:.2f} | {cores:.2f}"
-    print(f"| {workers} | {trials} | {ready:.0f} | {shown} | {busy:.0%} |", flush=True)
+    print(f"| {workers} | {actors} | {trials} | {ready:.0f} | {shown} | {busy:.0%} |", flush=True)

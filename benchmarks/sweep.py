@@ -4,6 +4,7 @@
     python benchmarks/sweep.py --memory         # resident memory after each of 50 small trials
     python benchmarks/sweep.py --executor ray   # two workers on Ray beside two local ones, alternating
     python benchmarks/sweep.py --sleeping 200   # trials that only sleep and tell, on so many workers of Ray
+    python benchmarks/sweep.py --sleeping 200 --actors 8   # as many messages, from fewer processes
 
 Both sides search the same values: KerasTuner's random oracle with the same seed over the same space, after one trial of the
 recipe as it stands. Both train the same Keras model on the same windows of `autots.traffic_hourly`. The peer is KerasTuner's
@@ -58,6 +59,7 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true", help="measure memory instead of time")
     parser.add_argument("--executor", choices=["local", "ray"], default="local", help="ray: beside local processes")
     parser.add_argument("--sleeping", type=int, metavar="WORKERS", help="a simulation; see benchmarks/sleeping.py")
+    parser.add_argument("--actors", type=int, help="of a simulation: as many stand for all its workers")
     parser.add_argument("--one", choices=["kit", "ray", "kerastuner"], help=argparse.SUPPRESS)
     options = parser.parse_args()
     trials = options.trials or (50 if options.memory else 20)
@@ -71,7 +73,9 @@ def main() -> None:
     elif options.sleeping:
         from sleeping import report_sleeping
 
-        report_sleeping(RECIPE, options.sleeping, options.trials or 3 * options.sleeping)
+        report_sleeping(
+            RECIPE, options.sleeping, options.trials or 3 * options.sleeping, options.actors or options.sleeping
+        )
     elif options.memory:
         report_memory(trials)
     else:
