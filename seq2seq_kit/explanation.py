@@ -13,7 +13,7 @@ from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides
 from seq2seq_kit.tasks import open_job
-from seq2seq_kit.training.fit import estimate_seconds
+from seq2seq_kit.training.estimating import estimate_seconds
 from seq2seq_kit.training.stepping import longest
 from seq2seq_kit.validation import resolve
 

@@ -6,6 +6,8 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,23 +141,20 @@ def carry_out(
             findings.append(finding)
             reporter.find(finding)
         fitted = fit(job, model, [reporter, record], checkpoint)
-        result = conclude(
-            job,
-            kept(model, fitted),
-            fitted,
-            record=record,
-            digest=digest,
-            findings=findings,
-            reporter=reporter,
-            seconds=lambda: time.perf_counter() - began,
-            watching=[reporter],
-            checkpoint=checkpoint,
-        )
+        end = partial(conclude, record=record, digest=digest, findings=findings, reporter=reporter, watching=[reporter])
+        kept_model, since = kept(model, fitted), lambda: time.perf_counter() - began
+        result = end(job, kept_model, fitted, seconds=since, checkpoint=checkpoint)
     except BaseException as error:
         close(record, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", error)
         if not isinstance(error, TrainingError):  # which another try would meet again
             reporter.say(f"resume it: seq2seq-kit train --resume {record.run_id}")
         raise
+    if fitted.lost:
+        lost = TrainingError(
+            f"{fitted.lost}. Resume it: seq2seq-kit train --resume {record.run_id}", code="worker_lost"
+        )
+        close(record, "FAILED", lost)
+        raise lost
     if result.interrupted:
         record.end("KILLED")
         return result
@@ -290,11 +289,9 @@ def _log(result: TrainResult, job: Job, record: RunRecord, note: str, *, shown: 
 
 def close(record: RunRecord, status: str, error: BaseException) -> None:
     """Marks a run that ended in an error; a store that cannot be reached then must not hide that error."""
-    try:
+    with suppress(TrackingError):
         record.tags({"error": f"{type(error).__name__}: {error}"})
         record.end(status)
-    except TrackingError:
-        pass
 
 
 __all__ = ["Announcer", "Reporter", "Silent", "TrainResult", "conclude", "evaluate", "load", "train"]

@@ -53,6 +53,7 @@ MAY_IMPORT = {
     "opening": {"errors", "findings", "quiet", "recipe", "data", "models", "training", "bundles", "tasks", "tracking"},
     "calibrating": {"errors", "data", "bundles", "tasks", "opening"},
     "judging": {"anomalies", "data", "bundles", "tasks", "opening"},
+    "joining": {"errors", "recipe", "data", "training", "results", "tasks", "opening"},
     "explanation": {"errors", "findings", "recipe", "models", "training", "tasks", "validation"},
     "runs": ALL | {"processes", "reports", "tasks", "tracking", "validation", "explanation", "opening"},
     "reporting": {"reports", "tracking"},
@@ -82,7 +83,7 @@ MAY_IMPORT = {
     "cli": ALL
     | {"text", "processes", "quiet", "reports", "tasks", "tracking", "validation", "explanation", "runs"}
     | {"backtests", "looking", "reporting", "resuming", "sweeps", "drafting", "calibrating", "judging", "opening"}
-    | {"replaying", "serving", "registering", "scoring"},
+    | {"replaying", "serving", "registering", "scoring", "joining"},
     "bundle_files": {"tasks"},
 }
 OUTSIDE = {

@@ -17,7 +17,7 @@ from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.runs import train
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tracking.client import open_tracking
-from seq2seq_kit.training.fit import estimate_seconds
+from seq2seq_kit.training.estimating import estimate_seconds
 from tests.conftest import ROOT, autoencode_recipe, forecast_recipe, hourly_frame, stand_ins
 from tests.untyped import load_recipe, parse_recipe
 

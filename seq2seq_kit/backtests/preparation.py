@@ -31,7 +31,7 @@ from seq2seq_kit.tasks import load_recipe, open_job, spec_of
 from seq2seq_kit.tasks.digest import digest_of
 from seq2seq_kit.tasks.windows import WindowJob
 from seq2seq_kit.tracking.client import open_tracking
-from seq2seq_kit.training.fit import estimate_seconds
+from seq2seq_kit.training.estimating import estimate_seconds
 from seq2seq_kit.validation import resolve
 
 if TYPE_CHECKING:

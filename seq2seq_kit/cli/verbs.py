@@ -113,6 +113,8 @@ def train(options: argparse.Namespace) -> int:
 
     from seq2seq_kit.cli.progress import TrainingConsole
     from seq2seq_kit.quiet import load_tensorflow
+    from seq2seq_kit.reports.notes import shares_said
+    from seq2seq_kit.tasks.cluster import cluster_here
     from seq2seq_kit.tracking.store import local_store
     from seq2seq_kit.validation import resolve
 
@@ -130,6 +132,13 @@ def train(options: argparse.Namespace) -> int:
     load_tensorflow()
     from seq2seq_kit import resuming, runs
 
+    if recipe is not None and (cluster := cluster_here()) and cluster.rank:
+        from seq2seq_kit import joining
+
+        with TrainingConsole(console) as reporter:
+            joining.join(recipe, reporter=reporter, tracking_uri=options.tracking_uri)
+        console.print(f"worker {cluster.rank} has done its share; worker 0 has the run", highlight=False)
+        return 0
     with TrainingConsole(console) as reporter:
         how = {"tracking_uri": options.tracking_uri, "reporter": reporter, "workers": options.workers}
         result = resuming.resume(options.resume, **how) if recipe is None else runs.train(recipe, **how)
@@ -138,6 +147,8 @@ def train(options: argparse.Namespace) -> int:
         _print_members(console, result.members)
     if result.judged:
         print_judged(console, result.judged)
+    if shared := shares_said(result):
+        console.print(shared, highlight=False, soft_wrap=True)
     verb = result.bundle.verbs[0]
     console.print(f"run {result.run_id}  {result.seconds:.0f} s in all", highlight=False)
     console.print("  seq2seq-kit ui                                   review it", highlight=False, soft_wrap=True)

@@ -21,7 +21,7 @@ import psutil
 
 from seq2seq_kit.data.tables.memory import free_memory
 from seq2seq_kit.errors import SweepError
-from seq2seq_kit.executing.process import BatchBegan, EpochEnded, Failure, Message, Outcome, Task, main
+from seq2seq_kit.executing.process import Failure, Message, Outcome, Task, main
 from seq2seq_kit.processes import STARTED_BY
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ class LocalExecutor:
         run: What a process does with its task; a function of a module.
         smaller: What to do about a task that takes too much memory, as a message says it.
         minutes: Longest time of a trial; None: no limit.
+        fewer: The option or key that says how many, as a message says it.
         sharing: How many workers share this machine's memory; default: `workers`.
     """
 
@@ -114,8 +115,10 @@ class LocalExecutor:
         smaller: str,
         minutes: float | None = None,
         sharing: int | None = None,
+        fewer: str = "--workers",
     ) -> None:
         self.workers, self.run, self.smaller, self.minutes = workers, run, smaller, minutes
+        self.fewer = fewer
         self.running: list[LocalTrial] = []
         self.sharing = sharing or workers
         self.share = int(free_memory() * _SHARE / self.sharing)
@@ -155,7 +158,7 @@ class LocalExecutor:
                 if not trial.pipe.poll():
                     return
                 message: Message = trial.pipe.recv()
-                if not isinstance(message, BatchBegan | EpochEnded):
+                if isinstance(message, Outcome | Failure):
                     trial.process.join(5)  # it has nothing left to do
                     self.kill(trial)
                     yield trial, message
@@ -179,7 +182,7 @@ class LocalExecutor:
                 if size > self.share:
                     reason = (
                         f"out of memory: it held {size / 1e9:.1f} GB, and the share of each of {self.sharing} workers is "
-                        f"{self.share / 1e9:.1f} GB. {self.smaller}, or call with fewer --workers"
+                        f"{self.share / 1e9:.1f} GB. {self.smaller}, or call with fewer {self.fewer}"
                     )
                     each.stopped = Failure("memory", reason)
             if self.minutes is not None and now - each.began > self.minutes * 60:

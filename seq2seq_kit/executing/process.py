@@ -105,7 +105,7 @@ def main(pipe: Connection, task: Task, run: Callable[[Any, Connection], Outcome]
 
 def _run(pipe: Connection, task: Task, run: Callable[[Any, Connection], Outcome]) -> Outcome | Failure:
     try:
-        settle(task.folder)
+        settle(task.folder, threads=getattr(task, "threads", 1))
         return run(task, pipe)
     except TrainingError as error:
         return Failure("failed", str(error), None, error.code)
@@ -140,8 +140,8 @@ class PipeObserver:
         self.pipe.send(EpochEnded(self.fold, epoch))
 
 
-def settle(folder: Path) -> None:
-    """Makes this process compute in one thread, write to files only, and never outlive whoever started it."""
+def settle(folder: Path, *, threads: int = 1) -> None:
+    """Makes this process compute in one thread or a few, write to files only, and never outlive whoever started it."""
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C goes to every process of the terminal; the one that started this decides
@@ -157,7 +157,7 @@ def settle(folder: Path) -> None:
 
     import tensorflow as tf
 
-    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)  # such processes share it

@@ -22,6 +22,7 @@ Tensor: TypeAlias = tf.Tensor | keras.KerasTensor  # of values, or the symbol of
 
 _LOGITS = "_keras_logits"  # what Keras' softmax and sigmoid leave on their output for cross-entropies
 _USE = "use_cudnn"
+_DRAWS = "seed_generator_state"
 OWN_STEPS = "Model.make_train_function"
 
 # The arguments of a method of Keras, and what happens without the member.
@@ -126,6 +127,21 @@ def set_logits(outputs: tf.Tensor, logits: tf.Tensor | None) -> None:
         setattr(outputs, _LOGITS, logits)
     elif hasattr(outputs, _LOGITS):
         delattr(outputs, _LOGITS)
+
+
+def mask_of(outputs: tf.Tensor) -> tf.Tensor | None:
+    """The mask that Keras' layers left on a model's outputs, which its losses look for; None without one."""
+    return getattr(outputs, "_keras_mask", None)
+
+
+def set_mask(outputs: tf.Tensor, mask: tf.Tensor) -> None:
+    """Leaves a mask on outputs."""
+    outputs._keras_mask = mask
+
+
+def draws_of(model: keras.Model) -> list[keras.Variable]:
+    """The states of a model's random generators, a seed and a counter each."""
+    return [each for each in model.variables if each.name == _DRAWS]
 
 
 def remember(outputs: Tensor, vector: Tensor) -> Tensor:

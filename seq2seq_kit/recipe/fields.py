@@ -176,7 +176,10 @@ class FitSettings(Section):
         "constant", description="cosine: to 0 over all epochs; plateau: halved after patience/2 epochs without gain."
     )
     clip_norm: float | None = Field(None, gt=0, description="Largest norm of a gradient; a cure for NaN losses.")
-    batch_size: Steps = Field(64, description="Sequences of one step of the optimizer.")
+    batch_size: Steps = Field(64, description="Sequences of one step of the optimizer; of several workers together.")
+    workers: Annotated[int, Field(ge=1, le=1_000)] = Field(
+        1, description="Processes that train one model together, each its share of every batch; read by `train` only."
+    )
     epochs: Steps = Field(30, description="Passes over the training sequences, at most; see `patience`.")
     patience: Steps | None = Field(
         5, description="Epochs without a better figure of `monitor` before stopping; null: train all epochs."

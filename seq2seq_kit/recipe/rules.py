@@ -14,6 +14,7 @@ from seq2seq_kit.recipe.messages import did_you_mean, filled, shortened
 from seq2seq_kit.recipe.section import Tree
 from seq2seq_kit.recipe.source_rules import SOURCE_RULES, has_row_groups
 from seq2seq_kit.recipe.time_rules import TIME_RULES
+from seq2seq_kit.recipe.worker_rules import WORKER_RULES
 
 
 def broken_rules(values: Tree, kind: type[Recipe]) -> list[Problem]:
@@ -24,7 +25,7 @@ def broken_rules(values: Tree, kind: type[Recipe]) -> list[Problem]:
     complete = filled(kind, values)
     data, model, training = (_section(complete, name) for name in ("data", "model", "training"))
     recipe = Written(data, model, training, complete.get("sweep"), written, complete)
-    return [problem for rule in (*SOURCE_RULES, *kind.rules) for problem in rule(recipe)]
+    return [problem for rule in (*SOURCE_RULES, *WORKER_RULES, *kind.rules) for problem in rule(recipe)]
 
 
 def _section(values: Tree, name: str) -> Tree:

@@ -32,6 +32,7 @@ from seq2seq_kit.runs import carry_out
 from seq2seq_kit.tasks import load_recipe
 from seq2seq_kit.tasks.digest import digest_of, has_digest
 from seq2seq_kit.tasks.job import Job
+from seq2seq_kit.tasks.members_apart import fitting
 from seq2seq_kit.text import for_markdown
 from seq2seq_kit.tracking.client import Tracking, open_tracking
 from seq2seq_kit.tracking.facts import RunFacts, read_facts
@@ -98,7 +99,7 @@ def replay(
                 "Restore them, or say that other rows are meant: --data FILE, or `data`; the verdict then says so",
                 code="data_changed",
             )
-        trained = _train(job, digest, how, original, kind="replay")
+        trained = _train(job, digest, how, original, rows, kind="replay")
         differences, now = [compared], None
         if not trained.interrupted:
             now = read_facts(tracking, trained.run_id, Path(folder) / "replay")
@@ -157,7 +158,7 @@ def _digest_then(original: RunFacts, job: Job, digest: str) -> str | None:
 
 
 def _train(
-    job: Job, digest: str, how: _How, original: RunFacts, *, kind: str, parent: str | None = None
+    job: Job, digest: str, how: _How, original: RunFacts, rows: Given | None, *, kind: str, parent: str | None = None
 ) -> TrainResult:
     """A training as a run in the experiment of the original."""
     began, seed = time.perf_counter(), f" s{job.recipe.seed}" if kind == "seed" else ""
@@ -167,8 +168,9 @@ def _train(
     record = how.tracking.start(original.experiment, name=name, tags=tags, parent=parent)
     with checkpoint_of(record) as checkpoint:
         checkpoint.begin(dump_recipe(job.recipe), digest)
+        fit = fitting(job, data=rows, digest=digest, workers=1)
         return carry_out(
-            job, findings, digest, record=record, checkpoint=checkpoint, reporter=how.reporter, began=began
+            job, findings, digest, record=record, checkpoint=checkpoint, reporter=how.reporter, began=began, fit=fit
         )
 
 
@@ -227,7 +229,7 @@ def _spread(
         used.append((recipe.seed + place * apart) % 2**32)
         how.reporter.say(f"seed {used[-1]}, {place} of {seeds}: what a seed changes")
         job, digest = _open(recipe.model_copy(update={"seed": used[-1]}), rows, how)
-        found = _train(job, digest, how, original, kind="seed", parent=trained.run_id)
+        found = _train(job, digest, how, original, rows, kind="seed", parent=trained.run_id)
         if found.interrupted:
             return None
         for board in (found.val, found.board):

@@ -38,6 +38,8 @@ def result_lines(result: TrainResult) -> list[str]:
         f"Fit: {count_of(len(result.fit.history), 'epoch')} ({_ENDED[result.fit.ended]}), "
         f"kept {_kept(result)}, {result.fit.seconds:.0f} s; seed {result.recipe.seed}.",
     ]
+    if shared := shares_said(result):
+        lines[-1] += f" {for_markdown(shared)}"
     if result.members:
         titles, *rows = ([for_markdown(cell) for cell in row] for row in member_rows(result.members))
         lines += ["", f"### {result.members.title}", "", *markdown_lines(titles, rows)]
@@ -58,6 +60,20 @@ def result_lines(result: TrainResult) -> list[str]:
             for f in result.findings
         ]
     return lines
+
+
+def shares_said(result: TrainResult) -> str:
+    """How several workers shared a training; empty where there was one."""
+    training = result.recipe.training
+    workers, batch = training.workers, training.batch_size
+    if workers == 1:
+        return ""
+    least, most = batch // workers, -(-batch // workers)
+    each = f"{most}" if least == most else f"{least} or {most}"
+    return (
+        f"{workers} workers trained it together: of each batch of {batch} every worker computed {each}, and the learning rate is "
+        f"the recipe's, {training.learning_rate:g}."
+    )
 
 
 def _kept(result: TrainResult) -> str:

@@ -30,7 +30,8 @@ from seq2seq_kit.tasks.ensembles import fit_members, incomplete
 from seq2seq_kit.tasks.fitting import fit_job, share_left_out
 from seq2seq_kit.tasks.leaving_out import LEFT_OUT, Leavable, left_out_finding
 from seq2seq_kit.training.checkpoint import Checkpoint
-from seq2seq_kit.training.fit import Examples, Fit, Observer, estimate_seconds
+from seq2seq_kit.training.estimating import estimate_seconds
+from seq2seq_kit.training.fit import Examples, Fit, Observer
 from seq2seq_kit.training.members import val_losses
 from seq2seq_kit.training.own import Own, OwnLoss
 
@@ -230,6 +231,8 @@ class Job(ABC, Generic[R, B, E]):
             seconds, epochs = len(members) * seconds, f"{len(members)} members, each {epochs}"
         if training.final:
             seconds, epochs = 2 * seconds, f"{epochs}, and at most as many on all rows"
+        if training.workers > 1:
+            epochs += f" of one process, whose steps {training.workers} workers share"
         duration = f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
         text = f"{model.count_params():,} parameters; {self.unit}: {counts}; about {duration} for {epochs}"
         shorter = f"If that is too long: a larger {'train_stride or ' if self.unit == 'windows' else ''}batch_size, fewer epochs"

@@ -25,9 +25,11 @@ from seq2seq_kit.executing.process import largest_resident_set as peak
 from seq2seq_kit.recipe.ensemble_fields import seeds_of
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks.beginning import begin_member
+from seq2seq_kit.tasks.cluster import cluster_for
 from seq2seq_kit.tasks.digest import has_digest
 from seq2seq_kit.tasks.ensembles import fit_members
 from seq2seq_kit.tasks.registry import open_job, read_bundle
+from seq2seq_kit.tasks.workers import by_workers
 from seq2seq_kit.training.checkpoint import Checkpoint
 from seq2seq_kit.training.fit import Epoch, Fit, Observer, seed_everything
 from seq2seq_kit.training.interrupt import noticing_ctrl_c
@@ -109,6 +111,9 @@ def fitting(job: Job, *, data: Given | None, digest: str, workers: int) -> FitJo
     Raises:
         ArgumentError: Fewer than one; more than one without an ensemble, or with a program's own model, loss, metrics, callbacks.
     """
+    cluster = cluster_for(job.recipe.training.workers)
+    if job.recipe.training.workers > 1:
+        return by_workers(job, data=data, digest=digest, members=workers, cluster=cluster)
     about, code = "workers: how many members of an ensemble are trained at a time. Expected", "invalid_argument"
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise ArgumentError(f"{about} a whole number from 1. Received: {workers!r}", code=code)

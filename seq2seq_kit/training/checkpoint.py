@@ -6,6 +6,7 @@ written beside its place and renamed, so whoever is killed leaves the state of a
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -146,22 +147,40 @@ class Checkpoint:
         Raises:
             TrainingError: The file is damaged.
         """
-        path = self.folder / _STATE
-        if not path.exists():
-            return None
+        written = self.written()
+        return None if written is None else self.read(io.BytesIO(written))
+
+    def written(self) -> bytes | None:
+        """The file of the state; None before the first epoch has ended.
+
+        Raises:
+            TrainingError: The file cannot be read.
+        """
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return (self.folder / _STATE).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._damaged(error) from None
+
+    def read(self, file: BinaryIO) -> State:
+        """A state as it was written; errors as of `load`."""
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
                 values = json.loads(arrays["state"].tobytes())
                 values["variables"] = [arrays[f"variable.{place}"] for place in range(values["variables"])]
                 values["best_weights"] = [arrays[f"best.{place}"] for place in range(values["best_weights"])]
             values["history"] = [Epoch(**epoch) for epoch in values["history"]]
             return State(**values)
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise TrainingError(
-                f"{path} is damaged ({error}). Expected the state that an epoch left. Remove the file to begin the run's fit "
-                "anew, or train again",
-                code="checkpoint_damaged",
-            ) from None
+            raise self._damaged(error) from None
+
+    def _damaged(self, error: Exception) -> TrainingError:
+        return TrainingError(
+            f"{self.folder / _STATE} is damaged ({error}). Expected the state that an epoch left. Remove the file to begin the "
+            "run's fit anew, or train again",
+            code="checkpoint_damaged",
+        )
 
     def before(self) -> Checkpoint:
         """That of a fit that goes before this one."""

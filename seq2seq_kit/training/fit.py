@@ -27,9 +27,11 @@ from seq2seq_kit.training.callbacks import (
     watch,
 )
 from seq2seq_kit.training.checkpoint import Checkpoint, State
+from seq2seq_kit.training.group import group_here, require_equal_weights, require_workers, share_variables
 from seq2seq_kit.training.interrupt import noticing_ctrl_c
 from seq2seq_kit.training.objective import nan_message, no_step_message, optimizer_of, value_loss
 from seq2seq_kit.training.own import OwnLoss
+from seq2seq_kit.training.shared_step import agreeing, shared_step
 from seq2seq_kit.training.stepping import longest, step_singly, step_together, steps_per_call
 from seq2seq_kit.training.teaching import course_of
 
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _EVALUATION_BATCH = 512  # without gradients a larger batch fits and is faster
-_MOST_TIMED, _SECONDS_TIMED = 12, 0.5  # steps of an estimate, and when to stop taking more of them
 _LOOKED_AT = 256  # sequences, to learn how long they are
 Ended: TypeAlias = Literal["epochs", "early", "interrupted"]
 _Json = dict[str, Any]
@@ -72,6 +73,7 @@ class Fit:
         seconds: Wall time.
         left_out: Numbers of the training examples that were left out, the worst first (`training.leave_out`).
         correction: Share of what the network learned that the model adds to its linear skip, in [0, 1]; None without a skip.
+        lost: Which of several workers was lost, where that ended the fit, in words; empty otherwise.
         members: The fit of each member of an ensemble; empty where there is one model.
     """
 
@@ -82,6 +84,7 @@ class Fit:
     correction: float | None = None
     left_out: list[int] = field(default_factory=list)
     members: list[Fit] = field(default_factory=list)
+    lost: str = ""
 
     def __repr__(self) -> str:
         return f"<Fit: {len(self.history)} epochs, best {self.best_epoch}, {self.ended}, {self.seconds:.0f} s>"
@@ -146,7 +149,7 @@ def fit(
     Raises:
         ArgumentError: `stop_after` is no whole number from 1 to the section's epochs.
         TrainingError: The loss became NaN or infinite, or in float16 no gradient was finite; the message says what to try. The
-            checkpoint is damaged or another model's.
+            checkpoint is damaged or another model's. The recipe asks for several workers, and this process is none of them.
         DataError: The file of rows that stay on disk cannot be read any more.
     """
     import keras
@@ -159,7 +162,10 @@ def fit(
         )
     count = examples.count("train")
     steps, course = math.ceil(count / training.batch_size), course_of(model)
-    together = steps_per_call(model, training.batch_size, training.precision, open_steps=_open_steps(model, examples))
+    state, group = checkpoint.load() if checkpoint else None, group_here()
+    require_workers(training.workers, group, ended=state is not None and state.ended)
+    each = math.ceil(training.batch_size / (group.count if group else 1))
+    together = steps_per_call(model, each, training.precision, open_steps=_open_steps(model, examples))
     model.compile(
         optimizer=optimizer_of(training, steps),
         loss=loss if loss is not None else value_loss(getattr(training, "loss", "mse"), **loss_flags(examples)),
@@ -169,11 +175,12 @@ def fit(
     )
     # A step that creates the optimizer's variables while it is traced is traced a second time.
     model.optimizer.build(model.trainable_variables)
-    step_together(model, steps, training.precision)
+    if group:
+        share_variables(model, group)
+    step_together(model, steps, training.precision, step=shared_step(model, group) if group else None)
     monitored: dict[str, Any] = {"monitor": training.monitor, "mode": direction_of(training.monitor)}
     first = min(course.first_kept, epochs)
     best = last_epoch() if stop_after else best_epoch_of(training.patience or epochs, first=first, **monitored)
-    state = checkpoint.load() if checkpoint else None
     history: list[Epoch] = list(state.history) if state else []
     pressed = threading.Event()
     with_state = [best]
@@ -188,13 +195,15 @@ def fit(
 
     def save() -> None:
         over = model.stop_training or len(history) == epochs
+        if group:
+            require_equal_weights(model, group, len(history))
         if checkpoint and (over or checkpoint.affordable):
             seconds = time.perf_counter() - began
             checkpoint.save(State.of(model, with_state, history=history, seconds=seconds, ended=over))
 
     watching = watch(history, observers, pressed, steps, epochs, count, first)
     around = around_epochs(begin_epoch or course.begin_epoch, validate, figures, course.show)
-    all_callbacks = [around, best, watching, *with_state[1:], *callbacks]
+    all_callbacks = [around, *([agreeing(group)] if group else []), best, watching, *with_state[1:], *callbacks]
     all_callbacks.append(after_epochs(history, observers, restore, save))
     ended: Ended = "epochs"
     size = max(_EVALUATION_BATCH, training.batch_size)
@@ -244,51 +253,4 @@ def _open_steps(model: keras.Model, examples: Examples) -> int:
     return longest(examples.arrays("train", np.linspace(0, count - 1, min(count, _LOOKED_AT)).astype(int)))
 
 
-def estimate_seconds(model: keras.Model, examples: Examples, training: FitSettings) -> float:
-    """Estimate of a fit of all epochs, from a few training steps: measured on this machine as busy as it is now.
-
-    The steps compute gradients and apply none, and what they change beside the weights (dropout's seeds) is put back. A step of
-    validation is taken for a third of one of training: the backward pass does about twice the forward pass's work.
-    """
-    import numpy as np
-    import tensorflow as tf
-
-    from seq2seq_kit.models.precision import computing_in
-
-    count = examples.count("train")
-    size = min(training.batch_size, count)
-    batches = iter(examples.batches("train", size))
-    before = [variable.numpy() for variable in model.variables]
-
-    # Traced once for sequences of any length; a batch of another length would be traced while the clock runs.
-    @tf.function(input_signature=[tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs])
-    def step(*inputs: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            outputs = model(list(inputs) if len(inputs) > 1 else inputs[0], training=True)
-            loss = tf.reduce_mean(tf.square(tf.cast(outputs, tf.float32)))
-        # Reduced, so that the graph drops none of them.
-        found = [each for each in tape.gradient(loss, model.trainable_variables) if each is not None]
-        return tf.add_n([tf.reduce_sum(tf.abs(tf.convert_to_tensor(each))) for each in found])
-
-    def timed() -> float:
-        nonlocal batches
-        began = time.perf_counter()
-        batch = next(batches, None)
-        if batch is None:
-            batches = iter(examples.batches("train", size))
-            batch = next(batches)
-        step(*tf.nest.flatten(batch[0])).numpy()
-        return time.perf_counter() - began
-
-    with computing_in(model, training.precision):
-        timed()  # traces the graph
-    timed()  # and begins it
-    taken: list[float] = []
-    while len(taken) < _MOST_TIMED and sum(taken) < _SECONDS_TIMED:
-        taken.append(timed())
-    for variable, value in zip(model.variables, before, strict=True):
-        variable.assign(value)
-    return training.epochs * float(np.mean(taken)) / size * (count + examples.count("val") / 3)
-
-
-__all__ = ["Epoch", "Examples", "Fit", "Observer", "estimate_seconds", "fit", "seed_everything"]
+__all__ = ["Epoch", "Examples", "Fit", "Observer", "fit", "seed_everything"]

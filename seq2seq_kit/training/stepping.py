@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
+
+from seq2seq_kit.errors import TrainingError
 
 if TYPE_CHECKING:
     import keras
@@ -53,7 +55,13 @@ def longest(arrays: Sequence[np.ndarray]) -> int:
     return max((array.shape[1] for array in arrays if array.ndim > 1), default=1)
 
 
-def step_together(model: keras.Model, steps: int, precision: str = "float32") -> None:
+def step_together(
+    model: keras.Model,
+    steps: int,
+    precision: str = "float32",
+    *,
+    step: Callable[[object], tf.Tensor] | None = None,
+) -> None:
     """Gives a compiled model a training function that does `model.steps_per_execution` steps in a loop of the graph.
 
     Keras' own function reads into the next epoch where the steps of an epoch are no multiple of it and the batches have no end.
@@ -62,13 +70,22 @@ def step_together(model: keras.Model, steps: int, precision: str = "float32") ->
         model: Compiled; fitted with `steps_per_epoch=steps`.
         steps: Of an epoch.
         precision: What the steps compute in, see `models.precision`.
+        step: Takes one step on a batch; default: the model's own `train_step`. A step of several workers ends with its result.
+
+    Raises:
+        TrainingError: There is a `step`, and this Keras takes no other function than its own.
     """
     import tensorflow as tf
 
     from seq2seq_kit.models import keras_compat
     from seq2seq_kit.models.precision import computing_in
 
-    if keras_compat.lacks(keras_compat.OWN_STEPS):
+    if reason := keras_compat.lacks(keras_compat.OWN_STEPS):
+        if step is not None:
+            said = (
+                f"training.workers: several workers cannot train one model, because {reason}. Set training.workers: 1"
+            )
+            raise TrainingError(said, code="workers_not_supported")
         return  # Keras trains, step by step
     most = int(model.steps_per_execution)
     position = 0
@@ -78,8 +95,10 @@ def step_together(model: keras.Model, steps: int, precision: str = "float32") ->
         def body(number: tf.Tensor) -> tf.Tensor:
             # Only while it is traced: validation and everything else asks the float32 model.
             with computing_in(model, precision):
-                model.train_step(next(iterator))
-            return number + 1
+                done = step(next(iterator)) if step else model.train_step(next(iterator))
+            # Workers wait for each other in a step, so none may begin the next one before.
+            with tf.control_dependencies([done] if step else []):
+                return number + 1
 
         tf.while_loop(lambda number: number < count, body, [tf.constant(0)])
         return model.get_metrics_result()

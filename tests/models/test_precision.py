@@ -16,7 +16,8 @@ from seq2seq_kit.models import build_encoder_decoder, build_tagger
 from seq2seq_kit.models.precision import computing_in
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.job import Job
-from seq2seq_kit.training.fit import Fit, estimate_seconds, seed_everything
+from seq2seq_kit.training.estimating import estimate_seconds
+from seq2seq_kit.training.fit import Fit, seed_everything
 from seq2seq_kit.training.stepping import steps_per_call
 from tests.conftest import (
     autoencode_recipe,

@@ -19,7 +19,8 @@ from seq2seq_kit.data.windows.prepare import prepare
 from seq2seq_kit.errors import ArgumentError, TrainingError
 from seq2seq_kit.models.inference import compile_forward
 from seq2seq_kit.recipe.fields import Recipe, Training
-from seq2seq_kit.training.fit import Epoch, Fit, Observer, estimate_seconds, fit, seed_everything
+from seq2seq_kit.training.estimating import estimate_seconds
+from seq2seq_kit.training.fit import Epoch, Fit, Observer, fit, seed_everything
 from seq2seq_kit.training.objective import optimizer_of, value_loss
 from tests import forked
 from tests.conftest import autoencode_recipe, build_model, forecast_recipe, hourly_frame

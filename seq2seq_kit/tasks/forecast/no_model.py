@@ -41,6 +41,9 @@ def nothing_is_searched(recipe: Written) -> Iterator[Problem]:
     if recipe.training.get("final") is not None:
         said = "nothing is trained with `model: none`, so there is no last fit. Leave it out, or describe a model"
         yield Problem("training.final", said, "conflicting_keys")
+    if recipe.training.get("workers") not in (None, 1):
+        said = "nothing is trained with `model: none`, so there is nothing to share. Leave it out, or describe a model"
+        yield Problem("training.workers", said, "conflicting_keys")
     if recipe.sweep is not None:
         said = "there is nothing to search with `model: none`. Leave the sweep out, or describe a model"
         yield Problem("sweep", said, "conflicting_keys")
