@@ -3,6 +3,9 @@
     python benchmarks/faults.py                       # 50 moments of each kind, hours on 2 cores
     python benchmarks/faults.py --moments 3 --only train predict
     python benchmarks/faults.py --minutes 40 --only train sweep   # the kinds in turn, as many moments as there is time for
+    python benchmarks/faults.py --forked          # commands are forked from a process that has imported TensorFlow
+
+With `--forked` no moment is spent on imports, half of a short command: a moment costs less, and falls on what the command does.
 
 Every moment has a folder of its own with a store that holds a finished run; `making`, `disk`, `crowd` and half of
 `largest file` begin without one, and then the next command is a training, which must end well.
@@ -35,6 +38,9 @@ import numpy as np
 import psutil
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+from tests.forked import Forked  # noqa: E402
+
 RECIPE = """
 task: forecast
 name: faults
@@ -67,8 +73,9 @@ class Case:
     folder: Path
     run_id: str = ""
     printed: str = ""
+    forked: bool = False
 
-    def start(self, words: str, *, largest_file: int | None = None) -> subprocess.Popen[bytes]:
+    def start(self, words: str, *, largest_file: int | None = None) -> "subprocess.Popen[bytes] | Forked":
         """A command of the kit in this folder; its whole family carries the folder's name in its environment.
 
         `largest_file`: bytes beyond which no file can be written, as on a disk that is full.
@@ -76,9 +83,13 @@ class Case:
         (self.folder / "t").mkdir(exist_ok=True)
         own = {"PYTHONPATH": str(ROOT), "TMPDIR": str(self.folder / "t"), "FAULTS": str(self.folder)}
         command = [sys.executable, "-m", "seq2seq_kit", *words.replace("RUN", self.run_id).split()]
-        if largest_file is not None:
+        limited = largest_file is not None
+        if limited:
             command = [sys.executable, "-c", _LIMITED, str(largest_file), *command]
         with (self.folder / f"{uuid.uuid4().hex}.log").open("wb") as log:
+            if self.forked and not limited:
+                out = log.fileno()
+                return Forked(command, cwd=self.folder, env=os.environ | own, out=out, err=out)
             return subprocess.Popen(command, cwd=self.folder, env=os.environ | own, stdout=log, stderr=log)
 
     def call(self, words: str) -> int:
@@ -91,7 +102,9 @@ class Case:
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 alive = process.status() != psutil.STATUS_ZOMBIE
-                if alive and process.environ().get("FAULTS") == str(self.folder):
+                # A forked process has the environment of the one that it was forked from.
+                ours = process.cwd() == str(self.folder) or process.environ().get("FAULTS") == str(self.folder)
+                if alive and ours:
                     found.append(process)
         return found
 
@@ -142,12 +155,13 @@ def main() -> None:
     parser.add_argument("--moments", type=int, default=50)
     parser.add_argument("--minutes", type=float, help="ends after so long, whatever moments are left")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--forked", action="store_true", help="commands need not import TensorFlow first")
     parser.add_argument("--only", nargs="+", choices=kinds, default=kinds)
     options = parser.parse_args()
     until = time.monotonic() + 60 * options.minutes if options.minutes else float("inf")
     found: dict[str, list[Counter[str]]] = {kind: [] for kind in options.only}
     with tempfile.TemporaryDirectory(prefix="f") as scratch:
-        base = prepared(Path(scratch))
+        base = prepared(Path(scratch), forked=options.forked)
         others = {"locked": locked, "disk": full, "largest file": full_files, "crowd": crowd}
         disturb = {kind: others.get(kind) or killing(kind, base) for kind in options.only}
         rngs = {kind: np.random.default_rng([options.seed, kinds.index(kind)]) for kind in options.only}
@@ -166,9 +180,9 @@ def main() -> None:
         print(f"| {kind} | {len(each)} | {' | '.join(str(sum(one[name] for one in each)) for name in COUNTED)} |")
 
 
-def prepared(scratch: Path) -> Case:
+def prepared(scratch: Path, *, forked: bool) -> Case:
     """A folder with a finished run."""
-    case = Case(scratch / "base")
+    case = Case(scratch / "base", forked=forked)
     case.folder.mkdir()
     hours = np.arange("2024-01-01", "2024-01-13", dtype="datetime64[h]")
     load = 100 + 30 * np.sin(np.arange(len(hours)) / 24 * 2 * np.pi) + np.random.default_rng(0).normal(size=len(hours))
@@ -187,7 +201,7 @@ def fresh(base: Case, without_store: bool) -> Case:
     """A copy of it, whose store thinks that it has moved."""
     folder = base.folder.with_name(uuid.uuid4().hex[:8])
     shutil.copytree(base.folder, folder, ignore=shutil.ignore_patterns("*.log", *(["mlruns"] if without_store else [])))
-    return Case(folder, "" if without_store else base.run_id)
+    return Case(folder, "" if without_store else base.run_id, forked=base.forked)
 
 
 def killing(kind: str, base: Case) -> Callable[[Case, np.random.Generator], dict[str, int]]:

@@ -10,6 +10,7 @@ import gc
 import json
 import os
 import runpy
+import select
 import shutil
 import signal
 import socket
@@ -50,25 +51,13 @@ def run(
         check: Raise where it does not end with 0.
         nested: The Python processes that it starts by `subprocess.run` are forked alike.
     """
-    assert command[0] == sys.executable, command
-    asked = {"argv": list(command[1:]), "cwd": str(cwd or Path.cwd()), "env": dict(os.environ if env is None else env)}
-    with (
-        tempfile.TemporaryFile() as out,
-        tempfile.TemporaryFile() as err,
-        socket.socket(socket.AF_UNIX) as line,
-    ):
-        line.connect(_started())
-        body = json.dumps(asked | {"nested": _started() if nested else ""}).encode()
-        socket.send_fds(line, [len(body).to_bytes(8, "big")], [out.fileno(), err.fileno()])
-        line.sendall(body)
-        heard = line.makefile("r")
-        pid = int(heard.readline())
-        line.settimeout(timeout)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = Forked(command, cwd=cwd, env=env, out=out.fileno(), err=err.fileno(), nested=nested)
         try:
-            code = int(heard.readline())
-        except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
-            raise subprocess.TimeoutExpired(command, timeout) from None
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
         said = []
         for each in (out, err):
             each.seek(0)
@@ -76,6 +65,72 @@ def run(
     if check and code:
         raise subprocess.CalledProcessError(code, list(command), *said)
     return subprocess.CompletedProcess(list(command), code, *said)
+
+
+class Forked:
+    """A forked process that runs beside this one: what `subprocess.Popen` offers of it.
+
+    Args:
+        command: As for `run`, likewise `cwd`, `env` and `nested`.
+        out: File that its output goes to.
+        err: File of its errors.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: str | Path | None = None,
+        env: Mapping[str, str] | None = None,
+        out: int,
+        err: int,
+        nested: bool = False,
+    ) -> None:
+        assert command[0] == sys.executable, command
+        self.args = list(command)
+        self.returncode: int | None = None
+        asked = {
+            "argv": list(command[1:]),
+            "cwd": str(cwd or Path.cwd()),
+            "env": dict(os.environ if env is None else env),
+        }
+        self._line = socket.socket(socket.AF_UNIX)
+        self._line.connect(_started())
+        body = json.dumps(asked | {"nested": _started() if nested else ""}).encode()
+        socket.send_fds(self._line, [len(body).to_bytes(8, "big")], [out, err])
+        self._line.sendall(body)
+        self._heard = self._line.makefile("r")
+        self.pid = int(self._heard.readline())
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit status, once it has ended; `subprocess.TimeoutExpired` after so many seconds."""
+        if self.returncode is None:
+            if not select.select([self._line], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(self.args, timeout or 0)
+            self.returncode = int(self._heard.readline())
+            self._heard.close()
+            self._line.close()
+        return self.returncode
+
+    def poll(self) -> int | None:
+        """Its exit status; None while it runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+        return None
+
+    def send_signal(self, number: int) -> None:
+        """Sends it a signal, unless it has ended."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Sends it SIGTERM."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Sends it SIGKILL."""
+        self.send_signal(signal.SIGKILL)
 
 
 def any_command(command: Sequence[str], **more: Any) -> subprocess.CompletedProcess[Any]:

@@ -69,6 +69,7 @@ MAY_IMPORT = {
     | {"executing", "backtests"},
     "serving": {
         "errors",
+        "text",
         "processes",
         "quiet",
         "recipe",

@@ -16,6 +16,7 @@ from seq2seq_kit.evaluation.metrics import ErrorSums
 from seq2seq_kit.evaluation.naive import held_seasons, naive_error
 from seq2seq_kit.evaluation.presentation import Presentation
 from seq2seq_kit.evaluation.ridge import CHOOSE_WINDOWS, Ridge, fit_ridge, forms_of
+from seq2seq_kit.recipe.section import MOST
 
 B = TypeVar("B")
 
@@ -59,8 +60,8 @@ class SeasonalNaive:
     season: int
 
     def __post_init__(self) -> None:
-        if self.season < 1:  # it would look ahead
-            raise ValueError(f"a season has at least one step. Received: {self.season}")
+        if not 1 <= self.season <= MOST:  # with fewer steps it would look ahead
+            raise ValueError(f"a season has 1 to {MOST:,} steps. Received: {self.season}")
 
     def __call__(self, prepared: Prepared, part: str, windows: np.ndarray) -> np.ndarray:
         these = prepared.windows[part]

@@ -76,10 +76,10 @@ def require_shapes(name: str, **arrays: tuple[np.ndarray, tuple[int, ...]]) -> N
 
 
 def restore_dataclass(kind: Callable[..., B], values: Mapping[str, object]) -> B:
-    """A dataclass of plain values, texts and arrays of finite numbers.
+    """A dataclass of plain values, texts and arrays; its numbers are finite.
 
     Raises:
-        ValueError: A value has another type than its field, or an array holds a number that is not finite.
+        ValueError: A value has another type than its field, or a number is not finite.
         TypeError: A field is absent, or there is no such field.
     """
     kinds = get_type_hints(kind)
@@ -87,10 +87,17 @@ def restore_dataclass(kind: Callable[..., B], values: Mapping[str, object]) -> B
     for name in {field.name for field in fields(kind)} & set(values):  # type: ignore[arg-type]
         adapter: TypeAdapter[object] = TypeAdapter(kinds[name], config=ConfigDict(arbitrary_types_allowed=True))
         checked[name] = adapter.validate_python(values[name])
-        value = checked[name]
-        if isinstance(value, np.ndarray) and not np.isfinite(value).all():
-            raise ValueError(f"{name} of a baseline holds a number that is not finite")
+        _require_finite(name, checked[name])
     return kind(**checked)
+
+
+def _require_finite(name: str, value: object) -> None:
+    """Refuses numbers that are not finite, wherever they stand in a field."""
+    if isinstance(value, Mapping | list | tuple):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            _require_finite(name, each)
+    elif isinstance(value, float | np.ndarray) and not np.isfinite(value).all():
+        raise ValueError(f"{name} of a baseline holds a number that is not finite")
 
 
 def baseline_named(baselines: Sequence[N], name: object) -> N:

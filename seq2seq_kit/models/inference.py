@@ -40,12 +40,17 @@ def compile_forward(model: keras.Model, *, batch_size: int = 1024) -> Forward:
     Returns:
         A function that takes one array for each input of `forward_inputs`, `(sequences, ...)`, and returns `(sequences, ...)`; it
         raises `ArgumentError` for arrays of another shape.
+
+    Raises:
+        ValueError: The model's output stands in a list, or it has several.
     """
     read = forward_inputs(model)
     kinds = [tensor.dtype for tensor in read]
     signature = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in read]
     # One graph for every batch size; calling the concrete function keeps TensorFlow from counting traces of other models.
     run = tf.function(one_step(model), input_signature=signature).get_concrete_function()
+    if isinstance(run.structured_outputs, list | tuple | dict):
+        raise ValueError(f"the model must give one array, not {type(run.structured_outputs).__name__} of arrays")
     few = cache(lambda: _as_operation(run))
     most = 0 if tf.config.list_logical_devices("GPU") else min(_FEW, batch_size)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hmac
 import time
+from contextlib import suppress
 
+import h11
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,6 +15,7 @@ from seq2seq_kit.serving.counts import Counts
 from seq2seq_kit.serving.json_bodies import dumped
 from seq2seq_kit.serving.refusing import RefusedError, status_of
 from seq2seq_kit.serving.settings import is_loopback
+from seq2seq_kit.text import printable
 
 _OPEN = "/healthz"  # whoever watches the server has no token
 
@@ -48,7 +51,9 @@ class Gate:
                 status = message["status"]
                 if self.closing:
                     message["headers"] = [*message["headers"], (b"connection", b"close")]
-            await send(message)
+            # Uvicorn has refused the rest of the request meanwhile, and closes the connection.
+            with suppress(h11.LocalProtocolError):
+                await send(message)
 
         try:
             await (self._refusal(scope) or self._app)(scope, receive, counted)
@@ -69,7 +74,8 @@ class Gate:
 def response_of(error: KitError) -> Response:
     """An error as an answer."""
     headers = error.headers if isinstance(error, RefusedError) else {}
-    content = dumped({"code": error.code, "message": str(error)})
+    # What a client reads of its own request may go to its terminal.
+    content = dumped({"code": error.code, "message": printable(str(error), lines=True)})
     return Response(content, status_of(error), headers, "application/json")
 
 

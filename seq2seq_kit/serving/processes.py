@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import selectors
 import signal
 import socket
@@ -12,7 +13,9 @@ from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.context import SpawnProcess
 from types import FrameType
+from typing import Any
 
+import h11
 import uvicorn
 
 from seq2seq_kit.opening import load_quietly
@@ -21,6 +24,7 @@ from seq2seq_kit.serving.gate import Gate
 from seq2seq_kit.serving.refusing import RefusedError
 from seq2seq_kit.serving.settings import Settings
 
+_LOG = logging.getLogger("uvicorn.error")
 _TAKE_SECONDS = 1.0  # at most, in which connections are taken that had arrived
 _DRAIN_SECONDS = 3.0  # at most, in which open connections are told that the server ends
 _OTHERS_SECONDS = 1.0  # in which every worker has closed the port
@@ -35,6 +39,11 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, gate: Gate) -> None:
         super().__init__(config)
         self._gate = gate
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn has it, but that what is no HTTP is told in a line."""
+        asyncio.get_running_loop().set_exception_handler(_told)
+        await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Takes no new connections, answers on those that are open and closes each with its answer; then ends."""
@@ -64,6 +73,14 @@ class Server(uvicorn.Server):
         until = time.monotonic() + seconds
         while self.server_state.connections and time.monotonic() < until:
             await asyncio.sleep(0.02)
+
+
+def _told(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What asyncio logs; h11 raises where a damaged chunk follows an answer, and asyncio closes the connection."""
+    if isinstance(context.get("exception"), h11.ProtocolError):
+        _LOG.warning("a connection was closed: what arrived is no HTTP")
+    else:
+        loop.default_exception_handler(context)
 
 
 def answer_here(settings: Settings, listening: socket.socket) -> None:

@@ -243,6 +243,13 @@ def test_a_configuration_that_would_fill_memory_is_refused(folder: Path) -> None
         read_bundle(folder)
 
 
+def test_a_model_whose_output_stands_in_a_list_is_refused(folder: Path) -> None:
+    change_config(folder, lambda config: config["config"].update(output_layers=[config["config"]["output_layers"]]))
+    with pytest.raises(BundleError, match=r"must give one array, not list of arrays") as caught:
+        read_bundle(folder)
+    assert caught.value.code == "bundle_damaged"
+
+
 def test_a_model_that_is_no_archive_is_refused(folder: Path) -> None:
     (folder / "model.keras").write_bytes(b"weights")
     vouch_for(folder)

@@ -22,6 +22,7 @@ from seq2seq_kit.evaluation.baselines import (
 )
 from seq2seq_kit.evaluation.stored import dump_baselines, restore_baselines
 from seq2seq_kit.tasks.autoencode.baselines import BASELINES, TrainingMean, WindowPca, fit_autoencode_baselines
+from seq2seq_kit.tasks.whole.evaluation import BASELINES as WHOLE_BASELINES
 from tests.conftest import autoencode_recipe, forecast_recipe, hourly_frame
 from tests.untyped import parse_recipe
 
@@ -366,6 +367,22 @@ def test_more_than_ten_baselines_keep_their_arrays_apart() -> None:
 def test_foreign_words_are_refused(words: list[dict[str, Any]], error: type[Exception]) -> None:
     with pytest.raises(error):
         restore_baselines(words, FORECAST_BASELINES)
+
+
+@pytest.mark.parametrize("season", [0, -1, 2**31, 2**63, 10**30, 1.5, float("inf")])
+def test_a_season_that_no_recipe_may_have_is_refused(season: float) -> None:
+    words = [{"kind": "SeasonalNaive", "name": "seasonal naive (day)", "about": "", "season": season}]
+    with pytest.raises(ValueError, match=r"season|integer|finite"):
+        restore_baselines(words, FORECAST_BASELINES)
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
+def test_numbers_that_are_not_finite_are_refused_in_lists_too(number: float) -> None:
+    words = [{"kind": "TrainingMeans", "mean": [1.0, number]}]
+    with pytest.raises(ValueError, match="mean of a baseline holds a number that is not finite"):
+        restore_baselines(words, WHOLE_BASELINES)
+    words = [{"kind": "TrainingMeans", "mean": [1.0, 2.0]}]
+    assert len(restore_baselines(words, WHOLE_BASELINES)) == 1
 
 
 def slow_naive_error(prepared: Prepared, season: int) -> np.ndarray:

@@ -73,7 +73,7 @@ def _state(folder: Path, rng: random.Random) -> str:
 
 def _json_file(path: Path, rng: random.Random) -> str:
     words = json.loads(path.read_text())
-    done = _change(words, rng)
+    done = change_json(words, rng)
     path.write_text(json.dumps(words))
     return f"{path.name} {done}"
 
@@ -129,7 +129,7 @@ def _config(folder: Path, rng: random.Random) -> str:
     def change(members: dict[str, bytes]) -> None:
         nonlocal done
         config = json.loads(members["config.json"])
-        done = _change(config, rng)
+        done = change_json(config, rng)
         members["config.json"] = json.dumps(config).encode()
 
     _members(folder, change)
@@ -189,7 +189,7 @@ def _members(folder: Path, change: Callable[[dict[str, bytes]], None], *, zipped
             archive.writestr(name, content)
 
 
-def _change(words: Any, rng: random.Random) -> str:
+def change_json(words: Any, rng: random.Random) -> str:
     """Replaces, removes or adds a value somewhere in nested JSON."""
     parent, key, place = words, None, ""
     while True:

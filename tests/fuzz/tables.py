@@ -180,12 +180,10 @@ def _packed(folder: Path, rng: random.Random) -> Path:
     return path
 
 
-def _parquet(folder: Path, rng: random.Random) -> Path:
-    frame = _frame(rng)
-    load, whole = frame["load"].to_numpy(), list(range(ROWS))
-    unit = rng.choice(["s", "ms", "us", "ns"])
-    column = rng.choice(["load", "time", "shop"])
-    odd = [
+def odd_columns(rng: random.Random, numbers: np.ndarray, unit: str) -> list[pa.Array]:
+    """Columns of types that a table of numbers seldom has; `unit` is that of times and durations."""
+    whole = list(range(len(numbers)))
+    return [
         pa.array([timedelta(seconds=each) for each in whole], pa.duration(unit)),
         pa.array([None, *(timedelta(seconds=each) for each in whole[1:])], pa.duration(unit)),
         pa.array([b"\x01\x02" for _ in whole]),
@@ -196,14 +194,21 @@ def _parquet(folder: Path, rng: random.Random) -> Path:
         pa.array([each % 2 == 0 for each in whole]),
         pa.array([None, *whole[1:]], pa.int64()),
         pa.array([2**63 + each for each in whole], pa.uint64()),
-        pa.array(load.astype("float16")),
-        pa.array([None] * ROWS, pa.null()),
+        pa.array(np.clip(numbers, -6e4, 6e4).astype("float16")),
+        pa.array([None] * len(numbers), pa.null()),
         pa.array([float("inf"), *map(float, whole[1:])]),
         pa.array(whole, pa.date32()),
         pa.array(whole, pa.time32("s")),
         pa.array(whole, pa.timestamp(unit, tz=rng.choice([None, "UTC", "Europe/Berlin", "America/Sao_Paulo"]))),
         pa.array([10**12 * each for each in whole], pa.timestamp("s")),
     ]
+
+
+def _parquet(folder: Path, rng: random.Random) -> Path:
+    frame = _frame(rng)
+    unit = rng.choice(["s", "ms", "us", "ns"])
+    column = rng.choice(["load", "time", "shop"])
+    odd = odd_columns(rng, frame["load"].to_numpy(), unit)
     table = pa.Table.from_pandas(frame, preserve_index=False)
     if rng.random() < 0.2:
         frame = frame.assign(time=pd.period_range("2024-01-01", periods=ROWS, freq="h"))

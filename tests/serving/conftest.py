@@ -90,17 +90,21 @@ def served(*words: str, **environment: str) -> Iterator[Server]:
     assert process.returncode == 0
 
 
-@pytest.fixture(scope="session")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an exported forecast with intervals and a detector."""
-    folder, frame = tmp_path_factory.mktemp("served"), hourly_frame(400)
-    recipe = forecast_recipe() | {"levels": [80], "detect": {}}
+def export_untrained(folder: Path) -> Path:
+    """The folder of an exported forecast with intervals and a detector, made within this one."""
+    frame, recipe = hourly_frame(400), forecast_recipe() | {"levels": [80], "detect": {}}
     bundle = untrained(recipe, frame)
     job = open_job(parse_recipe(recipe), frame).seen_by(bundle)
     assert isinstance(job, WindowJob)
     bundle = bundle.fit_intervals(job.prepared, [80]).calibrate(hourly_frame(400, seed=1))
     bundle.export(folder / "out", frame=frame)
     return folder / "out"
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an exported forecast with intervals and a detector."""
+    return export_untrained(tmp_path_factory.mktemp("served"))
 
 
 @pytest.fixture(scope="session")

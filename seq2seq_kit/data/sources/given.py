@@ -6,9 +6,10 @@ No library is imported for it: whatever exports Arrow's C stream (Polars, pyarro
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import pandas as pd
 
-from seq2seq_kit.errors import ArgumentError
+from seq2seq_kit.errors import ArgumentError, DataError
 
 
 @runtime_checkable
@@ -50,6 +51,7 @@ def frame_of(
 
     Raises:
         ArgumentError: It is no table, or its columns have several levels.
+        DataError: A period begins when no timestamp can.
     """
     frame = _read(data, list(values))
     if frame.columns.nlevels > 1:
@@ -62,7 +64,7 @@ def frame_of(
     frame = _without_index(frame, [name for name in time if name not in frame], [n for n in series if n not in frame])
     for name in time:
         if name in frame and isinstance(getattr(frame[name], "dtype", None), pd.PeriodDtype):
-            frame = frame.assign(**{name: frame[name].dt.to_timestamp()})
+            frame = frame.assign(**{name: _beginnings(pd.PeriodIndex(frame[name]), name)})
     return frame
 
 
@@ -132,9 +134,31 @@ def _without_index(frame: pd.DataFrame, time: list[str], series: list[str]) -> p
         return frame
     rows = frame.reset_index(drop=True)
     for name, level in reversed(found):
-        values = level.to_timestamp() if isinstance(level, pd.PeriodIndex) else level
+        values = _beginnings(level, name) if isinstance(level, pd.PeriodIndex) else level
         rows.insert(0, name, pd.Series(values.array, index=rows.index))
     return rows
+
+
+def _beginnings(periods: pd.PeriodIndex, name: object) -> pd.DatetimeIndex:
+    """When periods begin.
+
+    Raises:
+        DataError: One begins when no timestamp can.
+    """
+    try:
+        found = periods.to_timestamp()
+        wrong = np.flatnonzero(
+            found.to_period(periods.freqstr).asi8 != periods.asi8
+        )  # pandas lets some of them wrap around
+    except (pd.errors.OutOfBoundsDatetime, OverflowError):
+        wrong = np.flatnonzero(np.abs(periods.asi8) == np.abs(periods.dropna().asi8).max())
+    if len(wrong):
+        raise DataError(
+            f"row {wrong[0] + 1}, column {name}: the period begins at a time that no timestamp can hold. Received: "
+            f"{periods.freqstr} {periods.asi8[wrong[0]]:,} after 1970. Correct the row, or drop it",
+            code="invalid_timestamp",
+        )
+    return found
 
 
 def _name_for(level: pd.Index, time: list[str], series: list[str], *, alone: bool) -> str | None:

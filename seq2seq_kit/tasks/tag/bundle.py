@@ -292,7 +292,7 @@ class TagValuesBundle(TagBundle):
         assert isinstance(recipe, TagValuesRecipe)
         labels, baselines = (
             restore_labels(state["labels"], model.output_shape[-1]),
-            restore_tag_baselines(state["baselines"], model.output_shape[-1]),
+            restore_tag_baselines(state["baselines"], model.output_shape[-1], columns=len(recipe.data.inputs)),
         )
         return cls(recipe, model, labels, baselines, info, Scaler.from_json(state["scaler"], recipe.data.inputs))
 

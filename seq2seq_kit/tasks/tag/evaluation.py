@@ -153,20 +153,31 @@ def dump_tag_baselines(baselines: Sequence[TagBaseline]) -> list[dict[str, objec
     return [{"name": peer.name} | asdict(peer) for peer in baselines]
 
 
-def restore_tag_baselines(stored: Sequence[Mapping[str, object]], labels: int) -> list[TagBaseline]:
+def restore_tag_baselines(
+    stored: Sequence[Mapping[str, object]], labels: int, *, columns: int | None = None
+) -> list[TagBaseline]:
     """The reverse of `dump_tag_baselines`.
 
+    Args:
+        stored: The plain values.
+        labels: How many labels there are.
+        columns: How many numbers a row has; None where rows are tokens.
+
     Raises:
-        ValueError: What was stored is foreign, or names a label that there is not; likewise `KeyError` and `TypeError`.
+        ValueError: What was stored is foreign, is for other rows, or names a label that there is not; likewise
+            `KeyError` and `TypeError`.
     """
     fields = [{key: value for key, value in entry.items() if key != "name"} for entry in stored]
     found = [restore_dataclass(_KINDS[str(entry["name"])], own) for entry, own in zip(stored, fields, strict=True)]
     for peer in found:
         if isinstance(peer, LineOfRow):
-            right = np.array(peer.weights, dtype=np.float64).shape[1:] == (labels,)
+            right = columns is not None and np.array(peer.weights, dtype=np.float64).shape == (columns + 1, labels)
+        elif isinstance(peer, LabelOfToken) and columns is not None:
+            right = False
         else:
             named = [peer.label] if isinstance(peer, MostFrequentLabel) else [peer.other, *peer.label_of.values()]
             right = all(0 <= label < labels for label in named)
         if not right:
-            raise ValueError(f"the baseline {peer.name!r} does not fit {labels} labels")
+            rows = "tokens" if columns is None else f"rows of {columns} numbers"
+            raise ValueError(f"the baseline {peer.name!r} does not fit {labels} labels and {rows}")
     return found

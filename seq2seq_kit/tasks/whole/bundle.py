@@ -23,7 +23,7 @@ from seq2seq_kit.data.tables.names import answer_frame
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.latent import MapMethod
-from seq2seq_kit.evaluation.stored import dump_baselines, restore_baselines
+from seq2seq_kit.evaluation.stored import dump_baselines
 from seq2seq_kit.exports.session import Network
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
@@ -31,10 +31,10 @@ from seq2seq_kit.tasks.latent import LatentMap, latent_map, require_count
 from seq2seq_kit.tasks.whole.data import Sequences, new_sequences
 from seq2seq_kit.tasks.whole.errors import errors_of_rows, watched_rows
 from seq2seq_kit.tasks.whole.evaluation import (
-    BASELINES,
     SequenceBaseline,
     SequenceEvaluation,
     evaluate_sequences,
+    restore_sequence_baselines,
     rms,
 )
 from seq2seq_kit.tasks.whole.latent import nearest_sequences, points_of
@@ -243,7 +243,7 @@ class WholeBundle(DetectingBundle, EncodingBundle):
     @classmethod
     def restore(cls, recipe: Recipe, model: keras.Model, state: Json, arrays: Arrays, info: Json) -> Self:
         assert isinstance(recipe, WholeRecipe)
-        baselines = restore_baselines(state["baselines"], BASELINES)
+        baselines = restore_sequence_baselines(state["baselines"], len(recipe.data.inputs))
         scaler = Scaler.from_json(state["scaler"], recipe.data.inputs)
         return cls(recipe, model, scaler, baselines, info, stored_detector(state, recipe.data.inputs))
 

@@ -11,6 +11,8 @@ import pandas as pd
 
 from seq2seq_kit.evaluation.base import MODEL, ErrorBoard
 from seq2seq_kit.evaluation.metrics import ErrorSums
+from seq2seq_kit.evaluation.stored import restore_baselines
+from seq2seq_kit.recipe.section import MOST
 from seq2seq_kit.tasks.whole.data import Sequences
 
 
@@ -95,6 +97,20 @@ BASELINES: dict[str, Callable[..., SequenceBaseline]] = {
     "OwnMeans": OwnMeans,
     "Cosines": Cosines,
 }
+
+
+def restore_sequence_baselines(stored: Sequence[Mapping[str, object]], columns: int) -> list[SequenceBaseline]:
+    """The reverse of `dump_baselines`, for sequences of so many columns.
+
+    Raises:
+        ValueError: What was stored is foreign, or is for another number of columns; likewise `KeyError` and `TypeError`.
+    """
+    found = restore_baselines(stored, BASELINES)
+    for peer in found:
+        counts = peer.counts if isinstance(peer, Cosines) else [1] * columns
+        if len(peer.mean) != columns or len(counts) != columns or not all(0 <= count <= MOST for count in counts):
+            raise ValueError(f"the baseline {peer.name!r} does not fit {columns} columns")
+    return found
 
 
 @dataclass(frozen=True)

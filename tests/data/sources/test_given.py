@@ -41,6 +41,24 @@ def test_every_form_of_a_table_gives_the_same_rows(form: str) -> None:
     assert pd.DatetimeIndex(other.source["time"]).equals(pd.DatetimeIndex(frame["time"]))
 
 
+@pytest.mark.parametrize("far", [2**60, -(2**60), 2**50, 3_000_000_000_000])
+@pytest.mark.parametrize("form", ["column", "index"])
+def test_a_period_that_no_timestamp_can_hold_is_told(form: str, far: int) -> None:
+    """pandas turns the 2**60th hour after 1970 into the first one."""
+    periods = pd.PeriodIndex.from_ordinals(np.array([5, far, 7]), freq="h")  # type: ignore[attr-defined]
+    frame = pd.DataFrame({"time": periods, "load": [1.0, 2.0, 3.0]})
+    with pytest.raises(DataError, match=r"row 2, column time: the period begins at a time") as caught:
+        frame_of(frame if form == "column" else frame.set_index("time"), time=["time"])
+    assert caught.value.code == "invalid_timestamp"
+
+
+@pytest.mark.parametrize("freq", ["h", "2h", "D", "W-SUN", "M", "Q-MAR", "Y", "s", "ns"])
+def test_periods_begin_where_pandas_says(freq: str) -> None:
+    periods = pd.PeriodIndex(pd.period_range("2024-01-01", periods=5, freq=freq).insert(5, pd.NaT))
+    frame = frame_of(pd.DataFrame({"time": periods, "load": 1.0}), time=["time"])
+    assert pd.DatetimeIndex(frame["time"]).equals(periods.to_timestamp())
+
+
 @pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize("order", [["site", "time"], ["time", "site"]])
 def test_a_multi_index_holds_series_and_times(order: list[str], named: bool) -> None:

@@ -142,8 +142,13 @@ def test_baselines_come_back_from_json() -> None:
         LabelOfToken({"the": 0}, 1),
         LineOfRow([[0.5, -1.0, 0.0], [0.0, 2.0, 1.0]]),
     ]
-    assert restore_tag_baselines(json.loads(json.dumps(dump_tag_baselines(peers))), 3) == peers
+    words = json.loads(json.dumps(dump_tag_baselines(peers)))
+    assert restore_tag_baselines(words[:2], 3) == peers[:2]
+    assert restore_tag_baselines(words[::2], 3, columns=1) == peers[::2]
+    for wrong, columns in ((words[1:2], 1), (words[2:], 2), (words[2:], None)):
+        with pytest.raises(ValueError, match="does not fit 3 labels"):
+            restore_tag_baselines(wrong, 3, columns=columns)
     with pytest.raises(ValueError, match="does not fit 2 labels"):
         restore_tag_baselines(dump_tag_baselines(peers[:1]), 2)
     fitted = fit_tag_baselines(rows_and_labels())
-    assert restore_tag_baselines(json.loads(json.dumps(dump_tag_baselines(fitted))), 2) == fitted
+    assert restore_tag_baselines(json.loads(json.dumps(dump_tag_baselines(fitted))), 2, columns=3) == fitted

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from seq2seq_kit.evaluation.stored import dump_baselines, restore_baselines
+from seq2seq_kit.evaluation.stored import dump_baselines
 from seq2seq_kit.tasks.whole.data import Sequences, prepare_sequences
 from seq2seq_kit.tasks.whole.evaluation import (
-    BASELINES,
     Cosines,
     OwnMeans,
     TrainingMeans,
     evaluate_sequences,
     fit_sequence_baselines,
+    restore_sequence_baselines,
 )
 from seq2seq_kit.tasks.whole.task import WholeJob
 from tests.conftest import waves_frame, whole_recipe
@@ -61,7 +61,14 @@ def test_the_baselines_have_as_many_numbers_as_the_latent_vector(sequences: Sequ
 
 def test_baselines_come_back_from_json(sequences: Sequences) -> None:
     peers = fit_sequence_baselines(sequences, latent_dim=4)
-    assert restore_baselines(dump_baselines(peers)[0], BASELINES) == peers
+    words = dump_baselines(peers)[0]
+    assert restore_sequence_baselines(words, 2) == peers
+    for number in range(len(peers)):
+        with pytest.raises(ValueError, match="does not fit 3 columns"):
+            restore_sequence_baselines(words[number : number + 1], 3)
+    for counts in ([2], [2, -1], [2, 2**40]):
+        with pytest.raises(ValueError, match="does not fit 2 columns"):
+            restore_sequence_baselines([words[2] | {"counts": counts}], 2)
 
 
 def rows_of(sequences: Sequences, part: str) -> np.ndarray:
