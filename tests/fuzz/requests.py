@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from tests.fuzz.bodies import ARROW, JSON, PARQUET, WAYS, Body, sound_json, stream
 
-VERBS = ["/predict", "/detect", "/score"]
+VERBS = ["/predict", "/predict", "/predict", "/detect", "/detect", "/score"]
 OPTIONS = [
     "steps",
     "levels",
@@ -62,8 +62,8 @@ HEADERS = [
     *([line] for line in ("Host: evil.example", "Cookie: " + "a" * 5_000)),
     *(H2C, WEBSOCKET),
 ]
-ACCEPTED = [*[""] * 3, JSON, ARROW, PARQUET, "*/*", "image/png", "a" * 5_000, ",,;q=", "\x7f"]
-ENCODINGS = [*[""] * 8, "gzip", "identity", "zstd, br"]
+ACCEPTED = [*[""] * 20, JSON, ARROW, PARQUET, "*/*", "image/png", "a" * 5_000, ",,;q=", "\x7f"]
+ENCODINGS = [*[""] * 20, "gzip", "identity", "zstd, br"]
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def write_request(number: int) -> Request:
 
 
 def _path(rng: random.Random) -> str:
-    names = [rng.choice(OPTIONS) for _ in range(rng.choice([0, 0, 0, 1, 1, 2, 30]))]
+    names = [rng.choice(OPTIONS) for _ in range(rng.choice([0, 0, 0, 0, 0, 1, 1, 2, 30]))]
     query = "&".join(f"{name}={quote(rng.choice(SETTINGS))}" for name in names)
     return rng.choice(VERBS) + (f"?{query}" if query else "")
 

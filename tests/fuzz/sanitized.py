@@ -35,13 +35,13 @@ KERNELS = Path(__file__).parents[2] / "seq2seq_kit" / "kernels"
 PLANTS = {
     "overflow": (
         "compute.h",
-        "allocate(piece->scratch_size * sizeof(real))",
-        "allocate((piece->scratch_size - 1) * sizeof(real))",
+        "  piece->failed = !scratch;",
+        "  piece->failed = !scratch;\n  if (scratch) ((volatile real *)scratch)[piece->scratch_size] = 0;",
     ),
     "shift": (
-        "recurrent.c",
-        "  if (most < 1)",
-        "  volatile int planted = 1;\n  planted <<= 31 + planted;\n  if (most < 1)",
+        "compute.h",
+        "  real *scratch = allocate(",
+        "  volatile int planted = 1;\n  planted <<= 31 + planted;\n  real *scratch = allocate(",
     ),
 }
 
