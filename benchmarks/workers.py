@@ -1,6 +1,6 @@
 """Training sequences per second of one model by 1, 2, ... workers (`training.workers`), the same batches on each.
 
-    python benchmarks/workers.py                     # the recipe of forecast_traffic, 1 and 2 workers, three rounds
+    python benchmarks/workers.py                     # hourly traffic, 100 -> 10 steps: 1 and 2 workers, three rounds
     python benchmarks/workers.py --units 256         # wider layers, whose steps take longer
     python benchmarks/workers.py --workers 1 2 4
 
@@ -18,20 +18,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from sweep import RECIPE as SWEEP
+
 RECIPE: dict[str, Any] = {
     "task": "forecast",
     "name": "workers_benchmark",
-    "data": {
-        "source": "autots.traffic_hourly",
-        "time": "datetime",
-        "every": "1h",
-        "inputs": ["traffic_volume"],
-        "targets": ["traffic_volume"],
-        "input_steps": 100,
-        "output_steps": 10,
-        "missing": "interpolate",
-        "window_stride": 4,
-    },
+    "data": SWEEP["data"],
     "model": {"encoder_units": [64], "decoder_units": [64], "linear_skip": False},
     "training": {"learning_rate": 1e-3, "batch_size": 64, "epochs": 4, "patience": None},
 }

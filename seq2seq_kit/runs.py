@@ -7,7 +7,6 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,8 +107,7 @@ def train(
     findings = checked(job, reporter.find)
     tracking = open_tracking(tracking_uri, say=reporter.say)
     name, differs = named(job.recipe, tracking.previous(experiment_of(job.recipe)))
-    tags = first_tags(job.recipe) | {"differs": differs}
-    record = tracking.start(experiment_of(job.recipe), name=name, tags=tags)
+    record = tracking.start(experiment_of(job.recipe), name=name, tags=first_tags(job.recipe) | {"differs": differs})
     with checkpoint_of(record) as checkpoint:
         checkpoint.begin(dump_recipe(job.recipe), digest)
         return carry_out(
@@ -129,32 +127,37 @@ def carry_out(
     fit: FitJob = one_by_one,
 ) -> TrainResult:
     """From a job to the end of its run, which has begun; the checkpoint is removed where nothing is left to resume."""
-    recipe = job.recipe
+    recipe, resume = job.recipe, f"seq2seq-kit train --resume {record.run_id}"
     try:
         record.params(params_of(recipe))
         record.dataset(job.source, source=recipe.source or "a DataFrame", name=data_name(recipe), digest=digest)
         seed_everything(recipe.seed, deterministic=recipe.training.deterministic)
         model = job.make()
         recurrences = recurrences_of(model, recipe.training.precision)
-        record.tags({"recurrence": kernels_of(recurrences), RESUME: f"seq2seq-kit train --resume {record.run_id}"})
+        record.tags({"recurrence": kernels_of(recurrences), RESUME: resume})
         for finding in [*slow_layers(recurrences, recipe.training.precision), job.estimate(model)]:
             findings.append(finding)
             reporter.find(finding)
         fitted = fit(job, model, [reporter, record], checkpoint)
-        end = partial(conclude, record=record, digest=digest, findings=findings, reporter=reporter, watching=[reporter])
-        kept_model, since = kept(model, fitted), lambda: time.perf_counter() - began
-        result = end(job, kept_model, fitted, seconds=since, checkpoint=checkpoint)
+        result = conclude(
+            job,
+            kept(model, fitted),
+            fitted,
+            record=record,
+            digest=digest,
+            findings=findings,
+            reporter=reporter,
+            seconds=lambda: time.perf_counter() - began,
+            watching=[reporter],
+            checkpoint=checkpoint,
+        )
+        if fitted.lost:
+            raise TrainingError(f"{fitted.lost}. Resume it: {resume}", code="worker_lost")
     except BaseException as error:
         close(record, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", error)
         if not isinstance(error, TrainingError):  # which another try would meet again
-            reporter.say(f"resume it: seq2seq-kit train --resume {record.run_id}")
+            reporter.say(f"resume it: {resume}")
         raise
-    if fitted.lost:
-        lost = TrainingError(
-            f"{fitted.lost}. Resume it: seq2seq-kit train --resume {record.run_id}", code="worker_lost"
-        )
-        close(record, "FAILED", lost)
-        raise lost
     if result.interrupted:
         record.end("KILLED")
         return result

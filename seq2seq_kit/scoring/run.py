@@ -104,7 +104,7 @@ def score_files(
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             said = f"{key} must be a whole number of at least 1. Received: {key}={value!r}"
             raise ArgumentError(said, code="invalid_argument")
-    _refuse_places(executor, address)
+    _require_executor(executor, address)
     began, folder, chosen = time.perf_counter(), Path(out), dict(options or {})
     named = [str(each) for each in ([files] if isinstance(files, str | Path) else files)]
     with local_files(named, ENDINGS) as places, bundle_folder(run, tracking_uri=tracking_uri) as model:
@@ -142,7 +142,7 @@ def score_files(
     return ScoreResult(scored, pool.workers, time.perf_counter() - began)
 
 
-def _refuse_places(executor: str, address: str | None) -> None:
+def _require_executor(executor: str, address: str | None) -> None:
     if executor not in ("local", "ray"):
         raise ArgumentError(f"the executor is local or ray. Received: {executor!r}", code="invalid_argument")
     if address is not None and executor != "ray":

@@ -64,7 +64,7 @@ def frame_of(
     frame = _without_index(frame, [name for name in time if name not in frame], [n for n in series if n not in frame])
     for name in time:
         if name in frame and isinstance(getattr(frame[name], "dtype", None), pd.PeriodDtype):
-            frame = frame.assign(**{name: _beginnings(pd.PeriodIndex(frame[name]), name)})
+            frame = frame.assign(**{name: _period_starts(pd.PeriodIndex(frame[name]), name)})
     return frame
 
 
@@ -134,12 +134,12 @@ def _without_index(frame: pd.DataFrame, time: list[str], series: list[str]) -> p
         return frame
     rows = frame.reset_index(drop=True)
     for name, level in reversed(found):
-        values = _beginnings(level, name) if isinstance(level, pd.PeriodIndex) else level
+        values = _period_starts(level, name) if isinstance(level, pd.PeriodIndex) else level
         rows.insert(0, name, pd.Series(values.array, index=rows.index))
     return rows
 
 
-def _beginnings(periods: pd.PeriodIndex, name: object) -> pd.DatetimeIndex:
+def _period_starts(periods: pd.PeriodIndex, name: object) -> pd.DatetimeIndex:
     """When periods begin.
 
     Raises:
@@ -147,9 +147,8 @@ def _beginnings(periods: pd.PeriodIndex, name: object) -> pd.DatetimeIndex:
     """
     try:
         found = periods.to_timestamp()
-        wrong = np.flatnonzero(
-            found.to_period(periods.freqstr).asi8 != periods.asi8
-        )  # pandas lets some of them wrap around
+        # Some of them wrap around without an error.
+        wrong = np.flatnonzero(found.to_period(periods.freqstr).asi8 != periods.asi8)
     except (pd.errors.OutOfBoundsDatetime, OverflowError):
         wrong = np.flatnonzero(np.abs(periods.asi8) == np.abs(periods.dropna().asi8).max())
     if len(wrong):
