@@ -27,13 +27,8 @@ from seq2seq_kit.processes import end_with_parent, keep_own_folder, machine, sha
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-_PACKAGES = (
-    "tensorflow",
-    "keras",
-    "numpy",
-    "pandas",
-    "pyarrow",
-)  # what scores, answers and tasks on their way depend on
+# What scores, answers and tasks on their way depend on.
+_PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pyarrow")
 _LISTEN_SECONDS = 1.0  # the longest that a call hears of nothing; a trial that is to be stopped waits as long
 _LOOK_SECONDS = 0.25
 

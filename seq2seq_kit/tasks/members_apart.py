@@ -179,9 +179,8 @@ def fit_apart(
         }
         try:
             _Members(tasks, observers, workers, count).run(pressed)
-        except (
-            KeyboardInterrupt
-        ):  # where Ctrl-C is not noted, as in the background; or a second one, which takes effect at once
+        except KeyboardInterrupt:
+            # Ctrl-C where it is not noted, as in the background; or a second one, which takes effect at once.
             if pressed.is_set():
                 raise
             pressed.set()
