@@ -3,7 +3,9 @@
 import gc
 import os
 import shutil
+import signal
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -27,6 +29,9 @@ from seq2seq_kit.resuming import resume
 from seq2seq_kit.runs import train
 
 pytest_plugins = ["tests.slow"]
+if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background job is born deaf to Ctrl-C, and so would be all that the tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 gc.disable()  # until all tests are collected, see `pytest_collection_finish`
 ROOT = Path(__file__).parent.parent
 # How long an example takes says something of the machine, and nothing of the code.
@@ -151,6 +156,20 @@ def stand_ins(name: str, folder: Path) -> dict[str, Any]:
         (folder / "stand_in.tsv").write_text(text)
         return {"data.source": str(folder / "stand_in.tsv"), "data.test_source": str(folder / "stand_in.tsv")}
     return {}
+
+
+@pytest.hookimpl(wrapper=True)
+def _fail_alone() -> Iterator[Any]:
+    """A Ctrl-C that reached the process of the tests fails the test that sent it, and does not end those that follow."""
+    try:
+        return (yield)
+    except KeyboardInterrupt:
+        if "PYTEST_XDIST_WORKER" not in os.environ:
+            raise
+        pytest.fail("KeyboardInterrupt in the process of the tests")
+
+
+pytest_runtest_setup = pytest_runtest_call = pytest_runtest_teardown = _fail_alone
 
 
 def pytest_collection_finish() -> None:

@@ -76,7 +76,8 @@ def run_worker(task: WorkerTask, pipe: Connection) -> Outcome:
     except tf.errors.OpError as error:
         if task.cluster is None:
             raise
-        told = str(error).splitlines()[0][:200]
+        lines = str(error).splitlines()  # within a graph the reason follows the whole stack of the operation
+        told = next((line for line in lines if "aborted by" in line), lines[0])[:200]
         raise TrainingError(f"worker {task.rank} lost the others: {told}", code=LOST) from None
 
 

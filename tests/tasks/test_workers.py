@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -167,42 +168,83 @@ def test_a_worker_that_never_comes_is_named(tmp_path: Path) -> None:
     assert found.value.code == "worker_missing"
 
 
-def test_two_machines_train_what_one_process_trains(tmp_path: Path) -> None:
-    """Two commands on loopback, as `TF_CONFIG` starts them."""
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    frame = hourly_frame(ROWS)
-    started = []
-    for rank in (0, 1):
-        place = tmp_path / f"{rank}"
-        place.mkdir()
-        frame.to_csv(place / "load.csv", index=False)
-        recipe = shared()
-        recipe["data"]["source"] = "load.csv"
-        (place / "shared.yaml").write_text(json.dumps(recipe))
-        config = json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": rank}})
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-c", "from seq2seq_kit.cli import main; main()", "train", "shared.yaml"],
-                cwd=place,
-                env=os.environ | {"TF_CONFIG": config, "COLUMNS": "200"},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
+class Machine:
+    """A folder with the rows and the recipe, in which commands are started as `TF_CONFIG` asks for: all on loopback."""
+
+    def __init__(self, folder: Path, rank: int, addresses: list[str], recipe: dict[str, Any]) -> None:
+        self.place = folder / f"{rank}"
+        self.place.mkdir()
+        hourly_frame(ROWS).to_csv(self.place / "load.csv", index=False)
+        recipe = recipe | {"data": recipe["data"] | {"source": "load.csv"}}
+        (self.place / "shared.yaml").write_text(json.dumps(recipe))
+        self.config = json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": rank}})
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-u", "-m", "seq2seq_kit", "train", *words],
+            cwd=self.place,
+            env=os.environ | {"TF_CONFIG": self.config, "COLUMNS": "200"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
+
+
+def ended(started: list[subprocess.Popen[str]]) -> list[str]:
+    """What each has printed, once all have ended."""
     try:
-        said = [each.communicate(timeout=500)[0] for each in started]
+        return [each.communicate(timeout=500)[0] for each in started]
     finally:
         for each in started:
-            each.kill()
-    assert [each.returncode for each in started] == [0, 0], said
-    assert "2 workers trained it together: of each batch of 64 every worker computed 32" in said[0]
-    assert "worker 1 has done its share" in said[1]
-    assert not (tmp_path / "1" / "mlruns").exists(), "worker 1 has written a run"
-    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/0/mlruns/mlflow.db")
+            with suppress(ProcessLookupError):
+                os.killpg(each.pid, signal.SIGKILL)
+
+
+def only_run(place: Path) -> tuple[Any, dict[int, float]]:
+    """The run of a store and its losses by epoch."""
+    client = mlflow.MlflowClient(f"sqlite:///{place}/mlruns/mlflow.db")
     (run,) = client.search_runs([each.experiment_id for each in client.search_experiments()])
-    curve = [point.value for point in client.get_metric_history(run.info.run_id, "epoch/loss")]
-    job = open_job(parse_recipe(shared(1)), frame)
+    points = client.get_metric_history(run.info.run_id, "epoch/loss")
+    assert len({point.step for point in points}) == len(points), "an epoch was logged twice"
+    return run, {point.step: point.value for point in points}
+
+
+def curve_of_one(recipe: dict[str, Any]) -> list[float]:
+    recipe = recipe | {"training": recipe["training"] | {"workers": 1}}
+    job = open_job(parse_recipe(recipe), hourly_frame(ROWS))
     seed_everything(job.recipe.seed, deterministic=False)
-    one = job.fit(job.make(), [])
-    np.testing.assert_allclose(curve, [epoch.loss for epoch in one.history], rtol=1e-4)
+    return [epoch.loss for epoch in job.fit(job.make(), []).history]
+
+
+def test_a_machine_that_dies_ends_the_run_which_both_resume_to_what_one_process_trains(tmp_path: Path) -> None:
+    recipe = shared(epochs=20, patience=None, batch_size=8)
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    machines = [Machine(tmp_path, rank, addresses, recipe) for rank in (0, 1)]
+    started = [each.start("shared.yaml") for each in machines]
+    assert started[0].stdout is not None
+    heard = []
+    for line in started[0].stdout:
+        heard.append(line)
+        if line.startswith("epoch") and " 3/20 " in line:
+            break
+    os.killpg(started[1].pid, signal.SIGKILL)
+    told = "".join(heard) + ended(started)[0]
+    assert started[0].returncode == 1, told
+    assert "error[worker_lost]" in told
+    assert "worker 0 lost the others: Collective ops is aborted by: " in told
+    assert f"nobody listens at {addresses[1]} (worker 1)" in told
+    run, before = only_run(machines[0].place)
+    assert run.info.status == "FAILED"
+    assert 3 <= len(before) < 20
+
+    again = [machines[0].start("--resume", run.info.run_id), machines[1].start("shared.yaml")]
+    said = ended(again)
+    assert [each.returncode for each in again] == [0, 0], said
+    assert "2 workers trained it together: of each batch of 8 every worker computed 4" in said[0]
+    assert "worker 1 has done its share" in said[1]
+    assert not (machines[1].place / "mlruns").exists(), "worker 1 has written a run"
+    whole, losses = only_run(machines[0].place)
+    assert (whole.info.run_id, whole.info.status) == (run.info.run_id, "FINISHED")
+    assert before.items() <= losses.items()
+    np.testing.assert_allclose([losses[epoch] for epoch in range(1, 21)], curve_of_one(recipe), rtol=1e-3)
