@@ -71,14 +71,12 @@ def compiled(job: Job[Any, Any, Any]) -> Any:
 
 
 def taken(
-    job: Job[Any, Any, Any], model: Any, step: Callable[[Any], Any], count: int, *, graph: bool = False
+    job: Job[Any, Any, Any], model: Any, step: Callable[[Any], Any], count: int
 ) -> tuple[dict[str, float], list[np.ndarray]]:
-    """Figures and weights after some steps."""
+    """Figures and weights after some steps, which are no graph's: its threads are the process's, and one that waits has one."""
     batches = iter(job.examples.batches("train", BATCH, shuffle_seed=1))
-    # In a graph a worker that waits holds one of the few threads that all graphs of a process share.
-    run = tf.function(step, reduce_retracing=True) if graph else step
     for _ in range(count):
-        run(next(batches))
+        step(next(batches))
     return (
         {name: float(value) for name, value in model.get_metrics_result().items()},
         [np.asarray(weight) for weight in model.variables],
@@ -129,9 +127,7 @@ def test_steps_together_are_those_of_one_process(case: str, workers: int) -> Non
     models = [compiled(job) for _ in range(workers)]
     shared = together(
         workers,
-        lambda group: taken(
-            job, models[group.rank], shared_step(models[group.rank], group), steps, graph=case == "plain"
-        ),
+        lambda group: taken(job, models[group.rank], shared_step(models[group.rank], group), steps),
     )
     for figures, found in shared:
         assert figures == shared[0][0], "workers tell other figures"
