@@ -6,7 +6,7 @@ from typing import Literal
 import keras
 
 from seq2seq_kit.models.acceleration import accelerate
-from seq2seq_kit.models.arguments import boolean, positive_int, units_list
+from seq2seq_kit.models.arguments import boolean, fraction, positive_int, units_list
 from seq2seq_kit.models.blocks import Recurrent, padded_values
 from seq2seq_kit.models.characters import FoldSteps, UnfoldSteps
 from seq2seq_kit.models.keras_compat import Tensor
@@ -21,6 +21,7 @@ def build_tagger(
     input_features: int | None = None,
     tokens: int | None = None,
     embedding_dim: int = 64,
+    token_dropout: float = 0.0,
     characters: int = 0,
     character_steps: int = 16,
     character_dim: int = 16,
@@ -39,6 +40,8 @@ def build_tagger(
         input_features: Columns of the values; None where the model reads tokens.
         tokens: Numbers of tokens in use, padding included; None where the model reads values.
         embedding_dim: Width of a token's learned vector.
+        token_dropout: Share of the tokens whose learned vectors are dropped whole in training, in [0, 1): what a model learns to
+            tell by characters and neighbours it can also tell of a token that training never saw.
         characters: Numbers of characters in use, padding included.
         character_steps: Characters of a token that are read.
         character_dim: Width of a character's learned vector.
@@ -80,6 +83,8 @@ def build_tagger(
         numbers = keras.Input((None,), dtype="int32", name="tokens")
         read = keras.layers.Embedding(positive_int("tokens", tokens), embedding_dim, name="token_embedding")(numbers)
         inputs = [numbers]
+        if fraction("token_dropout", token_dropout):
+            read = keras.layers.Dropout(token_dropout, noise_shape=(None, None, 1), name="token_dropout")(read)
         if character_units:
             letters = keras.Input((None, character_steps), dtype="int32", name="characters")
             inputs.append(letters)

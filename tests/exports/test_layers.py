@@ -167,7 +167,14 @@ def test_padding_is_the_same_where_every_step_is_given() -> None:
 def test_a_tagger_reads_tokens_and_their_characters() -> None:
     letters = np.sort(RNG.integers(0, 5, size=(4, 9, 6)), axis=-1)[..., ::-1] * (TOKENS[..., None] > 0)
     model = models.build_tagger(
-        labels=4, tokens=9, characters=5, character_steps=6, character_units=3, bidirectional=True, embedding_dim=4
+        labels=4,
+        tokens=9,
+        characters=5,
+        character_steps=6,
+        character_units=3,
+        bidirectional=True,
+        embedding_dim=4,
+        token_dropout=0.3,
     )
     assert difference(model, [TOKENS, letters.astype(np.int32)]) < CLOSE
 

@@ -71,6 +71,8 @@ class Case:
         if self.get("character_units"):
             names += ["characters", "characters_fold", "character_embedding", "spelling", "characters_unfold"]
             names += ["token_and_spelling"]
+        if self.get("token_dropout"):
+            names += ["token_dropout"]
         return names
 
     def inputs(self, steps: int = 6) -> list[np.ndarray]:
@@ -102,6 +104,7 @@ CASES = [
     tokens("tokens, gru, stacked", cell="gru", units=[5, 3]),
     tokens("tokens, both directions", bidirectional=True, units=[4, 3], dropout=0.3),
     tokens("spelled", **SPELLED),
+    tokens("spelled, tokens dropped", **SPELLED, token_dropout=0.5),
     tokens("spelled, both directions, gru", **SPELLED, bidirectional=True, cell="gru"),
     values("values"),
     values("values, both directions, stacked", bidirectional=True, units=(4, 3), kernel_l2=0.01),
@@ -208,6 +211,7 @@ NO_COUNT = [0, -1, 2.0, "5", True]
         (tokens("t"), "units", [[], 5, "5", None]),
         (tokens("t"), "cell", ["rnn", None]),
         (tokens("t"), "bidirectional", [1, None]),
+        (tokens("t"), "token_dropout", [1, -0.1, None, True]),
         (tokens("t"), "dropout", [1, -0.1]),
         (tokens("t"), "recurrent_dropout", [1.0, None]),
         (tokens("t"), "kernel_l2", [-1, None]),
@@ -218,3 +222,15 @@ def test_a_bad_argument_is_refused_by_name_and_value(case: Case, name: str, bads
     for bad in bads:
         with pytest.raises(ArgumentError, match=rf"{name} must be .*Received: {name}="):
             Case("bad", case.arguments | {name: bad}).model()
+
+
+def test_a_dropped_token_is_dropped_whole_and_in_training_only() -> None:
+    model = tokens("dropped", token_dropout=0.5).model()
+    read = keras.Model(model.inputs[0], model.get_layer("token_dropout").output)
+    numbers = np.tile(np.arange(1, 9, dtype=np.int32), (50, 1))
+    vectors = np.asarray(read(numbers, training=False))
+    drawn = np.asarray(read(numbers, training=True))
+    dropped = (drawn == 0).all(axis=-1)
+    assert 0.4 < dropped.mean() < 0.6
+    assert len(np.unique(dropped, axis=0)) > 20, "each sequence draws for itself"
+    np.testing.assert_allclose(drawn[~dropped], 2 * vectors[~dropped], rtol=1e-6)

@@ -11,6 +11,7 @@ from seq2seq_kit.recipe.fields import (
     SPLIT,
     Columns,
     Data,
+    Fraction,
     Name,
     Recipe,
     RecurrentModel,
@@ -64,6 +65,10 @@ class TagTokensModel(TagModel):
     """The same, on tokens."""
 
     embedding_dim: Steps = Field(64, description="Width of a token's learned vector.")
+    token_dropout: Fraction = Field(
+        0.0,
+        description="Share of the tokens whose learned vectors are dropped whole in training, for tokens never seen.",
+    )
     character_units: Annotated[int, Field(ge=0, le=MOST)] = Field(
         0,
         description="Units of a recurrent layer that reads each token's characters, in each direction; 0: no such layer.",
