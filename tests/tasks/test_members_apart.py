@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -150,7 +151,6 @@ def test_a_killed_process_goes_on_once_and_ctrl_c_keeps_what_has_finished(
 
     started: list[Any] = []
     killed: list[int] = []
-    pressed: list[int] = []
     start = LocalExecutor.start
 
     def noted(self: LocalExecutor, task: Any) -> Any:
@@ -159,18 +159,26 @@ def test_a_killed_process_goes_on_once_and_ctrl_c_keeps_what_has_finished(
 
     monkeypatch.setattr(LocalExecutor, "start", noted)
 
-    def disturb(epoch: Epoch) -> None:
-        if epoch.member == 1 and epoch.number == 1 and not killed:
-            killed.append(started[0].pid)
-            os.kill(started[0].pid, signal.SIGKILL)
-        if (
-            epoch.member == 3 and not pressed
-        ):  # a second one would take effect at once, here in the process of the tests
-            pressed.append(epoch.number)
-            os.kill(os.getpid(), signal.SIGINT)
+    def first_has_ended() -> bool:
+        state = Checkpoint(started[0].task.checkpoint).load()
+        return state is not None and state.ended
 
-    frame, store = hourly_frame(ROWS), str(tmp_path / "mlruns")
-    cut = train_unseen(rough(3, epochs=3), data=frame, tracking_uri=store, workers=2, reporter=Watched(disturb))
+    def disturb(epoch: Epoch) -> None:
+        if epoch.number != 1 or epoch.member == 2:
+            return
+        last = next(each for each in reversed(started) if each.task.place == epoch.member - 1)
+        if epoch.member == 3:
+            os.kill(last.pid, signal.SIGSTOP)  # it must not end before the first one, which was begun twice
+            until = time.monotonic() + 300
+            while not first_has_ended() and time.monotonic() < until:
+                time.sleep(0.05)
+            os.kill(os.getpid(), signal.SIGINT)
+        elif not killed:
+            killed.append(last.pid)
+            os.kill(last.pid, signal.SIGKILL)
+
+    frame, store, recipe = hourly_frame(ROWS), str(tmp_path / "mlruns"), rough(3, epochs=12)
+    cut = train_unseen(recipe, data=frame, tracking_uri=store, workers=2, reporter=Watched(disturb))
     assert cut.interrupted
     assert [each.task.place for each in started].count(0) == 2, "the first member was not started again"
     assert len(cut.fit.members) in (1, 2)
@@ -181,8 +189,8 @@ def test_a_killed_process_goes_on_once_and_ctrl_c_keeps_what_has_finished(
     client = mlflow.MlflowClient(whole.tracking_uri)
     for member in (1, 2, 3):
         steps = [point.step for point in client.get_metric_history(whole.run_id, f"epoch/member_{member}_val_loss")]
-        assert steps == [1, 2, 3], "each epoch is logged once, also of a process that was killed"
-    straight = train_unseen(rough(3, epochs=3), data=frame, tracking_uri=store)
+        assert steps == list(range(1, 13)), "each epoch is logged once, also of a process that was killed"
+    straight = train_unseen(recipe, data=frame, tracking_uri=store)
     for ours, theirs in zip(weights_of(whole), weights_of(straight), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
 
