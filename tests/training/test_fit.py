@@ -19,11 +19,12 @@ from seq2seq_kit.data.windows.prepare import prepare
 from seq2seq_kit.errors import ArgumentError, TrainingError
 from seq2seq_kit.models.inference import compile_forward
 from seq2seq_kit.recipe.fields import Recipe, Training
+from seq2seq_kit.tasks import open_job
 from seq2seq_kit.training.estimating import estimate_seconds
 from seq2seq_kit.training.fit import Epoch, Fit, Observer, fit, seed_everything
 from seq2seq_kit.training.objective import optimizer_of, value_loss
 from tests import forked
-from tests.conftest import autoencode_recipe, build_model, forecast_recipe, hourly_frame
+from tests.conftest import autoencode_recipe, build_model, forecast_recipe, hourly_frame, spelled_lines
 from tests.untyped import parse_recipe
 
 
@@ -473,3 +474,30 @@ def test_an_estimate_is_of_steps_that_were_taken_and_leaves_nothing_behind(monke
 
     steps = recipe.training.epochs * prepared.count("train") / recipe.training.batch_size
     assert estimate_seconds(model, Slow(), recipe.training) > max(quiet, 0.05 * steps)
+
+
+def test_an_estimate_takes_sequences_of_every_length() -> None:
+    """In order, as they are evaluated, the shortest ones come first."""
+    lines = [line.split("\t") for line in spelled_lines(400).splitlines() if line]
+    rng = np.random.default_rng(0)
+    sequence = np.repeat(np.arange(len(lines)), rng.integers(1, 9, size=len(lines)))[: len(lines)]
+    frame = pd.DataFrame({"letter": [line[0] for line in lines], "kind": [line[1] for line in lines], "of": sequence})
+    data = {"tokens": "letter", "labels": "kind", "series": "of"}
+    recipe = parse_recipe({"task": "tag", "name": "lengths", "data": data, "training": {"batch_size": 8, "epochs": 1}})
+    job = open_job(recipe, frame)
+    lengths: list[int] = []
+
+    class Noted:
+        def count(self, part: str) -> int:
+            return int(job.examples.count(part))
+
+        def batches(self, part: str, batch_size: int, **how: Any) -> Any:
+            for batch in job.examples.batches(part, batch_size, **how):
+                lengths.append(batch[1].shape[1])
+                yield batch
+
+    seconds = estimate_seconds(job.make(), Noted(), recipe.training)
+    taken, ordered = lengths.copy(), [batch[1].shape[1] for batch in job.examples.batches("train", 8)]
+    assert seconds > 0
+    assert np.mean(taken) > np.mean(ordered[: len(taken)]) + 1
+    assert abs(np.mean(taken) - np.mean(ordered)) < 2
