@@ -491,8 +491,11 @@ def test_an_estimate_takes_sequences_of_every_length() -> None:
         def count(self, part: str) -> int:
             return int(job.examples.count(part))
 
-        def batches(self, part: str, batch_size: int, **how: Any) -> Any:
-            for batch in job.examples.batches(part, batch_size, **how):
+        def arrays(self, part: str, numbers: np.ndarray) -> list[np.ndarray]:
+            return job.examples.arrays(part, numbers)
+
+        def batches(self, part: str, batch_size: int, *, shuffle_seed: int | None = None, first_epoch: int = 0) -> Any:
+            for batch in job.examples.batches(part, batch_size, shuffle_seed=shuffle_seed, first_epoch=first_epoch):
                 lengths.append(batch[1].shape[1])
                 yield batch
 
