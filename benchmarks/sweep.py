@@ -3,6 +3,7 @@
     python benchmarks/sweep.py                  # wall time, alternating, three rounds, about twenty minutes on 2 cores
     python benchmarks/sweep.py --memory         # resident memory after each of 50 small trials
     python benchmarks/sweep.py --executor ray   # two workers on Ray beside two local ones, alternating
+    python benchmarks/sweep.py --executor ray --stride 1 --trials 16   # trials that take about four times as long
     python benchmarks/sweep.py --sleeping 200   # trials that only sleep and tell, on so many workers of Ray
     python benchmarks/sweep.py --sleeping 200 --actors 8   # as many messages, from fewer processes
 
@@ -56,6 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=0, help="default: 20, with --memory 50")
+    parser.add_argument("--stride", type=int, default=4, help="of the windows: 1 makes trials about four times as long")
     parser.add_argument("--memory", action="store_true", help="measure memory instead of time")
     parser.add_argument("--executor", choices=["local", "ray"], default="local", help="ray: beside local processes")
     parser.add_argument("--sleeping", type=int, metavar="WORKERS", help="a simulation; see benchmarks/sleeping.py")
@@ -64,7 +66,7 @@ def main() -> None:
     options = parser.parse_args()
     trials = options.trials or (50 if options.memory else 20)
     if options.one:
-        recipe = _recipe(trials, memory=options.memory)
+        recipe = _recipe(trials, memory=options.memory, stride=options.stride)
         if options.one == "kerastuner":
             measured = measure_kerastuner(recipe)
         else:
@@ -79,15 +81,15 @@ def main() -> None:
     elif options.memory:
         report_memory(trials)
     else:
-        report_time(trials, options.rounds, "ray" if options.executor == "ray" else "kerastuner")
+        report_time(trials, options.rounds, "ray" if options.executor == "ray" else "kerastuner", options.stride)
 
 
-def report_time(trials: int, rounds: int, other: str) -> None:
+def report_time(trials: int, rounds: int, other: str, stride: int) -> None:
     """Wall time, memory and best value of both, alternating."""
     found: dict[str, list[dict[str, Any]]] = {"kit": [], other: []}
     for _ in range(rounds):
         for who, runs in found.items():
-            runs.append(in_own_process(who, trials))
+            runs.append(in_own_process(who, trials, stride=stride))
             print(f"<!-- {who}: {json.dumps({k: v for k, v in runs[-1].items() if k != 'memories'})} -->", flush=True)
     print(
         "| sweep | search, s: median (range) | all, s: median (range) | all processes together, MB | "
@@ -120,18 +122,19 @@ def _spread(values: list[float]) -> str:
     return f"{statistics.median(values):.0f} ({min(values):.0f} to {max(values):.0f})"
 
 
-def _recipe(trials: int, *, memory: bool) -> dict[str, Any]:
+def _recipe(trials: int, *, memory: bool, stride: int) -> dict[str, Any]:
     sweep = {**RECIPE["sweep"], "max_trials": trials}
     if not memory:
-        return {**RECIPE, "sweep": sweep}
+        return {**RECIPE, "data": {**RECIPE["data"], "window_stride": stride}, "sweep": sweep}
     data = {**RECIPE["data"], "input_steps": 24, "window_stride": 24}
     training = {**RECIPE["training"], "epochs": 1}
     return {**RECIPE, "data": data, "training": training, "sweep": {**sweep, "space": MEMORY_SPACE, "tuner": "grid"}}
 
 
-def in_own_process(who: str, trials: int, *, memory: bool = False) -> dict[str, Any]:
+def in_own_process(who: str, trials: int, *, memory: bool = False, stride: int = 4) -> dict[str, Any]:
     """One sweep in a fresh interpreter and an empty folder."""
-    command = [sys.executable, __file__, "--one", who, "--trials", str(trials), *(["--memory"] if memory else [])]
+    command = [sys.executable, __file__, "--one", who, "--trials", str(trials), "--stride", str(stride)]
+    command += ["--memory"] if memory else []
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     paths = [str(Path(__file__).resolve().parent.parent), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))

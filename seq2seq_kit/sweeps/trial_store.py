@@ -80,6 +80,7 @@ class TrialStore:
     def __init__(self, tracking: Tracking, record: RunRecord, recipe: Recipe, defaults: Mapping[str, object]) -> None:
         self.tracking, self.record, self.recipe, self.defaults = tracking, record, recipe, defaults
         self.entries: dict[int, StoredTrial] = {}
+        self._recipes: dict[int, Recipe] = {}
         self.events = 0  # calls of the tuner
         self.digest, self.ended, self.tested, self.seconds = "", "", 0, 0.0
 
@@ -101,7 +102,7 @@ class TrialStore:
 
     def keep(self, recipe: Recipe) -> None:
         """Stores the recipe that the sweep continues with."""
-        self.recipe = recipe
+        self.recipe, self._recipes = recipe, {}
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / RECIPE).write_text(dump_recipe(recipe), encoding="utf-8")
             self.record.files(Path(folder))
@@ -193,7 +194,7 @@ class TrialStore:
         )
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "fits.json").write_text(json.dumps([fit.to_json() for fit in fits]), encoding="utf-8")
-            own = trial_recipe(self.recipe, entry.trial.values)
+            own = self._recipe_of(entry.trial)
             (Path(folder) / "recipe.yaml").write_text(dump_recipe(own), encoding="utf-8")
             entry.record.files(Path(folder))
         if bundle:
@@ -218,9 +219,15 @@ class TrialStore:
 
     def duplicate_of(self, entry: StoredTrial) -> Trial | None:
         """A finished trial of the same recipe: a grid repeats the recipe as it stands."""
-        own = trial_recipe(self.recipe, entry.trial.values)
+        own = self._recipe_of(entry.trial)
         finished = (other for other in self.trials if other.state == "finished")
-        return next((other for other in finished if trial_recipe(self.recipe, other.values) == own), None)
+        return next((other for other in finished if self._recipe_of(other) == own), None)
+
+    def _recipe_of(self, trial: Trial) -> Recipe:
+        """The recipe of a trial, which is made once: each new trial is compared with all before it."""
+        if trial.number not in self._recipes:
+            self._recipes[trial.number] = trial_recipe(self.recipe, trial.values)
+        return self._recipes[trial.number]
 
     def fits(self, entry: StoredTrial) -> list[Fit]:
         """The fits of a finished or pruned trial, one for each fold."""
