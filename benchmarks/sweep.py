@@ -3,7 +3,7 @@
     python benchmarks/sweep.py                  # wall time, alternating, three rounds, about twenty minutes on 2 cores
     python benchmarks/sweep.py --memory         # resident memory after each of 50 small trials
     python benchmarks/sweep.py --executor ray   # two workers on Ray beside two local ones, alternating
-    python benchmarks/sweep.py --executor ray --stride 1 --trials 16   # trials that take about four times as long
+    python benchmarks/sweep.py --executor ray --stride 1 --trials 16   # trials that take twice as long
     python benchmarks/sweep.py --sleeping 200   # trials that only sleep and tell, on so many workers of Ray
     python benchmarks/sweep.py --sleeping 200 --actors 8   # as many messages, from fewer processes
 
@@ -31,6 +31,7 @@ SPACE: dict[str, Any] = {
     "model.decoder_units": {"choice": [[16], [32], [64]]},
     "training.epochs": {"int": {"min_value": 3, "max_value": 9, "step": 3}},
 }
+STRIDE = 4
 RECIPE: dict[str, Any] = {
     "task": "forecast",
     "name": "sweep_benchmark",
@@ -43,7 +44,7 @@ RECIPE: dict[str, Any] = {
         "input_steps": 100,
         "output_steps": 10,
         "missing": "interpolate",
-        "window_stride": 4,
+        "window_stride": STRIDE,
     },
     "model": {"encoder_units": [32], "decoder_units": [32]},
     "training": {"learning_rate": 5e-3, "batch_size": 64, "epochs": 5, "patience": None},
@@ -57,7 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=0, help="default: 20, with --memory 50")
-    parser.add_argument("--stride", type=int, default=4, help="of the windows: 1 makes trials about four times as long")
+    parser.add_argument("--stride", type=int, default=STRIDE, help="of the windows: 1 makes trials take twice as long")
     parser.add_argument("--memory", action="store_true", help="measure memory instead of time")
     parser.add_argument("--executor", choices=["local", "ray"], default="local", help="ray: beside local processes")
     parser.add_argument("--sleeping", type=int, metavar="WORKERS", help="a simulation; see benchmarks/sleeping.py")
@@ -131,7 +132,7 @@ def _recipe(trials: int, *, memory: bool, stride: int) -> dict[str, Any]:
     return {**RECIPE, "data": data, "training": training, "sweep": {**sweep, "space": MEMORY_SPACE, "tuner": "grid"}}
 
 
-def in_own_process(who: str, trials: int, *, memory: bool = False, stride: int = 4) -> dict[str, Any]:
+def in_own_process(who: str, trials: int, *, memory: bool = False, stride: int = STRIDE) -> dict[str, Any]:
     """One sweep in a fresh interpreter and an empty folder."""
     command = [sys.executable, __file__, "--one", who, "--trials", str(trials), "--stride", str(stride)]
     command += ["--memory"] if memory else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from seq2seq_kit.recipe.fields import FitSettings
@@ -28,8 +29,9 @@ def estimate_seconds(model: keras.Model, examples: Examples, training: FitSettin
 
     count = examples.count("train")
     size = min(training.batch_size, count)
-    # In their own order sequences are sorted by length, and the first ones are the shortest.
-    batches = iter(examples.batches("train", size, shuffle_seed=0))
+    # Sequences of any length are sorted by it, the shortest first; windows are read as they lie, which is less from a disk.
+    seed = 0 if any(None in tensor.shape[1:] for tensor in model.inputs) else None
+    batches = (batch for _ in repeat(None) for batch in examples.batches("train", size, shuffle_seed=seed))
     before = [variable.numpy() for variable in model.variables]
 
     # Traced once for sequences of any length; a batch of another length would be traced while the clock runs.

@@ -73,8 +73,9 @@ def compiled(job: Job[Any, Any, Any]) -> Any:
 def taken(
     job: Job[Any, Any, Any], model: Any, step: Callable[[Any], Any], count: int
 ) -> tuple[dict[str, float], list[np.ndarray]]:
-    """Figures and weights after some steps, which are no graph's: its threads are the process's, and one that waits has one."""
+    """Figures and weights after some steps."""
     batches = iter(job.examples.batches("train", BATCH, shuffle_seed=1))
+    # Not in a graph: there a worker that waits holds one of the process's threads, of which tests have one.
     for _ in range(count):
         step(next(batches))
     return (
