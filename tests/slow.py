@@ -1,7 +1,11 @@
-"""Which tests are slow because they were measured so: `tests/slow.txt`, which `pytest -m "not slow" --add-slow SECONDS` adds to.
+"""Which tests are slow or long because they were measured so: the lists `tests/slow.txt` and `tests/long.txt`.
 
-Seconds of a processor are counted, which say less of the machine's other work than those of a clock. A test that is slow for what
-it does (it trains, starts processes, servers or a browser) says so itself.
+`pytest -m "not slow" --add-slow SECONDS` adds to the first one. Seconds of a processor are counted, which say less of the
+machine's other work than those of a clock. A test that is slow for what it does (it trains, starts processes, servers or a
+browser) says so itself.
+
+A long test is a slow one whose subject quicker tests have, wholly or in parts: a second case of its kind, or one more way to
+the same end. `pytest` leaves those out and `pytest -m ""` takes them; what is asked for by name runs, long or not.
 """
 
 import time
@@ -10,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-LISTED = Path(__file__).with_suffix(".txt")
+LISTED, LONG = Path(__file__).with_name("slow.txt"), Path(__file__).with_name("long.txt")
 _BEGAN = pytest.StashKey[float]()
 
 
@@ -23,19 +27,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks what is listed; a name that no test has any more is refused, so that the list cannot rot."""
-    listed = set(LISTED.read_text(encoding="utf-8").splitlines())
-    for item in items:
-        if item.nodeid in listed:
-            item.add_marker(pytest.mark.slow)
-    if any("::" in each for each in config.args):
-        return  # some tests of a file
+    """Marks what is listed; a name that no test has any more is refused, so that the lists cannot rot."""
+    by_name = any("::" in each for each in config.args)  # some tests of a file
+    for file, marks in {LISTED: [pytest.mark.slow], LONG: [pytest.mark.slow, pytest.mark.long]}.items():
+        listed = set(file.read_text(encoding="utf-8").splitlines())
+        for item in items:
+            if item.nodeid in listed:
+                for mark in marks[:1] if by_name else marks:
+                    item.add_marker(mark)
+        if not by_name:
+            _require(listed, file, config.args, items)
+
+
+def _require(listed: set[str], file: Path, args: list[str], items: list[pytest.Item]) -> None:
+    """Of the files that are collected all that is listed is there."""
     collected, files = {item.nodeid for item in items}, {item.nodeid.split("::")[0] for item in items}
-    whole = {Path(each).resolve() for each in config.args} & {LISTED.parent, LISTED.parent.parent}
+    whole = {Path(each).resolve() for each in args} & {file.parent, file.parent.parent}
     gone = sorted(each for each in listed - collected if whole or each.split("::")[0] in files)
     if gone:
         raise pytest.UsageError(
-            f"{LISTED} lists {len(gone)} tests that are not there, such as {gone[0]}: remove the lines"
+            f"{file} lists {len(gone)} tests that are not there, such as {gone[0]}: remove the lines"
         )
 
 
