@@ -3,6 +3,7 @@
     python benchmarks/score.py                                  # one file of 1 and of 10 million rows, one process
     python benchmarks/score.py --rows 100000000 --files 10 --workers 2 --verbs predict
     python benchmarks/score.py --rows 1000000 --in-turn         # 100 series that take turns
+    python benchmarks/score.py --apart --workers 2              # 100 series one after the other, shared by two processes
 
 The files (hours of two columns, in row groups of 262,144 rows; several are copies of one) are generated in a temporary
 folder. The models (LSTMs of 32 units, 48 rows to 12, and an autoencoder of 24 rows) are trained for an epoch first. Each line is
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--verbs", nargs="+", choices=list(VERBS), default=["predict", "detect", "encode --stride 24"])
     parser.add_argument("--in-turn", action="store_true", help="100 series, a row of each after the other")
+    parser.add_argument("--apart", action="store_true", help="100 series, one after the other")
     parser.add_argument("--folder", type=Path, help="for the files; default: the system's temporary folder")
     parser.add_argument("--one", nargs=4, metavar=("VERB", "MODEL", "FILES", "WORKERS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -52,13 +54,14 @@ def main() -> None:
         score(verb, model, Path(files), int(workers))
         return
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        models = train_models(Path(folder), by_series=options.in_turn)
+        models = train_models(Path(folder), by_series=options.in_turn or options.apart)
         print("| verb | rows | files | processes | seconds | rows/s | rows of answers | peak memory, MB |")
         print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
         for rows in options.rows:
             files = Path(folder) / str(rows)
             files.mkdir()
-            write_rows(files / "0.parquet", rows // options.files, 100 if options.in_turn else 0)
+            series = 100 if options.in_turn or options.apart else 0
+            write_rows(files / "0.parquet", rows // options.files, series, apart=options.apart)
             for number in range(1, options.files):
                 shutil.copyfile(files / "0.parquet", files / f"{number}.parquet")
             for verb in options.verbs:
@@ -93,16 +96,17 @@ def train_models(folder: Path, *, by_series: bool) -> dict[str, Path]:
     return found
 
 
-def write_rows(path: Path, rows: int, series: int) -> None:
-    """Hours with a daily wave; of several series a row of each after the other."""
+def write_rows(path: Path, rows: int, series: int, *, apart: bool = False) -> None:
+    """Hours with a daily wave; of several series a row of each after the other, or one series `apart` from the next."""
     writer: pq.ParquetWriter | None = None
     for first in range(0, rows, GROUP):
         number = np.arange(first, min(first + GROUP, rows))
-        hours, rng = number // max(series, 1), np.random.default_rng(first)
+        rng, count = np.random.default_rng(first), max(series, 1)
+        site, hours = np.divmod(number, -(-rows // count)) if apart else (number % count, number // count)
         wave = np.sin(2 * np.pi * (hours % 24) / 24)
         columns: dict[str, Any] = {"time": np.datetime64("1990-01-01", "us") + hours * np.timedelta64(1, "h")}
         if series:
-            columns["site"] = pa.array(np.char.add("s", (number % series).astype(str))).dictionary_encode()
+            columns["site"] = pa.array(np.char.add("s", site.astype(str))).dictionary_encode()
         columns["load"] = 100 + 30 * wave + rng.normal(scale=3, size=len(number))
         columns["heat"] = 10 - 5 * wave + rng.normal(scale=0.5, size=len(number))
         table = pa.table(columns)

@@ -24,7 +24,7 @@ _ONE_FILE = {  # options of a verb that are about a single table
 
 def take_many(verb: argparse.ArgumentParser) -> None:
     """What a verb takes where its `--out` is a folder."""
-    about = "processes, where --out is a folder (a file of answers for each file of --data); default: the cores"
+    about = "processes, where --out is a folder (a file of answers for each file of --data, one alone is shared); default: cores"
     verb.add_argument("--workers", type=int, metavar="N", help=about)
     about = "where they run; ray: on the nodes of a cluster; default: local"
     verb.add_argument("--executor", choices=["local", "ray"], help=about)

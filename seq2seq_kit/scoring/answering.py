@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,8 @@ from seq2seq_kit.data.sources.files import Place, joined
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.scoring.disk import down, writing
 from seq2seq_kit.scoring.journal import digest_of
-from seq2seq_kit.scoring.large import MOST_NOTES, LargeFile, Told
+from seq2seq_kit.scoring.large import MOST_NOTES, LargeFile
+from seq2seq_kit.scoring.messages import Answered, Told
 from seq2seq_kit.scoring.scorer import Scorer
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class FileTask:
         target: The answers of before.
         answers: Digest that they had; others are made anew.
         model: Digest of the model that all files are to be scored with; empty for whichever stands there.
+        processes: That may share the series of a file that is read by row groups.
     """
 
     place: Place
@@ -48,6 +50,11 @@ class FileTask:
     target: Path | None = None
     answers: str = ""
     model: str = ""
+    processes: int = 1
+
+    def answer(self, scorer: Scorer, told: Told) -> Answered:
+        """See `answer_file`."""
+        return answer_file(scorer, self, told)
 
     def clear(self) -> None:
         """Removes what a process that was ended may have left."""
@@ -60,31 +67,6 @@ class FileTask:
             return self.target is not None and digest_of(self.target) == self.answers
         except OSError:
             return False
-
-
-@dataclass(frozen=True)
-class Answered:
-    """Answers that stand in the partial file.
-
-    Attributes:
-        digest: Of the rows.
-        kept: Whether they are those that it was done with before; then nothing was written.
-        rows: That were read.
-        written: Rows of the answers.
-        size: Bytes of them.
-        seconds: That it took.
-        notes: What was done to the rows, warnings and findings.
-        answers: Digest of the answers.
-    """
-
-    digest: str
-    kept: bool = False
-    rows: int = 0
-    written: int = 0
-    size: int = 0
-    seconds: float = 0.0
-    notes: list[str] = field(default_factory=list)
-    answers: str = ""
 
 
 def answer_file(scorer: Scorer, task: FileTask, told: Told) -> Answered:
@@ -107,7 +89,7 @@ def answer_file(scorer: Scorer, task: FileTask, told: Told) -> Answered:
     try:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always", UserWarning)
-            rows, written = _write(scorer, task, told, notes)
+            rows, written, processes = _write(scorer, task, told, notes)
         _refuse_changes(scorer, task, digest)
         answers = digest_of(task.partial)
     except BaseException:
@@ -116,7 +98,8 @@ def answer_file(scorer: Scorer, task: FileTask, told: Told) -> Answered:
     notes += [str(each.message) for each in warned if issubclass(each.category, UserWarning)]
     size = task.partial.stat().st_size
     seconds = time.perf_counter() - began
-    return Answered(digest, False, rows, written, size, seconds, list(dict.fromkeys(notes))[:MOST_NOTES], answers)
+    notes = list(dict.fromkeys(notes))[:MOST_NOTES]
+    return Answered(digest, False, rows, written, size, seconds, notes, answers, processes)
 
 
 def _refuse_changes(scorer: Scorer, task: FileTask, digest: str) -> None:
@@ -141,12 +124,13 @@ def _digest(place: Place) -> str:
         ) from None
 
 
-def _write(scorer: Scorer, task: FileTask, told: Told, notes: list[str]) -> tuple[int, int]:
-    """Writes the answers; how many rows were read, and how many written."""
+def _write(scorer: Scorer, task: FileTask, told: Told, notes: list[str]) -> tuple[int, int, int]:
+    """Writes the answers; how many rows were read, how many written, and by how many processes."""
     folder = task.partial.with_suffix(_ROWS)
-    large = LargeFile.of(scorer, task.place, told, notes, most=task.most, folder=folder)
+    large = LargeFile.of(scorer, task.place, told, notes, most=task.most, folder=folder, processes=task.processes)
     if large is not None:
-        return large.file.rows, _write_pieces(large.answers(), task.partial)
+        written = _write_pieces(large.answers(), task.partial)
+        return large.file.rows, written, large.processes
     frame = _read(scorer, task.place)
     told(0, 0.0)
     answer, told_of_it = scorer.answer(frame, task.place.shown)
@@ -159,7 +143,7 @@ def _write(scorer: Scorer, task: FileTask, told: Told, notes: list[str]) -> tupl
             answer.to_parquet(task.partial, index=False)
         down(task.partial)
     told(len(frame), 1.0)
-    return len(frame), len(answer)
+    return len(frame), len(answer), 1
 
 
 def _read(scorer: Scorer, place: Place) -> pd.DataFrame:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,9 @@ from seq2seq_kit.recipe.fields import Data, HorizonData
 from seq2seq_kit.recipe.source_rules import PARQUET
 from seq2seq_kit.scoring.cutting import Series, cut_newest, cut_windows
 from seq2seq_kit.scoring.cutting_events import cut_detection
+from seq2seq_kit.scoring.messages import Told
 from seq2seq_kit.scoring.scorer import Scorer
+from seq2seq_kit.scoring.sharing import open_sharing
 from seq2seq_kit.scoring.stretches import Stretch, frame_of_rows, stretches_of
 
 if TYPE_CHECKING:
@@ -36,10 +38,9 @@ _ROW = re.compile(r"\brow (\d+)\b")
 # does not know, or that end without a value, only a forecast leaves out of a table.
 _OTHERS_MAY = ("series_too_short",)
 _OTHERS_FORECAST = (*_OTHERS_MAY, "unknown_series", "missing_inputs")
-Told = Callable[[int, float], None]  # rows that are read, and which share of the file that is
 
 
-@dataclass(frozen=True)
+@dataclass
 class LargeFile:
     """A Parquet file of more rows than are held at a time.
 
@@ -52,6 +53,7 @@ class LargeFile:
         folder: For rows that have to be sorted by series.
         told: See `answer_file`.
         notes: What was done to the rows; grows while they are read.
+        processes: That may share its series, and once they are read, that have; 1: this one alone.
     """
 
     scorer: Scorer
@@ -62,10 +64,11 @@ class LargeFile:
     folder: Path
     told: Told
     notes: list[str]
+    processes: int = 1
 
     @classmethod
     def of(
-        cls, scorer: Scorer, place: Place, told: Told, notes: list[str], *, most: int, folder: Path
+        cls, scorer: Scorer, place: Place, told: Told, notes: list[str], *, most: int, folder: Path, processes: int = 1
     ) -> LargeFile | None:
         """The file, if it is one of more than `most` rows that need not be read as a whole; `folder`: see `stretches_of`."""
         bundle = scorer.bundle
@@ -77,7 +80,7 @@ class LargeFile:
         empty = file.metadata.schema.to_arrow_schema().empty_table().to_pandas(ignore_metadata=True)
         ignored = bundle.ignored_columns(empty)
         columns = [name for name in file.columns if name not in ignored]
-        made = cls(scorer, place, file, columns, most, folder, told, notes)
+        made = cls(scorer, place, file, columns, most, folder, told, notes, processes)
         if made.why_whole(series=bool(made.series)):
             notes.append(f"{place.shown} was read as a whole, in memory: {made.why_whole(series=False)}")
             return None
@@ -116,20 +119,45 @@ class LargeFile:
         why: DataError | None = None
         found = False
         with stretches_of(self.file, self.columns, self.series, most=self._held, folder=self.folder) as stretches:
-            done = 0
-            for stretch in stretches:
+            for answers, notes in self._answered(stretches):
                 try:
-                    for answer in self._of_stretch(self._counted(stretch, done)):
+                    for answer in answers:
                         found = True
                         yield answer
                 except DataError as error:
                     if len(stretches) == 1 or not self._others_may(error):
                         raise
-                    self._note([f"left out: {error}"])
+                    self._note([*notes, f"left out: {error}"])
                     why = why or error
-                done += stretch.rows
+                else:
+                    self._note(notes)
         if not found and why is not None:
             raise why
+
+    def _answered(self, stretches: Sequence[Stretch]) -> Iterator[tuple[Iterator[pd.DataFrame], list[str]]]:
+        """The answers to each stretch, which may end with an error, and the notes, which are there when they have ended."""
+        self.processes = min(self.processes, len(stretches))
+        if self.processes > 1:
+            sent = replace(self, told=_unheard, notes=[])
+            with open_sharing(
+                sent, self.scorer, self.processes, folder=self.folder, told=self.told, rows=self.file.rows
+            ) as shared:
+                yield from shared.each(stretches)
+            return
+        done = 0
+        for stretch in stretches:
+            notes = list[str]()
+
+            def told(read: int, share: float, done: int = done) -> None:
+                self.told(done + read, (done + read) / self.file.rows)
+
+            yield self.answers_to(stretch, told, notes), notes
+            done += stretch.rows
+
+    def answers_to(self, stretch: Stretch, told: Told, notes: list[str]) -> Iterator[pd.DataFrame]:
+        """The answers to a stretch; what was done to its rows is added to the notes."""
+        one = replace(self, told=told, notes=notes)
+        return one._of_stretch(one._counted(stretch))
 
     def _others_may(self, error: DataError) -> bool:
         """Whether a table of several series would have answers in spite of an error of some of them."""
@@ -220,15 +248,15 @@ class LargeFile:
         if len(self.notes) < MOST_NOTES:
             self.notes.extend(note for note in notes if note not in self.notes)
 
-    def _counted(self, stretch: Stretch, done: int) -> Stretch:
+    def _counted(self, stretch: Stretch) -> Stretch:
         """The same, of whose rows the progress is told."""
 
         def tables() -> Iterator[pa.Table]:
-            read = done
+            read = 0
             for table in stretch.tables():
                 yield table
                 read += len(table)
-                self.told(read, read / self.file.rows)
+                self.told(read, read / stretch.rows)
 
         return Stretch(stretch.rows, stretch.single, tables)
 
@@ -239,6 +267,10 @@ class LargeFile:
         found = found.iloc[np.argsort(-score.to_numpy(dtype=np.float64), kind="stable")].reset_index(drop=True)
         found[found.columns[0]] = np.arange(1, len(found) + 1)
         return found
+
+
+def _unheard(rows: int, share: float) -> None:
+    """Of a process that tells what it reads itself."""
 
 
 @contextmanager

@@ -14,64 +14,19 @@ from dataclasses import dataclass, field
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Protocol
 
 from seq2seq_kit.errors import KitError
 from seq2seq_kit.executing.executor import start_process
 from seq2seq_kit.executing.process import settle
-from seq2seq_kit.scoring.answering import Answered, FileTask, answer_file
 from seq2seq_kit.scoring.disk import FullDiskError
+from seq2seq_kit.scoring.messages import Message, Read, Refused, Task
 from seq2seq_kit.scoring.scorer import Scorer
 
 _TELL_SECONDS = 0.3
 _LAST_LINES = 3
 
 
-@dataclass(frozen=True)
-class Read:
-    """So many rows of a file are read, which is that share of it."""
-
-    rows: int
-    share: float
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A file has no answers.
-
-    Attributes:
-        code: Of the error.
-        reason: The error; of a bug its traceback.
-        everything: Whether the others would have none either: the disk is full.
-    """
-
-    code: str
-    reason: str
-    everything: bool = False
-
-
-Message = Read | Answered | Refused
-
-
-class Pool(Protocol):
-    """Where files are scored."""
-
-    @property
-    def workers(self) -> int:
-        """How many files may be under way at a time."""
-
-    @property
-    def free(self) -> int:
-        """How many files may be started now."""
-
-    def start(self, number: int, task: FileTask) -> None:
-        """Starts a file."""
-
-    def wait(self) -> Iterator[tuple[int, Message]]:
-        """What has happened, by the number of the file; after its `Answered` or `Refused` it is over."""
-
-
-def attempt(scorer: Scorer, task: FileTask, tell: Callable[[Read], None]) -> Answered | Refused:
+def attempt(scorer: Scorer, task: Task, tell: Callable[[Read], None]) -> Message:
     """Scores a file; whatever goes wrong is told, not raised. `tell` hears of the rows now and then."""
     spoke = 0.0
 
@@ -83,7 +38,7 @@ def attempt(scorer: Scorer, task: FileTask, tell: Callable[[Read], None]) -> Ans
             tell(Read(rows, share))
 
     try:
-        return answer_file(scorer, task, told)
+        return task.answer(scorer, told)
     except KitError as error:
         reason = str(error).replace(task.place.path, task.place.shown)
         return Refused(error.code, reason, everything=isinstance(error, FullDiskError))
@@ -109,7 +64,7 @@ class Here:
     def free(self) -> int:
         return 1 - len(self._done)
 
-    def start(self, number: int, task: FileTask) -> None:
+    def start(self, number: int, task: Task) -> None:
         self._done.append((number, attempt(self.scorer, task, lambda read: self.tell(number, read))))
 
     def wait(self) -> Iterator[tuple[int, Message]]:
@@ -123,7 +78,7 @@ class _Worker:
     pipe: connection.Connection
     folder: Path
     number: int | None = None
-    task: FileTask | None = None
+    task: Task | None = None
 
     @property
     def last_words(self) -> str:
@@ -148,7 +103,7 @@ class Processes:
     def free(self) -> int:
         return self.workers - sum(each.number is not None for each in self._running)
 
-    def start(self, number: int, task: FileTask) -> None:
+    def start(self, number: int, task: Task) -> None:
         for idle in [each for each in self._running if each.number is None]:
             idle.number, idle.task = number, task
             with suppress(OSError):
@@ -208,7 +163,7 @@ class Processes:
 @contextmanager
 def open_pool(
     scorer: Scorer, workers: int, tell: Callable[[int, Read], None] = lambda number, read: None
-) -> Iterator[Pool]:
+) -> Iterator[Here | Processes]:
     """This process for one worker, which tells `tell` what it reads meanwhile; otherwise processes that end with the context."""
     if workers == 1:
         yield Here(scorer, tell)
@@ -226,7 +181,7 @@ def _serve(pipe: connection.Connection, scorer: Scorer, folder: Path) -> None:
     settle(folder)
     while True:
         try:
-            task: FileTask = pipe.recv()
+            task: Task = pipe.recv()
         except EOFError:
             return
         pipe.send(attempt(scorer, task, pipe.send))

@@ -16,9 +16,9 @@ from seq2seq_kit.executing.process import Failure
 from seq2seq_kit.executing.ray_actors import Actors
 from seq2seq_kit.executing.ray_cluster import Cluster, open_cluster
 from seq2seq_kit.executing.ray_places import RayTrial
-from seq2seq_kit.scoring.answering import Answered, FileTask
+from seq2seq_kit.scoring.answering import FileTask
 from seq2seq_kit.scoring.disk import writing
-from seq2seq_kit.scoring.pool import Message, Read, Refused
+from seq2seq_kit.scoring.messages import Answered, Message, Read, Refused
 from seq2seq_kit.scoring.ray_worker import FileWorker, Shared, not_seen
 from seq2seq_kit.scoring.scorer import Scorer, model_files
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.executing.ray_worker import About, Reply, about_node, clear_node, settle_on_node
 from seq2seq_kit.scoring.answering import FileTask
-from seq2seq_kit.scoring.pool import Message, Processes
+from seq2seq_kit.scoring.messages import Message
+from seq2seq_kit.scoring.pool import Processes
 from seq2seq_kit.scoring.scorer import Scorer
 
 _LISTEN_SECONDS = 1.0  # the longest that a call hears of nothing

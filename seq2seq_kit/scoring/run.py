@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -16,14 +16,33 @@ from seq2seq_kit.data.tables.sources import ENDINGS
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.executing.executor import default_workers
 from seq2seq_kit.opening import bundle_folder
-from seq2seq_kit.scoring.answering import MOST_ROWS, Answered, FileTask
+from seq2seq_kit.scoring.answering import MOST_ROWS, FileTask
 from seq2seq_kit.scoring.disk import FullDiskError, down, writing
 from seq2seq_kit.scoring.journal import NAME, Journal, Line, known_in, open_journal
+from seq2seq_kit.scoring.messages import Answered, Message, Read, Refused
 from seq2seq_kit.scoring.planned import Planned, partial_of, plan_files, remove_partials
-from seq2seq_kit.scoring.pool import Pool, Read, Refused, open_pool
+from seq2seq_kit.scoring.pool import open_pool
 from seq2seq_kit.scoring.ray_pool import open_ray_pool
 from seq2seq_kit.scoring.result import Scored, ScoreResult
 from seq2seq_kit.scoring.scorer import Scorer, head_digest
+
+
+class Pool(Protocol):
+    """Where files are scored."""
+
+    @property
+    def workers(self) -> int:
+        """How many files may be under way at a time."""
+
+    @property
+    def free(self) -> int:
+        """How many files may be started now."""
+
+    def start(self, number: int, task: FileTask) -> None:
+        """Starts a file."""
+
+    def wait(self) -> Iterator[tuple[int, Message]]:
+        """What has happened, by the number of the file; after its answer or `Refused` it is over."""
 
 
 class ScoreReporter(Protocol):
@@ -80,7 +99,8 @@ def score_files(
         files: A path, a folder, a glob, an address, or a list of those; CSV, Parquet and what else `data.source` may name.
         out: A folder. Answers have the stem of their file, as CSV where that is text, otherwise as Parquet.
         workers: Processes, each with the model and one computing thread; 1: this process. Default: the cores, fewer if
-            memory is short; of a cluster its CPUs.
+            memory is short; of a cluster its CPUs. Each takes a file after the other; a file that is alone and read by row
+            groups is shared, its series among them.
         executor: `local`, or `ray`: processes on the nodes of a Ray cluster, which all see rows and answers under these paths.
         address: `HOST:PORT` of the cluster's head; default: a cluster of this machine for the time of the call.
         options: Keywords of the verb, such as `{"levels": [80]}`.
@@ -121,7 +141,16 @@ def score_files(
         }
         with open_journal(folder, settings, overwrite=overwrite) as journal:
             _refuse_strangers(planned, folder, journal, overwrite=overwrite)
-            run_of_all = _Run(planned, folder, journal, most_rows, reporter or _Silent(), str(settings["model"]))
+            run_of_all = _Run(
+                planned,
+                folder,
+                journal,
+                most_rows,
+                reporter or _Silent(),
+                str(settings["model"]),
+                # A file alone has all processes to itself, which share its series.
+                default if len(planned) == 1 and executor == "local" else 1,
+            )
             there = next((str(Path(each.place.path).absolute()) for each in planned if each.size), None)
             pools = (
                 open_ray_pool(
@@ -139,7 +168,7 @@ def score_files(
             )
             with pools as pool:
                 scored = run_of_all.on(pool)
-    return ScoreResult(scored, pool.workers, time.perf_counter() - began)
+    return ScoreResult(scored, max(pool.workers, run_of_all.shared_by), time.perf_counter() - began)
 
 
 def _require_executor(executor: str, address: str | None) -> None:
@@ -189,6 +218,8 @@ class _Run:
     most: int
     reporter: ScoreReporter
     model: str
+    processes: int
+    shared_by: int = 1
 
     def on(self, pool: Pool) -> list[Scored]:
         """Scores all files, the largest first, so that none is left over alone."""
@@ -222,9 +253,9 @@ class _Run:
         partial = partial_of(target).absolute()
         place = type(each.place)(str(Path(each.place.path).absolute()), each.place.partitions, each.place.shown)
         known, answers = (line.digest, line.answers) if line and there else ("", "")
-        return FileTask(place, partial, known, self.most, target.absolute(), answers, self.model)
+        return FileTask(place, partial, known, self.most, target.absolute(), answers, self.model, self.processes)
 
-    def _ended(self, each: Planned, message: Answered | Refused) -> Scored:
+    def _ended(self, each: Planned, message: Message) -> Scored:
         """Gives answers their name, after the line that says whose they are.
 
         Raises:
@@ -238,6 +269,8 @@ class _Run:
                 with suppress(OSError):
                     (self.folder / out).unlink(missing_ok=True)
             return Scored(name, out, "failed", code=message.code, error=message.reason)
+        assert isinstance(message, Answered)
+        self.shared_by = max(self.shared_by, message.processes)
         if message.kept:
             line = self.journal.lines[out]
             if line.file != each.file:

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ _MOST_STRETCHES = 500  # files that are open at a time
 
 @dataclass(frozen=True)
 class Stretch:
-    """Rows of whole series.
+    """Rows of whole series; it can be sent to other processes.
 
     Attributes:
         rows: How many.
@@ -60,7 +61,7 @@ def stretches_of(
         ArgumentError: Those files cannot be written.
     """
     if not series:
-        yield [Stretch(file.rows, True, lambda: _between(file, columns, 0, file.rows))]
+        yield [Stretch(file.rows, True, partial(_between, file, columns, 0, file.rows))]
         return
     known: dict[tuple[object, ...], int] = {}
     counts, in_turn = _count(file, series, known)
@@ -70,7 +71,7 @@ def stretches_of(
     if not in_turn:
         edges = np.concatenate([[0], np.cumsum(rows)]).tolist()
         yield [
-            Stretch(end - first, alone, lambda first=first, end=end: _between(file, columns, first, end))  # type: ignore[misc]
+            Stretch(end - first, alone, partial(_between, file, columns, first, end))
             for (first, end), alone in zip(pairwise(edges), single, strict=True)
         ]
         return
@@ -81,7 +82,7 @@ def stretches_of(
             folder.mkdir(parents=True)
             _sort(file, columns, series, known, group, paths)
         yield [
-            Stretch(count, alone, lambda path=path: _stored(path))  # type: ignore[misc]
+            Stretch(count, alone, partial(_stored, path))
             for count, alone, path in zip(rows, single, paths, strict=True)
         ]
     finally:

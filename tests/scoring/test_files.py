@@ -23,8 +23,9 @@ from seq2seq_kit.executing import ray_cluster
 from seq2seq_kit.scoring import Scored, Scorer, ScoreResult, run, score_files
 from seq2seq_kit.scoring.answering import FileTask
 from seq2seq_kit.scoring.journal import NAME
+from seq2seq_kit.scoring.messages import Read, Refused
 from seq2seq_kit.scoring.planned import partial_of
-from seq2seq_kit.scoring.pool import Read, Refused, open_pool
+from seq2seq_kit.scoring.pool import Processes, open_pool
 from tests.conftest import ROOT
 from tests.scoring.models import hours, model
 
@@ -460,7 +461,9 @@ def test_a_process_that_is_ended_costs_one_file(rows: Path) -> None:
     def task(name: str) -> FileTask:
         return FileTask(Place(str(rows / name)), rows.parent / f".{name}.partial.parquet", most=500)
 
-    with open_pool(Scorer(str(model(KIND)), "predict", {"all_windows": True}), 2) as pool:
+    scorer = Scorer(str(model(KIND)), "predict", {"all_windows": True})
+    with open_pool(scorer, 2) as pool:
+        assert isinstance(pool, Processes)
         pool.start(0, task("large.parquet"))
         pool.start(1, task("1.parquet"))
         told: dict[int, Any] = {}
@@ -469,7 +472,7 @@ def test_a_process_that_is_ended_costs_one_file(rows: Path) -> None:
                 if not isinstance(message, Read):
                     told[number] = message
                 elif number == 0:
-                    os.kill(pool._running[0].process.pid, signal.SIGKILL)  # type: ignore[attr-defined]
+                    os.kill(pool._running[0].process.pid or 0, signal.SIGKILL)
         assert isinstance(told[0], Refused)
         assert told[0].code == "process_ended"
         assert told[1].rows == 122

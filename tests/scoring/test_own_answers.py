@@ -19,8 +19,9 @@ from seq2seq_kit.scoring import Scorer, ScoreResult, answering, pool, score_file
 from seq2seq_kit.scoring.answering import FileTask
 from seq2seq_kit.scoring.disk import FullDiskError, writing
 from seq2seq_kit.scoring.journal import NAME, Journal, Line, open_journal
+from seq2seq_kit.scoring.messages import Read, Refused
 from seq2seq_kit.scoring.planned import plan_files
-from seq2seq_kit.scoring.pool import Processes, Read, Refused, attempt
+from seq2seq_kit.scoring.pool import Processes, attempt
 from tests.scoring.models import hours, model
 from tests.scoring.test_files import Reporter, contents, rows, score, smallest_files, statuses  # noqa: F401 (a fixture)
 
@@ -199,7 +200,7 @@ def test_only_a_full_disk_ends_the_run(
         with writing("write"):
             raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(pool, "answer_file", fails)
+    monkeypatch.setattr(answering, "answer_file", fails)
     task = FileTask(Place("a.csv"), tmp_path / ".a.partial.csv")
     found = attempt(Scorer("model"), task, lambda read: None)
     assert isinstance(found, Refused)
@@ -273,7 +274,7 @@ def test_one_process_tells_what_it_reads(tmp_path: Path, monkeypatch: pytest.Mon
         told(5, 0.5)
         raise KitError("no answers", code="empty_table")
 
-    monkeypatch.setattr(pool, "answer_file", read)
+    monkeypatch.setattr(answering, "answer_file", read)
     with pool.open_pool(Scorer("model"), 1, lambda number, read: heard.append((number, read))) as here:
         here.start(7, FileTask(Place("a.csv"), tmp_path / ".a.partial.csv"))
     assert heard == [(7, Read(5, 0.5))]
