@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from seq2seq_kit.scoring.cutting import Series, cut_newest, cut_windows
 from seq2seq_kit.scoring.cutting_events import cut_detection
 from seq2seq_kit.scoring.messages import Told
 from seq2seq_kit.scoring.scorer import Scorer
-from seq2seq_kit.scoring.sharing import open_sharing
+from seq2seq_kit.scoring.sharing import SHARED_SECONDS, Pace, open_sharing
 from seq2seq_kit.scoring.stretches import Stretch, frame_of_rows, stretches_of
 
 if TYPE_CHECKING:
@@ -136,23 +137,24 @@ class LargeFile:
 
     def _answered(self, stretches: Sequence[Stretch]) -> Iterator[tuple[Iterator[pd.DataFrame], list[str]]]:
         """The answers to each stretch, which may end with an error, and the notes, which are there when they have ended."""
-        self.processes = min(self.processes, len(stretches))
-        if self.processes > 1:
-            sent = replace(self, told=_unheard, notes=[])
-            with open_sharing(
-                sent, self.scorer, self.processes, folder=self.folder, told=self.told, rows=self.file.rows
-            ) as shared:
-                yield from shared.each(stretches)
-            return
-        done = 0
-        for stretch in stretches:
+        most, self.processes, pace, done = self.processes, 1, Pace(), 0
+        for number, stretch in enumerate(stretches):
+            told = partial(self._told_from, done)
+            if most > 1 and len(stretches) - number > 1 and pace.expected(self.file.rows - done) > SHARED_SECONDS:
+                self.processes = min(most, len(stretches) - number)
+                sent = replace(self, told=_unheard, notes=[])
+                left = self.file.rows - done
+                with open_sharing(sent, self.processes, folder=self.folder, told=told, rows=left) as shared:
+                    yield from shared.each(stretches[number:])
+                return
             notes = list[str]()
-
-            def told(read: int, share: float, done: int = done) -> None:
-                self.told(done + read, (done + read) / self.file.rows)
-
             yield self.answers_to(stretch, told, notes), notes
+            pace.add(stretch.rows)
             done += stretch.rows
+
+    def _told_from(self, done: int, read: int, share: float) -> None:
+        """Tells of rows that are read behind others."""
+        self.told(done + read, (done + read) / self.file.rows)
 
     def answers_to(self, stretch: Stretch, told: Told, notes: list[str]) -> Iterator[pd.DataFrame]:
         """The answers to a stretch; what was done to its rows is added to the notes."""

@@ -7,6 +7,7 @@ answers takes them in order. So the bytes are those of one process, and what is 
 from __future__ import annotations
 
 import shutil
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -25,7 +26,29 @@ from seq2seq_kit.scoring.stretches import Stretch
 if TYPE_CHECKING:
     import pandas as pd
 
+SHARED_SECONDS = 30.0  # that one process would take: starting others takes some ten, as each has TensorFlow
 _AHEAD = 2  # stretches for each process that are answered before they are written
+
+
+class Pace:
+    """How long rows take."""
+
+    def __init__(self) -> None:
+        self._ends = [(time.perf_counter(), 0)]  # when stretches were over, and how many rows then
+
+    def add(self, rows: int) -> None:
+        """Of another stretch, which is answered and written."""
+        self._ends.append((time.perf_counter(), self._ends[-1][1] + rows))
+
+    def expected(self, rows: int) -> float:
+        """Seconds for so many more, or 0 where that is not known.
+
+        The first stretch traces the model, so it tells nothing unless it took long or is the only one.
+        """
+        first = 1 if len(self._ends) > 2 else 0
+        (began, before), (ended, read) = self._ends[first], self._ends[-1]
+        known = first == 1 or ended - began > SHARED_SECONDS
+        return (ended - began) / (read - before) * rows if known and read > before else 0.0
 
 
 class Reading(Protocol):
@@ -34,6 +57,10 @@ class Reading(Protocol):
     @property
     def place(self) -> Place:
         """The file."""
+
+    @property
+    def scorer(self) -> Scorer:
+        """Model, verb and options."""
 
     def answers_to(self, stretch: Stretch, told: Told, notes: list[str]) -> Iterator[pd.DataFrame]:
         """The answers to a stretch; what was done to its rows is added to the notes."""
@@ -172,14 +199,12 @@ class Sharing:
 
 
 @contextmanager
-def open_sharing(
-    file: Reading, scorer: Scorer, processes: int, *, folder: Path, told: Told, rows: int
-) -> Iterator[Sharing]:
+def open_sharing(file: Reading, processes: int, *, folder: Path, told: Told, rows: int) -> Iterator[Sharing]:
     """Processes that end with the context, and their answers with them."""
     own = folder / "shared"
     with writing(f"write answers into {own}"):
         own.mkdir(parents=True, exist_ok=True)
-    pool = Processes(scorer, processes, own)
+    pool = Processes(file.scorer, processes, own)
     try:
         yield Sharing(file, pool, own, told, rows)
     finally:

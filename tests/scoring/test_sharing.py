@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from seq2seq_kit.errors import ArgumentError, DataError
-from seq2seq_kit.scoring import Scored, ScoreResult, run, score_files, sharing
+from seq2seq_kit.scoring import Scored, ScoreResult, large, run, score_files, sharing
 from seq2seq_kit.scoring.disk import FullDiskError
 from seq2seq_kit.scoring.messages import Read
 from seq2seq_kit.scoring.pool import Processes
@@ -19,6 +19,12 @@ from tests.scoring.models import hours, model, with_gaps, with_spikes
 
 MOST = 300
 SITES = ("a", "b", "c", "d", "e", "f", "g")
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are shared however soon one process would be ready."""
+    monkeypatch.setattr(large, "SHARED_SECONDS", -1.0)
 
 
 def score(rows: pd.DataFrame, folder: Path, verb: str = "predict", kind: str = "forecast_shapes", **more: Any) -> Any:
@@ -75,6 +81,42 @@ def test_rows_that_do_not_fit_are_told_as_by_one(tmp_path: Path) -> None:
     assert told(one) == told(two)
     assert "row 1112" in two.failed[0].error
     assert left_in(tmp_path / "out2") == ["_scored.jsonl"]
+
+
+def test_how_long_rows_will_take_is_told_by_those_behind_the_first_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 5.0, 6.0, 8.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    pace, expected = sharing.Pace(), list[float]()
+    for rows in (10, 10, 20):
+        expected.append(pace.expected(100))
+        pace.add(rows)
+    assert [*expected, pace.expected(100)] == [0.0, 0.0, 10.0, 10.0]
+    clock = iter([0.0, 60.0])
+    long = sharing.Pace()
+    long.add(10)
+    assert long.expected(20) == 120.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [29.0, 31.0])
+def test_a_file_that_takes_long_is_shared_from_then_on(
+    seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = score(hours(250, series=SITES), tmp_path, workers=1, options={"all_windows": True})
+    monkeypatch.setattr(large, "SHARED_SECONDS", sharing.SHARED_SECONDS)
+    answered, expected = list[int](), sharing.Pace.add
+
+    def add(self: sharing.Pace, rows: int) -> None:
+        answered.append(rows)
+        expected(self, rows)
+
+    monkeypatch.setattr(sharing.Pace, "add", add)
+    monkeypatch.setattr(sharing.Pace, "expected", lambda *_: seconds if len(answered) > 1 else 0.0)
+    two = score(hours(250, series=SITES), tmp_path, workers=2, options={"all_windows": True})
+    shared = seconds > sharing.SHARED_SECONDS
+    assert (two.workers, len(answered)) == ((2, 2) if shared else (1, len(SITES)))
+    assert told(one) == told(two)
+    assert (tmp_path / "out1/rows.parquet").read_bytes() == (tmp_path / "out2/rows.parquet").read_bytes()
 
 
 class Heard:
