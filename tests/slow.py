@@ -29,12 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks what is listed; a name that no test has any more is refused, so that the lists cannot rot."""
     by_name = any("::" in each for each in config.args)  # some tests of a file
-    for file, marks in {LISTED: [pytest.mark.slow], LONG: [pytest.mark.slow, pytest.mark.long]}.items():
+    for file in (LISTED, LONG):
         listed = set(file.read_text(encoding="utf-8").splitlines())
         for item in items:
             if item.nodeid in listed:
-                for mark in marks[:1] if by_name else marks:
-                    item.add_marker(mark)
+                item.add_marker(pytest.mark.slow)
+                if file == LONG and not by_name:
+                    item.add_marker(pytest.mark.long)
         if not by_name:
             _require(listed, file, config.args, items)
 

@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from seq2seq_kit.errors import ArgumentError, DataError
-from seq2seq_kit.scoring import Scored, ScoreResult, large, run, score_files, sharing
+from seq2seq_kit.scoring import Scored, ScoreResult, large, score_files, sharing
 from seq2seq_kit.scoring.disk import FullDiskError
-from seq2seq_kit.scoring.messages import Read
+from seq2seq_kit.scoring.messages import Read, Refused
 from seq2seq_kit.scoring.pool import Processes
 from tests.scoring.models import hours, model, with_gaps, with_spikes
 
@@ -66,7 +66,7 @@ def test_three_processes_give_the_bytes_and_notes_of_one(
         frame = frame.sort_values("time", kind="stable", ignore_index=True)
     one = score(frame, tmp_path, verb, kind, options=options, workers=1)
     three = score(frame, tmp_path, verb, kind, options=options, workers=3)
-    assert three.workers == min(3, 2 if kind == "forecast_next_step" else 3)
+    assert three.workers == (2 if kind == "forecast_next_step" else 3)
     assert told(one) == told(three)
     assert one.files[0].written > 0
     assert left_in(tmp_path / "out1") == left_in(tmp_path / "out3") == ["_scored.jsonl", "rows.parquet"]
@@ -153,7 +153,7 @@ def test_a_process_that_is_ended_ends_the_file_with_what_to_do(tmp_path: Path, m
     assert "rows.parquet: its process was ended" in failed.error
     assert "fewer --workers" in failed.error
     assert left_in(tmp_path / "out2") == ["_scored.jsonl"]
-    assert pools[0]._running == [] or all(not each.process.is_alive() for each in pools[0]._running)
+    assert not any(each.process.is_alive() for each in pools[0]._running)
     monkeypatch.undo()
     again = score(hours(250, series=SITES), tmp_path, workers=2, options={"all_windows": True})
     assert again.files[0].status == "done"
@@ -200,7 +200,7 @@ def test_a_full_disk_in_one_process_ends_the_run(tmp_path: Path, monkeypatch: py
 
         def wait(self, seconds: float | None = None) -> Any:
             yield 0, Read(5, 0.5)
-            yield 0, run.Refused("unwritable_file", "could not write answers", everything=True)
+            yield 0, Refused("unwritable_file", "could not write answers", everything=True)
 
         def close(self) -> None: ...
 
