@@ -8,8 +8,8 @@ import gc
 import os
 from importlib import import_module
 
-from seq2seq_kit.processes import killed_with_parent
-from seq2seq_kit.quiet import held_back
+from seq2seq_kit.processes import begin_own, killed_with_parent
+from seq2seq_kit.quiet import held_back, import_keras
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -19,9 +19,7 @@ def _load() -> None:
     # A server that serves ends with its sweep by itself; one that is importing would notice only seconds later.
     killed_with_parent()
     with held_back():
-        import keras  # noqa: F401
-        import tensorflow as tf  # noqa: F401
-
+        import_keras()
         import seq2seq_kit.models
         import seq2seq_kit.training.fit  # noqa: F401
         from seq2seq_kit.kernels.compiling import library
@@ -33,6 +31,7 @@ def _load() -> None:
     killed_with_parent(0)  # now Python's own server watches, and the thread that started this one may end
 
 
+begin_own()
 _load()
 gc.collect()
 gc.freeze()  # a trial's garbage collector need not walk over TensorFlow, nor copy its pages by doing so

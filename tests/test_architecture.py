@@ -26,7 +26,7 @@ ALL |= {"intervals"}
 MAY_IMPORT = {
     "errors": set(),
     "findings": set(),
-    "quiet": set(),
+    "quiet": {"processes"},
     "processes": set(),
     "text": set(),
     "kernels": set(),

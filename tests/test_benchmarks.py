@@ -506,3 +506,14 @@ def test_a_worker_that_only_sleeps_tells_what_a_trial_tells(monkeypatch: pytest.
     assert [type(message).__name__ for message in messages] == ["EpochEnded", "EpochEnded", "EpochEnded", "Outcome"]
     assert [message.epoch.number for message in messages[:3]] == [1, 2, 3]
     assert messages[3].score == messages[2].epoch.val_loss
+
+
+@pytest.mark.slow
+def test_a_short_command_is_timed_beside_the_same_one_of_a_guest(tmp_path: Path) -> None:
+    command = [sys.executable, str(BENCHMARKS / "starting.py"), "--rounds", "1"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=300)
+    cells = [line.split("|")[1:-1] for line in done.stdout.splitlines() if line.startswith(("| predict", "| train"))]
+    for _, own, guest, ratio in cells:
+        taken = [float(each.split()[0]) for each in (own, guest)]
+        assert float(ratio) == pytest.approx(taken[1] / taken[0], rel=0.03)
+    assert len(cells) == 2

@@ -17,7 +17,7 @@ from seq2seq_kit.cli.packages import all_packages
 from seq2seq_kit.cli.sweeping import add_sweep_options
 from seq2seq_kit.cli.watching import add_watch
 from seq2seq_kit.errors import ArgumentError, KitError, KitWarning
-from seq2seq_kit.processes import keep_own_folder
+from seq2seq_kit.processes import begin_own, keep_own_folder
 from seq2seq_kit.text import printable
 
 
@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     warnings.showwarning = lambda message, *rest: _show_warning(message)
     if arguments is None:  # a process of our own
+        begin_own()
         keep_own_folder()
     try:
         with _ended_in_order(), _written_output(), all_packages():
