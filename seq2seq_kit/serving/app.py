@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.errors import ArgumentError, KitError
 from seq2seq_kit.serving.answering import Answers
 from seq2seq_kit.serving.counts import CONTENT_TYPE, Counts
-from seq2seq_kit.serving.gate import Gate, response_of
+from seq2seq_kit.serving.gate import Endpoint, Gate, response_of
 from seq2seq_kit.serving.json_bodies import dumped
 from seq2seq_kit.serving.line import Line
 from seq2seq_kit.serving.reading import Bodies
@@ -31,8 +31,6 @@ from seq2seq_kit.serving.verbs import Option, verbs_of
 
 _JSON = "application/json"
 _LOG = logging.getLogger("uvicorn.error")
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def build_app(bundle: Bundle, settings: Settings) -> Gate:
@@ -56,11 +54,11 @@ def build_app(bundle: Bundle, settings: Settings) -> Gate:
     app = FastAPI(
         title=title, version=__version__, description=bundle.what, docs_url=None, redoc_url=None, redirect_slashes=False
     )  # their pages need a network
-    for verb, options in verbs.items():
-        work = partial(answers.answer, verb)
-        app.add_api_route(f"/{verb}", _asked(work, line, bodies, counts), **_described(verb, options))
+    asked = {f"/{verb}": _asked(partial(answers.answer, verb), line, bodies, counts) for verb in verbs}
     if streams:
-        app.add_api_route("/stream", _asked(answers.stream, line, bodies, counts), **_described("stream", {}))
+        asked["/stream"] = _asked(answers.stream, line, bodies, counts)
+    for path, endpoint in asked.items():
+        app.add_api_route(path, endpoint, **_described(path[1:], verbs.get(path[1:], {})))
 
     @app.get("/healthz")
     async def healthz() -> Response:
@@ -79,7 +77,7 @@ def build_app(bundle: Bundle, settings: Settings) -> Gate:
         refusal = RefusedError(f"{said}; verbs are asked by POST", code="no_such_path", status=error.status_code)
         return response_of(refusal)
 
-    gate = Gate(app, counts, settings.token())
+    gate = Gate(app, counts, settings.token(), asked)
     return gate
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hmac
 import time
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 import h11
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,6 +18,8 @@ from seq2seq_kit.serving.json_bodies import dumped
 from seq2seq_kit.serving.refusing import RefusedError, status_of
 from seq2seq_kit.serving.settings import is_loopback
 from seq2seq_kit.text import printable
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 _OPEN = "/healthz"  # whoever watches the server has no token
 
@@ -27,14 +31,16 @@ class Gate:
         app: Answers.
         counts: Counts each answer.
         token: Which each request has to show; None: nobody asks.
+        asked: What answers a POST to a path; the application describes it, and need not be passed on the way to it, which would
+            be an eighth of a small request.
 
     Attributes:
         ending: Whether the server is about to end and takes no new connections.
         closing: Whether connections are closed with their next answer, which they still get.
     """
 
-    def __init__(self, app: ASGIApp, counts: Counts, token: str | None) -> None:
-        self._app, self._counts = app, counts
+    def __init__(self, app: ASGIApp, counts: Counts, token: str | None, asked: Mapping[str, Endpoint]) -> None:
+        self._app, self._counts, self._asked = app, counts, asked
         self._expected = None if token is None else f"Bearer {token}".encode()
         self.ending = self.closing = False
 
@@ -56,7 +62,10 @@ class Gate:
                 await send(message)
 
         try:
-            await (self._refusal(scope) or self._app)(scope, receive, counted)
+            answer = self._refusal(scope)
+            if answer is None and scope["method"] == "POST" and scope["path"] in self._asked:
+                answer = await self._asked[scope["path"]](Request(scope, receive))
+            await (answer or self._app)(scope, receive, counted)
         finally:
             self._counts.count(scope["path"].lstrip("/"), status, time.perf_counter() - began)
 
