@@ -24,6 +24,7 @@ from seq2seq_kit.drafting.parts import (
     of_short_years,
     own_form,
     refuse_periods,
+    tells_the_time,
     unread_times,
 )
 from seq2seq_kit.drafting.zones import zone_of_changes, zone_of_offsets
@@ -102,13 +103,14 @@ def find_clock(frame: pd.DataFrame, origin: str, given: Mapping[str, object] | N
     of_day = [name for name, kind in kinds.items() if kind == "of_day"]
     # Numbers that may be days of a workbook are a clock or a measurement, nothing that is left aside.
     others = [name for name in kinds if name != chosen and kinds[name] != EXCEL_DAYS]
-    if of_day and kinds[chosen] == "text" and _dates_alone(frame[chosen]):
+    of_day = [name for name in of_day if tells_the_time(frame[chosen], frame[name], name)]
+    if of_day and kinds[chosen] in ("text", "stamp") and _dates_alone(frame[chosen]):
         said = f"{chosen} has the dates and {of_day[0]} the times of day"
         return _joined(frame, [chosen, of_day[0]], said, [name for name in others if name != of_day[0]], origin)
     if kinds[chosen] in ("text", "stamp", "%Y%m%d") and _dates_alone(frame[chosen]):
         if hours := find_hours(frame, chosen):
-            _refuse_hour_24(frame, chosen, hours[0], origin)
             form = _form_of_dates(frame[chosen], kinds[chosen], chosen, origin)
+            _refuse_hour_24(frame, chosen, hours[0], form, origin)
             named = len(hours) > 1 or kinds[chosen] == "%Y%m%d"
             form = f"{form} %H{' %M' * (len(hours) > 1)}" if form and named else None
         elif minutes := find_minutes(frame, chosen):
@@ -122,14 +124,15 @@ def find_clock(frame: pd.DataFrame, origin: str, given: Mapping[str, object] | N
     return _one(frame, chosen, kinds[chosen], others, origin)
 
 
-def _refuse_hour_24(frame: pd.DataFrame, dates: str, hour: str, origin: str) -> None:
+def _refuse_hour_24(frame: pd.DataFrame, dates: str, hour: str, form: str | None, origin: str) -> None:
     """Raises `DataError` where hours are counted from 1 to 24."""
     if int(frame[hour].max()) == _HOURS:
+        read = f"frame[{dates!r}]{f'.astype(str), format={form!r}' if form else ''}"
         raise DataError(
             f"{origin}, column {hour}: hours 1 to 24 may be told by their beginning or their end. Expected one column of "
-            f"timestamps. Make it: frame['time'] = pandas.to_datetime(frame[{dates!r}]) + "
+            f"timestamps. Make it: frame['time'] = pandas.to_datetime({read}) + "
             f"pandas.to_timedelta(frame[{hour!r}] - 1, unit='h'), which names each hour by its beginning; or set, to name it by "
-            f"its end, data.time: [{dates}, {hour}] and the data.time_format of both, such as '%Y-%m-%d %H'",
+            f"its end, data.time: [{dates}, {hour}] and the data.time_format of both, such as '{form or '%Y-%m-%d'} %H'",
             code="invalid_timestamp",
         )
 

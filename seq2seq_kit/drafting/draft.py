@@ -30,7 +30,7 @@ _SETTLED = (
     "invalid_timestamp",
     "mixed_utc_offsets",
     "missing_query",
-    "unclear_sheet",
+    "missing_sheet",
 )
 
 _OF_ROWS: dict[str, Callable[..., dict[str, object]]] = {"forecast": draft_forecast, "autoencode": draft_autoencode}

@@ -1,6 +1,7 @@
 """Whether a table holds several series below each other, and which column tells them apart."""
 
 import re
+from collections.abc import Collection
 from itertools import combinations
 
 import numpy as np
@@ -11,19 +12,25 @@ from seq2seq_kit.drafting.steps import find_step
 _MOST_DOUBLES = 0.02  # of the rows, that a series may hold twice: they are doubles and no further series
 _LEAST_ROWS = 3  # of a series, on average: fewer are rows with an id
 _LOOKED_AT = 12
+_APART = 0.9  # share of a measurement's spread that lies between series, where their columns hold other things
 _MOST_SERIES = 3  # times the rows of the fullest time, that numbers may tell apart
 _NAMED = re.compile(
-    r"(^|[_ ])(id|nr|no|num|number|code|key|sku|store|shop|item|product|sensor|station|site|meter|device)s?$", re.I
+    r"(^|[_ ])(id|nr|no|num|number|code|key|sku|store|shop|item|product|sensor|station|site|meter|device|entity|tag|channel"
+    r"|variable|parameter|metric|point|location)s?$",
+    re.I,
 )
 
 
-def find_series(frame: pd.DataFrame, times: pd.DatetimeIndex | None, taken: list[str]) -> list[str]:
+def find_series(
+    frame: pd.DataFrame, times: pd.DatetimeIndex | None, taken: list[str], *, counted: Collection[str] = ()
+) -> list[str]:
     """The columns that tell the series of a long table apart; none where the table is one series.
 
     Args:
         frame: The table.
         times: Of its rows; None without a clock.
         taken: Columns that have another role.
+        counted: Columns of numbers whose cells are texts here.
     """
     candidates = [str(name) for name in frame.columns if str(name) not in taken and _may_name(frame[name])]
     if times is None:
@@ -31,10 +38,11 @@ def find_series(frame: pd.DataFrame, times: pd.DatetimeIndex | None, taken: list
     instants = pd.Series(times.asi8)
     doubles = int(instants.duplicated().sum())
     if doubles <= _MOST_DOUBLES * len(frame):
-        return next(([name] for name in candidates if _runs_apart(frame[name], times)), [])
+        apart = next(([name] for name in candidates if _runs_apart(frame[name], times)), [])
+        return apart or next(([name] for name in candidates if _measures_other_things(frame, name, taken)), [])
     # As many series as rows share a time are needed; far more of them, told by numbers, are values that happen to differ.
     most = _MOST_SERIES * int(instants.value_counts().iloc[0])
-    candidates = [name for name in candidates if _is_a_name(frame[name], name, most)]
+    candidates = [name for name in candidates if _is_a_name(frame[name], name, most, counted)]
     found: list[tuple[int, list[str]]] = []
     for many in (1, 2):
         for names in combinations(candidates[:_LOOKED_AT], many):
@@ -42,7 +50,6 @@ def find_series(frame: pd.DataFrame, times: pd.DatetimeIndex | None, taken: list
                 found.append((len(frame[list(names)].drop_duplicates()), list(names)))
     # Of several that do, those of the fewest series; the first of those that name the same.
     return min(found, key=lambda each: each[0])[1] if found else []
-    return []
 
 
 def _runs_apart(column: pd.Series, times: pd.DatetimeIndex) -> bool:
@@ -64,6 +71,20 @@ def _runs_apart(column: pd.Series, times: pd.DatetimeIndex) -> bool:
     return together.every is None and find_step(times[order], codes[order]).every is not None
 
 
+def _measures_other_things(frame: pd.DataFrame, name: str, taken: list[str]) -> bool:
+    """Whether a column is called like one of series, and the cells of another differ far more between its names than within."""
+    if pd.api.types.is_numeric_dtype(frame[name]) or not _NAMED.search(name):
+        return False
+    for other in (str(each) for each in frame.columns if str(each) not in {*taken, name}):
+        if not pd.api.types.is_float_dtype(frame[other]) and not pd.api.types.is_integer_dtype(frame[other]):
+            continue
+        cells = frame[other].astype(float)
+        within = cells - cells.groupby(frame[name]).transform("mean")
+        if float(cells.var()) > 0 and 1 - float(within.var()) / float(cells.var()) > _APART:
+            return True
+    return False
+
+
 def _may_name(column: pd.Series) -> bool:
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return False
@@ -72,9 +93,10 @@ def _may_name(column: pd.Series) -> bool:
     return 1 < column.nunique() <= len(column) / _LEAST_ROWS and not column.isna().any()
 
 
-def _is_a_name(column: pd.Series, name: str, most: int) -> bool:
+def _is_a_name(column: pd.Series, name: str, most: int, counted: Collection[str]) -> bool:
     """Whether a column may name series: texts, or numbers of which there are no more than there can be series."""
-    return not pd.api.types.is_numeric_dtype(column) or bool(_NAMED.search(name)) or column.nunique() <= most
+    numbers = pd.api.types.is_numeric_dtype(column) or name in counted
+    return not numbers or bool(_NAMED.search(name)) or column.nunique() <= most
 
 
 def _tells_apart(frame: pd.DataFrame, instants: pd.Series, names: list[str]) -> bool:

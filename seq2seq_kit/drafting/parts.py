@@ -9,9 +9,9 @@ from seq2seq_kit.data.tables.time_orders import forms_of
 from seq2seq_kit.errors import DataError
 
 _PARTS = (
-    (r"year|jahr|yr|yyyy|a\u00f1o|ano|anno|ann\u00e9e|annee|jaar", 1000, 2999),
-    (r"month|monat|mo|mm|mes|m\u00eas|mese|mois|maand", 1, 12),
-    (r"day|tag|dd|dia|d\u00eda|giorno|jour|dag|day_?of_?month|dom", 1, 31),
+    (r"year|jahr|yr|yyyy|a\u00f1o|ano|anio|anno|ann\u00e9e|annee|jaar|\u0433\u043e\u0434|\u5e74", 1000, 2999),
+    (r"month|monat|mo|mon|mm|mes|m\u00eas|mese|mois|maand|\u043c\u0435\u0441\u044f\u0446|\u6708", 1, 12),
+    (r"day|tag|dd|dy|dia|d\u00eda|giorno|jour|dag|day[_ ]?of[_ ]?month|dom|\u0434\u0435\u043d\u044c|\u65e5", 1, 31),
     (r"hour|stunde|hr|hh|hora|ora|heure|uur|std|hour_?of_?day", 0, 24),
     (r"minute|minutes|min|minuto|mi|mm", 0, 59),
 )
@@ -46,10 +46,14 @@ _OWN_FORMS = (
     "%d/%m/%Y %H.%M",
 )
 _OF_DAY = re.compile(r"(?i)(?:time|hh:?mm|hour|uhrzeit|zeit|hora|heure|h|time[_ ]?of[_ ]?day)")
+_LASTS = re.compile(r"(?i)duration|dauer|elapsed|moving|pace|response|laufzeit|dur[eé]e|duraci|lap\b|split")
+_TURNED_BACK = 0.2  # of the steps within a date, at most: where series or days change
 _PERIOD = re.compile(r"(?i)period|interval|slot|mtu|block|trading_?period")
 _PERIODS = (24, 48, 96, 144, 288)  # of a day
 _MOSTLY = 0.9
 _MONTHS = 12
+_DAY = 2  # its place among the parts
+_DAYS = (28, 31)
 
 
 def find_parts(frame: pd.DataFrame) -> tuple[list[str], str | None]:
@@ -57,6 +61,7 @@ def find_parts(frame: pd.DataFrame) -> tuple[list[str], str | None]:
     found: list[str] = []
     for form, low, high in _PARTS:
         name = next((name for name in map(str, frame.columns) if _is_part(frame[name], name, form, low, high)), None)
+        name = name or (_days_of(frame, found) if len(found) == _DAY else None)
         if name is None:
             break
         found.append(name)
@@ -71,6 +76,19 @@ def find_parts(frame: pd.DataFrame) -> tuple[list[str], str | None]:
             if _is_part(frame[name], name, *_OF_YEAR[word]):
                 return [*found, name], key
     return [], None
+
+
+def _days_of(frame: pd.DataFrame, taken: list[str]) -> str | None:
+    """The column that counts the days of each month of a year, whatever it is called; None without one."""
+    for name in map(str, frame.columns):
+        column = frame[name]
+        if name in taken or not pd.api.types.is_integer_dtype(column) or not _DAYS[0] <= column.max() <= _DAYS[1]:
+            continue
+        dates = pd.DataFrame({"year": frame[taken[0]], "month": frame[taken[1]], "day": column})
+        times = pd.to_datetime(dates, errors="coerce")
+        if times.notna().all() and times.is_monotonic_increasing and column.nunique() == column.max():
+            return name
+    return None
 
 
 def _month_names(column: pd.Series, name: str) -> str | None:
@@ -110,6 +128,16 @@ def find_minutes(frame: pd.DataFrame, taken: str) -> str | None:
         ):
             return name
     return None
+
+
+def tells_the_time(dates: pd.Series, cells: pd.Series, name: str) -> bool:
+    """Whether times of day go on within a date, as no durations do: `1:10:52` may be how long a run took."""
+    if _LASTS.search(name):
+        return False
+    seconds = pd.to_timedelta(cells.astype("str").str.strip().str.replace(r"[.h]", ":", regex=True), errors="coerce")
+    steps = seconds.diff().dt.total_seconds()[dates.eq(dates.shift()).to_numpy(dtype=bool)].dropna()
+    up, down = int((steps > 0).sum()), int((steps < 0).sum())
+    return min(up, down) <= _TURNED_BACK * (up + down)
 
 
 def refuse_periods(frame: pd.DataFrame, dates: str, origin: str) -> None:

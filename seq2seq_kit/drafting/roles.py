@@ -84,7 +84,8 @@ def find_roles(
         if not len(known):
             roles.left_out.append(f"{name} is empty and left out")
         elif known.nunique() == 1:
-            roles.left_out.append(f"{name} is {str(known.iloc[0])[:30]} in every row and left out")
+            where = "in every row" if len(known) == len(column) else f"in {len(known):,} rows, empty in the others,"
+            roles.left_out.append(f"{name} is {str(known.iloc[0])[:30]} {where} and left out")
         elif pd.api.types.is_datetime64_any_dtype(column):
             roles.left_out.append(f"{name} holds times and is left out")
         elif several and not pd.api.types.is_float_dtype(column) and _is_static(column, codes):

@@ -29,6 +29,7 @@ from seq2seq_kit.recipe.sourced import Sourced
 
 _TEXT = re.compile(r"\.(csv|tsv|tab|txt|dat)(\.\w+)?$", re.IGNORECASE)
 _LOOKED_AT = 4096  # bytes
+_NESTED = (list, dict, tuple, set, np.ndarray)
 _MOST_ROWS = 50_000  # that show how texts are written
 _DISTINCT = 0.2  # share of the rows below which whole numbers written as texts may be names
 _RECIPES = (".yaml", ".yml")
@@ -62,7 +63,7 @@ def open_source(given: str | Path | pd.DataFrame, notes: Notes, settled: Mapping
     """
     if isinstance(given, pd.DataFrame):
         refuse_duplicates(map(str, given.columns), "the frame")
-        frame = _with_index(given, notes)
+        frame = _without_nested(_with_index(given, notes), notes)
         return Source(_named(frame), "the frame")
     text, settled = str(given), settled or {}
     form = {key.removeprefix("format."): value for key, value in settled.items() if key.startswith("format.")}
@@ -75,6 +76,7 @@ def open_source(given: str | Path | pd.DataFrame, notes: Notes, settled: Mapping
     frame, written = _read(text, notes, form, place)
     if not len(frame):
         raise DataError(f"{text} has a header and no rows; expected rows below the header", code="empty_table")
+    frame = _without_nested(frame, notes)
     stem = text if text in NAMED else Path(text).name.split(".")[0]
     notes.say("source", f"{len(frame):,} rows, {len(frame.columns)} columns")
     return Source(
@@ -90,6 +92,15 @@ def as_written(source: Source, names: Sequence[str]) -> pd.DataFrame:
     form = Format.model_validate(source.keys["format"]) if "format" in source.keys else None
     written = _named(read_source(str(source.keys["source"]), texts=names, section=_section(place), form=form))
     return written[list(names)]
+
+
+def _without_nested(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
+    """The frame without columns whose cells are lists, mappings or arrays."""
+    objects = [name for name in frame.columns if frame[name].dtype == object]
+    nested = [name for name in objects if frame[name].map(lambda cell: isinstance(cell, _NESTED)).any()]
+    for name in nested:
+        notes.say("", f"{name} holds lists or mappings and is left out; a column for each of their parts can be read")
+    return frame.drop(columns=nested)
 
 
 def _with_index(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
@@ -117,6 +128,7 @@ def _read(
         frame = read_source(text, section=_section(place))
         if text in NAMED or is_database(text) or scheme_of(text):
             return frame, {}
+        frame = _without_nested(frame, notes)
         told = _form_of_cells(frame, text, notes)
         keys = {**(told or {}), **given}
         return frame if told is None else _with_numbers(frame, Format.model_validate(keys), texts=True), keys

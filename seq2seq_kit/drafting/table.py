@@ -138,7 +138,8 @@ def inspect(
     if not found and times is not None and times.has_duplicates:
         names = [name for name in map(str, frame.columns) if name not in taken and not _is_measured(frame[name])]
         written = as_written(source, names)
-        found = find_series(frame.assign(**{name: written[name] for name in names}), times, taken)
+        counted = [name for name in names if pd.api.types.is_numeric_dtype(frame[name])]
+        found = find_series(frame.assign(**{name: written[name] for name in names}), times, taken, counted=counted)
     if odd := [name for name in found if not is_text(frame[name]) or frame[name].isna().any()]:
         written = as_written(source, odd)
         frame = frame.assign(**{name: written[name] for name in odd})
@@ -156,10 +157,12 @@ def inspect(
             .sum()
         )
         order = order[~same]
-        if doubles > _MOST_DOUBLES * len(frame) and differ > doubles / 2 and not _can_be_summed(frame, taken):
+        settled = "duplicates" in (given or {}) or _can_be_summed(frame, taken)
+        if doubles > _MOST_DOUBLES * len(frame) and differ > doubles / 2 and not settled:
             raise DataError(
                 f"{origin}: {doubles:,} of {len(frame):,} rows repeat the time of another one, and no column tells series apart. "
-                "Name the column that does (--series COLUMN), or make one row for each time",
+                "Name the column that does (--series COLUMN), or say what becomes of such rows (--set data.duplicates=sum, mean, "
+                "first or last), or make one row for each time",
                 code="duplicate_timestamp",
             )
     step = find_step(times[order], codes[order], resample=resample) if times is not None else None

@@ -15,6 +15,7 @@ import pytest
 from seq2seq_kit.data import read_source
 from seq2seq_kit.data.tables.cells import read_numbers
 from seq2seq_kit.data.tables.dialect import detect
+from seq2seq_kit.data.tables.dialect_cells import sentinels_of
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.format import Format
 
@@ -572,4 +573,44 @@ def test_names_in_angle_brackets_are_no_xml(tmp_path: Path) -> None:
     assert detect(path).format.given == {"delimiter": "tab"}
     path.write_text("<rows a='1'>\n" + "<row>1</row>\n" * 9 + "</rows>\n")
     with pytest.raises(DataError, match="holds XML"):
+        detect(path)
+
+
+@pytest.mark.parametrize("word", ["M", "ERR", "calibrating", "<0.1", "12.5*"])
+@pytest.mark.parametrize("many", [1, 6])
+def test_a_word_in_the_first_rows_takes_no_names(tmp_path: Path, word: str, many: int) -> None:
+    rows = [f"2023-01-01 {hour:02d}:00,{word if hour < many else hour / 2},{60 + hour},7.{hour}" for hour in range(24)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["time,temp,hum,wind", *rows]))
+    found = detect(path)
+    assert "header_row" not in found.format.given
+    assert list(read_source(str(path), form=found.format).columns) == ["time", "temp", "hum", "wind"]
+
+
+def test_a_word_below_names_and_units_takes_neither(tmp_path: Path) -> None:
+    rows = [f"2023-01-01 {hour:02d}:00,{'M' if hour < 2 else hour / 2},{60 + hour}" for hour in range(24)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["Station 7", "", "time,temp,hum", ",degC,%", *rows]))
+    frame = read_source(str(path), form=detect(path).format)
+    assert list(frame.columns) == ["time", "temp", "hum"]
+    assert (len(frame), frame["time"].iloc[0]) == (24, "2023-01-01 00:00")
+
+
+@pytest.mark.parametrize("codes", [(-999, -888), (-9999, -8888), (-999, 9999), (99999, 88888), (65535, -127)])
+def test_two_codes_for_a_missing_value_do_not_hide_each_other(codes: tuple[int, int]) -> None:
+    values = np.concatenate([np.linspace(10, 30, 300), np.repeat(codes, 3)])
+    assert set(sentinels_of(values)) == set(codes)
+
+
+def test_numbers_that_look_like_codes_among_others_of_their_size_are_none() -> None:
+    assert not sentinels_of(np.concatenate([np.linspace(-2_000, 20_000, 300), [-999, -999, 9999, 9999]]))
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "cp1253", "cp1255"])
+def test_a_blank_in_numbers_is_no_letter_of_the_west(tmp_path: Path, encoding: str) -> None:
+    names = {"cp1251": "Дата;Расход", "cp1253": "Ημερομηνία;Ποσό", "cp1255": "תאריך;כמות"}[encoding]
+    rows = [f"{day:02d}.01.2024;1\u00a0{200 + day},5" for day in range(1, 29)]
+    path = tmp_path / "t.csv"
+    path.write_bytes("\n".join([names, *rows]).encode(encoding))
+    with pytest.raises(DataError, match=r"data\.format\.encoding"):
         detect(path)

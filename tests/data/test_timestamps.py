@@ -184,3 +184,52 @@ def test_a_year_of_two_digits_in_front_is_no_day() -> None:
 def test_both_orders_are_told_with_their_time_of_day() -> None:
     with pytest.raises(DataError, match=r"'%d/%m/%Y %I %p' \(day first\) or '%m/%d/%Y %I %p'"):
         read_times(pd.Series(["01/02/2024 12 AM", "01/02/2024 1 AM"]), "t", "x")
+
+
+@pytest.mark.parametrize(
+    ("word", "offset"),
+    [
+        ("GMT+1", 60),
+        ("UTC+1", 60),
+        ("UTC+02:00", 120),
+        ("UTC+0530", 330),
+        ("GMT-5", -300),
+        ("utc-08", -480),
+        ("(UTC+3)", 180),
+    ],
+)
+def test_an_offset_behind_utc_is_east_of_it_where_it_is_positive(word: str, offset: int) -> None:
+    local = pd.date_range("2023-01-01 05:00", periods=48, freq="h")
+    found, _ = read_times(pd.Series(local.strftime("%Y-%m-%d %H:%M") + f" {word}"), "t", "x.csv")
+    assert (found.tz_convert("UTC").tz_localize(None) == local - pd.Timedelta(minutes=offset)).all()
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["00:00.5", "00:01.0", "00:01.5"], "a time without a date"),
+        (["'0:00.500'", "'0:00.510'", "'0:00.520'"], "a time without a date"),
+        (["09:00:00", "09:00:01", "09:00:02"], "a time without a date"),
+        (["01/01  01:00:00", "01/01  02:00:00", "01/13  03:00:00"], "with a year"),
+        (["Jan 01 05:00:00", "Jan 01 05:00:01", "Jan 01 05:00:02"], "with a year"),
+    ],
+)
+def test_times_without_a_date_or_a_year_are_none(cells: list[str], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        read_times(pd.Series(cells), "t", "x.csv")
+
+
+def turned(*, texts: bool) -> pd.Series:
+    """Days as a workbook of another language has them: up to the 12th as dates with day and month changed, others as texts."""
+    days = pd.date_range("2022-01-01", periods=200)
+    cells = [datetime(day.year, day.day, day.month) if day.day <= 12 else day.strftime("%d/%m/%Y") for day in days]
+    return pd.Series(cells if texts else [datetime(day.year, day.month, day.day) for day in days], dtype=object)
+
+
+@pytest.mark.parametrize("form", [None, "%d/%m/%Y"])
+def test_dates_that_a_workbook_has_turned_are_refused_however_they_are_said_to_be_written(form: str | None) -> None:
+    with pytest.raises(DataError, match="day and month turned") as caught:
+        read_times(turned(texts=True), "t", "x.xlsx", style=TimeStyle(format=form))
+    assert caught.value.code == "ambiguous_dates"
+    found, _ = read_times(turned(texts=False), "t", "x.xlsx")
+    assert found[31] == pd.Timestamp("2022-02-01")

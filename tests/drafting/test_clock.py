@@ -260,3 +260,71 @@ def test_the_zone_is_told_for_rows_that_stand_newest_first_or_by_series(order: s
     rows = at[::-1] if order == "newest first" else pd.DatetimeIndex(at.append(at))
     found = clock_of(pd.DataFrame({"ts": rows.tz_localize(None).strftime("%Y-%m-%d %H:%M"), "mw": 1.0}))
     assert (found.keys, (found.times == rows).all()) == ({"time_zone": "Europe/Berlin"}, True)
+
+
+@pytest.mark.parametrize("name", ["Time", "Duration", "Uhrzeit"])
+def test_how_long_something_took_is_no_time_of_day(name: str) -> None:
+    rng = np.random.default_rng(0)
+    dates = pd.date_range("2023-01-01", periods=200).repeat(2)
+    took = [f"{1 + second // 3600}:{second // 60 % 60:02d}:{second % 60:02d}" for second in rng.integers(0, 9_000, 400)]
+    frame = pd.DataFrame({"Date": dates.strftime("%Y-%m-%d"), name: took, "km": rng.uniform(3, 20, 400)})
+    assert clock_of(frame).columns == ["Date"]
+
+
+def test_times_of_day_that_fall_where_the_series_changes_are_a_clock() -> None:
+    frame = hours(480)
+    texts = pd.DataFrame(
+        {
+            "site": "a",
+            "Datum": frame["at"].dt.strftime("%d.%m.%Y"),
+            "Uhrzeit": frame["at"].dt.strftime("%H:%M"),
+            "kW": 1.5,
+        }
+    )
+    assert clock_of(pd.concat([texts, texts.assign(site="b")], ignore_index=True)).columns == ["Datum", "Uhrzeit"]
+
+
+def test_dates_and_times_of_a_workbook_are_one_clock() -> None:
+    at = pd.DatetimeIndex(hours()["at"])
+    found = clock_of(pd.DataFrame({"Datum": at.normalize(), "Uhrzeit": at.time, "kW": hours()["load"], "n": 3}))
+    assert found.columns == ["Datum", "Uhrzeit"]
+    assert (found.times == at).all()
+
+
+@pytest.mark.parametrize(
+    ("names", "of_hours"),
+    [
+        (["YEAR", "MO", "DY"], False),
+        (["YEAR", "MO", "DY", "HR"], True),
+        (["yr", "mon", "dd"], False),
+        (["Year", "Month", "Day of Month"], False),
+        (["year", "month", "DATE"], False),
+        (["год", "месяц", "день"], False),
+        (["年", "月", "日"], False),
+    ],
+)
+def test_the_day_is_a_part_of_the_clock_whatever_it_is_called(names: list[str], of_hours: bool) -> None:
+    at = pd.date_range("2023-01-01", periods=2_000, freq="h" if of_hours else "D")
+    parts = [at.year, at.month, at.day, at.hour][: len(names)]
+    frame = pd.DataFrame(dict(zip(names, parts, strict=True)) | {"T2M": np.sin(np.arange(2_000) / 9)})
+    found = clock_of(frame)
+    assert found.columns == names
+    assert (found.times == at).all()
+
+
+def test_a_count_beside_years_and_months_is_no_day() -> None:
+    at = pd.date_range("1990-01-01", periods=240, freq="MS")
+    counts = np.random.default_rng(0).integers(1, 32, 240)
+    frame = pd.DataFrame({"year": at.year, "month": at.month, "storms": counts, "rain": counts * 1.5})
+    assert clock_of(frame).columns == ["year", "month"]
+
+
+def test_hours_to_24_are_cured_by_the_line_that_is_told() -> None:
+    at = pd.date_range("2023-01-01", periods=480, freq="h")
+    for dates in (at.strftime("%Y%m%d").astype(int), at.strftime("%d/%m/%Y")):
+        frame = pd.DataFrame({"YYYYMMDD": dates, "HH": at.hour + 1, "T": np.arange(480.0)})
+        with pytest.raises(DataError, match="hours 1 to 24") as caught:
+            find_clock(frame, "t.csv")
+        cure = str(caught.value).split("Make it: ")[1].split(", which names")[0]
+        exec(cure, {"pandas": pd, "frame": frame})
+        assert (pd.DatetimeIndex(frame["time"]) == at).all()

@@ -608,3 +608,59 @@ def test_columns_that_are_named_for_times_are_series_in_rows() -> None:
     with pytest.raises(DataError, match=r"melt\(\['country'\], var_name='time'") as caught:
         draft_recipe(frame)
     assert caught.value.code == "series_in_rows"
+
+
+def several_sensors(name: str, *, seed: int = 0) -> pd.DataFrame:
+    """Three sensors of other things, each at its own times, in the order of time."""
+    rng = np.random.default_rng(seed)
+    pieces = []
+    for sensor, level in (("temp", 21.0), ("co2", 800.0), ("power", 350.0)):
+        seconds = np.cumsum(rng.integers(200, 400, 500))
+        times = pd.Timestamp("2024-01-01") + pd.to_timedelta(seconds, unit="s")
+        cells = level * (1 + 0.05 * np.sin(np.arange(500) / 20) + rng.normal(0, 0.01, 500))
+        pieces.append(pd.DataFrame({"time": times, name: sensor, "value": cells}))
+    return pd.concat(pieces).sort_values("time", ignore_index=True)
+
+
+@pytest.mark.parametrize("name", ["sensor", "entity_id", "device"])
+def test_sensors_at_times_of_their_own_are_series(name: str) -> None:
+    assert data_of(several_sensors(name))["series"] == name
+
+
+def test_the_state_of_a_machine_is_no_series() -> None:
+    frame = several_sensors("state").assign(value=lambda frame: np.where(frame["state"] == "temp", 5.0, 6.0))
+    assert "series" not in data_of(frame)
+
+
+@pytest.mark.parametrize("name", ["Anzahl", "patients", "calls", "value"])
+def test_counts_of_dates_that_repeat_are_no_series(name: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    dates = pd.date_range("2022-01-01", periods=500).repeat(rng.integers(1, 3, 500))
+    frame = pd.DataFrame({"date": dates.strftime("%Y-%m-%d"), name: rng.integers(1, 40, len(dates))})
+    path = tmp_path / "t.csv"
+    frame.to_csv(path, index=False)
+    data = data_of(path, given={"data.duplicates": "sum"})
+    assert "series" not in data
+    assert data["targets"] == [name]
+
+
+def test_what_becomes_of_doubles_settles_them(tmp_path: Path) -> None:
+    path = tmp_path / "bank.csv"
+    dates = pd.date_range("2022-01-01", periods=500).repeat(2)
+    balance = np.random.default_rng(0).normal(size=1_000).round(2)
+    pd.DataFrame({"date": dates, "balance": balance}).to_csv(path, index=False)
+    with pytest.raises(DataError, match=r"--set data\.duplicates=sum"):
+        draft_recipe(path)
+    assert data_of(path, given=["data.duplicates=last"])["duplicates"] == "last"
+
+
+def test_cells_that_are_lists_are_left_out_and_told(tmp_path: Path) -> None:
+    nested = pd.DataFrame({"payload": [[1, 2]] * 1_500, "tags": [{"a": 1}] * 1_500})
+    frame = pd.concat([hours(), nested], axis=1)
+    frame.to_parquet(tmp_path / "t.parquet")
+    for given in (frame, tmp_path / "t.parquet"):
+        draft = draft_recipe(given)
+        assert sum("holds lists or mappings" in said for said in draft.decisions) == 2
+        data = draft.recipe["data"]
+        assert isinstance(data, dict)
+        assert data["targets"] == ["load"]

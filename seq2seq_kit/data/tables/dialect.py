@@ -179,10 +179,10 @@ def _decoded(data: bytes, path: str, given: str = "") -> tuple[str, str, list[st
 
 def _is_western(text: str) -> bool:
     """Whether letters beyond ASCII stand as in words of Western languages: one or two in a row, and no signs inside of words."""
-    beyond = re.findall(r"[^\x00-\x7f]", text)
+    beyond = re.findall(r"[^\x00-\x7f\xa0]", text)  # a blank that does not break stands in numbers, too
     runs = sum(map(len, re.findall(r"[^\W\d_a-zA-Z]{3,}", text)))
     inside = len(re.findall(r"(?<=[a-zA-Z])[^\x00-\x7f\w'\u2019\u00b0\u00b2\u00b3\u00b7\u2013](?=[a-z])", text))
-    return (runs + inside) * 4 < len(beyond)
+    return not beyond or (runs + inside) * 4 < len(beyond)
 
 
 def _separation(lines: Lines, path: Path, reasons: list[str]) -> dict[str, object]:

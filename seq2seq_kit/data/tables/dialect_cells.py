@@ -19,7 +19,12 @@ _READ_BY_PANDAS = {
 }  # fmt: skip
 _PLAIN = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _NINES = re.compile(r"\D*9{1,6}(?:[.,]9?0*)?\D*|-1[eE]\+?30")
-_SENTINELS = (-9.0, -99.0, -999.0, -9999.0, -99999.0, -99.9, -999.9, -9999.9, 999.0, 9999.0, 99999.0, 999999.0, -1e30)
+_SENTINELS = (
+    *(-9.0, -99.0, -999.0, -9999.0, -99999.0, -99.9, -999.9, -9999.9, 999.0, 9999.0, 99999.0, 999999.0, -1e30),
+    *(-888.0, -8888.0, 8888.0, 88888.0, -997.0, -998.0, 999.9, 9999.9),
+    *(65535.0, 32767.0, -32768.0),  # of registers, all bits set or the least number
+    -127.0,  # of the sensor DS18B20
+)
 _ENOUGH = 30  # cells such as 1.234, all with three digits, in which chance would have shown another number of them
 
 
@@ -212,8 +217,8 @@ def _sentinels(numbers: Mapping[str, Mapping[str, int]], form: Format) -> list[s
 def sentinels_of(values: np.ndarray) -> dict[float, str]:
     """Numbers such as -999 that stand far off all others more than once, each with what shows it."""
     found = {}
+    others = values[np.isfinite(values) & ~np.isin(values, _SENTINELS)]  # one of them must not hide another
     for sentinel in _SENTINELS:
-        others = values[np.isfinite(values) & (values != sentinel)]
         count = int((values == sentinel).sum())
         if count > 1 and len(others) > 1 and _is_far(sentinel, others):
             found[sentinel] = f"has {sentinel:g} in {count:,} cells and else {others.min():g} to {others.max():g}"

@@ -1,25 +1,18 @@
 """Where the table stands in a file of text: its separator, the line of names, what is before and after the rows."""
 
 import csv
-import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from seq2seq_kit.data.tables.dialect_footers import count_footers
 from seq2seq_kit.data.tables.dialect_words import MISSING, is_date, is_number, is_unit
 from seq2seq_kit.errors import DataError
 
 CANDIDATES = ("\t", ";", "|", ",", " ")  # the last one: any run of white space
 _LOOKED_AT = 500  # lines by which a separator is told
-_MOST_FOOTERS = 20
-_TOTAL = re.compile(
-    r"\W*(grand\s|sub-?)?(total|sum(me)?$|gesamt|zwischensumme|somme|suma$|totaa?l|average|avg|mean$|mittel|durchschnitt|moyenne"
-    r"|media$|promedio|\u0438\u0442\u043e\u0433\u043e|\u0432\u0441\u0435\u0433\u043e|\u5408\u8a08)",
-    re.IGNORECASE,
-)
-
 
 _SHORT = re.compile(r"(?i)ts|rn|smp|avg|std|min|max|tot|sum|mean|med|wvc|[a-z]?deg[ ._]?[a-z]?")
 
@@ -172,7 +165,19 @@ def _names_and_first(rows: Sequence[Sequence[str]], told: Sequence[Sequence[str]
     if plain and len(set(rows[plain[-1]])) == len(rows[plain[-1]]):
         named = plain
     header = named[-1] if named else above[0] if above else first
+    # A row with a time and a word that is unknown (`2024-01-01,M,61`) is a row, where a line of names stands above it.
+    rowlike = [at for at in named if _has_a_value(rows[at], kinds)]
+    names = [at for at in named if at not in rowlike]
+    if names and header in rowlike:
+        header = names[-1]
+        first = next(at for at in rowlike if at > header)
     return header, max(first, header + 1)
+
+
+def _has_a_value(row: Sequence[str], kinds: Sequence[str]) -> bool:
+    """Whether a cell is a time, or a number, where the column has such."""
+    told = [(cell.strip(), kind) for cell, kind in zip(row, kinds, strict=False) if kind != "text"]
+    return any(is_date(cell) if kind == "date" else is_number(cell) for cell, kind in told)
 
 
 def _is_of_kinds(row: Sequence[str], kinds: Sequence[str], width: int) -> bool:
@@ -246,7 +251,7 @@ def _described(lines: Sequence[str], cut: _Cut, quote: str, *, whole: bool) -> L
         shown = " ".join(cell.strip() for cell in rows[0] if cell.strip())[:60]
         reasons.append(f"the rows begin in line {keys['first_row']}: {shown!r} below the names are no values")
         rows = rows[units:]
-    footers = _footers(rows, kinds, cut.width) if whole else 0
+    footers = count_footers(rows, kinds, cut.width) if whole else 0
     if footers:
         keys["footer_rows"] = footers
         shown = " ".join(cell.strip() for cell in rows[-footers] if cell.strip())[:60]
@@ -277,24 +282,3 @@ def _count_up(cells: Sequence[str]) -> bool:
     """Whether the whole numbers among some cells count up: 0, 1, 2 or 2019, 2020, 2021 are names."""
     digits = [int(cell) for cell in map(str.strip, cells) if cell.isdecimal()]
     return len(digits) > 1 and digits == list(range(digits[0], digits[0] + len(digits)))
-
-
-def _footers(rows: Sequence[Sequence[str]], kinds: Sequence[str], width: int) -> int:
-    newest = reversed(rows[-_MOST_FOOTERS:])
-    found = sum(1 for _ in itertools.takewhile(lambda row: _is_a_footer(row, rows, kinds, width), newest))
-    return found if found < len(rows) else 0
-
-
-def _is_a_footer(row: Sequence[str], rows: Sequence[Sequence[str]], kinds: Sequence[str], width: int) -> bool:
-    there = [cell.strip() for cell in row if cell.strip()]
-    if not there or (width > 2 and len(row) < width - 1 and len(there) <= 2):
-        return True
-    dates = [row[at].strip() if at < len(row) else "" for at, kind in enumerate(kinds) if kind == "date"]
-    if dates and width > 1 and not any(map(is_date, dates)):
-        return True
-    numbers = [row[at].strip() if at < len(row) else "" for at, kind in enumerate(kinds) if kind == "number"]
-    if numbers and not dates and width > 1 and not any(is_number(each) or MISSING.fullmatch(each) for each in numbers):
-        return True
-    first = there[0]
-    alone = sum(first in each for each in rows[-1_000:]) == 1
-    return _TOTAL.match(first) is not None and not is_number(first) and alone

@@ -1,6 +1,7 @@
 """The order of day, month and year in dates of numbers: what else than the order that was found the rows may have."""
 
 import re
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ _TIMES = (
     (r"\d{1,2}", "%H"),
 )
 _TWICE = 2
+_MONTHS = 12
 
 
 def forms_of(cell: str) -> tuple[str, str]:
@@ -74,6 +76,28 @@ def refuse_other_order(column: pd.Series, times: pd.Series, day_first: bool | No
             "another language does that. Write all dates year first, 2024-01-31",
             code="ambiguous_dates",
         )
+
+
+def refuse_turned(column: pd.Series, time: str, origin: str) -> None:
+    """Raises `DataError` where a workbook has read dates of another language: those up to the 12th are dates, and turned.
+
+    The others it left as texts, `13/01/2022`, so each of them has a number above 12 and no date a day above 12.
+    """
+    if column.dtype != object or pd.api.types.infer_dtype(column, skipna=True) in ("string", "datetime", "date"):
+        return
+    is_date = column.map(lambda cell: isinstance(cell, date)).to_numpy(dtype=bool)
+    numbers = column[~is_date].dropna().astype("str").str.extract(_NUMBERS)[[0, 2]].dropna().astype(int)
+    days = [cell.day for cell in column[is_date] if not pd.isna(cell)]
+    if not days or not len(numbers) or max(days) > _MONTHS or not (numbers.max(axis=1) > _MONTHS).all():
+        return
+    row = int(np.flatnonzero(~is_date & column.notna().to_numpy())[0])
+    raise DataError(
+        f"{origin}, row {row + 1}, column {time}: {len(numbers):,} dates are texts such as {column.iloc[row]!r}, and "
+        f"{len(days):,} are dates whose day is at most 12: a workbook that was opened with another language has read "
+        "those up to the 12th, with day and month turned. Get the file from its source anew and import the column as text; or "
+        "turn those that are dates",
+        code="ambiguous_dates",
+    )
 
 
 def _goes_on(times: pd.Series) -> bool:

@@ -12,6 +12,9 @@ _SPAN = re.compile(
     r"\s*(?P<first>\d[^\u2013\u2014]*?\d)(?:\s+(?:-|\u2013|\u2014|to|bis)\s+|\s*[\u2013\u2014]\s*)(?P<second>\d.*?\d)\s*"
 )
 _OF_DAY = re.compile(r"(?P<first>(?:.*\s)?(?P<begin>\d{1,2}:\d{2}))\s*-\s*(?P<end>\d{1,2}:\d{2})")
+_WORD_AND_OFFSET = re.compile(
+    r"\s*\(?(?:UTC|GMT)\s*(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?\)?\s*$", re.IGNORECASE
+)
 _DAY = pd.Timedelta(days=1)
 _DAY_MINUTES = 24 * 60
 _PARTS_OF_A_DATE = 3
@@ -81,6 +84,20 @@ def without_24(column: pd.Series, *, digits: bool = False) -> tuple[pd.Series, n
 def a_day_later(times: pd.Series, there: np.ndarray | None) -> pd.Series:
     """Times of which some, see `without_24`, are those of the next day."""
     return times if there is None else times.where(~there, times + _DAY)
+
+
+def with_offsets(column: pd.Series) -> pd.Series:
+    """Texts whose offset follows the word UTC or GMT as ISO writes it; pandas takes `GMT+1` as POSIX does, west for east."""
+    if not _are_texts(column):
+        return column
+    cells = column.astype("str")
+    if not cells.str.contains(_WORD_AND_OFFSET).any():
+        return column
+    return cells.str.replace(_WORD_AND_OFFSET, _iso_offset, regex=True).where(column.notna())
+
+
+def _iso_offset(found: re.Match[str]) -> str:
+    return f"{found['sign']}{int(found['hours']):02d}:{found['minutes'] or '00'}"
 
 
 def _are_texts(column: pd.Series) -> bool:

@@ -23,9 +23,10 @@ from seq2seq_kit.data.tables.time_formats import (
     read_weeks,
     written_numbers,
 )
-from seq2seq_kit.data.tables.time_orders import forms_of, refuse_other_order
+from seq2seq_kit.data.tables.time_orders import forms_of, refuse_other_order, refuse_turned
+from seq2seq_kit.data.tables.time_parts import refuse_without_date, refuse_year_one
 from seq2seq_kit.data.tables.time_style import TimeStyle, zone_of
-from seq2seq_kit.data.tables.time_texts import a_day_later, interval_starts, without_24
+from seq2seq_kit.data.tables.time_texts import a_day_later, interval_starts, with_offsets, without_24
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.time_fields import EPOCHS, EXCEL_DAYS, ISO_WEEK, QUARTER
 
@@ -40,8 +41,6 @@ _QUARTER = re.compile(
 )
 # The name of the day in front of a date, and the ending of a number.
 _NAMED_DAY = r"^\s*(?i:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+|(?<=\d)(?:st|nd|rd|th)\b"
-# The name of a month and one number of two digits: a day or a year.
-_NO_YEAR = r"\s*(?:[A-Za-z]{3,9}\.?[-/. ,']*\d{1,2}|\d{1,2}[-/. ]*[A-Za-z]{3,9}\.?)\s*"
 
 
 def read_times(
@@ -97,16 +96,19 @@ def _read_times(
     elif style.format == QUARTER:
         times = read_quarters(column)
     else:
+        refuse_turned(column, time, origin)
         read = in_english(interval_starts(column, style.format))
         if style.format is not None:
             read = written_numbers(read, style.format)
         else:
-            _refuse_without_year(read, time, origin)
+            refuse_without_date(read, time, origin)
+            read = with_offsets(read)
             day_first = _day_first(read, day_first, time, origin)
         # ISO 8601 knows 24:00, pandas does not.
         read, late = without_24(read, digits=(style.format or "").endswith(" %H"))
         times = _parse(read, style, day_first, style.reads_as or (trained.zone if trained else ""), time, origin)
         times = a_day_later(times, late)
+        refuse_year_one(read, times, time, origin)
         if style.format is None and trained is None and piece[1] is None:  # of a piece or a request the order is known
             refuse_other_order(read, times, day_first, time, origin)
     _refuse_missing(column, times, time, origin, *piece, style)
@@ -139,28 +141,6 @@ def _refuse_other_kinds(column: pd.Series, time: str, origin: str, style: TimeSt
     else:
         return
     raise DataError(said, code="invalid_timestamp")
-
-
-def _refuse_without_year(column: pd.Series, time: str, origin: str) -> None:
-    """Of `Jan-05` pandas makes the 5th of January of the year 1."""
-    if pd.api.types.infer_dtype(column, skipna=True) != "string":
-        return
-    cells = column.dropna().astype("str")
-    found = cells[cells.str.fullmatch(_NO_YEAR)]
-    if not len(found):
-        return
-    # Names and numbers in the other order, and what is between them.
-    cell = str(found.iloc[0]).strip()
-    first, sign, second = re.fullmatch(r"([A-Za-z]+|\d+)(.*?)([A-Za-z]+|\d+)\.?", cell).groups()  # type: ignore[union-attr]
-    month = "%B" if any(len(part) > 3 and part.isalpha() for part in (first, second)) else "%b"
-    form = f"%y{sign}{month}" if first.isdigit() else f"{month}{sign}%y"
-    row = int(np.flatnonzero(column.eq(found.iloc[0]).to_numpy(dtype=bool))[0])
-    raise DataError(
-        f"{origin}, row {row + 1}, column {time}: {cell!r} may be a "
-        f"month with its year or a day without one. Expected times with a year. Say it in the recipe: data.time_format: '{form}' "
-        "(month and year), or write the year of each day",
-        code="ambiguous_dates",
-    )
 
 
 def _day_first(column: pd.Series, known: bool | None, time: str, origin: str) -> bool | None:
