@@ -4,7 +4,7 @@ import re
 
 import pandas as pd
 
-from seq2seq_kit.data.tables.month_names import in_english
+from seq2seq_kit.data.tables.month_names import in_english, month_of
 from seq2seq_kit.data.tables.time_orders import forms_of
 from seq2seq_kit.errors import DataError
 
@@ -44,6 +44,8 @@ _OWN_FORMS = (
     "%d.%m.%Y %H.%M",
     "%d.%m.%Y %H.%M.%S",
     "%d/%m/%Y %H.%M",
+    "%Y-%m-%d %H:%M:%S %Z",
+    "%Y-%m-%d %H:%M %Z",
 )
 _OF_DAY = re.compile(r"(?i)(?:time|hh:?mm|hour|uhrzeit|zeit|hora|heure|h|time[_ ]?of[_ ]?day)")
 _LASTS = re.compile(r"(?i)duration|dauer|elapsed|moving|pace|response|laufzeit|dur[eé]e|duraci|lap\b|split")
@@ -226,11 +228,16 @@ def own_form(column: pd.Series) -> str | None:
     return None
 
 
-def months_in_columns(frame: pd.DataFrame) -> list[str]:
-    """The columns that are the twelve months of a row's year; none where there are not all of them."""
-    names = [str(name) for name in frame.columns]
-    months = [name for name in names if re.fullmatch(rf"(?i)(?:{_MONTH})[a-z\u00e9\u00fb\u00e4]*\.?", name.strip())]
-    return months if len(months) == _MONTHS and names[0] not in months else []
+def months_in_columns(frame: pd.DataFrame) -> dict[str, int]:
+    """The columns that are the twelve months of a row's year, with their numbers; empty where there are not all of them."""
+    first, *others = [str(name) for name in frame.columns]
+    of_year = _is_part(frame[first], first, *_PARTS[0])
+    found = {
+        name: month_of(name) or (int(name) if of_year and re.fullmatch("0?[1-9]|1[0-2]", name) else 0)
+        for name in others
+    }
+    months = {name: number for name, number in found.items() if number}
+    return months if sorted(months.values()) == [*range(1, _MONTHS + 1)] and month_of(first) is None else {}
 
 
 def unread_times(frame: pd.DataFrame) -> str | None:

@@ -174,13 +174,13 @@ def inspect(
 def _refuse_series_in_rows(frame: pd.DataFrame, origin: str) -> None:
     """Refuses a table that has a series in each row: names first, then a column for each step, empty where a series ends."""
     numbers = [name for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])]
-    months = months_in_columns(frame)
-    if months:
+    if months := months_in_columns(frame):
+        year, names = str(frame.columns[0]), list(months)
         raise DataError(
-            f"{origin}: each row is a year, its months are the columns {months[0]} to {months[-1]}. Expected a row for each "
-            f"month. Turn it: long = frame.melt({str(frame.columns[0])!r}, {months}, 'month', 'value'); long['month'] = "
-            "pandas.to_datetime(long.pop(long.columns[0]).astype(str) + ' ' + long['month'].str[:3], format='%Y %b'); "
-            "long.sort_values('month').to_csv('long.csv', index=False), then draft for long.csv",
+            f"{origin}: each row is a year, its months are the columns {names[0]} to {names[-1]}. Expected a row for each "
+            f"month. Turn it: long = frame.melt({year!r}, {names}, 'month', 'value'); long['month'] = "
+            f"pandas.to_datetime(long.pop({year!r}).astype(str) + ' ' + long['month'].map({months}).astype(str), "
+            "format='%Y %m'); long.sort_values('month').to_csv('long.csv', index=False), then draft for long.csv",
             code="series_in_rows",
         )
     dated = [name for name in numbers if is_date(name.strip())]
@@ -189,6 +189,16 @@ def _refuse_series_in_rows(frame: pd.DataFrame, origin: str) -> None:
         raise DataError(
             f"{origin}: each row is a series, its times are the names of {len(dated):,} columns, {dated[0]} to {dated[-1]}. "
             f"Expected a row for each series and time. Turn it: frame.melt({names}, var_name='time', value_name='value')"
+            ".to_csv('long.csv', index=False), then draft for long.csv",
+            code="series_in_rows",
+        )
+    texts = [str(name) for name in frame.columns if is_text(frame[name])]
+    steps = [name for name in numbers if re.search(r"\d+$", name) and frame[name].notna().any()]
+    if len(steps) >= _LEAST_STEPS and texts and _count_up(steps) and _name_each_row(frame, texts):
+        others = [str(name) for name in frame.columns if name not in steps]
+        raise DataError(
+            f"{origin}: each row is a series, its steps are {len(steps):,} columns, {steps[0]} to {steps[-1]}. Expected a row "
+            f"for each series and step. Turn it: frame.melt({others}, var_name='step').dropna(subset='value').sort_values({texts[0]!r}, kind='stable')"
             ".to_csv('long.csv', index=False), then draft for long.csv",
             code="series_in_rows",
         )
@@ -207,6 +217,19 @@ def _refuse_series_in_rows(frame: pd.DataFrame, origin: str) -> None:
             "index=False), then draft for long.csv",
             code="series_in_rows",
         )
+
+
+def _count_up(names: list[str]) -> bool:
+    """Whether names are one word with a number that counts up by one: `d_1` to `d_200`, 1960 to 2023."""
+    found = [re.fullmatch(r"(.*?)(\d+)", name) for name in names]
+    numbers = [int(each[2]) for each in found if each]
+    return len({each[1] for each in found if each}) == 1 and numbers == [*range(numbers[0], numbers[0] + len(names))]
+
+
+def _name_each_row(frame: pd.DataFrame, texts: list[str]) -> bool:
+    """Whether texts that are no times name each row, as those of stores and countries do."""
+    dated = any(frame[name].dropna().astype("str").head(_LEAST_DATES).map(is_date).any() for name in texts)
+    return not dated and not frame[texts].duplicated().any()
 
 
 def _go_on(names: list[str]) -> bool:

@@ -614,3 +614,20 @@ def test_a_blank_in_numbers_is_no_letter_of_the_west(tmp_path: Path, encoding: s
     path.write_bytes("\n".join([names, *rows]).encode(encoding))
     with pytest.raises(DataError, match=r"data\.format\.encoding"):
         detect(path)
+
+
+def test_widths_below_the_names_are_no_values(tmp_path: Path) -> None:
+    rows = [f"USGS\t01646500\t2024-01-{day:02d}\t{3_000 + 10 * day}\tA" for day in range(1, 29)]
+    names = ["agency_cd\tsite_no\tdatetime\t69928_00060\t69928_00060_cd", "5s\t15s\t20d\t14n\t10s"]
+    path = tmp_path / "usgs.txt"
+    path.write_text("\n".join(["# Data for the following site", "# -----", *names, *rows]))
+    frame = read_source(str(path), form=detect(path).format)
+    assert (len(frame), list(frame.columns)[2:4]) == (28, ["datetime", "69928_00060"])
+
+
+@pytest.mark.parametrize("blank", [3, 114])
+def test_blank_rows_behind_the_table_are_none_of_it(tmp_path: Path, blank: int) -> None:
+    rows = [f"{day:02d}/03/2004;18.00.00;{day},5;{day};;" for day in range(1, 29)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["Date;Time;CO(GT);NOx;;", *rows, *[";;;;;"] * blank]) + "\n")
+    assert len(read_source(str(path), form=detect(path).format)) == 28

@@ -233,3 +233,15 @@ def test_dates_that_a_workbook_has_turned_are_refused_however_they_are_said_to_b
     assert caught.value.code == "ambiguous_dates"
     found, _ = read_times(turned(texts=False), "t", "x.xlsx")
     assert found[31] == pd.Timestamp("2022-02-01")
+
+
+def test_utc_behind_times_with_and_without_fractions_is_read() -> None:
+    texts = [f"2024-01-01 {hour:02d}:00:00{'.500' if hour % 3 else ''} UTC" for hour in range(24)]
+    found, style = read_times(pd.Series(texts), "t", "x.csv")
+    assert (str(found.tz), style.zone, found[1].microsecond) == ("UTC", "UTC", 500_000)
+
+
+def test_times_with_and_without_an_offset_are_told_by_one_of_each() -> None:
+    texts = [f"2024-01-01T{hour:02d}:00:00{'' if hour == 7 else 'Z'}" for hour in range(24)]
+    with pytest.raises(DataError, match=r"such as 2024-01-01T00:00:00Z and 2024-01-01T07:00:00;"):
+        read_times(pd.Series(texts), "t", "x.csv")

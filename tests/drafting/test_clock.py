@@ -328,3 +328,19 @@ def test_hours_to_24_are_cured_by_the_line_that_is_told() -> None:
         cure = str(caught.value).split("Make it: ")[1].split(", which names")[0]
         exec(cure, {"pandas": pd, "frame": frame})
         assert (pd.DatetimeIndex(frame["time"]) == at).all()
+
+
+@pytest.mark.parametrize("word", ["CET", "EST"])
+def test_one_zone_behind_every_time_is_read_by_its_word(word: str) -> None:
+    frame = hours()
+    found = clock_of(frame.assign(at=frame["at"].dt.strftime("%Y-%m-%d %H:%M") + f" {word}"))
+    assert found.keys == {"time_format": "%Y-%m-%d %H:%M %Z"}
+    assert (found.times.tz_localize(None) == pd.DatetimeIndex(frame["at"])).all()
+
+
+@pytest.mark.parametrize("form", ["%H.%M.%S", "%H.%M", "%Hh%M"])
+def test_times_of_day_have_other_signs_than_colons(form: str) -> None:
+    at = pd.DatetimeIndex(hours()["at"])
+    found = clock_of(pd.DataFrame({"Date": at.strftime("%d/%m/%Y"), "Time": at.strftime(form), "CO": hours()["load"]}))
+    assert found.columns == ["Date", "Time"]
+    assert (found.times == at).all()

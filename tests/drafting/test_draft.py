@@ -664,3 +664,60 @@ def test_cells_that_are_lists_are_left_out_and_told(tmp_path: Path) -> None:
         data = draft.recipe["data"]
         assert isinstance(data, dict)
         assert data["targets"] == ["load"]
+
+
+def turned_by(error: DataError, frame: pd.DataFrame, folder: Path, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
+    """The table that the line of a refusal makes."""
+    monkeypatch.chdir(folder)
+    cure = str(error).split("Turn it: ")[1].split(", then draft")[0]
+    exec(cure, {"pandas": pd, "frame": frame})
+    return pd.read_csv(folder / "long.csv")
+
+
+MONTHS = {
+    "de": "Jan Feb Mrz Apr Mai Jun Jul Aug Sep Okt Nov Dez",
+    "de long": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "fr": "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.",
+    "es": "Ene Feb Mar Abr May Jun Jul Ago Sep Oct Nov Dic",
+    "en": "January February March April May June July August September October November December",
+    "numbers": "1 2 3 4 5 6 7 8 9 10 11 12",
+}
+
+
+@pytest.mark.parametrize("language", list(MONTHS))
+def test_months_in_columns_are_turned_in_any_language(
+    language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.arange(360.0).reshape(30, 12)
+    wide = pd.DataFrame(values, columns=MONTHS[language].split())
+    wide.insert(0, "Jahr", np.arange(1990, 2020))
+    with pytest.raises(DataError, match="each row is a year") as caught:
+        draft_recipe(wide)
+    long = turned_by(caught.value, wide, tmp_path, monkeypatch)
+    assert (pd.DatetimeIndex(long["month"]) == pd.date_range("1990-01-01", periods=360, freq="MS")).all()
+    assert (long["value"] == values.ravel()).all()
+
+
+@pytest.mark.parametrize("first", ["d_1", "1960"])
+def test_steps_that_count_up_behind_the_names_of_rows_are_series_in_rows(
+    first: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"d_{step}" for step in range(1, 61)] if first == "d_1" else [str(year) for year in range(1960, 2020)]
+    wide = pd.DataFrame(np.arange(6_000.0).reshape(100, 60), columns=names)
+    wide.insert(0, "item", [f"item {row}" for row in range(100)])
+    wide.insert(1, "unit", "pieces")
+    with pytest.raises(DataError, match="each row is a series") as caught:
+        draft_recipe(wide)
+    assert caught.value.code == "series_in_rows"
+    long = turned_by(caught.value, wide, tmp_path, monkeypatch)
+    of_one = long[long["item"] == "item 7"]
+    assert of_one["value"].tolist() == np.arange(420.0, 480.0).tolist()
+    assert of_one["step"].astype(str).tolist() == names
+
+
+def test_channels_that_count_up_are_columns() -> None:
+    rng = np.random.default_rng(0)
+    channels = pd.DataFrame(rng.normal(size=(600, 32)), columns=[f"ch_{number}" for number in range(1, 33)])
+    channels.insert(0, "at", pd.date_range("2024-01-01", periods=600, freq="h").astype(str))
+    assert data_of(channels)["time"] == "at"
+    assert "ch_1" in data_of(channels.drop(columns="at"), target="ch_1")["inputs"]

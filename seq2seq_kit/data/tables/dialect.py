@@ -48,8 +48,17 @@ _NO_TABLE = (
         "pandas.read_html({path!r})[0]",
     ),
     (re.compile(r"\s*<(?:\?xml\s|([A-Za-z][\w:.-]*)[\s>](?=.*</\1>))", re.DOTALL), "XML", "pandas.read_xml({path!r})"),
-    (re.compile(r'\s*\{\s*"[^"\n]*"\s*:.*\}\s*\n\s*\{'), "JSON by lines", "pandas.read_json({path!r}, lines=True)"),
-    (re.compile(r'\s*(?:\[\s*[\[{]|\{\s*"[^"\n]*"\s*:)'), "JSON", "pandas.read_json({path!r})"),
+    (
+        re.compile(r'\s*\{\s*"[^"\n]*"\s*:.*\}\s*\n\s*\{'),
+        "JSON by lines",
+        "pandas.read_json({path!r}, lines=True); of mappings in it pandas.json_normalize(frame[NAME])",
+    ),
+    (
+        re.compile(r'\s*(?:\[\s*[\[{]|\{\s*"[^"\n]*"\s*:)'),
+        "JSON",
+        "pandas.read_json({path!r}), or, where "
+        "the rows stand below a key, pandas.DataFrame(json.load(open({path!r}))[KEY])",
+    ),
 )
 _UTF_8 = b"\xef\xbb\xbf"
 _SAID = re.compile(r'\s*"?sep=(.)"?[;,\t]*\s*', re.IGNORECASE)  # Excel's first line

@@ -1,12 +1,11 @@
 """The rows below a table that are none of its own."""
 
-import itertools
 import re
 from collections.abc import Sequence
 
 from seq2seq_kit.data.tables.dialect_words import MISSING, is_date, is_number
 
-_MOST_FOOTERS = 20
+_MOST_FOOTERS = 20  # beside those that are blank
 _TOTAL = re.compile(
     r"\W*(grand\s|sub-?)?(total|sum(me)?$|gesamt|zwischensumme|somme|suma$|totaa?l|average|avg|mean$|mittel|durchschnitt|moyenne"
     r"|media$|promedio|\u0438\u0442\u043e\u0433\u043e|\u0432\u0441\u0435\u0433\u043e|\u5408\u8a08)",
@@ -22,8 +21,13 @@ def count_footers(rows: Sequence[Sequence[str]], kinds: Sequence[str], width: in
         kinds: Of their columns: number, date or text.
         width: Cells of a whole row.
     """
-    newest = reversed(rows[-_MOST_FOOTERS:])
-    found = sum(1 for _ in itertools.takewhile(lambda row: _is_a_footer(row, rows, kinds, width), newest))
+    found = told = 0
+    for row in reversed(rows):
+        if any(cell.strip() for cell in row):
+            told += 1
+            if told > _MOST_FOOTERS or not _is_a_footer(row, rows, kinds, width):
+                break
+        found += 1
     return found if found < len(rows) else 0
 
 

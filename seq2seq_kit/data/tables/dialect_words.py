@@ -39,7 +39,7 @@ _FOOTERS = 20  # most rows below a table
 _UNIT = re.compile(
     r"""[\[(<{].*[\])>}]|-+|=+|.{0,4}[%\u00b0\u20ac$\u00b2\u00b3/].{0,6}|[kMGmTu\u00b5]?(W|Wh|V|VA|A|Hz|J|N|Pa|g|l|L|m|s|bar|B)|[KCF]
     |min|h|d|t|MWh|kWp|EUR|USD|GBP|CHF|hPa|cm|deg\.?|rad|lx|lux|dB|ppm|ppb|psi|rpm|mph|kts?|kn|Nm|pcs|Stk\.?|count|unit\w*|Einheit|date(time)?
-    |num(ber|eric)?|float|double|int(eger)?|string|text|n\.?a\.?""",
+    |\d{1,3}[snd]|num(ber|eric)?|float|double|int(eger)?|string|text|n\.?a\.?""",
     re.VERBOSE,
 )
 

@@ -69,6 +69,13 @@ def in_english(column: pd.Series) -> pd.Series:
     return read.where(column.notna())
 
 
+def month_of(word: str) -> int | None:
+    """The number of a month by its name or an abbreviation, in English or another language; None for other words."""
+    plain = _without_accents(word.strip().rstrip("."))
+    english = next((at for at, short in enumerate(_SHORT, 1) if plain in _ENGLISH and plain[:3] == short.lower()), None)
+    return english or (_SHORT.index(_MONTH_OF[plain]) + 1 if plain in _MONTH_OF else None)
+
+
 def _named(cell: str) -> bool:
     """Whether a cell holds a word that may be a month; T, Z, UTC and AM are none."""
     return any(_without_accents(word) in _MONTH_OF for word in _WORD.findall(cell))

@@ -15,6 +15,7 @@ _WEEK = r"\s*(\d{4})(?:[- ]?[WwKk][Ww]?\s?| |(?=\d{2}\s*$))(\d{1,2})(?:-?([1-7])
 _WEEK_AND_YEAR = r"\s*(?:[Kk]?[Ww]|[Ww][Kk])[-. ]?(\d{1,2})[-/. ]+(\d{4})\s*"
 _YEAR_AND_QUARTER = r"\s*(\d{4})(?:[-/. ]*[QqTt][-/. ]*| )([1-4])\s*"
 _QUARTER_AND_YEAR = r"\s*(?:[QqTt][-/. ]*([1-4])|([1-4])[-/. ]*[QqTt])[-/. ]*(\d{4})\s*"
+_WITH_OTHER_SIGNS = r"\d{1,2}(?:\.\d{2}){1,2}|\d{1,2}h\d{2}"  # 18.00.00 and 18h00, as times of day
 _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _CALLED = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 # By word of `time_format` the counts of the times from March 1973 to 2096; by another unit all would be of early 1970 or far off.
@@ -195,7 +196,10 @@ def _part(column: pd.Series, name: str, place: int, form: str | None, origin: st
         return (pd.Timestamp(0) + column).dt.strftime("%H:%M:%S.%f")
     if pd.api.types.is_numeric_dtype(column):
         return _number(column, name, place, form, origin)
-    return column.astype("str").str.strip().where(column.notna())
+    texts = column.astype("str").str.strip().where(column.notna())
+    if place and form is None and texts.dropna().str.fullmatch(_WITH_OTHER_SIGNS).all():
+        return texts.str.replace(r"[.h]", ":", regex=True)
+    return texts
 
 
 def _number(column: pd.Series, name: str, place: int, form: str | None, origin: str) -> pd.Series:

@@ -13,7 +13,7 @@ _SPAN = re.compile(
 )
 _OF_DAY = re.compile(r"(?P<first>(?:.*\s)?(?P<begin>\d{1,2}:\d{2}))\s*-\s*(?P<end>\d{1,2}:\d{2})")
 _WORD_AND_OFFSET = re.compile(
-    r"\s*\(?(?:UTC|GMT)\s*(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?\)?\s*$", re.IGNORECASE
+    r"(?<=\d)\s*\(?(?:UTC|GMT)\s*(?:(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?)?\)?\s*$", re.IGNORECASE
 )
 _DAY = pd.Timedelta(days=1)
 _DAY_MINUTES = 24 * 60
@@ -97,7 +97,7 @@ def with_offsets(column: pd.Series) -> pd.Series:
 
 
 def _iso_offset(found: re.Match[str]) -> str:
-    return f"{found['sign']}{int(found['hours']):02d}:{found['minutes'] or '00'}"
+    return f"{found['sign'] or '+'}{int(found['hours'] or 0):02d}:{found['minutes'] or '00'}"
 
 
 def _are_texts(column: pd.Series) -> bool:

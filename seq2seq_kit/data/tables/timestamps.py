@@ -192,7 +192,9 @@ def _parse(
                 break
     cells = column.dropna()
     if style.format is None and not all_with_offset(column):
-        said = f"some timestamps have an offset from UTC and others none, such as {cells.iloc[0]} and {cells.iloc[-1]}"
+        told = cells.astype("str").str.strip().str.contains(_OFFSET, regex=True)
+        some, none = (next(iter(cells[of]), "(none)") for of in (told, ~told))
+        said = f"some timestamps have an offset from UTC and others none, such as {some} and {none}"
         advice = "write all of them in UTC, or all without a zone"
     else:
         said = f"the timestamps have different offsets from UTC, such as {cells.iloc[0]} and {cells.iloc[-1]}"
