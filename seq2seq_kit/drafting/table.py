@@ -198,8 +198,8 @@ def _refuse_series_in_rows(frame: pd.DataFrame, origin: str) -> None:
         others = [str(name) for name in frame.columns if name not in steps]
         raise DataError(
             f"{origin}: each row is a series, its steps are {len(steps):,} columns, {steps[0]} to {steps[-1]}. Expected a row "
-            f"for each series and step. Turn it: frame.melt({others}, var_name='step').dropna(subset='value').sort_values({texts[0]!r}, kind='stable')"
-            ".to_csv('long.csv', index=False), then draft for long.csv",
+            f"for each series and step. Turn it: frame.melt({others}, var_name='step').dropna(subset='value')"
+            f".sort_values({texts[0]!r}, kind='stable').to_csv('long.csv', index=False), then draft for long.csv",
             code="series_in_rows",
         )
     if len(numbers) < _LEAST_STEPS or len(numbers) < len(frame.columns) - 3:
