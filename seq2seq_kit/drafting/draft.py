@@ -126,6 +126,7 @@ def _drafted(
 ) -> Draft:
     before = {key.removeprefix("data."): value for key, value in given}
     source = open_source(frame, notes, before)
+    targets, groups, known = (_as_called(each, source.frame.columns) for each in (targets, groups, known))
     chosen = task or task_of_texts(source, targets) or "forecast"
     if chosen in _OF_TEXTS and known:
         raise ArgumentError(f"known is for a forecast. Received: task={chosen!r}. Leave it out", code="not_supported")
@@ -143,6 +144,12 @@ def _drafted(
 
 def _names(given: str | Sequence[str] | None) -> list[str]:
     return [] if given is None else [given] if isinstance(given, str) else list(given)
+
+
+def _as_called(names: list[str], columns: "pd.Index") -> list[str]:
+    """Names as the table has them, where they only lack the blanks around them."""
+    called = {str(column).strip(): str(column) for column in columns}
+    return [name if name in columns else called.get(name.strip(), name) for name in names]
 
 
 def _kind(task: str) -> type[Recipe]:

@@ -188,6 +188,10 @@ def _read_workbook(
     form: dict[str, object] = {**excel_format(Path(text), section.sheet if section else None), **given}
     if "header_row" in form:
         notes.say("format", f"line {form['header_row']} names the columns; what stands above it is about the file")
+    if "first_row" in form:
+        notes.say(
+            "format", f"the rows begin in line {form['first_row']}: what stands between them and the names are units"
+        )
     if "footer_rows" in form:
         notes.say("format", f"rows below the table that are no data: {form['footer_rows']}")
     frame = read_source(text, section=section, form=Format.model_validate(form))

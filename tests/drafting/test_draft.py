@@ -721,3 +721,8 @@ def test_channels_that_count_up_are_columns() -> None:
     channels.insert(0, "at", pd.date_range("2024-01-01", periods=600, freq="h").astype(str))
     assert data_of(channels)["time"] == "at"
     assert "ch_1" in data_of(channels.drop(columns="at"), target="ch_1")["inputs"]
+
+
+def test_a_column_is_asked_for_without_the_blanks_around_its_name() -> None:
+    frame = hours().rename(columns={"load": "   load"}).assign(other=1.5)
+    assert data_of(frame, target="load")["targets"] == ["   load"]

@@ -12,6 +12,7 @@ import pandas as pd
 from seq2seq_kit.data.sources.packages import require_package
 from seq2seq_kit.data.sources.parquet import with_named_index
 from seq2seq_kit.data.tables.cells import refuse_duplicates
+from seq2seq_kit.data.tables.dialect_words import is_unit
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.format import Format
 
@@ -52,7 +53,7 @@ def read_excel(path: Path, *, sheet: str | None, texts: Sequence[str], form: For
         path: An Excel file.
         sheet: Name of the sheet; None: the only one that is not empty.
         texts: Columns whose cells are taken as texts.
-        form: The recipe's `data.format`, of which `header_row` and `footer_rows` count.
+        form: The recipe's `data.format`, of which `header_row`, `first_row` and `footer_rows` count.
 
     Raises:
         DataError: The file cannot be read, there is no such sheet, or several that may be meant; a column is named twice.
@@ -84,6 +85,7 @@ def read_excel(path: Path, *, sheet: str | None, texts: Sequence[str], form: For
                 engine="openpyxl",
                 converters=written,
                 header=above if form is None or form.header_row else None,
+                skiprows=range(form.header_row, form.first_row - 1) if form and form.first_row else None,
                 skipfooter=form.footer_rows if form else 0,
             )
     except DataError:
@@ -99,7 +101,7 @@ def read_excel(path: Path, *, sheet: str | None, texts: Sequence[str], form: For
 
 
 def excel_format(path: Path, sheet: str | None) -> dict[str, int]:
-    """`header_row` and `footer_rows` of a sheet with notes above its names or below its rows; empty where there are none.
+    """`header_row`, `first_row` and `footer_rows` of a sheet with notes around its table or units below the names, else nothing.
 
     Raises:
         DataError: As `read_excel`.
@@ -117,6 +119,9 @@ def excel_format(path: Path, sheet: str | None) -> dict[str, int]:
     first, last = whole[0], int(rows[-1])
     named = all(isinstance(cell, str) for cell in frame.iloc[first].dropna())
     found = {"header_row": first + 1} if named and first else {}
+    below = list(frame.iloc[first + 1].dropna()) if named and first + 1 < last else []
+    if below and all(isinstance(cell, str) and is_unit(cell) for cell in below):
+        found["first_row"] = first + 3
     return found | ({"footer_rows": len(frame) - 1 - last} if last < len(frame) - 1 else {})
 
 

@@ -21,3 +21,17 @@ def test_notes_above_and_a_total_below_a_sheet_are_left_out(tmp_path: Path) -> N
     assert read_excel(book, sheet=None, texts=(), form=Format(header_row=3, footer_rows=1)).equals(rows)
     rows.to_excel(tmp_path / "plain.xlsx", index=False)
     assert excel_format(tmp_path / "plain.xlsx", None) == {}
+
+
+def test_units_below_the_names_of_a_sheet_are_no_row(tmp_path: Path) -> None:
+    book = tmp_path / "t.xlsx"
+    rows = pd.DataFrame({"date": pd.date_range("2024-01-01", periods=200), "power": np.arange(200) / 4, "temp": 1.5})
+    units = pd.DataFrame([[None, "kW", "\u00b0C"]], columns=rows.columns)
+    with pd.ExcelWriter(book) as writer:
+        units.to_excel(writer, index=False, sheet_name="all")
+        rows.to_excel(writer, index=False, header=False, startrow=2, sheet_name="all")
+    assert excel_format(book, None) == {"first_row": 3}
+    assert read_excel(book, sheet=None, texts=(), form=Format(first_row=3)).equals(rows)
+    words = rows.assign(place="Ulm", power=["m", *["s"] * 199])
+    words[["place", "power"]].to_excel(tmp_path / "words.xlsx", index=False)
+    assert "first_row" not in excel_format(tmp_path / "words.xlsx", None)
