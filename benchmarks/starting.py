@@ -44,36 +44,30 @@ def main() -> None:
         load = 100 + 30 * np.sin(2 * np.pi * hours / 24) + np.random.default_rng(0).normal(scale=3, size=len(hours))
         pd.DataFrame({"time": times, "load": load}).to_csv(folder / "hours.csv", index=False)
         (folder / "small.yaml").write_text(RECIPE, encoding="utf-8")
-        told = subprocess.run(
-            [sys.executable, *WAYS["own"], "train", "small.yaml"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        run = re.findall("^run ([0-9a-f]{32})", told.stdout, re.MULTILINE)[0]
+        told, _ = timed(folder, "own", ["train", "small.yaml"])
+        run = re.findall("^run ([0-9a-f]{32})", told, re.MULTILINE)[0]
         print("| command | own, s: median (range) | guest, s: median (range) | guest / own |")
         print("| --- | ---: | ---: | ---: |")
         for command in (["predict", run, "--data", "hours.csv"], ["train", "small.yaml"]):
             taken: dict[str, list[float]] = {way: [] for way in WAYS}
             for number in range(rounds):
                 for way in list(WAYS)[:: 1 if number % 2 else -1]:
-                    taken[way].append(timed(folder, way, command))
+                    taken[way].append(timed(folder, way, command)[1])
             middle = {way: statistics.median(each) for way, each in taken.items()}
             cells = [f"{middle[way]:.1f} ({min(each):.1f} to {max(each):.1f})" for way, each in taken.items()]
             print(f"| {command[0]} | {' | '.join(cells)} | {middle['guest'] / middle['own']:.2f} |", flush=True)
     print(f"\n{time.strftime('%Y-%m-%d')}, {machine()}; {rounds} rounds.")
 
 
-def timed(folder: Path, way: str, arguments: list[str]) -> float:
-    """Seconds from the start of a process to its end."""
+def timed(folder: Path, way: str, arguments: list[str]) -> tuple[str, float]:
+    """What a process prints, and the seconds from its start to its end."""
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, *WAYS[way], *arguments], cwd=folder, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise SystemExit(done.stderr)
-    return time.perf_counter() - began
+    return done.stdout, time.perf_counter() - began
 
 
 if __name__ == "__main__":

@@ -76,7 +76,6 @@ def open_source(given: str | Path | pd.DataFrame, notes: Notes, settled: Mapping
     frame, written = _read(text, notes, form, place)
     if not len(frame):
         raise DataError(f"{text} has a header and no rows; expected rows below the header", code="empty_table")
-    frame = _without_nested(frame, notes)
     stem = text if text in NAMED else Path(text).name.split(".")[0]
     notes.say("source", f"{len(frame):,} rows, {len(frame.columns)} columns")
     return Source(
@@ -125,10 +124,9 @@ def _read(
     if first is None and is_file(Path(text)) and text.lower().endswith(EXCEL):
         return _read_workbook(text, notes, given, place)
     if first is None:
-        frame = read_source(text, section=_section(place))
+        frame = _without_nested(read_source(text, section=_section(place)), notes)
         if text in NAMED or is_database(text) or scheme_of(text):
             return frame, {}
-        frame = _without_nested(frame, notes)
         told = _form_of_cells(frame, text, notes)
         keys = {**(told or {}), **given}
         return frame if told is None else _with_numbers(frame, Format.model_validate(keys), texts=True), keys
