@@ -12,7 +12,7 @@ from pandas.tseries.api import guess_datetime_format
 from seq2seq_kit.data.tables.cells import shown
 from seq2seq_kit.data.tables.month_names import in_english
 from seq2seq_kit.data.tables.time_formats import column_of_times, read_quarters, read_weeks
-from seq2seq_kit.data.tables.time_texts import interval_starts, without_24
+from seq2seq_kit.data.tables.time_texts import interval_starts, with_offsets, without_24
 from seq2seq_kit.data.tables.timestamps import TimeStyle, all_with_offset, read_times
 from seq2seq_kit.drafting.counted import HINT, TOLD, kind_of_numbers
 from seq2seq_kit.drafting.notes import listed
@@ -27,7 +27,7 @@ from seq2seq_kit.drafting.parts import (
     tells_the_time,
     unread_times,
 )
-from seq2seq_kit.drafting.zones import zone_of_changes, zone_of_offsets
+from seq2seq_kit.drafting.zones import zone_of_changes, zone_of_offsets, zone_of_word
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.time_fields import EPOCHS, EXCEL_DAYS
 
@@ -93,10 +93,12 @@ def find_clock(frame: pd.DataFrame, origin: str, given: Mapping[str, object] | N
             return _joined(frame, parts, said, [name for name in kinds if name not in parts], origin, form)
     if not stamps:
         unread = unread_times(frame)
-        form = None if unread is None else own_form(frame[unread])
-        if unread is None or form is None:
+        if unread is None:
             return None
-        return _as_said(frame, [unread], {"time_format": form}, [], origin)
+        if form := own_form(frame[unread]):
+            return _as_said(frame, [unread], {"time_format": form}, [], origin)
+        zone = zone_of_word(frame[unread])
+        return _as_said(frame, [unread], {"time_zone": zone}, [], origin) if zone else None
     chosen = min(
         stamps, key=lambda name: (not HINT.search(name), kinds[name] in (*EPOCHS, EXCEL_DAYS), list(kinds).index(name))
     )
@@ -171,7 +173,7 @@ def _kind(column: pd.Series, name: str) -> str:
         return kind_of_numbers(column, name)
     cells = column.dropna().astype("str")
     cells = interval_starts(cells.iloc[:: max(1, len(cells) // _LOOKED_AT)].head(_LOOKED_AT))
-    cells = without_24(in_english(cells))[0]
+    cells = with_offsets(without_24(in_english(cells))[0])
     if not len(cells):
         return ""
     if cells.str.fullmatch(_TIME_OF_DAY).mean() > _MOSTLY and not _are_days(cells, name):
@@ -265,8 +267,9 @@ def _of_texts(column: pd.Series, name: str, origin: str) -> Clock:
                 {"time_format": form},
                 [("time_format", "the year stands first: read so, the rows follow each other")],
             )
-        zone = zone_of_offsets(column) if error.code == "mixed_utc_offsets" else None
-        if zone is None and (error.code != "mixed_utc_offsets" or not all_with_offset(column)):
+        told = with_offsets(in_english(column))
+        zone = zone_of_offsets(told) if error.code == "mixed_utc_offsets" else None
+        if zone is None and (error.code != "mixed_utc_offsets" or not all_with_offset(told)):
             raise
         said = (
             "the offsets from UTC change as in no usual zone, so the times are brought to UTC; name the zone whose days count"

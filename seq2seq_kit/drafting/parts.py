@@ -9,7 +9,7 @@ from seq2seq_kit.data.tables.time_orders import forms_of
 from seq2seq_kit.errors import DataError
 
 _PARTS = (
-    (r"year|jahr|yr|yyyy|a\u00f1o|ano|anio|anno|ann\u00e9e|annee|jaar|\u0433\u043e\u0434|\u5e74", 1000, 2999),
+    (r"year|jahr|yr|yyyy|yy|a\u00f1o|ano|anio|anno|ann\u00e9e|annee|jaar|\u0433\u043e\u0434|\u5e74", 1000, 2999),
     (r"month|monat|mo|mon|mm|mes|m\u00eas|mese|mois|maand|\u043c\u0435\u0441\u044f\u0446|\u6708", 1, 12),
     (r"day|tag|dd|dy|dia|d\u00eda|giorno|jour|dag|day[_ ]?of[_ ]?month|dom|\u0434\u0435\u043d\u044c|\u65e5", 1, 31),
     (r"hour|stunde|hr|hh|hora|ora|heure|uur|std|hour_?of_?day", 0, 24),
@@ -38,9 +38,6 @@ _OWN_FORMS = (
     "%Y-%d-%m",
     "%Y-%m-%d %H:%M:%S:%f",
     "%d/%b/%Y:%H:%M:%S %z",
-    "%Y\u5e74%m\u6708%d\u65e5",
-    "%Y\u5e74%m\u6708",
-    "%Y\ub144 %m\uc6d4 %d\uc77c",
     "%d.%m.%Y %H.%M",
     "%d.%m.%Y %H.%M.%S",
     "%d/%m/%Y %H.%M",
@@ -60,9 +57,12 @@ _DAYS = (28, 31)
 
 def find_parts(frame: pd.DataFrame) -> tuple[list[str], str | None]:
     """Columns of a year and what follows, as far as they go, and the format that reads them; no columns where there are none."""
+    if unnamed := _unnamed_parts(frame):
+        return unnamed, None
     found: list[str] = []
     for form, low, high in _PARTS:
-        name = next((name for name in map(str, frame.columns) if _is_part(frame[name], name, form, low, high)), None)
+        free = (name for name in map(str, frame.columns) if name not in found)  # MM are the months and mm the minutes
+        name = next((name for name in free if _is_part(frame[name], name, form, low, high)), None)
         name = name or (_days_of(frame, found) if len(found) == _DAY else None)
         if name is None:
             break
@@ -78,6 +78,25 @@ def find_parts(frame: pd.DataFrame) -> tuple[list[str], str | None]:
             if _is_part(frame[name], name, *_OF_YEAR[word]):
                 return [*found, name], key
     return [], None
+
+
+def _unnamed_parts(frame: pd.DataFrame) -> list[str]:
+    """The first columns of a file without names, where they are year, month, day, hour and minute, as far as they go."""
+    names = [str(name) for name in frame.columns[: len(_PARTS)]]
+    if names != [f"column_{number}" for number in range(1, len(names) + 1)]:
+        return []
+    for place in range(len(names)):
+        column, (_, low, high) = frame[names[place]], _PARTS[place]
+        if not pd.api.types.is_integer_dtype(column) or not column.between(low, high).all():
+            break
+        parts = dict(zip(("year", "month", "day", "hour", "minute"), names[: place + 1], strict=False))
+        dates = {part: frame[name] for part, name in parts.items()} | ({"day": 1} if place < _DAY else {})
+        times = pd.to_datetime(pd.DataFrame({"month": 1} | dates), errors="coerce")
+        if times.isna().any():
+            break
+        if place and times.is_monotonic_increasing and times.is_unique:
+            return names[: place + 1]
+    return []
 
 
 def _days_of(frame: pd.DataFrame, taken: list[str]) -> str | None:

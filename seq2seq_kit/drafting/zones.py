@@ -4,6 +4,9 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.tables.local_times import stretches
+from seq2seq_kit.data.tables.time_texts import with_offsets
+from seq2seq_kit.data.tables.timestamps import all_with_offset, read_times
+from seq2seq_kit.errors import DataError
 
 # Zones whose clocks change on days of their own, the most usual name of each; a zone with the same changes gives the same steps.
 _ZONES = (
@@ -18,20 +21,29 @@ _ZONES = (
     "Pacific/Auckland",
     "America/Sao_Paulo",
 )
+_OFFSET = r"(?P<written>.*?)\s*(?:Z|(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?)\s*$"
 _MOSTLY = 0.9
 _HOUR = pd.Timedelta(hours=1)
 
 
 def zone_of_offsets(column: pd.Series) -> str | None:
     """The zone of texts with several offsets from UTC; None where no usual zone has these."""
-    texts = column.dropna().astype("str")
-    instants = pd.DatetimeIndex(pd.to_datetime(texts, utc=True, errors="coerce"))
-    written = pd.DatetimeIndex(
-        pd.to_datetime(texts.str.replace(r"\s*(?:Z|[+-]\d{2}:?\d{2})$", "", regex=True), errors="coerce")
-    )
-    if instants.isna().any() or written.isna().any():
+    parts = column.dropna().astype("str").str.extract(_OFFSET)
+    hours = pd.to_numeric(parts["sign"].fillna("+") + parts["hours"].fillna("0"))
+    minutes = pd.to_numeric(parts["sign"].fillna("+") + parts["minutes"].fillna("0"))
+    try:
+        written, _ = read_times(parts["written"].reset_index(drop=True), "", "")
+    except DataError:
         return None
+    offsets = pd.TimedeltaIndex(pd.to_timedelta(hours * 60 + minutes, unit="min"))
+    instants = (written - offsets).tz_localize("UTC")
     return next((zone for zone in _ZONES if (instants.tz_convert(zone).tz_localize(None) == written).all()), None)
+
+
+def zone_of_word(column: pd.Series) -> str | None:
+    """The zone of texts that all have one word of its clock behind them, such as EDT; None where no usual zone has it."""
+    told = with_offsets(column, alone=True)
+    return None if told is column or not all_with_offset(told) else zone_of_offsets(told)
 
 
 def _repeated(times: pd.DatetimeIndex) -> pd.DatetimeIndex:

@@ -55,6 +55,10 @@ class Format(Section):
         None,
         description="Sign around a cell that holds the delimiter; '' for none; default: \", and none between tabs.",
     )
+    skip_initial_space: bool = Field(
+        False,
+        description='A blank after the delimiter belongs to no cell, as in 1, "a", 2; csv calls it skipinitialspace.',
+    )
     encoding: Annotated[str, Field(max_length=50), AfterValidator(_is_an_encoding)] = Field(
         "utf-8", description="utf-8 (with and without a byte order mark), utf-16, cp1252, or another that Python knows."
     )
@@ -74,6 +78,10 @@ class Format(Section):
     missing_words: Annotated[list[Word | int | float], Field(max_length=1_000)] = Field(
         default_factory=list, description="What stands for a missing value beside an empty cell, NA, N/A, NaN and null."
     )
+    zero_words: Annotated[list[Word], Field(max_length=1_000)] = Field(
+        default_factory=list,
+        description="What stands for 0 in a column of numbers, such as the $ - of Excel's accounting.",
+    )
     strip: Annotated[list[Symbol], Field(max_length=100)] = Field(
         default_factory=list,
         description="Signs before or after a number that are taken off it, such as €, % and kWh; 12 % is 12.",
@@ -91,6 +99,8 @@ class Format(Section):
             raise ValueError(f"`first_row` is a line after `header_row`, {self.header_row}. Received: {self.first_row}")
         if self.quote and self.quote == self.separator(""):
             raise ValueError(f"`quote` and `delimiter` are the same sign. Received: {self.quote!r}")
+        if both := {str(word).strip() for word in self.missing_words} & {word.strip() for word in self.zero_words}:
+            raise ValueError(f"`missing_words` and `zero_words` share a word. Received: {min(both)!r} in both")
         return self
 
     @model_serializer(mode="wrap")
@@ -116,4 +126,7 @@ class Format(Section):
     @property
     def plain_numbers(self) -> bool:
         """Whether nothing is said of how numbers are written."""
-        return not {"decimal", "thousands", "missing_words", "strip", "negatives", "booleans"} & self.given.keys()
+        return (
+            not {"decimal", "thousands", "missing_words", "zero_words", "strip", "negatives", "booleans"}
+            & self.given.keys()
+        )

@@ -631,3 +631,83 @@ def test_blank_rows_behind_the_table_are_none_of_it(tmp_path: Path, blank: int) 
     path = tmp_path / "t.csv"
     path.write_text("\n".join(["Date;Time;CO(GT);NOx;;", *rows, *[";;;;;"] * blank]) + "\n")
     assert len(read_source(str(path), form=detect(path).format)) == 28
+
+
+def test_the_dash_of_accounting_is_zero(tmp_path: Path) -> None:
+    cells = [f'" ${value:,.2f} "' for value in VALUES]
+    cells[4:6] = ['" $-   "', '" $ -   "']
+    rows = [f"2024-03-{at + 1:02d},{cell},{'-' if at == 7 else at}" for at, cell in enumerate(cells[:28])]
+    path = _written(tmp_path, "rows", ".csv", "\n".join(["day,revenue,units", *rows, ""]), "utf-8")
+    found = detect(path)
+    assert found.format.given["zero_words"] == ["$ -", "$-"]
+    assert found.format.missing_words == ["-"]  # without a currency nothing tells
+    assert "0, as Excel's accounting writes it" in " ".join(found.reasons)
+    frame = read_source(str(path), form=found.format)
+    np.testing.assert_allclose(frame["revenue"], [*VALUES[:4].round(2), 0, 0, *VALUES[6:28].round(2)])
+    assert frame["units"].isna().sum() == 1
+
+
+def test_a_word_is_not_zero_and_missing_at_once(tmp_path: Path) -> None:
+    path = _written(tmp_path, "rows", ".csv", table(), "utf-8")
+    with pytest.raises(DataError, match="share a word"):
+        detect(path, {"zero_words": ["-"], "missing_words": ["-"]})
+
+
+def test_a_blank_before_a_quote_belongs_to_no_cell(tmp_path: Path) -> None:
+    rows = [f'"2024-03-{day:02d}", "Oslo, north", "{day}.5"' for day in range(1, 29)]
+    path = _written(tmp_path, "rows", ".csv", "\n".join(['"day", "site", "load"', *rows, ""]), "utf-8")
+    found = detect(path)
+    assert found.format.given == {"skip_initial_space": True}
+    frame = read_source(str(path), form=found.format)
+    assert list(frame.columns) == ["day", "site", "load"]
+    assert set(frame["site"]) == {"Oslo, north"}
+    assert frame["load"].tolist() == [day + 0.5 for day in range(1, 29)]
+
+
+def test_names_stand_above_units_that_are_there_twice(tmp_path: Path) -> None:
+    rows = [f"2024 03 {day:02d} {day}.0 {day}.5" for day in range(28, 0, -1)]
+    text = "\n".join(["#YY  MM DD WSPD GST", "#yr  mo dy m/s  m/s", *rows, ""])
+    found = detect(_written(tmp_path, "rows", ".txt", text, "utf-8"))
+    assert found.format.given == {"delimiter": "whitespace", "comment": "#"}
+    frame = read_source(str(tmp_path / "rows.txt"), form=found.format)
+    assert (list(frame.columns), len(frame)) == (["YY", "MM", "DD", "WSPD", "GST"], 28)
+
+
+def test_rows_below_comments_have_no_names(tmp_path: Path) -> None:
+    rows = [f"1990   {month:2d}    {1990 + month / 12:.3f}      {310 + month}.00" for month in range(1, 13)]
+    text = "\n".join(["# of a station", "#        decimal     average", *rows, ""])
+    path = _written(tmp_path, "rows", ".txt", text, "utf-8")
+    found = detect(path)
+    assert found.format.given == {"delimiter": "whitespace", "header_row": 0, "comment": "#"}
+    frame = read_source(str(path), form=found.format)
+    assert (frame.shape, frame["column_4"].iloc[0]) == ((12, 4), 311.0)
+
+
+def test_a_first_sentence_among_sentences_is_no_name(tmp_path: Path) -> None:
+    pairs = [("Go.", "Va !"), ("Hi.", "Salut !"), ("Run!", "Cours !"), ("Who?", "Qui ?")] * 5
+    path = _written(tmp_path, "pairs", ".txt", "".join(f"{a}\t{b}\n" for a, b in pairs), "utf-8")
+    assert detect(path).format.given == {"delimiter": "tab", "header_row": 0}
+    named = _written(tmp_path, "named", ".txt", "en\tfr\n" + path.read_text("utf-8"), "utf-8")
+    assert detect(named).format.given == {"delimiter": "tab"}
+    asked = _written(tmp_path, "asked", ".txt", "How are you?\tHow old?\n" + "fine\told\n" * 20, "utf-8")
+    assert detect(asked).format.given == {"delimiter": "tab"}
+
+
+def test_what_is_said_of_lines_and_separators_is_how_they_are_cut(tmp_path: Path) -> None:
+    above = "a,b,c\nof,the,file\n"
+    path = _written(tmp_path, "rows", ".csv", above + table(), "utf-8")
+    found = detect(path, {"header_row": 3})
+    assert found.format.given == {"header_row": 3}
+    assert len(read_source(str(path), form=found.format)) == ROWS
+    texts = "en;fr\n" + "a, b;c, d\ne, f;g, h\n" * 20
+    said = detect(_written(tmp_path, "texts", ".csv", texts, "utf-8"), {"delimiter": ";"})
+    assert said.format.given == {"delimiter": ";"}
+    unnamed = detect(_written(tmp_path, "unnamed", ".tsv", "ein Haus\tune maison\n" * 20, "utf-8"), {"header_row": 0})
+    assert len(read_source(str(tmp_path / "unnamed.tsv"), form=unnamed.format)) == 20
+
+
+def test_two_nines_stand_for_missing_only_far_off_and_often() -> None:
+    waves = np.linspace(0.3, 4.0, 300)
+    assert list(sentinels_of(np.concatenate([waves, [99.0] * 4]))) == [99.0]
+    assert not sentinels_of(np.concatenate([waves, [99.0] * 2]))  # two spikes
+    assert not sentinels_of(np.concatenate([waves * 10, [99.0] * 4]))  # a percentage

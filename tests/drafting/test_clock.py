@@ -236,7 +236,7 @@ def test_hours_and_minutes_beside_a_date_are_the_time_of_day() -> None:
         assert (found.columns, (found.times == at).all()) == (["Date", "Hour", "Min"], True)
 
 
-@pytest.mark.parametrize("form", ["%YM%m", "%Y\u5e74%m\u6708", "%y%m%d", "%d.%m.%Y %H.%M"])
+@pytest.mark.parametrize("form", ["%YM%m", "%y%m%d", "%d.%m.%Y %H.%M"])
 def test_ways_to_write_that_only_a_format_reads_get_that_format(form: str) -> None:
     at = pd.date_range("2021-01-01", periods=60, freq="MS") + pd.Timedelta(days=0 if "d" not in form else 20)
     cells = at.strftime(form)
@@ -344,3 +344,29 @@ def test_times_of_day_have_other_signs_than_colons(form: str) -> None:
     found = clock_of(pd.DataFrame({"Date": at.strftime("%d/%m/%Y"), "Time": at.strftime(form), "CO": hours()["load"]}))
     assert found.columns == ["Date", "Time"]
     assert (found.times == at).all()
+
+
+def test_months_and_minutes_are_told_apart_by_the_order_of_their_columns() -> None:
+    at = pd.date_range("2023-01-01", periods=2_000, freq="30min")
+    parts = {"YY": at.year, "MM": at.month, "DD": at.day, "hh": at.hour, "mm": at.minute}
+    found = clock_of(pd.DataFrame(parts | {"WVHT": np.arange(2_000.0)}))
+    assert found.columns == ["YY", "MM", "DD", "hh", "mm"]
+    assert (found.times == at).all()
+
+
+@pytest.mark.parametrize(
+    ("freq", "parts"), [("MS", "year month"), ("D", "year month day"), ("h", "year month day hour")]
+)
+def test_columns_without_names_that_count_time_are_the_clock(freq: str, parts: str) -> None:
+    at = pd.date_range("1990-03-01", periods=800, freq=freq)
+    values = [getattr(at, part) for part in parts.split()] + [np.arange(800) % 7, np.arange(800.0)]
+    found = clock_of(pd.DataFrame({f"column_{number}": each for number, each in enumerate(values, 1)}))
+    assert found.columns == [f"column_{number}" for number in range(1, len(parts.split()) + 1)]
+    assert (found.times == at).all()
+
+
+def test_columns_without_names_that_do_not_count_time_are_none() -> None:
+    rng = np.random.default_rng(0)
+    years, months = rng.integers(1_900, 2_000, 300), rng.integers(1, 13, 300)
+    frame = pd.DataFrame({"column_1": years, "column_2": months, "column_3": rng.normal(size=300)})
+    assert find_clock(frame, "t.csv") is None

@@ -14,16 +14,11 @@ from pydantic import ValidationError
 from seq2seq_kit.data.tables.dialect_cells import read_cells_of
 from seq2seq_kit.data.tables.dialect_lines import Lines, cut_lines
 from seq2seq_kit.data.tables.text_bytes import read_bytes
+from seq2seq_kit.data.tables.text_encodings import decode
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.format import Format
 
 _MOST = 4 * 2**20  # bytes that are looked at
-_MARKS = (
-    (b"\xff\xfe\x00\x00", "utf-32"),
-    (b"\x00\x00\xfe\xff", "utf-32"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
-)
 # How files begin that are none of text, whatever they are called.
 _NO_TEXT = {
     b"%PDF": "a PDF document",
@@ -60,7 +55,7 @@ _NO_TABLE = (
         "the rows stand below a key, pandas.DataFrame(json.load(open({path!r}))[KEY])",
     ),
 )
-_UTF_8 = b"\xef\xbb\xbf"
+_SIGNS = {"tab": "\t", "whitespace": " "}  # of a delimiter that has a word
 _SAID = re.compile(r'\s*"?sep=(.)"?[;,\t]*\s*', re.IGNORECASE)  # Excel's first line
 
 
@@ -87,7 +82,7 @@ def detect(path: str | Path, given: Mapping[str, object] | None = None) -> Detec
     Raises:
         DataError: The file cannot be read or is empty, or what it says is ambiguous or contradictory.
     """
-    path = Path(path)
+    path, settled = Path(path), given or {}
     try:
         data = read_bytes(path, _MOST)
     except Exception as error:  # each way of packing has errors of its own
@@ -97,8 +92,8 @@ def detect(path: str | Path, given: Mapping[str, object] | None = None) -> Detec
         said = f"{path} is named like a file of text and is {kind}. Give it its own ending, or export the table as CSV"
         raise DataError(said, code="unknown_file_type")
     whole = len(data) < _MOST
-    text, encoding, reasons = _decoded(
-        data if whole else data[: data.rfind(b"\n") + 1], str(path), str((given or {}).get("encoding") or "")
+    text, encoding, reasons = decode(
+        data if whole else data[: data.rfind(b"\n") + 1], str(path), str(settled.get("encoding") or "")
     )
     if not text.strip():
         raise DataError(f"{path} is empty; expected a header line and rows", code="empty_table")
@@ -112,7 +107,10 @@ def detect(path: str | Path, given: Mapping[str, object] | None = None) -> Detec
         )
     first, _, below = text.partition("\n")
     excel = _SAID.fullmatch(first)
-    lines = cut_lines(f"\n{below}" if excel else text, str(path), excel[1] if excel else None, whole=whole)
+    delimiter, header_row = settled.get("delimiter"), settled.get("header_row")
+    known = _SIGNS.get(str(delimiter), str(delimiter)) if delimiter else excel[1] if excel else None
+    named = header_row if isinstance(header_row, int) else None
+    lines = cut_lines(f"\n{below}" if excel else text, str(path), known, header_row=named, whole=whole)
     keys |= _separation(lines, path, reasons) | lines.keys
     if excel:
         keys.setdefault("header_row", 2)
@@ -121,14 +119,14 @@ def detect(path: str | Path, given: Mapping[str, object] | None = None) -> Detec
     try:
         cells, why = read_cells_of(lines, str(path))
     except DataError:
-        if not {"decimal", "thousands", "strip"} & set(given or {}):
+        if not {"decimal", "thousands", "strip"} & set(settled):
             raise
         cells, why = {}, []
     try:
-        form = Format.model_validate(keys | cells | dict(given or {}))
+        form = Format.model_validate(keys | cells | dict(settled))
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, each['loc']))} {each['msg']}".strip() for each in error.errors())
-        said = f"{path}: what is said of its format does not fit together: {wrong}. Received: {spelled(given or {})}"
+        said = f"{path}: what is said of its format does not fit together: {wrong}. Received: {spelled(settled)}"
         raise DataError(said, code="unclear_format") from None
     return Detected(form, [*reasons, *why])
 
@@ -145,53 +143,6 @@ def spelled(keys: Mapping[str, object]) -> str:
 
 def _spelled(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else repr(value)
-
-
-def _decoded(data: bytes, path: str, given: str = "") -> tuple[str, str, list[str]]:
-    """The text, its encoding where that is not UTF-8, and why."""
-    if given:
-        return data.decode(given, "replace").removeprefix("\ufeff"), given, []
-    for mark, name in _MARKS:
-        if data.startswith(mark):
-            return (
-                data.decode(name, "replace").removeprefix("\ufeff"),
-                name,
-                [f"the file begins with the mark of {name.upper()}"],
-            )
-    zeros = [data[at : 2**16 : 2].count(0) for at in (0, 1)]
-    if max(zeros) > 0.3 * min(len(data), 2**16) / 2 > 4 * min(zeros):
-        name = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
-        return data.decode(name, "replace"), name, [f"every other byte is 0, as in {name.upper()}"]
-    try:
-        return data.removeprefix(_UTF_8).decode(), "", []
-    except UnicodeDecodeError as error:
-        bad, byte = error.start, data[error.start]
-    try:
-        text = data.decode("cp1252")
-    except UnicodeDecodeError:
-        text = ""
-    if not text or not _is_western(text):
-        raise DataError(
-            f"cannot tell the encoding of {path}: it is no UTF-8 (byte {bad + 1:,} is 0x{byte:02X}), and as Windows-1252 its "
-            "letters make no words. Set data.format.encoding in the recipe, such as cp1250 (Central Europe), cp1251 (Cyrillic), "
-            "cp850 (DOS), mac_roman, shift_jis or gb18030",
-            code="unclear_format",
-        )
-    word = re.search(r"\w*[^\x00-\x7f]\w*", text)
-    shown = f", which makes it {word[0]!r}" if word else ""
-    return (
-        text,
-        "cp1252",
-        [f"the file is no UTF-8 (byte {bad + 1:,} is 0x{byte:02X}); it is read as Windows-1252{shown}"],
-    )
-
-
-def _is_western(text: str) -> bool:
-    """Whether letters beyond ASCII stand as in words of Western languages: one or two in a row, and no signs inside of words."""
-    beyond = re.findall(r"[^\x00-\x7f\xa0]", text)  # a blank that does not break stands in numbers, too
-    runs = sum(map(len, re.findall(r"[^\W\d_a-zA-Z]{3,}", text)))
-    inside = len(re.findall(r"(?<=[a-zA-Z])[^\x00-\x7f\w'\u2019\u00b0\u00b2\u00b3\u00b7\u2013](?=[a-z])", text))
-    return not beyond or (runs + inside) * 4 < len(beyond)
 
 
 def _separation(lines: Lines, path: Path, reasons: list[str]) -> dict[str, object]:
@@ -211,4 +162,7 @@ def _separation(lines: Lines, path: Path, reasons: list[str]) -> dict[str, objec
     if lines.quote != ("" if lines.delimiter == "\t" else '"'):
         keys["quote"] = lines.quote
         reasons.append(f"cells stand in {lines.quote}" if lines.quote else "quotes are cells like any other")
+    if lines.spaced and lines.quote:
+        keys["skip_initial_space"] = True
+        reasons.append("blanks stand between the separator and the quotes of cells")
     return keys

@@ -9,7 +9,7 @@ import pandas as pd
 
 from seq2seq_kit.data.tables.dialect_lines import Lines
 from seq2seq_kit.data.tables.dialect_signs import SYMBOLS, Signs, odd_cells
-from seq2seq_kit.data.tables.dialect_words import CELL, MISSING, MONTH_AND_YEAR, SURE, is_date
+from seq2seq_kit.data.tables.dialect_words import CELL, MISSING, MONTH_AND_YEAR, SURE, ZERO, is_date
 from seq2seq_kit.data.tables.written import TRUTH, is_truth, read_texts
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.format import Format
@@ -18,13 +18,14 @@ _READ_BY_PANDAS = {
     "", "#N/A", "#N/A N/A", "#NA", "-NaN", "-nan", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 }  # fmt: skip
 _PLAIN = re.compile(r"[-+]?\d+(?:\.\d+)?")
-_NINES = re.compile(r"\D*9{1,6}(?:[.,]9?0*)?\D*|-1[eE]\+?30")
+_NINES = re.compile(r"\D*9{1,6}(?:[.,]9*0*)?\D*|-1[eE]\+?30")
 _SENTINELS = (
     *(-9.0, -99.0, -999.0, -9999.0, -99999.0, -99.9, -999.9, -9999.9, 999.0, 9999.0, 99999.0, 999999.0, -1e30),
     *(-888.0, -8888.0, 8888.0, 88888.0, -997.0, -998.0, 999.9, 9999.9),
     *(65535.0, 32767.0, -32768.0),  # of registers, all bits set or the least number
     -127.0,  # of the sensor DS18B20
 )
+_SHORT = (99.0, 99.9, 99.99)  # of buoys and stations; also a spike may be so, so they have to be farther off and more
 _ENOUGH = 30  # cells such as 1.234, all with three digits, in which chance would have shown another number of them
 
 
@@ -39,6 +40,7 @@ def read_cells_of(lines: Lines, path: str) -> tuple[dict[str, object], list[str]
     columns: dict[str, Signs] = {}
     strip: Counter[str] = Counter()
     words: Counter[str] = Counter()
+    zeros: Counter[str] = Counter()
     negatives: Counter[str] = Counter()
     told: list[str] = []
     truths: list[str] = []
@@ -61,14 +63,16 @@ def read_cells_of(lines: Lines, path: str) -> tuple[dict[str, object], list[str]
             parts.pop(cell, None)
         found = sum(count for cell, count in cells.items() if cell in plain or cell in parts)
         rest = {cell: count for cell, count in cells.items() if cell not in plain and cell not in parts}
-        missing = {cell: count for cell, count in rest.items() if MISSING.fullmatch(cell)}
-        others = {cell: count for cell, count in rest.items() if cell not in missing}
+        none = {cell: count for cell, count in rest.items() if ZERO.fullmatch(cell)}
+        missing = {cell: count for cell, count in rest.items() if MISSING.fullmatch(cell) and cell not in none}
+        others = {cell: count for cell, count in rest.items() if cell not in missing and cell not in none}
         symbols = _symbols(cells, parts, found)
         if missing and not found and not others:  # no value at all
             words.update({cell: count for cell, count in missing.items() if cell not in _READ_BY_PANDAS})
         if not found or sum(others.values()) > found / 4 or symbols is None:
             continue
         strip.update(symbols)
+        zeros.update(none)
         words.update({cell: count for cell, count in missing.items() if cell not in _READ_BY_PANDAS})
         numbers[name] = Counter({cell: count for cell, count in cells.items() if cell in plain or cell in parts})
         signs = columns.setdefault(name, Signs())
@@ -94,6 +98,12 @@ def read_cells_of(lines: Lines, path: str) -> tuple[dict[str, object], list[str]
     if strip:
         keys["strip"] = sorted(strip)
         reasons.append(f"numbers carry {', '.join(f'{each!r} ({strip[each]:,} cells)' for each in sorted(strip))}")
+    if zeros:
+        keys["zero_words"] = sorted(zeros)
+        shown = ", ".join(f"{each!r} ({zeros[each]:,} cells)" for each in sorted(zeros))
+        reasons.append(
+            f"{shown} in columns of numbers {'is' if len(zeros) == 1 else 'are'} 0, as Excel's accounting writes it"
+        )
     if words:
         keys["missing_words"] = sorted(words)
         shown = ", ".join(f"{each!r} ({words[each]:,} cells)" for each in sorted(words))
@@ -217,14 +227,15 @@ def _sentinels(numbers: Mapping[str, Mapping[str, int]], form: Format) -> list[s
 def sentinels_of(values: np.ndarray) -> dict[float, str]:
     """Numbers such as -999 that stand far off all others more than once, each with what shows it."""
     found = {}
-    others = values[np.isfinite(values) & ~np.isin(values, _SENTINELS)]  # one of them must not hide another
-    for sentinel in _SENTINELS:
-        count = int((values == sentinel).sum())
-        if count > 1 and len(others) > 1 and _is_far(sentinel, others):
+    others = values[np.isfinite(values) & ~np.isin(values, (*_SENTINELS, *_SHORT))]  # one of them must not hide another
+    for sentinel in (*_SENTINELS, *_SHORT):
+        count, times = int((values == sentinel).sum()), 3 if sentinel in _SHORT else 1
+        if count > times and len(others) > 1 and _is_far(sentinel, others, times):
             found[sentinel] = f"has {sentinel:g} in {count:,} cells and else {others.min():g} to {others.max():g}"
     return found
 
 
-def _is_far(value: float, others: np.ndarray) -> bool:
+def _is_far(value: float, others: np.ndarray, times: int) -> bool:
     low, high = others.min(), others.max()
-    return bool(value < low - (high - low) or value > high + (high - low))
+    far = times * (high - low)
+    return bool(value < low - far or value > high + far)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from seq2seq_kit.data.tables.dialect_footers import count_footers
-from seq2seq_kit.data.tables.dialect_words import MISSING, is_date, is_number, is_unit
+from seq2seq_kit.data.tables.dialect_names import count_up, is_a_row, kinds_of_columns, names_and_first
+from seq2seq_kit.data.tables.dialect_words import is_date, is_number
 from seq2seq_kit.errors import DataError
 
 CANDIDATES = ("\t", ";", "|", ",", " ")  # the last one: any run of white space
+_LONE_MARK = re.compile(r"^\s*#\s+")  # of a comment: no cell of its own
 _LOOKED_AT = 500  # lines by which a separator is told
-
-_SHORT = re.compile(r"(?i)ts|rn|smp|avg|std|min|max|tot|sum|mean|med|wvc|[a-z]?deg[ ._]?[a-z]?")
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Lines:
         rows: Cells of each row, without what stands before and after them.
         keys: What is to be said in the format: header_row, first_row, footer_rows, comment.
         reasons: A sentence for each decision.
+        spaced: Whether blanks stand between the delimiter and the quote of a cell.
     """
 
     delimiter: str
@@ -36,6 +37,7 @@ class Lines:
     rows: list[list[str]]
     keys: dict[str, object] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
+    spaced: bool = False
 
     def column(self, position: int) -> list[str]:
         """The cells of a column that are not empty."""
@@ -77,36 +79,46 @@ class _Cut:
         return len(held) / max(len(cells), 1)
 
 
-def cut_lines(text: str, path: str, delimiter: str | None = None, *, whole: bool = True) -> Lines:
+def cut_lines(
+    text: str, path: str, delimiter: str | None = None, *, header_row: int | None = None, whole: bool = True
+) -> Lines:
     """Finds the table in a text.
 
     Args:
         text: The file, or its beginning.
         path: Its name, for messages.
-        delimiter: What is between cells where the file says it itself.
+        delimiter: What is between cells where that is known.
+        header_row: The line of the names where that is known; 0: there is none.
         whole: Whether the text has the end of the file.
 
     Raises:
         DataError: No separator gives rows of one width.
     """
     lines = re.split(r"\r\n|\n|\r", text)
-    cuts = [cut for each in ([delimiter] if delimiter else CANDIDATES) if (cut := _cut(lines[:_LOOKED_AT], each, '"'))]
-    good = [cut for cut in cuts if cut.width > 1 and cut.support >= 0.9 and cut.foreign < 0.4 and _has_names(cut)]
+    cuts = [
+        cut
+        for each in ([delimiter] if delimiter else CANDIDATES)
+        if (cut := _cut(lines[: _LOOKED_AT + (header_row or 0)], each, '"', header_row))
+    ]
+    good = [cut for cut in cuts if cut.width > 1]
+    if not delimiter:
+        good = [cut for cut in good if cut.support >= 0.9 and cut.foreign < 0.4]
+        good = [cut for cut in good if header_row is not None or _has_names(cut)]
     chosen = min(good[:-1] if len(good) > 1 and good[-1].delimiter == " " else good, key=_worth, default=None)
     if chosen is None:
-        return _of_one_column(lines, cuts, path, whole=whole)
+        return _of_one_column(lines, cuts, path, header_row, whole=whole)
     quote = _quote(lines, chosen)
-    cut = _cut(lines, chosen.delimiter, quote)
+    cut = _cut(lines, chosen.delimiter, quote, header_row)
     assert cut is not None
-    return _described(lines, cut, quote, whole=whole)
+    return _described(lines, cut, quote, header_row, whole=whole)
 
 
 def _worth(cut: _Cut) -> tuple[bool, float, int]:
     return (cut.support < 0.99, round(cut.foreign, 1), -cut.width)
 
 
-def _of_one_column(lines: list[str], cuts: Sequence[_Cut], path: str, *, whole: bool) -> Lines:
-    single = _cut(lines, "", '"')
+def _of_one_column(lines: list[str], cuts: Sequence[_Cut], path: str, header_row: int | None, *, whole: bool) -> Lines:
+    single = _cut(lines, "", '"', header_row)
     if single is None:
         raise DataError(f"{path} is empty; expected a header line and rows", code="empty_table")
     numbers = [is_number(row[0]) for row in single.rows[1:]]
@@ -120,10 +132,10 @@ def _of_one_column(lines: list[str], cuts: Sequence[_Cut], path: str, *, whole: 
             "data.format.delimiter and data.format.header_row in the recipe",
             code="unclear_format",
         )
-    return _described(lines, single, '"', whole=whole)
+    return _described(lines, single, '"', header_row, whole=whole)
 
 
-def _cut(lines: Sequence[str], delimiter: str, quote: str) -> _Cut | None:
+def _cut(lines: Sequence[str], delimiter: str, quote: str, header_row: int | None) -> _Cut | None:
     rows, ends = [], []
     try:
         for end, row in _rows(lines, delimiter, quote):
@@ -138,69 +150,26 @@ def _cut(lines: Sequence[str], delimiter: str, quote: str) -> _Cut | None:
     # In the middle, because lines about the file may outnumber the rows of a short one.
     counts = Counter(len(row) for row in told)
     width = max(counts, key=lambda each: (counts[each] if each > 1 else counts[each] - 0.5, each))
-    header, first = _names_and_first(rows, told, width)
+    header, first = names_and_first(rows, told, width)
+    if header_row is not None:
+        header = next((at for at, end in enumerate(ends) if end >= header_row), 0)
+        first = max(first, header + 1)
     return _Cut(delimiter, rows, ends, width, header, first)
-
-
-def _names_and_first(rows: Sequence[Sequence[str]], told: Sequence[Sequence[str]], width: int) -> tuple[int, int]:
-    """The positions of the line of names and of the first row of values."""
-    full = [row for row in told if len(row) == width]
-    surplus = width > 1 and not any(row[-1].strip() for row in full)
-    widths = (width, width - 1) if surplus else (width,)
-    below = full[len(full) // 2 :][:200]
-    kinds = [kind_of_cells([row[at] for row in below]) for at in range(width)]
-    first = next((at for at, row in enumerate(rows) if _is_of_kinds(row, kinds, width)), None)
-    if first is None:  # there are texts only, or no row at all
-        there = (at for at, row in enumerate(rows) if len(row) in widths and 2 * sum(map(bool, row)) > width)
-        header = next((at for at in there if not rows[at][0].startswith("#")), 0)
-        return header, header + 1
-    above = [at for at in range(first) if len(rows[at]) in widths and 2 * sum(map(bool, rows[at])) > width]
-    named = [at for at in above if not _has_units(rows[at], kinds)]
-    # What loggers write below the names: TS, RN, Deg C and Smp, Avg.
-    plain = [
-        at
-        for at in named
-        if not all(is_unit(cell) or _SHORT.fullmatch(cell.strip()) for cell in rows[at] if cell.strip())
-    ]
-    if plain and len(set(rows[plain[-1]])) == len(rows[plain[-1]]):
-        named = plain
-    header = named[-1] if named else above[0] if above else first
-    # A row with a time and a word that is unknown (`2024-01-01,M,61`) is a row, where a line of names stands above it.
-    rowlike = [at for at in named if _has_a_value(rows[at], kinds)]
-    names = [at for at in named if at not in rowlike]
-    if names and header in rowlike:
-        header = names[-1]
-        first = next(at for at in rowlike if at > header)
-    return header, max(first, header + 1)
-
-
-def _has_a_value(row: Sequence[str], kinds: Sequence[str]) -> bool:
-    """Whether a cell is a time, or a number, where the column has such."""
-    told = [(cell.strip(), kind) for cell, kind in zip(row, kinds, strict=False) if kind != "text"]
-    return any(is_date(cell) if kind == "date" else is_number(cell) for cell, kind in told)
-
-
-def _is_of_kinds(row: Sequence[str], kinds: Sequence[str], width: int) -> bool:
-    """Whether a row has numbers and times where the others have them."""
-    if len(row) != width:
-        return False
-    told = [(cell.strip(), kind) for cell, kind in zip(row, kinds, strict=True) if kind != "text" and cell.strip()]
-    right = [is_date(cell) if kind == "date" else is_number(cell) for cell, kind in told]
-    return any(right) and all(good or MISSING.fullmatch(cell) for good, (cell, _) in zip(right, told, strict=True))
-
-
-def _has_units(row: Sequence[str], kinds: Sequence[str]) -> bool:
-    cells = [cell.strip() for cell, kind in zip(row, kinds, strict=False) if kind == "number" and cell.strip()]
-    return bool(cells) and all(map(is_unit, cells))
 
 
 def _rows(lines: Sequence[str], delimiter: str, quote: str) -> Iterator[tuple[int, list[str]]]:
     if delimiter in ("", " "):
         for number, line in enumerate(lines, 1):
-            yield number, line.split() if delimiter else [line]
+            yield number, _LONE_MARK.sub("#", line).split() if delimiter else [line]
         return
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
-    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, quotechar=quote or None, quoting=quoting)
+    reader = csv.reader(
+        (f"{line}\n" for line in lines),
+        delimiter=delimiter,
+        quotechar=quote or None,
+        quoting=quoting,
+        skipinitialspace=bool(quote) and _is_spaced(lines, delimiter),
+    )
     for row in reader:
         yield reader.line_num, row
 
@@ -209,8 +178,9 @@ def _has_names(cut: _Cut) -> bool:
     """Whether the first line of full width may name the columns, or is the first line of all."""
     names = cut.rows[cut.header]
     numbers = [cell for cell in names if is_number(cell)]  # years may be names, measurements are none
-    years = all(cell.strip().isdecimal() for cell in numbers) and _count_up(names)
-    return cut.header == 0 or 2 * len(numbers) <= cut.width or years
+    years = all(cell.strip().isdecimal() for cell in numbers) and count_up(names)
+    comments = all(row[0].startswith("#") for row in cut.rows[: cut.header])  # and no names at all
+    return comments or 2 * len(numbers) <= cut.width or years
 
 
 def _quote(lines: Sequence[str], cut: _Cut) -> str:
@@ -225,7 +195,7 @@ def _quote(lines: Sequence[str], cut: _Cut) -> str:
     return "'" if single else ('"' if cut.delimiter != "\t" or counts['"'] >= least else "")
 
 
-def _described(lines: Sequence[str], cut: _Cut, quote: str, *, whole: bool) -> Lines:
+def _described(lines: Sequence[str], cut: _Cut, quote: str, header_row: int | None, *, whole: bool) -> Lines:
     keys: dict[str, object] = {}
     reasons = []
     names, rows, ends = [cell.strip() for cell in cut.rows[cut.header]], cut.rows[cut.header + 1 :], cut.lines
@@ -233,19 +203,26 @@ def _described(lines: Sequence[str], cut: _Cut, quote: str, *, whole: bool) -> L
     line = next((at for at in range(first, len(lines) + 1) if lines[at - 1].strip()), first)
     if cut.header:
         keys["header_row"] = line
-        reasons.append(f"line {line} names the columns; what stands above it is about the file")
     comments = [row for row in rows if row and row[0].lstrip().startswith("#")]
+    above = cut.rows[: cut.header]
+    noted = all(row[0].startswith("#") for row in above)  # nothing that has names, then
+    unnamed = header_row == 0 or (
+        header_row is None and noted and is_a_row(names, rows, kinds_of_columns(rows, cut.width))
+    )
+    comments += above if unnamed else []
     if comments or (names[0].startswith("#") and len(names[0]) > 1):
         rows = [row for row in rows if not row[0].lstrip().startswith("#")]
         names[0] = names[0].removeprefix("#").lstrip()
         keys["comment"] = "#"
         reasons.append(f"{len(comments) or 'the names and no'} lines begin with '#'")
-    kinds = [kind_of_cells([row[at] for row in rows if at < len(row)]) for at in range(cut.width)]
-    if not cut.header and _is_a_row(names, kinds):
+    kinds = kinds_of_columns(rows, cut.width)
+    if unnamed:
         keys["header_row"] = 0
         reasons.append("no line names the columns: the first one is a row like those below it")
-        rows, names = [cut.rows[0], *rows], []
-    units = cut.first - cut.header - 1
+        rows, names = [cut.rows[cut.header], *rows], []
+    elif cut.header:
+        reasons.insert(0, f"line {line} names the columns; what stands above it is about the file")
+    units = sum(not row[0].lstrip().startswith("#") for row in cut.rows[cut.header + 1 : cut.first])
     if units and names:
         keys["first_row"] = next(at for at in range(ends[cut.first - 1] + 1, len(lines) + 1) if lines[at - 1].strip())
         shown = " ".join(cell.strip() for cell in rows[0] if cell.strip())[:60]
@@ -257,28 +234,13 @@ def _described(lines: Sequence[str], cut: _Cut, quote: str, *, whole: bool) -> L
         shown = " ".join(cell.strip() for cell in rows[-footers] if cell.strip())[:60]
         reasons.append(f"the last {'row is' if footers == 1 else f'{footers} rows are'} no data: {shown!r}")
         rows = rows[:-footers]
-    return Lines(cut.delimiter, quote, names, rows, keys, reasons)
+    return Lines(cut.delimiter, quote, names, rows, keys, reasons, _is_spaced(lines, cut.delimiter))
 
 
-def kind_of_cells(cells: Sequence[str]) -> str:
-    """What most cells of a column are: number, date or text."""
-    there = [cell for cell in cells[:5_000] if cell.strip()]
-    for kind, check in (("date", is_date), ("number", is_number)):
-        if there and sum(map(check, there)) >= 0.8 * len(there):
-            return kind
-    return "text"
-
-
-def _is_a_row(first: Sequence[str], kinds: Sequence[str]) -> bool:
-    """Whether the line of names is none: where the rows have numbers and times it has them, too."""
-    told = [(cell, kind) for cell, kind in zip(first, kinds, strict=False) if kind != "text"]
-    if not told or not all(is_date(cell) if kind == "date" else is_number(cell) for cell, kind in told):
+def _is_spaced(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether most lines have blanks between the delimiter and a quote, which would not be one for them."""
+    if delimiter in ("", " "):
         return False
-    digits = sum(cell.isdecimal() for cell in first)
-    return digits < len(first) - 1 or not _count_up(first)
-
-
-def _count_up(cells: Sequence[str]) -> bool:
-    """Whether the whole numbers among some cells count up: 0, 1, 2 or 2019, 2020, 2021 are names."""
-    digits = [int(cell) for cell in map(str.strip, cells) if cell.isdecimal()]
-    return len(digits) > 1 and digits == list(range(digits[0], digits[0] + len(digits)))
+    there = [line for line in lines[:_LOOKED_AT] if line.strip()]
+    form = re.compile(rf'^\s*(?:"[^"]*"|[^"]*?){re.escape(delimiter)}(?:.*{re.escape(delimiter)})? +"')
+    return 2 * sum(form.match(line) is not None for line in there) > len(there)

@@ -33,6 +33,7 @@ CELL = re.compile(
     rf"(?P<power>[eE][-+]?\d+)?\s*(?P<suffix>{_SUFFIX})?\s*(?P<after>[-\u2212])?(?(open)\s*\))\s*(?P<last>{_PREFIX}|%)?"
 )
 SURE = re.compile(rf"{_PREFIX}|%|\u2030|\u00b0[CFK]?")  # of a unit or a currency wherever it stands
+ZERO = re.compile(rf"(?:{_PREFIX})\s*[-\u2013\u2212]|[-\u2013\u2212]\s*(?:{_PREFIX})")  # as Excel's accounting writes 0
 MONTH_AND_YEAR = re.compile(r"(?:0[1-9]|1[0-2])\.(?:19|20)\d{2}")  # no number where a whole column is like that
 _FOOTERS = 20  # most rows below a table
 

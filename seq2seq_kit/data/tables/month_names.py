@@ -5,6 +5,8 @@ import unicodedata
 
 import pandas as pd
 
+from seq2seq_kit.data.tables.time_words import in_digits
+
 _SHORT = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LONG = "january february march april june july august september october november december sept"
 _ENGLISH = {*(name.casefold() for name in _SHORT), *_LONG.split()}
@@ -45,9 +47,11 @@ _WORD = re.compile(r"[^\W\d_]+")
 def in_english(column: pd.Series) -> pd.Series:
     """Texts with the months of another language as pandas reads them: `3. März 2024` as `3 Mar 2024`.
 
-    A column that holds other words than months, days and what stands between them is given back as it is, and so is one in
-    English, or of anything but texts.
+    Signs and words of dates and halves of days are brought to digits, AM and PM first, see `in_digits`. A column that holds other
+    words than months, days and what stands between them is else given back as it is, and so is one in English, or of anything but
+    texts.
     """
+    column = in_digits(column)
     known = column.dropna()
     if not len(known) or pd.api.types.infer_dtype(column, skipna=True) != "string" or not _named(str(known.iloc[0])):
         return column

@@ -95,6 +95,7 @@ def _options(form: Format, separator: str) -> dict[str, object]:
     quoted = form.quote if form.quote is not None else ("" if separator == "\t" else '"')
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     options: dict[str, object] = {"sep": separator, "decimal": form.decimal, "quoting": quoting}
+    options |= {"skipinitialspace": True} if form.skip_initial_space else {}
     options |= {"quotechar": quoted} if quoted else {}
     options |= {"encoding": "utf-8" if has_lines_to_cut(form) else form.encoding}
     return options | ({"na_values": [str(word) for word in form.missing_words]} if form.missing_words else {})

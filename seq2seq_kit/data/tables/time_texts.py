@@ -15,6 +15,15 @@ _OF_DAY = re.compile(r"(?P<first>(?:.*\s)?(?P<begin>\d{1,2}:\d{2}))\s*-\s*(?P<en
 _WORD_AND_OFFSET = re.compile(
     r"(?<=\d)\s*\(?(?:UTC|GMT)\s*(?:(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?)?\)?\s*$", re.IGNORECASE
 )
+# The words of a clock that is set in summer, and how far it is from UTC in winter; by summer an hour more.
+_CLOCKS = {
+    ("EST", "EDT"): -5.0, ("CST", "CDT"): -6.0, ("MST", "MDT"): -7.0, ("PST", "PDT"): -8.0, ("AKST", "AKDT"): -9.0,
+    ("WET", "WEST"): 0.0, ("GMT", "BST"): 0.0, ("CET", "CEST"): 1.0, ("MEZ", "MESZ"): 1.0, ("EET", "EEST"): 2.0,
+    ("ACST", "ACDT"): 9.5, ("AEST", "AEDT"): 10.0, ("NZST", "NZDT"): 12.0,
+}  # fmt: skip
+_ELSEWHERE = {"CST", "BST"}  # also the words of China and Bangladesh, so that one alone tells nothing
+_ZONE_WORD = re.compile(r"(?<=\d)(?P<before>\s*(?:[AaPp][Mm])?\s*)\(?(?P<word>[A-Z]{3,4})\)?\s*$")
+_JANUARY, _JULY = pd.Timestamp("2024-01-15"), pd.Timestamp("2024-07-15")
 _DAY = pd.Timedelta(days=1)
 _DAY_MINUTES = 24 * 60
 _PARTS_OF_A_DATE = 3
@@ -86,14 +95,49 @@ def a_day_later(times: pd.Series, there: np.ndarray | None) -> pd.Series:
     return times if there is None else times.where(~there, times + _DAY)
 
 
-def with_offsets(column: pd.Series) -> pd.Series:
-    """Texts whose offset follows the word UTC or GMT as ISO writes it; pandas takes `GMT+1` as POSIX does, west for east."""
+def with_offsets(column: pd.Series, zone: str = "", *, alone: bool = False) -> pd.Series:
+    """Texts whose offset follows the word UTC or GMT as ISO writes it; pandas takes `GMT+1` as POSIX does, west for east.
+
+    The words of a clock's winter and summer, `EST` and `EDT`, are offsets, too, where a column has both; one alone is where
+    it is a word of `zone`, or where `alone` says so.
+    """
     if not _are_texts(column):
         return column
+    column = _with_offsets_of_words(column, zone, alone)
     cells = column.astype("str")
-    if not cells.str.contains(_WORD_AND_OFFSET).any():
+    turned = cells.str.replace(_WORD_AND_OFFSET, _iso_offset, regex=True)
+    return column if (turned == cells).all() else turned.where(column.notna())
+
+
+def _with_offsets_of_words(column: pd.Series, zone: str, alone: bool) -> pd.Series:
+    cells = column.astype("str")
+    words = set(cells.str.extract(_ZONE_WORD)["word"].where(column.notna()).dropna().unique())
+    offsets = next(
+        (
+            {winter: at, summer: at + 1}
+            for (winter, summer), at in _CLOCKS.items()
+            if words == {winter, summer} or (alone and words < {winter, summer} and not words & _ELSEWHERE)
+        ),
+        {},
+    )
+    if not offsets and words and zone:
+        named = (time.tz_localize(zone) for time in (_JANUARY, _JULY))
+        offsets = {str(time.tzname()): _hours_from_utc(time) for time in named}
+    if not words or not words <= offsets.keys():
         return column
-    return cells.str.replace(_WORD_AND_OFFSET, _iso_offset, regex=True).where(column.notna())
+
+    def offset(found: re.Match[str]) -> str:
+        minutes = round(offsets[found["word"]] * 60)
+        return (
+            f"{found['before'].rstrip()}{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+        )
+
+    return cells.str.replace(_ZONE_WORD, offset, regex=True).where(column.notna())
+
+
+def _hours_from_utc(time: pd.Timestamp) -> float:
+    offset = time.utcoffset()
+    return 0.0 if offset is None else offset.total_seconds() / 3600
 
 
 def _iso_offset(found: re.Match[str]) -> str:

@@ -31,7 +31,7 @@ from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.time_fields import EPOCHS, EXCEL_DAYS, ISO_WEEK, QUARTER
 
 _EXAMPLE = "2024-01-31 13:00"
-_OFFSET = r":\d{2}(?:[.,]\d+)?\s*(?:Z|UTC|[+-]\d{2}(?::?\d{2})?)$"
+_OFFSET = r":\d{2}(?:[.,]\d+)?\s*(?:[AaPp][Mm]\s*)?(?:Z|UTC|[+-]\d{2}(?::?\d{2})?)$"
 _DAY_OR_MONTH = (
     r"^\s*(?:[^\W\d_]{2,10}\.?,?\s+|\d{1,2}:\d{2}(?::\d{2})?,?\s+)?(\d{1,2})([./-])(\d{1,2})\2(?:\d{4}|\d{2})(?!\d)"
 )
@@ -97,16 +97,17 @@ def _read_times(
         times = read_quarters(column)
     else:
         refuse_turned(column, time, origin)
+        zone = style.reads_as or (trained.zone if trained else "")
         read = in_english(interval_starts(column, style.format))
         if style.format is not None:
             read = written_numbers(read, style.format)
         else:
             refuse_without_date(read, time, origin)
-            read = with_offsets(read)
+            read = with_offsets(read, zone)
             day_first = _day_first(read, day_first, time, origin)
         # ISO 8601 knows 24:00, pandas does not.
         read, late = without_24(read, digits=(style.format or "").endswith(" %H"))
-        times = _parse(read, style, day_first, style.reads_as or (trained.zone if trained else ""), time, origin)
+        times = _parse(read, style, day_first, zone, time, origin)
         times = a_day_later(times, late)
         refuse_year_one(read, times, time, origin)
         if style.format is None and trained is None and piece[1] is None:  # of a piece or a request the order is known

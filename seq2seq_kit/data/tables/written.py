@@ -72,12 +72,15 @@ def _reader(written: str) -> Callable[[str], float | str]:
     form = Format.model_validate_json(written)
     match = re.compile(number_pattern(form.decimal, form.thousands, form.strip)).fullmatch
     missing = {"", *(str(word).strip() for word in form.missing_words)}
+    zeros = {word.strip() for word in form.zero_words}
     unwanted = dict.fromkeys(map(ord, _grouping(form.thousands)))
 
     def read(cell: str) -> float | str:
         text = cell.strip()
         if text in missing:
             return float("nan")
+        if text in zeros:
+            return 0.0
         found = match(text)
         if found is None:
             return cell
