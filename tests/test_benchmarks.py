@@ -509,6 +509,15 @@ def test_a_worker_that_only_sleeps_tells_what_a_trial_tells(monkeypatch: pytest.
 
 
 @pytest.mark.slow
+def test_a_large_table_of_text_is_timed_beside_pandas(tmp_path: Path) -> None:
+    command = [sys.executable, str(BENCHMARKS / "reading.py"), "--rows", "10000", "--rounds", "1"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=300)
+    rows = [line.split("|")[1:-1] for line in done.stdout.splitlines() if line.startswith(("| iso", "| day first"))]
+    assert [len(row) for row in rows] == [6, 6]
+    assert all(float(seconds) >= 0 for row in rows for seconds in row[1:4])
+
+
+@pytest.mark.slow
 def test_a_short_command_is_timed_beside_the_same_one_of_a_guest(tmp_path: Path) -> None:
     command = [sys.executable, str(BENCHMARKS / "starting.py"), "--rounds", "1"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=300)

@@ -12,8 +12,9 @@ from pandas.tseries.api import guess_datetime_format
 from seq2seq_kit.data.tables.cells import shown
 from seq2seq_kit.data.tables.month_names import in_english
 from seq2seq_kit.data.tables.time_formats import column_of_times, read_quarters, read_weeks
+from seq2seq_kit.data.tables.time_parsing import all_with_offset
 from seq2seq_kit.data.tables.time_texts import interval_starts, with_offsets, without_24
-from seq2seq_kit.data.tables.timestamps import TimeStyle, all_with_offset, read_times
+from seq2seq_kit.data.tables.timestamps import TimeStyle, read_times
 from seq2seq_kit.drafting.counted import HINT, TOLD, kind_of_numbers
 from seq2seq_kit.drafting.notes import listed
 from seq2seq_kit.drafting.parts import (

@@ -90,7 +90,7 @@ def find_roles(
             roles.left_out.append(f"{name} holds times and is left out")
         elif several and not pd.api.types.is_float_dtype(column) and _is_static(column, codes):
             roles.static.append(name)
-        elif pd.api.types.is_bool_dtype(known) or set(known.astype("str").str.lower()) <= _TRUTHS:
+        elif pd.api.types.is_bool_dtype(known) or _are_truths(known):
             roles.truths.append(name)
             as_texts = as_texts or not pd.api.types.is_bool_dtype(known)
         elif pd.api.types.is_numeric_dtype(column):
@@ -107,6 +107,12 @@ def find_roles(
         else:
             roles.texts.append(name)
     return Roles(roles.numbers, roles.truths, roles.categories, roles.static, roles.texts, roles.left_out, as_texts)
+
+
+def _are_truths(known: pd.Series) -> bool:
+    if pd.api.types.is_numeric_dtype(known):
+        return False
+    return {str(word).lower() for word in known.unique()} <= _TRUTHS
 
 
 def _are_codes(known: pd.Series) -> bool:

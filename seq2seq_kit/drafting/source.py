@@ -19,7 +19,7 @@ from seq2seq_kit.data.tables.dialect_signs import is_few
 from seq2seq_kit.data.tables.named import NAMED
 from seq2seq_kit.data.tables.sources import ENDINGS, TOLD_ENDINGS, is_file, read_source
 from seq2seq_kit.data.tables.text_bytes import read_bytes
-from seq2seq_kit.data.tables.written import is_text, read_texts
+from seq2seq_kit.data.tables.written import is_text, is_truth, read_texts
 from seq2seq_kit.drafting.lines import read_lines
 from seq2seq_kit.drafting.notes import Notes
 from seq2seq_kit.errors import ArgumentError, DataError
@@ -31,6 +31,7 @@ _TEXT = re.compile(r"\.(csv|tsv|tab|txt|dat)(\.\w+)?$", re.IGNORECASE)
 _LOOKED_AT = 4096  # bytes
 _NESTED = (list, dict, tuple, set, np.ndarray)
 _MOST_ROWS = 50_000  # that show how texts are written
+_SAMPLE = 1_000  # cells that show whether a column of texts may be one of numbers
 _DISTINCT = 0.2  # share of the rows below which whole numbers written as texts may be names
 _RECIPES = (".yaml", ".yml")
 
@@ -165,7 +166,7 @@ def _with_numbers(frame: pd.DataFrame, form: Format, *, texts: bool = False) -> 
     truths = form.model_copy(update={"booleans": True})
     for name in frame.columns:
         column = frame[name]
-        if not is_text(column) or not column.notna().any():
+        if not is_text(column) or not _may_be_numbers(column, form):
             continue
         if texts and _may_be_names(column):
             continue
@@ -177,6 +178,13 @@ def _with_numbers(frame: pd.DataFrame, form: Format, *, texts: bool = False) -> 
         elif not form.booleans and not read_texts(column, truths)[1].any():
             frame[name] = pd.Series(read_texts(column, truths)[0], index=frame.index).astype("boolean")
     return frame
+
+
+def _may_be_numbers(column: pd.Series, form: Format) -> bool:
+    """Whether cells from all over a column of texts are numbers, or words for true and false, at least half of them."""
+    known = column.dropna()
+    some = known.iloc[:: max(1, len(known) // _SAMPLE)]
+    return 2 * read_texts(some, form)[1].sum() <= len(some) > 0 or is_truth(some.unique())
 
 
 def _read_workbook(
@@ -238,12 +246,13 @@ def _section(place: Mapping[str, object]) -> Sourced | None:
 
 def _without_sentinels(frame: pd.DataFrame, form: Format, notes: Notes) -> tuple[pd.DataFrame, Format]:
     """The frame with numbers such as -999, far off all others, as missing cells; and the format that says so."""
-    texts = {name: read_texts(frame[name], form)[0] if is_text(frame[name]) else frame[name] for name in frame.columns}
-    columns = {
-        name: np.asarray(cells, dtype=np.float64)
-        for name, cells in texts.items()
-        if pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells)
-    }
+    columns: dict[str, np.ndarray] = {}
+    for name, cells in ((str(name), frame[name]) for name in frame.columns):
+        if is_text(cells):
+            if _may_be_numbers(cells, form):
+                columns[name] = read_texts(cells, form)[0]
+        elif pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells):
+            columns[name] = np.asarray(cells, dtype=np.float64)
     shown = {name: sentinels_of(values) for name, values in columns.items()}
     words: list[str | float] = []
     for sentinel in dict.fromkeys(word for found in shown.values() for word in found):

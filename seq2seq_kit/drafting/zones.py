@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.tables.local_times import stretches
+from seq2seq_kit.data.tables.time_parsing import all_with_offset
 from seq2seq_kit.data.tables.time_texts import with_offsets
-from seq2seq_kit.data.tables.timestamps import all_with_offset, read_times
+from seq2seq_kit.data.tables.timestamps import read_times
 from seq2seq_kit.errors import DataError
 
 # Zones whose clocks change on days of their own, the most usual name of each; a zone with the same changes gives the same steps.

@@ -12,6 +12,7 @@ from seq2seq_kit.data import read_source
 from seq2seq_kit.data.on_disk.table import open_table
 from seq2seq_kit.data.tables.cells import read_cells
 from seq2seq_kit.data.tables.table import read_table
+from seq2seq_kit.data.tables.written import _read_each, read_texts
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.format import Format
 
@@ -292,3 +293,45 @@ def test_lines_above_the_header_are_told(tmp_path: Path) -> None:
     path.write_text("Report,of station 7\nYear,2024\nt,x,y\n1,2,3\n")
     with pytest.raises(DataError, match=r"data\.format\.header_row: 3"):
         read_source(str(path))
+
+
+FORMS = {
+    "plain": Format(),
+    "decimal comma": Format(decimal=","),
+    "grouped": Format(decimal=",", thousands="."),
+    "signs": Format(strip=["$", "%"], negatives="parentheses"),
+    "words": Format(missing_words=["-9", " 5 ", 7], zero_words=["-"]),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("dtype", [object, "str"])
+def test_cells_that_are_read_at_once_are_what_each_is_by_itself(name: str, dtype: object) -> None:
+    rng = np.random.default_rng(0)
+    letters = np.array(list("0123456789" * 4 + ".,eE+-() '_$%x\t\u00a0\u2212naif\u0967"))
+    cells = ["".join(rng.choice(letters, size=rng.integers(0, 7))) for _ in range(5_000)]
+    cells += [
+        "inf",
+        "-Infinity",
+        "nan",
+        "NaN",
+        "1e5",
+        "1E400",
+        "0x1F",
+        "1_000",
+        "1d3",
+        "None",
+        "+5",
+        "--5",
+        "5-",
+        "(5)",
+        "-",
+        "7",
+        "\n1",
+    ]
+    cells += [repr(float(number)) for number in rng.normal(size=2_000)]
+    column = pd.Series(cells, dtype=dtype)  # type: ignore[call-overload]
+    values, unread = read_texts(column, FORMS[name])
+    alone, wrong = _read_each(column, FORMS[name])
+    np.testing.assert_array_equal(unread, wrong)
+    np.testing.assert_array_equal(values, alone)  # to the bit

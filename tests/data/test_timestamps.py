@@ -245,3 +245,12 @@ def test_times_with_and_without_an_offset_are_told_by_one_of_each() -> None:
     texts = [f"2024-01-01T{hour:02d}:00:00{'' if hour == 7 else 'Z'}" for hour in range(24)]
     with pytest.raises(DataError, match=r"such as 2024-01-01T00:00:00Z and 2024-01-01T07:00:00;"):
         read_times(pd.Series(texts), "t", "x.csv")
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%Y-%m-%d %H:%M", "%d-%m-%Y"])
+def test_series_below_each_other_are_read_as_one_by_one(form: str) -> None:
+    at = pd.date_range("2024-01-20", periods=90, freq="7h" if "H" in form else "D")
+    cells = pd.Series([*at.strftime(form)] * 3)
+    found, style = read_times(cells, "time", "t.csv")
+    assert (found == at.append([at, at])).all()
+    assert style.day_first == {"%d": True, "%m": False}.get(form[:2])

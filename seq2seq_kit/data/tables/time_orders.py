@@ -50,8 +50,7 @@ def refuse_other_order(column: pd.Series, times: pd.Series, day_first: bool | No
     if day_first is None or len(times) <= _TWICE or _goes_on(times):
         return
     texts = column.astype("str")
-    short = texts.str.extract(_SHORT)
-    if short.notna().to_numpy().all():
+    if re.match(_SHORT, str(texts.iloc[0])) and (short := texts.str.extract(_SHORT)).notna().to_numpy().all():
         sign = str(short[1].iloc[0])
         form = f"%y{sign}%m{sign}%d" + _timed(str(texts.iloc[0]).strip()[8:])
         if _goes_on(pd.to_datetime(texts.str.strip(), format=form, errors="coerce")):
@@ -61,13 +60,10 @@ def refuse_other_order(column: pd.Series, times: pd.Series, day_first: bool | No
                 f"or '{forms_of(str(texts.iloc[0]).strip())[0 if day_first else 1]}'",
                 code="ambiguous_dates",
             )
-    other = pd.to_datetime(texts, errors="coerce", dayfirst=not day_first, format="mixed")
-    found = texts.str.extract(_NUMBERS)
-    if found[[0, 2]].isna().to_numpy().any():
+    either = ((times.dt.day <= _MONTHS) & (times.dt.day != times.dt.month)).to_numpy()
+    if not either.any() or not _goes_on(times.where(~either, _turned(times.where(either)))):
         return
-    numbers = found[[0, 2]].astype(int)
-    either = ((numbers <= 12).all(axis=1) & (numbers[0] != numbers[2])).to_numpy()
-    if either.any() and _goes_on(times.where(~either, other)):
+    if not texts.str.extract(_NUMBERS).isna().to_numpy().any():  # months by their names are not turned
         row = int(np.flatnonzero(either)[0])
         raise DataError(
             f"{origin}, column {time}: some dates have the day first and others the month, it seems: with the "
@@ -98,6 +94,12 @@ def refuse_turned(column: pd.Series, time: str, origin: str) -> None:
         "turn those that are dates",
         code="ambiguous_dates",
     )
+
+
+def _turned(times: pd.Series) -> pd.Series:
+    """Times with the number of the day for that of the month and the reverse."""
+    days = pd.to_datetime({"year": times.dt.year, "month": times.dt.day, "day": times.dt.month}, errors="coerce")
+    return days.dt.tz_localize(times.dt.tz) + (times - times.dt.normalize())
 
 
 def _goes_on(times: pd.Series) -> bool:

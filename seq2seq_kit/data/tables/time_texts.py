@@ -103,6 +103,9 @@ def with_offsets(column: pd.Series, zone: str = "", *, alone: bool = False) -> p
     """
     if not _are_texts(column):
         return column
+    first = column.dropna().head(_LOOKED_AT).astype("str")
+    if not any(_ZONE_WORD.search(cell) or _WORD_AND_OFFSET.search(cell) for cell in first):
+        return column
     column = _with_offsets_of_words(column, zone, alone)
     cells = column.astype("str")
     turned = cells.str.replace(_WORD_AND_OFFSET, _iso_offset, regex=True)

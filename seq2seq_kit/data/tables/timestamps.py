@@ -10,7 +10,6 @@ from datetime import tzinfo
 
 import numpy as np
 import pandas as pd
-from pandas.tseries.api import guess_datetime_format
 
 from seq2seq_kit.data.tables.cells import plain, shown
 from seq2seq_kit.data.tables.local_times import localize
@@ -24,6 +23,7 @@ from seq2seq_kit.data.tables.time_formats import (
     written_numbers,
 )
 from seq2seq_kit.data.tables.time_orders import forms_of, refuse_other_order, refuse_turned
+from seq2seq_kit.data.tables.time_parsing import in_iso, in_numbers, parse
 from seq2seq_kit.data.tables.time_parts import refuse_without_date, refuse_year_one
 from seq2seq_kit.data.tables.time_style import TimeStyle, zone_of
 from seq2seq_kit.data.tables.time_texts import a_day_later, interval_starts, with_offsets, without_24
@@ -31,7 +31,6 @@ from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.time_fields import EPOCHS, EXCEL_DAYS, ISO_WEEK, QUARTER
 
 _EXAMPLE = "2024-01-31 13:00"
-_OFFSET = r":\d{2}(?:[.,]\d+)?\s*(?:[AaPp][Mm]\s*)?(?:Z|UTC|[+-]\d{2}(?::?\d{2})?)$"
 _DAY_OR_MONTH = (
     r"^\s*(?:[^\W\d_]{2,10}\.?,?\s+|\d{1,2}:\d{2}(?::\d{2})?,?\s+)?(\d{1,2})([./-])(\d{1,2})\2(?:\d{4}|\d{2})(?!\d)"
 )
@@ -39,8 +38,6 @@ _WEEK = re.compile(r"\s*\d{4}-?W\d{1,2}\s*")
 _QUARTER = re.compile(
     r"\s*\d{4}[-/. ]*[QT][-/. ]*[1-4]\s*|\s*(?:[QT][-/. ]*[1-4]|[1-4][-/. ]*[QT])[-/. ]*\d{4}\s*", re.IGNORECASE
 )
-# The name of the day in front of a date, and the ending of a number.
-_NAMED_DAY = r"^\s*(?i:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+|(?<=\d)(?:st|nd|rd|th)\b"
 
 
 def read_times(
@@ -96,22 +93,10 @@ def _read_times(
     elif style.format == QUARTER:
         times = read_quarters(column)
     else:
-        refuse_turned(column, time, origin)
         zone = style.reads_as or (trained.zone if trained else "")
-        read = in_english(interval_starts(column, style.format))
-        if style.format is not None:
-            read = written_numbers(read, style.format)
-        else:
-            refuse_without_date(read, time, origin)
-            read = with_offsets(read, zone)
-            day_first = _day_first(read, day_first, time, origin)
-        # ISO 8601 knows 24:00, pandas does not.
-        read, late = without_24(read, digits=(style.format or "").endswith(" %H"))
-        times = _parse(read, style, day_first, zone, time, origin)
-        times = a_day_later(times, late)
-        refuse_year_one(read, times, time, origin)
-        if style.format is None and trained is None and piece[1] is None:  # of a piece or a request the order is known
-            refuse_other_order(read, times, day_first, time, origin)
+        # Of a piece or a request the order is known.
+        whole = trained is None and piece[1] is None
+        times, day_first = _read_texts(column, style.format, zone, day_first, time, origin, whole=whole)
     _refuse_missing(column, times, time, origin, *piece, style)
     found = pd.DatetimeIndex(times)
     if style.reads_as:
@@ -121,6 +106,34 @@ def _read_times(
     elif isinstance(found.tz, tzinfo):
         found = found.tz_convert(zone_of(found.tz, time, origin))
     return found, TimeStyle(zone_of(found.tz, time, origin), day_first)
+
+
+def _read_texts(
+    column: pd.Series, form: str | None, zone: str, day_first: bool | None, time: str, origin: str, *, whole: bool
+) -> "tuple[pd.Series[pd.Timestamp], bool | None]":
+    """The times of texts, and whether the day stands first in them; `whole`: they are all rows of a training."""
+    if form is None and (found := in_iso(column)) is not None:
+        refuse_year_one(column, found, time, origin)
+        return found, day_first
+    if form is None and (told := in_numbers(column)) is not None and day_first in (None, told[1]):
+        if whole:
+            refuse_other_order(column, *told, time, origin)
+        return told
+    refuse_turned(column, time, origin)
+    read = in_english(interval_starts(column, form))
+    if form is not None:
+        read = written_numbers(read, form)
+    else:
+        refuse_without_date(read, time, origin)
+        read = with_offsets(read, zone)
+        day_first = _day_first(read, day_first, time, origin)
+    # ISO 8601 knows 24:00, pandas does not.
+    read, late = without_24(read, digits=(form or "").endswith(" %H"))
+    times = a_day_later(parse(read, form, day_first, zone, time, origin), late)
+    refuse_year_one(read, times, time, origin)
+    if form is None and whole:
+        refuse_other_order(read, times, day_first, time, origin)
+    return times, day_first
 
 
 def _refuse_other_kinds(column: pd.Series, time: str, origin: str, style: TimeStyle) -> None:
@@ -180,52 +193,6 @@ def _day_first(column: pd.Series, known: bool | None, time: str, origin: str) ->
             code="ambiguous_dates",
         )
     return known if known is not None else first
-
-
-def _parse(
-    column: pd.Series, style: TimeStyle, day_first: bool | None, zone: str, time: str, origin: str
-) -> "pd.Series[pd.Timestamp]":
-    for utc in (False, True):
-        try:
-            return _parsed(column, style.format, day_first, utc=utc)
-        except (ValueError, TypeError, OverflowError):
-            if utc or not zone or not all_with_offset(column):
-                break
-    cells = column.dropna()
-    if style.format is None and not all_with_offset(column):
-        told = cells.astype("str").str.strip().str.contains(_OFFSET, regex=True)
-        some, none = (next(iter(cells[of]), "(none)") for of in (told, ~told))
-        said = f"some timestamps have an offset from UTC and others none, such as {some} and {none}"
-        advice = "write all of them in UTC, or all without a zone"
-    else:
-        said = f"the timestamps have different offsets from UTC, such as {cells.iloc[0]} and {cells.iloc[-1]}"
-        advice = "name the zone whose clock they follow in data.time_zone (Europe/Berlin), or write all of them in UTC"
-    raise DataError(f"{origin}, column {time}: {said}; {advice}", code="mixed_utc_offsets")
-
-
-def _parsed(column: pd.Series, form: str | None, day_first: bool | None, *, utc: bool) -> pd.Series:
-    if form is not None:
-        times = pd.to_datetime(column, format=form, errors="coerce", utc=utc)
-        # Year first is never ambiguous; times that another program wrote anew have it.
-        return times if times.notna().any() else pd.to_datetime(column, format="ISO8601", errors="coerce", utc=utc)
-    times = pd.to_datetime(column, format="ISO8601", errors="coerce", utc=utc)
-    if bool(times.notna().any()) or not len(column):
-        return times
-    ordered, first = bool(day_first), str(next(iter(column.dropna()), ""))
-    form = None if guess_datetime_format(first, dayfirst=ordered) else "mixed"
-    times = pd.to_datetime(column, errors="coerce", dayfirst=ordered, format=form, utc=utc)
-    if form is None and times.isna().any() and column.astype("str").str.contains(_NAMED_DAY, regex=True).all():
-        # The name of the first cell's day, or the ending of its number (1st), is no part of the format.
-        plain_days = column.astype("str").str.replace(_NAMED_DAY, "", regex=True).where(column.notna())
-        return pd.to_datetime(plain_days, errors="coerce", dayfirst=ordered, format="mixed", utc=utc)
-    return times
-
-
-def all_with_offset(column: pd.Series) -> bool:
-    """Whether each time says how far it is from UTC."""
-    if pd.api.types.infer_dtype(column, skipna=True) != "string":
-        return all(getattr(cell, "tzinfo", None) is not None for cell in column.dropna())
-    return bool(column.dropna().astype("str").str.strip().str.contains(_OFFSET, regex=True).all())
 
 
 def _refuse_missing(

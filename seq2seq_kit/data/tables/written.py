@@ -27,6 +27,30 @@ def read_texts(column: pd.Series, form: Format) -> tuple[np.ndarray, np.ndarray]
         return column.map(lambda cell: TRUTH[cell.strip().lower()], na_action="ignore").to_numpy(np.float64), np.zeros(
             len(column), bool
         )
+    if pd.api.types.infer_dtype(column, skipna=True) != "string":
+        return _read_each(column, form)
+    values = _read_plain(column, form)
+    unread = np.isnan(values) & column.notna().to_numpy()
+    if unread.any():
+        values[unread], unread[unread] = _read_each(column[unread], form)
+    return values, unread
+
+
+def _read_plain(column: pd.Series, form: Format) -> np.ndarray:
+    """The numbers of cells in which nothing but the decimal sign has to be looked at, all at once; NaN for all others."""
+    texts = column.astype("str").where(column.notna())
+    # Powers of ten are left to Python, which is exact.
+    cells = texts.mask(texts.str.contains("[eE.]" if form.decimal == "," else "[eE]", na=False))
+    if form.decimal == ",":
+        cells = cells.str.replace(",", ".", regex=False)
+    values = np.array(pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan))
+    values[~np.isfinite(values)] = np.nan
+    if words := [str(word).strip() for word in (*form.missing_words, *form.zero_words)]:
+        values[texts.str.strip().isin(words).to_numpy(dtype=bool)] = np.nan
+    return values
+
+
+def _read_each(column: pd.Series, form: Format) -> tuple[np.ndarray, np.ndarray]:
     read = _reader(form.model_dump_json())
     cells = [read(cell) if isinstance(cell, str) else cell for cell in column.to_numpy(dtype=object)]
     left = np.fromiter((isinstance(cell, str) for cell in cells), bool, len(cells))
