@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seq2seq_kit.arguments import require_place
 from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.bundles.exports import is_export
 from seq2seq_kit.errors import BundleError
@@ -48,6 +49,7 @@ def load(run: str | Path, *, custom_objects: CustomObjects | None = None, tracki
 @contextmanager
 def bundle_folder(run: str | Path, *, tracking_uri: str | None = None) -> Iterator[Path]:
     """The folder of a trained model, of a run as long as the context lasts; arguments and errors as of `load`."""
+    require_place("run", run, "the folder of a bundle, the id of a run, or models:/NAME@ALIAS")
     registered = is_registered(run)
     if not registered and os.path.isdir(run):  # noqa: PTH112 (a Path raises where no folder can have the name, such as one of 300 letters)
         yield Path(run)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from seq2seq_kit.arguments import require_recipe
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe import check_space
 from seq2seq_kit.recipe.fields import Recipe
@@ -85,6 +86,7 @@ def validate(recipe: str | Path | Tree | Recipe, *, overrides: Overrides = (), d
 
 def resolve(recipe: str | Path | Tree | Recipe, overrides: Overrides = ()) -> Recipe:
     """A recipe from whatever form it has, with overrides."""
+    require_recipe(recipe)
     if isinstance(recipe, BaseModel):
         return parse_recipe(recipe.model_dump(mode="json"), overrides) if overrides else recipe
     if isinstance(recipe, Mapping):

@@ -25,6 +25,7 @@ ALL |= {"intervals"}
 # A room and the rooms that it may import, wherever in a file the import stands.
 MAY_IMPORT = {
     "errors": set(),
+    "arguments": {"errors"},
     "findings": set(),
     "quiet": {"processes"},
     "processes": set(),
@@ -87,6 +88,8 @@ MAY_IMPORT = {
     | {"replaying", "serving", "registering", "scoring", "joining"},
     "bundle_files": {"tasks"},
 }
+for _room in MAY_IMPORT.keys() - {"arguments"}:  # whatever refuses something may refuse an argument
+    MAY_IMPORT[_room] |= {"arguments"} if "errors" in MAY_IMPORT[_room] else set()
 OUTSIDE = {
     "recipe": HEAVY | {"numpy", "pandas"},
     "data": HEAVY - {"tensorflow"},

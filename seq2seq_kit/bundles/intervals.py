@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.arguments import require_count, require_levels
 from seq2seq_kit.bundles.detecting import DetectingBundle
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.scaling import Scaler
@@ -131,10 +132,8 @@ class IntervalBundle(DetectingBundle):
                 levels or quantiles, the forecaster is a baseline, the bundle has no intervals, or was calibrated without
                 templates, or for fewer steps.
         """
-        for key, value, least in (("samples", samples, 1), ("seed", seed, 0)):
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-                said = f"{key} must be a whole number of at least {least}. Received: {key}={value!r}"
-                raise ArgumentError(said, code="invalid_argument")
+        require_count("samples", samples, 1, 100_000)  # which tell a quantile of 1 in 10,000
+        require_count("seed", seed, 0)
         if levels is not None or quantiles:
             said = (
                 "samples gives paths, which have no intervals. Leave out samples (--samples), or levels and quantiles"
@@ -229,6 +228,7 @@ class IntervalBundle(DetectingBundle):
         """
         if levels is None:
             return super().calibrate(frame, origin=origin)
+        require_levels(levels)
         self.refuse_levels(levels)
         prepared = prepare_new(self.window_data, frame, self.scaler, origin=origin)
         refuse_learned(prepared, self.info.get(LEARNED_UNTIL))
@@ -238,8 +238,7 @@ class IntervalBundle(DetectingBundle):
         """Raises `ArgumentError` for levels outside (0, 100) or named twice, and for a model that makes no forecasts."""
         if not isinstance(self.window_data, HorizonData):
             raise ArgumentError(f"this bundle is {self.what}; intervals are those of forecasts", code="not_supported")
-        numbers = [level for level in levels if isinstance(level, int | float) and 0 < level < 100]
-        if not numbers or len({*numbers}) < len(list(levels)):
+        if not all(0 < level < 100 for level in levels) or len({*levels}) < max(len(levels), 1):
             said = f"levels are numbers in (0, 100), each named once. Received: levels={list(levels)}"
             raise ArgumentError(said, code="invalid_argument")
 
@@ -275,8 +274,9 @@ class IntervalBundle(DetectingBundle):
         assert self.intervals is not None
         values = actual_values(self.window_data, actuals, self.scaler.times, origin)
         if forecasts is not None:
-            targets = Columns.of(self.window_data).targets
-            intervals, counted = settle_frame(self.intervals, self.window_data, targets, forecasts, values, rate)
+            intervals, counted = settle_frame(
+                self.intervals, self.window_data, forecasts, values, rate, self.scaler.times
+            )
         else:
             intervals, counted = self.forecasts.settle(self.intervals, values, rate)
         if not counted and forecasts is not None:

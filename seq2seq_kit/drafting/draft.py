@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seq2seq_kit.arguments import require
 from seq2seq_kit.drafting.autoencode import draft_autoencode
 from seq2seq_kit.drafting.forecast import draft_forecast
 from seq2seq_kit.drafting.keys import has_key
@@ -106,7 +107,9 @@ def draft_recipe(
         raise ArgumentError(f"task must be {', '.join(tasks)}. Received: {task!r}{near}", code="invalid_task")
     pairs = pairs_of(given)
     try:
-        return _drafted(frame, task, _names(target), ahead, _names(series), _names(known), pairs, notes)
+        return _drafted(
+            frame, task, _names("target", target), ahead, _names("series", series), _names("known", known), pairs, notes
+        )
     except DataError as error:
         if error.code not in _SETTLED:
             raise
@@ -142,7 +145,9 @@ def _drafted(
     return _checked(with_pairs({"task": chosen} | drafted, given), source, notes)
 
 
-def _names(given: str | Sequence[str] | None) -> list[str]:
+def _names(key: str, given: str | Sequence[str] | None) -> list[str]:
+    if given is not None:
+        require(key, given, (str, list, tuple), "the name of a column, or a list of them")
     return [] if given is None else [given] if isinstance(given, str) else list(given)
 
 

@@ -4,6 +4,7 @@ import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 
 from seq2seq_kit.data.sources.files import is_folder, is_glob, places_of
 from seq2seq_kit.data.sources.formats import excel_format
+from seq2seq_kit.data.sources.given import plain_frame
 from seq2seq_kit.data.tables.cells import refuse_duplicates
 from seq2seq_kit.data.tables.dialect import detect
 from seq2seq_kit.data.tables.dialect_cells import read_cells_of, sentinels_of
@@ -62,8 +64,12 @@ def open_source(given: str | Path | pd.DataFrame, notes: Notes, settled: Mapping
         DataError: There is no such file or data set, or it cannot be read as a table.
         ArgumentError: A recipe was given where a table belongs.
     """
-    if isinstance(given, pd.DataFrame):
+    if not isinstance(given, str | PathLike):
+        given = plain_frame(given)
         refuse_duplicates(map(str, given.columns), "the frame")
+        if given.empty:
+            said = f"the frame has {given.shape[1]} columns and {len(given)} rows; expected columns and rows"
+            raise DataError(said, code="empty_table")
         frame = _without_nested(_with_index(given, notes), notes)
         return Source(_named(frame), "the frame")
     text, settled = str(given), settled or {}

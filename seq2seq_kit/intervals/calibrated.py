@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from seq2seq_kit.arguments import require_levels
 from seq2seq_kit.data.tables.splits import CALIBRATION
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import ArgumentError
@@ -109,6 +110,7 @@ class Intervals:
         Raises:
             ArgumentError: One is not.
         """
+        require_levels(levels)
         offered = self.offered(name)
         strange = [level for level in levels if level not in offered]
         if strange:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from typing import NoReturn
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.tables.names import joined_name
+from seq2seq_kit.arguments import require
+from seq2seq_kit.data.tables.columns import Columns
+from seq2seq_kit.data.tables.names import distinct, joined_name
+from seq2seq_kit.data.tables.time_style import TimeStyle
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.intervals.adaptive import misses, slowed
 from seq2seq_kit.intervals.calibrated import Intervals
@@ -16,34 +19,45 @@ from seq2seq_kit.intervals.pending import Values
 from seq2seq_kit.intervals.prediction import named
 from seq2seq_kit.recipe.fields import Data
 
+_OFFSET = re.compile(r":\d{2}(?:[.,]\d+)?\s*(?:Z|[+-]\d{2}(?::?\d{2})?)\s*$")
+
 
 def settle_frame(
     intervals: Intervals,
     data: Data,
-    targets: Sequence[str],
     forecasts: pd.DataFrame,
     values: Values,
     rate: float,
+    trained: TimeStyle | None = None,
 ) -> tuple[Intervals, int]:
     """The intervals moved by forecasts whose actual values are known, and how many steps that were.
 
     Args:
         intervals: Before.
         data: The recipe's section.
-        targets: Their names.
         forecasts: As `predict` gave them: series, time or `row`, `step`, and the ends of every level of the intervals. Those
             of one series stand in the order in which they were made.
         values: By series and time or row.
         rate: How far one miss moves a level.
+        trained: How the times of the training rows were written.
 
     Raises:
         DataError: A column is missing, or a cell is no time, step or number.
     """
-    at_column = data.time_name or "row"
+    require("forecasts", forecasts, pd.DataFrame, "what `predict` gave, a table")
+    zone, targets = trained.zone if trained else "", Columns.of(data).targets
+    # As the answer calls them, in which no column takes the place of another.
+    theirs = [*data.series_columns, *targets]
+    at_column, step_column = distinct([*theirs, data.time_name or "row", "step"])[len(theirs) :]
     ends = [
         [[f"{target}_{end}_{named(level)}" for target in targets] for end in ("lo", "hi")] for level in intervals.levels
     ]
-    wanted = [*data.series_columns, at_column, "step", *(name for level in ends for names in level for name in names)]
+    wanted = [
+        *data.series_columns,
+        at_column,
+        step_column,
+        *(name for level in ends for names in level for name in names),
+    ]
     absent = [name for name in wanted if name not in forecasts.columns]
     if absent:
         raise DataError(
@@ -51,7 +65,7 @@ def settle_frame(
             f"{', '.join(map(named, intervals.levels))}. Received: {', '.join(map(str, forecasts.columns))}",
             code="missing_column",
         )
-    step = _steps(forecasts["step"])
+    step = _steps(forecasts[step_column])
     # Those behind the steps that were calibrated have no intervals.
     forecasts, step = forecasts[step <= intervals.steps].reset_index(drop=True), step[step <= intervals.steps]
     if data.series_columns:
@@ -59,7 +73,7 @@ def settle_frame(
         series = np.array([joined_name(each) if len(each) > 1 else each[0] for each in parts], dtype=object)
     else:
         series = np.full(len(forecasts), "", dtype=object)
-    keys = _keys(forecasts[at_column], clock=data.time_name is not None)
+    keys = _keys(forecasts[at_column], zone, clock=data.time_name is not None)
     # The k-th forecast of a series has the k-th of its rows at each step.
     which = pd.DataFrame({"series": series, "step": step}).groupby(["series", "step"]).cumcount().to_numpy()
     lower, upper = (
@@ -94,14 +108,24 @@ def _steps(column: pd.Series) -> np.ndarray:
     return numbers.astype(np.int64)
 
 
-def _keys(column: pd.Series, *, clock: bool) -> np.ndarray:
+def _keys(column: pd.Series, zone: str, *, clock: bool) -> np.ndarray:
     """Times as nanoseconds since 1970 in UTC, rows counted from 0."""
     if not clock:
         return _numbers(column).astype(np.int64) - 1
     times = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
     if times.isna().any():
         _refuse(column, int(np.argmax(times.isna().to_numpy())), "a time", "invalid_timestamp")
+    if any(_has_offset(cell) != bool(zone) for cell in column):
+        row = next(at for at, cell in enumerate(column) if _has_offset(cell) != bool(zone))
+        wanted = (
+            f"a time with its offset from UTC, as the training rows are in {zone}" if zone else "a time without a zone"
+        )
+        _refuse(column, row, wanted, "time_zone_differs")
     return np.asarray(pd.DatetimeIndex(times).as_unit("ns").asi8)
+
+
+def _has_offset(cell: object) -> bool:
+    return _OFFSET.search(cell) is not None if isinstance(cell, str) else getattr(cell, "tzinfo", None) is not None
 
 
 def _numbers(column: pd.Series) -> np.ndarray:

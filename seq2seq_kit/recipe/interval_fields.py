@@ -15,6 +15,12 @@ DEFAULT_CALIBRATION = 0.1
 _MOST_LEVELS = 20
 
 
+def _in_percent(level: float) -> float:
+    if level < 1:
+        raise ValueError(f"is in percent: {level * 100:g} for an interval that holds {level:.0%}. Received: {level:g}")
+    return level
+
+
 def _each_once(levels: list[float]) -> list[float]:
     twice = sorted({level for level in levels if levels.count(level) > 1})
     if twice:
@@ -22,7 +28,7 @@ def _each_once(levels: list[float]) -> list[float]:
     return levels
 
 
-Level = Annotated[float, Field(gt=0, lt=100)]
+Level = Annotated[float, Field(gt=0, lt=100), AfterValidator(_in_percent)]
 Levels = Annotated[list[Level], Field(min_length=1, max_length=_MOST_LEVELS), AfterValidator(_each_once)]
 Kind = Literal["conformal"]
 OwnKind = Literal["conformal", "quantile", "cqr"]

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
+from seq2seq_kit.arguments import require
 from seq2seq_kit.errors import KitWarning, Problem, RecipeError
 from seq2seq_kit.recipe.detect_rules import problems_of_detect
 from seq2seq_kit.recipe.ensemble_fields import problems_of_ensemble
@@ -131,8 +132,10 @@ def pairs_of(overrides: Overrides) -> list[tuple[str, object]]:
         return [(str(key), plain(value, f"override {key}", str(key))) for key, value in overrides.items()]
     if isinstance(overrides, str):
         overrides = [overrides]
+    require("overrides", overrides, (list, tuple), "a mapping of keys and values, a text key=value, or a list of such")
     pairs = []
     for text in overrides:
+        require("an override", text, str, "a text key=value")
         key, equals, value = text.partition("=")
         if not equals or not key.strip() or key.count(".") > DEEPEST:
             said = f"an override must read key=value, for example training.epochs=5. Received: {text}"

@@ -133,7 +133,9 @@ def _column(name: str, column: list[object], time: str | None) -> list[object] |
 def _times(column: list[Any]) -> np.ndarray | None:
     """Texts like `2024-01-01T00:00:00` as what the kit reads them as, in a tenth of the time; None where one is not."""
     length = len(column[0])
-    if length not in _LENGTHS or any(len(text) != length or text[4] != "-" or text[7] != "-" for text in column):
+    if length not in _LENGTHS or any(
+        len(text) != length or text[4] != "-" or text[7] != "-" or text[0] == "0" for text in column
+    ):
         return None
     # Of 19 letters a time may also end in an offset, which NumPy would add to it.
     if length == max(_LENGTHS) and any(text[13] != ":" or text[16] != ":" for text in column):

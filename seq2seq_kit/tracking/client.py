@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+from seq2seq_kit.arguments import require_place
 from seq2seq_kit.errors import TrackingError
 from seq2seq_kit.processes import shared_folder
 from seq2seq_kit.tracking.calls import impatient, kit_errors
@@ -52,7 +53,9 @@ def open_tracking(
     Raises:
         TrackingError: The store is absent, half made, locked, unreachable, of another MLflow, or not writable.
     """
-    local = local_store(uri)
+    if uri is not None:
+        require_place("tracking_uri", uri, "the address of a store, such as sqlite:///runs/mlflow.db")
+    local = local_store(None if uri is None else os.fspath(uri))
     write = create if write is None else write
     _quieten()
     if local:

@@ -327,3 +327,22 @@ def test_a_column_of_the_series_may_be_static_and_a_category() -> None:
 def test_a_column_of_words_is_refused_with_the_key_that_reads_it() -> None:
     with pytest.raises(DataError, match=r"column kind.*data\.categories"):
         prepare(recipe_of(categories=[]).data, frame_of())
+
+
+def test_truth_and_numbers_are_different_values() -> None:
+    for first in (True, 1):
+        cells = pd.Series([first, 1, True, "b", 0, False] * 3, dtype=object)
+        codes, words = read_category(cells, "c", "t.csv", Format())
+        assert sorted(words) == ["0", "1", "False", "True", "b"]
+        assert [words[int(code) - 2] for code in codes[:6]] == [str(first), "1", "True", "b", "0", "False"]
+
+
+def test_nested_cells_are_no_category() -> None:
+    with pytest.raises(DataError, match="row 2, column c") as caught:
+        read_category(pd.Series(["a", ["b"]], dtype=object), "c", "t.csv", Format())
+    assert caught.value.code == "invalid_category"
+
+
+def test_large_whole_numbers_beside_missing_ones_stay_apart() -> None:
+    cells = pd.Series(pd.array([2**53 + 1, 2**53, None], dtype="Int64")).convert_dtypes(dtype_backend="pyarrow")
+    assert read_category(cells, "c", "t.csv", Format())[1] == [str(2**53 + 1), str(2**53)]

@@ -486,3 +486,24 @@ def test_joined_the_scaler_knows_the_val_rows_and_the_windows_end_before_test() 
 def test_folds_and_joined_rows_hold_the_answers_too_where_the_model_reads_them() -> None:
     prepared = replace(_forecast(hourly_frame(FOLDED)), answers=True)
     assert all(other.answers for other in [*prepared.folds(2), prepared.joined()])
+
+
+@pytest.mark.parametrize("order", ["newest first", "a part", "shuffled"])
+def test_arrow_columns_keep_their_rows(order: str) -> None:
+    frame = hourly_frame(300)
+    rows = {"newest first": frame[::-1], "a part": frame.iloc[5:], "shuffled": frame.sample(frac=1, random_state=0)}[
+        order
+    ]
+    data = parse_recipe(forecast_recipe()).data
+    arrow = rows.astype({"load": "double[pyarrow]", "heat": "double[pyarrow]"})
+    np.testing.assert_array_equal(prepare(data, arrow).table.values, prepare(data, rows).table.values)
+
+
+def test_rows_ahead_are_no_observations_where_a_known_column_is_read_too() -> None:
+    frame = hourly_frame(300).assign(promo=np.arange(300) % 7)
+    recipe = parse_recipe(forecast_recipe(inputs=["load", "promo"], known_future=["promo"], missing="interpolate"))
+    scaler = prepare(recipe.data, frame).scaler
+    ahead = frame.assign(time=frame["time"] + pd.Timedelta(hours=300), load=np.nan)[["time", "load", "promo"]].head(6)
+    with pytest.raises(DataError, match="newest 4 rows") as caught:
+        prepare_ahead(recipe.data, pd.concat([frame, ahead[:4]]), scaler, future=ahead)
+    assert caught.value.code == "missing_inputs"

@@ -161,3 +161,14 @@ def test_rows_are_steps_whatever_the_clock_says() -> None:
     assert found.every is None
     assert found.times is not None
     assert len(found.times) == 4
+
+
+@pytest.mark.parametrize(
+    "zone", ["Asia/Shanghai", "Asia/Kolkata", "Europe/Madrid", "America/Sao_Paulo", "Europe/Berlin"]
+)
+def test_the_grid_is_that_of_standard_time(zone: str) -> None:
+    at = pd.date_range("2024-03-01", periods=600, freq="10min", tz=zone)
+    starts = Every.parse("1h").floor(at)
+    assert (starts == at.floor("h") if at[0].utcoffset().total_seconds() % 3600 == 0 else starts.minute == 0).all()  # type: ignore[union-attr]
+    summer = pd.date_range("2024-07-01", periods=100, freq="h", tz="Europe/Berlin")
+    assert set(Every.parse("6h").floor(summer).hour) == {1, 7, 13, 19}

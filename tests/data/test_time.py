@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.data.tables.time import Every
+from seq2seq_kit.data.tables.time_formats import column_of_times
+from seq2seq_kit.errors import DataError
 
 
 def _ticks(every: str, *times: str) -> list[float]:
@@ -152,3 +154,11 @@ def test_rows_have_no_step() -> None:
     assert Every.of("rows") is None
     assert Every.of(None) is None
     assert Every.of("1bd", "DE") == Every("1bd", weekdays=1, holidays="DE")
+
+
+def test_a_date_with_a_zone_is_not_joined_with_a_time_of_day() -> None:
+    days = pd.date_range("2024-03-01", periods=48, freq="h", tz="Europe/Berlin")
+    frame = pd.DataFrame({"day": days.normalize(), "clock": days.strftime("%H:%M"), "load": range(48)})
+    with pytest.raises(DataError, match="an instant with a zone") as caught:
+        column_of_times(frame, ["day", "clock"], None, "t.csv")
+    assert caught.value.code == "invalid_timestamp"

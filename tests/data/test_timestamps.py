@@ -254,3 +254,15 @@ def test_series_below_each_other_are_read_as_one_by_one(form: str) -> None:
     found, style = read_times(cells, "time", "t.csv")
     assert (found == at.append([at, at])).all()
     assert style.day_first == {"%d": True, "%m": False}.get(form[:2])
+
+
+@pytest.mark.parametrize("form", [None, "%Y-%m-%d"])
+def test_days_that_a_workbook_has_turned_are_refused_however_they_are_kept(form: str | None) -> None:
+    at = pd.date_range("2024-01-01", periods=366)
+    turned = pd.Series([day.replace(month=day.day, day=day.month) if day.day <= 12 else day for day in at])
+    cells = turned if form is None else turned.dt.strftime(form)
+    with pytest.raises(DataError, match="day and month are turned") as caught:
+        read_times(cells, "time", "t.csv")
+    assert caught.value.code == "ambiguous_dates"
+    mixed = pd.Series(at).sample(frac=1, random_state=0)  # in no order at all
+    assert (read_times(mixed, "time", "t.csv")[0] == pd.DatetimeIndex(mixed)).all()

@@ -440,3 +440,14 @@ def test_mlflow_serves_the_intervals(levels_run: TrainResult) -> None:
     model = mlflow.pyfunc.load_model(f"runs:/{levels_run.run_id}/model")
     rows = hourly_frame(24)
     pd.testing.assert_frame_equal(model.predict(rows), forecast_bundle(levels_run).predict(rows), rtol=1e-4)
+
+
+def test_forecasts_on_another_clock_are_refused(levels_run: TrainResult) -> None:
+    bundle = levels_run.bundle
+    assert isinstance(bundle, ForecastBundle)
+    rows = hourly_frame(80)
+    told = bundle.predict(rows)
+    with pytest.raises(DataError) as caught:
+        bundle.update(hourly_frame(90), forecasts=told.assign(time=told["time"].dt.tz_localize("UTC")))
+    assert caught.value.code == "time_zone_differs"
+    assert bundle.update(hourly_frame(90), forecasts=told).intervals is not None

@@ -149,6 +149,9 @@ def joined(places: Sequence[Place], read: Callable[[str], pd.DataFrame], *, text
     for name in dict.fromkeys(name for place in places for name, _ in place.partitions):
         if name not in texts:
             _as_numbers(frames, name)
+    for name in texts:
+        if len({frame[name].dtype for frame in frames if name in frame}) > 1:  # together 1 would be 1.0, or the reverse
+            frames = [frame.assign(**{name: frame[name].map(str, na_action="ignore")}) for frame in frames]
     indexed = [frame.index for frame in frames if not isinstance(frame.index, pd.RangeIndex)]
     whole = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=len(indexed) < len(frames))
     whole.attrs[READ] = {"files": [place.shown for place in places], "rows": [len(frame) for frame in frames]}

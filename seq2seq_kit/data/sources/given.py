@@ -9,6 +9,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.tables.cells import exact, plain
+from seq2seq_kit.data.tables.written import finite_ones
 from seq2seq_kit.errors import ArgumentError, DataError
 
 
@@ -54,6 +56,30 @@ def frame_of(
         DataError: A period begins when no timestamp can.
     """
     frame = _read(data, list(values))
+    _refuse_levels(frame)
+    if any(not isinstance(name, str) for name in frame.columns):  # a recipe's names are texts
+        frame = frame.set_axis(list(map(str, frame.columns)), axis=1)
+    frame = _without_index(frame, [name for name in time if name not in frame], [n for n in series if n not in frame])
+    for name in time:
+        if name in frame and isinstance(getattr(frame[name], "dtype", None), pd.PeriodDtype):
+            frame = frame.assign(**{name: _period_starts(pd.PeriodIndex(frame[name]), name)})
+    return frame
+
+
+def plain_frame(data: object) -> pd.DataFrame:
+    """A table as a frame of columns as pandas holds them by itself, without a recipe.
+
+    Raises:
+        ArgumentError: It is no table, or its columns have several levels.
+    """
+    frame = _read(data, [])  # type: ignore[arg-type]  # which is what it looks at
+    _refuse_levels(frame)
+    if not any(isinstance(dtype, pd.ArrowDtype) or dtype.kind == "O" for dtype in frame.dtypes):
+        return frame
+    return pd.concat([finite_ones(plain(frame.iloc[:, at])) for at in range(frame.shape[1])], axis=1)
+
+
+def _refuse_levels(frame: pd.DataFrame) -> None:
     if frame.columns.nlevels > 1:
         shown = ", ".join(map(str, frame.columns[:2]))
         raise ArgumentError(
@@ -61,11 +87,6 @@ def frame_of(
             "frame.columns = ['_'.join(map(str, names)) for names in frame.columns]",
             code="unsupported_table",
         )
-    frame = _without_index(frame, [name for name in time if name not in frame], [n for n in series if n not in frame])
-    for name in time:
-        if name in frame and isinstance(getattr(frame[name], "dtype", None), pd.PeriodDtype):
-            frame = frame.assign(**{name: _period_starts(pd.PeriodIndex(frame[name]), name)})
-    return frame
 
 
 def _read(data: Given, values: list[str]) -> pd.DataFrame:
@@ -115,7 +136,11 @@ def _from_arrow(data: ArrowTable) -> pd.DataFrame | pd.Series:
         name = getattr(data, "name", None)
         read: pd.Series = column.to_pandas(date_as_object=False)
         return read.rename(name)
-    return table.to_pandas(date_as_object=False)
+    frame: pd.DataFrame = table.to_pandas(date_as_object=False)
+    if len(set(table.column_names)) < table.num_columns:  # which is refused later
+        return frame
+    counted = {name: exact(table[name]) for name in table.column_names if pa.types.is_integer(table[name].type)}
+    return frame.assign(**{name: cells.set_axis(frame.index) for name, cells in counted.items() if name in frame})
 
 
 def _without_index(frame: pd.DataFrame, time: list[str], series: list[str]) -> pd.DataFrame:

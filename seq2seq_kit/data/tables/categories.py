@@ -28,6 +28,7 @@ MOST_LETTERS = 1_000  # of one value
 # Of the values of a category that a linear map has a column of its own for, the most frequent ones: once, and at every step.
 MOST_ONCE, MOST_BY_STEP = 500, 32
 _NOTED = 5
+_NESTED = (list, dict, tuple, set, np.ndarray, bytes)
 _TRUTH = ("true", "false")
 _NONE = frozenset(("", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "NULL", "null", "None", "<NA>", "NaT", "#N/A", "#NA"))
 _WHOLE = re.compile(r"([-+]?\d+)\.0+")
@@ -53,7 +54,7 @@ def read_category(
     Raises:
         DataError: There are too many values or too long ones, or numbers with fractions.
     """
-    numbers, cells = pd.factorize(plain(column))
+    numbers, cells = pd.factorize(_told_apart(plain(column), name, origin, first))
     missing = _NONE | {str(word).strip() for word in form.missing_words}
     places = {word: FIRST + at for at, word in enumerate(known)}
     codes = np.empty(len(cells) + 1)
@@ -78,6 +79,21 @@ def read_category(
             code="too_many_categories",
         )
     return codes[numbers], list(places)
+
+
+def _told_apart(column: pd.Series, name: str, origin: str, first: int) -> pd.Series:
+    """Cells that Python takes for equal and that are written differently, True and 1, as different ones."""
+    if column.dtype != object:
+        return column
+    nested = column.map(lambda cell: isinstance(cell, _NESTED)).to_numpy(dtype=bool)
+    if nested.any():
+        row = int(np.flatnonzero(nested)[0])
+        raise DataError(
+            f"{origin}, row {first + row + 1}, column {name}: expected a text, a truth value or a whole number. Received: "
+            f"{column.iloc[row]!r}. Give one value in each cell, or leave {name} out of data.categories",
+            code="invalid_category",
+        )
+    return column.map(lambda cell: str(cell) if isinstance(cell, bool | np.bool_) else cell)
 
 
 def _text(cell: object) -> str:

@@ -4,15 +4,20 @@ import numbers
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.tables.cures import cure_of_cells
-from seq2seq_kit.data.tables.written import PLAIN, is_text, read_texts, without_missing
+from seq2seq_kit.data.tables.written import PLAIN, finite_ones, is_text, read_texts, without_missing
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.format import Format
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_LONGEST = 200  # signs of a cell that a message shows
 _SHOWN = 5  # columns that one message names
 # By pandas' word for a kind of cells: what it is called, and what to do.
 _NO_NUMBERS = (
@@ -88,10 +93,22 @@ def plain(column: pd.Series) -> pd.Series:
     if isinstance(column.dtype, pd.ArrowDtype):
         import pyarrow as pa  # at the top it would slow down every command
 
-        return pd.Series(pa.chunked_array(pa.array(column.array)).to_pandas(), index=column.index, name=column.name)
+        cells = exact(pa.chunked_array(pa.array(column.array)))
+        return pd.Series(cells.array, index=column.index, name=column.name)
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.astype(column.cat.categories.dtype if column.notna().all() else object)
     return column
+
+
+def exact(cells: "pa.ChunkedArray") -> pd.Series:
+    """What Arrow holds, as pandas does; whole numbers beside missing ones, too, which floats would round above 2 to the 53rd."""
+    import pyarrow as pa
+
+    if pa.types.is_integer(cells.type) and cells.null_count:
+        cells = cells.cast(pa.uint64() if pa.types.is_unsigned_integer(cells.type) else pa.int64())
+    nullable = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()} if cells.null_count else {}
+    read: pd.Series = cells.to_pandas(date_as_object=False, types_mapper=nullable.get)
+    return read
 
 
 def shown(column: pd.Series) -> str:
@@ -145,7 +162,7 @@ def read_cells(
         if is_text(column) and not form.plain_numbers:
             values, unread = read_texts(column, form)
         else:
-            read = pd.to_numeric(column, errors="coerce")
+            read = pd.to_numeric(finite_ones(column), errors="coerce")
             values = np.asarray(read.to_numpy(dtype=np.float64, na_value=np.nan))
             unread = np.isnan(values) & column.notna().to_numpy()
             if unread.any() and is_text(column):  # a minus may be the typographic one
@@ -168,9 +185,14 @@ def read_cells(
             cure = cure_of_cells(*told[expected], row, count=count, total=total, form=form)
             raise DataError(
                 f"{origin}, row {row + 1}, column {name}: expected {expected}. Received: "
-                f"{repr(received) if isinstance(received, str) else received}{more}. {cure}",
+                f"{_short(received)}{more}. {cure}",
                 code="not_a_number",
             )
+
+
+def _short(cell: object) -> str:
+    text = repr(cell) if isinstance(cell, str) else str(cell)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text)} signs)"
 
 
 def _refuse_kind(column: pd.Series, name: str, origin: str) -> None:

@@ -7,7 +7,7 @@ of months, and the 30th of January, the last of February and the 30th of March.
 
 import re
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import timedelta, tzinfo
 
 import numpy as np
 import pandas as pd
@@ -97,13 +97,15 @@ class Every:
     def floor(self, times: pd.DatetimeIndex) -> pd.DatetimeIndex:
         """The beginning of the step that each time lies in, on a grid of the clock that no row decides.
 
-        Steps of less than days divide the local day from midnight on, weeks begin on a Monday, months on their first day; on
-        days without business the step of the business day before goes on.
+        Steps of less than days are counted from midnight of standard time, so that all take as long: `6h` in Berlin are 0, 6, 12
+        and 18 o'clock in winter, 1, 7, 13 and 19 in summer. Weeks begin on a Monday, months on their first day; on days without
+        business the step of the business day before goes on.
         """
         if self.fixed:
-            anchor = _MONDAY if times.tz is None else _MONDAY.tz_localize(times.tz)
+            anchor = _MONDAY if times.tz is None else _MONDAY.tz_localize("UTC") - _standard_offset(times.tz)
             step = pd.Timedelta(seconds=self.seconds)
-            return pd.DatetimeIndex(anchor + (times - anchor) // step * step).as_unit(times.unit)
+            found = pd.DatetimeIndex(anchor + (times - anchor) // step * step).as_unit(times.unit)
+            return found if times.tz is None else found.tz_convert(times.tz)
         local = _local(times)
         if self.weekdays:
             days = np.busday_offset(_days(local), 0, roll="preceding", holidays=self._holidays)
@@ -210,3 +212,9 @@ def _last_weekday(local: pd.DatetimeIndex) -> pd.DatetimeIndex:
 def _days(local: pd.DatetimeIndex) -> np.ndarray:
     """The dates of local times, shape `(rows,)` `datetime64[D]`."""
     return local.to_numpy().astype("M8[D]")
+
+
+def _standard_offset(zone: tzinfo) -> timedelta:
+    """How far the clocks of a zone are from UTC when they are not set for summer."""
+    offsets = (pd.Timestamp(day).tz_localize(zone).utcoffset() for day in ("2024-01-15", "2024-07-15"))
+    return min(offset for offset in offsets if offset is not None)

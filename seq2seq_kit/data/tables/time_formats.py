@@ -189,6 +189,13 @@ def _of_parts(columns: Sequence[pd.Series], names: Sequence[str], origin: str) -
 
 def _part(column: pd.Series, name: str, place: int, form: str | None, origin: str) -> pd.Series:
     """A date, or a time of day, as text."""
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        raise DataError(
+            f"{origin}, column {name}: expected dates or times of day, which data.time joins. Received: {column.iloc[0]}, an "
+            "instant with a zone. Make it a day of its clock: "
+            f"frame[{name!r}].dt.tz_convert('Europe/Berlin').dt.tz_localize(None)",
+            code="invalid_timestamp",
+        )
     if pd.api.types.is_datetime64_any_dtype(column):
         only = "%H:%M:%S.%f" if place else "%Y-%m-%d"  # a workbook keeps a time of day as one of 1899 or 1970
         return column.dt.strftime(only) if form is None else column.astype("str").where(column.notna())

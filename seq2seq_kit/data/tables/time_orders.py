@@ -17,6 +17,7 @@ _TIMES = (
     (r"\d{1,2}", "%H"),
 )
 _TWICE = 2
+_ENOUGH = 12  # rows: fewer may follow each other by chance
 _MONTHS = 12
 
 
@@ -72,6 +73,22 @@ def refuse_other_order(column: pd.Series, times: pd.Series, day_first: bool | No
             "another language does that. Write all dates year first, 2024-01-31",
             code="ambiguous_dates",
         )
+
+
+def refuse_turned_days(column: pd.Series, times: pd.Series, time: str, origin: str) -> None:
+    """Raises `DataError` where times that leave no order open come in none, and in a strict one with day and month turned."""
+    if len(times) < _ENOUGH or _goes_on(times):
+        return
+    either = ((times.dt.day <= _MONTHS) & (times.dt.day != times.dt.month)).to_numpy()
+    if either.all() or not either.any() or not _goes_on(times.where(~either, _turned(times.where(either)))):
+        return
+    row = int(np.flatnonzero(either)[0])
+    raise DataError(
+        f"{origin}, row {row + 1}, column {time}: day and month are turned where both are at most 12, it seems: as they stand, "
+        f"such as {column.iloc[row]}, the rows are in no order, and read the other way they follow each other. A workbook that "
+        "was opened with another language does that. Get the file from its source anew, or turn those dates",
+        code="ambiguous_dates",
+    )
 
 
 def refuse_turned(column: pd.Series, time: str, origin: str) -> None:

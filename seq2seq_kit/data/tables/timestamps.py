@@ -22,7 +22,7 @@ from seq2seq_kit.data.tables.time_formats import (
     read_weeks,
     written_numbers,
 )
-from seq2seq_kit.data.tables.time_orders import forms_of, refuse_other_order, refuse_turned
+from seq2seq_kit.data.tables.time_orders import forms_of, refuse_other_order, refuse_turned, refuse_turned_days
 from seq2seq_kit.data.tables.time_parsing import in_iso, in_numbers, parse
 from seq2seq_kit.data.tables.time_parts import refuse_without_date, refuse_year_one
 from seq2seq_kit.data.tables.time_style import TimeStyle, zone_of
@@ -82,8 +82,12 @@ def _read_times(
 ) -> tuple[pd.DatetimeIndex, TimeStyle]:
     _refuse_other_kinds(column, time, origin, style)
     day_first = trained.day_first if trained else None
+    # Of a piece or a request the order is known.
+    whole = trained is None and piece[1] is None
     if pd.api.types.is_datetime64_any_dtype(column):
         times = column
+        if whole:
+            refuse_turned_days(column, times, time, origin)
     elif style.format is not None and style.format in EPOCHS:
         times = counted_times(column, EPOCHS[style.format], time, origin)
     elif style.format == EXCEL_DAYS:
@@ -94,8 +98,6 @@ def _read_times(
         times = read_quarters(column)
     else:
         zone = style.reads_as or (trained.zone if trained else "")
-        # Of a piece or a request the order is known.
-        whole = trained is None and piece[1] is None
         times, day_first = _read_texts(column, style.format, zone, day_first, time, origin, whole=whole)
     _refuse_missing(column, times, time, origin, *piece, style)
     found = pd.DatetimeIndex(times)
@@ -114,6 +116,8 @@ def _read_texts(
     """The times of texts, and whether the day stands first in them; `whole`: they are all rows of a training."""
     if form is None and (found := in_iso(column)) is not None:
         refuse_year_one(column, found, time, origin)
+        if whole:
+            refuse_turned_days(column, found, time, origin)
         return found, day_first
     if form is None and (told := in_numbers(column)) is not None and day_first in (None, told[1]):
         if whole:

@@ -14,6 +14,7 @@ _YES = ("true", "yes", "on", "y", "t", "ja", "wahr", "oui", "vrai", "si", "s\u00
 TRUTH = {word: value for words, value in ((_NO, 0.0), (_YES, 1.0)) for word in words}
 _MINUS = "-\u2212\u2013"  # hyphen, minus, en dash
 PLAIN = Format()
+_LARGEST = int(np.finfo(np.float64).max)
 
 
 def is_text(column: pd.Series) -> bool:
@@ -54,9 +55,17 @@ def _read_each(column: pd.Series, form: Format) -> tuple[np.ndarray, np.ndarray]
     read = _reader(form.model_dump_json())
     cells = [read(cell) if isinstance(cell, str) else cell for cell in column.to_numpy(dtype=object)]
     left = np.fromiter((isinstance(cell, str) for cell in cells), bool, len(cells))
-    others = pd.Series(cells, dtype=object).mask(pd.Series(left))
+    others = finite_ones(pd.Series(cells, dtype=object).mask(pd.Series(left)))
     values = pd.to_numeric(others, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     return values, left | (np.isnan(values) & others.notna().to_numpy())
+
+
+def finite_ones(column: pd.Series) -> pd.Series:
+    """Cells with infinity for whole numbers that no float holds, which pandas does not convert; most columns are as they are."""
+    if column.dtype != object:
+        return column
+    large = column.map(lambda cell: isinstance(cell, int) and abs(cell) > _LARGEST)
+    return column.mask(large.to_numpy(dtype=bool), np.inf).infer_objects() if large.any() else column
 
 
 def is_truth(words: Collection[object]) -> bool:

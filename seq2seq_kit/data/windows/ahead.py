@@ -105,6 +105,11 @@ def too_short(table: Table, rows: int) -> dict[int, str]:
     return {int(series): f"{(ends - padded)[series]} rows" for series in np.flatnonzero(ends < rows)}
 
 
+def observed(columns: Columns) -> list[str]:
+    """Inputs that tell whether a row was observed: those that are not known ahead, where there are such."""
+    return [name for name in columns.inputs if name not in (*columns.known_future, *columns.static)] or columns.inputs
+
+
 def empty_ends(table: Table, inputs: Sequence[str]) -> dict[int, int]:
     """Series, by number, that end with rows which hold no input, and how many of those."""
     picked = [table.columns.index(name) for name in inputs]

@@ -22,6 +22,7 @@ from seq2seq_kit.data.tables.timestamps import TimeStyle
 from seq2seq_kit.data.windows.ahead import (
     append_ahead,
     empty_ends,
+    observed,
     only_forecastable,
     refuse_empty_ends,
     require_newest,
@@ -151,7 +152,7 @@ def prepare_ahead(
     table = read_rows(read, frame, origin, scaler.times)
     if data.short_series != "refuse" and len(table.series) > 1:
         table = _forecastable(data, table, scaler)
-    refuse_empty_ends(table, columns.inputs)
+    refuse_empty_ends(table, observed(columns))
     table, split = pad_short(data, table, whole(table), "test", least=data.input_steps)
     filled = fill(data, table, split)
     needed = data.input_steps + rows_lost(data, scaler)
@@ -169,7 +170,7 @@ def _forecastable(data: HorizonData, table: Table, scaler: Scaler) -> Table:
     short = {} if data.short_series == "pad" else too_short(table, needed)
     empty = {
         series: f"no value in the newest {'row' if rows == 1 else f'{rows} rows'}"
-        for series, rows in empty_ends(table, Columns.of(data).inputs).items()
+        for series, rows in empty_ends(table, observed(Columns.of(data))).items()
     }
     return only_forecastable(table, short | empty | reasons)
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.anomalies.stream import EventStream
+from seq2seq_kit.arguments import require, require_flags
 from seq2seq_kit.bundles.base import Shape
 from seq2seq_kit.bundles.frames import forecast_frame, in_chunks, newest_windows
 from seq2seq_kit.bundles.windows import WindowBundle
@@ -100,11 +101,14 @@ class ForecastBundle(WindowBundle):
         The result's `attrs["notes"]` say what was done to the rows (sorted, filled, cut at gaps).
         """
         recipe = self.recipe
+        if future is not None:
+            require("future", future, pd.DataFrame, "a table of rows")
         trained = recipe.data.output_steps
         steps = trained if steps is None else _whole(steps)
         baseline = self.chosen if baseline is None else baseline
         peer = None if baseline is None else baseline_named(self.baselines, baseline)
         name = MODEL if baseline is None or peer is None or baseline == self.chosen else peer.name
+        require_flags(all_windows=all_windows, quantiles=quantiles)
         if samples is not None:
             self.require_paths(name, samples, steps, levels=levels, quantiles=quantiles, seed=seed)
         asked = () if samples else self.interval_levels(name, levels, quantiles=quantiles)

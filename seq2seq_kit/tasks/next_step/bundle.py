@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.arguments import require_flags
 from seq2seq_kit.bundles.base import Shape
 from seq2seq_kit.bundles.frames import forecast_frame, in_chunks, newest_windows
 from seq2seq_kit.bundles.golden import golden_sequences
@@ -102,6 +103,7 @@ class NextStepBundle(WindowBundle):
         data = as_forecast(self.recipe.data).model_copy(update={"window_stride": 1})
         trained = data.output_steps
         steps = trained if steps is None else whole_steps(steps)
+        require_flags(all_windows=all_windows, quantiles=quantiles)
         if samples is not None:
             self.require_paths(name, samples, steps, levels=levels, quantiles=quantiles, seed=seed)
         asked = () if samples else self.interval_levels(name, levels, quantiles=quantiles)
