@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 FORECASTS, FACTS = "forecasts.parquet", "fit.json"
 KEYS = ["origin", "series", "target", "key", "step"]  # before the forecasters' columns
 # Nothing to forecast from at that moment, or what is known ahead is absent.
+_NAMED = 5  # series of a note
 _NO_FORECAST = ("series_too_short", "missing_inputs", "missing_future_rows", "missing_cells")
 
 
@@ -86,7 +87,7 @@ def forecast_from(bundle: WindowBundle, rows: Rows, origin: int, skipped: int, n
     Returns:
         A row for each series, target and step: `KEYS`, then a column for each forecaster, with `-lo-80` and `-hi-80` behind it.
     """
-    past, future = rows.before(origin), rows.future(origin)
+    past, future = _planned(rows, origin, getattr(bundle.recipe.data, "categories", []), notes)
     levels = () if bundle.intervals is None else tuple(getattr(bundle.recipe, "levels", None) or ())
     found: pd.DataFrame | None = None
     for name in (MODEL, *(peer.name for peer in bundle.baselines)):
@@ -96,7 +97,7 @@ def forecast_from(bundle: WindowBundle, rows: Rows, origin: int, skipped: int, n
         except DataError as error:
             if error.code not in _NO_FORECAST:
                 raise
-            notes.append(f"origin {origin}: no forecast, because {error}")
+            notes.append(f"origin {origin}: no forecast, because {'; '.join(str(error).splitlines())}")
             return pd.DataFrame(columns=KEYS)
         lead = getattr(bundle.recipe.data, "gap_steps", 0)
         columns = pd.concat(_by_target(answer, rows, origin, column_of(name), levels, lead), ignore_index=True)
@@ -108,6 +109,29 @@ def forecast_from(bundle: WindowBundle, rows: Rows, origin: int, skipped: int, n
     assert found is not None
     found = found[found["step"] > skipped]
     return found.assign(step=found["step"] - skipped)
+
+
+def _planned(
+    rows: Rows, origin: int, words: Sequence[str], notes: list[str]
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """What is known at an origin, and ahead of it, of the series whose columns known ahead are there for every step.
+
+    All series where none is like that: the forecast says why then. A missing word is a category of its own.
+    """
+    past, future = rows.before(origin), rows.future(origin)
+    numbers = [name for name in rows.known if name not in words]
+    if future is None or not rows.named or not numbers:
+        return past, future
+    series, of_past = (pd.Series(rows.names_in(frame[rows.named]), dtype=object) for frame in (future, past))
+    told = future[numbers].notna().all(axis=1).groupby(series.to_numpy()).sum()
+    left = [name for name in dict.fromkeys(of_past) if told.get(name, 0) < rows.ahead]
+    if not left or len(left) == of_past.nunique():
+        return past, future
+    shown = ", ".join(left[:_NAMED]) + (f" and {len(left) - _NAMED} more series" if len(left) > _NAMED else "")
+    notes.append(
+        f"origin {origin}: no forecast of {shown}, whose {', '.join(numbers)} is not there for every step ahead"
+    )
+    return past[~of_past.isin(left).to_numpy()], future[~series.isin(left).to_numpy()]
 
 
 def column_of(name: str) -> str:

@@ -34,6 +34,7 @@ from seq2seq_kit.evaluation.baselines import FORECAST_BASELINES
 from seq2seq_kit.evaluation.stored import dump_baselines, restore_baselines
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.intervals.calibrated import Intervals
+from seq2seq_kit.intervals.calibration import LEARNED_UNTIL, learned_windows
 from seq2seq_kit.intervals.pending import Forecasts
 from seq2seq_kit.recipe.fields import Data, Recipe
 
@@ -84,10 +85,14 @@ class WindowBundle(DriftBundle):
         return replace(super().alone(model), detector=None, intervals=None, reference=None)
 
     def evaluate(self, frame: pd.DataFrame, *, origin: str = "the data") -> Evaluation:
-        """The result table on other rows: the model and the baselines fitted in training, on every window of `frame`."""
+        """The result table on other rows: the model and the baselines fitted in training, on every window of `frame`.
+
+        The title says how many of them are of rows that the model has learned from.
+        """
         prepared = prepare_new(self.window_data, frame, self.scaler, origin=origin)
         require_some(prepared)
-        return self.evaluate_part(prepared, "test")
+        found = self.evaluate_part(prepared, "test")
+        return replace(found, learned=learned_windows(prepared, self.info.get(LEARNED_UNTIL)))
 
     def evaluate_part(self, prepared: Prepared, part: str) -> Evaluation:
         """The same on a part of prepared data."""

@@ -112,7 +112,7 @@ def print_result(console: Console, result: BacktestResult) -> None:
         console,
         ["", *columns],
         [[str(each).replace("_", " "), *_figures(own, columns)] for each, own in overall.iterrows()],
-        title=f"All {by_origin.shape[0]} origins"
+        title=_counted(by_origin.shape[0], result.schedule.windows)
         + (", errors over each series' own scale" if result.scores.scaled else ""),
     )
     for each in result.advice:
@@ -121,6 +121,10 @@ def print_result(console: Console, result: BacktestResult) -> None:
     print_line(console, "  seq2seq-kit ui                                   review it")
     if result.ended == "interrupted":
         print_line(console, f"  seq2seq-kit backtest --resume {result.run_id}   run what is missing")
+
+
+def _counted(told: int, asked: int) -> str:
+    return f"All {told} origins" if told == asked else f"{told} of {asked} origins; the others have no forecast"
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:

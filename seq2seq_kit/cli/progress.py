@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _REFRESH_SECONDS = 0.2
 
+_LONGEST_WORD = 24  # of a table's cell that is kept in one piece
+
 
 class BarConsole:
     """What reporters with a bar share: stages and findings stand above it.
@@ -130,18 +132,41 @@ def print_table(
     figures: bool = True,
     whole: Sequence[str] = (),
 ) -> None:
-    """A table; all columns but the first are numbers (`figures`), or text; the cells of those in `whole` are never folded."""
-    table = Table(title=shown(title, "table.title") if title else None, title_justify="left")
-    for position, name in enumerate(header):
-        table.add_column(
-            shown(name),
-            justify="right" if position and figures else "left",
-            overflow="fold" if figures else "ellipsis",
-            no_wrap=name in whole,
-        )
-    for row in rows:
-        table.add_row(*map(shown, row))
-    console.print(table)
+    """A table; all columns but the first are numbers (`figures`), or text; the cells of those in `whole` are never folded.
+
+    Numbers that are too many for the width of the terminal stand in several tables below each other, each with the first column.
+    """
+    needed = [_narrowest([name, *(row[at] for row in rows)]) for at, name in enumerate(header)]
+    for number, columns in enumerate(_side_by_side(needed, console.width) if figures else [range(len(header))]):
+        table = Table(title=shown(title, "table.title") if title and not number else None, title_justify="left")
+        for at in columns:
+            table.add_column(
+                shown(header[at]),
+                justify="right" if at and figures else "left",
+                overflow="fold" if figures else "ellipsis",
+                no_wrap=header[at] in whole,
+                min_width=needed[at] if figures else None,
+            )
+        for row in rows:
+            table.add_row(*(shown(row[at]) for at in columns))
+        console.print(table)
+
+
+def _narrowest(cells: Sequence[str]) -> int:
+    """The width in which no word of a column is folded, but for very long ones."""
+    return min(max((len(word) for cell in cells for word in cell.split()), default=1), _LONGEST_WORD)
+
+
+def _side_by_side(needed: Sequence[int], width: int) -> list[list[int]]:
+    """The columns of each table: as many as fit beside the first one."""
+    tables: list[list[int]] = [[0]]
+    for at in range(1, len(needed)):
+        together = [*tables[-1], at]
+        if len(together) > 2 and sum(needed[each] + 3 for each in together) + 1 > width:
+            together = [0, at]
+            tables.append(together)
+        tables[-1] = together
+    return tables
 
 
 def print_explanation(console: Console, explained: "Explanation") -> None:

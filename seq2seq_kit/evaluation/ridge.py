@@ -18,6 +18,7 @@ _FIT_CELLS = 60_000_000  # windows x features of such a fit: half a gigabyte
 _WIDE = 4_000  # features beyond which as many windows are the most, so that no decomposition is larger
 _CHUNK = 2_048
 _PENALTIES = 10.0 ** np.arange(-12, 7)  # times the number of windows; scaled columns have a variance near 1
+_ROUNDING = 10 * np.finfo(np.float32).eps ** 2  # of a mean square: what rounding adds to a variance, with room
 _STILL_FALLING = 1e-3  # of the RMSE from the last but one penalty to the one at the edge
 
 
@@ -123,9 +124,11 @@ def fit_regression(prepared: Prepared, view: Presentation | None = None) -> Regr
     if width > len(windows) and not view.independent:  # few windows: they are smaller than their products
         x, y = rows(slice(None))
         mean, offset = x.mean(axis=0), y.mean(axis=0)
+        size = np.square(x).mean(axis=0).max()
         x = x - mean
         spread, basis = spectrum(x)
-        return Regression(view, len(x), mean, offset, spread, basis, basis.T @ (x.T @ (y - offset)))
+        rotated = _measured(spread, basis.T @ (x.T @ (y - offset)), len(x) * size)
+        return Regression(view, len(x), mean, offset, spread, basis, rotated)
     pieces = _chunks(len(windows))
     # Sums about a first guess of the means, which costs no digits as sums about zero might, and no second look at the windows.
     near, first = (values.mean(axis=0) for values in rows(pieces[0]))
@@ -139,9 +142,20 @@ def fit_regression(prepared: Prepared, view: Presentation | None = None) -> Regr
         squares += x.T @ x
         answers += y.sum(axis=0)
         products += x.T @ y
-    spread, basis = _decomposed(squares - np.outer(sums, sums) / count)
-    rotated = basis.T @ (products - np.outer(sums, answers) / count)
-    return Regression(view, count, near + sums / count, first + answers / count, spread, basis, rotated)
+    squares -= np.outer(sums, sums) / count
+    mean = near + sums / count
+    size = (np.diag(squares) / count + np.square(mean)).max()
+    spread, basis = _decomposed(squares)
+    rotated = _measured(spread, basis.T @ (products - np.outer(sums, answers) / count), count * size)
+    return Regression(view, count, mean, first + answers / count, spread, basis, rotated)
+
+
+def _measured(spread: np.ndarray, rotated: np.ndarray, size: float) -> np.ndarray:
+    """`rotated` without directions in which rows differ by the rounding of float32 only, such as the mean of windows scaled to 1.
+
+    What they have to do with the answers is chance, and no small penalty holds their weights down.
+    """
+    return np.where(spread > _ROUNDING * size, rotated.T, 0.0).T
 
 
 def _observed(prepared: Prepared, windows: np.ndarray) -> np.ndarray:

@@ -36,6 +36,7 @@ class Evaluation(ErrorBoard):
         wild: Cells of this part that lie far off all others of their column, in words.
         calm: The model's error sums over the windows that touch none of them; None where there are none.
         intervals: How good the forecasters' intervals are; None where they have none.
+        learned: How many of the windows begin in rows that the model has learned from.
     """
 
     unit: ClassVar[str] = "windows"
@@ -60,6 +61,7 @@ class Evaluation(ErrorBoard):
     calm: ErrorSums | None = None
     column_units: Mapping[str, str] = field(default_factory=dict)
     intervals: IntervalScores | None = None
+    learned: int = 0
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -76,6 +78,9 @@ class Evaluation(ErrorBoard):
     @property
     def title(self) -> str:
         """Part, windows and steps."""
+        if self.learned:
+            told = f"{self.learned:,} of them are of rows that the model has learned from"
+            return f"{self.windows:,} windows, {self.steps} steps; {told}"
         return f"{self.windows:,} {self.part} windows, {self.steps} steps"
 
     def curves(self) -> dict[str, np.ndarray]:

@@ -76,6 +76,20 @@ def learned_until(prepared: Prepared) -> dict[str, str]:
     }
 
 
+def learned_windows(prepared: Prepared, until: Mapping[str, str] | None) -> int:
+    """How many of the windows have targets that begin in rows which a model has learned from, as far as times tell."""
+    table, these = prepared.table, prepared.windows["test"]
+    if not until or table.times is None or not these.count:
+        return 0
+    learned = table.bounds[:-1].copy()
+    for series, name in enumerate(table.series):
+        if name in until:
+            own = table.times[table.bounds[series] : table.bounds[series + 1]]
+            learned[series] += int((own <= pd.Timestamp(until[name])).sum())
+    first = these.starts() + these.shape.target_offset
+    return int((first < learned[prepared.series_of("test")]).sum())
+
+
 def refuse_learned(prepared: Prepared, until: Mapping[str, str] | None) -> None:
     """Raises `DataError` where targets of these rows lie in the rows that a model has learned from, as far as times tell."""
     table, these = prepared.table, prepared.windows["test"]

@@ -405,3 +405,17 @@ def test_a_fit_that_fails_leaves_the_other_origins(place: Path) -> None:
     newest = run.newest_run()
     assert newest is not None
     assert run.reopen(newest[1])[0].status() == "FAILED"
+
+
+def test_a_series_whose_plan_lacks_a_row_is_left_out_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    frame = hourly_frame(400, series=("a", "b", "c")).assign(promo=lambda rows: rows["time"].dt.hour % 5)
+    absent = (frame["site"] == "b") & (frame["time"] == frame["time"].iloc[0] + pd.Timedelta(hours=396))
+    recipe = forecast_recipe(series="site", known_future=["promo"], gaps="fill", missing="interpolate")
+    result = backtest(recipe, windows=2, stride=6, refit="never", data=frame[~absent], workers=1)
+    assert set(result.rows["origin"]) == {1, 2}
+    newest = result.rows[result.rows["origin"] == 2]
+    assert set(newest["unique_id"]) == {"a", "c"}
+    assert any(
+        "origin 2: no forecast of b, whose promo is not there for every step ahead" in note for note in result.notes
+    )

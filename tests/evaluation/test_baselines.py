@@ -606,3 +606,34 @@ def test_ridge_takes_the_form_that_does_better_on_validation() -> None:
 def test_windows_without_a_newest_value_have_one_form(data: dict[str, Any]) -> None:
     prepared = prepared_forecast(noise(), **data)
     assert ridge_fits.forms_of(prepared, Presentation()) == [Presentation()]
+
+
+def test_directions_that_only_rounding_tells_apart_have_no_weight() -> None:
+    rng = np.random.default_rng(0)
+    frames = []
+    for number in range(6):
+        wave = 1 + 0.3 * np.sin(np.arange(260) * 2 * np.pi / 7) + rng.normal(scale=0.1, size=260)
+        at = pd.date_range("2024-01-01", periods=260)
+        frames.append(pd.DataFrame({"time": at, "site": f"s{number}", "load": 20.0 * 3**number * wave}))
+    section = {
+        "time": "time",
+        "every": "1d",
+        "series": "site",
+        "inputs": ["load"],
+        "targets": ["load"],
+        "input_steps": 14,
+    }
+    recipe = parse_recipe(
+        {
+            "task": "forecast",
+            "data": section | {"output_steps": 7, "window_scaling": "mean_abs"},
+            "model": {},
+            "training": {},
+        }
+    )
+    # The mean of each window is 1 but for the last digit of float32, which has nothing to do with what follows.
+    prepared = prepare(recipe.data, pd.concat(frames))
+    regression = ridge_fits.fit_regression(prepared)
+    assert regression.spread.min() < 1e-9 * regression.spread.max()
+    for penalty in (1e-12, 1e-6):
+        assert np.abs(regression.ridge(penalty).weights).max() < 2

@@ -451,3 +451,14 @@ def test_forecasts_on_another_clock_are_refused(levels_run: TrainResult) -> None
         bundle.update(hourly_frame(90), forecasts=told.assign(time=told["time"].dt.tz_localize("UTC")))
     assert caught.value.code == "time_zone_differs"
     assert bundle.update(hourly_frame(90), forecasts=told).intervals is not None
+
+
+def test_an_evaluation_says_which_rows_were_learned_from(levels_run: TrainResult) -> None:
+    bundle, frame = levels_run.bundle, hourly_frame(900)
+    assert isinstance(bundle, ForecastBundle)
+    whole, later = bundle.evaluate(frame), bundle.evaluate(frame[650:])
+    until = pd.Timestamp(next(iter(bundle.info["learned_until"].values())))
+    first = frame["time"].iloc[24 : 24 + whole.windows]  # of the windows' targets
+    assert whole.learned == int((first <= until).sum())
+    assert f"{whole.learned:,} of them are of rows that the model has learned from" in whole.title
+    assert (later.learned, "test windows" in later.title) == (0, True)

@@ -256,7 +256,15 @@ def refuse_missing(table: Table, columns: Sequence[str], *, advice: str) -> None
     if found:
         more = [f"  and {len(found) - _SHOWN} more columns"] if len(found) > _SHOWN else []
         raise DataError(
-            "\n".join([f"{table.origin} has missing cells:", *found[:_SHOWN], *more, advice]), code="missing_cells"
+            "\n".join(
+                [
+                    f"{table.origin} {'have' if table.origin.endswith('rows') else 'has'} missing cells:",
+                    *found[:_SHOWN],
+                    *more,
+                    advice,
+                ]
+            ),
+            code="missing_cells",
         )
 
 

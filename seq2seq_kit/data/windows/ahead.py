@@ -163,7 +163,7 @@ def _known_future(
     if future is None:
         raise DataError(
             f"this model was trained with known_future: [{needed}] and needs their values for the {ahead} steps ahead of "
-            f"each series{_after(table, 0)}. Give them as `future` (--future FILE), one row for each step",
+            f"each series{_after(table, data, 0)}. Give them as `future` (--future FILE), one row for each step",
             code="missing_future_rows",
         )
     given = read_table(
@@ -214,7 +214,10 @@ def _rows_of(table: Table, given: Table, series: int, ahead: int) -> dict[str, n
     return {column: given.values[positions, index] for index, column in enumerate(given.columns)}
 
 
-def _after(table: Table, series: int) -> str:
+def _after(table: Table, data: HorizonData, series: int) -> str:
+    """Where the steps ahead of a series begin, in words."""
+    every = Every.of(data.every, data.holidays)
     if table.times is None:
         return ""
-    return f", from {table.times[table.bounds[series + 1] - 1]} on"
+    own = table.times[table.bounds[series] : table.bounds[series + 1]]
+    return f", behind {own[-1]}" if every is None else f", from {every.ahead(own, np.array([1]))[0]} on"
