@@ -456,7 +456,7 @@ def test_forecasts_on_another_clock_are_refused(levels_run: TrainResult) -> None
 def test_an_evaluation_says_which_rows_were_learned_from(levels_run: TrainResult) -> None:
     bundle, frame = levels_run.bundle, hourly_frame(900)
     assert isinstance(bundle, ForecastBundle)
-    whole, later = bundle.evaluate(frame), bundle.evaluate(frame[650:])
+    whole, later = bundle.evaluate(frame), bundle.evaluate(frame[660:])
     until = pd.Timestamp(next(iter(bundle.info["learned_until"].values())))
     first = frame["time"].iloc[24 : 24 + whole.windows]  # of the windows' targets
     assert whole.learned == int((first <= until).sum())
