@@ -136,16 +136,20 @@ def print_table(
 
     Numbers that are too many for the width of the terminal stand in several tables below each other, each with the first column.
     """
-    needed = [_narrowest([name, *(row[at] for row in rows)]) for at, name in enumerate(header)]
+    cells = [[name, *(row[at] for row in rows)] for at, name in enumerate(header)]
+    needed = [max(map(len, own)) if name in whole else _narrowest(own) for name, own in zip(header, cells, strict=True)]
     for number, columns in enumerate(_side_by_side(needed, console.width) if figures else [range(len(header))]):
         table = Table(title=shown(title, "table.title") if title and not number else None, title_justify="left")
+        spare = console.width - _width(needed, columns)
         for at in columns:
+            wider = max(0, min(spare, max(map(len, cells[at])) - needed[at]))
+            spare -= wider
             table.add_column(
                 shown(header[at]),
                 justify="right" if at and figures else "left",
                 overflow="fold" if figures else "ellipsis",
                 no_wrap=header[at] in whole,
-                min_width=needed[at] if figures else None,
+                width=needed[at] + wider if figures else None,
             )
         for row in rows:
             table.add_row(*(shown(row[at]) for at in columns))
@@ -157,12 +161,17 @@ def _narrowest(cells: Sequence[str]) -> int:
     return min(max((len(word) for cell in cells for word in cell.split()), default=1), _LONGEST_WORD)
 
 
+def _width(needed: Sequence[int], columns: Sequence[int]) -> int:
+    """Of a table with these columns: a blank on both sides of each and a line between them."""
+    return sum(needed[each] + 3 for each in columns) + 1
+
+
 def _side_by_side(needed: Sequence[int], width: int) -> list[list[int]]:
     """The columns of each table: as many as fit beside the first one."""
     tables: list[list[int]] = [[0]]
     for at in range(1, len(needed)):
         together = [*tables[-1], at]
-        if len(together) > 2 and sum(needed[each] + 3 for each in together) + 1 > width:
+        if len(together) > 2 and _width(needed, together) > width:
             together = [0, at]
             tables.append(together)
         tables[-1] = together

@@ -9,10 +9,11 @@ from seq2seq_kit.arguments import require
 from seq2seq_kit.drafting.autoencode import draft_autoencode
 from seq2seq_kit.drafting.forecast import draft_forecast
 from seq2seq_kit.drafting.keys import has_key
+from seq2seq_kit.drafting.labels import draft_labels, sequences_of
 from seq2seq_kit.drafting.notes import Notes
 from seq2seq_kit.drafting.source import Source, open_source
 from seq2seq_kit.drafting.table import inspect
-from seq2seq_kit.drafting.texts import draft_classify, draft_tag, draft_translate, task_of_texts
+from seq2seq_kit.drafting.texts import draft_classify, draft_tag, draft_translate, holds_rows, task_of_texts
 from seq2seq_kit.drafting.writing import write
 from seq2seq_kit.errors import ArgumentError, DataError, Problem
 from seq2seq_kit.recipe.fields import Recipe
@@ -40,6 +41,8 @@ _OF_TEXTS: dict[str, Callable[..., dict[str, object]]] = {
     "tag": draft_tag,
     "classify": draft_classify,
 }
+# Of those, what also takes rows of numbers.
+_OF_LABELS: dict[str, Callable[..., dict[str, object]]] = {"classify": draft_labels}
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,10 @@ def _drafted(
     chosen = task or task_of_texts(source, targets) or "forecast"
     if chosen in _OF_TEXTS and known:
         raise ArgumentError(f"known is for a forecast. Received: task={chosen!r}. Leave it out", code="not_supported")
-    if chosen in _OF_TEXTS:
+    if chosen in _OF_LABELS and holds_rows(source.frame, targets):
+        inspected = inspect(source, groups or sequences_of(source.frame, targets), notes, given=before)
+        drafted = _OF_LABELS[chosen](inspected, _kind(chosen, of_windows=True), targets, notes)
+    elif chosen in _OF_TEXTS:
         drafted = _OF_TEXTS[chosen](source, targets, notes)
     else:
         inspected = inspect(source, groups, notes, given=before, resample=has_key(_kind(chosen), "data.resample"))
@@ -157,8 +163,8 @@ def _as_called(names: list[str], columns: "pd.Index") -> list[str]:
     return [name if name in columns else called.get(name.strip(), name) for name in names]
 
 
-def _kind(task: str) -> type[Recipe]:
-    kind = recipe_class({"task": task, "data": {}})
+def _kind(task: str, *, of_windows: bool = False) -> type[Recipe]:
+    kind = recipe_class({"task": task, "data": {"inputs": [], "input_steps": 1} if of_windows else {}})
     assert not isinstance(kind, Problem)
     return kind
 

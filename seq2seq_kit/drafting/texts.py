@@ -25,6 +25,13 @@ def task_of_texts(source: Source, target: list[str]) -> str | None:
     return "classify" if len(texts) >= 2 and labels else None
 
 
+def holds_rows(frame: pd.DataFrame, target: list[str]) -> bool:
+    """Whether a table to classify is one of measured rows: it has such numbers, and no texts that are mostly different."""
+    texts = [name for name in _texts(frame) if name not in target and not _is_time(frame[name])]
+    free = [name for name in texts if frame[name].nunique() > len(frame) / 2]
+    return _numbers(frame) and not free
+
+
 def draft_tag(source: Source, target: list[str], notes: Notes) -> dict[str, object]:
     """Tokens and labels by lines, a blank line between sequences.
 
@@ -39,7 +46,7 @@ def draft_tag(source: Source, target: list[str], notes: Notes) -> dict[str, obje
     else:
         texts = _texts(frame)
         labels = (target or [name for name in texts if _is_label(frame[name])] or [""])[-1]
-        groups = [str(name) for name in frame.columns if str(name) != labels and _in_blocks(frame[name])]
+        groups = [str(name) for name in frame.columns if str(name) != labels and in_blocks(frame[name])]
         words = [name for name in texts if name not in (labels, *groups)]
         if not labels or not groups or not words:
             _refuse(
@@ -64,7 +71,7 @@ def draft_classify(source: Source, target: list[str], notes: Notes) -> dict[str,
     """
     texts = _texts(source.frame)
     labels = target or [name for name in texts if _is_label(source.frame[name])]
-    others = [name for name in texts if name not in labels]
+    others = [name for name in texts if name not in labels and not _is_time(source.frame[name])]
     if not labels or not others:
         _refuse(source, "a column of texts and one of few labels. Labels of rows of numbers: see docs/classify.md")
     label, text = labels[-1], max(others, key=lambda name: source.frame[name].nunique())
@@ -153,7 +160,8 @@ def _is_label(column: pd.Series) -> bool:
     return 1 < kinds <= min(_MOST_LABELS, len(column) / _REPEATS)
 
 
-def _in_blocks(column: pd.Series) -> bool:
+def in_blocks(column: pd.Series) -> bool:
+    """Whether each value of a column stands in one block of rows, and some in several."""
     cells = column.to_numpy(dtype=object)
     kinds = column.nunique()
     return bool(1 < kinds < len(cells) and 1 + int((cells[1:] != cells[:-1]).sum()) == kinds)
