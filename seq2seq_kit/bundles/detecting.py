@@ -99,9 +99,9 @@ class DetectingBundle(Bundle):
             ]
         )
         watched = self.errors_of(frame, origin, progress)
-        found = detect_events(watched.errors, detector, notes=[*asked, *watched.notes])
         data = self.recipe.data
         flags = labelled(watched, data, frame, labels, origin) if isinstance(data, Table) else None
+        found = detect_events(watched.errors, detector, notes=[*asked, *watched.notes])
         return replace(found, findings=[*watched.findings, *found.findings], labelled=flags)
 
     def answer_to(self, frame: pd.DataFrame, *, verb: str | None = None) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from seq2seq_kit.anomalies.labels import flags_of, is_file, labelled_rows
 from seq2seq_kit.anomalies.row_errors import Predicts, RowErrors
 from seq2seq_kit.data.windows.labels import row_labels
 from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.errors import DataError
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Table
 
@@ -46,8 +47,8 @@ def labelled(watched: Watched, data: Table, frame: pd.DataFrame, labels: str | N
         watched: The rows.
         data: The recipe's section.
         frame: The rows as they were read.
-        labels: A column of them, or a file of intervals. None: those of the recipe, where the rows have its column or its file is
-            there; one that is of the training's rows may tell nothing of these.
+        labels: A column of them, or a file of intervals, of which one at least lies in these rows. None: those of the recipe,
+            where the rows have its column or its file is there; one that is of the training's rows may tell nothing of these.
         origin: Name of the rows for messages.
 
     Raises:
@@ -58,7 +59,16 @@ def labelled(watched: Watched, data: Table, frame: pd.DataFrame, labels: str | N
     if labels is None and not known:
         return None
     table, prepared = watched.prepared.table, watched.prepared
-    flags = labelled_rows(labels or str(own), table, frame, data, origin=origin, of_more=labels is None)
+    named = labels or str(own)
+    try:
+        flags = labelled_rows(named, table, frame, data, origin=origin, of_more=labels is None)
+    except DataError as error:
+        if error.code != "labels_outside_rows":
+            raise
+        flags = labelled_rows(named, table, frame, data, origin=origin, of_more=True)
+        if not flags.any():
+            raise
+        watched.notes.append(f"intervals of {named} that lie outside of the rows are passed over")
     if labels is None and is_file(str(own)) and not flags.any():
         return None
     return flags_of(watched.errors.labels, row_labels(prepared, np.flatnonzero(flags)))

@@ -168,8 +168,12 @@ def test_a_file_of_intervals_is_of_the_rows_that_it_is_given_for(tmp_path: Path)
     assert found.judged is not None
     assert found.judged.events == 1
     assert bundle.detect(frame[:690]).labelled is None
-    with pytest.raises(DataError) as told:
-        bundle.detect(late, labels=str(file))
+    asked = bundle.detect(late, labels=str(file))
+    assert asked.judged is not None
+    assert asked.judged.events == 1
+    assert any("lie outside of the rows are passed over" in note for note in asked.notes)
+    with pytest.raises(DataError) as told:  # none of them is of these rows
+        bundle.detect(frame[:690], labels=str(file))
     assert told.value.code == "labels_outside_rows"
 
 
