@@ -78,8 +78,9 @@ def open_source(given: str | Path | pd.DataFrame, notes: Notes, settled: Mapping
     if text.lower().endswith(_RECIPES):
         said = f"init reads a table and writes a recipe. Received: {text}, which is a recipe. Train it: seq2seq-kit train {text}"
         raise ArgumentError(said, code="recipe_for_table")
-    if text not in NAMED and (cells := read_lines(Path(text))) is not None:
-        return Source(cells, text, {"source": text}, Path(text).name.split(".")[0], list(cells.columns))
+    if text not in NAMED and (found := read_lines(Path(text))) is not None:
+        cells, written = found
+        return Source(cells, text, {"source": text} | written, Path(text).name.split(".")[0], list(cells.columns))
     frame, written = _read(text, notes, form, place)
     if not len(frame):
         raise DataError(f"{text} has a header and no rows; expected rows below the header", code="empty_table")

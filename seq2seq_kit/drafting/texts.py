@@ -41,7 +41,8 @@ def draft_tag(source: Source, target: list[str], notes: Notes) -> dict[str, obje
     frame = source.frame
     if source.lines:
         tokens, labels = source.lines[0], source.lines[-1]
-        notes.say("lines", f"{len(source.lines)} cells by tabs in each line, a blank line between sequences")
+        between = "blanks" if "format" in source.keys else "tabs"
+        notes.say("lines", f"{len(source.lines)} cells by {between} in each line, a blank line between sequences")
         data: dict[str, object] = dict(source.keys) | {"lines": source.lines}
     else:
         texts = _texts(frame)

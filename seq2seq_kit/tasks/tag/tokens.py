@@ -31,14 +31,17 @@ SEQUENCE = "sequence"  # column of the sequences' numbers in a frame that was re
 # First and last characters of a long token that are read: a suffix tells more of the part of speech than a prefix.
 _HEAD, _TAIL = 6, 10
 CHARACTERS = _HEAD + _TAIL
+_MOST_CELLS = 20  # of a line
+_DOCUMENT = "-DOCSTART-"  # the first cell of a line that begins a document
 
 
-def read_lines(path: str | Path, names: Sequence[str]) -> pd.DataFrame:
+def read_lines(path: str | Path, names: Sequence[str], *, blanks: bool = False) -> pd.DataFrame:
     """Reads a CoNLL-style file: a line for each token, tab-separated columns, a blank line between sequences.
 
     Args:
-        path: UTF-8 text; lines that begin with `# ` are comments.
+        path: UTF-8 text; lines that begin with `# ` are comments, and `-DOCSTART-` begins a document and is no token.
         names: Names of the first columns; a file to be tagged may end before the labels.
+        blanks: Whether runs of blanks separate the columns, as in CoNLL-2003; a token has none then.
 
     Returns:
         A row for each token: `sequence`, counted from 1, and the named columns.
@@ -56,22 +59,31 @@ def read_lines(path: str | Path, names: Sequence[str]) -> pd.DataFrame:
     first_cells: list[str] = []
     width, number, fresh = 0, 0, True
     for line, content in enumerate(text.split("\n"), start=1):
-        cells = content.split("\t")
-        if cells == [""]:
+        cells = (content.split() or [""]) if blanks else content.split("\t")
+        if cells == [""] or cells[0] == _DOCUMENT:
             fresh = True
             continue
         if content.startswith("# ") and fresh:
             continue
         width = width or len(cells)
         if len(cells) != width or not cells[0]:
+            columns = "columns with blanks between them" if blanks else "tab-separated columns"
             raise DataError(
-                f"{path}, line {line}: expected {width} tab-separated columns, the first one not empty. Received: "
+                f"{path}, line {line}: expected {width} {columns}, the first one not empty. Received: "
                 f"{content[:60]!r}. Correct the line; a blank line stands between sequences only",
                 code="wrong_cell_count",
             )
         number, fresh = number + fresh, False
         rows.append([str(number), *cells[: len(names)]])
         first_cells.append(cells[0])
+    if width == 1 < len(names) and {len(row[1].split()) for row in rows} in (
+        {count} for count in range(2, _MOST_CELLS)
+    ):
+        raise DataError(
+            f"{path}: the cells of its lines, such as {rows[0][1][:60]!r}, are separated by blanks. Expected tabs. Set in the "
+            "recipe: data.format.delimiter: whitespace",
+            code="other_separator",
+        )
     if not rows:
         raise DataError(
             f"{path} has no tokens; expected a token in each line and a blank line between sequences",
@@ -93,7 +105,7 @@ def read_tokens(data: TagTokensData, path: str | list[str]) -> pd.DataFrame:
     """A file of tokens in the form that the recipe gives it."""
     if data.lines:
         assert isinstance(path, str)  # by the recipe's rules
-        return read_lines(path, data.lines)
+        return read_lines(path, data.lines, blanks=data.format.separator(path) == r"\s+")
     return read_table_of_tokens(data, path)
 
 

@@ -1,5 +1,6 @@
 """Tagged tokens: how a CoNLL-style file is read, which rows are one sequence, what is refused and in which words."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seq2seq_kit import draft_recipe
 from seq2seq_kit.data.sequences.labels import learn_labels, read_labels
 from seq2seq_kit.data.sequences.vocabulary import UNKNOWN, Vocabulary
 from seq2seq_kit.errors import DataError
@@ -327,3 +329,38 @@ def test_tokens_that_look_like_ranges_stay_where_no_column_counts(tmp_path: Path
     path = tmp_path / "rows.tsv"
     path.write_text("1\tNUM\n1-2\tNUM\n8.1\tNUM\n5\tNUM\n")
     assert read_lines(path, ["token", "label"]).token.tolist() == ["1", "1-2", "8.1", "5"]
+
+
+def conll(path: Path) -> Path:
+    """Sentences as CoNLL-2003 has them: blanks between the cells, and a line that begins a document."""
+    sentences = [f"The DT O\ncat{number % 9} NN B-PER\nsleeps VB O\n" for number in range(300)]
+    path.write_text("-DOCSTART- -X- O\n\n" + "\n".join(sentences), encoding="utf-8")
+    return path
+
+
+def test_blanks_separate_cells_where_the_recipe_says_so(tmp_path: Path) -> None:
+    path = conll(tmp_path / "train.conll")
+    frame = read_lines(path, ["token", "pos", "label"], blanks=True)
+    assert frame.groupby("sequence").size().tolist() == [3] * 300
+    assert frame.label.unique().tolist() == ["O", "B-PER"]
+    with pytest.raises(DataError, match=r"data\.format\.delimiter: whitespace") as caught:
+        read_lines(path, ["token", "pos", "label"])
+    assert caught.value.code == "other_separator"
+
+
+def test_a_first_recipe_reads_blanks(tmp_path: Path) -> None:
+    draft = draft_recipe(conll(tmp_path / "train.conll"))
+    data = draft.recipe["data"]
+    assert isinstance(data, Mapping)
+    assert (draft.recipe["task"], data["format"], data["labels"]) == ("tag", {"delimiter": "whitespace"}, "label")
+    assert sum(draft.windows.values()) == 300
+    prose = tmp_path / "prose.txt"
+    prose.write_text("Two words\n\nThree words here\n\nTwo words\n", encoding="utf-8")
+    with pytest.raises(DataError):
+        draft_recipe(prose)
+
+
+def test_tokens_alone_may_hold_blanks(tmp_path: Path) -> None:
+    path = tmp_path / "new.txt"
+    path.write_text("New York\nis\nbig\n", encoding="utf-8")
+    assert read_lines(path, ["token", "label"]).token.tolist() == ["New York", "is", "big"]
