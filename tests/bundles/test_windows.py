@@ -175,7 +175,7 @@ def test_known_future_columns_that_are_not_given_are_asked_for() -> None:
     frame = hourly_frame(300)
     bundle = untrained(forecast_recipe(inputs=["load"], known_future=["heat"], gap_steps=1), frame)
     with pytest.raises(
-        DataError, match=r"known_future: \[heat\] .* 7 steps ahead .*from 2024-01-13 11:00:00.*--future"
+        DataError, match=r"known_future: \[heat\] .* 7 steps ahead .*from 2024-01-13 12:00:00.*--future"
     ):
         bundle.predict(frame)
 

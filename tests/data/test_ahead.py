@@ -115,7 +115,7 @@ def _refused(frame: pd.DataFrame, future: pd.DataFrame | None, **data: Any) -> s
 def test_absent_future_values_are_asked_for_by_column_count_and_time() -> None:
     said = _refused(hourly_frame(ROWS), None)
     assert "known_future: [heat] and needs their values for the 6 steps ahead" in said
-    assert "from 2024-01-05 23:00:00 on" in said
+    assert "from 2024-01-06 00:00:00 on" in said
     assert "`future` (--future FILE)" in said
 
 
