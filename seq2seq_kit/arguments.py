@@ -58,8 +58,8 @@ def require_levels(levels: object) -> None:
     """Refuses levels that are no sequence of numbers; errors as of `require`."""
     if levels is None:
         return
-    given = levels if isinstance(levels, Sequence | np.ndarray) and not isinstance(levels, str | bytes) else (levels,)
-    if given is not levels or not all(isinstance(level, Real) and not isinstance(level, bool) for level in given):
+    listed = isinstance(levels, Sequence | np.ndarray) and not isinstance(levels, str | bytes)
+    if not listed or any(isinstance(level, bool) or not isinstance(level, Real) for level in levels):  # type: ignore[attr-defined]
         said = f"levels must be a list of numbers, such as [80, 95]. Received: levels={_shown(levels)}"
         raise ArgumentError(said, code="invalid_argument")
 

@@ -74,9 +74,11 @@ def plain_frame(data: object) -> pd.DataFrame:
     """
     frame = _read(data, [])  # type: ignore[arg-type]  # which is what it looks at
     _refuse_levels(frame)
-    if not any(isinstance(dtype, pd.ArrowDtype) or dtype.kind == "O" for dtype in frame.dtypes):
-        return frame
-    return pd.concat([finite_ones(plain(frame.iloc[:, at])) for at in range(frame.shape[1])], axis=1)
+    frame = frame.copy(deep=False)
+    for at, dtype in enumerate(frame.dtypes):
+        if isinstance(dtype, pd.ArrowDtype) or dtype == np.dtype(object):
+            frame.isetitem(at, finite_ones(plain(frame.iloc[:, at])).array)
+    return frame
 
 
 def _refuse_levels(frame: pd.DataFrame) -> None:

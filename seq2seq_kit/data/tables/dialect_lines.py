@@ -242,5 +242,5 @@ def _is_spaced(lines: Sequence[str], delimiter: str) -> bool:
     if delimiter in ("", " "):
         return False
     there = [line for line in lines[:_LOOKED_AT] if line.strip()]
-    form = re.compile(rf'^\s*(?:"[^"]*"|[^"]*?){re.escape(delimiter)}(?:.*{re.escape(delimiter)})? +"')
-    return 2 * sum(form.match(line) is not None for line in there) > len(there)
+    form = re.compile(rf'{re.escape(delimiter)} +"')
+    return 2 * sum(form.search(line) is not None for line in there) > len(there)

@@ -77,7 +77,7 @@ def decode(data: bytes, path: str, given: str = "") -> tuple[str, str, list[str]
 
 
 def _choices(data: bytes) -> str:
-    """Encodings that may be meant, the likeliest first, each with what it makes of the first words beyond ASCII."""
+    """Candidate encodings, the likeliest first, each with the first non-ASCII words of the file as it decodes them."""
     found = []
     for name in _OTHERS:
         try:
@@ -91,7 +91,7 @@ def _choices(data: bytes) -> str:
 
 
 def _is_western(text: str) -> bool:
-    """Whether letters beyond ASCII stand as in words of Western languages: one or two in a row, and no signs inside of words."""
+    """Whether non-ASCII letters stand as in words of Western languages: one or two in a row, and no signs inside of words."""
     beyond = re.findall(r"[^\x00-\x7f\xa0]", text)  # a blank that does not break stands in numbers, too
     runs = sum(map(len, re.findall(r"[^\W\d_a-zA-Z]{3,}", text)))
     inside = len(re.findall(r"(?<=[a-zA-Z])[^\x00-\x7f\w'\u2019\u00b0\u00b2\u00b3\u00b7\u2013](?=[a-z])", text))
@@ -99,7 +99,7 @@ def _is_western(text: str) -> bool:
 
 
 def _odd_signs(text: str) -> int:
-    """How many signs stand as in no word: capitals between small letters, signs beside letters beyond ASCII."""
+    """How many signs stand as in no word: capitals between small letters, signs beside non-ASCII letters."""
     capitals = sum(each.isupper() for each in re.findall(r"(?<=[a-z])[^\W\d_a-zA-Z](?=[a-z])", text))
     beside = r"[\u00a1-\u00bf\u00d7\u00f7\u2020-\u2122\u2500-\u25ff\x80-\x9f]"
     letter = r"[^\W\d_a-zA-Z\u00aa\u00ba]"

@@ -31,7 +31,6 @@ SEQUENCE = "sequence"  # column of the sequences' numbers in a frame that was re
 # First and last characters of a long token that are read: a suffix tells more of the part of speech than a prefix.
 _HEAD, _TAIL = 6, 10
 CHARACTERS = _HEAD + _TAIL
-_MOST_CELLS = 20  # of a line
 _DOCUMENT = "-DOCSTART-"  # the first cell of a line that begins a document
 
 
@@ -76,9 +75,8 @@ def read_lines(path: str | Path, names: Sequence[str], *, blanks: bool = False) 
         number, fresh = number + fresh, False
         rows.append([str(number), *cells[: len(names)]])
         first_cells.append(cells[0])
-    if width == 1 < len(names) and {len(row[1].split()) for row in rows} in (
-        {count} for count in range(2, _MOST_CELLS)
-    ):
+    cells_of = {len(row[1].split()) for row in rows}
+    if width == 1 < len(names) and len(cells_of) == 1 and cells_of != {1}:
         raise DataError(
             f"{path}: the cells of its lines, such as {rows[0][1][:60]!r}, are separated by blanks. Expected tabs. Set in the "
             "recipe: data.format.delimiter: whitespace",
