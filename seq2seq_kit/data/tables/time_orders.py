@@ -61,8 +61,8 @@ def refuse_other_order(column: pd.Series, times: pd.Series, day_first: bool | No
                 f"or '{forms_of(str(texts.iloc[0]).strip())[0 if day_first else 1]}'",
                 code="ambiguous_dates",
             )
-    either = ((times.dt.day <= _MONTHS) & (times.dt.day != times.dt.month)).to_numpy()
-    if not either.any() or not _goes_on(times.where(~either, _turned(times.where(either)))):
+    either = _in_order_if_turned(times)
+    if not either.any():
         return
     if not texts.str.extract(_NUMBERS).isna().to_numpy().any():  # months by their names are not turned
         row = int(np.flatnonzero(either)[0])
@@ -79,8 +79,8 @@ def refuse_turned_days(column: pd.Series, times: pd.Series, time: str, origin: s
     """Raises `DataError` where times that leave no order open come in none, and in a strict one with day and month turned."""
     if len(times) < _ENOUGH or _goes_on(times):
         return
-    either = ((times.dt.day <= _MONTHS) & (times.dt.day != times.dt.month)).to_numpy()
-    if either.all() or not either.any() or not _goes_on(times.where(~either, _turned(times.where(either)))):
+    either = _in_order_if_turned(times)
+    if either.all() or not either.any():
         return
     row = int(np.flatnonzero(either)[0])
     raise DataError(
@@ -111,6 +111,12 @@ def refuse_turned(column: pd.Series, time: str, origin: str) -> None:
         "turn those that are dates",
         code="ambiguous_dates",
     )
+
+
+def _in_order_if_turned(times: pd.Series) -> np.ndarray:
+    """Which times may have day and month turned, where all follow each other with these turned; else none."""
+    either = ((times.dt.day <= _MONTHS) & (times.dt.day != times.dt.month)).to_numpy()
+    return either & _goes_on(times.where(~either, _turned(times.where(either))))
 
 
 def _turned(times: pd.Series) -> pd.Series:
