@@ -26,6 +26,7 @@ ALL |= {"intervals"}
 MAY_IMPORT = {
     "errors": set(),
     "arguments": {"errors"},
+    "packing": set(),
     "findings": set(),
     "quiet": {"processes"},
     "processes": set(),
@@ -48,7 +49,19 @@ MAY_IMPORT = {
     | {"drift"},
     "tasks": {"text", "errors", "findings", "recipe", "data", "models", "training", "evaluation", "bundles", "reports"}
     | {"anomalies", "intervals", "exports", "executing"},
-    "tracking": {"text", "errors", "processes", "findings", "recipe", "data", "models", "training", "bundles", "tasks"},
+    "tracking": {
+        "text",
+        "errors",
+        "packing",
+        "processes",
+        "findings",
+        "recipe",
+        "data",
+        "models",
+        "training",
+        "bundles",
+        "tasks",
+    },
     "validation": {"errors", "findings", "recipe", "tasks"},
     "drafting": {"text", "errors", "recipe", "data", "tasks", "validation"},
     "opening": {"errors", "findings", "quiet", "recipe", "data", "models", "training", "bundles", "tasks", "tracking"},
@@ -70,6 +83,7 @@ MAY_IMPORT = {
     | {"executing", "backtests"},
     "serving": {
         "errors",
+        "packing",
         "text",
         "processes",
         "quiet",

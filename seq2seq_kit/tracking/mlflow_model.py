@@ -1,5 +1,11 @@
 """What MLflow loads and serves, run by MLflow from a copy inside the logged model: a bundle, for frames or for tensors."""
 
+import atexit
+import shutil
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -7,12 +13,16 @@ import numpy as np
 import pandas as pd
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
+_CODE = Path(__file__).parent / "code" / "seq2seq_kit.zip"  # as `record.RunRecord.models` has it packed
+
 
 class BundleModel(PythonModel):
     """Takes frames (the artifact is named `frames`) or the bare network's scaled arrays (`tensors`)."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Reads the bundle beside this file."""
+        """Reads the bundle beside this file, by the package that is loaded, otherwise by the one that the model carries."""
+        if "seq2seq_kit" not in sys.modules and _CODE.exists():
+            _unpack(_CODE)
         from seq2seq_kit.tasks.registry import read_logged_bundle
 
         ((serve, folder),) = context.artifacts.items()
@@ -39,6 +49,15 @@ class BundleModel(PythonModel):
         names = [tensor.name for tensor in forward_inputs(self.bundle.model)]
         arrays = [model_input[name] for name in names] if len(names) > 1 else [model_input]
         return self.bundle.forward([np.asarray(array) for array in arrays])
+
+
+def _unpack(packed: Path) -> None:
+    """Puts an archive's files into a folder that is first on Python's path, until the process ends."""
+    folder = tempfile.mkdtemp(prefix="seq2seq_kit_")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(folder)
+    sys.path.insert(0, folder)
 
 
 mlflow.models.set_model(BundleModel())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ import pandas as pd
 
 from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
 from seq2seq_kit.errors import TrackingError
+from seq2seq_kit.packing import packed_package
 from seq2seq_kit.recipe.loading import flattened
 from seq2seq_kit.text import param_keys
 from seq2seq_kit.tracking.calls import active_run, kit_errors
@@ -161,16 +163,23 @@ class RunRecord:
         """
         import mlflow
 
-        package = Path(__file__).parent
-        with self._client(), warnings.catch_warnings(), active_run(self.run_id):
+        with (
+            self._client(),
+            warnings.catch_warnings(),
+            active_run(self.run_id),
+            tempfile.TemporaryDirectory() as folder,
+        ):
             warnings.simplefilter("ignore")
+            # One file: a server takes each of the package's five hundred files as a request of its own.
+            code = Path(folder) / "seq2seq_kit.zip"
+            code.write_bytes(packed_package())
             for serve, (example, answer) in examples.items():
                 mlflow.pyfunc.log_model(
                     name="model" if serve == "frames" else "network",
-                    python_model=str(package / "mlflow_model.py"),
+                    python_model=str(Path(__file__).with_name("mlflow_model.py")),
                     # The artifact's name says how to serve; a `model_config` would become a parameter of the run.
                     artifacts={serve: str(bundle)},
-                    code_paths=[str(package.parent)],
+                    code_paths=[str(code)],
                     signature=_signature(example, answer, params if serve == "frames" else {}),
                     input_example=example,
                     pip_requirements=list(pins),

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -240,12 +241,18 @@ def test_the_logged_models_answer_in_a_fresh_process(
         "frame = pd.read_parquet('rows.parquet').astype({'time': str})\n"
         "model.predict(frame).to_parquet('answer.parquet')\n"
         "np.save('network.npy', network.predict(network.input_example))\n"
+        "import seq2seq_kit\n"
+        "sys.stdout.write(seq2seq_kit.__file__)\n"
     )
     rows = hourly_frame().tail(50)
     rows.to_parquet(tmp_path / "rows.parquet")
     words = [sys.executable, "-c", code, str(places["model"]), str(places["network"])]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    code_of_its_own = Path(done.stdout)
+    assert code_of_its_own.parts[-2:] == ("seq2seq_kit", "__init__.py")
+    assert code_of_its_own.parts[-3].startswith("seq2seq_kit_")
+    assert not code_of_its_own.exists(), "what a process unpacks goes with it"
     answer, example = pd.read_parquet(tmp_path / "answer.parquet"), pd.read_parquet(tmp_path / "example.parquet")
     pd.testing.assert_frame_equal(answer, result.bundle.answer(rows), check_dtype=False, rtol=1e-5)
     assert len(example) == (6 if task == "forecast" else 1)
@@ -256,6 +263,17 @@ def test_the_logged_models_answer_in_a_fresh_process(
     else:
         first = mlflow.pyfunc.load_model(str(places["model"])).input_example
         np.testing.assert_allclose(restored, result.bundle.reconstruct(first)["load"], rtol=1e-5)
+
+
+def test_a_logged_model_is_few_files(store: Path, autoencode_run: TrainResult) -> None:
+    """Over HTTP each is a request: with the package's modules one by one, logging took as long as a small training."""
+    for folder in models_of(autoencode_run, store).values():
+        files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        assert len(files) < 25, sorted(str(path.relative_to(folder)) for path in files)
+        with zipfile.ZipFile(folder / "code" / "seq2seq_kit.zip") as packed:
+            names = set(packed.namelist())
+        assert {"seq2seq_kit/__init__.py", "seq2seq_kit/kernels/recurrent.c"} <= names
+        assert not any(name.endswith((".pyc", ".so")) for name in names)
 
 
 def test_the_logged_model_pins_what_it_needs(store: Path, autoencode_run: TrainResult) -> None:
