@@ -30,7 +30,7 @@ from seq2seq_kit.reports.logged import final_metrics, final_tags, step_curves
 from seq2seq_kit.reports.notes import describe_run
 from seq2seq_kit.results import Announcer, Reporter, Silent, TrainResult, reporter_at_hand
 from seq2seq_kit.tasks import open_job
-from seq2seq_kit.tasks.beginning import own_classes
+from seq2seq_kit.tasks.beginning import origin_of, own_classes
 from seq2seq_kit.tasks.digest import digest_of, has_digest
 from seq2seq_kit.tasks.ensembles import judge_members, kept
 from seq2seq_kit.tasks.job import Job
@@ -200,18 +200,20 @@ def conclude(
     Raises:
         BundleError: Something failed after the fit; the message says where the trained model was saved.
     """
-    info = _origin(fitted, digest, record.run_id) | own_classes(job, model)
+    info = origin_of(fitted, digest, record.run_id) | own_classes(job, model)
     with rescue(job.bundle(model, info, peers=False), reporter.say):
         reporter.say("fitting the baselines and evaluating")
         bundle, told = job.detecting(job.bundle(model, info))
         bundle = job.remembered(bundle)
-        own = val is None
-        val = val if val is not None else job.report(bundle, "val")
+        own, val = val is None, job.report(bundle, "val") if val is None else val
         board = val if job.evaluated == "val" else job.report(bundle, "test")
         members = judge_members(job, bundle, fitted, *([val] * own), board)
         judged = job.judged(bundle)
-        told += judged.findings() if judged else []
-        told += [*no_test_part(board.part), *job.examine(fitted, val, board)]
+        normal = job.unlabelled(bundle, board)
+        normal_val = normal if val is board else job.unlabelled(bundle, val) if own else val
+        told += (
+            (judged.findings() if judged else []) + no_test_part(board.part) + job.examine(fitted, normal_val, normal)
+        )
         last = fit_last(job, bundle, fitted, watching, checkpoint, say=reporter.say)
         for finding in [*told, *last.findings]:
             findings.append(finding)
@@ -255,16 +257,6 @@ def evaluate(
         told = f"{bundle.recipe.source} has changed since the training; the figures are of its present rows"
         warnings.warn(told, stacklevel=2)
     return job.report(bundle, job.evaluated)
-
-
-def _origin(fitted: Fit, digest: str, run_id: str) -> dict[str, object]:
-    """Where a bundle comes from."""
-    return {
-        "run_id": run_id,
-        "data_sha256": digest,
-        "trained": pd.Timestamp.now(tz="UTC").isoformat(timespec="seconds"),
-        "best_epoch": fitted.best_epoch,
-    } | ({"best_epochs": [each.best_epoch for each in fitted.members]} if fitted.members else {})
 
 
 def _log(result: TrainResult, job: Job, record: RunRecord, note: str, *, shown: Bundle) -> None:

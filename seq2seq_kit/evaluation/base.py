@@ -88,6 +88,11 @@ class Board(ABC):
         return ""
 
     @property
+    def excluded(self) -> str:
+        """What of the part was left out, behind its name: ` without labelled rows`; else empty."""
+        return ""
+
+    @property
     @abstractmethod
     def names(self) -> list[str]:
         """The model first, then the baselines."""

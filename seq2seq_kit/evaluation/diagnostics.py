@@ -58,7 +58,7 @@ def no_test_part(part: str) -> list[Finding]:
 def against_baseline(test: Board) -> list[Finding]:
     """The finding on a model that does not beat its best baseline."""
     peer, skill = test.best_baseline, test.skill
-    said = f"the baseline {peer} on the {test.part} {test.unit} ({test.compared(peer)})"
+    said = f"the baseline {peer} on the {test.part} {test.unit}{test.excluded} ({test.compared(peer)})"
     if abs(skill) <= TIE:
         return [_warning(test, "ties_with_baseline", f"ties with {said}")]
     if skill < 0 or (test.exact(peer) and not test.exact()):  # an exact baseline leaves no skill to speak of
@@ -95,7 +95,7 @@ def val_and_test_differ(val: Board, test: Board) -> list[Finding]:
         return found
     factor = errors[0] / errors[1]
     said = f"a factor of {max(factor, 1 / factor):.1f} ({test.compares} {errors[1]:.4g} and {errors[0]:.4g})"
-    return [*found, _warning(test, "val_and_test_differ", f"validation and test differ by {said}")]
+    return [*found, _warning(test, "val_and_test_differ", f"validation and test{test.excluded} differ by {said}")]
 
 
 def _alike(one: float, other: float) -> bool:
@@ -119,7 +119,7 @@ def chosen_at_the_edge(test: Board, edges: Mapping[str, str]) -> list[Finding]:
 def returns_the_mean(test: ErrorBoard) -> list[Finding]:
     """The finding on an autoencoder that explains next to nothing of the variance."""
     r2 = test.overall().r2
-    said = f"the autoencoder returns the mean: R2 {r2:.3f} on the {test.part} {test.unit}"
+    said = f"the autoencoder returns the mean: R2 {r2:.3f} on the {test.part} {test.unit}{test.excluded}"
     return [_warning(test, "returns_the_mean", said)] if r2 < _MEAN_R2 else []
 
 

@@ -37,6 +37,7 @@ class Evaluation(ErrorBoard):
         calm: The model's error sums over the windows that touch none of them; None where there are none.
         intervals: How good the forecasters' intervals are; None where they have none.
         learned: How many of the windows begin in rows that the model has learned from.
+        unlabelled: Whether it is of the windows alone that hold no row which labels call anomalous.
     """
 
     unit: ClassVar[str] = "windows"
@@ -62,6 +63,7 @@ class Evaluation(ErrorBoard):
     column_units: Mapping[str, str] = field(default_factory=dict)
     intervals: IntervalScores | None = None
     learned: int = 0
+    unlabelled: bool = False
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -70,6 +72,10 @@ class Evaluation(ErrorBoard):
     def metrics(self, name: str = MODEL) -> dict[str, float]:
         """The scores over all cells by key of `columns`."""
         return super().metrics(name) | ({} if self.intervals is None else self.intervals.metrics(name))
+
+    @property
+    def excluded(self) -> str:
+        return " without labelled rows" if self.unlabelled else ""
 
     def calm_error(self) -> float:
         """The model's error without the windows that touch a cell of `wild`; NaN where no window is left."""

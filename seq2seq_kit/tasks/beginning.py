@@ -6,6 +6,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from seq2seq_kit.bundles.allow_list import require_storable
 from seq2seq_kit.bundles.base import Bundle, Json
 from seq2seq_kit.bundles.files import OWN_CLASSES
@@ -15,6 +17,7 @@ from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.recipe.ensemble_fields import seeds_of
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks.ensembles import make_members
+from seq2seq_kit.training.fit import Fit
 from seq2seq_kit.training.own import Own, own_in
 
 if TYPE_CHECKING:
@@ -147,3 +150,13 @@ def _asked(recipe: Recipe) -> list[str]:
     training = recipe.training
     keys = {"training.start_from": training.start_from, "training.freeze": training.freeze}
     return [*own_in(recipe), *(key for key, value in keys.items() if value)]
+
+
+def origin_of(fitted: Fit, digest: str, run_id: str) -> dict[str, object]:
+    """For a bundle's info: where it comes from."""
+    return {
+        "run_id": run_id,
+        "data_sha256": digest,
+        "trained": pd.Timestamp.now(tz="UTC").isoformat(timespec="seconds"),
+        "best_epoch": fitted.best_epoch,
+    } | ({"best_epochs": [each.best_epoch for each in fitted.members]} if fitted.members else {})

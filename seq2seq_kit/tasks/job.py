@@ -258,6 +258,10 @@ class Job(ABC, Generic[R, B, E]):
     def report(self, bundle: B, part: str) -> E:
         """The metrics of a part."""
 
+    def unlabelled(self, bundle: B, board: E) -> E:
+        """The evaluation that findings go by: without what labels call anomalous, on which no model should do well."""
+        return board
+
     def examine(self, fitted: Fit, val: E, test: E) -> list[Finding]:
         """The findings on the result; `test` is the evaluation of the part `evaluated`."""
         if not fitted.best_epoch:

@@ -15,6 +15,8 @@ from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.data.on_disk.row_groups import FrameOnDisk
 from seq2seq_kit.data.windows.labels import row_labels
 from seq2seq_kit.data.windows.prepare import Prepared
+from seq2seq_kit.data.windows.shown import without_rows
+from seq2seq_kit.evaluation import Evaluation
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe, Table
 
@@ -91,6 +93,21 @@ def judge_bundle(bundle: WindowBundle, prepared: Prepared, labelled: np.ndarray,
         steps=bundle.window_steps,
         seed=seed,
     )
+
+
+def unlabelled_board(bundle: WindowBundle, board: Evaluation, prepared: Prepared, labelled: np.ndarray) -> Evaluation:
+    """The evaluation of the windows that hold no labelled row; the given one where none or all of the windows are left.
+
+    Args:
+        bundle: What is evaluated.
+        board: Its evaluation on all windows of a part.
+        prepared: All rows, as the bundle was trained on them.
+        labelled: Whether each is labelled, shape `(rows,)`.
+    """
+    normal = without_rows(prepared, labelled)
+    if normal.count(board.part) in (0, board.windows):
+        return board
+    return replace(bundle.evaluate_part(normal, board.part), unlabelled=True)
 
 
 def _unpredicted(prepared: Prepared, part: str) -> RowErrors:

@@ -37,7 +37,7 @@ from seq2seq_kit.reports.interactive import write_interactive
 from seq2seq_kit.reports.intervals import plot_intervals
 from seq2seq_kit.tasks.beginning import scaler_of
 from seq2seq_kit.tasks.job import Job, R, Served
-from seq2seq_kit.tasks.judged import check_labels, judge_bundle, labelled_detection, labels_of
+from seq2seq_kit.tasks.judged import check_labels, judge_bundle, labelled_detection, labels_of, unlabelled_board
 from seq2seq_kit.tasks.leaving_out import Leavable, leavable_windows
 from seq2seq_kit.tasks.rows import rows_of, source_of
 from seq2seq_kit.training.fit import Examples, Fit
@@ -259,6 +259,10 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
         if rows is None:
             return None
         return judge_bundle(bundle, self.seen_by(bundle).prepared, rows, seed=self.recipe.seed)
+
+    def unlabelled(self, bundle: W, board: Evaluation) -> Evaluation:
+        rows = labels_of(self.recipe, self.source, self.prepared)
+        return board if rows is None else unlabelled_board(bundle, board, self.seen_by(bundle).prepared, rows)
 
     def report(self, bundle: W, part: str) -> Evaluation:
         return bundle.evaluate_part(self.seen_by(bundle).prepared, part)

@@ -260,3 +260,34 @@ def test_a_run_shows_what_its_labels_say(tmp_path: Path, capsys: pytest.CaptureF
     assert "test_baselines/sub_PCA_vus_pr" in run.data.metrics
     assert "### Anomalies" in run.data.tags["mlflow.note.content"]
     assert any(file.path.endswith("anomaly_scores.csv") for file in client.list_artifacts(run.info.run_id))
+
+
+@pytest.mark.parametrize("task", ["autoencode", "forecast"])
+def test_findings_go_by_the_windows_without_a_labelled_row(task: str) -> None:
+    job = job_of(task=task)
+    bundle = job.bundle(job.build(), {})
+    val, board = job.report(bundle, "val"), job.report(bundle, "test")
+    normal = job.unlabelled(bundle, board)
+    assert normal.unlabelled
+    span = 12 if task == "autoencode" else 16
+    rows = 120 + (0 if task == "autoencode" else 12)  # a forecast reads rows before the part
+    assert board.windows == rows - span + 1
+    fault = frame_of().fault.to_numpy(dtype=bool)[ROWS - rows :]
+    assert normal.windows == sum(not fault[first : first + span].any() for first in range(rows - span + 1))
+    assert normal.error_of() < board.error_of()
+    assert job.unlabelled(bundle, val) is val, "no row of it is labelled"
+
+    assert "val_and_test_differ" in {finding.code for finding in job.diagnose(val, board, [], all_epochs=False)}
+    told = job.diagnose(val, normal, [], all_epochs=False)
+    assert "val_and_test_differ" not in {finding.code for finding in told}
+    assert all(
+        "windows without labelled rows" in finding.text for finding in told if finding.code == "loses_to_baseline"
+    )
+
+
+@pytest.mark.parametrize("labelled", [0, 1])
+def test_findings_go_by_all_windows_where_labels_leave_none_or_all(labelled: int) -> None:
+    job = job_of(frame_of().assign(fault=labelled))
+    bundle = job.bundle(job.build(), {})
+    board = job.report(bundle, "test")
+    assert job.unlabelled(bundle, board) is board

@@ -139,7 +139,7 @@ def make_windows(
     runs = []
     for start, stop, series in zip(begin.tolist(), last.tolist(), of.tolist(), strict=True):
         allowed = ~barred[start + shape.input_steps - 1 : stop + shape.input_steps : stride]
-        runs += [(start + low * stride, high - low, series) for low, high in _stretches(allowed)]
+        runs += [(start + low * stride, high - low, series) for low, high in stretches(allowed)]
     table = np.array(runs, dtype=np.int64).reshape(-1, 3)
     return Windows(shape, stride, table[:, 0], table[:, 1], table[:, 2])
 
@@ -152,7 +152,7 @@ def longest_reach(segments: np.ndarray, part: np.ndarray, shape: WindowShape) ->
     return int((stop - np.maximum(first, part[of, 0] - max(0, shape.target_offset)))[held].max(initial=0))
 
 
-def _stretches(allowed: np.ndarray) -> list[tuple[int, int]]:
+def stretches(allowed: np.ndarray) -> list[tuple[int, int]]:
     """`(first, end)` of each run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], allowed.astype(np.int8), [0]])))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
