@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -129,11 +130,21 @@ class DetectingBundle(Bundle):
     def calibrate(self, frame: pd.DataFrame, *, origin: str = "the data") -> Self:
         """The bundle with a detector fitted on these rows: usual ones that it was not trained on.
 
+        Warns of rows with the times of the training: they are its own, or those of another machine.
+
         Raises:
             DataError: The rows do not fit, or are too few.
         """
         watched = self.errors_of(frame, origin)
+        if trained := self.trained_windows(watched):
+            said = f"{trained:,} windows of {origin} have the times of rows that the model was trained on"
+            told = "If they are those rows, its errors are too small and the threshold too low: calibrate on others"
+            warnings.warn(f"{said}. {told}", stacklevel=2)
         return self.with_detector(watched.errors, watched.seconds)
+
+    def trained_windows(self, watched: Watched) -> int:
+        """How many windows begin in rows that the model was trained on, as far as their times tell."""
+        return 0
 
     def with_detector(self, errors: RowErrors, every_seconds: float | None) -> Self:
         """The bundle with a detector fitted on row errors."""

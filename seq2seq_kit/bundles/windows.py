@@ -34,7 +34,7 @@ from seq2seq_kit.evaluation.baselines import FORECAST_BASELINES
 from seq2seq_kit.evaluation.stored import dump_baselines, restore_baselines
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.intervals.calibrated import Intervals
-from seq2seq_kit.intervals.calibration import LEARNED_UNTIL, learned_windows
+from seq2seq_kit.intervals.calibration import LEARNED_UNTIL, TRAINED_UNTIL, learned_windows
 from seq2seq_kit.intervals.pending import Forecasts
 from seq2seq_kit.recipe.fields import Data, Recipe
 
@@ -125,6 +125,9 @@ class WindowBundle(DriftBundle):
         )
         errors = self.row_errors(prepared, "test", progress)
         return Watched(errors, list(prepared.notes), seconds_between(prepared), prepared, silent)
+
+    def trained_windows(self, watched: Watched) -> int:
+        return learned_windows(watched.prepared, self.info.get(TRAINED_UNTIL))
 
     @property
     def detect_data(self) -> Data:

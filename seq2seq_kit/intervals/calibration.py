@@ -16,7 +16,8 @@ from seq2seq_kit.intervals.prediction import Prediction, as_prediction
 
 Predicts = Callable[[Prepared, str, np.ndarray], np.ndarray | Prediction]
 
-LEARNED_UNTIL = "learned_until"  # in a bundle's info: the newest row of training and validation, by series
+# In a bundle's info: the newest row of training and validation, and of training alone, by series.
+LEARNED_UNTIL, TRAINED_UNTIL = "learned_until", "trained_until"
 POINT = -1.0  # in the place of a level: the errors of a forecast without quantiles of its own
 
 
@@ -66,41 +67,56 @@ def scales_of(prepared: Prepared, naive: Mapping[str, np.ndarray]) -> dict[str, 
     return found
 
 
-def learned_until(prepared: Prepared) -> dict[str, str]:
-    """The time of the newest row of each series that weights, epoch or baselines have seen; empty of rows without a clock."""
-    table, ends = prepared.table, np.maximum(*(prepared.split.rows(part)[:, 1] for part in ("train", "val")))
-    if table.times is None:
-        return {}
+def learned_of(prepared: Prepared) -> dict[str, dict[str, str]]:
+    """For a bundle's info: the newest row of each series that a model has learned from; empty of rows without a clock."""
     return {
-        name: table.times[int(end) - 1].isoformat() for name, end in zip(table.series, ends, strict=True) if end > 0
+        LEARNED_UNTIL: _newest_of(prepared, ("train", "val")),  # validation has chosen its epoch
+        TRAINED_UNTIL: _newest_of(prepared, ("train",)),
     }
 
 
 def learned_windows(prepared: Prepared, until: Mapping[str, str] | None) -> int:
     """How many of the windows have targets that begin in rows which a model has learned from, as far as times tell."""
-    table, these = prepared.table, prepared.windows["test"]
-    if not until or table.times is None or not these.count:
-        return 0
-    learned = table.bounds[:-1].copy()
-    for series, name in enumerate(table.series):
-        if name in until:
-            own = table.times[table.bounds[series] : table.bounds[series + 1]]
-            learned[series] += int((own <= pd.Timestamp(until[name])).sum())
-    first = these.starts() + these.shape.target_offset
-    return int((first < learned[prepared.series_of("test")]).sum())
+    return len(_learned_targets(prepared, until)[0])
 
 
 def refuse_learned(prepared: Prepared, until: Mapping[str, str] | None) -> None:
-    """Raises `DataError` where targets of these rows lie in the rows that a model has learned from, as far as times tell."""
+    """Raises `ArgumentError` where targets of these rows lie in the rows that a model has learned from, as far as times tell."""
+    table, (rows, series) = prepared.table, _learned_targets(prepared, until)
+    if not len(rows):
+        return
+    assert table.times is not None
+    assert until is not None
+    name = table.series[int(series[0])]
+    raise ArgumentError(
+        f"{table.origin}: the first target, {table.times[int(rows[0])]}{f' of series {name}' if name else ''}, is a row that "
+        f"the model has learned from, up to {until[name]}. Intervals by such rows are too narrow. Give later ones",
+        code="trained_rows",
+    )
+
+
+def _newest_of(prepared: Prepared, parts: Sequence[str]) -> dict[str, str]:
+    table, ends = prepared.table, np.maximum.reduce([prepared.split.rows(part)[:, 1] for part in parts])
+    if table.times is None:
+        return {}
+    begun = ends > table.bounds[:-1]
+    return {
+        name: table.times[int(end) - 1].isoformat()
+        for name, end, some in zip(table.series, ends, begun, strict=True)
+        if some
+    }
+
+
+def _learned_targets(prepared: Prepared, until: Mapping[str, str] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the first targets that a model has learned from, and the series of each."""
     table, these = prepared.table, prepared.windows["test"]
     if not until or table.times is None or not these.count:
-        return
-    first = these.first + these.shape.target_offset
-    for row, series in zip(first.tolist(), these.series.tolist(), strict=True):
-        name = table.series[series]
-        if name in until and table.times[row] <= pd.Timestamp(until[name]):
-            raise ArgumentError(
-                f"{table.origin}: the first target, {table.times[row]}{f' of series {name}' if name else ''}, is a row that "
-                f"the model has learned from, up to {until[name]}. Intervals by such rows are too narrow. Give later ones",
-                code="trained_rows",
-            )
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    learned = table.bounds[:-1].copy()
+    for place, name in enumerate(table.series):
+        if name in until:
+            own = table.times[table.bounds[place] : table.bounds[place + 1]]
+            learned[place] += int((own <= pd.Timestamp(until[name])).sum())
+    first, series = these.starts() + these.shape.target_offset, prepared.series_of("test")
+    seen = first < learned[series]
+    return first[seen], series[seen]

@@ -28,7 +28,7 @@ from seq2seq_kit.evaluation.baselines import Predictor
 from seq2seq_kit.evaluation.naive import require_mase
 from seq2seq_kit.evaluation.ridge import Ridge, fit_ridge, forms_of
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.intervals.calibration import LEARNED_UNTIL, learned_until, require_calibration
+from seq2seq_kit.intervals.calibration import learned_of, require_calibration
 from seq2seq_kit.intervals.prediction import require_own_names
 from seq2seq_kit.recipe.fields import WindowData
 from seq2seq_kit.reports import plots
@@ -149,8 +149,8 @@ class WindowJob(Job[R, W, Evaluation], Generic[R, W]):
 
     @property
     def learned(self) -> dict[str, object]:
-        """For a bundle's info: the rows that its forecasts must not be calibrated on."""
-        return {LEARNED_UNTIL: learned_until(self.prepared)}
+        """For a bundle's info: the rows that it must not be calibrated on."""
+        return dict(learned_of(self.prepared))
 
     def folds(self, count: int) -> Sequence[Self]:
         return [replace(self, prepared=fold) for fold in self.prepared.folds(count)]

@@ -64,6 +64,26 @@ def test_the_threshold_may_be_asked_for(autoencode_run: TrainResult) -> None:
         bundle.detect(frame, threshold=2.5, alarms_per_week=1)
 
 
+def later(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same rows a year behind those of the training, on the same days of the week."""
+    return frame.assign(time=frame.time + pd.Timedelta(days=364))
+
+
+@pytest.mark.parametrize("task", ["autoencode", "forecast", "next_step"])
+def test_times_of_the_training_are_told_where_a_detector_is_calibrated(
+    task: str, request: pytest.FixtureRequest
+) -> None:
+    """Of a part that was only validated on nothing is said: a run's own detector is of these rows."""
+    bundle = request.getfixturevalue(f"{task}_run").bundle
+    frame = hourly_frame(series=("a", "b")) if task == "next_step" else hourly_frame()
+    with pytest.warns(UserWarning, match="times of rows that the model was trained on"):
+        bundle.calibrate(frame)
+    until = pd.Timestamp(next(iter(bundle.info["trained_until"].values())))
+    bundle.calibrate(frame[frame.time > until])
+    bundle.calibrate(later(frame))
+    replace(bundle, info={key: each for key, each in bundle.info.items() if key != "trained_until"}).calibrate(frame)
+
+
 def test_a_stored_detector_gives_the_same_events(autoencode_run: TrainResult, tmp_path: Path) -> None:
     frame = damaged(hourly_frame(400, seed=9))
     again = kit.load(autoencode_run.bundle.save(tmp_path / "bundle"))
@@ -79,7 +99,7 @@ def test_a_bundle_from_before_detectors_says_what_to_do(autoencode_run: TrainRes
     with pytest.raises(ArgumentError, match="--calibrate") as error:
         old.detect(hourly_frame(200))
     assert error.value.code == "no_detector"
-    found = old.calibrate(hourly_frame(400, seed=5)).detect(damaged(hourly_frame(400, seed=9)))
+    found = old.calibrate(later(hourly_frame(400, seed=5))).detect(damaged(hourly_frame(400, seed=9)))
     assert found.events.iloc[0].column_1 == "heat"
 
 
@@ -107,7 +127,7 @@ def test_only_validation_rows_decide(autoencode_run: TrainResult) -> None:
 def test_the_linear_baseline_may_decide_too(by: str, autoencode_run: TrainResult) -> None:
     bundle = windows_of(autoencode_run)
     recipe = bundle.recipe.model_copy(update={"detect": Detect.model_validate({"by": by})})
-    other = replace(bundle, recipe=recipe).calibrate(hourly_frame(400, seed=5))
+    other = replace(bundle, recipe=recipe).calibrate(later(hourly_frame(400, seed=5)))
     frame = damaged(hourly_frame(400, seed=9))
     scores = other.detect(frame).scores
     assert not np.allclose(scores.heat_expected, bundle.detect(frame).scores.heat_expected)
@@ -123,7 +143,7 @@ def test_forecasts_tell_anomalies_by_their_errors(forecast_run: TrainResult) -> 
         forecast_run.bundle.detect(hourly_frame(200))
     assert error.value.code == "no_detector"
     target = forecast_run.recipe.data.targets[0]  # type: ignore[attr-defined]
-    bundle = forecast_run.bundle.calibrate(hourly_frame(600, seed=5))
+    bundle = forecast_run.bundle.calibrate(later(hourly_frame(600, seed=5)))
     frame = damaged(hourly_frame(400, seed=9), first=250, rows=3, column=target)
     found = bundle.detect(frame)
     assert found.unreached > 0
@@ -167,7 +187,7 @@ def test_a_few_missing_cells_are_a_note_and_no_finding(autoencode_run: TrainResu
 def test_a_linear_baseline_watches_without_a_column(autoencode_run: TrainResult) -> None:
     bundle = windows_of(autoencode_run)
     recipe = bundle.recipe.model_copy(update={"detect": Detect.model_validate({"by": "baseline"})})
-    bundle = replace(bundle, recipe=recipe).calibrate(hourly_frame(400, seed=5))
+    bundle = replace(bundle, recipe=recipe).calibrate(later(hourly_frame(400, seed=5)))
     whole = damaged(hourly_frame(400, seed=9), column="load")
     found, usual = bundle.detect(whole.assign(heat=np.nan)), bundle.detect(whole)
     assert found.events.iloc[0].column_1 == "load"
@@ -177,7 +197,7 @@ def test_a_linear_baseline_watches_without_a_column(autoencode_run: TrainResult)
 
 
 def test_nothing_to_read_is_an_error_and_a_stretch_of_it_no_alarm(forecast_run: TrainResult) -> None:
-    bundle = forecast_run.bundle.calibrate(hourly_frame(600, seed=5))
+    bundle = forecast_run.bundle.calibrate(later(hourly_frame(600, seed=5)))
     frame = hourly_frame(400, seed=9)
     with pytest.raises(DataError, match="no column that the model reads has any value") as error:
         bundle.detect(frame.assign(load=np.nan, heat=np.nan))
@@ -206,7 +226,7 @@ def test_a_sequence_without_a_column_is_scored_by_the_others(whole_run: TrainRes
 
 
 def test_next_steps_are_scored_for_every_series(next_step_run: TrainResult) -> None:
-    bundle = next_step_run.bundle.calibrate(hourly_frame(400, seed=5, series=("a", "b")))
+    bundle = next_step_run.bundle.calibrate(later(hourly_frame(400, seed=5, series=("a", "b"))))
     frame = hourly_frame(300, seed=9, series=("a", "b"))
     frame = damaged(frame, first=450, rows=3)
     found = bundle.detect(frame)

@@ -22,7 +22,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     frame = hourly_frame(400, seed=9)
     frame.loc[200:211, "heat"] = 40.0
     frame.to_csv("new.csv", index=False)
-    hourly_frame(400, seed=5).to_csv("usual.csv", index=False)
+    usual = hourly_frame(400, seed=5)
+    usual.assign(time=usual.time + pd.Timedelta(days=364)).to_csv("usual.csv", index=False)  # behind the training
     return tmp_path
 
 

@@ -82,7 +82,7 @@ class AutoencodeJob(WindowJob[AutoencodeRecipe, AutoencodeBundle]):
         there = any(layer.name == "bridge" for layer in first.layers)  # a program's own model may have none
         latent = int(first.get_layer("bridge").input.shape[-1]) if there else None
         baselines = fit_autoencode_baselines(self.prepared, latent_dim=latent) if peers else []
-        return AutoencodeBundle(self.recipe, model, self.prepared.scaler, baselines, {}, info)
+        return AutoencodeBundle(self.recipe, model, self.prepared.scaler, baselines, {}, info | self.learned)
 
     def plots(self, bundle: AutoencodeBundle, fitted: Fit, test: Evaluation, folder: Path) -> dict[str, Figure]:
         figures = super().plots(bundle, fitted, test, folder)
