@@ -16,7 +16,7 @@ from seq2seq_kit.errors import BundleError, KitError
 from seq2seq_kit.opening import bundle_folder, load, load_quietly
 from seq2seq_kit.processes import end_with_parent
 
-_ONLY_BUNDLE = ("export_unsupported", "export_not_runnable", "missing_package")
+_ONLY_BUNDLE = ("export_unsupported", "export_not_runnable", "export_differs", "missing_package")
 
 
 def find_model(run: str, tracking_uri: str | None, folder: Path, say: Callable[[str], None]) -> tuple[str, Bundle]:

@@ -307,6 +307,26 @@ class InThisProcess:
         return SimpleNamespace(result=lambda: call(*given))
 
 
+@pytest.mark.parametrize(
+    ("code", "served"), [("export_differs", True), ("missing_package", True), ("export_not_written", False)]
+)
+def test_what_an_export_does_not_answer_alike_is_served_by_its_bundle(
+    code: str, served: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(run: str, tracking_uri: str | None, out: str) -> None:
+        raise BundleError("the graph does not answer as the bundle", code=code)
+
+    monkeypatch.setattr(model, "export_aside", refuse)
+    monkeypatch.setattr(model, "load_quietly", lambda run, tracking_uri: f"the bundle of {run}")
+    said = list[str]()
+    if not served:
+        with pytest.raises(BundleError, match="does not answer"):
+            model.find_model(str(tmp_path), None, tmp_path, said.append)
+        return
+    assert model.find_model(str(tmp_path), None, tmp_path, said.append) == (str(tmp_path), f"the bundle of {tmp_path}")
+    assert "does not answer as the bundle" in said[-1]
+
+
 def test_what_cannot_be_run_from_an_export_is_served_by_its_bundle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
