@@ -4,16 +4,13 @@ import re
 from collections.abc import Sequence
 
 from seq2seq_kit.drafting.notes import Notes, listed
-from seq2seq_kit.drafting.rows import clock_keys, missing_keys, series_keys, usable_rows
-from seq2seq_kit.drafting.seasons import find_seasons
-from seq2seq_kit.drafting.signal import training_rows
-from seq2seq_kit.drafting.sizes import LEAST_ROWS, choose_effort
+from seq2seq_kit.drafting.rows import choose_window, clock_keys, missing_keys, series_keys, usable_rows
+from seq2seq_kit.drafting.sizes import choose_effort
 from seq2seq_kit.drafting.table import Inspected
 from seq2seq_kit.drafting.targets import choose_targets
-from seq2seq_kit.errors import ArgumentError, DataError
+from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.recipe.fields import Recipe
 
-_LONGEST, _PLAIN = 96, 24  # steps of a window, at most and without a season
 _SHARE = 0.15
 _NUMBERS_OF_A_LATENT = 12  # of a window, for each of the latent vector's
 _CALLED_A_LABEL = re.compile(r"label|anomal|outlier|fault|fehler|st\u00f6rung|alarm|attack|incident|is_?event", re.I)
@@ -49,15 +46,7 @@ def draft_autoencode(
     notes.said.append(("inputs", f"{'as asked for' if target else 'every column of numbers'}: {listed(columns)}"))
     keys = clock_keys(table, kind, notes)
     rows = usable_rows(table, columns, keys)
-    seasons = find_seasons(training_rows(table.on_grid(columns[0])), table.every if keys else None)
-    found = [season for season in seasons if season.steps <= _LONGEST]
-    most = int(max(rows) * _SHARE)
-    if max(rows) < LEAST_ROWS:
-        said = f"the longest series without a gap has {max(rows)} rows. Expected at least {LEAST_ROWS}; give more rows"
-        raise DataError(f"{table.source.origin}: {said}", code="too_few_rows")
-    steps = min(found[-1].steps if found else _PLAIN, most)
-    long = f"the season, {seasons[0].told}, is longer than {_LONGEST}" if seasons else "no season is seen"
-    notes.say("input_steps", f"a season, {found[-1].told}" if found else f"two dozen rows, because {long}")
+    steps = choose_window(table, columns[0], keys, rows, share=_SHARE, notes=notes)
     windows = sum(max(0, int(count * (1 - 2 * _SHARE)) - steps + 1) for count in rows) or 1
     effort = choose_effort(windows, 1, 2 * steps, len(columns), notes)
     latent = max(2, min(32, steps * len(columns) // _NUMBERS_OF_A_LATENT))

@@ -5,16 +5,13 @@ import re
 import pandas as pd
 
 from seq2seq_kit.drafting.notes import Notes, listed
-from seq2seq_kit.drafting.rows import clock_keys, missing_keys, series_keys, usable_rows
-from seq2seq_kit.drafting.seasons import find_seasons
-from seq2seq_kit.drafting.signal import training_rows
+from seq2seq_kit.drafting.rows import choose_window, clock_keys, missing_keys, series_keys, usable_rows
 from seq2seq_kit.drafting.sizes import Effort, choose_effort
 from seq2seq_kit.drafting.table import Inspected
 from seq2seq_kit.drafting.texts import in_blocks
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Recipe
 
-_LONGEST, _PLAIN = 96, 24  # steps of a window, at most and without a season
 _SHARE = 0.15
 _MOST_LABELS = 200
 _RARE = 3  # times that the most frequent label may be as frequent as the rarest
@@ -114,10 +111,7 @@ def _windows(
 ) -> tuple[dict[str, object], Effort]:
     keys = clock_keys(table, kind, notes)
     rows = usable_rows(table, inputs, keys)
-    seasons = find_seasons(training_rows(table.on_grid(inputs[0])), table.every if keys else None)
-    found = [season for season in seasons if season.steps <= _LONGEST]
-    steps = max(2, min(found[-1].steps if found else _PLAIN, int(max(rows) * _SHARE)))
-    notes.say("input_steps", f"a season, {found[-1].told}" if found else "two dozen rows, because no season is seen")
+    steps = choose_window(table, inputs[0], keys, rows, share=_SHARE, notes=notes)
     notes.say("", f"a window of {steps} rows has the {key} of its last row")
     count = sum(max(0, int(rows_of * (1 - 2 * _SHARE)) - steps + 1) for rows_of in rows) or 1
     effort = choose_effort(count, 1, steps, len(inputs), notes)

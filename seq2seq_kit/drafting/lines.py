@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from seq2seq_kit.data.tables.dialect_words import is_date, is_number
+from seq2seq_kit.data.tables.dialect_words import DOCUMENT, is_date, is_number
 
 _MOST_WITHOUT_A_BLANK = 20_000  # lines
-_DOCUMENT = "-DOCSTART-"  # of CoNLL-2003: no token
 _LOOKED_AT = 200  # lines that show whether the cells are tokens or measured
 
 
@@ -27,7 +26,7 @@ def read_lines(path: Path) -> tuple[pd.DataFrame, dict[str, object]] | None:
     except (OSError, UnicodeDecodeError):
         return None
     cells = [_cells(line, tabs=tabs) for line in lines if line.strip()]
-    cells = [row for row in cells if row[0] != _DOCUMENT]
+    cells = [row for row in cells if row[0] != DOCUMENT]
     blank = sum(1 for line in lines[:-1] if not line.strip())
     if not cells or len(cells[0]) < 2 or blank < len(cells) / 200 or {len(row) for row in cells} != {len(cells[0])}:
         return None

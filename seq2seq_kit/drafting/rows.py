@@ -1,17 +1,48 @@
 """What the recipe says of the rows: step, doubles, gaps, missing cells, limits of what the file leaves open."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from seq2seq_kit.drafting.keys import has_key
 from seq2seq_kit.drafting.notes import Notes
+from seq2seq_kit.drafting.seasons import find_seasons
 from seq2seq_kit.drafting.signal import training_rows
+from seq2seq_kit.drafting.sizes import LEAST_ROWS
 from seq2seq_kit.drafting.table import Inspected
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Recipe
 
 _HOLE = 24  # absent rows of a place, on average, from which nothing is filled
 _FILLED = 0.4  # share of absent rows up to which they are filled
+_LONGEST, _PLAIN = 96, 24  # steps of a window, at most and without a season
 _APART = 3.0  # times that the typical size of one series may be that of another
+
+
+def choose_window(
+    table: Inspected, column: str, keys: dict[str, object], rows: Sequence[int], *, share: float, notes: Notes
+) -> int:
+    """The steps of a window that is read as a whole: a season, if one is seen that is short enough.
+
+    Args:
+        table: The rows.
+        column: Whose season it is.
+        keys: Those of the clock; empty where each row counts as a step.
+        rows: Of each series, that no gap parts.
+        share: Of the rows in validation and in test, which must hold a window.
+        notes: Takes the decision.
+
+    Raises:
+        DataError: There are too few rows.
+    """
+    if max(rows) < LEAST_ROWS:
+        said = f"the longest series without a gap has {max(rows)} rows. Expected at least {LEAST_ROWS}; give more rows"
+        raise DataError(f"{table.source.origin}: {said}", code="too_few_rows")
+    seasons = find_seasons(training_rows(table.on_grid(column)), table.every if keys else None)
+    found = [season for season in seasons if season.steps <= _LONGEST]
+    long = f"the season, {seasons[0].told}, is longer than {_LONGEST}" if seasons else "no season is seen"
+    notes.say("input_steps", f"a season, {found[-1].told}" if found else f"two dozen rows, because {long}")
+    return min(found[-1].steps if found else _PLAIN, int(max(rows) * share))
 
 
 def clock_keys(table: Inspected, kind: type[Recipe], notes: Notes) -> dict[str, object]:

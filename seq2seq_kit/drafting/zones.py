@@ -22,14 +22,14 @@ _ZONES = (
     "Pacific/Auckland",
     "America/Sao_Paulo",
 )
-_OFFSET = r"(?P<written>.*?)\s*(?:Z|(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?)\s*$"
+_PARTS_OF_OFFSET = r"(?P<written>.*?)\s*(?:Z|(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?)\s*$"
 _MOSTLY = 0.9
 _HOUR = pd.Timedelta(hours=1)
 
 
 def zone_of_offsets(column: pd.Series) -> str | None:
     """The zone of texts with several offsets from UTC; None where no usual zone has these."""
-    parts = column.dropna().astype("str").str.extract(_OFFSET)
+    parts = column.dropna().astype("str").str.extract(_PARTS_OF_OFFSET)
     hours = pd.to_numeric(parts["sign"].fillna("+") + parts["hours"].fillna("0"))
     minutes = pd.to_numeric(parts["sign"].fillna("+") + parts["minutes"].fillna("0"))
     try:

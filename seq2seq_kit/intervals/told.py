@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import NoReturn
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 from seq2seq_kit.arguments import require
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.names import distinct, joined_name
+from seq2seq_kit.data.tables.time_parsing import with_offset
 from seq2seq_kit.data.tables.time_style import TimeStyle
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.intervals.adaptive import misses, slowed
@@ -18,8 +18,6 @@ from seq2seq_kit.intervals.calibrated import Intervals
 from seq2seq_kit.intervals.pending import Values
 from seq2seq_kit.intervals.prediction import named
 from seq2seq_kit.recipe.fields import Data
-
-_OFFSET = re.compile(r":\d{2}(?:[.,]\d+)?\s*(?:Z|[+-]\d{2}(?::?\d{2})?)\s*$")
 
 
 def settle_frame(
@@ -115,17 +113,13 @@ def _keys(column: pd.Series, zone: str, *, clock: bool) -> np.ndarray:
     times = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
     if times.isna().any():
         _refuse(column, int(np.argmax(times.isna().to_numpy())), "a time", "invalid_timestamp")
-    if any(_has_offset(cell) != bool(zone) for cell in column):
-        row = next(at for at, cell in enumerate(column) if _has_offset(cell) != bool(zone))
+    other = with_offset(column).to_numpy() != bool(zone)
+    if other.any():
         wanted = (
             f"a time with its offset from UTC, as the training rows are in {zone}" if zone else "a time without a zone"
         )
-        _refuse(column, row, wanted, "time_zone_differs")
+        _refuse(column, int(np.argmax(other)), wanted, "time_zone_differs")
     return np.asarray(pd.DatetimeIndex(times).as_unit("ns").asi8)
-
-
-def _has_offset(cell: object) -> bool:
-    return _OFFSET.search(cell) is not None if isinstance(cell, str) else getattr(cell, "tzinfo", None) is not None
 
 
 def _numbers(column: pd.Series) -> np.ndarray:

@@ -16,6 +16,7 @@ _DATE = re.compile(
     |\d{{4}}\s?Q[1-4]|Q[1-4]\s?\d{{4}}|\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}T\d{{4,6}}Z?""",
     re.IGNORECASE | re.VERBOSE,
 )
+DOCUMENT = "-DOCSTART-"  # of CoNLL-2003: in the first cell of a line that begins a document and is no token
 MISSING = re.compile(
     r"\W+|_+|#\w+[/!?]*\w*[!?]?|(?i:n\.?/?a\.?|none|null|nil|nan|missing|unknown|undefined|no ?data|not available|empty|void"
     r"|k\.? ?a\.?|n\.? ?v\.?|n\.? ?d\.?|n\.? ?b\.?|s\.? ?o\.?|keine angabe|fehlt|inconnu|sin datos)"

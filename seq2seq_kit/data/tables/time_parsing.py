@@ -59,7 +59,7 @@ def parse(
                 break
     cells = column.dropna()
     if form is None and not all_with_offset(column):
-        told = cells.astype("str").str.strip().str.contains(_OFFSET, regex=True)
+        told = with_offset(column)
         some, none = (next(iter(cells[of]), "(none)") for of in (told, ~told))
         said = f"some timestamps have an offset from UTC and others none, such as {some} and {none}"
         advice = "write all of them in UTC, or all without a zone"
@@ -87,8 +87,14 @@ def _parsed(column: pd.Series, form: str | None, day_first: bool | None, *, utc:
     return times
 
 
+def with_offset(column: pd.Series) -> pd.Series:
+    """Whether each of the times that are there says how far it is from UTC."""
+    cells = column.dropna()
+    if pd.api.types.infer_dtype(cells) != "string":
+        return cells.map(lambda cell: getattr(cell, "tzinfo", None) is not None).astype("bool")
+    return cells.astype("str").str.strip().str.contains(_OFFSET, regex=True)
+
+
 def all_with_offset(column: pd.Series) -> bool:
     """Whether each time says how far it is from UTC."""
-    if pd.api.types.infer_dtype(column, skipna=True) != "string":
-        return all(getattr(cell, "tzinfo", None) is not None for cell in column.dropna())
-    return bool(column.dropna().astype("str").str.strip().str.contains(_OFFSET, regex=True).all())
+    return bool(with_offset(column).all())

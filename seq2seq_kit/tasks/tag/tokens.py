@@ -20,6 +20,7 @@ from seq2seq_kit.data.sequences.ragged import Field, Ragged
 from seq2seq_kit.data.sequences.texts import read_texts, split_by_hash
 from seq2seq_kit.data.sequences.vocabulary import PADDING, Vocabulary
 from seq2seq_kit.data.tables.cells import require_columns
+from seq2seq_kit.data.tables.dialect_words import DOCUMENT
 from seq2seq_kit.data.tables.names import read_names
 from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.data.tables.splits import PARTS, joined_parts
@@ -31,7 +32,6 @@ SEQUENCE = "sequence"  # column of the sequences' numbers in a frame that was re
 # First and last characters of a long token that are read: a suffix tells more of the part of speech than a prefix.
 _HEAD, _TAIL = 6, 10
 CHARACTERS = _HEAD + _TAIL
-_DOCUMENT = "-DOCSTART-"  # the first cell of a line that begins a document
 
 
 def read_lines(path: str | Path, names: Sequence[str], *, blanks: bool = False) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def read_lines(path: str | Path, names: Sequence[str], *, blanks: bool = False) 
     width, number, fresh = 0, 0, True
     for line, content in enumerate(text.split("\n"), start=1):
         cells = (content.split() or [""]) if blanks else content.split("\t")
-        if cells == [""] or cells[0] == _DOCUMENT:
+        if cells == [""] or cells[0] == DOCUMENT:
             fresh = True
             continue
         if content.startswith("# ") and fresh:
