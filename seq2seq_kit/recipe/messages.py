@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticUndefined
 
 from seq2seq_kit.errors import Problem, RecipeError
+from seq2seq_kit.recipe.other_names import KEYS_OF
 from seq2seq_kit.recipe.section import Tree
 
 # A message for each of pydantic's error types that needs no more than the value received.
@@ -166,12 +167,15 @@ def _did_you_mean(loc: Sequence[int | str], schema: type[BaseModel]) -> str:
             continue
         annotation = inner.model_fields[section].annotation
         inner = model_in(annotation) or schema
+    leaves = [(key, key.split(".")[-1]) for key in all_keys(schema)]
+    called = [key for word in KEYS_OF.get(wrong.lower(), ()) for key, leaf in leaves if leaf == word]
     near = get_close_matches(wrong, inner.model_fields, n=1)
-    if near:
-        return f"; did you mean {'.'.join([*sections, near[0]])}?"
-    elsewhere = [key for key in all_keys(schema) if key.split(".")[-1] == wrong]
-    if elsewhere:
+    meant = [key for key in called if key.split(".")[:-1] == sections] or [".".join([*sections, *near])] * bool(near)
+    elsewhere = [key for key, leaf in leaves if leaf == wrong]
+    if not meant and elsewhere:
         return f"; it belongs to {elsewhere[0]}"
+    if meant or called:
+        return f"; did you mean {' or '.join(meant or called)}?"
     return f"; known here: {', '.join(inner.model_fields)}"
 
 

@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from seq2seq_kit.errors import RecipeError
+from seq2seq_kit.recipe.messages import all_keys
+from seq2seq_kit.recipe.other_names import KEYS_OF
 from seq2seq_kit.tasks import TASKS
+from seq2seq_kit.tasks.registry import SPECS
 from tests.conftest import autoencode_recipe, forecast_recipe, next_step_recipe, whole_recipe
 from tests.untyped import load_recipe, parse_recipe
 
@@ -136,6 +139,37 @@ def test_a_wrong_scaling_of_one_column_is_one_problem() -> None:
 )
 def test_an_unknown_key_comes_with_a_hint(key: str, said: str) -> None:
     assert _problems(forecast_recipe() | {key: {}}) == {key: ("unknown_key", said)}
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "meant"),
+    [
+        ("data", "horizon", "data.output_steps"),
+        ("data", "input_chunk_length", "data.input_steps"),
+        ("data", "freq", "data.every"),
+        ("data", "date", "data.time"),
+        ("data", "unique_id", "data.series"),
+        ("data", "futr_exog_list", "data.known_future"),
+        ("model", "units", "model.encoder_units"),
+        ("model", "Hidden_Size", "model.encoder_units"),
+        ("training", "lr", "training.learning_rate"),
+        ("training", "n_epochs", "training.epochs"),
+        ("training", "step_size", "training.learning_rate"),
+        ("data", "step_size", "data.every"),
+        ("training", "early_stopping", "training.patience"),
+        ("data", "lr", "training.learning_rate"),  # of another section
+    ],
+)
+def test_what_other_libraries_call_a_key_leads_to_it(section: str, key: str, meant: str) -> None:
+    values = forecast_recipe()
+    values[section][key] = 3
+    found = _problems(values)[f"{section}.{key}"]
+    assert found == ("unknown_key", f"unknown key; did you mean {meant}?")
+
+
+def test_names_of_other_libraries_lead_to_keys_that_there_are() -> None:
+    known = {key.split(".")[-1] for spec in SPECS for key in all_keys(spec.recipe)}
+    assert {key for keys in KEYS_OF.values() for key in keys} <= known
 
 
 def test_a_key_of_the_other_task_is_unknown() -> None:
