@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.tables.local_times import stretches
+from seq2seq_kit.data.tables.local_times import of_one_series, stretches
 from seq2seq_kit.data.tables.time_parsing import all_with_offset
 from seq2seq_kit.data.tables.time_texts import with_offsets
 from seq2seq_kit.data.tables.timestamps import read_times
@@ -58,6 +58,7 @@ def zone_of_changes(times: pd.DatetimeIndex) -> str | None:
     """The zone of times without one, where an hour is there twice in autumn; None where no hour is."""
     if len(times) > 1 and times[0] > times[-1] and (np.diff(times.asi8) <= 0).mean() > _MOSTLY:
         times = times[::-1]
+    times = of_one_series(times) if len(times) else times
     parts = [times[first:end] for first, end in stretches(times)]
     found = [_repeated(part) for part in parts]
     twice = pd.DatetimeIndex(found[0].append(found[1:]))

@@ -1,5 +1,6 @@
 """Times of a local clock as instants: an hour that clocks repeat is told apart by the order of the rows."""
 
+from datetime import tzinfo
 from itertools import pairwise
 
 import numpy as np
@@ -10,15 +11,59 @@ _MOSTLY = 0.9
 
 
 def localize(times: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
-    """Times without a zone on the clock of `zone`; rows may stand newest first, and series below each other.
+    """Times without a zone on the clock of `zone`; rows may stand newest first, series below each other or row by row.
+
+    Where all are midnights they are dates: of a midnight that the clock skips the first time of that day is meant, of one
+    that it has twice the first.
 
     Raises:
         ValueError: A time is none of that clock, or nothing tells in which of two equal hours it is.
     """
     if _is_newest_first(times):
         return localize(times[::-1], zone)[::-1]
-    parts = [times[first:end].tz_localize(zone, ambiguous="infer") for first, end in stretches(times)]
+    there = times.dropna()
+    if there.nunique() > 1 and bool((there == there.normalize()).all()):
+        return on_the_clock(times, zone)
+    skipped = times[(on_the_clock(times, zone).tz_localize(None) != times) & times.notna()]
+    if len(skipped):
+        raise ValueError(f"{skipped[0]} is a time that the clock skips")
+    parts = [_in_order(times[first:end], zone) for first, end in stretches(times)]
     return pd.DatetimeIndex(parts[0].append(parts[1:])) if len(parts) > 1 else parts[0]
+
+
+def on_the_clock(local: pd.DatetimeIndex, zone: str | tzinfo) -> pd.DatetimeIndex:
+    """Local times with their zone: of an hour that there is twice the first one, for one that there is not the next there is."""
+    return local.tz_localize(zone, ambiguous=np.ones(len(local), dtype=bool), nonexistent="shift_forward")
+
+
+def _in_order(times: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
+    """Times in order, of several series row by row: an hour that there is twice has twice as many rows, the first ones first."""
+    if not len(times):
+        return times.tz_localize(zone)
+    runs, counts = _runs(times)
+    twice = np.asarray(runs.tz_localize(zone, ambiguous="NaT").isna()) & np.asarray(runs.notna())
+    usual = 1 if twice.all() else int(np.median(counts[~twice]))
+    halved = twice & (counts == 2 * usual)
+    counts = np.repeat(np.where(halved, usual, counts), 1 + halved)
+    try:
+        told = runs.repeat(1 + halved).tz_localize(zone, ambiguous="infer")
+    except ValueError:
+        raise ValueError(
+            f"nothing tells which one is meant of the two that the clock has of {runs[twice][0]}"
+        ) from None
+    return told.repeat(counts)
+
+
+def of_one_series(times: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Of times in order, of several series row by row, those of one; twice where a time has twice as many rows as others."""
+    runs, counts = _runs(times)
+    return runs.repeat(1 + (counts == 2 * np.median(counts)))
+
+
+def _runs(times: pd.DatetimeIndex) -> tuple[pd.DatetimeIndex, np.ndarray]:
+    """Times that differ from the one before, and how many rows have each; of one row at least."""
+    firsts = np.flatnonzero(np.concatenate([[True], times.asi8[1:] != times.asi8[:-1]]))
+    return times[firsts], np.diff(firsts, append=len(times))
 
 
 def stretches(times: pd.DatetimeIndex) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.tables.holiday_dates import holiday_dates
+from seq2seq_kit.data.tables.local_times import on_the_clock
 from seq2seq_kit.recipe.time_fields import ROWS
 
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -118,7 +119,7 @@ class Every:
             counted = (_days(local) - np.datetime64(_MONDAY, "D")).astype(np.int64)
             starts = _days(local) - counted % (self.seconds // 86400)
         found = pd.DatetimeIndex(starts).as_unit(times.unit)
-        return found if times.tz is None else _on_the_clock(found, times.tz)
+        return found if times.tz is None else on_the_clock(found, times.tz)
 
     def _later(self, times: pd.DatetimeIndex, place: int, steps: np.ndarray) -> pd.DatetimeIndex:
         if self.fixed:
@@ -146,7 +147,7 @@ class Every:
                 day = np.minimum(usual, last)
             found = first + pd.to_timedelta(day - 1, unit="D") + (start - start.normalize())
         found = found.as_unit(times.unit)
-        return found if times.tz is None else _on_the_clock(found, times.tz)
+        return found if times.tz is None else on_the_clock(found, times.tz)
 
     @property
     def _holidays(self) -> np.ndarray:
@@ -185,13 +186,8 @@ def _local(times: pd.DatetimeIndex) -> pd.DatetimeIndex:
         return times
     shown = times.tz_localize(None)
     midnight = shown.normalize()
-    put_off = (shown != midnight) & (_on_the_clock(midnight, times.tz) == times)
+    put_off = (shown != midnight) & (on_the_clock(midnight, times.tz) == times)
     return midnight.where(put_off, shown) if put_off.any() else shown
-
-
-def _on_the_clock(local: pd.DatetimeIndex, zone: tzinfo) -> pd.DatetimeIndex:
-    """Local times with their zone: of an hour that there is twice the first one, for one that there is not the next there is."""
-    return local.tz_localize(zone, ambiguous=np.ones(len(local), dtype=bool), nonexistent="shift_forward")
 
 
 def _month_ends(local: pd.DatetimeIndex) -> np.ndarray:

@@ -247,7 +247,7 @@ def _read_as(times: pd.DatetimeIndex, zone: str, time: str, origin: str) -> pd.D
     except ValueError as error:
         raise DataError(
             f"{origin}, column {time}: not every time is one of the clock in {zone} (data.time_zone): {error}. "
-            "Rows of the hour that "
-            "clocks repeat in autumn must stand in order; correct the times, or write them in UTC",
+            "Rows of the hour that clocks repeat in autumn must stand in order, or each series by itself; correct the times, "
+            "or write them in UTC",
             code="invalid_local_time",
         ) from None
