@@ -9,6 +9,11 @@ from seq2seq_kit.errors import DataError
 _MOST_LABELS = 200  # different ones, for a column to be one of labels
 _REPEATS = 5  # rows that a label has at least, on average
 _LONG = 12  # letters of a text from which it is read by words, where it has spaces
+_SPELLED = (
+    24  # letters up to which words are spelled out, where the answer is one of letters or words are new all the time
+)
+_A_SOUND = 2  # letters of a word up to which words are the letters of a text, such as phonemes
+_NEW = 0.01  # share of words that the half before has not
 _ROWS_A_PASS = 200_000  # rows times epochs that two minutes hold
 
 
@@ -17,7 +22,10 @@ def task_of_texts(source: Source, target: list[str]) -> str | None:
     if source.lines:
         return "tag"
     texts = _texts(source.frame)
-    if not texts or _numbers(source.frame) or any(_is_time(source.frame[name]) for name in texts):
+    if not texts or _numbers(source.frame):
+        return None
+    timed = [name for name in texts if _is_time(source.frame[name])]
+    if timed and not (len(texts) == 2 == source.frame.shape[1] and _same_days(source.frame, texts)):
         return None
     labels = [name for name in texts if _is_label(source.frame[name])]
     if len(texts) == 2 and not labels:
@@ -94,17 +102,23 @@ def draft_translate(source: Source, target: list[str], notes: Notes) -> dict[str
         DataError: The table has no two columns of texts.
     """
     texts = _texts(source.frame)
-    to = target[0] if target else (texts[-1] if texts else "")
+    free = [name for name in texts if not _is_label(source.frame[name])]
+    to = target[0] if target else ((free if len(free) > 1 else texts) or [""])[-1]
     others = [name for name in texts if name != to]
     if not others or to not in texts:
         _refuse(source, "two columns of texts")
-    notes.say("source_column", f"{others[0]} is read and {to} written: the order of the columns; another one: --target")
-    levels = {name: _level(source.frame[name]) for name in (others[0], to)}
-    notes.say("level", "token: what stands between spaces; char: letters, where texts are single words")
-    data = dict(source.keys) | {"source_column": others[0], "target_column": to, "level": levels[others[0]]}
-    data |= ({"target_level": levels[to]} if levels[to] != levels[others[0]] else {}) | {
-        "split": {"val": 0.1, "test": 0.1}
-    }
+    of = next((name for name in others if name in free), others[0])
+    notes.say("source_column", f"{of} is read and {to} written: the order of the columns; another one: --target")
+    read, written = _level(source.frame[of]), _level(source.frame[to])
+    if _is_spelled(source.frame[of]) and (written == "char" or _has_new_words(source.frame[of])):
+        read = "char"
+    if read == "char" and _is_spelled(source.frame[to]) and _has_new_words(source.frame[to]):
+        written = "char"
+    notes.say(
+        "level", "token: what stands between spaces; char: letters, where texts are short and words are new or copied"
+    )
+    data = dict(source.keys) | {"source_column": of, "target_column": to, "level": read}
+    data |= ({"target_level": written} if written != read else {}) | {"split": {"val": 0.1, "test": 0.1}}
     model = {
         "embedding_dim": 48,
         "encoder_units": [64],
@@ -168,6 +182,29 @@ def in_blocks(column: pd.Series) -> bool:
     return bool(1 < kinds < len(cells) and 1 + int((cells[1:] != cells[:-1]).sum()) == kinds)
 
 
+def _same_days(frame: pd.DataFrame, texts: list[str]) -> bool:
+    """Whether two columns tell the same days in two ways, which is a translation and no table of times."""
+    read = [pd.to_datetime(frame[name].head(50), errors="coerce", format="mixed", utc=True) for name in texts]
+    return bool((read[0].dt.normalize() == read[1].dt.normalize()).mean() > 0.5)
+
+
+def _is_spelled(column: pd.Series) -> bool:
+    """Whether texts are so short that they can be read letter by letter, and their words are more than a letter or a sound."""
+    cells = column.dropna().astype("str").head(1_000)
+    words = cells.str.split().explode().dropna()
+    return bool(len(words) and cells.str.len().mean() <= _SPELLED and words.str.len().mean() > _A_SOUND)
+
+
+def _has_new_words(column: pd.Series) -> bool:
+    """Whether later texts have words that the earlier ones have not."""
+    cells = column.dropna().astype("str").head(20_000)
+    words = [part.str.split().explode().dropna() for part in (cells[: len(cells) // 2], cells[len(cells) // 2 :])]
+    return bool((~words[1].isin(set(words[0]))).mean() > _NEW)
+
+
 def _level(column: pd.Series) -> str:
     cells = column.dropna().astype("str").head(1_000)
-    return "token" if cells.str.strip().str.contains(" ").mean() > 0.5 and cells.str.len().mean() > _LONG else "char"
+    words = cells.str.split().explode().dropna()
+    by_words = cells.str.strip().str.contains(" ").mean() > 0.5
+    sounds = len(words) and words.str.len().mean() <= _A_SOUND
+    return "token" if by_words and (sounds or cells.str.len().mean() > _LONG) else "char"

@@ -1,0 +1,79 @@
+"""Drafts of translations: which column is read and which is written, by words or by letters."""
+
+import random
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from seq2seq_kit import draft_recipe
+from seq2seq_kit.errors import DataError
+
+SOUNDS = {"a": "AH", "b": "B", "c": "K", "d": "D", "e": "EH", "f": "F"}
+ITEMS = ["house", "river", "garden", "window", "teacher", "market", "bridge", "summer"]
+
+
+def dates() -> pd.DataFrame:
+    days = pd.Series(pd.date_range("1970-01-01", periods=1_200, freq="9D")).sample(frac=1, random_state=0)
+    return pd.DataFrame({"human": days.dt.strftime("%-d %B %Y"), "iso": days.dt.strftime("%Y-%m-%d")})
+
+
+def words() -> pd.DataFrame:
+    rng = random.Random(0)
+    made = sorted({"".join(rng.choices("abcdef", k=rng.randint(3, 8))) for _ in range(900)})
+    rng.shuffle(made)
+    return pd.DataFrame({"word": made, "sounds": [" ".join(SOUNDS[letter] for letter in word) for word in made]})
+
+
+def commands() -> pd.DataFrame:
+    rng = random.Random(0)
+    verbs, ways = ["walk", "run", "jump", "look", "turn", "sit"], ["left", "right", "twice", "up", "down", "thrice"]
+    said = [f"{rng.choice(verbs)} {rng.choice(ways)} {rng.choice(ways)}" for _ in range(600)]
+    return pd.DataFrame({"said": said, "does": [each.upper().replace("TWICE", "DO DO") for each in said]})
+
+
+def sentences() -> pd.DataFrame:
+    rng = random.Random(0)
+    pairs = [[rng.choice(ITEMS) for _ in range(6)] for _ in range(600)]
+    return pd.DataFrame(
+        {"en": [" the ".join(each) for each in pairs], "de": [" das ".join(each[::-1]) for each in pairs]}
+    )
+
+
+def names() -> pd.DataFrame:
+    rng = random.Random(0)
+    pairs = [(f"{rng.choice('ABCDE')}nna", f"M{rng.randrange(10**5)}er") for _ in range(600)]
+    return pd.DataFrame({"full": [f"{a} {b}" for a, b in pairs], "short": [f"{b}, {a[0]}." for a, b in pairs]})
+
+
+@pytest.mark.parametrize(
+    ("frame", "read", "written"),
+    [
+        (dates(), "char", "char"),
+        (words(), "char", "token"),
+        (words()[["sounds", "word"]], "token", "char"),
+        (commands(), "token", "token"),
+        (sentences(), "token", "token"),
+        (names(), "char", "char"),
+    ],
+    ids=["dates", "words to sounds", "sounds to words", "commands", "sentences", "names"],
+)
+def test_short_texts_are_spelled_and_sentences_read_by_words(frame: pd.DataFrame, read: str, written: str) -> None:
+    data: Any = draft_recipe(frame, task="translate").recipe["data"]
+    assert (data["source_column"], data["target_column"]) == tuple(frame.columns)
+    assert (data["level"], data.get("target_level", data["level"])) == (read, written)
+
+
+def test_a_column_of_few_values_is_neither_read_nor_written() -> None:
+    frame = names().assign(kind=["one", "two", "three"] * 200)[["kind", "full", "short"]]
+    for columns in (["kind", "full", "short"], ["full", "kind", "short"], ["full", "short", "kind"]):
+        data: Any = draft_recipe(frame[columns], task="translate").recipe["data"]
+        assert (data["source_column"], data["target_column"]) == ("full", "short")
+
+
+def test_days_told_in_two_ways_are_a_translation_and_a_clock_beside_texts_is_none() -> None:
+    assert draft_recipe(dates()).recipe["task"] == "translate"
+    assert draft_recipe(dates()[["iso", "human"]]).recipe["task"] == "translate"
+    log = dates().assign(human=[f"line {row} of a log" for row in range(1_200)])[["iso", "human"]]
+    with pytest.raises(DataError):
+        draft_recipe(log)
