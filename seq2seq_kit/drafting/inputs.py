@@ -1,5 +1,6 @@
 """What a forecast reads beside its targets: columns that help, words as categories, what is known ahead, what series share."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -91,10 +92,8 @@ def choose_inputs(
         read.inputs += [name] if is_help(gain) else []
         if is_help(told - max(gain, 0.0)):
             key = "data.known_future and data.categories" if name in words else "data.known_future"
-            said = (
-                f"{name} known ahead, as a plan is, lowers the error by {told:.1%}: if it is, draft with --known {name}"
-            )
-            notes.say("inputs", f"{said}, or name it in {key}")
+            said = f"{name} known ahead, as a plan is, lowers the error by {told:.1%}"
+            notes.say("inputs", f"{said}: if it is, draft with --known {shlex.quote(name)}, or name it in {key}")
     if known:
         notes.say("known_future", f"as told; `predict` needs {listed(list(known))} for the steps ahead")
         read.known = list(known)

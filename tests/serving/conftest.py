@@ -96,7 +96,9 @@ def export_untrained(folder: Path) -> Path:
     bundle = untrained(recipe, frame)
     job = open_job(parse_recipe(recipe), frame).seen_by(bundle)
     assert isinstance(job, WindowJob)
-    bundle = bundle.fit_intervals(job.prepared, [80]).calibrate(hourly_frame(400, seed=1))
+    usual = hourly_frame(400, seed=1)
+    usual = usual.assign(time=usual.time + pd.Timedelta(days=364))  # behind the training
+    bundle = bundle.fit_intervals(job.prepared, [80]).calibrate(usual)
     bundle.export(folder / "out", frame=frame)
     return folder / "out"
 
