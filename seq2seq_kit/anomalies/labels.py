@@ -19,6 +19,7 @@ from seq2seq_kit.data.windows.ahead import style_of, treatment_of
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Table as Section
 
+_DAY = 24 * 60 * 60 * 10**9 - 1  # nanoseconds, to the last one of a day
 _TRUTHS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
 
 
@@ -136,6 +137,8 @@ def _rows_in_intervals(written: pd.DataFrame, table: Table, data: Section, origi
         written = written.reset_index(drop=True)
     series = _series_of(written, table, data.series_columns, origin)
     starts, ends = (_places(written[name], name, table, data, origin) for name in ("start", "end"))
+    if table.times is not None and len(written) and bool(_are_dates(written["end"])):
+        ends = ends + _DAY  # the day that is named belongs to the interval
     _refuse_reversed(written, starts, ends, origin)
     _refuse_overlap(written, series, starts, ends, origin)
     flags = np.zeros(len(table.values), dtype=bool)
@@ -184,6 +187,11 @@ def _places(column: pd.Series, name: str, table: Table, data: Section, origin: s
             code="invalid_label",
         )
     return numbers.to_numpy(dtype=np.int64)
+
+
+def _are_dates(column: pd.Series) -> bool:
+    """Whether ends are written as days, without a time of day."""
+    return pd.api.types.infer_dtype(column) == "string" and not column.str.contains(":").any()
 
 
 def _clock(table: Table, first: int, end: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The verb that drafts a recipe for a table: it prints each decision with its reason and writes the file."""
 
 import argparse
+import shlex
 from pathlib import Path
 
 from seq2seq_kit.cli import verbs
@@ -35,7 +36,12 @@ def init(options: argparse.Namespace) -> int:
         raise ArgumentError(
             f"cannot write {out}: {error.strerror}. Name another file with --out", code="invalid_option"
         ) from None
-    print(f"wrote {out}", *([] if options.train else [f"train it: seq2seq-kit train {out}"]), sep="\n", flush=True)
+    print(
+        f"wrote {out}",
+        *([] if options.train else [f"train it: seq2seq-kit train {shlex.quote(str(out))}"]),
+        sep="\n",
+        flush=True,
+    )
     if not options.train:
         return 0
     options.recipe, options.overrides = str(out), []

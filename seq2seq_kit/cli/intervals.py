@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.text import printable
@@ -47,7 +48,7 @@ def calibrate(options: argparse.Namespace) -> None:
     made = calibrating.calibrate(bundle, levels=options.levels, data=options.data, out=options.out)
     assert made.intervals is not None
     print(f"calibrated on {made.intervals.windows:,} windows, written to {options.out}")
-    print(printable(f"  seq2seq-kit predict {options.out} --data new.csv --out predict.csv"))
+    print(printable(f"  seq2seq-kit predict {shlex.quote(options.out)} --data new.csv --out predict.csv"))
 
 
 def update(options: argparse.Namespace) -> None:

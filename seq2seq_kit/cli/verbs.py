@@ -231,7 +231,10 @@ def _write_best(options: argparse.Namespace) -> None:
     if options.out is None:
         sys.stdout.write(found.text)
     else:
-        print(f"{found.said}, written to {options.out}\ntrain it: seq2seq-kit train {options.out}", file=sys.stderr)
+        print(
+            f"{found.said}, written to {options.out}\ntrain it: seq2seq-kit train {shlex.quote(options.out)}",
+            file=sys.stderr,
+        )
 
 
 def _print_evaluation(console: Console, board: Board) -> None:

@@ -19,6 +19,7 @@ from seq2seq_kit.errors import ArgumentError, DataError, Problem
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.recipe.loading import Overrides, pairs_of, with_pairs
 from seq2seq_kit.recipe.messages import did_you_mean
+from seq2seq_kit.recipe.time_rules import wrong_format
 from seq2seq_kit.tasks.registry import parse_recipe, recipe_class
 from seq2seq_kit.validation import validate
 
@@ -109,6 +110,9 @@ def draft_recipe(
         near = did_you_mean(task, tasks, otherwise="")
         raise ArgumentError(f"task must be {', '.join(tasks)}. Received: {task!r}{near}", code="invalid_task")
     pairs = pairs_of(given)
+    form = dict(pairs).get("data.time_format")
+    if isinstance(form, str) and (said := wrong_format(form)):
+        raise ArgumentError(f"data.time_format {said}", code="invalid_time_format")
     try:
         return _drafted(
             frame, task, _names("target", target), ahead, _names("series", series), _names("known", known), pairs, notes

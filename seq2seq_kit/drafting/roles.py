@@ -1,6 +1,8 @@
 """What each column of a table is: a measured number, a truth value, a category, an id, a constant, empty."""
 
+import json
 import re
+import shlex
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,9 +134,10 @@ def told_slips(column: pd.Series) -> str:
     there = np.flatnonzero(column.notna().to_numpy())
     row, cell = int(there[wrong.to_numpy()][0]) + 1, str(known[wrong].iloc[0])[:40]
     more = f" (and {count - 1:,} more such cells)" if count > 1 else ""
+    named = shlex.quote(f"data.format.missing_words={json.dumps([cell], ensure_ascii=False)}")
     return (
         f"{len(known) - count:,} of its {len(known):,} cells are numbers, and {cell!r} in row {row:,}{more} is none. Correct "
-        f"{'it' if count == 1 else 'them'}; or, where that stands for a missing value, name it: --set data.format.missing_words"
+        f"{'it' if count == 1 else 'them'}; or, where that stands for a missing value, name it: --set {named}"
     )
 
 

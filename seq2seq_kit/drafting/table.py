@@ -1,6 +1,7 @@
 """A table as a draft sees it: source, clock, series, step and the roles of its columns, found once."""
 
 import re
+import shlex
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -196,10 +197,13 @@ def _refuse_series_in_rows(frame: pd.DataFrame, origin: str) -> None:
     steps = [name for name in numbers if re.search(r"\d+$", name) and frame[name].notna().any()]
     if len(steps) >= _LEAST_STEPS and texts and _count_up(steps) and _name_each_row(frame, texts):
         others = [str(name) for name in frame.columns if name not in steps]
+        ids = next(texts[:most] for most in range(1, len(texts) + 1) if not frame.duplicated(texts[:most]).any())
+        options = f" with --series {' '.join(map(shlex.quote, ids))}" if len(ids) > 1 else ""
         raise DataError(
             f"{origin}: each row is a series, its steps are {len(steps):,} columns, {steps[0]} to {steps[-1]}. Expected a row "
             f"for each series and step. Turn it: frame.melt({others}, var_name='step').dropna(subset='value')"
-            f".sort_values({texts[0]!r}, kind='stable').to_csv('long.csv', index=False), then draft for long.csv",
+            f".sort_values({ids if len(ids) > 1 else ids[0]!r}, kind='stable').to_csv('long.csv', index=False), then draft for "
+            f"long.csv{options}",
             code="series_in_rows",
         )
     if len(numbers) < _LEAST_STEPS or len(numbers) < len(frame.columns) - 3:

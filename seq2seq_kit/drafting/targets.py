@@ -1,6 +1,7 @@
 """Which columns are forecast: the named ones, or the best guess with its reason."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,6 +69,7 @@ def choose_targets(
             code="nothing_to_draft",
         )
     if len(numbers) == 1:
+        _refuse_broken(frame, numbers, numbers[0], origin)
         notes.say("targets", f"{numbers[0]} is the only column of numbers")
         return Targets(numbers)
     numbers, codes = _measured(frame, numbers)
@@ -124,6 +126,19 @@ def _measured(frame: pd.DataFrame, numbers: list[str]) -> tuple[list[str], list[
 def _is_code(column: pd.Series, name: str) -> bool:
     whole = bool((column.dropna() % 1 == 0).all())
     return bool(_PLACE.search(name)) or (whole and column.nunique() <= _MOST_CODES and bool(_CODE.search(name)))
+
+
+def _refuse_broken(frame: pd.DataFrame, numbers: list[str], chosen: str, origin: str) -> None:
+    """Refuses to choose a target where a column with a few cells that are no numbers is called as one at least as well."""
+    for name in (str(each) for each in frame.columns):
+        if name not in numbers and _rank(name) <= _rank(chosen) and (slips := told_slips(frame[name])):
+            said = f"{slips.rstrip('.')}. Or choose the target yourself: --target {shlex.quote(chosen)}"
+            raise DataError(f"{origin}, column {name}: {said}", code="not_a_number")
+
+
+def _rank(name: str) -> int:
+    """How well a column is called as a target, 0 the best."""
+    return next((place for place, called in enumerate(_NAMES) if re.search(called, name, re.I)), len(_NAMES))
 
 
 def _refuse(frame: pd.DataFrame, name: str, numbers: list[str], origin: str) -> None:

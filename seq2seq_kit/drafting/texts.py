@@ -1,5 +1,7 @@
 """Recipes on texts: what shows that a table is one of texts, and what the recipes say."""
 
+import re
+
 import pandas as pd
 
 from seq2seq_kit.drafting.notes import Notes, listed
@@ -7,12 +9,17 @@ from seq2seq_kit.drafting.source import Source
 from seq2seq_kit.errors import DataError
 
 _MOST_LABELS = 200  # different ones, for a column to be one of labels
+_MOST_NUMBERED = 20  # labels that are numbers
+_CALLED_A_LABEL = re.compile(
+    r"(?i:.*(label|class|target|sentiment|polarity|stars|rating|score|category|spam|toxic|topic).*|y|is_\w+)"
+)
 _REPEATS = 5  # rows that a label has at least, on average
 _LONG = 12  # letters of a text from which it is read by words, where it has spaces
 _SPELLED = (
     24  # letters up to which words are spelled out, where the answer is one of letters or words are new all the time
 )
 _A_SOUND = 2  # letters of a word up to which words are the letters of a text, such as phonemes
+_PAIR = 2  # texts of a translation
 _NEW = 0.01  # share of words that the half before has not
 _ROWS_A_PASS = 200_000  # rows times epochs that two minutes hold
 
@@ -24,6 +31,8 @@ def task_of_texts(source: Source, target: list[str]) -> str | None:
     texts = _texts(source.frame)
     if not texts or _numbers(source.frame):
         return None
+    if _numbered_labels(source.frame, texts):
+        return "classify"
     timed = [name for name in texts if _is_time(source.frame[name])]
     if timed and not (len(texts) == 2 == source.frame.shape[1] and _same_days(source.frame, texts)):
         return None
@@ -80,6 +89,7 @@ def draft_classify(source: Source, target: list[str], notes: Notes) -> dict[str,
     """
     texts = _texts(source.frame)
     labels = target or [name for name in texts if _is_label(source.frame[name])]
+    labels = labels or _numbered_labels(source.frame, texts)
     others = [name for name in texts if name not in labels and not _is_time(source.frame[name])]
     if not labels or not others:
         _refuse(source, "a column of texts and one of few labels. Labels of rows of numbers: see docs/classify.md")
@@ -103,6 +113,8 @@ def draft_translate(source: Source, target: list[str], notes: Notes) -> dict[str
     """
     texts = _texts(source.frame)
     free = [name for name in texts if not _is_label(source.frame[name])]
+    if len(target) > 1 or (not target and len(free) > _PAIR):
+        _refuse(source, f"one column to write (--target COLUMN), of {listed(texts)}; the first of the others is read")
     to = target[0] if target else ((free if len(free) > 1 else texts) or [""])[-1]
     others = [name for name in texts if name != to]
     if not others or to not in texts:
@@ -114,9 +126,8 @@ def draft_translate(source: Source, target: list[str], notes: Notes) -> dict[str
         read = "char"
     if read == "char" and _is_spelled(source.frame[to]) and _has_new_words(source.frame[to]):
         written = "char"
-    notes.say(
-        "level", "token: what stands between spaces; char: letters, where texts are short and words are new or copied"
-    )
+    told = {"token": "by words, which stand between spaces", "char": "by letters"}
+    notes.say("level", f"{of} is read {told[read]}, {to} written {told[written]}")
     data = dict(source.keys) | {"source_column": of, "target_column": to, "level": read}
     data |= ({"target_level": written} if written != read else {}) | {"split": {"val": 0.1, "test": 0.1}}
     model = {
@@ -180,6 +191,15 @@ def in_blocks(column: pd.Series) -> bool:
     cells = column.to_numpy(dtype=object)
     kinds = column.nunique()
     return bool(1 < kinds < len(cells) and 1 + int((cells[1:] != cells[:-1]).sum()) == kinds)
+
+
+def _numbered_labels(frame: pd.DataFrame, texts: list[str]) -> list[str]:
+    """Columns of few whole numbers that are called as labels of texts are, beside texts of several words and no time."""
+    written = [name for name in texts if _level(frame[name]) == "token" and not _is_label(frame[name])]
+    if not written or any(_is_time(frame[name]) for name in texts):
+        return []
+    whole = [str(name) for name in frame.columns if pd.api.types.is_integer_dtype(frame[name])]
+    return [name for name in whole if _CALLED_A_LABEL.fullmatch(name) and 1 < frame[name].nunique() <= _MOST_NUMBERED]
 
 
 def _same_days(frame: pd.DataFrame, texts: list[str]) -> bool:

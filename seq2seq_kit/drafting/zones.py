@@ -21,6 +21,15 @@ _ZONES = (
     "Australia/Sydney",
     "Pacific/Auckland",
     "America/Sao_Paulo",
+    "America/Santiago",
+    "America/Asuncion",
+    "America/Havana",
+    "Africa/Cairo",
+    "Africa/Casablanca",
+    "Asia/Jerusalem",
+    "Asia/Beirut",
+    "Asia/Tehran",
+    "Australia/Lord_Howe",
 )
 _PARTS_OF_OFFSET = r"(?P<written>.*?)\s*(?:Z|(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?)\s*$"
 _MOSTLY = 0.9

@@ -13,7 +13,17 @@ from seq2seq_kit.data.tables.splits import CALIBRATION
 from seq2seq_kit.data.windows.prepare import Prepared
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.intervals.adaptive import RATE, at_levels, moved
-from seq2seq_kit.intervals.calibration import POINT, Predicts, errors_of, long_enough, require_calibration, scales_of
+from seq2seq_kit.intervals.calibration import (
+    POINT,
+    Predicts,
+    errors_of,
+    idle_series,
+    long_enough,
+    point_errors,
+    require_calibration,
+    scales_of,
+    without_idle,
+)
 from seq2seq_kit.intervals.conformal import Margins, needed
 from seq2seq_kit.intervals.prediction import DECILES, Prediction, as_prediction
 
@@ -64,7 +74,8 @@ class Intervals:
             prepared: The rows.
             predictors: By name.
             levels: In percent.
-            naive: MASE's denominators by series; where a series has none its training scale takes their place.
+            naive: MASE's denominators by series; of a series without one, which did not move in training, the mean error takes
+                their place, and no other series has its margins by such errors.
             kind: What becomes of a forecaster's own quantiles, where it has any: `quantile` leaves them, `cqr` moves them.
             part: Of the rows.
 
@@ -76,7 +87,14 @@ class Intervals:
         cells = these.shape.output_steps * len(prepared.columns.targets)
         picked = these.evenly(max(needed(max(levels)), _MOST_CELLS // cells))
         names, of = prepared.table.series, prepared.series_of(part, picked)
-        scale = scales_of(prepared, naive)
+        idle = idle_series(prepared, naive)
+        first = next(iter(predictors.values()))
+        errors = {
+            int(place): point_errors(prepared, part, first, picked[of == place])
+            for place in np.flatnonzero(idle.any(axis=1))
+            if (of == place).any()
+        }
+        scale, least = scales_of(prepared, naive, idle, errors), needed(max(levels))
         by = np.stack([scale[name] for name in names])[of][:, None, :]
         own = long_enough(these, names, max(levels))
         margins = {}
@@ -87,9 +105,11 @@ class Intervals:
                     scores.setdefault(level, []).append(off)
             joined = {level: np.concatenate(offs) / by for level, offs in scores.items()}
             if POINT in joined:
-                margins[name] = Margins.fit(joined[POINT], of, names, own, levels)
+                shared = without_idle(joined[POINT], idle[of], least)
+                margins[name] = Margins.fit(joined[POINT], of, names, own, levels, shared=shared)
             elif kind == "cqr":
-                margins[name] = Margins.adjust(list(joined.values()), of, names, own, list(joined), levels)
+                pool = [without_idle(each, idle[of], least) for each in joined.values()]
+                margins[name] = Margins.adjust(list(joined.values()), of, names, own, list(joined), levels, shared=pool)
             else:
                 shape = (len(joined), 1, these.shape.output_steps, len(prepared.columns.targets))
                 margins[name] = Margins(tuple(joined), (), np.zeros(shape))

@@ -16,8 +16,10 @@ from seq2seq_kit.intervals.prediction import Prediction, as_prediction
 
 Predicts = Callable[[Prepared, str, np.ndarray], np.ndarray | Prediction]
 
+_CHUNK = 4_096  # windows
 # In a bundle's info: the newest row of training and validation, and of training alone, by series.
 LEARNED_UNTIL, TRAINED_UNTIL = "learned_until", "trained_until"
+_LEAST_SCALE = 1e-9  # of the general scale
 POINT = -1.0  # in the place of a level: the errors of a forecast without quantiles of its own
 
 
@@ -57,14 +59,61 @@ def long_enough(these: Windows, names: Sequence[str], level: float) -> list[str]
     return [name for name, count in zip(names, counts, strict=True) if count >= needed(level)]
 
 
-def scales_of(prepared: Prepared, naive: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """A scale for each series and target: of its own, and known from the training rows."""
+def idle_series(prepared: Prepared, naive: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Which series did not move in training, an idle machine or a product that nobody buys, shape `(series, targets)` bool.
+
+    They have no denominator of MASE, whose unit their errors could have.
+    """
+    unknown = np.full(len(prepared.columns.targets), np.nan)
+    own = np.stack([naive.get(name, unknown) for name in prepared.table.series])
+    return ~(np.isfinite(own) & (own > 0))
+
+
+def scales_of(
+    prepared: Prepared, naive: Mapping[str, np.ndarray], idle: np.ndarray, errors: Mapping[int, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """A scale for each series and target: its own, known from the training rows; of an idle one its mean error.
+
+    Args:
+        prepared: The rows.
+        naive: MASE's denominators by series.
+        idle: See `idle_series`.
+        errors: Of idle series, by their positions: absolute errors on calibration windows, NaN where the truth is missing, shape
+            `(windows, steps, targets)`.
+    """
     found = {}
     for place, name in enumerate(prepared.table.series):
-        own = naive.get(name, np.full(len(prepared.columns.targets), np.nan))
-        usable = np.isfinite(own) & (own > 0)
-        found[name] = np.where(usable, own, np.abs(prepared.target_scale[place]))
+        general = np.abs(prepared.target_scale[place])
+        if not idle[place].any():
+            found[name] = naive[name]
+            continue
+        these = errors.get(place, np.zeros((0, 1, len(general)))).reshape(-1, len(general))
+        known = np.isfinite(these)
+        mean = np.where(known, these, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        of_errors = np.where(known.any(axis=0), np.maximum(mean, _LEAST_SCALE * general), general)
+        found[name] = np.where(idle[place], of_errors, naive.get(name, general))
     return found
+
+
+def point_errors(prepared: Prepared, part: str, predict: Predicts, windows: np.ndarray) -> np.ndarray:
+    """Absolute errors of a forecaster on some windows, shape `(windows, steps, targets)`."""
+    chunks = np.split(windows, range(_CHUNK, len(windows), _CHUNK))
+    return np.concatenate(
+        [np.abs(prepared.truth(part, each) - as_prediction(predict(prepared, part, each)).point) for each in chunks]
+    )
+
+
+def without_idle(scores: np.ndarray, idle: np.ndarray, least: int) -> np.ndarray:
+    """Scores of what series share: NaN for the idle ones, whose errors say nothing of the others, where enough are left.
+
+    Args:
+        scores: Shape `(windows, steps, targets)`.
+        idle: Of the series of each window, shape `(windows, targets)` bool.
+        least: Scores that each step and target must have.
+    """
+    found = np.where(idle[:, None, :], np.nan, scores)
+    enough = np.isfinite(found).sum(axis=0).min(axis=0) >= least
+    return np.where(enough, found, scores)
 
 
 def learned_of(prepared: Prepared) -> dict[str, dict[str, str]]:

@@ -81,6 +81,7 @@ class Margins:
         levels: Sequence[float],
         *,
         ladder: Sequence[float] = _LADDER,
+        shared: np.ndarray | None = None,
     ) -> Margins:
         """The margins of scores.
 
@@ -91,11 +92,12 @@ class Margins:
             own: Those that are long enough for margins of their own.
             levels: Asked for, in percent.
             ladder: Others that are kept where there are scores enough.
+            shared: The scores by which all other series have their margins; None: all.
 
         Raises:
             DataError: At some step too few scores are known for a level.
         """
-        ordered, kept_own = [np.sort(scores, axis=0)], []
+        ordered, kept_own = [np.sort(scores if shared is None else shared, axis=0)], []
         for name in own:
             these = np.sort(scores[of == list(names).index(name)], axis=0)
             if _fewest(these) >= needed(max(levels)):
@@ -115,6 +117,8 @@ class Margins:
         own: Sequence[str],
         levels: Sequence[float],
         asked: Sequence[float],
+        *,
+        shared: Sequence[np.ndarray],
     ) -> Margins:
         """How far each level's ends must move, outwards or (negative) inwards: conformalized quantile regression.
 
@@ -124,12 +128,14 @@ class Margins:
             of: As for `fit`; likewise `names` and `own`.
             levels: Of the quantiles that there are, ascending.
             asked: Those that must have scores enough; others that have not are left out.
+            shared: For each of `levels`, as of `fit`.
 
         Raises:
             DataError: At some step too few scores are known for a level.
         """
         made = [
-            cls.fit(each, of, names, own, asked, ladder=(level,)) for level, each in zip(levels, scores, strict=True)
+            cls.fit(each, of, names, own, asked, ladder=(level,), shared=of_all)
+            for level, each, of_all in zip(levels, scores, shared, strict=True)
         ]
         kept = [place for place, (level, each) in enumerate(zip(levels, made, strict=True)) if level in each.levels]
         widths = [made[place].widths[made[place].levels.index(levels[place])] for place in kept]

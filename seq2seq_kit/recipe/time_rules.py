@@ -11,6 +11,8 @@ from seq2seq_kit.recipe.time_fields import ISO_WEEK, QUARTER, ROWS, WORDS
 
 _OF_HOLIDAYS = ("holidays", "days_to_holiday")
 
+_DIRECTIVES = frozenset("aAwdbBmyYHIpMSfzZjUWcxXGuV%")  # those that Python reads
+
 
 def time_and_every_go_together(recipe: Written) -> Iterator[Problem]:
     data = recipe.data
@@ -26,6 +28,21 @@ def time_and_every_go_together(recipe: Written) -> Iterator[Problem]:
         yield Problem("data.calendar", said, "missing_key")
     if isinstance(time, list) and len(set(map(str, time))) < len(time):
         yield Problem("data.time", f"`time` names a column twice; name each once. Received: {time}", "duplicate_column")
+
+
+def wrong_format(form: str) -> str:
+    """What is wrong with a `time_format`; empty where nothing is."""
+    directives = re.findall(r"%.?", form)
+    if form in WORDS:
+        return ""
+    if unknown := [each for each in directives if each[1:] not in _DIRECTIVES]:
+        return f"must be written as in strftime, which has no {unknown[0]}; a quarter is `quarter`. Received: {form!r}"
+    if not {"%Y", "%y", "%G", "%x", "%c"} & {*directives}:
+        return (
+            f"must be {', '.join(WORDS)}, or be written as in strftime and have a year, such as '%d/%m/%Y %H:%M'"
+            f"{did_you_mean(form, WORDS)}. Received: {form!r}"
+        )
+    return ""
 
 
 def times_are_of_a_calendar(recipe: Written) -> Iterator[Problem]:
@@ -49,11 +66,7 @@ def times_are_of_a_calendar(recipe: Written) -> Iterator[Problem]:
             f"name{did_you_mean(zone, sorted(available_timezones()), otherwise='')}. Received: {zone}"
         )
         yield Problem("data.time_zone", said, "unknown_time_zone")
-    if isinstance(form, str) and form not in WORDS and not re.search(r"%[YyGsxcD]", form):
-        said = (
-            f"must be {', '.join(WORDS)}, or be written as in strftime and have a year, such as '%d/%m/%Y %H:%M'"
-            f"{did_you_mean(form, WORDS)}. Received: {form!r}"
-        )
+    if isinstance(form, str) and (said := wrong_format(form)):
         yield Problem("data.time_format", said, "invalid_time_format")
     time = data.get("time")
     if isinstance(time, list) and form in WORDS and len(time) > (2 if form in (ISO_WEEK, QUARTER) else 1):

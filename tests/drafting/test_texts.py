@@ -71,6 +71,25 @@ def test_a_column_of_few_values_is_neither_read_nor_written() -> None:
         assert (data["source_column"], data["target_column"]) == ("full", "short")
 
 
+def test_of_three_texts_the_one_to_write_is_asked_for() -> None:
+    frame = sentences().assign(source=[f"CC-BY {row} (somebody)" for row in range(600)])
+    with pytest.raises(DataError, match="--target COLUMN") as caught:
+        draft_recipe(frame, task="translate")
+    assert caught.value.code == "nothing_to_draft"
+    data: Any = draft_recipe(frame, task="translate", target=["de"]).recipe["data"]
+    assert (data["source_column"], data["target_column"]) == ("en", "de")
+    with pytest.raises(DataError, match="one column to write"):
+        draft_recipe(frame, task="translate", target=["de", "source"])
+
+
+@pytest.mark.parametrize("name", ["label", "stars", "is_spam"])
+def test_numbers_called_labels_beside_texts_are_classes(name: str) -> None:
+    frame = sentences()[["en"]].assign(**{"id": range(600), name: [row % 3 for row in range(600)]})
+    recipe = draft_recipe(frame).recipe
+    data: Any = recipe["data"]
+    assert (recipe["task"], data["text"], data["label"]) == ("classify", "en", name)
+
+
 def test_days_told_in_two_ways_are_a_translation_and_a_clock_beside_texts_is_none() -> None:
     assert draft_recipe(dates()).recipe["task"] == "translate"
     assert draft_recipe(dates()[["iso", "human"]]).recipe["task"] == "translate"

@@ -13,6 +13,7 @@ from seq2seq_kit.anomalies.comparison import DETECTOR, TITLES
 from seq2seq_kit.errors import ArgumentError, DataError, RecipeError
 from seq2seq_kit.judging import judge
 from seq2seq_kit.tasks import open_job
+from seq2seq_kit.tasks.judged import labels_of
 from seq2seq_kit.tasks.registry import parse_recipe
 from seq2seq_kit.tasks.whole.data import Sequences
 from seq2seq_kit.tasks.windows import WindowJob
@@ -93,6 +94,16 @@ def test_labels_of_a_file_and_of_a_column_are_the_same(tmp_path: Path) -> None:
     assert one is not None
     assert other is not None
     assert one.table().equals(other.table())
+
+
+@pytest.mark.parametrize(("end", "rows"), [("2024-01-30", 24), ("2024-01-30 00:00", 1), ("2024-01-31", 48)])
+def test_an_end_without_a_time_of_day_is_the_whole_day(end: str, rows: int, tmp_path: Path) -> None:
+    (tmp_path / "faults.csv").write_text(f"start,end\n2024-01-30,{end}\n", encoding="utf-8")
+    job = job_of(labels=str(tmp_path / "faults.csv"))
+    labelled = labels_of(job.recipe, job.source, job.prepared)
+    assert labelled is not None
+    first = 29 * 24
+    assert np.flatnonzero(labelled).tolist() == list(range(first, first + rows))
 
 
 def test_labels_change_nothing_but_figures() -> None:

@@ -81,6 +81,8 @@ def read_quarters(column: pd.Series) -> "pd.Series[pd.Timestamp]":
     cells = column.astype("str")
     front, behind = cells.str.extract(f"^{_YEAR_AND_QUARTER}$"), cells.str.extract(f"^{_QUARTER_AND_YEAR}$")
     year, quarter = front[0].fillna(behind[2]), front[1].fillna(behind[0]).fillna(behind[1])
+    if year.isna().all():
+        return pd.Series(pd.NaT, index=column.index)
     months = pd.to_numeric(quarter) * 3 - 2
     return pd.to_datetime(
         year + "-" + months.map("{:02.0f}".format, na_action="ignore"), format="%Y-%m", errors="coerce"

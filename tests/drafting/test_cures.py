@@ -1,0 +1,58 @@
+"""What a refused table's message says to paste does what it says."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seq2seq_kit import draft_recipe
+from seq2seq_kit.drafting.zones import zone_of_offsets
+from seq2seq_kit.errors import DataError, KitError
+
+
+def test_series_in_rows_are_turned_into_rows_of_each_series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of M5: an item is one series in each of two stores."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        [
+            {"item_id": f"item_{item}", "store_id": store}
+            | {f"d_{day}": size + 5 * (day % 7) + rng.normal() for day in range(1, 121)}
+            for item in range(5)
+            for store, size in (("CA_1", 20), ("TX_1", 60))
+        ]
+    )
+    frame.to_csv("wide.csv", index=False)
+    with pytest.raises(DataError) as caught:
+        draft_recipe("wide.csv", task="forecast")
+    assert caught.value.code == "series_in_rows"
+    (turned,) = re.findall(r"Turn it: (frame\.melt.*\.to_csv\('long\.csv', index=False\))", str(caught.value))
+    assert "long.csv with --series item_id store_id" in str(caught.value)
+    frame.melt(["item_id", "store_id"], var_name="step").dropna(subset="value").sort_values(
+        ["item_id", "store_id"], kind="stable"
+    ).to_csv("expected.csv", index=False)
+    eval(turned, {"frame": frame})
+    assert Path("long.csv").read_text(encoding="utf-8") == Path("expected.csv").read_text(encoding="utf-8")
+    data: Any = draft_recipe("long.csv", task="forecast", series=["item_id", "store_id"]).recipe["data"]
+    assert data["series"] == ["item_id", "store_id"]
+
+
+@pytest.mark.parametrize("form", ["quarter", "FY%Y Q%q", "%K", "%"])
+def test_a_format_that_reads_nothing_is_an_error_of_ours(form: str) -> None:
+    frame = pd.DataFrame({"quarter": [f"FY{2000 + row // 4} Q{row % 4 + 1}" for row in range(80)], "sold": range(80)})
+    with pytest.raises(KitError) as caught:
+        draft_recipe(frame.assign(sold=np.arange(80) % 7 + 0.5), given={"data.time_format": form})
+    assert caught.value.code in ("invalid_timestamp", "invalid_recipe", "invalid_time_format", "nothing_to_draft")
+
+
+@pytest.mark.parametrize("zone", ["Africa/Cairo", "Asia/Jerusalem", "America/Santiago", "Europe/Berlin"])
+def test_days_of_a_zone_with_changing_offsets_are_told_by_them(zone: str) -> None:
+    days = pd.date_range("2023-01-01", "2024-12-31", freq="D").tz_localize(
+        zone, nonexistent="shift_forward", ambiguous=np.ones(731, dtype=bool)
+    )
+    found = zone_of_offsets(pd.Series(days.map(lambda day: day.isoformat())))
+    assert found is not None
+    assert (days.tz_convert(found).tz_localize(None) == days.tz_localize(None)).all()

@@ -1,0 +1,43 @@
+"""A target is not chosen silently beside a column that is one but for a broken cell."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from seq2seq_kit import draft_recipe
+from seq2seq_kit.errors import DataError
+
+
+def shop(**cells: str) -> pd.DataFrame:
+    days = pd.date_range("2023-01-01", periods=400, freq="D").strftime("%Y-%m-%d")
+    frame = pd.DataFrame(
+        {"date": days, "sold": [row * 7 % 50 + 0.5 for row in range(400)], "price": [9.5, 10.5] * 200}, dtype=object
+    )
+    for name, cell in cells.items():
+        frame.loc[100, name] = cell
+    return frame
+
+
+@pytest.mark.parametrize("cell", ["closed", "0x1F", "12 345 678 pieces"])
+def test_a_broken_cell_of_what_would_be_the_target_is_refused_with_its_row(cell: str, tmp_path: Path) -> None:
+    shop(sold=cell).to_csv(tmp_path / "shop.csv", index=False)
+    with pytest.raises(DataError, match=r"column sold: 399 of its 400 cells are numbers.* in row 101") as caught:
+        draft_recipe(tmp_path / "shop.csv")
+    assert caught.value.code == "not_a_number"
+    assert "--target price" in str(caught.value)
+    given: Any = {"data.format.missing_words": [cell]}
+    data: Any = draft_recipe(tmp_path / "shop.csv", given=given).recipe["data"]
+    assert data["targets"] == ["sold"]
+
+
+def test_a_broken_cell_beside_the_target_leaves_its_column_out(tmp_path: Path) -> None:
+    shop(price="free").to_csv(tmp_path / "shop.csv", index=False)
+    draft = draft_recipe(tmp_path / "shop.csv")
+    data: Any = draft.recipe["data"]
+    assert data["targets"] == ["sold"]
+    assert any("price is left out" in said for said in draft.decisions)
+    shop(sold="closed").to_csv(tmp_path / "other.csv", index=False)
+    data = draft_recipe(tmp_path / "other.csv", target=["price"]).recipe["data"]
+    assert data["targets"] == ["price"]
