@@ -27,6 +27,7 @@ _CLOCK = 5.0  # seconds by which a process's start may seem to move when the clo
 _LONGEST_FOLDER = 72  # letters; a socket's path may have 107, and those of multiprocessing lie two levels below
 _NAME = re.compile(r"(?:seq2seq-kit|s2s)-(\d+)-(\d+)-([0-9a-f]{8})")
 _PR_SET_PDEATHSIG = 1
+_AFTER_ALL = -1_000  # multiprocessing removes its folder at -100
 STARTED_BY = "SEQ2SEQ_KIT_STARTED_BY"  # environment: id of the process that starts another
 _shared: list[Path] = []  # the temporary folder of all processes, once this one has its own
 _own: list[int] = []  # the id of this process, once it is known to run nothing but the kit
@@ -101,8 +102,12 @@ def keep_own_folder() -> None:
     _shared.append(root)
     use_folder(own)
     os.environ["TMPDIR"] = str(own)
-    # Registered first, so it runs after what libraries registered to remove their own files.
-    atexit.register(lambda: shutil.rmtree(own, ignore_errors=True) if os.getpid() == pid else None)
+    if util := sys.modules.get(
+        "multiprocessing.util"
+    ):  # it removes a folder of its own in this one at the end, as one of:
+        util.Finalize(None, shutil.rmtree, args=(own,), kwargs={"ignore_errors": True}, exitpriority=_AFTER_ALL)
+    else:  # registered first, so it runs after what libraries register to remove their own files
+        atexit.register(lambda: shutil.rmtree(own, ignore_errors=True) if os.getpid() == pid else None)
 
 
 def brief_folder() -> Path:

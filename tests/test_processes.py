@@ -89,6 +89,19 @@ def test_temporary_files_go_with_their_process_and_those_of_a_killed_one_with_th
     assert [path.name for path in shared.iterdir()] == ["seq2seq-kit-notes"]
 
 
+@pytest.mark.parametrize("first", ["kit", "library"])
+def test_the_folder_is_removed_after_what_multiprocessing_has_in_it(first: str, shared: Path) -> None:
+    """Whichever of the two was there first; the other way round it ends in a traceback."""
+    steps = ["from seq2seq_kit.processes import keep_own_folder\nkeep_own_folder()", "import multiprocessing.util"]
+    steps = [*(steps if first == "kit" else steps[::-1]), "print(multiprocessing.util.get_temp_dir())"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(shared)}
+    command = [sys.executable, "-c", "\n".join(steps)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=True)
+    assert Path(done.stdout.strip()).parent.parent == shared
+    assert done.stderr == ""
+    assert not list(shared.iterdir())
+
+
 def test_a_temporary_folder_too_deep_for_sockets_is_used_as_it_is(shared: Path) -> None:
     deep = shared / ("deep" * 20)
     deep.mkdir()
