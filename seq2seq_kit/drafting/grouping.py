@@ -12,6 +12,7 @@ from seq2seq_kit.drafting.steps import find_step
 _MOST_DOUBLES = 0.02  # of the rows, that a series may hold twice: they are doubles and no further series
 _LEAST_ROWS = 3  # of a series, on average: fewer are rows with an id
 _LOOKED_AT = 12
+_LEAST_COUNTED = 12  # rows of each series that a column counts
 _APART = 0.9  # share of a measurement's spread that lies between series, where their columns hold other things
 _MOST_SERIES = 3  # times the rows of the fullest time, that numbers may tell apart
 _NAMED = re.compile(
@@ -34,7 +35,8 @@ def find_series(
     """
     candidates = [str(name) for name in frame.columns if str(name) not in taken and _may_name(frame[name])]
     if times is None:
-        return next(([name] for name in candidates if _in_blocks(frame[name])), [])
+        found_in = (_in_blocks(frame[name]) or _counted_by_itself(frame, name) for name in candidates)
+        return next(([name] for name, found in zip(candidates, found_in, strict=True) if found), [])
     instants = pd.Series(times.asi8)
     doubles = int(instants.duplicated().sum())
     if doubles <= _MOST_DOUBLES * len(frame):
@@ -113,6 +115,21 @@ def _in_blocks(column: pd.Series) -> bool:
     cells = column.to_numpy(dtype=object)
     blocks = 1 + int((cells[1:] != cells[:-1]).sum())
     return blocks == column.nunique()
+
+
+def _counted_by_itself(frame: pd.DataFrame, name: str) -> bool:
+    """Whether a column of whole numbers counts the rows of each name by itself, as the step of rows that take turns."""
+    if pd.api.types.is_numeric_dtype(frame[name]) and not _NAMED.search(name):
+        return False
+    groups = frame.groupby(name, sort=False).ngroup()
+    if groups.value_counts().min() < _LEAST_COUNTED:
+        return False
+    others = [each for each in frame.columns if str(each) != name and pd.api.types.is_integer_dtype(frame[each])]
+    return any(
+        bool((frame[each].groupby(groups).diff().dropna() == 1).all())
+        and not bool((frame[each].diff().dropna() == 1).all())
+        for each in others
+    )
 
 
 def codes_of(frame: pd.DataFrame, names: list[str]) -> tuple[np.ndarray, list[str]]:

@@ -1,7 +1,7 @@
-"""A target is not chosen silently beside a column that is one but for a broken cell."""
+"""What was drafted wrongly without a word: another target, series in turns as one."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -41,3 +41,17 @@ def test_a_broken_cell_beside_the_target_leaves_its_column_out(tmp_path: Path) -
     shop(sold="closed").to_csv(tmp_path / "other.csv", index=False)
     data = draft_recipe(tmp_path / "other.csv", target=["price"]).recipe["data"]
     assert data["targets"] == ["price"]
+
+
+@pytest.mark.parametrize("store", [["CA", "TX"], [1, 2]])
+def test_a_counter_of_each_store_tells_series_apart_that_take_turns(store: list[object]) -> None:
+    """Read as one sequence, a forecast jumps between the stores and beats every baseline that does not."""
+    rows = [
+        {"day": day, "store": name, "users": 50.0 * (1 + place) + day % 7}
+        for day in range(1, 201)
+        for place, name in enumerate(store)
+    ]
+    data: Any = draft_recipe(pd.DataFrame(rows)).recipe["data"]
+    assert data["series"] == "store"
+    one = pd.DataFrame(rows)[::2].assign(store=["a", "b", "b", "a"] * 50)
+    assert "series" not in cast(dict[str, Any], draft_recipe(one).recipe["data"])
