@@ -13,7 +13,7 @@ from seq2seq_kit.drafting.labels import draft_labels, sequences_of
 from seq2seq_kit.drafting.notes import Notes
 from seq2seq_kit.drafting.source import Source, open_source
 from seq2seq_kit.drafting.table import inspect
-from seq2seq_kit.drafting.texts import draft_classify, draft_tag, draft_translate, holds_rows, task_of_texts
+from seq2seq_kit.drafting.texts import draft_classify, draft_tag, draft_translate, holds_rows, task_of_texts, with_words
 from seq2seq_kit.drafting.writing import write
 from seq2seq_kit.errors import ArgumentError, DataError, Problem
 from seq2seq_kit.recipe.fields import Recipe
@@ -137,7 +137,9 @@ def _drafted(
     before = {key.removeprefix("data."): value for key, value in given}
     source = open_source(frame, notes, before)
     targets, groups, known = (_as_called(each, source.frame.columns) for each in (targets, groups, known))
-    chosen = task or task_of_texts(source, targets) or "forecast"
+    words = with_words(source) if task is None or task in _OF_TEXTS else source
+    chosen = task or task_of_texts(words, targets) or "forecast"
+    source = words if chosen in _OF_TEXTS else source
     if chosen in _OF_TEXTS and known:
         raise ArgumentError(f"known is for a forecast. Received: task={chosen!r}. Leave it out", code="not_supported")
     if chosen in _OF_LABELS and holds_rows(source.frame, targets):

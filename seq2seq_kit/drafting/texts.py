@@ -1,11 +1,12 @@
 """Recipes on texts: what shows that a table is one of texts, and what the recipes say."""
 
 import re
+from dataclasses import replace
 
 import pandas as pd
 
 from seq2seq_kit.drafting.notes import Notes, listed
-from seq2seq_kit.drafting.source import Source
+from seq2seq_kit.drafting.source import Source, as_written
 from seq2seq_kit.errors import DataError
 
 _MOST_LABELS = 200  # different ones, for a column to be one of labels
@@ -40,6 +41,17 @@ def task_of_texts(source: Source, target: list[str]) -> str | None:
     if len(texts) == 2 and not labels:
         return "translate"
     return "classify" if len(texts) >= 2 and labels else None
+
+
+def with_words(source: Source) -> Source:
+    """The table with words for missing, such as `NA`, as the words that they are where recipes of texts read them."""
+    frame = source.frame
+    names = [name for name in _texts(frame) if frame[name].isna().any()]
+    if not names or _numbers(frame):
+        return source
+    written = as_written(source, names)
+    blank = {name: written[name].isna() | (written[name].astype("str").str.strip() == "") for name in names}
+    return replace(source, frame=frame.assign(**{name: written[name].mask(blank[name]) for name in names}))
 
 
 def holds_rows(frame: pd.DataFrame, target: list[str]) -> bool:

@@ -1,5 +1,6 @@
 """What was drafted wrongly without a word: another target, series in turns as one."""
 
+import random
 from pathlib import Path
 from typing import Any, cast
 
@@ -55,3 +56,23 @@ def test_a_counter_of_each_store_tells_series_apart_that_take_turns(store: list[
     assert data["series"] == "store"
     one = pd.DataFrame(rows)[::2].assign(store=["a", "b", "b", "a"] * 50)
     assert "series" not in cast(dict[str, Any], draft_recipe(one).recipe["data"])
+
+
+def test_a_first_line_with_a_label_of_the_rows_is_one_of_them(tmp_path: Path) -> None:
+    """As SMSSpamCollection: a label, a tab and a text, no line of names."""
+    rng = random.Random(0)
+    words = [f"{rng.choice(['call', 'free', 'see'])} {rng.choice('abcdef')}{row} now" for row in range(300)]
+    lines = [f"{rng.choice(['ham', 'ham', 'spam'])}\t{text}" for text in words]
+    (tmp_path / "sms.txt").write_text("\n".join(lines), encoding="utf-8")
+    data: Any = draft_recipe(tmp_path / "sms.txt").recipe["data"]
+    assert (data["label"], data["text"], data["format"]["header_row"]) == ("column_1", "column_2", 0)
+
+    named = ["v1\tv2", *lines]
+    (tmp_path / "named.txt").write_text("\n".join(named), encoding="utf-8")
+    data = draft_recipe(tmp_path / "named.txt").recipe["data"]
+    assert (data["label"], data["text"]) == ("v1", "v2")
+    (tmp_path / "joined.txt").write_text(
+        "\n".join([*named, *(["v1\tv2"] * 60)]), encoding="utf-8"
+    )  # files one after the other
+    data = draft_recipe(tmp_path / "joined.txt", task="classify", target=["v1"]).recipe["data"]
+    assert (data["label"], data["text"]) == ("v1", "v2")

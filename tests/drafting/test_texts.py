@@ -1,6 +1,7 @@
 """Drafts of translations: which column is read and which is written, by words or by letters."""
 
 import random
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -88,6 +89,16 @@ def test_numbers_called_labels_beside_texts_are_classes(name: str) -> None:
     recipe = draft_recipe(frame).recipe
     data: Any = recipe["data"]
     assert (recipe["task"], data["text"], data["label"]) == ("classify", "en", name)
+
+
+def test_a_label_that_is_a_word_for_missing_is_a_label(tmp_path: Path) -> None:
+    rng = random.Random(0)
+    rows = [f"{''.join(rng.choices('abcdef', k=7))},{rng.choice(['NA', 'EU'])}" for _ in range(400)]
+    (tmp_path / "regions.csv").write_text("\n".join(["name,region", *rows]), encoding="utf-8")
+    draft = draft_recipe(tmp_path / "regions.csv")
+    data: Any = draft.recipe["data"]
+    assert (draft.recipe["task"], data["text"], data["label"]) == ("classify", "name", "region")
+    assert any("region has 2 different values" in said for said in draft.decisions)
 
 
 def test_days_told_in_two_ways_are_a_translation_and_a_clock_beside_texts_is_none() -> None:

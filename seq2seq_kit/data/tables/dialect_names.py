@@ -8,6 +8,7 @@ from seq2seq_kit.data.tables.dialect_words import MISSING, is_date, is_number, i
 _SENTENCE = re.compile(r"[.!?\u2026\u3002\uff01\uff1f]\W*$")
 _SHORT = re.compile(r"(?i)ts|rn|smp|avg|std|min|max|tot|sum|mean|med|wvc|[a-z]?deg[ ._]?[a-z]?")
 _MOSTLY = 0.8
+_FEW_LABELS, _OFTEN = 20, 0.05  # different values of a column of labels, and how often one stands that is no name
 
 
 def names_and_first(rows: Sequence[Sequence[str]], told: Sequence[Sequence[str]], width: int) -> tuple[int, int]:
@@ -45,10 +46,11 @@ def names_and_first(rows: Sequence[Sequence[str]], told: Sequence[Sequence[str]]
 
 
 def is_a_row(first: Sequence[str], rows: Sequence[Sequence[str]], kinds: Sequence[str]) -> bool:
-    """Whether the line of names is none: it has numbers and times where the rows have them, sentences where all are texts."""
+    """Whether the line of names is none: numbers and times where the rows have them; of texts sentences or a label."""
     told = [(cell, kind) for cell, kind in zip(first, kinds, strict=False) if kind != "text"]
     if not told:
-        return len(rows) > 1 and any(_is_a_sentence(at, first, rows) for at in range(len(first)))
+        places = range(len(first))
+        return len(rows) > 1 and any(_is_a_sentence(at, first, rows) or _is_a_label(at, first, rows) for at in places)
     if not all(is_date(cell) if kind == "date" else is_number(cell) for cell, kind in told):
         return False
     digits = sum(cell.isdecimal() for cell in first)
@@ -58,6 +60,13 @@ def is_a_row(first: Sequence[str], rows: Sequence[Sequence[str]], kinds: Sequenc
 def _is_a_sentence(at: int, first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     ends = [_SENTENCE.search(row[at]) is not None for row in rows if at < len(row)]
     return _SENTENCE.search(first[at]) is not None and sum(ends) >= _MOSTLY * len(ends) > 0
+
+
+def _is_a_label(at: int, first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a column has few values and that of the first line again and again, which no repeated line of names explains."""
+    cells = [row[at] for row in rows if at < len(row)]
+    few = 1 < len(set(cells)) <= _FEW_LABELS <= len(cells)
+    return few and cells.count(first[at]) >= _OFTEN * len(cells) and list(first) not in map(list, rows)
 
 
 def _has_a_value(row: Sequence[str], kinds: Sequence[str]) -> bool:
