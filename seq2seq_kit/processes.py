@@ -102,11 +102,10 @@ def keep_own_folder() -> None:
     _shared.append(root)
     use_folder(own)
     os.environ["TMPDIR"] = str(own)
-    if util := sys.modules.get(
-        "multiprocessing.util"
-    ):  # it removes a folder of its own in this one at the end, as one of:
+    # What libraries keep in the folder is removed first: multiprocessing's by its own finalizers, the others' at exit.
+    if util := sys.modules.get("multiprocessing.util"):
         util.Finalize(None, shutil.rmtree, args=(own,), kwargs={"ignore_errors": True}, exitpriority=_AFTER_ALL)
-    else:  # registered first, so it runs after what libraries register to remove their own files
+    else:  # registered before theirs, so it runs after them
         atexit.register(lambda: shutil.rmtree(own, ignore_errors=True) if os.getpid() == pid else None)
 
 

@@ -205,15 +205,15 @@ def conclude(
         reporter.say("fitting the baselines and evaluating")
         bundle, told = job.detecting(job.bundle(model, info))
         bundle = job.remembered(bundle)
-        own, val = val is None, job.report(bundle, "val") if val is None else val
+        own = val is None
+        val = val if val is not None else job.report(bundle, "val")
         board = val if job.evaluated == "val" else job.report(bundle, "test")
         members = judge_members(job, bundle, fitted, *([val] * own), board)
         judged = job.judged(bundle)
         normal = job.unlabelled(bundle, board)
         normal_val = normal if val is board else job.unlabelled(bundle, val) if own else val
-        told += (
-            (judged.findings() if judged else []) + no_test_part(board.part) + job.examine(fitted, normal_val, normal)
-        )
+        told += judged.findings() if judged else []
+        told += [*no_test_part(board.part), *job.examine(fitted, normal_val, normal)]
         last = fit_last(job, bundle, fitted, watching, checkpoint, say=reporter.say)
         for finding in [*told, *last.findings]:
             findings.append(finding)

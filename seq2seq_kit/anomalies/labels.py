@@ -19,7 +19,7 @@ from seq2seq_kit.data.windows.ahead import style_of, treatment_of
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Table as Section
 
-_DAY = 24 * 60 * 60 * 10**9 - 1  # nanoseconds, to the last one of a day
+_REST_OF_A_DAY = 24 * 60 * 60 * 10**9 - 1  # nanoseconds
 _TRUTHS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
 
 
@@ -138,7 +138,7 @@ def _rows_in_intervals(written: pd.DataFrame, table: Table, data: Section, origi
     series = _series_of(written, table, data.series_columns, origin)
     starts, ends = (_places(written[name], name, table, data, origin) for name in ("start", "end"))
     if table.times is not None and len(written) and bool(_are_dates(written["end"])):
-        ends = ends + _DAY  # the day that is named belongs to the interval
+        ends = ends + _REST_OF_A_DAY  # the day that is named belongs to the interval
     _refuse_reversed(written, starts, ends, origin)
     _refuse_overlap(written, series, starts, ends, origin)
     flags = np.zeros(len(table.values), dtype=bool)

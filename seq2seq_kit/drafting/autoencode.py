@@ -4,7 +4,14 @@ import re
 from collections.abc import Sequence
 
 from seq2seq_kit.drafting.notes import Notes, listed
-from seq2seq_kit.drafting.rows import choose_window, clock_keys, missing_keys, series_keys, usable_rows
+from seq2seq_kit.drafting.rows import (
+    choose_window,
+    clock_keys,
+    missing_keys,
+    series_keys,
+    training_windows,
+    usable_rows,
+)
 from seq2seq_kit.drafting.sizes import choose_effort
 from seq2seq_kit.drafting.table import Inspected
 from seq2seq_kit.drafting.targets import choose_targets
@@ -47,8 +54,7 @@ def draft_autoencode(
     keys = clock_keys(table, kind, notes)
     rows = usable_rows(table, columns, keys)
     steps = choose_window(table, columns[0], keys, rows, share=_SHARE, notes=notes)
-    windows = sum(max(0, int(count * (1 - 2 * _SHARE)) - steps + 1) for count in rows) or 1
-    effort = choose_effort(windows, 1, 2 * steps, len(columns), notes)
+    effort = choose_effort(training_windows(rows, steps, share=_SHARE), 1, 2 * steps, len(columns), notes)
     latent = max(2, min(32, steps * len(columns) // _NUMBERS_OF_A_LATENT))
     notes.say("latent_dim", f"{steps * len(columns)} numbers of a window are told in {latent}; fewer compress more")
     data = dict(table.source.keys) | keys | series_keys(table, columns[0], kind, notes)

@@ -35,8 +35,7 @@ def find_series(
     """
     candidates = [str(name) for name in frame.columns if str(name) not in taken and _may_name(frame[name])]
     if times is None:
-        found_in = (_in_blocks(frame[name]) or _counted_by_itself(frame, name) for name in candidates)
-        return next(([name] for name, found in zip(candidates, found_in, strict=True) if found), [])
+        return next(([name] for name in candidates if _in_blocks(frame[name]) or _counted_by_itself(frame, name)), [])
     instants = pd.Series(times.asi8)
     doubles = int(instants.duplicated().sum())
     if doubles <= _MOST_DOUBLES * len(frame):

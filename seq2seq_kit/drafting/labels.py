@@ -5,7 +5,14 @@ import re
 import pandas as pd
 
 from seq2seq_kit.drafting.notes import Notes, listed
-from seq2seq_kit.drafting.rows import choose_window, clock_keys, missing_keys, series_keys, usable_rows
+from seq2seq_kit.drafting.rows import (
+    choose_window,
+    clock_keys,
+    missing_keys,
+    series_keys,
+    training_windows,
+    usable_rows,
+)
 from seq2seq_kit.drafting.sizes import Effort, choose_effort
 from seq2seq_kit.drafting.table import Inspected
 from seq2seq_kit.drafting.texts import in_blocks
@@ -113,8 +120,7 @@ def _windows(
     rows = usable_rows(table, inputs, keys)
     steps = choose_window(table, inputs[0], keys, rows, share=_SHARE, notes=notes)
     notes.say("", f"a window of {steps} rows has the {key} of its last row")
-    count = sum(max(0, int(rows_of * (1 - 2 * _SHARE)) - steps + 1) for rows_of in rows) or 1
-    effort = choose_effort(count, 1, steps, len(inputs), notes)
+    effort = choose_effort(training_windows(rows, steps, share=_SHARE), 1, steps, len(inputs), notes)
     data = dict(table.source.keys) | keys | series_keys(table, inputs[0], kind, notes)
     return data | {"inputs": inputs, key: answer, "input_steps": steps} | missing_keys(
         table, inputs, keys, notes

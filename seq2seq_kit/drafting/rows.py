@@ -45,6 +45,11 @@ def choose_window(
     return min(found[-1].steps if found else _PLAIN, int(max(rows) * share))
 
 
+def training_windows(rows: Sequence[int], steps: int, *, share: float) -> int:
+    """About how many windows training has, at least 1; arguments as of `choose_window`."""
+    return sum(max(0, int(count * (1 - 2 * share)) - steps + 1) for count in rows) or 1
+
+
 def clock_keys(table: Inspected, kind: type[Recipe], notes: Notes) -> dict[str, object]:
     """`time`, `every` and what goes with them.
 

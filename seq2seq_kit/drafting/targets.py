@@ -84,7 +84,8 @@ def choose_targets(
     if len(numbers) == 1:
         notes.say("targets", f"{numbers[0]} is the only column of measured numbers")
         return Targets(numbers)
-    hinted = next((hits for pattern in _NAMES if (hits := [n for n in numbers if re.search(pattern, n, re.I)])), [])
+    best = min(map(_rank, numbers))
+    hinted = [name for name in numbers if _rank(name) == best < len(_NAMES)]
     if len(numbers) >= _LEAST_WIDE and len(hinted) in (0, len(numbers)) and _are_alike(frame, numbers):
         return _wide(frame, numbers, notes)
     if hinted and len(hinted) < len(numbers):
@@ -137,7 +138,7 @@ def _refuse_broken(frame: pd.DataFrame, numbers: list[str], chosen: str, origin:
 
 
 def _rank(name: str) -> int:
-    """How well a column is called as a target, 0 the best."""
+    """How well a name fits a target, 0 the best; `len(_NAMES)` where it fits none."""
     return next((place for place, called in enumerate(_NAMES) if re.search(called, name, re.I)), len(_NAMES))
 
 

@@ -16,9 +16,7 @@ _CALLED_A_LABEL = re.compile(
 )
 _REPEATS = 5  # rows that a label has at least, on average
 _LONG = 12  # letters of a text from which it is read by words, where it has spaces
-_SPELLED = (
-    24  # letters up to which words are spelled out, where the answer is one of letters or words are new all the time
-)
+_SPELLED = 24  # letters of a text up to which it may be read letter by letter, though it has spaces
 _A_SOUND = 2  # letters of a word up to which words are the letters of a text, such as phonemes
 _PAIR = 2  # texts of a translation
 _NEW = 0.01  # share of words that the half before has not
@@ -100,8 +98,9 @@ def draft_classify(source: Source, target: list[str], notes: Notes) -> dict[str,
         DataError: The table is none of texts and labels.
     """
     texts = _texts(source.frame)
-    labels = target or [name for name in texts if _is_label(source.frame[name])]
-    labels = labels or _numbered_labels(source.frame, texts)
+    labels = (
+        target or [name for name in texts if _is_label(source.frame[name])] or _numbered_labels(source.frame, texts)
+    )
     others = [name for name in texts if name not in labels and not _is_time(source.frame[name])]
     if not labels or not others:
         _refuse(source, "a column of texts and one of few labels. Labels of rows of numbers: see docs/classify.md")

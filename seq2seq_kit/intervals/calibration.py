@@ -60,10 +60,7 @@ def long_enough(these: Windows, names: Sequence[str], level: float) -> list[str]
 
 
 def idle_series(prepared: Prepared, naive: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Which series did not move in training, an idle machine or a product that nobody buys, shape `(series, targets)` bool.
-
-    They have no denominator of MASE, whose unit their errors could have.
-    """
+    """Which series have no MASE denominator, constant in training or not there, shape `(series, targets)` bool."""
     unknown = np.full(len(prepared.columns.targets), np.nan)
     own = np.stack([naive.get(name, unknown) for name in prepared.table.series])
     return ~(np.isfinite(own) & (own > 0))

@@ -1,4 +1,4 @@
-"""What a fit begins with beside a recipe and its data: what a program brings, and a trained model to start from."""
+"""What a fit begins with beside a recipe and its data (a program's own, a trained model), and what its bundle says of that."""
 
 from __future__ import annotations
 

@@ -32,12 +32,12 @@ def localize(times: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
 
 
 def on_the_clock(local: pd.DatetimeIndex, zone: str | tzinfo) -> pd.DatetimeIndex:
-    """Local times with their zone: of an hour that there is twice the first one, for one that there is not the next there is."""
+    """Local times with their zone: an ambiguous one (clocks set back) is the first of two, a skipped one the next that exists."""
     return local.tz_localize(zone, ambiguous=np.ones(len(local), dtype=bool), nonexistent="shift_forward")
 
 
 def _in_order(times: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
-    """Times in order, of several series row by row: an hour that there is twice has twice as many rows, the first ones first."""
+    """Sorted times of one series or of several row by row: the first half of the rows of an ambiguous time is first."""
     if not len(times):
         return times.tz_localize(zone)
     runs, counts = _runs(times)
@@ -55,7 +55,7 @@ def _in_order(times: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
 
 
 def of_one_series(times: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    """Of times in order, of several series row by row, those of one; twice where a time has twice as many rows as others."""
+    """The times of one series, from rows of several that take turns; twice where a time has twice the usual number of rows."""
     runs, counts = _runs(times)
     return runs.repeat(1 + (counts == 2 * np.median(counts)))
 

@@ -77,7 +77,7 @@ def decode(data: bytes, path: str, given: str = "") -> tuple[str, str, list[str]
 
 
 def _choices(data: bytes) -> str:
-    """Candidate encodings, the likeliest first, each with the first non-ASCII words of the file as it decodes them."""
+    """The encodings that a file may have, the most probable first, each with some words of the file decoded by it."""
     found = []
     for name in _OTHERS:
         try:
