@@ -102,7 +102,7 @@ def find_roles(
                 roles.left_out.append(f"{name} counts or names the rows and is left out")
             else:
                 roles.numbers.append(name)
-        elif (slips := told_slips(column)) and not _are_codes(known):
+        elif slips := broken_numbers(column):
             roles.left_out.append(f"{name} is left out: {slips}")
         elif known.nunique() <= min(_MOST_CATEGORIES, len(known) / 2):
             roles.categories.append(name)
@@ -122,6 +122,11 @@ def _are_codes(known: pd.Series) -> bool:
     counts = known.astype(str).value_counts()
     odd = pd.to_numeric(pd.Series(counts.index, dtype=object), errors="coerce").isna().to_numpy()
     return len(counts) <= min(_MOST_CATEGORIES, len(known) / 2) and bool((counts.to_numpy()[odd] > 1).all())
+
+
+def broken_numbers(column: pd.Series) -> str:
+    """As `told_slips`, of columns that measure: not of codes, some of which are no numbers."""
+    return "" if _are_codes(column.dropna()) else told_slips(column)
 
 
 def told_slips(column: pd.Series) -> str:

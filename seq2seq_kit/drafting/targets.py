@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.drafting.notes import Notes, listed
-from seq2seq_kit.drafting.roles import told_slips
+from seq2seq_kit.drafting.roles import broken_numbers, told_slips
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.messages import did_you_mean
 
@@ -89,8 +89,10 @@ def choose_targets(
     if len(numbers) >= _LEAST_WIDE and len(hinted) in (0, len(numbers)) and _are_alike(frame, numbers):
         return _wide(frame, numbers, notes)
     if hinted and len(hinted) < len(numbers):
+        _refuse_broken(frame, numbers, hinted[0], origin)
         notes.say("targets", f"{hinted[0]} is called like what is forecast; another one: --target COLUMN")
         return Targets([hinted[0]])
+    _refuse_broken(frame, numbers, numbers[-1], origin)
     notes.say("targets", f"{numbers[-1]} is the last column of numbers; another one: --target COLUMN")
     return Targets([numbers[-1]])
 
@@ -130,9 +132,13 @@ def _is_code(column: pd.Series, name: str) -> bool:
 
 
 def _refuse_broken(frame: pd.DataFrame, numbers: list[str], chosen: str, origin: str) -> None:
-    """Refuses to choose a target where a column with a few cells that are no numbers is called as one at least as well."""
+    """Refuses to choose a target where a column with a few cells that are no numbers fits as one at least as well.
+
+    Where neither's name fits, only the sole column of numbers is doubted: of many columns a broken one is one among others.
+    """
+    least = _rank(chosen) if len(numbers) == 1 else min(_rank(chosen), len(_NAMES) - 1)
     for name in (str(each) for each in frame.columns):
-        if name not in numbers and _rank(name) <= _rank(chosen) and (slips := told_slips(frame[name])):
+        if name not in numbers and _rank(name) <= least and (slips := broken_numbers(frame[name])):
             said = f"{slips.rstrip('.')}. Or choose the target yourself: --target {shlex.quote(chosen)}"
             raise DataError(f"{origin}, column {name}: {said}", code="not_a_number")
 

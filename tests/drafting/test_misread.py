@@ -33,6 +33,17 @@ def test_a_broken_cell_of_what_would_be_the_target_is_refused_with_its_row(cell:
     assert data["targets"] == ["sold"]
 
 
+def test_a_broken_target_among_several_columns_is_refused_and_a_column_of_codes_is_none(tmp_path: Path) -> None:
+    frame = shop(sold="closed").assign(heat=[row * 3 % 17 + 0.25 for row in range(400)])
+    frame.to_csv(tmp_path / "shop.csv", index=False)
+    with pytest.raises(DataError, match="column sold: 399 of its 400 cells are numbers"):
+        draft_recipe(tmp_path / "shop.csv")
+    plain = shop().assign(demand_area=[("101", "102", "A12")[min(row % 40, 2)] for row in range(400)])
+    plain.to_csv(tmp_path / "plain.csv", index=False)
+    data: Any = draft_recipe(tmp_path / "plain.csv").recipe["data"]
+    assert data["targets"] == ["sold"]
+
+
 def test_a_broken_cell_beside_the_target_leaves_its_column_out(tmp_path: Path) -> None:
     shop(price="free").to_csv(tmp_path / "shop.csv", index=False)
     draft = draft_recipe(tmp_path / "shop.csv")
