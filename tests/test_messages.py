@@ -3,6 +3,8 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 from tests.conftest import ROOT
 
@@ -10,6 +12,12 @@ PACKAGE = ROOT / "seq2seq_kit"
 PAGE = (ROOT / "docs" / "messages.md").read_text(encoding="utf-8")
 # Codes that are put together or chosen where they are given, and the class's own for what needs no finer one.
 MADE = {"unknown_task", "unknown_framing", "invalid_value"}
+
+
+@cache
+def nodes() -> list[tuple[Path, list[ast.AST]]]:
+    """Each module of the package with its nodes: three tests go through them."""
+    return [(path, list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))) for path in PACKAGE.rglob("*.py")]
 
 
 def constants(node: ast.AST) -> Iterator[str]:
@@ -20,11 +28,12 @@ def constants(node: ast.AST) -> Iterator[str]:
             yield inner.value
 
 
+@cache
 def codes() -> tuple[set[str], set[str]]:
     """Codes of errors and problems, and of findings, as the package's calls name them."""
     errors, findings = set(), set()
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for _, found in nodes():
+        for node in found:
             if not isinstance(node, ast.Call):
                 continue
             name = ast.unparse(node.func).split(".")[-1]
@@ -67,8 +76,8 @@ def test_every_code_has_a_cause_and_a_cure() -> None:
 
 def raised() -> Iterator[tuple[str, int]]:
     """Where an error of the kit is raised without a code of its own."""
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, found in nodes():
+        for node in found:
             if not isinstance(node, ast.Raise) or not isinstance(node.exc, ast.Call):
                 continue
             name = ast.unparse(node.exc.func)

@@ -71,7 +71,7 @@ ZONES = ["America/New_York", "America/Chicago", "Europe/Berlin", "Europe/London"
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("form", ["%Y-%m-%d %H:%M %Z", "%m/%d/%Y %I:%M %p %Z", "%d.%m.%Y %H:%M (%Z)"])
 def test_both_words_of_a_clock_tell_its_zone(zone: str, form: str) -> None:
-    at = pd.date_range("2023-01-20", periods=9_000, freq="h", tz=zone)
+    at = pd.date_range("2023-01-20", periods=1_500, freq="6h", tz=zone)
     frame = pd.DataFrame({"time": at.strftime(form), "load": range(len(at))})
     found = find_clock(frame, "t.csv")
     assert found is not None
