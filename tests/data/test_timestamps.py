@@ -1,5 +1,6 @@
 """Times of any writing end on one clock; what may be read in two ways is refused."""
 
+import re
 from datetime import datetime, timedelta, tzinfo
 from importlib import import_module
 
@@ -266,3 +267,30 @@ def test_days_that_a_workbook_has_turned_are_refused_however_they_are_kept(form:
     assert caught.value.code == "ambiguous_dates"
     mixed = pd.Series(at).sample(frac=1, random_state=0)  # in no order at all
     assert (read_times(mixed, "time", "t.csv")[0] == pd.DatetimeIndex(mixed)).all()
+
+
+@pytest.mark.parametrize(
+    ("written", "style"),
+    [("%b-%y", "%b-%y"), ("%d/%m/%y", None), ("%m/%d/%y", None), ("%y.%m.%d", "%y.%m.%d"), ("%d %b %y", None)],
+)
+@pytest.mark.parametrize("first", [1949, 1965])
+def test_years_of_two_digits_are_not_taken_for_the_century_to_come(written: str, style: str | None, first: int) -> None:
+    days = pd.date_range(f"{first}-01-01", periods=2_000, freq="D")
+    days = days[days.day == 1] if style == "%b-%y" else days
+    frame = pd.DataFrame({"date": pd.Series(days.strftime(written))})
+    with pytest.raises(DataError) as caught:
+        read_times(frame["date"], "date", "t.csv", style=TimeStyle(format=style))
+    assert caught.value.code == "ambiguous_dates"
+    (cure,) = re.findall(r"times = .*", str(caught.value))
+    names = {"frame": frame, "pandas": pd}
+    exec(cure, names)
+    assert (frame["date"] == days).all()
+
+
+def test_years_of_two_digits_that_have_been_or_are_planned_are_read() -> None:
+    for first in ("1970-01-01", "1999-06-01", "2030-01-01"):
+        days = pd.date_range(first, periods=600, freq="D")
+        found, _ = read_times(pd.Series(days.strftime("%m/%d/%y")), "date", "t.csv")
+        assert (found == days).all()
+    far = pd.date_range("2090-01-01", periods=600, freq="D")
+    assert (read_times(pd.Series(far.strftime("%m/%d/%Y")), "date", "t.csv")[0] == far).all()

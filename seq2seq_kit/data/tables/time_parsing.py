@@ -5,6 +5,7 @@ import re
 import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
+from seq2seq_kit.data.tables.time_orders import forms_of
 from seq2seq_kit.errors import DataError
 
 _DATE = re.compile(r"\d{1,2}(?P<sign>[./-])\d{1,2}(?P=sign)\d{4}(?P<clock> \d{1,2}:\d{2}(?P<seconds>:\d{2})?)?")
@@ -78,6 +79,13 @@ def _parsed(column: pd.Series, form: str | None, day_first: bool | None, *, utc:
     if bool(times.notna().any()) or not len(column):
         return times
     ordered, first = bool(day_first), str(next(iter(column.dropna()), ""))
+    short = forms_of(first.strip())[0 if ordered else 1]
+    if "%y" in short:  # pandas would take '70 for 2070, as strptime does not
+        times = pd.to_datetime(
+            column.astype("str").str.strip().where(column.notna()), format=short, errors="coerce", utc=utc
+        )
+        if times.notna().all():
+            return times
     form = None if guess_datetime_format(first, dayfirst=ordered) else "mixed"
     times = pd.to_datetime(column, errors="coerce", dayfirst=ordered, format=form, utc=utc)
     if form is None and times.isna().any() and column.astype("str").str.contains(_NAMED_DAY, regex=True).all():

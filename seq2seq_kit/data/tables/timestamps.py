@@ -22,7 +22,13 @@ from seq2seq_kit.data.tables.time_formats import (
     read_weeks,
     written_numbers,
 )
-from seq2seq_kit.data.tables.time_orders import forms_of, refuse_other_order, refuse_turned, refuse_turned_days
+from seq2seq_kit.data.tables.time_orders import (
+    forms_of,
+    refuse_other_century,
+    refuse_other_order,
+    refuse_turned,
+    refuse_turned_days,
+)
 from seq2seq_kit.data.tables.time_parsing import in_iso, in_numbers, parse
 from seq2seq_kit.data.tables.time_parts import refuse_without_date, refuse_year_one
 from seq2seq_kit.data.tables.time_style import TimeStyle, zone_of
@@ -135,6 +141,8 @@ def _read_texts(
     read, late = without_24(read, digits=(form or "").endswith(" %H"))
     times = a_day_later(parse(read, form, day_first, zone, time, origin), late)
     refuse_year_one(read, times, time, origin)
+    if whole:
+        refuse_other_century(column, times, form, time, origin)
     if form is None and whole:
         refuse_other_order(read, times, day_first, time, origin)
     return times, day_first
