@@ -33,6 +33,11 @@ class Raylets:
         self.nodes.pop().kill_raylet()
         self.add()
 
+    def worker(self, kind: str) -> psutil.Process:
+        """One of Ray's workers on a node that stands: those of a killed one may outlive it for a while."""
+        raylets = {each.all_processes["raylet"][0].process.pid for each in self.nodes}
+        return next(each for each in workers_of_ray(kind) if each.ppid() in raylets)
+
     def kill_node_of(self, worker: psutil.Process) -> None:
         """Kills the node of one of Ray's workers, and adds one in its place."""
         found = [each for each in self.nodes if each.all_processes["raylet"][0].process.pid == worker.ppid()]

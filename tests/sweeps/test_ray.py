@@ -94,7 +94,7 @@ class Killer(Silent):
 
     def __init__(self, raylets: Raylets) -> None:
         self.said = list[str]()
-        self.kills = [raylets.kill_node, self.kill_worker]
+        self.kills = [raylets.kill_node, lambda: raylets.worker("Worker").kill()]
 
     def say(self, text: str) -> None:
         self.said.append(text)
@@ -102,9 +102,6 @@ class Killer(Silent):
     def on_status(self, status: Status) -> None:
         if self.kills and any(3 < each.epoch < EPOCHS - 10 for each in status.running):
             self.kills.pop(0)()
-
-    def kill_worker(self) -> None:
-        workers_of_ray("Worker")[0].kill()
 
 
 @pytest.fixture(scope="module")
