@@ -1,6 +1,8 @@
 """Texts of times as pandas reads them: all of a column in one go, in ISO 8601 or as far as it recognises how they are written."""
 
 import re
+import warnings
+from typing import Any
 
 import pandas as pd
 from pandas.tseries.api import guess_datetime_format
@@ -15,12 +17,26 @@ _OFFSET = r":\d{2}(?:[.,]\d+)?\s*(?:[AaPp][Mm]\s*)?(?:Z|UTC|[+-]\d{2}(?::?\d{2})
 _NAMED_DAY = r"^\s*(?i:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+|(?<=\d)(?:st|nd|rd|th)\b"
 
 
+def to_times(cells: pd.Series, **how: Any) -> "pd.Series[pd.Timestamp]":
+    """`pandas.to_datetime`, with texts of several offsets refused by every version.
+
+    Raises:
+        ValueError: Several offsets, which pandas before 3 gives as objects with a warning.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        times = pd.to_datetime(cells, **how)
+    if times.dtype == object:
+        raise ValueError("several offsets from UTC")
+    return times
+
+
 def in_iso(column: pd.Series) -> "pd.Series[pd.Timestamp] | None":
     """The times of texts that are all in ISO 8601, where nothing else has to be looked at; None for others."""
     if pd.api.types.infer_dtype(column, skipna=True) != "string":
         return None
     try:
-        times = pd.to_datetime(column, format="ISO8601", errors="coerce")
+        times = to_times(column, format="ISO8601", errors="coerce")
     except (ValueError, TypeError, OverflowError):  # several offsets
         return None
     return None if times.isna().any() else times
@@ -38,7 +54,7 @@ def in_numbers(column: pd.Series) -> "tuple[pd.Series[pd.Timestamp], bool] | Non
     sign, clock = found["sign"], (" %H:%M:%S" if found["seconds"] else " %H:%M") if found["clock"] else ""
     for first, second in (("%d", "%m"), ("%m", "%d")):
         form = f"{first}{sign}{second}{sign}%Y{clock}"
-        times = pd.to_datetime(column, format=form, errors="coerce")
+        times = to_times(column, format=form, errors="coerce")
         if times.notna().all():
             return (times, first == "%d") if bool((times.dt.day > _MONTHS).any()) else None
     return None
@@ -72,26 +88,24 @@ def parse(
 
 def _parsed(column: pd.Series, form: str | None, day_first: bool | None, *, utc: bool) -> pd.Series:
     if form is not None:
-        times = pd.to_datetime(column, format=form, errors="coerce", utc=utc)
+        times = to_times(column, format=form, errors="coerce", utc=utc)
         # Year first is never ambiguous; times that another program wrote anew have it.
-        return times if times.notna().any() else pd.to_datetime(column, format="ISO8601", errors="coerce", utc=utc)
-    times = pd.to_datetime(column, format="ISO8601", errors="coerce", utc=utc)
+        return times if times.notna().any() else to_times(column, format="ISO8601", errors="coerce", utc=utc)
+    times = to_times(column, format="ISO8601", errors="coerce", utc=utc)
     if bool(times.notna().any()) or not len(column):
         return times
     ordered, first = bool(day_first), str(next(iter(column.dropna()), ""))
     short = forms_of(first.strip())[0 if ordered else 1]
     if "%y" in short:  # pandas would take '70 for 2070, as strptime does not
-        times = pd.to_datetime(
-            column.astype("str").str.strip().where(column.notna()), format=short, errors="coerce", utc=utc
-        )
+        times = to_times(column.astype("str").str.strip().where(column.notna()), format=short, errors="coerce", utc=utc)
         if times.notna().all():
             return times
     form = None if guess_datetime_format(first, dayfirst=ordered) else "mixed"
-    times = pd.to_datetime(column, errors="coerce", dayfirst=ordered, format=form, utc=utc)
+    times = to_times(column, errors="coerce", dayfirst=ordered, format=form, utc=utc)
     if form is None and times.isna().any() and column.astype("str").str.contains(_NAMED_DAY, regex=True).all():
         # The name of the first cell's day, or the ending of its number (1st), is no part of the format.
         plain_days = column.astype("str").str.replace(_NAMED_DAY, "", regex=True).where(column.notna())
-        return pd.to_datetime(plain_days, errors="coerce", dayfirst=ordered, format="mixed", utc=utc)
+        return to_times(plain_days, errors="coerce", dayfirst=ordered, format="mixed", utc=utc)
     return times
 
 
