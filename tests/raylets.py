@@ -35,14 +35,19 @@ class Raylets:
 
     def worker(self, kind: str) -> psutil.Process:
         """One of Ray's workers on a node that stands: those of a killed one may outlive it for a while."""
-        raylets = {each.all_processes["raylet"][0].process.pid for each in self.nodes}
+        raylets = [_pid(each) for each in self.nodes]
         return next(each for each in workers_of_ray(kind) if each.ppid() in raylets)
 
     def kill_node_of(self, worker: psutil.Process) -> None:
         """Kills the node of one of Ray's workers, and adds one in its place."""
-        found = [each for each in self.nodes if each.all_processes["raylet"][0].process.pid == worker.ppid()]
+        found = [each for each in self.nodes if _pid(each) == worker.ppid()]
         self.nodes.append(self.nodes.pop(self.nodes.index(found[0])))
         self.kill_node()
+
+
+def _pid(node: Any) -> int:
+    """Of the raylet of a node, the parent of its workers."""
+    return int(node.all_processes["raylet"][0].process.pid)
 
 
 @contextmanager

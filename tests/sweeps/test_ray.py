@@ -90,7 +90,7 @@ def swept(**section: Any) -> dict[str, Any]:
 
 
 class Killer(Silent):
-    """Kills a node, then a worker of another one, then a trial, each in the middle of its epochs."""
+    """Kills a node, then a worker of one that stands, each in the middle of a trial's epochs."""
 
     def __init__(self, raylets: Raylets) -> None:
         self.said = list[str]()

@@ -76,30 +76,26 @@ def refuse_other_order(column: pd.Series, times: pd.Series, day_first: bool | No
         )
 
 
-def refuse_other_century(column: pd.Series, times: pd.Series, form: str | None, time: str, origin: str) -> None:
+def refuse_other_century(
+    column: pd.Series, times: pd.Series, form: str | None, day_first: bool | None, time: str, origin: str
+) -> None:
     """Raises `DataError` where years of two digits are read as ones that are long to come: of 60 strptime makes 2060."""
     last = date.today().year + _AHEAD
     late = (times.dt.year > last).to_numpy(dtype=bool)
     if not late.any() or ("%y" not in form if form else column.astype("str").str.contains(r"\d{4}").any()):
         return
     row = int(np.flatnonzero(late)[0])
+    guessed = forms_of(str(column.iloc[row]).strip())[0 if day_first else 1]
+    read_as = form or (
+        guessed if "%y" in guessed else "mixed"
+    )  # mixed: a month by its name, which leaves no order open
     raise DataError(
         f"{origin}, row {row + 1}, column {time}: the year of {column.iloc[row]!r} has two digits, and is read as "
         f"{times.iloc[row].year}; expected no year behind {last}. If they are of the century before, write them with four: "
-        f"times = pandas.to_datetime(frame[{time!r}], format={form or _guessed(column, times)!r}); frame[{time!r}] = "
+        f"times = pandas.to_datetime(frame[{time!r}], format={read_as!r}); frame[{time!r}] = "
         f"times.where(times.dt.year <= {last}, times - pandas.DateOffset(years=100))",
         code="ambiguous_dates",
     )
-
-
-def _guessed(column: pd.Series, times: pd.Series) -> str:
-    """Which format has read texts whose year has two digits."""
-    cells = column.astype("str").str.strip()
-    for form in forms_of(cells.iloc[0]):
-        read = pd.to_datetime(cells, format=form, errors="coerce")
-        if read.dt.dayofyear.eq(times.dt.dayofyear).all():  # the century may be another
-            return form
-    return "mixed"
 
 
 def refuse_turned_days(column: pd.Series, times: pd.Series, time: str, origin: str) -> None:

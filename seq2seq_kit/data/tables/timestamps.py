@@ -142,9 +142,9 @@ def _read_texts(
     times = a_day_later(parse(read, form, day_first, zone, time, origin), late)
     refuse_year_one(read, times, time, origin)
     if whole:
-        refuse_other_century(column, times, form, time, origin)
-    if form is None and whole:
-        refuse_other_order(read, times, day_first, time, origin)
+        refuse_other_century(column, times, form, day_first, time, origin)
+        if form is None:
+            refuse_other_order(read, times, day_first, time, origin)
     return times, day_first
 
 
