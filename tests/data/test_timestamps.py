@@ -271,7 +271,14 @@ def test_days_that_a_workbook_has_turned_are_refused_however_they_are_kept(form:
 
 @pytest.mark.parametrize(
     ("written", "style"),
-    [("%b-%y", "%b-%y"), ("%d/%m/%y", None), ("%m/%d/%y", None), ("%y.%m.%d", "%y.%m.%d"), ("%d %b %y", None)],
+    [
+        ("%b-%y", "%b-%y"),
+        ("%d/%m/%y", None),
+        ("%m/%d/%y", None),
+        ("%y.%m.%d", "%y.%m.%d"),
+        ("%d %b %y", None),
+        ("%m/%d/%y 00:00:00.0000", None),
+    ],
 )
 @pytest.mark.parametrize("first", [1949, 1965])
 def test_years_of_two_digits_are_not_taken_for_the_century_to_come(written: str, style: str | None, first: int) -> None:
@@ -294,3 +301,12 @@ def test_years_of_two_digits_that_have_been_or_are_planned_are_read() -> None:
         assert (found == days).all()
     far = pd.date_range("2090-01-01", periods=600, freq="D")
     assert (read_times(pd.Series(far.strftime("%m/%d/%Y")), "date", "t.csv")[0] == far).all()
+
+
+@pytest.mark.parametrize("text", [" 0930", " 10:00 UTC", " 10:00:00.1234", " 09:30 PM", " 10"])
+def test_what_stands_behind_a_year_of_two_digits_is_read(text: str) -> None:
+    days = pd.date_range("2020-06-01", periods=40, freq="D")
+    short, _ = read_times(pd.Series(days.strftime("%m/%d/%y") + text), "date", "t.csv")
+    whole, _ = read_times(pd.Series(days.strftime("%m/%d/%Y") + text), "date", "t.csv")
+    assert (short == whole).all()
+    assert str(short.tz) == str(whole.tz)

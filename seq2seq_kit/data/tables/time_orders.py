@@ -14,7 +14,7 @@ _TIMES = (
     (r"\d{1,2}:\d{2}:\d{2}[.,]\d+", "%H:%M:%S.%f"),
     (r"\d{1,2}:\d{2}:\d{2}", "%H:%M:%S"),
     (r"\d{1,2}:\d{2}", "%H:%M"),
-    (r"\d{1,2}", "%H"),
+    (r"(?<!\d)\d{1,2}(?!\d)", "%H"),
 )
 _TWICE = 2
 _ENOUGH = 12  # rows: fewer may follow each other by chance
@@ -82,9 +82,11 @@ def refuse_other_century(
     """Raises `DataError` where years of two digits are read as ones that are long to come: of 60 strptime makes 2060."""
     last = date.today().year + _AHEAD
     late = (times.dt.year > last).to_numpy(dtype=bool)
-    if not late.any() or ("%y" not in form if form else column.astype("str").str.contains(r"\d{4}").any()):
+    if not late.any():
         return
     row = int(np.flatnonzero(late)[0])
+    if "%y" not in form if form else str(times.iloc[row].year) in str(column.iloc[row]):
+        return
     guessed = forms_of(str(column.iloc[row]).strip())[0 if day_first else 1]
     read_as = form or (
         guessed if "%y" in guessed else "mixed"

@@ -97,7 +97,10 @@ def _parsed(column: pd.Series, form: str | None, day_first: bool | None, *, utc:
         return times
     ordered, first = bool(day_first), str(next(iter(column.dropna()), ""))
     short = forms_of(first.strip())[0 if ordered else 1]
-    if "%y" in short:  # pandas guesses the century by today's date: 70 would be 2070; strptime's is fixed
+    # Of directives and signs alone: a zone's word or 0930 would be passed over as what stands in every row.
+    if "%y" in short and not re.search(
+        r"[^\W_]", re.sub(r"%\w", "", short)
+    ):  # pandas guesses the century by today's date: 70 would be 2070; strptime's is fixed
         times = _to_times(column.astype("str").str.strip().where(column.notna()), short, utc=utc)
         if times.notna().all():
             return times
