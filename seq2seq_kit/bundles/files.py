@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,6 +32,7 @@ OWN_CLASSES, LAST_FIT = "own_classes", "last_fit"  # in a bundle's info
 _HEAD = "bundle.json"
 _NOTHING: CustomObjects = MappingProxyType({})
 _FILES = ("recipe.yaml", "state.json", "arrays.npz", "model.keras")
+_RELEASE = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}")
 # Scaled units; another processor rounds differently, a damaged weight does not hide in this.
 _GOLDEN_TOLERANCE = 1e-3
 
@@ -99,7 +101,7 @@ def read_bundle(
         recipe = load_recipe(folder / "recipe.yaml")
         golden, expected = _golden_of(state, arrays)
         size = sum((folder / name).stat().st_size for name in _FILES)
-        model = _load_model(folder / "model.keras", size, trusted, own_classes_in(head["info"]))
+        model = _load_model(folder / "model.keras", size, head, trusted)
         bundle = bundle_class(recipe).restore(recipe, model, state, arrays, head["info"])
     except BundleError:
         raise
@@ -217,7 +219,7 @@ def keras_classes_of(folder: str | Path) -> CustomObjects:
     return classes_of_keras(names) or {}
 
 
-def _load_model(path: Path, size: int, trusted: CustomObjects = _NOTHING, named: Collection[str] = ()) -> keras.Model:
+def _load_model(path: Path, size: int, head: Json, trusted: CustomObjects = _NOTHING) -> keras.Model:
     import keras
 
     from seq2seq_kit.models.acceleration import accelerate
@@ -225,7 +227,7 @@ def _load_model(path: Path, size: int, trusted: CustomObjects = _NOTHING, named:
 
     register_own_layers()
     try:
-        config = refuse_foreign(path, trusted, named)
+        config = refuse_foreign(path, trusted, own_classes_in(head["info"]))
         bounds.refuse_oversized_weights(path)
         with shapes_only():
             model = keras.saving.deserialize_keras_object(config, custom_objects=dict(trusted), safe_mode=True)
@@ -234,7 +236,21 @@ def _load_model(path: Path, size: int, trusted: CustomObjects = _NOTHING, named:
     except BundleError:
         raise
     except Exception as error:  # whatever a crafted file makes Keras, zipfile or h5py say
+        then, now = head["versions"].get("keras"), versions()["keras"]
+        if _order_of(then) > _order_of(now):
+            raise BundleError(
+                f"{path} was saved with Keras {then}; Keras {now} is installed here and does not know all settings of its "
+                f"layers. Install that version: pip install 'keras=={then}', or train again from its recipe.yaml",
+                code="bundle_too_new",
+            ) from error
         raise BundleError(f"{path} is not a model of this kit: {error}", code="bundle_damaged") from error
+
+
+def _order_of(release: object) -> list[int]:
+    """What releases are compared by: 3.9.2 comes before 3.15; words of a stranger's file before both."""
+    return (
+        [int(part) for part in release.split(".")] if isinstance(release, str) and _RELEASE.fullmatch(release) else []
+    )
 
 
 def _check_golden(bundle: Bundle, golden: list[np.ndarray], expected: np.ndarray, folder: Path, head: Json) -> None:

@@ -159,6 +159,29 @@ def test_a_newer_format_asks_for_a_newer_kit(folder: Path) -> None:
     assert caught.value.code == "bundle_too_new"
 
 
+def add_a_setting(config: dict[str, Any]) -> None:
+    next(layer for layer in config["config"]["layers"] if layer["class_name"] == "LSTM")["config"]["of_later"] = None
+
+
+@pytest.mark.parametrize(
+    ("release", "code"),
+    [
+        ("99.0.1", "bundle_too_new"),
+        ("3.9.2", "bundle_damaged"),
+        ("99.0; rm -rf /", "bundle_damaged"),
+        ([], "bundle_damaged"),
+    ],
+)
+def test_settings_of_a_newer_keras_ask_for_that_keras(folder: Path, release: object, code: str) -> None:
+    change_config(folder, add_a_setting)
+    change_head(folder, versions=json.loads((folder / "bundle.json").read_text())["versions"] | {"keras": release})
+    with pytest.raises(BundleError) as caught:
+        read_bundle(folder)
+    assert caught.value.code == code
+    assert ("pip install 'keras==99.0.1'" in str(caught.value)) == (code == "bundle_too_new")
+    assert "rm -rf" not in str(caught.value)
+
+
 @pytest.mark.parametrize("key", ["scaler", "baselines", "naive", "golden_inputs"])
 def test_a_state_of_another_shape_is_refused(folder: Path, key: str) -> None:
     change_state(folder, **{key: {"surprise": ["!"]}})

@@ -97,7 +97,11 @@ class Nameless(tzinfo):
 def test_a_zone_has_a_name_that_pandas_finds_again() -> None:
     dateutil = import_module("dateutil.tz")  # which has no types
     for tz in ("Europe/Berlin", "UTC", "UTC+05:30", dateutil.gettz("Europe/Berlin")):
-        times = pd.DatetimeIndex(["2024-07-01"]).tz_localize(tz)
+        try:
+            times = pd.DatetimeIndex(["2024-07-01"]).tz_localize(tz)
+        except AttributeError:  # pandas before 3.1.1 knows no zones of dateutil 4
+            assert not isinstance(tz, str)
+            continue
         found = times.tz_convert(zone_of(times.tz, "t", "x"))
         assert (found == times).all()
         assert found.hour == times.hour

@@ -86,7 +86,9 @@ def test_shapes_and_sizes_follow_from_the_arguments(name: str) -> None:
 def test_a_saved_model_loads_with_equal_outputs(name: str, tmp_path: Path) -> None:
     model = built(name)
     model.save(tmp_path / "model.keras")
-    loaded = bundle_files._load_model(tmp_path / "model.keras", 10**6)  # lets in only what the kit's models are made of
+    loaded = bundle_files._load_model(
+        tmp_path / "model.keras", 10**6, {"info": {}, "versions": {}}
+    )  # lets in only what the kit's models are made of
     np.testing.assert_array_equal(loaded(inputs_of(name)), model(inputs_of(name)))
 
 

@@ -137,7 +137,9 @@ def test_shapes_and_names_follow_from_the_arguments(case: Case) -> None:
 def test_a_saved_model_loads_with_equal_outputs(case: Case, tmp_path: Path) -> None:
     model = case.shared()
     model.save(tmp_path / "model.keras")
-    loaded = bundle_files._load_model(tmp_path / "model.keras", 10**6)  # lets in only what the kit's models are made of
+    loaded = bundle_files._load_model(
+        tmp_path / "model.keras", 10**6, {"info": {}, "versions": {}}
+    )  # lets in only what the kit's models are made of
     np.testing.assert_array_equal(called(loaded, case.inputs()), called(model, case.inputs()))
 
 
