@@ -352,6 +352,31 @@ def test_rows_for_days_to_come_are_no_observations(forecast_run: Any) -> None:
         forecast_run.bundle.predict(frame)
 
 
+@pytest.mark.parametrize(("empty", "said"), [(24, "newest 24 rows"), (30, "newest 24 rows"), (40, "newest 24 rows")])
+def test_a_window_without_a_value_of_a_target_is_not_forecast_from(empty: int, said: str) -> None:
+    bundle = untrained(forecast_recipe(missing="interpolate"), hourly_frame(300))
+    frame = hourly_frame().tail(60).reset_index(drop=True)
+    frame.loc[60 - empty :, "load"] = np.nan
+    with pytest.raises(
+        DataError, match=rf"the {said} have no value in load, from row 37 .* needs values of each"
+    ) as caught:
+        bundle.predict(frame)
+    assert caught.value.code == "missing_inputs"
+
+
+def test_the_age_of_the_newest_target_is_told() -> None:
+    bundle = untrained(forecast_recipe(missing="interpolate"), hourly_frame(300))
+    frame = hourly_frame().tail(60).reset_index(drop=True)
+    frame.loc[37:, "load"] = np.nan
+    forecast = bundle.predict(frame)
+    note = f"the newest 23 rows have no value in load and count as having the last one, of row 37 ({frame['time'][36]})"
+    assert note in forecast.attrs["notes"]
+    assert not [note for note in bundle.predict(frame.head(37)).attrs["notes"] if "the last one" in note]
+    masked = untrained(forecast_recipe(missing="mask"), hourly_frame(300))
+    frame["load"] = np.nan  # which a mask tells the model, as it did in training
+    assert masked.predict(frame)["load"].notna().all()
+
+
 def test_a_future_that_the_model_has_no_use_for_is_refused(forecast_run: Any) -> None:
     frame = hourly_frame().tail(40)
     with pytest.raises(

@@ -62,6 +62,18 @@ def test_what_stands_in_the_way_is_told_of_each_series() -> None:
     }
 
 
+def test_series_without_a_value_of_a_target_are_left_out() -> None:
+    bundle = untrained(hourly_frame(300, series=SITES), scale_per_series=True, missing="ffill")
+    frame = hourly_frame(100, series=SITES)
+    frame.loc[(frame["site"] == "north") & (frame.index % 100 >= 76), "load"] = np.nan
+    frame.loc[(frame["site"] == "west") & (frame.index % 100 >= 77), "load"] = np.nan
+    forecast = bundle.predict(frame)
+    assert forecast.attrs["left_out"] == {"north": "no value of load in the newest 24 rows"}
+    assert [
+        note for note in forecast.attrs["notes"] if "the newest 23 rows have no value in load of series west" in note
+    ]
+
+
 @pytest.mark.parametrize("rows", [{"east": 20, "west": 3}, {"east": 20}])
 def test_no_series_that_can_be_forecast_is_an_error(rows: dict[str, int]) -> None:
     bundle = untrained(hourly_frame(300, series=SITES))

@@ -65,14 +65,12 @@ def read_excel(path: Path, *, sheet: str | None, texts: Sequence[str], form: For
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and extensions, which hold no rows
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-            try:
+            with path.open("rb") as file:  # closed although sheets are left half read
+                book = openpyxl.load_workbook(file, read_only=True, data_only=True)
                 filled = [each.title for each in book.worksheets if any(True for _ in each.iter_rows(max_row=2))]
                 chosen = _sheet(path, sheet, [each.title for each in book.worksheets], filled)
                 rows = book[chosen].iter_rows(values_only=True)
                 header = next((row for row in islice(rows, above, None)), ())
-            finally:
-                book.close()
             if form is not None and not form.header_row:
                 header = tuple(range(len(header)))
             refuse_duplicates((str(name) for name in header if name is not None), f"{path}, sheet {chosen}")

@@ -202,7 +202,7 @@ def _last_weekdays(local: pd.DatetimeIndex) -> np.ndarray:
 
 def _last_weekday(local: pd.DatetimeIndex) -> pd.DatetimeIndex:
     months = local.to_numpy().astype("M8[M]")
-    return pd.DatetimeIndex(np.busday_offset((months + 1).astype("M8[D]") - 1, 0, roll="preceding"))
+    return pd.DatetimeIndex(np.busday_offset((months + np.timedelta64(1, "M")).astype("M8[D]"), -1, roll="forward"))
 
 
 def _days(local: pd.DatetimeIndex) -> np.ndarray:

@@ -119,6 +119,41 @@ def empty_ends(table: Table, inputs: Sequence[str]) -> dict[int, int]:
     return {int(series): int(empty[series]) for series in np.flatnonzero(empty)}
 
 
+def empty_targets(table: Table, data: HorizonData, rows: int) -> dict[int, list[str]]:
+    """Series, by number, and their targets that the encoder reads and that are empty in all of the newest `rows` rows.
+
+    What a fill makes of them is one value for the whole window, from which nothing can be forecast. A model whose recipe has
+    `missing: mask` was trained to read cells as absent, so that it may be asked.
+    """
+    if Columns.of(data).masked:
+        return {}
+    names = [name for name in data.targets if name in data.inputs]
+    picked = [table.columns.index(name) for name in names]
+    found = {}
+    for series, (first, end) in enumerate(zip(table.bounds, table.bounds[1:], strict=False)):
+        empty = np.isnan(table.values[max(first, end - rows) : end][:, picked]).all(axis=0)
+        if empty.any():
+            found[series] = [name for name, nothing in zip(names, empty, strict=True) if nothing]
+    return found
+
+
+def told_of_stale_targets(table: Table, data: HorizonData) -> Table:
+    """The table, with a note on each target whose newest rows are empty, which a fill gives its last value."""
+    if Columns.of(data).masked:
+        return table
+    notes = []
+    for name in (name for name in data.targets if name in data.inputs):
+        empty = empty_ends(table, [name])
+        if empty:
+            most = max(empty, key=lambda series: empty[series])
+            of = f" of series {table.series[most]}" if table.series[most] else ""
+            more = f"; {len(empty)} series end so" if len(empty) > 1 else ""
+            last = table.where(int(table.bounds[most + 1]) - empty[most] - 1)
+            said = "newest row has" if empty[most] == 1 else f"newest {empty[most]} rows have"
+            notes.append(f"the {said} no value in {name}{of} and count as having the last one, of {last}{more}")
+    return replace(table, notes=[*table.notes, *notes])
+
+
 def only_forecastable(table: Table, reasons: Mapping[int, str]) -> Table:
     """The table without the series that cannot be forecast, where there are others; the whole table if there are none."""
     return table if len(reasons) == len(table.series) else leave_out(table, reasons, "are not forecast")
@@ -147,6 +182,18 @@ def refuse_empty_ends(table: Table, inputs: Sequence[str]) -> None:
             f"{', '.join(inputs)}, from {table.where(int(table.bounds[series + 1]) - empty)} on. A forecast starts after "
             "the newest observed row: "
             "drop these rows; values known ahead go into `future` (--future FILE)",
+            code="missing_inputs",
+        )
+
+
+def refuse_empty_targets(table: Table, data: HorizonData, rows: int) -> None:
+    """Raises `DataError` where a window to forecast from holds no value of a target; see `empty_targets`."""
+    for series, names in empty_targets(table, data, rows).items():
+        name, first = table.series[series], max(int(table.bounds[series]), int(table.bounds[series + 1]) - rows)
+        raise DataError(
+            f"{table.origin}: the newest {int(table.bounds[series + 1]) - first} rows{f' of series {name}' if name else ''} "
+            f"have no value in {', '.join(names)}, from {table.where(first)} on. A forecast reads {rows} rows and needs values "
+            "of each target among them: give the rows up to the newest that has one",
             code="missing_inputs",
         )
 

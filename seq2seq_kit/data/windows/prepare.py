@@ -22,11 +22,14 @@ from seq2seq_kit.data.tables.timestamps import TimeStyle
 from seq2seq_kit.data.windows.ahead import (
     append_ahead,
     empty_ends,
+    empty_targets,
     observed,
     only_forecastable,
     refuse_empty_ends,
+    refuse_empty_targets,
     require_newest,
     style_of,
+    told_of_stale_targets,
     too_short,
     treatment_of,
 )
@@ -153,8 +156,9 @@ def prepare_ahead(
     if data.short_series != "refuse" and len(table.series) > 1:
         table = _forecastable(data, table, scaler)
     refuse_empty_ends(table, observed(columns))
+    refuse_empty_targets(table, data, data.input_steps)
     table, split = pad_short(data, table, whole(table), "test", least=data.input_steps)
-    filled = fill(data, table, split)
+    filled = fill(data, told_of_stale_targets(table, data), split)
     needed = data.input_steps + rows_lost(data, scaler)
     if data.short_series != "refuse":
         filled = only_forecastable(filled, too_short(filled, needed))
@@ -172,7 +176,11 @@ def _forecastable(data: HorizonData, table: Table, scaler: Scaler) -> Table:
         series: f"no value in the newest {'row' if rows == 1 else f'{rows} rows'}"
         for series, rows in empty_ends(table, observed(Columns.of(data))).items()
     }
-    return only_forecastable(table, short | empty | reasons)
+    silent = {
+        series: f"no value of {', '.join(names)} in the newest {data.input_steps} rows"
+        for series, names in empty_targets(table, data, data.input_steps).items()
+    }
+    return only_forecastable(table, short | silent | empty | reasons)
 
 
 def _refuse_short(prepared: Prepared) -> None:
