@@ -33,7 +33,7 @@ def test_the_pictures_of_the_page_are_the_ones_that_the_kit_draws(tmp_path: Path
         fresh, stored = matplotlib.image.imread(path), matplotlib.image.imread(IMAGES / path.name)
         # To the pixel on the machine that drew it; another font rasteriser may differ at the edges of letters.
         assert fresh.shape == stored.shape, f"{path.name} has changed; draw it again with write_pictures('docs/images')"
-        assert np.abs(fresh - stored).mean() < 0.01, f"{path.name} has changed; draw it again"
+        assert np.abs(fresh - stored).mean() < 0.02, f"{path.name} has changed; draw it again"
         assert fresh[..., :3].std() > 0.05
         assert (IMAGES / path.name).stat().st_size < 150_000
 
