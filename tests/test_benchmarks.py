@@ -163,7 +163,7 @@ def test_the_job_table_reads_the_figure_of_the_only_finished_run(tmp_path: Path)
     import sqlite3
 
     jobs = import_module("jobs")
-    with sqlite3.connect(tmp_path / "mlflow.db") as store:
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as store, store:
         store.execute("CREATE TABLE runs (run_uuid, status)")
         store.execute("CREATE TABLE latest_metrics (run_uuid, key, value)")
         store.executemany("INSERT INTO runs VALUES (?, ?)", [("a", "FINISHED"), ("b", "FAILED")])

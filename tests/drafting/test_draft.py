@@ -2,6 +2,7 @@
 
 import sqlite3
 import zipfile
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -470,7 +471,7 @@ def test_files_of_a_glob_are_read_as_the_first_is_written(tmp_path: Path) -> Non
 
 def test_a_database_is_drafted_for_its_table(tmp_path: Path) -> None:
     address = f"sqlite:///{tmp_path / 'shop.db'}"
-    with sqlite3.connect(tmp_path / "shop.db") as database:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database, database:
         days().assign(date=lambda table: table.date.astype(str)).to_sql("sales", database, index=False)
     with pytest.raises(DataError, match="--set KEY=VALUE") as caught:
         draft_recipe(address)

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -73,7 +74,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """`rows.db` (SQLite) and `rows.duckdb` with the same table in the current folder."""
     monkeypatch.chdir(tmp_path)
     frame = hourly_frame(300).sample(frac=1, random_state=0)
-    with sqlite3.connect("rows.db") as made:
+    with closing(sqlite3.connect("rows.db")) as made, made:
         frame.assign(time=frame["time"].astype(str)).to_sql("load", made, index=False)
     made.close()
     with duckdb.connect("rows.duckdb") as other:
