@@ -1,11 +1,13 @@
 """Columns of numbers that say when: counts since 1970, dates without signs between, days as workbooks count them."""
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.tables.time_formats import COUNTS, are_dates, read_weeks
+from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.time_fields import EXCEL_DAYS, ISO_WEEK
 
 HINT = re.compile(
@@ -17,6 +19,8 @@ _WEEK = re.compile(r"week|woche|\bkw\b|\bwk\b|semaine|semana|settimana", re.I)
 _OF_PERIODS = re.compile(r"month|monat|mois|\bmes\b|week|woche|year|jahr|quarter|quartal|period", re.I)
 _RECENT_DAYS = (36_500, 51_000)  # of a workbook: December 1999 to August 2039
 _LONGEST_STEP = 31
+_RANKED = re.compile(r"(?i)rank|rang|place|position")
+_LEAST_COUNTED = 20  # rows, from which numbers that follow each other are a count
 _OF_PLACES = re.compile(r"(?i)(?:.*[_ ])?(?:date|datum|fecha|datetime|timestamp|time|zeit|ts|ds|dt)")
 _FIRST_MONTH = 195_001  # of those that are no days of two-digit years: 190612 is 12 June 2019
 TOLD = {
@@ -27,6 +31,52 @@ TOLD = {
     EXCEL_DAYS: "numbers that count days as a workbook does",
     ISO_WEEK: "numbers of a year and its week, such as 202405",
 }
+
+
+def refuse_unordered(frame: pd.DataFrame, taken: Sequence[str], codes: np.ndarray, origin: str) -> None:
+    """Refuses rows that a column counts and that do not stand in its order, where no clock tells theirs.
+
+    Args:
+        frame: The table.
+        taken: Columns that tell series apart.
+        codes: Number of each row's series.
+        origin: What messages call the table.
+
+    Raises:
+        DataError: There is such a column; the message has the line that sorts by it.
+    """
+    kinds: list[tuple[list[str], object]] = [([*taken], codes)]
+    if not taken:  # series are not told apart where their rows are mixed
+        few = [str(each) for each in frame.columns if 1 < frame[each].nunique() <= len(frame) / _LEAST_COUNTED]
+        kinds += [([each], frame[each]) for each in few]
+    for name in (str(each) for each in frame.columns if str(each) not in taken):
+        column = frame[name]
+        if not pd.api.types.is_integer_dtype(column) or column.isna().any() or _RANKED.search(name):
+            continue
+        for by, keys in kinds:
+            row = None if name in by else _out_of_order(column, keys)
+            if row is not None:
+                sort = repr([*by, name] if by else name)
+                raise DataError(
+                    f"{origin}, row {row + 1}: {name} counts the rows{f' of each {by[0]}' if by else ''}, which are not in its "
+                    "order. Without timestamps each row is a step after the one before. Sort them: "
+                    f"frame = frame.sort_values({sort}); or, if {name} tells no order, drop it: frame.drop(columns={name!r})",
+                    code="unsorted_rows",
+                )
+
+
+def _out_of_order(column: pd.Series, keys: object) -> int | None:
+    """The first row that does not follow the one before it by one, where numbers count the rows of each group; else None."""
+    groups = column.groupby(keys)  # type: ignore[call-overload]
+    distinct = groups.nunique()
+    if (
+        len(column) < _LEAST_COUNTED
+        or distinct.sum() != len(column)
+        or (groups.max() - groups.min() + 1 != distinct).any()
+    ):
+        return None
+    off = (groups.diff().fillna(1) != 1).to_numpy(dtype=bool)
+    return int(off.argmax()) if off.any() else None
 
 
 def kind_of_numbers(column: pd.Series, name: str) -> str:

@@ -45,6 +45,8 @@ _OWN_FORMS = (
     "%Y-%m-%d %H:%M %Z",
 )
 _OF_DAY = re.compile(r"(?i)(?:time|hh:?mm|hour|uhrzeit|zeit|hora|heure|h|time[_ ]?of[_ ]?day)")
+_NAMES_HOURS = re.compile(r"(?i)hour|stunde|heure|(?<![^\W_])(?:hora|hr|he)(?![^\W_])")
+_HOURS = 24
 _LASTS = re.compile(r"(?i)duration|dauer|elapsed|moving|pace|response|laufzeit|dur[eé]e|duraci|lap\b|split")
 _TURNED_BACK = 0.2  # of the steps within a date, at most: where series or days change
 _PERIOD = re.compile(r"(?i)period|interval|slot|mtu|block|trading_?period")
@@ -126,12 +128,23 @@ def find_hours(frame: pd.DataFrame, taken: str) -> list[str]:
     found: list[str] = []
     for form, low, high in _PARTS[3:]:
         for name in map(str, frame.columns):
-            if name != taken and _is_part(frame[name], name, form, low, high) and frame[name].nunique() > (not found):
+            if name == taken:
+                continue
+            called = _is_part(frame[name], name, form, low, high) and frame[name].nunique() > (not found)
+            if called or (not found and _fills_days(frame, name, taken)):
                 found.append(name)
                 break
         else:
             break
     return found
+
+
+def _fills_days(frame: pd.DataFrame, name: str, dates: str) -> bool:
+    """Whether a column such as `Hour Ending` or `HE` has all the hours of its dates."""
+    column = frame[name]
+    if not _NAMES_HOURS.search(name) or not pd.api.types.is_integer_dtype(column) or column.isna().any():
+        return False
+    return bool(column.between(0, _HOURS).all()) and bool(column.groupby(frame[dates]).nunique().median() == _HOURS)
 
 
 def find_minutes(frame: pd.DataFrame, taken: str) -> str | None:

@@ -19,6 +19,8 @@ _LONG = 12  # letters of a text from which it is read by words, where it has spa
 _SPELLED = 24  # letters of a text up to which it may be read letter by letter, though it has spaces
 _A_SOUND = 2  # letters of a word up to which words are the letters of a text, such as phonemes
 _PAIR = 2  # texts of a translation
+_SOURCES = re.compile(r"(?i)\bcc[- ]by\b|attribution:|licen[cs]e|https?://")
+_MOSTLY = 0.9
 _NEW = 0.01  # share of words that the half before has not
 _ROWS_A_PASS = 200_000  # rows times epochs that two minutes hold
 
@@ -32,8 +34,9 @@ def task_of_texts(source: Source, target: list[str]) -> str | None:
         return None
     if _numbered_labels(source.frame, texts):
         return "classify"
+    texts = [name for name in texts if not _names_sources(source.frame[name])]
     timed = [name for name in texts if _is_time(source.frame[name])]
-    if timed and not (len(texts) == 2 == source.frame.shape[1] and _same_days(source.frame, texts)):
+    if timed and not (len(texts) == _PAIR == source.frame.shape[1] and _same_days(source.frame, texts)):
         return None
     labels = [name for name in texts if _is_label(source.frame[name])]
     if len(texts) == 2 and not labels:
@@ -123,6 +126,9 @@ def draft_translate(source: Source, target: list[str], notes: Notes) -> dict[str
         DataError: The table has no two columns of texts.
     """
     texts = _texts(source.frame)
+    for name in [name for name in texts if len(texts) > _PAIR and _names_sources(source.frame[name])]:
+        texts.remove(name)
+        notes.say("", f"{name} names sources or licences and is left out")
     free = [name for name in texts if not _is_label(source.frame[name])]
     if len(target) > 1 or (not target and len(free) > _PAIR):
         _refuse(source, f"one column to write (--target COLUMN), of {listed(texts)}; the first of the others is read")
@@ -190,6 +196,11 @@ def _is_time(column: pd.Series) -> bool:
     return bool(
         with_digits > 0.9 and pd.to_datetime(cells, errors="coerce", format="mixed", utc=True).notna().mean() > 0.9
     )
+
+
+def _names_sources(column: pd.Series) -> bool:
+    """Whether a column names where each row is from, as in the sentence pairs of Tatoeba."""
+    return bool(column.dropna().astype("str").str.contains(_SOURCES).mean() > _MOSTLY)
 
 
 def _is_label(column: pd.Series) -> bool:

@@ -4,6 +4,7 @@ The names are those of Darts, NeuralForecast, GluonTS, skforecast, PyTorch Forec
 """
 
 _CALLED = {
+    "source": "path file filename filepath file_path csv data_path dataset data_source input_file url",
     "time": "timestamp datetime date ds time_column time_col time_idx index timestamps",
     "every": "freq frequency interval step_size sampling_rate sampling",
     "targets": "y target_column target_columns value_cols endog response",

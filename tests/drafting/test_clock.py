@@ -1,5 +1,7 @@
 """The columns that say when, however they are written."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -317,6 +319,29 @@ def test_a_count_beside_years_and_months_is_no_day() -> None:
     counts = np.random.default_rng(0).integers(1, 32, 240)
     frame = pd.DataFrame({"year": at.year, "month": at.month, "storms": counts, "rain": counts * 1.5})
     assert clock_of(frame).columns == ["year", "month"]
+
+
+@pytest.mark.parametrize(
+    "name", ["Hour Ending", "HE", "hour_ending", "Hr End", "Hour (local)", "Hour Beginning", "THE"]
+)
+def test_hours_are_those_that_fill_the_days_whatever_their_column_is_called(name: str) -> None:
+    at, first = pd.date_range("2023-01-01", periods=480, freq="h"), int("Begin" not in name)
+    for zones in (1, 3):
+        frame = pd.DataFrame({"Date": at.strftime("%Y-%m-%d"), name: at.hour + first, "load": np.sin(np.arange(480.0))})
+        frame = pd.concat([frame.assign(zone=f"z{number}", load=frame["load"] + number) for number in range(zones)])
+        if name == "THE":  # no word for an hour
+            assert find_clock(frame, "t.csv").columns == ["Date"]  # type: ignore[union-attr]
+        elif first:
+            with pytest.raises(DataError, match=rf"{re.escape(name)}: hours 1 to 24"):
+                find_clock(frame, "t.csv")
+        else:
+            assert find_clock(frame, "t.csv").columns == ["Date", name]  # type: ignore[union-attr]
+
+
+def test_hours_that_somebody_worked_are_no_clock() -> None:
+    at, rng = pd.date_range("2023-01-01", periods=400), np.random.default_rng(0)
+    found = clock_of(pd.DataFrame({"Date": at.strftime("%Y-%m-%d"), "hours worked": rng.integers(0, 25, 400)}))
+    assert found.columns == ["Date"]
 
 
 def test_hours_to_24_are_cured_by_the_line_that_is_told() -> None:

@@ -727,3 +727,24 @@ def test_channels_that_count_up_are_columns() -> None:
 def test_a_column_is_asked_for_without_the_blanks_around_its_name() -> None:
     frame = hours().rename(columns={"load": "   load"}).assign(other=1.5)
     assert data_of(frame, target="load")["targets"] == ["   load"]
+
+
+@pytest.mark.parametrize("series", [False, True])
+@pytest.mark.parametrize("order", ["shuffled", "backwards"])
+def test_rows_that_are_not_in_the_order_of_their_count_are_refused(series: bool, order: str) -> None:
+    frame = hours(600)[["load"]].assign(day=np.arange(5, 605))
+    if series:
+        frame = pd.concat([frame.assign(shop="east"), frame.assign(shop="west", load=frame["load"] + 1)])
+    turned = frame.sample(frac=1, random_state=0) if order == "shuffled" else frame[::-1]
+    turned = turned.reset_index(drop=True)
+    with pytest.raises(DataError, match=r"day counts the rows( of each shop)?, which are not in its order") as caught:
+        draft_recipe(turned)
+    assert caught.value.code == "unsorted_rows"
+    sort = str(caught.value).split("Sort them: ")[1].split("; or")[0]
+    scope = {"frame": turned}
+    exec(sort, scope)
+    assert (
+        draft_recipe(scope["frame"].reset_index(drop=True)).recipe == draft_recipe(frame.reset_index(drop=True)).recipe
+    )
+    for free in (turned.drop(columns="day"), turned.rename(columns={"day": "rank"})):
+        assert draft_recipe(free).recipe["task"] == "forecast"

@@ -73,7 +73,7 @@ def test_a_column_of_few_values_is_neither_read_nor_written() -> None:
 
 
 def test_of_three_texts_the_one_to_write_is_asked_for() -> None:
-    frame = sentences().assign(source=[f"CC-BY {row} (somebody)" for row in range(600)])
+    frame = sentences().assign(source=[f"said by {row} (somebody)" for row in range(600)])
     with pytest.raises(DataError, match="--target COLUMN") as caught:
         draft_recipe(frame, task="translate")
     assert caught.value.code == "nothing_to_draft"
@@ -107,3 +107,17 @@ def test_days_told_in_two_ways_are_a_translation_and_a_clock_beside_texts_is_non
     log = dates().assign(human=[f"line {row} of a log" for row in range(1_200)])[["iso", "human"]]
     with pytest.raises(DataError):
         draft_recipe(log)
+
+
+@pytest.mark.parametrize("task", [None, "translate"])
+def test_the_sources_of_sentence_pairs_are_left_out(task: str | None) -> None:
+    frame = sentences()
+    frame.columns = ["column_1", "column_2"]
+    frame["column_3"] = [f"CC-BY 2.0 (France) Attribution: tatoeba.org #{row}" for row in range(len(frame))]
+    drafted: Any = draft_recipe(frame, task=task)
+    assert drafted.recipe["task"] == "translate"
+    assert (drafted.recipe["data"]["source_column"], drafted.recipe["data"]["target_column"]) == (
+        "column_1",
+        "column_2",
+    )
+    assert "column_3 names sources or licences and is left out" in drafted.decisions
