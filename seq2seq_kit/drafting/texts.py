@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from seq2seq_kit.data.sequences.labels import alike
 from seq2seq_kit.drafting.notes import Notes, listed
 from seq2seq_kit.drafting.source import Source, as_written
 from seq2seq_kit.errors import DataError
@@ -114,6 +115,8 @@ def draft_classify(source: Source, target: list[str], notes: Notes) -> dict[str,
         "level", "texts of several words are read by words" if level == "token" else "short texts are read by letters"
     )
     notes.say("label", f"{label} has {source.frame[label].nunique():,} different values")
+    for said in alike(sorted(source.frame[label].dropna().astype("str").unique())):
+        notes.say("label", said)
     data = dict(source.keys) | {"text": text, "level": level, "label": label, "split": {"val": 0.15, "test": 0.15}}
     model = {"embedding_dim": 32, "encoder_units": [48], "bidirectional": True, "dropout": 0.2}
     return {"data": data, "model": model, "training": _training(len(source.frame), notes)}

@@ -121,3 +121,10 @@ def test_the_sources_of_sentence_pairs_are_left_out(task: str | None) -> None:
         "column_2",
     )
     assert "column_3 names sources or licences and is left out" in drafted.decisions
+
+
+def test_labels_that_differ_in_case_alone_are_told() -> None:
+    frame = sentences()[["en"]].assign(mood=["good" if row % 2 else "bad" if row % 4 else "Bad" for row in range(600)])
+    told = [said for said in draft_recipe(frame).decisions if "differ in case or blanks alone" in said]
+    assert len(told) == 1
+    assert "'Bad' and 'bad'" in told[0]

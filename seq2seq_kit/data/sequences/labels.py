@@ -67,6 +67,19 @@ def learn_labels(texts: Sequence[str | None] | np.ndarray, *, key: str = "data.l
     return [text for text, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
 
 
+def alike(labels: Sequence[str]) -> list[str]:
+    """Notes on labels that differ in case or blanks alone, which are different ones to a model."""
+    groups: dict[str, list[str]] = {}
+    for label in labels:
+        groups.setdefault(" ".join(label.split()).casefold(), []).append(label)
+    return [
+        f"the labels {' and '.join(map(repr, group))} differ in case or blanks alone and count as different ones; if they are "
+        "one, write them alike: frame[column].str.strip().str.lower()"
+        for group in groups.values()
+        if len(group) > 1
+    ]
+
+
 def number_labels(texts: Sequence[str | None] | np.ndarray, labels: Sequence[str], origin: str) -> np.ndarray:
     """Number of each label, -1 where there is none.
 

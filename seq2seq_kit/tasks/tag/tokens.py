@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.sequences.labels import (
+    alike,
     learn_labels,
     number_labels,
     read_labels,
@@ -191,7 +192,7 @@ def prepare_tokens(
     numbers = [number_labels(each, labels, place) for each, place in zip(texts, places, strict=True)]
     truth = Ragged(np.concatenate(numbers), starts, lengths)
     inputs, origins = vocabularies.inputs(words, starts, lengths), Ragged(np.concatenate(rows), starts, lengths)
-    tagged = Tagged(inputs, truth, parts, labels, origins, np.array(words, dtype=object))
+    tagged = Tagged(inputs, truth, parts, labels, origins, np.array(words, dtype=object), alike(labels))
     require_labels(tagged, PARTS, origin)
     return tagged, vocabularies
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.sequences.labels import (
+    alike,
     learn_labels,
     number_labels,
     read_labels,
@@ -46,6 +47,7 @@ def prepare_values(data: TagValuesData, frame: pd.DataFrame, *, origin: str = "t
     number_labels(texts, labels, origin)  # the message counts rows as the file does
     ordered = _by_row(texts, prepared)
     tagged = _tagged(prepared, number_labels(ordered, labels, origin), labels, starts, lengths, parts)
+    tagged.notes.extend(alike(labels))
     require_labels(tagged, parts_of(data), origin)
     return tagged, prepared
 

@@ -111,6 +111,15 @@ def test_joined_learns_from_val_too() -> None:
     np.testing.assert_allclose(centers, [levels_frame()["load"][:rows].mean() for rows in (280, 340)], rtol=1e-6)
 
 
+def test_labels_that_differ_in_case_or_blanks_alone_are_told() -> None:
+    frame = words_frame()
+    label = str(frame["kind"].iloc[0])
+    assert prepared(texts_recipe(), frame).notes == []
+    frame.loc[frame.index[frame["kind"] == label][::3], "kind"] = f" {label.upper()} "
+    (note,) = prepared(texts_recipe(), frame).notes
+    assert f"{label!r} and {f' {label.upper()} '!r} differ in case or blanks alone" in note
+
+
 def test_sequences_without_an_answer_are_left_out_and_told() -> None:
     frame = words_frame()
     frame.loc[::4, "kind"] = None
