@@ -314,3 +314,27 @@ def test_what_stands_behind_a_year_of_two_digits_is_read(text: str) -> None:
     whole, _ = read_times(pd.Series(days.strftime("%m/%d/%Y") + text), "date", "t.csv")
     assert (short == whole).all()
     assert str(short.tz) == str(whole.tz)
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%Y/%m/%d %H:%M", "%d/%m/%Y", "%d-%m-%Y"])
+def test_years_of_the_buddhist_era_are_cured_by_the_line_that_is_told(form: str) -> None:
+    at = pd.date_range("2022-03-01", periods=700)
+    frame = pd.DataFrame({"t": (at + pd.DateOffset(years=543)).strftime(form)})
+    with pytest.raises(DataError, match="years of the Buddhist era") as caught:
+        read_times(frame["t"], "t", "x.csv")
+    exec(str(caught.value).split("Make them: ")[1], {"pandas": pd, "frame": frame})
+    assert (pd.DatetimeIndex(frame["t"]) == at).all()
+
+
+def test_days_of_other_calendars_are_refused_and_early_years_are_not() -> None:
+    days = [f"{1400 + row // 372}/{row // 31 % 12 + 1:02}/{row % 31 + 1:02}" for row in range(200)]
+    with pytest.raises(DataError, match="Persian or the Islamic calendar") as caught:
+        read_times(pd.Series(days), "t", "x.csv")
+    assert caught.value.code == "invalid_timestamp"
+    years = pd.Series([str(year) for year in range(1300, 1500)])
+    assert read_times(years, "t", "x.csv", style=TimeStyle(format="%Y"))[0][0].year == 1300
+    scenario = pd.Series(pd.date_range("2400-01-01", periods=60_000).strftime("%Y-%m-%d")).iloc[::1000]
+    late = pd.Series(["2015-01-01", *scenario])  # of a climate model
+    assert read_times(late, "t", "x.csv")[0][0].year == 2015
+    clock = pd.Series([f"2024-01-{day:02} 1400" for day in range(1, 29)])
+    assert read_times(clock, "t", "x.csv", style=TimeStyle(format="%Y-%m-%d %H%M"))[0][0].hour == 14

@@ -11,6 +11,10 @@ from seq2seq_kit.errors import DataError
 _NO_YEAR = r"\s*(?:[A-Za-z]{3,9}\.?[-/. ,']*\d{1,2}|\d{1,2}[-/. ]*[A-Za-z]{3,9}\.?)\s*"
 _OF_DAY = r"'?\s*\d{1,3}(?::\d{1,2}){1,2}(?:[.,]\d+)?\s*(?:[AaPp]\.?[Mm]\.?)?\s*'?"
 _FIRST_YEAR = 1000
+# Days of a year that is none of the Gregorian calendar's, as it seems.
+_YEARS = r"1[34]\d\d|2[4-6]\d\d"
+_DAY_OF_YEAR = rf"\s*(?:(?P<y>{_YEARS})(?:[-/.]\d{{1,2}}){{2}}|\d{{1,2}}[-/. ]\w{{1,12}}[-/. ](?P<z>{_YEARS}))(?!\d).*"
+_BUDDHIST = 543
 
 
 def refuse_without_date(column: pd.Series, time: str, origin: str) -> None:
@@ -28,6 +32,32 @@ def refuse_without_date(column: pd.Series, time: str, origin: str) -> None:
             code="invalid_timestamp",
         )
     _refuse_without_year(column, time, origin)
+
+
+def refuse_other_calendar(column: pd.Series, time: str, origin: str) -> None:
+    """Raises `DataError` where all days are of years such as 2567 or 1402, which are 2024 in Thailand and 2023 in Iran.
+
+    Read as they stand they would have other weekdays, and lengths of months. Years alone, as of tree rings, are no days.
+    """
+    known = column.dropna()
+    if not len(known) or not isinstance(known.iloc[0], str) or not re.fullmatch(_DAY_OF_YEAR, known.iloc[0]):
+        return
+    found = known.astype("str").str.extract(_DAY_OF_YEAR)
+    years = found["y"].fillna(found["z"])
+    if years.isna().any():
+        return
+    thai = years.astype(int).min() > 2000
+    cure = (
+        f"years of the Buddhist era, {_BUDDHIST} ahead. Make them: times = pandas.to_datetime(frame[{time!r}]"
+        f"{', dayfirst=True' if found['y'].isna().all() else ''}); frame[{time!r}] = times - pandas.DateOffset(years={_BUDDHIST})"
+        if thai
+        else "days of the Persian or the Islamic calendar. Convert them with a package such as jdatetime or hijridate"
+    )
+    raise DataError(
+        f"{origin}, column {time}: expected dates of the Gregorian calendar. Received: {known.iloc[0]!r} to "
+        f"{known.iloc[-1]!r}, which seem to be {cure}",
+        code="invalid_timestamp",
+    )
 
 
 def refuse_year_one(column: pd.Series, times: pd.Series, time: str, origin: str) -> None:

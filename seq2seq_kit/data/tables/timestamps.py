@@ -30,7 +30,7 @@ from seq2seq_kit.data.tables.time_orders import (
     refuse_turned_days,
 )
 from seq2seq_kit.data.tables.time_parsing import in_iso, in_numbers, parse
-from seq2seq_kit.data.tables.time_parts import refuse_without_date, refuse_year_one
+from seq2seq_kit.data.tables.time_parts import refuse_other_calendar, refuse_without_date, refuse_year_one
 from seq2seq_kit.data.tables.time_style import TimeStyle, zone_of
 from seq2seq_kit.data.tables.time_texts import a_day_later, interval_starts, with_offsets, without_24
 from seq2seq_kit.errors import DataError
@@ -120,6 +120,8 @@ def _read_texts(
     column: pd.Series, form: str | None, zone: str, day_first: bool | None, time: str, origin: str, *, whole: bool
 ) -> "tuple[pd.Series[pd.Timestamp], bool | None]":
     """The times of texts, and whether the day stands first in them; `whole`: they are all rows of a training."""
+    if whole:
+        refuse_other_calendar(column, time, origin)
     if form is None and (found := in_iso(column)) is not None:
         refuse_year_one(column, found, time, origin)
         if whole:
