@@ -48,8 +48,8 @@ def refuse_other_calendar(column: pd.Series, time: str, origin: str) -> None:
         return
     thai = years.astype(int).min() > 2000
     cure = (
-        f"years of the Buddhist era, {_BUDDHIST} ahead. Make them: times = pandas.to_datetime(frame[{time!r}]"
-        f"{', dayfirst=True' if found['y'].isna().all() else ''}); frame[{time!r}] = times - pandas.DateOffset(years={_BUDDHIST})"
+        f"years of the Buddhist era, {_BUDDHIST} ahead. Make them: frame[{time!r}] = frame[{time!r}].str.replace("
+        f"'[0-9]{{4}}', lambda year: str(int(year[0]) - {_BUDDHIST}), n=1, regex=True)"
         if thai
         else "days of the Persian or the Islamic calendar. Convert them with a package such as jdatetime or hijridate"
     )
