@@ -10,10 +10,18 @@ from seq2seq_kit.drafting.autoencode import draft_autoencode
 from seq2seq_kit.drafting.forecast import draft_forecast
 from seq2seq_kit.drafting.keys import has_key
 from seq2seq_kit.drafting.labels import draft_labels, sequences_of
-from seq2seq_kit.drafting.notes import Notes
+from seq2seq_kit.drafting.notes import Notes, listed
 from seq2seq_kit.drafting.source import Source, open_source
 from seq2seq_kit.drafting.table import inspect
-from seq2seq_kit.drafting.texts import draft_classify, draft_tag, draft_translate, holds_rows, task_of_texts, with_words
+from seq2seq_kit.drafting.texts import (
+    draft_classify,
+    draft_tag,
+    draft_translate,
+    holds_rows,
+    task_of_texts,
+    with_numbers_as_words,
+    with_words,
+)
 from seq2seq_kit.drafting.writing import write
 from seq2seq_kit.errors import ArgumentError, DataError, Problem
 from seq2seq_kit.recipe.fields import Recipe
@@ -36,6 +44,7 @@ _SETTLED = (
     "missing_sheet",
 )
 
+_AS_WORDS: dict[str | None, Callable[[Source], Source]] = {"translate": with_numbers_as_words}
 _OF_ROWS: dict[str, Callable[..., dict[str, object]]] = {"forecast": draft_forecast, "autoencode": draft_autoencode}
 _OF_TEXTS: dict[str, Callable[..., dict[str, object]]] = {
     "translate": draft_translate,
@@ -138,6 +147,7 @@ def _drafted(
     source = open_source(frame, notes, before)
     targets, groups, known = (_as_called(each, source.frame.columns) for each in (targets, groups, known))
     words = with_words(source) if task is None or task in _OF_TEXTS else source
+    words = _AS_WORDS[task](words) if task in _AS_WORDS else words
     chosen = task or task_of_texts(words, targets) or "forecast"
     source = words if chosen in _OF_TEXTS else source
     if chosen in _OF_TEXTS and known:
@@ -151,6 +161,11 @@ def _drafted(
         inspected = inspect(source, groups, notes, given=before, resample=has_key(_kind(chosen), "data.resample"))
         for said in inspected.roles.left_out:
             notes.say("", said)
+        if task is None and inspected.clock is None and inspected.roles.texts:
+            texts = listed(inspected.roles.texts)
+            notes.say(
+                "", f"{texts} holds texts: to read them and write or tell another column, --task translate or classify"
+            )
         drafted = _OF_ROWS[chosen](inspected, _kind(chosen), targets, ahead, notes, known)
     for key, _ in given:
         notes.say(key.split(".")[1 if "." in key else 0], f"{key} as asked for")

@@ -56,6 +56,15 @@ def with_words(source: Source) -> Source:
     return replace(source, frame=frame.assign(**{name: written[name].mask(blank[name]) for name in names}))
 
 
+def with_numbers_as_words(source: Source) -> Source:
+    """The table with its whole numbers as they are written, where one column of texts is too few to translate: `3+4` and `7`."""
+    frame = source.frame
+    whole = [str(name) for name in frame.columns if pd.api.types.is_integer_dtype(frame[name])]
+    if len(_texts(frame)) >= _PAIR or not whole:
+        return source
+    return replace(source, frame=frame.assign(**{name: as_written(source, whole)[name] for name in whole}))
+
+
 def holds_rows(frame: pd.DataFrame, target: list[str]) -> bool:
     """Whether a table to classify is one of measured rows: it has such numbers, and no texts that are mostly different."""
     texts = [name for name in _texts(frame) if name not in target and not _is_time(frame[name])]

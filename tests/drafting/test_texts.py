@@ -128,3 +128,18 @@ def test_labels_that_differ_in_case_alone_are_told() -> None:
     told = [said for said in draft_recipe(frame).decisions if "differ in case or blanks alone" in said]
     assert len(told) == 1
     assert "'Bad' and 'bad'" in told[0]
+
+
+def test_numbers_are_texts_where_they_are_translated(tmp_path: Path) -> None:
+    numbers = [(row * 7 % 1000, row * 13 % 1000) for row in range(600)]
+    sums = pd.DataFrame({"question": [f"{a}+{b}" for a, b in numbers], "answer": [a + b for a, b in numbers]})
+    sums.to_csv(tmp_path / "sums.csv", index=False)
+    data: Any = draft_recipe(tmp_path / "sums.csv", task="translate").recipe["data"]
+    assert (data["source_column"], data["target_column"], data["level"]) == ("question", "answer", "char")
+    digits = pd.DataFrame(
+        {"digits": [f"{a:04}" for a, _ in numbers], "words": [" ".join(f"w{a:03}") for a, _ in numbers]}
+    )
+    digits.to_csv(tmp_path / "digits.csv", index=False)  # read back as numbers, 0007 as 7
+    data = draft_recipe(tmp_path / "digits.csv", task="translate").recipe["data"]
+    assert (data["source_column"], data["target_column"]) == ("digits", "words")
+    assert any("--task translate or classify" in said for said in draft_recipe(sums).decisions)
