@@ -104,6 +104,7 @@ def find_clock(frame: pd.DataFrame, origin: str, given: Mapping[str, object] | N
         stamps, key=lambda name: (not HINT.search(name), kinds[name] in (*EPOCHS, EXCEL_DAYS), list(kinds).index(name))
     )
     of_day = [name for name, kind in kinds.items() if kind == "of_day"]
+    asked = (given or {}).get("series") or []
     # Numbers that may be days of a workbook are a clock or a measurement, nothing that is left aside.
     others = [name for name in kinds if name != chosen and kinds[name] != EXCEL_DAYS]
     of_day = [name for name in of_day if tells_the_time(frame[chosen], frame[name], name)]
@@ -111,7 +112,13 @@ def find_clock(frame: pd.DataFrame, origin: str, given: Mapping[str, object] | N
         said = f"{chosen} has the dates and {of_day[0]} the times of day"
         return _joined(frame, [chosen, of_day[0]], said, [name for name in others if name != of_day[0]], origin)
     if kinds[chosen] in ("text", "stamp", "%Y%m%d") and _dates_alone(frame[chosen]):
-        if hours := find_hours(frame, chosen):
+        if hours := find_hours(frame.drop(columns=asked, errors="ignore"), chosen):
+            if frame[hours[0]].max() == _HOURS and (
+                whole := [name for name in others if not _dates_alone(frame[name])]
+            ):
+                return _one(
+                    frame, whole[0], kinds[whole[0]], [chosen, *(name for name in others if name != whole[0])], origin
+                )
             form = _form_of_dates(frame[chosen], kinds[chosen], chosen, origin)
             _refuse_hour_24(frame, chosen, hours[0], form, origin)
             named = len(hours) > 1 or kinds[chosen] == "%Y%m%d"
@@ -133,9 +140,8 @@ def _refuse_hour_24(frame: pd.DataFrame, dates: str, hour: str, form: str | None
         read = f"frame[{dates!r}]{f'.astype(str), format={form!r}' if form else ''}"
         raise DataError(
             f"{origin}, column {hour}: hours 1 to 24 may be told by their beginning or their end. Expected one column of "
-            f"timestamps. Make it: frame['time'] = pandas.to_datetime({read}) + "
-            f"pandas.to_timedelta(frame[{hour!r}] - 1, unit='h'), which names each hour by its beginning; or set, to name it by "
-            f"its end, data.time: [{dates}, {hour}] and the data.time_format of both, such as '{form or '%Y-%m-%d'} %H'",
+            f"timestamps. Make it: frame['time'] = pandas.to_datetime({read}) + pandas.to_timedelta(frame[{hour!r}] - 1, unit='h')"
+            f", which names each hour by its beginning, and drop {dates} and {hour}; or set, to name it by its end, data.time: [{dates}, {hour}] and the data.time_format of both, such as '{form or '%Y-%m-%d'} %H'",
             code="invalid_timestamp",
         )
 

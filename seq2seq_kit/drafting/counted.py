@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.tables.time_formats import COUNTS, are_dates, read_weeks
+from seq2seq_kit.data.tables.written import is_text
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.time_fields import EXCEL_DAYS, ISO_WEEK
 
@@ -20,6 +21,7 @@ _OF_PERIODS = re.compile(r"month|monat|mois|\bmes\b|week|woche|year|jahr|quarter
 _RECENT_DAYS = (36_500, 51_000)  # of a workbook: December 1999 to August 2039
 _LONGEST_STEP = 31
 _RANKED = re.compile(r"(?i)rank|rang|place|position")
+_MOST_KINDS = 3  # columns of few texts that are tried as names of series
 _LEAST_COUNTED = 20  # rows, from which numbers that follow each other are a count
 _OF_PLACES = re.compile(r"(?i)(?:.*[_ ])?(?:date|datum|fecha|datetime|timestamp|time|zeit|ts|ds|dt)")
 _FIRST_MONTH = 195_001  # of those that are no days of two-digit years: 190612 is 12 June 2019
@@ -33,50 +35,67 @@ TOLD = {
 }
 
 
-def refuse_unordered(frame: pd.DataFrame, taken: Sequence[str], codes: np.ndarray, origin: str) -> None:
-    """Refuses rows that a column counts and that do not stand in its order, where no clock tells theirs.
+def refuse_unordered(
+    frame: pd.DataFrame, taken: Sequence[str], codes: np.ndarray, targets: Sequence[str], origin: str
+) -> str:
+    """Refuses rows that a column counts and that stand in no order of it, where no clock tells theirs.
 
     Args:
         frame: The table.
         taken: Columns that tell series apart.
         codes: Number of each row's series.
+        targets: Columns that are asked for, which count nothing.
         origin: What messages call the table.
 
+    Returns:
+        What to say of a column that counts backwards, which may be a countdown or rows with the newest first; else nothing.
+
     Raises:
-        DataError: There is such a column; the message has the line that sorts by it.
+        DataError: There is such a column and no other that counts the rows as they stand; the message has the line that sorts.
     """
-    kinds: list[tuple[list[str], object]] = [([*taken], codes)]
+    kinds: list[tuple[list[str], object, int]] = [([*taken], codes, int(codes.max()) + 1 if len(codes) else 1)]
     if not taken:  # series are not told apart where their rows are mixed
-        few = [str(each) for each in frame.columns if 1 < frame[each].nunique() <= len(frame) / _LEAST_COUNTED]
-        kinds += [([each], frame[each]) for each in few]
-    for name in (str(each) for each in frame.columns if str(each) not in taken):
+        named = [str(each) for each in frame.columns if is_text(frame[each])]
+        counts = {each: frame[each].nunique() for each in named}
+        few = [each for each in named if 1 < counts[each] <= len(frame) / _LEAST_COUNTED]
+        kinds += [([each], frame[each], counts[each]) for each in few[:_MOST_KINDS]]
+    turned = backwards = ""
+    for name in (str(each) for each in frame.columns if str(each) not in (*taken, *targets)):
         column = frame[name]
         if not pd.api.types.is_integer_dtype(column) or column.isna().any() or _RANKED.search(name):
             continue
-        for by, keys in kinds:
-            row = None if name in by else _out_of_order(column, keys)
-            if row is not None:
-                sort = repr([*by, name] if by else name)
-                raise DataError(
-                    f"{origin}, row {row + 1}: {name} counts the rows{f' of each {by[0]}' if by else ''}, which are not in its "
-                    "order. Without timestamps each row is a step after the one before. Sort them: "
-                    f"frame = frame.sort_values({sort}); or, if {name} tells no order, drop it: frame.drop(columns={name!r})",
-                    code="unsorted_rows",
+        for by, keys, groups in kinds:
+            steps = _steps_of_count(column, keys, groups)
+            if steps is None:
+                continue
+            if (steps == 1).all():
+                return ""
+            said = f"{name} counts the rows{f' of each {by[0]}' if by else ''}"
+            if (steps == -1).all():
+                backwards = (
+                    f"{said} backwards: if it tells time, the newest stand first; turn the rows then: frame[::-1]"
                 )
+            else:
+                sort = repr([*by, name] if by else name)
+                turned = (
+                    f"{said}, which are not in its order. Without timestamps each row is a step after the one before. Sort them: "
+                    f"frame = frame.sort_values({sort}); or, if {name} tells no order, drop it: frame.drop(columns={name!r})"
+                )
+    if turned:
+        raise DataError(f"{origin}: {turned}", code="unsorted_rows")
+    return backwards
 
 
-def _out_of_order(column: pd.Series, keys: object) -> int | None:
-    """The first row that does not follow the one before it by one, where numbers count the rows of each group; else None."""
-    groups = column.groupby(keys)  # type: ignore[call-overload]
-    distinct = groups.nunique()
-    if (
-        len(column) < _LEAST_COUNTED
-        or distinct.sum() != len(column)
-        or (groups.max() - groups.min() + 1 != distinct).any()
-    ):
+def _steps_of_count(column: pd.Series, keys: object, groups: int) -> "pd.Series[float] | None":
+    """From each row of a group to its next one, where numbers count the rows of each group; else None."""
+    rows, reach = len(column), int(column.max()) - int(column.min()) + 1
+    if rows < _LEAST_COUNTED or not rows / groups <= reach <= rows:  # no group of others can be counted by them
         return None
-    off = (groups.diff().fillna(1) != 1).to_numpy(dtype=bool)
-    return int(off.argmax()) if off.any() else None
+    parts = column.groupby(keys)  # type: ignore[call-overload]
+    distinct = parts.nunique()
+    if distinct.sum() != rows or (parts.max() - parts.min() + 1 != distinct).any():
+        return None
+    return parts.diff().dropna()
 
 
 def kind_of_numbers(column: pd.Series, name: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from seq2seq_kit.arguments import require
 from seq2seq_kit.drafting.autoencode import draft_autoencode
+from seq2seq_kit.drafting.counted import refuse_unordered
 from seq2seq_kit.drafting.forecast import draft_forecast
 from seq2seq_kit.drafting.keys import has_key
 from seq2seq_kit.drafting.labels import draft_labels, sequences_of
@@ -161,6 +162,10 @@ def _drafted(
         inspected = inspect(source, groups, notes, given=before, resample=has_key(_kind(chosen), "data.resample"))
         for said in inspected.roles.left_out:
             notes.say("", said)
+        if inspected.clock is None:
+            rows = inspected.source.frame
+            if said := refuse_unordered(rows, inspected.series, inspected.codes, targets, source.origin):
+                notes.say("", said)
         if task is None and inspected.clock is None and inspected.roles.texts:
             texts = listed(inspected.roles.texts)
             notes.say(

@@ -45,7 +45,7 @@ _OWN_FORMS = (
     "%Y-%m-%d %H:%M %Z",
 )
 _OF_DAY = re.compile(r"(?i)(?:time|hh:?mm|hour|uhrzeit|zeit|hora|heure|h|time[_ ]?of[_ ]?day)")
-_NAMES_HOURS = re.compile(r"(?i)hour|stunde|heure|(?<![^\W_])(?:hora|hr|he)(?![^\W_])")
+_NAMES_HOURS = re.compile(r"(?i)(?<![^\W_])(?:hours?|stunde|heure|hora|hr|he|hour_?(?:end|begin)\w*)(?![^\W_])")
 _HOURS = 24
 _LASTS = re.compile(r"(?i)duration|dauer|elapsed|moving|pace|response|laufzeit|dur[eé]e|duraci|lap\b|split")
 _TURNED_BACK = 0.2  # of the steps within a date, at most: where series or days change
@@ -142,9 +142,10 @@ def find_hours(frame: pd.DataFrame, taken: str) -> list[str]:
 def _fills_days(frame: pd.DataFrame, name: str, dates: str) -> bool:
     """Whether a column such as `Hour Ending` or `HE` has all the hours of its dates."""
     column = frame[name]
-    if not _NAMES_HOURS.search(name) or not pd.api.types.is_integer_dtype(column) or column.isna().any():
+    if not _NAMES_HOURS.search(name) or not pd.api.types.is_numeric_dtype(column) or column.isna().any():
         return False
-    return bool(column.between(0, _HOURS).all()) and bool(column.groupby(frame[dates]).nunique().median() == _HOURS)
+    whole = column.between(0, _HOURS) & (column % 1 == 0)
+    return bool(whole.all()) and bool(column.groupby(frame[dates]).nunique().median() == _HOURS)
 
 
 def find_minutes(frame: pd.DataFrame, taken: str) -> str | None:

@@ -15,7 +15,6 @@ from seq2seq_kit.data.tables.dialect_words import is_date
 from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.data.tables.written import is_text
 from seq2seq_kit.drafting.clock import Clock, find_clock
-from seq2seq_kit.drafting.counted import refuse_unordered
 from seq2seq_kit.drafting.grouping import codes_of, find_series
 from seq2seq_kit.drafting.notes import Notes, listed
 from seq2seq_kit.drafting.parts import months_in_columns, unread_times
@@ -169,8 +168,6 @@ def inspect(
             )
     step = find_step(times[order], codes[order], resample=resample) if times is not None else None
     roles = find_roles(frame, [*taken, *found], codes, times)
-    if clock is None:
-        refuse_unordered(frame, [*taken, *found], codes, origin)
     _tell(frame, clock, found, names, codes, notes)
     return Inspected(source, clock, found, codes, names, step, roles, order, doubles, differ)
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.sequences.labels import alike
@@ -20,7 +21,7 @@ _LONG = 12  # letters of a text from which it is read by words, where it has spa
 _SPELLED = 24  # letters of a text up to which it may be read letter by letter, though it has spaces
 _A_SOUND = 2  # letters of a word up to which words are the letters of a text, such as phonemes
 _PAIR = 2  # texts of a translation
-_SOURCES = re.compile(r"(?i)\bcc[- ]by\b|attribution:|licen[cs]e|https?://")
+_SOURCES = re.compile(r"(?i)\s*(?:cc[- ]by\b.*|.*\battribution:.*|https?://\S+)\s*")
 _MOSTLY = 0.9
 _NEW = 0.01  # share of words that the half before has not
 _ROWS_A_PASS = 200_000  # rows times epochs that two minutes hold
@@ -35,7 +36,7 @@ def task_of_texts(source: Source, target: list[str]) -> str | None:
         return None
     if _numbered_labels(source.frame, texts):
         return "classify"
-    texts = [name for name in texts if not _names_sources(source.frame[name])]
+    texts = _without_sources(source.frame, texts, target)
     timed = [name for name in texts if _is_time(source.frame[name])]
     if timed and not (len(texts) == _PAIR == source.frame.shape[1] and _same_days(source.frame, texts)):
         return None
@@ -59,7 +60,12 @@ def with_words(source: Source) -> Source:
 def with_numbers_as_words(source: Source) -> Source:
     """The table with its whole numbers as they are written, where one column of texts is too few to translate: `3+4` and `7`."""
     frame = source.frame
-    whole = [str(name) for name in frame.columns if pd.api.types.is_integer_dtype(frame[name])]
+    whole = [
+        str(name)
+        for name in frame.columns
+        if pd.api.types.is_integer_dtype(frame[name])
+        and not (np.diff(np.sort(frame[name])) == 1).all()  # a count of the rows
+    ]
     if len(_texts(frame)) >= _PAIR or not whole:
         return source
     return replace(source, frame=frame.assign(**{name: as_written(source, whole)[name] for name in whole}))
@@ -117,6 +123,7 @@ def draft_classify(source: Source, target: list[str], notes: Notes) -> dict[str,
     others = [name for name in texts if name not in labels and not _is_time(source.frame[name])]
     if not labels or not others:
         _refuse(source, "a column of texts and one of few labels. Labels of rows of numbers: see docs/classify.md")
+    others = _without_sources(source.frame, others, target, least=1)
     label, text = labels[-1], max(others, key=lambda name: source.frame[name].nunique())
     level = _level(source.frame[text])
     notes.say("text", f"{text} has {source.frame[text].nunique():,} different texts")
@@ -124,7 +131,7 @@ def draft_classify(source: Source, target: list[str], notes: Notes) -> dict[str,
         "level", "texts of several words are read by words" if level == "token" else "short texts are read by letters"
     )
     notes.say("label", f"{label} has {source.frame[label].nunique():,} different values")
-    for said in alike(sorted(source.frame[label].dropna().astype("str").unique())):
+    for said in alike(sorted(source.frame[label].dropna().astype("str").unique()), label):
         notes.say("label", said)
     data = dict(source.keys) | {"text": text, "level": level, "label": label, "split": {"val": 0.15, "test": 0.15}}
     model = {"embedding_dim": 32, "encoder_units": [48], "bidirectional": True, "dropout": 0.2}
@@ -138,8 +145,8 @@ def draft_translate(source: Source, target: list[str], notes: Notes) -> dict[str
         DataError: The table has no two columns of texts.
     """
     texts = _texts(source.frame)
-    for name in [name for name in texts if len(texts) > _PAIR and _names_sources(source.frame[name])]:
-        texts.remove(name)
+    found, texts = texts, _without_sources(source.frame, texts, target)
+    for name in (each for each in found if each not in texts):
         notes.say("", f"{name} names sources or licences and is left out")
     free = [name for name in texts if not _is_label(source.frame[name])]
     if len(target) > 1 or (not target and len(free) > _PAIR):
@@ -210,9 +217,14 @@ def _is_time(column: pd.Series) -> bool:
     )
 
 
-def _names_sources(column: pd.Series) -> bool:
-    """Whether a column names where each row is from, as in the sentence pairs of Tatoeba."""
-    return bool(column.dropna().astype("str").str.contains(_SOURCES).mean() > _MOSTLY)
+def _without_sources(frame: pd.DataFrame, texts: list[str], target: list[str], least: int = _PAIR) -> list[str]:
+    """The columns of texts without those that say where each row is from, as in the sentence pairs of Tatoeba."""
+    others = [
+        name
+        for name in texts
+        if name in target or frame[name].dropna().astype("str").str.fullmatch(_SOURCES).mean() <= _MOSTLY
+    ]
+    return others if len(others) >= least else texts
 
 
 def _is_label(column: pd.Series) -> bool:

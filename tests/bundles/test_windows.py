@@ -352,16 +352,37 @@ def test_rows_for_days_to_come_are_no_observations(forecast_run: Any) -> None:
         forecast_run.bundle.predict(frame)
 
 
-@pytest.mark.parametrize(("empty", "said"), [(24, "newest 24 rows"), (30, "newest 24 rows"), (40, "newest 24 rows")])
-def test_a_window_without_a_value_of_a_target_is_not_forecast_from(empty: int, said: str) -> None:
-    bundle = untrained(forecast_recipe(missing="interpolate"), hourly_frame(300))
+@pytest.mark.parametrize("more", [{}, {"short_series": "pad"}])
+@pytest.mark.parametrize("empty", [24, 30, 60])
+def test_a_window_without_a_value_of_a_target_is_not_forecast_from(empty: int, more: dict[str, Any]) -> None:
+    bundle = untrained(forecast_recipe(missing="interpolate", **more), hourly_frame(300))
     frame = hourly_frame().tail(60).reset_index(drop=True)
     frame.loc[60 - empty :, "load"] = np.nan
     with pytest.raises(
-        DataError, match=rf"the {said} have no value in load, from row 37 .* needs values of each"
+        DataError, match=rf"the newest {empty} rows have no value in load, from row {61 - empty} "
     ) as caught:
         bundle.predict(frame)
     assert caught.value.code == "missing_inputs"
+
+
+def test_a_target_that_is_measured_rarely_is_forecast_from_its_last_value() -> None:
+    bundle = untrained(forecast_recipe(missing="ffill"), hourly_frame(300))
+    frame = hourly_frame().tail(200).reset_index(drop=True)
+    frame.loc[frame.index % 48 != 0, "load"] = np.nan  # input_steps: 24
+    for rows in (160, 174, 180):
+        assert len(bundle.predict(frame.head(rows))) == 6
+    frame.loc[1:, "load"] = np.nan
+    with pytest.raises(DataError, match="newest 199 rows have no value in load"):
+        bundle.predict(frame)
+
+
+def test_one_of_two_targets_without_a_value_is_told() -> None:
+    bundle = untrained(forecast_recipe(missing="ffill", targets=["load", "heat"]), hourly_frame(300))
+    frame = hourly_frame().tail(60).reset_index(drop=True)
+    frame.loc[30:, "heat"] = np.nan
+    forecast = bundle.predict(frame)
+    assert len(forecast) == 6
+    assert [note for note in forecast.attrs["notes"] if "newest 30 rows have no value in heat" in note]
 
 
 def test_the_age_of_the_newest_target_is_told() -> None:

@@ -338,6 +338,19 @@ def test_hours_are_those_that_fill_the_days_whatever_their_column_is_called(name
             assert find_clock(frame, "t.csv").columns == ["Date", name]  # type: ignore[union-attr]
 
 
+def test_hours_are_no_clock_beside_a_clock_and_as_series() -> None:
+    at = pd.date_range("2023-01-01", periods=480, freq="h")
+    frame = pd.DataFrame({"Date": at.strftime("%Y-%m-%d"), "Hour Ending": at.hour + 1.0, "v": np.arange(480.0)})
+    with pytest.raises(DataError, match="Hour Ending: hours 1 to 24"):
+        find_clock(frame, "t.csv")
+    assert clock_of(frame.assign(timestamp=at.strftime("%Y-%m-%d %H:%M"))).columns == ["timestamp"]
+    found = find_clock(frame, "t.csv", {"series": ["Hour Ending"]})
+    assert found is not None
+    assert found.columns == ["Date"]
+    products = frame.rename(columns={"Hour Ending": "hourly_product"})
+    assert clock_of(products).columns == ["Date"]
+
+
 def test_hours_that_somebody_worked_are_no_clock() -> None:
     at, rng = pd.date_range("2023-01-01", periods=400), np.random.default_rng(0)
     found = clock_of(pd.DataFrame({"Date": at.strftime("%Y-%m-%d"), "hours worked": rng.integers(0, 25, 400)}))

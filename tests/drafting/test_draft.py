@@ -730,13 +730,11 @@ def test_a_column_is_asked_for_without_the_blanks_around_its_name() -> None:
 
 
 @pytest.mark.parametrize("series", [False, True])
-@pytest.mark.parametrize("order", ["shuffled", "backwards"])
-def test_rows_that_are_not_in_the_order_of_their_count_are_refused(series: bool, order: str) -> None:
+def test_rows_that_are_not_in_the_order_of_their_count_are_refused(series: bool) -> None:
     frame = hours(600)[["load"]].assign(day=np.arange(5, 605))
     if series:
         frame = pd.concat([frame.assign(shop="east"), frame.assign(shop="west", load=frame["load"] + 1)])
-    turned = frame.sample(frac=1, random_state=0) if order == "shuffled" else frame[::-1]
-    turned = turned.reset_index(drop=True)
+    turned = frame.sample(frac=1, random_state=0).reset_index(drop=True)
     with pytest.raises(DataError, match=r"day counts the rows( of each shop)?, which are not in its order") as caught:
         draft_recipe(turned)
     assert caught.value.code == "unsorted_rows"
@@ -748,3 +746,20 @@ def test_rows_that_are_not_in_the_order_of_their_count_are_refused(series: bool,
     )
     for free in (turned.drop(columns="day"), turned.rename(columns={"day": "rank"})):
         assert draft_recipe(free).recipe["task"] == "forecast"
+
+
+def test_countdowns_and_numbers_of_another_kind_are_no_order() -> None:
+    rng, lengths = np.random.default_rng(0), (120, 150, 90)
+    engines = [
+        pd.DataFrame(
+            {"RUL": np.arange(rows)[::-1], "unit": unit, "cycle": np.arange(1, rows + 1), "s1": rng.normal(size=rows)}
+        )
+        for unit, rows in enumerate(lengths)
+    ]
+    for target in (None, "RUL", "s1"):
+        assert draft_recipe(pd.concat(engines, ignore_index=True), target=target).recipe["task"] == "forecast"
+    left = pd.DataFrame({"left": np.arange(600)[::-1], "load": hours(600)["load"]})
+    assert any("left counts the rows backwards" in said for said in draft_recipe(left, target="load").decisions)
+    agents = pd.DataFrame({"step": np.repeat(np.arange(60), 20), "x": rng.normal(size=1200)})
+    agents["agent"] = np.concatenate([rng.permutation(20) for _ in range(60)])
+    assert draft_recipe(agents, target="x").recipe["task"] == "forecast"

@@ -123,6 +123,21 @@ def test_the_sources_of_sentence_pairs_are_left_out(task: str | None) -> None:
     assert "column_3 names sources or licences and is left out" in drafted.decisions
 
 
+def test_texts_with_addresses_are_texts() -> None:
+    frame = sentences()
+    linked = frame.assign(en=frame["en"] + " https://example.org", de=frame["de"] + " https://example.org")
+    assert draft_recipe(linked[["en", "de"]]).recipe["task"] == "translate"
+    kind = ["benign" if row % 2 else "phishing" for row in range(600)]
+    pages = pd.DataFrame({"url": [f"https://site{row}.org/{row}" for row in range(600)], "kind": kind})
+    assert draft_recipe(pages).recipe["task"] == "classify"
+    pages["text"] = frame["en"]
+    data: Any = draft_recipe(pages).recipe["data"]
+    assert (data["text"], data["label"]) == ("text", "kind")
+    sources = frame.assign(page=pages["url"])
+    data = draft_recipe(sources, task="translate", target="page").recipe["data"]
+    assert data["target_column"] == "page"
+
+
 def test_labels_that_differ_in_case_alone_are_told() -> None:
     frame = sentences()[["en"]].assign(mood=["good" if row % 2 else "bad" if row % 4 else "Bad" for row in range(600)])
     told = [said for said in draft_recipe(frame).decisions if "differ in case or blanks alone" in said]

@@ -67,16 +67,21 @@ def learn_labels(texts: Sequence[str | None] | np.ndarray, *, key: str = "data.l
     return [text for text, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
 
 
-def alike(labels: Sequence[str]) -> list[str]:
-    """Notes on labels that differ in case or blanks alone, which are different ones to a model."""
+_MOST_TOLD = 5  # groups of labels
+
+
+def alike(labels: Sequence[str], column: str) -> list[str]:
+    """Notes on labels of a column that differ in case or blanks alone, which are different ones to a model."""
     groups: dict[str, list[str]] = {}
     for label in labels:
-        groups.setdefault(" ".join(label.split()).casefold(), []).append(label)
+        groups.setdefault(label.strip().lower(), []).append(label)
+    found = [" and ".join(map(repr, group)) for group in groups.values() if len(group) > 1]
+    if not found:
+        return []
+    more = f", and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
     return [
-        f"the labels {' and '.join(map(repr, group))} differ in case or blanks alone and count as different ones; if they are "
-        "one, write them alike: frame[column].str.strip().str.lower()"
-        for group in groups.values()
-        if len(group) > 1
+        f"the labels {', '.join(found[:_MOST_TOLD])}{more} differ in case or blanks alone and count as different ones; if they "
+        f"are one, write them alike: frame[{column!r}] = frame[{column!r}].str.strip().str.lower()"
     ]
 
 

@@ -46,9 +46,10 @@ def refuse_other_calendar(column: pd.Series, time: str, origin: str) -> None:
     years = found["y"].fillna(found["z"])
     if years.isna().any():
         return
+    name = time.split(" + ")[0]  # of a date and a time of day
     thai = years.astype(int).min() > 2000
     cure = (
-        f"years of the Buddhist era, {_BUDDHIST} ahead. Make them: frame[{time!r}] = frame[{time!r}].str.replace("
+        f"years of the Buddhist era, {_BUDDHIST} ahead. Make them: frame[{name!r}] = frame[{name!r}].str.replace("
         f"'[0-9]{{4}}', lambda year: str(int(year[0]) - {_BUDDHIST}), n=1, regex=True)"
         if thai
         else "days of the Persian or the Islamic calendar. Convert them with a package such as jdatetime or hijridate"

@@ -16,6 +16,8 @@ from seq2seq_kit.errors import DataError, SeriesTooShortError
 from seq2seq_kit.recipe.fields import Data, HorizonData
 from seq2seq_kit.recipe.fields import Table as TableSection
 
+_OFTEN = 2  # values of a target, which have a distance
+
 
 def append_ahead(table: Table, data: HorizonData, future: pd.DataFrame | None) -> Table:
     """Appends `gap_steps + output_steps` rows to each series: timestamps by `every`, `known_future` from `future`.
@@ -119,27 +121,28 @@ def empty_ends(table: Table, inputs: Sequence[str]) -> dict[int, int]:
     return {int(series): int(empty[series]) for series in np.flatnonzero(empty)}
 
 
-def empty_targets(table: Table, data: HorizonData, rows: int) -> dict[int, list[str]]:
-    """Series, by number, and their targets that the encoder reads and that are empty in all of the newest `rows` rows.
+def empty_targets(table: Table, data: HorizonData, rows: int) -> dict[int, int]:
+    """Series, by number, whose targets that the encoder reads are all empty in the newest `rows` rows, and how long they are.
 
-    What a fill makes of them is one value for the whole window, from which nothing can be forecast. A model whose recipe has
-    `missing: mask` was trained to read cells as absent, so that it may be asked.
+    What a fill makes of them is one value for the whole window, from which nothing can be forecast. Not concerned are targets
+    that are measured so rarely that their rows at hand have such stretches in between, which training had, too; nor a model
+    whose recipe has `missing: mask`, which was trained to read cells as absent.
     """
-    if Columns.of(data).masked:
-        return {}
     names = [name for name in data.targets if name in data.inputs]
-    picked = [table.columns.index(name) for name in names]
+    if data.missing == "mask" or not names:
+        return {}
+    known = ~np.isnan(table.values[:, [table.columns.index(name) for name in names]]).all(axis=1)
     found = {}
-    for series, (first, end) in enumerate(zip(table.bounds, table.bounds[1:], strict=False)):
-        empty = np.isnan(table.values[max(first, end - rows) : end][:, picked]).all(axis=0)
-        if empty.any():
-            found[series] = [name for name, nothing in zip(names, empty, strict=True) if nothing]
+    for series, empty in empty_ends(table, names).items():
+        at = np.flatnonzero(known[table.bounds[series] : table.bounds[series + 1]])
+        if empty >= min(rows, int(np.diff(table.bounds)[series])) and (len(at) < _OFTEN or empty >= np.diff(at).max()):
+            found[series] = empty
     return found
 
 
 def told_of_stale_targets(table: Table, data: HorizonData) -> Table:
     """The table, with a note on each target whose newest rows are empty, which a fill gives its last value."""
-    if Columns.of(data).masked:
+    if data.missing == "mask":
         return table
     notes = []
     for name in (name for name in data.targets if name in data.inputs):
@@ -188,12 +191,12 @@ def refuse_empty_ends(table: Table, inputs: Sequence[str]) -> None:
 
 def refuse_empty_targets(table: Table, data: HorizonData, rows: int) -> None:
     """Raises `DataError` where a window to forecast from holds no value of a target; see `empty_targets`."""
-    for series, names in empty_targets(table, data, rows).items():
-        name, first = table.series[series], max(int(table.bounds[series]), int(table.bounds[series + 1]) - rows)
+    for series, empty in empty_targets(table, data, rows).items():
+        name, names = table.series[series], ", ".join(name for name in data.targets if name in data.inputs)
         raise DataError(
-            f"{table.origin}: the newest {int(table.bounds[series + 1]) - first} rows{f' of series {name}' if name else ''} "
-            f"have no value in {', '.join(names)}, from {table.where(first)} on. A forecast reads {rows} rows and needs values "
-            "of each target among them: give the rows up to the newest that has one",
+            f"{table.origin}: the newest {empty} rows{f' of series {name}' if name else ''} have no value in {names}, from "
+            f"{table.where(int(table.bounds[series + 1]) - empty)} on. A forecast reads {rows} rows and needs values of a "
+            "target among them: give the rows up to the newest that has one",
             code="missing_inputs",
         )
 

@@ -176,9 +176,10 @@ def _forecastable(data: HorizonData, table: Table, scaler: Scaler) -> Table:
         series: f"no value in the newest {'row' if rows == 1 else f'{rows} rows'}"
         for series, rows in empty_ends(table, observed(Columns.of(data))).items()
     }
+    names = ", ".join(name for name in data.targets if name in data.inputs)
     silent = {
-        series: f"no value of {', '.join(names)} in the newest {data.input_steps} rows"
-        for series, names in empty_targets(table, data, data.input_steps).items()
+        series: f"no value of {names} in the newest {rows} rows"
+        for series, rows in empty_targets(table, data, data.input_steps).items()
     }
     return only_forecastable(table, short | silent | empty | reasons)
 

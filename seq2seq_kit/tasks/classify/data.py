@@ -150,7 +150,7 @@ def _with_truth(
         known_truth = ~np.isnan(truth)
         center, scale = (known.center, known.scale) if known else _scale_of(truth[parts["train"]])
     parts = {part: numbers[known_truth[numbers]] for part, numbers in parts.items()}
-    notes, left_out = [*read.notes, *([] if known else alike(labels))], int((~known_truth).sum())
+    notes, left_out = [*read.notes, *([] if known else alike(labels, str(data.label)))], int((~known_truth).sum())
     if left_out:
         notes.append(f"{left_out} sequences have an empty cell in {data.label or data.target} and were left out")
     if known is None or len(read.parts["train"]):

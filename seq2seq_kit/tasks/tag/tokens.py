@@ -192,7 +192,7 @@ def prepare_tokens(
     numbers = [number_labels(each, labels, place) for each, place in zip(texts, places, strict=True)]
     truth = Ragged(np.concatenate(numbers), starts, lengths)
     inputs, origins = vocabularies.inputs(words, starts, lengths), Ragged(np.concatenate(rows), starts, lengths)
-    tagged = Tagged(inputs, truth, parts, labels, origins, np.array(words, dtype=object), alike(labels))
+    tagged = Tagged(inputs, truth, parts, labels, origins, np.array(words, dtype=object), alike(labels, data.labels))
     require_labels(tagged, PARTS, origin)
     return tagged, vocabularies
 

@@ -47,7 +47,7 @@ def prepare_values(data: TagValuesData, frame: pd.DataFrame, *, origin: str = "t
     number_labels(texts, labels, origin)  # the message counts rows as the file does
     ordered = _by_row(texts, prepared)
     tagged = _tagged(prepared, number_labels(ordered, labels, origin), labels, starts, lengths, parts)
-    tagged.notes.extend(alike(labels))
+    tagged.notes.extend(alike(labels, data.labels))
     require_labels(tagged, parts_of(data), origin)
     return tagged, prepared
 
