@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KitError as error:
         if options.debug:
             raise
-        print(printable(f"error[{error.code}]: {error}", lines=True), file=sys.stderr)
+        advice = rows.advice_for_run(str(error), options)
+        print(printable(f"error[{error.code}]: {error}{advice}", lines=True), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         if options.debug:

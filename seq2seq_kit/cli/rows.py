@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
 from inspect import signature
@@ -135,6 +136,25 @@ def loaded(options: argparse.Namespace, verb: str) -> tuple[Bundle, pd.DataFrame
         said = f"note: columns of {options.data} that the model does not use: {', '.join(ignored)}"
         print(printable(said), file=sys.stderr)
     return bundle, rows
+
+
+def advice_for_run(said: str, options: argparse.Namespace) -> str:
+    """What to do about a file that asks for keys of a recipe where that is a finished run's; empty for other messages.
+
+    Args:
+        said: The message, which names keys of `data.format`.
+        options: Of the command line.
+    """
+    keys = dict(re.findall(r"data\.format\.(delimiter|decimal|thousands|encoding): ('[^']*'|\w+)", said))
+    if not keys or not getattr(options, "run", None) or not isinstance(data := getattr(options, "data", None), str):
+        return ""
+    words = {"delimiter": "sep", "decimal": "decimal", "thousands": "thousands", "encoding": "encoding"}
+    values = {words[key]: "'\\t'" if value == "tab" else repr(value.strip("'")) for key, value in keys.items()}
+    read = ", ".join([repr(data), *(f"{word}={value}" for word, value in values.items())])
+    return (
+        ". The run is trained and its recipe stays as it is: write the file as the training rows are written, for example by "
+        f"pandas.read_csv({read}).to_csv('new.csv', index=False), and give --data new.csv"
+    )
 
 
 def check_ending(out: str | None, option: str = "--out") -> None:

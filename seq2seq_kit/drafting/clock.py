@@ -4,6 +4,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -113,14 +114,12 @@ def find_clock(frame: pd.DataFrame, origin: str, given: Mapping[str, object] | N
         return _joined(frame, [chosen, of_day[0]], said, [name for name in others if name != of_day[0]], origin)
     if kinds[chosen] in ("text", "stamp", "%Y%m%d") and _dates_alone(frame[chosen]):
         if hours := find_hours(frame.drop(columns=asked, errors="ignore"), chosen):
-            if frame[hours[0]].max() == _HOURS and (
-                whole := [name for name in others if not _dates_alone(frame[name])]
-            ):
-                return _one(
-                    frame, whole[0], kinds[whole[0]], [chosen, *(name for name in others if name != whole[0])], origin
-                )
+            whole = [name for name in others if not _dates_alone(frame[name])]
+            if frame[hours[0]].max() == _HOURS and whole:
+                return _one(frame, whole[0], kinds[whole[0]], [chosen, *others], origin)
             form = _form_of_dates(frame[chosen], kinds[chosen], chosen, origin)
-            _refuse_hour_24(frame, chosen, hours[0], form, origin)
+            if frame[hours[0]].max() == _HOURS:
+                _refuse_hour_24(chosen, hours[0], form, origin)
             named = len(hours) > 1 or kinds[chosen] == "%Y%m%d"
             form = f"{form} %H{' %M' * (len(hours) > 1)}" if form and named else None
         elif minutes := find_minutes(frame, chosen):
@@ -134,16 +133,15 @@ def find_clock(frame: pd.DataFrame, origin: str, given: Mapping[str, object] | N
     return _one(frame, chosen, kinds[chosen], others, origin)
 
 
-def _refuse_hour_24(frame: pd.DataFrame, dates: str, hour: str, form: str | None, origin: str) -> None:
-    """Raises `DataError` where hours are counted from 1 to 24."""
-    if int(frame[hour].max()) == _HOURS:
-        read = f"frame[{dates!r}]{f'.astype(str), format={form!r}' if form else ''}"
-        raise DataError(
-            f"{origin}, column {hour}: hours 1 to 24 may be told by their beginning or their end. Expected one column of "
-            f"timestamps. Make it: frame['time'] = pandas.to_datetime({read}) + pandas.to_timedelta(frame[{hour!r}] - 1, unit='h')"
-            f", which names each hour by its beginning, and drop {dates} and {hour}; or set, to name it by its end, data.time: [{dates}, {hour}] and the data.time_format of both, such as '{form or '%Y-%m-%d'} %H'",
-            code="invalid_timestamp",
-        )
+def _refuse_hour_24(dates: str, hour: str, form: str | None, origin: str) -> NoReturn:
+    read = f"frame[{dates!r}]{f'.astype(str), format={form!r}' if form else ''}"
+    raise DataError(
+        f"{origin}, column {hour}: hours 1 to 24 may be told by their beginning or their end. Expected one column of timestamps. "
+        f"Make it: frame['time'] = pandas.to_datetime({read}) + pandas.to_timedelta(frame[{hour!r}] - 1, unit='h'), which names "
+        f"each hour by its beginning, and drop {dates} and {hour}; or set, to name it by its end, data.time: [{dates}, {hour}] "
+        f"and the data.time_format of both, such as '{form or '%Y-%m-%d'} %H'",
+        code="invalid_timestamp",
+    )
 
 
 def _form_of_dates(column: pd.Series, kind: str, name: str, origin: str) -> str | None:

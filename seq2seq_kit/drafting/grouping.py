@@ -14,6 +14,7 @@ _LEAST_ROWS = 3  # of a series, on average: fewer are rows with an id
 _LOOKED_AT = 12
 _LEAST_COUNTED = 12  # rows of each series that a column counts
 _APART = 0.9  # share of a measurement's spread that lies between series, where their columns hold other things
+_UNEVEN, _EVEN = 10.0, 2.0  # times the short steps of a series that the long ones are
 _MOST_SERIES = 3  # times the rows of the fullest time, that numbers may tell apart
 _NAMED = re.compile(
     r"(^|[_ ])(id|nr|no|num|number|code|key|sku|store|shop|item|product|sensor|station|site|meter|device|entity|tag|channel"
@@ -40,6 +41,7 @@ def find_series(
     doubles = int(instants.duplicated().sum())
     if doubles <= _MOST_DOUBLES * len(frame):
         apart = next(([name] for name in candidates if _runs_apart(frame[name], times)), [])
+        apart = apart or _with_even_times(frame, times, [], candidates)
         return apart or next(([name] for name in candidates if _measures_other_things(frame, name, taken)), [])
     # As many series as rows share a time are needed; far more of them, told by numbers, are values that happen to differ.
     most = _MOST_SERIES * int(instants.value_counts().iloc[0])
@@ -50,7 +52,35 @@ def find_series(
             if not any(set(fewer) <= set(names) for _, fewer in found) and _tells_apart(frame, instants, list(names)):
                 found.append((len(frame[list(names)].drop_duplicates()), list(names)))
     # Of several that do, those of the fewest series; the first of those that name the same.
-    return min(found, key=lambda each: each[0])[1] if found else []
+    return _with_even_times(frame, times, min(found, key=lambda each: each[0])[1], candidates) if found else []
+
+
+def _with_even_times(
+    frame: pd.DataFrame, times: pd.DatetimeIndex, found: list[str], candidates: list[str]
+) -> list[str]:
+    """The columns with another one of names, where the rows come at uneven times without it and at about even ones with it.
+
+    Devices that report once a minute, each some milliseconds after another, share no time and are no single series.
+    """
+    if _unevenness(frame, times, found) < _UNEVEN:
+        return found
+    named = [name for name in candidates if _NAMED.search(name) and name not in found][:_LOOKED_AT]
+    for many in (1, 2):
+        for names in combinations(named, many):
+            if _unevenness(frame, times, [*found, *names]) < _EVEN:
+                return [*found, *names]
+    return found
+
+
+def _unevenness(frame: pd.DataFrame, times: pd.DatetimeIndex, names: list[str]) -> float:
+    """How many times as long the long steps of series are as the short ones."""
+    codes = frame.groupby(names, sort=False).ngroup().to_numpy() if names else np.zeros(len(frame), dtype=np.int64)
+    order = np.lexsort((times.asi8, codes))
+    steps = np.diff(times.asi8[order])[np.diff(codes[order]) == 0]
+    if len(steps) < _LEAST_ROWS:
+        return 1.0
+    short, long = np.quantile(steps, [0.1, 0.9])
+    return float(long / max(short, 1.0))
 
 
 def _runs_apart(column: pd.Series, times: pd.DatetimeIndex) -> bool:

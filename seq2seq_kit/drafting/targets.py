@@ -29,6 +29,7 @@ _PLACE = re.compile(r"^(lat|lon|lng|latitude|longitude)$", re.I)
 _MOST_CODES, _MOST_NAMED = 30, 6
 _ALIKE = 10  # times that the typical value of one column of a wide table may be that of another
 _LEAST_WIDE = 3
+_AMOUNT = r"^\s*[-+]?\s*[^\w\s.,-]?\s*(-?\d[\d.,]*)\s*([KMBkmb]?)\s*$"
 _MOSTLY_NUMBERS = 0.5
 _KNOWN = 0.6  # share of its rows that a column of a wide table must have
 
@@ -102,6 +103,8 @@ def _advice(frame: pd.DataFrame) -> str:
         return "A forecast needs a column of numbers that change and are measured; add one"
     for name in frame.columns:
         cells = frame[name].dropna().astype("str")
+        if said := told_amounts(cells, str(name)):
+            return said
         numbers = pd.to_numeric(cells, errors="coerce").notna()
         if len(cells) and numbers.mean() > _MOSTLY_NUMBERS:
             bad = cells[~numbers]
@@ -113,6 +116,19 @@ def _advice(frame: pd.DataFrame) -> str:
     return (
         "A table of texts is for the tasks translate, tag and classify: choose one with --task; or write the numbers as "
         "numbers"
+    )
+
+
+def told_amounts(cells: pd.Series, name: str) -> str:
+    """What to do about texts that are numbers in thousands and millions, such as `$1.02M`; empty where they are none."""
+    parts = cells.astype("str").str.extract(_AMOUNT)
+    if not len(cells) or parts[0].notna().mean() <= _MOSTLY_NUMBERS or not (parts[1].fillna("") != "").any():
+        return ""
+    some = cells[(parts[1].fillna("") != "").to_numpy(dtype=bool)].iloc[0]
+    return (
+        f"{name} has numbers with a letter for thousands, millions or billions, such as {some!r}. Write them out: "
+        f"parts = frame[{name!r}].str.extract(r'(-?[0-9][0-9.,]*) *([KMB]?)', flags=2); frame[{name!r}] = "
+        "parts[0].str.replace(',', '').astype(float) * parts[1].str.upper().map({'': 1, 'K': 1e3, 'M': 1e6, 'B': 1e9})"
     )
 
 
@@ -153,6 +169,8 @@ def _refuse(frame: pd.DataFrame, name: str, numbers: list[str], origin: str) -> 
     if name in present:
         if slips := told_slips(frame[name]):
             raise DataError(f"{origin}, column {name}: {slips}", code="not_a_number")
+        if said := told_amounts(frame[name].dropna(), name):
+            raise DataError(f"{origin}, column {name}: {said}", code="not_a_number")
         raise DataError(
             f"{origin}, column {name}: a target of a forecast must be a column of numbers that changes. Received: "
             f"{str(frame[name].iloc[0])[:40]!r}. Columns of numbers: {listed(numbers) or 'none'}",

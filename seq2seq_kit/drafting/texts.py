@@ -9,9 +9,11 @@ import pandas as pd
 from seq2seq_kit.data.sequences.labels import alike
 from seq2seq_kit.drafting.notes import Notes, listed
 from seq2seq_kit.drafting.source import Source, as_written
+from seq2seq_kit.drafting.targets import told_amounts
 from seq2seq_kit.errors import DataError
 
 _MOST_LABELS = 200  # different ones, for a column to be one of labels
+_MANY_NUMBERS = 10  # columns of whole numbers, from which a table is none of texts
 _MOST_NUMBERED = 20  # labels that are numbers
 _CALLED_A_LABEL = re.compile(
     r"(?i:.*(label|class|target|sentiment|polarity|stars|rating|score|category|spam|toxic|topic).*|y|is_\w+)"
@@ -42,17 +44,21 @@ def task_of_texts(source: Source, target: list[str]) -> str | None:
         return None
     labels = [name for name in texts if _is_label(source.frame[name])]
     if len(texts) == 2 and not labels:
-        return "translate"
+        return None if any(told_amounts(source.frame[name].dropna(), name) for name in texts) else "translate"
     return "classify" if len(texts) >= 2 and labels else None
 
 
 def with_words(source: Source) -> Source:
     """The table with words for missing, such as `NA`, as the words that they are where recipes of texts read them."""
     frame = source.frame
-    names = [name for name in _texts(frame) if frame[name].isna().any()]
-    if not names or _numbers(frame):
+    texts = _texts(frame)
+    # `yes` and `no` beside texts are labels.
+    truths = [str(name) for name in frame.columns if texts and _are_truths(frame[name])]
+    names = [*(name for name in texts if frame[name].isna().any()), *truths]
+    if not names or _numbers(frame.drop(columns=truths)):
         return source
     written = as_written(source, names)
+    names = [name for name in names if name not in truths or pd.to_numeric(written[name], errors="coerce").isna().all()]
     blank = {name: written[name].isna() | (written[name].astype("str").str.strip() == "") for name in names}
     return replace(source, frame=frame.assign(**{name: written[name].mask(blank[name]) for name in names}))
 
@@ -200,13 +206,21 @@ def _texts(frame: pd.DataFrame) -> list[str]:
     found = []
     for name in frame.columns:
         known = frame[name].dropna()
-        if len(known) and pd.api.types.infer_dtype(known, skipna=True) == "string":
+        if (known.nunique() > 1 or 0 < len(known) < len(frame)) and pd.api.types.infer_dtype(
+            known, skipna=True
+        ) == "string":
             found.append(str(name))
     return found
 
 
 def _numbers(frame: pd.DataFrame) -> bool:
+    if sum(pd.api.types.is_integer_dtype(frame[name]) for name in frame.columns) >= _MANY_NUMBERS:
+        return True
     return any(pd.api.types.is_float_dtype(frame[name]) and frame[name].notna().any() for name in frame.columns)
+
+
+def _are_truths(column: pd.Series) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(column) and column.notna().any() and column.dropna().isin([0, 1]).all())
 
 
 def _is_time(column: pd.Series) -> bool:

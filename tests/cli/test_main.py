@@ -183,6 +183,20 @@ def test_predict_reads_and_writes_csv_and_parquet(
     assert sorted(path.name for path in rows.iterdir()) == [f"forecast.{ending}", "rows.csv", "rows.parquet"]
 
 
+@pytest.mark.parametrize(("sep", "decimal"), [(";", ","), ("\t", ".")])
+def test_another_separator_than_in_training_is_cured_by_the_line_that_is_told(
+    sep: str, decimal: str, rows: Path, forecast_bundle: str, capsys: Captured
+) -> None:
+    hourly_frame(300).to_csv("other.csv", sep=sep, decimal=decimal, index=False)
+    assert main(["predict", forecast_bundle, "--data", "other.csv"]) == 2
+    line = capsys.readouterr().err.split("for example by ")[1].split(", and give")[0]
+    eval(line, {"pandas": pd})
+    assert main(["predict", forecast_bundle, "--data", "new.csv"]) == 0
+    answer = capsys.readouterr().out
+    assert main(["predict", forecast_bundle, "--data", "rows.csv"]) == 0
+    assert capsys.readouterr().out == answer
+
+
 def test_predict_prints_csv_without_out(rows: Path, forecast_bundle: str, capsys: Captured) -> None:
     assert main(["predict", forecast_bundle, "--data", "rows.csv", "--last"]) == 0
     lines = capsys.readouterr().out.splitlines()

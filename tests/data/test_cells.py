@@ -10,7 +10,7 @@ import pytest
 
 from seq2seq_kit.data import read_source
 from seq2seq_kit.data.on_disk.table import open_table
-from seq2seq_kit.data.tables.cells import read_cells
+from seq2seq_kit.data.tables.cells import read_cells, require_columns
 from seq2seq_kit.data.tables.table import read_table
 from seq2seq_kit.data.tables.written import _read_each, read_texts
 from seq2seq_kit.errors import DataError
@@ -335,3 +335,11 @@ def test_cells_that_are_read_at_once_are_what_each_is_by_itself(name: str, dtype
     alone, wrong = _read_each(column, FORMS[name])
     np.testing.assert_array_equal(unread, wrong)
     np.testing.assert_array_equal(values, alone)  # to the bit
+
+
+def test_a_column_that_differs_in_case_alone_is_named() -> None:
+    with pytest.raises(DataError, match=r"lacks the columns date, sold.*\('Date ' for 'date', 'SOLD' for 'sold'\)"):
+        require_columns(["Date ", "SOLD", "x"], ["date", "sold"], "new.csv")
+    with pytest.raises(DataError) as caught:
+        require_columns(["Date", "x"], ["date", "sold"], "new.csv")
+    assert " for 'date'" not in str(caught.value)

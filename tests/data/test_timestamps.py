@@ -340,3 +340,12 @@ def test_days_of_other_calendars_are_refused_and_early_years_are_not() -> None:
     assert read_times(late, "t", "x.csv")[0][0].year == 2015
     clock = pd.Series([f"2024-01-{day:02} 1400" for day in range(1, 29)])
     assert read_times(clock, "t", "x.csv", style=TimeStyle(format="%Y-%m-%d %H%M"))[0][0].hour == 14
+
+
+def test_last_rows_without_a_time_are_told_as_totals() -> None:
+    times = pd.Series([20230101.0, 20230102.0, np.nan, np.nan])
+    for column in (times, pd.Series(["2023-01-01", "2023-01-02", None, None])):
+        with pytest.raises(DataError, match=r"The last 2 rows have no time.* data\.format\.footer_rows: 2"):
+            read_times(column, "Date", "x.csv", style=TimeStyle(format="%Y%m%d" if column is times else None))
+    with pytest.raises(DataError, match="Correct it"):
+        read_times(pd.Series(["2023-01-01", None, "2023-01-02"]), "Date", "x.csv")

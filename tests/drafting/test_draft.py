@@ -763,3 +763,63 @@ def test_countdowns_and_numbers_of_another_kind_are_no_order() -> None:
     agents = pd.DataFrame({"step": np.repeat(np.arange(60), 20), "x": rng.normal(size=1200)})
     agents["agent"] = np.concatenate([rng.permutation(20) for _ in range(60)])
     assert draft_recipe(agents, target="x").recipe["task"] == "forecast"
+
+
+@pytest.mark.parametrize("metrics", [1, 2])
+def test_devices_that_report_some_milliseconds_apart_are_series(metrics: int) -> None:
+    rng, rows = np.random.default_rng(1), 300
+    at = 1_704_067_200_000 + 60_000 * np.arange(rows)
+    frame = pd.concat(
+        pd.DataFrame(
+            {"ts": at + rng.integers(0, 3000, rows), "device": device, "metric": metric, "value": rng.normal(size=rows)}
+        )
+        for device in ("a7", "b8")
+        for metric in ("temperature", "humidity")[:metrics]
+    ).sort_values("ts", ignore_index=True)
+    draft: Any = draft_recipe(frame).recipe["data"]
+    assert sorted(np.atleast_1d(draft["series"])) == ["device", "metric"][:metrics]
+    draft = draft_recipe(frame[frame["device"] == "a7"].reset_index(drop=True)).recipe["data"]
+    assert sorted(np.atleast_1d(draft.get("series", []))) == ["metric"][: metrics - 1]
+
+
+def test_years_at_the_end_of_a_line_of_names_are_names(tmp_path: Path) -> None:
+    years = range(1960, 2023)
+    for end in (",", ""):
+        lines = ["Country Name,Country Code,Indicator Name,Indicator Code," + ",".join(map(str, years)) + end]
+        for row in range(12):
+            cells = ",".join(str(1000 * row + year) for year in years)
+            lines += [f'"Land {row}, Rep.",L{row},Population,SP.POP,{cells}{end}']
+        (tmp_path / "wb.csv").write_text("\n".join(lines) + "\n")
+        with pytest.raises(DataError, match="Country Name") as caught:
+            draft_recipe(tmp_path / "wb.csv")
+        assert caught.value.code == "series_in_rows"
+
+
+def test_amounts_in_thousands_and_millions_are_written_out_by_the_line_that_is_told(tmp_path: Path) -> None:
+    at, values = pd.date_range("2005-01-01", periods=200, freq="MS"), 700 + 4.0 * np.arange(200)
+    texts = [f"${value:.1f}K" if value < 1000 else f"${value / 1000:.2f}M" for value in values]
+    for time in (at.strftime("%b-%y"), at.strftime("%Y-%m-%d")):
+        for target in (None, "revenue"):
+            frame = pd.DataFrame({"month": time, "revenue": texts})
+            with pytest.raises(DataError, match="a letter for thousands, millions or billions") as caught:
+                draft_recipe(frame, target=target)
+            cure = "parts = " + str(caught.value).split("parts = ")[1].split(". There is no recipe")[0]
+            exec(cure, {"frame": frame})
+            np.testing.assert_allclose(frame["revenue"], values * 1e3, rtol=0.01)
+
+
+def test_a_column_of_one_code_makes_no_table_of_texts() -> None:
+    at = pd.date_range("2020-01-01", periods=400)
+    days = pd.concat(
+        pd.DataFrame(
+            {
+                "STATION": "USW00094728",
+                "DATE": at.strftime("%Y%m%d").astype(int),
+                "ELEMENT": name,
+                "VALUE": np.arange(400) % 9,
+            }
+        )
+        for name in ("TMAX", "TMIN", "PRCP")
+    )
+    recipe: Any = draft_recipe(days.sort_values("DATE", ignore_index=True)).recipe
+    assert (recipe["task"], recipe["data"]["series"], recipe["data"]["targets"]) == ("forecast", "ELEMENT", ["VALUE"])

@@ -158,3 +158,11 @@ def test_numbers_are_texts_where_they_are_translated(tmp_path: Path) -> None:
     data = draft_recipe(tmp_path / "digits.csv", task="translate").recipe["data"]
     assert (data["source_column"], data["target_column"]) == ("digits", "words")
     assert any("--task translate or classify" in said for said in draft_recipe(sums).decisions)
+
+
+def test_yes_and_no_beside_texts_are_labels(tmp_path: Path) -> None:
+    frame = sentences()[["en"]].assign(spam=["yes" if row % 3 else "no" for row in range(600)])
+    frame.to_csv(tmp_path / "spam.csv", index=False)
+    for task in (None, "classify"):
+        recipe: Any = draft_recipe(tmp_path / "spam.csv", task=task).recipe
+        assert (recipe["task"], recipe["data"]["text"], recipe["data"]["label"]) == ("classify", "en", "spam")

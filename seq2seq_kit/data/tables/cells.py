@@ -78,6 +78,9 @@ def require_columns(
                 code="missing_column",
             )
         others = ", ".join(str(name) for name in names if name not in needed) or "no other columns"
+        called = {str(name).strip().lower(): name for name in names}
+        if all(name.strip().lower() in called for name in missing):
+            others += f" ({', '.join(f'{called[name.strip().lower()]!r} for {name!r}' for name in missing)})"
         rename = f", or name the right one in {key}" if key else ""
         raise DataError(
             f"{origin} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}. It also has {others}; "

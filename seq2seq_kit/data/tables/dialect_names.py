@@ -8,6 +8,7 @@ from seq2seq_kit.data.tables.dialect_words import MISSING, is_date, is_number, i
 _SENTENCE = re.compile(r"[.!?\u2026\u3002\uff01\uff1f]\W*$")
 _SHORT = re.compile(r"(?i)ts|rn|smp|avg|std|min|max|tot|sum|mean|med|wvc|[a-z]?deg[ ._]?[a-z]?")
 _MOSTLY = 0.8
+_COUNTED = 4  # numbers of a line that follow each other, from which they are names: 1960, 1961, 1962, 1963
 _FEW_LABELS, _OFTEN = 20, 0.05  # different values of a column of labels, and how often one stands that is no name
 
 
@@ -54,7 +55,7 @@ def is_a_row(first: Sequence[str], rows: Sequence[Sequence[str]], kinds: Sequenc
     if not all(is_date(cell) if kind == "date" else is_number(cell) for cell, kind in told):
         return False
     digits = sum(cell.isdecimal() for cell in first)
-    return digits < len(first) - 1 or not count_up(first)
+    return digits < min(len(first) - 1, _COUNTED) or not count_up(first)
 
 
 def _is_a_sentence(at: int, first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:

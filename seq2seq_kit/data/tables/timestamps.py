@@ -236,6 +236,11 @@ def _refuse_missing(
         advice = "A quarter is no date; data.time_format: quarter reads it as its first day"
     elif style.format in EPOCHS:
         advice = "Correct it or drop the row, or choose another data.time_format (epoch_s, epoch_ms)"
+    elif bad[0] == len(column) - bad.size and column.iloc[bad].isna().all() and not first and len(good):
+        rows = "row has" if bad.size == 1 else f"{bad.size} rows have"
+        advice = (
+            f"The last {rows} no time, as totals below a table: leave them out, data.format.footer_rows: {bad.size}"
+        )
     elif not len(good):
         advice = (
             "Is it the column of timestamps? Write them year first, or say how they are written in data.time_format"
