@@ -27,7 +27,7 @@ _MONTH = (
 _NUMBERS = r"\D*\d{1,4}(?:\D{1,3}\d{1,4}){1,12}\D*"
 _ALMOST = rf"(?i).*\b(?:(?:{_MONTH})\w*|kw|week|woche|wk|semaine|semana|q[1-4]|fy\d*)\b.*\d.*|{_NUMBERS}"
 _CALLED = re.compile(
-    r"aika|p\u00e4iv|\u65e5\u671f|\u65f6\u95f4|\u6642\u9593|\ub0a0\uc9dc|\u0434\u0430\u0442\u0430|date|time|datum|zeit|fecha|hora|jour|\bdata\b|\btag\b|month|mon[ae]t|mois|\bmes\b|week|woche|quarter|quartal|period",
+    r"aika|p\u00e4iv|\u65e5\u671f|\u65f6\u95f4|\u6642\u9593|\ub0a0\uc9dc|\u0434\u0430\u0442\u0430|date|time|datum|zeit|fecha|hora|jour|\bdata\b|\btag\b|month|mon[ae]t|mois|\bmes\b|week|woche|quarter|quartal|period|fiscal|year|jahr|ann[e\u00e9]e|season",
     re.I,
 )
 _OF_DATES = re.compile(r"date|datum|fecha|timestamp|datetime|decimal_?year|^(ts|year|month|period)$", re.I)

@@ -135,7 +135,9 @@ def inspect(
     clock = find_clock(frame, origin, {**(given or {}), **({"series": series} if series else {})})
     taken = [*(clock.columns if clock else []), *(clock.others if clock else [])]
     times = clock.times if clock else None
-    found = series or find_series(frame, times, taken)
+    # Words such as FY2000/01 look like times and name no series.
+    unread = [] if clock else [name for name in map(str, frame.columns) if unread_times(frame[[name]])]
+    found = series or find_series(frame, times, [*taken, *unread])
     if not found and times is not None and times.has_duplicates:
         names = [name for name in map(str, frame.columns) if name not in taken and not _is_measured(frame[name])]
         written = as_written(source, names)

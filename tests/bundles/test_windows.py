@@ -165,8 +165,10 @@ def test_what_is_served_takes_the_rows_ahead_in_the_same_frame() -> None:
     bundle = untrained(forecast_recipe(series="site", inputs=["load"], known_future=["heat"], calendar=[]), frame)
     ahead = frame["time"] >= frame["time"].unique()[300]
     expected = bundle.predict(frame[~ahead], future=frame.loc[ahead, ["site", "time", "heat"]])
-    served = bundle.answer(frame.assign(load=frame["load"].mask(ahead)))
-    pd.testing.assert_frame_equal(served, expected)
+    whole = frame.assign(load=frame["load"].mask(ahead))
+    pd.testing.assert_frame_equal(bundle.answer(whole), expected)
+    pd.testing.assert_frame_equal(bundle.predict(whole), expected)
+    pd.testing.assert_frame_equal(bundle.predict(whole, future=whole.drop(columns="load")), expected)
     with pytest.raises(DataError, match=r"known_future: \[heat\]"):
         bundle.answer(frame[~ahead])
 
@@ -363,6 +365,14 @@ def test_a_window_without_a_value_of_a_target_is_not_forecast_from(empty: int, m
     ) as caught:
         bundle.predict(frame)
     assert caught.value.code == "missing_inputs"
+
+
+def test_rows_that_a_gap_cuts_off_are_told_by_their_times() -> None:
+    bundle = untrained(forecast_recipe(), hourly_frame(300))
+    frame = hourly_frame().tail(60)
+    late = frame.assign(time=[*frame["time"].iloc[:-1], frame["time"].iloc[-1] + pd.Timedelta("30D")])
+    with pytest.raises(SeriesTooShortError, match=r"1 rows behind the gap from 2024-01-25 22:00:00 to 2024-02-24 23"):
+        bundle.predict(late)
 
 
 def test_a_target_that_is_measured_rarely_is_forecast_from_its_last_value() -> None:

@@ -158,7 +158,7 @@ def test_too_few_rows_are_counted() -> None:
 
 def test_a_series_with_a_gap_near_its_end_is_named_with_the_rows_after_it() -> None:
     frame = hourly_frame(ROWS, series=("east", "west")).drop(index=[ROWS + 100, ROWS + 101])
-    with pytest.raises(SeriesTooShortError, match=r"Received: series west: 18 rows\."):
+    with pytest.raises(SeriesTooShortError, match=r"Received: series west: 18 rows behind the gap from "):
         _ahead(frame, series="site", short_series="refuse")
 
 

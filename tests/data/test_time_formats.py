@@ -78,7 +78,7 @@ def test_a_week_is_its_monday(cells: list[str]) -> None:
 
 def test_weeks_cross_years_as_the_iso_counts_them() -> None:
     assert read(["2020-W53", "2021-W01"], "iso_week") == ["2020-12-28 00:00:00", "2021-01-04 00:00:00"]
-    with pytest.raises(DataError, match="There is no such week"):
+    with pytest.raises(DataError, match="ISO 8601 has no such week"):
         read(["2021-W52", "2021-W53"], "iso_week")
 
 

@@ -823,3 +823,12 @@ def test_a_column_of_one_code_makes_no_table_of_texts() -> None:
     )
     recipe: Any = draft_recipe(days.sort_values("DATE", ignore_index=True)).recipe
     assert (recipe["task"], recipe["data"]["series"], recipe["data"]["targets"]) == ("forecast", "ELEMENT", ["VALUE"])
+
+
+@pytest.mark.parametrize("prefix", ["FY", ""])
+def test_fiscal_years_name_no_series(prefix: str) -> None:
+    years = [f"{prefix}{1990 + row // 4}/{(1991 + row // 4) % 100:02}" for row in range(136)]
+    frame = pd.DataFrame({"Fiscal Year": years, "Quarter": [f"Q{row % 4 + 1}" for row in range(136)]})
+    draft = draft_recipe(frame.assign(Revenue=100.0 + np.arange(136)))
+    assert "series" not in draft.recipe["data"]  # type: ignore[operator]
+    assert any("Fiscal Year looks like times that cannot be read" in said for said in draft.decisions)

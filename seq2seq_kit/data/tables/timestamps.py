@@ -226,12 +226,13 @@ def _refuse_missing(
     good = column[times.notna().to_numpy()]
     like = example if example is not None else next(iter(good), _EXAMPLE)
     advice = "Correct it (dates year first, 2024-01-31) or drop the row"
-    if isinstance(cell, str) and _WEEK.fullmatch(cell):
+    if isinstance(cell, str) and style.format == ISO_WEEK:
         advice = (
-            "A week is no date; data.time_format: iso_week reads it as its Monday"
-            if style.format != ISO_WEEK
-            else "There is no such week; correct it or drop the row"
+            "ISO 8601 has no such week. Are they weeks of another count, such as those of the CDC, which begin on Sundays? Give "
+            "the date on which each begins in a column; else correct it or drop the row"
         )
+    elif isinstance(cell, str) and _WEEK.fullmatch(cell):
+        advice = "A week is no date; data.time_format: iso_week reads it as its Monday"
     elif isinstance(cell, str) and _QUARTER.fullmatch(cell) and style.format != QUARTER:
         advice = "A quarter is no date; data.time_format: quarter reads it as its first day"
     elif style.format in EPOCHS:

@@ -94,7 +94,8 @@ def split_ahead(frame: pd.DataFrame, data: HorizonData) -> tuple[pd.DataFrame, p
     names = [name for name in data.series_columns if name in frame]
     series = frame.groupby(names, dropna=False).ngroup() if names else pd.Series(0, index=frame.index)
     at_hand = filled[::-1].groupby(series[::-1]).cummax()[::-1]
-    return frame[at_hand], None if at_hand.all() else frame[~at_hand]
+    # Without one filled row the rows are at hand: targets that no encoder reads may be absent.
+    return (frame, None) if at_hand.all() or not at_hand.any() else (frame[at_hand], frame[~at_hand])
 
 
 def too_short(table: Table, rows: int) -> dict[int, str]:
@@ -164,11 +165,15 @@ def only_forecastable(table: Table, reasons: Mapping[int, str]) -> Table:
 
 def require_newest(table: Table, rows: int) -> None:
     """Raises `SeriesTooShortError` unless every series ends with `rows` rows without a gap."""
-    short = [
-        f"{f'series {table.series[number]}: ' if table.series[number] else ''}{why}"
-        for number, why in too_short(table, rows).items()
-    ]
+    found = too_short(table, rows)
+    short = [f"{f'series {table.series[n]}: ' if table.series[n] else ''}{why}" for n, why in found.items()]
     if short:
+        number, end = min(found), table.bounds[min(found) + 1]
+        after = end - int(found[number].split()[0])
+        if (
+            table.times is not None and table.bounds[number] < after < end
+        ):  # of dates that are read in another order, it may be
+            short[0] += f" behind the gap from {table.times[after - 1]} to {table.times[after]}"
         raise SeriesTooShortError(
             f"{table.origin}: a forecast reads the newest {rows} rows without a gap of each series. "
             f"Received: {', '.join(short[:10])}. Give more rows, or fill the gap in time",

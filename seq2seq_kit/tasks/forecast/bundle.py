@@ -76,7 +76,7 @@ class ForecastBundle(WindowBundle):
             steps: Rows to predict; default: the recipe's `output_steps`. More of them are forecast autoregressively, block by
                 block, with a warning; fewer cut the output.
             future: Values of the recipe's `known_future` columns for the steps ahead, where it has any: whole blocks of
-                `output_steps`.
+                `output_steps`. They may stand in `frame`, too: its last rows of each series that have nothing else.
             all_windows: From every window whose steps ahead lie in the rows or right behind them, not only the newest. Windows
                 that end in a cell interpolated towards a later row are left out, as in training.
             baseline: Name of a baseline that forecasts instead of the model: `ridge`, `last value`, `seasonal naive`.
@@ -136,7 +136,13 @@ class ForecastBundle(WindowBundle):
                 stacklevel=2,
             )
             data = data.model_copy(update={"output_steps": -(-steps // trained) * trained})
-        prepared = prepare_ahead(data, frame, self.scaler, future=future, origin=origin)
+        own = None
+        if set(data.inputs) - {
+            *data.known_future,
+            *data.static,
+        }:  # else a row whose target is empty may be an observed one
+            frame, own = split_ahead(frame, data)
+        prepared = prepare_ahead(data, frame, self.scaler, future=own if future is None else future, origin=origin)
         count = prepared.windows["test"].count
 
         def ahead(prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
@@ -165,7 +171,13 @@ class ForecastBundle(WindowBundle):
             frame: As for `predict`; likewise `future` and `origin`.
         """
         data = self.recipe.data.model_copy(update={"window_stride": 1})
-        prepared = prepare_ahead(data, frame, self.scaler, future=future, origin=origin)
+        own = None
+        if set(data.inputs) - {
+            *data.known_future,
+            *data.static,
+        }:  # else a row whose target is empty may be an observed one
+            frame, own = split_ahead(frame, data)
+        prepared = prepare_ahead(data, frame, self.scaler, future=own if future is None else future, origin=origin)
         bands = None if self.intervals is None else self.with_intervals
         return plot_ahead(self.forecast, prepared, self.recipe.name or self.recipe.task, bands)
 
@@ -175,8 +187,7 @@ class ForecastBundle(WindowBundle):
         A recipe with `known_future` columns takes the rows ahead in the same frame, at the end of each series: those columns
         filled, the others empty.
         """
-        rows, future = split_ahead(frame, self.recipe.data)
-        return self.predict(rows, future=future)
+        return self.predict(frame)
 
     def stream(self, *, state: Mapping[str, object] | None = None) -> EventStream:
         """Events of rows as they come, of any number of series: `event_stream`."""
