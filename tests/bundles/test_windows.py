@@ -1,5 +1,6 @@
 """A trained bundle predicts, encodes, reconstructs and scores frames it is handed, or says what is wrong with them."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -373,6 +374,23 @@ def test_rows_that_a_gap_cuts_off_are_told_by_their_times() -> None:
     late = frame.assign(time=[*frame["time"].iloc[:-1], frame["time"].iloc[-1] + pd.Timedelta("30D")])
     with pytest.raises(SeriesTooShortError, match=r"1 rows behind the gap from 2024-01-25 22:00:00 to 2024-02-24 23"):
         bundle.predict(late)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "minmax"])
+def test_a_window_far_from_the_training_rows_is_told(scaling: str) -> None:
+    bundle = untrained(forecast_recipe(scaling=scaling), hourly_frame(300))
+    frame = hourly_frame().tail(60)
+    assert not [note for note in bundle.predict(frame).attrs["notes"] if "far from" in note]
+    (note,) = bundle.predict(frame.assign(load=frame["load"] + 5000)).attrs["notes"]
+    assert re.search(
+        r"the newest 24 rows lie far from the training rows: load is [-\d.e+]+ to [-\d.e+]+, in training about ", note
+    )
+    sites = hourly_frame(300, series=("north", "south"))
+    bundle = untrained(forecast_recipe(series="site", scaling=scaling, scale_per_series=True), sites)
+    off = sites.assign(load=sites["load"].where(sites["site"] == "north", sites["load"] + 5000))
+    (note,) = bundle.predict(off).attrs["notes"]
+    assert "load of series south is" in note
+    assert "north" not in note
 
 
 def test_a_target_that_is_measured_rarely_is_forecast_from_its_last_value() -> None:

@@ -22,6 +22,7 @@ from seq2seq_kit.data.tables.columns import Columns, window_shape
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.data.windows.matrix import write_calendar
+from seq2seq_kit.data.windows.unusual import is_far
 from seq2seq_kit.recipe.fields import HorizonData
 
 
@@ -53,6 +54,7 @@ class NewestReader:
         # A larger value might be beyond the range of float32 once it is scaled. Infinity and NaN are not below it either.
         scale, center = self._scaler.scale[0], self._scaler.center[0]
         self._most = np.finfo(np.float32).max / 4 * np.minimum(scale, 1.0) - np.abs(center)
+        self._judged = (center != 0) | (scale != 1)
         self._every = Every.of(data.every)
 
     @classmethod
@@ -109,6 +111,8 @@ class NewestReader:
             past[:, position] = values[-steps:]
         matrix = np.zeros((shape.span, self._layout.inputs), np.float32)
         matrix[:steps, : past.shape[1]] = self._scaler.transform(past, self._series, out=past)
+        if (is_far(past.min(axis=0), past.max(axis=0)) & self._judged).any():  # which `prepare_ahead` tells
+            return None
         labels: dict[str, np.ndarray] = {}
         if name_of_time:
             times = self._times(columns[name_of_time], ahead)

@@ -35,6 +35,7 @@ from seq2seq_kit.data.windows.ahead import (
 )
 from seq2seq_kit.data.windows.prepared import Prepared, fill_and_scale, fit_fill_and_scale, scale
 from seq2seq_kit.data.windows.stages import fill, fit_on, pad_short, refuse_bad_weights, rows_lost
+from seq2seq_kit.data.windows.unusual import told_of_far_values
 from seq2seq_kit.errors import DataError, SeriesTooShortError
 from seq2seq_kit.recipe.fields import CalibratedSplit, Data, HorizonData, WindowData
 
@@ -163,7 +164,7 @@ def prepare_ahead(
     if data.short_series != "refuse":
         filled = only_forecastable(filled, too_short(filled, needed))
     require_newest(filled, needed)
-    ahead = append_ahead(filled, data, future)
+    ahead = append_ahead(told_of_far_values(filled, data, scaler), data, future)
     return scale(data, ahead, ahead, whole(ahead), scaler)
 
 
