@@ -145,15 +145,18 @@ def advice_for_run(said: str, options: argparse.Namespace) -> str:
         said: The message, which names keys of `data.format`.
         options: Of the command line.
     """
-    keys = dict(re.findall(r"data\.format\.(delimiter|decimal|thousands|encoding): ('[^']*'|\w+)", said))
-    if not keys or not getattr(options, "run", None) or not isinstance(data := getattr(options, "data", None), str):
+    data, told = getattr(options, "data", None), said.partition("Set in the recipe: ")[2]
+    found = re.findall(r"data\.format\.(delimiter|decimal|thousands|encoding): ('[^']*'|\"[^\"]*\"|[\w-]+)", told)
+    if not found or not getattr(options, "run", None) or not isinstance(data, str) or not said.startswith(data):
         return ""
-    words = {"delimiter": "sep", "decimal": "decimal", "thousands": "thousands", "encoding": "encoding"}
-    values = {words[key]: "'\\t'" if value == "tab" else repr(value.strip("'")) for key, value in keys.items()}
-    read = ", ".join([repr(data), *(f"{word}={value}" for word, value in values.items())])
+    special = {"tab": "'\\t'", "whitespace": "r'\\s+'", "semicolon": "';'", "comma": "','"}
+    keys = [
+        f"{'sep' if key == 'delimiter' else key}={special.get(value, repr(value.strip(chr(39) + chr(34))))}"
+        for key, value in found
+    ]
     return (
-        ". The run is trained and its recipe stays as it is: write the file as the training rows are written, for example by "
-        f"pandas.read_csv({read}).to_csv('new.csv', index=False), and give --data new.csv"
+        ". The run is trained and its recipe stays as it is: write the file as the training rows are written, with commas and "
+        f"points by pandas.read_csv({', '.join([repr(data), *keys])}).to_csv('new.csv', index=False), and give --data new.csv"
     )
 
 

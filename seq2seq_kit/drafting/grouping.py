@@ -14,11 +14,19 @@ _LEAST_ROWS = 3  # of a series, on average: fewer are rows with an id
 _LOOKED_AT = 12
 _LEAST_COUNTED = 12  # rows of each series that a column counts
 _APART = 0.9  # share of a measurement's spread that lies between series, where their columns hold other things
+_MOST_STEPS = 0.9  # of the rows, that follow another one of their series
 _UNEVEN, _EVEN = 10.0, 2.0  # times the short steps of a series that the long ones are
 _MOST_SERIES = 3  # times the rows of the fullest time, that numbers may tell apart
 _NAMED = re.compile(
     r"(^|[_ ])(id|nr|no|num|number|code|key|sku|store|shop|item|product|sensor|station|site|meter|device|entity|tag|channel"
     r"|variable|parameter|metric|point|location)s?$",
+    re.I,
+)
+
+# Things that report each by itself, and what they report; a number may as well be a place within each burst of rows.
+_OF_DEVICES = re.compile(
+    r"(^|[_ ])(device|sensor|meter|station|site|machine|node|metric|variable|parameter|channel|measure|measurement)"
+    r"([_ ]?(id|name|no|nr))?s?$",
     re.I,
 )
 
@@ -64,7 +72,7 @@ def _with_even_times(
     """
     if _unevenness(frame, times, found) < _UNEVEN:
         return found
-    named = [name for name in candidates if _NAMED.search(name) and name not in found][:_LOOKED_AT]
+    named = [name for name in candidates if _OF_DEVICES.search(name) and name not in found][:_LOOKED_AT]
     for many in (1, 2):
         for names in combinations(named, many):
             if _unevenness(frame, times, [*found, *names]) < _EVEN:
@@ -77,8 +85,8 @@ def _unevenness(frame: pd.DataFrame, times: pd.DatetimeIndex, names: list[str]) 
     codes = frame.groupby(names, sort=False).ngroup().to_numpy() if names else np.zeros(len(frame), dtype=np.int64)
     order = np.lexsort((times.asi8, codes))
     steps = np.diff(times.asi8[order])[np.diff(codes[order]) == 0]
-    if len(steps) < _LEAST_ROWS:
-        return 1.0
+    if len(steps) < _MOST_STEPS * len(frame):
+        return float("inf")  # of series with a few rows each there is nothing to tell
     short, long = np.quantile(steps, [0.1, 0.9])
     return float(long / max(short, 1.0))
 

@@ -29,7 +29,8 @@ _PLACE = re.compile(r"^(lat|lon|lng|latitude|longitude)$", re.I)
 _MOST_CODES, _MOST_NAMED = 30, 6
 _ALIKE = 10  # times that the typical value of one column of a wide table may be that of another
 _LEAST_WIDE = 3
-_AMOUNT = r"^\s*[-+]?\s*[^\w\s.,-]?\s*(-?\d[\d.,]*)\s*([KMBkmb]?)\s*$"
+_AMOUNT = r"[-+]?\s*[$\u20ac\u00a3]?\s*-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?\s*[KMBkmb]?"
+_MOSTLY_AMOUNTS = 0.9
 _MOSTLY_NUMBERS = 0.5
 _KNOWN = 0.6  # share of its rows that a column of a wide table must have
 
@@ -121,14 +122,19 @@ def _advice(frame: pd.DataFrame) -> str:
 
 def told_amounts(cells: pd.Series, name: str) -> str:
     """What to do about texts that are numbers in thousands and millions, such as `$1.02M`; empty where they are none."""
-    parts = cells.astype("str").str.extract(_AMOUNT)
-    if not len(cells) or parts[0].notna().mean() <= _MOSTLY_NUMBERS or not (parts[1].fillna("") != "").any():
+    texts = cells.astype("str").str.strip()
+    if not len(texts) or texts.str.fullmatch(_AMOUNT).mean() <= _MOSTLY_AMOUNTS:
         return ""
-    some = cells[(parts[1].fillna("") != "").to_numpy(dtype=bool)].iloc[0]
+    lettered = texts[texts.str.contains(r"[KMB]$", case=False)]
+    # `12B` may be the number of a flat.
+    if 2 * len(lettered) < len(texts) or 2 * lettered.str.contains(r"[.$\u20ac\u00a3]|[KM]$", case=False).sum() < len(
+        lettered
+    ):
+        return ""
     return (
-        f"{name} has numbers with a letter for thousands, millions or billions, such as {some!r}. Write them out: "
-        f"parts = frame[{name!r}].str.extract(r'(-?[0-9][0-9.,]*) *([KMB]?)', flags=2); frame[{name!r}] = "
-        "parts[0].str.replace(',', '').astype(float) * parts[1].str.upper().map({'': 1, 'K': 1e3, 'M': 1e6, 'B': 1e9})"
+        f"{name} has numbers with a letter for thousands, millions or billions, such as {lettered.iloc[0]!r}. Write them out: "
+        f"parts = frame[{name!r}].str.replace(r'[^0-9.KMBkmb-]', '', regex=True).str.extract(r'(-?[0-9.]+)([KMB]?)', flags=2); "
+        f"frame[{name!r}] = parts[0].astype(float) * parts[1].str.upper().map({{'': 1, 'K': 1e3, 'M': 1e6, 'B': 1e9}})"
     )
 
 

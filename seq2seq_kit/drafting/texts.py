@@ -66,12 +66,10 @@ def with_words(source: Source) -> Source:
 def with_numbers_as_words(source: Source) -> Source:
     """The table with its whole numbers as they are written, where one column of texts is too few to translate: `3+4` and `7`."""
     frame = source.frame
-    whole = [
-        str(name)
-        for name in frame.columns
-        if pd.api.types.is_integer_dtype(frame[name])
-        and not (np.diff(np.sort(frame[name])) == 1).all()  # a count of the rows
-    ]
+    whole = [str(name) for name in frame.columns if pd.api.types.is_integer_dtype(frame[name])]
+    counts = [name for name in whole if frame[name].is_unique and np.ptp(frame[name].dropna()) + 1 == len(frame)]
+    if len(_texts(frame)) + len(whole) - len(counts) >= _PAIR:
+        whole = [name for name in whole if name not in counts]  # which count the rows
     if len(_texts(frame)) >= _PAIR or not whole:
         return source
     return replace(source, frame=frame.assign(**{name: as_written(source, whole)[name] for name in whole}))
@@ -214,7 +212,10 @@ def _texts(frame: pd.DataFrame) -> list[str]:
 
 
 def _numbers(frame: pd.DataFrame) -> bool:
-    if sum(pd.api.types.is_integer_dtype(frame[name]) for name in frame.columns) >= _MANY_NUMBERS:
+    whole = [name for name in frame.columns if pd.api.types.is_integer_dtype(frame[name])]
+    if (
+        len(whole) >= _MANY_NUMBERS and sum(frame[name].nunique() > 2 for name in whole) >= _MANY_NUMBERS
+    ):  # of 0 and 1: labels
         return True
     return any(pd.api.types.is_float_dtype(frame[name]) and frame[name].notna().any() for name in frame.columns)
 

@@ -169,7 +169,12 @@ def test_what_is_served_takes_the_rows_ahead_in_the_same_frame() -> None:
     whole = frame.assign(load=frame["load"].mask(ahead))
     pd.testing.assert_frame_equal(bundle.answer(whole), expected)
     pd.testing.assert_frame_equal(bundle.predict(whole), expected)
-    pd.testing.assert_frame_equal(bundle.predict(whole, future=whole.drop(columns="load")), expected)
+    (note,) = bundle.predict(whole).attrs["notes"]
+    assert note == "the last 12 rows hold heat alone and count as the steps ahead"
+    with pytest.raises(DataError, match="newest 6 rows"):  # what is given goes before what stands there
+        bundle.predict(whole, future=whole.drop(columns="load"))
+    silent = whole.assign(load=whole["load"].mask(whole["site"] == "south"))
+    assert bundle.predict(silent).attrs["left_out"] == {"south": "no value in the newest 306 rows"}
     with pytest.raises(DataError, match=r"known_future: \[heat\]"):
         bundle.answer(frame[~ahead])
 
@@ -383,7 +388,8 @@ def test_a_window_far_from_the_training_rows_is_told(scaling: str) -> None:
     assert not [note for note in bundle.predict(frame).attrs["notes"] if "far from" in note]
     (note,) = bundle.predict(frame.assign(load=frame["load"] + 5000)).attrs["notes"]
     assert re.search(
-        r"the newest 24 rows lie far from the training rows: load is [-\d.e+]+ to [-\d.e+]+, in training about ", note
+        r"the newest 24 rows lie far from the training rows: load is [-\d.e+]+ to [-\d.e+]+, which is \d+ to \d+ times",
+        note,
     )
     sites = hourly_frame(300, series=("north", "south"))
     bundle = untrained(forecast_recipe(series="site", scaling=scaling, scale_per_series=True), sites)

@@ -189,7 +189,7 @@ def test_another_separator_than_in_training_is_cured_by_the_line_that_is_told(
 ) -> None:
     hourly_frame(300).to_csv("other.csv", sep=sep, decimal=decimal, index=False)
     assert main(["predict", forecast_bundle, "--data", "other.csv"]) == 2
-    line = capsys.readouterr().err.split("for example by ")[1].split(", and give")[0]
+    line = capsys.readouterr().err.split("and points by ")[1].split(", and give")[0]
     eval(line, {"pandas": pd})
     assert main(["predict", forecast_bundle, "--data", "new.csv"]) == 0
     answer = capsys.readouterr().out

@@ -11,6 +11,7 @@ import pytest
 from seq2seq_kit.data import read_source
 from seq2seq_kit.data.on_disk.table import open_table
 from seq2seq_kit.data.tables.cells import read_cells, require_columns
+from seq2seq_kit.data.tables.dialect_names import is_a_row, kind_of_cells
 from seq2seq_kit.data.tables.table import read_table
 from seq2seq_kit.data.tables.written import _read_each, read_texts
 from seq2seq_kit.errors import DataError
@@ -343,3 +344,17 @@ def test_a_column_that_differs_in_case_alone_is_named() -> None:
     with pytest.raises(DataError) as caught:
         require_columns(["Date", "x"], ["date", "sold"], "new.csv")
     assert " for 'date'" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("first", "names"),
+    [
+        ("land,1960,1961,1962,1963,", True),
+        ("1,2,3,4,0.5,0.7", False),
+        ("2024-01-01,21.5,3,4,5,6", False),
+    ],
+)
+def test_numbers_that_count_up_are_names_where_no_other_value_stands_among_them(first: str, names: bool) -> None:
+    cells = first.split(",")
+    kinds = [kind_of_cells([cell]) if cell != "land" else "text" for cell in cells]
+    assert is_a_row(cells, [cells] * 3, kinds) != names

@@ -13,6 +13,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from seq2seq_kit import draft_recipe
+from seq2seq_kit.drafting.grouping import find_series
+from seq2seq_kit.drafting.targets import told_amounts
 from seq2seq_kit.errors import ArgumentError, DataError
 from tests.drafting.tables import days, hours
 
@@ -832,3 +834,32 @@ def test_fiscal_years_name_no_series(prefix: str) -> None:
     draft = draft_recipe(frame.assign(Revenue=100.0 + np.arange(136)))
     assert "series" not in draft.recipe["data"]  # type: ignore[operator]
     assert any("Fiscal Year looks like times that cannot be read" in said for said in draft.decisions)
+
+
+def test_places_in_bursts_and_codes_of_events_are_no_devices() -> None:
+    rng, start = np.random.default_rng(0), pd.Timestamp("2024-01-01")
+    at = [start + pd.Timedelta(day, "D") + pd.Timedelta(8 * place, "min") for day in range(30) for place in range(30)]
+    burst = pd.DataFrame({"time": at, "point": [*range(30)] * 30, "v": rng.normal(size=900)})
+    times = start + pd.to_timedelta(np.cumsum(rng.pareto(1.0, 1000) * 60).astype(int) + np.arange(1000), unit="s")
+    events = pd.DataFrame({"time": times, "v": rng.normal(size=1000)})
+    events["device"], events["sensor"] = rng.choice(300, (2, 1000)).astype(str)
+    for frame in (burst, events):
+        assert find_series(frame, pd.DatetimeIndex(frame["time"]), ["time"]) == []
+
+
+@pytest.mark.parametrize(
+    ("cells", "numbers"),
+    [
+        (["-$1.02M", "$5.18K"], [-1.02e6, 5.18e3]),
+        (["1,250K", "-3.5b"], [1.25e6, -3.5e9]),
+        (["1,02M", "5,18M"], None),  # a decimal comma
+        (["1A", "2B", "12", "13", "7B"], None),  # flats
+    ],
+)
+def test_amounts_are_told_from_other_texts(cells: list[str], numbers: list[float] | None) -> None:
+    frame = pd.DataFrame({"x": cells * 20})
+    told = told_amounts(frame["x"], "x")
+    assert bool(told) == (numbers is not None)
+    if numbers:
+        exec(told.split("Write them out: ")[1], {"frame": frame})
+        np.testing.assert_allclose(frame["x"].head(len(numbers)), numbers)

@@ -166,3 +166,13 @@ def test_yes_and_no_beside_texts_are_labels(tmp_path: Path) -> None:
     for task in (None, "classify"):
         recipe: Any = draft_recipe(tmp_path / "spam.csv", task=task).recipe
         assert (recipe["task"], recipe["data"]["text"], recipe["data"]["label"]) == ("classify", "en", "spam")
+
+
+def test_labels_of_zero_and_one_make_no_table_of_numbers(tmp_path: Path) -> None:
+    moods = {f"mood{number}": [int(row % (number + 2) == 0) for row in range(600)] for number in range(12)}
+    frame = sentences()[["en"]].assign(place=["here" if row % 2 else "there" for row in range(600)], **moods)
+    assert draft_recipe(frame, target="place").recipe["task"] == "classify"
+    words = pd.DataFrame({"number": range(1, 501), "words": [" ".join(f"w{row:03}") for row in range(500)]})
+    words.to_csv(tmp_path / "words.csv", index=False)
+    data: Any = draft_recipe(tmp_path / "words.csv", task="translate").recipe["data"]
+    assert (data["source_column"], data["target_column"]) == ("number", "words")

@@ -54,8 +54,9 @@ def is_a_row(first: Sequence[str], rows: Sequence[Sequence[str]], kinds: Sequenc
         return len(rows) > 1 and any(_is_a_sentence(at, first, rows) or _is_a_label(at, first, rows) for at in places)
     if not all(is_date(cell) if kind == "date" else is_number(cell) for cell, kind in told):
         return False
-    digits = sum(cell.isdecimal() for cell in first)
-    return digits < min(len(first) - 1, _COUNTED) or not count_up(first)
+    digits = sum(cell.strip().isdecimal() for cell in first)
+    counted = digits >= _COUNTED and all(cell.strip().isdecimal() for cell, _ in told if cell.strip())
+    return not (digits >= len(first) - 1 or counted) or not count_up(first)
 
 
 def _is_a_sentence(at: int, first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:

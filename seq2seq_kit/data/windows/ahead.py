@@ -88,14 +88,15 @@ def split_ahead(frame: pd.DataFrame, data: HorizonData) -> tuple[pd.DataFrame, p
     """Rows at hand, and the rows ahead at the end of each series: those with nothing but `known_future` columns filled."""
     if not data.known_future:
         return frame, None
-    ahead = (*data.known_future, *data.static)
+    ahead = (*data.known_future, *data.static, data.weight)
     observed = [name for name in Columns.of(data).table if name not in ahead and name in frame]
     filled = (frame[observed].notna() & (frame[observed] != "")).any(axis=1)
     names = [name for name in data.series_columns if name in frame]
     series = frame.groupby(names, dropna=False).ngroup() if names else pd.Series(0, index=frame.index)
     at_hand = filled[::-1].groupby(series[::-1]).cummax()[::-1]
-    # Without one filled row the rows are at hand: targets that no encoder reads may be absent.
-    return (frame, None) if at_hand.all() or not at_hand.any() else (frame[at_hand], frame[~at_hand])
+    # Those of a series without one filled row are at hand: it cannot be forecast, or targets that no encoder reads are absent.
+    at_hand |= ~filled.groupby(series).transform("any")
+    return (frame, None) if at_hand.all() else (frame[at_hand], frame[~at_hand])
 
 
 def too_short(table: Table, rows: int) -> dict[int, str]:

@@ -54,7 +54,7 @@ class NewestReader:
         # A larger value might be beyond the range of float32 once it is scaled. Infinity and NaN are not below it either.
         scale, center = self._scaler.scale[0], self._scaler.center[0]
         self._most = np.finfo(np.float32).max / 4 * np.minimum(scale, 1.0) - np.abs(center)
-        self._judged = (center != 0) | (scale != 1)
+        self._judged = scale != 1
         self._every = Every.of(data.every)
 
     @classmethod

@@ -25,7 +25,8 @@ def told_of_far_values(table: Table, data: HorizonData, scaler: Scaler) -> Table
     Fractions where the training rows had percent, or thousands where they had units, do that. A level that has grown may, too:
     the forecast is made. Not looked at are columns that are transformed, whose scale is another one.
     """
-    if scaler.transforms is not None or not len(table.series):
+    # Differences, and windows of a scale of their own, are made for levels that move.
+    if scaler.transforms is not None or data.window_scaling != "none" or not len(table.series):
         return table
     codes = scaler.codes_of(table.series)
     starts = np.maximum(table.bounds[:-1], table.bounds[1:] - data.input_steps)
@@ -38,12 +39,13 @@ def told_of_far_values(table: Table, data: HorizonData, scaler: Scaler) -> Table
         center, scale = scaler.center[codes, at], scaler.scale[codes, at]
         values = np.append(table.values[:, table.columns.index(name)], np.nan)
         low, high = np.fmin.reduceat(values, edges)[::2], np.fmax.reduceat(values, edges)[::2]
-        far = is_far((low - center) / scale, (high - center) / scale) & (
-            (center != 0) | (scale != 1)
-        )  # `scaling: none`
+        least, most = (low - center) / scale, (high - center) / scale
+        flags = np.isin(low, (0, 1)) & np.isin(high, (0, 1))
+        # A scale of 1 is that of `scaling: none` and of columns that did not change.
+        far = is_far(least, most) & (scale != 1) & ~flags
         found += [
-            f"{name}{f' of series {table.series[n]}' if table.series[n] else ''} is {low[n]:.6g} to {high[n]:.6g}, in training "
-            f"about {center[n]:.4g}, give or take {scale[n]:.4g}"
+            f"{name}{f' of series {table.series[n]}' if table.series[n] else ''} is {low[n]:.6g} to {high[n]:.6g}, which is "
+            f"{least[n]:.0f} to {most[n]:.0f} times the training rows' scale of {scale[n]:.4g} from {center[n]:.4g}"
             for n in np.flatnonzero(far)
         ]
     if not found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
@@ -136,13 +136,9 @@ class ForecastBundle(WindowBundle):
                 stacklevel=2,
             )
             data = data.model_copy(update={"output_steps": -(-steps // trained) * trained})
-        own = None
-        if set(data.inputs) - {
-            *data.known_future,
-            *data.static,
-        }:  # else a row whose target is empty may be an observed one
-            frame, own = split_ahead(frame, data)
-        prepared = prepare_ahead(data, frame, self.scaler, future=own if future is None else future, origin=origin)
+        frame, future, notes = self._rows_ahead(data, frame) if future is None else (frame, future, [])
+        prepared = prepare_ahead(data, frame, self.scaler, future=future, origin=origin)
+        prepared = replace(prepared, notes=[*prepared.notes, *notes])
         count = prepared.windows["test"].count
 
         def ahead(prepared: Prepared, chunk: np.ndarray) -> pd.DataFrame:
@@ -171,13 +167,8 @@ class ForecastBundle(WindowBundle):
             frame: As for `predict`; likewise `future` and `origin`.
         """
         data = self.recipe.data.model_copy(update={"window_stride": 1})
-        own = None
-        if set(data.inputs) - {
-            *data.known_future,
-            *data.static,
-        }:  # else a row whose target is empty may be an observed one
-            frame, own = split_ahead(frame, data)
-        prepared = prepare_ahead(data, frame, self.scaler, future=own if future is None else future, origin=origin)
+        rows, future, _ = self._rows_ahead(data, frame) if future is None else (frame, future, None)
+        prepared = prepare_ahead(data, rows, self.scaler, future=future, origin=origin)
         bands = None if self.intervals is None else self.with_intervals
         return plot_ahead(self.forecast, prepared, self.recipe.name or self.recipe.task, bands)
 
@@ -187,7 +178,20 @@ class ForecastBundle(WindowBundle):
         A recipe with `known_future` columns takes the rows ahead in the same frame, at the end of each series: those columns
         filled, the others empty.
         """
-        return self.predict(frame)
+        rows, future = split_ahead(frame, self.recipe.data)
+        return self.predict(rows, future=future)
+
+    @staticmethod
+    def _rows_ahead(data: ForecastData, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame | None, list[str]]:
+        """Rows at hand, those ahead at the end of each series, and what to say of them; none of models that observe nothing."""
+        if not set(data.inputs) - {*data.known_future, *data.static}:
+            return frame, None, []
+        rows, future = split_ahead(frame, data)
+        if future is None:
+            return rows, None, []
+        known = ", ".join(data.known_future)
+        said = f"the last {len(future)} rows hold {known} alone and count as the steps ahead"
+        return rows, future, [said]
 
     def stream(self, *, state: Mapping[str, object] | None = None) -> EventStream:
         """Events of rows as they come, of any number of series: `event_stream`."""
