@@ -150,10 +150,8 @@ def advice_for_run(said: str, options: argparse.Namespace) -> str:
     if not found or not getattr(options, "run", None) or not isinstance(data, str) or not said.startswith(data):
         return ""
     special = {"tab": "'\\t'", "whitespace": "r'\\s+'", "semicolon": "';'", "comma": "','"}
-    keys = [
-        f"{'sep' if key == 'delimiter' else key}={special.get(value, repr(value.strip(chr(39) + chr(34))))}"
-        for key, value in found
-    ]
+    values = [(key, value.strip(value[0]) if value[0] in "'\"" else value) for key, value in found]
+    keys = [f"{'sep' if key == 'delimiter' else key}={special.get(value, repr(value))}" for key, value in values]
     return (
         ". The run is trained and its recipe stays as it is: write the file as the training rows are written, with commas and "
         f"points by pandas.read_csv({', '.join([repr(data), *keys])}).to_csv('new.csv', index=False), and give --data new.csv"
