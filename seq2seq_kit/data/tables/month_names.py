@@ -55,7 +55,7 @@ def in_english(column: pd.Series) -> pd.Series:
     known = column.dropna()
     if not len(known) or pd.api.types.infer_dtype(column, skipna=True) != "string" or not _named(str(known.iloc[0])):
         return column
-    texts = column.astype("str").where(column.notna(), "")  # pandas before 3 makes texts of cells that are empty
+    texts = column.astype("str").where(column.notna(), "")
     words = {word for found in texts.str.findall(_WORD).map(frozenset).unique() for word in found}
     plain = {word: _without_accents(word) for word in words}
     foreign = [word for word, short in plain.items() if short in _MONTH_OF and word.casefold() not in _ENGLISH]

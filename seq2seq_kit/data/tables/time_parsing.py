@@ -1,7 +1,6 @@
 """Texts of times as pandas reads them: all of a column in one go, in ISO 8601 or as far as it recognises how they are written."""
 
 import re
-import warnings
 
 import pandas as pd
 from pandas.tseries.api import guess_datetime_format
@@ -16,28 +15,12 @@ _OFFSET = r":\d{2}(?:[.,]\d+)?\s*(?:[AaPp][Mm]\s*)?(?:Z|UTC|[+-]\d{2}(?::?\d{2})
 _NAMED_DAY = r"^\s*(?i:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+|(?<=\d)(?:st|nd|rd|th)\b"
 
 
-def _to_times(
-    cells: pd.Series, form: str | None, *, day_first: bool = False, utc: bool = False
-) -> "pd.Series[pd.Timestamp]":
-    """`pandas.to_datetime`, NaT for what is no time, with texts of several offsets refused by every version.
-
-    Raises:
-        ValueError: Several offsets, which pandas before 3 gives as objects with a warning.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        times = pd.to_datetime(cells, format=form, errors="coerce", dayfirst=day_first, utc=utc)
-    if times.dtype == object:
-        raise ValueError("several offsets from UTC")
-    return times
-
-
 def in_iso(column: pd.Series) -> "pd.Series[pd.Timestamp] | None":
     """The times of texts that are all in ISO 8601, where nothing else has to be looked at; None for others."""
     if pd.api.types.infer_dtype(column, skipna=True) != "string":
         return None
     try:
-        times = _to_times(column, "ISO8601")
+        times = pd.to_datetime(column, format="ISO8601", errors="coerce")
     except (ValueError, TypeError, OverflowError):  # several offsets
         return None
     return None if times.isna().any() else times
@@ -55,7 +38,7 @@ def in_numbers(column: pd.Series) -> "tuple[pd.Series[pd.Timestamp], bool] | Non
     sign, clock = found["sign"], (" %H:%M:%S" if found["seconds"] else " %H:%M") if found["clock"] else ""
     for first, second in (("%d", "%m"), ("%m", "%d")):
         form = f"{first}{sign}{second}{sign}%Y{clock}"
-        times = _to_times(column, form)
+        times = pd.to_datetime(column, format=form, errors="coerce")
         if times.notna().all():
             return (times, first == "%d") if bool((times.dt.day > _MONTHS).any()) else None
     return None
@@ -89,10 +72,10 @@ def parse(
 
 def _parsed(column: pd.Series, form: str | None, day_first: bool | None, *, utc: bool) -> pd.Series:
     if form is not None:
-        times = _to_times(column, form, utc=utc)
+        times = pd.to_datetime(column, format=form, errors="coerce", utc=utc)
         # Year first is never ambiguous; times that another program wrote anew have it.
-        return times if times.notna().any() else _to_times(column, "ISO8601", utc=utc)
-    times = _to_times(column, "ISO8601", utc=utc)
+        return times if times.notna().any() else pd.to_datetime(column, format="ISO8601", errors="coerce", utc=utc)
+    times = pd.to_datetime(column, format="ISO8601", errors="coerce", utc=utc)
     if bool(times.notna().any()) or not len(column):
         return times
     ordered, first = bool(day_first), str(next(iter(column.dropna()), ""))
@@ -101,15 +84,17 @@ def _parsed(column: pd.Series, form: str | None, day_first: bool | None, *, utc:
     if "%y" in short and not re.search(
         r"[^\W_]", re.sub(r"%\w", "", short)
     ):  # pandas guesses the century by today's date: 70 would be 2070; strptime's is fixed
-        times = _to_times(column.astype("str").str.strip().where(column.notna()), short, utc=utc)
+        times = pd.to_datetime(
+            column.astype("str").str.strip().where(column.notna()), format=short, errors="coerce", utc=utc
+        )
         if times.notna().all():
             return times
     form = None if guess_datetime_format(first, dayfirst=ordered) else "mixed"
-    times = _to_times(column, form, day_first=ordered, utc=utc)
+    times = pd.to_datetime(column, format=form, errors="coerce", dayfirst=ordered, utc=utc)
     if form is None and times.isna().any() and column.astype("str").str.contains(_NAMED_DAY, regex=True).all():
         # The name of the first cell's day, or the ending of its number (1st), is no part of the format.
         plain_days = column.astype("str").str.replace(_NAMED_DAY, "", regex=True).where(column.notna())
-        return _to_times(plain_days, "mixed", day_first=ordered, utc=utc)
+        return pd.to_datetime(plain_days, format="mixed", errors="coerce", dayfirst=ordered, utc=utc)
     return times
 
 
