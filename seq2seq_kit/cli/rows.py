@@ -149,7 +149,7 @@ def advice_for_run(said: str, options: argparse.Namespace) -> str:
     found = re.findall(r"data\.format\.(delimiter|decimal|thousands|encoding): ('[^']*'|\"[^\"]*\"|[\w-]+)", told)
     if not found or not getattr(options, "run", None) or not isinstance(data, str) or not said.startswith(data):
         return ""
-    special = {"tab": "'\\t'", "whitespace": "r'\\s+'", "semicolon": "';'", "comma": "','"}
+    special = {"tab": "'\\t'", "whitespace": "r'\\s+'"}
     values = [(key, value.strip(value[0]) if value[0] in "'\"" else value) for key, value in found]
     keys = [f"{'sep' if key == 'delimiter' else key}={special.get(value, repr(value))}" for key, value in values]
     return (

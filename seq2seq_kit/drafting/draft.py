@@ -166,11 +166,9 @@ def _drafted(
             rows = inspected.source.frame
             if said := refuse_unordered(rows, inspected.series, inspected.codes, targets, source.origin):
                 notes.say("", said)
-        if task is None and inspected.clock is None and inspected.roles.texts:
-            texts = listed(inspected.roles.texts)
-            notes.say(
-                "", f"{texts} holds texts: to read them and write or tell another column, --task translate or classify"
-            )
+            if task is None and inspected.roles.texts:
+                said = "holds texts: to read them and write or tell another column, --task translate or classify"
+                notes.say("", f"{listed(inspected.roles.texts)} {said}")
         drafted = _OF_ROWS[chosen](inspected, _kind(chosen), targets, ahead, notes, known)
     for key, _ in given:
         notes.say(key.split(".")[1 if "." in key else 0], f"{key} as asked for")

@@ -213,9 +213,7 @@ def _texts(frame: pd.DataFrame) -> list[str]:
 
 def _numbers(frame: pd.DataFrame) -> bool:
     whole = [name for name in frame.columns if pd.api.types.is_integer_dtype(frame[name])]
-    if (
-        len(whole) >= _MANY_NUMBERS and sum(frame[name].nunique() > 2 for name in whole) >= _MANY_NUMBERS
-    ):  # of 0 and 1: labels
+    if sum(frame[name].nunique() > 2 for name in whole) >= _MANY_NUMBERS:  # those of 0 and 1 are labels
         return True
     return any(pd.api.types.is_float_dtype(frame[name]) and frame[name].notna().any() for name in frame.columns)
 

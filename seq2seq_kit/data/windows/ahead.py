@@ -123,6 +123,11 @@ def empty_ends(table: Table, inputs: Sequence[str]) -> dict[int, int]:
     return {int(series): int(empty[series]) for series in np.flatnonzero(empty)}
 
 
+def read_targets(data: HorizonData) -> list[str]:
+    """The targets whose past the encoder reads."""
+    return [name for name in data.targets if name in data.inputs]
+
+
 def empty_targets(table: Table, data: HorizonData, rows: int) -> dict[int, int]:
     """Series, by number, whose targets that the encoder reads are all empty in the newest `rows` rows, and how long they are.
 
@@ -130,14 +135,15 @@ def empty_targets(table: Table, data: HorizonData, rows: int) -> dict[int, int]:
     that are measured so rarely that their rows at hand have such stretches in between, which training had, too; nor a model
     whose recipe has `missing: mask`, which was trained to read cells as absent.
     """
-    names = [name for name in data.targets if name in data.inputs]
+    names = read_targets(data)
     if data.missing == "mask" or not names:
         return {}
     known = ~np.isnan(table.values[:, [table.columns.index(name) for name in names]]).all(axis=1)
     found = {}
     for series, empty in empty_ends(table, names).items():
-        at = np.flatnonzero(known[table.bounds[series] : table.bounds[series + 1]])
-        if empty >= min(rows, int(np.diff(table.bounds)[series])) and (len(at) < _OFTEN or empty >= np.diff(at).max()):
+        own = known[table.bounds[series] : table.bounds[series + 1]]
+        at = np.flatnonzero(own)
+        if empty >= min(rows, len(own)) and (len(at) < _OFTEN or empty >= np.diff(at).max()):
             found[series] = empty
     return found
 
@@ -147,7 +153,7 @@ def told_of_stale_targets(table: Table, data: HorizonData) -> Table:
     if data.missing == "mask":
         return table
     notes = []
-    for name in (name for name in data.targets if name in data.inputs):
+    for name in read_targets(data):
         empty = empty_ends(table, [name])
         if empty:
             most = max(empty, key=lambda series: empty[series])
@@ -198,7 +204,7 @@ def refuse_empty_ends(table: Table, inputs: Sequence[str]) -> None:
 def refuse_empty_targets(table: Table, data: HorizonData, rows: int) -> None:
     """Raises `DataError` where a window to forecast from holds no value of a target; see `empty_targets`."""
     for series, empty in empty_targets(table, data, rows).items():
-        name, names = table.series[series], ", ".join(name for name in data.targets if name in data.inputs)
+        name, names = table.series[series], ", ".join(read_targets(data))
         raise DataError(
             f"{table.origin}: the newest {empty} rows{f' of series {name}' if name else ''} have no value in {names}, from "
             f"{table.where(int(table.bounds[series + 1]) - empty)} on. A forecast reads {rows} rows and needs values of a "

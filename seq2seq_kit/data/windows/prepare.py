@@ -25,6 +25,7 @@ from seq2seq_kit.data.windows.ahead import (
     empty_targets,
     observed,
     only_forecastable,
+    read_targets,
     refuse_empty_ends,
     refuse_empty_targets,
     require_newest,
@@ -177,7 +178,7 @@ def _forecastable(data: HorizonData, table: Table, scaler: Scaler) -> Table:
         series: f"no value in the newest {'row' if rows == 1 else f'{rows} rows'}"
         for series, rows in empty_ends(table, observed(Columns.of(data))).items()
     }
-    names = ", ".join(name for name in data.targets if name in data.inputs)
+    names = ", ".join(read_targets(data))
     silent = {
         series: f"no value of {names} in the newest {rows} rows"
         for series, rows in empty_targets(table, data, data.input_steps).items()
