@@ -288,12 +288,13 @@ def _of_texts(column: pd.Series, name: str, origin: str) -> Clock:
     if style.day_first is not None:
         first, place = ("day", "first") if style.day_first else ("month", "second")
         order.append(("time", f"the {first} stands first: elsewhere in the column the {place} number is above 12"))
-    zone = zone_of_changes(times) if times.tz is None else None
-    if zone is not None:
+    changes = zone_of_changes(times) if times.tz is None else None
+    if changes is not None:
+        zone, seen = changes
         try:
             times, _ = read_times(column, name, origin, style=TimeStyle(reads_as=zone))
         except DataError:
             return Clock([], times, {}, order)
-        text = f"clocks are set as in {zone}: an hour is absent in spring and there twice in autumn"
+        text = f"clocks are set as in {zone}: {seen}"
         return Clock([], times, {"time_zone": zone}, [*order, ("time_zone", text)])
     return Clock([], times, {}, order)

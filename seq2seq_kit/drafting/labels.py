@@ -15,7 +15,7 @@ from seq2seq_kit.drafting.rows import (
 )
 from seq2seq_kit.drafting.sizes import Effort, choose_effort
 from seq2seq_kit.drafting.table import Inspected
-from seq2seq_kit.drafting.texts import in_blocks
+from seq2seq_kit.drafting.text_columns import in_blocks
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.fields import Recipe
 

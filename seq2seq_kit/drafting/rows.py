@@ -90,9 +90,10 @@ def clock_keys(table: Inspected, kind: type[Recipe], notes: Notes) -> dict[str, 
         keys["duplicates"] = _of_doubles(table, notes)
     share = step.absent / (len(table.order) + step.absent)
     if step.gaps and has_key(kind, "data.gaps") and share <= _FILLED and step.absent <= _HOLE * step.gaps:
+        places = "1 place" if step.gaps == 1 else f"{step.gaps:,} places"
         notes.say(
             "gaps",
-            f"absent rows: {step.absent:,} in {step.gaps:,} places ({share:.1%}); they are filled as missing cells are",
+            f"absent rows: {step.absent:,} in {places} ({share:.1%}); they are filled as missing cells are",
         )
         keys["gaps"] = "fill"
     elif step.gaps:

@@ -23,6 +23,7 @@ from seq2seq_kit.data.tables.sources import ENDINGS, TOLD_ENDINGS, is_file, read
 from seq2seq_kit.data.tables.text_bytes import read_bytes
 from seq2seq_kit.data.tables.written import is_text, is_truth, read_texts
 from seq2seq_kit.drafting.lines import read_lines
+from seq2seq_kit.drafting.nested import without_nested
 from seq2seq_kit.drafting.notes import Notes
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.recipe.format import Format
@@ -31,7 +32,6 @@ from seq2seq_kit.recipe.sourced import Sourced
 
 _TEXT = re.compile(r"\.(csv|tsv|tab|txt|dat)(\.\w+)?$", re.IGNORECASE)
 _LOOKED_AT = 4096  # bytes
-_NESTED = (list, dict, tuple, set, np.ndarray)
 _MOST_ROWS = 50_000  # that show how texts are written
 _SAMPLE = 1_000  # cells that show whether a column of texts may be one of numbers
 _DISTINCT = 0.2  # share of the rows below which whole numbers written as texts may be names
@@ -70,7 +70,7 @@ def open_source(given: str | Path | pd.DataFrame, notes: Notes, settled: Mapping
         if given.empty:
             said = f"the frame has {given.shape[1]} columns and {len(given)} rows; expected columns and rows"
             raise DataError(said, code="empty_table")
-        frame = _without_nested(_with_index(given, notes), notes)
+        frame = without_nested(_with_index(given, notes), "the frame", notes)
         return Source(_named(frame), "the frame")
     text, settled = str(given), settled or {}
     form = {key.removeprefix("format."): value for key, value in settled.items() if key.startswith("format.")}
@@ -101,15 +101,6 @@ def as_written(source: Source, names: Sequence[str]) -> pd.DataFrame:
     return written[list(names)]
 
 
-def _without_nested(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
-    """The frame without columns whose cells are lists, mappings or arrays."""
-    objects = [name for name in frame.columns if frame[name].dtype == object]
-    nested = [name for name in objects if frame[name].map(lambda cell: isinstance(cell, _NESTED)).any()]
-    for name in nested:
-        notes.say("", f"{name} holds lists or mappings and is left out; a column for each of their parts can be read")
-    return frame.drop(columns=nested)
-
-
 def _with_index(frame: pd.DataFrame, notes: Notes) -> pd.DataFrame:
     """The frame with its index as columns, where that holds times or has names."""
     names = list(frame.index.names)
@@ -132,7 +123,7 @@ def _read(
     if first is None and is_file(Path(text)) and text.lower().endswith(EXCEL):
         return _read_workbook(text, notes, given, place)
     if first is None:
-        frame = _without_nested(read_source(text, section=_section(place)), notes)
+        frame = without_nested(read_source(text, section=_section(place)), text, notes)
         if text in NAMED or is_database(text) or scheme_of(text):
             return frame, {}
         told = _form_of_cells(frame, text, notes)

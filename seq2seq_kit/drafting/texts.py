@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -10,22 +11,27 @@ from seq2seq_kit.data.sequences.labels import alike
 from seq2seq_kit.drafting.notes import Notes, listed
 from seq2seq_kit.drafting.source import Source, as_written
 from seq2seq_kit.drafting.targets import told_amounts
+from seq2seq_kit.drafting.text_columns import (
+    are_truths,
+    filled_once,
+    has_new_words,
+    holds_numbers,
+    is_label,
+    is_spelled,
+    is_time,
+    level_of,
+    tell_same_days,
+    texts_of,
+    token_columns,
+    without_sources,
+)
 from seq2seq_kit.errors import DataError
 
-_MOST_LABELS = 200  # different ones, for a column to be one of labels
-_MANY_NUMBERS = 10  # columns of whole numbers, from which a table is none of texts
 _MOST_NUMBERED = 20  # labels that are numbers
 _CALLED_A_LABEL = re.compile(
     r"(?i:.*(label|class|target|sentiment|polarity|stars|rating|score|category|spam|toxic|topic).*|y|is_\w+)"
 )
-_REPEATS = 5  # rows that a label has at least, on average
-_LONG = 12  # letters of a text from which it is read by words, where it has spaces
-_SPELLED = 24  # letters of a text up to which it may be read letter by letter, though it has spaces
-_A_SOUND = 2  # letters of a word up to which words are the letters of a text, such as phonemes
 _PAIR = 2  # texts of a translation
-_SOURCES = re.compile(r"(?i)\s*(?:cc[- ]by\b.*|.*\battribution:.*|https?://\S+)\s*")
-_MOSTLY = 0.9
-_NEW = 0.01  # share of words that the half before has not
 _ROWS_A_PASS = 200_000  # rows times epochs that two minutes hold
 
 
@@ -33,16 +39,27 @@ def task_of_texts(source: Source, target: list[str]) -> str | None:
     """The task that a table of texts shows; None where it holds numbers or times."""
     if source.lines:
         return "tag"
-    texts = _texts(source.frame)
-    if not texts or _numbers(source.frame):
+    texts = texts_of(source.frame)
+    if not texts or holds_numbers(source.frame):
         return None
+    if (named := filled_once(source.frame)) and token_columns(
+        source.frame.assign(**{named: source.frame[named].ffill()}), target
+    ):
+        raise DataError(
+            f"{source.origin}: {named} names a sequence in its first row and is empty in the others. Expected its name in each "
+            f"row. Fill it: frame[{named!r}] = frame[{named!r}].ffill(); frame.to_csv('filled.csv', index=False), then draft for "
+            "filled.csv",
+            code="missing_series_name",
+        )
+    if token_columns(source.frame, target):
+        return "tag"
     if _numbered_labels(source.frame, texts):
         return "classify"
-    texts = _without_sources(source.frame, texts, target)
-    timed = [name for name in texts if _is_time(source.frame[name])]
-    if timed and not (len(texts) == _PAIR == source.frame.shape[1] and _same_days(source.frame, texts)):
+    texts = without_sources(source.frame, texts, target)
+    timed = [name for name in texts if is_time(source.frame[name])]
+    if timed and not (len(texts) == _PAIR == source.frame.shape[1] and tell_same_days(source.frame, texts)):
         return None
-    labels = [name for name in texts if _is_label(source.frame[name])]
+    labels = [name for name in texts if is_label(source.frame[name])]
     if len(texts) == 2 and not labels:
         return None if any(told_amounts(source.frame[name].dropna(), name) for name in texts) else "translate"
     return "classify" if len(texts) >= 2 and labels else None
@@ -51,11 +68,11 @@ def task_of_texts(source: Source, target: list[str]) -> str | None:
 def with_words(source: Source) -> Source:
     """The table with words for missing, such as `NA`, as the words that they are where recipes of texts read them."""
     frame = source.frame
-    texts = _texts(frame)
+    texts = texts_of(frame)
     # `yes` and `no` beside texts are labels.
-    truths = [str(name) for name in frame.columns if texts and _are_truths(frame[name])]
+    truths = [str(name) for name in frame.columns if texts and are_truths(frame[name])]
     names = [*(name for name in texts if frame[name].isna().any()), *truths]
-    if not names or _numbers(frame.drop(columns=truths)):
+    if not names or holds_numbers(frame.drop(columns=truths)):
         return source
     written = as_written(source, names)
     names = [name for name in names if name not in truths or pd.to_numeric(written[name], errors="coerce").isna().all()]
@@ -68,18 +85,18 @@ def with_numbers_as_words(source: Source) -> Source:
     frame = source.frame
     whole = [str(name) for name in frame.columns if pd.api.types.is_integer_dtype(frame[name])]
     counts = [name for name in whole if frame[name].is_unique and np.ptp(frame[name].dropna()) + 1 == len(frame)]
-    if len(_texts(frame)) + len(whole) - len(counts) >= _PAIR:
+    if len(texts_of(frame)) + len(whole) - len(counts) >= _PAIR:
         whole = [name for name in whole if name not in counts]  # which count the rows
-    if len(_texts(frame)) >= _PAIR or not whole:
+    if len(texts_of(frame)) >= _PAIR or not whole:
         return source
     return replace(source, frame=frame.assign(**{name: as_written(source, whole)[name] for name in whole}))
 
 
 def holds_rows(frame: pd.DataFrame, target: list[str]) -> bool:
     """Whether a table to classify is one of measured rows: it has such numbers, and no texts that are mostly different."""
-    texts = [name for name in _texts(frame) if name not in target and not _is_time(frame[name])]
+    texts = [name for name in texts_of(frame) if name not in target and not is_time(frame[name])]
     free = [name for name in texts if frame[name].nunique() > len(frame) / 2]
-    return _numbers(frame) and not free
+    return holds_numbers(frame) and not free
 
 
 def draft_tag(source: Source, target: list[str], notes: Notes) -> dict[str, object]:
@@ -95,17 +112,15 @@ def draft_tag(source: Source, target: list[str], notes: Notes) -> dict[str, obje
         notes.say("lines", f"{len(source.lines)} cells by {between} in each line, a blank line between sequences")
         data: dict[str, object] = dict(source.keys) | {"lines": source.lines}
     else:
-        texts = _texts(frame)
-        labels = (target or [name for name in texts if _is_label(frame[name])] or [""])[-1]
-        groups = [str(name) for name in frame.columns if str(name) != labels and in_blocks(frame[name])]
-        words = [name for name in texts if name not in (labels, *groups)]
-        if not labels or not groups or not words:
+        found = token_columns(frame, target)
+        if found is None:
             _refuse(
                 source,
                 "a column of tokens, one of labels and one that tells sequences apart, or lines of token and label",
             )
-        tokens, data = words[0], dict(source.keys) | {"series": groups[0]}
-        notes.say("series", f"{groups[0]} tells the sequences apart")
+        group, tokens, labels = found
+        data = dict(source.keys) | {"series": group}
+        notes.say("series", f"{group} tells the sequences apart")
     notes.say(
         "labels", f"{labels} has {frame[labels].nunique():,} different values, {tokens} {frame[tokens].nunique():,}"
     )
@@ -120,16 +135,14 @@ def draft_classify(source: Source, target: list[str], notes: Notes) -> dict[str,
     Raises:
         DataError: The table is none of texts and labels.
     """
-    texts = _texts(source.frame)
-    labels = (
-        target or [name for name in texts if _is_label(source.frame[name])] or _numbered_labels(source.frame, texts)
-    )
-    others = [name for name in texts if name not in labels and not _is_time(source.frame[name])]
+    texts = texts_of(source.frame)
+    labels = target or [name for name in texts if is_label(source.frame[name])] or _numbered_labels(source.frame, texts)
+    others = [name for name in texts if name not in labels and not is_time(source.frame[name])]
     if not labels or not others:
         _refuse(source, "a column of texts and one of few labels. Labels of rows of numbers: see docs/classify.md")
-    others = _without_sources(source.frame, others, target, least=1)
+    others = without_sources(source.frame, others, target, least=1)
     label, text = labels[-1], max(others, key=lambda name: source.frame[name].nunique())
-    level = _level(source.frame[text])
+    level = level_of(source.frame[text])
     notes.say("text", f"{text} has {source.frame[text].nunique():,} different texts")
     notes.say(
         "level", "texts of several words are read by words" if level == "token" else "short texts are read by letters"
@@ -148,11 +161,11 @@ def draft_translate(source: Source, target: list[str], notes: Notes) -> dict[str
     Raises:
         DataError: The table has no two columns of texts.
     """
-    texts = _texts(source.frame)
-    found, texts = texts, _without_sources(source.frame, texts, target)
+    texts = texts_of(source.frame)
+    found, texts = texts, without_sources(source.frame, texts, target)
     for name in (each for each in found if each not in texts):
         notes.say("", f"{name} names sources or licences and is left out")
-    free = [name for name in texts if not _is_label(source.frame[name])]
+    free = [name for name in texts if not is_label(source.frame[name])]
     if len(target) > 1 or (not target and len(free) > _PAIR):
         _refuse(source, f"one column to write (--target COLUMN), of {listed(texts)}; the first of the others is read")
     to = target[0] if target else ((free if len(free) > 1 else texts) or [""])[-1]
@@ -161,10 +174,10 @@ def draft_translate(source: Source, target: list[str], notes: Notes) -> dict[str
         _refuse(source, "two columns of texts")
     of = next((name for name in others if name in free), others[0])
     notes.say("source_column", f"{of} is read and {to} written: the order of the columns; another one: --target")
-    read, written = _level(source.frame[of]), _level(source.frame[to])
-    if _is_spelled(source.frame[of]) and (written == "char" or _has_new_words(source.frame[of])):
+    read, written = level_of(source.frame[of]), level_of(source.frame[to])
+    if is_spelled(source.frame[of]) and (written == "char" or has_new_words(source.frame[of])):
         read = "char"
-    if read == "char" and _is_spelled(source.frame[to]) and _has_new_words(source.frame[to]):
+    if read == "char" and is_spelled(source.frame[to]) and has_new_words(source.frame[to]):
         written = "char"
     told = {"token": "by words, which stand between spaces", "char": "by letters"}
     notes.say("level", f"{of} is read {told[read]}, {to} written {told[written]}")
@@ -191,7 +204,7 @@ def _training(rows: int, notes: Notes) -> dict[str, object]:
     return settings | {"patience": None, "clip_norm": 5.0}
 
 
-def _refuse(source: Source, wanted: str) -> None:
+def _refuse(source: Source, wanted: str) -> NoReturn:
     columns = listed([str(name) for name in source.frame.columns])
     raise DataError(
         f"{source.origin}: this task needs {wanted}. Received: {columns}. Choose another "
@@ -200,90 +213,10 @@ def _refuse(source: Source, wanted: str) -> None:
     )
 
 
-def _texts(frame: pd.DataFrame) -> list[str]:
-    found = []
-    for name in frame.columns:
-        known = frame[name].dropna()
-        if (known.nunique() > 1 or 0 < len(known) < len(frame)) and pd.api.types.infer_dtype(
-            known, skipna=True
-        ) == "string":
-            found.append(str(name))
-    return found
-
-
-def _numbers(frame: pd.DataFrame) -> bool:
-    whole = [name for name in frame.columns if pd.api.types.is_integer_dtype(frame[name])]
-    if sum(frame[name].nunique() > 2 for name in whole) >= _MANY_NUMBERS:  # those of 0 and 1 are labels
-        return True
-    return any(pd.api.types.is_float_dtype(frame[name]) and frame[name].notna().any() for name in frame.columns)
-
-
-def _are_truths(column: pd.Series) -> bool:
-    return bool(pd.api.types.is_numeric_dtype(column) and column.notna().any() and column.dropna().isin([0, 1]).all())
-
-
-def _is_time(column: pd.Series) -> bool:
-    cells = column.dropna().head(50)
-    with_digits = cells.astype("str").str.contains(r"\d{1,4}[-./:]\d{1,2}").mean()
-    return bool(
-        with_digits > 0.9 and pd.to_datetime(cells, errors="coerce", format="mixed", utc=True).notna().mean() > 0.9
-    )
-
-
-def _without_sources(frame: pd.DataFrame, texts: list[str], target: list[str], least: int = _PAIR) -> list[str]:
-    """The columns of texts without those that say where each row is from, as in the sentence pairs of Tatoeba."""
-    others = [
-        name
-        for name in texts
-        if name in target or frame[name].dropna().astype("str").str.fullmatch(_SOURCES).mean() <= _MOSTLY
-    ]
-    return others if len(others) >= least else texts
-
-
-def _is_label(column: pd.Series) -> bool:
-    kinds = column.nunique()
-    return 1 < kinds <= min(_MOST_LABELS, len(column) / _REPEATS)
-
-
-def in_blocks(column: pd.Series) -> bool:
-    """Whether each value of a column stands in one block of rows, and some in several."""
-    cells = column.to_numpy(dtype=object)
-    kinds = column.nunique()
-    return bool(1 < kinds < len(cells) and 1 + int((cells[1:] != cells[:-1]).sum()) == kinds)
-
-
 def _numbered_labels(frame: pd.DataFrame, texts: list[str]) -> list[str]:
     """Columns of few whole numbers that are called as labels of texts are, beside texts of several words and no time."""
-    written = [name for name in texts if _level(frame[name]) == "token" and not _is_label(frame[name])]
-    if not written or any(_is_time(frame[name]) for name in texts):
+    written = [name for name in texts if level_of(frame[name]) == "token" and not is_label(frame[name])]
+    if not written or any(is_time(frame[name]) for name in texts):
         return []
     whole = [str(name) for name in frame.columns if pd.api.types.is_integer_dtype(frame[name])]
     return [name for name in whole if _CALLED_A_LABEL.fullmatch(name) and 1 < frame[name].nunique() <= _MOST_NUMBERED]
-
-
-def _same_days(frame: pd.DataFrame, texts: list[str]) -> bool:
-    """Whether two columns tell the same days in two ways, which is a translation and no table of times."""
-    read = [pd.to_datetime(frame[name].head(50), errors="coerce", format="mixed", utc=True) for name in texts]
-    return bool((read[0].dt.normalize() == read[1].dt.normalize()).mean() > 0.5)
-
-
-def _is_spelled(column: pd.Series) -> bool:
-    """Whether texts are so short that they can be read letter by letter, and their words are more than a letter or a sound."""
-    cells = column.dropna().astype("str").head(1_000)
-    words = cells.str.split().explode().dropna()
-    return bool(len(words) and cells.str.len().mean() <= _SPELLED and words.str.len().mean() > _A_SOUND)
-
-
-def _has_new_words(column: pd.Series) -> bool:
-    """Whether later texts have words that the earlier ones have not."""
-    cells = column.dropna().astype("str").head(20_000)
-    words = [part.str.split().explode().dropna() for part in (cells[: len(cells) // 2], cells[len(cells) // 2 :])]
-    return bool((~words[1].isin(set(words[0]))).mean() > _NEW)
-
-
-def _level(column: pd.Series) -> str:
-    cells = column.dropna().astype("str").head(1_000)
-    words = cells.str.split().explode().dropna()
-    by_words = cells.str.strip().str.contains(" ").mean() > 0.5
-    sounds = len(words) and words.str.len().mean() <= _A_SOUND
-    return "token" if by_words and (sounds or cells.str.len().mean() > _LONG) else "char"

@@ -63,15 +63,21 @@ def _repeated(times: pd.DatetimeIndex) -> pd.DatetimeIndex:
     return times[np.flatnonzero(np.diff(times.asi8) < 0) + 1]
 
 
-def zone_of_changes(times: pd.DatetimeIndex) -> str | None:
-    """The zone of times without one, where an hour is there twice in autumn; None where no hour is."""
+def zone_of_changes(times: pd.DatetimeIndex) -> tuple[str, str] | None:
+    """The zone of times without one, and what tells it: an hour that is there twice in autumn, or absent where clocks skip it.
+
+    None where neither is, or no usual zone has these changes.
+    """
     if len(times) > 1 and times[0] > times[-1] and (np.diff(times.asi8) <= 0).mean() > _MOSTLY:
         times = times[::-1]
     times = of_one_series(times) if len(times) else times
     parts = [times[first:end] for first, end in stretches(times)]
     found = [_repeated(part) for part in parts]
     twice = pd.DatetimeIndex(found[0].append(found[1:]))
-    if not len(twice) or len(twice) > len(times) / 100 or len(set(twice.normalize())) * 8 < len(twice):
+    if not len(twice):
+        zone = next((zone for zone in _ZONES if all(_skips_with(part, zone) for part in parts)), None)
+        return zone and (zone, "an hour is absent where that clock skips it in spring")
+    if len(twice) > len(times) / 100 or len(set(twice.normalize())) * 8 < len(twice):
         return None
     for zone in _ZONES:
         try:
@@ -81,5 +87,18 @@ def zone_of_changes(times: pd.DatetimeIndex) -> str | None:
         steps = [part[1:] - part[:-1] for part in local]
         apart = steps[0].append(steps[1:])
         if (apart > pd.Timedelta(0)).all() and (apart <= _HOUR).mean() > 0.9:
-            return zone
+            return zone, "an hour is absent in spring and there twice in autumn"
     return None
+
+
+def _skips_with(times: pd.DatetimeIndex, zone: str) -> bool:
+    """Whether sorted times lack a single hour where the clock of a zone skips it, and nowhere else."""
+    apart = times[1:] - times[:-1]
+    if not len(apart) or (step := apart.sort_values()[len(apart) // 2]) > _HOUR:
+        return False
+    try:
+        local = times.tz_localize(zone)
+    except ValueError:  # a time that is skipped, or one that should be there twice
+        return False
+    over = apart == step + _HOUR
+    return bool(over.any() and ((local[1:] - local[:-1])[over] == step).all())

@@ -11,6 +11,7 @@ from seq2seq_kit.data.sources.addresses import local_files
 from seq2seq_kit.data.sources.databases import read_database
 from seq2seq_kit.data.sources.files import is_file, joined
 from seq2seq_kit.data.sources.formats import FEATHER, read_excel, read_feather
+from seq2seq_kit.data.sources.json_lines import JSON_LINES, read_json_lines
 from seq2seq_kit.data.sources.parquet import read_parquet
 from seq2seq_kit.data.tables.named import NAMED
 from seq2seq_kit.data.tables.text_files import TEXT_ENDINGS, read_text_file
@@ -20,7 +21,7 @@ from seq2seq_kit.recipe.format import Format
 from seq2seq_kit.recipe.source_rules import EXCEL, PARQUET, is_database, secret_in, why_secret
 from seq2seq_kit.recipe.sourced import Sourced
 
-ENDINGS = (*sorted(TEXT_ENDINGS), *PARQUET, *FEATHER, *EXCEL)
+ENDINGS = (*sorted(TEXT_ENDINGS), *PARQUET, *FEATHER, *JSON_LINES, *EXCEL)
 
 _FRAME = ". Read it in Python and hand the frame to draft_recipe and train: pandas.read_{kind}({{path!r}})"
 _ADVICE = (
@@ -29,9 +30,6 @@ _ADVICE = (
     )
     | {".duckdb": ". A database is named by its address: duckdb:///{path}, with data.table"}
     | {".json": _FRAME.format(kind="json"), ".html": _FRAME.format(kind="html"), ".xml": _FRAME.format(kind="xml")}
-    | {
-        ".jsonl": ". Read it in Python and hand the frame to draft_recipe and train: pandas.read_json({path!r}, lines=True)"
-    }
     | dict.fromkeys((".xls", ".ods", ".numbers"), ". Save it as .xlsx or .csv")
 )
 TOLD_ENDINGS = (
@@ -117,6 +115,8 @@ def _read_file(path: str, texts: Sequence[str], section: Sourced | None, form: F
         return read_parquet(place)
     if endings & set(FEATHER):
         return read_feather(place)
+    if endings & set(JSON_LINES):
+        return read_json_lines(place, texts=texts)
     if endings & set(EXCEL):
         return read_excel(
             place,

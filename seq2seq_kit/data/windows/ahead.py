@@ -1,6 +1,6 @@
 """The steps ahead of the newest rows: rows that hold what is known of the future and nothing else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from seq2seq_kit.errors import DataError, SeriesTooShortError
 from seq2seq_kit.recipe.fields import Data, HorizonData
 from seq2seq_kit.recipe.fields import Table as TableSection
 
+_SHOWN = 3
 _OFTEN = 2  # values of a target, which have a distance
 
 
@@ -163,6 +164,16 @@ def told_of_stale_targets(table: Table, data: HorizonData) -> Table:
             said = "newest row has" if empty[most] == 1 else f"newest {empty[most]} rows have"
             notes.append(f"the {said} no value in {name}{of} and count as having the last one, of {last}{more}")
     return replace(table, notes=[*table.notes, *notes])
+
+
+def told_of_new_series(names: Sequence[str], trained: Collection[str]) -> list[str]:
+    """A note on series that the model was not trained on: their names may be misspelt; none where it knows of no names."""
+    new = [name for name in names if name not in trained]
+    if not new or not trained:
+        return []
+    shown = ", ".join(new[:_SHOWN]) + (", ..." if len(new) > _SHOWN else "")
+    known = f"{len(trained):,} series, {', '.join(sorted(trained)[:_SHOWN])}{', ...' if len(trained) > _SHOWN else ''}"
+    return [f"{shown} {'is' if len(new) == 1 else 'are'} none of the series that the model was trained on ({known})"]
 
 
 def only_forecastable(table: Table, reasons: Mapping[int, str]) -> Table:

@@ -17,7 +17,7 @@ from seq2seq_kit.bundles.base import Shape
 from seq2seq_kit.bundles.frames import forecast_frame, in_chunks, newest_windows
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.data.tables.columns import Columns
-from seq2seq_kit.data.windows.ahead import split_ahead
+from seq2seq_kit.data.windows.ahead import split_ahead, told_of_new_series
 from seq2seq_kit.data.windows.newest import Newest, NewestReader
 from seq2seq_kit.data.windows.prepare import Prepared, prepare_ahead
 from seq2seq_kit.data.windows.ranges import WindowShape
@@ -138,6 +138,7 @@ class ForecastBundle(WindowBundle):
             data = data.model_copy(update={"output_steps": -(-steps // trained) * trained})
         frame, future, notes = self._rows_ahead(data, frame) if future is None else (frame, future, [])
         prepared = prepare_ahead(data, frame, self.scaler, future=future, origin=origin)
+        notes = [*notes, *told_of_new_series(prepared.table.series, self.naive)]
         prepared = replace(prepared, notes=[*prepared.notes, *notes])
         count = prepared.windows["test"].count
 
