@@ -120,6 +120,9 @@ class Case:
         listed = self.call("list runs")
         self.printed = self.read_logs()
         strange = {path.name for path in (self.folder / "mlruns").glob("*")} - KNOWN
+        forgotten = sorted(str(path.relative_to(self.folder)) for path in (self.folder / "t").rglob("*"))
+        if strange or forgotten:
+            self.printed += f"left over: {', '.join([*sorted(strange), *forgotten])}\n"
         return {
             "lost": failed + int(self.run_id != "" and not self.kept()) + self.running(),
             "unreadable": int(listed != 0 or "Traceback" in self.printed),

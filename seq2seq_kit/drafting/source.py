@@ -25,6 +25,7 @@ from seq2seq_kit.data.tables.written import is_text, is_truth, read_texts
 from seq2seq_kit.drafting.lines import read_lines
 from seq2seq_kit.drafting.nested import without_nested
 from seq2seq_kit.drafting.notes import Notes
+from seq2seq_kit.drafting.parallel import refuse_parallel
 from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.recipe.format import Format
 from seq2seq_kit.recipe.source_rules import EXCEL, is_database, scheme_of
@@ -81,6 +82,7 @@ def open_source(given: str | Path | pd.DataFrame, notes: Notes, settled: Mapping
     if text not in NAMED and (found := read_lines(Path(text))) is not None:
         cells, written = found
         return Source(cells, text, {"source": text} | written, Path(text).name.split(".")[0], list(cells.columns))
+    refuse_parallel(Path(text))
     frame, written = _read(text, notes, form, place)
     if not len(frame):
         raise DataError(f"{text} has a header and no rows; expected rows below the header", code="empty_table")

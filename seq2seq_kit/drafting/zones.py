@@ -76,7 +76,7 @@ def zone_of_changes(times: pd.DatetimeIndex) -> tuple[str, str] | None:
     twice = pd.DatetimeIndex(found[0].append(found[1:]))
     if not len(twice):
         zone = next((zone for zone in _ZONES if all(_skips_with(part, zone) for part in parts)), None)
-        return zone and (zone, "an hour is absent where that clock skips it in spring")
+        return None if zone is None else (zone, "an hour is absent where that clock skips it in spring")
     if len(twice) > len(times) / 100 or len(set(twice.normalize())) * 8 < len(twice):
         return None
     for zone in _ZONES:

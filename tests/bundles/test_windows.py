@@ -135,6 +135,21 @@ def test_an_unknown_series_is_named_where_scalers_are_by_series() -> None:
         bundle.predict(frame.assign(site="east").head(100))
 
 
+def test_series_that_training_had_not_are_told_and_forecast() -> None:
+    frame = hourly_frame(300, series=("north", "south"))
+    bundle = untrained(forecast_recipe(series="site"), frame)
+    named = replace(bundle, naive={name: np.ones(1) for name in ("north", "south", "west", "up", "down")})
+    misspelt = frame.assign(site=frame["site"].replace("north", "North"))
+    forecast = named.predict(misspelt)
+    said = "North is none of the series that the model was trained on (5 series, down, north, south, ...)"
+    assert said in forecast.attrs["notes"]
+    assert not any("trained on" in note for note in named.predict(frame).attrs["notes"])
+    assert not any("trained on" in note for note in bundle.predict(misspelt).attrs["notes"]), (
+        "of before it knows no names"
+    )
+    pd.testing.assert_frame_equal(forecast, bundle.predict(misspelt))
+
+
 def test_without_time_rows_are_counted() -> None:
     frame = hourly_frame(300).drop(columns="time")
     bundle = untrained(forecast_recipe(time=None, every=None, calendar=[]), frame)

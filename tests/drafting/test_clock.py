@@ -256,6 +256,29 @@ def test_what_cannot_be_read_is_read_as_it_is_said() -> None:
     assert (found.times == at).all()
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Europe/London", "America/New_York", "Australia/Sydney"])
+@pytest.mark.parametrize("step", ["15min", "1h"])
+def test_the_zone_is_told_by_the_one_hour_that_its_clock_skips(zone: str, step: str) -> None:
+    begin = "2024-09-20" if zone.startswith("Australia") else "2024-03-01"
+    local = pd.date_range(begin, periods=40 * (96 if step == "15min" else 24), freq=step, tz=zone)
+    written = local.tz_localize(None).strftime("%Y-%m-%d %H:%M")
+    found = clock_of(pd.DataFrame({"ts": written, "mw": 1.0}))
+    assert (found.keys, (found.times == local).all()) == ({"time_zone": zone}, True)
+
+
+@pytest.mark.parametrize("absent", ["another hour", "two hours", "two places", "none"])
+def test_an_hour_that_is_absent_elsewhere_names_no_zone(absent: str) -> None:
+    local = pd.date_range("2024-03-01", periods=960, freq="h")
+    lost = {
+        "another hour": ["2024-03-31 05:00"],
+        "two hours": ["2024-03-31 02:00", "2024-03-31 03:00"],
+        "two places": ["2024-03-31 02:00", "2024-03-12 07:00"],
+        "none": [],
+    }[absent]
+    local = local.drop(pd.DatetimeIndex(lost))
+    assert clock_of(pd.DataFrame({"ts": local.strftime("%Y-%m-%d %H:%M"), "mw": 1.0})).keys == {}
+
+
 @pytest.mark.parametrize("order", ["newest first", "two series"])
 def test_the_zone_is_told_for_rows_that_stand_newest_first_or_by_series(order: str) -> None:
     at = pd.date_range("2023-10-20", periods=1_500, freq="15min", tz="Europe/Berlin")

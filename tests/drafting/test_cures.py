@@ -56,3 +56,35 @@ def test_days_of_a_zone_with_changing_offsets_are_told_by_them(zone: str) -> Non
     found = zone_of_offsets(pd.Series(days.map(lambda day: day.isoformat())))
     assert found is not None
     assert (days.tz_convert(found).tz_localize(None) == days.tz_localize(None)).all()
+
+
+@pytest.mark.parametrize("kind", ["tokens", "values", "nested"])
+def test_a_sequence_in_each_row_is_turned_by_the_line_that_is_told(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    if kind == "tokens":
+        frame = pd.DataFrame({"tokens": [["a", f"b{n}", "c"] for n in range(60)], "tags": [["X", "Y", "X"]] * 60})
+    elif kind == "values":
+        day = np.sin(np.arange(300) * np.pi / 12) * 5 + 20
+        frame = pd.DataFrame(
+            {"item": ["a", "b"], "start": "2024-01-01", "target": [list(day), list(day + rng.normal())]}
+        )
+    else:
+        frame = pd.DataFrame({"row": [{"load": float(np.sin(n * np.pi / 12)), "hour": n % 24} for n in range(300)]})
+    frame.to_json("rows.jsonl", orient="records", lines=True)
+    with pytest.raises(DataError) as caught:
+        draft_recipe("rows.jsonl")
+    assert caught.value.code == "series_in_rows"
+    turn, name = re.findall(r"Turn it: (.*?\.to_csv\('(\w+\.csv)', index=False\))", str(caught.value))[0]
+    eval(turn, {"pandas": pd})
+    draft: Any = draft_recipe(name).recipe
+    assert draft["task"] == ("tag" if kind == "tokens" else "forecast")
+    assert len(pd.read_csv(name)) == {"tokens": 180, "values": 600, "nested": 300}[kind]
+
+
+def test_a_frame_of_nothing_but_lists_is_refused() -> None:
+    with pytest.raises(DataError, match="each row is a sequence") as caught:
+        draft_recipe(pd.DataFrame({"x": [[1, 2], [3, 4]]}))
+    assert caught.value.code == "series_in_rows"

@@ -1,5 +1,6 @@
 """Drafts of translations: which column is read and which is written, by words or by letters."""
 
+import pathlib
 import random
 from pathlib import Path
 from typing import Any
@@ -176,3 +177,82 @@ def test_labels_of_zero_and_one_make_no_table_of_numbers(tmp_path: Path) -> None
     words.to_csv(tmp_path / "words.csv", index=False)
     data: Any = draft_recipe(tmp_path / "words.csv", task="translate").recipe["data"]
     assert (data["source_column"], data["target_column"]) == ("number", "words")
+
+
+def tokens() -> pd.DataFrame:
+    rng = random.Random(0)
+    words = [("the", "DET"), ("dog", "NOUN"), ("runs", "VERB"), ("big", "ADJ"), ("cat", "NOUN"), ("a", "DET")]
+    rows = [(sentence, *rng.choice(words)) for sentence in range(120) for _ in range(rng.randint(3, 8))]
+    return pd.DataFrame(rows, columns=["sentence_id", "token", "tag"])
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_a_table_of_tokens_is_tagged_without_being_asked_to(numbered: bool) -> None:
+    frame = tokens()
+    if numbered:
+        frame = frame.assign(tag=frame["tag"].astype("category").cat.codes.astype("int64"))
+    recipe: Any = draft_recipe(frame).recipe
+    assert recipe["task"] == "tag"
+    assert (recipe["data"]["series"], recipe["data"]["tokens"], recipe["data"]["labels"]) == (
+        "sentence_id",
+        "token",
+        "tag",
+    )
+
+
+def test_labels_that_stay_within_a_sequence_are_no_tags() -> None:
+    """Orders of products: each order has one kind, which is what would be told."""
+    frame = tokens()
+    kinds = frame["sentence_id"].map(lambda sentence: "new" if sentence % 3 else "old")
+    with pytest.raises(DataError) as caught:
+        draft_recipe(frame.assign(tag=kinds), task="tag")
+    assert caught.value.code == "nothing_to_draft"
+
+
+def test_a_sentence_named_in_its_first_row_only_is_filled_by_the_line_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    frame = tokens().assign(sentence_id=lambda rows: "Sentence: " + rows["sentence_id"].astype("str"))
+    once = frame.assign(sentence_id=frame["sentence_id"].mask(frame["sentence_id"].duplicated()))
+    once.to_csv("ner.csv", index=False)
+    with pytest.raises(DataError) as caught:
+        draft_recipe("ner.csv")
+    assert caught.value.code == "missing_series_name"
+    exec(str(caught.value).split("Fill it: ")[1].split(", then draft")[0], {"frame": pd.read_csv("ner.csv")})
+    pd.testing.assert_frame_equal(pd.read_csv("filled.csv"), frame.astype({"sentence_id": "str"}))
+    assert draft_recipe("filled.csv").recipe["task"] == "tag"
+
+
+@pytest.mark.parametrize(
+    ("names", "columns"),
+    [
+        (("train.en", "train.de"), ["en", "de"]),
+        (("train.de", "train.en"), ["de", "en"]),
+        (("src-train.txt", "tgt-train.txt"), ["source", "target"]),
+        (("tgt-train.txt", "src-train.txt"), ["target", "source"]),
+    ],
+)
+def test_texts_in_two_files_are_joined_by_the_line_that_is_told(
+    names: tuple[str, str], columns: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    frame = sentences().set_axis(columns, axis=1)
+    for name, column in zip(names, columns, strict=True):
+        Path(name).write_text("\n".join(frame[column]) + "\n", encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        draft_recipe(names[0])
+    assert caught.value.code == "unpaired_texts"
+    eval(str(caught.value).split("Join them: ")[1].split(", then draft")[0], {"pandas": pd, "pathlib": pathlib})
+    joined = pd.read_csv("pairs.csv")
+    pd.testing.assert_frame_equal(joined[columns], frame.astype("str"))
+    assert joined.columns.tolist() == (columns if columns[0] != "target" else columns[::-1])
+    assert draft_recipe("pairs.csv", task="translate").recipe["task"] == "translate"
+
+
+def test_a_file_beside_one_with_other_lines_is_no_half_of_a_pair(tmp_path: Path) -> None:
+    (tmp_path / "train.en").write_text(
+        "\n".join(["a,b", *(f"{n},{n % 7 + n % 3}" for n in range(80))]), encoding="utf-8"
+    )
+    (tmp_path / "train.de").write_text("x\ny\n", encoding="utf-8")
+    assert draft_recipe(tmp_path / "train.en").recipe["task"] == "forecast"
