@@ -13,7 +13,7 @@ from seq2seq_kit.drafting.keys import has_key
 from seq2seq_kit.drafting.labels import draft_labels, sequences_of
 from seq2seq_kit.drafting.notes import Notes, listed
 from seq2seq_kit.drafting.source import Source, open_source
-from seq2seq_kit.drafting.table import inspect
+from seq2seq_kit.drafting.table import Inspected, inspect
 from seq2seq_kit.drafting.texts import (
     draft_classify,
     draft_tag,
@@ -155,6 +155,7 @@ def _drafted(
         raise ArgumentError(f"known is for a forecast. Received: task={chosen!r}. Leave it out", code="not_supported")
     if chosen in _OF_LABELS and holds_rows(source.frame, targets):
         inspected = inspect(source, groups or sequences_of(source.frame, targets), notes, given=before)
+        _look_at_the_order(inspected, targets, notes)
         drafted = _OF_LABELS[chosen](inspected, _kind(chosen, of_windows=True), targets, notes)
     elif chosen in _OF_TEXTS:
         drafted = _OF_TEXTS[chosen](source, targets, notes)
@@ -162,17 +163,22 @@ def _drafted(
         inspected = inspect(source, groups, notes, given=before, resample=has_key(_kind(chosen), "data.resample"))
         for said in inspected.roles.left_out:
             notes.say("", said)
-        if inspected.clock is None:
-            rows = inspected.source.frame
-            if said := refuse_unordered(rows, inspected.series, inspected.codes, targets, source.origin):
-                notes.say("", said)
-            if task is None and inspected.roles.texts:
-                said = "holds texts: to read them and write or tell another column, --task translate or classify"
-                notes.say("", f"{listed(inspected.roles.texts)} {said}")
+        _look_at_the_order(inspected, targets, notes)
+        if inspected.clock is None and task is None and inspected.roles.texts:
+            said = "holds texts: to read them and write or tell another column, --task translate or classify"
+            notes.say("", f"{listed(inspected.roles.texts)} {said}")
         drafted = _OF_ROWS[chosen](inspected, _kind(chosen), targets, ahead, notes, known)
     for key, _ in given:
         notes.say(key.split(".")[1 if "." in key else 0], f"{key} as asked for")
     return _checked(with_pairs({"task": chosen} | drafted, given), source, notes)
+
+
+def _look_at_the_order(table: Inspected, targets: list[str], notes: Notes) -> None:
+    """Refuses rows without a clock that a column counts in another order than theirs."""
+    if table.clock is None and (
+        said := refuse_unordered(table.source.frame, table.series, table.codes, targets, table.source.origin)
+    ):
+        notes.say("", said)
 
 
 def _names(key: str, given: str | Sequence[str] | None) -> list[str]:

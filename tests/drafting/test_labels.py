@@ -86,3 +86,21 @@ def test_texts_are_read_as_before_and_never_the_times() -> None:
     with pytest.raises(DataError) as caught:
         draft_recipe(times, task="classify")
     assert caught.value.code == "nothing_to_draft"
+
+
+@pytest.mark.parametrize("of", ["rows", "batches"])
+def test_rows_that_a_column_counts_in_another_order_are_refused_with_the_line_that_sorts(of: str) -> None:
+    frame = machine().drop(columns="time").assign(sample=range(1_200))
+    by = ["sample"]
+    if of == "batches":
+        frame = batches().drop(columns="at")
+        frame, by = frame.assign(sample=frame.groupby("batch").cumcount()), ["batch", "sample"]
+    mixed = frame.sample(frac=1, random_state=0)
+    mixed = mixed.sort_values("batch", kind="stable") if of == "batches" else mixed
+    assert draft_recipe(frame, task="classify").recipe["task"] == "classify"
+    with pytest.raises(DataError) as caught:
+        draft_recipe(mixed, task="classify")
+    assert caught.value.code == "unsorted_rows"
+    assert f"frame.sort_values({by if len(by) > 1 else by[0]!r})" in str(caught.value)
+    turned = mixed.sort_values(by)
+    assert draft_recipe(turned, task="classify").recipe == draft_recipe(frame, task="classify").recipe
