@@ -12,13 +12,15 @@ from pandas.tseries.api import guess_datetime_format
 
 from seq2seq_kit.data.tables.cells import shown
 from seq2seq_kit.data.tables.month_names import in_english
-from seq2seq_kit.data.tables.time_formats import column_of_times, read_quarters, read_weeks
+from seq2seq_kit.data.tables.time_formats import column_of_times, read_quarters
 from seq2seq_kit.data.tables.time_parsing import all_with_offset
 from seq2seq_kit.data.tables.time_texts import interval_starts, with_offsets, without_24
 from seq2seq_kit.data.tables.timestamps import TimeStyle, read_times
+from seq2seq_kit.data.tables.weeks import kind_of_weeks, read_weeks
 from seq2seq_kit.drafting.counted import HINT, TOLD, kind_of_numbers
 from seq2seq_kit.drafting.notes import listed
 from seq2seq_kit.drafting.parts import (
+    dates_alone,
     find_hours,
     find_minutes,
     find_parts,
@@ -31,7 +33,7 @@ from seq2seq_kit.drafting.parts import (
 )
 from seq2seq_kit.drafting.zones import zone_of_changes, zone_of_offsets, zone_of_word
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.recipe.time_fields import EPOCHS, EXCEL_DAYS
+from seq2seq_kit.recipe.time_fields import EPOCHS, EXCEL_DAYS, ISO_WEEK
 
 _LOOKED_AT = 400
 _MOSTLY = 0.9
@@ -109,12 +111,12 @@ def find_clock(frame: pd.DataFrame, origin: str, given: Mapping[str, object] | N
     # Numbers that may be days of a workbook are a clock or a measurement, nothing that is left aside.
     others = [name for name in kinds if name != chosen and kinds[name] != EXCEL_DAYS]
     of_day = [name for name in of_day if tells_the_time(frame[chosen], frame[name], name)]
-    if of_day and kinds[chosen] in ("text", "stamp") and _dates_alone(frame[chosen]):
+    if of_day and kinds[chosen] in ("text", "stamp") and dates_alone(frame[chosen]):
         said = f"{chosen} has the dates and {of_day[0]} the times of day"
         return _joined(frame, [chosen, of_day[0]], said, [name for name in others if name != of_day[0]], origin)
-    if kinds[chosen] in ("text", "stamp", "%Y%m%d") and _dates_alone(frame[chosen]):
+    if kinds[chosen] in ("text", "stamp", "%Y%m%d") and dates_alone(frame[chosen]):
         if hours := find_hours(frame.drop(columns=asked, errors="ignore"), chosen):
-            whole = [name for name in others if not _dates_alone(frame[name])]
+            whole = [name for name in others if not dates_alone(frame[name])]
             if frame[hours[0]].max() == _HOURS and whole:
                 return _one(frame, whole[0], kinds[whole[0]], [chosen, *others], origin)
             form = _form_of_dates(frame[chosen], kinds[chosen], chosen, origin)
@@ -202,12 +204,6 @@ def _are_days(cells: pd.Series, name: str) -> bool:
     return bool((numbers[0].astype(int) >= _HOURS).any()) or not _OF_DAY.search(name)
 
 
-def _dates_alone(column: pd.Series) -> bool:
-    """Whether times have no time of day, and stand more than once each."""
-    cells = column.dropna().astype("str")
-    return not cells.str.contains(r"\d{1,2}:\d{2}").any() and cells.nunique() < len(cells)
-
-
 def _joined(
     frame: pd.DataFrame, names: list[str], said: str, others: list[str], origin: str, form: str | None = None
 ) -> Clock:
@@ -225,8 +221,9 @@ def _one(frame: pd.DataFrame, name: str, kind: str, others: list[str], origin: s
     if kind == "text":
         found = _of_texts(column, name, origin)
     elif kind == "week":
-        times = pd.DatetimeIndex(read_weeks(column))  # their Mondays
-        found = Clock([], times, {"time_format": "iso_week"}, [("time_format", f"weeks, such as {column.iloc[0]}")])
+        form = kind_of_weeks(column, name) or ISO_WEEK
+        said = f"weeks, such as {column.iloc[0]}"
+        found = Clock([], pd.DatetimeIndex(read_weeks(column, form)), {"time_format": form}, [("time_format", said)])
     elif kind == "quarter":
         said = f"quarters, such as {str(column.iloc[0]).strip()}"
         found = Clock([], pd.DatetimeIndex(read_quarters(column)), {"time_format": "quarter"}, [("time_format", said)])

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.data.tables.time_formats import COUNTS, are_dates, read_weeks
+from seq2seq_kit.data.tables.time_formats import COUNTS, are_dates
+from seq2seq_kit.data.tables.weeks import kind_of_weeks
 from seq2seq_kit.data.tables.written import is_text
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.recipe.time_fields import EXCEL_DAYS, ISO_WEEK
+from seq2seq_kit.recipe.time_fields import EXCEL_DAYS, ISO_WEEK, MMWR_WEEK
 
 HINT = re.compile(
     r"date|time|stamp|datum|zeit|uhr|fecha|hora|heure|jour|\bdata\b|\btag\b|month|monat|mois|\bmes\b|week|woche|year|jahr"
@@ -32,6 +33,7 @@ TOLD = {
     "epoch_ns": "numbers that count nanoseconds since 1970, in UTC",
     EXCEL_DAYS: "numbers that count days as a workbook does",
     ISO_WEEK: "numbers of a year and its week, such as 202405",
+    MMWR_WEEK: "numbers of a year and its week as the CDC counts them, such as 202405",
 }
 
 
@@ -122,8 +124,8 @@ def kind_of_numbers(column: pd.Series, name: str) -> str:
         return ""
     if hinted and low >= 190001 and high <= 210053 and (cells % 100 >= 1).all() and len(np.unique(cells % 100)) > 1:
         weeks = pd.Series(cells.astype(np.int64))
-        if _WEEK.search(name) and read_weeks(weeks).notna().all():
-            return ISO_WEEK
+        if _WEEK.search(name) and (kind := kind_of_weeks(weeks, name)):
+            return kind
         if (cells % 100 <= 12).all() and low >= _FIRST_MONTH:  # of dates such as 050131 some day is larger
             return "%Y%m" if len(np.unique(cells // 100)) > 1 else ""  # 200501 to 200512 may be days of May 2020
     if hinted and (cells > 0).all() and high <= 991231 and low >= 10101:

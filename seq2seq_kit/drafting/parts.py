@@ -4,12 +4,18 @@ import re
 
 import pandas as pd
 
-from seq2seq_kit.data.tables.month_names import in_english, month_of
+from seq2seq_kit.data.tables.month_names import in_english
 from seq2seq_kit.data.tables.time_orders import forms_of
+from seq2seq_kit.data.tables.weeks import kind_of_weeks
 from seq2seq_kit.errors import DataError
+from seq2seq_kit.recipe.time_fields import ISO_WEEK, QUARTER
 
 _PARTS = (
-    (r"year|jahr|yr|yyyy|yy|a\u00f1o|ano|anio|anno|ann\u00e9e|annee|jaar|\u0433\u043e\u0434|\u5e74", 1000, 2999),
+    (
+        r"year|(?:iso|mmwr|epi)[-_ ]?year|jahr|yr|yyyy|yy|a\u00f1o|ano|anio|anno|ann\u00e9e|annee|jaar|\u0433\u043e\u0434|\u5e74",
+        1000,
+        2999,
+    ),
     (r"month|monat|mo|mon|mm|mes|m\u00eas|mese|mois|maand|\u043c\u0435\u0441\u044f\u0446|\u6708", 1, 12),
     (r"day|tag|dd|dy|dia|d\u00eda|giorno|jour|dag|day[_ ]?of[_ ]?month|dom|\u0434\u0435\u043d\u044c|\u65e5", 1, 31),
     (r"hour|stunde|hr|hh|hora|ora|heure|uur|std|hour_?of_?day", 0, 24),
@@ -17,7 +23,12 @@ _PARTS = (
 )
 _OF_YEAR = {
     "day": (r"doy|day_?of_?(the_?)?year|julian(_?day)?|yday|jday", 1, 366),
-    "week": (r"week|wk|kw|iso_?week|week_?(no|nr|number)?|weeknum|woche|kalenderwoche|semaine|semana|settimana", 1, 53),
+    "week": (
+        r"(?:(?:iso|mmwr|epi|epidemiological)[-_ ]?)?week|wk|kw|week_?(no|nr|number)?|weeknum|woche|kalenderwoche|semaine|semana"
+        "|settimana",
+        1,
+        53,
+    ),
     "quarter": (r"q|qtr|quarter|quartal|trimestre|trim", 1, 4),
 }
 _MONTH = (
@@ -52,7 +63,6 @@ _TURNED_BACK = 0.2  # of the steps within a date, at most: where series or days 
 _PERIOD = re.compile(r"(?i)period|interval|slot|mtu|block|trading_?period")
 _PERIODS = (24, 48, 96, 144, 288)  # of a day
 _MOSTLY = 0.9
-_MONTHS = 12
 _DAY = 2  # its place among the parts
 _DAYS = (28, 31)
 
@@ -76,9 +86,11 @@ def find_parts(frame: pd.DataFrame) -> tuple[list[str], str | None]:
             return [*found, name], "%Y %j"
         if months := _month_names(frame[name], name):
             return [*found, name], f"%Y {months}"
-        for word, key in (("week", "iso_week"), ("quarter", "quarter")):
-            if _is_part(frame[name], name, *_OF_YEAR[word]):
-                return [*found, name], key
+        if _is_part(frame[name], name, *_OF_YEAR["week"]):
+            weeks = frame[found[0]].astype("str") + " " + frame[name].astype("str")
+            return [*found, name], kind_of_weeks(weeks, name) or ISO_WEEK
+        if _is_part(frame[name], name, *_OF_YEAR["quarter"]):
+            return [*found, name], QUARTER
     return [], None
 
 
@@ -261,16 +273,9 @@ def own_form(column: pd.Series) -> str | None:
     return None
 
 
-def months_in_columns(frame: pd.DataFrame) -> dict[str, int]:
-    """The columns that are the twelve months of a row's year, with their numbers; empty where there are not all of them."""
-    first, *others = [str(name) for name in frame.columns]
-    of_year = _is_part(frame[first], first, *_PARTS[0])
-    found = {
-        name: month_of(name) or (int(name) if of_year and re.fullmatch("0?[1-9]|1[0-2]", name) else 0)
-        for name in others
-    }
-    months = {name: number for name, number in found.items() if number}
-    return months if sorted(months.values()) == [*range(1, _MONTHS + 1)] and month_of(first) is None else {}
+def are_years(column: pd.Series, name: str) -> bool:
+    """Whether a column is one of years, by its name and its numbers."""
+    return _is_part(column, name, *_PARTS[0])
 
 
 def unread_times(frame: pd.DataFrame) -> str | None:
@@ -287,3 +292,9 @@ def unread_times(frame: pd.DataFrame) -> str | None:
         if cells.str.fullmatch(_ALMOST).mean() > _MOSTLY and (_CALLED.search(name) or cells.is_unique):
             return name
     return None
+
+
+def dates_alone(column: pd.Series) -> bool:
+    """Whether times have no time of day, and stand more than once each."""
+    cells = column.dropna().astype("str")
+    return not cells.str.contains(r"\d{1,2}:\d{2}").any() and cells.nunique() < len(cells)

@@ -32,8 +32,10 @@ EPOCHS: dict[str, Literal["s", "ms", "us", "ns"]] = {
 }
 EXCEL_DAYS = "excel_days"
 ISO_WEEK = "iso_week"
+MMWR_WEEK = "mmwr_week"
+WEEKS = (ISO_WEEK, MMWR_WEEK)
 QUARTER = "quarter"
-WORDS = (*EPOCHS, EXCEL_DAYS, ISO_WEEK, QUARTER)
+WORDS = (*EPOCHS, EXCEL_DAYS, *WEEKS, QUARTER)
 _LONGEST_STEP = {
     "s": 3_155_760_000,
     "min": 52_596_000,
@@ -86,8 +88,8 @@ class Timing(Section):
     time_format: str | None = Field(
         None,
         description="How `time` is written, as in strftime: '%d/%m/%Y %H:%M'; or epoch_s, epoch_ms, epoch_us, epoch_ns "
-        "(since 1970 in UTC), excel_days (45292.5, as in a workbook), iso_week (2024-W05, as its Monday), quarter (2024Q1, "
-        "Q1 2024, as its first day); default: year first, or as recognised.",
+        "(since 1970 in UTC), excel_days (45292.5, as in a workbook), iso_week (2024-W05, as its Monday), mmwr_week (of the "
+        "CDC, as its Sunday), quarter (2024Q1, Q1 2024, as its first day); default: year first, or as recognised.",
     )
     time_zone: str | None = Field(
         None,

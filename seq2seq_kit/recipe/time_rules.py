@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.fields import Rule, Written
 from seq2seq_kit.recipe.messages import did_you_mean
-from seq2seq_kit.recipe.time_fields import ISO_WEEK, QUARTER, ROWS, WORDS
+from seq2seq_kit.recipe.time_fields import QUARTER, ROWS, WEEKS, WORDS
 
 _OF_HOLIDAYS = ("holidays", "days_to_holiday")
 
@@ -69,8 +69,8 @@ def times_are_of_a_calendar(recipe: Written) -> Iterator[Problem]:
     if isinstance(form, str) and (said := wrong_format(form)):
         yield Problem("data.time_format", said, "invalid_time_format")
     time = data.get("time")
-    if isinstance(time, list) and form in WORDS and len(time) > (2 if form in (ISO_WEEK, QUARTER) else 1):
-        most = "a single column" if form not in (ISO_WEEK, QUARTER) else "one column, or of a year and another one"
+    if isinstance(time, list) and form in WORDS and len(time) > (2 if form in (*WEEKS, QUARTER) else 1):
+        most = "a single column" if form not in (*WEEKS, QUARTER) else "one column, or of a year and another one"
         said = f"`time_format: {form}` is of {most}. Name that in `time`. Received: {time}"
         yield Problem("data.time", said, "conflicting_keys")
 

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from seq2seq_kit.data.tables.dialect import detect
-from seq2seq_kit.data.tables.time_formats import read_weeks
 from seq2seq_kit.data.tables.time_style import TimeStyle
 from seq2seq_kit.data.tables.timestamps import read_times
+from seq2seq_kit.data.tables.weeks import read_weeks
 from seq2seq_kit.drafting.clock import find_clock
 from seq2seq_kit.drafting.counted import kind_of_numbers
 from seq2seq_kit.drafting.parts import of_short_years
 from seq2seq_kit.drafting.source import _may_be_names
-from seq2seq_kit.drafting.table import _go_on
+from seq2seq_kit.drafting.wide import _go_on
 from seq2seq_kit.errors import DataError
 
 HOURS = pd.date_range("2024-01-31", periods=30, freq="h")

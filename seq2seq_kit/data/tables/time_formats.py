@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.tables.cells import plain, shown
+from seq2seq_kit.data.tables.weeks import write_weeks
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.recipe.time_fields import EPOCHS, EXCEL_DAYS, ISO_WEEK, QUARTER, joined_name
+from seq2seq_kit.recipe.time_fields import EPOCHS, EXCEL_DAYS, QUARTER, WEEKS, joined_name
 
-_WEEK = r"\s*(\d{4})(?:[- ]?[WwKk][Ww]?\s?| |(?=\d{2}\s*$))(\d{1,2})(?:-?([1-7]))?\s*"
-_WEEK_AND_YEAR = r"\s*(?:[Kk]?[Ww]|[Ww][Kk])[-. ]?(\d{1,2})[-/. ]+(\d{4})\s*"
 _YEAR_AND_QUARTER = r"\s*(\d{4})(?:[-/. ]*[QqTt][-/. ]*| )([1-4])\s*"
 _QUARTER_AND_YEAR = r"\s*(?:[QqTt][-/. ]*([1-4])|([1-4])[-/. ]*[QqTt])[-/. ]*(\d{4})\s*"
 _WITH_OTHER_SIGNS = r"\d{1,2}(?:\.\d{2}){1,2}|\d{1,2}h\d{2}"  # 18.00.00 and 18h00, as times of day
@@ -60,20 +59,6 @@ def read_excel_days(column: pd.Series) -> "pd.Series[pd.Timestamp]":
     days = days.where((days > _EXCEL_BUG) & (days < _EXCEL_END))
     counted = (days * _MS_OF_A_DAY).round()
     return pd.to_datetime(counted, unit="ms", origin=pd.Timestamp(_EXCEL_BEGIN), errors="coerce")
-
-
-def read_weeks(column: pd.Series) -> "pd.Series[pd.Timestamp]":
-    """The Monday of ISO weeks such as 2024-W05, 2024W05, 202405, 2024 5 and KW05/2024, or the day that is named (2024-W05-3).
-
-    NaT for other cells.
-    """
-    cells = column.astype("str")
-    parts, turned = cells.str.extract(rf"^{_WEEK}$"), cells.str.extract(rf"^{_WEEK_AND_YEAR}$")
-    parts[0], parts[1] = parts[0].fillna(turned[1]), parts[1].fillna(turned[0])
-    weeks = parts[0] + "-W" + parts[1].str.zfill(2) + "-" + parts[2].fillna("1")
-    found = pd.to_datetime(weeks, format="%G-W%V-%u", errors="coerce")
-    # Some readers take week 53 of a year of 52 for the first week of the next one.
-    return found.where(found.dt.isocalendar().week.eq(pd.to_numeric(parts[1])).fillna(False).to_numpy(dtype=bool))
 
 
 def read_quarters(column: pd.Series) -> "pd.Series[pd.Timestamp]":
@@ -240,4 +225,4 @@ def as_written(times: pd.DatetimeIndex, form: str | None) -> np.ndarray | pd.Ind
         return (times if times.tz is None else times.tz_convert("UTC")).astype(str)
     if form == QUARTER:
         return pd.Index([f"{time.year}Q{time.quarter}" for time in times])
-    return times.strftime("%G-W%V-%u" if form == ISO_WEEK else form)
+    return write_weeks(times, form) if form in WEEKS else times.strftime(form)

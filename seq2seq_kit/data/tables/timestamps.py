@@ -19,7 +19,6 @@ from seq2seq_kit.data.tables.time_formats import (
     counted_times,
     read_excel_days,
     read_quarters,
-    read_weeks,
     written_numbers,
 )
 from seq2seq_kit.data.tables.time_orders import (
@@ -33,9 +32,11 @@ from seq2seq_kit.data.tables.time_parsing import in_iso, in_numbers, parse
 from seq2seq_kit.data.tables.time_parts import refuse_other_calendar, refuse_without_date, refuse_year_one
 from seq2seq_kit.data.tables.time_style import TimeStyle, zone_of
 from seq2seq_kit.data.tables.time_texts import a_day_later, interval_starts, with_offsets, without_24
+from seq2seq_kit.data.tables.weeks import read_weeks
 from seq2seq_kit.errors import DataError
-from seq2seq_kit.recipe.time_fields import EPOCHS, EXCEL_DAYS, ISO_WEEK, QUARTER
+from seq2seq_kit.recipe.time_fields import EPOCHS, EXCEL_DAYS, ISO_WEEK, MMWR_WEEK, QUARTER, WEEKS
 
+_COUNTED = {ISO_WEEK: "ISO 8601", MMWR_WEEK: "the CDC's count"}
 _EXAMPLE = "2024-01-31 13:00"
 _DAY_OR_MONTH = (
     r"^\s*(?:[^\W\d_]{2,10}\.?,?\s+|\d{1,2}:\d{2}(?::\d{2})?,?\s+)?(\d{1,2})([./-])(\d{1,2})\2(?:\d{4}|\d{2})(?!\d)"
@@ -98,8 +99,8 @@ def _read_times(
         times = counted_times(column, EPOCHS[style.format], time, origin)
     elif style.format == EXCEL_DAYS:
         times = read_excel_days(column)
-    elif style.format == ISO_WEEK:
-        times = read_weeks(column)
+    elif style.format in WEEKS:
+        times = read_weeks(column, style.format)
     elif style.format == QUARTER:
         times = read_quarters(column)
     else:
@@ -226,10 +227,10 @@ def _refuse_missing(
     good = column[times.notna().to_numpy()]
     like = example if example is not None else next(iter(good), _EXAMPLE)
     advice = "Correct it (dates year first, 2024-01-31) or drop the row"
-    if isinstance(cell, str) and style.format == ISO_WEEK:
+    if isinstance(cell, str) and style.format in WEEKS:
         advice = (
-            "ISO 8601 has no such week. Are they weeks of another count, such as those of the CDC, which begin on Sundays? Give "
-            "the date on which each begins in a column; else correct it or drop the row"
+            f"{_COUNTED[style.format]} has no such week. Are they those of data.time_format: "
+            f"{next(each for each in WEEKS if each != style.format)}? Else correct it or drop the row"
         )
     elif isinstance(cell, str) and _WEEK.fullmatch(cell):
         advice = "A week is no date; data.time_format: iso_week reads it as its Monday"
