@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import lzma
 import random
 import tarfile
@@ -20,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 ROWS = 60
+JSON_LINES = 100_000
 CELLS = [
     *(
         "",
@@ -93,10 +95,34 @@ TIMES = [
 ]
 
 
+JSON_CELLS: list[object] = [
+    *(
+        None,
+        True,
+        False,
+        0,
+        -0.0,
+        7,
+        2**53 + 1,
+        2**63,
+        10**30,
+        -(10**4000),
+        1e308,
+        float("nan"),
+        float("inf"),
+        -float("inf"),
+    ),
+    *([], {}, [1, 2], {"a": {"b": [1]}}, "\ud800", "\u2028", "\x00", "x" * 10_000, 1704067200, 1704067200000, 45292.5),
+]
+
+
 def write_table(folder: Path, number: int) -> Path:
-    """Writes a table of `time`, `shop`, `load` and `temp`, hourly, damaged; equal numbers give equal files."""
+    """Writes a table of `time`, `shop`, `load` and `temp`, hourly, damaged; equal numbers give equal files.
+
+    Those from `JSON_LINES` on are files of JSON Lines.
+    """
     rng = random.Random(number)
-    return rng.choice(_WAYS)(folder, rng)
+    return (rng.choice(_WAYS) if number < JSON_LINES else _json_lines)(folder, rng)
 
 
 def _frame(rng: random.Random) -> pd.DataFrame:
@@ -153,6 +179,40 @@ def _csv(folder: Path, rng: random.Random) -> Path:
         content[rng.randrange(len(content))] = rng.randrange(256)
     path = folder / rng.choice([*["t.csv"] * 12, "t.txt", "t.tsv", "t", "t.CSV", "t.json", "t.xlsx"])
     path.write_bytes(content)
+    return path
+
+
+def _json_lines(folder: Path, rng: random.Random) -> Path:
+    rows = [dict(row) for row in _frame(rng).assign(time=lambda frame: frame["time"].astype("str")).to_dict("records")]
+    for _ in range(rng.choice([0, 1, 1, 3, 30])):
+        row = rng.choice(rows)
+        column = rng.choice(["time", "shop", "load", "temp"])
+        row[column] = rng.choice([*(TIMES if column == "time" else CELLS), *JSON_CELLS])
+    for _ in range(rng.choice([0, 0, 1, 40])):
+        rng.choice(rows).pop(rng.choice(["time", "shop", "load", "temp"]), None)
+    lines = [json.dumps(row, ensure_ascii=rng.random() < 0.5) for row in rows]
+    for _ in range(rng.choice([0, 0, 0, 1, 3])):
+        place = rng.randrange(len(lines))
+        broken = [
+            lines[place][: len(lines[place]) // 2],
+            "",
+            " ",
+            "null",
+            "[]",
+            "{}",
+            "7",
+            "[" * 50_000,
+            '{"a":' * 5_000,
+            "{'a': 1}",
+        ]
+        lines[place] = rng.choice([*broken, lines[place] * 2, '{"load": 1, "load": 2}', '{"load": 1e999}', "\u2028"])
+    text = rng.choice([*[""] * 8, "\ufeff", "[\n"]) + rng.choice([*["\n"] * 6, "\r\n", "\r"]).join(lines)
+    content = bytearray(text.encode(rng.choice([*["utf-8"] * 24, "utf-16", "latin-1"]), errors="replace"))
+    for _ in range(rng.choice([*[0] * 16, 1, 5, 500]) if content else 0):
+        content[rng.randrange(len(content))] = rng.randrange(256)
+    packed = rng.random() < 0.1
+    path = folder / ("t.jsonl.gz" if packed else rng.choice(["t.jsonl", "t.ndjson"]))
+    path.write_bytes(gzip.compress(content)[: rng.choice([None, None, 40])] if packed else content)
     return path
 
 

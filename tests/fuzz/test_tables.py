@@ -1,6 +1,7 @@
 """Damaged and odd tables are prepared or refused with a code; none ends in a traceback.
 
-By hand, more of them: `python -m tests.fuzz.test_tables 0 20000`. It prints what became of the cases and each that failed.
+By hand, more of them: `python -m tests.fuzz.test_tables 0 20000`, and `100000 4000` of JSON Lines.
+It prints what became of the cases and each that failed.
 """
 
 import random
@@ -14,10 +15,10 @@ import pytest
 
 from seq2seq_kit.errors import KitError
 from tests.fuzz.campaign import campaign
-from tests.fuzz.tables import write_table
+from tests.fuzz.tables import JSON_LINES, write_table
 from tests.untyped import open_job, parse_recipe
 
-CASES = 300
+CASES, OF_JSON = 300, 60
 
 
 def outcome(folder: Path, number: int) -> str:
@@ -53,9 +54,10 @@ def outcome(folder: Path, number: int) -> str:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_a_damaged_table_is_prepared_or_refused(tmp_path: Path) -> None:
-    found = Counter(outcome(tmp_path, number) for number in range(CASES))
-    assert found["prepared"] > CASES / 20, found
-    assert sum(found.values()) - found["prepared"] > CASES / 4, found
+    for first, cases in ((0, CASES), (JSON_LINES, OF_JSON)):
+        found = Counter(outcome(tmp_path, number) for number in range(first, first + cases))
+        assert found["prepared"] > cases / 20, found
+        assert sum(found.values()) - found["prepared"] > cases / 4, found
 
 
 if __name__ == "__main__":

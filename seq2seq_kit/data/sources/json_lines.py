@@ -13,6 +13,7 @@ from seq2seq_kit.errors import DataError
 
 JSON_LINES = (".jsonl", ".ndjson")
 _SHOWN = 60
+_HALF = "\\ud"  # of a character beyond the first plane; the other half may be absent, and the text no text then
 
 
 def read_json_lines(path: Path, *, texts: Sequence[str] = ()) -> pd.DataFrame:
@@ -28,9 +29,12 @@ def read_json_lines(path: Path, *, texts: Sequence[str] = ()) -> pd.DataFrame:
         DataError: The file cannot be read, is not in UTF-8, or a line holds no object, or an object has a key twice.
     """
     try:
-        lines = read_bytes(path).decode("utf-8-sig").split("\n")
+        text = read_bytes(path).decode("utf-8-sig")
     except Exception as error:  # each way of packing has errors of its own
-        raise DataError(f"{path} is not a readable file of JSON Lines: {error}", code="unreadable_file") from None
+        raise DataError(
+            f"{path} is not a readable file of JSON Lines in UTF-8: {error}. Write it anew", code="unreadable_file"
+        ) from None
+    lines = text.split("\n" if "\n" in text else "\r")
     columns: dict[str, list[object]] = {}
     rows = 0
     for number, line in enumerate(lines, start=1):
@@ -55,17 +59,18 @@ def _object(line: str, path: Path, number: int) -> dict[str, object]:
 
     try:
         found = json.loads(line, object_pairs_hook=unique)
+        if _HALF in line.lower():
+            json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        shown = line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."
+        said = f"{error.msg} at letter {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
         raise DataError(
-            f"{path}, line {number}: not readable as JSON ({error}). Expected an object in each line, such as "
-            f'{{"time": "2024-01-31", "sold": 7}}. Received: {shown}',
+            f"{path}, line {number}: not readable as JSON ({said}). Expected an object in each line, such as "
+            f'{{"time": "2024-01-31", "sold": 7}}. Received: {_shown(line)}',
             code="unreadable_file",
         ) from None
     if not isinstance(found, dict):
-        shown = line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."
         raise DataError(
-            f'{path}, line {number}: expected an object, such as {{"time": "2024-01-31", "sold": 7}}. Received: {shown}. '
+            f'{path}, line {number}: expected an object, such as {{"time": "2024-01-31", "sold": 7}}. Received: {_shown(line)}. '
             f"If the file is a single list of objects, write it anew: pandas.read_json({str(path)!r})"
             ".to_csv('rows.csv', index=False)",
             code="unreadable_file",
@@ -86,3 +91,7 @@ def _column(cells: list[object], *, as_text: bool) -> pd.Series:
 
 def _text(cell: object) -> str | None:
     return cell if cell is None or isinstance(cell, str) else json.dumps(cell)
+
+
+def _shown(line: str) -> str:
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."

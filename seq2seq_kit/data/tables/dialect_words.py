@@ -63,7 +63,7 @@ def is_number(text: str) -> bool:
 
 def footers_told(column: pd.Series) -> str:
     """What to say of a column of times whose last cells are none, such as a total; empty where that is not so."""
-    last = ["" if pd.isna(cell) else str(cell) for cell in column.iloc[-_FOOTERS:]]
+    last = ["" if pd.api.types.is_scalar(cell) and pd.isna(cell) else str(cell) for cell in column.iloc[-_FOOTERS:]]
     count = next((at for at, cell in enumerate(reversed(last)) if is_date(cell)), 0)
     if not count:
         return ""

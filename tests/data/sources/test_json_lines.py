@@ -49,6 +49,17 @@ def test_a_packed_file_and_a_mark_at_its_begin_are_read(tmp_path: Path) -> None:
     assert read_source(str(tmp_path / "rows.jsonl.gz"))["x"].tolist() == [1, 2]
 
 
+def test_lines_that_end_as_they_did_on_old_machines_are_read(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_bytes(b'{"x": 1}\r{"x": 2, "s": "\xe2\x80\xa8"}\r')
+    frame = read_source(str(tmp_path / "rows.jsonl"))
+    assert frame["x"].tolist() == [1, 2]
+    assert frame["s"].iloc[1] == "\u2028"
+
+
+def test_a_character_in_two_halves_is_one(tmp_path: Path) -> None:
+    assert read_source(written(tmp_path, '{"s": "\\ud83d\\ude00"}'))["s"].tolist() == ["\U0001f600"]
+
+
 def test_several_files_are_one_table(tmp_path: Path) -> None:
     for name in ("a.ndjson", "b.ndjson"):
         written(tmp_path, '{"x": 1}', '{"x": 2}', name=name)
@@ -62,6 +73,7 @@ def test_several_files_are_one_table(tmp_path: Path) -> None:
         (['[{"a": 1}]'], "line 1: expected an object", "unreadable_file"),
         (['{"a": ' + "[" * 100_000], "line 1: not readable as JSON", "unreadable_file"),
         (['{"a": ' + "9" * 5_000 + "}"], "line 1: not readable as JSON", "unreadable_file"),
+        (['{"a": "\\ud800"}'], "line 1: not readable as JSON", "unreadable_file"),
         (['{"a": 1, "a": 2}'], "line 1, names the column a more than once", "duplicate_column"),
         (["", ""], "is empty; expected an object in each line", "empty_table"),
         (["{}"], "is empty; expected an object in each line", "empty_table"),
@@ -78,7 +90,7 @@ def test_what_is_no_line_of_json_is_told_with_its_number(
 
 def test_bytes_that_are_no_text_are_told(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_bytes(b'{"a": "\xff\xfe"}')
-    with pytest.raises(DataError, match="not a readable file of JSON Lines") as caught:
+    with pytest.raises(DataError, match="not a readable file of JSON Lines in UTF-8") as caught:
         read_source(str(tmp_path / "rows.jsonl"))
     assert caught.value.code == "unreadable_file"
 
