@@ -13,7 +13,11 @@ _A_SOUND = 2  # letters of a word up to which words are the letters of a text, s
 _SOURCES = re.compile(r"(?i)\s*(?:cc[- ]by\b.*|.*\battribution:.*|https?://\S+)\s*")
 _MOSTLY = 0.9
 _NEW = 0.01  # share of words that the half before has not
-_LABELS = re.compile(r"(?i)tag|label|\bner\b|pos\b|upos|xpos|class|entity")
+_TOKENS = re.compile(r"(?i)tokens?|words?|forms?|wort|palabras?|mots?|lemmas?")
+_TAGS = re.compile(
+    r"(?i)(?:(?:pos|ner|chunk|bio|iob|entity|word|token)[-_ ]?)?(?:tags?|labels?)|pos|ner|upos|xpos|bio|iob|entity|entities"
+)
+_PARTS_OF_NAMES = r"O|[BIESLU]-.+"
 _VARY = 0.2  # share of sequences in which labels change, at least
 _PAIR = 2  # texts of a translation
 
@@ -27,6 +31,11 @@ def texts_of(frame: pd.DataFrame) -> list[str]:
         ) == "string":
             found.append(str(name))
     return found
+
+
+def _number_the_rows(column: pd.Series) -> bool:
+    """Whether texts only number the rows, as "00001" does."""
+    return column.is_unique and bool(column.dropna().astype("str").str.fullmatch(r"\d+").all())
 
 
 def holds_numbers(frame: pd.DataFrame) -> bool:
@@ -49,13 +58,14 @@ def is_time(column: pd.Series) -> bool:
 
 
 def without_sources(frame: pd.DataFrame, texts: list[str], target: list[str], least: int = _PAIR) -> list[str]:
-    """The columns of texts without those that say where each row is from, as in the sentence pairs of Tatoeba."""
-    others = [
-        name
-        for name in texts
-        if name in target or frame[name].dropna().astype("str").str.fullmatch(_SOURCES).mean() <= _MOSTLY
-    ]
+    """The columns of texts without those that number the rows or say where each is from, as in the sentence pairs of Tatoeba."""
+    others = [name for name in texts if name in target or not _tells_rows(frame[name].dropna().astype("str"))]
     return others if len(others) >= least else texts
+
+
+def _tells_rows(cells: pd.Series) -> bool:
+    numbered = cells.is_unique and bool(cells.str.fullmatch(r"\d+").all())
+    return numbered or bool(cells.str.fullmatch(_SOURCES).mean() > _MOSTLY)
 
 
 def is_label(column: pd.Series) -> bool:
@@ -99,33 +109,39 @@ def level_of(column: pd.Series) -> str:
 
 
 def token_columns(frame: pd.DataFrame, target: list[str]) -> tuple[str, str, str] | None:
-    """Columns of the names of sequences, of tokens and of their labels, where rows are tokens; None elsewhere.
+    """Columns of the names of sequences, of tokens and of their labels, where rows show as tokens; None elsewhere.
 
-    Names stand in blocks of rows, tokens are single words or signs, and labels are few and change within a sequence.
+    Names stand in blocks of rows, tokens are single words or signs in a column that is called so, and labels, called so or
+    written as parts of names (B-PER, I-PER, O), are few and change within a sequence.
     """
-    texts = texts_of(frame)
-    labels = target or [name for name in texts if is_label(frame[name]) and _LABELS.search(name)]
-    labels = labels or [str(name) for name in frame.columns if _LABELS.search(str(name)) and _counts(frame[name])]
-    groups = [str(name) for name in frame.columns if str(name) not in labels and in_blocks(frame[name])]
-    for group in groups:
-        own = [name for name in labels if (frame.groupby(group)[name].nunique() > 1).mean() > _VARY]
-        words = [name for name in texts if name not in (*labels, *groups) and _are_words(frame[name])]
-        if own and words:
-            return group, words[0], own[-1]
+    tokens = [name for name in texts_of(frame) if _TOKENS.fullmatch(name) and _are_words(frame[name])]
+    labels = [str(name) for name in frame.columns if str(name) not in tokens and _are_tags(frame[name], str(name))]
+    labels = [name for name in labels if name in target] if target else labels
+    if not tokens or not labels:
+        return None
+    for group in (str(name) for name in frame.columns if str(name) not in (*labels, *tokens)):
+        if in_blocks(frame[group]):
+            own = [name for name in labels if (frame.groupby(group)[name].nunique() > 1).mean() > _VARY]
+            if own:
+                return group, tokens[0], own[-1]
     return None
 
 
-def filled_once(frame: pd.DataFrame) -> str | None:
-    """A column that names a block of rows in its first row only, as sentences are in tables of tokens; None without one."""
+def filled_once(frame: pd.DataFrame, target: list[str]) -> str | None:
+    """A column that names a sequence of tokens in its first row only; None without one."""
     for name in texts_of(frame):
         known = frame[name].notna()
-        if known.iloc[0] and known.mean() < 1 - _VARY and frame[name][known].is_unique and known.sum() > 1:
-            return name
+        if known.iloc[0] and 1 < known.sum() < (1 - _VARY) * len(frame) and frame[name][known].is_unique:
+            found = token_columns(frame.assign(**{name: frame[name].ffill()}), target)
+            if found and found[0] == name:
+                return name
     return None
 
 
-def _counts(column: pd.Series) -> bool:
-    return pd.api.types.is_integer_dtype(column) and is_label(column)
+def _are_tags(column: pd.Series, name: str) -> bool:
+    if not is_label(column) or pd.api.types.is_float_dtype(column):
+        return False
+    return bool(_TAGS.fullmatch(name) or column.dropna().astype("str").str.fullmatch(_PARTS_OF_NAMES).all())
 
 
 def _are_words(column: pd.Series) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from seq2seq_kit.data.sequences.labels import alike
+from seq2seq_kit.drafting.nested import reading
 from seq2seq_kit.drafting.notes import Notes, listed
 from seq2seq_kit.drafting.source import Source, as_written
 from seq2seq_kit.drafting.targets import told_amounts
@@ -16,6 +17,7 @@ from seq2seq_kit.drafting.text_columns import (
     filled_once,
     has_new_words,
     holds_numbers,
+    in_blocks,
     is_label,
     is_spelled,
     is_time,
@@ -42,13 +44,11 @@ def task_of_texts(source: Source, target: list[str]) -> str | None:
     texts = texts_of(source.frame)
     if not texts or holds_numbers(source.frame):
         return None
-    if (named := filled_once(source.frame)) and token_columns(
-        source.frame.assign(**{named: source.frame[named].ffill()}), target
-    ):
+    if named := filled_once(source.frame, target):
         raise DataError(
             f"{source.origin}: {named} names a sequence in its first row and is empty in the others. Expected its name in each "
-            f"row. Fill it: frame[{named!r}] = frame[{named!r}].ffill(); frame.to_csv('filled.csv', index=False), then draft for "
-            "filled.csv",
+            f"row. Fill it: frame = {reading(source.origin)}; frame[{named!r}] = frame[{named!r}].ffill(); "
+            "frame.to_csv('filled.csv', index=False), then draft for filled.csv",
             code="missing_series_name",
         )
     if token_columns(source.frame, target):
@@ -112,13 +112,7 @@ def draft_tag(source: Source, target: list[str], notes: Notes) -> dict[str, obje
         notes.say("lines", f"{len(source.lines)} cells by {between} in each line, a blank line between sequences")
         data: dict[str, object] = dict(source.keys) | {"lines": source.lines}
     else:
-        found = token_columns(frame, target)
-        if found is None:
-            _refuse(
-                source,
-                "a column of tokens, one of labels and one that tells sequences apart, or lines of token and label",
-            )
-        group, tokens, labels = found
+        group, tokens, labels = token_columns(frame, target) or _tokens_asked_for(source, target)
         data = dict(source.keys) | {"series": group}
         notes.say("series", f"{group} tells the sequences apart")
     notes.say(
@@ -127,6 +121,20 @@ def draft_tag(source: Source, target: list[str], notes: Notes) -> dict[str, obje
     data |= {"tokens": tokens, "labels": labels, "split": {"val": 0.1, "test": 0.1}}
     model = {"embedding_dim": 64, "character_units": 32, "units": [96], "bidirectional": True, "dropout": 0.4}
     return {"data": data, "model": model, "training": _training(len(frame) // 10, notes)}
+
+
+def _tokens_asked_for(source: Source, target: list[str]) -> tuple[str, str, str]:
+    """The same columns where they do not show by themselves."""
+    frame = source.frame
+    texts = texts_of(frame)
+    labels = (target or [name for name in texts if is_label(frame[name])] or [""])[-1]
+    groups = [str(name) for name in frame.columns if str(name) != labels and in_blocks(frame[name])]
+    words = [name for name in texts if name not in (labels, *groups)]
+    if labels not in frame.columns or not groups or not words:
+        _refuse(
+            source, "a column of tokens, one of labels and one that tells sequences apart, or lines of token and label"
+        )
+    return groups[0], words[0], labels
 
 
 def draft_classify(source: Source, target: list[str], notes: Notes) -> dict[str, object]:
@@ -164,7 +172,7 @@ def draft_translate(source: Source, target: list[str], notes: Notes) -> dict[str
     texts = texts_of(source.frame)
     found, texts = texts, without_sources(source.frame, texts, target)
     for name in (each for each in found if each not in texts):
-        notes.say("", f"{name} names sources or licences and is left out")
+        notes.say("", f"{name} numbers rows, or names sources or licences, and is left out")
     free = [name for name in texts if not is_label(source.frame[name])]
     if len(target) > 1 or (not target and len(free) > _PAIR):
         _refuse(source, f"one column to write (--target COLUMN), of {listed(texts)}; the first of the others is read")

@@ -75,8 +75,12 @@ def zone_of_changes(times: pd.DatetimeIndex) -> tuple[str, str] | None:
     found = [_repeated(part) for part in parts]
     twice = pd.DatetimeIndex(found[0].append(found[1:]))
     if not len(twice):
-        zone = next((zone for zone in _ZONES if all(_skips_with(part, zone) for part in parts)), None)
-        return None if zone is None else (zone, "an hour is absent where that clock skips it in spring")
+        zone = _zone_of_skipped(parts)
+        said = (
+            "an hour is absent where that clock, as others with the same changes, skips it in spring. If the rows are of UTC, "
+            "which skips none, take this out and set gaps: fill"
+        )
+        return None if zone is None else (zone, said)
     if len(twice) > len(times) / 100 or len(set(twice.normalize())) * 8 < len(twice):
         return None
     for zone in _ZONES:
@@ -91,14 +95,26 @@ def zone_of_changes(times: pd.DatetimeIndex) -> tuple[str, str] | None:
     return None
 
 
-def _skips_with(times: pd.DatetimeIndex, zone: str) -> bool:
-    """Whether sorted times lack a single hour where the clock of a zone skips it, and nowhere else."""
-    apart = times[1:] - times[:-1]
-    if not len(apart) or (step := apart.sort_values()[len(apart) // 2]) > _HOUR:
-        return False
-    try:
-        local = times.tz_localize(zone)
-    except ValueError:  # a time that is skipped, or one that should be there twice
-        return False
-    over = apart == step + _HOUR
-    return bool(over.any() and ((local[1:] - local[:-1])[over] == step).all())
+def _zone_of_skipped(parts: list[pd.DatetimeIndex]) -> str | None:
+    """The zone whose clock skips the single hours that are absent in sorted times of series; None where none are, or others."""
+    apart = [part[1:] - part[:-1] for part in parts]
+    whole = apart[0].append(apart[1:])
+    if not len(whole) or (step := whole.sort_values()[len(whole) // 2]) > _HOUR:
+        return None
+    over = [np.flatnonzero(each == step + _HOUR) for each in apart]
+    firsts = [part[at] for part, at in zip(parts, over, strict=True)]
+    before = pd.DatetimeIndex(firsts[0].append(firsts[1:]))
+    if not len(before):
+        return None
+    return next((zone for zone in _ZONES if _skips(zone, before, step) and _has_all(zone, parts)), None)
+
+
+def _skips(zone: str, before: pd.DatetimeIndex, step: pd.Timedelta) -> bool:
+    """Whether the clock skips an hour behind each of these times."""
+    ends = [each.tz_localize(zone, ambiguous="NaT", nonexistent="NaT") for each in (before, before + step + _HOUR)]
+    return bool((ends[1] - ends[0] == step).all())
+
+
+def _has_all(zone: str, parts: list[pd.DatetimeIndex]) -> bool:
+    """Whether the clock has each of these times, once."""
+    return all(part.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").notna().all() for part in parts)

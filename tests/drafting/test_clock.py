@@ -266,6 +266,12 @@ def test_the_zone_is_told_by_the_one_hour_that_its_clock_skips(zone: str, step: 
     assert (found.keys, (found.times == local).all()) == ({"time_zone": zone}, True)
 
 
+def test_a_series_that_begins_later_does_not_hide_the_skipped_hour() -> None:
+    local = pd.date_range("2024-03-01", periods=1_200, freq="h", tz="Europe/Berlin")
+    rows = pd.DatetimeIndex(local.append(local[-300:])).tz_localize(None).strftime("%Y-%m-%d %H:%M")
+    assert clock_of(pd.DataFrame({"ts": rows, "mw": 1.0})).keys == {"time_zone": "Europe/Berlin"}
+
+
 @pytest.mark.parametrize("absent", ["another hour", "two hours", "two places", "none"])
 def test_an_hour_that_is_absent_elsewhere_names_no_zone(absent: str) -> None:
     local = pd.date_range("2024-03-01", periods=960, freq="h")

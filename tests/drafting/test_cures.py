@@ -65,14 +65,16 @@ def test_a_sequence_in_each_row_is_turned_by_the_line_that_is_told(
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     if kind == "tokens":
-        frame = pd.DataFrame({"tokens": [["a", f"b{n}", "c"] for n in range(60)], "tags": [["X", "Y", "X"]] * 60})
+        frame = pd.DataFrame({"tokens": [["a", f"b{n}", "c"] for n in range(60)], "tags": [[1, 2, 1]] * 60})
+        frame = pd.concat([frame, pd.DataFrame({"tokens": [[]], "tags": [[]]})])
     elif kind == "values":
         day = np.sin(np.arange(300) * np.pi / 12) * 5 + 20
         frame = pd.DataFrame(
             {"item": ["a", "b"], "start": "2024-01-01", "target": [list(day), list(day + rng.normal())]}
         )
     else:
-        frame = pd.DataFrame({"row": [{"load": float(np.sin(n * np.pi / 12)), "hour": n % 24} for n in range(300)]})
+        rows = [{"load": float(np.sin(n * np.pi / 12)), "hour": n % 24} for n in range(300)]
+        frame = pd.DataFrame({"id": [str(n) for n in range(300)], "row": rows})
     frame.to_json("rows.jsonl", orient="records", lines=True)
     with pytest.raises(DataError) as caught:
         draft_recipe("rows.jsonl")
@@ -82,6 +84,31 @@ def test_a_sequence_in_each_row_is_turned_by_the_line_that_is_told(
     draft: Any = draft_recipe(name).recipe
     assert draft["task"] == ("tag" if kind == "tokens" else "forecast")
     assert len(pd.read_csv(name)) == {"tokens": 180, "values": 600, "nested": 300}[kind]
+
+
+@pytest.mark.parametrize("kind", ["two lists of a sensor", "lists beside texts", "one label each"])
+def test_lists_beside_what_can_be_drafted_are_left_out(kind: str) -> None:
+    rows = range(300)
+    load = [float(np.sin(n * np.pi / 12)) for n in rows]
+    frame = {
+        "two lists of a sensor": pd.DataFrame({"load": load, "lat_lon": [[1.0, 2.0]] * 300, "range": [[1, 2]] * 300}),
+        "lists beside texts": pd.DataFrame(
+            {"text": [f"some text {n % 90}" for n in rows], "label": ["a", "b", "a"] * 100, "errors": [[1, 2]] * 300}
+        ),
+        "one label each": pd.DataFrame({"load": load, "tags": [["x"]] * 300}),
+    }[kind]
+    draft = draft_recipe(frame)
+    assert draft.recipe["task"] == ("classify" if kind == "lists beside texts" else "forecast")
+    assert any("is left out" in said for said in draft.decisions)
+
+
+def test_a_time_in_mappings_is_not_left_out_unseen() -> None:
+    frame = pd.DataFrame(
+        {"time": [{"$date": f"2024-01-{n:02d}"} for n in range(1, 31)], "load": np.arange(30) % 7 + 0.5}
+    )
+    with pytest.raises(DataError, match="json_normalize") as caught:
+        draft_recipe(frame)
+    assert caught.value.code == "series_in_rows"
 
 
 def test_a_frame_of_nothing_but_lists_is_refused() -> None:

@@ -121,7 +121,7 @@ def test_the_sources_of_sentence_pairs_are_left_out(task: str | None) -> None:
         "column_1",
         "column_2",
     )
-    assert "column_3 names sources or licences and is left out" in drafted.decisions
+    assert "column_3 numbers rows, or names sources or licences, and is left out" in drafted.decisions
 
 
 def test_texts_with_addresses_are_texts() -> None:
@@ -200,15 +200,6 @@ def test_a_table_of_tokens_is_tagged_without_being_asked_to(numbered: bool) -> N
     )
 
 
-def test_labels_that_stay_within_a_sequence_are_no_tags() -> None:
-    """Orders of products: each order has one kind, which is what would be told."""
-    frame = tokens()
-    kinds = frame["sentence_id"].map(lambda sentence: "new" if sentence % 3 else "old")
-    with pytest.raises(DataError) as caught:
-        draft_recipe(frame.assign(tag=kinds), task="tag")
-    assert caught.value.code == "nothing_to_draft"
-
-
 def test_a_sentence_named_in_its_first_row_only_is_filled_by_the_line_that_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,7 +210,7 @@ def test_a_sentence_named_in_its_first_row_only_is_filled_by_the_line_that_is_to
     with pytest.raises(DataError) as caught:
         draft_recipe("ner.csv")
     assert caught.value.code == "missing_series_name"
-    exec(str(caught.value).split("Fill it: ")[1].split(", then draft")[0], {"frame": pd.read_csv("ner.csv")})
+    exec(str(caught.value).split("Fill it: ")[1].split(", then draft")[0], {"pandas": pd})
     pd.testing.assert_frame_equal(pd.read_csv("filled.csv"), frame.astype({"sentence_id": "str"}))
     assert draft_recipe("filled.csv").recipe["task"] == "tag"
 
@@ -256,3 +247,94 @@ def test_a_file_beside_one_with_other_lines_is_no_half_of_a_pair(tmp_path: Path)
     )
     (tmp_path / "train.de").write_text("x\ny\n", encoding="utf-8")
     assert draft_recipe(tmp_path / "train.en").recipe["task"] == "forecast"
+
+
+def alike(kind: str) -> tuple[pd.DataFrame, dict[str, Any], str]:
+    """A table that looks like one of tokens in some way, what is asked, and its task."""
+    rng, rows = random.Random(1), range(960)
+    hours = {"date": [f"2024-{1 + n // 720:02d}-{1 + n // 24 % 30:02d}" for n in rows], "hour": [n % 24 for n in rows]}
+    words = {"weather": [rng.choice(["sun", "rain"]) for _ in rows]}
+    thread = {"thread": [n // 8 for n in rows]}
+    sentence = [" ".join(rng.choices(ITEMS, k=5)) for _ in rows]
+    if kind == "asked for a count":
+        return pd.DataFrame(hours | words | {"load": [10 + n % 24 for n in rows]}), {"target": "load"}, "forecast"
+    if kind == "voltage":
+        return (
+            pd.DataFrame(hours | {"state": words["weather"], "voltage": [220 + n % 24 for n in rows]}),
+            {},
+            "forecast",
+        )
+    if kind == "threads of texts":
+        label = [rng.choice(["good", "bad"]) for _ in rows]
+        return pd.DataFrame(thread | {"lang": words["weather"], "text": sentence, "label": label}), {}, "classify"
+    if kind == "parts of a corpus":
+        split = ["train" if n < 600 else "val" if n < 800 else "test" for n in rows]
+        return (
+            pd.DataFrame({"split": split, "text": sentence, "label": [rng.choice("ab") for _ in rows]}),
+            {},
+            "classify",
+        )
+    if kind == "domains":
+        url = [f"https/{n}/{rng.random()}" for n in rows]
+        return pd.DataFrame({"domain": thread["thread"], "url": url, "label": words["weather"]}), {}, "classify"
+    if kind == "lessons":
+        english = ["".join(rng.choices("abcdefgh", k=6)) for _ in rows]
+        german = [word[::-1] for word in english]
+        return (
+            pd.DataFrame({"lesson": thread["thread"], "english": english, "german": german}),
+            {"target": "german"},
+            "translate",
+        )
+    comment = [f"remark {n}" if n % 7 == 0 else None for n in rows]
+    topic = [rng.choice(["red", "green"]) for _ in rows]
+    return pd.DataFrame({"comment": comment, "text": sentence, "topic": topic, "class": topic[::-1]}), {}, "classify"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["asked for a count", "voltage", "threads of texts", "parts of a corpus", "domains", "lessons", "sparse remarks"],
+)
+def test_a_table_that_only_looks_like_tokens_is_drafted_as_what_it_is(kind: str) -> None:
+    frame, asked, task = alike(kind)
+    assert draft_recipe(frame, **asked).recipe["task"] == task
+
+
+def test_a_misspelt_target_is_told_beside_texts() -> None:
+    frame, _, _ = alike("asked for a count")
+    with pytest.raises(DataError, match="laod"):
+        draft_recipe(frame, target="laod")
+
+
+def test_numbers_of_rows_as_texts_are_not_read(tmp_path: Path) -> None:
+    frame, _, _ = alike("threads of texts")
+    frame = frame[["text", "label"]].assign(id=[f"{n:05d}" for n in range(len(frame))])
+    frame[["id", "text", "label"]].to_json(tmp_path / "rows.jsonl", orient="records", lines=True)
+    data: Any = draft_recipe(tmp_path / "rows.jsonl").recipe["data"]
+    assert (data["text"], data["label"]) == ("text", "label")
+
+
+@pytest.mark.parametrize(
+    "names", [("source.txt", "target.txt"), ("meter.en", "meter.de"), ("power-source.txt", "power-target.txt")]
+)
+def test_tables_beside_each_other_are_no_texts_in_two_languages(names: tuple[str, str], tmp_path: Path) -> None:
+    for name in names:
+        rows = "\n".join(f"2024-01-{1 + n // 24:02d} {n % 24:02d}:00,{n % 24 + n % 5}" for n in range(240))
+        (tmp_path / name).write_text(f"time,load\n{rows}\n", encoding="utf-8")
+    assert draft_recipe(tmp_path / names[0]).recipe["task"] == "forecast"
+
+
+def test_texts_in_two_files_are_joined_whatever_their_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    english, german = (
+        ["a house", "b\rin two", *["the river"] * 60, "end"],
+        ["ein Haus", "gr\u00fcn", *["der Flu\u00df"] * 60, ""],
+    )
+    Path("x.en").write_bytes("\r\n".join(english).encode() + b"\r\n")
+    Path("x.de").write_bytes("\n".join(german).encode("latin-1") + b"\n")
+    with pytest.raises(DataError) as caught:
+        draft_recipe("x.en")
+    assert caught.value.code == "unpaired_texts"
+    eval(str(caught.value).split("Join them: ")[1].split(", then draft")[0], {"pandas": pd, "pathlib": pathlib})
+    joined = pd.read_csv("pairs.csv", lineterminator="\n").fillna("")
+    assert joined["en"].tolist() == english
+    assert joined["de"].tolist() == german

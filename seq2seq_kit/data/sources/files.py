@@ -127,13 +127,16 @@ def partitions_of(path: str) -> tuple[tuple[str, str | None], ...]:
     return tuple((unquote(part[1]), None if part[2] == _ABSENT else unquote(part[2])) for part in found if part)
 
 
-def joined(places: Sequence[Place], read: Callable[[str], pd.DataFrame], *, texts: Sequence[str]) -> pd.DataFrame:
+def joined(
+    places: Sequence[Place], read: Callable[[str], pd.DataFrame], *, texts: Sequence[str], may_lack: bool = False
+) -> pd.DataFrame:
     """The rows of several files, in the order of the files.
 
     Args:
         places: At least one.
         read: Reads one of them.
         texts: Columns whose cells stay as they are written, those of partitions too.
+        may_lack: A file may lack columns that others have: its cells are empty there.
 
     Returns:
         The frame; `attrs["read"]` tells each file and its number of rows.
@@ -142,6 +145,9 @@ def joined(places: Sequence[Place], read: Callable[[str], pd.DataFrame], *, text
         DataError: A file has other columns than the first one.
     """
     frames = [_with_partitions(read(place.path), place) for place in places]
+    if may_lack:
+        names = dict.fromkeys(str(name) for frame in frames for name in frame.columns)
+        frames = [frame.reindex(columns=list(names)) for frame in frames]
     for place, frame in zip(places[1:], frames[1:], strict=True):
         refuse_other_columns(
             list(map(str, frames[0].columns)), list(map(str, frame.columns)), places[0].path, place.path

@@ -101,3 +101,18 @@ def test_a_file_is_read_as_the_frame_that_pandas_reads(tmp_path: Path) -> None:
     )
     frame.to_json(tmp_path / "rows.jsonl", orient="records", lines=True)
     pd.testing.assert_frame_equal(read_source(str(tmp_path / "rows.jsonl")), frame)
+
+
+def test_a_key_that_a_whole_file_lacks_is_an_empty_cell(tmp_path: Path) -> None:
+    written(tmp_path, '{"x": 1}', name="a.jsonl")
+    written(tmp_path, '{"x": 2, "note": "late"}', name="b.jsonl")
+    frame = read_source(str(tmp_path / "*.jsonl"))
+    assert frame["x"].tolist() == [1, 2]
+    assert frame["note"].isna().tolist() == [True, False]
+
+
+def test_what_is_no_number_is_an_empty_cell_beside_texts_and_truths_are_called_as_elsewhere(tmp_path: Path) -> None:
+    path = written(tmp_path, '{"s": "a", "t": true}', '{"s": NaN, "t": false}')
+    frame = read_source(path, texts=["t"])
+    assert frame["s"].isna().tolist() == [False, True]
+    assert frame["t"].tolist() == ["True", "False"]
