@@ -125,7 +125,7 @@ def find_clock(frame: pd.DataFrame, origin: str, given: Mapping[str, object] | N
             named = len(hours) > 1 or kinds[chosen] == "%Y%m%d"
             form = f"{form} %H{' %M' * (len(hours) > 1)}" if form and named else None
         elif minutes := find_minutes(frame, chosen):
-            hours, form = [minutes], f"{_form_of_dates(frame[chosen], kinds[chosen], chosen, origin)} %H%M"
+            hours, form = [minutes[0]], f"{_form_of_dates(frame[chosen], kinds[chosen], chosen, origin)} {minutes[1]}"
         else:
             if "series" not in (given or {}):
                 refuse_periods(frame, chosen, origin)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Refusals that a key of the recipe settles.
+_TOO_FEW = ("too_few_rows", "series_too_short", "empty_part", "too_few_windows")
 _SETTLED = (
     "ambiguous_dates",
     "unclear_format",
@@ -128,6 +129,10 @@ def draft_recipe(
             frame, task, _names("target", target), ahead, _names("series", series), _names("known", known), pairs, notes
         )
     except DataError as error:
+        seen = [f"{key}: {said}" for key, said in notes.said if key in ("time", "series", "every", "duplicates")]
+        if error.code in _TOO_FEW and seen:
+            said = f"{error}. What was seen: {'; '.join(seen)}; another choice: --series COLUMN, --set data.time=COLUMN"
+            raise DataError(said, code=error.code) from None
         if error.code not in _SETTLED:
             raise
         said = f"{error}. There is no recipe yet: init ... --set KEY=VALUE, draft_recipe(..., given={{KEY: VALUE}})"
@@ -168,6 +173,8 @@ def _drafted(
             said = "holds texts: to read them and write or tell another column, --task translate or classify"
             notes.say("", f"{listed(inspected.roles.texts)} {said}")
         drafted = _OF_ROWS[chosen](inspected, _kind(chosen), targets, ahead, notes, known)
+    settled = {key.split(".")[1] for key, _ in given if key.count(".") == 1}
+    notes.said[:] = [(key, said) for key, said in notes.said if key not in settled]
     for key, _ in given:
         notes.say(key.split(".")[1 if "." in key else 0], f"{key} as asked for")
     return _checked(with_pairs({"task": chosen} | drafted, given), source, notes)

@@ -160,20 +160,16 @@ def _fills_days(frame: pd.DataFrame, name: str, dates: str) -> bool:
     return bool(whole.all()) and bool(column.groupby(frame[dates]).nunique().median() == _HOURS)
 
 
-def find_minutes(frame: pd.DataFrame, taken: str) -> str | None:
-    """The column of times of day such as 930 and 2345 beside a column of dates; None without one."""
+def find_minutes(frame: pd.DataFrame, taken: str) -> tuple[str, str] | None:
+    """The column of times of day such as 930 and 2345, or 93000, beside a column of dates, and its format; None without one."""
     for name in map(str, frame.columns):
         column = frame[name]
-        if name == taken or not _OF_DAY.fullmatch(name.strip()) or not pd.api.types.is_integer_dtype(column):
+        if name == taken or not _OF_DAY.fullmatch(name.strip("<> ")) or not pd.api.types.is_integer_dtype(column):
             continue
-        known = column.dropna()
-        if (
-            len(known) == len(column)
-            and known.between(0, 2359).all()
-            and (known % 100 < 60).all()
-            and known.max() > 100
-        ):
-            return name
+        for form, digits, least in (("%H%M", 4, 100), ("%H%M%S", 6, 2359)):
+            cells = column.astype("str").str.zfill(digits)
+            if column.max() > least and pd.to_datetime(cells, format=form, errors="coerce").notna().all():
+                return name, form
     return None
 
 

@@ -33,6 +33,7 @@ from seq2seq_kit.recipe.sourced import Sourced
 
 _TEXT = re.compile(r"\.(csv|tsv|tab|txt|dat)(\.\w+)?$", re.IGNORECASE)
 _LOOKED_AT = 4096  # bytes
+_WHOLE = 1e15  # below which whole numbers are written as such
 _MOST_ROWS = 50_000  # that show how texts are written
 _SAMPLE = 1_000  # cells that show whether a column of texts may be one of numbers
 _DISTINCT = 0.2  # share of the rows below which whole numbers written as texts may be names
@@ -257,14 +258,17 @@ def _without_sentinels(frame: pd.DataFrame, form: Format, notes: Notes) -> tuple
     words: list[str | float] = []
     for sentinel in dict.fromkeys(word for found in shown.values() for word in found):
         holding = [name for name, values in columns.items() if (values == sentinel).any()]
+        # A column of nothing else measures nothing.
+        holding = [name for name in holding if not (columns[name] == sentinel)[~np.isnan(columns[name])].all()]
         told = "; ".join(f"{name} {shown[name][sentinel]}" for name in holding if sentinel in shown[name])
         if not all(sentinel in shown[name] for name in holding):  # elsewhere it is a number like others
             notes.say(
                 "format",
-                f"{told}: if that stands for a missing value, correct it in the file; elsewhere it is measured",
+                f"{told}: if that stands for a missing value, leave the cells empty in the file, or say which values are "
+                "possible with data.limits.COLUMN=[lowest, highest]; elsewhere it is measured",
             )
         else:
-            words.append(int(sentinel) if sentinel == int(sentinel) else sentinel)
+            words.append(int(sentinel) if abs(sentinel) < _WHOLE and sentinel == int(sentinel) else sentinel)
             notes.say("format", f"{told}: it counts as missing; if it is measured, take it out of missing_words")
             frame[holding] = frame[holding].mask(pd.DataFrame({name: columns[name] == sentinel for name in holding}))
     if not words:

@@ -1,5 +1,6 @@
 """A table as a draft sees it: source, clock, series, step and the roles of its columns, found once."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -21,6 +22,7 @@ from seq2seq_kit.drafting.wide import refuse_series_in_rows
 from seq2seq_kit.errors import DataError
 
 _MOST_DOUBLES = 0.02
+_HELD = re.compile(r"(?i)balance|saldo|kontostand|solde|guthaben")
 _SUMMED = r"(?i)sales|sold|qty|quantity|amount|units|count|orders|revenue|umsatz|menge|ventas|ventes"
 
 
@@ -135,6 +137,9 @@ def inspect(
     found = series or find_series(frame, times, [*taken, *unread])
     if not found and times is not None and times.has_duplicates:
         names = [name for name in map(str, frame.columns) if name not in taken and not _is_measured(frame[name])]
+        measured = [str(name) for name in frame.drop(columns=taken).select_dtypes("number").columns]
+        # The only number is what is forecast.
+        names = [name for name in names if len(measured) > 1 or name not in measured]
         written = as_written(source, names)
         counted = [name for name in names if pd.api.types.is_numeric_dtype(frame[name])]
         found = find_series(frame.assign(**{name: written[name] for name in names}), times, taken, counted=counted)
@@ -157,10 +162,11 @@ def inspect(
         order = order[~same]
         settled = "duplicates" in (given or {}) or _can_be_summed(frame, taken)
         if doubles > _MOST_DOUBLES * len(frame) and differ > doubles / 2 and not settled:
+            ways = "last, mean, first or sum" if _levels(frame, taken) else "sum, mean, first or last"
             raise DataError(
                 f"{origin}: {doubles:,} of {len(frame):,} rows repeat the time of another one, and no column tells series apart. "
-                "Name the column that does (--series COLUMN), or say what becomes of such rows (--set data.duplicates=sum, mean, "
-                "first or last), or make one row for each time",
+                f"Name the column that does (--series COLUMN), or say what becomes of such rows (--set data.duplicates={ways}), "
+                "or make one row for each time",
                 code="duplicate_timestamp",
             )
     step = find_step(times[order], codes[order], resample=resample) if times is not None else None
@@ -177,7 +183,12 @@ def _is_measured(column: pd.Series) -> bool:
 
 
 def _can_be_summed(frame: pd.DataFrame, taken: list[str]) -> bool:
-    return bool(frame.drop(columns=taken).columns.str.contains(_SUMMED).any())
+    return not _levels(frame, taken) and bool(frame.drop(columns=taken).columns.str.contains(_SUMMED).any())
+
+
+def _levels(frame: pd.DataFrame, taken: list[str]) -> list[str]:
+    """Columns of what an account holds, which no sum over its rows tells."""
+    return [name for name in map(str, frame.columns) if name not in taken and _HELD.search(name)]
 
 
 def _tell(

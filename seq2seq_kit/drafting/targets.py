@@ -108,6 +108,8 @@ def _advice(frame: pd.DataFrame) -> str:
             return said
         numbers = pd.to_numeric(cells, errors="coerce").notna()
         if len(cells) and numbers.mean() > _MOSTLY_NUMBERS:
+            if numbers.all():
+                return f"{name} holds numbers as categories or names: make them numbers, frame[{name!r}].astype(float)"
             bad = cells[~numbers]
             cells_are = f"{len(bad):,} cell{'s' if len(bad) > 1 else ''} with no number"
             return (

@@ -10,6 +10,7 @@ import pandas as pd
 from seq2seq_kit.data.sequences.labels import alike
 from seq2seq_kit.drafting.nested import reading
 from seq2seq_kit.drafting.notes import Notes, listed
+from seq2seq_kit.drafting.parts import unread_times
 from seq2seq_kit.drafting.source import Source, as_written
 from seq2seq_kit.drafting.targets import told_amounts
 from seq2seq_kit.drafting.text_columns import (
@@ -58,6 +59,10 @@ def task_of_texts(source: Source, target: list[str]) -> str | None:
     texts = without_sources(source.frame, texts, target)
     timed = [name for name in texts if is_time(source.frame[name])]
     if timed and not (len(texts) == _PAIR == source.frame.shape[1] and tell_same_days(source.frame, texts)):
+        return None
+    if (
+        unread_times(source.frame[texts]) and len(texts) < source.frame.shape[1]
+    ):  # numbers beside times that cannot be read
         return None
     labels = [name for name in texts if is_label(source.frame[name])]
     if len(texts) == 2 and not labels:

@@ -652,7 +652,7 @@ def test_what_becomes_of_doubles_settles_them(tmp_path: Path) -> None:
     dates = pd.date_range("2022-01-01", periods=500).repeat(2)
     balance = np.random.default_rng(0).normal(size=1_000).round(2)
     pd.DataFrame({"date": dates, "balance": balance}).to_csv(path, index=False)
-    with pytest.raises(DataError, match=r"--set data\.duplicates=sum"):
+    with pytest.raises(DataError, match=r"--set data\.duplicates=last"):
         draft_recipe(path)
     assert data_of(path, given=["data.duplicates=last"])["duplicates"] == "last"
 

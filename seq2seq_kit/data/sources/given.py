@@ -69,10 +69,13 @@ def frame_of(
 def plain_frame(data: object) -> pd.DataFrame:
     """A table as a frame of columns as pandas holds them by itself, without a recipe.
 
+    Periods are the timestamps at which they begin.
+
     Raises:
         ArgumentError: It is no table, or its columns have several levels.
+        DataError: A period begins when no timestamp can.
     """
-    frame = _read(data, [])  # type: ignore[arg-type]  # which is what it looks at
+    frame = _with_starts(_read(data, []))  # type: ignore[arg-type]  # which is what it looks at
     _refuse_levels(frame)
     frame = frame.copy(deep=False)
     for at, dtype in enumerate(frame.dtypes):
@@ -164,6 +167,14 @@ def _without_index(frame: pd.DataFrame, time: list[str], series: list[str]) -> p
         values = _period_starts(level, name) if isinstance(level, pd.PeriodIndex) else level
         rows.insert(0, name, pd.Series(values.array, index=rows.index))
     return rows
+
+
+def _with_starts(frame: pd.DataFrame) -> pd.DataFrame:
+    periods = [name for name in frame.columns if isinstance(getattr(frame[name], "dtype", None), pd.PeriodDtype)]
+    frame = frame.assign(**{str(name): _period_starts(pd.PeriodIndex(frame[name]), name) for name in periods})
+    if not isinstance(frame.index, pd.PeriodIndex):
+        return frame
+    return frame.set_axis(_period_starts(frame.index, frame.index.name).rename(frame.index.name))
 
 
 def _period_starts(periods: pd.PeriodIndex, name: object) -> pd.DatetimeIndex:

@@ -42,6 +42,12 @@ def cure_of_cells(
     if row == 0 and count == 1 < total and is_unit(texts[0]):
         return "If the row below the names has units, set data.format.first_row: 3 in the recipe, the line of the first values"
     keys, cured = _keys(column, wrong, form)
+    other = [word for word in _words_of(keys.get("strip")) if word not in form.strip]
+    if other and (own := _words_of(form.strip)):
+        return (
+            f"Numbers with {', '.join(other)} are of another unit than those with {', '.join(own)}, which the recipe has: "
+            "convert them"
+        )
     if keys.keys() - {"missing_words"} and not is_few(cured, total):
         more = ", and choose data.missing" if "missing_words" in keys else ""
         seen = f"{cured:,} of {int(column.notna().sum()):,} cells"
@@ -71,6 +77,11 @@ def cure_of_cells(
         f"Correct {cells}{others}; or, if {it} {stands} for a missing value, leave {it if count == 1 else 'them'} empty or name "
         f"{it if count == 1 else 'them'} in data.format.missing_words, and choose data.missing in the recipe"
     )
+
+
+def _words_of(strip: object) -> list[str]:
+    """The units among what is stripped, signs such as % aside."""
+    return [word for word in strip if word.isalpha()] if isinstance(strip, list | tuple) else []
 
 
 def _keys(column: pd.Series, wrong: np.ndarray, form: Format) -> tuple[dict[str, object], int]:

@@ -204,6 +204,7 @@ def _described(lines: Sequence[str], cut: _Cut, quote: str, header_row: int | No
     if cut.header:
         keys["header_row"] = line
     comments = [row for row in rows if row and row[0].lstrip().startswith("#")]
+    comments = [] if _are_names(comments, rows, cut.width) else comments
     above = cut.rows[: cut.header]
     noted = all(row[0].startswith("#") for row in above)  # nothing that has names, then
     unnamed = header_row == 0 or (
@@ -211,10 +212,11 @@ def _described(lines: Sequence[str], cut: _Cut, quote: str, header_row: int | No
     )
     comments += above if unnamed else []
     if comments or (names[0].startswith("#") and len(names[0]) > 1):
-        rows = [row for row in rows if not row[0].lstrip().startswith("#")]
+        rows = [row for row in rows if row not in comments] if comments else rows
         names[0] = names[0].removeprefix("#").lstrip()
         keys["comment"] = "#"
-        reasons.append(f"{len(comments) or 'the names and no'} lines begin with '#'")
+        lines_are = "1 line begins" if len(comments) == 1 else f"{len(comments) or 'the names and no'} lines begin"
+        reasons.append(f"{lines_are} with '#'")
     kinds = kinds_of_columns(rows, cut.width)
     if unnamed:
         keys["header_row"] = 0
@@ -235,6 +237,22 @@ def _described(lines: Sequence[str], cut: _Cut, quote: str, header_row: int | No
         reasons.append(f"the last {'row is' if footers == 1 else f'{footers} rows are'} no data: {shown!r}")
         rows = rows[:-footers]
     return Lines(cut.delimiter, quote, names, rows, keys, reasons, _is_spaced(lines, cut.delimiter))
+
+
+def _are_names(marked: list[list[str]], rows: list[list[str]], width: int) -> bool:
+    """Whether rows that begin with `#` are rows like others, named so: `#1001` of an order, where other rows are no numbers."""
+    if not marked or any(len(row) != width for row in marked):
+        return False
+    others = [row for row in rows if row not in marked]
+    kinds = kinds_of_columns(others or marked, width)
+    if others and not all(is_a_row(row, others, kinds) for row in marked[:_LOOKED_AT]):
+        return False
+    shapes = {_shape(row[0]) for row in others}
+    return not shapes & {_shape(row[0].lstrip().lstrip("#")) for row in marked}
+
+
+def _shape(cell: str) -> str:
+    return re.sub(r"\d+", "0", re.sub(r"[^\W\d_]+", "a", cell.strip()))
 
 
 def _is_spaced(lines: Sequence[str], delimiter: str) -> bool:

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import re
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from seq2seq_kit.recipe.format import Format
 
 _OPENERS: dict[str, Callable[[Path, str], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_LOOKED_AT = 4_096  # bytes above a footer
 _MARK = b"\xef\xbb\xbf"
 
 
@@ -67,10 +69,34 @@ def table_bytes(path: Path, form: Format) -> bytes:
         mark = form.comment.encode()
         names = names.lstrip().removeprefix(mark).lstrip()
         rows = re.sub(rb"^[ ]*" + re.escape(mark) + rb".*\n?", b"", rows, flags=re.MULTILINE)
+    whole = rows
     for _ in range(form.footer_rows):
         rows = rows.rstrip(b"\r\n ")
         rows = rows[: rows.rfind(b"\n") + 1]
+    if form.footer_rows:
+        _tell_of_rows(path, whole[len(rows) :], rows, form)
     return names + rows
+
+
+def _tell_of_rows(path: Path, footers: bytes, rows: bytes, form: Format) -> None:
+    """Warns where what is left out as a footer looks like the rows above it."""
+    mark = form.separator(path.name).encode() if len(form.separator(path.name)) == 1 else b","
+    above = {_shape(line, mark) for line in rows[-_LOOKED_AT:].splitlines()[1:]}
+    alike = [line for line in footers.splitlines() if line.strip() and _shape(line, mark) in above]
+    if alike:
+        shown = alike[-1].decode(errors="replace").strip()[:60]
+        warnings.warn(
+            f"{path}: {shown!r} at its end looks like a row and is left out, as data.format.footer_rows: {form.footer_rows} "
+            "says. If the file has no footer, add a line such as Total to it",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _shape(line: bytes, mark: bytes) -> tuple[bytes, int]:
+    """What the first cell is made of, and how many cells there are."""
+    first = line.split(mark, 1)[0].strip(b"\"' \r")
+    return re.sub(rb"\d+", b"0", re.sub(rb"[A-Za-z]+", b"a", first)), len(line.split(mark))
 
 
 def _line(data: bytes, number: int) -> int:
