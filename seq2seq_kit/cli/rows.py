@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from seq2seq_kit.bundles.base import Bundle
     from seq2seq_kit.bundles.encoding import EncodingBundle
+    from seq2seq_kit.recipe.format import Format
 
 _WHATEVER_THE_FORMAT = ("file_not_found",)
 _LINES = (".tsv", ".txt", ".conll", ".conllu")  # may hold a token in each line instead of a table
@@ -125,7 +126,12 @@ def loaded(options: argparse.Namespace, verb: str) -> tuple[Bundle, pd.DataFrame
         raise unread
     # Once more where pandas would guess what is to be read as it is written, or as the recipe says.
     if rows is None or ((bundle.takes_texts or bundle.as_written or formatted) and not isinstance(rows, list)):
-        rows = bundle.read(options.data)
+        try:
+            rows = bundle.read(options.data)
+        except DataError as error:
+            raise DataError(
+                f"{error}{_advice_for_lines(options.data, format_of(bundle.recipe))}", code=error.code
+            ) from None
     if isinstance(rows, list):
         if not bundle.takes_texts:
             said = f"a {bundle.recipe.task} model reads no --text. Give rows: --data FILE"
@@ -155,6 +161,32 @@ def advice_for_run(said: str, options: argparse.Namespace) -> str:
     return (
         ". The run is trained and its recipe stays as it is: write the file as the training rows are written, with commas and "
         f"points by pandas.read_csv({', '.join([repr(data), *keys])}).to_csv('new.csv', index=False), and give --data new.csv"
+    )
+
+
+def _advice_for_lines(data: str, form: Format) -> str:
+    """What to do about a file with more or fewer lines above its names than the training rows had; empty for others."""
+    from seq2seq_kit.data.sources.files import is_file
+    from seq2seq_kit.data.tables.dialect import detect
+
+    path = Path(data)
+    if form.header_row <= 1 or not is_file(path):
+        return ""
+    own = {key: value for key, value in form.given.items() if key not in ("header_row", "first_row", "footer_rows")}
+    try:
+        line = detect(path, own).format.header_row
+    except DataError:
+        return ""
+    more = line - form.header_row
+    if not line or not more:
+        return ""
+    content = f"pathlib.Path({data!r}).read_bytes()"
+    turned = f"b''.join({content}.splitlines(True)[{more}:])" if more > 0 else f"b'\\n' * {-more} + {content}"
+    new = f"new{path.suffix}"
+    return (
+        f". The run is trained and its recipe stays as it is: the names of its rows stood in line {form.header_row}, here it is "
+        f"line {line}. {'Cut lines above them' if more > 0 else 'Add lines above them'}: "
+        f"pathlib.Path({new!r}).write_bytes({turned}), and give --data {new}"
     )
 
 

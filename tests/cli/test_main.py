@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -20,6 +21,7 @@ from seq2seq_kit import __version__
 from seq2seq_kit.cli.main import main
 from seq2seq_kit.errors import DataError, RecipeError
 from seq2seq_kit.tracking.client import open_tracking
+from tests.bundles.test_windows import untrained
 from tests.conftest import forecast_recipe, hourly_frame, unseen
 from tests.untyped import TrainResult
 
@@ -194,6 +196,25 @@ def test_another_separator_than_in_training_is_cured_by_the_line_that_is_told(
     assert main(["predict", forecast_bundle, "--data", "new.csv"]) == 0
     answer = capsys.readouterr().out
     assert main(["predict", forecast_bundle, "--data", "rows.csv"]) == 0
+    assert capsys.readouterr().out == answer
+
+
+@pytest.mark.parametrize("above", [1, 6])
+def test_other_lines_above_the_names_than_in_training_are_cured_by_the_line_that_is_told(
+    above: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    frame = hourly_frame(300)
+    text = frame.to_csv(index=False)
+    for name, lines in (("rows.csv", 3), ("other.csv", above)):
+        Path(name).write_text("".join(f"# remark {line}\n" for line in range(lines)) + text, encoding="utf-8")
+    bundle = str(untrained(forecast_recipe(format={"header_row": 4}), frame).save(tmp_path / "bundle"))
+    assert main(["predict", bundle, "--data", "other.csv"]) == 2
+    line = capsys.readouterr().err.split("lines above them: ")[1].split(", and give")[0]
+    eval(line, {"pathlib": pathlib})
+    assert main(["predict", bundle, "--data", "new.csv"]) == 0
+    answer = capsys.readouterr().out
+    assert main(["predict", bundle, "--data", "rows.csv"]) == 0
     assert capsys.readouterr().out == answer
 
 
