@@ -138,6 +138,8 @@ def loaded(options: argparse.Namespace, verb: str) -> tuple[Bundle, pd.DataFrame
             raise ArgumentError(said, code="invalid_option")
         return bundle, rows
     ignored = bundle.ignored_columns(rows)
+    if len(ignored) == rows.shape[1] and (advice := _advice_for_lines(options.data, format_of(bundle.recipe))):
+        raise DataError(f"{options.data} has none of the model's columns{advice}", code="missing_column")
     if ignored:
         said = f"note: columns of {options.data} that the model does not use: {', '.join(ignored)}"
         print(printable(said), file=sys.stderr)
