@@ -149,7 +149,9 @@ def draft_classify(source: Source, target: list[str], notes: Notes) -> dict[str,
         DataError: The table is none of texts and labels.
     """
     texts = texts_of(source.frame)
-    labels = target or [name for name in texts if is_label(source.frame[name])] or _numbered_labels(source.frame, texts)
+    words = [name for name in texts if is_label(source.frame[name])]
+    called = [name for name in words if _CALLED_A_LABEL.fullmatch(name)]
+    labels = target or called or _numbered_labels(source.frame, texts) or words
     others = [name for name in texts if name not in labels and not is_time(source.frame[name])]
     if not labels or not others:
         _refuse(source, "a column of texts and one of few labels. Labels of rows of numbers: see docs/classify.md")

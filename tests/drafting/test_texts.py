@@ -338,3 +338,14 @@ def test_texts_in_two_files_are_joined_whatever_their_bytes(tmp_path: Path, monk
     joined = pd.read_csv("pairs.csv", lineterminator="\n").fillna("")
     assert joined["en"].tolist() == english
     assert joined["de"].tolist() == german
+
+
+def test_a_score_is_the_label_beside_names_of_products() -> None:
+    frame, _, _ = alike("threads of texts")
+    rng = random.Random(2)
+    products = [f"B00{rng.randrange(90)}X" for _ in range(len(frame))]
+    reviews = pd.DataFrame(
+        {"ProductId": products, "Score": [rng.randint(1, 5) for _ in products], "Text": frame["text"]}
+    )
+    data: Any = draft_recipe(reviews).recipe["data"]
+    assert (data["text"], data["label"]) == ("Text", "Score")
