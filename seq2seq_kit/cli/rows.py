@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from seq2seq_kit.recipe.format import Format
 
 _WHATEVER_THE_FORMAT = ("file_not_found",)
+_OF_BYTES = ("utf-8", "utf8", "latin-1", "cp1252", "iso-8859-1", "ascii")  # in which lines can be cut off
 _LINES = (".tsv", ".txt", ".conll", ".conllu")  # may hold a token in each line instead of a table
 
 
@@ -168,11 +169,16 @@ def advice_for_run(said: str, options: argparse.Namespace) -> str:
 
 def _advice_for_lines(data: str, form: Format) -> str:
     """What to do about a file with more or fewer lines above its names than the training rows had; empty for others."""
-    from seq2seq_kit.data.sources.files import is_file
+    from seq2seq_kit.data.sources.files import PACKED, is_file
     from seq2seq_kit.data.tables.dialect import detect
 
     path = Path(data)
-    if form.header_row <= 1 or not is_file(path):
+    if (
+        form.header_row <= 1
+        or not is_file(path)
+        or path.suffix.lower() in PACKED
+        or form.encoding.lower() not in _OF_BYTES
+    ):
         return ""
     own = {key: value for key, value in form.given.items() if key not in ("header_row", "first_row", "footer_rows")}
     try:

@@ -20,7 +20,6 @@ from seq2seq_kit.data.tables.weeks import kind_of_weeks, read_weeks
 from seq2seq_kit.drafting.counted import HINT, TOLD, kind_of_numbers
 from seq2seq_kit.drafting.notes import listed
 from seq2seq_kit.drafting.parts import (
-    dates_alone,
     find_hours,
     find_minutes,
     find_parts,
@@ -31,7 +30,7 @@ from seq2seq_kit.drafting.parts import (
     tells_the_time,
     unread_times,
 )
-from seq2seq_kit.drafting.zones import zone_of_changes, zone_of_offsets, zone_of_word
+from seq2seq_kit.drafting.zones import dates_alone, zone_of_changes, zone_of_offsets, zone_of_word
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.time_fields import EPOCHS, EXCEL_DAYS, ISO_WEEK
 
@@ -222,7 +221,7 @@ def _one(frame: pd.DataFrame, name: str, kind: str, others: list[str], origin: s
         found = _of_texts(column, name, origin)
     elif kind == "week":
         form = kind_of_weeks(column, name) or ISO_WEEK
-        said = f"weeks, such as {column.iloc[0]}"
+        said = f"weeks{'' if form == ISO_WEEK else ' as the CDC counts them'}, such as {column.iloc[0]}"
         found = Clock([], pd.DatetimeIndex(read_weeks(column, form)), {"time_format": form}, [("time_format", said)])
     elif kind == "quarter":
         said = f"quarters, such as {str(column.iloc[0]).strip()}"

@@ -35,8 +35,9 @@ from seq2seq_kit.validation import validate
 if TYPE_CHECKING:
     import pandas as pd
 
-# Refusals that a key of the recipe settles.
+# Refusals that may come of what was taken for times or series.
 _TOO_FEW = ("too_few_rows", "series_too_short", "empty_part", "too_few_windows")
+# Refusals that a key of the recipe settles.
 _SETTLED = (
     "ambiguous_dates",
     "unclear_format",

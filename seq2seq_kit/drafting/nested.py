@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.sources.files import PACKED
 from seq2seq_kit.data.sources.formats import FEATHER
 from seq2seq_kit.data.sources.json_lines import JSON_LINES
-from seq2seq_kit.drafting.counted import HINT
 from seq2seq_kit.drafting.notes import Notes, listed
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.source_rules import PARQUET
@@ -18,7 +18,8 @@ _LISTS = (list, tuple, np.ndarray)
 _NESTED = (*_LISTS, dict, set)
 _START = "start"  # of the time of a list's first value, where each row is a series
 _NAMES = re.compile(r"(?i)(?:.*[-_ ])?(?:id|uid|uuid|key|index|item|series|name|start|freq)")
-_PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+_TIMES = re.compile(r"(?i)(?:.*[-_ ])?(?:time|timestamp|date|datetime|ts|at)")
+_LOOKED_AT = 20  # rows
 _READERS = {".csv": "csv", **dict.fromkeys(PARQUET, "parquet"), **dict.fromkeys(FEATHER, "feather")}
 
 
@@ -35,9 +36,8 @@ def without_nested(frame: pd.DataFrame, origin: str, notes: Notes) -> pd.DataFra
     only_named = bool(nested) and all(_NAMES.fullmatch(name) for name in rest)
     if only_named:
         _refuse_sequences(frame, nested, rest, origin)
-    timed = [
-        name for name in nested if HINT.search(name) and frame[name].map(lambda cell: isinstance(cell, dict)).all()
-    ]
+    mapped = [name for name in nested if frame[name].map(lambda cell: isinstance(cell, dict)).all()]
+    timed = [name for name in mapped if _TIMES.fullmatch(name)]
     if timed or only_named:
         raise DataError(
             f"{origin}: what tells something stands in lists or mappings ({listed(timed or nested)}). Expected a column for each "
@@ -58,11 +58,13 @@ def _refuse_sequences(frame: pd.DataFrame, nested: Sequence[str], rest: Sequence
     if not together:
         return
     starts = [name for name in rest if name == _START]
+    worded = any(isinstance(cell, str) for name in together for cells in frame[name].head(_LOOKED_AT) for cell in cells)
     name = next(name for name in ("sequence", "sequence_number", "_sequence") if name not in frame.columns)
     raise DataError(
         f"{origin}: each row is a sequence, its steps are the lists in {listed(together)}. Expected a row for each step. "
         f"Turn it: {reading(origin)}{f'.drop(columns={starts})' if starts else ''}.rename_axis({name!r}).reset_index()"
         f".explode({together}).dropna(subset={together[0]!r}).to_csv('long.csv', index=False), then draft for long.csv"
+        + ("" if worded else f" with --series {name}")
         + (f" (a step has no time then; one is {_START} and its number of steps)" if starts else ""),
         code="series_in_rows",
     )
@@ -71,7 +73,7 @@ def _refuse_sequences(frame: pd.DataFrame, nested: Sequence[str], rest: Sequence
 def reading(origin: str) -> str:
     """An expression that gives the frame of a single file; of what pandas does not read so, `frame`."""
     path = Path(origin)
-    ending = next((each.lower() for each in path.suffixes[::-1] if each.lower() not in _PACKED), "")
+    ending = next((each.lower() for each in path.suffixes[::-1] if each.lower() not in PACKED), "")
     if not path.is_file():
         return "frame"
     if ending in JSON_LINES:

@@ -88,11 +88,14 @@ def _holds_sentences(path: Path) -> bool:
 
 
 def _encoding(path: Path) -> str:
-    try:
-        path.read_bytes().decode()
-    except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8"
+    data = path.read_bytes()
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return "latin-1"
 
 
 def _lines(path: Path) -> int:

@@ -12,7 +12,7 @@ from seq2seq_kit.recipe.time_fields import ISO_WEEK, QUARTER
 
 _PARTS = (
     (
-        r"year|(?:iso|mmwr|epi)[-_ ]?year|jahr|yr|yyyy|yy|a\u00f1o|ano|anio|anno|ann\u00e9e|annee|jaar|\u0433\u043e\u0434|\u5e74",
+        r"year|jahr|yr|yyyy|yy|a\u00f1o|ano|anio|anno|ann\u00e9e|annee|jaar|\u0433\u043e\u0434|\u5e74",
         1000,
         2999,
     ),
@@ -21,6 +21,7 @@ _PARTS = (
     (r"hour|stunde|hr|hh|hora|ora|heure|uur|std|hour_?of_?day", 0, 24),
     (r"minute|minutes|min|minuto|mi|mm", 0, 59),
 )
+_YEAR_OF_WEEKS = re.compile(r"(?i)(?:iso|mmwr|epi)[-_ ]?year")
 _OF_YEAR = {
     "day": (r"doy|day_?of_?(the_?)?year|julian(_?day)?|yday|jday", 1, 366),
     "week": (
@@ -63,6 +64,7 @@ _TURNED_BACK = 0.2  # of the steps within a date, at most: where series or days 
 _PERIOD = re.compile(r"(?i)period|interval|slot|mtu|block|trading_?period")
 _PERIODS = (24, 48, 96, 144, 288)  # of a day
 _MOSTLY = 0.9
+_NOON = 120_000  # as a time of day with seconds; durations seldom are so long
 _DAY = 2  # its place among the parts
 _DAYS = (28, 31)
 
@@ -79,6 +81,8 @@ def find_parts(frame: pd.DataFrame) -> tuple[list[str], str | None]:
         if name is None:
             break
         found.append(name)
+    of_weeks = [name for name in map(str, frame.columns) if not found and _YEAR_OF_WEEKS.fullmatch(name)]
+    found = found or of_weeks[:1]
     if len(found) != 1:
         return found, None
     for name in map(str, frame.columns):
@@ -166,9 +170,12 @@ def find_minutes(frame: pd.DataFrame, taken: str) -> tuple[str, str] | None:
         column = frame[name]
         if name == taken or not _OF_DAY.fullmatch(name.strip("<> ")) or not pd.api.types.is_integer_dtype(column):
             continue
-        for form, digits, least in (("%H%M", 4, 100), ("%H%M%S", 6, 2359)):
+        for form, digits, least in (("%H%M", 4, 100), ("%H%M%S", 6, _NOON)):
             cells = column.astype("str").str.zfill(digits)
-            if column.max() > least and pd.to_datetime(cells, format=form, errors="coerce").notna().all():
+            read = pd.to_datetime(cells, format=form, errors="coerce")
+            if column.max() <= least or read.isna().any():
+                continue
+            if form == "%H%M" or tells_the_time(frame[taken], read.dt.strftime("%H:%M:%S"), name):
                 return name, form
     return None
 
@@ -288,9 +295,3 @@ def unread_times(frame: pd.DataFrame) -> str | None:
         if cells.str.fullmatch(_ALMOST).mean() > _MOSTLY and (_CALLED.search(name) or cells.is_unique):
             return name
     return None
-
-
-def dates_alone(column: pd.Series) -> bool:
-    """Whether times have no time of day, and stand more than once each."""
-    cells = column.dropna().astype("str")
-    return not cells.str.contains(r"\d{1,2}:\d{2}").any() and cells.nunique() < len(cells)

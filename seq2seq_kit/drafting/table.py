@@ -22,7 +22,9 @@ from seq2seq_kit.drafting.wide import refuse_series_in_rows
 from seq2seq_kit.errors import DataError
 
 _MOST_DOUBLES = 0.02
-_HELD = re.compile(r"(?i)balance|saldo|kontostand|solde|guthaben")
+_HELD = re.compile(
+    r"(?i)(?:(?:account|closing|running|available|current|new|end|konto)[\W_]*)?(?:balance|saldo|kontostand|solde|guthaben)(?:[\W_].*)?"
+)
 _SUMMED = r"(?i)sales|sold|qty|quantity|amount|units|count|orders|revenue|umsatz|menge|ventas|ventes"
 
 
@@ -188,7 +190,7 @@ def _can_be_summed(frame: pd.DataFrame, taken: list[str]) -> bool:
 
 def _levels(frame: pd.DataFrame, taken: list[str]) -> list[str]:
     """Columns of what an account holds, which no sum over its rows tells."""
-    return [name for name in map(str, frame.columns) if name not in taken and _HELD.search(name)]
+    return [name for name in map(str, frame.columns) if name not in taken and _HELD.fullmatch(name)]
 
 
 def _tell(

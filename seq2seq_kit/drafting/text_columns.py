@@ -33,11 +33,6 @@ def texts_of(frame: pd.DataFrame) -> list[str]:
     return found
 
 
-def _number_the_rows(column: pd.Series) -> bool:
-    """Whether texts only number the rows, as "00001" does."""
-    return column.is_unique and bool(column.dropna().astype("str").str.fullmatch(r"\d+").all())
-
-
 def holds_numbers(frame: pd.DataFrame) -> bool:
     whole = [name for name in frame.columns if pd.api.types.is_integer_dtype(frame[name])]
     if sum(frame[name].nunique() > 2 for name in whole) >= _MANY_NUMBERS:  # those of 0 and 1 are labels
@@ -117,14 +112,20 @@ def token_columns(frame: pd.DataFrame, target: list[str]) -> tuple[str, str, str
     tokens = [name for name in texts_of(frame) if _TOKENS.fullmatch(name) and _are_words(frame[name])]
     labels = [str(name) for name in frame.columns if str(name) not in tokens and _are_tags(frame[name], str(name))]
     labels = [name for name in labels if name in target] if target else labels
-    if not tokens or not labels:
+    if not tokens or not labels or frame[tokens[0]].is_unique:
         return None
     for group in (str(name) for name in frame.columns if str(name) not in (*labels, *tokens)):
         if in_blocks(frame[group]):
             own = [name for name in labels if (frame.groupby(group)[name].nunique() > 1).mean() > _VARY]
-            if own:
+            numbers = [str(name) for name in frame.select_dtypes("number").columns if str(name) not in (*labels, group)]
+            if own and all(_counts_rows(frame[name], frame[group]) for name in numbers) and not is_time(frame[group]):
                 return group, tokens[0], own[-1]
     return None
+
+
+def _counts_rows(column: pd.Series, groups: pd.Series) -> bool:
+    """Whether numbers count the rows, or those of each group."""
+    return bool((column.diff().iloc[1:] == 1).all() or (column.groupby(groups).diff().dropna() == 1).all())
 
 
 def filled_once(frame: pd.DataFrame, target: list[str]) -> str | None:

@@ -46,9 +46,11 @@ def task_of_texts(source: Source, target: list[str]) -> str | None:
     if not texts or holds_numbers(source.frame):
         return None
     if named := filled_once(source.frame, target):
+        found = "frame" if "format" in source.keys else reading(source.origin)
+        read = "" if found == "frame" else f"frame = {found}; "
         raise DataError(
             f"{source.origin}: {named} names a sequence in its first row and is empty in the others. Expected its name in each "
-            f"row. Fill it: frame = {reading(source.origin)}; frame[{named!r}] = frame[{named!r}].ffill(); "
+            f"row. Fill it: {read}frame[{named!r}] = frame[{named!r}].ffill(); "
             "frame.to_csv('filled.csv', index=False), then draft for filled.csv",
             code="missing_series_name",
         )
@@ -60,9 +62,10 @@ def task_of_texts(source: Source, target: list[str]) -> str | None:
     timed = [name for name in texts if is_time(source.frame[name])]
     if timed and not (len(texts) == _PAIR == source.frame.shape[1] and tell_same_days(source.frame, texts)):
         return None
-    if (
-        unread_times(source.frame[texts]) and len(texts) < source.frame.shape[1]
-    ):  # numbers beside times that cannot be read
+    unread = unread_times(source.frame[texts])
+    # Numbers beside times that cannot be read.
+    free = [name for name in texts if name != unread and not is_label(source.frame[name])]
+    if unread and not free and len(texts) < source.frame.shape[1]:
         return None
     labels = [name for name in texts if is_label(source.frame[name])]
     if len(texts) == 2 and not labels:

@@ -56,7 +56,8 @@ def test_a_week_53_or_a_name_tells_whose_weeks_they_are() -> None:
     assert kind_of_weeks(pd.Series(["2015-W52", "2015-W53"]), "week") == "iso_week"
     assert kind_of_weeks(pd.Series(["2014-W01"]), "week") == "iso_week"
     assert kind_of_weeks(pd.Series(["2014-W01"]), "MMWR week") == "mmwr_week"
-    assert kind_of_weeks(pd.Series(["2015-W53"]), "epiweek") == "iso_week"
+    assert kind_of_weeks(pd.Series(["2015-W53"]), "MMWR week") == "iso_week"
+    assert kind_of_weeks(pd.Series(["2014-W01"]), "epiweek") == "iso_week"
     assert kind_of_weeks(pd.Series(["2014-W53", "2015-W53"]), "week") is None
 
 

@@ -81,16 +81,22 @@ def test_a_sequence_in_each_row_is_turned_by_the_line_that_is_told(
     assert caught.value.code == "series_in_rows"
     turn, name = re.findall(r"Turn it: (.*?\.to_csv\('(\w+\.csv)', index=False\))", str(caught.value))[0]
     eval(turn, {"pandas": pd})
-    draft: Any = draft_recipe(name).recipe
+    options = re.search(r"long\.csv with --series (\w+)", str(caught.value))
+    draft: Any = draft_recipe(name, series=options[1] if options else None).recipe
     assert draft["task"] == ("tag" if kind == "tokens" else "forecast")
+    assert draft["data"].get("series") == {"tokens": "sequence", "values": "sequence", "nested": None}[kind]
     assert len(pd.read_csv(name)) == {"tokens": 180, "values": 600, "nested": 300}[kind]
 
 
-@pytest.mark.parametrize("kind", ["two lists of a sensor", "lists beside texts", "one label each"])
+@pytest.mark.parametrize(
+    "kind", ["two lists of a sensor", "lists beside texts", "one label each", "a mood in mappings"]
+)
 def test_lists_beside_what_can_be_drafted_are_left_out(kind: str) -> None:
     rows = range(300)
     load = [float(np.sin(n * np.pi / 12)) for n in rows]
+    mood = [{"good": n, "bad": 1} for n in rows]
     frame = {
+        "a mood in mappings": pd.DataFrame({"load": load, "sentiment": mood, "last_update": mood}),
         "two lists of a sensor": pd.DataFrame({"load": load, "lat_lon": [[1.0, 2.0]] * 300, "range": [[1, 2]] * 300}),
         "lists beside texts": pd.DataFrame(
             {"text": [f"some text {n % 90}" for n in rows], "label": ["a", "b", "a"] * 100, "errors": [[1, 2]] * 300}

@@ -44,6 +44,21 @@ def test_rows_that_are_commented_out_stay_so(tmp_path: Path) -> None:
     assert any("12 lines begin with '#'" in said for said in draft.decisions)
 
 
+@pytest.mark.parametrize("mark", ["# 2024-01-03 02:00,9999", "#EOF,400", "#broken,1"])
+def test_a_remark_with_as_many_cells_as_a_row_is_none(mark: str, tmp_path: Path) -> None:
+    rows = [f"{at:%Y-%m-%d %H:%M},{value}" for at, value in zip(HOURS, daily(), strict=True)]
+    (tmp_path / "t.csv").write_text("\n".join(["time,load", *rows[:200], mark, *rows[200:]]), encoding="utf-8")
+    data: Any = draft_recipe(tmp_path / "t.csv").recipe["data"]
+    assert (data["every"], data["format"]["comment"]) == ("1h", "#")
+
+
+def test_many_remarks_among_many_rows_are_looked_at_once(tmp_path: Path) -> None:
+    """Each remark was looked up among all rows: 38 s for these."""
+    rows = [f"#{n} remark,{n}\n{n},{n % 24}" for n in range(20_000)]
+    (tmp_path / "t.csv").write_text("\n".join(["id,load", *rows]), encoding="utf-8")
+    assert len(draft_recipe(tmp_path / "t.csv").decisions) > 3
+
+
 @pytest.mark.parametrize("word", ["-999.99", "-99.99", "-9999.99", "1e20", "9.96921e+36", "-1.00E+31"])
 def test_what_stands_for_missing_values_in_exports_is_no_number(word: str, tmp_path: Path) -> None:
     cells = [str(value) for value in daily()]
@@ -83,6 +98,38 @@ def test_dates_and_times_of_day_as_numbers_are_one_clock(tmp_path: Path) -> None
     data: Any = draft_recipe(tmp_path / "stooq.txt").recipe["data"]
     assert (data["time"], data["time_format"], data["every"]) == (["<DATE>", "<TIME>"], "%Y%m%d %H%M%S", "1h")
     assert "series" not in data
+
+
+@pytest.mark.parametrize("kind", ["race", "lap"])
+def test_durations_as_numbers_are_measured(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    if kind == "race":
+        times = 10_000 * rng.integers(1, 5, 400) + 100 * rng.integers(0, 60, 400) + rng.integers(0, 60, 400)
+    else:
+        times = 10_000 + 100 * (np.arange(400) % 24) + np.arange(400) % 60
+    days = pd.date_range("2024-01-01", periods=400 if kind == "lap" else 200)
+    frame = pd.DataFrame({"date": days if kind == "lap" else days.repeat(2), "time": times, "runner": ["a", "b"] * 200})
+    frame = frame.drop(columns="runner") if kind == "lap" else frame
+    data: Any = draft_recipe(frame).recipe["data"]
+    assert (data["time"], data["targets"]) == ("date", ["time"])
+
+
+def test_the_year_of_a_date_goes_before_that_of_its_week() -> None:
+    days = pd.date_range("2022-01-01", periods=400)
+    week = days.isocalendar()
+    frame = pd.DataFrame(
+        {"iso_year": week["year"].to_numpy(int), "iso_week": week["week"].to_numpy(int), "year": days.year}
+    )
+    frame = frame.assign(month=days.month, day=days.day, sales=daily(400))
+    data: Any = draft_recipe(frame).recipe["data"]
+    assert (data["time"], data["every"]) == (["year", "month", "day"], "1d")
+
+
+@pytest.mark.parametrize("name", ["sales_new_balance_shoes", "ventes_soldes", "energy_balanced"])
+def test_words_that_hold_balance_are_no_balances(name: str) -> None:
+    frame = pd.DataFrame({"date": pd.date_range("2024-01-01", periods=200).repeat(3), name: daily(600), "qty": 1})
+    data: Any = draft_recipe(frame, target=name).recipe["data"]
+    assert data["duplicates"] == "sum"
 
 
 def test_numbers_beside_times_that_cannot_be_read_are_no_table_of_texts() -> None:
@@ -128,7 +175,10 @@ def test_too_few_rows_are_told_with_what_was_seen() -> None:
     assert caught.value.code == "too_few_rows"
 
 
-@pytest.mark.parametrize(("last", "told"), [("2024-01-20 23:00,70", True), ("Total,9000", False), (",9000", False)])
+@pytest.mark.parametrize(
+    ("last", "told"),
+    [("2024-01-20 23:00,70", True), ("Total,9000", False), (",9000", False), ("Total 2024,9000", False)],
+)
 def test_a_row_that_is_left_out_as_a_footer_is_told(last: str, told: bool, tmp_path: Path) -> None:
     lines = [f"{at:%Y-%m-%d %H:%M},{value}" for at, value in zip(HOURS[:-1], daily(), strict=False)]
     (tmp_path / "t.csv").write_text("\n".join(["time,load", *lines, last, ""]), encoding="utf-8")
@@ -148,3 +198,7 @@ def test_another_unit_is_not_stripped_from_numbers(tmp_path: Path) -> None:
     said = cure_of_cells(cells, np.ones(60, dtype=bool), 0, count=60, total=60, form=Format(strip=["GiB"]))
     assert "convert them" in said
     assert "strip" not in said
+    alike = pd.Series([f"{value} gib" for value in daily(60)])
+    assert "convert" not in cure_of_cells(
+        alike, np.ones(60, dtype=bool), 0, count=60, total=60, form=Format(strip=["GiB"])
+    )

@@ -285,6 +285,19 @@ def alike(kind: str) -> tuple[pd.DataFrame, dict[str, Any], str]:
             {"target": "german"},
             "translate",
         )
+    if kind == "transactions":
+        days = [f"2023-{1 + n // 90:02d}-{1 + n // 3 % 28:02d}" for n in rows]
+        tokens = [rng.choice(["a", "b", "c"]) for _ in rows]
+        amounts = [rng.randint(1, 90) for _ in rows]
+        frame = pd.DataFrame({"date": days, "entity": words["weather"], "token": tokens, "amount": amounts})
+        return frame, {"given": ["data.duplicates=sum"]}, "forecast"
+    if kind == "words of topics":
+        made = ["".join(rng.choices("abcdefgh", k=7)) for _ in rows]
+        return pd.DataFrame({"topic": thread["thread"], "word": made, "label": words["weather"]}), {}, "classify"
+    if kind == "seasons":
+        season = [f"{2000 + n % 20}/{(n + 1) % 20:02d}" for n in rows]
+        label = [rng.choice(["good", "bad"]) for _ in rows]
+        return pd.DataFrame({"id": rows, "text": sentence, "season": season, "label": label}), {}, "classify"
     comment = [f"remark {n}" if n % 7 == 0 else None for n in rows]
     topic = [rng.choice(["red", "green"]) for _ in rows]
     return pd.DataFrame({"comment": comment, "text": sentence, "topic": topic, "class": topic[::-1]}), {}, "classify"
@@ -292,7 +305,18 @@ def alike(kind: str) -> tuple[pd.DataFrame, dict[str, Any], str]:
 
 @pytest.mark.parametrize(
     "kind",
-    ["asked for a count", "voltage", "threads of texts", "parts of a corpus", "domains", "lessons", "sparse remarks"],
+    [
+        *(
+            "asked for a count",
+            "voltage",
+            "threads of texts",
+            "parts of a corpus",
+            "domains",
+            "lessons",
+            "sparse remarks",
+        ),
+        *("transactions", "words of topics", "seasons"),
+    ],
 )
 def test_a_table_that_only_looks_like_tokens_is_drafted_as_what_it_is(kind: str) -> None:
     frame, asked, task = alike(kind)

@@ -15,7 +15,7 @@ from seq2seq_kit.errors import DataError
 _PARTITION = re.compile(r"([^/\\=]+)=([^/\\]*)")
 _ABSENT = "__HIVE_DEFAULT_PARTITION__"
 READ = "read"  # of a frame's `attrs`: from which files its rows are
-_PACKED = (".gz", ".zip", ".xz", ".zst", ".bz2")
+PACKED = (".gz", ".zip", ".xz", ".zst", ".bz2")
 _SHOWN = 5
 _ROW = re.compile(r"\brow (\d+)\b")
 
@@ -117,7 +117,7 @@ def _inside(folder: Path, endings: Sequence[str]) -> list[str]:
 def _kind(path: Path, endings: Sequence[str]) -> str | None:
     """The ending that says how a file is read; a packed one counts as what is in it."""
     suffixes = [ending.lower() for ending in path.suffixes]
-    while suffixes and suffixes[-1] in _PACKED:
+    while suffixes and suffixes[-1] in PACKED:
         suffixes.pop()
     return suffixes[-1] if suffixes and suffixes[-1] in endings else None
 
@@ -142,7 +142,7 @@ def joined(
         The frame; `attrs["read"]` tells each file and its number of rows.
 
     Raises:
-        DataError: A file has other columns than the first one.
+        DataError: A file has other columns than the first one, and none may lack some.
     """
     frames = [_with_partitions(read(place.path), place) for place in places]
     if may_lack:

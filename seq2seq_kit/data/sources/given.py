@@ -171,7 +171,10 @@ def _without_index(frame: pd.DataFrame, time: list[str], series: list[str]) -> p
 
 def _with_starts(frame: pd.DataFrame) -> pd.DataFrame:
     periods = [name for name in frame.columns if isinstance(getattr(frame[name], "dtype", None), pd.PeriodDtype)]
-    frame = frame.assign(**{str(name): _period_starts(pd.PeriodIndex(frame[name]), name) for name in periods})
+    if periods:
+        frame = frame.copy(deep=False)
+    for name in periods:
+        frame[name] = _period_starts(pd.PeriodIndex(frame[name]), name)
     if not isinstance(frame.index, pd.PeriodIndex):
         return frame
     return frame.set_axis(_period_starts(frame.index, frame.index.name).rename(frame.index.name))

@@ -27,8 +27,7 @@ class _TwiceError(Exception):
 def read_json_lines(path: Path, *, texts: Sequence[str] = ()) -> pd.DataFrame:
     """The rows of a file of JSON Lines; a key that an object lacks is an empty cell, and empty lines are none.
 
-    A column that holds texts beside numbers is one of texts, as in a CSV file; `NaN` is an empty cell there. Lists and objects
-    stay as they are.
+    A column that holds texts beside numbers is one of texts; `NaN` is an empty cell there. Lists and objects stay as they are.
 
     Args:
         path: Of the file, which may be packed (.gz, .bz2, .xz, .zst, .zip).

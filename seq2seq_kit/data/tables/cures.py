@@ -42,7 +42,7 @@ def cure_of_cells(
     if row == 0 and count == 1 < total and is_unit(texts[0]):
         return "If the row below the names has units, set data.format.first_row: 3 in the recipe, the line of the first values"
     keys, cured = _keys(column, wrong, form)
-    other = [word for word in _words_of(keys.get("strip")) if word not in form.strip]
+    other = [word for word in _words_of(keys.get("strip")) if word.lower() not in map(str.lower, form.strip)]
     if other and (own := _words_of(form.strip)):
         return (
             f"Numbers with {', '.join(other)} are of another unit than those with {', '.join(own)}, which the recipe has: "

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from seq2seq_kit.data.tables.dialect_words import MISSING, is_date, is_number
 
 _MOST_FOOTERS = 20  # beside those that are blank
-_TOTAL = re.compile(
+TOTAL = re.compile(
     r"\W*(grand\s|sub-?)?(total|sum(me)?$|gesamt|zwischensumme|somme|suma$|totaa?l|average|avg|mean$|mittel|durchschnitt|moyenne"
     r"|media$|promedio|\u0438\u0442\u043e\u0433\u043e|\u0432\u0441\u0435\u0433\u043e|\u5408\u8a08)",
     re.IGNORECASE,
@@ -43,4 +43,4 @@ def _is_a_footer(row: Sequence[str], rows: Sequence[Sequence[str]], kinds: Seque
         return True
     first = there[0]
     alone = sum(first in each for each in rows[-1_000:]) == 1
-    return _TOTAL.match(first) is not None and not is_number(first) and alone
+    return TOTAL.match(first) is not None and not is_number(first) and alone

@@ -13,6 +13,7 @@ from seq2seq_kit.data.tables.dialect_words import is_date, is_number
 from seq2seq_kit.errors import DataError
 
 CANDIDATES = ("\t", ";", "|", ",", " ")  # the last one: any run of white space
+_NUMBERED = re.compile(r"#\d[\w.-]*")
 _LONE_MARK = re.compile(r"^\s*#\s+")  # of a comment: no cell of its own
 _LOOKED_AT = 500  # lines by which a separator is told
 
@@ -204,7 +205,8 @@ def _described(lines: Sequence[str], cut: _Cut, quote: str, header_row: int | No
     if cut.header:
         keys["header_row"] = line
     comments = [row for row in rows if row and row[0].lstrip().startswith("#")]
-    comments = [] if _are_names(comments, rows, cut.width) else comments
+    named = _are_names(comments, rows, cut.width)
+    comments = [] if named else comments
     above = cut.rows[: cut.header]
     noted = all(row[0].startswith("#") for row in above)  # nothing that has names, then
     unnamed = header_row == 0 or (
@@ -212,7 +214,7 @@ def _described(lines: Sequence[str], cut: _Cut, quote: str, header_row: int | No
     )
     comments += above if unnamed else []
     if comments or (names[0].startswith("#") and len(names[0]) > 1):
-        rows = [row for row in rows if row not in comments] if comments else rows
+        rows = rows if named else [row for row in rows if not row[0].lstrip().startswith("#")]
         names[0] = names[0].removeprefix("#").lstrip()
         keys["comment"] = "#"
         lines_are = "1 line begins" if len(comments) == 1 else f"{len(comments) or 'the names and no'} lines begin"
@@ -240,15 +242,15 @@ def _described(lines: Sequence[str], cut: _Cut, quote: str, header_row: int | No
 
 
 def _are_names(marked: list[list[str]], rows: list[list[str]], width: int) -> bool:
-    """Whether rows that begin with `#` are rows like others, named so: `#1001` of an order, where other rows are no numbers."""
-    if not marked or any(len(row) != width for row in marked):
+    """Whether rows that begin with `#` are rows like others, called by a number as orders are (`#1001`), where others are not."""
+    if not marked or not all(len(row) == width and _NUMBERED.fullmatch(row[0].strip()) for row in marked):
         return False
-    others = [row for row in rows if row not in marked]
+    others = [row for row in rows if not row[0].lstrip().startswith("#")]
     kinds = kinds_of_columns(others or marked, width)
     if others and not all(is_a_row(row, others, kinds) for row in marked[:_LOOKED_AT]):
         return False
     shapes = {_shape(row[0]) for row in others}
-    return not shapes & {_shape(row[0].lstrip().lstrip("#")) for row in marked}
+    return not shapes & {_shape(row[0].strip().lstrip("#")) for row in marked}
 
 
 def _shape(cell: str) -> str:

@@ -18,7 +18,7 @@ _DATE = re.compile(
 )
 DOCUMENT = "-DOCSTART-"  # of CoNLL-2003: in the first cell of a line that begins a document and is no token
 MISSING = re.compile(
-    r"\W+|_+|#(?!\d)\w+[/!?]*\w*[!?]?|(?i:n\.?/?a\.?|none|null|nil|nan|missing|unknown|undefined|no ?data|not available|empty"
+    r"\W+|_+|#(?!\d{2})\w+[/!?]*\w*[!?]?|(?i:n\.?/?a\.?|none|null|nil|nan|missing|unknown|undefined|no ?data|not available|empty"
     r"|void|k\.? ?a\.?|n\.? ?v\.?|n\.? ?d\.?|n\.? ?b\.?|s\.? ?o\.?|keine angabe|fehlt|inconnu|sin datos)"
 )
 _CURRENCY = "$\u20ac\u00a3\u00a5\u20b9\u20bd\u20a9\u20ba\u20aa\u0e3f\u20ab\u20b4\u20a6\u00a2"

@@ -83,7 +83,7 @@ def read_source(
     with local_files(named, ENDINGS) as places:
         if len(places) == 1 and not places[0].partitions:
             return _read_file(places[0].path, texts, section, form)
-        of_objects = all(set(Path(place.path).suffixes[-2:]) & set(JSON_LINES) for place in places)
+        of_objects = all(set(Path(place.path.lower()).suffixes[-2:]) & set(JSON_LINES) for place in places)
         return joined(places, lambda path: _read_file(path, texts, section, form), texts=texts, may_lack=of_objects)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from seq2seq_kit.data.tables.dialect_footers import TOTAL
 from seq2seq_kit.recipe.format import Format
 
 _OPENERS: dict[str, Callable[[Path, str], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
@@ -81,8 +82,9 @@ def table_bytes(path: Path, form: Format) -> bytes:
 def _tell_of_rows(path: Path, footers: bytes, rows: bytes, form: Format) -> None:
     """Warns where what is left out as a footer looks like the rows above it."""
     mark = form.separator(path.name).encode() if len(form.separator(path.name)) == 1 else b","
-    above = {_shape(line, mark) for line in rows[-_LOOKED_AT:].splitlines()[1:]}
-    alike = [line for line in footers.splitlines() if line.strip() and _shape(line, mark) in above]
+    above = [_shape(line, mark) for line in rows[-_LOOKED_AT:].splitlines()[1:]]
+    lines = [line for line in footers.splitlines() if line.strip() and not TOTAL.match(line.decode(errors="replace"))]
+    alike = [line for line in lines if _shape(line, mark) in above]
     if alike:
         shown = alike[-1].decode(errors="replace").strip()[:60]
         warnings.warn(
@@ -93,10 +95,11 @@ def _tell_of_rows(path: Path, footers: bytes, rows: bytes, form: Format) -> None
         )
 
 
-def _shape(line: bytes, mark: bytes) -> tuple[bytes, int]:
-    """What the first cell is made of, and how many cells there are."""
-    first = line.split(mark, 1)[0].strip(b"\"' \r")
-    return re.sub(rb"\d+", b"0", re.sub(rb"[A-Za-z]+", b"a", first)), len(line.split(mark))
+def _shape(line: bytes, mark: bytes) -> tuple[bytes, list[bool]]:
+    """What the first cell is made of, and which cells hold something."""
+    cells = line.split(mark)
+    first = cells[0].strip(b"\"' \r")
+    return re.sub(rb"\d+", b"0", re.sub(rb"[A-Za-z]+", b"a", first)), [bool(cell.strip()) for cell in cells]
 
 
 def _line(data: bytes, number: int) -> int:

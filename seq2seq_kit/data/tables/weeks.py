@@ -8,7 +8,7 @@ from seq2seq_kit.recipe.time_fields import ISO_WEEK, MMWR_WEEK
 
 _WEEK = r"\s*(\d{4})(?:[- ]?[WwKk][Ww]?\s?| |(?=\d{2}\s*$))(\d{1,2})(?:-?([1-7]))?\s*"
 _WEEK_AND_YEAR = r"\s*(?:[Kk]?[Ww]|[Ww][Kk])[-. ]?(\d{1,2})[-/. ]+(\d{4})\s*"
-_OF_CDC = re.compile(r"(?i)mmwr|epi[-_ ]?w|epidemiolog")
+_OF_CDC = re.compile(r"(?i)mmwr")  # an epidemiological week is one of ISO 8601 in Europe
 _DAYS = 7
 _FIRST, _LAST = 1700, 2200  # years that a timestamp can hold, with room
 
