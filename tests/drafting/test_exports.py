@@ -133,14 +133,25 @@ def test_words_that_hold_balance_are_no_balances(name: str) -> None:
 
 
 def test_numbers_beside_times_that_cannot_be_read_are_no_table_of_texts() -> None:
-    days = pd.date_range("2020-01-01", periods=60, tz="Europe/Berlin")
-    dates = [f"{day:%a %b %d %Y %H:%M:%S} GMT+0100 (Central European Standard Time)" for day in [*days, *days]]
+    days = pd.date_range("2020-01-01", periods=60)
+    dates = [f"{day:%A}, the {day:%d} of {day:%B}, {day:%Y} at noon" for day in [*days, *days]]
     frame = pd.DataFrame(
         {"Repository": ["a/b"] * 60 + ["c/d"] * 60, "Date": dates, "Stars": [*range(60), *range(7, 127, 2)]}
     )
     draft = draft_recipe(frame)
     assert (draft.recipe["task"], draft.recipe["data"]["targets"]) == ("forecast", ["Stars"])  # type: ignore[index]
     assert any("cannot be read" in said for said in draft.decisions)
+
+
+def test_dates_of_javascript_are_times(tmp_path: Path) -> None:
+    """As of star-history.com: of a clock with summer time, its name behind."""
+    days = pd.date_range("2020-01-01", periods=300, tz="Europe/Berlin")
+    names = {"CET": "Central European Standard Time", "CEST": "Central European Summer Time"}
+    dates = [f"{day:%a %b %d %Y %H:%M:%S} GMT{day:%z} ({names[day.tzname()]})" for day in days]
+    pd.DataFrame({"Repository": "a/b", "Date": dates, "Stars": daily(300)}).to_csv(tmp_path / "stars.csv", index=False)
+    data: Any = draft_recipe(tmp_path / "stars.csv").recipe["data"]
+    assert (data["time"], data["time_zone"], data["every"]) == ("Date", "Europe/Berlin", "1d")
+    assert data["targets"] == ["Stars"]
 
 
 @pytest.mark.parametrize("place", ["column", "index", "index without a name"])

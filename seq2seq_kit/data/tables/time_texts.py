@@ -13,7 +13,9 @@ _SPAN = re.compile(
 )
 _OF_DAY = re.compile(r"(?P<first>(?:.*\s)?(?P<begin>\d{1,2}:\d{2}))\s*-\s*(?P<end>\d{1,2}:\d{2})")
 _WORD_AND_OFFSET = re.compile(
-    r"(?<=\d)\s*\(?(?:UTC|GMT)\s*(?:(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?)?\)?\s*$", re.IGNORECASE
+    r"(?<=\d)\s*\(?(?:UTC|GMT)\s*(?:(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?)?\)?"
+    r"(?:\s*\([^()\d]+\))?\s*$",  # JavaScript's dates have the zone's name behind
+    re.IGNORECASE,
 )
 # The words of a clock that is set in summer, and how far it is from UTC in winter; by summer an hour more.
 _CLOCKS = {
