@@ -147,7 +147,7 @@ def test_dates_of_javascript_are_times(tmp_path: Path) -> None:
     """As of star-history.com: of a clock with summer time, its name behind."""
     days = pd.date_range("2020-01-01", periods=300, tz="Europe/Berlin")
     names = {"CET": "Central European Standard Time", "CEST": "Central European Summer Time"}
-    dates = [f"{day:%a %b %d %Y %H:%M:%S} GMT{day:%z} ({names[day.tzname()]})" for day in days]
+    dates = [f"{day:%a %b %d %Y %H:%M:%S} GMT{day:%z} ({names[str(day.tzname())]})" for day in days]
     pd.DataFrame({"Repository": "a/b", "Date": dates, "Stars": daily(300)}).to_csv(tmp_path / "stars.csv", index=False)
     data: Any = draft_recipe(tmp_path / "stars.csv").recipe["data"]
     assert (data["time"], data["time_zone"], data["every"]) == ("Date", "Europe/Berlin", "1d")
