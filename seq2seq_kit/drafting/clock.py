@@ -20,17 +20,17 @@ from seq2seq_kit.data.tables.weeks import kind_of_weeks, read_weeks
 from seq2seq_kit.drafting.counted import HINT, TOLD, kind_of_numbers
 from seq2seq_kit.drafting.notes import listed
 from seq2seq_kit.drafting.parts import (
+    dates_alone,
     find_hours,
     find_minutes,
     find_parts,
     of_months,
     of_short_years,
-    own_form,
     refuse_periods,
     tells_the_time,
-    unread_times,
 )
-from seq2seq_kit.drafting.zones import dates_alone, zone_of_changes, zone_of_offsets, zone_of_word
+from seq2seq_kit.drafting.unread import own_form, unread_times
+from seq2seq_kit.drafting.zones import zone_of_changes, zone_of_offsets, zone_of_word
 from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.time_fields import EPOCHS, EXCEL_DAYS, ISO_WEEK
 
@@ -124,7 +124,8 @@ def find_clock(frame: pd.DataFrame, origin: str, given: Mapping[str, object] | N
             named = len(hours) > 1 or kinds[chosen] == "%Y%m%d"
             form = f"{form} %H{' %M' * (len(hours) > 1)}" if form and named else None
         elif minutes := find_minutes(frame, chosen):
-            hours, form = [minutes[0]], f"{_form_of_dates(frame[chosen], kinds[chosen], chosen, origin)} {minutes[1]}"
+            of_minutes, written = minutes
+            hours, form = [of_minutes], f"{_form_of_dates(frame[chosen], kinds[chosen], chosen, origin)} {written}"
         else:
             if "series" not in (given or {}):
                 refuse_periods(frame, chosen, origin)

@@ -1,4 +1,4 @@
-"""A clock in several columns of numbers (year, month, day, hour), and texts that only look like times."""
+"""A clock in several columns: year, month, day, hour; or dates and times of day."""
 
 import re
 
@@ -11,11 +11,7 @@ from seq2seq_kit.errors import DataError
 from seq2seq_kit.recipe.time_fields import ISO_WEEK, QUARTER
 
 _PARTS = (
-    (
-        r"year|jahr|yr|yyyy|yy|a\u00f1o|ano|anio|anno|ann\u00e9e|annee|jaar|\u0433\u043e\u0434|\u5e74",
-        1000,
-        2999,
-    ),
+    (r"year|jahr|yr|yyyy|yy|a\u00f1o|ano|anio|anno|ann\u00e9e|annee|jaar|\u0433\u043e\u0434|\u5e74", 1000, 2999),
     (r"month|monat|mo|mon|mm|mes|m\u00eas|mese|mois|maand|\u043c\u0435\u0441\u044f\u0446|\u6708", 1, 12),
     (r"day|tag|dd|dy|dia|d\u00eda|giorno|jour|dag|day[_ ]?of[_ ]?month|dom|\u0434\u0435\u043d\u044c|\u65e5", 1, 31),
     (r"hour|stunde|hr|hh|hora|ora|heure|uur|std|hour_?of_?day", 0, 24),
@@ -32,30 +28,6 @@ _OF_YEAR = {
     ),
     "quarter": (r"q|qtr|quarter|quartal|trimestre|trim", 1, 4),
 }
-_MONTH = (
-    "jan|feb|f\u00e9v|fev|m\u00e4r|mar|apr|avr|abr|mai|may|mag|maj|jun|juin|giu|jul|juil|lug|aug|ao\u00fb|ago|sep|set|okt|oct|out|ott"
-    "|nov|dez|dec|d\u00e9c|dic"
-)
-_NUMBERS = r"\D*\d{1,4}(?:\D{1,3}\d{1,4}){1,12}\D*"
-_ALMOST = rf"(?i).*\b(?:(?:{_MONTH})\w*|kw|week|woche|wk|semaine|semana|q[1-4]|fy\d*)\b.*\d.*|{_NUMBERS}"
-_CALLED = re.compile(
-    r"aika|p\u00e4iv|\u65e5\u671f|\u65f6\u95f4|\u6642\u9593|\ub0a0\uc9dc|\u0434\u0430\u0442\u0430|date|time|datum|zeit|fecha|hora|jour|\bdata\b|\btag\b|month|mon[ae]t|mois|\bmes\b|week|woche|quarter|quartal|period|fiscal|year|jahr|ann[e\u00e9]e|season",
-    re.I,
-)
-_OF_DATES = re.compile(r"date|datum|fecha|timestamp|datetime|decimal_?year|^(ts|year|month|period)$", re.I)
-_OWN_FORMS = (
-    "%YM%m",
-    "%Y-M%m",
-    "%m.%Y",
-    "%Y-%d-%m",
-    "%Y-%m-%d %H:%M:%S:%f",
-    "%d/%b/%Y:%H:%M:%S %z",
-    "%d.%m.%Y %H.%M",
-    "%d.%m.%Y %H.%M.%S",
-    "%d/%m/%Y %H.%M",
-    "%Y-%m-%d %H:%M:%S %Z",
-    "%Y-%m-%d %H:%M %Z",
-)
 _OF_DAY = re.compile(r"(?i)(?:time|hh:?mm|hour|uhrzeit|zeit|hora|heure|h|time[_ ]?of[_ ]?day)")
 _NAMES_HOURS = re.compile(r"(?i)(?<![^\W_])(?:hours?|stunde|heure|hora|hr|he|hour_?(?:end|begin)\w*)(?![^\W_])")
 _HOURS = 24
@@ -262,36 +234,12 @@ def of_short_years(column: pd.Series) -> str | None:
     return f"%y{sign}%m{sign}%d{timed[8:]}"
 
 
-def own_form(column: pd.Series) -> str | None:
-    """The format of texts that only one reads, day and month told apart by a number above 12; None for others."""
-    cells = column.astype("str").str.strip()
-    if pd.api.types.is_numeric_dtype(column) or column.isna().any():
-        return None
-    for form in _OWN_FORMS:
-        if pd.to_datetime(cells, format=form, errors="coerce").notna().all():
-            turned = form.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
-            sure = "%d" not in form or "%b" in form or form.startswith("%Y-%m")
-            settled = sure or pd.to_datetime(cells, format=turned, errors="coerce").isna().any()
-            return form if settled else None
-    return None
-
-
 def are_years(column: pd.Series, name: str) -> bool:
     """Whether a column is one of years, by its name and its numbers."""
     return _is_part(column, name, *_PARTS[0])
 
 
-def unread_times(frame: pd.DataFrame) -> str | None:
-    """A column that is called like one of times, or holds names of months, and is not read as such; None without one."""
-    for name in map(str, frame.columns):
-        column = frame[name].dropna()
-        if not len(column):
-            continue
-        if pd.api.types.is_numeric_dtype(column):
-            if _OF_DATES.search(name) and column.is_monotonic_increasing and column.iloc[0] < column.iloc[-1]:
-                return name
-            continue
-        cells = column.head(200).astype("str")
-        if cells.str.fullmatch(_ALMOST).mean() > _MOSTLY and (_CALLED.search(name) or cells.is_unique):
-            return name
-    return None
+def dates_alone(column: pd.Series) -> bool:
+    """Whether times have no time of day, and stand more than once each."""
+    cells = column.dropna().astype("str")
+    return not cells.str.contains(r"\d{1,2}:\d{2}").any() and cells.nunique() < len(cells)

@@ -14,15 +14,15 @@ from seq2seq_kit.data.tables.written import is_text
 from seq2seq_kit.drafting.clock import Clock, find_clock
 from seq2seq_kit.drafting.grouping import codes_of, find_series
 from seq2seq_kit.drafting.notes import Notes, listed
-from seq2seq_kit.drafting.parts import unread_times
 from seq2seq_kit.drafting.roles import Roles, find_roles
 from seq2seq_kit.drafting.source import Source, as_written
 from seq2seq_kit.drafting.steps import Step, find_step
+from seq2seq_kit.drafting.unread import unread_times
 from seq2seq_kit.drafting.wide import refuse_series_in_rows
 from seq2seq_kit.errors import DataError
 
 _MOST_DOUBLES = 0.02
-_HELD = re.compile(
+_BALANCE = re.compile(
     r"(?i)(?:(?:account|closing|running|available|current|new|end|konto)[\W_]*)?(?:balance|saldo|kontostand|solde|guthaben)(?:[\W_].*)?"
 )
 _SUMMED = r"(?i)sales|sold|qty|quantity|amount|units|count|orders|revenue|umsatz|menge|ventas|ventes"
@@ -164,7 +164,7 @@ def inspect(
         order = order[~same]
         settled = "duplicates" in (given or {}) or _can_be_summed(frame, taken)
         if doubles > _MOST_DOUBLES * len(frame) and differ > doubles / 2 and not settled:
-            ways = "last, mean, first or sum" if _levels(frame, taken) else "sum, mean, first or last"
+            ways = "last, mean, first or sum" if _balances(frame, taken) else "sum, mean, first or last"
             raise DataError(
                 f"{origin}: {doubles:,} of {len(frame):,} rows repeat the time of another one, and no column tells series apart. "
                 f"Name the column that does (--series COLUMN), or say what becomes of such rows (--set data.duplicates={ways}), "
@@ -185,12 +185,12 @@ def _is_measured(column: pd.Series) -> bool:
 
 
 def _can_be_summed(frame: pd.DataFrame, taken: list[str]) -> bool:
-    return not _levels(frame, taken) and bool(frame.drop(columns=taken).columns.str.contains(_SUMMED).any())
+    return not _balances(frame, taken) and bool(frame.drop(columns=taken).columns.str.contains(_SUMMED).any())
 
 
-def _levels(frame: pd.DataFrame, taken: list[str]) -> list[str]:
+def _balances(frame: pd.DataFrame, taken: list[str]) -> list[str]:
     """Columns of what an account holds, which no sum over its rows tells."""
-    return [name for name in map(str, frame.columns) if name not in taken and _HELD.fullmatch(name)]
+    return [name for name in map(str, frame.columns) if name not in taken and _BALANCE.fullmatch(name)]
 
 
 def _tell(

@@ -19,7 +19,7 @@ _TAGS = re.compile(
 )
 _PARTS_OF_NAMES = r"O|[BIESLU]-.+"
 _VARY = 0.2  # share of sequences in which labels change, at least
-_PAIR = 2  # texts of a translation
+PAIR = 2  # texts of a translation
 
 
 def texts_of(frame: pd.DataFrame) -> list[str]:
@@ -52,7 +52,7 @@ def is_time(column: pd.Series) -> bool:
     )
 
 
-def without_sources(frame: pd.DataFrame, texts: list[str], target: list[str], least: int = _PAIR) -> list[str]:
+def without_sources(frame: pd.DataFrame, texts: list[str], target: list[str], least: int = PAIR) -> list[str]:
     """The columns of texts without those that number the rows or say where each is from, as in the sentence pairs of Tatoeba."""
     others = [name for name in texts if name in target or not _tells_rows(frame[name].dropna().astype("str"))]
     return others if len(others) >= least else texts

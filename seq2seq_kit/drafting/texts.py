@@ -10,10 +10,10 @@ import pandas as pd
 from seq2seq_kit.data.sequences.labels import alike
 from seq2seq_kit.drafting.nested import reading
 from seq2seq_kit.drafting.notes import Notes, listed
-from seq2seq_kit.drafting.parts import unread_times
 from seq2seq_kit.drafting.source import Source, as_written
 from seq2seq_kit.drafting.targets import told_amounts
 from seq2seq_kit.drafting.text_columns import (
+    PAIR,
     are_truths,
     filled_once,
     has_new_words,
@@ -28,13 +28,13 @@ from seq2seq_kit.drafting.text_columns import (
     token_columns,
     without_sources,
 )
+from seq2seq_kit.drafting.unread import unread_times
 from seq2seq_kit.errors import DataError
 
 _MOST_NUMBERED = 20  # labels that are numbers
 _CALLED_A_LABEL = re.compile(
     r"(?i:.*(label|class|target|sentiment|polarity|stars|rating|score|category|spam|toxic|topic).*|y|is_\w+)"
 )
-_PAIR = 2  # texts of a translation
 _ROWS_A_PASS = 200_000  # rows times epochs that two minutes hold
 
 
@@ -60,7 +60,7 @@ def task_of_texts(source: Source, target: list[str]) -> str | None:
         return "classify"
     texts = without_sources(source.frame, texts, target)
     timed = [name for name in texts if is_time(source.frame[name])]
-    if timed and not (len(texts) == _PAIR == source.frame.shape[1] and tell_same_days(source.frame, texts)):
+    if timed and not (len(texts) == PAIR == source.frame.shape[1] and tell_same_days(source.frame, texts)):
         return None
     unread = unread_times(source.frame[texts])
     # Numbers beside times that cannot be read.
@@ -93,9 +93,9 @@ def with_numbers_as_words(source: Source) -> Source:
     frame = source.frame
     whole = [str(name) for name in frame.columns if pd.api.types.is_integer_dtype(frame[name])]
     counts = [name for name in whole if frame[name].is_unique and np.ptp(frame[name].dropna()) + 1 == len(frame)]
-    if len(texts_of(frame)) + len(whole) - len(counts) >= _PAIR:
+    if len(texts_of(frame)) + len(whole) - len(counts) >= PAIR:
         whole = [name for name in whole if name not in counts]  # which count the rows
-    if len(texts_of(frame)) >= _PAIR or not whole:
+    if len(texts_of(frame)) >= PAIR or not whole:
         return source
     return replace(source, frame=frame.assign(**{name: as_written(source, whole)[name] for name in whole}))
 
@@ -184,7 +184,7 @@ def draft_translate(source: Source, target: list[str], notes: Notes) -> dict[str
     for name in (each for each in found if each not in texts):
         notes.say("", f"{name} numbers rows, or names sources or licences, and is left out")
     free = [name for name in texts if not is_label(source.frame[name])]
-    if len(target) > 1 or (not target and len(free) > _PAIR):
+    if len(target) > 1 or (not target and len(free) > PAIR):
         _refuse(source, f"one column to write (--target COLUMN), of {listed(texts)}; the first of the others is read")
     to = target[0] if target else ((free if len(free) > 1 else texts) or [""])[-1]
     others = [name for name in texts if name != to]

@@ -118,9 +118,3 @@ def _skips(zone: str, before: pd.DatetimeIndex, step: pd.Timedelta) -> bool:
 def _has_all(zone: str, parts: list[pd.DatetimeIndex]) -> bool:
     """Whether the clock has each of these times, once."""
     return all(part.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").notna().all() for part in parts)
-
-
-def dates_alone(column: pd.Series) -> bool:
-    """Whether times have no time of day, and stand more than once each."""
-    cells = column.dropna().astype("str")
-    return not cells.str.contains(r"\d{1,2}:\d{2}").any() and cells.nunique() < len(cells)

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.data.tables.cells import refuse_duplicates
 from seq2seq_kit.data.tables.text_bytes import read_bytes
 from seq2seq_kit.errors import DataError
 
@@ -21,7 +21,7 @@ _EXAMPLE = '{"time": "2024-01-31", "sold": 7}'
 
 
 class _TwiceError(Exception):
-    """An object has a key twice."""
+    """An object has a key twice; its keys."""
 
 
 def read_json_lines(path: Path, *, texts: Sequence[str] = ()) -> pd.DataFrame:
@@ -61,7 +61,7 @@ def read_json_lines(path: Path, *, texts: Sequence[str] = ()) -> pd.DataFrame:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise _TwiceError(Counter(name for name, _ in pairs).most_common(1)[0][0])
+        raise _TwiceError(*(name for name, _ in pairs))
     return found
 
 
@@ -74,8 +74,8 @@ def _object(line: str, path: Path, number: int, *, halves: bool) -> dict[str, ob
         if halves:
             json.dumps(found, ensure_ascii=False).encode()
     except _TwiceError as twice:
-        said = f"{path}, line {number}, names the column {twice} more than once; rename or remove one of them"
-        raise DataError(said, code="duplicate_column") from None
+        refuse_duplicates(twice.args, f"{path}, line {number},")
+        raise
     except (ValueError, RecursionError) as error:
         said = f"{error.msg} at letter {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
         raise DataError(

@@ -42,8 +42,8 @@ def cure_of_cells(
     if row == 0 and count == 1 < total and is_unit(texts[0]):
         return "If the row below the names has units, set data.format.first_row: 3 in the recipe, the line of the first values"
     keys, cured = _keys(column, wrong, form)
-    other = [word for word in _words_of(keys.get("strip")) if word.lower() not in map(str.lower, form.strip)]
-    if other and (own := _words_of(form.strip)):
+    other = [word for word in _units_of(keys.get("strip")) if word.lower() not in map(str.lower, form.strip)]
+    if other and (own := _units_of(form.strip)):
         return (
             f"Numbers with {', '.join(other)} are of another unit than those with {', '.join(own)}, which the recipe has: "
             "convert them"
@@ -79,8 +79,8 @@ def cure_of_cells(
     )
 
 
-def _words_of(strip: object) -> list[str]:
-    """The units among what is stripped, signs such as % aside."""
+def _units_of(strip: object) -> list[str]:
+    """The units among what is stripped; signs such as % are none."""
     return [word for word in strip if word.isalpha()] if isinstance(strip, list | tuple) else []
 
 

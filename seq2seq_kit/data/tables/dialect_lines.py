@@ -9,7 +9,7 @@ from typing import Literal
 
 from seq2seq_kit.data.tables.dialect_footers import count_footers
 from seq2seq_kit.data.tables.dialect_names import count_up, is_a_row, kinds_of_columns, names_and_first
-from seq2seq_kit.data.tables.dialect_words import is_date, is_number
+from seq2seq_kit.data.tables.dialect_words import is_date, is_number, shape_of
 from seq2seq_kit.errors import DataError
 
 CANDIDATES = ("\t", ";", "|", ",", " ")  # the last one: any run of white space
@@ -204,7 +204,7 @@ def _described(lines: Sequence[str], cut: _Cut, quote: str, header_row: int | No
     line = next((at for at in range(first, len(lines) + 1) if lines[at - 1].strip()), first)
     if cut.header:
         keys["header_row"] = line
-    comments = [row for row in rows if row and row[0].lstrip().startswith("#")]
+    comments = [row for row in rows if row and _is_marked(row)]
     named = _are_names(comments, rows, cut.width)
     comments = [] if named else comments
     above = cut.rows[: cut.header]
@@ -214,7 +214,7 @@ def _described(lines: Sequence[str], cut: _Cut, quote: str, header_row: int | No
     )
     comments += above if unnamed else []
     if comments or (names[0].startswith("#") and len(names[0]) > 1):
-        rows = rows if named else [row for row in rows if not row[0].lstrip().startswith("#")]
+        rows = rows if named else [row for row in rows if not _is_marked(row)]
         names[0] = names[0].removeprefix("#").lstrip()
         keys["comment"] = "#"
         lines_are = "1 line begins" if len(comments) == 1 else f"{len(comments) or 'the names and no'} lines begin"
@@ -226,7 +226,7 @@ def _described(lines: Sequence[str], cut: _Cut, quote: str, header_row: int | No
         rows, names = [cut.rows[cut.header], *rows], []
     elif cut.header:
         reasons.insert(0, f"line {line} names the columns; what stands above it is about the file")
-    units = sum(not row[0].lstrip().startswith("#") for row in cut.rows[cut.header + 1 : cut.first])
+    units = sum(not _is_marked(row) for row in cut.rows[cut.header + 1 : cut.first])
     if units and names:
         keys["first_row"] = next(at for at in range(ends[cut.first - 1] + 1, len(lines) + 1) if lines[at - 1].strip())
         shown = " ".join(cell.strip() for cell in rows[0] if cell.strip())[:60]
@@ -245,16 +245,16 @@ def _are_names(marked: list[list[str]], rows: list[list[str]], width: int) -> bo
     """Whether rows that begin with `#` are rows like others, called by a number as orders are (`#1001`), where others are not."""
     if not marked or not all(len(row) == width and _NUMBERED.fullmatch(row[0].strip()) for row in marked):
         return False
-    others = [row for row in rows if not row[0].lstrip().startswith("#")]
+    others = [row for row in rows if not _is_marked(row)]
     kinds = kinds_of_columns(others or marked, width)
     if others and not all(is_a_row(row, others, kinds) for row in marked[:_LOOKED_AT]):
         return False
-    shapes = {_shape(row[0]) for row in others}
-    return not shapes & {_shape(row[0].strip().lstrip("#")) for row in marked}
+    shapes = {shape_of(row[0]) for row in others}
+    return not shapes & {shape_of(row[0].strip().lstrip("#")) for row in marked}
 
 
-def _shape(cell: str) -> str:
-    return re.sub(r"\d+", "0", re.sub(r"[^\W\d_]+", "a", cell.strip()))
+def _is_marked(row: list[str]) -> bool:
+    return row[0].lstrip().startswith("#")
 
 
 def _is_spaced(lines: Sequence[str], delimiter: str) -> bool:

@@ -61,6 +61,11 @@ def is_number(text: str) -> bool:
     return CELL.fullmatch(text.strip()) is not None and not is_date(text)
 
 
+def shape_of(cell: str) -> str:
+    """What a cell is made of: runs of digits and of letters count as one each."""
+    return re.sub(r"\d+", "0", re.sub(r"[^\W\d_]+", "a", cell.strip()))
+
+
 def footers_told(column: pd.Series) -> str:
     """What to say of a column of times whose last cells are none, such as a total; empty where that is not so."""
     last = ["" if pd.api.types.is_scalar(cell) and pd.isna(cell) else str(cell) for cell in column.iloc[-_FOOTERS:]]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq_kit.data.tables.dialect_footers import TOTAL
+from seq2seq_kit.data.tables.dialect_words import shape_of
 from seq2seq_kit.recipe.format import Format
 
 _OPENERS: dict[str, Callable[[Path, str], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
@@ -95,11 +96,11 @@ def _tell_of_rows(path: Path, footers: bytes, rows: bytes, form: Format) -> None
         )
 
 
-def _shape(line: bytes, mark: bytes) -> tuple[bytes, list[bool]]:
+def _shape(line: bytes, mark: bytes) -> tuple[str, list[bool]]:
     """What the first cell is made of, and which cells hold something."""
     cells = line.split(mark)
     first = cells[0].strip(b"\"' \r")
-    return re.sub(rb"\d+", b"0", re.sub(rb"[A-Za-z]+", b"a", first)), [bool(cell.strip()) for cell in cells]
+    return shape_of(first.decode(errors="replace")), [bool(cell.strip()) for cell in cells]
 
 
 def _line(data: bytes, number: int) -> int:
