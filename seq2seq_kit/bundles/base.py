@@ -37,8 +37,8 @@ Json = dict[str, Any]
 Arrays = dict[str, np.ndarray]
 _LONGEST_FACT = 500
 _TAKES_ROWS = (  # see `Bundle.__init_subclass__`
-    *("predict", "encode", "reconstruct", "score", "detect", "calibrate", "evaluate", "answer", "export"),
-    *("ignored_columns", "plot", "latent_map", "neighbours", "update", "watch"),
+    *("predict", "encode", "reconstruct", "score", "detect", "calibrate", "evaluate", "answer", "export", "watch"),
+    *("ignored_columns", "plot", "latent_map", "neighbours", "update"),
 )
 
 
@@ -52,6 +52,7 @@ class Bundle(SaysWhatItCannot, ABC):
         verbs: The verbs that it supports, the most usual first.
         what: What it is, for messages: `a forecast`.
         takes_texts: Whether its verbs take a list of texts, too.
+        exported_parts: Graphs of its export that it answers by beside `network`.
         batch_size: Sequences that `forward` computes at once at most; None: its default.
     """
 
@@ -63,6 +64,7 @@ class Bundle(SaysWhatItCannot, ABC):
     what: ClassVar[str]
     batch_size: ClassVar[int | None] = None
     takes_texts: ClassVar[bool] = False
+    exported_parts: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **given: Any) -> None:
         """Every verb of every task takes what `train` takes as rows: they become a frame here, and nowhere else."""
@@ -81,11 +83,8 @@ class Bundle(SaysWhatItCannot, ABC):
         return f"<{type(self).__name__}: {self.what}, {size}{trained}; {', '.join(self.verbs)}>"
 
     def _repr_html_(self) -> str:
-        facts: dict[str, object] = {
-            "what": self.what,
-            "verbs": ", ".join(self.verbs),
-            "parameters": "" if isinstance(self.model, Network) else f"{self.model.count_params():,}",
-        }
+        size = "" if isinstance(self.model, Network) else f"{self.model.count_params():,}"
+        facts: dict[str, object] = {"what": self.what, "verbs": ", ".join(self.verbs), "parameters": size}
         facts["inputs"] = ", ".join(getattr(self.recipe.data, "inputs", []))
         facts |= {key: self.info.get(key) for key in ("run_id", "trained")}
         if last := self.info.get("last_fit"):

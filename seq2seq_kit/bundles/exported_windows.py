@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from seq2seq_kit.bundles.drawn_windows import Rows, drawn_rows
 from seq2seq_kit.bundles.exporting import COMPARED
-from seq2seq_kit.data.tables.categories import category_sizes
 from seq2seq_kit.data.tables.columns import Columns, window_shape
+from seq2seq_kit.data.tables.pieces import cells_of
 from seq2seq_kit.data.windows.batches import Layout
 from seq2seq_kit.data.windows.prepare import prepare_new
 from seq2seq_kit.data.windows.ranges import WindowShape
@@ -25,25 +26,7 @@ if TYPE_CHECKING:
     from seq2seq_kit.exports.units import WindowUnits
 
 _GOLDEN = 3
-_MISSING = 0.1  # of the cells of a column that may have missing ones, where they are drawn
 Arrays = list[np.ndarray]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Windows of the scaled matrix, as `Prepared` cuts them.
-
-    Attributes:
-        past: `(windows, input_steps, columns that are read)`.
-        future: `(windows, output_steps, columns known ahead)`; None where there are none.
-        codes: Row of the scaler for each window.
-        of_data: Whether they are real.
-    """
-
-    past: np.ndarray
-    future: np.ndarray | None
-    codes: np.ndarray
-    of_data: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,58 +58,55 @@ class ExportedWindows:
         """The scaling, as a graph has it.
 
         Raises:
-            ArgumentError: The recipe takes differences, which need rows from before the window.
+            ArgumentError: The recipe takes differences that a graph cannot undo.
         """
         from seq2seq_kit.exports.units import WindowUnits
 
+        self._refuse_differences()
+        return WindowUnits(self.columns, self.bundle.scaler, self.layout, self.shape.target_offset)
+
+    @property
+    def differenced(self) -> list[str]:
+        """Columns of which the recipe takes differences."""
         transforms = self.bundle.scaler.transforms
-        lagged = (
-            []
-            if transforms is None
-            else [name for name, lag in zip(transforms.columns, transforms.lags, strict=True) if lag]
-        )
-        if lagged:
-            raise refused(
-                f"the recipe takes differences of {', '.join(lagged)} (data.transform), which need rows from before the "
-                "window; a graph reads windows alone"
-            )
-        return WindowUnits(self.columns, self.bundle.scaler, self.layout)
+        if transforms is None:
+            return []
+        return [name for name, lag in zip(transforms.columns, transforms.lags, strict=True) if lag]
+
+    def _refuse_differences(self) -> None:
+        """Raises where the rows that a graph reads do not hold what differences are undone by."""
+        lagged = self.differenced
+        ahead = [name for name in lagged if name in self.columns.known_future]
+        why = None
+        if ahead:
+            why = f"{', '.join(ahead)} is known ahead"
+        elif lagged and self.columns.masked:
+            why = "data.missing is mask, and differences are undone from cells that may be missing"
+        elif lagged and self.shape.target_offset < 0:
+            why = "the model tells rows before its window"
+        if why is not None:
+            raise refused(f"the recipe takes differences of {', '.join(lagged)} (data.transform), and {why}")
 
     @cached_property
     def golden(self) -> Rows:
-        return self._drawn(_GOLDEN, np.random.default_rng(0))
+        return drawn_rows(self, _GOLDEN, np.random.default_rng(0))
 
     @cached_property
     def sample(self) -> Rows:
         rng = np.random.default_rng(1)
         if self.frame is None:
-            return self._drawn(COMPARED, rng)
+            return drawn_rows(self, COMPARED, rng)
         data = self.bundle.window_data.model_copy(update={"window_stride": 1})
         prepared = prepare_new(data, self.frame, self.bundle.scaler)
         windows = prepared.windows["test"]
         chosen = np.sort(rng.choice(windows.count, min(COMPARED, windows.count), replace=False))
-        past = prepared.matrix[windows.input_rows(chosen), : self.layout.inputs]
+        rows = windows.input_rows(chosen)
+        past = prepared.matrix[rows, : self.layout.inputs]
+        lost, table = self.units.before, prepared.filled or prepared.table
+        names = [table.columns.index(name) for name in self.columns.past]
+        before = cells_of(table.values, rows[:, :1] - lost + np.arange(lost), names) if lost else None
         ahead = prepared.matrix[windows.target_rows(chosen)][..., self.layout.future] if self.layout.future else None
-        return Rows(past, ahead, prepared.codes[prepared.series_of("test", chosen)], of_data=windows.count > 0)
-
-    def _drawn(self, count: int, rng: np.random.Generator) -> Rows:
-        """Windows around the scaler's statistics."""
-        shape, columns = self.shape, self.columns
-        rows = rng.standard_normal((count, shape.input_steps + shape.output_steps, self.layout.inputs)).astype(
-            np.float32
-        )
-        first = len(columns.past)
-        rows[..., first : columns.flags] = rng.uniform(-1, 1, rows[..., first : columns.flags].shape)
-        if columns.masked:
-            flags = slice(columns.flags, columns.flags + len(columns.inputs))
-            rows[..., flags] = rng.random(rows[..., flags].shape) >= _MISSING
-            rows[..., : len(columns.inputs)] *= rows[..., flags]
-        sizes = category_sizes(self.bundle.scaler.vocabularies, columns.categories)
-        for place, size in enumerate(sizes, start=self.layout.inputs - len(sizes)):
-            rows[..., place] = rng.integers(0, size, (count, 1))
-        codes = rng.integers(0, len(self.bundle.scaler.center), count)
-        past, ahead = np.split(rows, [shape.input_steps], axis=1)
-        return Rows(past, ahead[..., self.layout.future] if self.layout.future else None, codes)
+        return Rows(past, ahead, prepared.codes[prepared.series_of("test", chosen)], windows.count > 0, before)
 
     def scaled(self, rows: Rows) -> Arrays:
         """The network's inputs."""
@@ -142,27 +122,42 @@ class ExportedWindows:
         if own is not None:
             written = own.back(written.astype(np.float64), own.level(rows.past))
         values = self.bundle.scaler.inverse(written, rows.codes, names)
-        return values if transforms is None else transforms.inverse(values, names, _no_rows_before)
+        if transforms is None:
+            return values
+        if rows.before is None:
+            return transforms.inverse(values, names, _no_rows_before)
+        picked = [self.columns.past.index(name) for name in names]
+        first = self.units.before + self.shape.target_offset
+        return transforms.inverse(values, names, _rows_of(self.original(rows)[0][..., picked], first))
 
     def original(self, rows: Rows) -> Arrays:
         """The windows in original units, as the graph reads them."""
         columns = self.columns
-        past = self._numbers(rows.past[..., : len(columns.past)], rows.codes, columns.past)
+        past = self._numbers(rows.past[..., : len(columns.past)], rows.codes, columns.past, rows.before)
         if columns.masked:
             count = len(columns.inputs)
             past[..., :count][rows.past[..., columns.flags : columns.flags + count] == 0] = np.nan
         rest = [rows.past[..., len(columns.past) : columns.flags]]
         rest += [rows.past[..., self.layout.inputs - len(columns.categories) :]] if columns.categories else []
         inputs = [np.concatenate([past, *rest], axis=-1)]
+        if rows.before is not None:  # of the calendar and of categories nothing is read there
+            more = np.zeros((*rows.before.shape[:2], inputs[0].shape[-1] - len(columns.past)))
+            inputs[0] = np.concatenate([np.concatenate([rows.before, more], axis=-1), inputs[0]], axis=1)
         if rows.future is not None:
             known = len(columns.known_future)
             numbers = self._numbers(rows.future[..., :known], rows.codes, columns.known_future)
             inputs.append(np.concatenate([numbers, rows.future[..., known:]], axis=-1))
         return [*inputs, *([rows.codes.astype(np.int64)] if self.units.by_series else [])]
 
-    def _numbers(self, scaled: np.ndarray, codes: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    def _numbers(
+        self, scaled: np.ndarray, codes: np.ndarray, names: Sequence[str], before: np.ndarray | None = None
+    ) -> np.ndarray:
         values, transforms = self.bundle.scaler.inverse(scaled, codes, names), self.bundle.scaler.transforms
-        return values if transforms is None else transforms.inverse(values, names, _no_rows_before)
+        if transforms is None:
+            return values
+        return transforms.inverse(
+            values, names, _no_rows_before if before is None else _rows_of(before, before.shape[1])
+        )
 
     def case(self, rows: Rows, inputs: Arrays, outputs: Arrays, *, original: bool = True) -> Case:
         """Inputs and outputs of windows; numbers of the outputs lie on the scale of the targets, or around 0."""
@@ -181,7 +176,9 @@ class ExportedWindows:
         read = self.units.read if original else self.layout.columns[: self.layout.inputs]
         says = f"rows of a window, the oldest first, in {units}; categories as codes"
         says += "; NaN where a cell is missing" if original and self.columns.masked else ""
-        ports = [Port("inputs", kind, ("batch", self.shape.input_steps, len(read)), says, tuple(read))]
+        more = self.units.before if original else 0
+        says += f"; the first {more} are read for differences only" if more else ""
+        ports = [Port("inputs", kind, ("batch", more + self.shape.input_steps, len(read)), says, tuple(read))]
         if self.layout.future:
             says = f"what is known of the rows ahead, in {units}"
             shape = ("batch", self.shape.output_steps, len(self.layout.future))
@@ -217,7 +214,7 @@ class ExportedWindows:
             series = given[-1] if by_series else None
             read, level = units.write_inputs(graph, given[0], series)
             known = [units.write_known(graph, given[1], series)] if self.layout.future else []
-            return [units.write_outputs(graph, write(graph, [read, *known]), series, level)]
+            return [units.write_outputs(graph, write(graph, [read, *known]), series, level, given[0])]
 
         def case(rows: Rows) -> Case:
             return self.case(rows, self.original(rows), [self.restored(rows, forward(self.scaled(rows)))])
@@ -249,4 +246,9 @@ class ExportedWindows:
 
 
 def _no_rows_before(back: int, count: int) -> np.ndarray:
-    raise AssertionError("differences are refused")
+    raise AssertionError("there are no differences")
+
+
+def _rows_of(rows: np.ndarray, first: int) -> Callable[[int, int], np.ndarray]:
+    """What `Transforms.inverse` asks for, out of rows `(windows, rows, columns)`; `first`: the one that is undone first."""
+    return lambda back, count: rows[:, first - back : first - back + count]

@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +20,7 @@ from seq2seq_kit.bundles.files import versions
 from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.errors import ArgumentError, KitError
 from seq2seq_kit.exports.placing import put, refuse_existing
-from seq2seq_kit.exports.program import SUFFIX, Case, Exported, Parity, Port, Program, plain_scale
+from seq2seq_kit.exports.program import SUFFIX, Case, Exported, Parity, Port, Program, differences, plain_scale
 from seq2seq_kit.recipe import dump_recipe
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ FORMATS = ("onnx", "saved_model", "litert", "keras")
 COMPARED = 1_000  # windows or sequences
 _PACKAGES = ("onnx", "onnxruntime")
 RUNTIME = ("numpy", "pandas", "onnxruntime", "pydantic", "ruamel.yaml", "psutil", "rich")
+_ROUNDED, _HALF = 3, 0.5  # times that weights are rounded anew; half of them up
 _SCALED = "the network reads and writes scaled numbers"
 
 
@@ -47,12 +50,44 @@ def export_bundle(
 
     frame, notes = (frame, []) if frame is not None else own_rows(bundle)
     programs = bundle.programs(frame)
-    known = metadata(bundle)
+    known, rounding = metadata(bundle), _Rounding(bundle, frame)
     if path.suffix == SUFFIX:
-        done = write_file(programs[0], known, path)
+        done = write_file(programs[0], known, path, rounding)
     else:
-        done = write_folder(programs, known, _files(bundle, programs), path)
+        done = write_folder(programs, known, _files(bundle, programs), path, rounding)
     return Exported(done.path, done.parity, done.bytes, tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Rounding:
+    """How far a bundle's answers move where its weights are rounded otherwise; see `exports.parity.compare`."""
+
+    bundle: Bundle
+    frame: pd.DataFrame | None
+
+    @cached_property
+    def others(self) -> list[dict[str, Program]]:
+        """The programs of the same model with each weight moved to the next float32, up or down."""
+        import keras
+
+        found, weights = [], self.bundle.model.get_weights()
+        for seed in range(_ROUNDED):
+            rng, model = np.random.default_rng(seed), keras.models.clone_model(self.bundle.model)
+            towards = [np.where(rng.random(each.shape) < _HALF, -np.inf, np.inf).astype(each.dtype) for each in weights]
+            model.set_weights([np.nextafter(each, end) for each, end in zip(weights, towards, strict=True)])
+            found.append({program.name: program for program in self.bundle.alone(model).programs(self.frame)})
+        return found
+
+    def __call__(self, program: Program) -> float:
+        pairs = [
+            (case, other)
+            for programs in self.others
+            for case, other in (
+                (program.golden, programs[program.name].golden),
+                (program.sample, programs[program.name].sample),
+            )
+        ]
+        return max(differences(case, other.outputs)[1] for case, other in pairs if len(case.inputs[0]))
 
 
 def network_of(bundle: Bundle, name: str) -> Program:

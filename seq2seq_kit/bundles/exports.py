@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 HEAD = "export.json"
 FORMAT = 1
 _NETWORK = "network"
-_PARTS = ("encoder_network",)
 _READ = ("recipe.yaml", "state.json", "arrays.npz", "golden.npz")
 _MOST_BYTES = 1_000_000_000  # of a graph
 _TOLERANCE = 1e-3  # as of a bundle's golden output
@@ -53,17 +52,17 @@ def read_export(
                 f"{', '.join(map(str, programs))}. Run them in ONNX Runtime, or load the bundle itself",
                 code="export_not_runnable",
             )
-        content = {
-            name: _content(folder, programs[name]["file"], digests) for name in (_NETWORK, *_PARTS) if name in programs
-        }
         for name in _READ:
             _content(folder, name, digests)
         recipe = load_recipe(folder / "recipe.yaml")
+        kind = bundle_class(recipe)
+        parts = [name for name in kind.exported_parts if name in programs]
+        content = {name: _content(folder, programs[name]["file"], digests) for name in (_NETWORK, *parts)}
         state, arrays = bounds.read_json(folder / "state.json"), bounds.read_arrays(folder / "arrays.npz")
         golden = bounds.read_arrays(folder / "golden.npz")
-        network = Network(content[_NETWORK], {name: Network(content[name]) for name in _PARTS if name in content})
+        network = Network(content[_NETWORK], {name: Network(content[name]) for name in parts})
         model: keras.Model = network  # what a bundle asks of its model beyond this needs TensorFlow
-        bundle = bundle_class(recipe).restore(recipe, model, state, arrays, head["info"])
+        bundle = kind.restore(recipe, model, state, arrays, head["info"])
         _check_golden(network, golden)
     except (ArgumentError, BundleError):
         raise

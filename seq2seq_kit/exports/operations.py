@@ -30,7 +30,7 @@ def _compare(graph: Graph, operation: keras.Operation, kind: str, one: Value, ot
 
 def write_get_item(graph: Graph, operation: keras.Operation, value: Value, key: object) -> Value:
     """Every so manieth step."""
-    keys = key if isinstance(key, tuple) else (key,)
+    keys = key if isinstance(key, tuple | list) else (key,)  # a list in a model that was made from a configuration
     for axis, each in enumerate(keys):
         if not isinstance(each, slice):
             refuse_layer(operation, "it takes other parts of a tensor than a range of steps")

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from seq2seq_kit.exports.graph import Graph, Value
 
 LIMIT = 1e-5  # of the scale: float32's rounding over some hundred steps stays a tenth of it
+MOST = 1e-3  # of the scale, however far the bundle's own answers move by rounding
+_ROUNDINGS = (
+    4  # times as far as they do: two implementations round otherwise at every operation, not at the weights alone
+)
 SUFFIX = ".onnx"
 ExportFormat = Literal["onnx", "saved_model", "litert", "keras"]
 Size = int | str  # a word where it is open: `batch`, `steps`
@@ -135,20 +139,31 @@ class Parity:
             where that is larger.
         compared: Windows or sequences that were compared.
         of_data: Whether they were real rows.
+        rounding: How far the bundle's own answers are from those of the same weights, each moved by the last digit of a float32,
+            over the scale, too. Asked for only where `relative` is beyond `LIMIT`; otherwise 0.
     """
 
     absolute: float
     relative: float
     compared: int
     of_data: bool
+    rounding: float = 0.0
+
+    @property
+    def close(self) -> bool:
+        """Whether the graph answers as the bundle does, within rounding."""
+        return self.relative <= max(LIMIT, min(_ROUNDINGS * self.rounding, MOST))
 
     def __str__(self) -> str:
         """`on 1,003 windows of the data: largest difference 0.00012, 4.1e-07 of the scale`."""
         said = "of the run's data" if self.of_data else "drawn at random"
-        return (
+        text = (
             f"compared on {self.compared:,} inputs {said}: largest difference {self.absolute:.2g}, "
             f"{self.relative:.2g} of the scale"
         )
+        if not self.rounding:
+            return text
+        return f"{text}; the model's own answers move by {self.rounding:.2g} where its weights are rounded in their last digit"
 
 
 @dataclass(frozen=True)

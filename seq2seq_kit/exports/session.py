@@ -12,6 +12,7 @@ import numpy as np
 from seq2seq_kit.errors import ArgumentError, package_of
 from seq2seq_kit.exports.graph_bytes import refuse_foreign_graph
 
+ENCODER, SEARCH = "encoder_network", "model"  # graphs that some bundles answer by beside `network`
 _BATCH = 1024
 
 

@@ -12,6 +12,7 @@ from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.data.windows.batches import Layout
 from seq2seq_kit.data.windows.window_scaling import FLAT, WindowScaling
 from seq2seq_kit.exports.graph import Graph, Value
+from seq2seq_kit.exports.transforming import write_back, write_stages
 
 _ONE = np.ones((), np.float32)
 Level = tuple[Value, Value]
@@ -23,18 +24,26 @@ class WindowUnits:
 
     Attributes:
         columns: The recipe's columns by role.
-        scaler: Fitted on the training rows; without differences, which need rows from before the window.
+        scaler: Fitted on the training rows.
         layout: Of the columns that the model reads.
+        begins: The first row of the outputs, counted from the window's first one; where there are differences, which are undone
+            from the rows before it.
     """
 
     columns: Columns
     scaler: Scaler
     layout: Layout
+    begins: int = 0
 
     @property
     def by_series(self) -> bool:
         """Whether each series has a scale of its own, so that the graph has to be told which one it reads."""
         return len(self.scaler.center) > 1
+
+    @property
+    def before(self) -> int:
+        """Rows that are read before the window's first one, because differences are taken from them."""
+        return self.scaler.transforms.lost if self.scaler.transforms else 0
 
     @property
     def read(self) -> list[str]:
@@ -54,8 +63,10 @@ class WindowUnits:
     def write_inputs(self, graph: Graph, rows: Value, series: Value | None) -> tuple[Value, Level | None]:
         """What the encoder reads out of rows in original units, and the level of the window where it has one of its own."""
         past = self.columns.past
-        scaled = self._scaled(graph, graph.slice(rows, -1, 0, len(past)), past, series)
+        scaled = self._scaled(graph, graph.slice(rows, -1, 0, len(past)), past, series, before=self.before)
         rest = graph.cast(graph.slice(rows, -1, len(past), None), "float32")
+        if self.before:
+            rest = graph.slice(rest, 1, self.before, None)
         count = self.columns.flags - len(past)
         parts = [scaled, *([graph.slice(rest, -1, 0, count)] if count else [])]
         if self.columns.masked:
@@ -81,8 +92,23 @@ class WindowUnits:
             parts.append(graph.cast(graph.slice(rows, -1, len(names), None), "float32"))
         return graph.concat(parts)
 
-    def write_outputs(self, graph: Graph, outputs: Value, series: Value | None, level: Level | None = None) -> Value:
-        """Targets in original units, `(batch, steps, targets)`, or with quantiles behind them."""
+    def write_outputs(
+        self,
+        graph: Graph,
+        outputs: Value,
+        series: Value | None,
+        level: Level | None = None,
+        rows: Value | None = None,
+    ) -> Value:
+        """Targets in original units, `(batch, steps, targets)`, or with quantiles behind them.
+
+        Args:
+            graph: What it is written to.
+            outputs: Of the network.
+            series: The series, where each has a scale of its own.
+            level: Of `write_inputs`.
+            rows: What `write_inputs` was given, from which differences are undone.
+        """
         values, more = graph.cast(outputs, "float64"), len(outputs.shape) - 3
         if level is not None:
             for kind, own in zip(("Mul", "Add"), reversed(level), strict=True):
@@ -90,10 +116,21 @@ class WindowUnits:
         names = self.columns.targets
         for kind, table in (("Mul", self.scaler.scale), ("Add", self.scaler.center)):
             values = graph.plain(kind, values, _wider(graph, self._of(graph, table, names, series), more))
-        return self._transformed(graph, values, names, 2, back=True)
+        if self.scaler.transforms is None:
+            return values
+        levels = None
+        if self.before:
+            assert rows is not None
+            past = self.columns.past
+            own = graph.gather(rows, [past.index(name) for name in names])
+            levels = write_stages(graph, self.scaler.transforms, own, names, before=self.before)
+        return write_back(graph, self.scaler.transforms, values, names, levels, self.begins)
 
-    def _scaled(self, graph: Graph, rows: Value, names: Sequence[str], series: Value | None) -> Value:
-        rows = self._transformed(graph, rows, names, -1, back=False)
+    def _scaled(
+        self, graph: Graph, rows: Value, names: Sequence[str], series: Value | None, *, before: int = 0
+    ) -> Value:
+        if self.scaler.transforms is not None:
+            rows = write_stages(graph, self.scaler.transforms, rows, names, before=before)[-1]
         shifted = graph.plain("Sub", rows, self._of(graph, self.scaler.center, names, series))
         scaled = graph.plain("Div", shifted, self._of(graph, self.scaler.scale, names, series))
         return graph.cast(scaled, "float32")
@@ -105,22 +142,6 @@ class WindowUnits:
         whole = Value(graph.constant(picked), picked.shape, "float64")
         own = graph.add("Gather", whole, series, shape=(series.shape[0], len(names)), dtype="float64", axis=0)
         return graph.unsqueeze(own, 1)
-
-    def _transformed(self, graph: Graph, rows: Value, names: Sequence[str], axis: int, *, back: bool) -> Value:
-        transforms = self.scaler.transforms
-        if transforms is None:
-            return rows
-        of = [transforms.columns.index(name) for name in names]
-        if all(transforms.methods[place] == "none" for place in of):
-            return rows
-        write = _write_back if back else _write_forward
-        each = [graph.slice(rows, axis, place, place + 1) for place in range(len(names))]
-        powers = [float(transforms.power[place]) for place in of]
-        done = [
-            write(graph, transforms.methods[place], cells, power)
-            for place, cells, power in zip(of, each, powers, strict=True)
-        ]
-        return graph.concat(done, axis=axis)
 
 
 def _wider(graph: Graph, value: Value, more: int) -> Value:
@@ -177,30 +198,3 @@ def _on_own_scale(graph: Graph, own: WindowScaling, read: Value, level: Level) -
     flags[own.observed, own.read] = 1.0
     there = graph.plain("Add", graph.add("MatMul", read, flags, shape=read.shape), others)
     return graph.plain("Mul", outputs, there)
-
-
-def _write_forward(graph: Graph, method: str, cells: Value, power: float) -> Value:
-    """As `transforms.forward`."""
-    if method == "none":
-        return cells
-    one = np.ones((), np.float64)
-    logs = graph.add(
-        "Log", graph.plain("Add", cells, one) if method == "log1p" else cells, shape=cells.shape, dtype="float64"
-    )
-    if method != "box_cox" or not power:
-        return logs
-    raised = graph.add("Exp", graph.plain("Mul", logs, np.array(power)), shape=cells.shape, dtype="float64")
-    return graph.plain("Div", graph.plain("Sub", raised, one), np.array(power))
-
-
-def _write_back(graph: Graph, method: str, cells: Value, power: float) -> Value:
-    """As `transforms.backward`."""
-    if method == "none":
-        return cells
-    one = np.ones((), np.float64)
-    if method == "box_cox" and power:
-        base = graph.plain("Add", graph.plain("Mul", cells, np.array(power)), one)
-        logs = graph.add("Log", graph.plain("Max", base, np.zeros((), np.float64)), shape=cells.shape, dtype="float64")
-        return graph.add("Exp", graph.plain("Div", logs, np.array(power)), shape=cells.shape, dtype="float64")
-    raised = graph.add("Exp", cells, shape=cells.shape, dtype="float64")
-    return graph.plain("Sub", raised, one) if method == "log1p" else raised

@@ -11,7 +11,7 @@ from pathlib import Path
 import onnx
 
 from seq2seq_kit.exports.graph import OPSET, Graph, Value, make_model
-from seq2seq_kit.exports.parity import compare
+from seq2seq_kit.exports.parity import Rounding, compare
 from seq2seq_kit.exports.placing import put, refuse_existing
 from seq2seq_kit.exports.program import SUFFIX, Exported, Parity, Program
 
@@ -28,8 +28,8 @@ class Written:
     parity: Parity
 
 
-def write_program(program: Program, metadata: Mapping[str, object]) -> Written:
-    """A program as bytes of ONNX, with what is known of it inside.
+def write_program(program: Program, metadata: Mapping[str, object], rounding: Rounding) -> Written:
+    """A program as bytes of ONNX, with what is known of it inside; `rounding` as in `compare`.
 
     Raises:
         ArgumentError: A layer has no writer.
@@ -44,7 +44,7 @@ def write_program(program: Program, metadata: Mapping[str, object]) -> Written:
     graph.finish(list(zip([port.name for port in program.outputs], outputs, strict=True)))
     model = make_model(graph, program.inputs, program.outputs, {}, program.says)
     onnx.checker.check_model(model, full_check=True)
-    parity = compare(program, model.SerializeToString())
+    parity = compare(program, model.SerializeToString(), rounding)
     ports = {
         "inputs": [port.to_json() for port in program.inputs],
         "outputs": [port.to_json() for port in program.outputs],
@@ -55,20 +55,24 @@ def write_program(program: Program, metadata: Mapping[str, object]) -> Written:
     return Written(program, model.SerializeToString(), parity)
 
 
-def write_file(program: Program, metadata: Mapping[str, object], path: Path) -> Exported:
+def write_file(program: Program, metadata: Mapping[str, object], path: Path, rounding: Rounding) -> Exported:
     """One program as one file, there whole or not at all."""
     refuse_existing(path)
-    written = write_program(program, metadata)
+    written = write_program(program, metadata, rounding)
     put(path, lambda partial: partial.write_bytes(written.content))
     return _exported(path, [written])
 
 
 def write_folder(
-    programs: Sequence[Program], metadata: Mapping[str, object], files: Mapping[str, bytes], path: Path
+    programs: Sequence[Program],
+    metadata: Mapping[str, object],
+    files: Mapping[str, bytes],
+    path: Path,
+    rounding: Rounding,
 ) -> Exported:
     """Several programs with a description, `export.json`, and other files; there whole or not at all."""
     refuse_existing(path)
-    written = [write_program(program, metadata) for program in programs]
+    written = [write_program(program, metadata, rounding) for program in programs]
     content = {f"{each.program.name}{SUFFIX}": each.content for each in written} | dict(files)
     described = {
         each.program.name: {

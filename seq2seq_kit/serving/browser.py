@@ -118,7 +118,7 @@ def _described(head: dict[str, Any]) -> dict[str, Any]:
         "clock": bool(data.get("time")),
         "time": data.get("time"),
         "every": every,
-        "steps": data["input_steps"],
+        "steps": next(port["shape"][1] for port in graph["inputs"] if port["name"] == "inputs"),
         "ahead": data["output_steps"],
         "gap": data.get("gap_steps") or 0,
         "series": data.get("series"),

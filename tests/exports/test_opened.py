@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from tests.conftest import (
     waves_frame,
     whole_recipe,
 )
-from tests.exports.bundled import untrained
+from tests.exports.bundled import answers, untrained
 from tests.tasks.classify.conftest import counted_frame, series_recipe, texts_recipe, words_frame
 
 CLOSE: Any = {"rtol": 1e-4, "atol": 1e-4}
@@ -273,10 +274,74 @@ def test_what_needs_the_keras_model_is_refused(
     assert "error[not_supported]" in capsys.readouterr().err
 
 
-def test_a_translator_that_searches_is_run_elsewhere(tmp_path: Path) -> None:
+TRANSLATORS: dict[str, tuple[dict[str, Any], int, str]] = {
+    "attention": ({"bridge": "attention", "pyramid": 2, "encoder_units": [6, 5], "decoder_units": [6, 5]}, 1, ""),
+    "state": ({"bridge": "state", "cell": "gru", "embedding_dim": 4}, 1, ""),
+    "means": ({"bridge": "attention"}, 2, "mean"),
+    "medians": ({"bridge": "state"}, 3, "median"),
+}
+
+
+@pytest.mark.parametrize("name", slow_but(TRANSLATORS, "state"))
+def test_an_exported_translator_searches_as_the_bundle_does(name: str, tmp_path: Path) -> None:
+    from seq2seq_kit.models.ensemble import join_members
+    from tests.exports.running import randomise
+
+    words, (given, members, combine) = reversed_words(), TRANSLATORS[name]
+    bundle = untrained(translate_recipe(**given), words)
+
+    def member(seed: int) -> Any:
+        model = randomise(bundle.model.__class__.from_config(bundle.model.get_config()), seed=seed)
+        bias = model.get_layer("output").bias
+        bias.assign(bias - 2.0 * (np.arange(bias.shape[0]) == 0))  # otherwise most outputs end before they begin
+        return model
+
+    models = [member(seed) for seed in range(members)]
+    bundle = replace(bundle, model=join_members(models, combine, logits=True) if combine else models[0])
+    done = bundle.export(tmp_path / "out", frame=words)
+    assert {"model", "network"} <= set(done.parity)
+    opened: Any = load(tmp_path / "out")
+    assert isinstance(opened.model, Network)
+    for beams in (1, 2, 5):
+        expected = bundle.predict(words, beams=beams)
+        assert expected.iloc[:, 1].str.len().max() > 1
+        pd.testing.assert_frame_equal(opened.predict(words, beams=beams), expected, **CLOSE)
+    own, other = (each.with_beams(3).evaluate(words).table() for each in (bundle, opened))
+    pd.testing.assert_frame_equal(other, own, **CLOSE)
+
+    # One file is the whole translator.
+    bundle.export(tmp_path / "whole.onnx", frame=words)
+    source = np.array([bundle.source_vocabulary.numbers(list("abc"))], np.int32)
+    tokens, score = answers(tmp_path / "whole.onnx", source, np.array([2]))
+    expected = bundle.predict("abc", beams=2)
+    assert bundle.target_vocabulary.text([each for each in tokens[0, 0].tolist() if each]) == expected.iloc[0, 1]
+    np.testing.assert_allclose(score[0, 0], expected["score"].iloc[0], **CLOSE)
+
+
+@pytest.mark.slow
+def test_large_scores_of_attention_differ_by_no_more_than_rounding(tmp_path: Path) -> None:
+    """As after a training: two large scores that are almost the same share the attention by their last digits."""
+    words = reversed_words()
+    bundle = untrained(translate_recipe(bridge="attention", encoder_units=[32], decoder_units=[32]), words)
+    keys = bundle.model.get_layer("attention_keys").kernel
+    keys.assign(keys * 3000)
+    done = bundle.export(tmp_path / "out", frame=words)
+    step = done.parity["step"]
+    assert 1e-5 < step.relative <= 4 * step.rounding
+    assert "rounded in their last digit" in str(step)
+    assert done.parity["encoder"].rounding == 0
+    assert json.loads((tmp_path / "out" / "export.json").read_text())["programs"]["step"]["parity"]["rounding"] > 0
+
+
+def test_a_translator_that_was_exported_without_its_search_is_run_elsewhere(tmp_path: Path) -> None:
+    """As exports were before they had one."""
     words = reversed_words()
     recipe = translate_recipe(bridge="attention", encoder_units=[6], decoder_units=[6])
     untrained(recipe, words).export(tmp_path / "out", frame=words)
+    head = json.loads((tmp_path / "out" / "export.json").read_text())
+    for name in ("model", "network"):
+        del head["programs"][name]
+    (tmp_path / "out" / "export.json").write_text(json.dumps(head))
     with pytest.raises(BundleError) as caught:
         load(tmp_path / "out")
     assert caught.value.code == "export_not_runnable"

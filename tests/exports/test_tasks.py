@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models.echo import SHAPES
 from tests.conftest import (
     autoencode_recipe,
@@ -97,6 +98,21 @@ def test_an_autoencoder_of_whole_sequences_reads_any_length(tmp_path: Path) -> N
     np.testing.assert_allclose(latent[0], bundle.encode(rows).filter(like="latent_").to_numpy()[0], **CLOSE)
 
 
+@pytest.mark.slow
+def test_an_autoencoder_of_differences_has_no_decoder_alone(tmp_path: Path) -> None:
+    frame = hourly_frame(200)
+    bundle = untrained(autoencode_recipe(transform={"load": ["log", "seasonal_diff"], "heat": "diff"}), frame)
+    done = bundle.export(tmp_path / "out", frame=frame)
+    within(done.parity, "model", "encoder", "encoder_network", "network")
+    steps, names = 24 + bundle.recipe.data.input_steps, list(bundle.recipe.data.inputs)
+    found = answers(tmp_path / "out" / "model.onnx", frame[names].to_numpy()[None, :steps])[0]
+    expected = bundle.reconstruct(frame, stride=1).head(found.shape[1])
+    np.testing.assert_allclose(found[0], expected[names], rtol=1e-5)
+    context = untrained(autoencode_recipe(transform={"load": "diff"}, backcast_steps=2), frame)
+    with pytest.raises(ArgumentError, match="rows before its window"):
+        context.export(tmp_path / "more", frame=frame)
+
+
 def test_a_tagger_gives_probabilities(tmp_path: Path, token_files: Path) -> None:
     from seq2seq_kit.tasks import open_job, parse_recipe
     from tests.exports.running import randomise
@@ -165,7 +181,7 @@ def test_a_translator_is_whole_or_an_encoder_and_a_step(bridge: str, tmp_path: P
     if bridge == "repeat":
         within(done.parity, "model", "network")
         return
-    within(done.parity, "encoder", "step")
+    within(done.parity, "model", "encoder", "step", "network")
     source = np.array([bundle.source_vocabulary.numbers(list("abc"))], np.int32)
     handed = answers(tmp_path / "out" / "encoder.onnx", source)
     count = len(handed) - (3 if bridge == "attention" else 0)
@@ -197,7 +213,7 @@ def test_an_ensemble_has_no_halves_and_translates_member_by_member(tmp_path: Pat
     within(sequences.export(tmp_path / "sequences").parity, "model", "network")
     words = untrained(translate_recipe(bridge="state"), reversed_words(60))
     done = doubled(words, logits=True).export(tmp_path / "words")
-    within(done.parity, "encoder_1", "step_1", "encoder_2", "step_2")
+    within(done.parity, "model", "encoder_1", "step_1", "encoder_2", "step_2", "network")
 
 
 @pytest.mark.parametrize("shape", SHAPES)

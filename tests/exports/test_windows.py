@@ -238,10 +238,53 @@ def test_a_missing_package_is_told_with_its_command(tmp_path: Path, monkeypatch:
     assert caught.value.code == "missing_package"
 
 
-@pytest.mark.parametrize("chain", ["diff", ["log", "seasonal_diff"]])
-def test_differences_need_rows_from_before_the_window(tmp_path: Path, chain: Any) -> None:
-    bundle = untrained(recipe_of({"transform": {"load": chain}}), hourly_frame(300))
-    with pytest.raises(ArgumentError, match="differences of load") as caught:
+DIFFERENCES: dict[str, dict[str, Any]] = {
+    "diff": {"transform": {"load": "diff"}},
+    "season": {"transform": {"load": ["log", "seasonal_diff"], "heat": "diff"}},
+    "short_season": {"transform": {"load": ["seasonal_diff", "diff"]}, "season_steps": 4, "scaling": "robust"},
+    "gap": {"transform": {"load": "seasonal_diff"}, "gap_steps": 3},
+    "own_scale": {"transform": {"load": ["diff", "seasonal_diff"]}, "window_scaling": "standard", "calendar": ["hour"]},
+    "series": {"transform": {"load": ["box_cox", "diff"]}, "series": "site", "scale_per_series": True},
+}
+
+
+@pytest.mark.parametrize("name", slow_but(DIFFERENCES, "short_season"))
+def test_differences_are_taken_from_rows_before_the_window_and_undone(name: str, tmp_path: Path) -> None:
+    from seq2seq_kit.data.tables.calendar import calendar_columns
+
+    data = DIFFERENCES[name]
+    frame = hourly_frame(300, series=("a", "b")) if "series" in data else hourly_frame(300)
+    bundle = untrained(recipe_of({}) | {"data": recipe_of({})["data"] | data}, frame)
+    head = exported(bundle, tmp_path / "out", frame=frame)
+    (steps,) = (port["shape"][1] for port in head["programs"]["model"]["inputs"] if port["name"] == "inputs")
+    assert steps == HOURS + bundle.scaler.transforms.lost
+    assert head["programs"]["model"]["parity"]["of_data"]
+    given = []
+    for _, rows in frame.groupby("site") if "series" in data else [("", frame)]:
+        times = pd.date_range(rows["time"].iloc[-steps], periods=steps + 6, freq="h")
+        calendar = calendar_columns(times, data.get("calendar", []), None)
+        given.append((np.concatenate([rows[["load", "heat"]].to_numpy()[-steps:], calendar[:steps]], axis=1), calendar))
+    inputs = [np.stack([window for window, _ in given])]
+    inputs += [np.stack([calendar[steps:] for _, calendar in given]).astype(np.float64)] if "calendar" in data else []
+    inputs += [np.arange(2)] if "series" in data else []
+    found = answers(tmp_path / "out" / "model.onnx", *inputs)[0]
+    expected = bundle.predict(frame)["load"].to_numpy()
+    np.testing.assert_allclose(found[..., 0].ravel(), expected, rtol=1e-5)
+    assert np.ptp(expected) > 0
+    drawn = bundle.export(tmp_path / "drawn")  # without rows to compare on
+    assert not drawn.parity["model"].of_data
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"known_future": ["heat"], "transform": {"heat": "diff"}}, "heat is known ahead"),
+        ({"missing": "mask", "transform": {"load": "diff"}}, "cells that may be missing"),
+    ],
+)
+def test_differences_that_a_graph_cannot_undo_are_refused(data: dict[str, Any], said: str, tmp_path: Path) -> None:
+    bundle = untrained(recipe_of(data), hourly_frame(300))
+    with pytest.raises(ArgumentError, match=f"differences of .*{said}") as caught:
         bundle.export(tmp_path / "out")
     assert caught.value.code == "export_unsupported"
 

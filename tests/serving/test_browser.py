@@ -37,7 +37,7 @@ def head_of(**data: Any) -> dict[str, Any]:
     inputs = ["load", *calendar_names(given["calendar"])]
     graph: dict[str, Any] = {
         "file": "model.onnx",
-        "inputs": [{"name": "inputs", "columns": inputs}],
+        "inputs": [{"name": "inputs", "shape": ["batch", given["input_steps"], len(inputs)], "columns": inputs}],
         "outputs": [{"name": "outputs", "shape": ["batch", 2, 1], "columns": ["load"]}],
     }
     if given["calendar"]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -26,9 +26,11 @@ import uvicorn
 from seq2seq_kit import load, opening
 from seq2seq_kit.cli.main import main
 from seq2seq_kit.errors import BundleError
+from seq2seq_kit.exports.refusing import refused
 from seq2seq_kit.serving import model, processes
 from seq2seq_kit.serving.settings import listen
 from seq2seq_kit.serving.verbs import verbs_of
+from seq2seq_kit.tasks.translate import exported
 from seq2seq_kit.tracking import client
 from tests.conftest import ROOT, hourly_frame
 from tests.serving.conftest import JSON, Server, as_records, served
@@ -334,6 +336,11 @@ def test_what_cannot_be_run_from_an_export_is_served_by_its_bundle(
         packed.extractall(tmp_path, filter="data")
     (head,) = tmp_path.rglob("bundle.json")
     run, said = str(head.parent), list[str]()
+
+    def refuse(bundle: object) -> NoReturn:
+        raise refused("a layer of somebody's own cannot be written as ONNX")
+
+    monkeypatch.setattr(exported, "translate_programs", refuse)
     # In this process, which has TensorFlow; a server starts others for it.
     monkeypatch.setattr(model, "ProcessPoolExecutor", InThisProcess)
     monkeypatch.setattr(opening, "load_tensorflow", lambda: None)

@@ -118,6 +118,18 @@ class Transforms:
         ]
         return np.array(bounds, dtype=np.float64).T
 
+    def along(self, rows: np.ndarray, columns: Sequence[str]) -> np.ndarray:
+        """Rows in original units, `(windows, rows, columns)`, transformed; the first `lost` ones have no difference."""
+        most, each = int(self.lag.max(initial=0)), []
+        for number, name in enumerate(columns):
+            column, cells = self.columns.index(name), rows[..., number]
+            if lag := int(self.lag[column]):
+                each.append(cells[:, most:] - cells[:, most - lag : -lag])
+            else:
+                each.append(self._pointwise(column, cells[:, most:]))
+        stacked = np.stack(each, axis=-1)
+        return self.then.along(stacked, columns) if self.then else stacked
+
     def inverse(
         self, values: np.ndarray, columns: Sequence[str], before: Callable[[int, int], np.ndarray]
     ) -> np.ndarray:

@@ -20,7 +20,7 @@ from seq2seq_kit.data.windows.prepare import Prepared, prepare_new
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import Baseline
 from seq2seq_kit.evaluation.latent import MapMethod
-from seq2seq_kit.exports.session import Network
+from seq2seq_kit.exports.session import ENCODER, Network
 from seq2seq_kit.tasks.autoencode.baselines import BASELINES
 from seq2seq_kit.tasks.autoencode.recipe import AutoencodeData, AutoencodeRecipe
 from seq2seq_kit.tasks.latent import LatentMap, latent_map, nearest_windows, points_of
@@ -39,6 +39,7 @@ class AutoencodeBundle(WindowBundle, EncodingBundle):
 
     verbs: ClassVar[tuple[str, ...]] = ("score", "detect", "encode", "reconstruct", "neighbours", "evaluate")
     what: ClassVar[str] = "an autoencoder"
+    exported_parts: ClassVar[tuple[str, ...]] = (ENCODER,)
     baseline_kinds: ClassVar[Mapping[str, Callable[..., Baseline]]] = BASELINES
     linear: ClassVar[str] = "WindowPca"
     rebuilds: ClassVar[bool] = True
@@ -198,7 +199,7 @@ class AutoencodeBundle(WindowBundle, EncodingBundle):
     def encoder(self) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
         """The first half as a function of the model's inputs."""
         if isinstance(self.model, Network):
-            return self.model.part("encoder_network").forward
+            return self.model.part(ENCODER).forward
         from seq2seq_kit.models.inference import compile_forward
 
         return compile_forward(self.halves[0])

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.exported_windows import ExportedWindows, Rows
+from seq2seq_kit.bundles.drawn_windows import Rows
+from seq2seq_kit.bundles.exported_windows import ExportedWindows
 from seq2seq_kit.exports.program import Case, Port, Program
+from seq2seq_kit.exports.session import ENCODER
 
 if TYPE_CHECKING:
     from seq2seq_kit.exports.graph import Graph, Value
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 def halves_of(bundle: AutoencodeBundle, frame: pd.DataFrame | None) -> list[Program]:
     """Windows in original units to latent vectors, and latent vectors to windows in original units.
 
-    A decoder alone does not know the scale of a window, so there is none where each window has a scale of its own. The members
+    A decoder alone knows neither the scale of a window nor the rows before it, so there is none where each window has a scale of
+    its own or differences are taken. The members
     of an ensemble have no latent space in common, so it has no halves.
     """
     from seq2seq_kit.exports.walking import write_model
@@ -59,7 +62,7 @@ def halves_of(bundle: AutoencodeBundle, frame: pd.DataFrame | None) -> list[Prog
     programs = [
         Program("encoder", says, ports, (latent,), encoded, of_encoder(golden), of_encoder(sample)),
         Program(
-            "encoder_network",
+            ENCODER,
             "scaled windows to latent vectors, as this kit calls it",
             network,
             (latent,),
@@ -68,7 +71,7 @@ def halves_of(bundle: AutoencodeBundle, frame: pd.DataFrame | None) -> list[Prog
             of_encoder(sample, original=False),
         ),
     ]
-    if made.layout.own is None:
+    if made.layout.own is None and not made.differenced:
         says = "latent vectors to windows in original units"
         taken = (latent, *series)
         programs.append(

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.exported_windows import ExportedWindows, Rows
+from seq2seq_kit.bundles.drawn_windows import Rows
+from seq2seq_kit.bundles.exported_windows import ExportedWindows
 from seq2seq_kit.exports.program import Case, Port, Program
+from seq2seq_kit.exports.refusing import refused
 from seq2seq_kit.tasks.next_step.data import read_steps
 
 if TYPE_CHECKING:
@@ -21,7 +23,13 @@ if TYPE_CHECKING:
 
 def next_step_programs(bundle: NextStepBundle, frame: pd.DataFrame | None) -> list[Program]:
     """What is exported; `frame`: rows to compare on, or None."""
-    made = _NextStep(bundle, ExportedWindows(bundle, frame))
+    windows = ExportedWindows(bundle, frame)
+    if windows.differenced:
+        names = ", ".join(windows.differenced)
+        raise refused(
+            f"the recipe takes differences of {names} (data.transform), and a model of single steps reads one row alone"
+        )
+    made = _NextStep(bundle, windows)
     return [made.forecast(), made.step(), made.walk()]
 
 

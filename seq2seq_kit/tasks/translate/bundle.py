@@ -15,7 +15,7 @@ from seq2seq_kit.data.sequences.texts import read_texts, refuse_long
 from seq2seq_kit.data.sequences.vocabulary import PADDING, Vocabulary
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL
-from seq2seq_kit.exports.session import Network
+from seq2seq_kit.exports.session import SEARCH, Network
 from seq2seq_kit.recipe.fields import AUTOREGRESSIVE, Recipe
 from seq2seq_kit.tasks.translate.data import Texts, encode_sources, read_pairs, read_table_of_texts
 from seq2seq_kit.tasks.translate.evaluation import (
@@ -54,6 +54,7 @@ class TranslateBundle(Bundle):
     what: ClassVar[str] = "a translator"
     batch_size: ClassVar[int | None] = _CHUNK
     takes_texts: ClassVar[bool] = True
+    exported_parts: ClassVar[tuple[str, ...]] = (SEARCH,)
 
     recipe: TranslateRecipe
     model: keras.Model
@@ -132,9 +133,17 @@ class TranslateBundle(Bundle):
         return made[beams]
 
     def _searched(self, beams: int) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-        from seq2seq_kit.models.decoding import compile_beam_search
+        search: Callable[[np.ndarray], Sequence[np.ndarray]]
+        if isinstance(self.model, Network):
+            graph = self.model.part(SEARCH)
 
-        search = compile_beam_search(self.model, beams=beams, most_steps=self.output_steps)
+            def search(padded: np.ndarray) -> Sequence[np.ndarray]:
+                return graph.run([padded, np.array([beams])])
+
+        else:
+            from seq2seq_kit.models.decoding import compile_beam_search
+
+            search = compile_beam_search(self.model, beams=beams, most_steps=self.output_steps)
 
         def best(padded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             tokens, scores = search(padded)

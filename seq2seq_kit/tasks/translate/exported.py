@@ -1,4 +1,4 @@
-"""A translator for other runtimes: all steps at once, or an encoder and a decoder's step, for greedy or beam search."""
+"""A translator for other runtimes: all steps at once, or the beam search, and an encoder and a decoder's step for another one."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import numpy as np
 from seq2seq_kit.bundles.exported_sequences import ExportedSequences, probabilities
 from seq2seq_kit.bundles.exporting import COMPARED
 from seq2seq_kit.exports.program import Case, Port, Program, plain_scale
+from seq2seq_kit.exports.session import SEARCH
 
 if TYPE_CHECKING:
-    import keras
-
     from seq2seq_kit.exports.graph import Graph, Value
     from seq2seq_kit.models.decoding import Decoder
     from seq2seq_kit.tasks.translate.bundle import TranslateBundle
 
 _LONGEST = 12  # tokens of a source that is drawn
 _MEMORY = ("values", "keys", "valid")
+_BEAMS = 3  # of what is compared
+_CLEAR = 1e-3  # of two logarithms of probabilities: float32's rounding over some hundred steps is a tenth of it
 
 
 def translate_programs(bundle: TranslateBundle) -> list[Program]:
@@ -39,7 +40,63 @@ def translate_programs(bundle: TranslateBundle) -> list[Program]:
     decoders = {
         f"_{number}" if len(members) > 1 else "": Decoder.of(each) for number, each in enumerate(members, start=1)
     }
-    return [write(bundle, decoder, suffix) for suffix, decoder in decoders.items() for write in (_encoder, _step)]
+    halves = [write(bundle, decoder, suffix) for suffix, decoder in decoders.items() for write in (_encoder, _step)]
+    return [_search(bundle), *halves, _network(bundle)]
+
+
+def _search(bundle: TranslateBundle) -> Program:
+    def write(graph: Graph, given: list[Value]) -> list[Value]:
+        from seq2seq_kit.exports.searching import write_search
+
+        return write_search(graph, bundle.model, *given, most_steps=bundle.output_steps)
+
+    def case(count: int, seed: int) -> Case:
+        from seq2seq_kit.models.decoding import compile_beam_search
+
+        source = _sources(bundle, count, seed)
+        outputs = compile_beam_search(bundle.model, beams=_BEAMS, most_steps=bundle.output_steps)(source)
+        first = outputs[0][:, 0]
+        logits = bundle.forward([source, np.pad(first[:, :-1], ((0, 0), (1, 0)))])
+        # The best one alone, and its tokens where rounding cannot have made another one the best.
+        best = np.arange(_BEAMS) == 0
+        clear = outputs[1][:, 0] - outputs[1][:, 1] > _CLEAR
+        counts = [best[:, None] & clear[:, None, None], np.broadcast_to(best, outputs[1].shape)]
+        # A score is the sum of as many logarithms as the output has steps, its end included.
+        terms = np.minimum((first > 0).sum(axis=1, keepdims=True) + 1, bundle.output_steps)
+        scale = [1.0, plain_scale([logits])[0] * terms]
+        return Case([source, np.array([_BEAMS])], list(outputs), [0.0, 0.0], scale, counts)
+
+    source = Port("source", "int32", ("batch", "steps"), "numbers of tokens, 0 behind the last one")
+    beams = Port("beams", "int64", (1,), "beam width; 1 is greedy")
+    shape = ("batch", "beams", bundle.output_steps)
+    tokens = Port("tokens", "int32", shape, "numbers of tokens, 0 from the end on; the most probable output first")
+    scores = Port("scores", "float32", shape[:2], "natural logarithm of each output's probability")
+    says = "numbers of tokens to those of the outputs, by beam search"
+    return Program(SEARCH, says, (source, beams), (tokens, scores), write, case(3, 4), case(COMPARED, 5))
+
+
+def _network(bundle: TranslateBundle) -> Program:
+    def write(graph: Graph, given: list[Value]) -> list[Value]:
+        from seq2seq_kit.exports.walking import write_model
+
+        return write_model(graph, bundle.model, given)
+
+    def case(count: int, seed: int) -> Case:
+        source = _sources(bundle, count, seed)
+        rng = np.random.default_rng(seed)
+        written = rng.integers(1, bundle.target_vocabulary.size, (count, min(bundle.output_steps, _LONGEST)))
+        written[:, 0] = 0  # before the first step
+        outputs = [bundle.forward([source, written.astype(np.int32)])]
+        return Case([source, written.astype(np.int32)], outputs, [0.0], plain_scale(outputs))
+
+    source = Port("source", "int32", ("batch", "steps"), "numbers of tokens, 0 behind the last one")
+    previous = Port(
+        "previous", "int32", ("batch", "written"), "number of the token before each step, 0 before the first"
+    )
+    shape = ("batch", "written", bundle.target_vocabulary.size)
+    logits = Port("outputs", "float32", shape, "logits of the token at each step; 0 is the end")
+    says = "the logits behind tokens that are given, as this kit judges a translator"
+    return Program("network", says, (source, previous), (logits,), write, case(3, 6), case(COMPARED, 7))
 
 
 def _encoder(bundle: TranslateBundle, decoder: Decoder, suffix: str) -> Program:
@@ -66,7 +123,9 @@ def _encoder(bundle: TranslateBundle, decoder: Decoder, suffix: str) -> Program:
 
 
 def _step(bundle: TranslateBundle, decoder: Decoder, suffix: str) -> Program:
-    ports, before = _ports(decoder), _reader(decoder.model)
+    from seq2seq_kit.exports.searching import reader
+
+    ports, before = _ports(decoder), reader(decoder.model)
     count = sum(port.name not in _MEMORY for port in ports)
 
     def write(graph: Graph, given: list[Value]) -> list[Value]:
@@ -129,8 +188,3 @@ def _ports(decoder: Decoder) -> list[Port]:
         ports += [Port(name, "float32", ("batch", "memory", width), f"the encoder's {name}") for name, width in widths]
         ports.append(Port("valid", "float32", ("batch", "memory"), "1 for each step of the memory that counts, else 0"))
     return ports
-
-
-def _reader(model: keras.Model) -> keras.Layer:
-    """The layer that makes a vector of the token before a step."""
-    return next(layer for layer in model.layers if layer.name in ("previous_embedding", "previous_one_hot"))

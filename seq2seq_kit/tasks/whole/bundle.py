@@ -24,7 +24,7 @@ from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.latent import MapMethod
 from seq2seq_kit.evaluation.stored import dump_baselines
-from seq2seq_kit.exports.session import Network
+from seq2seq_kit.exports.session import ENCODER, Network
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks.latent import LatentMap, latent_map, require_count
@@ -61,6 +61,7 @@ class WholeBundle(DetectingBundle, EncodingBundle):
 
     verbs: ClassVar[tuple[str, ...]] = ("score", "detect", "encode", "reconstruct", "neighbours", "evaluate")
     what: ClassVar[str] = "an autoencoder"
+    exported_parts: ClassVar[tuple[str, ...]] = (ENCODER,)
     batch_size: ClassVar[int | None] = _CHUNK
 
     recipe: WholeRecipe
@@ -254,7 +255,7 @@ class WholeBundle(DetectingBundle, EncodingBundle):
     def encoder(self) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
         """The first half as a function of the model's inputs."""
         if isinstance(self.model, Network):
-            return self.model.part("encoder_network").forward
+            return self.model.part(ENCODER).forward
         from seq2seq_kit.models.ensemble import require_one_latent_space
         from seq2seq_kit.models.inference import compile_forward
         from seq2seq_kit.models.whole import encoder_of

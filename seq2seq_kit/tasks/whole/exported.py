@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from seq2seq_kit.bundles.exported_sequences import ExportedSequences, plain
 from seq2seq_kit.exports.program import Port, Program
+from seq2seq_kit.exports.session import ENCODER
 from seq2seq_kit.tasks.whole.data import Sequences
 
 if TYPE_CHECKING:
@@ -30,5 +31,5 @@ def whole_programs(bundle: WholeBundle, sequences: Sequences | None) -> list[Pro
     return [
         *programs,
         made.program("encoder", f"{says} latent vectors", encoder, bundle.encoder, plain(latent)),
-        made.network(encoder, bundle.encoder, name="encoder_network"),
+        made.network(encoder, bundle.encoder, name=ENCODER),
     ]

@@ -1,0 +1,127 @@
+"""Transforms of columns inside a graph, as `data.tables.transforms` has them: pointwise ones, and differences of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from seq2seq_kit.data.tables.transforms import Transforms
+from seq2seq_kit.exports.graph import Graph, Value, ints
+
+
+def stages(transforms: Transforms) -> list[Transforms]:
+    """The transforms one after the other."""
+    return [transforms, *(stages(transforms.then) if transforms.then else [])]
+
+
+def write_stages(
+    graph: Graph, transforms: Transforms, rows: Value, names: Sequence[str], *, before: int = 0
+) -> list[Value]:
+    """Rows `(batch, steps, columns)` as they are and behind each transform, the last one what a scaler takes.
+
+    Args:
+        graph: What it is written to.
+        transforms: The transforms.
+        rows: In original units; with so many more at their beginning as differences are taken from.
+        names: Of the columns.
+        before: How many these are; 0 where none of the columns has a difference.
+    """
+    found = [rows]
+    for stage in stages(transforms):
+        most = int(stage.lag.max(initial=0)) if before else 0
+        each = [_forward(graph, stage, found[-1], place, name, most) for place, name in enumerate(names)]
+        found.append(graph.concat(each))
+    return found
+
+
+def write_back(
+    graph: Graph,
+    transforms: Transforms,
+    values: Value,
+    names: Sequence[str],
+    levels: Sequence[Value] | None,
+    begins: int,
+) -> Value:
+    """As `Transforms.inverse`.
+
+    Args:
+        graph: What it is written to.
+        transforms: The transforms.
+        values: `(batch, steps, columns, ...)`.
+        names: Of the columns.
+        levels: Of `write_stages` for the same columns, where there are differences.
+        begins: The first of the values' rows, counted from the first row of the last of the levels.
+    """
+    undone = stages(transforms)
+    for number in reversed(range(len(undone))):
+        stage, each = undone[number], list[Value]()
+        for place, name in enumerate(names):
+            cells, column = graph.slice(values, 2, place, place + 1), stage.columns.index(name)
+            if lag := int(stage.lag[column]):
+                assert levels is not None
+                first = levels[number].shape[1] - levels[-1].shape[1] + begins  # type: ignore[operator]  # sizes are known
+                level = graph.slice(levels[number], 2, place, place + 1)
+                each.append(_summed(graph, cells, level, first - lag, lag))
+            else:
+                each.append(_write_back(graph, stage.methods[column], cells, float(stage.power[column])))
+        values = graph.concat(each, axis=2)
+    return values
+
+
+def _forward(graph: Graph, stage: Transforms, rows: Value, place: int, name: str, most: int) -> Value:
+    column = stage.columns.index(name)
+    cells, lag = graph.slice(rows, -1, place, place + 1), int(stage.lag[column])
+    if lag:
+        return graph.plain("Sub", graph.slice(cells, 1, most, None), graph.slice(cells, 1, most - lag, -lag))
+    cells = graph.slice(cells, 1, most, None) if most else cells
+    return _write_forward(graph, stage.methods[column], cells, float(stage.power[column]))
+
+
+def _summed(graph: Graph, cells: Value, level: Value, first: int, lag: int) -> Value:
+    """Differences `(batch, steps, 1)` summed up, from so many rows of the level as they were taken over."""
+    steps = cells.shape[1]
+    assert steps is not None
+    rounds = -(-steps // lag)
+    begun = graph.slice(level, 1, first, first + min(lag, steps))
+    if rounds == 1:
+        return graph.plain("Add", cells, begun)
+    filled = graph.add(
+        "Pad",
+        cells,
+        ints([0, 0, 0, 0, rounds * lag - steps, 0]),
+        np.zeros((), np.float64),
+        shape=(None, rounds * lag, 1),
+        dtype="float64",
+    )
+    blocks = graph.reshape(filled, [0, rounds, lag], (None, rounds, lag))
+    summed = graph.add("CumSum", blocks, np.array(1), shape=blocks.shape, dtype="float64")
+    summed = graph.plain("Add", summed, graph.reshape(begun, [0, 1, lag], (None, 1, lag)))
+    return graph.slice(graph.reshape(summed, [0, -1, 1], (None, rounds * lag, 1)), 1, 0, steps)
+
+
+def _write_forward(graph: Graph, method: str, cells: Value, power: float) -> Value:
+    """As `transforms.forward`."""
+    if method == "none":
+        return cells
+    one = np.ones((), np.float64)
+    logs = graph.add(
+        "Log", graph.plain("Add", cells, one) if method == "log1p" else cells, shape=cells.shape, dtype="float64"
+    )
+    if method != "box_cox" or not power:
+        return logs
+    raised = graph.add("Exp", graph.plain("Mul", logs, np.array(power)), shape=cells.shape, dtype="float64")
+    return graph.plain("Div", graph.plain("Sub", raised, one), np.array(power))
+
+
+def _write_back(graph: Graph, method: str, cells: Value, power: float) -> Value:
+    """As `transforms.backward`."""
+    if method == "none":
+        return cells
+    one = np.ones((), np.float64)
+    if method == "box_cox" and power:
+        base = graph.plain("Add", graph.plain("Mul", cells, np.array(power)), one)
+        logs = graph.add("Log", graph.plain("Max", base, np.zeros((), np.float64)), shape=cells.shape, dtype="float64")
+        return graph.add("Exp", graph.plain("Div", logs, np.array(power)), shape=cells.shape, dtype="float64")
+    raised = graph.add("Exp", cells, shape=cells.shape, dtype="float64")
+    return graph.plain("Sub", raised, one) if method == "log1p" else raised
