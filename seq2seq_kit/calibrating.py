@@ -41,16 +41,14 @@ def calibrate(
         tracking_uri: As in `train`.
 
     Raises:
-        ArgumentError: The model makes no forecasts, a level is wrong, there are no rows to calibrate on, the model has learned
-            from them, or it is an exported folder's and to be written.
+        ArgumentError: The model makes no forecasts, a level is wrong, there are no rows to calibrate on, or the model has learned
+            from them.
         DataError: The rows do not fit, or are too few for a level.
         BundleError: The bundle could not be written.
     """
     bundle = load(run, custom_objects=custom_objects, tracking_uri=tracking_uri) if isinstance(run, str | Path) else run
     if not isinstance(bundle, IntervalBundle):
         raise ArgumentError(f"this bundle is {bundle.what}; intervals are those of forecasts", code="not_supported")
-    if out is not None:
-        bundle.require_keras("saved")  # before anything is read in vain
     made = _on_own_rows(bundle, levels) if data is None else _on_rows(bundle, levels, data)
     if out is not None:
         made.save(out)

@@ -204,8 +204,11 @@ class Bundle(SaysWhatItCannot, ABC):
         return standard_normal(self.model)
 
     def save(self, folder: str | Path) -> Path:
-        """Writes the bundle to a new folder, whole or not at all; see `bundles.files.write_bundle`."""
-        self.require_keras("saved")
+        """Writes the bundle to a new folder, whole or not at all; what was exported is an export again."""
+        if isinstance(self.model, Network):
+            from seq2seq_kit.bundles.exports import save_export
+
+            return save_export(self, Path(folder))
         from seq2seq_kit.bundles.files import write_bundle
 
         return write_bundle(self, Path(folder))
@@ -222,7 +225,9 @@ class Bundle(SaysWhatItCannot, ABC):
             ArgumentError: A layer cannot be written, or the extra is missing.
             BundleError: The graph answers otherwise than the bundle, or could not be written; nothing is left behind.
         """
-        self.require_keras("exported")
+        if isinstance(self.model, Network):
+            said = "this model was exported, and has no Keras model that could be exported again"
+            raise ArgumentError(f"{said}. Load the bundle that it was exported from", code="needs_tensorflow")
         from seq2seq_kit.bundles.exporting import export_bundle
 
         return export_bundle(self, out, format=format, frame=frame)
@@ -236,12 +241,6 @@ class Bundle(SaysWhatItCannot, ABC):
     def facts(self) -> Json:
         """What a reader of an export needs beside the recipe."""
         return {}
-
-    def require_keras(self, wanted: str) -> None:
-        """Raises `ArgumentError` for a bundle that was read from an export, which has no Keras model."""
-        if isinstance(self.model, Network):
-            said = f"this model was exported, and has no Keras model that could be {wanted}"
-            raise ArgumentError(f"{said}. Load the bundle that it was exported from", code="needs_tensorflow")
 
     def _cannot(self, verb: str) -> ArgumentError:
         can = ", ".join(self.verbs[:-1]) + f" and {self.verbs[-1]}"

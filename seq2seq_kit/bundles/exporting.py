@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seq2seq_kit.bundles.base import Arrays, Bundle, rows_given, sourced
+from seq2seq_kit.bundles.base import Bundle, rows_given, sourced
+from seq2seq_kit.bundles.exports import npz_of, stored_files
 from seq2seq_kit.bundles.files import versions
 from seq2seq_kit.data.tables.sources import read_source
 from seq2seq_kit.errors import ArgumentError, KitError
@@ -176,7 +176,6 @@ def digest_of_bundle(bundle: Bundle) -> str:
 
 def _files(bundle: Bundle, programs: Sequence[Program]) -> dict[str, bytes]:
     """What stands beside the graphs: a bundle's own files but for the model, and golden inputs with their outputs."""
-    state, arrays = bundle.state()
     golden = {
         f"{program.name}_{kind}_{place}": array
         for program in programs
@@ -185,22 +184,14 @@ def _files(bundle: Bundle, programs: Sequence[Program]) -> dict[str, bytes]:
     }
     return {
         "requirements.txt": requirements().encode(),
-        "recipe.yaml": dump_recipe(bundle.recipe).encode(),
-        "state.json": json.dumps(state).encode(),
-        "arrays.npz": _npz(arrays),
-        "golden.npz": _npz(golden),
+        **stored_files(bundle),
+        "golden.npz": npz_of(golden),
     }
 
 
 def requirements() -> str:
     """What this kit needs beside itself to answer by an export, as installed here; the last two are those of its commands."""
     return "".join(f"{package}=={version(package)}\n" for package in RUNTIME)
-
-
-def _npz(arrays: Arrays) -> bytes:
-    file = io.BytesIO()
-    np.savez(file, **arrays)  # type: ignore[arg-type]
-    return file.getvalue()
 
 
 def _as_keras(bundle: Bundle, path: Path) -> Exported:

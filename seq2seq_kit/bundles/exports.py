@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seq2seq_kit.bundles import bounds
-from seq2seq_kit.bundles.base import Bundle
+from seq2seq_kit.bundles.base import Arrays, Bundle
 from seq2seq_kit.errors import ArgumentError, BundleError
+from seq2seq_kit.exports.placing import put
 from seq2seq_kit.exports.session import Network, missing_package
+from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.recipe.fields import Recipe
 
 if TYPE_CHECKING:
@@ -60,7 +64,7 @@ def read_export(
         content = {name: _content(folder, programs[name]["file"], digests) for name in (_NETWORK, *parts)}
         state, arrays = bounds.read_json(folder / "state.json"), bounds.read_arrays(folder / "arrays.npz")
         golden = bounds.read_arrays(folder / "golden.npz")
-        network = Network(content[_NETWORK], {name: Network(content[name]) for name in parts})
+        network = Network(content[_NETWORK], {name: Network(content[name]) for name in parts}, folder)
         model: keras.Model = network  # what a bundle asks of its model beyond this needs TensorFlow
         bundle = kind.restore(recipe, model, state, arrays, head["info"])
         _check_golden(network, golden)
@@ -111,6 +115,46 @@ def copy_export(folder: str | Path, out: Path) -> None:
     except ValueError as error:
         raise BundleError(f"{folder} is not an export of this kit: {error}", code="bundle_damaged") from error
     (out / HEAD).write_bytes((folder / HEAD).read_bytes())
+
+
+def save_export(bundle: Bundle, folder: Path) -> Path:
+    """Writes an opened export to a new folder: the graphs as they are, with the intervals, detector and recipe of the bundle.
+
+    Raises:
+        BundleError: The folder exists or cannot be written, or the export that was opened is gone or damaged by now.
+    """
+    assert isinstance(bundle.model, Network)
+    origin, files = bundle.model.folder, stored_files(bundle)
+    assert origin is not None
+
+    def write(partial: Path) -> None:
+        copy_export(origin, partial)
+        for name, content in files.items():
+            (partial / name).write_bytes(content)
+        head: dict[str, Any] = dict(_read_head(partial))
+        head |= {"recipe": bundle.recipe.model_dump(mode="json"), "info": bundle.info}
+        head["sha256"] |= {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        (partial / HEAD).write_text(json.dumps(head, indent=2), encoding="utf-8")
+
+    put(folder, write)
+    return folder
+
+
+def stored_files(bundle: Bundle) -> dict[str, bytes]:
+    """A bundle's own files but for the model."""
+    state, arrays = bundle.state()
+    return {
+        "recipe.yaml": dump_recipe(bundle.recipe).encode(),
+        "state.json": json.dumps(state).encode(),
+        "arrays.npz": npz_of(arrays),
+    }
+
+
+def npz_of(arrays: Arrays) -> bytes:
+    """Arrays as the bytes of a file."""
+    file = io.BytesIO()
+    np.savez(file, **arrays)  # type: ignore[arg-type]
+    return file.getvalue()
 
 
 def _read_head(folder: Path) -> dict[str, dict[str, dict[str, str]]]:

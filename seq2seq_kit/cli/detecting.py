@@ -43,8 +43,6 @@ def detect(options: argparse.Namespace) -> int:
     if options.save and not options.calibrate:
         raise ArgumentError("--save writes what --calibrate made. Add --calibrate FILE", code="invalid_option")
     bundle, frame = rows.loaded(options, "detect")
-    if options.save:
-        bundle.require_keras("saved")  # before anything is computed in vain
     if options.calibrate:
         bundle = bundle.calibrate(bundle.read(options.calibrate), origin=options.calibrate)
         if options.save:

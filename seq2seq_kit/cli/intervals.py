@@ -62,7 +62,6 @@ def update(options: argparse.Namespace) -> None:
     if not isinstance(bundle, IntervalBundle):
         said = f"this bundle is {bundle.what}; intervals are those of forecasts"
         raise ArgumentError(said, code="not_supported")
-    bundle.require_keras("saved")  # before anything is read in vain
     forecasts = read_source(options.forecasts, texts=bundle.as_written)
     rate = RATE if options.rate is None else options.rate
     moved = bundle.update(bundle.read(options.data), forecasts=forecasts, rate=rate, origin=options.data)

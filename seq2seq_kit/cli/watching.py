@@ -43,8 +43,6 @@ def watch(options: argparse.Namespace) -> int:
     from seq2seq_kit.reports.notes import figure
 
     bundle = load_quietly(options.run, options.tracking_uri)
-    if options.save:
-        bundle.require_keras("saved")  # before anything is read in vain
     if options.reference and isinstance(bundle, DriftBundle):
         bundle = bundle.with_reference_rows(bundle.read(options.reference), origin=options.reference)
         if options.save:

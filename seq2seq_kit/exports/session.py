@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,18 +45,19 @@ class Network:
     Args:
         content: Of the file.
         parts: Other graphs of the same model by name, such as `encoder_network`.
+        folder: The export that it is a part of, if any.
 
     Attributes:
         inputs: What it reads, in order.
         outputs: What it gives, in order.
-        parts: As given.
+        parts: As given; likewise `folder`.
 
     Raises:
         ArgumentError: ONNX Runtime is not installed.
         ValueError: The file is damaged or foreign.
     """
 
-    def __init__(self, content: bytes, parts: Mapping[str, Network] | None = None) -> None:
+    def __init__(self, content: bytes, parts: Mapping[str, Network] | None = None, folder: Path | None = None) -> None:
         try:
             import onnxruntime
         except ImportError:
@@ -78,7 +80,7 @@ class Network:
             raise ValueError(f"ONNX Runtime cannot read it: {str(error)[:300]}") from None
         self.inputs = [Input(each.name, _shape(each.shape), _kind(each.type)) for each in self._session.get_inputs()]
         self.outputs = [Input(each.name, _shape(each.shape), _kind(each.type)) for each in self._session.get_outputs()]
-        self.parts = dict(parts or {})
+        self.parts, self.folder = dict(parts or {}), folder
 
     @property
     def output_shape(self) -> tuple[int | None, ...]:

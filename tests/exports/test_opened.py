@@ -255,23 +255,82 @@ def test_what_needs_the_keras_model_is_refused(
     exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened = load(exported / "out")
-    for call in (lambda: opened.save(tmp_path / "saved"), lambda: opened.export(tmp_path / "again")):
-        with pytest.raises(ArgumentError, match="no Keras model") as caught:
-            call()
-        assert caught.value.code == "needs_tensorflow"
-    # What would be written in the end is refused before any of the files is looked for.
-    run, absent = str(exported / "out"), str(tmp_path / "absent.csv")
-    for words in (
-        ["update", run, "--forecasts", absent, "--data", absent, "--out", str(tmp_path / "made")],
-        ["calibrate", run, "--levels", "80", "--data", absent, "--out", str(tmp_path / "made")],
-        ["watch", run, "--data", absent, "--reference", absent, "--save", str(tmp_path / "made")],
-    ):
-        assert main(words) == 2
-        assert "error[needs_tensorflow]" in capsys.readouterr().err
+    with pytest.raises(ArgumentError, match="no Keras model") as caught:
+        opened.export(tmp_path / "again")
+    assert caught.value.code == "needs_tensorflow"
     with pytest.raises(ArgumentError, match=r"takes an array of shape \(None, "):
         opened.forward([np.zeros((2, 3, 1), np.float32)])
     assert main(["encode", str(exported / "out"), "--data", str(exported / "rows.csv")]) == 2
     assert "error[not_supported]" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_an_export_is_calibrated_and_updated_and_is_an_export_again(exported: Path, tmp_path: Path) -> None:
+    """Without TensorFlow, as beside a meter: intervals move with the actual values, a detector learns what is usual there."""
+    rows = hourly_frame(700).iloc[400:]  # after those of the training
+    calm, later = rows.iloc[:280], rows
+    for name, each in (("calm", calm), ("later", later)):
+        each.to_csv(tmp_path / f"{name}.csv", index=False)
+    watched = hourly_frame(400)
+    untrained(autoencode_recipe(), watched).export(tmp_path / "watched", frame=watched)
+    watched.to_csv(tmp_path / "watched.csv", index=False)
+    run, out = str(exported / "out"), lambda name: str(tmp_path / name)
+    commands = [
+        ["calibrate", run, "--levels", "50", "90", "--data", out("calm.csv"), "--out", out("fitted")],
+        ["predict", out("fitted"), "--data", out("calm.csv"), "--out", out("forecasts.csv")],
+        [
+            "update",
+            out("fitted"),
+            "--forecasts",
+            out("forecasts.csv"),
+            "--data",
+            out("later.csv"),
+            "--out",
+            out("moved"),
+        ],
+        [
+            "detect",
+            out("watched"),
+            "--data",
+            out("watched.csv"),
+            "--calibrate",
+            out("watched.csv"),
+            "--save",
+            out("kept"),
+        ],
+        ["detect", out("kept"), "--data", out("watched.csv")],
+        ["watch", out("moved"), "--data", out("later.csv"), "--reference", out("calm.csv"), "--save", out("seen")],
+        ["predict", out("seen"), "--data", out("later.csv"), "--out", out("moved.csv")],
+    ]
+    heavy = tuple(name for name in HEAVY if name != "scipy")  # which fits the tail of the errors
+    code = f"{BLOCKED.format(blocked=heavy)}\nfrom seq2seq_kit.cli.main import main\nsys.exit(any(map(main, {commands!r})))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    fitted, moved = load(out("fitted")), load(out("moved"))
+    first, second = fitted.predict(later), moved.predict(later)
+    assert [str(name) for name in first if "90" in str(name)] == ["load_lo_90", "load_hi_90"]
+    np.testing.assert_allclose(first["load"], second["load"])
+    assert not np.allclose(first["load_hi_50"], second["load_hi_50"])
+    pd.testing.assert_frame_equal(pd.read_csv(out("moved.csv"))[["load_hi_50"]], second[["load_hi_50"]], **CLOSE)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_an_export_is_saved_whole_or_not_at_all(exported: Path, tmp_path: Path) -> None:
+    folder = copied(exported, tmp_path)
+    opened = load(folder)
+    assert opened.save(tmp_path / "saved") == tmp_path / "saved"
+    for path in folder.iterdir():
+        if path.suffix == ".onnx":
+            assert (tmp_path / "saved" / path.name).read_bytes() == path.read_bytes()
+    with pytest.raises(BundleError, match="exists already"):
+        opened.save(tmp_path / "saved")
+    (folder / "network.onnx").write_bytes(b"another")
+    with pytest.raises(BundleError, match=r"network\.onnx is damaged"):
+        opened.save(tmp_path / "again")
+    shutil.rmtree(folder)
+    with pytest.raises(BundleError, match="damaged or foreign"):
+        opened.save(tmp_path / "again")
+    assert [path.name for path in tmp_path.iterdir()] == ["saved"]
 
 
 TRANSLATORS: dict[str, tuple[dict[str, Any], int, str]] = {
