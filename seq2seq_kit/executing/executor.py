@@ -13,6 +13,7 @@ import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from multiprocessing import connection, get_all_start_methods, get_context
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any, Protocol
@@ -194,6 +195,8 @@ class LocalExecutor:
 def start_server() -> ForkServerContext | SpawnContext:
     """Starts the server that trials are forked from, if it does not run yet; it imports TensorFlow while the caller continues.
 
+    Where that is not installed, beside an export, each process imports what it needs.
+
     Returns:
         A context of `multiprocessing`.
     """
@@ -201,7 +204,8 @@ def start_server() -> ForkServerContext | SpawnContext:
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
     context = get_context("forkserver")
-    context.set_forkserver_preload(["seq2seq_kit.preload"])
+    if find_spec("tensorflow") is not None:
+        context.set_forkserver_preload(["seq2seq_kit.preload"])
     with _settings(), _without_main():
         from multiprocessing import forkserver
 

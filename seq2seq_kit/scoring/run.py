@@ -180,15 +180,11 @@ def _require_executor(executor: str, address: str | None) -> None:
 
 
 def _workers(asked: int | None, executor: str) -> int:
-    """As asked for; where no TensorFlow is, as beside an export, there is no server that processes could be forked from."""
-    if find_spec("tensorflow") is not None:
-        return asked or default_workers()
-    if (asked or 1) > 1 or executor == "ray":
-        said = f"processes are forked from one that has TensorFlow, which is not installed. Received: workers={asked}"
-        raise ArgumentError(
-            f"{said}. Leave it out, or give each of several calls a part of the files", code="needs_tensorflow"
-        )
-    return 1
+    """As asked for; those of a cluster import TensorFlow, which is absent beside an export."""
+    if executor == "ray" and find_spec("tensorflow") is None:
+        said = "the workers of a cluster begin with TensorFlow, which is not installed. Received: executor=ray"
+        raise ArgumentError(f"{said}. Leave it out: local processes do without", code="needs_tensorflow")
+    return asked or default_workers()
 
 
 def _refuse_strangers(planned: Sequence[Planned], folder: Path, journal: Journal, *, overwrite: bool) -> None:

@@ -240,12 +240,11 @@ def test_a_long_name_is_no_trouble(rows: Path) -> None:
     assert set(statuses(score(rows)).values()) == {"done"}
 
 
-def test_without_tensorflow_one_process_scores(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_tensorflow_no_cluster_scores(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = run.find_spec
     monkeypatch.setattr(run, "find_spec", lambda name: None if name == "tensorflow" else found(name))
-    assert score(rows, workers=None).workers == 1
     with pytest.raises(ArgumentError) as caught:
-        score(rows, workers=2)
+        score(rows, executor="ray")
     assert caught.value.code == "needs_tensorflow"
 
 

@@ -268,3 +268,21 @@ def test_no_use_of_the_runtime_is_told_to_others(context: Path, environment: Pat
     done = subprocess.run(["python", "-c", code], env=given, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert [*tmp_path.rglob("*")] == []
+
+
+@pytest.mark.slow
+def test_several_processes_score_files_where_no_tensorflow_is(
+    context: Path, environment: Path, bundle: Any, tmp_path: Path
+) -> None:
+    frames = {f"{seed}.csv": hourly_frame(60, seed=seed) for seed in range(3)}
+    for name, frame in frames.items():
+        frame.to_csv(tmp_path / name, index=False)
+    words = ["predict", str(context / "model"), "--data", "*.csv", "--out", "out/", "--workers", "2"]
+    given = {"HOME": str(tmp_path), "PATH": f"{environment}/bin:/usr/bin:/bin"}
+    command = ["python", "-m", "seq2seq_kit", *words]
+    done = subprocess.run(command, env=given, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "by 2 processes" in done.stdout + done.stderr
+    for name, frame in frames.items():
+        found = pd.read_csv(tmp_path / "out" / name, parse_dates=["time"])
+        pd.testing.assert_frame_equal(found, bundle.predict(frame), check_dtype=False, rtol=1e-6)
