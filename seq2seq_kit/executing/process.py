@@ -155,7 +155,9 @@ def settle(folder: Path, *, threads: int = 1) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     end_with_parent()
     use_folder(folder)  # which whoever started it removes
-    if find_spec("tensorflow") is None:  # beside an export, whose runtime reads the variables that this process began with
+    if (
+        find_spec("tensorflow") is None
+    ):  # beside an export, whose runtime reads the variables that this process began with
         return
 
     import tensorflow as tf

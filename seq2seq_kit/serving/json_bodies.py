@@ -52,9 +52,11 @@ def rows_of(found: object, most: int, *, time: str | None = None) -> tuple[Colum
     Raises:
         RefusedError: They have none of the forms; the message names row and column.
     """
+    if found in ([], {}):
+        raise invalid(f"the body holds no rows. Expected {_FORMS}. Received: {_shown(found)}")
     if isinstance(found, dict) and all(isinstance(column, list) for column in found.values()):
         return _checked(found, time), True
-    if isinstance(found, list) and all(isinstance(row, str) for row in found) and found:
+    if isinstance(found, list) and all(isinstance(row, str) for row in found):
         return found, False
     if isinstance(found, list) and all(isinstance(row, dict) for row in found):
         names = list(dict.fromkeys(name for row in found for name in row))

@@ -90,7 +90,7 @@ def test_a_prediction_is_printed_and_unknown_tokens_are_noted(files: Path, bundl
     assert main(["predict", str(bundles / "repeat_run"), "--text", "axb"]) == 0
     captured = capsys.readouterr()
     assert captured.out.startswith("word,reverse,score\naxb,")
-    assert captured.err == "note: 1 tokens that the training rows did not have were read as unknown: x\n"
+    assert captured.err == "note: 1 token that the training rows did not have was read as unknown: x\n"
 
 
 def test_a_text_is_tagged_word_by_word(files: Path, bundles: Path, capsys: Captured) -> None:

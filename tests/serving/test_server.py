@@ -131,6 +131,8 @@ def test_a_stream_in_pieces_says_what_one_of_a_whole_says(server: Server, bundle
     [
         (b"", "invalid_body"),
         (b"{", "invalid_body"),
+        (b"[]", "invalid_body"),
+        (b"{}", "invalid_body"),
         (b"[" * 100_000, "invalid_body"),
         (b'{"load": [' + b"9" * 5_000 + b"]}", "invalid_body"),
         (b'[{"time": "2024-01-01", "load": NaN}]', "invalid_body"),

@@ -71,7 +71,12 @@ class Vocabulary:
     def unknown_note(self, texts: Iterable[str]) -> list[str]:
         """A note on the tokens of some texts that the training rows did not have; none where there are none."""
         strange = sorted({token for text in texts for token in self.split(text)} - self.number.keys())
-        said = f"{len(strange)} tokens that the training rows did not have were read as unknown: "
+        what = (
+            "1 token that the training rows did not have was"
+            if len(strange) == 1
+            else f"{len(strange)} tokens that the training rows did not have were"
+        )
+        said = f"{what} read as unknown: "
         return [said + ", ".join(strange[:10])] if strange else []
 
     def text(self, numbers: Iterable[int]) -> str:
