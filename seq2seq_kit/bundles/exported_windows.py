@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -76,13 +76,15 @@ class ExportedWindows:
     def _refuse_differences(self) -> None:
         """Raises where the rows that a graph reads do not hold what differences are undone by."""
         lagged = self.differenced
+        undone = [name for name in lagged if name in self.columns.targets]
         ahead = [name for name in lagged if name in self.columns.known_future]
         why = None
         if ahead:
             why = f"{', '.join(ahead)} is known ahead"
         elif lagged and self.columns.masked:
-            why = "data.missing is mask, and differences are undone from cells that may be missing"
-        elif lagged and self.shape.target_offset < 0:
+            said = "data.missing: mask" if self.bundle.window_data.missing == "mask" else "data.short_series: pad"
+            why = f"with {said} the cells from which they are taken may be missing"
+        elif undone and self.shape.target_offset < 0:
             why = "the model tells rows before its window"
         if why is not None:
             raise refused(f"the recipe takes differences of {', '.join(lagged)} (data.transform), and {why}")
@@ -126,9 +128,12 @@ class ExportedWindows:
             return values
         if rows.before is None:
             return transforms.inverse(values, names, _no_rows_before)
-        picked = [self.columns.past.index(name) for name in names]
-        first = self.units.before + self.shape.target_offset
-        return transforms.inverse(values, names, _rows_of(self.original(rows)[0][..., picked], first))
+        past, given = self.columns.past, self.original(rows)[0]
+        level = np.ones((*given.shape[:2], len(names)))  # 1, which has a logarithm, where nothing is undone
+        for place, name in enumerate(names):
+            if name in past:
+                level[..., place] = given[..., past.index(name)]
+        return transforms.inverse(values, names, _rows_of(level, self.units.before + self.shape.target_offset))
 
     def original(self, rows: Rows) -> Arrays:
         """The windows in original units, as the graph reads them."""
@@ -214,7 +219,11 @@ class ExportedWindows:
             series = given[-1] if by_series else None
             read, level = units.write_inputs(graph, given[0], series)
             known = [units.write_known(graph, given[1], series)] if self.layout.future else []
-            return [units.write_outputs(graph, write(graph, [read, *known]), series, level, given[0])]
+            found = write(graph, [read, *known])
+            found = replace(
+                found, shape=(found.shape[0], self.shape.output_steps, *found.shape[2:])
+            )  # a loop's is open
+            return [units.write_outputs(graph, found, series, level, given[0])]
 
         def case(rows: Rows) -> Case:
             return self.case(rows, self.original(rows), [self.restored(rows, forward(self.scaled(rows)))])

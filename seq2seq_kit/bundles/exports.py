@@ -16,7 +16,7 @@ from seq2seq_kit.bundles import bounds
 from seq2seq_kit.bundles.base import Arrays, Bundle
 from seq2seq_kit.errors import ArgumentError, BundleError
 from seq2seq_kit.exports.placing import put
-from seq2seq_kit.exports.session import Network, missing_package
+from seq2seq_kit.exports.session import Network, Origin, missing_package
 from seq2seq_kit.recipe import dump_recipe
 from seq2seq_kit.recipe.fields import Recipe
 
@@ -64,10 +64,12 @@ def read_export(
         content = {name: _content(folder, programs[name]["file"], digests) for name in (_NETWORK, *parts)}
         state, arrays = bounds.read_json(folder / "state.json"), bounds.read_arrays(folder / "arrays.npz")
         golden = bounds.read_arrays(folder / "golden.npz")
-        network = Network(content[_NETWORK], {name: Network(content[name]) for name in parts}, folder)
+        origin = Origin(folder.absolute(), hashlib.sha256((folder / HEAD).read_bytes()).hexdigest())
+        network = Network(content[_NETWORK], {name: Network(content[name]) for name in parts}, origin)
         model: keras.Model = network  # what a bundle asks of its model beyond this needs TensorFlow
         bundle = kind.restore(recipe, model, state, arrays, head["info"])
-        _check_golden(network, golden)
+        for name, graph in {_NETWORK: network, **network.parts}.items():
+            _check_golden(name, graph, golden)
     except (ArgumentError, BundleError):
         raise
     except ImportError as error:
@@ -121,23 +123,36 @@ def save_export(bundle: Bundle, folder: Path) -> Path:
     """Writes an opened export to a new folder: the graphs as they are, with the intervals, detector and recipe of the bundle.
 
     Raises:
-        BundleError: The folder exists or cannot be written, or the export that was opened is gone or damaged by now.
+        BundleError: The folder exists or cannot be written, or the export is not any more what was opened.
     """
     assert isinstance(bundle.model, Network)
-    origin, files = bundle.model.folder, stored_files(bundle)
+    origin, files = bundle.model.origin, stored_files(bundle)
     assert origin is not None
 
     def write(partial: Path) -> None:
-        copy_export(origin, partial)
-        for name, content in files.items():
-            (partial / name).write_bytes(content)
-        head: dict[str, Any] = dict(_read_head(partial))
+        head = _opened_head(origin)
+        partial.mkdir()
+        for name in head["sha256"]:
+            (partial / name).write_bytes(files.get(name) or _content(origin.folder, name, head["sha256"]))
         head |= {"recipe": bundle.recipe.model_dump(mode="json"), "info": bundle.info}
         head["sha256"] |= {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         (partial / HEAD).write_text(json.dumps(head, indent=2), encoding="utf-8")
 
     put(folder, write)
     return folder
+
+
+def _opened_head(origin: Origin) -> dict[str, Any]:
+    """The head of an export that is still what was opened; another one may lie there by now."""
+    try:
+        content = (origin.folder / HEAD).read_bytes()
+    except OSError:
+        content = b""
+    if hashlib.sha256(content).hexdigest() != origin.digest:
+        said = f"{origin.folder} is not the export any more that was opened: it was moved, removed or written anew"
+        raise BundleError(f"{said}. Load it from where it is now", code="bundle_damaged")
+    found: dict[str, Any] = json.loads(content)
+    return found
 
 
 def stored_files(bundle: Bundle) -> dict[str, bytes]:
@@ -160,7 +175,7 @@ def npz_of(arrays: Arrays) -> bytes:
 def _read_head(folder: Path) -> dict[str, dict[str, dict[str, str]]]:
     try:
         head = bounds.read_json(folder / HEAD)
-        if head["kind"] != "seq2seq_kit export" or type(head["format"]) is not int:
+        if head["kind"] != "seq2seq_kit export" or type(head["format"]) is not int or head["format"] < 1:
             raise ValueError("its head is not an export's")
         for name in ("programs", "sha256", "info"):
             if not isinstance(head[name], dict):
@@ -179,7 +194,7 @@ def _read_head(folder: Path) -> dict[str, dict[str, dict[str, str]]]:
 
 def _content(folder: Path, name: str, digests: dict[str, dict[str, str]]) -> bytes:
     """A file of the folder that is what was written."""
-    if not isinstance(name, str) or Path(name).name != name:
+    if not isinstance(name, str) or not name or Path(name).name != name:
         raise ValueError(f"{name!r} is no name of a file in the folder")
     path = folder / name
     if not path.is_file():
@@ -195,13 +210,13 @@ def _content(folder: Path, name: str, digests: dict[str, dict[str, str]]) -> byt
     return content
 
 
-def _check_golden(network: Network, golden: dict[str, np.ndarray]) -> None:
-    given = [golden[f"{_NETWORK}_input_{place}"] for place in range(len(network.inputs))]
+def _check_golden(name: str, network: Network, golden: dict[str, np.ndarray]) -> None:
+    given = [golden[f"{name}_input_{place}"] for place in range(len(network.inputs))]
     for place, found in enumerate(network.run(given)):
-        expected = golden[f"{_NETWORK}_output_{place}"]
+        expected = golden[f"{name}_output_{place}"]
         same = found.shape == expected.shape and np.allclose(found, expected, rtol=_TOLERANCE, atol=_TOLERANCE)
         if not same:
             raise BundleError(
-                "the graph answers its golden input differently than when it was written. Export the model again",
+                f"the graph `{name}` answers its golden input differently than when it was written. Export the model again",
                 code="golden_output_differs",
             )

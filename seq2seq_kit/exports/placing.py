@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from seq2seq_kit.errors import BundleError
@@ -17,13 +18,16 @@ def put(path: Path, write: Callable[[Path], object]) -> None:
         BundleError: It exists already, or cannot be written.
     """
     refuse_existing(path)
+    if "\0" in str(path):
+        raise BundleError(f"a name of a file holds no zero byte. Received: {str(path)!r}", code="export_not_written")
     partial = path.with_name(f".{os.getpid()}.{path.name}")  # the same ending
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(partial)
         partial.rename(path)
     except BaseException as error:
-        shutil.rmtree(partial, ignore_errors=True) if partial.is_dir() else partial.unlink(missing_ok=True)
+        with suppress(OSError):  # of a name that no file can have
+            shutil.rmtree(partial, ignore_errors=True) if partial.is_dir() else partial.unlink(missing_ok=True)
         if not isinstance(error, OSError | RuntimeError):
             raise
         raise BundleError(

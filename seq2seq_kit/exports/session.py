@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq_kit.errors import ArgumentError, package_of
+from seq2seq_kit.errors import ArgumentError, BundleError, package_of
 from seq2seq_kit.exports.graph_bytes import refuse_foreign_graph
 
 ENCODER, SEARCH = "encoder_network", "model"  # graphs that some bundles answer by beside `network`
@@ -24,6 +24,14 @@ class Input:
     name: str
     shape: tuple[int | None, ...]
     dtype: str
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an export was opened: its folder, absolute, and the SHA-256 of its head, which names all other files by theirs."""
+
+    folder: Path
+    digest: str
 
 
 def missing_package(error: ImportError) -> ArgumentError:
@@ -45,19 +53,21 @@ class Network:
     Args:
         content: Of the file.
         parts: Other graphs of the same model by name, such as `encoder_network`.
-        folder: The export that it is a part of, if any.
+        origin: The export that it is a part of, if any.
 
     Attributes:
         inputs: What it reads, in order.
         outputs: What it gives, in order.
-        parts: As given; likewise `folder`.
+        parts: As given; likewise `origin`.
 
     Raises:
         ArgumentError: ONNX Runtime is not installed.
         ValueError: The file is damaged or foreign.
     """
 
-    def __init__(self, content: bytes, parts: Mapping[str, Network] | None = None, folder: Path | None = None) -> None:
+    def __init__(
+        self, content: bytes, parts: Mapping[str, Network] | None = None, origin: Origin | None = None
+    ) -> None:
         try:
             import onnxruntime
         except ImportError:
@@ -80,7 +90,7 @@ class Network:
             raise ValueError(f"ONNX Runtime cannot read it: {str(error)[:300]}") from None
         self.inputs = [Input(each.name, _shape(each.shape), _kind(each.type)) for each in self._session.get_inputs()]
         self.outputs = [Input(each.name, _shape(each.shape), _kind(each.type)) for each in self._session.get_outputs()]
-        self.parts, self.folder = dict(parts or {}), folder
+        self.parts, self.origin = dict(parts or {}), origin
 
     @property
     def output_shape(self) -> tuple[int | None, ...]:
@@ -98,12 +108,20 @@ class Network:
         return self.parts[name]
 
     def run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """All outputs."""
+        """All outputs.
+
+        Raises:
+            BundleError: The runtime cannot run the graph on them: it is not what its head says.
+        """
         given = {
             port.name: np.ascontiguousarray(array, dtype=port.dtype)
             for port, array in zip(self.inputs, arrays, strict=True)
         }
-        found: list[Any] = self._session.run(None, given)
+        try:
+            found: list[Any] = self._session.run(None, given)
+        except Exception as error:  # it has a class of its own for every kind of trouble
+            said = f"ONNX Runtime cannot run a graph of the export: {str(error)[:300]}. Export the model again"
+            raise BundleError(said, code="bundle_damaged") from error
         return [np.asarray(each) for each in found]
 
     def forward(self, arrays: Sequence[np.ndarray]) -> np.ndarray:

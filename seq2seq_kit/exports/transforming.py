@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def write_back(
     transforms: Transforms,
     values: Value,
     names: Sequence[str],
-    levels: Sequence[Value] | None,
+    levels: Mapping[str, Sequence[Value]],
     begins: int,
 ) -> Value:
     """As `Transforms.inverse`.
@@ -50,8 +50,8 @@ def write_back(
         transforms: The transforms.
         values: `(batch, steps, columns, ...)`.
         names: Of the columns.
-        levels: Of `write_stages` for the same columns, where there are differences.
-        begins: The first of the values' rows, counted from the first row of the last of the levels.
+        levels: For each of them that has a difference its rows by `write_stages`.
+        begins: The first of the values' rows, counted from the first row of the last of these.
     """
     undone = stages(transforms)
     for number in reversed(range(len(undone))):
@@ -59,9 +59,8 @@ def write_back(
         for place, name in enumerate(names):
             cells, column = graph.slice(values, 2, place, place + 1), stage.columns.index(name)
             if lag := int(stage.lag[column]):
-                assert levels is not None
-                first = levels[number].shape[1] - levels[-1].shape[1] + begins  # type: ignore[operator]  # sizes are known
-                level = graph.slice(levels[number], 2, place, place + 1)
+                level, last = levels[name][number], levels[name][-1]
+                first = (level.shape[1] or 0) - (last.shape[1] or 0) + begins
                 each.append(_summed(graph, cells, level, first - lag, lag))
             else:
                 each.append(_write_back(graph, stage.methods[column], cells, float(stage.power[column])))
@@ -79,25 +78,23 @@ def _forward(graph: Graph, stage: Transforms, rows: Value, place: int, name: str
 
 
 def _summed(graph: Graph, cells: Value, level: Value, first: int, lag: int) -> Value:
-    """Differences `(batch, steps, 1)` summed up, from so many rows of the level as they were taken over."""
-    steps = cells.shape[1]
+    """Differences `(batch, steps, 1, ...)` summed up, from so many rows of the level as they were taken over."""
+    steps, rest = cells.shape[1], [int(size or 1) for size in cells.shape[3:]]
     assert steps is not None
-    rounds = -(-steps // lag)
-    begun = graph.slice(level, 1, first, first + min(lag, steps))
+    begun, rounds = graph.slice(level, 1, first, first + min(lag, steps)), -(-steps // lag)
+    for _ in rest:  # every quantile goes on from the same value
+        begun = graph.unsqueeze(begun, -1)
     if rounds == 1:
         return graph.plain("Add", cells, begun)
-    filled = graph.add(
-        "Pad",
-        cells,
-        ints([0, 0, 0, 0, rounds * lag - steps, 0]),
-        np.zeros((), np.float64),
-        shape=(None, rounds * lag, 1),
-        dtype="float64",
-    )
-    blocks = graph.reshape(filled, [0, rounds, lag], (None, rounds, lag))
+    ends = [0] * (2 * len(cells.shape))
+    ends[len(cells.shape) + 1] = rounds * lag - steps
+    whole = (None, rounds * lag, 1, *rest)
+    filled = graph.add("Pad", cells, ints(ends), np.zeros((), np.float64), shape=whole, dtype="float64")
+    blocks = graph.reshape(filled, [0, rounds, lag, *rest], (None, rounds, lag, *rest))
     summed = graph.add("CumSum", blocks, np.array(1), shape=blocks.shape, dtype="float64")
-    summed = graph.plain("Add", summed, graph.reshape(begun, [0, 1, lag], (None, 1, lag)))
-    return graph.slice(graph.reshape(summed, [0, -1, 1], (None, rounds * lag, 1)), 1, 0, steps)
+    ones = [1] * len(rest)
+    summed = graph.plain("Add", summed, graph.reshape(begun, [0, 1, lag, *ones], (None, 1, lag, *ones)))
+    return graph.slice(graph.reshape(summed, [0, -1, 1, *rest], whole), 1, 0, steps)
 
 
 def _write_forward(graph: Graph, method: str, cells: Value, power: float) -> Value:

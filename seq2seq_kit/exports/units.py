@@ -118,12 +118,12 @@ class WindowUnits:
             values = graph.plain(kind, values, _wider(graph, self._of(graph, table, names, series), more))
         if self.scaler.transforms is None:
             return values
-        levels = None
-        if self.before:
+        lags = dict(zip(self.scaler.transforms.columns, self.scaler.transforms.lags.tolist(), strict=True))
+        levels = dict[str, list[Value]]()
+        for name in [name for name in names if lags[name]]:
             assert rows is not None
-            past = self.columns.past
-            own = graph.gather(rows, [past.index(name) for name in names])
-            levels = write_stages(graph, self.scaler.transforms, own, names, before=self.before)
+            own = graph.gather(rows, [self.columns.past.index(name)])
+            levels[name] = write_stages(graph, self.scaler.transforms, own, [name], before=self.before)
         return write_back(graph, self.scaler.transforms, values, names, levels, self.begins)
 
     def _scaled(

@@ -12,8 +12,10 @@ from typing import Any
 import pandas as pd
 
 from seq2seq_kit.bundles.exports import is_export, read_parts
+from seq2seq_kit.data.tables.transforms import LOWEST
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.exports.placing import put, refuse_existing
+from seq2seq_kit.intervals.prediction import DECILES, probabilities_of
 from seq2seq_kit.reports.page import program_page
 from seq2seq_kit.serving.model import export_aside
 
@@ -21,6 +23,7 @@ RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")  # of onnxr
 _SCRIPTS = "script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:"  # nothing may be asked for: there is no connect-src
 _POLICY = f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; {_SCRIPTS}"
 _GRAPH = "model"
+_QUANTILES = 4  # axes of an output with quantiles
 
 
 def write_browser_page(
@@ -114,6 +117,7 @@ def _described(head: dict[str, Any]) -> dict[str, Any]:
     columns = {port["name"]: port["columns"] for port in graph["inputs"] if "columns" in port}
     read = [name for name in columns["inputs"] if name in head["columns"]["inputs"]]
     output = graph["outputs"][0]
+    endings = _endings(recipe, output["shape"])
     return {
         "clock": bool(data.get("time")),
         "time": data.get("time"),
@@ -129,20 +133,34 @@ def _described(head: dict[str, Any]) -> dict[str, Any]:
         "calendar": calendar,
         "masked": data.get("missing") == "mask",
         "targets": output["columns"],
-        "names": [
-            f"{name}{ending}" for name in output["columns"] for ending in _endings(output["shape"], head["levels"])
-        ],
+        "names": [f"{name}{ending}" for name in output["columns"] for ending in endings],
+        "places": list(endings.values()),
+        "written": 1 if len(output["shape"]) < _QUANTILES else output["shape"][-1],
+        "lowest": _lowest(data.get("transform") or {}),
         "units": head["units"],
         "decimal": (data.get("format") or {}).get("decimal"),
     }
 
 
-def _endings(shape: list[object], levels: list[float]) -> list[str]:
-    """What `predict` calls the quantiles of a target; nothing behind its name where there is one value."""
-    if len(shape) < 4:
-        return [""]
-    lower = [f"_lo_{level:g}" for level in sorted(levels, reverse=True)]
-    return [*lower, "", *(ending.replace("_lo_", "_hi_") for ending in reversed(lower))]
+def _endings(recipe: dict[str, Any], shape: list[object]) -> dict[str, int]:
+    """What `predict` calls the quantiles of a target, each with its place among those that are written.
+
+    Of one value it is the name alone; so it is where intervals have margins, which the graph does not know.
+    """
+    if len(shape) < _QUANTILES:
+        return {"": 0}
+    levels = sorted(recipe.get("levels") or [], reverse=True)
+    written = probabilities_of([*map(float, levels), *DECILES])
+    levels = levels if recipe.get("intervals") == "quantile" else []
+    lower = {f"_lo_{level:g}": round((100 - level) / 200, 10) for level in levels}
+    upper = {f"_hi_{level:g}": round((100 + level) / 200, 10) for level in reversed(levels)}
+    return {ending: written.index(each) for ending, each in (lower | {"": 0.5} | upper).items()}
+
+
+def _lowest(transforms: dict[str, str | list[str]]) -> dict[str, float]:
+    """For columns of which the model takes a logarithm the number that their values have to be above."""
+    first = {name: given if isinstance(given, str) else given[0] for name, given in transforms.items() if given}
+    return {name: LOWEST[method] for name, method in first.items() if method in LOWEST}
 
 
 def _milliseconds(every: object) -> int | None:

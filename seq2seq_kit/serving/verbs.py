@@ -33,12 +33,13 @@ class Option:
     Attributes:
         kind: How its text is read.
         about: For people.
-        most: The largest number it may be.
+        most: The largest number it may be, and `least` the smallest one.
     """
 
     kind: Literal["text", "count", "number", "yes", "numbers"]
     about: str
     most: int = 10_000
+    least: int = 0
 
     def read(self, name: str, text: str) -> Value:
         """The option's value.
@@ -59,7 +60,7 @@ class Option:
             expected = {
                 "numbers": "numbers with commas between them, such as 80,95",
                 "number": "a number",
-                "count": f"a whole number from 0 to {self.most:,}",
+                "count": f"a whole number from {self.least} to {self.most:,}",
                 "yes": "true or false",
             }[self.kind]
             said = f"{name} must be {expected}. Received: {name}={text[:100]}"
@@ -67,7 +68,7 @@ class Option:
         return text
 
     def _count(self, text: str) -> int:
-        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or int(text) > self.most:
+        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not self.least <= int(text) <= self.most:
             raise ValueError(text)
         return int(text)
 
@@ -80,7 +81,7 @@ OPTIONS = {
     "seed": Option("count", "of the sample paths", 999_999_999),
     "baseline": Option("text", "a baseline of the run that predicts instead of the model"),
     "all_windows": Option("yes", "from every window, not only the newest of each series"),
-    "beams": Option("count", "beam width of a translator; default: 1, greedy", 64),
+    "beams": Option("count", "beam width of a translator; default: 1, greedy", 64, 1),
     "stride": Option("count", "rows between windows; default: the recipe's", 999_999_999),
     "by": Option("text", "window or step: what has a row of its own"),
     "alarms_per_week": Option("number", "expected false alarms; default: the recipe's"),

@@ -39,6 +39,7 @@ from tests.conftest import (
     whole_recipe,
 )
 from tests.exports.bundled import answers, untrained
+from tests.exports.running import randomise
 from tests.tasks.classify.conftest import counted_frame, series_recipe, texts_recipe, words_frame
 
 CLOSE: Any = {"rtol": 1e-4, "atol": 1e-4}
@@ -324,13 +325,37 @@ def test_an_export_is_saved_whole_or_not_at_all(exported: Path, tmp_path: Path) 
             assert (tmp_path / "saved" / path.name).read_bytes() == path.read_bytes()
     with pytest.raises(BundleError, match="exists already"):
         opened.save(tmp_path / "saved")
+    for impossible in (tmp_path / "saved" / "export.json" / "x", tmp_path / ("x" * 300), tmp_path / "a\0b"):
+        with pytest.raises(BundleError) as caught:
+            opened.save(impossible)
+        assert caught.value.code == "export_not_written"
     (folder / "network.onnx").write_bytes(b"another")
     with pytest.raises(BundleError, match=r"network\.onnx is damaged"):
         opened.save(tmp_path / "again")
+    frame = hourly_frame(400)
     shutil.rmtree(folder)
-    with pytest.raises(BundleError, match="damaged or foreign"):
-        opened.save(tmp_path / "again")
-    assert [path.name for path in tmp_path.iterdir()] == ["saved"]
+    for written_anew in (False, True):
+        if written_anew:
+            untrained(forecast_recipe(), frame).export(folder, frame=frame)
+        with pytest.raises(BundleError, match="not the export any more that was opened"):
+            opened.save(tmp_path / "again")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "saved"]
+
+
+def test_an_export_is_saved_from_another_folder_and_through_links(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As caches of models keep files."""
+    (tmp_path / "linked").mkdir()
+    for path in (exported / "out").iterdir():
+        (tmp_path / "linked" / path.name).symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    opened = load("linked")
+    monkeypatch.chdir(exported)
+    opened.save(tmp_path / "saved")
+    assert not any(path.is_symlink() for path in (tmp_path / "saved").iterdir())
+    frame = pd.read_csv(exported / "rows.csv")
+    pd.testing.assert_frame_equal(load(tmp_path / "saved").predict(frame), opened.predict(frame))
 
 
 TRANSLATORS: dict[str, tuple[dict[str, Any], int, str]] = {
@@ -344,7 +369,6 @@ TRANSLATORS: dict[str, tuple[dict[str, Any], int, str]] = {
 @pytest.mark.parametrize("name", slow_but(TRANSLATORS, "state"))
 def test_an_exported_translator_searches_as_the_bundle_does(name: str, tmp_path: Path) -> None:
     from seq2seq_kit.models.ensemble import join_members
-    from tests.exports.running import randomise
 
     words, (given, members, combine) = reversed_words(), TRANSLATORS[name]
     bundle = untrained(translate_recipe(**given), words)
@@ -404,3 +428,43 @@ def test_a_translator_that_was_exported_without_its_search_is_run_elsewhere(tmp_
     with pytest.raises(BundleError) as caught:
         load(tmp_path / "out")
     assert caught.value.code == "export_not_runnable"
+
+
+@pytest.mark.slow
+def test_a_search_that_is_not_the_models_own_is_refused(tmp_path: Path) -> None:
+    words = reversed_words()
+    recipe = translate_recipe(bridge="attention", embedding_dim=4)
+    made = untrained(recipe, words)
+    made.export(tmp_path / "out", frame=words)
+    other = untrained(recipe, words)
+    randomise(other.model, seed=1)
+    other.export(tmp_path / "other", frame=words)
+
+    def changed(name: str) -> Path:
+        return Path(shutil.copytree(tmp_path / "out", tmp_path / name))
+
+    swapped = changed("swapped")
+    shutil.copyfile(tmp_path / "other" / "model.onnx", swapped / "model.onnx")
+    sealed(swapped)
+    with pytest.raises(BundleError, match="`model` answers its golden input differently"):
+        load(swapped)
+    for file in ("network.onnx", "encoder.onnx"):
+        folder = changed(f"is_{file}")
+        shutil.copyfile(folder / file, folder / "model.onnx")
+        sealed(folder)
+        with pytest.raises(BundleError) as caught:
+            load(folder)
+        assert caught.value.code in ("bundle_damaged", "golden_output_differs")
+    longer = changed("longer")
+    state = json.loads((longer / "state.json").read_text())
+    (longer / "state.json").write_text(json.dumps(state | {"output_steps": state["output_steps"] + 1}))
+    sealed(longer)
+    with pytest.raises(BundleError, match="its search must have the shapes"):
+        load(longer)
+    # A vocabulary of the sources with more tokens than the graph has: it is not asked before a text has one of them.
+    more = changed("more")
+    level, tokens = state["source_vocabulary"]
+    (more / "state.json").write_text(json.dumps(state | {"source_vocabulary": [level, [*tokens, "\u00e6"]]}))
+    sealed(more)
+    with pytest.raises(BundleError, match="cannot run a graph of the export"):
+        load(more).predict(pd.DataFrame({"word": ["\u00e6"]}))

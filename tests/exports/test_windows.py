@@ -244,6 +244,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "short_season": {"transform": {"load": ["seasonal_diff", "diff"]}, "season_steps": 4, "scaling": "robust"},
     "gap": {"transform": {"load": "seasonal_diff"}, "gap_steps": 3},
     "own_scale": {"transform": {"load": ["diff", "seasonal_diff"]}, "window_scaling": "standard", "calendar": ["hour"]},
+    "unread_target": {"inputs": ["heat"], "transform": {"heat": "diff", "load": "log"}},
     "series": {"transform": {"load": ["box_cox", "diff"]}, "series": "site", "scale_per_series": True},
 }
 
@@ -263,7 +264,8 @@ def test_differences_are_taken_from_rows_before_the_window_and_undone(name: str,
     for _, rows in frame.groupby("site") if "series" in data else [("", frame)]:
         times = pd.date_range(rows["time"].iloc[-steps], periods=steps + 6, freq="h")
         calendar = calendar_columns(times, data.get("calendar", []), None)
-        given.append((np.concatenate([rows[["load", "heat"]].to_numpy()[-steps:], calendar[:steps]], axis=1), calendar))
+        names = data.get("inputs", ["load", "heat"])
+        given.append((np.concatenate([rows[names].to_numpy()[-steps:], calendar[:steps]], axis=1), calendar))
     inputs = [np.stack([window for window, _ in given])]
     inputs += [np.stack([calendar[steps:] for _, calendar in given]).astype(np.float64)] if "calendar" in data else []
     inputs += [np.arange(2)] if "series" in data else []
@@ -275,15 +277,36 @@ def test_differences_are_taken_from_rows_before_the_window_and_undone(name: str,
     assert not drawn.parity["model"].of_data
 
 
+@pytest.mark.parametrize("season", slow_but([None, 3], None))
+@pytest.mark.parametrize("kind", slow_but(["attention", "quantiles"], "quantiles"))
+def test_a_loop_and_quantiles_go_on_from_the_rows_before(kind: str, season: int | None, tmp_path: Path) -> None:
+    frame, steps = hourly_frame(300), 24 + (season or 24)
+    data = {"transform": {"load": ["log", "seasonal_diff"]}, "season_steps": season}
+    recipe = recipe_of(data) | ({"levels": [80], "intervals": "quantile"} if kind == "quantiles" else {})
+    if kind == "attention":
+        recipe["model"] = {"bridge": "attention", "encoder_units": [6], "decoder_units": [6]}
+    elif season is not None:
+        recipe["data"]["output_steps"] = season
+    bundle = untrained(recipe, frame)
+    exported(bundle, tmp_path / "out", frame=frame)
+    found = answers(tmp_path / "out" / "model.onnx", frame[["load", "heat"]].to_numpy()[None, -steps:])[0][0, :, 0]
+    found = found[..., found.shape[-1] // 2] if kind == "quantiles" else found
+    np.testing.assert_allclose(found, bundle.predict(frame)["load"], rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
         ({"known_future": ["heat"], "transform": {"heat": "diff"}}, "heat is known ahead"),
-        ({"missing": "mask", "transform": {"load": "diff"}}, "cells that may be missing"),
+        ({"missing": "mask", "transform": {"load": "diff"}}, "missing: mask the cells .* may be missing"),
+        (
+            {"series": "site", "short_series": "pad", "transform": {"load": "diff"}},
+            "short_series: pad the cells .* may be missing",
+        ),
     ],
 )
 def test_differences_that_a_graph_cannot_undo_are_refused(data: dict[str, Any], said: str, tmp_path: Path) -> None:
-    bundle = untrained(recipe_of(data), hourly_frame(300))
+    bundle = untrained(recipe_of(data), hourly_frame(300, series=("a",)) if "series" in data else hourly_frame(300))
     with pytest.raises(ArgumentError, match=f"differences of .*{said}") as caught:
         bundle.export(tmp_path / "out")
     assert caught.value.code == "export_unsupported"

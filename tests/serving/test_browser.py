@@ -16,8 +16,10 @@ from seq2seq_kit.data.tables.calendar import calendar_columns, calendar_names
 from seq2seq_kit.errors import ArgumentError, BundleError
 from seq2seq_kit.reports import page
 from seq2seq_kit.serving import browser
+from seq2seq_kit.tasks import open_job, parse_recipe
 from tests.browsing import chromium, text_of, until, wait_for
-from tests.conftest import ROOT
+from tests.conftest import ROOT, forecast_recipe, hourly_frame
+from tests.exports.bundled import answers, untrained
 
 STATIC = ROOT / "seq2seq_kit" / "reports" / "static"
 PACKAGE = "onnxruntime-web@1.30.0"
@@ -141,10 +143,33 @@ def test_a_forecast_that_needs_more_is_refused(data: dict[str, Any], told: str) 
     assert found.value.code == "page_not_supported"
 
 
-def test_quantiles_are_called_as_predict_calls_them() -> None:
-    head = head_of() | {"levels": [80.0, 95.0]}
-    head["programs"]["model"]["outputs"][0]["shape"] = ["batch", 2, 1, 5]
-    assert browser._described(head)["names"] == ["load_lo_95", "load_lo_80", "load", "load_hi_80", "load_hi_95"]
+@pytest.mark.parametrize("levels", [[80], [80, 50], [95, 80]])
+def test_quantiles_are_those_that_predict_gives(levels: list[float], tmp_path: Path) -> None:
+    """Of more that the network writes: deciles, too."""
+    frame = hourly_frame(400)
+    more: dict[str, Any] = {"levels": levels, "intervals": "quantile"}
+    recipe = forecast_recipe(calendar=[], split={"calibration": 0.2}) | more
+    bundle = untrained(recipe, frame)
+    job: Any = open_job(parse_recipe(recipe), frame).seen_by(bundle)
+    bundle = bundle.fit_intervals(job.prepared, levels)
+    bundle.export(tmp_path / "out", frame=frame)
+    head = json.loads((tmp_path / "out" / "export.json").read_text())
+    about = browser._described(head)
+    written = answers(tmp_path / "out" / "model.onnx", frame[["load", "heat"]].to_numpy()[None, -24:])[0]
+    assert written.shape[-1] == about["written"] > len(about["names"])
+    expected = bundle.predict(frame)
+    assert sorted(about["names"]) == sorted(str(name) for name in expected if str(name).startswith("load"))
+    np.testing.assert_allclose(written[0, :, 0][:, about["places"]], expected[about["names"]], rtol=1e-5)
+    head["recipe"]["intervals"] = "cqr"  # whose margins are not in the graph
+    assert browser._described(head)["names"] == ["load"]
+
+
+def test_a_value_without_a_logarithm_is_told() -> None:
+    about = described(transform={"load": ["log", "diff"]})
+    assert about["lowest"] == {"load": 0.0}
+    script = "try { windowsOf(given.text, given.about); return ''; } catch (error) { return error.message; }"
+    said = in_node(script, text=rows(4).replace(",3", ",0"), about=about)
+    assert "column load: expected a value above 0, because the model takes its logarithm. Received: 0" in said
 
 
 def test_without_the_runtime_the_message_says_where_it_comes_from(tmp_path: Path) -> None:
@@ -202,3 +227,27 @@ def test_a_browser_forecasts_what_the_bundle_forecasts(
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-5)
     targets = [name for name in found.columns if name in expected]
     assert len(targets) >= 2
+
+
+@pytest.mark.slow
+def test_a_browser_shows_the_quantiles_that_predict_gives_and_undoes_differences(runtime: Path, tmp_path: Path) -> None:
+    frame, levels = hourly_frame(400), [80.0, 50.0]
+    data: dict[str, Any] = {"split": {"calibration": 0.2}, "transform": {"load": ["log", "seasonal_diff"]}}
+    more: dict[str, Any] = {"levels": levels, "intervals": "quantile"}
+    recipe = forecast_recipe(calendar=["hour"], **data) | more
+    bundle = untrained(recipe, frame)
+    job: Any = open_job(parse_recipe(recipe), frame).seen_by(bundle)
+    bundle = bundle.fit_intervals(job.prepared, levels)
+    bundle.export(tmp_path / "out", frame=frame)
+    written = browser.write_browser_page(str(tmp_path / "out"), tmp_path / "page.html", runtime=runtime)
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    with chromium(tmp_path / "profile") as opened:
+        opened.get(written.as_uri())
+        opened.find_element("id", "file").send_keys(str(tmp_path / "rows.csv"))
+        until(opened, lambda: "steps" in opened.find_element("id", "said").text, "a forecast")
+        found = pd.read_csv(io.StringIO(opened.execute_script("return csv()")))
+        assert opened.get_log("browser") == []
+    expected = bundle.predict(frame)
+    names = ["load_lo_80", "load_lo_50", "load", "load_hi_50", "load_hi_80"]
+    assert [name for name in found if name.startswith("load")] == names
+    np.testing.assert_allclose(found[names], expected[names], rtol=1e-5)

@@ -18,7 +18,7 @@ from seq2seq_kit.data.tables.table import Table
 from seq2seq_kit.errors import DataError
 
 LAGGED = ("diff", "seasonal_diff")
-_LOWEST = {"log": 0.0, "box_cox": 0.0, "log1p": -1.0}
+LOWEST = {"log": 0.0, "box_cox": 0.0, "log1p": -1.0}
 _MOST = 10  # transforms of a column, one after the other
 
 
@@ -189,7 +189,7 @@ class Transforms:
         """
         center, scale, power = (np.array(stored[key], dtype=np.float64) for key in ("center", "scale", "power"))
         methods, lag = stored["methods"], np.array(stored["lag"], dtype=np.int64)
-        if any(method not in ("none", *_LOWEST, *LAGGED) for method in methods):
+        if any(method not in ("none", *LOWEST, *LAGGED) for method in methods):
             raise ValueError(f"transforms of another kind: {str(methods)[:100]}")
         shapes = [(len(columns),)] * 3 + [(series, len(columns))] * 2
         if [np.shape(methods), power.shape, lag.shape, center.shape, scale.shape] != shapes:
@@ -273,12 +273,12 @@ def transforms_of(
 
 
 def _refuse_outside(table: Table, column: int, name: str, method: str) -> None:
-    if method not in _LOWEST or (table.extremes is not None and table.extremes[0, column] > _LOWEST[method]):
+    if method not in LOWEST or (table.extremes is not None and table.extremes[0, column] > LOWEST[method]):
         return
     first, count, least, received = 0, 0, np.inf, np.nan
     for rows in pieces_of(0, len(table.values)):
         cells = table.values[rows, column]
-        outside = np.flatnonzero(cells <= _LOWEST[method])
+        outside = np.flatnonzero(cells <= LOWEST[method])
         if outside.size:
             if not count:
                 first, received = rows.start + int(outside[0]), cells[outside[0]]
@@ -288,7 +288,7 @@ def _refuse_outside(table: Table, column: int, name: str, method: str) -> None:
         other = " From 0 on there is log1p;" if least >= 0 and method != "log1p" else ""
         raise DataError(
             f"{table.origin}, {table.where(first)}, column {name}: {received:g}{more} has no logarithm, and the recipe has "
-            f"data.transform: {{{name}: {method}}}, which takes values above {_LOWEST[method]:g}.{other} correct the cell, set "
+            f"data.transform: {{{name}: {method}}}, which takes values above {LOWEST[method]:g}.{other} correct the cell, set "
             "data.limits for the column, or leave the transform out",
             code="transform_domain",
         )

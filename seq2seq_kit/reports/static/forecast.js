@@ -29,7 +29,7 @@ async function answer(text) {
 function stepsOf(window, target) {
   const {values, width} = found, targets = data.targets.length;
   return Array.from({length: data.ahead}, (_, step) =>
-    Array.from({length: width}, (_, place) => values[((window * data.ahead + step) * targets + target) * width + place]));
+    Array.from({length: width}, (_, place) => values[((window * data.ahead + step) * targets + target) * data.written + data.places[place]]));
 }
 
 const titleOf = name => data.units[name] ? `${name} (${data.units[name]})` : name;

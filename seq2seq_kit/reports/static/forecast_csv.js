@@ -108,6 +108,11 @@ function windowsOf(text, about) {
     const hole = newest.find(row => row.values.some(value => Number.isNaN(value)));
     if (hole && !about.masked)
       throw new Error(`row ${hole.number}, column ${about.read[hole.values.findIndex(value => Number.isNaN(value))]}: expected a value in each of the newest ${about.steps} rows. Received: an empty cell`);
+    for (const row of newest)
+      about.read.forEach((column, place) => {
+        if (row.values[place] <= (about.lowest[column] ?? -Infinity))
+          throw new Error(`row ${row.number}, column ${column}: expected a value above ${about.lowest[column]}, because the model takes its logarithm. Received: ${row.values[place]}`);
+      });
     if (about.known.length && !about.known.includes(name))
       throw new Error(`the series ${name} was not trained on. Known: ${about.known.slice(0, 5).join(", ")}`);
     windows.push({name, rows: newest, history: own.slice(-4 * about.steps)});

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _LONGEST = 12  # tokens of a source that is drawn
 _MEMORY = ("values", "keys", "valid")
 _BEAMS = 3  # of what is compared
+_POOL = 64  # sources
 _CLEAR = 1e-3  # of two logarithms of probabilities: float32's rounding over some hundred steps is a tenth of it
 
 
@@ -50,13 +51,13 @@ def _search(bundle: TranslateBundle) -> Program:
 
         return write_search(graph, bundle.model, *given, most_steps=bundle.output_steps)
 
-    def case(count: int, seed: int) -> Case:
+    def sample(count: int, seed: int) -> Case:
         from seq2seq_kit.models.decoding import compile_beam_search
 
         source = _sources(bundle, count, seed)
         outputs = compile_beam_search(bundle.model, beams=_BEAMS, most_steps=bundle.output_steps)(source)
         first = outputs[0][:, 0]
-        logits = bundle.forward([source, np.pad(first[:, :-1], ((0, 0), (1, 0)))])
+        logits = _logits(bundle, source, first)
         # The best one alone, and its tokens where rounding cannot have made another one the best.
         best = np.arange(_BEAMS) == 0
         clear = outputs[1][:, 0] - outputs[1][:, 1] > _CLEAR
@@ -66,13 +67,29 @@ def _search(bundle: TranslateBundle) -> Program:
         scale = [1.0, plain_scale([logits])[0] * terms]
         return Case([source, np.array([_BEAMS])], list(outputs), [0.0, 0.0], scale, counts)
 
+    def golden(count: int, seed: int) -> Case:
+        """Written greedily, from those of some sources that decide most clearly: another processor rounds otherwise."""
+        from seq2seq_kit.models.decoding import compile_beam_search
+
+        source = _sources(bundle, _POOL, seed)
+        outputs = compile_beam_search(bundle.model, beams=1, most_steps=bundle.output_steps)(source)
+        ordered = np.sort(_logits(bundle, source, outputs[0][:, 0]), axis=-1)
+        best = np.argsort((ordered[..., -1] - ordered[..., -2]).min(axis=1))[-count:]
+        kept = [each[best] for each in outputs]
+        return Case([source[best], np.array([1])], kept, [0.0, 0.0], [1.0, float(bundle.output_steps)])
+
     source = Port("source", "int32", ("batch", "steps"), "numbers of tokens, 0 behind the last one")
     beams = Port("beams", "int64", (1,), "beam width; 1 is greedy")
     shape = ("batch", "beams", bundle.output_steps)
     tokens = Port("tokens", "int32", shape, "numbers of tokens, 0 from the end on; the most probable output first")
     scores = Port("scores", "float32", shape[:2], "natural logarithm of each output's probability")
     says = "numbers of tokens to those of the outputs, by beam search"
-    return Program(SEARCH, says, (source, beams), (tokens, scores), write, case(3, 4), case(COMPARED, 5))
+    return Program(SEARCH, says, (source, beams), (tokens, scores), write, golden(3, 4), sample(COMPARED, 5))
+
+
+def _logits(bundle: TranslateBundle, source: np.ndarray, written: np.ndarray) -> np.ndarray:
+    """Of what follows each of the tokens that were written."""
+    return bundle.forward([source, np.pad(written[:, :-1], ((0, 0), (1, 0)))])
 
 
 def _network(bundle: TranslateBundle) -> Program:
