@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seq2seq_kit.models.decoding import Decoder
     from seq2seq_kit.tasks.translate.bundle import TranslateBundle
 
+_SOURCE = Port("source", "int32", ("batch", "steps"), "numbers of tokens, 0 behind the last one")
 _LONGEST = 12  # tokens of a source that is drawn
 _MEMORY = ("values", "keys", "valid")
 _BEAMS = 3  # of what is compared
@@ -78,13 +79,12 @@ def _search(bundle: TranslateBundle) -> Program:
         kept = [each[best] for each in outputs]
         return Case([source[best], np.array([1])], kept, [0.0, 0.0], [1.0, float(bundle.output_steps)])
 
-    source = Port("source", "int32", ("batch", "steps"), "numbers of tokens, 0 behind the last one")
     beams = Port("beams", "int64", (1,), "beam width; 1 is greedy")
     shape = ("batch", "beams", bundle.output_steps)
     tokens = Port("tokens", "int32", shape, "numbers of tokens, 0 from the end on; the most probable output first")
     scores = Port("scores", "float32", shape[:2], "natural logarithm of each output's probability")
     says = "numbers of tokens to those of the outputs, by beam search"
-    return Program(SEARCH, says, (source, beams), (tokens, scores), write, golden(3, 4), sample(COMPARED, 5))
+    return Program(SEARCH, says, (_SOURCE, beams), (tokens, scores), write, golden(3, 4), sample(COMPARED, 5))
 
 
 def _logits(bundle: TranslateBundle, source: np.ndarray, written: np.ndarray) -> np.ndarray:
@@ -106,14 +106,13 @@ def _network(bundle: TranslateBundle) -> Program:
         outputs = [bundle.forward([source, written.astype(np.int32)])]
         return Case([source, written.astype(np.int32)], outputs, [0.0], plain_scale(outputs))
 
-    source = Port("source", "int32", ("batch", "steps"), "numbers of tokens, 0 behind the last one")
     previous = Port(
         "previous", "int32", ("batch", "written"), "number of the token before each step, 0 before the first"
     )
     shape = ("batch", "written", bundle.target_vocabulary.size)
     logits = Port("outputs", "float32", shape, "logits of the token at each step; 0 is the end")
     says = "the logits behind tokens that are given, as this kit judges a translator"
-    return Program("network", says, (source, previous), (logits,), write, case(3, 6), case(COMPARED, 7))
+    return Program("network", says, (_SOURCE, previous), (logits,), write, case(3, 6), case(COMPARED, 7))
 
 
 def _encoder(bundle: TranslateBundle, decoder: Decoder, suffix: str) -> Program:
@@ -133,10 +132,9 @@ def _encoder(bundle: TranslateBundle, decoder: Decoder, suffix: str) -> Program:
         found = _started(decoder, source)
         return Case([source], found, [0.0] * len(found), plain_scale(found))
 
-    source = Port("source", "int32", ("batch", "steps"), "numbers of tokens, 0 behind the last one")
     outputs = tuple(_ports(decoder))
     says = "numbers of tokens to what the decoder begins with"
-    return Program(f"encoder{suffix}", says, (source,), outputs, write, case(3, 0), case(COMPARED, 1))
+    return Program(f"encoder{suffix}", says, (_SOURCE,), outputs, write, case(3, 0), case(COMPARED, 1))
 
 
 def _step(bundle: TranslateBundle, decoder: Decoder, suffix: str) -> Program:
