@@ -83,6 +83,7 @@ MAY_IMPORT = {
     | {"executing", "backtests"},
     "serving": {
         "errors",
+        "intervals",
         "packing",
         "text",
         "processes",

@@ -52,7 +52,6 @@ class Bundle(SaysWhatItCannot, ABC):
         verbs: The verbs that it supports, the most usual first.
         what: What it is, for messages: `a forecast`.
         takes_texts: Whether its verbs take a list of texts, too.
-        exported_parts: Graphs of its export that it answers by beside `network`.
         batch_size: Sequences that `forward` computes at once at most; None: its default.
     """
 
@@ -64,7 +63,6 @@ class Bundle(SaysWhatItCannot, ABC):
     what: ClassVar[str]
     batch_size: ClassVar[int | None] = None
     takes_texts: ClassVar[bool] = False
-    exported_parts: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **given: Any) -> None:
         """Every verb of every task takes what `train` takes as rows: they become a frame here, and nowhere else."""
@@ -204,7 +202,11 @@ class Bundle(SaysWhatItCannot, ABC):
         return standard_normal(self.model)
 
     def save(self, folder: str | Path) -> Path:
-        """Writes the bundle to a new folder, whole or not at all; what was exported is an export again."""
+        """Writes the bundle to a new folder, whole or not at all; what was exported is an export again.
+
+        Raises:
+            BundleError: The folder exists or cannot be written; or the export that was opened is gone or was written anew.
+        """
         if isinstance(self.model, Network):
             from seq2seq_kit.bundles.exports import save_export
 
@@ -237,6 +239,11 @@ class Bundle(SaysWhatItCannot, ABC):
         from seq2seq_kit.exports.refusing import refused
 
         raise refused(f"{self.what} cannot be written as ONNX yet")
+
+    @classmethod
+    def exported_parts(cls, recipe: Recipe) -> tuple[str, ...]:
+        """Graphs of an export that its bundle answers by beside `network`."""
+        return ()
 
     def facts(self) -> Json:
         """What a reader of an export needs beside the recipe."""
@@ -282,16 +289,5 @@ def _frame(bundle: Bundle, given: object, *, rows: bool = False) -> object:
     return rows_given(bundle.recipe, given)  # type: ignore[arg-type]  # `is_table` says so
 
 
-__all__ = [
-    "Arrays",
-    "Board",
-    "Bundle",
-    "Json",
-    "Shape",
-    "format_of",
-    "names_of_categories",
-    "names_of_series",
-    "rows_given",
-    "sourced",
-]
-__all__ += ["refuse_other_shapes", "refuse_other_sizes"]
+__all__ = ["Arrays", "Board", "Bundle", "Json", "Shape", "format_of", "names_of_categories", "names_of_series"]
+__all__ += ["refuse_other_shapes", "refuse_other_sizes", "rows_given", "sourced"]

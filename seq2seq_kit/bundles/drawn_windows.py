@@ -53,10 +53,12 @@ def drawn_rows(made: ExportedWindows, count: int, rng: np.random.Generator) -> R
     codes = rng.integers(0, len(made.bundle.scaler.center), count)
     past, ahead = np.split(rows, [shape.input_steps], axis=1)
     before = None
-    if made.units.before:
+    scaler = made.bundle.scaler
+    if scaler.transforms is not None and made.units.before:
         level = _levels(made, codes, rng)
         before = level[:, : made.units.before]
-        rows[:, : shape.input_steps, :first] = _scaled(made, level, codes)
+        changed = scaler.transforms.along(level, columns.past)
+        rows[:, : shape.input_steps, :first] = scaler.transform(changed, codes, columns=columns.past)
     return Rows(past, ahead[..., made.layout.future] if made.layout.future else None, codes, before=before)
 
 
@@ -67,16 +69,7 @@ def _levels(made: ExportedWindows, codes: np.ndarray, rng: np.random.Generator) 
     picked = [transforms.columns.index(name) for name in names]
     shape = (len(codes), transforms.lost + made.shape.input_steps, len(names))
     center, scale = (table[codes][:, None, picked] for table in (transforms.center, transforms.scale))
+    known = np.where(center > 0, center, 1.0)  # a scaler that shifts nothing knows no centre
     free = np.isin([transforms.methods[place] for place in picked], ("none", *LAGGED))
-    drawn = np.where(free, scale * rng.standard_normal(shape), _NEAR * center * rng.uniform(-1, 1, shape))
-    return np.asarray(center + drawn)
-
-
-def _scaled(made: ExportedWindows, level: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Numbers of windows as the network reads them, of rows in original units that have more at their beginning."""
-    scaler, names = made.bundle.scaler, made.columns.past
-    assert scaler.transforms is not None
-    center, scale = (
-        table[codes][:, None, [scaler.columns.index(name) for name in names]] for table in (scaler.center, scaler.scale)
-    )
-    return np.asarray((scaler.transforms.along(level, names) - center) / scale)
+    drawn = np.where(free, scale * rng.standard_normal(shape), _NEAR * known * rng.uniform(-1, 1, shape))
+    return np.asarray(np.where(free, center, known) + drawn)

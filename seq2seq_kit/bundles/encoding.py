@@ -11,6 +11,8 @@ import pandas as pd
 
 from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.evaluation.latent import MapMethod
+from seq2seq_kit.exports.session import ENCODER
+from seq2seq_kit.recipe.fields import Recipe
 
 
 class Drawn(Protocol):
@@ -24,6 +26,10 @@ class Drawn(Protocol):
 
 class EncodingBundle(Bundle):
     """A bundle that encodes windows or sequences."""
+
+    @classmethod
+    def exported_parts(cls, recipe: Recipe) -> tuple[str, ...]:
+        return (ENCODER,)
 
     @abstractmethod
     def latent_map(

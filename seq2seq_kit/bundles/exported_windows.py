@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from seq2seq_kit.exports.units import WindowUnits
 
 _GOLDEN = 3
+_POINT = 3  # axes of an output without quantiles
 Arrays = list[np.ndarray]
+Before = Callable[[int, int], np.ndarray]  # see `Transforms.inverse`
 
 
 @dataclass(frozen=True)
@@ -118,22 +120,27 @@ class ExportedWindows:
 
     def restored(self, rows: Rows, written: np.ndarray) -> np.ndarray:
         """What the network writes, in original units; of quantiles each."""
-        if written.ndim > 3:
-            return np.stack([self.restored(rows, each) for each in np.moveaxis(written, -1, 0)], axis=-1)
+        before = _no_rows_before if rows.before is None else self._targets_of(rows)
+        if written.ndim <= _POINT:
+            return self._restored(rows, written, before)
+        each = [self._restored(rows, every, before) for every in np.moveaxis(written, -1, 0)]
+        return np.stack(each, axis=-1)
+
+    def _restored(self, rows: Rows, written: np.ndarray, before: Before) -> np.ndarray:
         own, names, transforms = self.layout.own, self.columns.targets, self.bundle.scaler.transforms
         if own is not None:
             written = own.back(written.astype(np.float64), own.level(rows.past))
         values = self.bundle.scaler.inverse(written, rows.codes, names)
-        if transforms is None:
-            return values
-        if rows.before is None:
-            return transforms.inverse(values, names, _no_rows_before)
-        past, given = self.columns.past, self.original(rows)[0]
+        return values if transforms is None else transforms.inverse(values, names, before)
+
+    def _targets_of(self, rows: Rows) -> Before:
+        """The targets in the rows that are read, from which differences are undone."""
+        past, given, names = self.columns.past, self.original(rows)[0], self.columns.targets
         level = np.ones((*given.shape[:2], len(names)))  # 1, which has a logarithm, where nothing is undone
         for place, name in enumerate(names):
             if name in past:
                 level[..., place] = given[..., past.index(name)]
-        return transforms.inverse(values, names, _rows_of(level, self.units.before + self.shape.target_offset))
+        return _rows_of(level, self.units.before + self.shape.target_offset)
 
     def original(self, rows: Rows) -> Arrays:
         """The windows in original units, as the graph reads them."""
@@ -220,9 +227,8 @@ class ExportedWindows:
             read, level = units.write_inputs(graph, given[0], series)
             known = [units.write_known(graph, given[1], series)] if self.layout.future else []
             found = write(graph, [read, *known])
-            found = replace(
-                found, shape=(found.shape[0], self.shape.output_steps, *found.shape[2:])
-            )  # a loop's is open
+            # How many steps a loop has written is not known from the graph.
+            found = replace(found, shape=(found.shape[0], self.shape.output_steps, *found.shape[2:]))
             return [units.write_outputs(graph, found, series, level, given[0])]
 
         def case(rows: Rows) -> Case:
@@ -258,6 +264,6 @@ def _no_rows_before(back: int, count: int) -> np.ndarray:
     raise AssertionError("there are no differences")
 
 
-def _rows_of(rows: np.ndarray, first: int) -> Callable[[int, int], np.ndarray]:
+def _rows_of(rows: np.ndarray, first: int) -> Before:
     """What `Transforms.inverse` asks for, out of rows `(windows, rows, columns)`; `first`: the one that is undone first."""
     return lambda back, count: rows[:, first - back : first - back + count]

@@ -87,7 +87,13 @@ class _Rounding:
                 (program.sample, programs[program.name].sample),
             )
         ]
-        return max(differences(case, other.outputs)[1] for case, other in pairs if len(case.inputs[0]))
+        found = [differences(case, other.outputs)[1] for case, other in pairs if _same_inputs(case, other)]
+        return max((each for each in found if np.isfinite(each)), default=0.0)
+
+
+def _same_inputs(case: Case, other: Case) -> bool:
+    """Whether cases of two models are of the same inputs: some are chosen by what a model makes of them."""
+    return len(case.inputs[0]) > 0 and all(map(np.array_equal, case.inputs, other.inputs))
 
 
 def network_of(bundle: Bundle, name: str) -> Program:

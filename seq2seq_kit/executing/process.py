@@ -142,7 +142,12 @@ class PipeObserver:
 
 
 def settle(folder: Path, *, threads: int = 1) -> None:
-    """Makes this process compute in one thread or a few, write to files only, and never outlive whoever started it."""
+    """Makes this process compute in one thread or a few, write to files only, and never outlive whoever started it.
+
+    Args:
+        folder: For its files.
+        threads: Of TensorFlow. Where that is not installed, the variables that the process was started with say one.
+    """
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C goes to every process of the terminal; the one that started this decides
@@ -155,10 +160,8 @@ def settle(folder: Path, *, threads: int = 1) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     end_with_parent()
     use_folder(folder)  # which whoever started it removes
-    if (
-        find_spec("tensorflow") is None
-    ):  # beside an export, whose runtime reads the variables that this process began with
-        return
+    if find_spec("tensorflow") is None:
+        return  # beside an export, whose runtime reads the variables that this process began with
 
     import tensorflow as tf
 

@@ -27,6 +27,11 @@ def compare(program: Program, written: bytes, rounding: Rounding) -> Parity:
     Raises:
         BundleError: They are beyond `LIMIT`, and beyond rounding, or the runtime does not run the graph.
     """
+    if not all(np.isfinite(each).all() for each in program.golden.outputs):
+        said = f"the bundle's own answers to the golden inputs of {program.name!r} are not finite"
+        raise BundleError(
+            f"{said}. Nothing was written. Report the recipe, and run the bundle itself", code="export_differs"
+        )
     cases = [case for case in (program.golden, program.sample) if len(case.inputs[0])]
     try:
         answer = runner(written)

@@ -19,7 +19,8 @@ def put(path: Path, write: Callable[[Path], object]) -> None:
     """
     refuse_existing(path)
     if "\0" in str(path):
-        raise BundleError(f"a name of a file holds no zero byte. Received: {str(path)!r}", code="export_not_written")
+        said = f"the name of a file or folder cannot hold a zero byte. Expected another one. Received: {str(path)!r}"
+        raise BundleError(said, code="export_not_written")
     partial = path.with_name(f".{os.getpid()}.{path.name}")  # the same ending
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,6 +41,6 @@ def refuse_existing(path: Path) -> None:
     """Raises `BundleError` where something has that name."""
     if os.path.lexists(path):  # a Path raises where no file can have the name, and does not see a broken link
         raise BundleError(
-            f"{path} exists already; expected the name of a new file or folder. Remove it or choose another name (--out)",
+            f"{path} exists already; expected the name of a new file or folder. Remove it or choose another name",
             code="export_exists",
         )

@@ -11,7 +11,7 @@ from seq2seq_kit.exports.feeding import write_start, write_step
 from seq2seq_kit.exports.graph import Graph, Value, ints
 from seq2seq_kit.exports.members import write_combine_members
 from seq2seq_kit.exports.walking import write_layer
-from seq2seq_kit.models.decoding import END, Decoder
+from seq2seq_kit.models.decoding import END, Decoder, token_layer
 from seq2seq_kit.models.ensemble import combining, members_of
 
 # From a graph, the last tokens and the states before a step to the logits and the states after it.
@@ -106,7 +106,7 @@ def _start(graph: Graph, model: keras.Model, source: Value, rows: _Rows) -> tupl
         logits, after, left = list[Value](), list[Value](), list(before)
         for member, decoder, memory, count in zip(members, decoders, memories, counts, strict=True):
             with body.within(member.name):
-                read = write_layer(body, reader(member), body.unsqueeze(last, 1))
+                read = write_layer(body, token_layer(member), body.unsqueeze(last, 1))
                 own, new = write_step(body, decoder, read, left[:count], memory)
             left = left[count:]
             logits.append(own)
@@ -157,8 +157,3 @@ def _advance(
 def _sizes(body: Graph, scores: Value, size: int) -> Value:
     shape = body.add("Shape", scores, shape=(2,), dtype="int64")
     return body.concat([shape, Value(body.constant(ints([size])), (1,), "int64")], axis=0)
-
-
-def reader(model: keras.Model) -> keras.Layer:
-    """The layer that makes a vector of the token before a step."""
-    return next(layer for layer in model.layers if layer.name in ("previous_embedding", "previous_one_hot"))

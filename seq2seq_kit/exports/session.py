@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from seq2seq_kit.exports.graph_bytes import refuse_foreign_graph
 
 ENCODER, SEARCH = "encoder_network", "model"  # graphs that some bundles answer by beside `network`
 _BATCH = 1024
+_NO_MEMORY = re.compile("bad.?alloc|allocate memory", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,11 @@ class Network:
 
         Raises:
             BundleError: The runtime cannot run the graph on them: it is not what its head says.
+            MemoryError: They are too many at once.
         """
+        if len(arrays) != len(self.inputs):
+            said = f"a graph of the export reads {len(self.inputs)} arrays. Received: {len(arrays)}. Export the model again"
+            raise BundleError(said, code="bundle_damaged")
         given = {
             port.name: np.ascontiguousarray(array, dtype=port.dtype)
             for port, array in zip(self.inputs, arrays, strict=True)
@@ -120,6 +126,8 @@ class Network:
         try:
             found: list[Any] = self._session.run(None, given)
         except Exception as error:  # it has a class of its own for every kind of trouble
+            if _NO_MEMORY.search(str(error)):
+                raise MemoryError(str(error)[:300]) from error
             said = f"ONNX Runtime cannot run a graph of the export: {str(error)[:300]}. Export the model again"
             raise BundleError(said, code="bundle_damaged") from error
         return [np.asarray(each) for each in found]

@@ -30,6 +30,9 @@ def write_stages(
     found = [rows]
     for stage in stages(transforms):
         most = int(stage.lag.max(initial=0)) if before else 0
+        if not most and _changes_nothing(stage, names):
+            found.append(found[-1])
+            continue
         each = [_forward(graph, stage, found[-1], place, name, most) for place, name in enumerate(names)]
         found.append(graph.concat(each))
     return found
@@ -51,11 +54,13 @@ def write_back(
         values: `(batch, steps, columns, ...)`.
         names: Of the columns.
         levels: For each of them that has a difference its rows by `write_stages`.
-        begins: The first of the values' rows, counted from the first row of the last of these.
+        begins: Of the first of the values' rows, 0 being the window's first one.
     """
     undone = stages(transforms)
     for number in reversed(range(len(undone))):
         stage, each = undone[number], list[Value]()
+        if _changes_nothing(stage, names):
+            continue
         for place, name in enumerate(names):
             cells, column = graph.slice(values, 2, place, place + 1), stage.columns.index(name)
             if lag := int(stage.lag[column]):
@@ -66,6 +71,10 @@ def write_back(
                 each.append(_write_back(graph, stage.methods[column], cells, float(stage.power[column])))
         values = graph.concat(each, axis=2)
     return values
+
+
+def _changes_nothing(stage: Transforms, names: Sequence[str]) -> bool:
+    return all(stage.methods[stage.columns.index(name)] == "none" for name in names)
 
 
 def _forward(graph: Graph, stage: Transforms, rows: Value, place: int, name: str, most: int) -> Value:

@@ -192,11 +192,14 @@ def compile_beam_search(
     return decode
 
 
+def token_layer(model: keras.Model) -> keras.Layer:
+    """The layer that makes of the token before a step what the decoder reads."""
+    return next(layer for layer in model.layers if layer.name in ("previous_embedding", "previous_one_hot"))
+
+
 def _vectors_of(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     """What the decoder reads for a token."""
-    names = [layer.name for layer in model.layers]
-    name = "previous_embedding" if "previous_embedding" in names else "previous_one_hot"
-    layer = model.get_layer(name)
+    layer = token_layer(model)
     return lambda tokens: layer(tokens[:, None])[:, 0]
 
 

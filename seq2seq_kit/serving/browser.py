@@ -15,7 +15,7 @@ from seq2seq_kit.bundles.exports import is_export, read_parts
 from seq2seq_kit.data.tables.transforms import LOWEST
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.exports.placing import put, refuse_existing
-from seq2seq_kit.intervals.prediction import DECILES, probabilities_of
+from seq2seq_kit.intervals.prediction import DECILES, named, probabilities_of
 from seq2seq_kit.reports.page import program_page
 from seq2seq_kit.serving.model import export_aside
 
@@ -149,11 +149,14 @@ def _endings(recipe: dict[str, Any], shape: list[object]) -> dict[str, int]:
     """
     if len(shape) < _QUANTILES:
         return {"": 0}
-    levels = sorted(recipe.get("levels") or [], reverse=True)
-    written = probabilities_of([*map(float, levels), *DECILES])
+    levels = sorted(map(float, recipe.get("levels") or []), reverse=True)
+    written = probabilities_of([*levels, *DECILES])
+    if len(written) != shape[-1]:
+        said = f"the graph writes {shape[-1]} quantiles of each target; expected {len(written)} by the recipe's levels"
+        raise ArgumentError(f"{said}. Export the model again, or `serve` it", code="page_not_supported")
     levels = levels if recipe.get("intervals") == "quantile" else []
-    lower = {f"_lo_{level:g}": round((100 - level) / 200, 10) for level in levels}
-    upper = {f"_hi_{level:g}": round((100 + level) / 200, 10) for level in reversed(levels)}
+    lower = {f"_lo_{named(level)}": probabilities_of([level])[0] for level in levels}
+    upper = {f"_hi_{named(level)}": probabilities_of([level])[-1] for level in reversed(levels)}
     return {ending: written.index(each) for ending, each in (lower | {"": 0.5} | upper).items()}
 
 

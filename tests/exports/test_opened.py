@@ -342,6 +342,16 @@ def test_an_export_is_saved_whole_or_not_at_all(exported: Path, tmp_path: Path) 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "saved"]
 
 
+def test_a_hostile_name_of_a_file_is_refused_before_anything_is_written(exported: Path, tmp_path: Path) -> None:
+    folder = copied(exported, tmp_path)
+    head = json.loads((folder / "export.json").read_text())
+    for name in ("a/b", "../b", "", "a\0b"):
+        changed_head(folder, sha256=head["sha256"] | {name: "0"})
+        with pytest.raises(BundleError, match="no name of a file") as caught:
+            load(folder)
+        assert caught.value.code == "bundle_damaged"
+
+
 def test_an_export_is_saved_from_another_folder_and_through_links(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -455,6 +465,17 @@ def test_a_search_that_is_not_the_models_own_is_refused(tmp_path: Path) -> None:
         with pytest.raises(BundleError) as caught:
             load(folder)
         assert caught.value.code in ("bundle_damaged", "golden_output_differs")
+    # Golden answers of the stranger's own make no difference.
+    for name, source in (("one_input", "encoder"), ("no_search", "network")):
+        folder = changed(name)
+        shutil.copyfile(folder / f"{source}.onnx", folder / "model.onnx")
+        golden = dict(np.load(folder / "golden.npz"))
+        own = {key.replace(source, "model", 1): each for key, each in golden.items() if key.startswith(f"{source}_")}
+        golden = {key: each for key, each in golden.items() if not key.startswith("model_")} | own
+        np.savez(folder / "golden.npz", **golden)
+        sealed(folder)
+        with pytest.raises(BundleError, match="its search must have the shapes and types"):
+            load(folder)
     longer = changed("longer")
     state = json.loads((longer / "state.json").read_text())
     (longer / "state.json").write_text(json.dumps(state | {"output_steps": state["output_steps"] + 1}))

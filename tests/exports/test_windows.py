@@ -245,6 +245,8 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "gap": {"transform": {"load": "seasonal_diff"}, "gap_steps": 3},
     "own_scale": {"transform": {"load": ["diff", "seasonal_diff"]}, "window_scaling": "standard", "calendar": ["hour"]},
     "unread_target": {"inputs": ["heat"], "transform": {"heat": "diff", "load": "log"}},
+    "own_scale_beside_a_logarithm": {"transform": {"load": "log", "heat": "diff"}, "window_scaling": "standard"},
+    "unscaled_beside_a_logarithm": {"transform": {"load": "log", "heat": "diff"}, "scaling": "none"},
     "series": {"transform": {"load": ["box_cox", "diff"]}, "series": "site", "scale_per_series": True},
 }
 

@@ -246,6 +246,7 @@ def test_without_tensorflow_no_cluster_scores(rows: Path, monkeypatch: pytest.Mo
     with pytest.raises(ArgumentError) as caught:
         score(rows, executor="ray")
     assert caught.value.code == "needs_tensorflow"
+    assert run._workers(2, "local") == 2
 
 
 def test_two_runs_do_not_write_into_one_folder(rows: Path) -> None:

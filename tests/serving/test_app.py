@@ -26,6 +26,7 @@ from seq2seq_kit.serving.json_bodies import cells, read_json, rows_of
 from seq2seq_kit.serving.line import Line
 from seq2seq_kit.serving.refusing import RefusedError
 from seq2seq_kit.serving.settings import Settings, is_loopback, listen, require_token_beyond_loopback
+from seq2seq_kit.serving.verbs import OPTIONS
 from tests.conftest import ROOT
 from tests.serving.conftest import JSON, Answer, as_records
 
@@ -398,3 +399,11 @@ def test_how_many_threads_others_take_is_read_as_they_write_it(
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", threads)
     assert kit.load(exported).verbs
+
+
+@pytest.mark.parametrize("text", ["0", "65", "-1", "1.5", "x"])
+def test_a_beam_width_has_its_own_bounds(text: str) -> None:
+    with pytest.raises(ArgumentError, match=f"from 1 to 64. Received: beams={text}"):
+        OPTIONS["beams"].read("beams", text)
+    assert OPTIONS["beams"].read("beams", "64") == 64
+    assert OPTIONS["steps"].read("steps", "0") == 0

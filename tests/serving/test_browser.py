@@ -249,5 +249,5 @@ def test_a_browser_shows_the_quantiles_that_predict_gives_and_undoes_differences
         assert opened.get_log("browser") == []
     expected = bundle.predict(frame)
     names = ["load_lo_80", "load_lo_50", "load", "load_hi_50", "load_hi_80"]
-    assert [name for name in found if name.startswith("load")] == names
+    assert [str(name) for name in found if str(name).startswith("load")] == names
     np.testing.assert_allclose(found[names], expected[names], rtol=1e-5)

@@ -53,16 +53,30 @@ class Scaler:
     transforms: Transforms | None = None
     vocabularies: dict[str, list[str]] = field(default_factory=dict)
 
-    def transform(self, values: np.ndarray, codes: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:
-        """Scales `values`, shape `(rows, ..., columns)`; `codes` is the fitted series of each row; into `out` if given."""
+    def transform(
+        self,
+        values: np.ndarray,
+        codes: np.ndarray,
+        *,
+        columns: Sequence[str] | None = None,
+        out: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Scales `values`, shape `(rows, ..., columns)`, into `out` if given.
+
+        Args:
+            values: In original units, transformed.
+            codes: The fitted series of each row.
+            columns: Name the last axis where it is not all columns.
+            out: For the result.
+        """
+        pick = self._picked(columns)
         center, scale = self._of(codes, values.ndim)
-        shifted = np.subtract(values, center, out=out)
-        return np.divide(shifted, scale, out=shifted)
+        shifted = np.subtract(values, center[..., pick], out=out)
+        return np.divide(shifted, scale[..., pick], out=shifted)
 
     def inverse(self, values: np.ndarray, codes: np.ndarray, columns: Sequence[str] | None = None) -> np.ndarray:
         """Back to original units; `columns` names the last axis where it is not all columns."""
-        every = columns is None or list(columns) == self.columns
-        pick = slice(None) if every else [self.columns.index(name) for name in columns or ()]
+        pick = self._picked(columns)
         center, scale = self._of(codes, values.ndim)
         return values.astype(np.float64) * scale[..., pick] + center[..., pick]
 
@@ -93,6 +107,10 @@ class Scaler:
         """The scaler of some of the columns."""
         picked = [self.columns.index(name) for name in columns]
         return Scaler(list(columns), self.center[:, picked], self.scale[:, picked], self.series, self.times)
+
+    def _picked(self, columns: Sequence[str] | None) -> slice | list[int]:
+        every = columns is None or list(columns) == self.columns
+        return slice(None) if every else [self.columns.index(name) for name in columns or ()]
 
     def _of(self, codes: np.ndarray, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
         if len(self.center) == 1:

@@ -39,7 +39,6 @@ class AutoencodeBundle(WindowBundle, EncodingBundle):
 
     verbs: ClassVar[tuple[str, ...]] = ("score", "detect", "encode", "reconstruct", "neighbours", "evaluate")
     what: ClassVar[str] = "an autoencoder"
-    exported_parts: ClassVar[tuple[str, ...]] = (ENCODER,)
     baseline_kinds: ClassVar[Mapping[str, Callable[..., Baseline]]] = BASELINES
     linear: ClassVar[str] = "WindowPca"
     rebuilds: ClassVar[bool] = True

@@ -13,7 +13,7 @@ from seq2seq_kit.bundles.base import Arrays, Bundle, Json
 from seq2seq_kit.data.sequences.ragged import Field, by_length
 from seq2seq_kit.data.sequences.texts import read_texts, refuse_long
 from seq2seq_kit.data.sequences.vocabulary import PADDING, Vocabulary
-from seq2seq_kit.errors import ArgumentError, BundleError
+from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import MODEL
 from seq2seq_kit.exports.session import SEARCH, Network
 from seq2seq_kit.recipe.fields import AUTOREGRESSIVE, Recipe
@@ -26,6 +26,7 @@ from seq2seq_kit.tasks.translate.evaluation import (
     restore_text_baselines,
     score_outputs,
 )
+from seq2seq_kit.tasks.translate.exported_search import refuse_other_search, search_of
 from seq2seq_kit.tasks.translate.recipe import TranslateRecipe
 
 if TYPE_CHECKING:
@@ -54,7 +55,6 @@ class TranslateBundle(Bundle):
     what: ClassVar[str] = "a translator"
     batch_size: ClassVar[int | None] = _CHUNK
     takes_texts: ClassVar[bool] = True
-    exported_parts: ClassVar[tuple[str, ...]] = (SEARCH,)
 
     recipe: TranslateRecipe
     model: keras.Model
@@ -81,6 +81,7 @@ class TranslateBundle(Bundle):
 
         Raises:
             ArgumentError: Beams that the model cannot have.
+            BundleError: The graph of an exported model writes what it cannot.
             DataError: A text is empty or longer than the recipe allows.
         """
         data = self.recipe.data
@@ -132,18 +133,16 @@ class TranslateBundle(Bundle):
             made[beams] = self._repeated if self.recipe.model.bridge not in AUTOREGRESSIVE else self._searched(beams)
         return made[beams]
 
+    @classmethod
+    def exported_parts(cls, recipe: Recipe) -> tuple[str, ...]:
+        assert isinstance(recipe, TranslateRecipe)
+        return (SEARCH,) if recipe.model.bridge in AUTOREGRESSIVE else ()
+
     def _searched(self, beams: int) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+        """Searches with a beam of this width, by Keras or by the graph of an export, whose answers are looked at."""
         search: Callable[[np.ndarray], Sequence[np.ndarray]]
         if isinstance(self.model, Network):
-            graph = self.model.part(SEARCH)
-
-            def search(padded: np.ndarray) -> Sequence[np.ndarray]:
-                tokens, scores = graph.run([padded, np.array([beams])])
-                if not 0 <= tokens.min(initial=0) <= tokens.max(initial=0) < self.target_vocabulary.size:
-                    said = f"the export writes tokens that its vocabulary of {self.target_vocabulary.size} numbers does not have"
-                    raise BundleError(f"{said}. Export the model again", code="bundle_damaged")
-                return tokens, scores
-
+            search = search_of(self.model.part(SEARCH), beams, self.output_steps, self.target_vocabulary.size)
         else:
             from seq2seq_kit.models.decoding import compile_beam_search
 
@@ -246,7 +245,8 @@ class TranslateBundle(Bundle):
         own, other = (Vocabulary.restore(*state[f"{side}_vocabulary"]) for side in ("source", "target"))
         steps = int(state["output_steps"])
         _refuse_other_vocabularies(model, own.size, other.size)
-        _refuse_other_search(model, steps)
+        if isinstance(model, Network) and recipe.model.bridge in AUTOREGRESSIVE:
+            refuse_other_search(model.part(SEARCH), steps)
         if not 1 <= steps <= _MOST_STEPS:
             raise ValueError(f"output_steps must be from 1 to {_MOST_STEPS}. Received: {steps}")
         if model.output_shape[1] not in (None, steps):
@@ -262,17 +262,6 @@ class TranslateBundle(Bundle):
             rng.integers(1, sizes[position], size=(3, steps[position])).astype(np.int32)
             for position in range(len(self.model.inputs))
         ]
-
-
-def _refuse_other_search(model: keras.Model, steps: int) -> None:
-    """Raises `ValueError` for an export whose search writes anything but so many steps."""
-    graph = model.parts.get(SEARCH) if isinstance(model, Network) else None
-    if graph is None or len(graph.inputs) == 1:  # all steps at once, of which the network is asked
-        return
-    found = [each.shape for each in (*graph.inputs, *graph.outputs)]
-    expected = [(None, None), (1,), (None, None, steps), (None, None)]
-    if found != expected:
-        raise ValueError(f"its search must have the shapes {expected}. Received: {found}")
 
 
 def _refuse_other_vocabularies(model: keras.Model, source: int, target: int) -> None:

@@ -58,7 +58,7 @@ def _search(bundle: TranslateBundle) -> Program:
         source = _sources(bundle, count, seed)
         outputs = compile_beam_search(bundle.model, beams=_BEAMS, most_steps=bundle.output_steps)(source)
         first = outputs[0][:, 0]
-        logits = _logits(bundle, source, first)
+        logits = _logits(bundle, source[:_POOL], first[:_POOL])
         # The best one alone, and its tokens where rounding cannot have made another one the best.
         best = np.arange(_BEAMS) == 0
         clear = outputs[1][:, 0] - outputs[1][:, 1] > _CLEAR
@@ -138,9 +138,9 @@ def _encoder(bundle: TranslateBundle, decoder: Decoder, suffix: str) -> Program:
 
 
 def _step(bundle: TranslateBundle, decoder: Decoder, suffix: str) -> Program:
-    from seq2seq_kit.exports.searching import reader
+    from seq2seq_kit.models.decoding import token_layer
 
-    ports, before = _ports(decoder), reader(decoder.model)
+    ports, before = _ports(decoder), token_layer(decoder.model)
     count = sum(port.name not in _MEMORY for port in ports)
 
     def write(graph: Graph, given: list[Value]) -> list[Value]:

@@ -61,7 +61,6 @@ class WholeBundle(DetectingBundle, EncodingBundle):
 
     verbs: ClassVar[tuple[str, ...]] = ("score", "detect", "encode", "reconstruct", "neighbours", "evaluate")
     what: ClassVar[str] = "an autoencoder"
-    exported_parts: ClassVar[tuple[str, ...]] = (ENCODER,)
     batch_size: ClassVar[int | None] = _CHUNK
 
     recipe: WholeRecipe
