@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.drawn_windows import Rows, drawn_rows
+from seq2seq_kit.bundles.compared_windows import Rows, drawn_rows
 from seq2seq_kit.bundles.exporting import COMPARED
 from seq2seq_kit.data.tables.columns import Columns, window_shape
 from seq2seq_kit.data.tables.pieces import cells_of

@@ -80,13 +80,9 @@ class _Rounding:
         return found
 
     def __call__(self, program: Program) -> float:
-        pairs = [
-            (case, other)
-            for programs in self.others
-            for case, other in (
-                (program.golden, programs[program.name].golden),
-                (program.sample, programs[program.name].sample),
-            )
+        others = [programs[program.name] for programs in self.others]
+        pairs = [(program.golden, other.golden) for other in others] + [
+            (program.sample, other.sample) for other in others
         ]
         found = [differences(case, other.outputs)[1] for case, other in pairs if _same_inputs(case, other)]
         return max((each for each in found if np.isfinite(each)), default=0.0)

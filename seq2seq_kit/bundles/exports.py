@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,16 +107,21 @@ def copy_export(folder: str | Path, out: Path) -> None:
     folder = Path(folder)
     digests = _read_head(folder)["sha256"]
     out.mkdir()
+    for name in (HEAD, *digests):
+        if (folder / name).is_symlink():
+            said = f"{folder / name} is a link; expected a file of the export itself. Copy the folder with what it points to"
+            raise BundleError(said, code="bundle_damaged")
+    _copy_files(folder, out, digests, digests)
+    (out / HEAD).write_bytes((folder / HEAD).read_bytes())
+
+
+def _copy_files(folder: Path, out: Path, names: Iterable[str], digests: dict[str, Any]) -> None:
+    """Files of an export, each of which is what was written."""
     try:
-        for name in (HEAD, *digests):
-            if (folder / name).is_symlink():
-                said = f"{folder / name} is a link; expected a file of the export itself. Copy the folder with what it points to"
-                raise BundleError(said, code="bundle_damaged")
-        for name in digests:
+        for name in names:
             (out / name).write_bytes(_content(folder, name, digests))
     except ValueError as error:
         raise BundleError(f"{folder} is not an export of this kit: {error}", code="bundle_damaged") from error
-    (out / HEAD).write_bytes((folder / HEAD).read_bytes())
 
 
 def save_export(bundle: Bundle, folder: Path) -> Path:
@@ -132,13 +137,9 @@ def save_export(bundle: Bundle, folder: Path) -> Path:
     def write(partial: Path) -> None:
         head = _opened_head(origin)
         partial.mkdir()
-        try:
-            for name in head["sha256"]:
-                (partial / name).write_bytes(files.get(name) or _content(origin.folder, name, head["sha256"]))
-        except ValueError as error:
-            raise BundleError(
-                f"{origin.folder} is not an export of this kit: {error}", code="bundle_damaged"
-            ) from error
+        _copy_files(origin.folder, partial, head["sha256"].keys() - files.keys(), head["sha256"])
+        for name, content in files.items():
+            (partial / name).write_bytes(content)
         head |= {"recipe": bundle.recipe.model_dump(mode="json"), "info": bundle.info}
         head["sha256"] |= {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         (partial / HEAD).write_text(json.dumps(head, indent=2), encoding="utf-8")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.bundles.drawn_windows import Rows
+from seq2seq_kit.bundles.compared_windows import Rows
 from seq2seq_kit.bundles.exported_windows import ExportedWindows
 from seq2seq_kit.exports.program import Case, Port, Program
 from seq2seq_kit.exports.refusing import refused

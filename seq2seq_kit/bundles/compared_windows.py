@@ -1,4 +1,4 @@
-"""Windows that are drawn, for models whose rows are not at hand: around the statistics of their scaler."""
+"""Windows that a graph is compared on; drawn around the statistics of a scaler where no rows are at hand."""
 
 from __future__ import annotations
 
@@ -51,14 +51,13 @@ def drawn_rows(made: ExportedWindows, count: int, rng: np.random.Generator) -> R
     for place, size in enumerate(sizes, start=made.layout.inputs - len(sizes)):
         rows[..., place] = rng.integers(0, size, (count, 1))
     codes = rng.integers(0, len(made.bundle.scaler.center), count)
-    past, ahead = np.split(rows, [shape.input_steps], axis=1)
-    before = None
-    scaler = made.bundle.scaler
+    before, scaler = None, made.bundle.scaler
     if scaler.transforms is not None and made.units.before:
         level = _levels(made, codes, rng)
         before = level[:, : made.units.before]
         changed = scaler.transforms.along(level, columns.past)
         rows[:, : shape.input_steps, :first] = scaler.transform(changed, codes, columns=columns.past)
+    past, ahead = np.split(rows, [shape.input_steps], axis=1)
     return Rows(past, ahead[..., made.layout.future] if made.layout.future else None, codes, before=before)
 
 
