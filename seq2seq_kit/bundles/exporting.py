@@ -130,8 +130,9 @@ def require_packages() -> None:
     """Raises `ArgumentError` where a package of the extra `export` is missing."""
     missing = [package for package in _PACKAGES if find_spec(package) is None]
     if missing:
+        absent = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed"
         raise ArgumentError(
-            f"ONNX is written and compared by the packages {' and '.join(_PACKAGES)}; {' and '.join(missing)} is not installed. "
+            f"ONNX is written and compared by the packages {' and '.join(_PACKAGES)}; {absent}. "
             f"Install it: pip install 'seq2seq-kit[export]' (or pip install {' '.join(missing)})",
             code="missing_package",
         )
