@@ -167,7 +167,7 @@ def recurrences_of(model: keras.Model, precision: str = "float32") -> list[Recur
     from seq2seq_kit.models.ensemble import members_of
     from seq2seq_kit.models.precision import computing_in
 
-    model = members_of(model)[0]  # they are all alike
+    model = max(members_of(model), key=lambda member: member.inputs[0].shape[1] or 0)  # alike, but for what they read
     masked = any(
         isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False) for layer in model.layers
     )

@@ -31,7 +31,6 @@ from seq2seq_kit.tasks import load_recipe, open_job, spec_of
 from seq2seq_kit.tasks.digest import digest_of
 from seq2seq_kit.tasks.windows import WindowJob
 from seq2seq_kit.tracking.client import open_tracking
-from seq2seq_kit.training.estimating import estimate_seconds
 from seq2seq_kit.validation import resolve
 
 if TYPE_CHECKING:
@@ -197,14 +196,13 @@ def _cost(past: Recipe, rows: Rows, schedule: Schedule, fits: Sequence[range], w
     if not spec_of(past).trains or not fits:
         return f"{said}; nothing is trained"
     load_tensorflow()
-    from seq2seq_kit.models.ensemble import members_of
+    from seq2seq_kit.tasks.estimated_time import seconds_of
 
     last = fits[-1][0]
     job = open_past(past, rows.before(last))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        members = members_of(job.make())
-        longest = len(members) * estimate_seconds(members[0], job.examples, past.training)
+        longest = seconds_of(job, job.make())
     known = [float(np.subtract(*rows.edges[origins[0] - 1].T[::-1]).sum()) for origins in fits]
     seconds = longest * sum(known) / known[-1] / workers
     took = f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"

@@ -37,7 +37,7 @@ _BY_MODULE = {
     "channels": "ChannelEmbedding MergeChannels RepeatChannels SplitChannels",
     "characters": "FoldSteps UnfoldSteps",
     "drawing": "AddNoise DrawLatent",
-    "ensemble": "CombineMembers",
+    "ensemble": "CombineMembers NewestSteps",
     "feedback": "StepBefore",
     "initializers": "Chrono",
     "layers": "Denormalise JoinSteps Normalise PositionEmbedding Repeat SplitSteps",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Self
 
 import numpy as np
 import pandas as pd
 
-from seq2seq_kit.arguments import require_count, require_levels
+from seq2seq_kit.arguments import require, require_count, require_levels
 from seq2seq_kit.bundles.detecting import DetectingBundle
 from seq2seq_kit.data.tables.columns import Columns
 from seq2seq_kit.data.tables.scaling import Scaler
@@ -23,7 +24,7 @@ from seq2seq_kit.intervals.adaptive import RATE
 from seq2seq_kit.intervals.calibrated import Intervals
 from seq2seq_kit.intervals.calibration import LEARNED_UNTIL, Predicts, refuse_learned
 from seq2seq_kit.intervals.paths import draw, most_templates, templates_of
-from seq2seq_kit.intervals.pending import Forecasts, actual_values
+from seq2seq_kit.intervals.pending import Forecasts, actual_values, require_counted, require_values
 from seq2seq_kit.intervals.prediction import Prediction, as_prediction
 from seq2seq_kit.intervals.told import settle_frame
 from seq2seq_kit.recipe.fields import Data, HorizonData
@@ -266,28 +267,22 @@ class IntervalBundle(DetectingBundle):
 
         Raises:
             ArgumentError: The bundle has no intervals, `rate` lies outside its range, or no row was ever forecast.
-            DataError: The rows do not fit.
+            DataError: The rows do not fit, or hold no value of a target.
         """
+        require("rate", rate, Real, "a number in (0, 1)")
         if not 0 < rate < 1:
             raise ArgumentError(f"rate must lie in (0, 1). Received: rate={rate!r}", code="invalid_argument")
         self.interval_levels(MODEL, None, quantiles=self.intervals is None)
         assert self.intervals is not None
         values = actual_values(self.window_data, actuals, self.scaler.times, origin)
+        require_values(values, Columns.of(self.window_data).targets, origin)
         if forecasts is not None:
             intervals, counted = settle_frame(
                 self.intervals, self.window_data, forecasts, values, rate, self.scaler.times
             )
         else:
             intervals, counted = self.forecasts.settle(self.intervals, values, rate)
-        if not counted and forecasts is not None:
-            said = f"{origin}: none of these rows is among the forecasts. Give the rows of the times that were forecast"
-            raise ArgumentError(said, code="never_forecast")
-        if not counted:
-            raise ArgumentError(
-                f"{origin}: none of these rows was forecast by this bundle since it was loaded, or they are known already. It "
-                f"has {self.forecasts.told}. Call `predict` first, and `update` with the rows of those times once they are known",
-                code="never_forecast",
-            )
+        require_counted(counted, self.forecasts if forecasts is None else None, origin)
         return replace(self, intervals=intervals)  # type: ignore[type-var]  # every bundle is a dataclass
 
     def with_updates(self) -> Self:

@@ -17,12 +17,14 @@ class Member:
         epochs: Epochs that were trained.
         best_epoch: The one whose weights it holds, chosen on validation, counted from 1.
         figures: Its metrics on validation and, where there is one, on the test part.
+        input_steps: The newest steps that it reads, where members read windows of several lengths.
     """
 
     seed: int
     epochs: int
     best_epoch: int
     figures: Figures
+    input_steps: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,15 @@ class Members:
         return f"{len(self.members)} members and their {self.combine}"
 
     def table(self) -> pd.DataFrame:
-        """A row for each member and one for the ensemble: `model`, `seed`, `epochs`, `best_epoch`, `val_...`, `test_...`."""
+        """A row for each member and one for the ensemble: `model`, `seed`, `epochs`, `best_epoch`, `val_...`, `test_...`.
+
+        Where members read windows of several lengths, `input_steps` comes after `seed`.
+        """
         rows: list[dict[str, object]] = [
             {
                 "model": name,
                 "seed": each.seed,
+                **({} if each.input_steps is None else {"input_steps": each.input_steps}),
                 "epochs": each.epochs,
                 "best_epoch": each.best_epoch,
                 **flat(each.figures),
@@ -61,7 +67,8 @@ class Members:
             for name, each in self.named()
         ]
         found = pd.DataFrame([*rows, {"model": "ensemble", **flat(self.figures)}])
-        return found.astype(dict.fromkeys(["seed", "epochs", "best_epoch"], "Int64"))
+        whole = [name for name in ("seed", "input_steps", "epochs", "best_epoch") if name in found]
+        return found.astype(dict.fromkeys(whole, "Int64"))
 
     def metrics(self) -> dict[str, float]:
         """The figures of each member by name: `member_1_val_rmse`."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from seq2seq_kit.exports.graph import Graph, Value, ints
-from seq2seq_kit.models.ensemble import LEAST, CombineMembers
+from seq2seq_kit.models.ensemble import LEAST, CombineMembers, NewestSteps
 
 
 def write_combine_members(graph: Graph, layer: CombineMembers, inputs: Sequence[Value], **_: object) -> Value:
@@ -33,3 +33,9 @@ def write_combine_members(graph: Graph, layer: CombineMembers, inputs: Sequence[
         return middle
     least = graph.plain("Max", middle, np.array(LEAST, np.float32))
     return graph.add("Log", least, shape=shape)
+
+
+def write_newest_steps(graph: Graph, layer: NewestSteps, inputs: Value, **_: object) -> Value:
+    """The newest steps of a window."""
+    newest = graph.slice(inputs, 1, -layer.steps, None)
+    return newest if inputs.mask is None else newest.masked(graph.slice(inputs.mask, 1, -layer.steps, None))

@@ -8,7 +8,7 @@ import numpy as np
 
 from seq2seq_kit.exports.graph import Graph, Value, ints
 from seq2seq_kit.exports.layers import nonzero, weight_of, write_same
-from seq2seq_kit.exports.members import write_combine_members
+from seq2seq_kit.exports.members import write_combine_members, write_newest_steps
 from seq2seq_kit.models import categories, channels, characters, drawing, ensemble, feedback, layers, masks, quantiles
 
 _FIRST = np.array(-2.0, np.float32)  # as in models/quantiles.py
@@ -274,6 +274,7 @@ OWN: dict[type, Callable[..., object]] = {
     drawing.AddNoise: write_same,
     drawing.DrawLatent: write_draw_latent,
     ensemble.CombineMembers: write_combine_members,
+    ensemble.NewestSteps: write_newest_steps,
     feedback.StepBefore: write_step_before,
     layers.Repeat: write_repeat,
     layers.JoinSteps: write_join_steps,

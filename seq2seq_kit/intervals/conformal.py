@@ -48,10 +48,10 @@ def refuse_few(windows: int, levels: Sequence[float], *, output_steps: int, stri
     least = needed(highest)
     if windows >= least:
         return
-    rows = output_steps + (least - 1) * stride
+    rows, received = output_steps + (least - 1) * stride, f"{windows} window{'' if windows == 1 else 's'}"
     raise DataError(
         f"{origin}: intervals of {highest:g} % take at least {least} calibration windows without missing targets; of "
-        f"{output_steps} steps, {stride} apart, these are {rows} rows. Received: {windows} windows. Set "
+        f"{output_steps} steps, {stride} apart, these are {rows} rows. Received: {received}. Set "
         "data.split.calibration to more rows, give more data, or ask for lower levels",
         code="calibration_too_small",
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -13,32 +12,31 @@ from seq2seq_kit.data.tables.table import Table, read_table
 from seq2seq_kit.data.tables.time import Every
 from seq2seq_kit.data.tables.timestamps import TimeStyle
 from seq2seq_kit.data.windows.ahead import style_of, treatment_of
+from seq2seq_kit.errors import ArgumentError, DataError
 from seq2seq_kit.intervals.adaptive import RATE, misses, slowed
 from seq2seq_kit.intervals.calibrated import Intervals
-from seq2seq_kit.intervals.prediction import Prediction, first_steps
+from seq2seq_kit.intervals.prediction import Prediction, first_steps, one_window
 from seq2seq_kit.recipe.fields import Data, HorizonData
 
-_MOST = 1_000  # forecasts that are kept; older ones are forgotten
+_MOST = 1_000  # forecasts of a series that are kept; older ones are forgotten
 
 Values = Mapping[str, Mapping[int, np.ndarray]]  # by series and time or row, the targets
 
 
-@dataclass
+@dataclass(frozen=True)
 class Forecast:
-    """One forecast of some series, and what is known of it.
+    """One forecast of one series, and what is known of it.
 
     Attributes:
         intervals: Those that it was made with.
-        predicted: Of `intervals.steps` steps at most.
-        series: Of each window.
-        at: Time or row of each step, shape `(windows, steps)`.
+        predicted: Of one window and at most `intervals.steps` steps.
+        at: Time or row of each step, shape `(steps,)`.
         targets: Their names.
-        open: Steps whose actual value is not known, of the shape of `at`.
+        open: Which actual values are not known, shape `(steps, targets)`.
     """
 
     intervals: Intervals
     predicted: Prediction
-    series: list[str]
     at: np.ndarray
     targets: Sequence[str]
     open: np.ndarray
@@ -46,9 +44,15 @@ class Forecast:
 
 @dataclass
 class Forecasts:
-    """Forecasts in the order in which they were made."""
+    """Forecasts that wait for their actual values, of each series in the order in which they were made.
 
-    kept: deque[Forecast] = field(default_factory=lambda: deque(maxlen=_MOST))
+    Attributes:
+        kept: By series, by the time or row of the first step.
+        most: Of a series; 0: none is kept.
+    """
+
+    kept: dict[str, dict[int, Forecast]] = field(default_factory=dict)
+    most: int = _MOST
 
     def add(
         self,
@@ -58,50 +62,73 @@ class Forecasts:
         at: np.ndarray,
         targets: Sequence[str],
     ) -> None:
-        """Keeps a forecast; arguments as of `Forecast`."""
+        """Keeps a forecast of some series; one that is made again takes the place of the former, so each step counts once.
+
+        Args:
+            intervals: Those that it was made with.
+            predicted: Of a window of each series.
+            series: Of each window.
+            at: Time or row of each step, shape `(windows, steps)`.
+            targets: Their names.
+        """
         steps = min(intervals.steps, at.shape[1])
-        at = at[:, :steps]
-        opened = np.ones(at.shape, dtype=bool)
-        self.kept.append(Forecast(intervals, first_steps(predicted, steps), list(series), at, targets, opened))
+        predicted = first_steps(predicted, steps)
+        for window, name in enumerate(series if self.most else ()):
+            own, when = self.kept.setdefault(name, {}), at[window, :steps]
+            before = own.pop(int(when[0]), None)
+            waits = before is not None and np.array_equal(before.at, when)
+            opened = before.open if before is not None and waits else np.ones((steps, len(targets)), dtype=bool)
+            own[int(when[0])] = Forecast(intervals, one_window(predicted, window), when, targets, opened)
+            if len(own) > self.most:
+                del own[next(iter(own))]
 
     @property
     def told(self) -> str:
         """How many there are, in words."""
-        count = sum(int(each.open.any()) for each in self.kept)
-        return f"{count} forecasts that wait for their actual values" if count else "no forecast that waits for them"
+        count = sum(map(len, self.kept.values()))
+        if not count:
+            return "no forecast that waits for them"
+        return (
+            f"{count:,} forecasts that wait for their actual values"
+            if count > 1
+            else "a forecast that waits for its actual values"
+        )
 
     def settle(self, intervals: Intervals, values: Values, rate: float = RATE) -> tuple[Intervals, int]:
         """The intervals moved by what became known of the forecasts, and how many steps that were."""
         counted = 0
-        for place, forecast in enumerate(self.kept):
-            # Those that were made since then tell much the same.
-            own = float(slowed(rate, len(self.kept) - place))
-            counted_here, intervals = self._settle(forecast, intervals, values, own)
-            counted += counted_here
-        self.kept = deque((each for each in self.kept if each.open.any()), maxlen=_MOST)
+        for name, own in self.kept.items():
+            for place, (first, forecast) in enumerate(list(own.items())):
+                # Those that were made since then tell much the same.
+                slower = float(slowed(rate, len(own) - place))
+                truth = _known(forecast, values.get(name, {}))
+                if not (there := np.isfinite(truth)).any():
+                    continue
+                counted += int(there.any(axis=1).sum())
+                intervals = _follow(intervals, name, forecast, truth, slower)
+                own[first] = replace(forecast, open=forecast.open & ~there)
+        kept = {name: {at: each for at, each in own.items() if each.open.any()} for name, own in self.kept.items()}
+        self.kept = {name: own for name, own in kept.items() if own}
         return intervals, counted
 
-    def _settle(self, forecast: Forecast, intervals: Intervals, values: Values, rate: float) -> tuple[int, Intervals]:
-        truth: np.ndarray = np.full(forecast.predicted.point.shape, np.nan)
-        for window, name in enumerate(forecast.series):
-            known = values.get(name, {})
-            for step in np.flatnonzero(forecast.open[window]).tolist():
-                if (found := known.get(int(forecast.at[window, step]))) is not None and np.isfinite(found).any():
-                    truth[window, step] = found
-        there = np.isfinite(truth).any(axis=2)
-        if not there.any():
-            return 0, intervals
-        own, levels = forecast.intervals, tuple(sorted(forecast.intervals.levels))
-        banded = own.adapted(own.followed, forecast.predicted, forecast.series, levels, forecast.targets)
-        ends = [banded.band(level) for level in own.levels]
-        missed = np.stack([misses(truth, lower, upper) for lower, upper in ends])
-        if intervals.levels == own.levels:
-            for window in np.flatnonzero(there.any(axis=1)).tolist():
-                padded = np.full((len(own.levels), intervals.steps, truth.shape[2]), np.nan)
-                padded[:, : truth.shape[1]] = missed[:, window]
-                intervals = intervals.follow(forecast.series[window], padded, rate)
-        forecast.open &= ~there
-        return int(there.sum()), intervals
+
+def _known(forecast: Forecast, values: Mapping[int, np.ndarray]) -> np.ndarray:
+    """The actual values that became known, shape `(steps, targets)`, NaN elsewhere."""
+    absent = np.full(len(forecast.targets), np.nan)
+    truth = np.stack([values.get(when, absent) for when in forecast.at.tolist()])
+    return np.where(forecast.open & np.isfinite(truth), truth, np.nan)
+
+
+def _follow(intervals: Intervals, series: str, forecast: Forecast, truth: np.ndarray, rate: float) -> Intervals:
+    own = forecast.intervals
+    if intervals.levels != own.levels:
+        return intervals
+    levels = tuple(sorted(own.levels))
+    banded = own.adapted(own.followed, forecast.predicted, [series], levels, forecast.targets)
+    ends = [banded.band(level) for level in own.levels]
+    padded = np.full((len(own.levels), intervals.steps, truth.shape[1]), np.nan)
+    padded[:, : len(truth)] = np.stack([misses(truth[None], lower, upper)[0] for lower, upper in ends])
+    return intervals.follow(series, padded, rate)
 
 
 def keys_of(table: Table, rows: np.ndarray) -> np.ndarray:
@@ -142,3 +169,41 @@ def actual_values(data: Data, frame: pd.DataFrame, trained: TimeStyle | None, or
         rows = np.arange(table.bounds[place], table.bounds[place + 1])
         found[name] = dict(zip(keys_of(table, rows).tolist(), table.values[rows], strict=True))
     return found
+
+
+def require_values(values: Values, targets: Sequence[str], origin: str) -> None:
+    """Refuses actual values all of which are missing; arguments as of `actual_values` and what it gives.
+
+    Raises:
+        DataError: They are.
+    """
+    rows = sum(map(len, values.values()))
+    if not any(np.isfinite(each).any() for own in values.values() for each in own.values()):
+        raise DataError(
+            f"{origin}: none of its {rows:,} rows has a value of {', '.join(targets)}. Expected: rows whose actual values are "
+            "known. Give them once they are",
+            code="no_observed_target",
+        )
+
+
+def require_counted(counted: int, own: Forecasts | None, origin: str) -> None:
+    """Refuses actual values none of which was forecast.
+
+    Args:
+        counted: Steps that they tell of.
+        own: The forecasts that the bundle had; None where they were given.
+        origin: Name of the rows.
+
+    Raises:
+        ArgumentError: There are none.
+    """
+    if counted:
+        return
+    if own is None:
+        said = f"{origin}: none of these rows is among the forecasts. Give the rows of the times that were forecast"
+    else:
+        said = (
+            f"{origin}: none of these rows was forecast by this bundle since it was loaded, or they are known already. It has "
+            f"{own.told}. Call `predict` first, and `update` with the rows of those times once they are known"
+        )
+    raise ArgumentError(said, code="never_forecast")

@@ -106,6 +106,13 @@ def as_prediction(predicted: np.ndarray | Prediction) -> Prediction:
     return predicted if isinstance(predicted, Prediction) else Prediction(predicted)
 
 
+def one_window(predicted: Prediction, window: int) -> Prediction:
+    """The prediction of one window, the only one of the result; in memory of its own, so that it keeps no other alive."""
+    picked = slice(window, window + 1)
+    quantiles = None if predicted.quantiles is None else predicted.quantiles[picked].copy()
+    return Prediction(predicted.point[picked].copy(), predicted.levels, quantiles)
+
+
 def first_steps(predicted: np.ndarray | Prediction, steps: int) -> Prediction:
     """The first steps of a prediction."""
     found = as_prediction(predicted)

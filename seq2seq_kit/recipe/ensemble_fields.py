@@ -1,12 +1,12 @@
-"""The key `ensemble`: several models that differ by their seed, and that answer as one."""
+"""The key `ensemble`: several models that differ by their seed, of forecasts also by what they read, and that answer as one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
 from seq2seq_kit.errors import Problem
-from seq2seq_kit.recipe.section import Section, Tree
+from seq2seq_kit.recipe.section import Section, Steps, Tree
 
 MOST_MEMBERS = 100
 
@@ -22,7 +22,19 @@ class Ensemble(Section):
     )
 
 
+class WindowEnsemble(Ensemble):
+    """An ensemble of forecasts, whose members may read windows of several lengths."""
+
+    input_steps: Annotated[list[Steps], Field(min_length=2, max_length=MOST_MEMBERS)] | None = Field(
+        None,
+        description="How many of the newest steps of a window each member reads, such as [72, 168, 336]; the longest is "
+        "`data.input_steps`. `members` is their number.",
+    )
+
+
 def _of_a_number(value: object) -> object:
+    if isinstance(value, Mapping) and isinstance(steps := value.get("input_steps"), list):
+        return {"members": len(steps), **value}
     return {"members": value} if isinstance(value, int | float | str) else value
 
 
@@ -33,10 +45,26 @@ EnsembleKey = Annotated[
 ]
 
 
+WindowEnsembleKey = Annotated[
+    WindowEnsemble | None,
+    BeforeValidator(_of_a_number),
+    Field(
+        description="Models with other seeds that answer as one: 4, or {members: 4, combine: median}; "
+        "{input_steps: [72, 168, 336]} for members that read windows of several lengths."
+    ),
+]
+
+
 def problems_of_ensemble(values: Tree, no_ensemble: str) -> Iterator[Problem]:
     """The problem of a recipe that has the key and whose kind cannot; `no_ensemble` says why, empty where it can."""
     if no_ensemble and values.get("ensemble") is not None:
         yield Problem("ensemble", f"{no_ensemble}. Leave `ensemble` out", "ensemble_not_supported")
+
+
+def steps_of(ensemble: Ensemble | None, place: int) -> int | None:
+    """Input steps of the member at a place, counted from 0; None where it reads what the recipe says."""
+    steps = getattr(ensemble, "input_steps", None)
+    return steps[place] if steps else None
 
 
 def seeds_of(seed: int, ensemble: Ensemble | None) -> list[int]:

@@ -17,7 +17,8 @@ _MOST_LEVELS = 20
 
 def _in_percent(level: float) -> float:
     if level < 1:
-        raise ValueError(f"is in percent: {level * 100:g} for an interval that holds {level:.0%}. Received: {level:g}")
+        meant = f": {level * 100:g} for an interval that holds {level:.0%}" if level >= 0.01 else ", at least 1"
+        raise ValueError(f"is in percent{meant}. Received: {level:g}")
     return level
 
 

@@ -89,11 +89,20 @@ def member_rows(members: Members) -> list[list[str]]:
     shown = [
         (part, key) for part in members.figures for key in members.titles if part != "val" or key == members.headline
     ]
-    titles = ["", "seed", "epoch", *(f"{members.titles[key]} on {part}" for part, key in shown)]
-    rows = [
-        [name, str(each.seed), str(each.best_epoch), *_cells(each.figures, shown)] for name, each in members.named()
+    lengths = any(each.input_steps for each in members.members)
+    titles = [
+        "",
+        "seed",
+        *["input steps"] * lengths,
+        "epoch",
+        *(f"{members.titles[key]} on {part}" for part, key in shown),
     ]
-    return [titles, *rows, [f"ensemble ({members.combine})", "", "", *_cells(members.figures, shown)]]
+    rows = [
+        [name, str(each.seed), *[str(each.input_steps)] * lengths, str(each.best_epoch), *_cells(each.figures, shown)]
+        for name, each in members.named()
+    ]
+    whole = [f"ensemble ({members.combine})", *[""] * (2 + lengths), *_cells(members.figures, shown)]
+    return [titles, *rows, whole]
 
 
 def _cells(figures: Figures, shown: Sequence[tuple[str, str]]) -> list[str]:

@@ -48,7 +48,7 @@ class Answers:
         self._time = time if isinstance(time, str) and not written else None
         forecasts = getattr(bundle, "forecasts", None)
         if forecasts is not None:  # `update` is not served, so nobody will ask for them
-            forecasts.kept = type(forecasts.kept)(maxlen=0)
+            forecasts.most = 0
 
     def answer(self, verb: str, body: bytes, headers: Mapping[str, str], query: list[tuple[str, str]]) -> Response:
         """The answer of a verb.

@@ -228,14 +228,16 @@ def _evaluate(
 
 
 def _fit_others(job: Job, model: keras.Model, won: Fit, first: keras.Model | None) -> Fit:
-    """Fits the members of an ensemble but the first one, which is the model that won; all of them where that is one of a fold."""
+    """Fits the members of an ensemble but the first one, which is the model that won; all where that is no model of theirs."""
     from seq2seq_kit.models.ensemble import members_of
 
     def fit(place: int, member: keras.Model, observers: Sequence[Observer], seed: int, state: Checkpoint | None) -> Fit:
         if first is None or place:
-            return job.fit_one(member, observers, seed=seed, checkpoint=state)
+            return job.of_member(place).fit_one(member, observers, seed=seed, checkpoint=state)
         return won
 
+    if first is not None and job.of_member(0) is not job:
+        first = None  # what won reads the whole window, which that member does not
     if first is not None:
         members_of(model)[0].set_weights(first.get_weights())
     return fit_members(job, model, [], fit=fit)

@@ -73,6 +73,7 @@ def begin_member(job: Job, place: int) -> keras.Model:
     """One model, or the member at a place of an ensemble, counted from 0; errors as of `begin`."""
     from seq2seq_kit.models.own import freeze, own_model, take_weights
 
+    job = job.of_member(place)
     training, given = job.recipe.training, job.own.model if job.own else None
     if given is None:
         require_brought(job)

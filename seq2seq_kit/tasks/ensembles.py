@@ -10,7 +10,7 @@ from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation import Board
 from seq2seq_kit.evaluation.members import Member, Members
 from seq2seq_kit.findings import Finding
-from seq2seq_kit.recipe.ensemble_fields import seeds_of
+from seq2seq_kit.recipe.ensemble_fields import seeds_of, steps_of
 from seq2seq_kit.training.checkpoint import Checkpoint
 from seq2seq_kit.training.fit import Fit, Observer, seed_everything
 from seq2seq_kit.training.members import OfMember, join_fits
@@ -75,7 +75,7 @@ def fit_members(
         observers: Told of every member's epochs.
         stop_after: As of `training.fit`, of each member.
         checkpoint: Of the whole fit.
-        fit: Fits the member at a place, counted from 0, or the one model; default: `Job.fit_one`, `stop_after` given.
+        fit: Fits the member at a place, counted from 0, or the one model; default: `Job.fit_one` of its job.
         only: So many members, because the fit of the others was interrupted; default: all.
     """
     import keras
@@ -83,10 +83,11 @@ def fit_members(
     from seq2seq_kit.models.ensemble import combining, members_of
 
     def as_ever(place: int, model: keras.Model, own: Sequence[Observer], seed: int, state: Checkpoint | None) -> Fit:
-        return job.fit_one(model, own, seed=seed, stop_after=stop_after, checkpoint=state)
+        mine = job if alone else job.of_member(place)  # a trial of a sweep is one model, whatever its recipe says
+        return mine.fit_one(model, own, seed=seed, stop_after=stop_after, checkpoint=state)
 
-    fit = fit or as_ever
-    if combining(model) is None:
+    fit, alone = fit or as_ever, combining(model) is None
+    if alone:
         return fit(0, model, observers, job.recipe.seed, checkpoint)
     fits: list[Fit] = []
     seeds = seeds_of(job.recipe.seed, job.recipe.ensemble)
@@ -117,7 +118,7 @@ def judge_members(job: Job, bundle: Bundle, fitted: Fit, *boards: Board) -> Memb
         fitted: How its members were fitted.
         boards: Its own evaluations, last of the part that the run is judged by.
     """
-    from seq2seq_kit.models.ensemble import combining, members_of
+    from seq2seq_kit.models.ensemble import combining, members_of, reading_as
 
     layer = combining(bundle.model)
     if layer is None:
@@ -125,10 +126,11 @@ def judge_members(job: Job, bundle: Bundle, fitted: Fit, *boards: Board) -> Memb
     parts = {board.part: board for board in boards}
     found = []
     seeds = seeds_of(job.recipe.seed, job.recipe.ensemble)
-    for seed, model, fit in zip(seeds, members_of(bundle.model), fitted.members, strict=False):
-        alone = bundle.alone(model)
+    for place, (seed, model, fit) in enumerate(zip(seeds, members_of(bundle.model), fitted.members, strict=False)):
+        alone = bundle.alone(reading_as(model, bundle.model))  # on the windows of the whole
         own = {part: job.report(alone, part).metrics() for part in parts}
-        found.append(Member(seed, len(fit.history), fit.best_epoch, own))
+        steps = steps_of(job.recipe.ensemble, place)
+        found.append(Member(seed, len(fit.history), fit.best_epoch, own, steps))
     # Intervals are of the ensemble alone.
     titles = {key: title for key, title in boards[-1].columns.items() if key in found[0].figures[boards[-1].part]}
     whole = {part: {key: board.metrics()[key] for key in titles} for part, board in parts.items()}

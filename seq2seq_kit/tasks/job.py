@@ -24,13 +24,12 @@ from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.reports import plots
 from seq2seq_kit.reports.model_diagram import plot_model
-from seq2seq_kit.reports.notes import count_of
 from seq2seq_kit.tasks.beginning import begin, require_taken
 from seq2seq_kit.tasks.ensembles import fit_members, incomplete
-from seq2seq_kit.tasks.fitting import fit_job, share_left_out
+from seq2seq_kit.tasks.estimated_time import estimated_time
+from seq2seq_kit.tasks.fitting import fit_job
 from seq2seq_kit.tasks.leaving_out import LEFT_OUT, Leavable, left_out_finding
 from seq2seq_kit.training.checkpoint import Checkpoint
-from seq2seq_kit.training.estimating import estimate_seconds
 from seq2seq_kit.training.fit import Examples, Fit, Observer
 from seq2seq_kit.training.members import val_losses
 from seq2seq_kit.training.own import Own, OwnLoss
@@ -44,8 +43,6 @@ B = TypeVar("B", bound=Bundle)
 E = TypeVar("E", bound=Board)
 Loss = OwnLoss
 Served = pd.DataFrame | np.ndarray | dict[str, np.ndarray]
-
-_LONG_SECONDS = 1800
 
 
 @dataclass(frozen=True)
@@ -127,6 +124,10 @@ class Job(ABC, Generic[R, B, E]):
     def shapes(self) -> tuple[dict[str, tuple[int, ...]], tuple[int, ...]]:
         """Shape of each input by name and of the output, without the batch."""
         raise NotImplementedError
+
+    def of_member(self, place: int) -> Self:
+        """The job of one member of an ensemble, counted from 0: this one, unless members read windows of several lengths."""
+        return self
 
     def make(self) -> keras.Model:
         """The model that is fitted: the recipe's or a program's own, with the weights that it starts from, frozen as asked."""
@@ -219,24 +220,7 @@ class Job(ABC, Generic[R, B, E]):
 
     def estimate(self, model: keras.Model) -> Finding:
         """What a fit of the model takes, as a finding."""
-        from seq2seq_kit.models.ensemble import members_of
-
-        training = self.recipe.training
-        counts = ", ".join(f"{self.examples.count(part):,} {part}" for part in ("train", "val", "test"))
-        members = members_of(model)
-        seconds, epochs = estimate_seconds(members[0], self.examples, training), count_of(training.epochs, "epoch")
-        if share_left_out(self):
-            seconds, epochs = 2 * seconds, f"two fits of {epochs}"
-        if len(members) > 1:
-            seconds, epochs = len(members) * seconds, f"{len(members)} members, each {epochs}"
-        if training.final:
-            seconds, epochs = 2 * seconds, f"{epochs}, and at most as many on all rows"
-        if training.workers > 1:
-            epochs += f" of one process, whose steps {training.workers} workers share"
-        duration = f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
-        text = f"{model.count_params():,} parameters; {self.unit}: {counts}; about {duration} for {epochs}"
-        shorter = f"If that is too long: a larger {'train_stride or ' if self.unit == 'windows' else ''}batch_size, fewer epochs"
-        return Finding("estimated_time", "note", text, shorter if seconds > _LONG_SECONDS else "")
+        return estimated_time(self, model)
 
     @abstractmethod
     def bundle(self, model: keras.Model, info: Json, *, peers: bool = True) -> B:

@@ -91,7 +91,8 @@ def run_member(task: MemberTask, pipe: Connection) -> Outcome:
     seed = seeds_of(task.recipe.seed, task.recipe.ensemble)[task.place]
     seed_everything(seed, deterministic=task.recipe.training.deterministic)
     model = begin_member(job, task.place)
-    fitted = job.fit_one(model, [PipeObserver(pipe, 1, 1)], seed=seed, checkpoint=Checkpoint(task.checkpoint))
+    observers = [PipeObserver(pipe, 1, 1)]
+    fitted = job.of_member(task.place).fit_one(model, observers, seed=seed, checkpoint=Checkpoint(task.checkpoint))
     chosen = fitted.history[fitted.best_epoch - 1].val_loss if fitted.best_epoch else float("nan")
     return Outcome(chosen, fitted.best_epoch, [fitted], time.perf_counter() - began, peak())
 

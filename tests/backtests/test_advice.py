@@ -51,6 +51,15 @@ def test_refits_that_help_at_nearly_every_origin_are_recommended_with_what_they_
     assert "`--refit 10`" in text
 
 
+def test_errors_as_near_as_those_of_two_seeds_are_a_tie() -> None:
+    for level in (1.0, 1.0001, 0.985):
+        text = said("never", model=lambda origin: 1.0, ridge=noisy(level, 0.0, 0))
+        assert "the model ties with ridge, the best baseline" in text
+    assert "the model beats ridge" in said("never", model=lambda origin: 1.0, ridge=lambda origin: 1.05)
+    assert "the model does not beat ridge" in said("never", model=lambda origin: 1.0, ridge=lambda origin: 0.95)
+    assert "the model does not beat ridge" in said("never", model=lambda origin: 1.0, ridge=lambda origin: 0.0)
+
+
 def test_refits_that_harm_are_advised_against() -> None:
     text = said("always", model=noisy(1.5, 0.02, 0), model_frozen=noisy(1.2, 0.02, 1), ridge=noisy(1.0, 0.1, 2))
     assert "the model does not beat ridge" in text

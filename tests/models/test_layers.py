@@ -13,7 +13,7 @@ from keras import ops
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.models.channels import ChannelEmbedding, MergeChannels, RepeatChannels, SplitChannels
 from seq2seq_kit.models.drawing import AddNoise, DrawLatent
-from seq2seq_kit.models.ensemble import CombineMembers
+from seq2seq_kit.models.ensemble import CombineMembers, NewestSteps
 from seq2seq_kit.models.layers import Denormalise, JoinSteps, Normalise, PositionEmbedding, Repeat, SplitSteps
 
 Array = np.ndarray
@@ -119,6 +119,7 @@ CASES = [
         [(2, 3, 4), (2, 3, 4)],
         lambda *given: np.log(np.mean([softmax(each) for each in given], axis=0)),
     ),
+    Case("newest steps", lambda: NewestSteps(2), [(2, 5, 3)], lambda x: x[:, -2:], fixed_steps=True),
     Case("add noise", lambda: AddNoise(0.5, 2), [(3, 4, 3)], lambda x: x),
     Case("draw latent", DrawLatent, [(3, 5), (3, 5)], lambda mean, _: mean, fixed_steps=True),
 ]

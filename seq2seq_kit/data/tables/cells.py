@@ -77,7 +77,9 @@ def require_columns(
                 "frame.reset_index()",
                 code="missing_column",
             )
-        others = ", ".join(str(name) for name in names if name not in needed) or "no other columns"
+        others = ", ".join(str(name) for name in names if name not in needed)
+        if not others:
+            others = f"no other columns than {', '.join(map(str, names))}" if names else "no columns"
         called = {str(name).strip().lower(): name for name in names}
         if all(name.strip().lower() in called for name in missing):
             others += f" ({', '.join(f'{called[name.strip().lower()]!r} for {name!r}' for name in missing)})"

@@ -21,6 +21,7 @@ _SHOWN = 5  # words that one message names
 _TELLING = 3  # cells; of one or two, such as a row of a stream, nobody sees what the column is
 _LOOKED_AT = 1_000  # cells that are no numbers
 _SAMPLED = 100_000  # others of the column
+_INFINITE = r"(?i:[-+]?inf(inity)?)"  # a number that is not finite, as NumPy writes it
 _THOUSANDS = r"[-+]?\d{1,3}(,\d{3})+"
 _TRUTH = rf"(?i:{'|'.join(TRUTH)})"
 
@@ -65,7 +66,7 @@ def cure_of_cells(
             f"{count:,} of {total:,} cells are like that. If it stands for a missing value, set data.format.missing_words: "
             f"{words} in the recipe, and choose data.missing"
         )
-    if count > total / 2 and total >= _TELLING:
+    if count > total / 2 and total >= _TELLING and not _all(_INFINITE, texts):
         return (
             "This is a column of texts: name it in data.categories (recipes on windows), leave it out, or write numbers"
         )

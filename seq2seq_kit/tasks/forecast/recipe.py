@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.detect_fields import DETECT, Detect
+from seq2seq_kit.recipe.ensemble_fields import WindowEnsembleKey
+from seq2seq_kit.recipe.ensemble_rules import members_read_the_newest_steps
 from seq2seq_kit.recipe.fields import (
     AUTOREGRESSIVE,
     BRIDGE,
@@ -203,10 +205,12 @@ class ForecastRecipe(Recipe):
         a_pyramid_has_layers_to_join,
         a_memory_is_of_a_forget_gate,
         true_outputs_are_for_decoders_that_read_them,
+        members_read_the_newest_steps,
     )
     searched_data: ClassVar[tuple[str, ...]] = ("input_steps", "train_stride", "inputs", "calendar", "known_future")
 
     task: Literal["forecast"]
+    ensemble: WindowEnsembleKey = None
     data: ForecastData
     model: ForecastModel = Field(default_factory=ForecastModel)
     training: ForecastTraining = Field(default_factory=ForecastTraining)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from seq2seq_kit.evaluation.ridge import Ridge, fit_ridge
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.intervals.diagnostics import examine_intervals
 from seq2seq_kit.intervals.prediction import probabilities_of
+from seq2seq_kit.recipe.ensemble_fields import steps_of
 from seq2seq_kit.recipe.fields import AUTOREGRESSIVE
 from seq2seq_kit.reports.sequences import plot_attention
 from seq2seq_kit.tasks.forecast.bundle import ForecastBundle
@@ -48,6 +49,22 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
     """See `Job`."""
 
     takes_own: ClassVar[bool] = True
+
+    def of_member(self, place: int) -> Self:
+        steps = steps_of(self.recipe.ensemble, place)
+        return self if steps in (None, self.recipe.data.input_steps) else self._by_steps[steps]
+
+    @cached_property
+    def _by_steps(self) -> Mapping[int, Self]:
+        """The job of each length that members read: the same rows, scaled likewise, in windows of their own."""
+        lengths = getattr(self.recipe.ensemble, "input_steps", None) or []
+        return {steps: self._reading(steps) for steps in dict.fromkeys(lengths)}
+
+    def _reading(self, steps: int) -> Self:
+        data = self.recipe.data.model_copy(update={"input_steps": steps})
+        own, chosen = (None if each is None else replace(each, data=data) for each in (self.prepared, self.chosen_on))
+        assert own is not None
+        return replace(self, recipe=self.recipe.model_copy(update={"data": data}), prepared=own, chosen_on=chosen)
 
     def made_of(self, prepared: Prepared) -> Prepared:
         return replace(prepared, answers=True) if self._feeds_back else prepared
