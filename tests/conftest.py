@@ -141,8 +141,8 @@ def stand_ins(name: str, folder: Path) -> dict[str, Any]:
         frame.to_csv(folder / "stand_in.csv", index=False)
         return {"data.source": str(folder / "stand_in.csv")}
     if name == "forecast_m4_hourly":
-        frame = pd.DataFrame({"series": np.repeat([f"H{number}" for number in range(6)], 400)})
-        frame["value"] = 10.0 ** np.repeat(np.arange(6), 400) * rng.uniform(1, 2, size=len(frame))
+        frame = pd.DataFrame({"series": np.repeat([f"H{number}" for number in range(6)], 800)})
+        frame["value"] = 10.0 ** np.repeat(np.arange(6), 800) * rng.uniform(1, 2, size=len(frame))
         frame.to_csv(folder / "stand_in.csv", index=False)
         return {"data.source": str(folder / "stand_in.csv")}
     if name == "detect_taxi":

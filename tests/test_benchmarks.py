@@ -454,7 +454,8 @@ def test_m4_is_trained_and_judged_as_the_competition_does(tmp_path: Path) -> Non
         own.columns = pd.Index([f"V{number + 2}" for number in range(own.shape[1])])
         own.to_csv(tmp_path / "m4" / f"Hourly-{part}.csv")
     command = [sys.executable, str(BENCHMARKS / "m4.py"), "--data", str(tmp_path), "--tracking-uri", "runs"]
-    for change in ("training.epochs=1", "ensemble=2", "model.encoder_units=[4]", "model.decoder_units=[4]"):
+    short = ["data.input_steps=96", "ensemble={input_steps: [72, 96]}", "training.epochs=1"]
+    for change in (*short, "model.encoder_units=[4]", "model.decoder_units=[4]"):
         command += ["--set", change]
     done = forked.run(command, cwd=tmp_path, nested=True)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from seq2seq_kit.errors import Problem
 from seq2seq_kit.recipe.section import Section, Steps, Tree
@@ -22,8 +23,16 @@ class Ensemble(Section):
     )
 
 
+def _counted_either_way(schema: JsonDict) -> None:
+    """In the JSON schema: their number, or a length for each."""
+    del schema["required"]
+    schema["anyOf"] = [{"required": ["members"]}, {"required": ["input_steps"]}]
+
+
 class WindowEnsemble(Ensemble):
     """An ensemble of forecasts, whose members may read windows of several lengths."""
+
+    model_config = ConfigDict(json_schema_extra=_counted_either_way)
 
     input_steps: Annotated[list[Steps], Field(min_length=2, max_length=MOST_MEMBERS)] | None = Field(
         None,
