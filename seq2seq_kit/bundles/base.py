@@ -85,8 +85,8 @@ class Bundle(SaysWhatItCannot, ABC):
         facts: dict[str, object] = {"what": self.what, "verbs": ", ".join(self.verbs), "parameters": size}
         facts["inputs"] = ", ".join(getattr(self.recipe.data, "inputs", []))
         facts |= {key: self.info.get(key) for key in ("run_id", "trained")}
-        if last := self.info.get("last_fit"):
-            facts["fitted on"] = f"{last['rows']} rows, {last['epochs']} epochs, after it was judged"
+        if isinstance(last := self.info.get("last_fit"), dict):  # a stranger's bundle may hold anything
+            facts["fitted on"] = f"{last.get('rows')} rows, {last.get('epochs')} epochs, after it was judged"
         known = {key: str(value)[:_LONGEST_FACT] for key, value in facts.items() if value}
         return pd.Series(known, name=self.recipe.name or self.recipe.task).to_frame().to_html(header=True)
 

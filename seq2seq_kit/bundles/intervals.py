@@ -211,7 +211,8 @@ class IntervalBundle(DetectingBundle):
             at: Time (nanoseconds since 1970 in UTC) or row of each step, shape `(windows, steps)`.
         """
         if self.intervals is not None:
-            self.forecasts.add(self.intervals, predicted, series, at, Columns.of(self.window_data).targets)
+            targets, clock = Columns.of(self.window_data).targets, self.window_data.time_name is not None
+            self.forecasts.add(self.intervals, predicted, series, at, targets, clock=clock)
 
     def calibrate(
         self, frame: pd.DataFrame, *, levels: Sequence[float] | None = None, origin: str = "the data"

@@ -207,9 +207,10 @@ def print_explanation(console: Console, explained: "Explanation") -> None:
         lines.insert(1, f"training computes in {training.precision}, on a GPU; without one float32 is faster; {kept}")
     if explained.recipe.ensemble:
         count = explained.recipe.ensemble.members
-        lines.append(
-            f"an ensemble trains {count} of these, one after the other: {count} times the time, parameters and file"
-        )
+        said = f"an ensemble trains {count} of these, one after the other: {count} times the time, parameters and file"
+        if getattr(explained.recipe.ensemble, "input_steps", None):
+            said = f"an ensemble trains {count} members, of which this one reads most: at most {count} times the time and memory"
+        lines.append(said)
     for line in lines:
         print_line(console, line)
 

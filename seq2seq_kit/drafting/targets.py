@@ -67,7 +67,7 @@ def choose_targets(
         columns = listed([str(name) for name in frame.columns])
         raise DataError(
             f"{origin} has no column of numbers to forecast. Received: {columns or 'no columns'}"
-            f"{f' ({listed(list(left_out))})' if left_out else ''}. {_advice(frame)}",
+            f"{f' ({listed(list(left_out))})' if left_out else ''}. {_advice(frame, left_out)}".rstrip(),
             code="nothing_to_draft",
         )
     if len(numbers) == 1:
@@ -99,10 +99,12 @@ def choose_targets(
     return Targets([numbers[-1]])
 
 
-def _advice(frame: pd.DataFrame) -> str:
+def _advice(frame: pd.DataFrame, left_out: Sequence[str]) -> str:
+    """What to do where no column is one of numbers; empty where `left_out` says it of one."""
+    told = [name for name in frame.columns if any(said.startswith(f"{name} is left out: ") for said in left_out)]
     if any(pd.api.types.is_numeric_dtype(frame[name]) for name in frame.columns):
         return "A forecast needs a column of numbers that change and are measured; add one"
-    for name in frame.columns:
+    for name in frame.columns.difference(told, sort=False):
         cells = frame[name].dropna().astype("str")
         if said := told_amounts(cells, str(name)):
             return said
@@ -116,6 +118,8 @@ def _advice(frame: pd.DataFrame) -> str:
                 f"{name} has {cells_are}, such as {bad.iloc[0][:40]!r}: correct them, or name them in "
                 "data.format.missing_words (--set)"
             )
+    if told:
+        return ""
     return (
         "A table of texts is for the tasks translate, tag and classify: choose one with --task; or write the numbers as "
         "numbers"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from seq2seq_kit.intervals.prediction import Prediction, first_steps, one_window
 from seq2seq_kit.recipe.fields import Data, HorizonData
 
 _MOST = 1_000  # forecasts of a series that are kept; older ones are forgotten
+_MOST_IN_ALL = 100_000  # of all series; those of the series that was forecast longest ago are forgotten first
 
 Values = Mapping[str, Mapping[int, np.ndarray]]  # by series and time or row, the targets
 
@@ -47,11 +48,11 @@ class Forecasts:
     """Forecasts that wait for their actual values, of each series in the order in which they were made.
 
     Attributes:
-        kept: By series, by the time or row of the first step.
+        kept: By series, the one that was forecast last at the end, and by what tells a forecast from others of its series.
         most: Of a series; 0: none is kept.
     """
 
-    kept: dict[str, dict[int, Forecast]] = field(default_factory=dict)
+    kept: dict[str, dict[Hashable, Forecast]] = field(default_factory=dict)
     most: int = _MOST
 
     def add(
@@ -61,6 +62,8 @@ class Forecasts:
         series: Sequence[str],
         at: np.ndarray,
         targets: Sequence[str],
+        *,
+        clock: bool,
     ) -> None:
         """Keeps a forecast of some series; one that is made again takes the place of the former, so each step counts once.
 
@@ -68,19 +71,41 @@ class Forecasts:
             intervals: Those that it was made with.
             predicted: Of a window of each series.
             series: Of each window.
-            at: Time or row of each step, shape `(windows, steps)`.
+            at: Time or row of each step, shape `(windows, steps)`; steps behind those predicted are left alone.
             targets: Their names.
+            clock: Whether `at` are times. Rows are counted from the first one that was handed over, so forecasts of the same
+                rows are the same forecast only where they say the same.
         """
-        steps = min(intervals.steps, at.shape[1])
-        predicted = first_steps(predicted, steps)
-        for window, name in enumerate(series if self.most else ()):
-            own, when = self.kept.setdefault(name, {}), at[window, :steps]
-            before = own.pop(int(when[0]), None)
-            waits = before is not None and np.array_equal(before.at, when)
-            opened = before.open if before is not None and waits else np.ones((steps, len(targets)), dtype=bool)
-            own[int(when[0])] = Forecast(intervals, one_window(predicted, window), when, targets, opened)
+        if not self.most:
+            return
+        predicted = first_steps(predicted, intervals.steps)
+        steps = min(predicted.point.shape[1], at.shape[1])
+        for window, name in enumerate(series):
+            one, when = one_window(predicted, window), at[window, :steps].copy()
+            own = self.kept[name] = self.kept.pop(name, {})
+            key = (int(when[0]), "" if clock else hash(one.point.tobytes()))
+            opened, before = np.ones((steps, len(targets)), dtype=bool), own.get(key)
+            if before is not None:
+                shared = min(steps, len(before.at))
+                if not np.array_equal(before.at[:shared], when[:shared]):
+                    before = None  # other times behind the same first one, as after a change of holidays
+                elif len(before.at) > steps:
+                    continue  # all of it waits already, and more
+                else:
+                    opened[:shared] = before.open
+            own[key] = Forecast(intervals, one, when, targets, opened)
             if len(own) > self.most:
                 del own[next(iter(own))]
+        self._forget(sum(map(len, self.kept.values())) - _MOST_IN_ALL)
+
+    def _forget(self, count: int) -> None:
+        while count > 0:
+            name, own = next(iter(self.kept.items()))
+            for key in list(own)[:count]:
+                del own[key]
+                count -= 1
+            if not own:
+                del self.kept[name]
 
     @property
     def told(self) -> str:
@@ -97,18 +122,21 @@ class Forecasts:
     def settle(self, intervals: Intervals, values: Values, rate: float = RATE) -> tuple[Intervals, int]:
         """The intervals moved by what became known of the forecasts, and how many steps that were."""
         counted = 0
-        for name, own in self.kept.items():
-            for place, (first, forecast) in enumerate(list(own.items())):
-                # Those that were made since then tell much the same.
-                slower = float(slowed(rate, len(own) - place))
-                truth = _known(forecast, values.get(name, {}))
+        for name in [name for name in self.kept if name in values]:
+            own = self.kept[name]
+            for place, (key, forecast) in enumerate(list(own.items())):
+                truth = _known(forecast, values[name])
                 if not (there := np.isfinite(truth)).any():
                     continue
                 counted += int(there.any(axis=1).sum())
-                intervals = _follow(intervals, name, forecast, truth, slower)
-                own[first] = replace(forecast, open=forecast.open & ~there)
-        kept = {name: {at: each for at, each in own.items() if each.open.any()} for name, own in self.kept.items()}
-        self.kept = {name: own for name, own in kept.items() if own}
+                # Those that were made since then tell much the same.
+                intervals = _follow(intervals, name, forecast, truth, float(slowed(rate, len(own) - place)))
+                own[key] = replace(forecast, open=forecast.open & ~there)
+            left = {key: each for key, each in own.items() if each.open.any()}
+            if left:
+                self.kept[name] = left
+            else:
+                del self.kept[name]
         return intervals, counted
 
 

@@ -146,7 +146,8 @@ def reading_as(member: keras.Model, model: keras.Model) -> keras.Model:
 
 def _steps_of(model: keras.Model) -> int | None:
     """Steps of the first input; None for any number."""
-    return model.inputs[0].shape[1]
+    shape = model.inputs[0].shape
+    return shape[1] if len(shape) > 1 else None
 
 
 def _inputs_like(model: keras.Model, steps: int | None) -> list[Tensor]:
@@ -175,14 +176,16 @@ def combining(model: keras.Model) -> CombineMembers | None:
 def first_members(model: keras.Model, count: int) -> keras.Model:
     """An ensemble of its first members, or the first one itself, made anew on the same layers; any other model as it is.
 
+    The first one itself, unless it reads fewer steps than the ensemble: then it is an ensemble of one.
+
     Made anew, because scheduled sampling calls the layers of a model again, and a model within a model would not be saved then.
     """
     layer = combining(model)
     if layer is None:
         return model
     members = [keras.Model(each.input, each.output, name=each.name) for each in members_of(model)[:count]]
-    if count == 1:
-        return reading_as(members[0], model)
+    if count == 1 and _steps_of(members[0]) == _steps_of(model):
+        return members[0]
     return join_members(members, layer.combine, logits=layer.logits, steps=_steps_of(model))
 
 

@@ -43,7 +43,7 @@ class WindowEnsemble(Ensemble):
 
 def _of_a_number(value: object) -> object:
     if isinstance(value, Mapping) and isinstance(steps := value.get("input_steps"), list):
-        return {"members": len(steps), **value}
+        return {"members": max(len(steps), 2), **value}  # fewer are told as what they are
     return {"members": value} if isinstance(value, int | float | str) else value
 
 

@@ -19,7 +19,7 @@ def members_read_the_newest_steps(recipe: Written) -> Iterator[Problem]:
     members, longest = ensemble.get("members", len(steps)) if isinstance(ensemble, Mapping) else 0, max(steps)
     if is_count(members) and members != len(steps):
         given = f"has {len(steps)} lengths, one for each member, and `ensemble.members` is {members}"
-        said = f"{given}. Leave `members` out, or give as many"
+        said = f"{given}. Give as many, or write `ensemble: {{input_steps: [...]}}` alone"
         yield Problem(_KEY, said, "conflicting_keys")
     window = recipe.data.get("input_steps")
     if is_count(window) and longest != window:

@@ -138,7 +138,7 @@ def text_of(detail: ErrorDetails, loc: Sequence[int | str], schema: type[BaseMod
         return f"must be a list, even of one: [{detail['input']}]{received}"
     length = context.get("min_length", context.get("max_length"))
     if kind in {"too_short", "too_long"} and length != 1:
-        return f"must hold {length} values{received}"
+        return f"must hold at {'least' if kind == 'too_short' else 'most'} {length} values{received}"
     said = str(detail["msg"]).replace("Input should be", "must be")
     return _TEXTS.get(kind, said[0].lower() + said[1:]) + received
 

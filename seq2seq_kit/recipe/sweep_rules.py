@@ -32,7 +32,11 @@ _NOT_SEARCHED = {
     "training.deterministic": "it makes a rerun equal, not better",
     "model.kernel_l2": "its penalty is part of `val_loss`, so trials could not be compared",
 }
-_SECTIONS = {"sweep": "a sweep does not search itself", "detect": "events do not change what trials are judged by"}
+_SECTIONS = {
+    "sweep": "a sweep does not search itself",
+    "detect": "events do not change what trials are judged by",
+    "ensemble": "each trial trains one model",
+}
 _HYPERBAND = ("max_epochs", "factor", "iterations")
 
 

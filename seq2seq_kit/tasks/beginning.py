@@ -14,7 +14,7 @@ from seq2seq_kit.bundles.files import OWN_CLASSES
 from seq2seq_kit.bundles.windows import WindowBundle
 from seq2seq_kit.data.tables.scaling import Scaler
 from seq2seq_kit.errors import ArgumentError
-from seq2seq_kit.recipe.ensemble_fields import seeds_of
+from seq2seq_kit.recipe.ensemble_fields import seeds_of, steps_of
 from seq2seq_kit.recipe.fields import Recipe
 from seq2seq_kit.tasks.ensembles import make_members
 from seq2seq_kit.training.fit import Fit
@@ -82,11 +82,22 @@ def begin_member(job: Job, place: int) -> keras.Model:
         reads, gives = job.shapes
         model = own_model(given, job.sizes, reads=reads, gives=gives)
         require_storable(model)
+        _require_fixed_steps(model, steps_of(job.recipe.ensemble, place))
     if job.start is not None:
         take_weights(model, _start_of(job, job.start.model, place), origin=str(training.start_from))
     if given is not None or training.freeze:
         freeze(model, training.freeze)
     return model
+
+
+def _require_fixed_steps(model: keras.Model, steps: int | None) -> None:
+    """Refuses a program's model that takes windows of any length as a member that reads so many steps of a longer one."""
+    if steps is not None and model.inputs[0].shape[1] is None:
+        raise ArgumentError(
+            f"ensemble.input_steps: a member reads {steps} steps, and the model that was handed over takes any number of them. "
+            "Expected a model whose first input has a fixed number of steps. Build it with `input_steps`, or leave the key out",
+            code="model_shape",
+        )
 
 
 def _start_of(job: Job, start: keras.Model, place: int) -> keras.Model:

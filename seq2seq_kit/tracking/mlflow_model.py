@@ -27,6 +27,8 @@ class BundleModel(PythonModel):
 
         ((serve, folder),) = context.artifacts.items()
         self.bundle, self.tensors = read_logged_bundle(folder), serve == "tensors"
+        if (pending := getattr(self.bundle, "forecasts", None)) is not None:
+            pending.most = 0  # MLflow knows no `update`, so nobody will ask for them
 
     # MLflow reads the hint of `model_input`: a DataFrame leaves the checking to the signature, for arrays too.
     def predict(

@@ -219,7 +219,7 @@ def _with(row: int, column: str, value: Any) -> pd.DataFrame:
         (
             hourly_frame(600).drop(columns="load"),
             "missing_column",
-            "lacks the column load. It also has no other columns than ",
+            "lacks the column load. It has ",
         ),
         (hourly_frame(600)[:0], "empty_table", "has a header and no rows"),
         (

@@ -540,8 +540,11 @@ def test_a_column_that_begins_late_is_neither_forecast_nor_read() -> None:
 def test_cells_that_are_no_numbers_are_named() -> None:
     frame = days(100)
     frame["sold"] = frame.sold.astype(str).where(frame.index != 40, "12p")
-    with pytest.raises(DataError, match="sold has 1 cell with no number, such as '12p'"):
+    with pytest.raises(
+        DataError, match=r"99 of its 100 cells are numbers, and '12p' in row 41 is none. Correct it"
+    ) as caught:
         draft_recipe(frame)
+    assert str(caught.value).count("12p") == 2, "the cell, and in the line that calls it missing"
 
 
 def test_a_column_that_is_called_a_label_judges_and_is_not_learned_from() -> None:

@@ -110,6 +110,57 @@ def test_targets_that_become_known_apart_count_each(saved: Any) -> None:
         half.update(actual)
 
 
+def test_fewer_steps_than_are_trained_count_as_such(saved: Any) -> None:
+    few, whole, both = opened(saved), opened(saved), opened(saved)
+    actual = after("a", 200)
+    few.predict(known("a", 200), steps=2)
+    for each in (whole, both):
+        each.predict(known("a", 200))
+    both.predict(known("a", 200), steps=2)  # which waits already
+    moved = used(few.update(actual))["a"] != 80.0
+    assert moved[:, :2].all()
+    assert not moved[:, 2:].any()
+    assert equal(whole.update(actual), both.update(actual))
+
+
+def test_more_steps_of_the_same_forecast_wait_beside_those_that_are_known(saved: Any) -> None:
+    bundle, whole = opened(saved), opened(saved)
+    actual = after("a", 200)
+    bundle.predict(known("a", 200), steps=2)
+    told = bundle.update(actual[:1])
+    told.predict(known("a", 200))
+    later = told.update(actual)
+    whole.predict(known("a", 200))
+    assert np.array_equal(used(later)["a"][:, :1], used(told)["a"][:, :1])
+    assert (used(later)["a"][:, 1:] != 80.0).all()
+    assert equal(whole.update(actual[:1]).update(actual), later)
+
+
+def test_a_window_that_moves_over_rows_without_a_clock_is_another_forecast(store: Any) -> None:
+    recipe = forecast_recipe(time=None, every=None, calendar=[]) | {"levels": [80]}
+    recipe["training"] |= {"epochs": 1}
+    frame = hourly_frame(400).drop(columns="time")
+    bundle: Any = train(recipe, data=frame, tracking_uri=str(store)).bundle
+    for first in (0, 1):
+        rows = frame[first : first + 200].reset_index(drop=True)
+        bundle.predict(rows)
+        bundle.predict(rows)  # the same one
+        before = used(bundle).get("", np.full(1, 80.0)).copy()
+        bundle = bundle.update(frame[first : first + 201].reset_index(drop=True))
+        assert not np.array_equal(used(bundle)[""], before)
+
+
+def test_what_waits_is_bounded(saved: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seq2seq_kit.intervals.pending._MOST_IN_ALL", 2)
+    bundle = opened(saved)
+    for name in "abc":
+        bundle.predict(known(name, 200))
+    assert list(bundle.forecasts.kept) == ["b", "c"]
+    bundle.forecasts.most = 0
+    bundle.predict(known("a", 200))
+    assert list(bundle.forecasts.kept) == ["b", "c"]
+
+
 @pytest.mark.parametrize(
     ("change", "error", "said"),
     [
@@ -129,7 +180,7 @@ def test_actual_values_that_are_none_are_told(
 def test_a_missing_column_is_told_beside_those_that_are_there(saved: Any) -> None:
     bundle = opened(saved)
     bundle.predict(known("a", 200))
-    with pytest.raises(DataError, match=r"lacks the column load.*no other columns than .*heat"):
+    with pytest.raises(DataError, match=r"lacks the column load. It has .*heat; rename"):
         bundle.update(after("a", 200)[["store", "time", "heat"]])
     with pytest.raises(ArgumentError, match="rate must be a number"):
         bundle.update(after("a", 200), rate="0.1")

@@ -8,13 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit.errors import RecipeError
+from seq2seq_kit.errors import ArgumentError, RecipeError
 from seq2seq_kit.results import TrainResult
 from seq2seq_kit.runs import load, train
 from seq2seq_kit.sweeps import sweep
 from seq2seq_kit.tasks import open_job
 from seq2seq_kit.tasks.ensembles import kept
+from seq2seq_kit.training.checkpoint import Checkpoint
 from seq2seq_kit.training.fit import seed_everything
+from seq2seq_kit.training.own import Own
 from tests.conftest import forecast_recipe, hourly_frame, train_unseen, unseen
 from tests.tasks.test_ensembles import SEED, rough, stored, trained
 from tests.untyped import parse_recipe
@@ -147,6 +149,88 @@ def test_what_is_left_of_an_interrupted_fit_reads_the_whole_window() -> None:
         assert left(given).shape == (2, 6, 1)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("data", "more"),
+    [
+        ({"known_future": ["heat"], "static": ["place"], "categories": ["place"], "series": "place"}, {}),
+        ({"missing": "mask"}, {}),
+        ({"transform": {"load": ["log", "diff"]}}, {"levels": [80], "intervals": "quantile"}),
+    ],
+    ids=["known_and_categories", "mask", "differences_and_quantiles"],
+)
+def test_every_form_of_window_has_members_of_several_lengths(
+    data: dict[str, Any], more: dict[str, Any], tmp_path: Path
+) -> None:
+    recipe = several(**more)
+    recipe["data"] |= data
+    frame = hourly_frame(500, series=("a", "b") if "series" in data else ("",))
+    frame = frame.rename(columns={name: "place" for name in frame.columns if name not in ("time", "load", "heat")})
+    if data.get("missing"):
+        frame.loc[100:105, "load"] = np.nan
+    bundle, _ = trained(recipe, frame)
+    left = frame if "known_future" not in data else frame[frame["time"] < frame["time"].max() - pd.Timedelta("12h")]
+    future = {} if "known_future" not in data else {"future": frame.drop(columns="load")}
+    told = bundle.predict(left, **future)
+    own = [alone(bundle, place).predict(left, **future)["load"] for place in range(3)]
+    if not more:
+        np.testing.assert_allclose(told["load"], np.median(own, axis=0), rtol=1e-4)
+    pd.testing.assert_frame_equal(stored(bundle, tmp_path).predict(left, **future), told, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_first_member_alone_is_stored_and_started_from(tmp_path: Path) -> None:
+    """Its layers lie in a member, where whoever looks at a stored model looks for them."""
+    job: Any = open_job(parse_recipe(several()), hourly_frame(300))
+    seed_everything(SEED, deterministic=True)
+    model = job.make()
+    fitted = job.fit(model, [], stop_after=1)
+    left = kept(model, replace(fitted, ended="interrupted", members=fitted.members[:1]))
+    bundle = job.bundle(left, {})
+    again: Any = stored(bundle, tmp_path)
+    frame = hourly_frame(300, seed=1)
+    np.testing.assert_allclose(again.predict(frame)["load"], alone(bundle, 0).predict(frame)["load"], rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_with_each_length(tmp_path: Path) -> None:
+    job: Any = open_job(parse_recipe(several()), hourly_frame(300))
+    whole, _ = trained(several(), hourly_frame(300))
+    for _ in range(2):  # cut short after the first epoch of each member, and from there
+        seed_everything(SEED, deterministic=True)
+        model = job.make()
+        job.fit(model, [], checkpoint=Checkpoint(tmp_path / "state"))
+    again = job.bundle(model, {})
+    frame = hourly_frame(300, seed=1)
+    np.testing.assert_allclose(again.predict(frame)["load"], whole.predict(frame)["load"], rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_programs_own_members_have_a_fixed_number_of_steps() -> None:
+    import keras
+
+    recipe = several()
+    recipe["data"].pop("calendar")
+    job: Any = open_job(parse_recipe(recipe), hourly_frame(300))
+
+    def build(input_steps: int | None, output_steps: int, input_features: int) -> Any:
+        inputs = keras.Input((input_steps, input_features))
+        outputs = keras.layers.Dense(output_steps)(keras.layers.LSTM(4)(inputs))
+        return keras.Model(inputs, keras.layers.Reshape((output_steps, 1))(outputs))
+
+    assert job.bring(Own(build), None).make().inputs[0].shape[1] == 24
+    with pytest.raises(ArgumentError, match="takes any number of them") as refused:
+        job.bring(Own(lambda output_steps, input_features: build(None, output_steps, input_features)), None).make()
+    assert refused.value.code == "model_shape"
+
+
+def test_a_sweep_does_not_search_lengths() -> None:
+    space = {"ensemble.input_steps": {"choice": [[12, 24], [24, 24]]}}
+    recipe = forecast_recipe() | {"ensemble": {"input_steps": [12, 24]}, "sweep": {"max_trials": 2, "space": space}}
+    with pytest.raises(RecipeError, match="each trial trains one model"):
+        parse_recipe(recipe)
+
+
 @pytest.mark.parametrize(
     ("change", "said", "code"),
     [
@@ -157,7 +241,7 @@ def test_what_is_left_of_an_interrupted_fit_reads_the_whole_window() -> None:
         ),
         ({"ensemble": {"input_steps": [12, 36]}}, "Received: 36", "conflicting_keys"),
         ({"ensemble": {"input_steps": [12, 24], "members": 3}}, "has 2 lengths", "conflicting_keys"),
-        ({"ensemble": {"input_steps": [24]}}, "must hold 2 values", "invalid_value"),
+        ({"ensemble": {"input_steps": [24]}}, "must hold at least 2 values", "invalid_value"),
         ({"ensemble": {"input_steps": [0, 24]}}, "ensemble.input_steps", "invalid_value"),
         (
             {"model.segment_steps": 6, "ensemble": {"input_steps": [13, 24]}},

@@ -78,14 +78,13 @@ def require_columns(
                 code="missing_column",
             )
         others = ", ".join(str(name) for name in names if name not in needed)
-        if not others:
-            others = f"no other columns than {', '.join(map(str, names))}" if names else "no columns"
+        has = f"It also has {others}" if others else f"It has {', '.join(map(str, names)) or 'no columns'}"
         called = {str(name).strip().lower(): name for name in names}
         if all(name.strip().lower() in called for name in missing):
-            others += f" ({', '.join(f'{called[name.strip().lower()]!r} for {name!r}' for name in missing)})"
+            has += f" ({', '.join(f'{called[name.strip().lower()]!r} for {name!r}' for name in missing)})"
         rename = f", or name the right one in {key}" if key else ""
         raise DataError(
-            f"{origin} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}. It also has {others}; "
+            f"{origin} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}. {has}; "
             f"rename the column in the file{rename}",
             code="missing_column",
         )
