@@ -37,7 +37,6 @@ _SECTIONS = {
     "detect": "events do not change what trials are judged by",
     "ensemble": "each trial trains one model",
 }
-_HYPERBAND = ("max_epochs", "factor", "iterations")
 
 
 @dataclass(frozen=True)
@@ -82,12 +81,11 @@ def _understood(written: object) -> Hyperparameter | None:
 def _an_objective_is_a_metric(sweep: Tree, kind: type[Recipe]) -> Iterator[Problem]:
     objective = sweep.get("objective", "val_loss")
     section = objective if isinstance(objective, Mapping) else {}
-    metric = section.get("metric") if section else objective
+    metric, key = (section.get("metric"), "sweep.objective.metric") if section else (objective, "sweep.objective")
     if not isinstance(metric, str) or sweep.get("backtest") is not None:  # which has a rule of its own
         return
     if metric not in kind.metrics:
         said = f"not a metric of this recipe by epoch; supported: {' and '.join(kind.metrics)}"
-        key = "sweep.objective.metric" if section else "sweep.objective"
         yield Problem(key, f"{said}. Received: {metric!r}{did_you_mean(metric, kind.metrics)}", "unknown_metric")
     elif section.get("direction") in ("min", "max") and section["direction"] != direction_of(metric):
         right = direction_of(metric)
@@ -139,7 +137,7 @@ def _epochs_are_the_budget_of_hyperband(sweep: Tree) -> Iterator[Problem]:
             said = "Hyperband's budget is epochs; leave training.epochs out of the space or choose another tuner"
             yield Problem("sweep.space.training.epochs", said, "conflicting_keys")
         return
-    for key in _HYPERBAND:
+    for key in ("max_epochs", "factor", "iterations"):
         # A resolved recipe writes defaults out, so only what differs from them was set.
         if key == "factor" and sweep.get("pruner") == "asha":
             continue

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq_kit.errors import ArgumentError, RecipeError
+from seq2seq_kit.errors import ArgumentError, DataError, RecipeError
 from seq2seq_kit.results import TrainResult
 from seq2seq_kit.runs import load, train
 from seq2seq_kit.sweeps import sweep
@@ -61,6 +61,18 @@ def test_what_lies_before_a_members_steps_does_not_change_it(run_of_lengths: Tra
     for place, moved in enumerate([False, True, True]):
         same = alone(bundle, place).predict(frame)["load"].equals(alone(bundle, place).predict(other)["load"])
         assert same is not moved
+
+
+def test_no_member_forecasts_from_filled_values_alone(run_of_lengths: TrainResult) -> None:
+    frame = hourly_frame(700, seed=1)
+    frame.loc[700 - 13 :, "load"] = np.nan  # more than the 12 newest rows, which one of the members reads
+    trained_on: Any = run_of_lengths.bundle
+    data = trained_on.recipe.data.model_copy(update={"missing": "ffill"})
+    bundle = replace(trained_on, recipe=trained_on.recipe.model_copy(update={"data": data}))
+    with pytest.raises(DataError, match=r"the newest 13 rows have no value in load.*A forecast reads 12 rows"):
+        bundle.predict(frame)
+    frame.loc[700 - 12, "load"] = 10.0
+    assert np.isfinite(bundle.predict(frame)["load"]).all()
 
 
 def test_the_run_tells_the_lengths(run_of_lengths: TrainResult, store: Path) -> None:

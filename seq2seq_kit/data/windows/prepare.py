@@ -139,15 +139,24 @@ def prepare_ahead(
     scaler: Scaler,
     *,
     future: pd.DataFrame | None = None,
+    least: int | None = None,
     origin: str = "the data",
 ) -> Prepared:
     """Rows to forecast from, with the steps ahead appended to each series; targets that the encoder does not read may be absent.
+
+    Args:
+        data: The recipe's section.
+        frame: The rows.
+        scaler: Of the training.
+        future: What is known of the steps ahead.
+        least: The fewest newest rows that anything of the model reads, which must hold a value of a target; None: all.
+        origin: Name of the rows for messages.
 
     Raises:
         SeriesTooShortError: No series ends with `input_steps` rows without a gap; one does not, where the recipe refuses such.
         DataError: See `read_table` and `append_ahead`.
     """
-    columns = Columns.of(data)
+    columns, least = Columns.of(data), least or data.input_steps
     # Targets that the encoder does not read are in no input window; zeros keep them from counting as missing.
     unread = [name for name in columns.numbers if name not in columns.past]
     read = data.model_copy(update={"limits": {key: pair for key, pair in data.limits.items() if key not in unread}})
@@ -156,9 +165,9 @@ def prepare_ahead(
         frame[unread] = 0.0 if scaler.transforms is None else 1.0  # which has a logarithm
     table = read_rows(read, frame, origin, scaler.times)
     if data.short_series != "refuse" and len(table.series) > 1:
-        table = _forecastable(data, table, scaler)
+        table = _forecastable(data, table, scaler, least)
     refuse_empty_ends(table, observed(columns))
-    refuse_empty_targets(table, data, data.input_steps)
+    refuse_empty_targets(table, data, least)
     table, split = pad_short(data, table, whole(table), "test", least=data.input_steps)
     filled = fill(data, told_of_stale_targets(table, data), split)
     needed = data.input_steps + rows_lost(data, scaler)
@@ -169,7 +178,7 @@ def prepare_ahead(
     return scale(data, ahead, ahead, whole(ahead), scaler)
 
 
-def _forecastable(data: HorizonData, table: Table, scaler: Scaler) -> Table:
+def _forecastable(data: HorizonData, table: Table, scaler: Scaler, least: int) -> Table:
     """The series that can be forecast, as far as that can be told before cells are filled."""
     reasons = dict.fromkeys(scaler.unknown(table.series), "not in the training data")
     needed = data.input_steps + rows_lost(data, scaler)
@@ -181,7 +190,7 @@ def _forecastable(data: HorizonData, table: Table, scaler: Scaler) -> Table:
     names = ", ".join(read_targets(data))
     silent = {
         series: f"no value of {names} in the newest {rows} rows"
-        for series, rows in empty_targets(table, data, data.input_steps).items()
+        for series, rows in empty_targets(table, data, least).items()
     }
     return only_forecastable(table, short | silent | empty | reasons)
 

@@ -137,7 +137,7 @@ class ForecastBundle(WindowBundle):
             )
             data = data.model_copy(update={"output_steps": -(-steps // trained) * trained})
         frame, future, notes = self._rows_ahead(data, frame) if future is None else (frame, future, [])
-        prepared = prepare_ahead(data, frame, self.scaler, future=future, origin=origin)
+        prepared = prepare_ahead(data, frame, self.scaler, future=future, least=self._least, origin=origin)
         notes = [*notes, *told_of_new_series(prepared.table.series, self.naive)]
         prepared = replace(prepared, notes=[*prepared.notes, *notes])
         count = prepared.windows["test"].count
@@ -161,6 +161,11 @@ class ForecastBundle(WindowBundle):
 
         return in_chunks(prepared, np.arange(count) if all_windows else newest_windows(prepared), ahead)
 
+    @property
+    def _least(self) -> int:
+        """The fewest steps that a member reads."""
+        return min(getattr(self.recipe.ensemble, "input_steps", None) or [self.recipe.data.input_steps])
+
     def plot(self, frame: pd.DataFrame, *, future: pd.DataFrame | None = None, origin: str = "the data") -> Figure:
         """The newest rows of each series and their forecast, up to six series.
 
@@ -169,7 +174,7 @@ class ForecastBundle(WindowBundle):
         """
         data = self.recipe.data.model_copy(update={"window_stride": 1})
         rows, future, _ = self._rows_ahead(data, frame) if future is None else (frame, future, None)
-        prepared = prepare_ahead(data, rows, self.scaler, future=future, origin=origin)
+        prepared = prepare_ahead(data, rows, self.scaler, future=future, least=self._least, origin=origin)
         bands = None if self.intervals is None else self.with_intervals
         return plot_ahead(self.forecast, prepared, self.recipe.name or self.recipe.task, bands)
 
