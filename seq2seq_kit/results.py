@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from seq2seq_kit.bundles.base import Bundle
 from seq2seq_kit.errors import ArgumentError
 from seq2seq_kit.evaluation.base import Board
+from seq2seq_kit.evaluation.diagnostics import verdict
 from seq2seq_kit.evaluation.members import Members
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.recipe.fields import Recipe
@@ -113,8 +114,9 @@ class TrainResult:
         return f"<TrainResult: run {self.run_id[:8]}, {self.fit.ended}, {self.seconds:.0f} s; {self.board!r}>"
 
     def _repr_html_(self) -> str:
-        beats = "beats" if self.board.baselines and self.board.skill > 0 else "does not beat"
-        said = [f"Run {self.run_id[:8]}: the model {beats} the best baseline."] * bool(self.board.baselines)
+        said = []
+        if self.board.baselines:
+            said.append(f"Run {self.run_id[:8]}: the model {verdict(self.board.skill)} the best baseline.")
         said += [str(finding) for finding in self.findings if finding.level == "warning"]
         told = "".join(f"<p>{escape(each)}</p>" for each in said)
         return f"{told}{self.board._repr_html_()}{_inline(self.plot()) if self.figures else ''}"

@@ -8,6 +8,7 @@ import pytest
 from seq2seq_kit.bundles.detecting import DetectingBundle
 from seq2seq_kit.cli.main import main
 from seq2seq_kit.errors import ArgumentError, TrackingError
+from seq2seq_kit.evaluation.diagnostics import verdict
 from seq2seq_kit.reporting import report
 from seq2seq_kit.reports import page
 from seq2seq_kit.reports.run_page import result_table, run_page
@@ -18,6 +19,15 @@ from tests.conftest import hourly_frame
 from tests.test_names import NAMES, RAN, nothing_ran
 
 LONG = "#" * 600_000
+
+
+@pytest.mark.parametrize(
+    ("skill", "said"), [(0.3, "beats"), (0.001, "ties with"), (-0.02, "ties with"), (-0.3, "does not beat")]
+)
+def test_a_page_and_the_finding_call_the_same_a_tie(skill: float, said: str, tmp_path: Path) -> None:
+    tags = {"best_baseline": "ridge", "beats_baselines": "yes" if skill > 0 else "no"}
+    text = run_page("abc", "x", tags=tags, metrics={"test/skill": skill}, status="FINISHED", files=tmp_path)
+    assert f"The model {said} the best baseline, ridge" in text
 
 
 @pytest.mark.slow
@@ -31,8 +41,7 @@ def test_a_run_is_one_page(
     assert len(text) < 8_000_000
     for word in (*forecast_run.test.names, forecast_run.test.units, "encoder_units", "keras ", forecast_run.run_id):
         assert word in text
-    verdict = "beats" if forecast_run.test.skill > 0 else "does not beat"
-    assert f"The model {verdict} the best baseline, {forecast_run.test.best_baseline}" in text
+    assert f"The model {verdict(forecast_run.test.skill)} the best baseline, {forecast_run.test.best_baseline}" in text
     for finding in forecast_run.findings:
         assert finding.text[:40] in text
     assert text.count("<img ") == 4

@@ -11,7 +11,7 @@ import pandas as pd
 from seq2seq_kit.backtests.schedule import Schedule
 from seq2seq_kit.backtests.scores import FROZEN, Scores, forecasters_of
 from seq2seq_kit.evaluation import MODEL
-from seq2seq_kit.evaluation.diagnostics import TIE
+from seq2seq_kit.evaluation.diagnostics import verdict
 from seq2seq_kit.reports.notes import count_of, figure
 
 _FEW = 5  # pairs of errors that say little, whatever they are
@@ -93,9 +93,8 @@ def _against_baselines(scores: Scores) -> list[str]:
     overall, by_origin = both.errors([]).iloc[0], both.errors(["origin"])
     pairs = Pairs.of(by_origin[MODEL], by_origin[best])
     skill = 1 - overall[MODEL] / overall[best] if overall[best] > 0 else -math.inf
-    word = "ties with" if abs(skill) <= TIE else "beats" if skill > 0 else "does not beat"
     return [
-        f"Over {count_of(pairs.count, 'origin')} the model {word} {best.replace('_', ' ')}, the best baseline: {scores.name()} "
+        f"Over {count_of(pairs.count, 'origin')} the model {verdict(skill)} {best.replace('_', ' ')}, the best baseline: {scores.name()} "
         f"{figure(overall[MODEL])} against {figure(overall[best])}; it is better at {pairs.better} of {pairs.count}."
     ]
 

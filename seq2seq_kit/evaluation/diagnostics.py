@@ -55,6 +55,11 @@ def no_test_part(part: str) -> list[Finding]:
     return [Finding("no_test_part", "note", said, advice)] if part != "test" else []
 
 
+def verdict(skill: float) -> str:
+    """What a model does to its best baseline, in words, by its skill against it."""
+    return "ties with" if abs(skill) <= TIE else "beats" if skill > 0 else "does not beat"
+
+
 def against_baseline(test: Board) -> list[Finding]:
     """The finding on a model that does not beat its best baseline."""
     peer, skill = test.best_baseline, test.skill

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from seq2seq_kit.evaluation.diagnostics import verdict
 from seq2seq_kit.reports import page
 from seq2seq_kit.reports.notes import figure
 from seq2seq_kit.text import metric_keys
@@ -50,9 +51,9 @@ def run_page(
     if "result" in tags:
         blocks.append(page.paragraph(tags["result"], kind="warning"))
     if "beats_baselines" in tags:
-        better = tags["beats_baselines"] == "yes"
-        said = "beats" if better else "does not beat"
-        blocks.append(page.badge(f"The model {said} the best baseline, {tags.get('best_baseline', '')}", good=better))
+        skill = metrics.get(f"{_part(metrics)}/skill", 1.0 if tags["beats_baselines"] == "yes" else -1.0)
+        said = f"The model {verdict(skill)} the best baseline, {tags.get('best_baseline', '')}"
+        blocks.append(page.badge(said, good=verdict(skill) == "beats"))
     if "error" in tags:
         blocks.append(page.paragraph(tags["error"], kind="warning"))
     titles, rows = result_table(tags, metrics)
