@@ -94,8 +94,9 @@ def _against_baselines(scores: Scores) -> list[str]:
     pairs = Pairs.of(by_origin[MODEL], by_origin[best])
     skill = 1 - overall[MODEL] / overall[best] if overall[best] > 0 else -math.inf
     return [
-        f"Over {count_of(pairs.count, 'origin')} the model {verdict(skill)} {best.replace('_', ' ')}, the best baseline: {scores.name()} "
-        f"{figure(overall[MODEL])} against {figure(overall[best])}; it is better at {pairs.better} of {pairs.count}."
+        f"Over {count_of(pairs.count, 'origin')} the model {verdict(skill)} {best.replace('_', ' ')}, the best baseline: "
+        f"{scores.name()} {figure(overall[MODEL])} against {figure(overall[best])}; it is better at {pairs.better} of "
+        f"{pairs.count}."
     ]
 
 
