@@ -85,14 +85,11 @@ class Forecasts:
             own = self.kept[name] = self.kept.pop(name, {})
             key = (int(when[0]), "" if clock else hash(one.point.tobytes()))
             opened, before = np.ones((steps, len(targets)), dtype=bool), own.get(key)
-            if before is not None:
-                shared = min(steps, len(before.at))
-                if not np.array_equal(before.at[:shared], when[:shared]):
-                    before = None  # other times behind the same first one, as after a change of holidays
-                elif len(before.at) > steps:
+            shared = 0 if before is None else min(steps, len(before.at))
+            if before is not None and np.array_equal(before.at[:shared], when[:shared]):
+                if len(before.at) > steps:
                     continue  # all of it waits already, and more
-                else:
-                    opened[:shared] = before.open
+                opened[:shared] = before.open
             own[key] = Forecast(intervals, one, when, targets, opened)
             if len(own) > self.most:
                 del own[next(iter(own))]
