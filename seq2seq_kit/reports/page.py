@@ -19,7 +19,8 @@ from seq2seq_kit.text import for_page, printable
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b1b1b; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
-body, td { overflow-wrap: anywhere }
+body, td { overflow-wrap: anywhere } table:not(.words) :is(th, td:not(:first-child)) { overflow-wrap: break-word }
+td:first-child { min-width: 7rem }
 h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem }
 table { border-collapse: collapse; display: block; overflow-x: auto }
 th, td { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #dde1e6 }

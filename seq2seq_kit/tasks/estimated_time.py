@@ -50,7 +50,7 @@ def estimated_time(job: Job, model: keras.Model) -> Finding:
         seconds, epochs = 2 * seconds, f"{epochs}, and at most as many on all rows"
     if training.workers > 1:
         epochs += f" of one process, whose steps {training.workers} workers share"
-    duration = f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
+    duration = f"{seconds / 60:.1f} minutes" if seconds >= 90 else count_of(max(round(seconds), 1), "second")
     text = f"{model.count_params():,} parameters; {job.unit}: {counts}; about {duration} for {epochs}"
     shorter = (
         f"If that is too long: a larger {'train_stride or ' if job.unit == 'windows' else ''}batch_size, fewer epochs"
