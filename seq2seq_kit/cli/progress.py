@@ -206,9 +206,11 @@ def print_explanation(console: Console, explained: "Explanation") -> None:
         kept = "weights, validation and bundle are float32"
         lines.insert(1, f"training computes in {training.precision}, on a GPU; without one float32 is faster; {kept}")
     if explained.recipe.ensemble:
+        from seq2seq_kit.recipe.ensemble_fields import lengths_of  # at the top it would slow down every command
+
         count = explained.recipe.ensemble.members
         said = f"an ensemble trains {count} of these, one after the other: {count} times the time, parameters and file"
-        if getattr(explained.recipe.ensemble, "input_steps", None):
+        if lengths_of(explained.recipe.ensemble):
             said = f"an ensemble trains {count} members, of which this one reads most: at most {count} times the time and memory"
         lines.append(said)
     for line in lines:

@@ -70,10 +70,15 @@ def problems_of_ensemble(values: Tree, no_ensemble: str) -> Iterator[Problem]:
         yield Problem("ensemble", f"{no_ensemble}. Leave `ensemble` out", "ensemble_not_supported")
 
 
+def lengths_of(ensemble: Ensemble | None) -> list[int]:
+    """Input steps of each member; empty where all read what the recipe says."""
+    return (ensemble.input_steps if isinstance(ensemble, WindowEnsemble) else None) or []
+
+
 def steps_of(ensemble: Ensemble | None, place: int) -> int | None:
     """Input steps of the member at a place, counted from 0; None where it reads what the recipe says."""
-    steps = getattr(ensemble, "input_steps", None)
-    return steps[place] if steps else None
+    lengths = lengths_of(ensemble)
+    return lengths[place] if lengths else None
 
 
 def seeds_of(seed: int, ensemble: Ensemble | None) -> list[int]:

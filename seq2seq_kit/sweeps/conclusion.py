@@ -231,9 +231,11 @@ def _fit_others(job: Job, model: keras.Model, won: Fit, first: keras.Model | Non
     """Fits the members of an ensemble but the first one, which is the model that won; all where that is no model of theirs."""
     from seq2seq_kit.models.ensemble import members_of
 
-    def fit(place: int, member: keras.Model, observers: Sequence[Observer], seed: int, state: Checkpoint | None) -> Fit:
+    def fit(
+        mine: Job, place: int, member: keras.Model, observers: Sequence[Observer], seed: int, state: Checkpoint | None
+    ) -> Fit:
         if first is None or place:
-            return job.of_member(place).fit_one(member, observers, seed=seed, checkpoint=state)
+            return mine.fit_one(member, observers, seed=seed, checkpoint=state)
         return won
 
     if first is not None and job.of_member(0) is not job:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from seq2seq_kit.tasks.job import Job
 
 
-OneMember: TypeAlias = "Callable[[int, keras.Model, Sequence[Observer], int, Checkpoint | None], Fit]"
+OneMember: TypeAlias = "Callable[[Job, int, keras.Model, Sequence[Observer], int, Checkpoint | None], Fit]"
 
 
 def make_members(recipe: Recipe, make: Callable[[int], keras.Model], *, logits: bool) -> keras.Model:
@@ -75,20 +75,21 @@ def fit_members(
         observers: Told of every member's epochs.
         stop_after: As of `training.fit`, of each member.
         checkpoint: Of the whole fit.
-        fit: Fits the member at a place, counted from 0, or the one model; default: `Job.fit_one` of its job.
+        fit: Fits a member, or the one model, given its own job and its place, counted from 0; default: `Job.fit_one`.
         only: So many members, because the fit of the others was interrupted; default: all.
     """
     import keras
 
     from seq2seq_kit.models.ensemble import combining, members_of
 
-    def as_ever(place: int, model: keras.Model, own: Sequence[Observer], seed: int, state: Checkpoint | None) -> Fit:
-        mine = job if alone else job.of_member(place)  # a trial of a sweep is one model, whatever its recipe says
+    def as_ever(
+        mine: Job, _: int, model: keras.Model, own: Sequence[Observer], seed: int, state: Checkpoint | None
+    ) -> Fit:
         return mine.fit_one(model, own, seed=seed, stop_after=stop_after, checkpoint=state)
 
-    fit, alone = fit or as_ever, combining(model) is None
-    if alone:
-        return fit(0, model, observers, job.recipe.seed, checkpoint)
+    fit = fit or as_ever
+    if combining(model) is None:  # as a trial of a sweep is, whatever its recipe says
+        return fit(job, 0, model, observers, job.recipe.seed, checkpoint)
     fits: list[Fit] = []
     seeds = seeds_of(job.recipe.seed, job.recipe.ensemble)
     for number, (member, seed) in enumerate(zip(members_of(model), seeds, strict=True), start=1):
@@ -96,7 +97,7 @@ def fit_members(
         state = checkpoint.member(number) if checkpoint else None
         # On the same layers: what is compiled would hold its optimizer, in memory and in the bundle.
         trained = keras.Model(member.input, member.output, name=member.name)
-        fits.append(fit(number - 1, trained, own, seed, state))
+        fits.append(fit(job.of_member(number - 1), number - 1, trained, own, seed, state))
         if fits[-1].ended == "interrupted" or len(fits) == only:
             break
     return join_fits(fits, interrupted=only is not None)

@@ -101,12 +101,14 @@ def fit_again(
     """
     members = fitted.members or [fitted]
 
-    def again(place: int, model: keras.Model, own: Sequence[Observer], seed: int, state: Checkpoint | None) -> Fit:
-        judged, callbacks, own_job = members[place], [], whole.of_member(place)
+    def again(
+        mine: Job, place: int, model: keras.Model, own: Sequence[Observer], seed: int, state: Checkpoint | None
+    ) -> Fit:
+        judged, callbacks = members[place], []
         if whole.recipe.training.schedule == "plateau":  # its rates came of validation, which is trained on now
             callbacks.append(replay_rates([epoch.learning_rate for epoch in judged.history]))
         used = whole.own or Own()
-        job = replace(own_job, own=replace(used, callbacks=callbacks)) if callbacks or used.callbacks else own_job
+        job = replace(mine, own=replace(used, callbacks=callbacks)) if callbacks or used.callbacks else mine
         found = job.fit_one(model, own, seed=seed, stop_after=judged.best_epoch, checkpoint=state)
         job.settle(model, judged)
         return found

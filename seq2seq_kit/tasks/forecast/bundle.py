@@ -27,6 +27,7 @@ from seq2seq_kit.evaluation.stored import baseline_named
 from seq2seq_kit.exports.refusing import refused
 from seq2seq_kit.intervals.pending import keys_of, nanoseconds
 from seq2seq_kit.intervals.prediction import Prediction, as_prediction, first_steps, probabilities_of
+from seq2seq_kit.recipe.ensemble_fields import lengths_of
 from seq2seq_kit.tasks.forecast.no_model import NoModelRecipe
 from seq2seq_kit.tasks.forecast.quantiles import in_original_units, quantile_levels
 from seq2seq_kit.tasks.forecast.recipe import ForecastData, ForecastRecipe
@@ -164,7 +165,7 @@ class ForecastBundle(WindowBundle):
     @property
     def _least(self) -> int:
         """The fewest steps that a member reads."""
-        return min(getattr(self.recipe.ensemble, "input_steps", None) or [self.recipe.data.input_steps])
+        return min(lengths_of(self.recipe.ensemble), default=self.recipe.data.input_steps)
 
     def plot(self, frame: pd.DataFrame, *, future: pd.DataFrame | None = None, origin: str = "the data") -> Figure:
         """The newest rows of each series and their forecast, up to six series.

@@ -20,7 +20,7 @@ from seq2seq_kit.evaluation.ridge import Ridge, fit_ridge
 from seq2seq_kit.findings import Finding
 from seq2seq_kit.intervals.diagnostics import examine_intervals
 from seq2seq_kit.intervals.prediction import probabilities_of
-from seq2seq_kit.recipe.ensemble_fields import steps_of
+from seq2seq_kit.recipe.ensemble_fields import lengths_of, steps_of
 from seq2seq_kit.recipe.fields import AUTOREGRESSIVE
 from seq2seq_kit.reports.sequences import plot_attention
 from seq2seq_kit.tasks.forecast.bundle import ForecastBundle
@@ -57,8 +57,7 @@ class ForecastJob(WindowJob[ForecastRecipe, ForecastBundle]):
     @cached_property
     def _by_steps(self) -> Mapping[int, Self]:
         """The job of each length that members read: the same rows, scaled likewise, in windows of their own."""
-        lengths = getattr(self.recipe.ensemble, "input_steps", None) or []
-        return {steps: self._reading(steps) for steps in dict.fromkeys(lengths)}
+        return {steps: self._reading(steps) for steps in set(lengths_of(self.recipe.ensemble))}
 
     def _reading(self, steps: int) -> Self:
         data = self.recipe.data.model_copy(update={"input_steps": steps})
